@@ -1,0 +1,321 @@
+/*
+ * Everything the supervisor asks of the operating system. This header is the whole contract: run/
+ * is written against it alone, and posix/, win32/ and fake/ are three bodies of it, chosen by the
+ * build. test/platform checks the same promises against each real body.
+ *
+ * Rules that hold for every call:
+ * - One thread. No call blocks unless its description says so.
+ * - Every text is UTF-8 and NUL-terminated. Every path is absolute.
+ * - Calls that can fail return BATON_OK (0) or a negative code of core/error.h, and fill `cause`
+ *   (never NULL) with the system call and its number when the system was the reason.
+ * - Nothing is allocated after platform_open(), platform_listener_open(), platform_output_open()
+ *   and platform_program_create(): accepting, launching, sending, receiving and closing use tables
+ *   that those calls have sized.
+ * - Nothing that is created here is inherited by a process, except what platform_launch() gives it.
+ * - Events name what they are about by the caller's `token`. A token is a number that the caller
+ *   never uses twice within one platform (slot and generation), so an event that was under way when
+ *   its object was closed can be recognised as stale. At most 56 significant bits (the top 8 are 0).
+ * - A close function takes the address of a handle, accepts an empty one, and leaves it empty.
+ */
+#ifndef BATON_PLATFORM_H
+#define BATON_PLATFORM_H
+
+#include "core/address.h"
+#include "core/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct platform;          /* the loop and the tables; one per supervisor */
+struct platform_listener; /* an open listening socket */
+struct platform_program;  /* a launch recipe: path, arguments, environment in the system's form */
+struct platform_output;   /* collects what handlers write to standard output and error */
+struct platform_process;  /* one handler process and its channel */
+
+/* ---- The platform itself --------------------------------------------------------------------- */
+
+struct platform_limits {
+    size_t process_count; /* processes that may exist at once, 1..65536 */
+};
+
+/* Opens the loop. Raises the descriptor limit to what the system allows (children get the original
+ * one back), ignores SIGPIPE, blocks the stop signals and SIGCHLD (POSIX), installs the console
+ * handler (Windows), starts Winsock, becomes subreaper (Linux), and makes standard streams 0-2 valid
+ * (opens the null device where one is missing). Only one may be open in a process. */
+int platform_open(const struct platform_limits *limits, struct platform **out,
+                  struct baton_cause *cause);
+
+/* Closes the loop and what is left in its tables. Handler processes that still live are left alone
+ * (an ordered stop ends them first with platform_process_signal and platform_end_strays). */
+void platform_close(struct platform **platform);
+
+/* Monotonic clock in microseconds, from an arbitrary start; never goes back. */
+uint64_t platform_now_us(struct platform *platform);
+
+/* Wall clock: microseconds since 1970-01-01T00:00:00Z. May jump. */
+int64_t platform_wall_us(struct platform *platform);
+
+/* Fills `out` with `length` bytes from the system's cryptographic generator. Returns BATON_OK or
+ * BATON_SYSTEM. May block only at early boot, until the generator is seeded. */
+int platform_random(void *out, size_t length, struct baton_cause *cause);
+
+/* The supervisor's own process id. */
+uint32_t platform_own_pid(void);
+
+/* Words for a system error number, without a newline or final full stop. Returns `out`. */
+char *platform_error_text(long system_code, char *out, size_t size_bytes);
+
+/* ---- Waiting --------------------------------------------------------------------------------- */
+
+enum platform_event_kind {
+    PLATFORM_EVENT_ACCEPT = 1,   /* listener: platform_listener_accept() may have something */
+    PLATFORM_EVENT_CHANNEL,      /* process: platform_channel_receive() may have something */
+    PLATFORM_EVENT_WRITABLE,     /* process: a platform_channel_send() that said AGAIN may be repeated */
+    PLATFORM_EVENT_OUTPUT,       /* output: platform_output_read() may have something */
+    PLATFORM_EVENT_EXIT,         /* process: it has ended; platform_process_exit() tells how */
+    PLATFORM_EVENT_STOP,         /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
+    PLATFORM_EVENT_LOG_WRITABLE  /* a platform_log_write() that took less may be repeated. token 0 */
+};
+
+struct platform_event {
+    enum platform_event_kind kind;
+    uint64_t token;
+};
+
+#define PLATFORM_WAIT_FOREVER UINT64_MAX
+
+/* Waits until something has happened or the monotonic clock has reached `deadline_us`
+ * (PLATFORM_WAIT_FOREVER: no deadline; a time in the past: only looks), and writes up to `capacity`
+ * (at least 1) events to `events`. Blocks. Returns the number of events, 0 at the deadline, or a
+ * negative code. ACCEPT, CHANNEL and OUTPUT may be reported again for as long as they hold, and may
+ * be reported in vain; EXIT is reported exactly once for a process, and every process that was
+ * launched reports it. Never returns early more often than something happens, so a caller that
+ * handles or pauses what it is told about does not spin. */
+int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
+                  uint64_t deadline_us, struct baton_cause *cause);
+
+/* ---- Sockets --------------------------------------------------------------------------------- */
+
+/* A connected socket that the supervisor owns; a value. */
+struct platform_socket {
+    uintptr_t value;
+};
+
+#define PLATFORM_SOCKET_NONE ((struct platform_socket){UINTPTR_MAX})
+
+bool platform_socket_is_open(struct platform_socket socket);
+
+/* Closes the socket and sets it to PLATFORM_SOCKET_NONE. */
+void platform_socket_close(struct platform_socket *socket);
+
+/* True if the peer has reset the connection (an orderly end of sending does not count). Takes no
+ * byte from the socket. */
+bool platform_socket_was_reset(struct platform_socket socket);
+
+/* Bytes needed by platform_socket_export(): sizeof(WSAPROTOCOL_INFOW). */
+#define PLATFORM_SOCKET_INFO_BYTES 628
+
+/* Describes the socket for process `pid`, which must be the leader of `process` or a member of its
+ * job. Windows: WSADuplicateSocketW; `info` gets 628 bytes and *length is 628. From then on that
+ * process holds a reference to the socket even if it never uses the description. POSIX: nothing is
+ * needed beforehand, *length is 0. Errors: BATON_GONE if there is no such process, BATON_SHORTAGE,
+ * BATON_SYSTEM. https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsaduplicatesocketw */
+int platform_socket_export(struct platform_process *process, uint32_t pid,
+                           struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
+                           size_t *length, struct baton_cause *cause);
+
+/* ---- Listeners ------------------------------------------------------------------------------- */
+
+/* Opens a stream listener on `address` (family set; port 0 = any free port) and starts to report
+ * PLATFORM_EVENT_ACCEPT with `token`. `backlog_count` is 1..65535, a hint to the system.
+ * SO_REUSEADDR on POSIX, SO_EXCLUSIVEADDRUSE on Windows; IPV6_V6ONLY always on. Errors:
+ * BATON_IN_USE, BATON_UNAVAILABLE, BATON_DENIED, BATON_UNSUPPORTED (no such family), BATON_SHORTAGE,
+ * BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2). */
+int platform_listener_open(struct platform *platform, const struct address *address,
+                           uint32_t backlog_count, uint64_t token,
+                           struct platform_listener **out, struct baton_cause *cause);
+
+/* The address that it is bound to, with the port that the system chose. */
+void platform_listener_address(const struct platform_listener *listener, struct address *out);
+
+/* Takes one connection. Its socket is blocking, not inheritable, bears no event or completion-port
+ * registration, and getpeername and shutdown work on it; the caller owns it. Returns BATON_OK;
+ * BATON_AGAIN when there is none (an event follows); BATON_GONE when that client has already left
+ * (try again at once); BATON_SHORTAGE when the process or the system is out of descriptors or
+ * memory (nothing was taken; pause the listener, resume when one is free and by timer);
+ * BATON_SYSTEM for anything else (treat as shortage). */
+int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
+                             struct address *peer, struct address *local,
+                             struct baton_cause *cause);
+
+/* Stops and restarts the reporting of PLATFORM_EVENT_ACCEPT. Clients wait in the backlog; on
+ * Windows one connection that was already accepted in the background is kept for the next
+ * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. */
+void platform_listener_pause(struct platform_listener *listener);
+void platform_listener_resume(struct platform_listener *listener);
+
+/* Closes the listener. Clients in its backlog are refused by the system. */
+void platform_listener_close(struct platform_listener **listener);
+
+/* ---- Output of handlers ---------------------------------------------------------------------- */
+
+/* Opens a collector and reports PLATFORM_EVENT_OUTPUT with `token`. POSIX: one local stream socket
+ * for all processes launched with it, the kernel naming the writer (SO_PASSCRED, unix(7)).
+ * Windows: a pipe for each process, behind the same calls. */
+int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
+                         struct baton_cause *cause);
+
+/* Reads the next piece that one process wrote: 1..capacity bytes to `buffer`, their number to
+ * *length, and the writer's pid to *pid (Windows: the pid of the process that was launched).
+ * Returns BATON_OK; BATON_AGAIN when there is nothing now; BATON_END (Windows only) when the process
+ * *pid and its job can write no more: its line can be finished. The output stays usable. */
+int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
+                         size_t *length, uint32_t *pid, struct baton_cause *cause);
+
+/* Stops and restarts the reporting of PLATFORM_EVENT_OUTPUT; handlers that write more than the
+ * system buffers wait. Idempotent. */
+void platform_output_pause(struct platform_output *output);
+void platform_output_resume(struct platform_output *output);
+
+void platform_output_close(struct platform_output **output);
+
+/* ---- Programs and processes ------------------------------------------------------------------ */
+
+struct platform_program_spec {
+    const char *path;               /* what to execute, absolute */
+    const char *const *argv;        /* argv[0] first, ends with NULL */
+    const char *const *environment; /* NAME=VALUE, ends with NULL: additions to and replacements of
+                                       the supervisor's own environment */
+    const char *directory;          /* absolute; NULL = the supervisor's own */
+};
+
+/* Prepares a launch recipe; copies everything it needs. On Windows argv becomes a command line that
+ * CommandLineToArgvW and the C runtimes take apart again into the same texts; the environment block
+ * is made here. Errors: BATON_NO_MEMORY, BATON_TOO_LONG (the system's limit for arguments),
+ * BATON_INVALID (argv[0] cannot be expressed; text is not UTF-8). */
+int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
+                            struct platform_program **out, struct baton_cause *cause);
+void platform_program_destroy(struct platform_program **program);
+
+/* Launches a process with a new channel. Its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
+ * BATON_NONCE=`nonce_hex` (32 hex digits); its standard input is the null device, output and error go to
+ * `output` (NULL: the null device). It leads a process group (POSIX) or is in a job of its own from
+ * its first instruction (Windows), has default signal dispositions, an empty signal mask, the
+ * original descriptor limit, and no descriptor or handle but these. Events CHANNEL, WRITABLE and
+ * EXIT come with `token`. Blocks as long as the system needs to start a process. Errors (nothing is
+ * left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, BATON_SHORTAGE (also when the
+ * table of platform_limits is full), BATON_SYSTEM. */
+int platform_launch(struct platform *platform, const struct platform_program *program,
+                    const char *nonce_hex, struct platform_output *output, uint64_t token,
+                    struct platform_process **out, struct baton_cause *cause);
+
+/* Pid of the process that was launched. */
+uint32_t platform_process_pid(const struct platform_process *process);
+
+/* True if `pid`, which a HELLO named, may speak for this process: POSIX: it is the pid that the
+ * kernel names as the sender of the frame last received (SCM_CREDENTIALS); Windows: a process with that id is in
+ * our job (IsProcessInJob). */
+bool platform_process_speaks(struct platform_process *process, uint32_t pid);
+
+enum platform_signal {
+    PLATFORM_TERMINATE, /* SIGTERM to the group; Windows has no such thing: ends the job */
+    PLATFORM_KILL       /* SIGKILL to the group; ends the job */
+};
+
+/* Signals the whole group or job. Does nothing after EXIT was reported. The EXIT event follows. */
+void platform_process_signal(struct platform_process *process, enum platform_signal how);
+
+struct platform_exit {
+    bool by_signal; /* a signal (POSIX) or an exception code 0xC0000000..0xCFFFFFFF (Windows) */
+    uint32_t code;  /* exit code; or the signal's number, or the exception's code */
+};
+
+/* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of its group
+ * or job before it reaps the leader, and reports EXIT only then. */
+struct platform_exit platform_process_exit(const struct platform_process *process);
+
+/* Frees the process's slot and channel. Must be called after EXIT; before it, the process is
+ * killed first and its EXIT is not reported any more. */
+void platform_process_close(struct platform_process **process);
+
+/* Ends every process that descends from handlers and escaped its group (Linux: children that came
+ * to us as subreaper), and waits for them until `deadline_us`. For the ordered stop, after all
+ * handlers are closed. Blocks. Returns the number of processes it had to end. */
+size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
+
+/* ---- The channel ----------------------------------------------------------------------------- */
+
+/* Receives one whole frame (header and body, at most 16 + 512 bytes) into `buffer`. Returns BATON_OK;
+ * BATON_AGAIN; BATON_END when the handler's end is closed; BATON_TOO_LONG or BATON_INVALID for a
+ * frame that is torn, longer than `capacity`, or carries descriptors (they are closed).
+ * Once EXIT was reported it never says AGAIN: what was written before the end is received, then
+ * BATON_END. */
+int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
+                             size_t *length, struct baton_cause *cause);
+
+/* Sends one frame of `length` bytes (16..16400), whole. POSIX: with a duplicate of `attach` unless
+ * that is PLATFORM_SOCKET_NONE; Windows ignores `attach`. The caller keeps its own socket. Returns
+ * BATON_OK: the frame is taken; BATON_AGAIN: not taken, a WRITABLE event follows, then repeat;
+ * BATON_GONE: the handler's end is closed; BATON_SHORTAGE: too many descriptors in flight (not
+ * taken, no event follows: retry by timer); BATON_SYSTEM. */
+int platform_channel_send(struct platform_process *process, const void *frame, size_t length,
+                          struct platform_socket attach, struct baton_cause *cause);
+
+/* Closes our ends: the handler reads the end of file, which means DRAIN. Idempotent; no CHANNEL or
+ * WRITABLE event is reported any more. */
+void platform_channel_close(struct platform_process *process);
+
+/* ---- The log --------------------------------------------------------------------------------- */
+
+/* Sends the log to the file at `path`, appending and creating it (mode 0640), or to standard error
+ * (NULL). Never sets O_NONBLOCK on an inherited descriptor. */
+int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause);
+
+/* Writes as much of `length` bytes as can be written without blocking, and returns that number;
+ * when it is less than `length`, PLATFORM_EVENT_LOG_WRITABLE follows. A log that cannot be written at
+ * all (closed pipe, full disk) takes everything and drops it; `cause` then tells why, once for each
+ * failing call. */
+size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
+                          struct baton_cause *cause);
+
+/* Blocks until all that platform_log_write() has taken is with the system. */
+void platform_log_flush(struct platform *platform);
+
+/* Writes everything, blocking; for the last resort, when the bounded buffer is full. */
+void platform_log_write_all(struct platform *platform, const char *bytes, size_t length);
+
+/* ---- Files and the process, needed before platform_open() -------------------------------------- */
+
+/* Converts the system's arguments to UTF-8: on POSIX gives back `argv`; on Windows reads the wide command
+ * line. Static or never freed. Returns NULL when out of memory. */
+char **platform_arguments(int argc, char **argv, int *out_argc);
+
+/* Reads a whole regular file of at most `capacity` bytes. Returns BATON_OK and *length, or
+ * BATON_NOT_FOUND, BATON_DENIED, BATON_INVALID (a folder or special file), BATON_TOO_LONG,
+ * BATON_SYSTEM. Blocks. */
+int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
+                       struct baton_cause *cause);
+
+/* For `struct service_world`: BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
+ * BATON_INVALID (not a file, or not a folder). `context` is ignored. */
+int platform_probe_program(void *context, const char *path);
+int platform_probe_directory(void *context, const char *path);
+
+/* Makes `path` absolute against the working directory, without touching the disk; writes at most
+ * `size_bytes` with NUL. BATON_OK or BATON_TOO_LONG. */
+int platform_path_absolute(const char *path, char *out, size_t size_bytes);
+
+/* The folder of the running executable, absolute, without a final separator. */
+int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
+
+/* What validation has to know of the system (struct service_world). */
+extern const char platform_executable_suffix[];      /* "" or ".exe" */
+extern const bool platform_scripts_need_interpreter; /* Windows */
+extern const bool platform_backslash_separates;      /* Windows */
+
+/* Writes UTF-8 text to standard output (`error` false) or standard error, blocking, for --help,
+ * --check and messages before the log is open. */
+void platform_print(bool error, const char *text);
+
+#endif
