@@ -18,8 +18,12 @@
 #define WIRE_BODY_MAX_BYTES 16384       /* any frame */
 #define WIRE_BODY_MAX_TO_SUPERVISOR 512 /* frames from a handler to the supervisor */
 #define WIRE_FIELD_HEADER_BYTES 4
-#define WIRE_NONCE_BYTES 16         /* in HELLO as bytes; in the environment as 32 hex digits */
+#define WIRE_NONCE_BYTES 16          /* in HELLO as bytes; in the environment as 32 hex digits */
 #define WIRE_PROTOCOL_INFO_BYTES 628 /* sizeof(WSAPROTOCOL_INFOW) on 32 and 64 bits */
+#define WIRE_CAPACITY_MAX 65535      /* connections at a time that a HELLO may name */
+#define WIRE_SDK_MAX_BYTES 64
+#define WIRE_TEXT_MAX_BYTES 256
+#define WIRE_SERVICE_MAX_BYTES 255
 
 /* Types and tags with this bit may be skipped by a receiver that does not know them. */
 #define WIRE_TYPE_OPTIONAL 0x80u
@@ -39,22 +43,22 @@ enum wire_type {
 };
 
 enum wire_tag {
-    WIRE_TAG_NONCE = 0x0001,          /* 16 bytes; HELLO, required */
-    WIRE_TAG_PID = 0x0002,            /* u32; HELLO required; ACK, DONE optional */
-    WIRE_TAG_CAPACITY = 0x0003,       /* u32, 1..65535; HELLO, required */
-    WIRE_TAG_SDK = 0x8004,            /* text, at most 64 bytes; HELLO, optional */
-    WIRE_TAG_REASON = 0x0005,         /* u8, enum wire_reason; NACK, required */
-    WIRE_TAG_STATUS = 0x0006,         /* u8, 0 = served, else failed; DONE, required */
-    WIRE_TAG_BYTES_IN = 0x8007,       /* u64; DONE, optional */
-    WIRE_TAG_BYTES_OUT = 0x8008,      /* u64; DONE, optional */
-    WIRE_TAG_TEXT = 0x8009,           /* text, at most 256 bytes; NACK, DONE, optional */
-    WIRE_TAG_SERVICE = 0x000a,        /* text; OFFER, required */
-    WIRE_TAG_KIND = 0x000b,           /* u8, enum wire_kind; OFFER, required */
-    WIRE_TAG_PEER = 0x000c,           /* address: family u8 (4, 6), port u16, 4 or 16 bytes; OFFER */
-    WIRE_TAG_LOCAL = 0x000d,          /* the same; OFFER */
-    WIRE_TAG_ACCEPTED_US = 0x000e,    /* u64, microseconds since 1970-01-01 UTC; OFFER, required */
-    WIRE_TAG_ID = 0x000f,             /* u64, the record's id; OFFER, required */
-    WIRE_TAG_PROTOCOL_INFO = 0x0010,  /* 628 bytes; OFFER on Windows, required there */
+    WIRE_TAG_NONCE = 0x0001,         /* 16 bytes; HELLO, required */
+    WIRE_TAG_PID = 0x0002,           /* u32; HELLO required; ACK, DONE optional */
+    WIRE_TAG_CAPACITY = 0x0003,      /* u32, 1..65535; HELLO, required */
+    WIRE_TAG_SDK = 0x8004,           /* text, at most 64 bytes; HELLO, optional */
+    WIRE_TAG_REASON = 0x0005,        /* u8, enum wire_reason; NACK, required */
+    WIRE_TAG_STATUS = 0x0006,        /* u8, 0 = served, else failed; DONE, required */
+    WIRE_TAG_BYTES_IN = 0x8007,      /* u64; DONE, optional */
+    WIRE_TAG_BYTES_OUT = 0x8008,     /* u64; DONE, optional */
+    WIRE_TAG_TEXT = 0x8009,          /* text, at most 256 bytes; NACK, DONE, optional */
+    WIRE_TAG_SERVICE = 0x000a,       /* text, 1..255 bytes; OFFER, required */
+    WIRE_TAG_KIND = 0x000b,          /* u8, enum wire_kind; OFFER, required */
+    WIRE_TAG_PEER = 0x000c,          /* address: family u8 (4, 6), port u16, 4 or 16 bytes; OFFER */
+    WIRE_TAG_LOCAL = 0x000d,         /* the same; OFFER */
+    WIRE_TAG_ACCEPTED_US = 0x000e,   /* u64, microseconds since 1970-01-01 UTC; OFFER, required */
+    WIRE_TAG_ID = 0x000f,            /* u64, the record's id; OFFER, required */
+    WIRE_TAG_PROTOCOL_INFO = 0x0010, /* 628 bytes; OFFER on Windows, required there */
 };
 
 enum wire_kind { WIRE_KIND_CONNECTION = 1, WIRE_KIND_LISTENER = 2, WIRE_KIND_DATAGRAM = 3 };
@@ -62,17 +66,18 @@ enum wire_reason { WIRE_REASON_RETIRE = 1, WIRE_REASON_BUSY = 2, WIRE_REASON_REF
 
 enum wire_result {
     WIRE_OK = 0,
-    WIRE_MORE = 1,          /* not enough bytes yet */
+    WIRE_MORE = 1, /* not enough bytes yet */
     WIRE_BAD_MAGIC = -1,
     WIRE_BAD_VERSION = -2,
     WIRE_BAD_FLAGS = -3,
-    WIRE_BAD_TYPE = -4,     /* 0, or unknown without the optional bit */
-    WIRE_BAD_LENGTH = -5,   /* body longer than allowed, or not as long as the header says */
-    WIRE_BAD_FIELD = -6,    /* a field past the end, of wrong size, repeated, or out of range */
-    WIRE_BAD_TAG = -7,      /* unknown without the optional bit, or not of this message */
-    WIRE_MISSING = -8,      /* a required field is not there */
-    WIRE_BAD_TEXT = -9,     /* NUL or bad UTF-8 */
-    WIRE_NO_ROOM = -10      /* encoding: the buffer is too small, or a value is out of range */
+    WIRE_BAD_TYPE = -4,       /* 0, or unknown without the optional bit */
+    WIRE_BAD_LENGTH = -5,     /* body longer than allowed, or not as long as the header says */
+    WIRE_BAD_FIELD = -6,      /* a field past the end, of wrong size, repeated, or out of range */
+    WIRE_BAD_TAG = -7,        /* without the optional bit, and unknown or not of this message */
+    WIRE_MISSING = -8,        /* a required field is not there */
+    WIRE_BAD_TEXT = -9,       /* NUL or bad UTF-8 */
+    WIRE_NO_ROOM = -10,       /* encoding: the buffer is too small, or a value is out of range */
+    WIRE_BAD_CONNECTION = -11 /* zero in ACK, NACK, DONE, OFFER, CANCEL; not zero in the others */
 };
 
 struct wire_address {
@@ -91,9 +96,9 @@ struct wire_text {
  * that was decoded and live as long as it does. */
 struct wire_message {
     uint8_t type;
-    bool skip;             /* unknown type with the optional bit: ignore the frame */
-    uint32_t connection;   /* header's connection number; 0 for HELLO, RETIRE, DRAIN */
-    const uint8_t *nonce;  /* 16 bytes */
+    bool skip;            /* unknown type with the optional bit: ignore the frame */
+    uint32_t connection;  /* header's connection number; 0 for HELLO, RETIRE, DRAIN */
+    const uint8_t *nonce; /* 16 bytes */
     bool has_pid;
     uint32_t pid;
     uint32_t capacity;
