@@ -34,7 +34,7 @@ function(baton_system_library name package module debian)
     endif()
     if(NOT TARGET PkgConfig::BATON_${name})
         message(FATAL_ERROR "The library ${name} is missing. Debian, Ubuntu: apt-get install "
-            "${debian} pkg-config. vcpkg: ${ARGV1} or the port of that name, with its toolchain "
+            "${debian} pkg-config. vcpkg: inih, libyaml, cmocka, with its toolchain "
             "file. Or compile it here: -DBATON_DEPENDENCIES=source.")
     endif()
     add_library(Baton::${name} ALIAS PkgConfig::BATON_${name})
