@@ -1,0 +1,328 @@
+/*
+ * libbaton, the part that is the same on both systems: the conversation with the supervisor.
+ */
+#include "baton.h"
+
+#include "body.h"
+#include "wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TO_SUPERVISOR_MAX_BYTES = WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR };
+
+struct baton {
+    struct baton_options options; /* name is not kept */
+    struct body_channel channel;
+    struct body_fallback fallback;
+    bool has_channel; /* we were started with one, even if it has ended since */
+    bool retired;     /* without a channel: give out nothing more */
+    bool ended;       /* DRAIN was read */
+    uint8_t frame[BODY_FRAME_MAX_BYTES];
+};
+
+/* Reads "3,4" or "3": decimal numbers of at most 32 bits, nothing else. */
+static bool parse_u32(const char **text, uint32_t *out) {
+    uint64_t value = 0;
+    const char *at = *text;
+    while (*at >= '0' && *at <= '9' && value <= UINT32_MAX)
+        value = value * 10 + (uint64_t)(*at++ - '0');
+    if (at == *text || value > UINT32_MAX)
+        return false;
+    *out = (uint32_t)value;
+    *text = at;
+    return true;
+}
+
+static bool parse_channel(const char *text, uint32_t *in, uint32_t *out) {
+    return parse_u32(&text, in) && *text++ == ',' && parse_u32(&text, out) && *text == '\0';
+}
+
+/* True if the comma-separated list of versions holds ours. */
+static bool speaks_our_version(const char *list) {
+    uint32_t version = 0;
+    do {
+        if (!parse_u32(&list, &version))
+            return false;
+        if (version == WIRE_VERSION)
+            return true;
+    } while (*list++ == ',');
+    return false;
+}
+
+static int send_message(struct baton *baton, const struct wire_message *message) {
+    uint8_t frame[TO_SUPERVISOR_MAX_BYTES];
+    if (!baton->channel.in_use)
+        return BATON_E_CLOSED;
+    long length = wire_encode(message, frame, sizeof frame);
+    if (length < 0)
+        return BATON_E_ARGUMENT;
+    return body_channel_send(&baton->channel, frame, (size_t)length);
+}
+
+static int say_hello(struct baton *baton, const uint8_t nonce[WIRE_NONCE_BYTES], const char *name) {
+    struct wire_message hello = {.type = WIRE_HELLO, .nonce = nonce, .has_pid = true};
+    hello.pid = body_own_pid();
+    hello.capacity = baton->options.capacity;
+    hello.sdk.bytes = name != NULL ? name : "libbaton";
+    hello.sdk.length = strlen(hello.sdk.bytes);
+    return send_message(baton, &hello);
+}
+
+/* What BATON_... says, all of it removed from the environment. */
+struct channel_words {
+    int has_protocol, has_channel, has_nonce; /* 1, 0, or a fault */
+    char protocol[64], channel[32], nonce[64];
+};
+
+static void take_channel_words(struct channel_words *words) {
+    words->has_protocol =
+        body_take_environment("BATON_PROTOCOL", words->protocol, sizeof words->protocol);
+    words->has_channel =
+        body_take_environment("BATON_CHANNEL", words->channel, sizeof words->channel);
+    words->has_nonce = body_take_environment("BATON_NONCE", words->nonce, sizeof words->nonce);
+}
+
+static int open_channel(struct baton *baton, const struct channel_words *words, const char *name) {
+    uint8_t nonce[WIRE_NONCE_BYTES];
+    uint32_t in = 0, out = 0;
+    if (words->has_channel != 1 || words->has_protocol != 1 || words->has_nonce != 1 ||
+        !parse_channel(words->channel, &in, &out) || !wire_nonce_parse(words->nonce, nonce))
+        return BATON_E_ENVIRONMENT;
+    if (!speaks_our_version(words->protocol))
+        return BATON_E_VERSION;
+    int fault = body_channel_open(&baton->channel, in, out);
+    if (fault == 0)
+        fault = say_hello(baton, nonce, name);
+    return fault;
+}
+
+int baton_open(const struct baton_options *options, struct baton **out) {
+    struct channel_words words;
+    *out = NULL;
+    take_channel_words(&words);
+    if (options != NULL && (options->capacity > WIRE_CAPACITY_MAX ||
+                            (options->name != NULL && strlen(options->name) > WIRE_SDK_MAX_BYTES)))
+        return BATON_E_ARGUMENT;
+    struct baton *baton = calloc(1, sizeof *baton);
+    if (baton == NULL)
+        return BATON_E_MEMORY;
+    if (options != NULL)
+        baton->options = *options;
+    if (baton->options.capacity == 0)
+        baton->options.capacity = 1;
+    if (baton->options.kinds == 0)
+        baton->options.kinds = BATON_KIND_CONNECTION;
+    const char *name = baton->options.name;
+    baton->options.name = NULL;
+    baton->has_channel = words.has_channel != 0;
+    int fault = body_process_prepare();
+    if (fault == 0 && baton->has_channel)
+        fault = open_channel(baton, &words, name);
+    else if (fault == 0)
+        fault = body_fallback_open(&baton->fallback, baton->options.kinds);
+    if (fault != 0)
+        baton_close(&baton);
+    *out = baton;
+    return fault;
+}
+
+static enum baton_kind kind_of(uint8_t wire_kind) {
+    return wire_kind == WIRE_KIND_LISTENER   ? BATON_KIND_LISTENER
+           : wire_kind == WIRE_KIND_DATAGRAM ? BATON_KIND_DATAGRAM
+                                             : BATON_KIND_CONNECTION;
+}
+
+/* The codec has checked that the service fits. */
+static void describe(const struct wire_message *offer, struct baton_connection *connection) {
+    *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
+    connection->kind = kind_of(offer->kind);
+    connection->number = offer->connection;
+    connection->id = offer->id;
+    connection->accepted_us = offer->accepted_us;
+    memcpy(connection->service, offer->service.bytes, offer->service.length);
+    body_address_print(&offer->peer, connection->peer);
+    body_address_print(&offer->local, connection->local);
+}
+
+static int decide(const struct baton *baton, const struct baton_connection *connection) {
+    if ((baton->options.kinds & (uint32_t)connection->kind) == 0)
+        return BATON_REFUSE;
+    if (baton->options.decide == NULL)
+        return BATON_TAKE;
+    int decision = baton->options.decide(baton->options.context, connection);
+    return decision >= BATON_TAKE && decision <= BATON_REFUSE ? decision : BATON_REFUSE;
+}
+
+/* Answers an OFFER. Returns 1 if the connection is ours now, 0 if not, or a fault. */
+static int answer_offer(struct baton *baton, const struct wire_message *offer,
+                        baton_socket attached, struct baton_connection *connection) {
+    struct wire_message answer = {.type = WIRE_ACK, .connection = offer->connection};
+    describe(offer, connection);
+    int fault = body_channel_socket(offer, attached, &connection->socket);
+    if (fault != 0)
+        return fault;
+    int decision = decide(baton, connection);
+    if (decision != BATON_TAKE) {
+        /* Closed before we say so: afterwards the supervisor counts on it. */
+        body_socket_close(&connection->socket);
+        answer.type = WIRE_NACK;
+        answer.reason = (uint8_t)decision;
+    }
+    fault = send_message(baton, &answer);
+    if (fault != 0)
+        body_socket_close(&connection->socket);
+    if (fault == BATON_E_CLOSED) /* the end of the channel will be read next, and ends us orderly */
+        return 0;
+    return fault != 0 ? fault : decision == BATON_TAKE;
+}
+
+/* Acts on one frame. Returns 1 with a connection, 0 to go on, or a fault. Owns `attached`. */
+static int act_on_frame(struct baton *baton, size_t length, baton_socket attached,
+                        struct baton_connection *connection) {
+    struct wire_message message;
+    if (wire_decode(baton->frame, length, WIRE_FROM_SUPERVISOR, &message) != WIRE_OK ||
+        (attached != BATON_SOCKET_NONE && message.type != WIRE_OFFER)) {
+        body_socket_close(&attached);
+        return BATON_E_PROTOCOL;
+    }
+    if (message.skip)
+        return 0;
+    if (message.type == WIRE_OFFER)
+        return answer_offer(baton, &message, attached, connection);
+    if (message.type == WIRE_DRAIN)
+        baton->ended = true;
+    else if (baton->options.cancelled != NULL)
+        baton->options.cancelled(baton->options.context, message.connection);
+    return 0;
+}
+
+static int next_from_channel(struct baton *baton, struct baton_connection *connection) {
+    int result = 0;
+    while (result == 0 && !baton->ended) {
+        baton_socket attached = BATON_SOCKET_NONE;
+        long length = body_channel_receive(&baton->channel, baton->frame, &attached);
+        if (length > 0)
+            result = act_on_frame(baton, (size_t)length, attached, connection);
+        else if (length == 0)
+            baton->ended = true;
+        else
+            result = (int)length;
+    }
+    /* After DRAIN the channel stays open for DONE. After a fault the supervisor must see the end.
+     */
+    if (result < 0) {
+        body_channel_end(&baton->channel);
+        baton->ended = true;
+    }
+    return result;
+}
+
+int baton_next(struct baton *baton, struct baton_connection *connection) {
+    *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
+    if (baton->has_channel)
+        return next_from_channel(baton, connection);
+    if (baton->retired)
+        return 0;
+    return body_fallback_next(&baton->fallback, connection);
+}
+
+/* At most `limit` bytes of the text, not cutting a UTF-8 character. */
+static struct wire_text clip_text(const char *text, size_t limit) {
+    struct wire_text clipped = {text, 0};
+    if (text == NULL)
+        return clipped;
+    clipped.length = strlen(text);
+    if (clipped.length > limit)
+        for (clipped.length = limit;
+             clipped.length > 0 && ((uint8_t)text[clipped.length] & 0xc0) == 0x80;)
+            clipped.length--;
+    return clipped;
+}
+
+int baton_finish(struct baton *baton, struct baton_connection *connection, int status,
+                 const char *text) {
+    if (connection->socket == BATON_SOCKET_NONE)
+        return 0;
+    body_socket_close(&connection->socket);
+    if (!baton->has_channel)
+        return 0;
+    struct wire_message done = {.type = WIRE_DONE, .connection = connection->number};
+    done.status = (uint8_t)(status >= 0 && status <= UINT8_MAX ? status : 1);
+    done.has_bytes_in = done.has_bytes_out =
+        connection->bytes_in != 0 || connection->bytes_out != 0;
+    done.bytes_in = connection->bytes_in;
+    done.bytes_out = connection->bytes_out;
+    done.text = clip_text(text, WIRE_TEXT_MAX_BYTES);
+    int fault = send_message(baton, &done);
+    if (fault != BATON_E_ARGUMENT)
+        return fault;
+    done.text = (struct wire_text){NULL, 0};
+    fault = send_message(baton, &done);
+    return fault != 0 ? fault : BATON_E_ARGUMENT;
+}
+
+int baton_retire(struct baton *baton) {
+    baton->retired = true;
+    return baton->has_channel ? send_message(baton, &(struct wire_message){.type = WIRE_RETIRE})
+                              : 0;
+}
+
+void baton_close(struct baton **baton) {
+    if (*baton == NULL)
+        return;
+    body_channel_close(&(*baton)->channel);
+    body_fallback_close(&(*baton)->fallback);
+    body_process_release();
+    free(*baton);
+    *baton = NULL;
+}
+
+static int complain(const char *what, int fault) {
+    fprintf(stderr, "%s: %s\n", what, baton_strerror(fault));
+    return 1;
+}
+
+int baton_serve(int (*function)(struct baton_connection *connection)) {
+    struct baton *baton = NULL;
+    struct baton_connection connection;
+    int status = 0;
+    int result = baton_open(NULL, &baton);
+    if (result != 0)
+        return complain("cannot start", result);
+    while ((result = baton_next(baton, &connection)) == 1) {
+        status = function(&connection);
+        status = status >= 0 && status <= UINT8_MAX ? status : 1;
+        baton_finish(baton, &connection, status, NULL);
+    }
+    if (result < 0)
+        status = complain("cannot go on", result);
+    baton_close(&baton);
+    return status;
+}
+
+const char *baton_strerror(int fault) {
+    switch (fault) {
+    case 0:
+        return "no error";
+    case BATON_E_SYSTEM:
+        return "a system call failed";
+    case BATON_E_NO_SOURCE:
+        return "nothing to serve: no channel, no LISTEN_FDS and no socket on standard input "
+               "(start this program by batond)";
+    case BATON_E_ENVIRONMENT:
+        return "BATON_ or LISTEN_ variables of the environment are malformed or stale";
+    case BATON_E_VERSION:
+        return "the supervisor does not speak protocol version 1";
+    case BATON_E_PROTOCOL:
+        return "the supervisor broke the channel protocol";
+    case BATON_E_CLOSED:
+        return "the other side has gone";
+    case BATON_E_MEMORY:
+        return "out of memory";
+    case BATON_E_ARGUMENT:
+        return "argument out of range";
+    }
+    return "unknown error";
+}

@@ -1,0 +1,193 @@
+/*
+ * libbaton: what a handler needs to take connections from batond (the protocol: PROTOCOL.md).
+ *
+ * A whole handler:
+ *
+ *     #include "baton.h"
+ *     static int greet(struct baton_connection *c) { return baton_send(c, "hello\n", 6); }
+ *     int main(void) { return baton_serve(greet); }
+ *
+ * The same program runs under systemd (LISTEN_FDS), inetd, xinetd and s6-tcpserver (a socket on
+ * standard input): baton_open() takes whichever it finds.
+ *
+ * Rules that hold for every call:
+ * - Texts are UTF-8 and NUL-terminated. Nothing is printed, except by baton_serve().
+ * - Calls that can fail return 0 or a positive value on success and a negative `enum baton_fault`
+ *   otherwise; baton_strerror() has words for it. With BATON_E_SYSTEM the system's own number is in
+ *   errno (POSIX) or GetLastError() (Windows).
+ * - Threads: baton_open, baton_next, baton_retire and baton_close belong to one thread. Different
+ *   connections may be used and finished in different threads at the same time.
+ */
+#ifndef BATON_H
+#define BATON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifdef _WIN32
+typedef uintptr_t baton_socket; /* a SOCKET; spelled so that winsock2.h is not needed here */
+#else
+typedef int baton_socket;
+#endif
+#define BATON_SOCKET_NONE ((baton_socket)-1)
+
+enum baton_fault {
+    BATON_E_SYSTEM = -1,      /* a system call failed: errno or GetLastError() */
+    BATON_E_NO_SOURCE = -2,   /* no channel, no LISTEN_FDS, no socket on standard input */
+    BATON_E_ENVIRONMENT = -3, /* BATON_... or LISTEN_... is malformed or names no usable channel */
+    BATON_E_VERSION = -4,     /* the supervisor does not speak version 1 */
+    BATON_E_PROTOCOL =
+        -5,               /* the supervisor sent what the protocol forbids; the channel is closed */
+    BATON_E_CLOSED = -6,  /* the other side has gone */
+    BATON_E_MEMORY = -7,  /* out of memory */
+    BATON_E_ARGUMENT = -8 /* an argument is out of its range */
+};
+
+/* What a socket is. The values can be or-ed together in baton_options.kinds. */
+enum baton_kind { BATON_KIND_CONNECTION = 1, BATON_KIND_LISTENER = 2, BATON_KIND_DATAGRAM = 4 };
+
+/* What baton_options.decide returns. */
+enum baton_decision {
+    BATON_TAKE = 0,   /* acknowledge the connection; baton_next() returns it */
+    BATON_RETIRE = 1, /* another process should take it; no more offers for this one */
+    BATON_BUSY = 2,   /* another process should take it; offers may come again later */
+    BATON_REFUSE = 3  /* nobody should take it: the client is closed */
+};
+
+#define BATON_SERVICE_BYTES 256 /* with NUL */
+#define BATON_ADDRESS_BYTES 64  /* with NUL */
+
+/*
+ * A connection that was handed over. The caller owns the structure and, from baton_next() to
+ * baton_finish(), the socket in it. It may be copied to where the connection is worked on; then
+ * only the copy may be finished.
+ */
+struct baton_connection {
+    baton_socket socket; /* blocking, not inheritable, no event or completion-port registration */
+    enum baton_kind kind;
+    uint32_t number;      /* names the connection on the channel; 0 without a channel */
+    uint64_t id;          /* `id=` of the supervisor's record; 0 without a channel */
+    uint64_t accepted_us; /* microseconds since 1970-01-01 UTC; 0 when not known */
+    char service[BATON_SERVICE_BYTES]; /* name of the service; "" when not known */
+    char peer[BATON_ADDRESS_BYTES];    /* "192.0.2.1:5000", "[2001:db8::1]:5000"; "" when none */
+    char local[BATON_ADDRESS_BYTES];   /* the same, our side */
+    uint64_t bytes_in, bytes_out; /* counted by baton_receive and baton_send; a handler that does
+                                     its own I/O may set them. Sent with DONE unless both are 0 */
+};
+
+struct baton_options {
+    uint32_t capacity; /* connections at a time, 1..65535; 0 = 1 */
+    uint32_t kinds;    /* or-ed enum baton_kind that the handler can serve; 0 = connections only. An
+                          offer of another kind is refused; without a channel it is
+                          BATON_E_NO_SOURCE. */
+    const char *name;  /* for the supervisor's log, at most 64 bytes; NULL = "libbaton". Copied. */
+    void *context;     /* given to the functions below */
+    /* Called by baton_next() for each offer, before it is acknowledged; must not read from the
+     * socket. Returns an enum baton_decision. NULL = take all. Not called without a channel. */
+    int (*decide)(void *context, const struct baton_connection *connection);
+    /* Called by baton_next() when the supervisor wants connection `number` ended, while others
+     * live on: shut its socket down and finish it soon. NULL = ignored; the supervisor then ends
+     * the process after stop_timeout_ms. */
+    void (*cancelled)(void *context, uint32_t number);
+};
+
+struct baton; /* one per process; owned by the caller, from baton_open() to baton_close() */
+
+/*
+ * Finds out where connections come from, in this order: a channel (BATON_CHANNEL), LISTEN_FDS with
+ * our own LISTEN_PID (POSIX; sd_listen_fds(3)), a socket on standard input (inetd(8)). With a
+ * channel it says HELLO. `options` may be NULL (all defaults) and is copied.
+ *
+ * Call it first in main(), before other threads exist: it removes BATON_..., LISTEN_PID, LISTEN_FDS
+ * and LISTEN_FDNAMES from the environment, makes what it found non-inheritable, ignores SIGPIPE
+ * (POSIX; signal(7)) or starts Winsock (Windows; WSAStartup). A socket on standard input is moved
+ * away, and streams 0 to 2 that were the same socket become the null device, so that it is closed
+ * when it is finished and no log line reaches the client. A program that forks must call
+ * baton_close() in the child.
+ *
+ * Returns 0 and the new object in *out (free with baton_close()), or BATON_E_NO_SOURCE,
+ * BATON_E_ENVIRONMENT, BATON_E_VERSION, BATON_E_CLOSED, BATON_E_MEMORY, BATON_E_ARGUMENT,
+ * BATON_E_SYSTEM; *out is then NULL. Does not block beyond writing one small frame.
+ */
+int baton_open(const struct baton_options *options, struct baton **out);
+
+/*
+ * Waits for the next connection and acknowledges it. Returns
+ *   1  with *connection filled; the caller now owns its socket and must call baton_finish();
+ *   0  when there will be no more (DRAIN, the supervisor has gone, or the one connection that we
+ *      were started for was given out): finish what is still open, then exit with status 0;
+ *   or BATON_E_PROTOCOL, BATON_E_SYSTEM, after which a channel is closed and connections that were
+ *      given out stay usable (a listener may be tried again).
+ * Blocks without a deadline. With a channel the supervisor holds back offers while `capacity`
+ * connections are unfinished. recvmsg(2), unix(7), accept(2); ReadFile, WSASocketW.
+ */
+int baton_next(struct baton *baton, struct baton_connection *connection);
+
+/*
+ * Closes the connection's socket, sets it to BATON_SOCKET_NONE, and then reports DONE. `status` is
+ * 0 for served, 1..255 for failed; other values count as 1. `text` (NULL = none) goes to the
+ * supervisor's record; at most 256 bytes of it, cut between characters. Does nothing for a
+ * connection whose socket is BATON_SOCKET_NONE.
+ *
+ * Returns 0; BATON_E_CLOSED when the supervisor has gone; BATON_E_ARGUMENT when `text` is not UTF-8
+ * (DONE was then sent without it); BATON_E_SYSTEM. The socket is closed in every case. Blocks only
+ * while the channel is full. Closing while data of the client is unread resets the connection and
+ * can destroy what was sent: see baton_hang_up().
+ */
+int baton_finish(struct baton *baton, struct baton_connection *connection, int status,
+                 const char *text);
+
+/*
+ * Asks for no more offers (RETIRE). Go on to call baton_next(): an offer may already be under way;
+ * it returns 0 when all are finished. Returns 0, also without a channel (where baton_next() then
+ * returns 0 at once), BATON_E_CLOSED or BATON_E_SYSTEM.
+ */
+int baton_retire(struct baton *baton);
+
+/*
+ * Closes the channel or listener and frees the object; connections that were given out stay open.
+ * Sets *baton to NULL; accepts NULL in it. The environment and SIGPIPE stay as they are.
+ */
+void baton_close(struct baton **baton);
+
+/*
+ * The usual case: opens, calls `function` for one connection after the other, finishes each with
+ * the function's result as status (0 = served, negative counts as 1), closes. `function` must not
+ * close the socket. Complaints go to standard error. Returns what main() should return: the last
+ * status, or 1 if it could not open or the protocol was broken. Blocks until there is no more.
+ */
+int baton_serve(int (*function)(struct baton_connection *connection));
+
+/*
+ * Receives what the client has sent: waits until at least one byte is there. Returns 1..size, 0 at
+ * the end of the client's sending, BATON_E_CLOSED after a reset, BATON_E_SYSTEM. Adds to bytes_in.
+ * `size` is 1..INT_MAX. Blocks (SO_RCVTIMEO is honoured: BATON_E_SYSTEM). recv(2).
+ */
+long baton_receive(struct baton_connection *connection, void *buffer, size_t size);
+
+/*
+ * Sends all `length` bytes (0 or more). Returns 0, BATON_E_CLOSED when the client has gone,
+ * BATON_E_SYSTEM. Adds what was sent to bytes_out. Blocks while the client does not read. send(2).
+ */
+int baton_send(struct baton_connection *connection, const void *bytes, size_t length);
+
+/*
+ * Ends our sending, then reads and drops what the client still sends until it ends too, at most
+ * `max_bytes` and `timeout_ms` (1..60000), so that closing afterwards does not destroy an answer
+ * on its way (RFC 1122, 4.2.2.13). Call it before baton_finish() when the client may have sent what
+ * was not read. The socket stays open. Blocks up to `timeout_ms`.
+ */
+void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes);
+
+/* Words for an enum baton_fault; static text, never NULL. */
+const char *baton_strerror(int fault);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

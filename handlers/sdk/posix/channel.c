@@ -1,0 +1,116 @@
+/* The channel on POSIX: one end of a SOCK_SEQPACKET pair, on which a frame is a packet (unix(7)).
+ */
+#include "body.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ATTACHED_MAX_COUNT = 8 };
+
+static int socket_option(int descriptor, int option) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    return getsockopt(descriptor, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+int body_channel_open(struct body_channel *channel, uint32_t in, uint32_t out) {
+    int descriptor = (int)in;
+    if (in != out || in > INT32_MAX || socket_option(descriptor, SO_TYPE) != SOCK_SEQPACKET ||
+        socket_option(descriptor, SO_DOMAIN) != AF_UNIX)
+        return BATON_E_ENVIRONMENT;
+    int flags = fcntl(descriptor, F_GETFL);
+    if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 || flags < 0 ||
+        fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) != 0)
+        return BATON_E_SYSTEM;
+    *channel = (struct body_channel){true, descriptor, descriptor};
+    return 0;
+}
+
+/* Takes the descriptors out of the control data. True if there is none, or exactly one and nothing
+ * else; it is then in *attached. Otherwise everything that came is closed. */
+static bool collect_attached(struct msghdr *message, baton_socket *attached) {
+    size_t count = 0;
+    bool strange = (message->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    *attached = BATON_SOCKET_NONE;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL;
+         part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+            strange = true;
+            continue;
+        }
+        size_t part_count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < part_count; i++) {
+            int descriptor = -1;
+            memcpy(&descriptor, CMSG_DATA(part) + i * sizeof descriptor, sizeof descriptor);
+            if (count++ == 0)
+                *attached = descriptor;
+            else
+                close(descriptor);
+        }
+    }
+    if (!strange && count <= 1)
+        return true;
+    body_socket_close(attached);
+    return false;
+}
+
+long body_channel_receive(struct body_channel *channel, void *frame, baton_socket *attached) {
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(ATTACHED_MAX_COUNT * sizeof(int))];
+    } control;
+    struct iovec part = {frame, BODY_FRAME_MAX_BYTES};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t length = -1;
+    bool was_reset = false;
+    *attached = BATON_SOCKET_NONE;
+    for (;;) {
+        message.msg_control = control.room;
+        message.msg_controllen = sizeof control.room;
+        length = recvmsg((int)channel->in, &message, MSG_CMSG_CLOEXEC);
+        if (length >= 0 || (errno != EINTR && errno != ECONNRESET))
+            break;
+        /* The supervisor closed its end before it had read all of ours. The kernel says so once,
+         * ahead of what it sent us before that. */
+        if (errno == ECONNRESET && was_reset)
+            return 0;
+        was_reset = was_reset || errno == ECONNRESET;
+    }
+    if (length < 0)
+        return BATON_E_SYSTEM;
+    return collect_attached(&message, attached) ? (long)length : BATON_E_PROTOCOL;
+}
+
+int body_channel_send(const struct body_channel *channel, const void *frame, size_t length) {
+    ssize_t sent;
+    do
+        sent = send((int)channel->out, frame, length, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return 0;
+    return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? BATON_E_CLOSED
+                                                                      : BATON_E_SYSTEM;
+}
+
+int body_channel_socket(const struct wire_message *offer, baton_socket attached,
+                        baton_socket *out) {
+    *out = attached;
+    if (attached != BATON_SOCKET_NONE && offer->protocol_info == NULL &&
+        socket_option(attached, SO_TYPE) >= 0)
+        return 0;
+    body_socket_close(out);
+    return BATON_E_PROTOCOL;
+}
+
+void body_channel_end(struct body_channel *channel) {
+    shutdown((int)channel->in, SHUT_RDWR);
+}
+
+void body_channel_close(struct body_channel *channel) {
+    if (channel->in_use)
+        close((int)channel->in);
+    *channel = (struct body_channel){0};
+}

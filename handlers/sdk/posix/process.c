@@ -1,0 +1,29 @@
+#include "body.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int body_take_environment(const char *name, char *out, size_t size) {
+    const char *value = getenv(name);
+    if (value == NULL)
+        return 0;
+    size_t length = strlen(value);
+    if (length < size)
+        memcpy(out, value, length + 1);
+    unsetenv(name);
+    return length < size ? 1 : BATON_E_ENVIRONMENT;
+}
+
+uint32_t body_own_pid(void) {
+    return (uint32_t)getpid();
+}
+
+int body_process_prepare(void) {
+    /* A supervisor or client that is gone shows as EPIPE, not as our death. */
+    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? BATON_E_SYSTEM : 0;
+}
+
+void body_process_release(void) {
+}

@@ -1,0 +1,41 @@
+#include "body.h"
+
+#include <winsock2.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+
+int body_take_environment(const char *name, char *out, size_t size) {
+    wchar_t wide_name[64], value[1024];
+    if (MultiByteToWideChar(CP_UTF8, 0, name, -1, wide_name, 64) == 0)
+        return BATON_E_ENVIRONMENT;
+    SetLastError(ERROR_SUCCESS);
+    DWORD length = GetEnvironmentVariableW(wide_name, value, 1024);
+    if (length == 0 && GetLastError() == ERROR_ENVVAR_NOT_FOUND)
+        return 0;
+    /* The C runtime keeps a copy of the environment, and changes both. */
+    _wputenv_s(wide_name, L"");
+    SetEnvironmentVariableW(wide_name, NULL);
+    if (length >= 1024 ||
+        (length > 0 && WideCharToMultiByte(CP_UTF8, 0, value, -1, out, (int)size, NULL, NULL) == 0))
+        return BATON_E_ENVIRONMENT;
+    if (length == 0)
+        out[0] = '\0';
+    return 1;
+}
+
+uint32_t body_own_pid(void) {
+    return (uint32_t)GetCurrentProcessId();
+}
+
+int body_process_prepare(void) {
+    WSADATA data;
+    int fault = WSAStartup(MAKEWORD(2, 2), &data);
+    SetLastError((DWORD)fault);
+    return fault == 0 ? 0 : BATON_E_SYSTEM;
+}
+
+void body_process_release(void) {
+    WSACleanup();
+}

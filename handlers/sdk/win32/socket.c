@@ -1,0 +1,102 @@
+#include "body.h"
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <windows.h>
+
+void body_socket_close(baton_socket *socket) {
+    if (*socket != BATON_SOCKET_NONE)
+        closesocket((SOCKET)*socket);
+    *socket = BATON_SOCKET_NONE;
+}
+
+void body_address_print(const struct wire_address *address, char out[BATON_ADDRESS_BYTES]) {
+    char host[INET6_ADDRSTRLEN];
+    out[0] = '\0';
+    if (address->family == 0 || inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes,
+                                          host, sizeof host) == NULL)
+        return;
+    snprintf(out, BATON_ADDRESS_BYTES, address->family == 4 ? "%s:%u" : "[%s]:%u", host,
+             (unsigned)address->port);
+}
+
+static struct wire_address from_system(const struct sockaddr_storage *name) {
+    struct wire_address address = {0};
+    if (name->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)name;
+        address.family = 4;
+        address.port = ntohs(in->sin_port);
+        memcpy(address.bytes, &in->sin_addr, 4);
+    } else if (name->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)name;
+        address.family = 6;
+        address.port = ntohs(in6->sin6_port);
+        memcpy(address.bytes, &in6->sin6_addr, 16);
+    }
+    return address;
+}
+
+void body_socket_addresses(struct baton_connection *connection) {
+    struct sockaddr_storage name = {0};
+    int length = sizeof name;
+    struct wire_address address = {0};
+    if (getpeername((SOCKET)connection->socket, (struct sockaddr *)&name, &length) == 0)
+        address = from_system(&name);
+    body_address_print(&address, connection->peer);
+    length = sizeof name;
+    address = (struct wire_address){0};
+    if (getsockname((SOCKET)connection->socket, (struct sockaddr *)&name, &length) == 0)
+        address = from_system(&name);
+    body_address_print(&address, connection->local);
+}
+
+static int fault_of(int error) {
+    SetLastError((DWORD)error);
+    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAESHUTDOWN
+               ? BATON_E_CLOSED
+               : BATON_E_SYSTEM;
+}
+
+long baton_receive(struct baton_connection *connection, void *buffer, size_t size) {
+    int room = size > INT_MAX ? INT_MAX : (int)size;
+    int length = recv((SOCKET)connection->socket, buffer, room, 0);
+    if (length == SOCKET_ERROR)
+        return fault_of(WSAGetLastError());
+    connection->bytes_in += (uint64_t)length;
+    return length;
+}
+
+int baton_send(struct baton_connection *connection, const void *bytes, size_t length) {
+    const char *at = bytes;
+    while (length > 0) {
+        int piece = length > INT_MAX ? INT_MAX : (int)length;
+        int sent = send((SOCKET)connection->socket, at, piece, 0);
+        if (sent == SOCKET_ERROR)
+            return fault_of(WSAGetLastError());
+        connection->bytes_out += (uint64_t)sent;
+        at += sent;
+        length -= (size_t)sent;
+    }
+    return 0;
+}
+
+void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes) {
+    char dropped[4096];
+    ULONGLONG deadline_ms = GetTickCount64() + timeout_ms;
+    shutdown((SOCKET)connection->socket, SD_SEND);
+    while (max_bytes > 0) {
+        ULONGLONG now_ms = GetTickCount64();
+        struct pollfd wait = {.fd = (SOCKET)connection->socket, .events = POLLRDNORM};
+        if (now_ms >= deadline_ms || WSAPoll(&wait, 1, (int)(deadline_ms - now_ms)) <= 0)
+            return;
+        size_t room = max_bytes < sizeof dropped ? max_bytes : sizeof dropped;
+        int length = recv((SOCKET)connection->socket, dropped, (int)room, 0);
+        if (length <= 0)
+            return;
+        max_bytes -= (size_t)length;
+    }
+}
