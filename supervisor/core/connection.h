@@ -1,0 +1,95 @@
+/*
+ * One accepted connection: its facts and its state machine.
+ *
+ *   WAITING --offer--> OFFERED --ack--> HELD --done, exit--> ENDED
+ *      ^                  |  \--fault--> RECALLED --ack found--> HELD
+ *      |                  |                 |
+ *      +---- declined ----+<--no ack-------+      (last attempt, refusal: ENDED)
+ *
+ * The supervisor owns a copy of the socket in WAITING, OFFERED and RECALLED; in HELD only the
+ * handler does. RECALLED means: the process that may or may not have taken the connection is being
+ * ended; what it wrote before its end decides.
+ */
+#ifndef BATON_CORE_CONNECTION_H
+#define BATON_CORE_CONNECTION_H
+
+#include "core/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a connection ended: the closed list of the log's `outcome`. */
+#define OUTCOME_TABLE(X)                                                                           \
+    X(NONE, "none")                                                                                \
+    X(SERVED, "served")                       /* DONE 0, or exit 0 */                              \
+    X(FAILED, "failed")                       /* DONE or exit with another number */               \
+    X(CRASHED, "crashed")                     /* signal, exception, or a channel that we ended */  \
+    X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
+    X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
+    X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \
+    X(HANDSHAKE_INVALID, "handshake_invalid") /* bad frame, wrong identity, end before ACK */      \
+    X(ABANDONED, "abandoned")                 /* the client reset it before the hand-off */        \
+    X(DRAINED, "drained")                     /* ended by an ordered stop */
+
+enum outcome {
+#define OUTCOME_ENUM(name, text) OUTCOME_##name,
+    OUTCOME_TABLE(OUTCOME_ENUM)
+#undef OUTCOME_ENUM
+};
+
+/* The word in the log; static. */
+const char *outcome_text(enum outcome outcome);
+
+enum connection_state {
+    CONNECTION_FREE,
+    CONNECTION_WAITING,
+    CONNECTION_OFFERED,
+    CONNECTION_RECALLED,
+    CONNECTION_HELD,
+    CONNECTION_ENDED
+};
+
+enum connection_event {
+    CONNECTION_OFFER,          /* an offer for it was sent */
+    CONNECTION_RECALL,         /* the process it was offered to is being ended */
+    CONNECTION_ACK,            /* a handler has taken it */
+    CONNECTION_DECLINE,        /* NACK: another process, no attempt lost */
+    CONNECTION_ATTEMPT_FAILED, /* a process was lost before an ACK; outcome = why */
+    CONNECTION_END             /* it is over; outcome = how */
+};
+
+#define CONNECTION_TEXT_BYTES 256
+
+/* All times are microseconds of the monotonic clock, except accepted_wall_us. Owner: the pool. */
+struct connection {
+    enum connection_state state;
+    enum outcome outcome;    /* NONE until ENDED */
+    uint64_t id;             /* the record's number, from 1, never used twice in a run */
+    uint32_t service;        /* index in the table of services */
+    uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
+    uint32_t next, previous; /* in the queue of its service, or among those its process holds */
+    uint32_t attempts_used;
+    uint32_t attempts_max;
+    uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;
+    int64_t accepted_wall_us;
+    struct address peer, local;
+    uint32_t pid;    /* who took it, or the last one that failed to; 0 = nobody */
+    bool has_status; /* DONE told a status */
+    uint8_t status;
+    bool has_exit; /* the process has ended before this connection did */
+    bool exit_by_signal;
+    uint32_t exit_code;
+    bool has_bytes_in, has_bytes_out;
+    uint64_t bytes_in, bytes_out;
+    uint16_t text_bytes; /* of `text`: what a NACK or DONE said */
+    char text[CONNECTION_TEXT_BYTES];
+};
+
+/* Applies `event` (with `outcome` for ATTEMPT_FAILED and END, else OUTCOME_NONE). Returns true if
+ * the state allows it, false (and changes nothing) if not: for an event that a handler caused, that
+ * is a breach of the protocol. ATTEMPT_FAILED counts the attempt and leads to WAITING, or to ENDED
+ * with `outcome` when no attempt is left. */
+bool connection_step(struct connection *connection, enum connection_event event,
+                     enum outcome outcome);
+
+#endif

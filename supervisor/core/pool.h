@@ -1,0 +1,142 @@
+/*
+ * The one pool: every live connection and every handler process, who has whom, and what to do next.
+ *
+ * Pure: it is told what happened and at what time, and answers with actions, which the caller takes
+ * with pool_next_action() after each call, and carries out. All hand-off modes are the same to it:
+ * capacity is credits, reuse is lifetime credits, a spare is an idle process.
+ *
+ * Connections and processes are named by slots (core/slots.h) of two tables, sized once.
+ */
+#ifndef BATON_CORE_POOL_H
+#define BATON_CORE_POOL_H
+
+#include "core/connection.h"
+#include "core/process.h"
+#include "core/service.h"
+#include "core/slots.h"
+#include "core/timers.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum pool_action_kind {
+    POOL_LAUNCH,         /* process: launch it; then pool_launched() or pool_launch_failed() */
+    POOL_OFFER,          /* process, connection: send the offer; on failure pool_offer_failed() */
+    POOL_RELEASE,        /* connection: the handler has it; close the supervisor's copy */
+    POOL_ATTEMPT_FAILED, /* process, connection, outcome: for the log */
+    POOL_RECORD,         /* connection: close the socket if open, write its record, pool_forget() */
+    POOL_SEND_DRAIN,     /* process: send DRAIN */
+    POOL_CLOSE_CHANNEL,  /* process: close our end of its channel */
+    POOL_TERMINATE,      /* process: ask the system to end it */
+    POOL_KILL,           /* process: end it */
+    POOL_CLOSE_PROCESS,  /* process: it has ended; release what the platform keeps, pool_reaped() */
+    POOL_ROOM            /* service (in `service`): it may accept again */
+};
+
+struct pool_action {
+    enum pool_action_kind kind;
+    uint32_t process;    /* slot or SLOT_NONE */
+    uint32_t connection; /* slot or SLOT_NONE */
+    uint32_t service;    /* index */
+    enum outcome outcome;
+};
+
+/* How a process ended. */
+struct pool_exit {
+    bool by_signal;
+    uint32_t code;
+};
+
+/* What the pool keeps for each service. Counts are derived here and nowhere else. */
+struct pool_service {
+    uint32_t live_count;              /* connections accepted and not yet recorded */
+    uint32_t queue_first, queue_last; /* connections that wait and have no process */
+    uint32_t idle_first;              /* processes that may be offered a connection */
+    bool was_full;                    /* it has been refused room; POOL_ROOM is owed */
+};
+
+/* Read by the caller, changed only by the functions below. Owner: the caller of pool_init(). */
+struct pool {
+    const struct service_table *table; /* not owned */
+    struct pool_service *services;
+    struct connection *connections;
+    struct process *processes;
+    struct slots connection_slots;
+    struct slots process_slots;
+    struct timers timers;
+    struct pool_action *actions; /* a ring */
+    uint32_t action_first, action_count, action_capacity;
+    uint64_t last_id;
+    struct timer starved; /* set while launches are put off for want of resources */
+    bool stopping;
+};
+
+/* Sizes the tables for `table`, which must outlive the pool. BATON_OK or BATON_NO_MEMORY. */
+int pool_init(struct pool *pool, const struct service_table *table);
+void pool_clear(struct pool *pool);
+
+/* Takes the next action; false when there is none. */
+bool pool_next_action(struct pool *pool, struct pool_action *out);
+
+/* The earliest deadline, TIMERS_NEVER if none; and what to do when the clock has passed it. */
+uint64_t pool_next_deadline_us(const struct pool *pool);
+void pool_tick(struct pool *pool, uint64_t now_us);
+
+/* ---- Connections ---- */
+
+/* True if the service may accept one more. If not, POOL_ROOM tells when it may. */
+bool pool_has_room(struct pool *pool, uint32_t service);
+
+/* A connection was accepted; there must be room. Returns its slot. */
+uint32_t pool_accept(struct pool *pool, uint32_t service, const struct address *peer,
+                     const struct address *local, uint64_t now_us, int64_t wall_us);
+
+/* The client was found to have reset the connection just as the offer was to be sent. */
+void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us);
+
+/* The record is written: frees the slot. */
+void pool_forget(struct pool *pool, uint32_t connection);
+
+/* The slot of the connection that `number` (of a frame) names on this process's channel: offered
+ * or held by it. SLOT_NONE if there is none. */
+uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number);
+
+/* ---- Processes: what happened ---- */
+
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid);
+/* `shortage`: nothing is wrong with the program; try again when something is freed, and by timer.
+ */
+void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint64_t now_us);
+void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* Frames. `connection` is a slot from pool_find_connection(). Each returns false if the frame is a
+ * breach of the protocol in this state (then call pool_breach()). */
+bool pool_hello(struct pool *pool, uint32_t process, uint32_t capacity_count, uint64_t now_us);
+bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
+enum pool_decline { POOL_DECLINE_RETIRE, POOL_DECLINE_BUSY, POOL_DECLINE_REFUSE };
+bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,
+               uint64_t now_us);
+bool pool_done(struct pool *pool, uint32_t process, uint32_t connection, uint8_t status,
+               uint64_t now_us);
+bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* The process sent what it must not. */
+void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us);
+/* The process has closed its end of the channel. */
+void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us);
+/* The process has ended. Everything it wrote before has been read and told. */
+void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint64_t now_us);
+/* The platform's part is closed: frees the slot. */
+void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* ---- The ordered stop ---- */
+
+/* No more offers but to clients already accepted; every process is told to drain, and is ended
+ * after its service's stop_timeout_ms. */
+void pool_stop(struct pool *pool, uint64_t now_us);
+/* A second request: everything that still lives is ended at once. */
+void pool_hurry(struct pool *pool, uint64_t now_us);
+/* True when no connection and no process is left. */
+bool pool_is_empty(const struct pool *pool);
+
+#endif

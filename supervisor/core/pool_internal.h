@@ -1,0 +1,51 @@
+/* What pool.c (tables, queues, dispatch) and pool_process.c (the life of a process) share. */
+#ifndef BATON_CORE_POOL_INTERNAL_H
+#define BATON_CORE_POOL_INTERNAL_H
+
+#include "core/pool.h"
+
+#define POOL_STARVED_RETRY_US 100000u
+
+static inline uint64_t pool_ms(uint32_t ms) {
+    return (uint64_t)ms * 1000u;
+}
+
+/* Appends an action; `connection`, `process` SLOT_NONE and `outcome` OUTCOME_NONE where not meant.
+ */
+void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, uint32_t connection,
+               enum outcome outcome);
+
+const struct service *pool_service_of(const struct pool *pool, uint32_t service);
+
+/* Sends the connection to the queue of its service, behind (or, `first`, before) those that wait.
+ */
+void pool_enqueue(struct pool *pool, uint32_t connection, bool first);
+
+/* Gives waiting connections to idle processes, and launches processes for the others. */
+void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us);
+
+/* Keeps the service's list of idle processes true after a change of `process`. */
+void pool_update_idle(struct pool *pool, uint32_t process);
+
+/* Ends a connection in any state: unlinks it from its queue or process, and asks for the record. */
+void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome,
+                         uint64_t now_us);
+
+/* An attempt of `process` with the connection has failed: another one, or the end. */
+void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
+                       enum outcome outcome, uint64_t now_us);
+
+/* Links and unlinks a connection among those that its process holds. */
+void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
+void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
+
+/* The deadline of a process has passed. */
+void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* No process may be launched for now; tried again by timer and whenever something is freed. */
+void pool_starve(struct pool *pool, uint64_t now_us);
+
+/* Tells a READY process to drain, and sets its stop_timeout_ms. */
+void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us);
+
+#endif

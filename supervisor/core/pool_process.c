@@ -1,0 +1,401 @@
+/* The life of a handler process in the pool: handshake, faults, draining, exit. */
+#include "core/pool_internal.h"
+
+/* A process that crashes closes its channel a moment before its exit can be seen. For this long
+ * the end of a channel waits for an exit that tells more; then the process is killed. */
+#define EXIT_GRACE_US 100000u
+
+static void set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
+    timers_set(&pool->timers, &p->timer, deadline_us);
+}
+
+static uint64_t stop_timeout_us(const struct pool *pool, const struct process *p) {
+    return pool_ms(pool_service_of(pool, p->service)->stop_timeout_ms);
+}
+
+static void close_channel(struct pool *pool, uint32_t process) {
+    if (pool->processes[process].channel_open) {
+        pool->processes[process].channel_open = false;
+        pool_push(pool, POOL_CLOSE_CHANNEL, process, SLOT_NONE, OUTCOME_NONE);
+    }
+}
+
+static void kill_process(struct pool *pool, uint32_t process) {
+    struct process *p = &pool->processes[process];
+    timers_unset(&pool->timers, &p->timer);
+    if (process_advance(p, PROCESS_KILLED)) {
+        pool_update_idle(pool, process);
+        pool_push(pool, POOL_KILL, process, SLOT_NONE, p->fault);
+    }
+}
+
+static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (process_advance(p, PROCESS_TERMINATED)) {
+        pool_push(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
+        set_deadline(pool, p, now_us + stop_timeout_us(pool, p));
+    }
+}
+
+/* A draining process that has no deadline gets one. */
+static void bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
+    if (p->state == PROCESS_DRAINING && p->timer.position == 0) {
+        set_deadline(pool, p, now_us + stop_timeout_us(pool, p));
+    }
+}
+
+/* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
+ * end of the channel. */
+void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (process_advance(p, PROCESS_DRAINING)) {
+        pool_update_idle(pool, process);
+        if (p->held_count == 0 && p->offer == SLOT_NONE) {
+            close_channel(pool, process);
+        } else if (p->channel_open) {
+            pool_push(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
+        }
+        set_deadline(pool, p, now_us + stop_timeout_us(pool, p));
+    }
+}
+
+/* The handshake has gone wrong. Nothing is offered again before the process is gone: what it wrote
+ * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
+static void fault_process(struct pool *pool, uint32_t process, enum outcome fault,
+                          uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->fault != OUTCOME_NONE || p->state >= PROCESS_KILLED) {
+        return;
+    }
+    p->fault = fault;
+    if (p->offer != SLOT_NONE) {
+        connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+    }
+    if (p->held_count == 0) {
+        kill_process(pool, process);
+    } else {
+        pool_drain_process(pool, process, now_us);
+    }
+}
+
+/* ---- Launch ---- */
+
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
+    pool->processes[process].pid = pid;
+}
+
+void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    uint32_t connection = p->wanted_by;
+    uint32_t service = p->service;
+    timers_unset(&pool->timers, &p->timer);
+    if (connection != SLOT_NONE && shortage && !pool->stopping) {
+        p->wanted_by = SLOT_NONE;
+        pool_enqueue(pool, connection, true);
+        pool_starve(pool, now_us);
+    } else if (connection != SLOT_NONE) {
+        pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED, now_us);
+    }
+    p->state = PROCESS_FREE;
+    slots_give(&pool->process_slots, process);
+    pool_dispatch(pool, service, now_us);
+}
+
+/* ---- Frames ---- */
+
+bool pool_hello(struct pool *pool, uint32_t process, uint32_t capacity_count, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    uint32_t connection = p->wanted_by;
+    if (p->state == PROCESS_KILLED) {
+        return true; /* written before we ended it; changes nothing */
+    }
+    if (p->state != PROCESS_LAUNCHED || !process_advance(p, PROCESS_READY)) {
+        return false;
+    }
+    p->capacity_count = capacity_count;
+    p->greeted_us = now_us;
+    p->wanted_by = SLOT_NONE;
+    timers_unset(&pool->timers, &p->timer);
+    pool_update_idle(pool, process);
+    if (connection != SLOT_NONE) {
+        /* Its own client first: nobody overtakes it by a faster process. */
+        pool_enqueue(pool, connection, true);
+    }
+    pool_dispatch(pool, p->service, now_us);
+    return true;
+}
+
+bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (connection == SLOT_NONE || connection != p->offer ||
+        !connection_step(&pool->connections[connection], CONNECTION_ACK, OUTCOME_NONE)) {
+        return false;
+    }
+    pool->connections[connection].acked_us = now_us;
+    p->offer = SLOT_NONE;
+    p->taken_count++;
+    pool_hold(pool, process, connection);
+    pool_push(pool, POOL_RELEASE, process, connection, OUTCOME_NONE);
+    if (p->state == PROCESS_KILLED) {
+        return true;
+    }
+    p->fault = OUTCOME_NONE; /* late, but taken: nothing to end it for */
+    if (pool->stopping) {
+        pool_drain_process(pool, process, now_us);
+    } else if (p->state != PROCESS_TERMINATED) {
+        timers_unset(&pool->timers, &p->timer);
+    }
+    pool_update_idle(pool, process);
+    pool_dispatch(pool, p->service, now_us);
+    return true;
+}
+
+/* What becomes of a process that has just lost an offer or finished a connection. */
+static void after_connection(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->state == PROCESS_READY && (process_is_finished(p) || pool->stopping)) {
+        pool_drain_process(pool, process, now_us);
+    } else if (p->state > PROCESS_READY && p->held_count == 0 && p->offer == SLOT_NONE) {
+        close_channel(pool, process);
+        bound_drain(pool, p, now_us);
+    }
+    pool_update_idle(pool, process);
+    pool_dispatch(pool, p->service, now_us);
+}
+
+static void decline(struct pool *pool, struct process *p, uint32_t connection, uint64_t now_us) {
+    connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
+    p->offer = SLOT_NONE;
+    p->life_left_count++;
+    pool_enqueue(pool, connection, true);
+    if (pool->stopping) {
+        pool_end_connection(pool, connection, OUTCOME_DRAINED, now_us);
+    }
+}
+
+bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,
+               uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->state == PROCESS_KILLED) {
+        return true;
+    }
+    if (connection == SLOT_NONE || connection != p->offer) {
+        return false;
+    }
+    timers_unset(&pool->timers, &p->timer);
+    p->fault = OUTCOME_NONE;
+    if (reason == POOL_DECLINE_REFUSE) {
+        pool_end_connection(pool, connection, OUTCOME_REJECTED, now_us);
+    } else if (p->taken_count == 0) {
+        /* Declined the first offer of its life: it wasted a launch, and counts as an attempt, or
+         * a handler that always declines would be launched for ever. */
+        pool_fail_attempt(pool, process, connection, OUTCOME_REJECTED, now_us);
+    } else {
+        decline(pool, p, connection, now_us);
+    }
+    if (reason == POOL_DECLINE_RETIRE || (reason == POOL_DECLINE_BUSY && p->held_count == 0)) {
+        p->life_left_count = 0; /* busy with nothing of ours: it would decline for ever */
+    }
+    after_connection(pool, process, now_us);
+    return true;
+}
+
+bool pool_done(struct pool *pool, uint32_t process, uint32_t connection, uint8_t status,
+               uint64_t now_us) {
+    if (connection == SLOT_NONE || pool->connections[connection].state != CONNECTION_HELD) {
+        return false;
+    }
+    pool->connections[connection].has_status = true;
+    pool->connections[connection].status = status;
+    pool_end_connection(pool, connection, status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED, now_us);
+    after_connection(pool, process, now_us);
+    return true;
+}
+
+bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->state == PROCESS_KILLED) {
+        return true;
+    }
+    if (p->state == PROCESS_LAUNCHED) {
+        return false;
+    }
+    p->life_left_count = 0;
+    after_connection(pool, process, now_us);
+    return true;
+}
+
+/* ---- The end of the channel ---- */
+
+/* The channel is closed while connections are held: they go on without it, for as long as they
+ * like unless the supervisor stops. */
+static void go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    close_channel(pool, process);
+    process_advance(p, PROCESS_DRAINING);
+    if (pool->stopping || p->held_count == 0) {
+        bound_drain(pool, p, now_us);
+    }
+    pool_update_idle(pool, process);
+}
+
+void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->state == PROCESS_KILLED) {
+        return; /* its last words are read for an ACK; the rest does not matter */
+    }
+    p->breach = true;
+    if (p->offer != SLOT_NONE || p->held_count == 0) {
+        fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+    }
+    if (p->state != PROCESS_KILLED) {
+        go_on_without_channel(pool, process, now_us);
+    }
+}
+
+void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    bool before_hello = p->state == PROCESS_LAUNCHED;
+    if (!p->channel_open) {
+        return;
+    }
+    if (p->state == PROCESS_KILLED) {
+        close_channel(pool, process);
+    } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
+        close_channel(pool, process);
+        p->fault = before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID;
+        if (p->offer != SLOT_NONE) {
+            connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+        }
+        set_deadline(pool, p, now_us + EXIT_GRACE_US);
+    } else {
+        if (p->offer != SLOT_NONE) {
+            fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        }
+        go_on_without_channel(pool, process, now_us);
+    }
+    pool_update_idle(pool, process);
+}
+
+void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
+    fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+}
+
+/* ---- Deadlines ---- */
+
+void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    switch (p->state) {
+    case PROCESS_LAUNCHED:
+    case PROCESS_READY:
+        if (p->fault == OUTCOME_NONE) {
+            fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT, now_us);
+        } else {
+            kill_process(pool, process);
+        }
+        break;
+    case PROCESS_DRAINING:
+        if (p->fault != OUTCOME_NONE) {
+            kill_process(pool, process);
+        } else {
+            terminate_process(pool, process, now_us);
+        }
+        break;
+    case PROCESS_TERMINATED:
+        kill_process(pool, process);
+        break;
+    case PROCESS_FREE:
+    case PROCESS_KILLED:
+        break;
+    }
+}
+
+/* ---- Exit ---- */
+
+static enum outcome lost_outcome(const struct process *p, struct pool_exit how) {
+    if (p->state != PROCESS_KILLED && how.by_signal) {
+        return OUTCOME_CRASHED;
+    }
+    if (p->fault != OUTCOME_NONE) {
+        return p->fault;
+    }
+    return p->greeted_us == 0 ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID;
+}
+
+static enum outcome held_outcome(const struct pool *pool, const struct process *p,
+                                 struct pool_exit how) {
+    if (p->fault == OUTCOME_NONE && !p->breach && p->state >= PROCESS_TERMINATED) {
+        return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+    }
+    if (p->breach || how.by_signal || p->state == PROCESS_KILLED) {
+        return OUTCOME_CRASHED;
+    }
+    return how.code == 0 ? OUTCOME_SERVED : OUTCOME_FAILED;
+}
+
+static void note_exit(struct connection *c, struct pool_exit how) {
+    c->has_exit = true;
+    c->exit_by_signal = how.by_signal;
+    c->exit_code = how.code;
+}
+
+void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    timers_unset(&pool->timers, &p->timer);
+    while (p->first_held != SLOT_NONE) {
+        note_exit(&pool->connections[p->first_held], how);
+        pool_end_connection(pool, p->first_held, held_outcome(pool, p, how), now_us);
+    }
+    uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
+    if (lost != SLOT_NONE) {
+        note_exit(&pool->connections[lost], how);
+        pool_fail_attempt(pool, process, lost, lost_outcome(p, how), now_us);
+    }
+    process_advance(p, PROCESS_KILLED);
+    pool_update_idle(pool, process);
+    pool_push(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+}
+
+/* ---- The ordered stop ---- */
+
+static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
+        kill_process(pool, process);
+    } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
+        pool_drain_process(pool, process, now_us);
+    } else {
+        bound_drain(pool, p, now_us);
+    }
+}
+
+void pool_stop(struct pool *pool, uint64_t now_us) {
+    pool->stopping = true;
+    timers_unset(&pool->timers, &pool->starved);
+    for (uint32_t i = 0; i < pool->table->service_count; i++) {
+        while (pool->services[i].queue_first != SLOT_NONE) {
+            pool_end_connection(pool, pool->services[i].queue_first, OUTCOME_DRAINED, now_us);
+        }
+    }
+    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
+        if (slots_is_used(&pool->process_slots, slot)) {
+            stop_process(pool, slot, now_us);
+        }
+    }
+}
+
+void pool_hurry(struct pool *pool, uint64_t now_us) {
+    (void)now_us;
+    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
+        struct process *p = &pool->processes[slot];
+        if (slots_is_used(&pool->process_slots, slot) && p->state != PROCESS_KILLED) {
+            if (p->held_count == 0 && p->fault == OUTCOME_NONE) {
+                p->fault = OUTCOME_DRAINED;
+            }
+            if (p->offer != SLOT_NONE) {
+                connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+            }
+            kill_process(pool, slot);
+        }
+    }
+}
