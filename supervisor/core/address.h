@@ -26,7 +26,7 @@ struct address {
 #define ADDRESS_TEXT_SIZE 64
 
 /* Parses an IPv4 or IPv6 address without port and without brackets. Fills family and bytes, sets
- * port and scope_id to 0. Returns false, and leaves *out alone, if `text` is anything else. */
+ * port and scope_id to 0. An IPv4-mapped address (::ffff:1.2.3.4) becomes the IPv4 one. Returns false, and leaves *out alone, if `text` is anything else. */
 bool address_parse_host(const char *text, struct address *out);
 
 /* Parses a decimal port 0..65535 without sign, blanks or leading zero (except "0" itself). */
@@ -45,5 +45,12 @@ char *address_print_host(const struct address *address, char *out, size_t size_b
 
 /* True if both have the same family, bytes, port and scope. */
 bool address_equal(const struct address *a, const struct address *b);
+
+/* True for 0.0.0.0 and ::, whatever the port. */
+bool address_is_any(const struct address *address);
+
+/* Turns an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) into the IPv4 one, so that no rule
+ * for IPv4 can be walked around; leaves every other address alone. */
+void address_unmap(struct address *address);
 
 #endif

@@ -1,0 +1,149 @@
+#include "core/key.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "interpreter.EXT" stands for "interpreter." and at least one name character. */
+static bool name_matches(const char *row_name, const char *name) {
+    if (!text_ends_with(row_name, ".EXT", false)) {
+        return strcmp(row_name, name) == 0;
+    }
+    size_t stem_length = strlen(row_name) - strlen("EXT");
+    if (strncmp(row_name, name, stem_length) != 0 || name[stem_length] == '\0') {
+        return false;
+    }
+    for (const char *at = name + stem_length; *at != '\0'; at++) {
+        if (!text_is_name_char(*at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct key *key_find(const char *name, unsigned places) {
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if ((key_table[i].places & places) != 0 && name_matches(key_table[i].name, name)) {
+            return &key_table[i];
+        }
+    }
+    return NULL;
+}
+
+const char *key_nearest(const char *name, unsigned places) {
+    size_t best_distance = text_distance_limit(name) + 1;
+    const char *best = NULL;
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        size_t distance = text_distance(name, key_table[i].name, best_distance);
+        if ((key_table[i].places & places) != 0 && distance < best_distance) {
+            best_distance = distance;
+            best = key_table[i].name;
+        }
+    }
+    return best;
+}
+
+static bool parse_number(const struct key *key, const char *value, uint32_t *number,
+                         struct key_message *message) {
+    uint32_t parsed = 0;
+    size_t digits = strspn(value, "0123456789");
+    const char *wrong = value[digits] != '\0' || digits == 0 ? "is not a whole number"
+                        : value[0] == '0' && digits > 1      ? "has a leading zero"
+                                                             : NULL;
+    if (wrong == NULL &&
+        (!text_parse_number(value, &parsed) || parsed < key->minimum || parsed > key->maximum)) {
+        wrong = "is out of range";
+    }
+    if (wrong != NULL) {
+        (void)snprintf(message->text, sizeof(message->text), "`%s` %s; give %s from %lu to %lu",
+                       text_excerpt(value).text, wrong, key->unit, (unsigned long)key->minimum,
+                       (unsigned long)key->maximum);
+        return false;
+    }
+    *number = parsed;
+    return true;
+}
+
+static bool parse_boolean(const char *value, uint32_t *number, struct key_message *message) {
+    static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (text_equal_nocase(value, words[i])) {
+            *number = (uint32_t)(i % 2);
+            return true;
+        }
+    }
+    (void)snprintf(message->text, sizeof(message->text),
+                   "`%s` is neither yes nor no; give one of "
+                   "yes, no, true, false, on, off",
+                   text_excerpt(value).text);
+    return false;
+}
+
+static bool parse_choice(const struct key *key, const char *value, uint32_t *number,
+                         struct key_message *message) {
+    size_t used = 0;
+    for (size_t i = 0; key->choices[i] != NULL; i++) {
+        if (strcmp(value, key->choices[i]) == 0) {
+            *number = (uint32_t)i;
+            return true;
+        }
+    }
+    used = (size_t)snprintf(message->text, sizeof(message->text),
+                            "`%s` is not known here; give "
+                            "one of",
+                            text_excerpt(value).text);
+    for (size_t i = 0; key->choices[i] != NULL && used < sizeof(message->text); i++) {
+        used += (size_t)snprintf(message->text + used, sizeof(message->text) - used, "%s %s",
+                                 i > 0 ? "," : "", key->choices[i]);
+    }
+    return false;
+}
+
+bool key_parse(const struct key *key, const char *value, uint32_t *number,
+               struct key_message *message) {
+    switch (key->type) {
+    case KEY_TYPE_NUMBER:
+        return parse_number(key, value, number, message);
+    case KEY_TYPE_BOOLEAN:
+        return parse_boolean(value, number, message);
+    case KEY_TYPE_CHOICE:
+        return parse_choice(key, value, number, message);
+    default:
+        (void)snprintf(message->text, sizeof(message->text), "is not a number or a choice");
+        return false;
+    }
+}
+
+bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *message) {
+    static const char *const names[] = {"channel", "stdio", "pump", "listener", "udp"};
+    const char *own = "?";
+    size_t used = 0;
+
+    if ((key->modes & mode) != 0) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        own = mode == 1u << i ? names[i] : own;
+    }
+    used = (size_t)snprintf(message->text, sizeof(message->text),
+                            "cannot be honoured in mode %s; "
+                            "leave it out, or take one of the modes that can:",
+                            own);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if ((key->modes & 1u << i) != 0 && used < sizeof(message->text)) {
+            used += (size_t)snprintf(message->text + used, sizeof(message->text) - used, " %s",
+                                     names[i]);
+        }
+    }
+    return false;
+}
+
+char *key_print_value(const struct key *key, uint32_t number, char *out, size_t size_bytes) {
+    if (key->type == KEY_TYPE_CHOICE) {
+        (void)snprintf(out, size_bytes, "%s", key->choices[number]);
+    } else if (key->type == KEY_TYPE_BOOLEAN) {
+        (void)snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
+    } else {
+        (void)snprintf(out, size_bytes, "%lu", (unsigned long)number);
+    }
+    return out;
+}
