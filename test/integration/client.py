@@ -1,0 +1,76 @@
+"""A client of the supervisor: a socket whose every wait has a deadline."""
+
+import socket
+
+from settings import DEADLINE_S
+
+
+def address_text(name):
+    """A socket's name as the log writes it: 127.0.0.1:80, [::1]:80."""
+    host, port = name[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split_address(text):
+    """'127.0.0.1:80' or '[::1]:80' -> (host, port)."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+class Client:
+    """One connection. `name` is its own address as the records show it in peer=."""
+
+    def __init__(self, address, deadline_s=DEADLINE_S, receive_bytes=None):
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.settimeout(deadline_s)
+        self.socket.connect(address)
+        self.name = address_text(self.socket.getsockname())
+        self._rest = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def send(self, text):
+        self.socket.sendall(text if isinstance(text, bytes) else text.encode())
+
+    def end(self):
+        """No more comes from here; the other direction stays open."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def line(self):
+        """The next line without its end; "" when the other side has ended."""
+        while b"\n" not in self._rest:
+            more = self._receive()
+            if not more:
+                break
+            self._rest += more
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode(errors="replace")
+
+    def rest(self):
+        """All that comes until the other side ends; a reset counts as an end."""
+        parts = [self._rest]
+        self._rest = b""
+        while parts[-1:] != [b""] or len(parts) == 1:
+            parts.append(self._receive())
+        return b"".join(parts).decode(errors="replace")
+
+    def _receive(self):
+        try:
+            return self.socket.recv(65536)
+        except ConnectionResetError:
+            return b""
+
+    def ask(self, text):
+        """Sends one line and gives back the answer's line."""
+        self.send(text + "\n")
+        return self.line()
+
+    def close(self):
+        self.socket.close()

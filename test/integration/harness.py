@@ -1,0 +1,320 @@
+"""Runs batond for a test: natively, or as batond.exe under Wine.
+
+A test says which services it wants; the supervisor gets a folder of its own, whose name has a
+space and letters beyond ASCII, listens on ports that the system chooses, and is read by a thread that
+keeps every event of its log. Whoever waits, waits for an event with a deadline.
+"""
+
+import atexit
+import collections
+import ctypes
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import unittest
+import uuid
+
+import logfmt
+import processes
+from client import Client, address_text, split_address
+from settings import (BIN_DIR, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, TEST_HANDLERS_DIR,
+                      clean_environment, executable, system_path)
+
+# What asks for an ordered stop. Wine turns SIGINT into Ctrl-C, and SIGTERM into an end at once.
+STOP_SIGNAL = signal.SIGINT if ON_WINE else signal.SIGTERM
+
+EXIT_USAGE, EXIT_SYSTEM, EXIT_CONFIG = 64, 71, 78
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_the_test():
+    # If ctest ends this test at its time limit, the supervisor gets an ordered stop.
+    _libc.prctl(_PR_SET_PDEATHSIG, STOP_SIGNAL)
+
+
+class _Shared:
+    """Made once for all tests of a file: the folder of handlers; under Wine a process that keeps the
+    Wine server and its services running between the tests."""
+
+    def __init__(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="baton tëst ✓ "))
+        atexit.register(shutil.rmtree, self.root, ignore_errors=True)
+        self.handlers = self.root / "händlers dir"
+        self.handlers.mkdir()
+        for folder in (HANDLERS_DIR, TEST_HANDLERS_DIR):
+            for file in folder.iterdir() if folder.is_dir() else ():
+                if file.is_file():
+                    shutil.copy2(file, self.handlers / file.name)
+        self._keeper = None
+        if ON_WINE:
+            self._keeper = subprocess.Popen(
+                [*EMULATOR, str(TEST_HANDLERS_DIR / executable("misbehave")), "hold"],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            atexit.register(self._end_keeper)
+
+    def _end_keeper(self):
+        self._keeper.stdin.close()
+        self._keeper.wait(DEADLINE_S)
+
+
+_shared = None
+
+
+def shared():
+    global _shared
+    if _shared is None:
+        _shared = _Shared()
+    return _shared
+
+
+def _render_ini(sections):
+    lines = []
+    for name, keys in sections.items():
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {value}" for key, value in keys.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _render_yaml(sections):
+    def quoted(value):
+        return "'" + str(value).replace("'", "''") + "'"
+
+    lines = []
+    for name, keys in sections.items():
+        lines.append(f"{quoted(name)}:")
+        lines += [f"  {quoted(key)}: {quoted(value)}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def render(sections, config_format):
+    return {"ini": _render_ini, "yaml": _render_yaml}[config_format](sections)
+
+
+def service(handler, **keys):
+    """The keys of a service on a port that the system chooses."""
+    return {"listen": "127.0.0.1:0", "handler": handler, **keys}
+
+
+def misbehave(arguments="", **keys):
+    return service(f"misbehave {arguments}".strip(), **keys)
+
+
+class Supervisor:
+    """One run of batond. Made by SupervisorCase.supervisor(), which stops it as well."""
+
+    def __init__(self, folder, sections, *, config_format="ini", text=None, arguments=(),
+                 descriptor_limit=None, read_log=True, stderr=subprocess.PIPE, file_name=None):
+        self.folder = folder
+        self.state = folder / "state"
+        self.state.mkdir(exist_ok=True)
+        self.mark = uuid.uuid4().hex
+        self.events = []
+        self.strange_lines = []
+        self.clients = collections.Counter()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._parse = logfmt.parse_logfmt
+        if sections.get("supervisor", {}).get("log_format") == "json":
+            self._parse = logfmt.parse_json
+        config = folder / (file_name or f"sërvices.{config_format}")
+        if text is None:
+            text = render({"defaults": {"directory": system_path(self.state)}, **sections},
+                          config_format)
+        config.write_bytes(text if isinstance(text, bytes) else text.encode())
+        command = [*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(config),
+                   "--handlers", system_path(shared().handlers), *arguments]
+        self._start(command, descriptor_limit, stderr)
+        self._reader = None
+        if read_log and self.process.stderr:
+            self.read_log()
+
+    def _start(self, command, descriptor_limit, stderr):
+        def prepare():
+            _die_with_the_test()
+            if descriptor_limit:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit, descriptor_limit))
+
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+            cwd=self.folder, start_new_session=True, preexec_fn=prepare,
+            env=clean_environment(**{processes.MARK_NAME: self.mark}))
+        self.pid = self.process.pid
+
+    # -- the log
+
+    def read_log(self):
+        """Starts to read the log; the constructor does it unless it was told not to."""
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    def _read_log(self):
+        for raw in self.process.stderr:
+            self.take_line(raw)
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def take_line(self, raw):
+        line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+        with self._changed:
+            try:
+                self.events.append(self._parse(line))
+            except logfmt.Malformed:
+                self.strange_lines.append(line)
+            self._changed.notify_all()
+
+    def log_text(self):
+        with self._changed:
+            lines = [" ".join(f"{k}={v!r}" for k, v in event.items()) for event in self.events]
+            lines += [f"not a log line: {line}" for line in self.strange_lines]
+        if len(lines) > 300:
+            lines = lines[:100] + [f"... {len(lines) - 300} lines ..."] + lines[-200:]
+        return "\n".join(lines)
+
+    def find(self, event, **fields):
+        """The events seen so far that have these fields."""
+        return [e for e in list(self.events) if e["event"] == event and
+                all(e.get(name) == str(value) for name, value in fields.items())]
+
+    def wait_events(self, count, event, deadline_s=DEADLINE_S, **fields):
+        """The events of this kind as soon as there are `count` of them."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended or len(self.find(event, **fields)) >= count, deadline_s)
+        found = self.find(event, **fields)
+        if len(found) < count:
+            raise AssertionError(f"{len(found)} of {count} events {event} {fields} came"
+                                 f"{' before the log ended' if self._ended else ''}")
+        return found
+
+    def wait_event(self, event, deadline_s=DEADLINE_S, **fields):
+        """The first event of this kind, waited for if it has not come yet."""
+        return self.wait_events(1, event, deadline_s, **fields)[0]
+
+    def wait_ready(self):
+        self.wait_event("ready")
+        return self
+
+    # -- connections
+
+    def address(self, name):
+        """(host, port) where the service listens."""
+        return split_address(self.wait_event("listening", service=name)["address"])
+
+    def connect(self, name, **options):
+        client = Client(self.address(name), **options)
+        self.clients[client.name] += 1
+        return client
+
+    def ask(self, name, text):
+        """A whole connection: one line there, one line back, and the end."""
+        with self.connect(name) as client:
+            answer = client.ask(text)
+            client.rest()
+        return answer
+
+    def record(self, client):
+        return self.wait_event("connection", peer=client.name)
+
+    def note_client(self, name):
+        """A connection that was made by other means, so that its record is expected."""
+        self.clients[address_text(name)] += 1
+
+    def records(self):
+        return self.find("connection")
+
+    # -- the end
+
+    def signal(self, number=STOP_SIGNAL):
+        self.process.send_signal(number)
+
+    def wait(self, deadline_s=DEADLINE_S):
+        """The exit code, once the process has ended and its log is read."""
+        code = self.process.wait(deadline_s)
+        if self._reader:
+            self._reader.join(deadline_s)
+        return code
+
+    def left_over(self, deadline_s=0):
+        """Processes that descend from the supervisor and live on: {pid: command line}."""
+        found = processes.marked(self.mark)
+        found.pop(self.pid, None)
+        return {pid: line for pid, line in found.items()
+                if not processes.wait_for_end(pid, deadline_s)}
+
+    def clean_up(self):
+        """For the end of a test, whatever has happened: leaves no process and no pipe."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        processes.end(processes.marked(self.mark))
+        if self._reader:
+            self._reader.join(DEADLINE_S)
+        if self.process.stderr and not (self._reader and self._reader.is_alive()):
+            self.process.stderr.close()
+
+
+class SupervisorCase(unittest.TestCase):
+    """A test with supervisors of its own; when it fails, their logs are printed."""
+
+    maxDiff = None
+
+    def run(self, result=None):
+        self._supervisors = []
+        before = len(result.errors) + len(result.failures) if result else 0
+        super().run(result)
+        if result and len(result.errors) + len(result.failures) > before:
+            for number, supervisor in enumerate(self._supervisors):
+                print(f"\n---- {self.id()}: log of supervisor {number}, pid {supervisor.pid}, "
+                      f"exit {supervisor.process.returncode}\n{supervisor.log_text()}\n----",
+                      flush=True)
+        return result
+
+    def folder(self):
+        path = pathlib.Path(tempfile.mkdtemp(prefix="rün ", dir=shared().root))
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    def launch(self, sections, **options):
+        """A supervisor that is killed at the end of the test; nothing is asserted about it."""
+        supervisor = Supervisor(options.pop("folder", None) or self.folder(), sections, **options)
+        self._supervisors.append(supervisor)
+        self.addCleanup(supervisor.clean_up)
+        return supervisor
+
+    def supervisor(self, sections, **options):
+        """A supervisor that listens; use stop() to end it and to check how it ends."""
+        return self.launch(sections, **options).wait_ready()
+
+    def stop(self, supervisor, number=STOP_SIGNAL):
+        """An ordered stop: exit code 0, one record for each connection, and nothing is left."""
+        supervisor.signal(number)
+        self.check_end(supervisor)
+
+    def check_end(self, supervisor):
+        self.assertEqual(supervisor.wait(), 0, "exit code after an ordered stop")
+        # Windows ends the processes of a job some time after it was told to.
+        self.assertEqual(supervisor.left_over(DEADLINE_S if ON_WINE else 0), {}, "left processes")
+        self.assertEqual(supervisor.strange_lines, [])
+        self.assertEqual(supervisor.events[-1]["event"], "stopped")
+        self.check_records(supervisor)
+
+    def check_records(self, supervisor):
+        """Exactly one record for each connection that the test has made, and no other."""
+        seen = collections.Counter(record["peer"] for record in supervisor.records())
+        self.assertEqual(seen - supervisor.clients, collections.Counter(), "records too many")
+        self.assertEqual(supervisor.clients - seen, collections.Counter(), "records missing")
+        ids = [record["id"] for record in supervisor.records()]
+        self.assertEqual(len(ids), len(set(ids)), "an id was used twice")
+
+
+def main():
+    unittest.main(verbosity=2)

@@ -1,0 +1,92 @@
+"""What the system says about processes, read from /proc. Wine's processes are there as well."""
+
+import os
+import pathlib
+import select
+import signal
+
+MARK_NAME = "INTEGRATION_MARK"
+
+# Wine starts these for itself in whichever process comes first.
+_WINE_OWN = ("wineserver", "\\windows\\system32\\", "winedevice.exe", "winedbg")
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _state(pid):
+    """One letter of proc(5); "" when there is no such process."""
+    text = _read(pathlib.Path(f"/proc/{pid}/stat"))
+    return text.rpartition(b") ")[2][:1].decode()
+
+
+def command_line(pid):
+    return _read(pathlib.Path(f"/proc/{pid}/cmdline")).replace(b"\0", b" ").decode(errors="replace")
+
+
+def marked(mark):
+    """The pids of living processes whose environment has the mark: {pid: command line}."""
+    wanted = f"{MARK_NAME}={mark}".encode()
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        environment = _read(pathlib.Path(f"/proc/{entry}/environ"))
+        if wanted not in environment.split(b"\0") or _state(entry) in ("", "Z", "X"):
+            continue
+        line = command_line(entry)
+        if not any(own in line.lower() for own in _WINE_OWN):
+            found[int(entry)] = line
+    return found
+
+
+def wait_for_end(pid, deadline_s):
+    """Waits until the process has ended; False at the deadline. It need not be our child."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], deadline_s)[0])
+    finally:
+        os.close(descriptor)
+
+
+def end(pids):
+    """Kills processes that a test has left; they are known by their pid alone."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def descriptors(pid):
+    """{number: target} of the process's open descriptors."""
+    folder = f"/proc/{pid}/fd"
+    found = {}
+    for entry in os.listdir(folder):
+        try:
+            found[int(entry)] = os.readlink(f"{folder}/{entry}")
+        except OSError:
+            pass
+    return found
+
+
+def private_bytes(pid):
+    """Memory that is this process's own: Private_Clean and Private_Dirty of smaps_rollup."""
+    total_kib = 0
+    for line in _read(pathlib.Path(f"/proc/{pid}/smaps_rollup")).decode().splitlines():
+        if line.startswith(("Private_Clean:", "Private_Dirty:")):
+            total_kib += int(line.split()[1])
+    return total_kib * 1024
+
+
+def cpu_s(pid):
+    """Seconds of processor time that the process has used, of user and system."""
+    fields = _read(pathlib.Path(f"/proc/{pid}/stat")).rpartition(b") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

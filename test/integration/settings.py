@@ -1,0 +1,44 @@
+"""Where the build is and which system it is for, from the variables that ctest sets.
+
+The names are those of scripts/cmake/BatonTest.cmake. By hand:
+    BATON_BIN_DIR=build/dev/bin BATON_HANDLERS_DIR=build/dev/handlers \\
+    BATON_TEST_HANDLERS_DIR=build/dev/tests/handlers python3 test/integration/test_serve.py
+"""
+
+import os
+import pathlib
+
+PRESET = os.environ.get("BATON_PRESET", "")
+BIN_DIR = pathlib.Path(os.environ["BATON_BIN_DIR"])
+HANDLERS_DIR = pathlib.Path(os.environ["BATON_HANDLERS_DIR"])
+TEST_HANDLERS_DIR = pathlib.Path(os.environ["BATON_TEST_HANDLERS_DIR"])
+EXE_SUFFIX = os.environ.get("BATON_EXE_SUFFIX", "")
+EMULATOR = [os.environ["BATON_EMULATOR"]] if os.environ.get("BATON_EMULATOR") else []
+
+# Clients are always Linux sockets; with Wine the supervisor and its handlers are Windows programs.
+ON_WINE = bool(EMULATOR)
+SANITIZED = PRESET == "asan"
+
+# How long something that must happen may take before the test gives up. Nothing waits for as
+# long as this when all is well.
+DEADLINE_S = 60 if ON_WINE else 30
+
+# The number of connections in a row of the soak test.
+SOAK_COUNT = int(os.environ.get("BATON_SOAK_COUNT") or (300 if ON_WINE else 3000))
+
+
+def executable(name):
+    return name + EXE_SUFFIX
+
+
+def system_path(path):
+    """The path as the supervisor's system writes it: under Wine the root is drive Z."""
+    return "Z:" + str(path).replace("/", "\\") if ON_WINE else str(path)
+
+
+def clean_environment(**more):
+    """Our own environment without the variables of the test's settings, and `more`."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BATON_")}
+    environment["LC_ALL"] = "C.UTF-8"
+    environment.update(more)
+    return environment
