@@ -1,0 +1,162 @@
+/*
+ * The channel: a pair of packet sockets (unix(7), SOCK_SEQPACKET), so that a frame is a packet and
+ * a descriptor arrives with its own frame. The kernel names the sender of each (SO_PASSCRED).
+ */
+#include "platform/posix/internal.h"
+
+#include "wire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+int channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return failed(cause, "socketpair", errno);
+    }
+    process->channel.descriptor = pair[0];
+    *child_end = pair[1];
+    const int on = 1;
+    if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+        return failed(cause, "setsockopt", errno);
+    }
+    int code = source_watch(process->platform, &process->channel, EPOLLIN);
+    return code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
+}
+
+/* No more events for reading; nothing to tell the caller twice. */
+static int channel_ended(struct platform_process *process) {
+    struct source *channel = &process->channel;
+    uint32_t wanted = channel->wanted & ~(uint32_t)EPOLLIN;
+    if (wanted == 0) {
+        source_forget(process->platform, channel);
+        channel->wanted = 0;
+    } else {
+        source_watch(process->platform, channel, wanted);
+    }
+    return BATON_END;
+}
+
+static int receive_failed(struct platform_process *process, int code, struct baton_cause *cause) {
+    if (code == EAGAIN) {
+        /* Somebody who escaped may still hold the handler's end: the process has ended all the
+         * same. */
+        return process->ended ? channel_ended(process) : BATON_AGAIN;
+    }
+    failed(cause, "recvmsg", code);
+    return BATON_SYSTEM;
+}
+
+/* The sender's pid (0: one that our pid namespace cannot name), or -1 if the message has no
+ * credentials, which tells the end of file from a packet of no bytes. */
+static pid_t sender_of(struct msghdr *message) {
+    const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    if (control == NULL || control->cmsg_level != SOL_SOCKET ||
+        control->cmsg_type != SCM_CREDENTIALS ||
+        control->cmsg_len != CMSG_LEN(sizeof(struct ucred))) {
+        return -1;
+    }
+    struct ucred sender;
+    memcpy(&sender, CMSG_DATA(control), sizeof sender);
+    return sender.pid;
+}
+
+static int check_frame(const void *frame, size_t length, int flags) {
+    size_t body_bytes;
+    if ((flags & MSG_TRUNC) != 0) {
+        return BATON_TOO_LONG;
+    }
+    /* There was room for the credentials alone, so the kernel has closed any descriptor. */
+    if ((flags & MSG_CTRUNC) != 0 ||
+        wire_check_header(frame, length, WIRE_FROM_HANDLER, &body_bytes) != WIRE_OK ||
+        length != WIRE_HEADER_BYTES + body_bytes) {
+        return BATON_INVALID;
+    }
+    return BATON_OK;
+}
+
+int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
+                             size_t *length, struct baton_cause *cause) {
+    *length = 0;
+    *cause = (struct baton_cause){0};
+    if (process->channel.descriptor < 0) {
+        return BATON_END;
+    }
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } control;
+    struct iovec room = {.iov_base = buffer, .iov_len = capacity};
+    struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
+    ssize_t got;
+    do {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        got = recvmsg(process->channel.descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        /* A handler that ended with something unread makes the kernel say ECONNRESET once, and only
+         * then what it had sent before. */
+    } while (got < 0 && (errno == ECONNRESET || errno == EINTR));
+    if (got < 0) {
+        return receive_failed(process, errno, cause);
+    }
+    pid_t sender = sender_of(&message);
+    if (got == 0 && sender < 0) {
+        return channel_ended(process);
+    }
+    process->speaker = sender > 0 ? sender : 0;
+    int result = check_frame(buffer, (size_t)got, message.msg_flags);
+    *length = result == BATON_OK ? (size_t)got : 0;
+    return result;
+}
+
+static void attach_descriptor(struct msghdr *message, void *control, size_t control_bytes,
+                              int descriptor) {
+    message->msg_control = control;
+    message->msg_controllen = control_bytes;
+    memset(control, 0, control_bytes);
+    struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof descriptor);
+    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+}
+
+static int send_failed(struct platform_process *process, int code, struct baton_cause *cause) {
+    if (code == EAGAIN) {
+        struct source *channel = &process->channel;
+        code = source_watch(process->platform, channel, channel->wanted | EPOLLOUT);
+        return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
+    }
+    int result = failed(cause, "sendmsg", code);
+    return result == BATON_GONE || result == BATON_SHORTAGE ? result : BATON_SYSTEM;
+}
+
+int platform_channel_send(struct platform_process *process, const void *frame, size_t length,
+                          struct platform_socket attach, struct baton_cause *cause) {
+    *cause = (struct baton_cause){0};
+    if (process->channel.descriptor < 0) {
+        return BATON_GONE;
+    }
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec content = {.iov_base = (void *)(uintptr_t)frame, .iov_len = length};
+    struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1};
+    if (platform_socket_is_open(attach)) {
+        attach_descriptor(&message, &control, sizeof control, (int)attach.value);
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(process->channel.descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    /* A packet socket takes a packet whole or not at all. */
+    return sent < 0 ? send_failed(process, errno, cause) : BATON_OK;
+}
+
+void platform_channel_close(struct platform_process *process) {
+    source_close(process->platform, &process->channel);
+}

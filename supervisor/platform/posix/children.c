@@ -1,0 +1,105 @@
+/*
+ * The table of processes, and reaping.
+ *
+ * Every child is looked at before it is reaped (WNOWAIT of waitid(2)): while the dead leader keeps
+ * its pid, no stranger can have the group's number, so the group can be killed safely.
+ */
+#include "platform/posix/internal.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+
+int processes_open(struct platform *platform, size_t process_count) {
+    platform->bucket_count = 1;
+    while (platform->bucket_count < process_count * 2) {
+        platform->bucket_count *= 2;
+    }
+    platform->processes = calloc(process_count, sizeof *platform->processes);
+    platform->buckets = calloc(platform->bucket_count, sizeof(struct platform_process *));
+    if (platform->processes == NULL || platform->buckets == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    platform->process_count = process_count;
+    for (size_t i = process_count; i-- > 0;) {
+        struct platform_process *process = &platform->processes[i];
+        source_init(&process->channel, SOURCE_CHANNEL, 0);
+        process->platform = platform;
+        process->next = platform->free_slots;
+        platform->free_slots = process;
+    }
+    return BATON_OK;
+}
+
+void processes_close(struct platform *platform) {
+    for (size_t i = 0; i < platform->process_count; i++) {
+        source_close(platform, &platform->processes[i].channel);
+    }
+    free(platform->processes);
+    free(platform->buckets);
+    platform->processes = NULL;
+    platform->buckets = NULL;
+    platform->process_count = 0;
+}
+
+static struct platform_process **bucket_of(struct platform *platform, pid_t pid) {
+    return &platform->buckets[(size_t)pid & (platform->bucket_count - 1)];
+}
+
+struct platform_process *process_find(struct platform *platform, pid_t pid) {
+    struct platform_process *process = *bucket_of(platform, pid);
+    while (process != NULL && process->pid != pid) {
+        process = process->next;
+    }
+    return process;
+}
+
+void process_add(struct platform *platform, struct platform_process *process) {
+    struct platform_process **bucket = bucket_of(platform, process->pid);
+    process->next = *bucket;
+    *bucket = process;
+}
+
+void process_remove(struct platform *platform, struct platform_process *process) {
+    struct platform_process **link = bucket_of(platform, process->pid);
+    while (*link != NULL && *link != process) {
+        link = &(*link)->next;
+    }
+    if (*link == process) {
+        *link = process->next;
+    }
+}
+
+bool child_reap(pid_t pid, siginfo_t *info) {
+    info->si_pid = 0;
+    return waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG) == 0 && info->si_pid == pid;
+}
+
+static void record_exit(struct platform_process *process, const siginfo_t *info) {
+    process->ended = true;
+    process->exit.by_signal = info->si_code != CLD_EXITED;
+    process->exit.code = (uint32_t)info->si_status;
+}
+
+size_t processes_reap(struct platform *platform, struct platform_event *events, size_t capacity) {
+    size_t count = 0;
+    while (platform->children_pending && count < capacity) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+            platform->children_pending = false;
+            break;
+        }
+        pid_t pid = info.si_pid;
+        struct platform_process *process = process_find(platform, pid);
+        if (process != NULL) {
+            kill(-pid, SIGKILL);
+        }
+        child_reap(pid, &info);
+        /* Others are what closed or escaped processes have left to us as their subreaper. */
+        if (process != NULL) {
+            record_exit(process, &info);
+            process_remove(platform, process);
+            events[count++] = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
+        }
+    }
+    return count;
+}

@@ -1,0 +1,159 @@
+/*
+ * Files, paths, and plain printing.
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char platform_executable_suffix[] = "";
+const bool platform_scripts_need_interpreter = false;
+const bool platform_backslash_separates = false;
+
+char **platform_arguments(int argc, char **argv, int *out_argc) {
+    *out_argc = argc;
+    return argv;
+}
+
+/* Reads until the end of the file or `capacity` bytes. Returns the number or -1 and errno. */
+static ssize_t read_up_to(int descriptor, char *buffer, size_t capacity) {
+    size_t done = 0;
+    while (done < capacity) {
+        ssize_t got = read(descriptor, buffer + done, capacity - done);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *length,
+                        struct baton_cause *cause) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) {
+        return failed(cause, "fstat", errno);
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return BATON_INVALID;
+    }
+    ssize_t got = read_up_to(descriptor, buffer, capacity);
+    char beyond;
+    ssize_t more = got == (ssize_t)capacity ? read_up_to(descriptor, &beyond, 1) : 0;
+    if (got < 0 || more < 0) {
+        failed(cause, "read", errno);
+        return BATON_SYSTEM;
+    }
+    if (more > 0) {
+        return BATON_TOO_LONG;
+    }
+    *length = (size_t)got;
+    return BATON_OK;
+}
+
+int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
+                       struct baton_cause *cause) {
+    *length = 0;
+    *cause = (struct baton_cause){0};
+    /* O_NONBLOCK: opening a FIFO would wait for a writer. */
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (descriptor < 0) {
+        int result = failed(cause, "open", errno);
+        return result == BATON_NOT_FOUND || result == BATON_DENIED ? result : BATON_SYSTEM;
+    }
+    int result = read_regular(descriptor, buffer, capacity, length, cause);
+    close(descriptor);
+    return result;
+}
+
+/* stat(2) of `path`; BATON_OK, BATON_NOT_FOUND, BATON_DENIED or BATON_SYSTEM. */
+static int probe(const char *path, struct stat *status) {
+    struct baton_cause cause;
+    return stat(path, status) == 0 ? BATON_OK : failed(&cause, "stat", errno);
+}
+
+int platform_probe_program(void *context, const char *path) {
+    (void)context;
+    struct stat status;
+    int result = probe(path, &status);
+    if (result != BATON_OK) {
+        return result;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return BATON_INVALID;
+    }
+    if (access(path, X_OK) == 0) {
+        return BATON_OK;
+    }
+    return (status.st_mode & 0111) == 0 ? BATON_NOT_EXECUTABLE : BATON_DENIED;
+}
+
+int platform_probe_directory(void *context, const char *path) {
+    (void)context;
+    struct stat status;
+    int result = probe(path, &status);
+    if (result != BATON_OK) {
+        return result;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return BATON_INVALID;
+    }
+    return access(path, X_OK) == 0 ? BATON_OK : BATON_DENIED;
+}
+
+int platform_path_absolute(const char *path, char *out, size_t size_bytes) {
+    char base[PATH_MAX] = "";
+    const char *separator = "";
+    if (path[0] != '/') {
+        if (getcwd(base, sizeof base) == NULL) {
+            return errno == ERANGE ? BATON_TOO_LONG : BATON_SYSTEM;
+        }
+        separator = path[0] == '\0' || strcmp(base, "/") == 0 ? "" : "/";
+    }
+    int length = snprintf(out, size_bytes, "%s%s%s", base, separator, path);
+    return length >= 0 && (size_t)length < size_bytes ? BATON_OK : BATON_TOO_LONG;
+}
+
+int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause) {
+    *cause = (struct baton_cause){0};
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length < 0) {
+        return failed(cause, "readlink", errno);
+    }
+    path[length] = '\0';
+    char *separator = strrchr(path, '/');
+    if (separator == NULL) {
+        return BATON_SYSTEM;
+    }
+    /* "/" itself is the only folder that needs its separator. */
+    separator[separator == path ? 1 : 0] = '\0';
+    int written = snprintf(out, size_bytes, "%s", path);
+    return written >= 0 && (size_t)written < size_bytes ? BATON_OK : BATON_TOO_LONG;
+}
+
+void platform_print(bool error, const char *text) {
+    int descriptor = error ? STDERR_FILENO : STDOUT_FILENO;
+    size_t left = strlen(text);
+    while (left > 0) {
+        ssize_t written = write(descriptor, text, left);
+        if (written < 0 && errno != EINTR) {
+            return;
+        }
+        if (written > 0) {
+            text += written;
+            left -= (size_t)written;
+        }
+    }
+}

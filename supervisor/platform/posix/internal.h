@@ -1,0 +1,136 @@
+/*
+ * What the files of the POSIX body share. Linux only: epoll(7), signalfd(2), PR_SET_CHILD_SUBREAPER
+ * and SO_PASSCRED have no equal elsewhere.
+ *
+ * Ownership: `struct platform` owns the loop's descriptors and the process table; each listener,
+ * output and program is owned by the caller who opened it; a process lives in the table's slot.
+ * Every descriptor is close-on-exec from its creation and is never closed by number in a loop.
+ */
+#ifndef BATON_PLATFORM_POSIX_INTERNAL_H
+#define BATON_PLATFORM_POSIX_INTERNAL_H
+
+#include "platform/platform.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+enum source_kind { SOURCE_SIGNAL = 1, SOURCE_LISTENER, SOURCE_CHANNEL, SOURCE_OUTPUT, SOURCE_LOG };
+
+/* Something that epoll watches; embedded in its object, and epoll's user data points to it. That is
+ * safe because platform_wait() turns the kernel's events into tokens before its caller can close
+ * anything, and source_close() removes the registration first. */
+struct source {
+    enum source_kind kind;
+    int descriptor;  /* -1 = none; owned */
+    bool registered; /* epoll knows the descriptor */
+    uint32_t
+        wanted; /* EPOLLIN | EPOLLOUT; 0 = pause (the kernel still reports errors and hang-ups) */
+    uint64_t token;
+};
+
+struct platform_listener {
+    struct source source;
+    struct platform *platform;
+    struct address bound;
+};
+
+struct platform_output {
+    struct source source; /* our end */
+    struct platform *platform;
+    int child_end; /* kept open: every launch duplicates it */
+};
+
+struct platform_program {
+    char *path;
+    char *directory; /* NULL = our own */
+    char **argv;
+    char **environment; /* ends with NULL; the last entry before it is `nonce` */
+    char *nonce;  /* "BATON_NONCE=" and room for 32 digits and NUL, rewritten by each launch */
+    void *memory; /* the one allocation that all of the above point into */
+};
+
+/* A slot of the table. In use from platform_launch() to platform_process_close(). */
+struct platform_process {
+    struct source channel;
+    struct platform *platform;
+    struct platform_process
+        *next; /* in the chain of its hash bucket, or in the list of free slots */
+    pid_t pid;
+    pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
+    bool ended;    /* reaped; `exit` is valid and the pid may belong to a stranger */
+    struct platform_exit exit;
+};
+
+/* Signals that programs may have been told to ignore; a child must not inherit that. */
+#define IGNORED_MAX 64
+
+struct platform {
+    int epoll;
+    int null_device; /* read and write */
+    struct source signals;
+    struct source log;
+    bool log_is_socket;
+    bool log_ready;        /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
+    bool stop_pending;     /* STOP is due */
+    bool children_pending; /* a child may have ended since the last look */
+    struct rlimit original_descriptors;
+    int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
+    size_t ignored_count;
+    size_t process_count;
+    struct platform_process *processes; /* process_count slots */
+    struct platform_process *free_slots;
+    struct platform_process **buckets; /* bucket_count chains of living processes, by pid */
+    size_t bucket_count;               /* a power of two */
+};
+
+/* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/error.h that
+ * stands for `code` in general; callers test first for what means something else to them. */
+int failed(struct baton_cause *cause, const char *call, int code);
+
+/* loop.c */
+void source_init(struct source *source, enum source_kind kind, uint64_t token);
+/* Watches for `wanted` (EPOLLIN, EPOLLOUT) from now on; 0 pauses. Returns 0 or an errno. */
+int source_watch(struct platform *platform, struct source *source, uint32_t wanted);
+void source_forget(struct platform *platform, struct source *source);
+/* Forgets and closes; accepts an empty source. */
+void source_close(struct platform *platform, struct source *source);
+void close_descriptor(int *descriptor);
+
+/* signals.c */
+int signals_open(struct platform *platform, struct baton_cause *cause);
+void signals_read(struct platform *platform);
+
+/* children.c: the table, and reaping */
+int processes_open(struct platform *platform, size_t process_count);
+void processes_close(struct platform *platform);
+struct platform_process *process_find(struct platform *platform, pid_t pid);
+void process_add(struct platform *platform, struct platform_process *process);
+void process_remove(struct platform *platform, struct platform_process *process);
+/* Reaps what has ended and writes at most `capacity` EXIT events. Returns their number. */
+size_t processes_reap(struct platform *platform, struct platform_event *events, size_t capacity);
+/* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
+bool child_reap(pid_t pid, siginfo_t *info);
+
+/* spawn.c: runs the program in a new process. Blocks until it has been executed or has failed. */
+struct spawn {
+    const struct platform *platform;
+    const struct platform_program *program;
+    int channel; /* the child's end */
+    int output;  /* standard output and error */
+};
+int spawn_process(const struct spawn *spawn, pid_t *pid, struct baton_cause *cause);
+
+/* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
+int channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
+
+/* socket.c */
+socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out);
+bool address_from_system(const struct sockaddr_storage *storage, struct address *out);
+
+/* log.c */
+void log_init(struct platform *platform);
+void log_close(struct platform *platform);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * The loop: one epoll(7), level-triggered, and the clocks.
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH_COUNT 64
+
+static uint64_t microseconds(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+uint64_t platform_now_us(struct platform *platform) {
+    (void)platform;
+    return microseconds(CLOCK_MONOTONIC);
+}
+
+int64_t platform_wall_us(struct platform *platform) {
+    (void)platform;
+    return (int64_t)microseconds(CLOCK_REALTIME);
+}
+
+int platform_random(void *out, size_t length, struct baton_cause *cause) {
+    unsigned char *bytes = out;
+    while (length > 0) {
+        ssize_t got = getrandom(bytes, length, 0);
+        if (got < 0 && errno != EINTR) {
+            failed(cause, "getrandom", errno);
+            return BATON_SYSTEM;
+        }
+        if (got > 0) {
+            bytes += got;
+            length -= (size_t)got;
+        }
+    }
+    return BATON_OK;
+}
+
+uint32_t platform_own_pid(void) {
+    return (uint32_t)getpid();
+}
+
+void close_descriptor(int *descriptor) {
+    if (*descriptor >= 0) {
+        close(*descriptor);
+        *descriptor = -1;
+    }
+}
+
+void source_init(struct source *source, enum source_kind kind, uint64_t token) {
+    *source = (struct source){.kind = kind, .descriptor = -1, .token = token};
+}
+
+int source_watch(struct platform *platform, struct source *source, uint32_t wanted) {
+    if (source->registered && source->wanted == wanted) {
+        return 0;
+    }
+    if (!source->registered && wanted == 0) {
+        source->wanted = 0;
+        return 0;
+    }
+    struct epoll_event event = {.events = wanted, .data.ptr = source};
+    int operation = source->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(platform->epoll, operation, source->descriptor, &event) != 0) {
+        return errno;
+    }
+    source->registered = true;
+    source->wanted = wanted;
+    return 0;
+}
+
+void source_forget(struct platform *platform, struct source *source) {
+    if (source->registered) {
+        /* close() alone would not do: the registration belongs to the open file, of which a child
+         * may hold a duplicate until it has called execve. */
+        epoll_ctl(platform->epoll, EPOLL_CTL_DEL, source->descriptor, NULL);
+        source->registered = false;
+    }
+}
+
+void source_close(struct platform *platform, struct source *source) {
+    source_forget(platform, source);
+    source->wanted = 0;
+    close_descriptor(&source->descriptor);
+}
+
+/* Writes the events of one report, at most `room` (at least 1). What does not fit is reported
+ * again, since all is level-triggered. */
+static size_t translate(struct platform *platform, struct source *source, uint32_t report,
+                        struct platform_event *events, size_t room) {
+    size_t count = 0;
+    if (source->kind == SOURCE_SIGNAL) {
+        signals_read(platform);
+        return 0;
+    }
+    if (source->wanted == 0) {
+        /* Paused; hang-ups cannot be masked, so the kernel must not be asked again. */
+        source_forget(platform, source);
+        return 0;
+    }
+    /* An error or a hang-up is news to whoever reads and to whoever writes. */
+    uint32_t news = report | ((report & (EPOLLERR | EPOLLHUP)) != 0 ? source->wanted : 0);
+    news &= source->wanted;
+    if ((news & EPOLLIN) != 0) {
+        static const enum platform_event_kind reading[] = {
+            [SOURCE_LISTENER] = PLATFORM_EVENT_ACCEPT,
+            [SOURCE_CHANNEL] = PLATFORM_EVENT_CHANNEL,
+            [SOURCE_OUTPUT] = PLATFORM_EVENT_OUTPUT,
+        };
+        events[count++] = (struct platform_event){reading[source->kind], source->token};
+    }
+    if ((news & EPOLLOUT) != 0 && count < room) {
+        /* Told once: whoever does not repeat the call must not make the loop spin. */
+        if (source_watch(platform, source, source->wanted & ~(uint32_t)EPOLLOUT) != 0) {
+            source_forget(platform, source);
+        }
+        events[count++] = (struct platform_event){
+            source->kind == SOURCE_LOG ? PLATFORM_EVENT_LOG_WRITABLE : PLATFORM_EVENT_WRITABLE,
+            source->token};
+    }
+    return count;
+}
+
+/* What is due without asking epoll. */
+static size_t collect_due(struct platform *platform, struct platform_event *events,
+                          size_t capacity) {
+    size_t count = 0;
+    if (platform->stop_pending) {
+        platform->stop_pending = false;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_STOP, 0};
+    }
+    if (platform->log_ready && count < capacity) {
+        platform->log_ready = false;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
+    }
+    return count + processes_reap(platform, events + count, capacity - count);
+}
+
+/* epoll_wait(2) counts milliseconds: rounded up, so that it never returns before the deadline. */
+static int timeout_ms(struct platform *platform, uint64_t deadline_us) {
+    if (deadline_us == PLATFORM_WAIT_FOREVER) {
+        return -1;
+    }
+    uint64_t now_us = platform_now_us(platform);
+    if (deadline_us <= now_us) {
+        return 0;
+    }
+    uint64_t left_ms = (deadline_us - now_us - 1) / 1000 + 1;
+    return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
+                  uint64_t deadline_us, struct baton_cause *cause) {
+    if (capacity > BATCH_COUNT) {
+        capacity = BATCH_COUNT;
+    }
+    for (;;) {
+        size_t count = collect_due(platform, events, capacity);
+        if (count == capacity) {
+            return (int)count;
+        }
+        struct epoll_event batch[BATCH_COUNT];
+        int timeout = count > 0 ? 0 : timeout_ms(platform, deadline_us);
+        int got = epoll_wait(platform->epoll, batch, (int)(capacity - count), timeout);
+        if (got < 0 && errno != EINTR) {
+            failed(cause, "epoll_wait", errno);
+            return BATON_SYSTEM;
+        }
+        for (int i = 0; i < got && count < capacity; i++) {
+            count += translate(platform, batch[i].data.ptr, batch[i].events, events + count,
+                               capacity - count);
+        }
+        if (count > 0) {
+            return (int)count;
+        }
+        if (got == 0 && timeout >= 0 && timeout_ms(platform, deadline_us) == 0) {
+            return 0;
+        }
+    }
+}

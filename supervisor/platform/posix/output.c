@@ -1,0 +1,134 @@
+/*
+ * What handlers write: one pair of stream sockets for all of them, on which the kernel names the
+ * writer and never gives out bytes of two writers together (SO_PASSCRED, unix(7)).
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int make_pair(struct platform_output *output, uint32_t wanted, struct baton_cause *cause) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        return failed(cause, "socketpair", errno);
+    }
+    output->source.descriptor = pair[0];
+    output->child_end = pair[1];
+    const int on = 1;
+    if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+        return failed(cause, "setsockopt", errno);
+    }
+    /* A handler that reads from its standard output sees the end, instead of waiting for ever. */
+    if (shutdown(pair[0], SHUT_WR) != 0) {
+        return failed(cause, "shutdown", errno);
+    }
+    int code = source_watch(output->platform, &output->source, wanted);
+    return code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
+}
+
+static void drop_pair(struct platform_output *output) {
+    source_close(output->platform, &output->source);
+    close_descriptor(&output->child_end);
+}
+
+int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
+                         struct baton_cause *cause) {
+    *out = NULL;
+    *cause = (struct baton_cause){0};
+    struct platform_output *output = calloc(1, sizeof *output);
+    if (output == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    output->platform = platform;
+    output->child_end = -1;
+    source_init(&output->source, SOURCE_OUTPUT, token);
+    int result = make_pair(output, EPOLLIN, cause);
+    if (result != BATON_OK) {
+        platform_output_close(&output);
+        return result;
+    }
+    *out = output;
+    return BATON_OK;
+}
+
+/* A handler has called shutdown(2) on its standard output, which all of them share. Those who hold
+ * the old pair have lost it already; new ones get a new pair. The calling token stays. */
+static int renew_pair(struct platform_output *output, struct baton_cause *cause) {
+    struct platform_output fresh = {.platform = output->platform, .child_end = -1};
+    source_init(&fresh.source, SOURCE_OUTPUT, output->source.token);
+    int result = make_pair(&fresh, 0, cause);
+    if (result == BATON_OK) {
+        drop_pair(output);
+        output->source.descriptor = fresh.source.descriptor;
+        output->child_end = fresh.child_end;
+        int code = source_watch(output->platform, &output->source, EPOLLIN);
+        return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
+    }
+    drop_pair(&fresh);
+    return result;
+}
+
+static uint32_t writer_of(struct msghdr *message) {
+    const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+    struct ucred writer = {0};
+    if (control != NULL && control->cmsg_level == SOL_SOCKET &&
+        control->cmsg_type == SCM_CREDENTIALS &&
+        control->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+        memcpy(&writer, CMSG_DATA(control), sizeof writer);
+    }
+    return (uint32_t)writer.pid;
+}
+
+int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
+                         size_t *length, uint32_t *pid, struct baton_cause *cause) {
+    *length = 0;
+    *pid = 0;
+    *cause = (struct baton_cause){0};
+    /* Room for the credentials alone: descriptors that a handler attaches are closed by the kernel.
+     */
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr align;
+    } control;
+    struct iovec room = {.iov_base = buffer, .iov_len = capacity};
+    struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
+    ssize_t got;
+    do {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        got = recvmsg(output->source.descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    if (got == 0) {
+        return renew_pair(output, cause);
+    }
+    if (got < 0) {
+        if (errno == EAGAIN) {
+            return BATON_AGAIN;
+        }
+        failed(cause, "recvmsg", errno);
+        return BATON_SYSTEM;
+    }
+    *length = (size_t)got;
+    *pid = writer_of(&message);
+    return BATON_OK;
+}
+
+void platform_output_pause(struct platform_output *output) {
+    source_watch(output->platform, &output->source, 0);
+}
+
+void platform_output_resume(struct platform_output *output) {
+    source_watch(output->platform, &output->source, EPOLLIN);
+}
+
+void platform_output_close(struct platform_output **output) {
+    if (*output != NULL) {
+        drop_pair(*output);
+        free(*output);
+        *output = NULL;
+    }
+}

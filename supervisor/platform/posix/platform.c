@@ -1,0 +1,130 @@
+/*
+ * Opening and closing the platform: what changes the process itself.
+ */
+#include "platform/posix/internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4u /* linux/close_range.h, Linux 5.11 */
+#endif
+
+/* The lowest free descriptor is the one that open(2) returns, so a missing stream is filled by
+ * opening anything when 0 to its predecessor are there. Inherited by design, hence no O_CLOEXEC. */
+static int ensure_standard_streams(struct baton_cause *cause) {
+    for (int stream = 0; stream <= 2; stream++) {
+        if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
+            return failed(cause, "open", errno);
+        }
+    }
+    return BATON_OK;
+}
+
+/* Descriptors that whoever started us left open must not reach the handlers. */
+static void protect_inherited(void) {
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
+        return;
+    }
+#endif
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL) {
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        int descriptor = (int)strtol(entry->d_name, NULL, 10);
+        if (descriptor > 2) {
+            fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    closedir(folder);
+}
+
+static int raise_descriptor_limit(struct platform *platform, struct baton_cause *cause) {
+    if (getrlimit(RLIMIT_NOFILE, &platform->original_descriptors) != 0) {
+        return failed(cause, "getrlimit", errno);
+    }
+    struct rlimit raised = platform->original_descriptors;
+    raised.rlim_cur = raised.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) != 0) {
+        return failed(cause, "setrlimit", errno);
+    }
+    return BATON_OK;
+}
+
+static int open_loop(struct platform *platform, struct baton_cause *cause) {
+    platform->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (platform->epoll < 0) {
+        return failed(cause, "epoll_create1", errno);
+    }
+    platform->null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (platform->null_device < 0) {
+        return failed(cause, "open", errno);
+    }
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+        return failed(cause, "prctl", errno);
+    }
+    return signals_open(platform, cause);
+}
+
+int platform_open(const struct platform_limits *limits, struct platform **out,
+                  struct baton_cause *cause) {
+    *out = NULL;
+    *cause = (struct baton_cause){0};
+    if (limits->process_count < 1 || limits->process_count > 65536) {
+        return BATON_INVALID;
+    }
+    struct platform *platform = calloc(1, sizeof *platform);
+    if (platform == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    platform->epoll = -1;
+    platform->null_device = -1;
+    source_init(&platform->signals, SOURCE_SIGNAL, 0);
+    log_init(platform);
+
+    int result = ensure_standard_streams(cause);
+    if (result == BATON_OK) {
+        protect_inherited();
+        result = raise_descriptor_limit(platform, cause);
+    }
+    if (result == BATON_OK) {
+        result = processes_open(platform, limits->process_count);
+    }
+    if (result == BATON_OK) {
+        result = open_loop(platform, cause);
+    }
+    if (result != BATON_OK) {
+        platform_close(&platform);
+        return result;
+    }
+    *out = platform;
+    return BATON_OK;
+}
+
+/* The signals stay blocked and SIGPIPE ignored: a second Ctrl-C must not turn the exit code of a
+ * finished, ordered stop into a death by signal. */
+void platform_close(struct platform **platform) {
+    struct platform *closing = *platform;
+    if (closing == NULL) {
+        return;
+    }
+    log_close(closing);
+    processes_close(closing);
+    source_close(closing, &closing->signals);
+    close_descriptor(&closing->null_device);
+    close_descriptor(&closing->epoll);
+    if (closing->original_descriptors.rlim_max != 0) {
+        setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);
+    }
+    free(closing);
+    *platform = NULL;
+}

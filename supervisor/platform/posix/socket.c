@@ -1,0 +1,76 @@
+/*
+ * Connected sockets, and addresses in the system's form.
+ */
+#include "platform/posix/internal.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+bool platform_socket_is_open(struct platform_socket socket) {
+    return socket.value != UINTPTR_MAX;
+}
+
+void platform_socket_close(struct platform_socket *socket) {
+    if (platform_socket_is_open(*socket)) {
+        close((int)socket->value);
+        *socket = PLATFORM_SOCKET_NONE;
+    }
+}
+
+bool platform_socket_was_reset(struct platform_socket socket) {
+    /* After a reset poll(2) reports both; after an orderly end of sending neither, as long as our
+     * own direction is open. Unlike SO_ERROR it leaves the error for the handler to see. */
+    struct pollfd look = {.fd = (int)socket.value, .events = 0};
+    return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+int platform_socket_export(struct platform_process *process, uint32_t pid,
+                           struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
+                           size_t *length, struct baton_cause *cause) {
+    (void)pid;
+    (void)socket;
+    (void)info;
+    *cause = (struct baton_cause){0};
+    *length = 0;
+    return process->ended ? BATON_GONE : BATON_OK;
+}
+
+socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    if (address->family == ADDRESS_IPV4) {
+        struct sockaddr_in *ipv4 = (struct sockaddr_in *)out;
+        ipv4->sin_family = AF_INET;
+        ipv4->sin_port = htons(address->port);
+        memcpy(&ipv4->sin_addr, address->bytes, 4);
+        return sizeof *ipv4;
+    }
+    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)out;
+    ipv6->sin6_family = AF_INET6;
+    ipv6->sin6_port = htons(address->port);
+    ipv6->sin6_scope_id = address->scope_id;
+    memcpy(&ipv6->sin6_addr, address->bytes, 16);
+    return sizeof *ipv6;
+}
+
+bool address_from_system(const struct sockaddr_storage *storage, struct address *out) {
+    *out = (struct address){0};
+    if (storage->ss_family == AF_INET) {
+        const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)storage;
+        out->family = ADDRESS_IPV4;
+        out->port = ntohs(ipv4->sin_port);
+        memcpy(out->bytes, &ipv4->sin_addr, 4);
+        return true;
+    }
+    if (storage->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)storage;
+        out->family = ADDRESS_IPV6;
+        out->port = ntohs(ipv6->sin6_port);
+        out->scope_id = ipv6->sin6_scope_id;
+        memcpy(out->bytes, &ipv6->sin6_addr, 16);
+        return true;
+    }
+    return false;
+}
