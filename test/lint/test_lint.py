@@ -1,0 +1,91 @@
+"""Shows that each check can fail, and that it does not fail for nothing."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import checks  # noqa: E402
+import source  # noqa: E402
+import walls  # noqa: E402
+
+
+def lines(check, path, text):
+    return [line for line, _ in check(path, text)]
+
+
+class Walls(unittest.TestCase):
+    def test_core_is_pure(self):
+        bad = '#include "core/error.h"\n#include <sys/socket.h>\n#include "platform/platform.h"\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/x.c", bad), [2, 3])
+
+    def test_run_sees_the_platform_only_through_its_contract(self):
+        bad = '#include "platform/platform.h"\n#include "posix/internal.h"\n#ifdef _WIN32\n#endif\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/run/x.c", bad), [2, 3])
+
+    def test_platform_does_not_see_the_service_table(self):
+        bad = '#include <sys/epoll.h>\n#include "core/error.h"\n#include "core/service.h"\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/platform/posix/x.c", bad), [3])
+
+    def test_wire_sees_nobody(self):
+        bad = '#include <stdint.h>\n#include "baton.h"\n#include <unistd.h>\n'
+        self.assertEqual(lines(walls.check_walls, "handlers/sdk/wire.c", bad), [2, 3])
+
+    def test_handlers_see_the_sdk_only(self):
+        bad = '#include "baton.h"\n#include "wire.h"\n'
+        self.assertEqual(lines(walls.check_walls, "handlers/ok/ok.c", bad), [2])
+
+    def test_comments_do_not_count(self):
+        good = '/*\n#include <windows.h>\n_WIN32 */\n// __linux__\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/x.c", good), [])
+
+
+class Sizes(unittest.TestCase):
+    def function(self, body_lines):
+        return "struct a {\n    int b;\n};\n\nstatic int f(int a,\n             int b)\n{\n" + \
+            "    a++;\n" * body_lines + "}\n"
+
+    def test_function(self):
+        self.assertEqual(lines(checks.check_function_size, "x.c", self.function(96)), [])
+        self.assertEqual(lines(checks.check_function_size, "x.c", self.function(97)), [5])
+
+    def test_second_function_and_table(self):
+        text = "int g(void) {\n}\nint t[] = {\n" + "1,\n" * 200 + "};\n" + self.function(98)
+        self.assertEqual(lines(checks.check_function_size, "x.c", text), [209])
+
+    def test_python_function(self):
+        text = "def f():\n" + "    a = 1\n" * 100
+        self.assertEqual(lines(checks.check_function_size, "x.py", text), [1])
+
+    def test_file(self):
+        self.assertEqual(lines(checks.check_file_size, "x.c", "\n" * 600), [])
+        self.assertEqual(lines(checks.check_file_size, "x.c", "\n" * 601), [601])
+
+
+class Texts(unittest.TestCase):
+    def test_banned(self):
+        bad = 'x;\nstrcpy(a, b);\n/* strcpy(a, b) */\n"strcpy(";\nmy_strcpy(a);\natoi (a);\n'
+        self.assertEqual(lines(checks.check_banned, "x.c", bad), [2, 6])
+
+    def test_unfinished(self):
+        self.assertEqual(lines(checks.check_finished, "x.c", "a\n/* TO" "DO b */\n"), [2])
+
+    def test_machine_paths(self):
+        bad = f"a\n{source.ROOT}/x\n/home/" "jane/x\nC:/Users/" "jane/x\n/home/NAME/x\n/usr/lib\n"
+        self.assertEqual(lines(checks.check_machine_paths, "x.md", bad), [2, 3, 4])
+
+    def test_blanks(self):
+        self.assertEqual(lines(checks.check_blanks, "x.c", "a \nb\t\nc"), [1, 2, 3])
+        self.assertEqual(lines(checks.check_blanks, "x.c", "a\r\n"), [1])
+
+    def test_python(self):
+        self.assertEqual(lines(checks.check_python, "x.py", "a = 1\ndef f(:\n"), [2])
+
+    def test_every_check_finds_files(self):
+        for name, (suffixes, _) in checks.CHECKS.items():
+            self.assertTrue(source.files(*suffixes), name)
+
+
+if __name__ == "__main__":
+    unittest.main()
