@@ -1,0 +1,73 @@
+"""What a built batond has to be: small, hardened, and without libraries that users lack.
+
+Usage: binary.py FILE. Exit status 1 and one line per fault. ELF files are read with binutils'
+readelf and strip, PE files with those of mingw-w64.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ELF_MAX_BYTES = 150 * 1024
+ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"
+# Every Windows 10 has these; a mingw runtime would have to be shipped.
+PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|shell32|user32|msvcrt|ntdll)\.dll"
+MINGW = "x86_64-w64-mingw32-"
+
+
+def output(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def stripped_bytes(tool, path):
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "stripped")
+        subprocess.run([tool, "-o", copy, path], check=True)
+        return os.path.getsize(copy)
+
+
+def elf_faults(path):
+    header, segments, dynamic = (output("readelf", "-W", flag, path) for flag in ("-h", "-l", "-d"))
+    if not re.search(r"Type:\s+DYN", header):
+        yield "is not position independent"
+    if "GNU_RELRO" not in segments:
+        yield "has no read-only relocations"
+    if not re.search(r"BIND_NOW|FLAGS_1\).*NOW", dynamic):
+        yield "binds lazily"
+    if re.search(r"GNU_STACK.*RWE", segments):
+        yield "has an executable stack"
+    if "__stack_chk_fail" not in output("readelf", "-W", "--dyn-syms", path):
+        yield "has no stack protector"
+    for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic):
+        if not re.fullmatch(ELF_LIBRARIES, name):
+            yield f"needs {name}"
+    size_bytes = stripped_bytes("strip", path)
+    print(f"{os.path.basename(path)}: {size_bytes} bytes stripped, at most {ELF_MAX_BYTES}")
+    if size_bytes > ELF_MAX_BYTES:
+        yield f"has {size_bytes} bytes stripped, at most {ELF_MAX_BYTES}"
+
+
+def pe_faults(path):
+    headers = output(MINGW + "objdump", "-p", path)
+    for flag in ("HIGH_ENTROPY_VA", "DYNAMIC_BASE", "NX_COMPAT"):
+        if flag not in headers:
+            yield f"lacks {flag}"
+    for name in re.findall(r"DLL Name: (\S+)", headers):
+        if not re.fullmatch(PE_LIBRARIES, name):
+            yield f"needs {name}"
+    print(f"{os.path.basename(path)}: {stripped_bytes(MINGW + 'strip', path)} bytes stripped")
+
+
+def faults(path):
+    with open(path, "rb") as file:
+        start = file.read(4)
+    return elf_faults(path) if start == b"\x7fELF" else pe_faults(path)
+
+
+if __name__ == "__main__":
+    found = list(faults(sys.argv[1]))
+    for fault in found:
+        print(f"{sys.argv[1]} {fault}")
+    sys.exit(1 if found else 0)
