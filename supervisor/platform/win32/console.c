@@ -1,0 +1,141 @@
+/*
+ * What has to do with standard handles and the console: stop requests, output, arguments.
+ */
+#include "internal.h"
+
+#include <shellapi.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Windows ends the process when the handler of a close, log-off or shut-down returns, and at the
+ * latest about 5 s after it was called (HandlerRoutine). */
+#define CLOSE_BOUND_MS 4500
+
+static SRWLOCK stop_lock = SRWLOCK_INIT;
+static HANDLE stop_port; /* under stop_lock; NULL = no platform is open */
+
+/* Runs on a thread that Windows makes for it. */
+static BOOL WINAPI console_stop(DWORD what) {
+    AcquireSRWLockShared(&stop_lock);
+    bool open = stop_port != NULL;
+    if (open) {
+        packet_post(stop_port, PACKET_STOP, 0, 0);
+    }
+    ReleaseSRWLockShared(&stop_lock);
+    if (open && what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT) {
+        /* The end of the process is what is waited for: it takes this thread with it. */
+        WaitForSingleObject(GetCurrentProcess(), CLOSE_BOUND_MS);
+    }
+    return open;
+}
+
+void console_attach(HANDLE port) {
+    AcquireSRWLockExclusive(&stop_lock);
+    bool was_open = stop_port != NULL;
+    stop_port = port;
+    ReleaseSRWLockExclusive(&stop_lock);
+    if (was_open != (port != NULL)) {
+        SetConsoleCtrlHandler(console_stop, port != NULL);
+    }
+}
+
+void console_complete_handles(void) {
+    static const DWORD which[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
+    for (size_t i = 0; i < sizeof which / sizeof which[0]; i++) {
+        HANDLE handle = GetStdHandle(which[i]);
+        DWORD flags;
+        if (handle != NULL && handle != INVALID_HANDLE_VALUE &&
+            GetHandleInformation(handle, &flags)) {
+            continue;
+        }
+        handle = CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE,
+                             FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+        if (handle != INVALID_HANDLE_VALUE) {
+            SetStdHandle(which[i], handle);
+        }
+    }
+}
+
+static bool write_bytes(HANDLE file, const char *bytes, size_t length) {
+    while (length > 0) {
+        DWORD piece = length > 0x10000 ? 0x10000 : (DWORD)length;
+        DWORD written = 0;
+        if (!WriteFile(file, bytes, piece, &written, NULL)) {
+            return false;
+        }
+        bytes += written;
+        length -= written;
+    }
+    return true;
+}
+
+/* A console takes UTF-8 bytes only under a code page that is the user's to choose. */
+static bool write_wide(HANDLE console, const char *bytes, size_t length) {
+    wchar_t wide[1024];
+    while (length > 0) {
+        /* One byte of UTF-8 never becomes more than one character of UTF-16. */
+        size_t room = sizeof wide / sizeof wide[0];
+        size_t piece = length < room ? length : text_whole_utf8(bytes, room);
+        int count = MultiByteToWideChar(CP_UTF8, 0, bytes, (int)piece, wide, (int)room);
+        int done = 0;
+        while (done < count) {
+            DWORD written = 0;
+            if (!WriteConsoleW(console, wide + done, (DWORD)(count - done), &written, NULL) ||
+                written == 0) {
+                return false;
+            }
+            done += (int)written;
+        }
+        bytes += piece;
+        length -= piece;
+    }
+    return true;
+}
+
+bool console_write(HANDLE file, const char *bytes, size_t length) {
+    DWORD mode;
+    return GetConsoleMode(file, &mode) ? write_wide(file, bytes, length)
+                                       : write_bytes(file, bytes, length);
+}
+
+void platform_print(bool error, const char *text) {
+    HANDLE file = GetStdHandle(error ? STD_ERROR_HANDLE : STD_OUTPUT_HANDLE);
+    if (file != NULL && file != INVALID_HANDLE_VALUE) {
+        (void)console_write(file, text, strlen(text));
+    }
+}
+
+static char *argument_to_utf8(const wchar_t *argument) {
+    int bytes = WideCharToMultiByte(CP_UTF8, 0, argument, -1, NULL, 0, NULL, NULL);
+    char *text = bytes > 0 ? malloc((size_t)bytes) : NULL;
+    if (text != NULL) {
+        WideCharToMultiByte(CP_UTF8, 0, argument, -1, text, bytes, NULL, NULL);
+    }
+    return text;
+}
+
+char **platform_arguments(int argc, char **argv, int *out_argc) {
+    (void)argc;
+    (void)argv;
+    int count = 0;
+    wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &count);
+    if (wide == NULL) {
+        return NULL;
+    }
+    char **arguments = calloc((size_t)count + 1, sizeof *arguments);
+    bool complete = arguments != NULL;
+    for (int i = 0; complete && i < count; i++) {
+        arguments[i] = argument_to_utf8(wide[i]);
+        complete = arguments[i] != NULL;
+    }
+    LocalFree(wide);
+    if (!complete) {
+        for (int i = 0; arguments != NULL && i < count; i++) {
+            free(arguments[i]);
+        }
+        free(arguments);
+        return NULL;
+    }
+    *out_argc = count;
+    return arguments;
+}

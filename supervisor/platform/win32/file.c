@@ -1,0 +1,175 @@
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+const char platform_executable_suffix[] = ".exe";
+const bool platform_scripts_need_interpreter = true;
+const bool platform_backslash_separates = true;
+
+/* Opens an existing regular file. BATON_INVALID for a folder, a device or a pipe. */
+static int open_file(const wchar_t *path, HANDLE *out, struct baton_cause *cause) {
+    DWORD attributes = GetFileAttributesW(path);
+    *out = INVALID_HANDLE_VALUE;
+    if (attributes == INVALID_FILE_ATTRIBUTES) {
+        return cause_last(cause, "GetFileAttributesW");
+    }
+    if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
+        return BATON_INVALID;
+    }
+    HANDLE file =
+        CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+                    NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        return cause_last(cause, "CreateFileW");
+    }
+    if (GetFileType(file) != FILE_TYPE_DISK) {
+        CloseHandle(file);
+        return BATON_INVALID;
+    }
+    *out = file;
+    return BATON_OK;
+}
+
+/* Reads up to `capacity` bytes, fewer only at the end of the file. */
+static int read_up_to(HANDLE file, char *buffer, size_t capacity, size_t *length,
+                      struct baton_cause *cause) {
+    *length = 0;
+    while (*length < capacity) {
+        size_t left = capacity - *length;
+        DWORD moved = 0;
+        if (!ReadFile(file, buffer + *length, left > 0x100000 ? 0x100000 : (DWORD)left, &moved,
+                      NULL)) {
+            return cause_last(cause, "ReadFile");
+        }
+        if (moved == 0) {
+            break;
+        }
+        *length += moved;
+    }
+    return BATON_OK;
+}
+
+int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
+                       struct baton_cause *cause) {
+    *length = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    wchar_t *wide;
+    int code = text_to_wide(path, &wide);
+    if (code != BATON_OK) {
+        return code == BATON_INVALID ? BATON_NOT_FOUND : code;
+    }
+    HANDLE file;
+    code = open_file(wide, &file, cause);
+    free(wide);
+    if (code != BATON_OK) {
+        return code;
+    }
+    code = read_up_to(file, buffer, capacity, length, cause);
+    if (code == BATON_OK) {
+        char further;
+        size_t further_bytes = 0;
+        code = read_up_to(file, &further, 1, &further_bytes, cause);
+        code = further_bytes > 0 ? BATON_TOO_LONG : code;
+    }
+    CloseHandle(file);
+    return code;
+}
+
+static bool has_suffix(const wchar_t *path, const wchar_t *suffix) {
+    size_t length = wcslen(path), suffix_length = wcslen(suffix);
+    return length >= suffix_length &&
+           CompareStringOrdinal(path + length - suffix_length, (int)suffix_length, suffix,
+                                (int)suffix_length, TRUE) == CSTR_EQUAL;
+}
+
+/* Programs start with "MZ"; a script only has to be readable. */
+static int probe_content(HANDLE file, const wchar_t *path) {
+    char start[2];
+    size_t length;
+    struct baton_cause ignored;
+    int code = read_up_to(file, start, sizeof start, &length, &ignored);
+    if (code == BATON_OK && has_suffix(path, L".exe") &&
+        (length < 2 || start[0] != 'M' || start[1] != 'Z')) {
+        return BATON_NOT_EXECUTABLE;
+    }
+    return code;
+}
+
+int platform_probe_program(void *context, const char *path) {
+    (void)context;
+    struct baton_cause ignored;
+    wchar_t *wide;
+    HANDLE file;
+    int code = text_to_wide(path, &wide);
+    if (code != BATON_OK) {
+        return code == BATON_INVALID ? BATON_NOT_FOUND : code;
+    }
+    code = open_file(wide, &file, &ignored);
+    if (code == BATON_OK) {
+        code = path_is_batch(wide) ? BATON_NOT_EXECUTABLE : probe_content(file, wide);
+        CloseHandle(file);
+    }
+    free(wide);
+    return code == BATON_SYSTEM ? BATON_DENIED : code;
+}
+
+int platform_probe_directory(void *context, const char *path) {
+    (void)context;
+    wchar_t *wide;
+    struct baton_cause ignored;
+    int code = text_to_wide(path, &wide);
+    if (code != BATON_OK) {
+        return code == BATON_INVALID ? BATON_NOT_FOUND : code;
+    }
+    DWORD attributes = GetFileAttributesW(wide);
+    if (attributes == INVALID_FILE_ATTRIBUTES) {
+        code = cause_last(&ignored, "GetFileAttributesW");
+    } else if ((attributes & FILE_ATTRIBUTE_DIRECTORY) == 0) {
+        code = BATON_INVALID;
+    }
+    free(wide);
+    return code;
+}
+
+int platform_path_absolute(const char *path, char *out, size_t size_bytes) {
+    wchar_t *wide;
+    if (text_to_wide(path, &wide) != BATON_OK) {
+        return BATON_TOO_LONG;
+    }
+    DWORD room = GetFullPathNameW(wide, 0, NULL, NULL);
+    wchar_t *full = room > 0 ? malloc(room * sizeof *full) : NULL;
+    int code = BATON_TOO_LONG;
+    if (full != NULL && GetFullPathNameW(wide, room, full, NULL) < room) {
+        code = text_to_utf8(full, out, size_bytes);
+    }
+    free(full);
+    free(wide);
+    return code;
+}
+
+#define OWN_PATH_CHARACTERS 32768
+
+int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause) {
+    *cause = (struct baton_cause){NULL, 0};
+    wchar_t *path = malloc(OWN_PATH_CHARACTERS * sizeof *path);
+    if (path == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    int code = BATON_OK;
+    DWORD length = GetModuleFileNameW(NULL, path, OWN_PATH_CHARACTERS);
+    if (length == 0) {
+        code = cause_last(cause, "GetModuleFileNameW");
+    } else if (length >= OWN_PATH_CHARACTERS) {
+        code = BATON_TOO_LONG;
+    } else {
+        wchar_t *separator = wcsrchr(path, L'\\');
+        if (separator != NULL) {
+            *separator = L'\0';
+        }
+        code = text_to_utf8(path, out, size_bytes);
+    }
+    free(path);
+    return code;
+}

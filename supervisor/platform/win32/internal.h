@@ -1,0 +1,298 @@
+/*
+ * What the files of the Windows body share. Nothing here is seen by run/.
+ *
+ * Threads: the supervisor's own; the wait threads of the system's pool, which run nothing but
+ * watch_fired(); the log writer (log.c); and the thread on which Windows calls the console handler
+ * (console.c). Only the first one touches the tables.
+ */
+#ifndef BATON_PLATFORM_WIN32_INTERNAL_H
+#define BATON_PLATFORM_WIN32_INTERNAL_H
+
+#include "platform/platform.h"
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <windows.h>
+
+/* ---- Packets and watches (watch.c) ------------------------------------------------------------
+ */
+
+/* What a packet of the completion port is about. Only posted packets travel there: an object that
+ * is bound to a port can never be bound to another process's. */
+enum packet_kind {
+    PACKET_ACCEPT,
+    PACKET_CHANNEL,
+    PACKET_WRITABLE,
+    PACKET_EXIT,
+    PACKET_PIPE,   /* one process's output pipe */
+    PACKET_OUTPUT, /* a collector that still has something ready */
+    PACKET_STOP,
+    PACKET_LOG
+};
+
+#define PACKET_KIND_BITS 4
+
+/* Posts a packet; never blocks. `index` and `generation` name the object in its table. */
+void packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation);
+
+/* Turns the signal of a waitable object into packets. Must not move while it is running. */
+struct watch {
+    HANDLE port; /* not owned */
+    HANDLE registration;
+    enum packet_kind kind;
+    uint32_t index;
+    uint32_t generation;
+};
+
+/* Starts to watch `object`. An auto-reset event is watched until watch_stop(), one packet a signal;
+ * with `once` (a process) there is one packet. BATON_OK or BATON_SHORTAGE.
+ * https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-registerwaitforsingleobject */
+int watch_start(struct watch *watch, HANDLE object, bool once, struct baton_cause *cause);
+
+/* Stops it; when this returns no callback runs and none will. Packets may still be in the port.
+ * Accepts a watch that was not started. Waits for a running callback, which only posts. */
+void watch_stop(struct watch *watch);
+
+/* ---- Our end of a one-way pipe (pipe.c) --------------------------------------------------------
+ */
+
+/* At most one overlapped operation is under way, on an auto-reset event that `watch` turns into
+ * packets. Every end of an operation sets the event, also an immediate one, so every operation that
+ * pipe_read() or pipe_write() started is followed by a packet once the watch runs. */
+struct pipe_end {
+    HANDLE handle; /* NULL = closed */
+    HANDLE event;
+    OVERLAPPED operation;
+    struct watch watch;
+    bool started; /* an operation was started and its result not yet taken */
+};
+
+enum pipe_direction { PIPE_TO_US, PIPE_FROM_US };
+
+/* Creates a pipe and opens both ends; ours not inheritable, *theirs inheritable and synchronous.
+ * The watch's fields but not its registration are the caller's. BATON_OK, BATON_SHORTAGE,
+ * BATON_SYSTEM.
+ * https://learn.microsoft.com/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew */
+int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_bytes,
+              HANDLE *theirs, struct baton_cause *cause);
+
+/* Start an operation; `buffer` must live until its result was taken. BATON_OK, BATON_END (broken),
+ * BATON_SHORTAGE, BATON_SYSTEM; nothing is under way after an error. */
+int pipe_read(struct pipe_end *end, void *buffer, DWORD length, struct baton_cause *cause);
+int pipe_write(struct pipe_end *end, const void *bytes, DWORD length, struct baton_cause *cause);
+
+/* Takes the result of what was started: BATON_OK and *moved, BATON_AGAIN while it is under way,
+ * BATON_END, BATON_SYSTEM. */
+int pipe_result(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
+
+/* Cancels what is under way, waits for its end and takes the result; BATON_END if it was cancelled
+ * with nothing moved. Stops the watch: no packet follows any more. */
+int pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
+
+/* Cancels and closes. Accepts a zeroed or closed end. */
+void pipe_close(struct pipe_end *end);
+
+/* ---- Objects -----------------------------------------------------------------------------------
+ */
+
+#define CHANNEL_FRAME_MAX_BYTES (16 + 512)   /* from a handler */
+#define CHANNEL_OFFER_MAX_BYTES (16 + 16384) /* to a handler */
+#define OUTPUT_PIECE_BYTES 4096
+
+/* Owner: the platform's table. */
+struct platform_process {
+    struct platform *platform;
+    uint64_t token;
+    uint32_t index;
+    uint32_t generation;
+    uint32_t next_free; /* while it is free */
+    bool used;
+    bool exited; /* EXIT was reported */
+    bool wants_writable;
+    bool channel_ended;
+    bool channel_broken; /* a bad frame was seen; there is no way to find the next one */
+    HANDLE handle;
+    HANDLE job;
+    uint32_t pid;
+    struct watch exit_watch;
+    struct platform_exit exit;
+    struct pipe_end in;
+    struct pipe_end out;
+    size_t have_bytes; /* of the frame in `frame` */
+    size_t need_bytes; /* 16, or the whole frame once its header is known */
+    uint8_t frame[CHANNEL_FRAME_MAX_BYTES];
+    uint8_t offer[CHANNEL_OFFER_MAX_BYTES];
+};
+
+/* What one process writes to its standard output and error. Lives on after the process is closed,
+ * until it has been read to its end. Owner: the platform's table. */
+struct output_pipe {
+    struct platform_output *output; /* NULL = free */
+    struct pipe_end end;
+    struct output_pipe *next_ready;
+    uint32_t index;
+    uint32_t generation;
+    uint32_t next_free;
+    uint32_t pid;
+    bool ready; /* in the list of its output */
+    bool ended;
+    DWORD have_bytes;
+    DWORD taken_bytes;
+    char piece[OUTPUT_PIECE_BYTES];
+};
+
+struct platform_output {
+    struct platform *platform;
+    uint64_t token;
+    uint64_t reported_wait; /* number of the platform_wait() that reported it last */
+    uint32_t index;
+    uint32_t generation;
+    bool paused;
+    bool posted; /* a PACKET_OUTPUT is in the port */
+    struct output_pipe *first_ready;
+    struct output_pipe *last_ready;
+};
+
+#define LOG_BUFFER_BYTES 65536
+#define LOG_PIECE_BYTES 8192
+
+/* The ring is written by the supervisor's thread and emptied by the writer, under `lock`. */
+struct log_writer {
+    CRITICAL_SECTION lock;
+    CONDITION_VARIABLE filled;
+    CONDITION_VARIABLE emptied;
+    HANDLE thread; /* NULL = not started */
+    HANDLE port;   /* not owned */
+    HANDLE file;   /* standard error (not owned), or `owned` */
+    bool owned;
+    bool closing;
+    bool writing; /* a piece is between the ring and the system */
+    bool wants_writable;
+    DWORD failed_code; /* of the last write that failed and was not yet reported */
+    size_t start;
+    size_t count_bytes;
+    char ring[LOG_BUFFER_BYTES];
+    char piece[LOG_PIECE_BYTES];
+};
+
+enum source_kind { SOURCE_FREE, SOURCE_LISTENER, SOURCE_OUTPUT };
+
+/* A listener or a collector: they are few, and opened only when a config is loaded. */
+struct source {
+    enum source_kind kind;
+    uint32_t generation;
+    void *object;
+};
+
+#define INDEX_NONE UINT32_MAX
+
+struct platform {
+    HANDLE port;
+    HANDLE null_device; /* inheritable: it is in the list of every launch */
+    LARGE_INTEGER clock_frequency;
+    uint64_t wait_count;
+    bool sockets_started;
+    LPPROC_THREAD_ATTRIBUTE_LIST attributes; /* room for one launch */
+    SIZE_T attributes_bytes;
+    struct source *sources;
+    size_t source_count;
+    struct platform_process *processes;
+    uint32_t process_capacity;
+    uint32_t process_high; /* slots from here on were never used */
+    uint32_t process_free;
+    struct output_pipe *pipes;
+    uint32_t pipe_capacity;
+    uint32_t pipe_high;
+    uint32_t pipe_free;
+    struct log_writer log;
+};
+
+struct platform_program {
+    wchar_t *path;
+    wchar_t *command_line;
+    wchar_t *directory; /* NULL = the supervisor's own */
+    struct environment_block {
+        wchar_t *text;
+        size_t length;       /* with the final NUL, in characters */
+        size_t channel_at;   /* where the value of BATON_CHANNEL starts */
+        size_t channel_room; /* characters that the value takes now */
+        size_t nonce_at;
+    } environment;
+};
+
+/* ---- Between the files -------------------------------------------------------------------------
+ */
+
+/* Takes a place in the table of sources; allocates. BATON_OK or BATON_NO_MEMORY. */
+int source_take(struct platform *platform, enum source_kind kind, void *object, uint32_t *index,
+                uint32_t *generation);
+void source_release(struct platform *platform, uint32_t index);
+
+/* Each turns a packet for its object into an event; false if there is nothing to report. */
+bool listener_event(struct platform_listener *listener, struct platform_event *event);
+bool channel_event(struct platform_process *process, struct platform_event *event);
+bool writable_event(struct platform_process *process, struct platform_event *event);
+bool exit_event(struct platform_process *process, struct platform_event *event);
+bool pipe_event(struct output_pipe *pipe, struct platform_event *event);
+bool output_event(struct platform_output *output, struct platform_event *event);
+
+/* Takes a free pipe of the table for `output` and opens it; NULL in *out and BATON_SHORTAGE when
+ * the table is full. */
+int output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
+                     struct baton_cause *cause);
+/* Starts reading for process `pid`. BATON_OK or BATON_SHORTAGE. */
+int output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause);
+void output_pipe_close(struct platform *platform, struct output_pipe *pipe);
+
+/* Starts the watch and the first read. BATON_OK or BATON_SHORTAGE. */
+int channel_start(struct platform_process *process, struct baton_cause *cause);
+
+/* Gives the slot back without touching the process itself. */
+void process_release(struct platform_process *process);
+
+int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause);
+void log_stop(struct log_writer *log);
+
+/* The console handler posts to `port` until it is NULL. */
+void console_attach(HANDLE port);
+
+/* Opens NUL for every standard handle that is missing; the handle stays open. */
+void console_complete_handles(void);
+
+/* Writes UTF-8 to a console as UTF-16, to anything else as it is. Blocks. False with the cause in
+ * GetLastError(). */
+bool console_write(HANDLE file, const char *bytes, size_t length);
+
+/* ---- Texts, errors, addresses (text.c, cause.c, socket.c) ---------------------------------------
+ */
+
+/* UTF-8 to UTF-16 in new memory (free()). BATON_OK, BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY.
+ */
+int text_to_wide(const char *text, wchar_t **out);
+/* UTF-16 to UTF-8, at most `size_bytes` with NUL; a lone surrogate becomes U+FFFD. BATON_OK or
+ * BATON_TOO_LONG. */
+int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes);
+/* How many of `length` bytes end with a whole UTF-8 sequence. */
+size_t text_whole_utf8(const char *bytes, size_t length);
+
+/* Fills `cause` and returns the code of core/error.h that stands for the system's number. */
+int cause_of(struct baton_cause *cause, const char *call, DWORD system_code);
+int cause_last(struct baton_cause *cause, const char *call);
+
+/* Writes argv as a command line: 1..32766 characters and NUL, in new memory. BATON_OK,
+ * BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY. */
+int command_line_create(const char *const *argv, wchar_t **out);
+
+/* The block for CreateProcessW: our own environment, then `additions`. */
+int environment_create(const char *const *additions, struct environment_block *out);
+/* Puts the two values in. No allocation. */
+void environment_set(struct environment_block *block, DWORD in, DWORD out, const char *nonce_hex);
+
+/* True for .bat and .cmd, which cmd.exe would run with rules for arguments that cannot be met. */
+bool path_is_batch(const wchar_t *path);
+
+socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out);
+bool address_from_system(const struct sockaddr_storage *from, struct address *out);
+
+#endif

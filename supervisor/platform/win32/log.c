@@ -1,0 +1,168 @@
+/*
+ * The log: a ring that the supervisor fills and a thread that empties it, because Windows cannot
+ * write to an inherited synchronous handle without the risk of blocking.
+ */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a close lets the writer finish before it breaks off a write that hangs. */
+#define CLOSE_BOUND_MS 1000
+#define CANCEL_INTERVAL_MS 20
+
+/* Under the lock: moves up to a piece out of the ring. */
+static size_t take_piece(struct log_writer *log) {
+    size_t length = log->count_bytes < LOG_PIECE_BYTES ? log->count_bytes : LOG_PIECE_BYTES;
+    size_t to_end = LOG_BUFFER_BYTES - log->start;
+    size_t first = length < to_end ? length : to_end;
+    memcpy(log->piece, log->ring + log->start, first);
+    memcpy(log->piece + first, log->ring, length - first);
+    size_t whole = text_whole_utf8(log->piece, length);
+    length = whole > 0 ? whole : length;
+    log->start = (log->start + length) % LOG_BUFFER_BYTES;
+    log->count_bytes -= length;
+    return length;
+}
+
+static DWORD WINAPI log_thread(void *context) {
+    struct log_writer *log = context;
+    EnterCriticalSection(&log->lock);
+    while (!log->closing || log->count_bytes > 0) {
+        if (log->count_bytes == 0) {
+            SleepConditionVariableCS(&log->filled, &log->lock, INFINITE);
+            continue;
+        }
+        size_t length = take_piece(log);
+        HANDLE file = log->file;
+        log->writing = true;
+        LeaveCriticalSection(&log->lock);
+        bool written = console_write(file, log->piece, length);
+        DWORD failed_code = written ? 0 : GetLastError();
+        EnterCriticalSection(&log->lock);
+        log->writing = false;
+        log->failed_code = failed_code != 0 ? failed_code : log->failed_code;
+        if (log->wants_writable) {
+            log->wants_writable = false;
+            packet_post(log->port, PACKET_LOG, 0, 0);
+        }
+        WakeConditionVariable(&log->emptied);
+    }
+    LeaveCriticalSection(&log->lock);
+    return 0;
+}
+
+int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause) {
+    InitializeCriticalSection(&log->lock);
+    InitializeConditionVariable(&log->filled);
+    InitializeConditionVariable(&log->emptied);
+    log->port = port;
+    log->file = GetStdHandle(STD_ERROR_HANDLE);
+    log->thread =
+        CreateThread(NULL, 65536, log_thread, log, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    if (log->thread == NULL) {
+        DeleteCriticalSection(&log->lock);
+        return cause_last(cause, "CreateThread");
+    }
+    return BATON_OK;
+}
+
+void log_stop(struct log_writer *log) {
+    if (log->thread == NULL) {
+        return;
+    }
+    EnterCriticalSection(&log->lock);
+    log->closing = true;
+    WakeConditionVariable(&log->filled);
+    LeaveCriticalSection(&log->lock);
+    DWORD bound_ms = CLOSE_BOUND_MS;
+    while (WaitForSingleObject(log->thread, bound_ms) == WAIT_TIMEOUT) {
+        EnterCriticalSection(&log->lock);
+        log->count_bytes = 0;
+        LeaveCriticalSection(&log->lock);
+        CancelSynchronousIo(log->thread);
+        bound_ms = CANCEL_INTERVAL_MS;
+    }
+    CloseHandle(log->thread);
+    log->thread = NULL;
+    if (log->owned) {
+        CloseHandle(log->file);
+    }
+    DeleteCriticalSection(&log->lock);
+}
+
+int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause) {
+    struct log_writer *log = &platform->log;
+    HANDLE file = GetStdHandle(STD_ERROR_HANDLE);
+    *cause = (struct baton_cause){NULL, 0};
+    if (path != NULL) {
+        wchar_t *wide;
+        int code = text_to_wide(path, &wide);
+        if (code != BATON_OK) {
+            return code;
+        }
+        /* A new file gets its access rights from its folder; Windows has no mode for it. */
+        file = CreateFileW(wide, FILE_APPEND_DATA | SYNCHRONIZE,
+                           FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
+                           OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
+        DWORD error = GetLastError();
+        free(wide);
+        if (file == INVALID_HANDLE_VALUE) {
+            return cause_of(cause, "CreateFileW", error);
+        }
+    }
+    platform_log_flush(platform);
+    EnterCriticalSection(&log->lock);
+    HANDLE before = log->owned ? log->file : NULL;
+    log->file = file;
+    log->owned = path != NULL;
+    LeaveCriticalSection(&log->lock);
+    if (before != NULL) {
+        CloseHandle(before);
+    }
+    return BATON_OK;
+}
+
+size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
+                          struct baton_cause *cause) {
+    struct log_writer *log = &platform->log;
+    *cause = (struct baton_cause){NULL, 0};
+    EnterCriticalSection(&log->lock);
+    size_t room = LOG_BUFFER_BYTES - log->count_bytes;
+    size_t taken = length < room ? length : room;
+    size_t end = (log->start + log->count_bytes) % LOG_BUFFER_BYTES;
+    size_t first = taken < LOG_BUFFER_BYTES - end ? taken : LOG_BUFFER_BYTES - end;
+    memcpy(log->ring + end, bytes, first);
+    memcpy(log->ring, bytes + first, taken - first);
+    log->count_bytes += taken;
+    log->wants_writable = log->wants_writable || taken < length;
+    if (log->failed_code != 0) {
+        cause_of(cause, "WriteFile", log->failed_code);
+        log->failed_code = 0;
+    }
+    WakeConditionVariable(&log->filled);
+    LeaveCriticalSection(&log->lock);
+    return taken;
+}
+
+void platform_log_flush(struct platform *platform) {
+    struct log_writer *log = &platform->log;
+    EnterCriticalSection(&log->lock);
+    while (log->count_bytes > 0 || log->writing) {
+        SleepConditionVariableCS(&log->emptied, &log->lock, INFINITE);
+    }
+    LeaveCriticalSection(&log->lock);
+}
+
+void platform_log_write_all(struct platform *platform, const char *bytes, size_t length) {
+    struct baton_cause ignored;
+    while (length > 0) {
+        size_t taken = platform_log_write(platform, bytes, length, &ignored);
+        bytes += taken;
+        length -= taken;
+        if (length > 0) {
+            platform_log_flush(platform);
+        }
+    }
+    platform_log_flush(platform);
+}

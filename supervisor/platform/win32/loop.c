@@ -1,0 +1,289 @@
+#include "internal.h"
+
+#include <bcrypt.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Output pipes outlive their processes until they are read; as many again may wait for that. */
+#define PIPES_PER_PROCESS 2
+
+#define PACKETS_PER_WAIT 64
+
+static bool is_platform_open;
+
+static int create_tables(struct platform *platform, size_t process_count) {
+    platform->process_capacity = (uint32_t)process_count;
+    platform->pipe_capacity = (uint32_t)(process_count * PIPES_PER_PROCESS);
+    platform->process_free = INDEX_NONE;
+    platform->pipe_free = INDEX_NONE;
+    platform->processes = calloc(platform->process_capacity, sizeof *platform->processes);
+    platform->pipes = calloc(platform->pipe_capacity, sizeof *platform->pipes);
+    if (platform->processes == NULL || platform->pipes == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    return BATON_OK;
+}
+
+static int create_attributes(struct platform *platform) {
+    InitializeProcThreadAttributeList(NULL, 2, 0, &platform->attributes_bytes);
+    platform->attributes = calloc(1, platform->attributes_bytes);
+    return platform->attributes == NULL ? BATON_NO_MEMORY : BATON_OK;
+}
+
+static int start_sockets(struct platform *platform, struct baton_cause *cause) {
+    WSADATA data;
+    int error = WSAStartup(MAKEWORD(2, 2), &data);
+    if (error != 0) {
+        return cause_of(cause, "WSAStartup", (DWORD)error);
+    }
+    platform->sockets_started = true;
+    return BATON_OK;
+}
+
+static int create_handles(struct platform *platform, struct baton_cause *cause) {
+    platform->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
+    if (platform->port == NULL) {
+        return cause_last(cause, "CreateIoCompletionPort");
+    }
+    SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
+    platform->null_device =
+        CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                    &inheritable, OPEN_EXISTING, 0, NULL);
+    if (platform->null_device == INVALID_HANDLE_VALUE) {
+        platform->null_device = NULL;
+        return cause_last(cause, "CreateFileW(NUL)");
+    }
+    return BATON_OK;
+}
+
+int platform_open(const struct platform_limits *limits, struct platform **out,
+                  struct baton_cause *cause) {
+    *out = NULL;
+    *cause = (struct baton_cause){NULL, 0};
+    if (is_platform_open || limits->process_count < 1 || limits->process_count > 65536) {
+        return BATON_INVALID;
+    }
+    struct platform *platform = calloc(1, sizeof *platform);
+    if (platform == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    is_platform_open = true;
+    QueryPerformanceFrequency(&platform->clock_frequency);
+    console_complete_handles();
+    /* Inherited: a handler that crashes ends, instead of waiting in a dialog that nobody sees. */
+    SetErrorMode(GetErrorMode() | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
+    int code = create_tables(platform, limits->process_count);
+    if (code == BATON_OK) {
+        code = create_attributes(platform);
+    }
+    if (code == BATON_OK) {
+        code = start_sockets(platform, cause);
+    }
+    if (code == BATON_OK) {
+        code = create_handles(platform, cause);
+    }
+    if (code == BATON_OK) {
+        code = log_start(&platform->log, platform->port, cause);
+    }
+    if (code != BATON_OK) {
+        platform_close(&platform);
+        return code;
+    }
+    console_attach(platform->port);
+    *out = platform;
+    return BATON_OK;
+}
+
+static void close_sources(struct platform *platform) {
+    for (size_t i = 0; i < platform->source_count; i++) {
+        struct platform_listener *listener = platform->sources[i].object;
+        struct platform_output *output = platform->sources[i].object;
+        if (platform->sources[i].kind == SOURCE_LISTENER) {
+            platform_listener_close(&listener);
+        } else if (platform->sources[i].kind == SOURCE_OUTPUT) {
+            platform_output_close(&output);
+        }
+    }
+}
+
+void platform_close(struct platform **address) {
+    struct platform *platform = *address;
+    *address = NULL;
+    if (platform == NULL) {
+        return;
+    }
+    console_attach(NULL);
+    for (uint32_t i = 0; i < platform->process_high; i++) {
+        if (platform->processes[i].used) {
+            process_release(&platform->processes[i]);
+        }
+    }
+    close_sources(platform);
+    log_stop(&platform->log);
+    if (platform->null_device != NULL) {
+        CloseHandle(platform->null_device);
+    }
+    if (platform->port != NULL) {
+        CloseHandle(platform->port);
+    }
+    if (platform->sockets_started) {
+        WSACleanup();
+    }
+    free(platform->attributes);
+    free(platform->processes);
+    free(platform->pipes);
+    free(platform->sources);
+    free(platform);
+    is_platform_open = false;
+}
+
+int source_take(struct platform *platform, enum source_kind kind, void *object, uint32_t *index,
+                uint32_t *generation) {
+    size_t at = 0;
+    while (at < platform->source_count && platform->sources[at].kind != SOURCE_FREE) {
+        at++;
+    }
+    if (at == platform->source_count) {
+        struct source *grown = realloc(platform->sources, (at + 1) * sizeof *grown);
+        if (grown == NULL) {
+            return BATON_NO_MEMORY;
+        }
+        grown[at].generation = 0;
+        platform->sources = grown;
+        platform->source_count++;
+    }
+    platform->sources[at].kind = kind;
+    platform->sources[at].object = object;
+    *index = (uint32_t)at;
+    *generation = platform->sources[at].generation;
+    return BATON_OK;
+}
+
+void source_release(struct platform *platform, uint32_t index) {
+    platform->sources[index].kind = SOURCE_FREE;
+    platform->sources[index].object = NULL;
+    platform->sources[index].generation++;
+}
+
+uint64_t platform_now_us(struct platform *platform) {
+    LARGE_INTEGER now;
+    QueryPerformanceCounter(&now);
+    uint64_t frequency = (uint64_t)platform->clock_frequency.QuadPart;
+    uint64_t ticks = (uint64_t)now.QuadPart;
+    return ticks / frequency * 1000000u + ticks % frequency * 1000000u / frequency;
+}
+
+int64_t platform_wall_us(struct platform *platform) {
+    FILETIME time;
+    (void)platform;
+    GetSystemTimePreciseAsFileTime(&time);
+    int64_t ticks = (int64_t)(((uint64_t)time.dwHighDateTime << 32) | time.dwLowDateTime);
+    return ticks / 10 - 11644473600000000; /* 100 ns since 1601 to microseconds since 1970 */
+}
+
+int platform_random(void *out, size_t length, struct baton_cause *cause) {
+    NTSTATUS status = BCryptGenRandom(NULL, out, (ULONG)length, BCRYPT_USE_SYSTEM_PREFERRED_RNG);
+    if (status < 0) {
+        cause->call = "BCryptGenRandom";
+        cause->system_code = status;
+        return BATON_SYSTEM;
+    }
+    return BATON_OK;
+}
+
+uint32_t platform_own_pid(void) {
+    return GetCurrentProcessId();
+}
+
+static bool process_packet(struct platform_process *process, uint32_t generation,
+                           enum packet_kind kind, struct platform_event *event) {
+    if (!process->used || process->generation != generation) {
+        return false;
+    }
+    switch (kind) {
+    case PACKET_CHANNEL:
+        return channel_event(process, event);
+    case PACKET_WRITABLE:
+        return writable_event(process, event);
+    default:
+        return exit_event(process, event);
+    }
+}
+
+static bool source_packet(const struct source *source, uint32_t generation, enum packet_kind kind,
+                          struct platform_event *event) {
+    enum source_kind wanted = kind == PACKET_ACCEPT ? SOURCE_LISTENER : SOURCE_OUTPUT;
+    if (source->kind != wanted || source->generation != generation) {
+        return false;
+    }
+    return kind == PACKET_ACCEPT ? listener_event(source->object, event)
+                                 : output_event(source->object, event);
+}
+
+/* Finds the packet's object; one that has been closed since is another generation. */
+static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
+                      struct platform_event *event) {
+    enum packet_kind kind =
+        (enum packet_kind)(packet->lpCompletionKey & ((1u << PACKET_KIND_BITS) - 1u));
+    uint32_t index = (uint32_t)(packet->lpCompletionKey >> PACKET_KIND_BITS);
+    uint32_t generation = packet->dwNumberOfBytesTransferred;
+    switch (kind) {
+    case PACKET_CHANNEL:
+    case PACKET_WRITABLE:
+    case PACKET_EXIT:
+        return process_packet(&platform->processes[index], generation, kind, event);
+    case PACKET_ACCEPT:
+    case PACKET_OUTPUT:
+        return source_packet(&platform->sources[index], generation, kind, event);
+    case PACKET_PIPE:
+        return platform->pipes[index].output != NULL &&
+               platform->pipes[index].generation == generation &&
+               pipe_event(&platform->pipes[index], event);
+    case PACKET_STOP:
+        *event = (struct platform_event){PLATFORM_EVENT_STOP, 0};
+        return true;
+    case PACKET_LOG:
+        *event = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
+        return true;
+    }
+    return false;
+}
+
+/* Rounded up: a wait that ends before the deadline would be repeated without need. */
+static DWORD wait_ms(struct platform *platform, uint64_t deadline_us) {
+    if (deadline_us == PLATFORM_WAIT_FOREVER) {
+        return INFINITE;
+    }
+    uint64_t now_us = platform_now_us(platform);
+    uint64_t left_ms = deadline_us > now_us ? (deadline_us - now_us + 999u) / 1000u : 0;
+    return left_ms > 0x7fffffffu ? 0x7fffffffu : (DWORD)left_ms;
+}
+
+int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
+                  uint64_t deadline_us, struct baton_cause *cause) {
+    OVERLAPPED_ENTRY packets[PACKETS_PER_WAIT];
+    ULONG room = capacity < PACKETS_PER_WAIT ? (ULONG)capacity : PACKETS_PER_WAIT;
+    int count = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    platform->wait_count++;
+    while (count == 0) {
+        ULONG packet_count = 0;
+        DWORD timeout_ms = wait_ms(platform, deadline_us);
+        if (!GetQueuedCompletionStatusEx(platform->port, packets, room, &packet_count, timeout_ms,
+                                         FALSE)) {
+            if (GetLastError() != WAIT_TIMEOUT) {
+                cause_last(cause, "GetQueuedCompletionStatusEx");
+                return BATON_SYSTEM;
+            }
+            if (timeout_ms == 0 || platform_now_us(platform) >= deadline_us) {
+                break;
+            }
+        }
+        for (ULONG i = 0; i < packet_count; i++) {
+            if (translate(platform, &packets[i], &events[count])) {
+                count++;
+            }
+        }
+    }
+    return count;
+}

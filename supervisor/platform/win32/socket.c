@@ -1,0 +1,90 @@
+#include "internal.h"
+
+#include <string.h>
+
+_Static_assert(sizeof(WSAPROTOCOL_INFOW) == PLATFORM_SOCKET_INFO_BYTES,
+               "the protocol info has one size on 32 and 64 bits");
+
+bool platform_socket_is_open(struct platform_socket socket) {
+    return socket.value != UINTPTR_MAX;
+}
+
+void platform_socket_close(struct platform_socket *socket) {
+    if (platform_socket_is_open(*socket)) {
+        closesocket((SOCKET)socket->value);
+    }
+    *socket = PLATFORM_SOCKET_NONE;
+}
+
+bool platform_socket_was_reset(struct platform_socket socket) {
+    WSAPOLLFD poll = {.fd = (SOCKET)socket.value, .events = POLLRDNORM};
+    if (!platform_socket_is_open(socket) || WSAPoll(&poll, 1, 0) != 1 ||
+        (poll.revents & (POLLRDNORM | POLLERR | POLLHUP)) == 0) {
+        return false;
+    }
+    /* The socket is blocking, but what WSAPoll() has just named lets recv() return at once. A
+     * hang-up alone proves nothing: an orderly end of sending is reported as one, too. */
+    char byte;
+    return recv((SOCKET)socket.value, &byte, 1, MSG_PEEK) == SOCKET_ERROR;
+}
+
+int platform_socket_export(struct platform_process *process, uint32_t pid,
+                           struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
+                           size_t *length, struct baton_cause *cause) {
+    *length = 0;
+    /* Windows would still make a duplicate for a process that has ended, as long as a handle to it
+     * is open, and ours is. */
+    if (process->exited) {
+        cause_of(cause, "WSADuplicateSocketW", 0);
+        return BATON_GONE;
+    }
+    WSAPROTOCOL_INFOW description;
+    if (WSADuplicateSocketW((SOCKET)socket.value, pid, &description) != 0) {
+        DWORD error = (DWORD)WSAGetLastError();
+        int code = cause_of(cause, "WSADuplicateSocketW", error);
+        if (error == WSAEINVAL || error == ERROR_INVALID_PARAMETER) {
+            return BATON_GONE;
+        }
+        return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_SYSTEM;
+    }
+    memcpy(info, &description, sizeof description);
+    *length = sizeof description;
+    return BATON_OK;
+}
+
+socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    if (address->family == ADDRESS_IPV4) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(address->port);
+        memcpy(&v4->sin_addr, address->bytes, 4);
+        return (socklen_t)sizeof *v4;
+    }
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(address->port);
+    v6->sin6_scope_id = address->scope_id;
+    memcpy(&v6->sin6_addr, address->bytes, 16);
+    return (socklen_t)sizeof *v6;
+}
+
+bool address_from_system(const struct sockaddr_storage *from, struct address *out) {
+    memset(out, 0, sizeof *out);
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
+        out->family = ADDRESS_IPV4;
+        out->port = ntohs(v4->sin_port);
+        memcpy(out->bytes, &v4->sin_addr, 4);
+        return true;
+    }
+    if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+        out->family = ADDRESS_IPV6;
+        out->port = ntohs(v6->sin6_port);
+        out->scope_id = v6->sin6_scope_id;
+        memcpy(out->bytes, &v6->sin6_addr, 16);
+        return true;
+    }
+    return false;
+}
