@@ -111,7 +111,8 @@ void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us);
 
 /* Frames. `connection` is a slot from pool_find_connection(). Each returns false if the frame is a
  * breach of the protocol in this state (then call pool_breach()). */
-bool pool_hello(struct pool *pool, uint32_t process, uint32_t capacity_count, uint64_t now_us);
+bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count,
+                uint64_t now_us);
 bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
 enum pool_decline { POOL_DECLINE_RETIRE, POOL_DECLINE_BUSY, POOL_DECLINE_REFUSE };
 bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,

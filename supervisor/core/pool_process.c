@@ -103,7 +103,8 @@ void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint
 
 /* ---- Frames ---- */
 
-bool pool_hello(struct pool *pool, uint32_t process, uint32_t capacity_count, uint64_t now_us) {
+bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count,
+                uint64_t now_us) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
     if (p->state == PROCESS_KILLED) {
@@ -112,6 +113,7 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t capacity_count, ui
     if (p->state != PROCESS_LAUNCHED || !process_advance(p, PROCESS_READY)) {
         return false;
     }
+    p->pid = pid; /* a shim may have started the one that speaks; it gets the socket */
     p->capacity_count = capacity_count;
     p->greeted_us = now_us;
     p->wanted_by = SLOT_NONE;

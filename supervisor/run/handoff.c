@@ -1,0 +1,222 @@
+/* Hand-off: offer, acknowledgement, and what else is said on a channel. */
+#include "run/internal.h"
+
+#include <string.h>
+
+#define FRAMES_AT_A_TIME 16
+#define OFFER_BYTES 1024
+
+static struct wire_address to_wire(const struct address *address) {
+    struct wire_address out = {.family = (uint8_t)address->family, .port = address->port};
+    memcpy(out.bytes, address->bytes, sizeof out.bytes);
+    return out;
+}
+
+/* ---- To the handler ---- */
+
+static int send_frame(struct supervisor *s, uint32_t process, const struct wire_message *message,
+                      struct platform_socket attach) {
+    uint8_t frame[OFFER_BYTES + PLATFORM_SOCKET_INFO_BYTES];
+    struct baton_cause cause = {0};
+    long length = wire_encode(message, frame, sizeof frame);
+    if (length < 0) {
+        return BATON_TOO_LONG;
+    }
+    return platform_channel_send(s->processes[process].handle, frame, (size_t)length, attach,
+                                 &cause);
+}
+
+static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    const char *name = s->table->services[c->service].name;
+    uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
+    size_t info_bytes = 0;
+    struct baton_cause cause = {0};
+    int result = platform_socket_export(s->processes[process].handle, c->pid,
+                                        s->sockets[connection], info, &info_bytes, &cause);
+    if (result != BATON_OK) {
+        return result;
+    }
+    struct wire_message message = {
+        .type = WIRE_OFFER,
+        .connection = (uint32_t)c->id,
+        .service = {name, strlen(name)},
+        .kind = WIRE_KIND_CONNECTION,
+        .peer = to_wire(&c->peer),
+        .local = to_wire(&c->local),
+        .accepted_us = (uint64_t)c->accepted_wall_us,
+        .id = c->id,
+        .protocol_info = info_bytes > 0 ? info : NULL,
+    };
+    return send_frame(s, process, &message, s->sockets[connection]);
+}
+
+void handoff_offer(struct supervisor *s, uint32_t process) {
+    uint32_t connection = s->pool.processes[process].offer;
+    struct run_process *r = &s->processes[process];
+    r->offer_unsent = false;
+    if (connection == SLOT_NONE || s->pool.connections[connection].state != CONNECTION_OFFERED) {
+        return;
+    }
+    if (platform_socket_was_reset(s->sockets[connection])) {
+        pool_abandoned(&s->pool, connection, s->now_us);
+        return;
+    }
+    int result = send_offer(s, process, connection);
+    if (result == BATON_AGAIN) {
+        r->offer_unsent = true;
+    } else if (result != BATON_OK) {
+        pool_offer_failed(&s->pool, process, s->now_us);
+    }
+}
+
+void handoff_send_drain(struct supervisor *s, uint32_t process) {
+    struct wire_message message = {.type = WIRE_DRAIN};
+    /* Any other failure means that the handler is going anyway. */
+    s->processes[process].drain_unsent =
+        send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
+}
+
+void handoff_on_writable(struct supervisor *s, uint32_t process) {
+    if (s->processes[process].offer_unsent) {
+        handoff_offer(s, process);
+    }
+    if (s->processes[process].drain_unsent) {
+        handoff_send_drain(s, process);
+    }
+}
+
+/* ---- From the handler ---- */
+
+static void log_breach(struct supervisor *s, uint32_t process, const char *reason) {
+    struct record *line = supervisor_line(s, LOG_LEVEL_WARNING, "protocol_error",
+                                          s->pool.processes[process].service, process);
+    if (line != NULL) {
+        record_text(line, "reason", reason);
+        run_log_end(&s->log);
+    }
+}
+
+/* NULL, or what is wrong with a HELLO. */
+static const char *take_hello(struct supervisor *s, uint32_t process,
+                              const struct wire_message *message) {
+    struct run_process *r = &s->processes[process];
+    if (memcmp(message->nonce, r->nonce, sizeof r->nonce) != 0) {
+        return "HELLO with a wrong nonce";
+    }
+    if (!platform_process_speaks(r->handle, message->pid)) {
+        return "HELLO with a pid that is not the handler's";
+    }
+    return pool_hello(&s->pool, process, message->pid, message->capacity, s->now_us)
+               ? NULL
+               : "a second HELLO";
+}
+
+static void note_done(struct connection *c, const struct wire_message *message) {
+    c->has_bytes_in = message->has_bytes_in;
+    c->has_bytes_out = message->has_bytes_out;
+    c->bytes_in = message->bytes_in;
+    c->bytes_out = message->bytes_out;
+}
+
+static void note_text(struct connection *c, const struct wire_message *message) {
+    size_t length = message->text.length;
+    c->text_bytes = (uint16_t)(length < sizeof c->text ? length : sizeof c->text);
+    if (c->text_bytes > 0) {
+        memcpy(c->text, message->text.bytes, c->text_bytes);
+    }
+}
+
+static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connection,
+                      const struct wire_message *message) {
+    enum pool_decline reason = POOL_DECLINE_REFUSE;
+    if (message->reason == WIRE_REASON_RETIRE) {
+        reason = POOL_DECLINE_RETIRE;
+    } else if (message->reason == WIRE_REASON_BUSY) {
+        reason = POOL_DECLINE_BUSY;
+    }
+    if (connection != SLOT_NONE) {
+        note_text(&s->pool.connections[connection], message);
+    }
+    return pool_nack(&s->pool, process, connection, reason, s->now_us);
+}
+
+/* NULL, or what is wrong with the frame. */
+static const char *take_message(struct supervisor *s, uint32_t process,
+                                const struct wire_message *message) {
+    uint32_t connection = pool_find_connection(&s->pool, process, message->connection);
+    switch (message->type) {
+    case WIRE_HELLO:
+        return take_hello(s, process, message);
+    case WIRE_ACK:
+        return pool_ack(&s->pool, process, connection, s->now_us)
+                   ? NULL
+                   : "ACK for a connection that was not offered";
+    case WIRE_NACK:
+        return take_nack(s, process, connection, message)
+                   ? NULL
+                   : "NACK for a connection that was not offered";
+    case WIRE_DONE:
+        if (connection != SLOT_NONE) {
+            note_done(&s->pool.connections[connection], message);
+            note_text(&s->pool.connections[connection], message);
+        }
+        return pool_done(&s->pool, process, connection, message->status, s->now_us)
+                   ? NULL
+                   : "DONE for a connection that is not held";
+    case WIRE_RETIRE:
+        return pool_retire(&s->pool, process, s->now_us) ? NULL : "RETIRE before HELLO";
+    default:
+        return "a message that a handler does not send";
+    }
+}
+
+static const char *take_frame(struct supervisor *s, uint32_t process, const uint8_t *frame,
+                              size_t length) {
+    struct wire_message message;
+    enum wire_result result = wire_decode(frame, length, WIRE_FROM_HANDLER, &message);
+    if (result != WIRE_OK) {
+        return wire_result_text(result);
+    }
+    return message.skip ? NULL : take_message(s, process, &message);
+}
+
+/* True if there may be more to read. */
+static bool receive(struct supervisor *s, uint32_t process) {
+    uint8_t frame[WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR];
+    size_t length = 0;
+    struct baton_cause cause = {0};
+    const char *fault = NULL;
+    int result = platform_channel_receive(s->processes[process].handle, frame, sizeof frame,
+                                          &length, &cause);
+    switch (result) {
+    case BATON_AGAIN:
+        return false;
+    case BATON_OK:
+        fault = take_frame(s, process, frame, length);
+        break;
+    case BATON_TOO_LONG:
+    case BATON_INVALID:
+        fault = "a frame that is torn, too long, or carries descriptors";
+        break;
+    default:
+        pool_channel_ended(&s->pool, process, s->now_us);
+        return false;
+    }
+    if (fault != NULL) {
+        log_breach(s, process, fault);
+        pool_breach(&s->pool, process, s->now_us);
+    }
+    return true;
+}
+
+void handoff_on_channel(struct supervisor *s, uint32_t process, bool to_the_end) {
+    for (int i = 0; to_the_end || i < FRAMES_AT_A_TIME; i++) {
+        /* A frame can end the channel: by a breach, or a DONE that was the last. */
+        bool more = s->pool.processes[process].channel_open && receive(s, process);
+        supervisor_act(s);
+        if (!more) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/* Launch: service -> handler process and channel. */
+#include "run/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int launch_prepare(struct supervisor *s) {
+    struct baton_cause cause = {0};
+    int result = BATON_OK;
+    for (uint32_t i = 0; i < s->table->service_count && result == BATON_OK; i++) {
+        const struct service *service = &s->table->services[i];
+        struct platform_program_spec spec = {
+            .path = service->program,
+            .argv = (const char *const *)service->argv,
+            .environment = (const char *const *)service->environment,
+            .directory = service->directory,
+        };
+        uint64_t token = ((uint64_t)TOKEN_OUTPUT << 52) | i;
+        result = platform_program_create(s->platform, &spec, &s->services[i].program, &cause);
+        if (result == BATON_OK) {
+            result = platform_output_open(s->platform, token, &s->services[i].output, &cause);
+        }
+        if (result != BATON_OK) {
+            struct record *line =
+                supervisor_line(s, LOG_LEVEL_ERROR, "launch_failed", i, SLOT_NONE);
+            if (line != NULL) {
+                supervisor_reason(line, result, &cause);
+                run_log_end(&s->log);
+            }
+        }
+    }
+    return result;
+}
+
+void launch_clear(struct supervisor *s) {
+    for (uint32_t i = 0; s->services != NULL && i < s->table->service_count; i++) {
+        platform_program_destroy(&s->services[i].program);
+        platform_output_close(&s->services[i].output);
+    }
+}
+
+static int launch(struct supervisor *s, uint32_t process, struct baton_cause *cause) {
+    struct run_process *r = &s->processes[process];
+    struct run_service *service = &s->services[s->pool.processes[process].service];
+    char nonce_hex[2 * WIRE_NONCE_BYTES + 1];
+    memset(r, 0, sizeof *r);
+    int result = platform_random(r->nonce, sizeof r->nonce, cause);
+    if (result != BATON_OK) {
+        return result;
+    }
+    wire_nonce_print(r->nonce, nonce_hex);
+    return platform_launch(s->platform, service->program, nonce_hex, service->output,
+                           slots_token(&s->pool.process_slots, TOKEN_PROCESS, process), &r->handle,
+                           cause);
+}
+
+void launch_process(struct supervisor *s, uint32_t process) {
+    struct baton_cause cause = {0};
+    int result = launch(s, process, &cause);
+    if (result == BATON_OK) {
+        pool_launched(&s->pool, process, platform_process_pid(s->processes[process].handle));
+        return;
+    }
+    struct record *line =
+        supervisor_line(s, result == BATON_SHORTAGE ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+                        "launch_failed", s->pool.processes[process].service, SLOT_NONE);
+    if (line != NULL) {
+        supervisor_reason(line, result, &cause);
+        run_log_end(&s->log);
+    }
+    pool_launch_failed(&s->pool, process, result == BATON_SHORTAGE, s->now_us);
+}

@@ -1,0 +1,247 @@
+/* Listen and accept: opening listeners, taking connections, pausing when there is no room. */
+#include "run/internal.h"
+
+#include "core/backoff.h"
+
+#include <stdlib.h>
+
+#define ACCEPTS_AT_A_TIME 16
+#define BIND_RETRY_FIRST_MS 1000u
+#define BIND_RETRY_LAST_MS 60000u
+#define SHORTAGE_FIRST_MS 50u
+#define SHORTAGE_LAST_MS 1000u
+/* A shortage that comes and goes is logged at most this often. */
+#define SHORTAGE_LOG_US 1000000u
+
+int listen_create(struct supervisor *s) {
+    uint32_t count = 0;
+    for (size_t i = 0; i < s->table->service_count; i++) {
+        count += (uint32_t)s->table->services[i].listen_count;
+    }
+    s->listeners = calloc(count, sizeof *s->listeners);
+    if (s->listeners == NULL || timers_init(&s->timers, count + 1) != BATON_OK) {
+        return BATON_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < s->table->service_count; i++) {
+        for (size_t k = 0; k < s->table->services[i].listen_count; k++) {
+            struct run_listener *l = &s->listeners[s->listener_count];
+            l->service = i;
+            l->address = s->table->services[i].listen[k];
+            l->retry.owner = s->listener_count++;
+        }
+    }
+    s->relief.owner = SLOT_NONE;
+    return BATON_OK;
+}
+
+/* ---- Opening ---- */
+
+static void log_listening(struct supervisor *s, const struct run_listener *l) {
+    struct record *line = supervisor_line(s, LOG_LEVEL_INFO, "listening", l->service, SLOT_NONE);
+    if (line != NULL) {
+        record_address(line, "address", &l->address);
+        record_text(line, "handler", s->table->services[l->service].handler);
+        run_log_end(&s->log);
+    }
+}
+
+static void log_listen_failed(struct supervisor *s, const struct run_listener *l, int code,
+                              const struct baton_cause *cause, uint32_t retry_ms) {
+    struct record *line =
+        supervisor_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
+    if (line != NULL) {
+        record_address(line, "address", &l->address);
+        supervisor_reason(line, code, cause);
+        record_number(line, "retry_ms", retry_ms);
+        run_log_end(&s->log);
+    }
+}
+
+static bool open_listener(struct supervisor *s, uint32_t index) {
+    struct run_listener *l = &s->listeners[index];
+    struct baton_cause cause = {0};
+    uint64_t token = ((uint64_t)TOKEN_LISTENER << 52) | index;
+    int result = platform_listener_open(s->platform, &l->address,
+                                        s->table->services[l->service].backlog_count, token,
+                                        &l->handle, &cause);
+    if (result == BATON_OK) {
+        platform_listener_address(l->handle, &l->address);
+        l->paused = false;
+        log_listening(s, l);
+        return true;
+    }
+    l->tries_count++;
+    uint32_t retry_ms = backoff_delay_ms(l->tries_count, BIND_RETRY_FIRST_MS, BIND_RETRY_LAST_MS);
+    log_listen_failed(s, l, result, &cause, retry_ms);
+    timers_set(&s->timers, &l->retry, s->now_us + (uint64_t)retry_ms * 1000);
+    return false;
+}
+
+static void log_ready(struct supervisor *s) {
+    if (s->ready_logged) {
+        return;
+    }
+    for (uint32_t i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i].handle == NULL) {
+            return;
+        }
+    }
+    s->ready_logged = true;
+    struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "ready");
+    if (line != NULL) {
+        record_number(line, "services", s->table->service_count);
+        record_number(line, "listeners", s->listener_count);
+        run_log_end(&s->log);
+    }
+}
+
+uint32_t listen_open_all(struct supervisor *s) {
+    uint32_t open_count = 0;
+    for (uint32_t i = 0; i < s->listener_count; i++) {
+        open_count += open_listener(s, i) ? 1 : 0;
+    }
+    log_ready(s);
+    return open_count;
+}
+
+/* ---- Pausing ---- */
+
+static void pause_listener(struct run_listener *l, bool pause) {
+    if (l->handle == NULL || l->paused == pause) {
+        return;
+    }
+    l->paused = pause;
+    if (pause) {
+        platform_listener_pause(l->handle);
+    } else {
+        platform_listener_resume(l->handle);
+    }
+}
+
+void listen_update(struct supervisor *s) {
+    bool blocked =
+        s->relief.position != 0 || s->pool.starved.position != 0 || run_log_is_congested(&s->log);
+    if (blocked == s->accepting_blocked) {
+        return;
+    }
+    s->accepting_blocked = blocked;
+    for (uint32_t i = 0; i < s->listener_count; i++) {
+        struct run_listener *l = &s->listeners[i];
+        pause_listener(l, blocked || !pool_has_room(&s->pool, l->service));
+    }
+}
+
+/* A service has come to its max_connections, or has room again. */
+static void update_service(struct supervisor *s, uint32_t service, bool has_room) {
+    for (uint32_t i = 0; i < s->listener_count; i++) {
+        if (s->listeners[i].service == service) {
+            pause_listener(&s->listeners[i], s->accepting_blocked || !has_room);
+        }
+    }
+    struct record *line = supervisor_line(
+        s, LOG_LEVEL_DEBUG, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
+    if (line != NULL) {
+        record_text(line, "reason", "max_connections");
+        run_log_end(&s->log);
+    }
+}
+
+void listen_on_room(struct supervisor *s, uint32_t service) {
+    update_service(s, service, pool_has_room(&s->pool, service));
+}
+
+static void on_shortage(struct supervisor *s, uint32_t service, int code,
+                        const struct baton_cause *cause) {
+    s->shortage_count++;
+    uint32_t delay_ms = backoff_delay_ms(s->shortage_count, SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS);
+    timers_set(&s->timers, &s->relief, s->now_us + (uint64_t)delay_ms * 1000);
+    if (s->shortage_logged_us != 0 && s->now_us - s->shortage_logged_us < SHORTAGE_LOG_US) {
+        return;
+    }
+    s->shortage_logged_us = s->now_us;
+    struct record *line =
+        supervisor_line(s, LOG_LEVEL_WARNING, "accept_paused", service, SLOT_NONE);
+    if (line != NULL) {
+        supervisor_reason(line, code, cause);
+        run_log_end(&s->log);
+    }
+}
+
+/* A connection was accepted: whatever was short is there again. */
+static void after_shortage(struct supervisor *s, uint32_t service) {
+    s->shortage_count = 0;
+    if (s->shortage_logged_us == 0 || s->now_us - s->shortage_logged_us < SHORTAGE_LOG_US) {
+        return;
+    }
+    s->shortage_logged_us = 0;
+    struct record *line = supervisor_line(s, LOG_LEVEL_INFO, "accept_resumed", service, SLOT_NONE);
+    if (line != NULL) {
+        record_text(line, "reason", "descriptors and memory are there again");
+        run_log_end(&s->log);
+    }
+}
+
+void listen_relieve(struct supervisor *s) {
+    timers_unset(&s->timers, &s->relief);
+}
+
+/* ---- Accepting ---- */
+
+/* True if there may be another one. */
+static bool accept_one(struct supervisor *s, struct run_listener *l) {
+    struct platform_socket socket = PLATFORM_SOCKET_NONE;
+    struct address peer = {0}, local = {0};
+    struct baton_cause cause = {0};
+    int result = platform_listener_accept(l->handle, &socket, &peer, &local, &cause);
+    switch (result) {
+    case BATON_OK: {
+        uint32_t connection = pool_accept(&s->pool, l->service, &peer, &local, s->now_us,
+                                          platform_wall_us(s->platform));
+        s->sockets[connection] = socket;
+        after_shortage(s, l->service);
+        supervisor_act(s);
+        return true;
+    }
+    case BATON_GONE:
+        return true;
+    case BATON_AGAIN:
+        return false;
+    default:
+        on_shortage(s, l->service, result, &cause);
+        return false;
+    }
+}
+
+void listen_on_accept(struct supervisor *s, uint32_t listener) {
+    struct run_listener *l = &s->listeners[listener];
+    for (int i = 0; i < ACCEPTS_AT_A_TIME && l->handle != NULL && !s->accepting_blocked; i++) {
+        if (!pool_has_room(&s->pool, l->service)) {
+            update_service(s, l->service, false);
+            return;
+        }
+        if (!accept_one(s, l)) {
+            return;
+        }
+        s->now_us = platform_now_us(s->platform);
+        listen_update(s);
+    }
+}
+
+/* ---- Time and the end ---- */
+
+void listen_tick(struct supervisor *s) {
+    struct timer *timer = timers_expired(&s->timers, s->now_us);
+    for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
+        if (timer != &s->relief && open_listener(s, timer->owner)) {
+            pause_listener(&s->listeners[timer->owner], s->accepting_blocked);
+            log_ready(s);
+        }
+    }
+}
+
+void listen_close_all(struct supervisor *s) {
+    for (uint32_t i = 0; i < s->listener_count; i++) {
+        timers_unset(&s->timers, &s->listeners[i].retry);
+        platform_listener_close(&s->listeners[i].handle);
+    }
+}

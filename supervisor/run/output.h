@@ -1,0 +1,39 @@
+/*
+ * What handlers write to standard output and error, cut into lines for the log.
+ *
+ * Several processes share one collector, so a line under construction is kept for each writer, in a
+ * fixed number of places. A line longer than its place, and the oldest unfinished line when all
+ * places are taken, goes to the log in pieces.
+ */
+#ifndef BATON_RUN_OUTPUT_H
+#define BATON_RUN_OUTPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RUN_OUTPUT_LINE_BYTES 2048
+#define RUN_OUTPUT_LINE_COUNT 16
+
+struct supervisor;
+
+/* A line of one writer that has not ended yet. */
+struct run_output_line {
+    uint32_t service;
+    uint32_t pid;     /* 0 = the place is free */
+    uint64_t used_us; /* when it grew last */
+    size_t length;
+    char bytes[RUN_OUTPUT_LINE_BYTES];
+};
+
+/* Owner: the supervisor. */
+struct run_output {
+    struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
+};
+
+/* Reads what there is of a service's output, a bounded amount at a time. */
+void output_on_readable(struct supervisor *s, uint32_t service);
+
+/* Reads all there is and ends the line of a process that has exited. */
+void output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
+
+#endif

@@ -1,0 +1,40 @@
+/* Reap: the end of a process, and the one record of every connection. */
+#include "run/internal.h"
+
+void reap_on_exit(struct supervisor *s, uint32_t process) {
+    struct run_process *r = &s->processes[process];
+    struct platform_exit how = platform_process_exit(r->handle);
+    /* What it wrote before its end decides: an ACK found there means that the client was taken. */
+    handoff_on_channel(s, process, true);
+    output_finish(s, s->pool.processes[process].service, platform_process_pid(r->handle));
+    pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, s->now_us);
+}
+
+void reap_record(struct supervisor *s, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    platform_socket_close(&s->sockets[connection]);
+    record_connection(&s->log.line, s->log.format, c, s->table->services[c->service].name);
+    run_log_keep(&s->log);
+    pool_forget(&s->pool, connection);
+    listen_relieve(s);
+}
+
+void reap_close_process(struct supervisor *s, uint32_t process) {
+    platform_process_close(&s->processes[process].handle);
+    pool_reaped(&s->pool, process, s->now_us);
+    listen_relieve(s);
+}
+
+void reap_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {
+    const struct process *p = &s->pool.processes[process];
+    struct record *line =
+        supervisor_line(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+                        how == PLATFORM_KILL ? "kill" : "terminate", p->service, process);
+    if (line != NULL) {
+        record_text(line, "reason",
+                    p->fault == OUTCOME_NONE ? "stop_timeout_ms has passed"
+                                             : outcome_text(p->fault));
+        run_log_end(&s->log);
+    }
+    platform_process_signal(s->processes[process].handle, how);
+}

@@ -1,0 +1,293 @@
+#include "run/supervisor.h"
+
+#include "run/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EVENTS_AT_A_TIME 64
+/* How long the last act of an ordered stop, ending what escaped its process group, may take. */
+#define STRAYS_US 2000000u
+
+/* ---- Log lines ---- */
+
+struct record *supervisor_line(struct supervisor *s, enum log_level level, const char *event,
+                               uint32_t service, uint32_t process) {
+    struct record *line = run_log_begin(&s->log, level, event);
+    if (line != NULL) {
+        record_text(line, "service", s->table->services[service].name);
+        if (process != SLOT_NONE && s->pool.processes[process].pid != 0) {
+            record_number(line, "pid", s->pool.processes[process].pid);
+        }
+    }
+    return line;
+}
+
+void supervisor_reason(struct record *line, int code, const struct baton_cause *cause) {
+    char words[256];
+    char reason[320];
+    if (cause->call == NULL) {
+        record_text(line, "reason", baton_error_text(code));
+        return;
+    }
+    platform_error_text(cause->system_code, words, sizeof words);
+    snprintf(reason, sizeof reason, "%s: %s", cause->call, words);
+    record_text(line, "reason", reason);
+}
+
+static void log_attempt_failed(struct supervisor *s, const struct pool_action *action) {
+    const struct connection *c = &s->pool.connections[action->connection];
+    struct record *line =
+        supervisor_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service, action->process);
+    if (line != NULL) {
+        record_number(line, "id", c->id);
+        record_number(line, "attempt", c->attempts_used);
+        record_text(line, "reason", outcome_text(action->outcome));
+        if (c->has_exit) {
+            record_number(line, c->exit_by_signal ? "signal" : "exit", c->exit_code);
+        }
+        run_log_end(&s->log);
+    }
+}
+
+/* ---- What the pool has decided ---- */
+
+static void act(struct supervisor *s, const struct pool_action *action) {
+    switch (action->kind) {
+    case POOL_LAUNCH:
+        launch_process(s, action->process);
+        break;
+    case POOL_OFFER:
+        handoff_offer(s, action->process);
+        break;
+    case POOL_RELEASE:
+        platform_socket_close(&s->sockets[action->connection]);
+        listen_relieve(s);
+        break;
+    case POOL_ATTEMPT_FAILED:
+        log_attempt_failed(s, action);
+        break;
+    case POOL_RECORD:
+        reap_record(s, action->connection);
+        break;
+    case POOL_SEND_DRAIN:
+        handoff_send_drain(s, action->process);
+        break;
+    case POOL_CLOSE_CHANNEL:
+        platform_channel_close(s->processes[action->process].handle);
+        break;
+    case POOL_TERMINATE:
+        reap_end_process(s, action->process, PLATFORM_TERMINATE);
+        break;
+    case POOL_KILL:
+        reap_end_process(s, action->process, PLATFORM_KILL);
+        break;
+    case POOL_CLOSE_PROCESS:
+        reap_close_process(s, action->process);
+        break;
+    case POOL_ROOM:
+        listen_on_room(s, action->service);
+        break;
+    }
+}
+
+void supervisor_act(struct supervisor *s) {
+    struct pool_action action;
+    while (pool_next_action(&s->pool, &action)) {
+        act(s, &action);
+    }
+}
+
+/* ---- The loop ---- */
+
+static void on_process_event(struct supervisor *s, const struct platform_event *event) {
+    uint32_t process = slots_find(&s->pool.process_slots, event->token);
+    if (process == SLOT_NONE) {
+        return; /* was under way when the process was closed */
+    }
+    switch (event->kind) {
+    case PLATFORM_EVENT_CHANNEL:
+        handoff_on_channel(s, process, false);
+        break;
+    case PLATFORM_EVENT_WRITABLE:
+        handoff_on_writable(s, process);
+        break;
+    case PLATFORM_EVENT_EXIT:
+        reap_on_exit(s, process);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_event(struct supervisor *s, const struct platform_event *event) {
+    uint32_t index = (uint32_t)(event->token & (SLOT_COUNT_MAX - 1));
+    switch (event->kind) {
+    case PLATFORM_EVENT_ACCEPT:
+        listen_on_accept(s, index);
+        break;
+    case PLATFORM_EVENT_OUTPUT:
+        output_on_readable(s, index);
+        break;
+    case PLATFORM_EVENT_STOP:
+        drain_on_stop(s);
+        break;
+    case PLATFORM_EVENT_LOG_WRITABLE:
+        run_log_flush(&s->log);
+        break;
+    default:
+        on_process_event(s, event);
+        break;
+    }
+    supervisor_act(s);
+}
+
+/* Handlers' output waits while the log is congested. */
+static void update_outputs(struct supervisor *s, bool *paused) {
+    bool congested = run_log_is_congested(&s->log);
+    if (congested == *paused) {
+        return;
+    }
+    *paused = congested;
+    for (uint32_t i = 0; i < s->table->service_count; i++) {
+        if (congested) {
+            platform_output_pause(s->services[i].output);
+        } else {
+            platform_output_resume(s->services[i].output);
+        }
+    }
+}
+
+static uint64_t next_deadline_us(const struct supervisor *s) {
+    uint64_t pool_us = pool_next_deadline_us(&s->pool);
+    uint64_t own_us = timers_next_us(&s->timers);
+    return pool_us < own_us ? pool_us : own_us;
+}
+
+static bool is_done(const struct supervisor *s) {
+    return s->stopping && pool_is_empty(&s->pool);
+}
+
+static enum supervisor_result loop(struct supervisor *s) {
+    struct platform_event events[EVENTS_AT_A_TIME];
+    bool outputs_paused = false;
+    while (!is_done(s)) {
+        struct baton_cause cause = {0};
+        int count =
+            platform_wait(s->platform, events, EVENTS_AT_A_TIME, next_deadline_us(s), &cause);
+        if (count < 0) {
+            struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "broken");
+            if (line != NULL) {
+                supervisor_reason(line, count, &cause);
+                run_log_end(&s->log);
+            }
+            return SUPERVISOR_BROKEN;
+        }
+        s->now_us = platform_now_us(s->platform);
+        for (int i = 0; i < count; i++) {
+            /* A launch takes long enough to spoil the times of what follows it in the batch. */
+            s->now_us = platform_now_us(s->platform);
+            on_event(s, &events[i]);
+        }
+        pool_tick(&s->pool, s->now_us);
+        supervisor_act(s);
+        listen_tick(s);
+        run_log_flush(&s->log);
+        listen_update(s);
+        update_outputs(s, &outputs_paused);
+    }
+    return SUPERVISOR_STOPPED;
+}
+
+/* ---- Start and end ---- */
+
+static void print_failure(const char *what, int code, const struct baton_cause *cause) {
+    char words[256];
+    char text[1024];
+    if (cause->call == NULL) {
+        snprintf(text, sizeof text, "batond: error: %s: %s\n", what, baton_error_text(code));
+    } else {
+        platform_error_text(cause->system_code, words, sizeof words);
+        snprintf(text, sizeof text, "batond: error: %s: %s: %s\n", what, cause->call, words);
+    }
+    platform_print(true, text);
+}
+
+static int create_tables(struct supervisor *s, const struct service_table *table) {
+    s->table = table;
+    int result = pool_init(&s->pool, table);
+    if (result != BATON_OK) {
+        return result;
+    }
+    s->services = calloc(table->service_count, sizeof *s->services);
+    s->sockets = calloc(s->pool.connection_slots.count, sizeof *s->sockets);
+    s->processes = calloc(s->pool.process_slots.count, sizeof *s->processes);
+    if (s->services == NULL || s->sockets == NULL || s->processes == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    return listen_create(s);
+}
+
+/* False after saying why. */
+static bool start(struct supervisor *s, const struct service_table *table) {
+    struct baton_cause cause = {0};
+    int result = create_tables(s, table);
+    if (result != BATON_OK) {
+        print_failure("cannot size the tables", result, &cause);
+        return false;
+    }
+    struct platform_limits limits = {.process_count = s->pool.process_slots.count};
+    result = platform_open(&limits, &s->platform, &cause);
+    if (result != BATON_OK) {
+        print_failure("cannot start", result, &cause);
+        return false;
+    }
+    result = run_log_open(&s->log, s->platform, &table->options, &cause);
+    if (result != BATON_OK) {
+        print_failure(table->options.log != NULL ? table->options.log : "standard error", result,
+                      &cause);
+        return false;
+    }
+    s->now_us = platform_now_us(s->platform);
+    return launch_prepare(s) == BATON_OK && listen_open_all(s) > 0;
+}
+
+static void finish(struct supervisor *s, enum supervisor_result result) {
+    listen_close_all(s);
+    if (result == SUPERVISOR_STOPPED) {
+        size_t strays = platform_end_strays(s->platform, platform_now_us(s->platform) + STRAYS_US);
+        struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
+        if (line != NULL) {
+            record_number(line, "connections", s->pool.last_id);
+            record_number(line, "strays", strays);
+            run_log_end(&s->log);
+        }
+    }
+}
+
+enum supervisor_result supervisor_run(const struct service_table *table) {
+    enum supervisor_result result = SUPERVISOR_NO_START;
+    struct supervisor *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        platform_print(true, "batond: error: out of memory\n");
+        return result;
+    }
+    if (start(s, table)) {
+        run_log_flush(&s->log);
+        result = loop(s);
+        finish(s, result);
+    }
+    run_log_close(&s->log);
+    listen_close_all(s);
+    launch_clear(s);
+    platform_close(&s->platform);
+    pool_clear(&s->pool);
+    timers_clear(&s->timers);
+    free(s->listeners);
+    free(s->services);
+    free(s->sockets);
+    free(s->processes);
+    free(s);
+    return result;
+}

@@ -1,0 +1,23 @@
+/*
+ * The imperative shell: carries out between the platform and core/pool what the pool decides.
+ *
+ * supervisor_run() is all that main.c sees. The rest is shared by the files of run/, each of which
+ * is one verb of the data flow.
+ */
+#ifndef BATON_RUN_SUPERVISOR_H
+#define BATON_RUN_SUPERVISOR_H
+
+#include "core/service.h"
+
+/* How a run ended. */
+enum supervisor_result {
+    SUPERVISOR_STOPPED,  /* an ordered stop; nothing is left */
+    SUPERVISOR_NO_START, /* the loop, the log, or not one listener could be opened */
+    SUPERVISOR_BROKEN    /* waiting for events failed; live handlers were left alone */
+};
+
+/* Serves `table` until a stop is asked for. Blocks. What goes wrong is in the log; before the log
+ * is open, on standard error. The table must outlive the call. */
+enum supervisor_result supervisor_run(const struct service_table *table);
+
+#endif
