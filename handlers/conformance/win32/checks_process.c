@@ -1,0 +1,88 @@
+#include "../checks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <windows.h>
+
+/* Handle values are multiples of 4; a process as young as this has only small ones. */
+enum { HANDLE_STEP = 4, HANDLE_LAST = 0x4000 };
+
+void check_input_is_null(const struct subject *subject, struct verdict *verdict) {
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    DWORD mode = 0, got = 1;
+    char byte;
+    if (!subject->has_channel) {
+        skip(verdict, "without a channel it is the socket");
+        return;
+    }
+    /* NUL is a character device that is no console and always at its end. */
+    bool is_null = input != NULL && GetFileType(input) == FILE_TYPE_CHAR &&
+                   !GetConsoleMode(input, &mode) && ReadFile(input, &byte, 1, &got, NULL) &&
+                   got == 0;
+    judge(verdict, is_null, "it is something else (type %lu)", (unsigned long)GetFileType(input));
+}
+
+static bool was_given(const struct subject *subject, uintptr_t value) {
+    return value == subject->channel_in || value == subject->channel_out ||
+           value == (uintptr_t)GetStdHandle(STD_INPUT_HANDLE) ||
+           value == (uintptr_t)GetStdHandle(STD_OUTPUT_HANDLE) ||
+           value == (uintptr_t)GetStdHandle(STD_ERROR_HANDLE);
+}
+
+/* What came by inheritance is inheritable still; what the process opened itself is not. */
+void check_open_handles(const struct subject *subject, struct verdict *verdict) {
+    char strangers[128] = "";
+    if (!subject->has_channel) {
+        skip(verdict, "only promised with a channel");
+        return;
+    }
+    for (uintptr_t value = HANDLE_STEP; value <= HANDLE_LAST; value += HANDLE_STEP) {
+        DWORD flags = 0;
+        size_t used = strlen(strangers);
+        if (GetHandleInformation((HANDLE)value, &flags) && (flags & HANDLE_FLAG_INHERIT) != 0 &&
+            !was_given(subject, value))
+            snprintf(strangers + used, sizeof strangers - used, " %#lx", (unsigned long)value);
+    }
+    judge(verdict, strangers[0] == '\0', "handles%s were inherited too", strangers);
+}
+
+void check_signal_mask(const struct subject *subject, struct verdict *verdict) {
+    (void)subject;
+    skip(verdict, "signals are of POSIX");
+}
+
+void check_signals_ignored(const struct subject *subject, struct verdict *verdict) {
+    (void)subject;
+    skip(verdict, "signals are of POSIX");
+}
+
+void check_group(const struct subject *subject, struct verdict *verdict) {
+    BOOL in_job = FALSE;
+    if (!subject->has_channel)
+        skip(verdict, "only promised with a channel");
+    else
+        judge(verdict, IsProcessInJob(GetCurrentProcess(), NULL, &in_job) && in_job, "no job");
+}
+
+void check_environment(const struct subject *subject, struct verdict *verdict) {
+    wchar_t *block = GetEnvironmentStringsW();
+    bool found = false;
+    (void)subject;
+    for (const wchar_t *at = block; at != NULL && *at != L'\0'; at += wcslen(at) + 1)
+        found = found || wcsncmp(at, L"BATON_", 6) == 0;
+    if (block != NULL)
+        FreeEnvironmentStringsW(block);
+    judge(verdict, block != NULL && !found, "there are some");
+}
+
+void check_channel_inheritance(const struct subject *subject, struct verdict *verdict) {
+    DWORD in = 0, out = 0;
+    if (!subject->has_channel) {
+        skip(verdict, "there is no channel");
+        return;
+    }
+    bool known = GetHandleInformation((HANDLE)(uintptr_t)subject->channel_in, &in) &&
+                 GetHandleInformation((HANDLE)(uintptr_t)subject->channel_out, &out);
+    judge(verdict, known && ((in | out) & HANDLE_FLAG_INHERIT) == 0, "HANDLE_FLAG_INHERIT is set");
+}

@@ -1,0 +1,86 @@
+#include "../checks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#include <windows.h>
+
+void check_socket_inheritance(const struct subject *subject, struct verdict *verdict) {
+    DWORD flags = HANDLE_FLAG_INHERIT;
+    judge(verdict,
+          GetHandleInformation((HANDLE)subject->connection->socket, &flags) &&
+              (flags & HANDLE_FLAG_INHERIT) == 0,
+          "HANDLE_FLAG_INHERIT is set");
+}
+
+/* Prints a socket's name independently of libbaton, which printed the offer's. */
+static void print_name(const struct sockaddr_storage *name, char *out, size_t size) {
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (name->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)name;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
+        snprintf(out, size, "%s:%u", host, (unsigned)ntohs(in->sin_port));
+    } else {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)name;
+        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
+        snprintf(out, size, "[%s]:%u", host, (unsigned)ntohs(in6->sin6_port));
+    }
+}
+
+void check_peer_name(const struct subject *subject, struct verdict *verdict) {
+    struct sockaddr_storage name = {0};
+    int length = sizeof name;
+    char text[BATON_ADDRESS_BYTES] = "nothing";
+    if (getpeername(subject->connection->socket, (struct sockaddr *)&name, &length) == 0)
+        print_name(&name, text, sizeof text);
+    judge(verdict, strcmp(text, subject->connection->peer) == 0, "%s, not %s", text,
+          subject->connection->peer);
+}
+
+void check_own_name(const struct subject *subject, struct verdict *verdict) {
+    struct sockaddr_storage name = {0};
+    int length = sizeof name;
+    char text[BATON_ADDRESS_BYTES] = "nothing";
+    if (getsockname(subject->connection->socket, (struct sockaddr *)&name, &length) == 0)
+        print_name(&name, text, sizeof text);
+    judge(verdict, strcmp(text, subject->connection->local) == 0, "%s, not %s", text,
+          subject->connection->local);
+}
+
+/* Winsock refuses to make a socket blocking (10022) while WSAEventSelect has a registration. */
+void check_event_registration(const struct subject *subject, struct verdict *verdict) {
+    u_long off = 0;
+    int result = ioctlsocket(subject->connection->socket, FIONBIO, &off);
+    judge(verdict, result == 0, "FIONBIO 0 fails with %d", WSAGetLastError());
+}
+
+/* FIONBIO cannot be read, so the socket is made to show it: a blocking one waits for the client
+ * until its own deadline (10060), a non-blocking one says at once that it would have (10035). */
+void check_blocking(const struct subject *subject, struct verdict *verdict) {
+    DWORD patience_ms = 100, for_ever = 0;
+    SOCKET socket = subject->connection->socket;
+    char byte;
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, (const char *)&patience_ms, sizeof patience_ms);
+    int length = recv(socket, &byte, 1, MSG_PEEK);
+    int error = WSAGetLastError();
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, (const char *)&for_ever, sizeof for_ever);
+    if (length != SOCKET_ERROR)
+        skip(verdict, "there was something to read");
+    else
+        judge(verdict, error == WSAETIMEDOUT, "recv fails with %d", error);
+}
+
+void check_shutdown(const struct subject *subject, struct verdict *verdict) {
+    int result = shutdown(subject->connection->socket, SD_RECEIVE);
+    judge(verdict, result == 0, "it fails with %d", WSAGetLastError());
+}
+
+void check_completion_port(const struct subject *subject, struct verdict *verdict) {
+    HANDLE port = CreateIoCompletionPort((HANDLE)subject->connection->socket, NULL, 1, 1);
+    judge(verdict, port != NULL, "CreateIoCompletionPort fails with %lu", GetLastError());
+    if (port != NULL)
+        CloseHandle(port);
+}
