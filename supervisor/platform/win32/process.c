@@ -9,17 +9,22 @@ uint32_t platform_process_pid(const struct platform_process *process) {
     return process->pid;
 }
 
-bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
-    HANDLE handle = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, pid);
+/* Either right is enough by IsProcessInJob()'s page. Windows grants the limited one more widely
+ * (for an elevated process, say), Wine 8 accepts the full one only. */
+static bool is_in_job(uint32_t pid, DWORD access, HANDLE job) {
+    HANDLE handle = OpenProcess(access, FALSE, pid);
     BOOL member = FALSE;
     if (handle == NULL) {
         return false;
     }
-    if (!IsProcessInJob(handle, process->job, &member)) {
-        member = FALSE;
-    }
+    bool known = IsProcessInJob(handle, job, &member) != FALSE;
     CloseHandle(handle);
-    return member != FALSE;
+    return known && member;
+}
+
+bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
+    return is_in_job(pid, PROCESS_QUERY_LIMITED_INFORMATION, process->job) ||
+           is_in_job(pid, PROCESS_QUERY_INFORMATION, process->job);
 }
 
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {
