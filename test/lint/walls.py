@@ -13,7 +13,8 @@ STANDARD_C = set(
 PURE = {name + ".h" for name in STANDARD_C}
 ANY = None
 
-# The first row that matches a path holds. A file may always include those of its own folder.
+# The first row that matches a path holds. A file may always include those of its own folder, which
+# for the body of one system (posix/, win32/) means that of what it is a body of as well.
 # (path, system headers, quoted headers, may it ask which system it is on)
 WALLS = [
     (r"handlers/sdk/wire\.[ch]", PURE, r"wire\.h", False),
@@ -42,8 +43,15 @@ def wall_of(path):
 
 
 def own_folder(path, name):
+    """Is it a header beside the file, or, for the body of one system, beside that body's folder?"""
     folder = os.path.dirname(path)
-    return "/" not in name and os.path.exists(os.path.join(source.ROOT, folder, name))
+    folders = [folder]
+    if os.path.basename(folder) in ("posix", "win32"):
+        folders.append(os.path.dirname(folder))
+        name = name.removeprefix("../")
+    return "/" not in name and any(
+        os.path.exists(os.path.join(source.ROOT, each, name)) for each in folders
+    )
 
 
 def check_walls(path, text):
