@@ -86,7 +86,10 @@ static int read_config(const char *shown_name, const char *path, struct config *
     enum config_format format;
     size_t length = 0;
     char words[256];
-    char *bytes = NULL;
+    /* Not from malloc: a large block that is freed again teaches glibc to keep all later tables in
+     * its heap, where they are resident; here only the pages that the file fills are ever touched.
+     */
+    static char bytes[CONFIG_BYTES];
     problems->file_name = shown_name;
     if (!config_format_of(path, &format)) {
         config_problems_add(problems, 0, NULL,
@@ -94,11 +97,7 @@ static int read_config(const char *shown_name, const char *path, struct config *
                             ".ini, .yaml or .yml");
         return BATON_INVALID;
     }
-    bytes = malloc(CONFIG_BYTES);
-    if (bytes == NULL) {
-        return BATON_NO_MEMORY;
-    }
-    int result = platform_file_read(path, bytes, CONFIG_BYTES, &length, &cause);
+    int result = platform_file_read(path, bytes, sizeof bytes, &length, &cause);
     if (result == BATON_OK) {
         result = config_parse(config, format, shown_name, bytes, length, problems);
     } else if (result == BATON_INVALID) {
@@ -114,7 +113,6 @@ static int read_config(const char *shown_name, const char *path, struct config *
                                 : baton_error_text(result));
         result = BATON_INVALID;
     }
-    free(bytes);
     return result;
 }
 

@@ -72,8 +72,10 @@ bool pool_next_action(struct pool *pool, struct pool_action *out) {
         return false;
     }
     *out = pool->actions[pool->action_first];
-    pool->action_first = (pool->action_first + 1) % pool->action_capacity;
     pool->action_count--;
+    /* From the start again when empty, so that not the whole ring becomes resident in time. */
+    pool->action_first =
+        pool->action_count == 0 ? 0 : (pool->action_first + 1) % pool->action_capacity;
     return true;
 }
 

@@ -9,36 +9,49 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+/* Pids go round, so in time every bucket is touched: one page of them, whatever the table's size.
+ */
+#define BUCKET_COUNT 512
+
 int processes_open(struct platform *platform, size_t process_count) {
-    platform->bucket_count = 1;
-    while (platform->bucket_count < process_count * 2) {
-        platform->bucket_count *= 2;
-    }
+    platform->bucket_count = BUCKET_COUNT;
     platform->processes = calloc(process_count, sizeof *platform->processes);
     platform->buckets = calloc(platform->bucket_count, sizeof(struct platform_process *));
     if (platform->processes == NULL || platform->buckets == NULL) {
         return BATON_NO_MEMORY;
     }
     platform->process_count = process_count;
-    for (size_t i = process_count; i-- > 0;) {
-        struct platform_process *process = &platform->processes[i];
-        source_init(&process->channel, SOURCE_CHANNEL, 0);
-        process->platform = platform;
-        process->next = platform->free_slots;
-        platform->free_slots = process;
-    }
     return BATON_OK;
 }
 
+struct platform_process *process_take(struct platform *platform) {
+    struct platform_process *process = platform->free_slots;
+    if (process != NULL) {
+        platform->free_slots = process->next;
+    } else if (platform->used_count < platform->process_count) {
+        process = &platform->processes[platform->used_count++];
+    } else {
+        return NULL;
+    }
+    *process = (struct platform_process){.platform = platform};
+    source_init(&process->channel, SOURCE_CHANNEL, 0);
+    return process;
+}
+
+void process_give(struct platform_process *process) {
+    process->next = process->platform->free_slots;
+    process->platform->free_slots = process;
+}
+
 void processes_close(struct platform *platform) {
-    for (size_t i = 0; i < platform->process_count; i++) {
+    for (size_t i = 0; i < platform->used_count; i++) {
         source_close(platform, &platform->processes[i].channel);
     }
     free(platform->processes);
     free(platform->buckets);
     platform->processes = NULL;
     platform->buckets = NULL;
-    platform->process_count = 0;
+    platform->process_count = platform->used_count = 0;
 }
 
 static struct platform_process **bucket_of(struct platform *platform, pid_t pid) {

@@ -80,6 +80,7 @@ struct platform {
     size_t ignored_count;
     size_t process_count;
     struct platform_process *processes; /* process_count slots */
+    size_t used_count; /* slots from here on were never used, and their pages never touched */
     struct platform_process *free_slots;
     struct platform_process **buckets; /* bucket_count chains of living processes, by pid */
     size_t bucket_count;               /* a power of two */
@@ -105,6 +106,9 @@ void signals_read(struct platform *platform);
 /* children.c: the table, and reaping */
 int processes_open(struct platform *platform, size_t process_count);
 void processes_close(struct platform *platform);
+/* A free slot, empty; NULL when there is none. And back to the free ones. */
+struct platform_process *process_take(struct platform *platform);
+void process_give(struct platform_process *process);
 struct platform_process *process_find(struct platform *platform, pid_t pid);
 void process_add(struct platform *platform, struct platform_process *process);
 void process_remove(struct platform *platform, struct platform_process *process);

@@ -9,21 +9,6 @@
 
 #define NONCE_DIGITS 32
 
-static struct platform_process *take_slot(struct platform *platform, uint64_t token) {
-    struct platform_process *process = platform->free_slots;
-    if (process != NULL) {
-        platform->free_slots = process->next;
-        *process = (struct platform_process){.platform = platform};
-        source_init(&process->channel, SOURCE_CHANNEL, token);
-    }
-    return process;
-}
-
-static void return_slot(struct platform_process *process) {
-    process->next = process->platform->free_slots;
-    process->platform->free_slots = process;
-}
-
 int platform_launch(struct platform *platform, const struct platform_program *program,
                     const char *nonce_hex, struct platform_output *output, uint64_t token,
                     struct platform_process **out, struct baton_cause *cause) {
@@ -32,10 +17,11 @@ int platform_launch(struct platform *platform, const struct platform_program *pr
     if (strlen(nonce_hex) != NONCE_DIGITS) {
         return BATON_INVALID;
     }
-    struct platform_process *process = take_slot(platform, token);
+    struct platform_process *process = process_take(platform);
     if (process == NULL) {
         return BATON_SHORTAGE;
     }
+    process->channel.token = token;
     memcpy(strchr(program->nonce, '=') + 1, nonce_hex, NONCE_DIGITS + 1);
     struct spawn spawn = {.platform = platform, .program = program, .channel = -1};
     spawn.output = output != NULL ? output->child_end : platform->null_device;
@@ -47,7 +33,7 @@ int platform_launch(struct platform *platform, const struct platform_program *pr
     close_descriptor(&spawn.channel);
     if (result != BATON_OK) {
         source_close(platform, &process->channel);
-        return_slot(process);
+        process_give(process);
         return result;
     }
     process_add(platform, process);
@@ -90,6 +76,6 @@ void platform_process_close(struct platform_process **process) {
         process_remove(closing->platform, closing);
     }
     source_close(closing->platform, &closing->channel);
-    return_slot(closing);
+    process_give(closing);
     *process = NULL;
 }
