@@ -111,7 +111,7 @@ class Supervisor:
     """One run of batond. Made by SupervisorCase.supervisor(), which stops it as well."""
 
     def __init__(self, folder, sections, *, config_format="ini", text=None, arguments=(),
-                 descriptor_limit=None, read_log=True, stderr=subprocess.PIPE, file_name=None):
+                 descriptor_limit=None, log_file=None, file_name=None):
         self.folder = folder
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
@@ -119,6 +119,7 @@ class Supervisor:
         self.events = []
         self.strange_lines = []
         self.clients = collections.Counter()
+        self._open_clients = []
         self._changed = threading.Condition()
         self._ended = False
         self._parse = logfmt.parse_logfmt
@@ -131,38 +132,59 @@ class Supervisor:
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
         command = [*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(config),
                    "--handlers", system_path(shared().handlers), *arguments]
-        self._start(command, descriptor_limit, stderr)
-        self._reader = None
-        if read_log and self.process.stderr:
-            self.read_log()
+        self._start(command, descriptor_limit)
+        self._may_read = threading.Event()
+        self._may_read.set()
+        self._log = self.process.stderr
+        self._tail = None
+        if log_file:
+            self._tail = subprocess.Popen(
+                ["tail", "-n", "+2", "-f", f"--pid={self.pid}", log_file], stdout=subprocess.PIPE)
+            self._log = self._tail.stdout
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
 
-    def _start(self, command, descriptor_limit, stderr):
+    def _start(self, command, descriptor_limit):
         def prepare():
             _die_with_the_test()
             if descriptor_limit:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit, descriptor_limit))
 
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             cwd=self.folder, start_new_session=True, preexec_fn=prepare,
             env=clean_environment(**{processes.MARK_NAME: self.mark}))
         self.pid = self.process.pid
 
     # -- the log
 
-    def read_log(self):
-        """Starts to read the log; the constructor does it unless it was told not to."""
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
-
     def _read_log(self):
-        for raw in self.process.stderr:
-            self.take_line(raw)
+        while True:
+            self._may_read.wait()
+            try:
+                raw = self._log.readline()
+            except ValueError:
+                break  # close_log()
+            if not raw:
+                break
+            self._take_line(raw)
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
-    def take_line(self, raw):
+    def hold_log(self):
+        """Reads no more lines than the one that is being waited for."""
+        self._may_read.clear()
+
+    def release_log(self):
+        self._may_read.set()
+
+    def close_log(self):
+        """Closes the pipe under the supervisor's log; for a log that is held."""
+        with open(os.devnull, "rb") as nothing:
+            os.dup2(nothing.fileno(), self.process.stderr.fileno())
+
+    def _take_line(self, raw):
         line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
         with self._changed:
             try:
@@ -212,6 +234,7 @@ class Supervisor:
     def connect(self, name, **options):
         client = Client(self.address(name), **options)
         self.clients[client.name] += 1
+        self._open_clients.append(client)
         return client
 
     def ask(self, name, text):
@@ -239,8 +262,7 @@ class Supervisor:
     def wait(self, deadline_s=DEADLINE_S):
         """The exit code, once the process has ended and its log is read."""
         code = self.process.wait(deadline_s)
-        if self._reader:
-            self._reader.join(deadline_s)
+        self._reader.join(deadline_s)
         return code
 
     def left_over(self, deadline_s=0):
@@ -256,10 +278,15 @@ class Supervisor:
             self.process.kill()
         self.process.wait()
         processes.end(processes.marked(self.mark))
-        if self._reader:
-            self._reader.join(DEADLINE_S)
-        if self.process.stderr and not (self._reader and self._reader.is_alive()):
-            self.process.stderr.close()
+        for client in self._open_clients:
+            client.close()
+        self._may_read.set()
+        self._reader.join(DEADLINE_S)
+        for stream in (self.process.stderr, self._tail and self._tail.stdout):
+            if stream and not self._reader.is_alive():
+                stream.close()
+        if self._tail:
+            self._tail.wait(DEADLINE_S)
 
 
 class SupervisorCase(unittest.TestCase):

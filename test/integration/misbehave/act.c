@@ -10,9 +10,9 @@
 
 #define UNKNOWN_CONNECTION 0x7ffffffeu
 
-/* Ends the process without a word on the channel, or does it never. Returns if it is none of them.
- */
-static void perform_end(const char *act) {
+/* Ends the process or its channel without a word, or does nothing for ever. Returns if `act` is
+ * none of them, or if the handler goes on without a channel. */
+static void perform_end(const char *act, bool holds) {
     if (strcmp(act, "crash") == 0) {
         system_crash();
     } else if (strcmp(act, "hang") == 0) {
@@ -23,7 +23,9 @@ static void perform_end(const char *act) {
         exit(3);
     } else if (strcmp(act, "close") == 0) {
         system_channel_close();
-        system_hang();
+        if (!holds) {
+            system_hang();
+        }
     }
 }
 
@@ -133,8 +135,8 @@ void act_perform(const char *act, const uint8_t *nonce, uint32_t connection, boo
         system_pause_ms((uint32_t)strtoul(act + sizeof slow - 1, NULL, 10));
         return;
     }
-    perform_end(act);
-    if (perform_nack(act, connection)) {
+    perform_end(act, holds);
+    if (strcmp(act, "close") == 0 || perform_nack(act, connection)) {
         return;
     }
     if (!perform_lie(act, nonce, connection)) {

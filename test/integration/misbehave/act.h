@@ -18,9 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Does `act`. Returns if the handler goes on: after slow-MS, a NACK, or a lie while it `holds` a
- * connection. `connection` is the number of the last OFFER, 0 before one. An act that is not known
- * ends the process with 64. */
+/* Does `act`. Returns if the handler goes on: after slow-MS, a NACK, or a lie or close while it
+ * `holds` a connection. `connection` is the number of the last OFFER, 0 before one. An act that is
+ * not known ends the process with 64. */
 void act_perform(const char *act, const uint8_t *nonce, uint32_t connection, bool holds);
 
 #endif

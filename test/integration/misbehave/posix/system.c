@@ -40,7 +40,8 @@ uint32_t system_parent_pid(void) {
 }
 
 void system_send(const void *bytes, size_t length) {
-    if (send(channel, bytes, length, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET) {
+    if (channel >= 0 && send(channel, bytes, length, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+        errno != ECONNRESET) {
         fail("send");
     }
 }

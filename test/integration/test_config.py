@@ -1,0 +1,197 @@
+"""The command line and bad input, through the real program. The golden files test the wording."""
+
+import os
+import re
+import subprocess
+import unittest
+
+import harness
+from harness import EXIT_CONFIG, EXIT_USAGE, SupervisorCase, render, service, shared
+from settings import (BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, executable,
+                      system_path)
+
+GOOD = {"a": service("misbehave"), "b": service('misbehave "two words"', max_connections=7)}
+
+# (file's ending, text, line with the fault or 0 for the whole file, what the message must contain)
+BAD = {
+    "unknown section": ("ini", "[portz]\n7777 = misbehave\n", 1, "ports"),
+    "unknown key": ("ini", "[a]\nlisten = 7777\nhandler = misbehave\nmax_conections = 5\n", 4,
+                    "max_connections"),
+    "unknown key in YAML": ("yaml", "a:\n  listen: 7777\n  handler: misbehave\n  attempt: 5\n", 4,
+                            "attempts"),
+    "wrong type": ("ini", "[a]\nlisten = 7777\nhandler = misbehave\nhandshake_timeout_ms = 5s\n",
+                   4, "milliseconds"),
+    "wrong range": ("ini", "[a]\nlisten = 7777\nhandler = misbehave\nattempts = 0\n", 4, "10"),
+    "bad port": ("ini", "[a]\nlisten = 70000\nhandler = misbehave\n", 2, "65535"),
+    "duplicate port": ("ini", "[ports]\n7777 = misbehave\n[a]\nlisten = 7777\n"
+                              "handler = misbehave\n", 4, "7777"),
+    "duplicate key": ("ini", "[a]\nlisten = 7777\nlisten = 7778\nhandler = misbehave\n", 3, "line 2"),
+    "duplicate key in YAML": ("yaml", "a:\n  listen: 7777\n  listen: 7778\n"
+                                      "  handler: misbehave\n", 3, "line 2"),
+    "missing handler": ("ini", "[ports]\n7777 = nosuch\n", 2, "nosuch"),
+    "no handler key": ("ini", "[a]\nlisten = 7777\nattempts = 2\n", 1, "handler"),
+    "handler on no path": ("ini", "[ports]\n7777 = ../misbehave\n", 2, "misbehave"),
+    "open quote": ("ini", '[ports]\n7777 = misbehave "open\n', 2, "quot"),
+    "over-long line": ("ini", "[ports]\n7777 = misbehave " + "x" * 100000 + "\n", 2, "long"),
+    "NUL": ("ini", "[ports]\n7777 = mis\0behave\n", 2, "NUL"),
+    "bad UTF-8": ("ini", b"[ports]\n7777 = mis\xffbehave\n", 2, "UTF-8"),
+    "bad UTF-8 in YAML": ("yaml", b"ports:\n  7777: mis\xffbehave\n", 2, "UTF-8"),
+    "inline comment": ("ini", "[ports]\n7777 = misbehave ; the test\n", 2, "comment"),
+    "indented line": ("ini", "[ports]\n7777 = misbehave\n  7778 = misbehave\n", 3, "indented"),
+    "no section": ("ini", "7777 = misbehave\n", 1, "[ports]"),
+    "YAML alias": ("yaml", "a: &x\n  listen: 7777\n  handler: misbehave\nb: *x\n", 1, "anchor"),
+    "YAML depth": ("yaml", "a:\n  listen:\n    deep:\n      deeper: 1\n", 2, ""),
+    "YAML tab": ("yaml", "a:\n\tlisten: 7777\n", 2, ""),
+    "empty file": ("ini", "", 0, ""),
+    "empty YAML file": ("yaml", "", 0, ""),
+    "only comments": ("ini", "; nothing\n", 0, ""),
+    "unknown ending": ("conf", "[ports]\n7777 = misbehave\n", 0, ".ini"),
+}
+if ON_WINE:
+    BAD["a script without interpreter"] = ("ini", "[ports]\n7777 = script.py\n", 2, "interpreter.py")
+    BAD["a batch file"] = ("ini", "[ports]\n7777 = script.bat\n", 2, ".bat")
+else:
+    BAD["not executable"] = ("ini", "[ports]\n7777 = script.py\n", 2, "executable")
+
+
+class Program(SupervisorCase):
+    def batond(self, *arguments, cwd=None):
+        """(exit code, standard output, standard error) of a run that ends by itself."""
+        done = subprocess.run([*EMULATOR, str(BIN_DIR / executable("batond")), *arguments],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=DEADLINE_S, cwd=cwd,
+                              env=clean_environment())
+        return (done.returncode, done.stdout.decode().replace("\r\n", "\n"),
+                done.stderr.decode(errors="replace").replace("\r\n", "\n"))
+
+    def check(self, config, *more):
+        return self.batond("-c", system_path(config), "--handlers",
+                           system_path(shared().handlers), "--check", *more)
+
+    def write(self, name, text):
+        path = self.folder() / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+
+class Usage(Program):
+    def test_version(self):
+        code, out, err = self.batond("--version")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"^batond \d+\.\d+\.\d+\n$")
+
+    def test_help(self):
+        code, out, err = self.batond("--help")
+        self.assertEqual((code, err), (0, ""))
+        for option in ("--config", "--handlers", "--check", "--version", "--help"):
+            self.assertIn(option, out)
+
+    def test_usage_faults(self):
+        for arguments in (["--nonsense"], ["extra"], ["-c"], ["--handlers"]):
+            with self.subTest(arguments):
+                code, out, err = self.batond(*arguments)
+                self.assertEqual((code, out), (EXIT_USAGE, ""))
+                self.assertIn(arguments[0], err)
+
+
+class Check(Program):
+    def test_a_good_config_in_both_formats(self):
+        printed = []
+        for config_format in ("ini", "yaml"):
+            code, out, err = self.check(self.write(f"ö.{config_format}",
+                                                   render(GOOD, config_format)))
+            self.assertEqual((code, err), (0, ""), config_format)
+            for wanted in ("a", "b", "127.0.0.1:0", "misbehave", "two words", "max_connections"):
+                self.assertIn(wanted, out)
+            printed.append(out)
+        self.assertEqual(printed[0], printed[1])
+
+    def test_the_ending_may_be_yml_or_in_capitals(self):
+        for name in ("a.yml", "a.YAML"):
+            self.assertEqual(self.check(self.write(name, render(GOOD, "yaml")))[0], 0, name)
+
+    def test_check_listens_nowhere(self):
+        """--check of a config whose port is in use is no fault, and ends."""
+        supervisor = self.supervisor({"line": service("misbehave")})
+        host, port = supervisor.address("line")
+        code, _, err = self.check(self.write("a.ini", render(
+            {"line": service("misbehave", listen=f"{host}:{port}")}, "ini")))
+        self.assertEqual((code, err), (0, ""))
+        self.stop(supervisor)
+
+    def test_paths_beside_the_config(self):
+        path = self.write("a.ini", render({"a": service("misbehave", directory="work dir")}, "ini"))
+        code, _, err = self.check(path)
+        self.assertEqual(code, EXIT_CONFIG)
+        self.assertIn("directory", err)
+
+
+class Bad(Program):
+    def setUp(self):
+        for name in ("script.py", "script.bat"):
+            path = shared().handlers / name
+            path.write_text("")
+            path.chmod(0o644)
+
+    def message_lines(self, path, err):
+        """The lines as (line number or 0, text); each names the file first."""
+        found = []
+        for line in err.splitlines():
+            match = re.fullmatch(re.escape(system_path(path)) + r"(?::(\d+))?: (.+)", line)
+            self.assertTrue(match, f"not FILE:LINE: ...: {line!r}")
+            found.append((int(match.group(1) or 0), match.group(2)))
+        return found
+
+    def test_each_fault(self):
+        for name, (ending, text, number, wanted) in BAD.items():
+            with self.subTest(name):
+                path = self.write(f"bäd.{ending}", text)
+                code, out, err = self.check(path)
+                self.assertEqual((code, out), (EXIT_CONFIG, ""), err)
+                lines = self.message_lines(path, err)
+                hits = [text for line, text in lines if line == number and
+                        wanted.lower() in text.lower()]
+                self.assertTrue(hits, f"line {number} with {wanted!r} is not in:\n{err}")
+
+    def test_the_same_without_check(self):
+        """A supervisor with a bad config does not start."""
+        path = self.write("bad.ini", BAD["wrong type"][1])
+        code, out, err = self.batond("-c", system_path(path), "--handlers",
+                                     system_path(shared().handlers))
+        self.assertEqual((code, out), (EXIT_CONFIG, ""))
+        self.assertEqual(self.message_lines(path, err)[0][0], 4)
+
+    def test_all_faults_in_one_run(self):
+        path = self.write("bad.ini", "[supervisor]\nlog_format = xml\n[a]\nlisten = 99999\n"
+                                     "handler = nosuch\nattempts = many\nbogus = 1\n")
+        code, _, err = self.check(path)
+        self.assertEqual(code, EXIT_CONFIG)
+        self.assertEqual([line for line, _ in self.message_lines(path, err)], [2, 4, 5, 6, 7])
+
+    def test_files_that_are_none(self):
+        folder = self.folder()
+        (folder / "folder.ini").mkdir()
+        for path in (folder / "folder.ini", folder / "missing.ini"):
+            with self.subTest(path.name):
+                code, out, err = self.check(path)
+                self.assertEqual((code, out), (EXIT_CONFIG, ""))
+                self.assertEqual(len(self.message_lines(path, err)), 1)
+
+    @unittest.skipIf(ON_WINE or os.geteuid() == 0, "the superuser may read every file")
+    def test_a_file_that_may_not_be_read(self):
+        path = self.write("secret.ini", render(GOOD, "ini"))
+        path.chmod(0)
+        code, _, err = self.check(path)
+        self.assertEqual(code, EXIT_CONFIG)
+        self.assertIn("ermission", err)
+
+    def test_a_handlers_folder_that_is_not_there(self):
+        path = self.write("a.ini", render(GOOD, "ini"))
+        code, _, err = self.batond("-c", system_path(path), "--handlers",
+                                   system_path(path.parent / "nowhere"), "--check")
+        self.assertEqual(code, EXIT_CONFIG)
+        self.assertIn("nowhere", err)
+
+
+if __name__ == "__main__":
+    harness.main()

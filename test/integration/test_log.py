@@ -1,0 +1,147 @@
+"""The log: handlers' output, formats, sinks, and a reader that does not read."""
+
+import select
+
+import harness
+from harness import EXIT_CONFIG, EXIT_SYSTEM, SupervisorCase, misbehave
+from settings import DEADLINE_S, ON_WINE, system_path
+
+
+def writing(what):
+    return misbehave(f"--write {what}")
+
+
+class Output(SupervisorCase):
+    def outputs(self, what, count):
+        """The texts that one connection's handler wrote, as soon as there are `count`."""
+        supervisor = self.supervisor({what: writing(what)})
+        with supervisor.connect(what) as client:
+            client.ask("hello")
+            client.rest()
+        pid = supervisor.record(client)["pid"]
+        found = supervisor.wait_events(count, "output", service=what)
+        self.stop(supervisor)
+        found = supervisor.find("output", service=what)
+        self.assertEqual({event["pid"] for event in found}, {pid})
+        return [event["text"] for event in found]
+
+    def test_lines_of_both_streams(self):
+        texts = self.outputs("lines", 3)
+        self.assertEqual(sorted(texts),
+                         sorted(["first on output", "second on output", "first on error"]))
+        self.assertLess(texts.index("first on output"), texts.index("second on output"))
+
+    def test_a_line_in_pieces_is_one(self):
+        self.assertEqual(self.outputs("pieces", 1), ["one line in pieces"])
+
+    def test_a_line_without_an_end(self):
+        self.assertEqual(self.outputs("partial", 1), ["no end of line"])
+
+    def test_a_very_long_line_is_cut_but_whole(self):
+        texts = self.outputs("long", 2)
+        self.assertEqual("".join(texts), "x" * 20000)
+
+    def test_bytes_that_are_no_text(self):
+        texts = self.outputs("binary", 2)
+        self.assertEqual(len(texts), 2, "the line feed among the bytes ends a line")
+        for text in texts:
+            self.assertNotIn("\n", text)
+        self.assertIn("ABC", texts[1])
+
+    def test_a_flood_loses_nothing(self):
+        texts = self.outputs("flood", 5000)
+        self.assertEqual(texts, [f"flood line {n}" for n in range(5000)])
+
+
+class Formats(SupervisorCase):
+    def test_json(self):
+        supervisor = self.supervisor({"supervisor": {"log_format": "json"},
+                                      "binary": writing("binary"), "line": misbehave()})
+        supervisor.ask("binary", "hello")
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        supervisor.wait_events(2, "connection", outcome="served")
+        self.stop(supervisor)
+
+    def test_debug_tells_more_in_the_same_form(self):
+        supervisor = self.supervisor({"supervisor": {"log_level": "debug"},
+                                      "bad": misbehave("--at start --do crash"),
+                                      "line": misbehave()})
+        supervisor.ask("bad", "hello")
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        supervisor.wait_events(2, "connection")
+        self.stop(supervisor)
+
+
+class File(SupervisorCase):
+    def test_a_log_file_is_appended_to(self):
+        folder = self.folder()
+        path = folder / "the løg.txt"
+        path.write_text("what was there before\n", encoding="utf-8")
+        supervisor = self.supervisor({"supervisor": {"log": system_path(path)},
+                                      "line": misbehave()}, folder=folder, log_file=path)
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        self.stop(supervisor)
+        self.assertEqual(supervisor.process.stderr.read(), b"", "nothing on standard error")
+        self.assertTrue(path.read_bytes().startswith(b"what was there before\ntime="))
+
+    def test_a_log_that_cannot_be_opened(self):
+        folder = self.folder()
+        supervisor = self.launch({"supervisor": {"log": system_path(folder / "none" / "log")},
+                                  "line": misbehave()}, folder=folder)
+        self.assertIn(supervisor.wait(), (EXIT_SYSTEM, EXIT_CONFIG))
+        self.assertIn("log", supervisor.log_text())
+
+
+class Unread(SupervisorCase):
+    """Nobody reads the log for a while: it pauses accepting, but no connection that lives."""
+
+    PATIENCE_S = 6 if ON_WINE else 2  # no answer in this time: it does not accept
+    MOST = 5000
+
+    def clients_until_it_pauses(self, supervisor):
+        for _ in range(self.MOST):
+            client = supervisor.connect("line")
+            client.send("hello\n")
+            if not select.select([client.socket], [], [], self.PATIENCE_S)[0]:
+                return client
+            self.assertIn("served", client.line())
+            client.close()
+        self.fail(f"{self.MOST} records have gone nowhere, and it still accepts")
+
+    def test_a_log_that_blocks(self):
+        supervisor = self.supervisor({"hold": misbehave("--serve hold"), "line": misbehave(),
+                                      "flood": writing("flood")})
+        live = supervisor.connect("hold")
+        self.assertIn("holding", live.line())
+        supervisor.hold_log()
+        self.addCleanup(supervisor.release_log)
+        noisy = supervisor.connect("flood")
+        noisy.send("hello\n")
+        waiting = self.clients_until_it_pauses(supervisor)
+        self.assertEqual(live.ask("are you there?"), "still here")
+        supervisor.release_log()
+        self.assertIn("served", waiting.line())
+        self.assertIn("served", noisy.line())
+        for client in (live, waiting, noisy):
+            client.close()
+        supervisor.wait_events(sum(supervisor.clients.values()), "connection", outcome="served")
+        self.stop(supervisor)
+        flood = [e["text"] for e in supervisor.find("output", service="flood")]
+        self.assertEqual(flood, [f"flood line {n}" for n in range(5000)])
+
+    def test_a_log_that_nobody_will_ever_read(self):
+        """Its pipe is closed: the supervisor serves on, without a log."""
+        supervisor = self.supervisor({"line": misbehave()})
+        address = supervisor.address("line")
+        supervisor.hold_log()
+        supervisor.close_log()
+        for _ in range(3):
+            with harness.Client(address) as client:
+                self.assertIn("served", client.ask("hello"))
+                client.rest()
+        supervisor.signal()
+        self.assertEqual(supervisor.process.wait(DEADLINE_S), 0)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,106 @@
+"""Many connections: none is lost, and nothing is left of them but their records."""
+
+import os
+import unittest
+
+import harness
+import processes
+from harness import SupervisorCase, misbehave, service
+from settings import ON_WINE, SANITIZED, SOAK_COUNT
+
+AT_ONCE = 200
+WARM_UP = 100
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Soak(SupervisorCase):
+    def start(self):
+        return self.supervisor({
+            "ok": service("ok", max_connections=AT_ONCE, handshake_timeout_ms=60000),
+            "hold": misbehave("--serve hold", max_connections=AT_ONCE,
+                              handshake_timeout_ms=120000),
+            "facts": misbehave("--serve parent")})
+
+    def ask_ok(self, supervisor):
+        with supervisor.connect("ok", deadline_s=120) as client:
+            client.send("Hello")
+            self.assertEqual(client.socket.recv(100).strip(), b"OK")
+            client.end()
+            self.assertEqual(client.rest().strip(), "")
+
+    def measure(self, supervisor):
+        """What the supervisor holds when it has nothing to do: handles, children, memory."""
+        served = sum(supervisor.clients.values())
+        supervisor.wait_events(served, "connection")
+        for pid in supervisor.left_over():
+            # The record comes with DONE; the process itself ends a moment later.
+            self.assertTrue(processes.wait_for_end(pid, 60), processes.command_line(pid))
+        if ON_WINE:
+            # Asked of Windows itself, by a handler; its own process is part of every count.
+            with supervisor.connect("facts") as client:
+                facts = dict(word.split("=") for word in client.line().split())
+            supervisor.record(client)
+            for pid in supervisor.left_over():
+                processes.wait_for_end(pid, 60)
+            return int(facts["handles"]), processes.private_bytes(supervisor.pid)
+        return (len(processes.descriptors(supervisor.pid)),
+                processes.private_bytes(supervisor.pid))
+
+    def check(self, supervisor, before, when):
+        handles, private = self.measure(supervisor)
+        print(f"{when}: handles {before[0]} -> {handles}, private bytes {before[1]} -> {private}",
+              flush=True)
+        self.assertEqual(handles, before[0], f"handles {when}")
+        self.assertEqual(supervisor.left_over(), {}, f"processes {when}")
+        if not SANITIZED:
+            self.assertLessEqual(private - before[1], PAGE_BYTES, f"private memory {when}")
+
+    def test_in_a_row(self):
+        supervisor = self.start()
+        for _ in range(WARM_UP):
+            self.ask_ok(supervisor)
+        before = self.measure(supervisor)
+        for _ in range(SOAK_COUNT):
+            self.ask_ok(supervisor)
+        self.check(supervisor, before, f"after {SOAK_COUNT} in a row")
+        self.stop(supervisor)
+        outcomes = {record["outcome"] for record in supervisor.records()}
+        self.assertEqual(outcomes, {"served"})
+
+    def test_at_once(self):
+        supervisor = self.start()
+        self.all_at_once(supervisor)
+        before = self.measure(supervisor)
+        self.all_at_once(supervisor)
+        self.check(supervisor, before, f"after {AT_ONCE} at once")
+        self.stop(supervisor)
+        outcomes = {record["outcome"] for record in supervisor.records()}
+        self.assertEqual(outcomes, {"served"})
+
+    def all_at_once(self, supervisor):
+        clients = [supervisor.connect("hold", deadline_s=120) for _ in range(AT_ONCE)]
+        pids = {client.line().split()[1] for client in clients}
+        self.assertEqual(len(pids), AT_ONCE, "all live at the same time")
+        for client in clients:
+            client.end()
+        for client in clients:
+            self.assertEqual(client.rest(), "")
+            client.close()
+
+
+class Small(SupervisorCase):
+    RESIDENT_MAX_BYTES = int(2.5 * 1024 * 1024)
+
+    @unittest.skipIf(ON_WINE or SANITIZED or os.environ.get("BATON_PRESET") != "release",
+                     "the promise is about the release build for Linux")
+    def test_memory_idle_with_ten_services(self):
+        supervisor = self.supervisor({f"ok{number}": service("ok") for number in range(10)})
+        with open(f"/proc/{supervisor.pid}/smaps_rollup", encoding="ascii") as file:
+            resident_kib = next(int(line.split()[1]) for line in file if line.startswith("Rss:"))
+        print(f"resident, idle, ten services: {resident_kib} KiB", flush=True)
+        self.assertLessEqual(resident_kib * 1024, self.RESIDENT_MAX_BYTES)
+        self.stop(supervisor)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,201 @@
+"""The ordered stop, and a supervisor that is killed."""
+
+import os
+import signal
+import unittest
+
+import harness
+import processes
+from harness import SupervisorCase, misbehave
+from settings import DEADLINE_S, ON_WINE
+
+SHORT_MS = 1500 if ON_WINE else 400
+LONG_MS = 120000  # more than any test may take: what waits for it fails
+
+
+def held(arguments="--serve hold", stop_timeout_ms=SHORT_MS):
+    return misbehave(arguments, stop_timeout_ms=stop_timeout_ms)
+
+
+class Idle(SupervisorCase):
+    SIGNALS = (signal.SIGINT,) if ON_WINE else (signal.SIGTERM, signal.SIGINT)
+
+    def test_each_signal(self):
+        for number in self.SIGNALS:
+            with self.subTest(number.name):
+                supervisor = self.supervisor({"line": misbehave()})
+                self.assertIn("served", supervisor.ask("line", "hello"))
+                self.stop(supervisor, number)
+                events = [e["event"] for e in supervisor.events]
+                self.assertLess(events.index("stopping"), events.index("stopped"))
+
+    def test_a_stop_before_it_is_ready(self):
+        """A signal that comes while it starts is neither lost nor fatal."""
+        supervisor = self.launch({"line": misbehave()})
+        supervisor.wait_event("listening", service="line")
+        self.stop(supervisor)
+
+
+class Live(SupervisorCase):
+    def hold(self, supervisor, name="hold"):
+        client = supervisor.connect(name)
+        self.assertIn("holding", client.line())
+        return client
+
+    def test_a_connection_that_does_not_end_is_ended(self):
+        supervisor = self.supervisor({"hold": held()})
+        client = self.hold(supervisor)
+        self.stop(supervisor)
+        self.assertEqual(client.rest(), "")
+        self.assertEqual(supervisor.record(client)["outcome"], "drained")
+        client.close()
+
+    def test_a_connection_that_ends_in_time_is_served(self):
+        supervisor = self.supervisor({"hold": held(stop_timeout_ms=LONG_MS)})
+        client = self.hold(supervisor)
+        supervisor.signal()
+        supervisor.wait_event("stopping")
+        self.assertEqual(client.ask("are you there?"), "still here")
+        client.close()
+        self.check_end(supervisor)
+        self.assertEqual(supervisor.record(client)["outcome"], "served")
+
+    def test_a_handler_that_listens_to_drain(self):
+        supervisor = self.supervisor({"drain": held("--serve drain", LONG_MS)})
+        client = self.hold(supervisor, "drain")
+        self.stop(supervisor)
+        self.assertEqual(client.line(), "drained")
+        self.assertEqual(client.rest(), "")
+        self.assertEqual(supervisor.record(client)["outcome"], "served")
+        client.close()
+
+    def test_new_clients_are_refused_while_old_ones_finish(self):
+        supervisor = self.supervisor({"hold": held(stop_timeout_ms=LONG_MS)})
+        address = supervisor.address("hold")
+        client = self.hold(supervisor)
+        supervisor.signal()
+        supervisor.wait_event("stopping")
+        self.assertEqual(client.ask("are you there?"), "still here")
+        with self.assertRaises(ConnectionRefusedError):
+            harness.Client(address)
+        client.close()
+        self.check_end(supervisor)
+
+    def test_a_second_stop_hurries_and_keeps_every_record(self):
+        supervisor = self.supervisor({"hold": held(stop_timeout_ms=LONG_MS)})
+        clients = [self.hold(supervisor) for _ in range(5)]
+        supervisor.signal()
+        supervisor.wait_event("stopping")
+        self.assertEqual(clients[0].ask("are you there?"), "still here")
+        supervisor.signal()
+        self.check_end(supervisor)
+        for client in clients:
+            self.assertEqual(supervisor.record(client)["outcome"], "drained")
+            client.close()
+
+    def test_a_handler_in_its_handshake(self):
+        """It has not said HELLO, so it cannot drain; its client has one record as well."""
+        supervisor = self.supervisor({
+            "mute": misbehave("--at start --do hang", handshake_timeout_ms=LONG_MS,
+                              stop_timeout_ms=SHORT_MS, attempts=1),
+            "ready": held()})
+        mute = supervisor.connect("mute")
+        ready = self.hold(supervisor, "ready")
+        supervisor.signal()
+        supervisor.wait_event("stopping")
+        supervisor.signal()
+        self.check_end(supervisor)
+        for client in (mute, ready):
+            self.assertEqual(client.rest(), "")
+            client.close()
+
+    def test_waiting_clients_of_a_full_service(self):
+        supervisor = self.supervisor({"hold": {**held(), "max_connections": 1}})
+        client = self.hold(supervisor)
+        address = supervisor.address("hold")
+        waiting = harness.Client(address)
+        self.stop(supervisor)
+        self.assertEqual(client.rest(), "")
+        self.assertEqual(waiting.rest(), "")
+        client.close()
+        waiting.close()
+
+
+class Stubborn(SupervisorCase):
+    """Nothing is left, whatever the handlers do."""
+
+    def check(self, arguments, outcome):
+        supervisor = self.supervisor({"hold": held(arguments)})
+        with supervisor.connect("hold") as client:
+            self.assertIn("holding", client.line())
+            self.stop(supervisor)
+            self.assertEqual(client.rest(), "")
+        self.assertEqual(supervisor.record(client)["outcome"], outcome)
+
+    def test_one_that_ignores_the_request_to_end(self):
+        self.check("--serve hold --ignore-terminate", "drained")
+
+    def test_one_with_children(self):
+        self.check("--serve hold --child --ignore-terminate", "drained")
+
+    def test_one_with_a_child_that_left_the_group(self):
+        self.check("--serve hold --escape", "drained")
+
+    def test_a_shim(self):
+        self.check("shim --serve hold", "drained")
+
+    def test_one_that_hangs_after_it_was_done(self):
+        supervisor = self.supervisor({"done": held("--at done --do hang", LONG_MS)})
+        self.assertIn("served", supervisor.ask("done", "hello"))
+        supervisor.wait_event("connection", outcome="served")
+        supervisor.signal()
+        supervisor.wait_event("stopping")
+        supervisor.signal()
+        self.check_end(supervisor)
+
+    def test_an_escaped_child_of_a_finished_connection(self):
+        supervisor = self.supervisor({"line": misbehave("--escape --child")})
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        supervisor.wait_event("connection", outcome="served")
+        self.stop(supervisor)
+
+
+class Killed(SupervisorCase):
+    def test_live_connections_outlive_the_supervisor(self):
+        supervisor = self.supervisor({"hold": held(stop_timeout_ms=SHORT_MS)})
+        with supervisor.connect("hold") as client:
+            self.assertIn("holding", client.line())
+            os.kill(supervisor.pid, signal.SIGKILL)
+            self.assertEqual(supervisor.process.wait(DEADLINE_S), -signal.SIGKILL)
+            self.assertEqual(client.ask("are you there?"), "still here")
+            handlers = processes.marked(supervisor.mark)
+            self.assertEqual(len(handlers), 1, handlers)
+        for pid in handlers:
+            self.assertTrue(processes.wait_for_end(pid, DEADLINE_S), "ends with its client")
+
+    def test_the_end_of_the_channel_means_drain(self):
+        supervisor = self.supervisor({"drain": held("--serve drain", LONG_MS)})
+        with supervisor.connect("drain") as client:
+            self.assertIn("holding", client.line())
+            os.kill(supervisor.pid, signal.SIGKILL)
+            self.assertEqual(client.line(), "drained")
+            self.assertEqual(client.rest(), "")
+
+    @unittest.skipIf(ON_WINE, "Wine's SIGTERM is an end at once; Ctrl-C is what stops it")
+    def test_the_port_is_free_again_at_once(self):
+        supervisor = self.supervisor({"hold": held()})
+        address = harness.address_text(supervisor.address("hold"))
+        client = supervisor.connect("hold")
+        self.assertIn("holding", client.line())
+        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.process.wait(DEADLINE_S)
+        successor = self.supervisor({"hold": {**held(), "listen": address}})
+        self.assertEqual(client.ask("are you there?"), "still here")
+        with successor.connect("hold") as other:
+            self.assertIn("holding", other.line())
+        self.stop(successor)
+        client.close()
+
+
+if __name__ == "__main__":
+    harness.main()
