@@ -9,6 +9,8 @@ function(baton_harden name)
             -Wl,--high-entropy-va)
         return()
     endif()
+    # Nothing unwinds through C; a debugger finds what it needs in a build with -g.
+    target_compile_options(${name} PRIVATE -fno-asynchronous-unwind-tables -fno-unwind-tables)
     # Some compilers define _FORTIFY_SOURCE themselves; a second definition would be a warning.
     target_compile_options(${name} PRIVATE -fstack-protector-strong -U_FORTIFY_SOURCE
         -D_FORTIFY_SOURCE=2)
