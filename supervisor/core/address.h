@@ -17,16 +17,17 @@ enum address_family { ADDRESS_NONE = 0, ADDRESS_IPV4 = 4, ADDRESS_IPV6 = 6 };
 
 struct address {
     enum address_family family;
-    uint8_t bytes[16];  /* network order; 4 used for IPv4, 16 for IPv6 */
-    uint16_t port;      /* host order; 0 = any free port (when listening) */
-    uint32_t scope_id;  /* IPv6 zone as the OS numbers it; 0 = none. Not parsed from text */
+    uint8_t bytes[16]; /* network order; 4 used for IPv4, 16 for IPv6 */
+    uint16_t port;     /* host order; 0 = any free port (when listening) */
+    uint32_t scope_id; /* IPv6 zone as the OS numbers it; 0 = none. Not parsed from text */
 };
 
 /* Room for the longest text: "[" 39 characters of IPv6 "%" 10 digits "]:" 5 digits, and NUL. */
 #define ADDRESS_TEXT_SIZE 64
 
 /* Parses an IPv4 or IPv6 address without port and without brackets. Fills family and bytes, sets
- * port and scope_id to 0. An IPv4-mapped address (::ffff:1.2.3.4) becomes the IPv4 one. Returns false, and leaves *out alone, if `text` is anything else. */
+ * port and scope_id to 0. An IPv4-mapped address (::ffff:1.2.3.4) becomes the IPv4 one. Returns
+ * false, and leaves *out alone, if `text` is anything else. */
 bool address_parse_host(const char *text, struct address *out);
 
 /* Parses a decimal port 0..65535 without sign, blanks or leading zero (except "0" itself). */

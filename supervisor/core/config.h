@@ -7,16 +7,42 @@
 #ifndef BATON_CORE_CONFIG_H
 #define BATON_CORE_CONFIG_H
 
+#include "core/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Limits of both formats, so that equal files have equal faults. */
+#define CONFIG_FILE_MAX_BYTES (1024u * 1024u)
+#define CONFIG_LINE_MAX_BYTES 4096  /* a line of INI */
+#define CONFIG_VALUE_MAX_BYTES 4096 /* a value of either */
+#define CONFIG_NAME_MAX_BYTES 48    /* a section or key; inih cuts longer ones without a word */
+#define CONFIG_SETTINGS_MAX_COUNT 16384
+#define CONFIG_SERVICES_MAX_COUNT 1024
+#define CONFIG_PROBLEMS_MAX_COUNT 1000
 
 enum config_format { CONFIG_FORMAT_INI, CONFIG_FORMAT_YAML };
 
 /* Memory that is freed all at once; every allocation of the config path comes from one. */
 struct config_arena;
 
+enum config_section_kind {
+    CONFIG_SECTION_SERVICE,
+    CONFIG_SECTION_PORTS,
+    CONFIG_SECTION_DEFAULTS,
+    CONFIG_SECTION_SUPERVISOR
+};
+
+/* A section as it stands in the file, even if nothing stands in it. */
+struct config_section {
+    const char *name;
+    enum config_section_kind kind;
+    size_t line;     /* from 1 */
+    bool incomplete; /* something in it could not be read: nothing can be said to be missing */
+};
+
 struct config_setting {
-    const char *section;
+    const char *section; /* the very pointer of its config_section's name */
     const char *key;
     const char *value;
     size_t line; /* from 1 */
@@ -26,7 +52,10 @@ struct config {
     const char *file_name;           /* as given by the user, for messages */
     struct config_setting *settings; /* in the order of the file */
     size_t setting_count;
-    struct config_arena *arena;      /* owns all of the above */
+    struct config_section *sections; /* in the order of the file */
+    size_t section_count;
+    bool incomplete;            /* the end of the file was not read: no section is complete */
+    struct config_arena *arena; /* owns all of the above */
 };
 
 /* One fault: "FILE:LINE: KEY: what is wrong, and what would be right". */
@@ -38,8 +67,10 @@ struct config_problem {
 
 struct config_problems {
     const char *file_name;
-    struct config_problem *problems;
-    size_t problem_count;
+    struct config_problem *problems; /* by line; those of a line in the order they were found */
+    size_t problem_count;            /* at most CONFIG_PROBLEMS_MAX_COUNT */
+    size_t problem_capacity;         /* room in `problems` */
+    size_t unkept_count;             /* faults beyond that maximum */
     bool out_of_memory;         /* some fault could not be kept; the config is unusable anyway */
     struct config_arena *arena; /* owns all of the above */
 };
@@ -54,6 +85,25 @@ bool config_format_of(const char *file_name, enum config_format *out);
  * report the rest), or BATON_NO_MEMORY. `bytes` is only read and may be freed afterwards. */
 int config_parse(struct config *config, enum config_format format, const char *file_name,
                  const void *bytes, size_t length, struct config_problems *problems);
+
+/* Adds a fault: `line` from 1, or 0 for the file as a whole; `key` may be NULL; both texts are
+ * copied. `format` as in printf(3). For those who read the file, too ("cannot be read: ..."); then
+ * `problems` may be zeroed but for file_name, which must outlive it. Never fails to the caller: see
+ * out_of_memory. */
+void config_problems_add(struct config_problems *problems, size_t line, const char *key,
+                         const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+
+/* "section.key" for messages, in the arena of `problems`; may be NULL when out of memory. */
+const char *config_key_label(struct config_problems *problems, const char *section,
+                             const char *key);
+
+/* Writes one line for each fault, "FILE:LINE: KEY: text" (without LINE, KEY where there is none),
+ * by line. */
+void config_problems_print(const struct config_problems *problems, text_emit *emit, void *context);
 
 /* Free and leave empty; an empty (zeroed) object is accepted. */
 void config_clear(struct config *config);

@@ -19,39 +19,40 @@ enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 struct service {
-    const char *name;              /* unique; the section's name, or the handler's in [ports] */
-    struct address *listen;        /* listen_count entries, family always set */
-    size_t listen_count;           /* at least 1 */
-    const char *program;           /* absolute path of what is executed (handler or interpreter) */
-    const char *handler;           /* absolute path of the handler itself */
-    char **argv;                   /* argc texts and a NULL; argv[0] = argv0, or the handler's name */
-    size_t argc;                   /* at least 1 */
-    char **environment;            /* environment_count texts NAME=VALUE and a NULL; additions only */
+    const char *name;       /* unique; the section's name, or the handler's in [ports] */
+    struct address *listen; /* listen_count entries, family always set */
+    size_t listen_count;    /* at least 1 */
+    const char *program;    /* absolute path of what is executed (handler or interpreter) */
+    const char *handler;    /* absolute path of the handler itself */
+    char **argv;            /* argc texts and a NULL; argv[0] = argv0, or the handler's name */
+    size_t argc;            /* at least 1 */
+    const char *argv0;      /* the key argv0; NULL = not given, argv[0] is as `handler` has it */
+    char **environment;     /* environment_count texts NAME=VALUE and a NULL; additions only */
     size_t environment_count;
-    const char *directory;         /* working directory, absolute; NULL = the supervisor's own */
-    uint32_t backlog_count;        /* waiting connections the system may queue, a hint to listen() */
-    uint32_t max_connections_count;/* live connections at once; accepting pauses at that number */
-    uint32_t attempts_count;       /* handler processes a connection is offered to before giving up */
-    uint32_t reuse_count;          /* connections one handler process gets in its life; 1 for now */
+    const char *directory;  /* working directory, absolute; NULL = the supervisor's own */
+    uint32_t backlog_count; /* waiting connections the system may queue, a hint to listen() */
+    uint32_t max_connections_count; /* live connections at once; accepting pauses at that number */
+    uint32_t attempts_count; /* handler processes a connection is offered to before giving up */
+    uint32_t reuse_count;    /* connections one handler process gets in its life; 1 for now */
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t stop_timeout_ms;      /* from DRAIN to terminate, and from terminate to kill */
     size_t line;                   /* where the service is defined, for messages */
 };
 
 struct supervisor_options {
-    const char *handlers;          /* the handlers folder, absolute */
-    const char *log;               /* absolute path of the log file; NULL = standard error */
+    const char *handlers; /* the handlers folder, absolute */
+    const char *log;      /* absolute path of the log file; NULL = standard error */
     enum log_format log_format;
     enum log_level log_level;
 };
 
 /* Read-only once built. Owner: whoever called service_table_build(). */
 struct service_table {
-    struct service *services;      /* enabled services only, in the order of the file */
+    struct service *services; /* enabled services only, in the order of the file */
     size_t service_count;
-    size_t disabled_count;         /* services with enabled = no */
+    size_t disabled_count; /* services with enabled = no */
     struct supervisor_options options;
-    struct config_arena *arena;    /* owns all of the above */
+    struct config_arena *arena; /* owns all of the above */
 };
 
 /* What validation has to know of the machine; core/ itself never asks the system. */
@@ -61,10 +62,12 @@ struct service_world {
     bool backslash_separates;      /* true on Windows: '\\' and drive letters form paths */
     const char *base_directory;    /* absolute; relative paths in the config start here (the
                                       folder of the config file's parent, see conf/KEYS.md) */
-    const char *handlers_directory;/* absolute; used when neither --handlers nor the config names one */
+    const char
+        *handlers_directory; /* absolute; used when neither --handlers nor the config names one */
     const char *handlers_override; /* --handlers DIR, made absolute; NULL = not given */
     /* Tells whether `path` names a file that can be executed (for a script with interpreter: read).
-     * BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, or BATON_INVALID for a folder. */
+     * BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, or BATON_INVALID for a folder.
+     */
     int (*probe_program)(void *context, const char *path);
     /* The same for a folder: BATON_OK, BATON_NOT_FOUND, BATON_INVALID when it is not a folder. */
     int (*probe_directory)(void *context, const char *path);
@@ -76,6 +79,11 @@ struct service_world {
  * or BATON_NO_MEMORY. Neither blocks nor does I/O except through `world`. */
 int service_table_build(const struct config *config, const struct service_world *world,
                         struct config_problems *problems, struct service_table *out);
+
+/* Writes the effective table as a person would read it: a line for each service (name, where it
+ * listens, command), the keys that differ from their default below it, marked with `*`, then the
+ * other defaults and the supervisor's options. */
+void service_table_print(const struct service_table *table, text_emit *emit, void *context);
 
 /* Frees everything and leaves the table empty; an empty (zeroed) table is accepted. */
 void service_table_clear(struct service_table *table);

@@ -95,6 +95,16 @@ bool text_equal_nocase(const char *a, const char *b) {
     return lower(*a) == lower(*b);
 }
 
+bool text_equal_start(const char *a, const char *b, size_t length, bool nocase) {
+    for (size_t i = 0; i < length; i++) {
+        bool same = nocase ? lower(a[i]) == lower(b[i]) : a[i] == b[i];
+        if (!same || a[i] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool text_ends_with(const char *text, const char *ending, bool nocase) {
     size_t length = strlen(text);
     size_t ending_length = strlen(ending);

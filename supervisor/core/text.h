@@ -38,6 +38,10 @@ struct text_excerpt text_excerpt(const char *value);
 bool text_is_blank(char c);     /* space or tab */
 bool text_is_name_char(char c); /* A-Z a-z 0-9 _ */
 bool text_equal_nocase(const char *a, const char *b);
+
+/* True if the first `length` bytes are equal; false where either text is shorter. */
+bool text_equal_start(const char *a, const char *b, size_t length, bool nocase);
+
 bool text_ends_with(const char *text, const char *ending, bool nocase);
 
 /* Parses a whole decimal number 0..4294967295 without sign, blanks or leading zero. */
@@ -57,8 +61,7 @@ size_t text_distance_limit(const char *word);
  * text); out of memory shows in arena_failed() alone, with *words NULL. */
 const char *text_split(struct config_arena *arena, const char *value, char ***words, size_t *count);
 
-/* Writes `word` so that text_split() reads it back as one word, with double quotes when it needs
- * any. */
+/* Writes `word` so that text_split() reads it back as one word, in quotes only when it needs any. */
 void text_emit_word(text_emit *emit, void *context, const char *word);
 
 #endif

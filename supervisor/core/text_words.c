@@ -71,6 +71,12 @@ void text_emit_word(text_emit *emit, void *context, const char *word) {
         emit(context, word);
         return;
     }
+    if (strchr(word, '\'') == NULL) {
+        emit(context, "'");
+        emit(context, word);
+        emit(context, "'");
+        return;
+    }
     emit(context, "\"");
     for (const char *at = word; *at != '\0'; at++) {
         char piece[3] = {'\\', *at, '\0'};

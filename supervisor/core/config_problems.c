@@ -1,0 +1,86 @@
+/* The faults of a config: kept by line, printed one a line. */
+#include "core/config.h"
+
+#include "core/config_reader.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Puts `problem` behind those of its own and earlier lines. */
+static void insert(struct config_problems *problems, struct config_problem problem) {
+    size_t at = problems->problem_count++;
+    while (at > 0 && problems->problems[at - 1].line > problem.line) {
+        problems->problems[at] = problems->problems[at - 1];
+        at--;
+    }
+    problems->problems[at] = problem;
+}
+
+void config_problems_add(struct config_problems *problems, size_t line, const char *key,
+                         const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+
+    if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
+        problems->unkept_count++;
+        return;
+    }
+    if (problems->arena == NULL) {
+        problems->arena = arena_create();
+    }
+    if (problems->arena == NULL) {
+        problems->out_of_memory = true;
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    struct config_problem *grown =
+        arena_grow(problems->arena, problems->problems, problems->problem_count,
+                   &problems->problem_capacity, sizeof(*grown));
+    struct config_problem problem = {.line = line,
+                                     .key = arena_text(problems->arena, key),
+                                     .text = arena_text(problems->arena, text)};
+    if (arena_failed(problems->arena)) {
+        problems->out_of_memory = true;
+        return;
+    }
+    problems->problems = grown;
+    insert(problems, problem);
+}
+
+const char *config_key_label(struct config_problems *problems, const char *section,
+                             const char *key) {
+    return arena_join(problems->arena, section, ".", key);
+}
+
+void config_problems_print(const struct config_problems *problems, text_emit *emit, void *context) {
+    char number[64];
+    for (size_t i = 0; i < problems->problem_count; i++) {
+        const struct config_problem *problem = &problems->problems[i];
+        emit(context, problems->file_name);
+        if (problem->line > 0) {
+            (void)snprintf(number, sizeof(number), ":%lu", (unsigned long)problem->line);
+            emit(context, number);
+        }
+        emit(context, ": ");
+        if (problem->key != NULL) {
+            emit(context, problem->key);
+            emit(context, ": ");
+        }
+        emit(context, problem->text);
+        emit(context, "\n");
+    }
+    if (problems->unkept_count > 0) {
+        (void)snprintf(number, sizeof(number), ": and %lu faults more\n",
+                       (unsigned long)problems->unkept_count);
+        emit(context, problems->file_name);
+        emit(context, number);
+    }
+}
+
+void config_problems_clear(struct config_problems *problems) {
+    arena_destroy(&problems->arena);
+    memset(problems, 0, sizeof(*problems));
+}
