@@ -1,0 +1,28 @@
+/*
+ * A made-up machine for tests of the config: the same files on every system, once as on Linux and
+ * once as on Windows.
+ */
+#ifndef BATON_TEST_CONFIG_WORLD_H
+#define BATON_TEST_CONFIG_WORLD_H
+
+#include "core/service.h"
+
+extern const struct service_world config_world_posix;
+extern const struct service_world config_world_windows;
+
+/* A text that grows; the owner frees `text`. */
+struct config_output {
+    char *text; /* NULL = empty */
+    size_t length;
+};
+
+/* A text_emit whose context is a struct config_output. Ends the process when out of memory. */
+void config_output_add(void *context, const char *text);
+
+/* Reads `bytes` the way the supervisor does and writes what --check would: the table, or the
+ * faults. Returns the last error code. */
+int config_world_check(const struct service_world *world, enum config_format format,
+                       const char *file_name, const void *bytes, size_t length,
+                       struct config_output *out);
+
+#endif

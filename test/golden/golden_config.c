@@ -1,0 +1,129 @@
+/*
+ * Golden files of the config. Every FILE.ini, .yaml or .yml given on the command line is read on a
+ * made-up machine (as on Windows if its name begins with "win-"), and what --check would print must
+ * equal FILE.ini.expected. With BATON_REGENERATE set the expected files are written instead: read
+ * the difference before it is committed.
+ */
+#include "config_world.h"
+#include "core/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX_BYTES (2u * 1024u * 1024u)
+
+/* Returns malloc'ed bytes and a NUL, or NULL. */
+static char *read_file(const char *path, size_t *length) {
+    FILE *file = fopen(path, "rb");
+    char *bytes = malloc(FILE_MAX_BYTES + 1);
+    if (file == NULL || bytes == NULL) {
+        free(bytes);
+        bytes = NULL;
+    } else {
+        *length = fread(bytes, 1, FILE_MAX_BYTES, file);
+        bytes[*length] = '\0';
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return bytes;
+}
+
+static int write_expected(const char *path, const char *text) {
+    FILE *file = fopen(path, "wb");
+    if (file == NULL) {
+        (void)fprintf(stderr, "%s: cannot be written\n", path);
+        return 1;
+    }
+    (void)fputs(text, file);
+    return fclose(file) != 0;
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Compares with, or writes, the expected file. Returns 0 when fine. */
+static int compare(const char *path, const char *actual) {
+    char expected_path[4096];
+    size_t length = 0;
+    (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
+    if (getenv("BATON_REGENERATE") != NULL) {
+        return write_expected(expected_path, actual);
+    }
+    char *expected = read_file(expected_path, &length);
+    int wrong = expected == NULL || strcmp(expected, actual) != 0;
+    if (wrong) {
+        (void)fprintf(stderr, "%s: expected\n%s\nbut got\n%s\n", path,
+                      expected != NULL ? expected : "(no such file)", actual);
+    }
+    free(expected);
+    return wrong;
+}
+
+static int check_file(const char *path) {
+    const char *name = base_name(path);
+    const struct service_world *world =
+        strncmp(name, "win-", 4) == 0 ? &config_world_windows : &config_world_posix;
+    enum config_format format = CONFIG_FORMAT_INI;
+    struct config_output out = {0};
+    size_t length = 0;
+    char *bytes = read_file(path, &length);
+
+    if (bytes == NULL || !config_format_of(name, &format)) {
+        (void)fprintf(stderr, "%s: cannot be read, or is no config\n", path);
+        free(bytes);
+        return 1;
+    }
+    int result = config_world_check(world, format, name, bytes, length, &out);
+    int wrong = compare(path, out.text != NULL ? out.text : "");
+    if ((strncmp(name, "good-", 5) == 0 || strncmp(name, "win-good-", 9) == 0) !=
+        (result == BATON_OK)) {
+        (void)fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
+        wrong = 1;
+    }
+    free(out.text);
+    free(bytes);
+    return wrong;
+}
+
+/* FILE.ini and FILE.yaml, where both are there and good, must have been read as equal tables. */
+static int check_pair(int count, char **paths, const char *path) {
+    size_t stem = strlen(path) - strlen(".yaml");
+    size_t length = 0;
+    if (strcmp(path + stem, ".yaml") != 0 || strstr(path, "good-") == NULL) {
+        return 0;
+    }
+    for (int i = 1; i < count; i++) {
+        if (strncmp(paths[i], path, stem) == 0 && strcmp(paths[i] + stem, ".ini") == 0) {
+            char expected_path[4096];
+            (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", paths[i]);
+            char *expected = read_file(expected_path, &length);
+            (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
+            char *other = read_file(expected_path, &length);
+            int wrong = expected == NULL || other == NULL || strcmp(expected, other) != 0;
+            if (wrong) {
+                (void)fprintf(stderr, "%s: its table differs from that of %s\n", path, paths[i]);
+            }
+            free(expected);
+            free(other);
+            return wrong;
+        }
+    }
+    (void)fprintf(stderr, "%s: there is no .ini of that name to compare with\n", path);
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    int wrong_count = 0;
+    for (int i = 1; i < argc; i++) {
+        wrong_count += check_file(argv[i]);
+    }
+    for (int i = 1; i < argc; i++) {
+        wrong_count += check_pair(argc, argv, argv[i]);
+    }
+    (void)printf("%d files, %d faults\n", argc - 1, wrong_count);
+    return argc < 2 || wrong_count > 0;
+}
