@@ -1,0 +1,8 @@
+# The wire codec and the SDK.
+set(BATON_GUARD test_wire_guard_posix.c)
+if(WIN32)
+    set(BATON_GUARD test_wire_guard_win32.c)
+endif()
+baton_unit_test(wire SOURCES test_wire.c test_wire_vectors.c ${BATON_GUARD} LIBRARIES baton_wire)
+baton_script_test(wire_page LABELS unit
+    COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_wire_page.py")
