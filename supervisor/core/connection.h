@@ -58,8 +58,6 @@ enum connection_event {
     CONNECTION_END             /* it is over; outcome = how */
 };
 
-#define CONNECTION_TEXT_BYTES 256
-
 /* All times are microseconds of the monotonic clock, except accepted_wall_us. Owner: the pool. */
 struct connection {
     enum connection_state state;
@@ -81,8 +79,6 @@ struct connection {
     uint32_t exit_code;
     bool has_bytes_in, has_bytes_out;
     uint64_t bytes_in, bytes_out;
-    uint16_t text_bytes; /* of `text`: what a NACK or DONE said */
-    char text[CONNECTION_TEXT_BYTES];
 };
 
 /* Applies `event` (with `outcome` for ATTEMPT_FAILED and END, else OUTCOME_NONE). Returns true if

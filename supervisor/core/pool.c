@@ -2,6 +2,7 @@
 #include "core/pool_internal.h"
 
 #include "core/error.h"
+#include "core/table.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -23,9 +24,9 @@ int pool_init(struct pool *pool, const struct service_table *table) {
     pool->action_capacity =
         ACTIONS_PER_SLOT * (connection_count + process_count) + (uint32_t)table->service_count + 16;
     pool->services = calloc(table->service_count, sizeof *pool->services);
-    pool->connections = calloc(connection_count, sizeof *pool->connections);
-    pool->processes = calloc(process_count, sizeof *pool->processes);
-    pool->actions = calloc(pool->action_capacity, sizeof *pool->actions);
+    pool->connections = table_create(connection_count, sizeof *pool->connections);
+    pool->processes = table_create(process_count, sizeof *pool->processes);
+    pool->actions = table_create(pool->action_capacity, sizeof *pool->actions);
     if (pool->services == NULL || pool->connections == NULL || pool->processes == NULL ||
         pool->actions == NULL ||
         slots_init(&pool->connection_slots, connection_count) != BATON_OK ||
@@ -158,8 +159,7 @@ uint32_t pool_accept(struct pool *pool, uint32_t service, const struct address *
     assert(slot != SLOT_NONE);
     struct connection *c = &pool->connections[slot];
     uint32_t attempts = pool_service_of(pool, service)->attempts_count;
-    /* The text at the end of the structure stays as it is, so that its page is not touched. */
-    memset(c, 0, offsetof(struct connection, text));
+    memset(c, 0, sizeof *c);
     c->state = CONNECTION_WAITING;
     c->id = ++pool->last_id;
     c->service = service;
@@ -281,7 +281,6 @@ static void offer(struct pool *pool, uint32_t process, uint32_t connection, uint
     c->greeted_us = p->greeted_us;
     c->offered_us = now_us;
     c->has_exit = false; /* of an earlier attempt */
-    c->text_bytes = 0;
     p->offer = connection;
     p->life_left_count--;
     timers_set(&pool->timers, &p->timer, now_us + pool_ms(service->handshake_timeout_ms));

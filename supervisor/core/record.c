@@ -221,7 +221,7 @@ static void put_spans(struct record *record, const struct connection *c) {
 }
 
 void record_connection(struct record *record, enum log_format format, const struct connection *c,
-                       const char *name) {
+                       const char *name, const char *text, size_t text_bytes) {
     int64_t end_wall_us = c->accepted_wall_us + (int64_t)span_us(c->accepted_us, c->ended_us);
     record_begin(record, format, end_wall_us, LOG_LEVEL_INFO, "connection");
     record_text(record, "service", name);
@@ -246,8 +246,8 @@ void record_connection(struct record *record, enum log_format format, const stru
         record_number(record, "bytes_out", c->bytes_out);
     }
     put_spans(record, c);
-    if (c->text_bytes > 0) {
-        record_bytes(record, "text", c->text, c->text_bytes);
+    if (text_bytes > 0) {
+        record_bytes(record, "text", text, text_bytes);
     }
     record_end(record);
 }

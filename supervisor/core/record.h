@@ -40,9 +40,11 @@ void record_address(struct record *record, const char *key, const struct address
 /* Ends the line with a line feed. */
 void record_end(struct record *record);
 
-/* The whole line `event=connection` for a connection that has ended, of the service `name`. */
+/* The whole line `event=connection` for a connection that has ended, of the service `name`. `text`
+ * (`text_bytes`, 0 = none) is what its handler said of it. */
 void record_connection(struct record *record, enum log_format format,
-                       const struct connection *connection, const char *name);
+                       const struct connection *connection, const char *name, const char *text,
+                       size_t text_bytes);
 
 /* "error", "warning", "info", "debug". */
 const char *record_level_text(enum log_level level);

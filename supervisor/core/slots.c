@@ -1,6 +1,7 @@
 #include "core/slots.h"
 
 #include "core/error.h"
+#include "core/table.h"
 
 #include <stdlib.h>
 
@@ -14,9 +15,8 @@ int slots_init(struct slots *slots, uint32_t count) {
     if (count == 0 || count > SLOT_COUNT_MAX) {
         return BATON_INVALID;
     }
-    /* calloc gives pages that are not resident until a slot in them is used. */
-    slots->generation = calloc(count, sizeof *slots->generation);
-    slots->next_free = calloc(count, sizeof *slots->next_free);
+    slots->generation = table_create(count, sizeof *slots->generation);
+    slots->next_free = table_create(count, sizeof *slots->next_free);
     if (slots->generation == NULL || slots->next_free == NULL) {
         slots_clear(slots);
         return BATON_NO_MEMORY;

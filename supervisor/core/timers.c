@@ -1,13 +1,14 @@
 #include "core/timers.h"
 
 #include "core/error.h"
+#include "core/table.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 int timers_init(struct timers *timers, uint32_t capacity) {
     *timers = (struct timers){0};
-    timers->heap = calloc((size_t)capacity + 1, sizeof(struct timer *));
+    timers->heap = table_create((size_t)capacity + 1, sizeof(struct timer *));
     if (timers->heap == NULL) {
         return BATON_NO_MEMORY;
     }

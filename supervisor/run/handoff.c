@@ -119,11 +119,13 @@ static void note_done(struct connection *c, const struct wire_message *message) 
     c->bytes_out = message->bytes_out;
 }
 
-static void note_text(struct connection *c, const struct wire_message *message) {
+static void note_text(struct supervisor *s, uint32_t connection,
+                      const struct wire_message *message) {
     size_t length = message->text.length;
-    c->text_bytes = (uint16_t)(length < sizeof c->text ? length : sizeof c->text);
-    if (c->text_bytes > 0) {
-        memcpy(c->text, message->text.bytes, c->text_bytes);
+    s->told.connection = connection;
+    s->told.length = length < sizeof s->told.bytes ? length : sizeof s->told.bytes;
+    if (s->told.length > 0) {
+        memcpy(s->told.bytes, message->text.bytes, s->told.length);
     }
 }
 
@@ -135,9 +137,7 @@ static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connectio
     } else if (message->reason == WIRE_REASON_BUSY) {
         reason = POOL_DECLINE_BUSY;
     }
-    if (connection != SLOT_NONE) {
-        note_text(&s->pool.connections[connection], message);
-    }
+    note_text(s, connection, message);
     return pool_nack(&s->pool, process, connection, reason, s->now_us);
 }
 
@@ -159,8 +159,8 @@ static const char *take_message(struct supervisor *s, uint32_t process,
     case WIRE_DONE:
         if (connection != SLOT_NONE) {
             note_done(&s->pool.connections[connection], message);
-            note_text(&s->pool.connections[connection], message);
         }
+        note_text(s, connection, message);
         return pool_done(&s->pool, process, connection, message->status, s->now_us)
                    ? NULL
                    : "DONE for a connection that is not held";
@@ -215,6 +215,7 @@ void handoff_on_channel(struct supervisor *s, uint32_t process, bool to_the_end)
         /* A frame can end the channel: by a breach, or a DONE that was the last. */
         bool more = s->pool.processes[process].channel_open && receive(s, process);
         supervisor_act(s);
+        s->told.connection = SLOT_NONE;
         if (!more) {
             return;
         }

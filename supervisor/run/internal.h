@@ -38,6 +38,14 @@ struct run_process {
     bool drain_unsent;
 };
 
+/* What the DONE or NACK that is being handled says of its connection. Kept here and not in the
+ * connection, because the record that takes it up is written before the next frame is read. */
+struct run_told {
+    uint32_t connection; /* slot; SLOT_NONE = nothing said */
+    size_t length;
+    char bytes[WIRE_TEXT_MAX_BYTES];
+};
+
 struct supervisor {
     const struct service_table *table;
     struct platform *platform;
@@ -55,6 +63,7 @@ struct supervisor {
     bool ready_logged;
     bool stopping;
     uint64_t now_us; /* of the current round of the loop */
+    struct run_told told;
     struct run_log log;
     struct run_output output;
 };

@@ -13,7 +13,8 @@ void reap_on_exit(struct supervisor *s, uint32_t process) {
 void reap_record(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     platform_socket_close(&s->sockets[connection]);
-    record_connection(&s->log.line, s->log.format, c, s->table->services[c->service].name);
+    record_connection(&s->log.line, s->log.format, c, s->table->services[c->service].name,
+                      s->told.bytes, s->told.connection == connection ? s->told.length : 0);
     run_log_keep(&s->log);
     pool_forget(&s->pool, connection);
     listen_relieve(s);

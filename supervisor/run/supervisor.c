@@ -1,5 +1,6 @@
 #include "run/supervisor.h"
 
+#include "core/table.h"
 #include "run/internal.h"
 
 #include <stdio.h>
@@ -216,13 +217,14 @@ static void print_failure(const char *what, int code, const struct baton_cause *
 
 static int create_tables(struct supervisor *s, const struct service_table *table) {
     s->table = table;
+    s->told.connection = SLOT_NONE;
     int result = pool_init(&s->pool, table);
     if (result != BATON_OK) {
         return result;
     }
     s->services = calloc(table->service_count, sizeof *s->services);
-    s->sockets = calloc(s->pool.connection_slots.count, sizeof *s->sockets);
-    s->processes = calloc(s->pool.process_slots.count, sizeof *s->processes);
+    s->sockets = table_create(s->pool.connection_slots.count, sizeof *s->sockets);
+    s->processes = table_create(s->pool.process_slots.count, sizeof *s->processes);
     if (s->services == NULL || s->sockets == NULL || s->processes == NULL) {
         return BATON_NO_MEMORY;
     }

@@ -13,6 +13,16 @@
  */
 #define BUCKET_COUNT 512
 
+/* Slots that are made resident at once, so that the common load does not change how much memory is.
+ */
+#define WARM_COUNT 256
+
+static void warm(struct platform *platform) {
+    for (size_t i = 0; i < WARM_COUNT && i < platform->process_count; i++) {
+        platform->processes[i].platform = platform;
+    }
+}
+
 int processes_open(struct platform *platform, size_t process_count) {
     platform->bucket_count = BUCKET_COUNT;
     platform->processes = calloc(process_count, sizeof *platform->processes);
@@ -21,6 +31,7 @@ int processes_open(struct platform *platform, size_t process_count) {
         return BATON_NO_MEMORY;
     }
     platform->process_count = process_count;
+    warm(platform);
     return BATON_OK;
 }
 
