@@ -1,0 +1,264 @@
+#include "child.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int offered = -1;
+
+char **child_arguments(int argc, char **argv, int *out_argc) {
+    *out_argc = argc;
+    return argv;
+}
+
+void child_write(const char *bytes, size_t length) {
+    while (length > 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, length);
+        if (written <= 0) {
+            _exit(98);
+        }
+        bytes += written;
+        length -= (size_t)written;
+    }
+}
+
+const char *child_variable(const char *name) {
+    return getenv(name);
+}
+
+uint32_t child_pid(void) {
+    return (uint32_t)getpid();
+}
+
+const char *child_directory(void) {
+    static char path[PATH_MAX];
+    return getcwd(path, sizeof path);
+}
+
+static int channel(void) {
+    const char *text = getenv("BATON_CHANNEL");
+    return text == NULL ? -1 : (int)strtol(text, NULL, 10);
+}
+
+bool channel_write(const void *bytes, size_t length) {
+    return send(channel(), bytes, length, MSG_NOSIGNAL) == (ssize_t)length;
+}
+
+long channel_read(void *frame, size_t size) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec room = {.iov_base = frame, .iov_len = size};
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(channel(), &message, MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&offered, CMSG_DATA(header), sizeof offered);
+    }
+    return got;
+}
+
+void channel_shut(void) {
+    close(channel());
+}
+
+bool child_serve_socket(const uint8_t *info) {
+    (void)info;
+    if (offered < 0) {
+        return false;
+    }
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    bool blocking = (fcntl(offered, F_GETFL) & O_NONBLOCK) == 0;
+    bool peer = getpeername(offered, (struct sockaddr *)&name, &length) == 0;
+    char bytes[256];
+    ssize_t got;
+    while ((got = recv(offered, bytes, sizeof bytes, 0)) > 0) {
+        send(offered, bytes, (size_t)got, MSG_NOSIGNAL);
+    }
+    bool down = shutdown(offered, SHUT_WR) == 0;
+    /* Close-on-exec is the receiver's own choice here (MSG_CMSG_CLOEXEC). */
+    int flags = fcntl(offered, F_GETFD);
+    char line[128];
+    int line_length =
+        snprintf(line, sizeof line, "blocking=%d inheritable=%d peer=%d shutdown=%d\n", blocking,
+                 (flags & FD_CLOEXEC) == 0, peer, down);
+    child_write(line, (size_t)line_length);
+    close(offered);
+    return true;
+}
+
+void child_spawn(const char *self, const char *action, bool escape) {
+    int ready[2];
+    if (pipe(ready) != 0) {
+        child_crash();
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (escape) {
+            setsid();
+        }
+        close(ready[0]);
+        close(ready[1]);
+        execl(self, self, action, (char *)NULL);
+        _exit(97);
+    }
+    /* It has left the group before the line is printed. */
+    close(ready[1]);
+    char none;
+    if (read(ready[0], &none, 1) != 0) {
+        child_crash();
+    }
+    close(ready[0]);
+    char line[64];
+    int length = snprintf(line, sizeof line, "grandchild %d\n", (int)pid);
+    child_write(line, (size_t)length);
+}
+
+/* A frame as it should be, but with two descriptors. */
+static void send_descriptors(void) {
+    char bytes[16] = "BATN\1\5\0\0\0\0\0\0\0\0\0";
+    int descriptors[2] = {0, 0};
+    union {
+        char bytes[CMSG_SPACE(sizeof descriptors)];
+        struct cmsghdr align;
+    } control;
+    memset(&control, 0, sizeof control);
+    struct iovec content = {.iov_base = bytes, .iov_len = sizeof bytes};
+    struct msghdr message = {.msg_iov = &content,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof descriptors);
+    memcpy(CMSG_DATA(header), descriptors, sizeof descriptors);
+    sendmsg(channel(), &message, MSG_NOSIGNAL);
+}
+
+static void list_descriptors(void) {
+    char line[1024] = "";
+    DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        int number = (int)strtol(entry->d_name, NULL, 10);
+        if (entry->d_name[0] != '.' && number != dirfd(folder)) {
+            size_t used = strlen(line);
+            snprintf(line + used, sizeof line - used, "%d ", number);
+        }
+    }
+    closedir(folder);
+    child_write("descriptors ", 12);
+    child_write(line, strlen(line));
+    child_write("\n", 1);
+}
+
+/* Limit, mask, dispositions and group of a process fresh from the launch. */
+static void print_state(void) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    sigset_t mask;
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    int blocked_count = 0;
+    int ignored_count = 0;
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        blocked_count += sigismember(&mask, number) == 1;
+        ignored_count += sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+    }
+    char line[128];
+    int length = snprintf(line, sizeof line, "limit=%llu blocked=%d ignored=%d leads=%d\n",
+                          (unsigned long long)limit.rlim_cur, blocked_count, ignored_count,
+                          getpgrp() == getpid());
+    child_write(line, (size_t)length);
+}
+
+static void read_both_standard_streams(void) {
+    char byte;
+    ssize_t input = read(STDIN_FILENO, &byte, 1);
+    ssize_t output = read(STDOUT_FILENO, &byte, 1);
+    char line[64];
+    int length = snprintf(line, sizeof line, "input=%zd output=%zd\n", input, output);
+    child_write(line, (size_t)length);
+}
+
+/* To the group of a child of ours, in the same session: allowed to every group leader. */
+static void leave_group(void) {
+    pid_t member = fork();
+    if (member == 0) {
+        child_hold();
+    }
+    if (setpgid(member, member) != 0 || setpgid(0, member) != 0) {
+        child_crash();
+    }
+}
+
+bool child_special(const char *action) {
+    if (strcmp(action, "empty-packet") == 0) {
+        send(channel(), "", 0, MSG_NOSIGNAL);
+    } else if (strcmp(action, "attach-two") == 0) {
+        send_descriptors();
+    } else if (strcmp(action, "descriptors") == 0) {
+        list_descriptors();
+    } else if (strcmp(action, "state") == 0) {
+        print_state();
+    } else if (strcmp(action, "streams") == 0) {
+        read_both_standard_streams();
+    } else if (strcmp(action, "ignore-terminate") == 0) {
+        signal(SIGTERM, SIG_IGN);
+    } else if (strcmp(action, "shut-output") == 0) {
+        shutdown(STDOUT_FILENO, SHUT_RDWR);
+    } else if (strcmp(action, "half-close-channel") == 0) {
+        shutdown(channel(), SHUT_WR);
+    } else if (strcmp(action, "leave-group") == 0) {
+        leave_group();
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void go_signal(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGUSR1);
+}
+
+void child_prepare_go(void) {
+    sigset_t go;
+    go_signal(&go);
+    sigprocmask(SIG_BLOCK, &go, NULL);
+}
+
+void child_wait_for_go(void) {
+    sigset_t go;
+    int number;
+    go_signal(&go);
+    sigwait(&go, &number);
+}
+
+void child_crash(void) {
+    signal(SIGSEGV, SIG_DFL);
+    raise(SIGSEGV);
+    _exit(96);
+}
+
+void child_hold(void) {
+    /* A test that failed must not leave this behind for ever. */
+    alarm(60);
+    for (;;) {
+        pause();
+    }
+}

@@ -1,0 +1,304 @@
+#include "harness.h"
+
+#include <stdio.h>
+
+#define DEADLINE_US 20000000u
+#define SILENCE_US 50000u
+
+static struct bench bench_storage;
+
+static const char *own_directory(void) {
+    static char directory[4096];
+    struct baton_cause cause;
+    assert_int_equal(platform_own_directory(directory, sizeof directory, &cause), BATON_OK);
+    return directory;
+}
+
+const char *bench_child_path(void) {
+    static char path[4200];
+    snprintf(path, sizeof path, "%s%cplatform_child%s", own_directory(),
+             platform_backslash_separates ? '\\' : '/', platform_executable_suffix);
+    return path;
+}
+
+int bench_setup(void **state) {
+    struct bench *bench = &bench_storage;
+    memset(bench, 0, sizeof *bench);
+    bench->descriptor_count = system_descriptor_count();
+    struct platform_limits limits = {.process_count = BENCH_PROCESS_COUNT};
+    int result = platform_open(&limits, &bench->platform, &bench->cause);
+    if (result != BATON_OK) {
+        print_error("platform_open: %s: %s %ld\n", baton_error_text(result), bench->cause.call,
+                    bench->cause.system_code);
+        return -1;
+    }
+    bench->output_token = bench_token(bench);
+    *state = bench;
+    return platform_output_open(bench->platform, bench->output_token, &bench->output,
+                                &bench->cause);
+}
+
+int bench_teardown(void **state) {
+    struct bench *bench = *state;
+    platform_output_close(&bench->output);
+    platform_close(&bench->platform);
+    if (!platform_backslash_separates && system_descriptor_count() != bench->descriptor_count) {
+        print_error("%u descriptors before, %u after\n", (unsigned)bench->descriptor_count,
+                    (unsigned)system_descriptor_count());
+        return -1;
+    }
+    return 0;
+}
+
+uint64_t bench_token(struct bench *bench) {
+    /* With the highest bits that a token may have, so that a body which loses some is found. */
+    bench->last_token++;
+    return UINT64_C(0x00a5000000000000) | bench->last_token;
+}
+
+static void remember(struct bench *bench, struct platform_event event) {
+    for (size_t i = 0; i < bench->queue_count; i++) {
+        if (bench->queue[i].kind == event.kind && bench->queue[i].token == event.token) {
+            assert_int_not_equal(event.kind, PLATFORM_EVENT_EXIT); /* told once only */
+            return;
+        }
+    }
+    assert_true(bench->queue_count < BENCH_QUEUE_COUNT);
+    bench->queue[bench->queue_count++] = event;
+}
+
+static bool recall(struct bench *bench, enum platform_event_kind kind, uint64_t token) {
+    for (size_t i = 0; i < bench->queue_count; i++) {
+        if (bench->queue[i].kind == kind && bench->queue[i].token == token) {
+            bench->queue[i] = bench->queue[--bench->queue_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+static void look(struct bench *bench, uint64_t deadline_us) {
+    struct platform_event events[4];
+    int count = platform_wait(bench->platform, events, 4, deadline_us, &bench->cause);
+    assert_in_range(count, 0, 4);
+    for (int i = 0; i < count; i++) {
+        remember(bench, events[i]);
+    }
+}
+
+void bench_await(struct bench *bench, enum platform_event_kind kind, uint64_t token) {
+    uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
+    while (!recall(bench, kind, token)) {
+        if (platform_now_us(bench->platform) >= deadline_us) {
+            fail_msg("event %d never came; written so far: %.*s", (int)kind,
+                     (int)bench->text_length, bench->text);
+        }
+        look(bench, deadline_us);
+    }
+}
+
+bool bench_has(struct bench *bench, enum platform_event_kind kind, uint64_t token) {
+    look(bench, 0);
+    return recall(bench, kind, token);
+}
+
+void bench_forget_events(struct bench *bench) {
+    size_t kept_count = 0;
+    for (size_t i = 0; i < bench->queue_count; i++) {
+        if (bench->queue[i].kind == PLATFORM_EVENT_EXIT) {
+            bench->queue[kept_count++] = bench->queue[i];
+        }
+    }
+    bench->queue_count = kept_count;
+}
+
+void bench_expect_silence(struct bench *bench) {
+    struct platform_event event;
+    uint64_t deadline_us = platform_now_us(bench->platform) + SILENCE_US;
+    int count = platform_wait(bench->platform, &event, 1, deadline_us, &bench->cause);
+    if (count != 0) {
+        fail_msg("event %d of token %llu in the silence", count > 0 ? (int)event.kind : count,
+                 count > 0 ? (unsigned long long)event.token : 0);
+    }
+    assert_true(platform_now_us(bench->platform) >= deadline_us);
+}
+
+struct platform_program *bench_program(struct bench *bench, const char *const *actions,
+                                       const char *const *environment, const char *directory) {
+    const char *argv[16] = {"platform_child"};
+    for (size_t i = 0; actions[i] != NULL; i++) {
+        assert_true(i < 14);
+        argv[i + 1] = actions[i];
+    }
+    char self[4300];
+    snprintf(self, sizeof self, "TEST_SELF=%s", bench_child_path());
+    const char *variables[8] = {self};
+    for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        assert_true(i < 6);
+        variables[i + 1] = environment[i];
+    }
+    struct platform_program_spec spec = {
+        .path = bench_child_path(), .argv = argv, .environment = variables, .directory = directory};
+    struct platform_program *program;
+    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                     BATON_OK);
+    return program;
+}
+
+struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
+                                      uint64_t *token) {
+    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
+    struct platform_process *process = NULL;
+    *token = bench_token(bench);
+    int result = platform_launch(bench->platform, program, BENCH_NONCE, bench->output, *token,
+                                 &process, &bench->cause);
+    if (result != BATON_OK) {
+        fail_msg("launch: %s: %s %ld", baton_error_text(result), bench->cause.call,
+                 bench->cause.system_code);
+    }
+    platform_program_destroy(&program);
+    return process;
+}
+
+/* Takes all that can be read now. */
+static void drain_output(struct bench *bench) {
+    for (;;) {
+        uint32_t pid;
+        size_t length;
+        assert_true(bench->text_length + 1 < sizeof bench->text);
+        int result = platform_output_read(bench->output, bench->text + bench->text_length,
+                                          sizeof bench->text - 1 - bench->text_length, &length,
+                                          &pid, &bench->cause);
+        if (result == BATON_END) {
+            bench->ended_output_count++;
+            continue;
+        }
+        if (result == BATON_AGAIN) {
+            break;
+        }
+        assert_int_equal(result, BATON_OK);
+        assert_true(length > 0);
+        assert_true(pid != 0);
+        bench->text_length += length;
+    }
+    bench->text[bench->text_length] = '\0';
+}
+
+void bench_await_text(struct bench *bench, const char *wanted) {
+    drain_output(bench);
+    while (strstr(bench->text, wanted) == NULL) {
+        bench_await(bench, PLATFORM_EVENT_OUTPUT, bench->output_token);
+        drain_output(bench);
+    }
+}
+
+void bench_forget_text(struct bench *bench) {
+    bench->text_length = 0;
+    bench->text[0] = '\0';
+}
+
+struct platform_exit bench_finish(struct bench *bench, struct platform_process **process,
+                                  uint64_t token) {
+    size_t ended_before = bench->ended_output_count;
+    bool ended = false;
+    uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
+    while (!ended || (system_output_ends && bench->ended_output_count == ended_before)) {
+        look(bench, deadline_us);
+        drain_output(bench);
+        ended = ended || recall(bench, PLATFORM_EVENT_EXIT, token);
+        if (platform_now_us(bench->platform) >= deadline_us) {
+            fail_msg("the process does not end; written so far: %s", bench->text);
+        }
+    }
+    drain_output(bench);
+    struct platform_exit how = platform_process_exit(*process);
+    platform_process_close(process);
+    assert_null(*process);
+    bench_forget_events(bench);
+    return how;
+}
+
+static int receive_next(struct bench *bench, struct platform_process *process, uint64_t token,
+                        uint8_t *frame, size_t *length) {
+    int result;
+    while ((result = platform_channel_receive(process, frame, FRAME_TO_SUPERVISOR_MAX, length,
+                                              &bench->cause)) == BATON_AGAIN) {
+        bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
+    }
+    return result;
+}
+
+size_t bench_receive(struct bench *bench, struct platform_process *process, uint64_t token,
+                     uint8_t frame[FRAME_TO_SUPERVISOR_MAX]) {
+    size_t length;
+    int result = receive_next(bench, process, token, frame, &length);
+    if (result != BATON_OK) {
+        fail_msg("receive: %s: %s %ld", baton_error_text(result), bench->cause.call,
+                 bench->cause.system_code);
+    }
+    return length;
+}
+
+int bench_receive_fault(struct bench *bench, struct platform_process *process, uint64_t token) {
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    size_t length;
+    int result;
+    do {
+        result = receive_next(bench, process, token, frame, &length);
+    } while (result == BATON_OK);
+    assert_int_equal(length, 0);
+    return result;
+}
+
+struct address bench_loopback(void) {
+    struct address address;
+    assert_true(address_parse_host("127.0.0.1", &address));
+    return address;
+}
+
+struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
+                                       struct address *address) {
+    struct platform_listener *listener;
+    *address = bench_loopback();
+    *token = bench_token(bench);
+    assert_int_equal(
+        platform_listener_open(bench->platform, address, 16, *token, &listener, &bench->cause),
+        BATON_OK);
+    platform_listener_address(listener, address);
+    return listener;
+}
+
+struct platform_socket bench_accept(struct bench *bench, struct platform_listener *listener,
+                                    uint64_t token, uintptr_t *client) {
+    struct address address;
+    struct address peer;
+    struct address local;
+    struct platform_socket socket;
+    platform_listener_address(listener, &address);
+    *client = client_connect(&address);
+    int result;
+    while ((result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause)) ==
+           BATON_AGAIN) {
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    }
+    assert_int_equal(result, BATON_OK);
+    return socket;
+}
+
+int bench_offer(struct bench *bench, struct platform_process *process,
+                struct platform_socket socket) {
+    uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
+    size_t info_length;
+    assert_int_equal(platform_socket_export(process, platform_process_pid(process), socket, info,
+                                            &info_length, &bench->cause),
+                     BATON_OK);
+    struct wire_message offer = {.type = WIRE_OFFER, .connection = 1, .kind = WIRE_KIND_CONNECTION};
+    offer.service = (struct wire_text){"test", 4};
+    offer.accepted_us = 1;
+    offer.id = 1;
+    offer.protocol_info = info_length > 0 ? info : NULL;
+    uint8_t frame[WIRE_HEADER_BYTES + 1024];
+    long length = wire_encode(&offer, frame, sizeof frame);
+    assert_true(length > 0);
+    return platform_channel_send(process, frame, (size_t)length, socket, &bench->cause);
+}

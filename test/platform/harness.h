@@ -1,0 +1,142 @@
+/*
+ * What the platform tests share: an open platform with an output, a client's side of a connection,
+ * launching the child, waiting for an event with a deadline that only a failing test reaches.
+ * harness_posix.c and harness_win32.c hold what differs between systems.
+ */
+#ifndef BATON_TEST_PLATFORM_HARNESS_H
+#define BATON_TEST_PLATFORM_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/address.h"
+#include "platform/platform.h"
+#include "wire.h"
+
+#define BENCH_PROCESS_COUNT 8
+#define BENCH_NONCE "000102030405060708090a0b0c0d0e0f"
+#define BENCH_QUEUE_COUNT 64
+#define FRAME_TO_SUPERVISOR_MAX (WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR)
+
+struct bench {
+    struct platform *platform;
+    struct platform_output *output;
+    uint64_t output_token;
+    uint64_t last_token;
+    struct baton_cause cause;
+    struct platform_event queue[BENCH_QUEUE_COUNT]; /* seen while waiting for something else */
+    size_t queue_count;
+    char text[1 << 16]; /* what processes have written since bench_forget_text() */
+    size_t text_length;
+    size_t ended_output_count; /* BATON_END told by platform_output_read() */
+    size_t descriptor_count;   /* before the platform was opened */
+};
+
+/* cmocka setup and teardown: *state is the bench. The teardown fails if the test has left a
+ * descriptor open (POSIX; Windows' own threads keep handles, so there test_leaks compares). */
+int bench_setup(void **state);
+int bench_teardown(void **state);
+
+#define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
+
+uint64_t bench_token(struct bench *bench);
+
+/* Waits until `kind` with `token` was reported; fails the test after a generous deadline. */
+void bench_await(struct bench *bench, enum platform_event_kind kind, uint64_t token);
+
+/* Looks, without waiting, at what is reported now; true if `kind` with `token` is among it or was
+ * seen before. */
+bool bench_has(struct bench *bench, enum platform_event_kind kind, uint64_t token);
+
+/* Forgets the events seen so far, but no EXIT, which is told once only. */
+void bench_forget_events(struct bench *bench);
+
+/* Waits 50 ms; fails the test if anything at all is reported. */
+void bench_expect_silence(struct bench *bench);
+
+/* Launches the child with `actions` (ends with NULL), and the token that the events bear. */
+struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
+                                      uint64_t *token);
+#define LAUNCH(bench, token, ...)                                                                  \
+    bench_launch(bench, (const char *const[]){__VA_ARGS__, NULL}, token)
+
+/* The child's path; static. */
+const char *bench_child_path(void);
+
+/* A recipe for the child. The caller destroys it. */
+struct platform_program *bench_program(struct bench *bench, const char *const *actions,
+                                       const char *const *environment, const char *directory);
+
+/* Reads output until `wanted` is in bench->text. */
+void bench_await_text(struct bench *bench, const char *wanted);
+void bench_forget_text(struct bench *bench);
+
+/* Waits for the end, reads all that was written, closes the process, returns how it ended. */
+struct platform_exit bench_finish(struct bench *bench, struct platform_process **process,
+                                  uint64_t token);
+
+/* Waits for the next frame. Returns its length. */
+size_t bench_receive(struct bench *bench, struct platform_process *process, uint64_t token,
+                     uint8_t frame[FRAME_TO_SUPERVISOR_MAX]);
+
+/* Waits until the channel gives something else than a frame or AGAIN, and returns that. */
+int bench_receive_fault(struct bench *bench, struct platform_process *process, uint64_t token);
+
+/* A listener on a free port of 127.0.0.1. */
+struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
+                                       struct address *address);
+/* Connects a client and accepts it. */
+struct platform_socket bench_accept(struct bench *bench, struct platform_listener *listener,
+                                    uint64_t token, uintptr_t *client);
+
+/* Sends an OFFER with `socket` to the process. */
+int bench_offer(struct bench *bench, struct platform_process *process,
+                struct platform_socket socket);
+
+struct address bench_loopback(void);
+
+/* ---- What differs between systems: harness_posix.c, harness_win32.c ---- */
+
+/* Descriptors or handles that this process has open. */
+size_t system_descriptor_count(void);
+/* CPU time that this process has used, in microseconds. */
+uint64_t system_cpu_us(void);
+/* True while a process with that id lives (a zombie does not). */
+bool system_process_lives(uint32_t pid);
+/* Ends when the process does; false after a generous deadline. */
+bool system_process_ends(uint32_t pid);
+void system_kill(uint32_t pid);
+/* Lets a child go on that has done "prepare-go" and does "wait-for-go", now or later. */
+void system_go(uint32_t pid);
+void system_set_variable(const char *name, const char *value);
+/* Makes and removes files. */
+void system_write_file(const char *path, const char *text, bool executable);
+void system_remove_file(const char *path);
+void system_make_directory(const char *path);
+void system_remove_directory(const char *path);
+/* A folder for scratch files, without a final separator. */
+const char *system_scratch(void);
+/* True if platform_output_read() tells BATON_END at the end of a process. */
+extern const bool system_output_ends;
+/* True if the packets of the channel keep their borders. */
+extern const bool system_channel_is_packets;
+
+/* A client's blocking socket. */
+uintptr_t client_connect(const struct address *address);
+void client_send(uintptr_t client, const char *text);
+/* Reads until the end, at most `size` - 1 bytes, and ends with NUL. */
+void client_receive_all(uintptr_t client, char *text, size_t size);
+void client_end_sending(uintptr_t client);
+void client_close(uintptr_t client);
+/* Closes with a reset. */
+void client_reset(uintptr_t client);
+/* False where the machine has no ::1. */
+bool client_can_listen_ipv6(void);
+
+#endif

@@ -1,0 +1,239 @@
+/* Listeners and the sockets that they give. */
+#include "harness.h"
+
+static void test_accepts_with_both_addresses(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    assert_int_equal(address.family, ADDRESS_IPV4);
+    assert_int_not_equal(address.port, 0);
+
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_AGAIN);
+    assert_false(platform_socket_is_open(socket));
+    bench_expect_silence(bench);
+
+    uintptr_t client = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_OK);
+    assert_true(platform_socket_is_open(socket));
+    assert_true(address_equal(&local, &address));
+    assert_int_equal(peer.family, ADDRESS_IPV4);
+    assert_memory_equal(peer.bytes, address.bytes, 4);
+    assert_int_not_equal(peer.port, 0);
+    assert_int_equal(platform_listener_accept(listener, &(struct platform_socket){0}, &peer, &local,
+                                              &bench->cause),
+                     BATON_AGAIN);
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+
+    platform_socket_close(&socket);
+    assert_false(platform_socket_is_open(socket));
+    platform_socket_close(&socket);
+    char text[8];
+    client_receive_all(client, text, sizeof text);
+    assert_string_equal(text, "");
+    client_close(client);
+    platform_listener_close(&listener);
+    assert_null(listener);
+    platform_listener_close(&listener);
+}
+
+static void test_event_comes_again_for_those_left_waiting(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t clients[3];
+    for (int i = 0; i < 3; i++) {
+        clients[i] = client_connect(&address);
+    }
+    for (int i = 0; i < 3; i++) {
+        bench_forget_events(bench);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        struct platform_socket socket;
+        struct address peer;
+        struct address local;
+        assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                         BATON_OK);
+        platform_socket_close(&socket);
+    }
+    for (int i = 0; i < 3; i++) {
+        client_close(clients[i]);
+    }
+    platform_listener_close(&listener);
+}
+
+static void test_pause_does_not_spin_and_resume_reports(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t first = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    platform_listener_pause(listener);
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    uintptr_t second = client_connect(&address);
+    uint64_t before_us = system_cpu_us();
+    uint64_t start_us = platform_now_us(bench->platform);
+    bench_expect_silence(bench);
+    /* A loop that turns inside platform_wait() would use all of the time. */
+    assert_true(system_cpu_us() - before_us <=
+                (platform_now_us(bench->platform) - start_us) / 2 + 1000);
+
+    platform_listener_resume(listener);
+    platform_listener_resume(listener);
+    for (int i = 0; i < 2; i++) {
+        struct platform_socket socket;
+        struct address peer;
+        struct address local;
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                         BATON_OK);
+        platform_socket_close(&socket);
+    }
+    client_close(first);
+    client_close(second);
+    platform_listener_close(&listener);
+}
+
+static void test_closed_listener_reports_nothing(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    platform_listener_close(&listener);
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+    client_close(client);
+
+    /* The port is free at once, although a connection of the old listener has just ended. */
+    uint64_t next_token = bench_token(bench);
+    assert_int_equal(
+        platform_listener_open(bench->platform, &address, 16, next_token, &listener, &bench->cause),
+        BATON_OK);
+    bench_expect_silence(bench);
+    platform_listener_close(&listener);
+}
+
+static void test_port_in_use(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    struct platform_listener *second = listener;
+    assert_int_equal(platform_listener_open(bench->platform, &address, 16, bench_token(bench),
+                                            &second, &bench->cause),
+                     BATON_IN_USE);
+    assert_null(second);
+    assert_non_null(bench->cause.call);
+    assert_int_not_equal(bench->cause.system_code, 0);
+    platform_listener_close(&listener);
+}
+
+static void test_address_of_another_machine(void **state) {
+    struct bench *bench = *state;
+    struct address address;
+    struct platform_listener *listener;
+    assert_true(address_parse_host("192.0.2.1", &address)); /* RFC 5737: nobody's */
+    assert_int_equal(platform_listener_open(bench->platform, &address, 16, bench_token(bench),
+                                            &listener, &bench->cause),
+                     BATON_UNAVAILABLE);
+    assert_null(listener);
+}
+
+static void test_ipv6_beside_ipv4(void **state) {
+    struct bench *bench = *state;
+    if (!client_can_listen_ipv6()) {
+        print_message("this machine has no ::1: skipped\n");
+        skip();
+    }
+    uint64_t token = bench_token(bench);
+    struct address any6;
+    struct platform_listener *listener6;
+    assert_true(address_parse_host("::", &any6));
+    assert_int_equal(
+        platform_listener_open(bench->platform, &any6, 16, token, &listener6, &bench->cause),
+        BATON_OK);
+    platform_listener_address(listener6, &any6);
+    assert_int_equal(any6.family, ADDRESS_IPV6);
+
+    /* IPV6_V6ONLY: the same port of IPv4 is still free. */
+    struct address any4;
+    struct platform_listener *listener4;
+    assert_true(address_parse_host("0.0.0.0", &any4));
+    any4.port = any6.port;
+    assert_int_equal(platform_listener_open(bench->platform, &any4, 16, bench_token(bench),
+                                            &listener4, &bench->cause),
+                     BATON_OK);
+    platform_listener_close(&listener4);
+
+    struct address loopback6;
+    assert_true(address_parse_host("::1", &loopback6));
+    loopback6.port = any6.port;
+    uintptr_t client = client_connect(&loopback6);
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(platform_listener_accept(listener6, &socket, &peer, &local, &bench->cause),
+                     BATON_OK);
+    assert_true(address_equal(&local, &loopback6));
+    assert_int_equal(peer.family, ADDRESS_IPV6);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener6);
+}
+
+static void test_reset_is_told_from_the_end_of_sending(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client;
+    struct platform_socket socket = bench_accept(bench, listener, token, &client);
+    assert_false(platform_socket_was_reset(socket));
+    client_send(client, "hello");
+    client_end_sending(client);
+    assert_false(platform_socket_was_reset(socket));
+    client_close(client);
+    platform_socket_close(&socket);
+
+    socket = bench_accept(bench, listener, token, &client);
+    client_send(client, "hello");
+    client_reset(client);
+    /* Over loopback the reset has arrived when the call that sent it returns (Linux); elsewhere it
+     * is waited for. */
+    uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
+    while (!platform_socket_was_reset(socket)) {
+        struct platform_event event;
+        assert_true(platform_now_us(bench->platform) < deadline_us);
+        platform_wait(bench->platform, &event, 1, platform_now_us(bench->platform) + 1000,
+                      &bench->cause);
+    }
+    assert_true(platform_socket_was_reset(socket)); /* asking takes nothing away */
+    platform_socket_close(&socket);
+    platform_listener_close(&listener);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_accepts_with_both_addresses),
+        WITH_BENCH(test_event_comes_again_for_those_left_waiting),
+        WITH_BENCH(test_pause_does_not_spin_and_resume_reports),
+        WITH_BENCH(test_closed_listener_reports_nothing),
+        WITH_BENCH(test_port_in_use),
+        WITH_BENCH(test_address_of_another_machine),
+        WITH_BENCH(test_ipv6_beside_ipv4),
+        WITH_BENCH(test_reset_is_told_from_the_end_of_sending),
+    };
+    return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+}

@@ -1,0 +1,430 @@
+/* What only this system has, or what only here can be looked at: descriptors by number, signals,
+ * limits, packets, the log's pipe. */
+#include "harness.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set_descriptor_limit(rlim_t soft_count) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = soft_count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static rlim_t descriptor_limit(void) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    return limit.rlim_cur;
+}
+
+static void test_child_starts_clean(void **state) {
+    /* The limit of whoever started us, an ignored signal and a descriptor that nobody closed. */
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    set_descriptor_limit(200);
+    signal(SIGUSR2, SIG_IGN);
+    int left_open = fcntl(STDIN_FILENO, F_DUPFD, 50);
+    assert_true(left_open >= 50);
+    assert_int_equal(bench_setup(state), 0);
+    struct bench *bench = *state;
+    assert_true(descriptor_limit() == limit.rlim_max);
+
+    uint64_t listener_token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    uintptr_t client;
+    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "state", "descriptors");
+    bench_finish(bench, &process, token);
+    assert_string_equal(bench->text, "limit=200 blocked=0 ignored=0 leads=1\n"
+                                     "descriptors 0 1 2 3 \n");
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+    assert_int_equal(bench_teardown(state), 0);
+    assert_true(descriptor_limit() == 200);
+    close(left_open);
+    signal(SIGUSR2, SIG_DFL);
+    set_descriptor_limit(before);
+}
+
+static void test_all_descriptors_close_on_exec(void **state) {
+    struct bench *bench = *state;
+    uint64_t listener_token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    uintptr_t client;
+    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "wait-for-end");
+    assert_int_equal(platform_log_open(bench->platform, "/dev/null", &bench->cause), BATON_OK);
+
+    size_t seen_count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    const struct dirent *entry;
+    while ((entry = readdir(folder)) != NULL) {
+        int descriptor = (int)strtol(entry->d_name, NULL, 10);
+        if (descriptor > 2) {
+            seen_count++;
+            if ((fcntl(descriptor, F_GETFD) & FD_CLOEXEC) == 0) {
+                fail_msg("descriptor %d would be inherited", descriptor);
+            }
+        }
+    }
+    closedir(folder);
+    assert_true(seen_count >= 8);
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_accepted_socket_blocks(void **state) {
+    struct bench *bench = *state;
+    uint64_t listener_token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    uintptr_t client;
+    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    assert_int_equal(fcntl((int)socket.value, F_GETFL) & O_NONBLOCK, 0);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_accept_out_of_descriptors(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    int lowest_free = dup(STDIN_FILENO);
+    assert_true(lowest_free >= 0);
+    close(lowest_free);
+    rlim_t before = descriptor_limit();
+    set_descriptor_limit((rlim_t)lowest_free);
+
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_SHORTAGE);
+    assert_string_equal(bench->cause.call, "accept4");
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+    /* A launch finds the same shortage, and leaves nothing behind. */
+    const char *const actions[] = {"exit:0", NULL};
+    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
+    struct platform_process *process;
+    for (rlim_t spare = 0; spare < 2; spare++) {
+        set_descriptor_limit((rlim_t)lowest_free + spare);
+        assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, bench->output,
+                                         bench_token(bench), &process, &bench->cause),
+                         BATON_SHORTAGE);
+    }
+    /* Nothing was taken: the client is still there when one is free. */
+    set_descriptor_limit(before);
+    platform_listener_resume(listener);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_OK);
+    platform_program_destroy(&program);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_packet_of_no_bytes_is_not_the_end(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    struct platform_process *process =
+        LAUNCH(bench, &token, "empty-packet", "hello", "wait-for-end");
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_INVALID);
+    assert_true(bench_receive(bench, process, token, frame) > WIRE_HEADER_BYTES);
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+}
+
+static void test_attached_descriptors_are_refused_and_closed(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    size_t before_count = system_descriptor_count();
+    struct platform_process *process = LAUNCH(bench, &token, "attach-two", "print:sent", "exit:0");
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_INVALID);
+    bench_finish(bench, &process, token);
+    assert_int_equal(system_descriptor_count(), before_count);
+}
+
+static void test_speaker_is_named_by_the_kernel(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    /* It claims to be process 1, the kernel knows better. */
+    struct platform_process *process = LAUNCH(bench, &token, "hello:1", "wait-for-end");
+    bench_receive(bench, process, token, frame);
+    assert_false(platform_process_speaks(process, 1));
+    assert_true(platform_process_speaks(process, platform_process_pid(process)));
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+}
+
+static void test_half_closed_channel_still_takes_frames(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "half-close-channel", "read", "wait-for-end");
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_END);
+    bench_expect_silence(bench);
+    assert_int_equal(bench_offer(bench, process, PLATFORM_SOCKET_NONE), BATON_OK);
+    bench_await_text(bench, "OFFER");
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+}
+
+static void test_standard_streams_of_a_child_are_at_their_end(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "streams");
+    bench_await_text(bench, "input=0 output=0\n");
+    bench_finish(bench, &process, token);
+}
+
+static void test_output_survives_a_shutdown_by_a_handler(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "print:before", "shut-output");
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "before\n"));
+    process = LAUNCH(bench, &token, "print:after");
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "after\n"));
+
+    /* The same while paused: a hang-up cannot be masked, and must not make the loop turn. */
+    platform_output_pause(bench->output);
+    process = LAUNCH(bench, &token, "shut-output");
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    platform_process_close(&process);
+    bench_forget_events(bench);
+    uint64_t before_us = system_cpu_us();
+    uint64_t start_us = platform_now_us(bench->platform);
+    bench_expect_silence(bench);
+    assert_true(system_cpu_us() - before_us <=
+                (platform_now_us(bench->platform) - start_us) / 2 + 1000);
+    platform_output_resume(bench->output);
+    bench_await(bench, PLATFORM_EVENT_OUTPUT, bench->output_token);
+    bench_await_text(bench, "");
+    process = LAUNCH(bench, &token, "print:at last");
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "at last\n"));
+}
+
+static void test_terminate_that_is_ignored_then_kill(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "ignore-terminate", "print:ready", "wait-for-end", "exit:3");
+    bench_await_text(bench, "ready\n");
+    platform_process_signal(process, PLATFORM_TERMINATE);
+    bench_expect_silence(bench);
+    platform_process_signal(process, PLATFORM_KILL);
+    struct platform_exit how = bench_finish(bench, &process, token);
+    assert_true(how.by_signal);
+    assert_int_equal(how.code, SIGKILL);
+}
+
+static void test_leader_in_another_group_is_reached(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "leave-group", "print:ready", "hold");
+    bench_await_text(bench, "ready\n");
+    platform_process_signal(process, PLATFORM_TERMINATE);
+    struct platform_exit how = bench_finish(bench, &process, token);
+    assert_true(how.by_signal);
+    assert_int_equal(how.code, SIGTERM);
+    uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
+    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+}
+
+static void test_stop_signals_are_events(void **state) {
+    struct bench *bench = *state;
+    const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < 3; i++) {
+        kill(getpid(), numbers[i]);
+        bench_await(bench, PLATFORM_EVENT_STOP, 0);
+        bench_expect_silence(bench);
+    }
+}
+
+static void test_sigpipe_is_ignored(void **state) {
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    assert_int_equal(write(ends[1], "x", 1), -1);
+    close(ends[1]);
+}
+
+/* Runs with `descriptor` as standard error. */
+static int replace_standard_error(int descriptor) {
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+    assert_true(saved >= 0);
+    assert_int_equal(dup2(descriptor, STDERR_FILENO), STDERR_FILENO);
+    return saved;
+}
+
+static void restore_standard_error(int saved) {
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+}
+
+/* Fills the log, sees that it says so, empties it, and sees that it tells of it. */
+static void check_full_log(struct bench *bench, int reader) {
+    static char block[1 << 20];
+    memset(block, 'l', sizeof block);
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    size_t taken_bytes = platform_log_write(bench->platform, block, sizeof block, &bench->cause);
+    assert_in_range(taken_bytes, 1, sizeof block - 1);
+    assert_null(bench->cause.call);
+    assert_int_equal(platform_log_write(bench->platform, block, 1, &bench->cause), 0);
+    bench_expect_silence(bench);
+    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL), flags);
+
+    size_t read_bytes = 0;
+    while (read_bytes < taken_bytes) {
+        ssize_t got = read(reader, block, sizeof block);
+        assert_true(got > 0);
+        read_bytes += (size_t)got;
+    }
+    assert_int_equal(read_bytes, taken_bytes);
+    bench_await(bench, PLATFORM_EVENT_LOG_WRITABLE, 0);
+    bench_expect_silence(bench);
+    assert_int_equal(platform_log_write(bench->platform, "end", 3, &bench->cause), 3);
+    platform_log_flush(bench->platform);
+    assert_int_equal(read(reader, block, sizeof block), 3);
+}
+
+/* A reader that has gone: everything is taken and dropped, and the reason is told. */
+static void check_broken_log(struct bench *bench) {
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+        assert_non_null(bench->cause.call);
+        assert_int_equal(bench->cause.system_code, 32); /* EPIPE */
+    }
+    platform_log_write_all(bench->platform, "lost\n", 5);
+}
+
+static void test_log_to_a_full_pipe_does_not_block(void **state) {
+    struct bench *bench = *state;
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    int saved = replace_standard_error(ends[1]);
+    close(ends[1]);
+    check_full_log(bench, ends[0]);
+    close(ends[0]);
+    check_broken_log(bench);
+    restore_standard_error(saved);
+}
+
+static void test_log_to_a_full_socket_does_not_block(void **state) {
+    struct bench *bench = *state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    int saved = replace_standard_error(ends[1]);
+    close(ends[1]);
+    check_full_log(bench, ends[0]);
+    close(ends[0]);
+    check_broken_log(bench);
+    restore_standard_error(saved);
+}
+
+static void test_log_to_a_full_disk(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(platform_log_open(bench->platform, "/dev/full", &bench->cause), BATON_OK);
+    assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+    assert_string_equal(bench->cause.call, "write");
+    assert_int_not_equal(bench->cause.system_code, 0);
+}
+
+static void test_log_file_mode(void **state) {
+    struct bench *bench = *state;
+    char path[256];
+    struct stat status;
+    mode_t mask = umask(0);
+    snprintf(path, sizeof path, "%s/mode", system_scratch());
+    assert_int_equal(platform_log_open(bench->platform, path, &bench->cause), BATON_OK);
+    umask(mask);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    unlink(path);
+    rmdir(system_scratch());
+}
+
+static void test_missing_standard_streams_are_filled(void **state) {
+    assert_int_equal(bench_teardown(state), 0);
+    int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+    close(STDIN_FILENO);
+    assert_int_equal(bench_setup(state), 0);
+    struct stat stream;
+    struct stat null_device;
+    assert_int_equal(fstat(STDIN_FILENO, &stream), 0);
+    assert_int_equal(stat("/dev/null", &null_device), 0);
+    assert_true(stream.st_rdev == null_device.st_rdev);
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+}
+
+static void test_file_read_does_not_wait_for_a_fifo(void **state) {
+    (void)state;
+    char path[256];
+    char text[8];
+    size_t length;
+    struct baton_cause cause;
+    snprintf(path, sizeof path, "%s/fifo", system_scratch());
+    mkdir(system_scratch(), 0700);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(platform_file_read(path, text, sizeof text, &length, &cause), BATON_INVALID);
+    assert_int_equal(platform_probe_program(NULL, path), BATON_INVALID);
+    unlink(path);
+    rmdir(system_scratch());
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_child_starts_clean),
+        WITH_BENCH(test_all_descriptors_close_on_exec),
+        WITH_BENCH(test_accepted_socket_blocks),
+        WITH_BENCH(test_accept_out_of_descriptors),
+        WITH_BENCH(test_packet_of_no_bytes_is_not_the_end),
+        WITH_BENCH(test_attached_descriptors_are_refused_and_closed),
+        WITH_BENCH(test_speaker_is_named_by_the_kernel),
+        WITH_BENCH(test_half_closed_channel_still_takes_frames),
+        WITH_BENCH(test_standard_streams_of_a_child_are_at_their_end),
+        WITH_BENCH(test_output_survives_a_shutdown_by_a_handler),
+        WITH_BENCH(test_terminate_that_is_ignored_then_kill),
+        WITH_BENCH(test_leader_in_another_group_is_reached),
+        WITH_BENCH(test_stop_signals_are_events),
+        WITH_BENCH(test_sigpipe_is_ignored),
+        WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
+        WITH_BENCH(test_log_to_a_full_socket_does_not_block),
+        WITH_BENCH(test_log_to_a_full_disk),
+        WITH_BENCH(test_log_file_mode),
+        WITH_BENCH(test_missing_standard_streams_are_filled),
+        cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),
+    };
+    return cmocka_run_group_tests_name("posix", tests, NULL, NULL);
+}
