@@ -45,6 +45,10 @@ int bench_teardown(void **state);
 
 #define WITH_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
 
+/* Set in the environment when the tests run under valgrind, where vfork is fork (a failed launch is
+ * an exit code) and RLIMIT_NOFILE is simulated; tests that look at these are skipped then. */
+#define UNDER_VALGRIND "BATON_TEST_UNDER_VALGRIND"
+
 uint64_t bench_token(struct bench *bench);
 
 /* Waits until `kind` with `token` was reported; fails the test after a generous deadline. */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -49,10 +50,23 @@ bool system_process_lives(uint32_t pid) {
     return state != NULL && state[2] != 'Z' && state[2] != 'X';
 }
 
+/* Where the kernel (or valgrind in front of it) has no pidfd_open(2), there is no event to wait
+ * for. */
+static bool watch_until_dead(uint32_t pid) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    time_t deadline_s = now.tv_sec + 20;
+    while (system_process_lives(pid) && now.tv_sec < deadline_s) {
+        sched_yield();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+    return !system_process_lives(pid);
+}
+
 bool system_process_ends(uint32_t pid) {
     int handle = (int)syscall(SYS_pidfd_open, pid, 0);
     if (handle < 0) {
-        return errno == ESRCH;
+        return errno == ENOSYS ? watch_until_dead(pid) : errno == ESRCH;
     }
     struct pollfd ended = {.fd = handle, .events = POLLIN};
     int result = poll(&ended, 1, 20000);

@@ -148,8 +148,7 @@ static void expect_no_launch(struct bench *bench, const char *path, const char *
 
 static void test_launch_errors_leave_nothing(void **state) {
     struct bench *bench = *state;
-    if (getenv("BATON_TEST_VFORK_IS_FORK") != NULL) {
-        print_message("vfork is fork under valgrind, so failures are exit codes: skipped\n");
+    if (getenv(UNDER_VALGRIND) != NULL) {
         skip();
     }
     char name[64];
@@ -169,7 +168,7 @@ static void test_launch_errors_leave_nothing(void **state) {
 
 static void test_launch_into_a_missing_directory(void **state) {
     struct bench *bench = *state;
-    if (getenv("BATON_TEST_VFORK_IS_FORK") != NULL) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
         skip();
     }
     expect_no_launch(bench, bench_child_path(), scratch_path("no-such-directory"), BATON_NOT_FOUND);

@@ -25,6 +25,9 @@ static rlim_t descriptor_limit(void) {
 }
 
 static void test_child_starts_clean(void **state) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
+        skip();
+    }
     /* The limit of whoever started us, an ignored signal and a descriptor that nobody closed. */
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
@@ -104,6 +107,9 @@ static void test_accepted_socket_blocks(void **state) {
 }
 
 static void test_accept_out_of_descriptors(void **state) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
+        skip();
+    }
     struct bench *bench = *state;
     uint64_t token;
     struct address address;
