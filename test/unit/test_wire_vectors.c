@@ -13,7 +13,11 @@
 
 enum { VECTORS_LEAST_COUNT = 80, LINE_BYTES = 65536 };
 
-static void add(char *out, const char *format, ...) {
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static void
+add(char *out, const char *format, ...) {
     size_t used = strlen(out);
     va_list arguments;
     va_start(arguments, format);
