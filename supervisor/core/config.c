@@ -87,10 +87,10 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
         arena_grow(config->arena, config->sections, config->section_count,
                    &reader->section_capacity, sizeof(*sections));
     char *copy = arena_text(config->arena, name);
+    config->sections = sections != NULL ? sections : config->sections;
     if (sections == NULL || copy == NULL) {
         return;
     }
-    config->sections = sections;
     reader->current = config->section_count++;
     sections[reader->current] =
         (struct config_section){.name = copy, .kind = kind_of(name), .line = line};
@@ -156,10 +156,10 @@ void config_add_setting(struct config_reader *reader, const char *key, const cha
                    &reader->setting_capacity, sizeof(*settings));
     char *key_copy = arena_text(config->arena, key);
     char *value_copy = arena_text(config->arena, value);
+    config->settings = settings != NULL ? settings : config->settings;
     if (settings == NULL || key_copy == NULL || value_copy == NULL) {
         return;
     }
-    config->settings = settings;
     settings[config->setting_count++] = (struct config_setting){
         .section = section, .key = key_copy, .value = value_copy, .line = line};
 }

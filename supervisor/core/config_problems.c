@@ -42,11 +42,11 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
     struct config_problem problem = {.line = line,
                                      .key = arena_text(problems->arena, key),
                                      .text = arena_text(problems->arena, text)};
+    problems->problems = grown != NULL ? grown : problems->problems;
     if (arena_failed(problems->arena)) {
         problems->out_of_memory = true;
         return;
     }
-    problems->problems = grown;
     insert(problems, problem);
 }
 

@@ -36,10 +36,10 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
         arena_grow(builder->scratch, builder->drafts, builder->draft_count,
                    &builder->draft_capacity, sizeof(*drafts));
     struct address *listen = arena_alloc(builder->arena, sizeof(*listen));
+    builder->drafts = drafts != NULL ? drafts : builder->drafts;
     if (drafts == NULL || listen == NULL) {
         return NULL;
     }
-    builder->drafts = drafts;
     struct service_draft *draft = &drafts[builder->draft_count++];
     memset(draft, 0, sizeof(*draft));
     draft->service.line = line;

@@ -106,7 +106,8 @@ void service_read_options(struct service_builder *builder) {
     service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);
     read_handlers(builder, values.own[KEY_HANDLERS]);
     read_log(builder, values.own[KEY_LOG]);
-    for (size_t i = 0; i < builder->config->setting_count; i++) {
+    for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;
+         i++) {
         const struct config_setting *setting = &builder->config->settings[i];
         if (setting->section == section->name &&
             key_find(setting->key, KEY_IN_SUPERVISOR) == &key_table[KEY_INTERPRETER]) {

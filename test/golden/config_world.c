@@ -43,9 +43,9 @@ static const struct entry directories[] = {{"/srv/handlers", BATON_OK},
                                            {"C:\\", BATON_OK},
                                            {NULL, 0}};
 
-static int look_up(const struct entry *entries, const char *path) {
+static int look_up(const struct entry *entries, const char *path, bool nocase) {
     for (; entries->path != NULL; entries++) {
-        if (strcmp(entries->path, path) == 0) {
+        if (nocase ? text_equal_nocase(entries->path, path) : strcmp(entries->path, path) == 0) {
             return entries->result;
         }
     }
@@ -54,17 +54,17 @@ static int look_up(const struct entry *entries, const char *path) {
 
 static int probe_posix(void *context, const char *path) {
     (void)context;
-    return look_up(posix_entries, path);
+    return look_up(posix_entries, path, false);
 }
 
 static int probe_windows(void *context, const char *path) {
     (void)context;
-    return look_up(windows_entries, path);
+    return look_up(windows_entries, path, true);
 }
 
 static int probe_directory(void *context, const char *path) {
     (void)context;
-    return look_up(directories, path);
+    return look_up(directories, path, false);
 }
 
 const struct service_world config_world_posix = {.executable_suffix = "",
@@ -93,17 +93,68 @@ void config_output_add(void *context, const char *text) {
     out->length += length;
 }
 
+int config_world_load(const struct service_world *world, enum config_format format,
+                      const char *file_name, const void *bytes, size_t length,
+                      struct service_table *table, struct config_problems *problems) {
+    struct config config = {0};
+    struct config_problems own_problems = {0};
+    struct config_problems *kept = problems != NULL ? problems : &own_problems;
+
+    memset(table, 0, sizeof(*table));
+    int result = config_parse(&config, format, file_name, bytes, length, kept);
+    if (result != BATON_NO_MEMORY) {
+        result = service_table_build(&config, world, kept, table);
+    }
+    config_clear(&config);
+    config_problems_clear(&own_problems);
+    return result;
+}
+
+static bool texts_equal(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool lists_equal(char *const *a, size_t a_count, char *const *b, size_t b_count) {
+    bool equal = a_count == b_count;
+    for (size_t i = 0; equal && i < a_count; i++) {
+        equal = strcmp(a[i], b[i]) == 0;
+    }
+    return equal;
+}
+
+static bool services_equal(const struct service *a, const struct service *b) {
+    bool numbers = a->backlog_count == b->backlog_count &&
+                   a->max_connections_count == b->max_connections_count &&
+                   a->attempts_count == b->attempts_count && a->reuse_count == b->reuse_count &&
+                   a->handshake_timeout_ms == b->handshake_timeout_ms &&
+                   a->stop_timeout_ms == b->stop_timeout_ms;
+    bool texts = texts_equal(a->name, b->name) && texts_equal(a->program, b->program) &&
+                 texts_equal(a->handler, b->handler) && texts_equal(a->argv0, b->argv0) &&
+                 texts_equal(a->directory, b->directory);
+    return numbers && texts && a->listen_count == b->listen_count &&
+           address_equal(a->listen, b->listen) && lists_equal(a->argv, a->argc, b->argv, b->argc) &&
+           lists_equal(a->environment, a->environment_count, b->environment, b->environment_count);
+}
+
+bool config_tables_equal(const struct service_table *a, const struct service_table *b) {
+    bool equal = a->service_count == b->service_count && a->disabled_count == b->disabled_count &&
+                 texts_equal(a->options.handlers, b->options.handlers) &&
+                 texts_equal(a->options.log, b->options.log) &&
+                 a->options.log_format == b->options.log_format &&
+                 a->options.log_level == b->options.log_level;
+    for (size_t i = 0; equal && i < a->service_count; i++) {
+        equal = services_equal(&a->services[i], &b->services[i]);
+    }
+    return equal;
+}
+
 int config_world_check(const struct service_world *world, enum config_format format,
                        const char *file_name, const void *bytes, size_t length,
                        struct config_output *out) {
-    struct config config = {0};
     struct config_problems problems = {0};
     struct service_table table = {0};
-    int result = config_parse(&config, format, file_name, bytes, length, &problems);
+    int result = config_world_load(world, format, file_name, bytes, length, &table, &problems);
 
-    if (result != BATON_NO_MEMORY) {
-        result = service_table_build(&config, world, &problems, &table);
-    }
     if (result == BATON_OK) {
         service_table_print(&table, config_output_add, out);
     } else {
@@ -111,6 +162,5 @@ int config_world_check(const struct service_world *world, enum config_format for
     }
     service_table_clear(&table);
     config_problems_clear(&problems);
-    config_clear(&config);
     return result;
 }

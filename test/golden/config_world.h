@@ -19,6 +19,15 @@ struct config_output {
 /* A text_emit whose context is a struct config_output. Ends the process when out of memory. */
 void config_output_add(void *context, const char *text);
 
+/* Reads `bytes` into *table, which the caller clears; the faults go to *problems, unless that is
+ * NULL. Returns what the core returned. */
+int config_world_load(const struct service_world *world, enum config_format format,
+                      const char *file_name, const void *bytes, size_t length,
+                      struct service_table *table, struct config_problems *problems);
+
+/* True if all that the supervisor reads of them is equal: everything but line numbers. */
+bool config_tables_equal(const struct service_table *a, const struct service_table *b);
+
 /* Reads `bytes` the way the supervisor does and writes what --check would: the table, or the
  * faults. Returns the last error code. */
 int config_world_check(const struct service_world *world, enum config_format format,

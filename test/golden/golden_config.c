@@ -89,31 +89,36 @@ static int check_file(const char *path) {
     return wrong;
 }
 
-/* FILE.ini and FILE.yaml, where both are there and good, must have been read as equal tables. */
-static int check_pair(int count, char **paths, const char *path) {
-    size_t stem = strlen(path) - strlen(".yaml");
+static int load(const char *path, enum config_format format, struct service_table *table) {
     size_t length = 0;
-    if (strcmp(path + stem, ".yaml") != 0 || strstr(path, "good-") == NULL) {
+    char *bytes = read_file(path, &length);
+    int result = bytes == NULL ? BATON_NOT_FOUND
+                               : config_world_load(&config_world_posix, format, path, bytes, length,
+                                                   table, NULL);
+    free(bytes);
+    return result;
+}
+
+/* A good FILE.yaml has its FILE.ini, and their tables are equal. */
+static int check_pair(const char *path) {
+    char ini_path[4096];
+    struct service_table yaml = {0};
+    struct service_table ini = {0};
+    size_t stem = strlen(path) - strlen(".yaml");
+
+    if (strncmp(base_name(path), "good-", 5) != 0 || strcmp(path + stem, ".yaml") != 0) {
         return 0;
     }
-    for (int i = 1; i < count; i++) {
-        if (strncmp(paths[i], path, stem) == 0 && strcmp(paths[i] + stem, ".ini") == 0) {
-            char expected_path[4096];
-            (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", paths[i]);
-            char *expected = read_file(expected_path, &length);
-            (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
-            char *other = read_file(expected_path, &length);
-            int wrong = expected == NULL || other == NULL || strcmp(expected, other) != 0;
-            if (wrong) {
-                (void)fprintf(stderr, "%s: its table differs from that of %s\n", path, paths[i]);
-            }
-            free(expected);
-            free(other);
-            return wrong;
-        }
+    (void)snprintf(ini_path, sizeof(ini_path), "%.*s.ini", (int)stem, path);
+    int wrong = load(path, CONFIG_FORMAT_YAML, &yaml) != BATON_OK ||
+                load(ini_path, CONFIG_FORMAT_INI, &ini) != BATON_OK ||
+                !config_tables_equal(&yaml, &ini);
+    if (wrong) {
+        (void)fprintf(stderr, "%s: its table differs from that of %s\n", path, ini_path);
     }
-    (void)fprintf(stderr, "%s: there is no .ini of that name to compare with\n", path);
-    return 1;
+    service_table_clear(&yaml);
+    service_table_clear(&ini);
+    return wrong;
 }
 
 int main(int argc, char **argv) {
@@ -122,7 +127,7 @@ int main(int argc, char **argv) {
         wrong_count += check_file(argv[i]);
     }
     for (int i = 1; i < argc; i++) {
-        wrong_count += check_pair(argc, argv, argv[i]);
+        wrong_count += check_pair(argv[i]);
     }
     (void)printf("%d files, %d faults\n", argc - 1, wrong_count);
     return argc < 2 || wrong_count > 0;

@@ -1,0 +1,249 @@
+#include "config_file.h"
+#include "config_world.h"
+#include "core/error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void the_ending_tells_the_format(void **state) {
+    enum config_format format = CONFIG_FORMAT_INI;
+    (void)state;
+    assert_true(config_format_of("a.yaml", &format));
+    assert_int_equal(format, CONFIG_FORMAT_YAML);
+    assert_true(config_format_of("a.INI", &format));
+    assert_int_equal(format, CONFIG_FORMAT_INI);
+    assert_true(config_format_of("dir.ini/a.YML", &format));
+    assert_int_equal(format, CONFIG_FORMAT_YAML);
+    assert_false(config_format_of("a.conf", &format));
+    assert_false(config_format_of("ini", &format));
+    assert_false(config_format_of("", &format));
+    assert_false(config_format_of("a.ini.bak", &format));
+}
+
+static void settings_keep_order_text_and_line(void **state) {
+    static const char ini[] = "\n[ports]\n7777 =  ok  -v \n; x\n[a]\n[defaults]\nbacklog=5\n";
+    struct config config = {0};
+    struct config_problems problems = {0};
+    (void)state;
+    assert_int_equal(
+        config_parse(&config, CONFIG_FORMAT_INI, "x.ini", ini, sizeof(ini) - 1, &problems),
+        BATON_OK);
+    assert_int_equal(config.setting_count, 2);
+    assert_string_equal(config.settings[0].section, "ports");
+    assert_string_equal(config.settings[0].key, "7777");
+    assert_string_equal(config.settings[0].value, "ok  -v");
+    assert_int_equal(config.settings[0].line, 3);
+    assert_int_equal(config.settings[1].line, 7);
+    assert_int_equal(config.section_count, 3);
+    assert_string_equal(config.sections[1].name, "a");
+    assert_int_equal(config.sections[1].line, 5);
+    config_problems_clear(&problems);
+    config_clear(&config);
+}
+
+static void emptying_twice_is_fine(void **state) {
+    struct config config = {0};
+    struct config_problems problems = {0};
+    struct service_table table = {0};
+    (void)state;
+    config_clear(&config);
+    config_clear(&config);
+    config_problems_clear(&problems);
+    service_table_clear(&table);
+    assert_null(config.arena);
+    assert_null(problems.arena);
+    assert_null(table.arena);
+}
+
+static void faults_are_printed_by_line_and_in_order(void **state) {
+    struct config_problems problems = {.file_name = "f.ini"};
+    struct config_output out = {0};
+    (void)state;
+    config_problems_add(&problems, 7, "a.b", "%s", "second");
+    config_problems_add(&problems, 3, NULL, "first");
+    config_problems_add(&problems, 7, "a.c", "third");
+    config_problems_add(&problems, 0, NULL, "whole");
+    config_problems_print(&problems, config_output_add, &out);
+    assert_string_equal(out.text, "f.ini: whole\nf.ini:3: first\nf.ini:7: a.b: second\n"
+                                  "f.ini:7: a.c: third\n");
+    free(out.text);
+    config_problems_clear(&problems);
+}
+
+static void faults_beyond_the_limit_are_counted(void **state) {
+    struct config_problems problems = {.file_name = "f.ini"};
+    struct config_output out = {0};
+    (void)state;
+    for (size_t i = 0; i < CONFIG_PROBLEMS_MAX_COUNT + 5; i++) {
+        config_problems_add(&problems, 1, NULL, "x");
+    }
+    assert_int_equal(problems.problem_count, CONFIG_PROBLEMS_MAX_COUNT);
+    config_problems_print(&problems, config_output_add, &out);
+    assert_non_null(strstr(out.text, "f.ini: and 5 faults more\n"));
+    free(out.text);
+    config_problems_clear(&problems);
+}
+
+/* What a file of `length` bytes gives: its faults, or "" when it is good. Freed by the caller. */
+static char *faults_of(enum config_format format, const char *bytes, size_t length) {
+    struct config_output out = {0};
+    config_output_add(&out, "");
+    if (config_world_check(&config_world_posix, format, "f", bytes, length, &out) == BATON_OK) {
+        out.text[0] = '\0';
+    }
+    return out.text;
+}
+
+static void expect_fault(enum config_format format, const char *bytes, size_t length,
+                         const char *expected) {
+    char *faults = faults_of(format, bytes, length);
+    if (expected == NULL) {
+        assert_string_equal(faults, "");
+    } else if (strstr(faults, expected) == NULL) {
+        fail_msg("expected `%s`, got `%s`", expected, faults);
+    }
+    free(faults);
+}
+
+/* Lines and values at their limits, far beyond where inih alone would cut them. */
+static void limits_are_exact_and_nothing_is_cut(void **state) {
+    char *file = calloc(1, 3 * CONFIG_LINE_MAX_BYTES);
+    (void)state;
+    assert_non_null(file);
+    for (int over = 0; over < 2; over++) {
+        int width = CONFIG_LINE_MAX_BYTES - (int)strlen("7777=ok ") + over;
+        int length = snprintf(file, 3 * CONFIG_LINE_MAX_BYTES, "[ports]\n7777=ok %0*d\n", width, 7);
+        expect_fault(CONFIG_FORMAT_INI, file, (size_t)length,
+                     over != 0 ? "f:2: the line is too long, 4097 bytes; give at most 4096" : NULL);
+        width = CONFIG_VALUE_MAX_BYTES - (int)strlen("ok ") + over;
+        length = snprintf(file, 3 * CONFIG_LINE_MAX_BYTES, "ports:\n  7777: ok %0*d\n", width, 7);
+        expect_fault(CONFIG_FORMAT_YAML, file, (size_t)length,
+                     over != 0 ? "f:2: ports.7777: the value is too long" : NULL);
+    }
+    free(file);
+}
+
+static void a_long_value_arrives_whole(void **state) {
+    char file[2000];
+    struct service_table table = {0};
+    (void)state;
+    int length = snprintf(file, sizeof(file), "[%048d]\nlisten=1\nhandler=ok %01500d x\n", 7, 8);
+    assert_int_equal(config_world_load(&config_world_posix, CONFIG_FORMAT_INI, "f", file,
+                                       (size_t)length, &table, NULL),
+                     BATON_OK);
+    assert_int_equal(strlen(table.services[0].name), 48);
+    assert_int_equal(strlen(table.services[0].argv[1]), 1500);
+    assert_string_equal(table.services[0].argv[2], "x");
+    service_table_clear(&table);
+}
+
+/* A file of `count` lines made by `format`, which gets the number of the line. */
+static char *many_lines(const char *head, const char *format, unsigned count, size_t *length) {
+    size_t size_bytes = strlen(head) + count * 40 + 1;
+    char *file = malloc(size_bytes);
+    assert_non_null(file);
+    *length = (size_t)snprintf(file, size_bytes, "%s", head);
+    for (unsigned i = 1; i <= count; i++) {
+        *length += (size_t)snprintf(file + *length, size_bytes - *length,
+                                    strcmp(format, "port") == 0 ? "%u = ok\n" : "[s%u]\n", i);
+    }
+    return file;
+}
+
+static void there_may_be_1024_services(void **state) {
+    static const char head[] = "[defaults]\nmax_connections = 32\n[ports]\n";
+    size_t length = 0;
+    (void)state;
+    char *file = many_lines(head, "port", CONFIG_SERVICES_MAX_COUNT, &length);
+    expect_fault(CONFIG_FORMAT_INI, file, length, NULL);
+    free(file);
+    file = many_lines(head, "port", CONFIG_SERVICES_MAX_COUNT + 1, &length);
+    expect_fault(CONFIG_FORMAT_INI, file, length, "f:1028: there are more than 1024 services");
+    free(file);
+    file = many_lines("", "section", CONFIG_SERVICES_MAX_COUNT + 1, &length);
+    expect_fault(CONFIG_FORMAT_INI, file, length, "f:1025: s1025: there are more than 1024 sect");
+    free(file);
+}
+
+static void a_file_has_at_most_one_mebibyte(void **state) {
+    char *file = malloc(CONFIG_FILE_MAX_BYTES + 1);
+    (void)state;
+    assert_non_null(file);
+    memset(file, '\n', CONFIG_FILE_MAX_BYTES + 1);
+    memcpy(file, "[ports]\n1=ok\n", 13);
+    expect_fault(CONFIG_FORMAT_INI, file, CONFIG_FILE_MAX_BYTES, NULL);
+    expect_fault(CONFIG_FORMAT_INI, file, CONFIG_FILE_MAX_BYTES + 1, "f: the file is longer than");
+    expect_fault(CONFIG_FORMAT_YAML, file, CONFIG_FILE_MAX_BYTES + 1, "f: the file is longer than");
+    free(file);
+}
+
+static void yaml_is_bounded_in_depth_and_events(void **state) {
+    char *file = malloc(CONFIG_FILE_MAX_BYTES);
+    (void)state;
+    assert_non_null(file);
+    memset(file, '[', 100000);
+    expect_fault(CONFIG_FORMAT_YAML, file, 100000, "f:1: ");
+    memset(file, '{', 100000);
+    expect_fault(CONFIG_FORMAT_YAML, file, 100000, "f:1: ");
+    for (size_t i = 0; i < 100000; i += 2) {
+        memcpy(file + i, "- ", 2);
+    }
+    expect_fault(CONFIG_FORMAT_YAML, file, 100000, "f:1: ");
+    memcpy(file, "a: [", 4);
+    for (size_t i = 4; i < CONFIG_FILE_MAX_BYTES - 1; i += 2) {
+        memcpy(file + i, "x,", 2);
+    }
+    expect_fault(CONFIG_FORMAT_YAML, file, CONFIG_FILE_MAX_BYTES - 2, "too many parts");
+    free(file);
+}
+
+/* Both files that a user starts from, read as on a machine where their handlers are. */
+static void the_shipped_files_are_equal_tables(void **state) {
+    struct service_table ini = {0};
+    struct service_table yaml = {0};
+    struct service_table windows = {0};
+    size_t length = 0;
+    (void)state;
+    const char *bytes = config_file_read(BATON_TEST_CONF "/ports.ini", &length);
+    assert_int_equal(config_world_load(&config_world_posix, CONFIG_FORMAT_INI, "ports.ini", bytes,
+                                       length, &ini, NULL),
+                     BATON_OK);
+    bytes = config_file_read(BATON_TEST_CONF "/ports.yaml", &length);
+    assert_int_equal(config_world_load(&config_world_posix, CONFIG_FORMAT_YAML, "ports.yaml", bytes,
+                                       length, &yaml, NULL),
+                     BATON_OK);
+    bytes = config_file_read(BATON_TEST_CONF "/ports-windows.ini", &length);
+    assert_int_equal(config_world_load(&config_world_posix, CONFIG_FORMAT_INI, "ports.ini", bytes,
+                                       length, &windows, NULL),
+                     BATON_OK);
+    assert_true(config_tables_equal(&ini, &yaml));
+    assert_int_equal(ini.service_count, 6);
+    assert_int_equal(windows.service_count, 5);
+    assert_false(config_tables_equal(&ini, &windows));
+    service_table_clear(&ini);
+    service_table_clear(&yaml);
+    service_table_clear(&windows);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_ending_tells_the_format),
+        cmocka_unit_test(settings_keep_order_text_and_line),
+        cmocka_unit_test(emptying_twice_is_fine),
+        cmocka_unit_test(faults_are_printed_by_line_and_in_order),
+        cmocka_unit_test(faults_beyond_the_limit_are_counted),
+        cmocka_unit_test(limits_are_exact_and_nothing_is_cut),
+        cmocka_unit_test(a_long_value_arrives_whole),
+        cmocka_unit_test(there_may_be_1024_services),
+        cmocka_unit_test(a_file_has_at_most_one_mebibyte),
+        cmocka_unit_test(yaml_is_bounded_in_depth_and_events),
+        cmocka_unit_test(the_shipped_files_are_equal_tables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
