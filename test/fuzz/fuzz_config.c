@@ -1,0 +1,73 @@
+#include "fuzz_config.h"
+
+#include "config_world.h"
+#include "core/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void require(bool holds) {
+    if (!holds) {
+        abort();
+    }
+}
+
+static void discard(void *context, const char *text) {
+    size_t *printed_bytes = context;
+    *printed_bytes += strlen(text);
+}
+
+static void check_service(const struct service *service) {
+    require(service->name != NULL && service->name[0] != '\0' &&
+            strlen(service->name) <= CONFIG_NAME_MAX_BYTES);
+    require(service->listen_count == 1 && service->listen->family != ADDRESS_NONE);
+    require(service->program != NULL && service->handler != NULL);
+    require(service->argc >= 1 && service->argv[service->argc] == NULL);
+    require(service->environment_count == 0 ||
+            service->environment[service->environment_count] == NULL);
+    require(service->backlog_count >= 1 && service->max_connections_count >= 1 &&
+            service->attempts_count >= 1 && service->reuse_count == 1);
+    require(service->line >= 1);
+}
+
+static void check_problems(const struct config_problems *problems) {
+    size_t line = 0;
+    require(problems->problem_count > 0);
+    for (size_t i = 0; i < problems->problem_count; i++) {
+        const struct config_problem *problem = &problems->problems[i];
+        size_t where = 0;
+        require(problem->line >= line && problem->text[0] != '\0');
+        require(text_check(problem->text, strlen(problem->text), &where) == TEXT_FINE);
+        require(problem->key == NULL ||
+                text_check(problem->key, strlen(problem->key), &where) == TEXT_FINE);
+        line = problem->line;
+    }
+}
+
+static void check_world(const struct service_world *world, enum config_format format,
+                        const uint8_t *bytes, size_t length) {
+    struct config_problems problems = {0};
+    struct service_table table = {0};
+    size_t printed_bytes = 0;
+    int result = config_world_load(world, format, "fuzz", bytes, length, &table, &problems);
+
+    require(result == BATON_OK || result == BATON_INVALID);
+    if (result == BATON_OK) {
+        require(problems.problem_count == 0 && table.service_count > 0);
+        for (size_t i = 0; i < table.service_count; i++) {
+            check_service(&table.services[i]);
+        }
+        service_table_print(&table, discard, &printed_bytes);
+    } else {
+        check_problems(&problems);
+        config_problems_print(&problems, discard, &printed_bytes);
+    }
+    require(printed_bytes > 0);
+    service_table_clear(&table);
+    config_problems_clear(&problems);
+}
+
+void fuzz_config(enum config_format format, const uint8_t *bytes, size_t length) {
+    check_world(&config_world_posix, format, bytes, length);
+    check_world(&config_world_windows, format, bytes, length);
+}
