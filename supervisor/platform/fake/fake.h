@@ -1,0 +1,176 @@
+/*
+ * The fake body of platform.h: no system, a clock that only the test turns, and a world that it
+ * plays: clients that connect and reset, handlers that say what they like, calls that fail.
+ *
+ * supervisor_run() runs on it unchanged. Whenever nothing is left to report, platform_wait() asks
+ * the director (below), so a test lives inside that call: it changes the world and lets the
+ * supervisor look at it. There is one world at a time, from fake_begin() to fake_end().
+ *
+ * Everything is counted. What a caller of platform.h must not do (closing a socket twice, using a
+ * closed process, spinning) is kept as a misuse, which a test must find to be NULL at its end.
+ *
+ * Not here: platform_arguments(), the calls for files and paths, and the constants for validation,
+ * which the supervisor's main.c alone uses.
+ */
+#ifndef BATON_PLATFORM_FAKE_H
+#define BATON_PLATFORM_FAKE_H
+
+#include "platform/platform.h"
+
+#define FAKE_NONE UINT32_MAX
+#define FAKE_ALWAYS UINT32_MAX
+#define FAKE_START_US 1000000000u
+/* Waits without the director being asked and without the clock moving; more is spinning. */
+#define FAKE_SPIN_COUNT 20000u
+
+/* ---- The world ------------------------------------------------------------------------------- */
+
+struct fake_director {
+    void *context;
+    /* Nothing is left to report before `deadline_us`. True: something was changed, look again;
+     * false: the clock jumps to the deadline. Without a deadline and without a change the wait
+     * fails, since it would never end. */
+    bool (*idle)(void *context, uint64_t deadline_us);
+    /* A living process is signalled. It may still send, and end, or stay alive. NULL: it ends. */
+    void (*signalled)(void *context, uint32_t process, enum platform_signal how);
+};
+
+/* Starts an empty world at FAKE_START_US; `director` is copied. */
+void fake_begin(const struct fake_director *director);
+/* Frees it, whatever is left in it. */
+void fake_end(void);
+
+/* The first thing that was done wrong, NULL if nothing was. Static until fake_end(). */
+const char *fake_misuse(void);
+
+/* What the supervisor has not given back. All zero once it has ended. */
+struct fake_left {
+    uint32_t platform_count, listener_count, output_count, program_count;
+    uint32_t socket_count;  /* accepted sockets that it has open */
+    uint32_t copy_count;    /* sockets that handlers have open */
+    uint32_t process_count; /* processes alive or not closed */
+    uint32_t channel_count; /* channels of which either end is open */
+};
+struct fake_left fake_left(void);
+
+/* How often platform_wait() was called. */
+uint64_t fake_wait_count(void);
+
+/* Turns the clock. */
+void fake_advance_us(uint64_t us);
+uint64_t fake_now_us(void);
+
+/* Asks for an ordered stop. */
+void fake_stop(void);
+
+/* Reports an event that the world has no reason for: one that was under way too long. */
+void fake_inject(enum platform_event_kind kind, uint64_t token);
+
+/* Reports events in an order drawn from this seed; 0 (as at the start): in a fixed order. */
+void fake_shuffle(uint64_t seed);
+
+/* ---- Calls that fail ------------------------------------------------------------------------- */
+
+enum fake_call {
+    FAKE_OPEN,
+    FAKE_LOG_OPEN,
+    FAKE_PROGRAM,
+    FAKE_OUTPUT,
+    FAKE_LISTEN,
+    FAKE_ACCEPT, /* with BATON_GONE the client that was next is gone */
+    FAKE_LAUNCH,
+    FAKE_RANDOM,
+    FAKE_EXPORT,
+    FAKE_SEND,
+    FAKE_WAIT,
+    FAKE_CALL_COUNT
+};
+
+/* The next `count` calls (FAKE_ALWAYS: all) return `code`; 0 ends it. */
+void fake_fail(enum fake_call call, int code, uint32_t count);
+/* How often the call was made since fake_begin(). */
+uint32_t fake_call_count(enum fake_call call);
+
+/* ---- Clients --------------------------------------------------------------------------------- */
+
+struct fake_client {
+    uint16_t port;            /* of the listener */
+    uint64_t accepted_number; /* 1 for the first accepted connection; 0 = still in the backlog */
+    bool refused;             /* its listener was closed, or it had left before the accept */
+    bool was_reset;           /* it has reset the connection */
+    bool supervisor_has;      /* the supervisor's copy is open */
+    uint32_t copy_count;      /* copies that handlers have open */
+};
+
+/* A client connects to the listener on `port`. Returns its number, from 0; FAKE_NONE if nobody
+ * listens there. Its peer address is 10.x.y.z with that number, and port 50000. */
+uint32_t fake_connect(uint16_t port);
+void fake_reset(uint32_t client);
+uint32_t fake_client_count(void);
+const struct fake_client *fake_client(uint32_t client);
+/* The client whose connection was accepted as the `number`th; FAKE_NONE if there is none. */
+uint32_t fake_client_accepted(uint64_t number);
+
+/* ---- Handler processes ----------------------------------------------------------------------- */
+
+struct fake_process {
+    uint32_t pid; /* 1000 for the first, and so on */
+    uint64_t token;
+    char nonce_hex[33];
+    bool is_alive;
+    bool is_closed;           /* by the supervisor */
+    bool supervisor_end_open; /* of the channel */
+    bool handler_end_open;
+    uint32_t terminate_count, kill_count; /* signals that it got */
+    uint32_t copy_count;                  /* sockets that it has */
+};
+
+/* How many were launched; the last is number count - 1. */
+uint32_t fake_process_count(void);
+const struct fake_process *fake_process(uint32_t process);
+
+/* A frame for the handler. */
+struct fake_frame {
+    const uint8_t *bytes; /* live until the next call for this process */
+    size_t length;
+    uint32_t client; /* whose socket came with it; FAKE_NONE */
+};
+
+/* Takes the next frame that the supervisor sent. BATON_OK; BATON_AGAIN when there is none;
+ * BATON_END when there is none and the supervisor has closed its end. */
+int fake_handler_receive(uint32_t process, struct fake_frame *out);
+
+/* Sends bytes as one frame of at most 1024 bytes, in the name of `sender_pid` (0: its own). False
+ * when the supervisor's end is closed, the handler's is, or the process is dead. */
+bool fake_handler_send(uint32_t process, const void *bytes, size_t length, uint32_t sender_pid);
+/* Sends something that platform_channel_receive() answers with `code` (BATON_INVALID,
+ * BATON_TOO_LONG) once; or, when `lasting`, from then on, as a stream does that has lost step. */
+bool fake_handler_send_fault(uint32_t process, int code, bool lasting);
+void fake_handler_close_channel(uint32_t process);
+/* Closes the handler's copy of a client's socket, if it has one. */
+void fake_handler_close_client(uint32_t process, uint32_t client);
+/* Ends the process, and with it all that it has open. */
+void fake_handler_exit(uint32_t process, bool by_signal, uint32_t code);
+/* Lets sending to the handler say BATON_AGAIN; with false a WRITABLE event follows. */
+void fake_handler_set_full(uint32_t process, bool full);
+
+/* Writes to the standard output of the process, in the name of `pid` (0: its own). */
+void fake_handler_write(uint32_t process, uint32_t pid, const void *bytes, size_t length);
+/* Reports the end of its output, as Windows does. */
+void fake_handler_end_output(uint32_t process);
+
+/* Lets platform_socket_export() describe the socket in 628 bytes, as on Windows. */
+void fake_export_info(bool on);
+
+/* ---- The log --------------------------------------------------------------------------------- */
+
+/* Everything written so far, NUL-terminated; lives until the next write. */
+const char *fake_log(void);
+/* From now on the sink takes `bytes` more without blocking; SIZE_MAX (as at the start): all. */
+void fake_log_set_room(size_t bytes);
+/* Bytes that were written blocking because nothing else was left to do. */
+size_t fake_log_forced_bytes(void);
+/* What was printed with platform_print(), NUL-terminated. */
+const char *fake_printed(void);
+
+#endif

@@ -1,0 +1,238 @@
+/* The world itself: beginning, end, failing calls, counts, and the calls without a subject. */
+#include "platform/fake/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 2026-01-01T00:00:00Z */
+#define WALL_START_US INT64_C(1767225600000000)
+
+struct fake_world fake_world;
+
+void *fake_allocate(size_t size_bytes) {
+    void *memory = calloc(1, size_bytes);
+    if (memory == NULL) {
+        fputs("fake platform: out of memory\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+void *fake_grow(void *array, uint32_t count, uint32_t *capacity, size_t size_bytes) {
+    if (count < *capacity) {
+        return array;
+    }
+    uint32_t wanted = *capacity == 0 ? 16 : *capacity * 2;
+    char *grown = realloc(array, wanted * size_bytes);
+    if (grown == NULL) {
+        fputs("fake platform: out of memory\n", stderr);
+        abort();
+    }
+    memset(grown + *capacity * size_bytes, 0, (wanted - *capacity) * size_bytes);
+    *capacity = wanted;
+    return grown;
+}
+
+void fake_text_append(struct fake_text *text, const char *bytes, size_t length) {
+    if (text->length + length + 1 > text->capacity) {
+        size_t wanted = (text->length + length + 1) * 2;
+        char *grown = fake_allocate(wanted);
+        if (text->length > 0) {
+            memcpy(grown, text->bytes, text->length);
+        }
+        free(text->bytes);
+        text->bytes = grown;
+        text->capacity = wanted;
+    }
+    if (length > 0) {
+        memcpy(text->bytes + text->length, bytes, length);
+    }
+    text->length += length;
+    text->bytes[text->length] = '\0';
+}
+
+/* xorshift64* by Sebastiano Vigna: https://doi.org/10.1145/2845077 */
+uint64_t fake_draw(uint64_t *state) {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(2685821657736338717);
+}
+
+void fake_begin(const struct fake_director *director) {
+    memset(&fake_world, 0, sizeof fake_world);
+    fake_world.director = *director;
+    fake_world.now_us = FAKE_START_US;
+    fake_world.random = 1;
+    fake_world.log_room = SIZE_MAX;
+    fake_text_append(&fake_world.log, "", 0);
+    fake_text_append(&fake_world.printed, "", 0);
+}
+
+static void free_output(struct platform_output *output) {
+    while (output->first != NULL) {
+        struct fake_piece *piece = output->first;
+        output->first = piece->next;
+        free(piece);
+    }
+    free(output);
+}
+
+static void free_process(struct platform_process *process) {
+    fake_queue_clear(&process->to_supervisor);
+    fake_queue_clear(&process->to_handler);
+    free(process->read);
+    free(process->copies);
+    free(process);
+}
+
+void fake_end(void) {
+    struct fake_world *w = &fake_world;
+    for (uint32_t i = 0; i < w->process_count; i++) {
+        free_process(w->processes[i]);
+    }
+    for (struct platform_listener *l = w->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        free(l);
+    }
+    for (struct platform_program *p = w->programs, *next; p != NULL; p = next) {
+        next = p->next;
+        free(p);
+    }
+    for (struct platform_output *o = w->outputs, *next; o != NULL; o = next) {
+        next = o->next;
+        free_output(o);
+    }
+    free(w->processes);
+    free(w->clients);
+    free(w->injected);
+    free(w->log.bytes);
+    free(w->printed.bytes);
+    memset(w, 0, sizeof *w);
+}
+
+void fake_wrong(const char *what) {
+    if (fake_world.misuse == NULL) {
+        fake_world.misuse = what;
+    }
+}
+
+const char *fake_misuse(void) {
+    return fake_world.misuse;
+}
+
+struct fake_left fake_left(void) {
+    const struct fake_world *w = &fake_world;
+    struct fake_left left = {.platform_count = w->platform.is_open ? 1 : 0};
+    for (const struct platform_listener *l = w->listeners; l != NULL; l = l->next) {
+        left.listener_count += l->is_open ? 1 : 0;
+    }
+    for (const struct platform_program *p = w->programs; p != NULL; p = p->next) {
+        left.program_count += p->is_open ? 1 : 0;
+    }
+    for (const struct platform_output *o = w->outputs; o != NULL; o = o->next) {
+        left.output_count += o->is_open ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < w->client_count; i++) {
+        left.socket_count += w->clients[i].supervisor_has ? 1 : 0;
+        left.copy_count += w->clients[i].copy_count;
+    }
+    for (uint32_t i = 0; i < w->process_count; i++) {
+        const struct fake_process *face = &w->processes[i]->face;
+        left.process_count += face->is_alive || !face->is_closed ? 1 : 0;
+        left.channel_count += face->supervisor_end_open || face->handler_end_open ? 1 : 0;
+    }
+    return left;
+}
+
+/* ---- Calls that fail ---- */
+
+void fake_fail(enum fake_call call, int code, uint32_t count) {
+    fake_world.calls[call].code = code;
+    fake_world.calls[call].left_count = count;
+}
+
+uint32_t fake_call_count(enum fake_call call) {
+    return fake_world.calls[call].made_count;
+}
+
+int fake_try(enum fake_call call, struct baton_cause *cause) {
+    *cause = (struct baton_cause){0};
+    fake_world.calls[call].made_count++;
+    if (fake_world.calls[call].left_count == 0) {
+        return BATON_OK;
+    }
+    if (fake_world.calls[call].left_count != FAKE_ALWAYS) {
+        fake_world.calls[call].left_count--;
+    }
+    *cause = (struct baton_cause){"fake", 1};
+    return fake_world.calls[call].code;
+}
+
+/* ---- The platform itself ---- */
+
+int platform_open(const struct platform_limits *limits, struct platform **out,
+                  struct baton_cause *cause) {
+    *out = NULL;
+    int code = fake_try(FAKE_OPEN, cause);
+    if (code != BATON_OK) {
+        return code;
+    }
+    if (fake_world.platform.is_open) {
+        fake_wrong("a second platform was opened");
+    }
+    fake_world.platform =
+        (struct platform){.process_limit_count = (uint32_t)limits->process_count, .is_open = true};
+    *out = &fake_world.platform;
+    return BATON_OK;
+}
+
+void platform_close(struct platform **platform) {
+    if (*platform != NULL) {
+        (*platform)->is_open = false;
+        *platform = NULL;
+    }
+}
+
+uint64_t platform_now_us(struct platform *platform) {
+    (void)platform;
+    return fake_world.now_us;
+}
+
+int64_t platform_wall_us(struct platform *platform) {
+    (void)platform;
+    return WALL_START_US + (int64_t)(fake_world.now_us - FAKE_START_US);
+}
+
+int platform_random(void *out, size_t length, struct baton_cause *cause) {
+    int code = fake_try(FAKE_RANDOM, cause);
+    for (size_t i = 0; i < length && code == BATON_OK; i++) {
+        ((uint8_t *)out)[i] = (uint8_t)(fake_draw(&fake_world.random) >> 56);
+    }
+    return code;
+}
+
+uint32_t platform_own_pid(void) {
+    return 999;
+}
+
+char *platform_error_text(long system_code, char *out, size_t size_bytes) {
+    snprintf(out, size_bytes, "made up, number %ld", system_code);
+    return out;
+}
+
+void platform_print(bool error, const char *text) {
+    (void)error;
+    fake_text_append(&fake_world.printed, text, strlen(text));
+}
+
+const char *fake_printed(void) {
+    return fake_world.printed.bytes;
+}
+
+size_t platform_end_strays(struct platform *platform, uint64_t deadline_us) {
+    (void)platform;
+    (void)deadline_us;
+    return 0;
+}
