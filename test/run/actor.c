@@ -1,0 +1,219 @@
+#include "actor.h"
+
+#include <string.h>
+
+#define CLIENT_COUNT_MAX 65536
+#define STRANGER_PID 77u
+
+static uint8_t acked[CLIENT_COUNT_MAX];
+
+uint32_t actor_acked_count(uint32_t client) {
+    return acked[client];
+}
+
+void actor_forget_all(void) {
+    memset(acked, 0, sizeof acked);
+}
+
+/* ---- Frames ---- */
+
+static bool send_as(uint32_t process, const struct wire_message *message, uint32_t sender_pid) {
+    uint8_t frame[1024];
+    long length = wire_encode(message, frame, sizeof frame);
+    return length > 0 && fake_handler_send(process, frame, (size_t)length, sender_pid);
+}
+
+static bool send(uint32_t process, const struct wire_message *message) {
+    return send_as(process, message, 0);
+}
+
+static void hello(uint32_t process, enum act act) {
+    uint8_t nonce[WIRE_NONCE_BYTES] = {0};
+    uint32_t pid = fake_process(process)->pid;
+    wire_nonce_parse(fake_process(process)->nonce_hex, nonce);
+    nonce[7] ^= act == ACT_HELLO_WRONG_NONCE ? 1 : 0;
+    struct wire_message message = {.type = WIRE_HELLO,
+                                   .nonce = nonce,
+                                   .has_pid = true,
+                                   .pid = act == ACT_HELLO_STRANGER ? STRANGER_PID : pid,
+                                   .capacity = act == ACT_HELLO_WIDE ? 8 : 1};
+    send_as(process, &message, act == ACT_HELLO_FOREIGN ? STRANGER_PID : 0);
+}
+
+static bool say(uint32_t process, uint8_t type, uint32_t connection) {
+    return send(process, &(struct wire_message){.type = type, .connection = connection});
+}
+
+static bool nack(uint32_t process, uint32_t connection, uint8_t reason) {
+    return send(process, &(struct wire_message){
+                             .type = WIRE_NACK, .connection = connection, .reason = reason});
+}
+
+bool actor_ack(struct actor *actor, uint32_t process) {
+    if (actor->offered == 0 || actor->held_count == ACTOR_HELD_COUNT ||
+        !say(process, WIRE_ACK, actor->offered)) {
+        return false;
+    }
+    acked[actor->client]++;
+    actor->held[actor->held_count].number = actor->offered;
+    actor->held[actor->held_count++].client = actor->client;
+    actor->offered = 0;
+    return true;
+}
+
+static bool decline(struct actor *actor, uint32_t process, uint8_t reason) {
+    if (actor->offered == 0) {
+        return false;
+    }
+    fake_handler_close_client(process, actor->client);
+    nack(process, actor->offered, reason);
+    actor->offered = 0;
+    return true;
+}
+
+bool actor_done(struct actor *actor, uint32_t process, uint32_t held, uint8_t status) {
+    if (held >= actor->held_count) {
+        return false;
+    }
+    uint32_t number = actor->held[held].number;
+    fake_handler_close_client(process, actor->held[held].client);
+    actor->held_count--;
+    memmove(&actor->held[held], &actor->held[held + 1],
+            (actor->held_count - held) * sizeof actor->held[0]);
+    return send(process,
+                &(struct wire_message){.type = WIRE_DONE, .connection = number, .status = status});
+}
+
+bool actor_listen(struct actor *actor, uint32_t process) {
+    struct fake_frame frame;
+    bool heard = false;
+    int result;
+    while ((result = fake_handler_receive(process, &frame)) == BATON_OK) {
+        struct wire_message message;
+        heard = true;
+        if (wire_decode(frame.bytes, frame.length, WIRE_FROM_SUPERVISOR, &message) != WIRE_OK) {
+            continue;
+        }
+        if (message.type == WIRE_OFFER) {
+            actor->offered = message.connection;
+            actor->client = frame.client;
+            actor->offer_count++;
+        }
+        actor->drained = actor->drained || message.type == WIRE_DRAIN;
+    }
+    if (result == BATON_END && !actor->drained) {
+        actor->drained = true;
+        heard = true;
+    }
+    return heard;
+}
+
+/* ---- Acts ---- */
+
+static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
+    static const uint8_t garbage[] = "GET / HTTP/1.0\r\n\r\n";
+    uint8_t optional[WIRE_HEADER_BYTES] = {0x42, 0x41, 0x54, 0x4e, WIRE_VERSION, 0xf0};
+    switch (act) {
+    case ACT_ACK:
+        return actor_ack(actor, process);
+    case ACT_NACK_RETIRE:
+        return decline(actor, process, WIRE_REASON_RETIRE);
+    case ACT_NACK_BUSY:
+        return decline(actor, process, WIRE_REASON_BUSY);
+    case ACT_NACK_REFUSE:
+        return decline(actor, process, WIRE_REASON_REFUSE);
+    case ACT_DONE:
+        return actor_done(actor, process, 0, 0);
+    case ACT_DONE_BAD:
+        return actor_done(actor, process, 0, 3);
+    case ACT_RETIRE:
+        return say(process, WIRE_RETIRE, 0);
+    case ACT_OPTIONAL:
+        return fake_handler_send(process, optional, sizeof optional, 0);
+    case ACT_ACK_UNKNOWN:
+        return say(process, WIRE_ACK, 4000000);
+    case ACT_NACK_UNKNOWN:
+        return nack(process, 4000000, WIRE_REASON_BUSY);
+    case ACT_DONE_UNKNOWN:
+        return say(process, WIRE_DONE, 4000000);
+    case ACT_DONE_OFFERED:
+        return say(process, WIRE_DONE, actor->offered != 0 ? actor->offered : 4000000);
+    case ACT_GARBAGE:
+        return fake_handler_send(process, garbage, sizeof garbage, 0);
+    case ACT_OFFER:
+        return say(process, WIRE_DRAIN, 0);
+    case ACT_TORN:
+        return fake_handler_send_fault(process, BATON_INVALID, false);
+    case ACT_TOO_LONG:
+        return fake_handler_send_fault(process, BATON_TOO_LONG, false);
+    case ACT_BROKEN:
+        return fake_handler_send_fault(process, BATON_INVALID, true);
+    default:
+        hello(process, act);
+        return true;
+    }
+}
+
+bool actor_act(struct actor *actor, uint32_t process, enum act act) {
+    switch (act) {
+    case ACT_STAY:
+        return false;
+    case ACT_AWAIT_OFFER:
+        actor_listen(actor, process);
+        if (actor->offered == 0 && actor->drained) {
+            fake_handler_exit(process, false, 0);
+            return true;
+        }
+        return actor->offered != 0;
+    case ACT_AWAIT_DRAIN:
+        actor_listen(actor, process);
+        return actor->drained;
+    case ACT_CLOSE_CHANNEL:
+        fake_handler_close_channel(process);
+        return true;
+    case ACT_EXIT:
+        fake_handler_exit(process, false, 0);
+        return true;
+    case ACT_EXIT_3:
+        fake_handler_exit(process, false, 3);
+        return true;
+    case ACT_CRASH:
+        fake_handler_exit(process, true, 11);
+        return true;
+    default:
+        act_frame(actor, process, act);
+        return true;
+    }
+}
+
+bool actor_play(struct actor *actor, uint32_t process) {
+    bool acted = false;
+    while (fake_process(process)->is_alive) {
+        enum act act = actor->play->acts[actor->at];
+        if (act == ACT_TICK) {
+            actor->at++;
+            return true;
+        }
+        if (!actor_act(actor, process, act)) {
+            break;
+        }
+        actor->at++;
+        acted = true;
+    }
+    return acted;
+}
+
+void actor_signalled(struct actor *actor, uint32_t process, enum platform_signal how) {
+    if (how == PLATFORM_TERMINATE) {
+        if (!actor->play->deaf) {
+            fake_handler_exit(process, true, 15);
+        }
+        return;
+    }
+    const enum act *words = actor->play->last_words;
+    actor_listen(actor, process);
+    while (words != NULL && *words != ACT_STAY && fake_process(process)->is_alive) {
+        actor_act(actor, process, *words++);
+    }
+    fake_handler_exit(process, true, 9);
+}

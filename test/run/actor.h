@@ -1,0 +1,84 @@
+/* Handlers as actors: each launched process of the fake world plays a list of acts. */
+#ifndef BATON_TEST_ACTOR_H
+#define BATON_TEST_ACTOR_H
+
+#include "platform/fake/fake.h"
+
+#include "wire.h"
+
+enum act {
+    ACT_STAY, /* the end of every list: does nothing any more, until it is signalled */
+    ACT_TICK, /* lets the supervisor look before the next act */
+    /* Frames that may be right */
+    ACT_HELLO,
+    ACT_HELLO_WIDE, /* capacity 8 */
+    ACT_ACK,        /* the offer that came last */
+    ACT_NACK_RETIRE,
+    ACT_NACK_BUSY,
+    ACT_NACK_REFUSE,
+    ACT_DONE,     /* the oldest connection that it holds, status 0 */
+    ACT_DONE_BAD, /* the same with status 3 */
+    ACT_RETIRE,
+    ACT_OPTIONAL, /* a type that may be skipped */
+    /* Frames that are wrong */
+    ACT_HELLO_WRONG_NONCE,
+    ACT_HELLO_STRANGER, /* names a pid that is not the sender's */
+    ACT_HELLO_FOREIGN,  /* sent by another process */
+    ACT_ACK_UNKNOWN,
+    ACT_NACK_UNKNOWN,
+    ACT_DONE_UNKNOWN,
+    ACT_DONE_OFFERED, /* DONE for the offer, before the ACK */
+    ACT_GARBAGE,
+    ACT_OFFER, /* a message that only the supervisor sends */
+    ACT_TORN,
+    ACT_TOO_LONG,
+    ACT_BROKEN, /* torn, and nothing can be read behind it */
+    /* Waiting */
+    ACT_AWAIT_OFFER, /* ends with exit 0 when told to drain instead */
+    ACT_AWAIT_DRAIN,
+    /* Ending */
+    ACT_CLOSE_CHANNEL,
+    ACT_EXIT,
+    ACT_EXIT_3,
+    ACT_CRASH
+};
+
+/* What a process does in its life. */
+struct play {
+    const enum act *acts;
+    const enum act *last_words; /* played when it is killed, before it dies; NULL = none */
+    bool deaf;                  /* does not end when it is asked to terminate */
+};
+
+#define ACTOR_HELD_COUNT 64
+
+struct actor {
+    const struct play *play;
+    size_t at;        /* next act */
+    uint32_t offered; /* connection number of the offer that came last, 0 = none */
+    uint32_t client;  /* whose it is */
+    uint32_t offer_count;
+    bool drained; /* was told to drain, or the channel has ended */
+    struct {
+        uint32_t number, client;
+    } held[ACTOR_HELD_COUNT];
+    uint32_t held_count;
+};
+
+/* Plays until it waits or ends. True if it did anything that the supervisor may see. */
+bool actor_play(struct actor *actor, uint32_t process);
+/* Plays a single act now. False when it waits for something. */
+bool actor_act(struct actor *actor, uint32_t process, enum act act);
+/* Takes all frames that have come. */
+bool actor_listen(struct actor *actor, uint32_t process);
+/* A signal came. */
+void actor_signalled(struct actor *actor, uint32_t process, enum platform_signal how);
+/* ACK for a connection whose offer it got; `actor_acked` counts them by client. */
+bool actor_ack(struct actor *actor, uint32_t process);
+bool actor_done(struct actor *actor, uint32_t process, uint32_t held, uint8_t status);
+
+/* How many processes have acknowledged the client's connection. */
+uint32_t actor_acked_count(uint32_t client);
+void actor_forget_all(void);
+
+#endif

@@ -1,0 +1,185 @@
+#include "scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const enum act good_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
+                                     ACT_DONE,  ACT_AWAIT_DRAIN, ACT_EXIT};
+const struct play play_good = {.acts = good_acts};
+static const enum act puppet_acts[] = {ACT_STAY};
+const struct play play_puppet = {.acts = puppet_acts};
+
+static char argument[] = "one";
+static char *arguments[] = {argument, NULL};
+static char *environment[] = {NULL};
+
+void scene_init(struct scene *scene) {
+    static const char *const names[SCENE_SERVICE_COUNT] = {"one", "two"};
+    memset(scene, 0, sizeof *scene);
+    scene->service_count = 1;
+    for (uint16_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
+        scene->addresses[i] = (struct address){
+            .family = ADDRESS_IPV4, .bytes = {127, 0, 0, 1}, .port = (uint16_t)(SCENE_PORT + i)};
+        scene->services[i] = (struct service){.name = names[i],
+                                              .listen = &scene->addresses[i],
+                                              .listen_count = 1,
+                                              .program = "/handlers/one",
+                                              .handler = "/handlers/one",
+                                              .argv = arguments,
+                                              .argc = 1,
+                                              .environment = environment,
+                                              .backlog_count = 16,
+                                              .max_connections_count = 8,
+                                              .attempts_count = 2,
+                                              .reuse_count = 1,
+                                              .handshake_timeout_ms = HANDSHAKE_MS,
+                                              .stop_timeout_ms = STOP_MS};
+    }
+}
+
+void scene_play(struct scene *scene, const struct play *play) {
+    scene->plays[scene->play_count++] = play;
+}
+
+struct actor *scene_actor(struct scene *scene, uint32_t process) {
+    while (scene->actor_count <= process) {
+        if (scene->actor_count == scene->actor_capacity) {
+            scene->actor_capacity = scene->actor_capacity * 2 + 16;
+            scene->actors = realloc(scene->actors, scene->actor_capacity * sizeof *scene->actors);
+            assert_non_null(scene->actors);
+        }
+        uint32_t turn =
+            scene->actor_count < scene->play_count ? scene->actor_count : scene->play_count - 1;
+        scene->actors[scene->actor_count++] =
+            (struct actor){.play = scene->play_count == 0 ? &play_good : scene->plays[turn]};
+    }
+    return &scene->actors[process];
+}
+
+void scene_act(struct scene *scene, uint32_t process, enum act act) {
+    struct actor *actor = scene_actor(scene, process);
+    actor_listen(actor, process);
+    actor_act(actor, process, act);
+}
+
+void scene_stop(struct scene *scene) {
+    scene->stopped = true;
+    fake_stop();
+}
+
+static bool play_all(struct scene *scene) {
+    bool acted = false;
+    for (uint32_t i = 0; i < fake_process_count(); i++) {
+        acted = actor_play(scene_actor(scene, i), i) || acted;
+    }
+    return acted;
+}
+
+static bool idle(void *context, uint64_t deadline_us) {
+    struct scene *scene = context;
+    scene->deadline_us = deadline_us;
+    if (!scene->started) {
+        scene->started = true;
+        for (uint32_t i = 0; i < scene->client_count; i++) {
+            fake_connect(SCENE_PORT);
+        }
+        return true;
+    }
+    if (play_all(scene)) {
+        return true;
+    }
+    if (scene->script != NULL && scene->line >= 0) {
+        bool changed = scene->script(scene);
+        if (changed || scene->line >= 0) {
+            return changed;
+        }
+    }
+    if (!scene->stopped && deadline_us == PLATFORM_WAIT_FOREVER) {
+        scene_stop(scene);
+        return true;
+    }
+    return false;
+}
+
+static void signalled(void *context, uint32_t process, enum platform_signal how) {
+    actor_signalled(scene_actor(context, process), process, how);
+}
+
+void scene_begin(struct scene *scene) {
+    struct fake_director director = {scene, idle, signalled};
+    actor_forget_all();
+    fake_begin(&director);
+}
+
+void scene_run(struct scene *scene) {
+    struct service_table table = {.services = scene->services,
+                                  .service_count = scene->service_count,
+                                  .options = {.handlers = "/handlers",
+                                              .log_format = scene->log_format,
+                                              .log_level = LOG_LEVEL_DEBUG}};
+    scene->result = supervisor_run(&table);
+}
+
+void scene_clear(struct scene *scene) {
+    free(scene->actors);
+    fake_end();
+}
+
+static void fail_with_log(const char *what) {
+    print_error("%s\nlog:\n%s\n", what, fake_log());
+    fail();
+}
+
+static void check_nothing_left(void) {
+    struct fake_left left = fake_left();
+    struct fake_left none = {0};
+    if (memcmp(&left, &none, sizeof left) != 0) {
+        print_error("left: %u listeners %u outputs %u programs %u sockets %u copies %u processes "
+                    "%u channels\n",
+                    left.listener_count, left.output_count, left.program_count, left.socket_count,
+                    left.copy_count, left.process_count, left.channel_count);
+        fail_with_log("something is left");
+    }
+}
+
+void scene_check(struct scene *scene) {
+    uint32_t accepted_count = 0;
+    if (fake_misuse() != NULL) {
+        fail_with_log(fake_misuse());
+    }
+    if (scene->result != SUPERVISOR_STOPPED) {
+        fail_with_log("not an ordered end");
+    }
+    check_nothing_left();
+    for (uint32_t i = 0; i < fake_client_count(); i++) {
+        const struct fake_client *client = fake_client(i);
+        if (client->accepted_number == 0) {
+            continue;
+        }
+        accepted_count++;
+        if (lines_record(client->accepted_number) == NULL) {
+            print_error("connection %llu\n", (unsigned long long)client->accepted_number);
+            fail_with_log("not exactly one record");
+        }
+        if (actor_acked_count(i) > 1) {
+            print_error("client %u\n", i);
+            fail_with_log("served by two");
+        }
+    }
+    if (lines_count("connection") != accepted_count) {
+        fail_with_log("a record too many");
+    }
+    assert_int_equal(lines_count("stopped"), 1);
+}
+
+void assert_record(uint64_t id, const char *outcome, const char *attempts) {
+    const char *line = lines_record(id);
+    if (line == NULL || strcmp(lines_value(line, "outcome"), outcome) != 0 ||
+        strcmp(lines_value(line, "attempts"), attempts) != 0) {
+        print_error("connection %llu: wanted outcome=%s attempts=%s, is %.*s\n",
+                    (unsigned long long)id, outcome, attempts,
+                    line == NULL ? 4 : (int)strcspn(line, "\n"), line == NULL ? "none" : line);
+        fail_with_log("another record was wanted");
+    }
+}

@@ -1,0 +1,248 @@
+/* Whole lives of connections: every fault of a handler at every step, at first or always. */
+#include "scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum step { BEFORE_HELLO, AFTER_HELLO, AFTER_OFFER, AFTER_ACK, AFTER_DONE, STEP_COUNT };
+
+static const char *const step_names[] = {"before HELLO", "after HELLO", "after OFFER", "after ACK",
+                                         "after DONE"};
+
+/* What the record says if every process has the fault before it acknowledges, and if the one that
+ * has acknowledged has it. NULL: makes no sense at that step. */
+struct fault {
+    const char *name;
+    enum act acts[3];
+    const char *before_hello, *after_hello, *after_offer, *after_ack;
+};
+
+static const struct fault faults[] = {
+    {"silence",
+     {ACT_STAY},
+     "handshake_timeout",
+     "handshake_timeout",
+     "handshake_timeout",
+     "drained"},
+    {"closed channel",
+     {ACT_CLOSE_CHANNEL, ACT_STAY},
+     "launch_failed",
+     "handshake_invalid",
+     "handshake_invalid",
+     "drained"},
+    {"closed channel, exit 0",
+     {ACT_CLOSE_CHANNEL, ACT_TICK, ACT_EXIT},
+     "launch_failed",
+     "handshake_invalid",
+     "handshake_invalid",
+     "served"},
+    {"exit 0", {ACT_EXIT}, "launch_failed", "handshake_invalid", "handshake_invalid", "served"},
+    {"exit 3", {ACT_EXIT_3}, "launch_failed", "handshake_invalid", "handshake_invalid", "failed"},
+    {"crash", {ACT_CRASH}, "crashed", "crashed", "crashed", "crashed"},
+    {"crash after close",
+     {ACT_CLOSE_CHANNEL, ACT_TICK, ACT_CRASH},
+     "crashed",
+     "crashed",
+     "crashed",
+     "crashed"},
+    {"garbage",
+     {ACT_GARBAGE, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"garbage, exit 0",
+     {ACT_GARBAGE, ACT_EXIT},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"torn frame",
+     {ACT_TORN, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"torn stream",
+     {ACT_BROKEN, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"torn stream, exit 0",
+     {ACT_BROKEN, ACT_EXIT},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"over-long frame",
+     {ACT_TOO_LONG, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"supervisor's frame",
+     {ACT_OFFER, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"ACK of a stranger",
+     {ACT_ACK_UNKNOWN, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"NACK of a stranger",
+     {ACT_NACK_UNKNOWN, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"DONE of a stranger",
+     {ACT_DONE_UNKNOWN, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"DONE before ACK",
+     {ACT_DONE_OFFERED, ACT_STAY},
+     "handshake_invalid",
+     "handshake_invalid",
+     "handshake_invalid",
+     NULL},
+    {"second HELLO",
+     {ACT_HELLO, ACT_STAY},
+     NULL,
+     "handshake_invalid",
+     "handshake_invalid",
+     "crashed"},
+    {"wrong nonce", {ACT_HELLO_WRONG_NONCE, ACT_STAY}, "handshake_invalid", NULL, NULL, NULL},
+    {"stranger's pid", {ACT_HELLO_STRANGER, ACT_STAY}, "handshake_invalid", NULL, NULL, NULL},
+    {"foreign sender", {ACT_HELLO_FOREIGN, ACT_STAY}, "handshake_invalid", NULL, NULL, NULL},
+    {"RETIRE before HELLO", {ACT_RETIRE, ACT_STAY}, "handshake_invalid", NULL, NULL, NULL},
+    {"RETIRE, exit 0",
+     {ACT_RETIRE, ACT_EXIT},
+     NULL,
+     "handshake_invalid",
+     "handshake_invalid",
+     "served"},
+    {"NACK retire", {ACT_NACK_RETIRE, ACT_AWAIT_DRAIN, ACT_EXIT}, NULL, NULL, "rejected", NULL},
+    {"NACK busy", {ACT_NACK_BUSY, ACT_AWAIT_DRAIN, ACT_EXIT}, NULL, NULL, "rejected", NULL},
+    {"NACK busy, exit 3", {ACT_NACK_BUSY, ACT_EXIT_3}, NULL, NULL, "rejected", NULL},
+};
+
+static const char *expected(const struct fault *fault, enum step step) {
+    switch (step) {
+    case BEFORE_HELLO:
+        return fault->before_hello;
+    case AFTER_HELLO:
+        return fault->after_hello;
+    case AFTER_OFFER:
+        return fault->after_offer;
+    case AFTER_ACK:
+        return fault->after_ack;
+    default:
+        /* Its connection is over; how it behaves afterwards is no longer about the client. */
+        return fault->after_hello != NULL ? "served" : NULL;
+    }
+}
+
+/* The good handler's acts up to the step, then those of the fault. */
+static void write_acts(enum act *acts, const struct fault *fault, enum step step, bool ticks) {
+    static const enum act ways[][3] = {
+        {ACT_HELLO, ACT_STAY}, {ACT_AWAIT_OFFER, ACT_STAY}, {ACT_ACK, ACT_STAY}, {ACT_DONE}};
+    size_t count = 0;
+    for (size_t i = 0; i < (size_t)step; i++) {
+        acts[count++] = ways[i][0];
+        if (ticks) {
+            acts[count++] = ACT_TICK;
+        }
+    }
+    for (size_t i = 0; i < 3 && fault->acts[i] != ACT_STAY; i++) {
+        acts[count++] = fault->acts[i];
+    }
+    acts[count] = ACT_STAY;
+}
+
+struct variant {
+    const struct fault *fault;
+    enum step step;
+    bool always, ticks, windows;
+    uint64_t shuffle;
+};
+
+static void run_variant(const struct variant *v) {
+    struct scene scene;
+    enum act acts[16];
+    struct play play = {.acts = acts};
+    const char *outcome = expected(v->fault, v->step);
+    if (outcome == NULL) {
+        return;
+    }
+    write_acts(acts, v->fault, v->step, v->ticks);
+    scene_init(&scene);
+    scene_play(&scene, &play);
+    if (!v->always) {
+        scene_play(&scene, &play_good);
+    }
+    scene.client_count = 1;
+    scene_begin(&scene);
+    fake_export_info(v->windows);
+    fake_shuffle(v->shuffle);
+    scene_run(&scene);
+    scene_check(&scene);
+    bool retried = v->step <= AFTER_OFFER;
+    assert_record(1, retried && !v->always ? "served" : outcome, retried ? "2" : "1");
+    assert_int_equal(fake_process_count(), retried ? 2 : 1);
+    assert_int_equal(lines_count("attempt_failed"), !retried ? 0 : v->always ? 2 : 1);
+    assert_true(fake_wait_count() < 100);
+    scene_clear(&scene);
+}
+
+static void test_every_fault_at_every_step(void **state) {
+    (void)state;
+    for (size_t f = 0; f < sizeof faults / sizeof *faults; f++) {
+        for (int step = 0; step < STEP_COUNT; step++) {
+            for (unsigned bits = 0; bits < 16; bits++) {
+                struct variant v = {.fault = &faults[f],
+                                    .step = (enum step)step,
+                                    .always = (bits & 1) != 0,
+                                    .ticks = (bits & 2) != 0,
+                                    .windows = (bits & 4) != 0,
+                                    .shuffle = (bits & 8) != 0 ? 12345 : 0};
+                if (getenv("BATON_TEST_TRACE") != NULL) {
+                    print_message("%s %s bits %u\n", faults[f].name, step_names[step], bits);
+                }
+                run_variant(&v);
+            }
+        }
+    }
+}
+
+static void test_good_life(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene.client_count = 3;
+    scene_begin(&scene);
+    scene_run(&scene);
+    scene_check(&scene);
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_record(id, "served", "1");
+        assert_string_equal(lines_value(lines_record(id), "status"), "0");
+    }
+    assert_int_equal(fake_process_count(), 3);
+    assert_int_equal(lines_count("ready"), 1);
+    assert_int_equal(lines_count("listening"), 1);
+    scene_clear(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_life),
+        cmocka_unit_test(test_every_fault_at_every_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
