@@ -6,7 +6,9 @@ endif()
 baton_unit_test(wire SOURCES test_wire.c test_wire_vectors.c ${BATON_GUARD} LIBRARIES baton_wire)
 baton_script_test(wire_page LABELS unit
     COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_wire_page.py")
-if(NOT WIN32)
+if(WIN32)
+    baton_unit_test(sdk SOURCES test_sdk_win32.c LIBRARIES baton)
+else()
     baton_unit_test(sdk SOURCES test_sdk.c test_sdk_supervisor.c LIBRARIES baton)
     baton_unit_test(sdk_fallback SOURCES test_sdk_fallback.c LIBRARIES baton)
     baton_script_test(sdk_python LABELS unit
