@@ -60,10 +60,10 @@ struct service_world {
     const char *executable_suffix; /* "" or ".exe": appended to a handler name that lacks it */
     bool scripts_need_interpreter; /* true on Windows: a file without the suffix needs one */
     bool backslash_separates;      /* true on Windows: '\\' and drive letters form paths */
-    const char *base_directory;    /* absolute; relative paths in the config start here (the
-                                      folder of the config file's parent, see conf/KEYS.md) */
-    const char
-        *handlers_directory; /* absolute; used when neither --handlers nor the config names one */
+    /* Absolute; relative paths in the config start here: the folder that holds the config file. */
+    const char *base_directory;
+    /* Absolute; used when neither --handlers nor the config names one. */
+    const char *handlers_directory;
     const char *handlers_override; /* --handlers DIR, made absolute; NULL = not given */
     /* Tells whether `path` names a file that can be executed (for a script with interpreter: read).
      * BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, or BATON_INVALID for a folder.
