@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -94,6 +95,14 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
                          const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+
+/* The same with the arguments as a list. */
+void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
+                              const char *format, va_list arguments)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 0)))
 #endif
     ;
 

@@ -17,10 +17,19 @@ static void insert(struct config_problems *problems, struct config_problem probl
     problems->problems[at] = problem;
 }
 
-void config_problems_add(struct config_problems *problems, size_t line, const char *key,
-                         const char *format, ...) {
+/* Formats a message; one that is too long is cut between characters. */
+static void format_text(char *text, size_t size_bytes, const char *format, va_list arguments) {
+    size_t where = 0;
+    (void)vsnprintf(text, size_bytes, format, arguments);
+    size_t length = strlen(text);
+    if (length + 1 == size_bytes && text_check(text, length, &where) == TEXT_NOT_UTF8) {
+        text[where] = '\0';
+    }
+}
+
+void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
+                              const char *format, va_list arguments) {
     char text[1024];
-    va_list arguments;
 
     if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
         problems->unkept_count++;
@@ -33,9 +42,7 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
         problems->out_of_memory = true;
         return;
     }
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
+    format_text(text, sizeof(text), format, arguments);
     struct config_problem *grown =
         arena_grow(problems->arena, problems->problems, problems->problem_count,
                    &problems->problem_capacity, sizeof(*grown));
@@ -48,6 +55,14 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
         return;
     }
     insert(problems, problem);
+}
+
+void config_problems_add(struct config_problems *problems, size_t line, const char *key,
+                         const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    config_problems_add_list(problems, line, key, format, arguments);
+    va_end(arguments);
 }
 
 const char *config_key_label(struct config_problems *problems, const char *section,

@@ -26,7 +26,7 @@ struct yaml_source {
     bool has_key;      /* a key was read, its value comes next */
     bool key_is_bad;   /* ... but it was refused, and so is its value */
     size_t key_line;
-    char key[CONFIG_NAME_MAX_BYTES + 2]; /* one byte more than allowed, so that too long shows */
+    char key[CONFIG_NAME_MAX_BYTES + 8]; /* more than allowed, so that too long shows */
     bool stop;
 };
 
@@ -100,6 +100,9 @@ static void take_key(struct yaml_source *source, const yaml_event_t *event, size
         return;
     }
     size_t kept = length < sizeof(source->key) ? length : sizeof(source->key) - 1;
+    while (kept < length && ((unsigned char)text[kept] & 0xc0) == 0x80) {
+        kept--; /* not within a character */
+    }
     memcpy(source->key, text, kept);
     source->key[kept] = '\0';
 }

@@ -4,7 +4,6 @@
 #include "core/service_build.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Fields that the key table reaches by offset are 32 bits wide. */
@@ -13,15 +12,13 @@ _Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored a
 
 void service_report(struct service_builder *builder, const struct config_setting *setting,
                     const char *format, ...) {
-    char text[1024];
     va_list arguments;
 
     va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    config_problems_add_list(builder->problems, setting->line,
+                             config_key_label(builder->problems, setting->section, setting->key),
+                             format, arguments);
     va_end(arguments);
-    config_problems_add(builder->problems, setting->line,
-                        config_key_label(builder->problems, setting->section, setting->key), "%s",
-                        text);
 }
 
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */

@@ -111,6 +111,38 @@ static void expect_fault(enum config_format format, const char *bytes, size_t le
     free(faults);
 }
 
+/* Reads `head`, `shift` letters, many characters of three bytes, and `tail`; the faults must be
+ * UTF-8. */
+static void expect_utf8(enum config_format format, const char *head, size_t shift,
+                        const char *tail) {
+    static char file[4000];
+    size_t where = 0;
+    size_t length = (size_t)snprintf(file, sizeof(file), "%s%.*s", head, (int)shift, "xxx");
+    for (size_t i = 0; i < 1000; i++, length += 3) {
+        memcpy(file + length, "\xe4\xb8\x96", 3);
+    }
+    length += (size_t)snprintf(file + length, sizeof(file) - length, "%s", tail);
+    char *faults = faults_of(format, file, length);
+    assert_non_null(strstr(faults, "\xe4\xb8\x96"));
+    for (char *at = strchr(faults, '\n'); at != NULL; at = strchr(at, '\n')) {
+        *at = ' ';
+    }
+    assert_int_equal(text_check(faults, strlen(faults), &where), TEXT_FINE);
+    free(faults);
+}
+
+/* Messages, and the names and values in them, are cut between characters. */
+static void what_is_cut_stays_utf8(void **state) {
+    (void)state;
+    for (size_t shift = 0; shift < 3; shift++) {
+        expect_utf8(CONFIG_FORMAT_INI, "[ports]\n1 = ", shift, "\n");
+        expect_utf8(CONFIG_FORMAT_INI, "[a]\nlisten = ", shift, "\n");
+        expect_utf8(CONFIG_FORMAT_INI, "[", shift, "]\n");
+        expect_utf8(CONFIG_FORMAT_YAML, "ports:\n  1: ", shift, "\n");
+        expect_utf8(CONFIG_FORMAT_YAML, "? ", shift, "\n: {}\n");
+    }
+}
+
 /* Lines and values at their limits, far beyond where inih alone would cut them. */
 static void limits_are_exact_and_nothing_is_cut(void **state) {
     char *file = calloc(1, 3 * CONFIG_LINE_MAX_BYTES);
@@ -238,6 +270,7 @@ int main(void) {
         cmocka_unit_test(emptying_twice_is_fine),
         cmocka_unit_test(faults_are_printed_by_line_and_in_order),
         cmocka_unit_test(faults_beyond_the_limit_are_counted),
+        cmocka_unit_test(what_is_cut_stays_utf8),
         cmocka_unit_test(limits_are_exact_and_nothing_is_cut),
         cmocka_unit_test(a_long_value_arrives_whole),
         cmocka_unit_test(there_may_be_1024_services),
