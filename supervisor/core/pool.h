@@ -125,6 +125,8 @@ bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us);
 void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us);
 /* The process has closed its end of the channel. */
 void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us);
+/* The process has ended, but what it wrote before is yet to be read: it gets no more offers. */
+void pool_exiting(struct pool *pool, uint32_t process);
 /* The process has ended. Everything it wrote before has been read and told. */
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint64_t now_us);
 /* The platform's part is closed: frees the slot. */

@@ -25,6 +25,9 @@ static void kill_process(struct pool *pool, uint32_t process) {
     timers_unset(&pool->timers, &p->timer);
     if (process_advance(p, PROCESS_KILLED)) {
         pool_update_idle(pool, process);
+        if (p->exiting) {
+            return;
+        }
         pool_push(pool, POOL_KILL, process, SLOT_NONE, p->fault);
     }
 }
@@ -109,6 +112,10 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     uint32_t connection = p->wanted_by;
     if (p->state == PROCESS_KILLED) {
         return true; /* written before we ended it; changes nothing */
+    }
+    if (p->state == PROCESS_LAUNCHED && p->exiting) {
+        p->greeted_us = now_us; /* its client waits for pool_exited() */
+        return true;
     }
     if (p->state != PROCESS_LAUNCHED || !process_advance(p, PROCESS_READY)) {
         return false;
@@ -243,21 +250,31 @@ static void go_on_without_channel(struct pool *pool, uint32_t process, uint64_t 
 
 void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
+    p->breach = true;
     if (p->state == PROCESS_KILLED) {
         return; /* its last words are read for an ACK; the rest does not matter */
     }
-    p->breach = true;
     if (p->offer != SLOT_NONE || p->held_count == 0) {
         fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
     }
-    if (p->state != PROCESS_KILLED) {
+    /* Behind what was wrong there may be the ACK. */
+    if (p->state != PROCESS_KILLED && p->offer == SLOT_NONE) {
         go_on_without_channel(pool, process, now_us);
     }
 }
 
+/* The handshake has gone wrong because the process is ending, or so it seems. */
+static void await_exit(struct pool *pool, struct process *p, enum outcome fault, uint64_t now_us) {
+    p->fault = fault;
+    if (p->offer != SLOT_NONE) {
+        connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+    }
+    set_deadline(pool, p, now_us + EXIT_GRACE_US);
+}
+
 void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
-    bool before_hello = p->state == PROCESS_LAUNCHED;
+    bool before_hello = p->greeted_us == 0;
     if (!p->channel_open) {
         return;
     }
@@ -265,11 +282,8 @@ void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
         close_channel(pool, process);
     } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
         close_channel(pool, process);
-        p->fault = before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID;
-        if (p->offer != SLOT_NONE) {
-            connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
-        }
-        set_deadline(pool, p, now_us + EXIT_GRACE_US);
+        await_exit(pool, p, before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID,
+                   now_us);
     } else {
         if (p->offer != SLOT_NONE) {
             fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
@@ -280,7 +294,14 @@ void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
 }
 
 void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
-    fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+    struct process *p = &pool->processes[process];
+    if (p->state != PROCESS_READY || p->offer == SLOT_NONE || p->held_count > 0) {
+        fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        return;
+    }
+    /* Most likely it is ending, and its exit tells more. */
+    await_exit(pool, p, OUTCOME_HANDSHAKE_INVALID, now_us);
+    pool_update_idle(pool, process);
 }
 
 /* ---- Deadlines ---- */
@@ -339,6 +360,11 @@ static void note_exit(struct connection *c, struct pool_exit how) {
     c->has_exit = true;
     c->exit_by_signal = how.by_signal;
     c->exit_code = how.code;
+}
+
+void pool_exiting(struct pool *pool, uint32_t process) {
+    pool->processes[process].exiting = true;
+    pool_update_idle(pool, process);
 }
 
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint64_t now_us) {

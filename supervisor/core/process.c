@@ -1,8 +1,8 @@
 #include "core/process.h"
 
 bool process_takes_offers(const struct process *process) {
-    return process->state == PROCESS_READY && process->channel_open &&
-           process->fault == OUTCOME_NONE && process->offer == SLOT_NONE &&
+    return process->state == PROCESS_READY && process->channel_open && !process->exiting &&
+           !process->busy && process->fault == OUTCOME_NONE && process->offer == SLOT_NONE &&
            process->held_count < process->capacity_count && process->life_left_count > 0;
 }
 

@@ -42,6 +42,8 @@ struct process {
     bool is_idle;             /* is in that list */
     bool channel_open;
     bool breach;        /* we ended its channel because of what it sent */
+    bool exiting;       /* its end was seen; what it wrote before is being read */
+    bool busy;          /* declined while it held others: not before it has finished one */
     enum outcome fault; /* why it is being ended before an ACK; NONE = no fault */
     struct timer timer; /* the one deadline of its state */
     uint64_t launched_us, greeted_us;

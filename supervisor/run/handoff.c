@@ -4,6 +4,8 @@
 #include <string.h>
 
 #define FRAMES_AT_A_TIME 16
+/* More than the buffers of a channel hold; a stream that has lost step is never at its end. */
+#define FRAMES_TO_THE_END 1024
 #define OFFER_BYTES 1024
 
 static struct wire_address to_wire(const struct address *address) {
@@ -204,14 +206,17 @@ static bool receive(struct supervisor *s, uint32_t process) {
         return false;
     }
     if (fault != NULL) {
-        log_breach(s, process, fault);
+        if (!s->pool.processes[process].breach) {
+            log_breach(s, process, fault);
+        }
         pool_breach(&s->pool, process, s->now_us);
     }
     return true;
 }
 
 void handoff_on_channel(struct supervisor *s, uint32_t process, bool to_the_end) {
-    for (int i = 0; to_the_end || i < FRAMES_AT_A_TIME; i++) {
+    int most = to_the_end ? FRAMES_TO_THE_END : FRAMES_AT_A_TIME;
+    for (int i = 0; i < most; i++) {
         /* A frame can end the channel: by a breach, or a DONE that was the last. */
         bool more = s->pool.processes[process].channel_open && receive(s, process);
         supervisor_act(s);

@@ -5,6 +5,7 @@ void reap_on_exit(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->processes[process];
     struct platform_exit how = platform_process_exit(r->handle);
     /* What it wrote before its end decides: an ACK found there means that the client was taken. */
+    pool_exiting(&s->pool, process);
     handoff_on_channel(s, process, true);
     output_finish(s, s->pool.processes[process].service, platform_process_pid(r->handle));
     pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, s->now_us);

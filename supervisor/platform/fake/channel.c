@@ -82,7 +82,10 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
         memcpy(buffer, message->bytes, message->length);
         *length = message->length;
     }
-    if (!message->lasting) {
+    if (message->lasting) {
+        process->is_broken = true;
+        process->end_told = true;
+    } else {
         free(fake_queue_take(&process->to_supervisor));
     }
     return result;

@@ -35,7 +35,8 @@ static void collect_process(struct platform_process *p, struct platform_event *e
     if (!p->face.supervisor_end_open) {
         return;
     }
-    if (p->to_supervisor.first != NULL || (!p->face.handler_end_open && !p->end_told)) {
+    if ((p->to_supervisor.first != NULL && !p->is_broken) ||
+        (!p->face.handler_end_open && !p->end_told)) {
         add(events, count, capacity, PLATFORM_EVENT_CHANNEL, p->face.token);
     }
     if (p->writable_due && *count < capacity) {
