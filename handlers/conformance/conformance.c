@@ -1,7 +1,7 @@
 /*
  * Checks on the user's own machine what PROTOCOL.md promises a handler about its process and its
  * socket, and tells the client: "ok N - ..." or "not ok N - ..." for each point, then "1..N".
- * The client just connects and reads; the points about the socket are sharper if it sends nothing.
+ * The client just connects and reads; what it says is read and dropped.
  */
 #include "checks.h"
 
@@ -25,7 +25,7 @@ static const struct point {
     {"no signal is blocked", check_signal_mask, BEFORE_OPEN},
     {"no signal is ignored", check_signals_ignored, BEFORE_OPEN},
     {"the process leads its group, or is in a job", check_group, BEFORE_OPEN},
-    {"BATON_ variables are gone after baton_open", check_environment, WITH_CONNECTION},
+    {"the channel's variables are gone from the environment", check_environment, WITH_CONNECTION},
     {"the channel is not inheritable", check_channel_inheritance, WITH_CONNECTION},
     {"the socket is not inheritable", check_socket_inheritance, WITH_CONNECTION},
     {"getpeername says what the offer said", check_peer_name, WITH_CONNECTION},

@@ -13,4 +13,6 @@ else()
     baton_unit_test(sdk_fallback SOURCES test_sdk_fallback.c LIBRARIES baton)
     baton_script_test(sdk_python LABELS unit
         COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_sdk_python.py")
+    baton_script_test(sdk_conformance LABELS unit
+        COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_sdk_conformance.py")
 endif()

@@ -66,14 +66,13 @@ void check_group(const struct subject *subject, struct verdict *verdict) {
 }
 
 void check_environment(const struct subject *subject, struct verdict *verdict) {
-    wchar_t *block = GetEnvironmentStringsW();
-    bool found = false;
+    static const wchar_t *const names[] = {L"BATON_PROTOCOL", L"BATON_CHANNEL", L"BATON_NONCE"};
+    const wchar_t *found = NULL;
     (void)subject;
-    for (const wchar_t *at = block; at != NULL && *at != L'\0'; at += wcslen(at) + 1)
-        found = found || wcsncmp(at, L"BATON_", 6) == 0;
-    if (block != NULL)
-        FreeEnvironmentStringsW(block);
-    judge(verdict, block != NULL && !found, "there are some");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (GetEnvironmentVariableW(names[i], NULL, 0) != 0)
+            found = names[i];
+    judge(verdict, found == NULL, "there is %ls", found != NULL ? found : L"");
 }
 
 void check_channel_inheritance(const struct subject *subject, struct verdict *verdict) {
