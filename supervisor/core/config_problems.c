@@ -18,7 +18,11 @@ static void insert(struct config_problems *problems, struct config_problem probl
 }
 
 /* Formats a message; one that is too long is cut between characters. */
-static void format_text(char *text, size_t size_bytes, const char *format, va_list arguments) {
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 0)))
+#endif
+static void
+format_text(char *text, size_t size_bytes, const char *format, va_list arguments) {
     size_t where = 0;
     (void)vsnprintf(text, size_bytes, format, arguments);
     size_t length = strlen(text);
