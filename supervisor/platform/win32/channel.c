@@ -155,7 +155,7 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
 }
 
 bool channel_event(struct platform_process *process, struct platform_event *event) {
-    if (!is_open(process) ||
+    if (!is_open(process) || process->channel_ended || process->channel_broken ||
         (process->in.started && !HasOverlappedIoCompleted(&process->in.operation))) {
         return false;
     }

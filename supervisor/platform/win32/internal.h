@@ -98,7 +98,7 @@ void pipe_close(struct pipe_end *end);
 
 #define CHANNEL_FRAME_MAX_BYTES (16 + 512)   /* from a handler */
 #define CHANNEL_OFFER_MAX_BYTES (16 + 16384) /* to a handler */
-#define OUTPUT_PIECE_BYTES 4096
+#define OUTPUT_PIECE_BYTES 2048
 
 /* Owner: the platform's table. */
 struct platform_process {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Output pipes outlive their processes until they are read; as many again may wait for that. */
-#define PIPES_PER_PROCESS 2
+/* Output pipes outlive their processes until they are read; so many for each may wait for that. */
+#define PIPES_PER_PROCESS 4
 
 #define PACKETS_PER_WAIT 64
 

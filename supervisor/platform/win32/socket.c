@@ -22,8 +22,11 @@ bool platform_socket_was_reset(struct platform_socket socket) {
         (poll.revents & (POLLRDNORM | POLLERR | POLLHUP)) == 0) {
         return false;
     }
-    /* The socket is blocking, but what WSAPoll() has just named lets recv() return at once. A
-     * hang-up alone proves nothing: an orderly end of sending is reported as one, too. */
+    if ((poll.revents & POLLERR) != 0) {
+        return true;
+    }
+    /* A hang-up alone proves nothing: an orderly end of sending is reported as one, too. The socket
+     * is blocking, but what WSAPoll() has just named lets recv() return at once. */
     char byte;
     return recv((SOCKET)socket.value, &byte, 1, MSG_PEEK) == SOCKET_ERROR;
 }
