@@ -90,7 +90,7 @@ void child_write(const char *bytes, size_t length) {
     while (length > 0) {
         DWORD written;
         if (!WriteFile(output, bytes, (DWORD)length, &written, NULL)) {
-            ExitProcess(98);
+            return; /* the platform was closed; the test looks at what goes on then */
         }
         bytes += written;
         length -= written;

@@ -68,7 +68,9 @@ static void test_event_comes_again_for_frames_left(void **state) {
     bench_await_text(bench, "sent\n");
     for (int i = 0; i < 3; i++) {
         size_t length;
-        bench_forget_events(bench);
+        if (i > 0) { /* told before, and it need not be told twice, was that there is a first one */
+            bench_forget_events(bench);
+        }
         bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
         int result;
         while ((result = platform_channel_receive(process, frame, sizeof frame, &length,
@@ -151,7 +153,12 @@ static void test_after_exit_never_again(void **state) {
     await_exit(bench, token);
     assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
                      BATON_END);
-    bench_expect_silence(bench);
+    if (system_output_ends) { /* the end of the output is still to be told; of the channel, nothing
+                               */
+        assert_false(bench_has(bench, PLATFORM_EVENT_CHANNEL, token));
+    } else {
+        bench_expect_silence(bench);
+    }
     platform_process_close(&process);
     platform_end_strays(bench->platform, platform_now_us(bench->platform) + 20000000u);
 }
