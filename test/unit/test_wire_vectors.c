@@ -120,14 +120,21 @@ static const char *column(char **rest) {
     return start;
 }
 
+static void copy_column(char *out, size_t size, char **line) {
+    const char *text = column(line);
+    size_t length = strlen(text);
+    assert_in_range(length, 1, size - 1);
+    memcpy(out, text, length + 1);
+}
+
 static void parse_line(char *line, struct vector *vector) {
-    snprintf(vector->name, sizeof vector->name, "%s", column(&line));
+    copy_column(vector->name, sizeof vector->name, &line);
     const char *direction = column(&line);
     vector->sender =
         strcmp(direction, "to-handler") == 0 ? WIRE_FROM_SUPERVISOR : WIRE_FROM_HANDLER;
     if (vector->sender == WIRE_FROM_HANDLER)
         assert_string_equal(direction, "to-supervisor");
-    snprintf(vector->result, sizeof vector->result, "%s", column(&line));
+    copy_column(vector->result, sizeof vector->result, &line);
     vector->length = parse_hex(column(&line), vector->frame);
     snprintf(vector->meaning, sizeof vector->meaning, "%s", column(&line));
 }
