@@ -86,12 +86,17 @@ const struct service *pool_service_of(const struct pool *pool, uint32_t service)
 
 /* ---- Lists of connections: the queue of a service, and what a process holds ---- */
 
-void pool_enqueue(struct pool *pool, uint32_t connection, bool first) {
+void pool_enqueue(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     struct pool_service *service = &pool->services[c->service];
     c->process = SLOT_NONE;
-    c->previous = first ? SLOT_NONE : service->queue_last;
-    c->next = first ? service->queue_first : SLOT_NONE;
+    c->previous = service->queue_last;
+    c->next = SLOT_NONE;
+    /* From the end, where a new one belongs; one that comes back is older than most. */
+    while (c->previous != SLOT_NONE && pool->connections[c->previous].id > c->id) {
+        c->next = c->previous;
+        c->previous = pool->connections[c->previous].previous;
+    }
     *(c->previous == SLOT_NONE ? &service->queue_first : &pool->connections[c->previous].next) =
         connection;
     *(c->next == SLOT_NONE ? &service->queue_last : &pool->connections[c->next].previous) =
@@ -169,7 +174,7 @@ uint32_t pool_accept(struct pool *pool, uint32_t service, const struct address *
     c->peer = *peer;
     c->local = *local;
     pool->services[service].live_count++;
-    pool_enqueue(pool, slot, false);
+    pool_enqueue(pool, slot);
     pool_dispatch(pool, service, now_us);
     return slot;
 }
@@ -211,25 +216,10 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
         pool_push(pool, POOL_RECORD, process, connection, outcome);
         return;
     }
-    pool_enqueue(pool, connection, true);
+    pool_enqueue(pool, connection);
     if (pool->stopping) {
         pool_end_connection(pool, connection, OUTCOME_DRAINED, now_us);
     }
-}
-
-void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us) {
-    uint32_t process = pool->connections[connection].process;
-    struct process *p = &pool->processes[process];
-    pool_end_connection(pool, connection, OUTCOME_ABANDONED, now_us);
-    timers_unset(&pool->timers, &p->timer);
-    if (pool_service_of(pool, p->service)->reuse_count == 1) {
-        /* Launched for this client alone; without spares nobody would expect it to stay. */
-        pool_drain_process(pool, process, now_us);
-        return;
-    }
-    p->life_left_count++;
-    pool_update_idle(pool, process);
-    pool_dispatch(pool, p->service, now_us);
 }
 
 void pool_forget(struct pool *pool, uint32_t connection) {
@@ -325,7 +315,7 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
         }
         dequeue(pool, connection);
         if (!launch_for(pool, connection, now_us)) {
-            pool_enqueue(pool, connection, true);
+            pool_enqueue(pool, connection);
             pool_starve(pool, now_us);
             return;
         }

@@ -17,9 +17,8 @@ void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, 
 
 const struct service *pool_service_of(const struct pool *pool, uint32_t service);
 
-/* Sends the connection to the queue of its service, behind (or, `first`, before) those that wait.
- */
-void pool_enqueue(struct pool *pool, uint32_t connection, bool first);
+/* Sends the connection to the queue of its service, behind those that were accepted before it. */
+void pool_enqueue(struct pool *pool, uint32_t connection);
 
 /* Gives waiting connections to idle processes, and launches processes for the others. */
 void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us);

@@ -81,6 +81,18 @@ static void fault_process(struct pool *pool, uint32_t process, enum outcome faul
     }
 }
 
+/* The channel is closed while connections are held: they go on without it, for as long as they
+ * like unless the supervisor stops. */
+static void go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    close_channel(pool, process);
+    process_advance(p, PROCESS_DRAINING);
+    if (pool->stopping || p->held_count == 0) {
+        bound_drain(pool, p, now_us);
+    }
+    pool_update_idle(pool, process);
+}
+
 /* ---- Launch ---- */
 
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
@@ -94,7 +106,7 @@ void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint
     timers_unset(&pool->timers, &p->timer);
     if (connection != SLOT_NONE && shortage && !pool->stopping) {
         p->wanted_by = SLOT_NONE;
-        pool_enqueue(pool, connection, true);
+        pool_enqueue(pool, connection);
         pool_starve(pool, now_us);
     } else if (connection != SLOT_NONE) {
         pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED, now_us);
@@ -127,11 +139,18 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     timers_unset(&pool->timers, &p->timer);
     pool_update_idle(pool, process);
     if (connection != SLOT_NONE) {
-        /* Its own client first: nobody overtakes it by a faster process. */
-        pool_enqueue(pool, connection, true);
+        pool_enqueue(pool, connection); /* by its age: a faster process helps who waits longer */
     }
     pool_dispatch(pool, p->service, now_us);
     return true;
+}
+
+/* The offer was answered: its deadline is void. That of an ordered stop holds. */
+static void settle_offer(struct pool *pool, struct process *p) {
+    p->fault = OUTCOME_NONE;
+    if (p->state == PROCESS_READY || (p->state == PROCESS_DRAINING && !pool->stopping)) {
+        timers_unset(&pool->timers, &p->timer);
+    }
 }
 
 bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
@@ -148,11 +167,11 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t
     if (p->state == PROCESS_KILLED) {
         return true;
     }
-    p->fault = OUTCOME_NONE; /* late, but taken: nothing to end it for */
-    if (pool->stopping) {
+    settle_offer(pool, p); /* late or not, it is taken: nothing to end the process for */
+    if (p->breach) {
+        go_on_without_channel(pool, process, now_us);
+    } else if (pool->stopping) {
         pool_drain_process(pool, process, now_us);
-    } else if (p->state != PROCESS_TERMINATED) {
-        timers_unset(&pool->timers, &p->timer);
     }
     pool_update_idle(pool, process);
     pool_dispatch(pool, p->service, now_us);
@@ -162,21 +181,25 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t
 /* What becomes of a process that has just lost an offer or finished a connection. */
 static void after_connection(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
-    if (p->state == PROCESS_READY && (process_is_finished(p) || pool->stopping)) {
+    bool has_offer = p->offer != SLOT_NONE;
+    if (p->state == PROCESS_READY && !has_offer && (process_is_finished(p) || pool->stopping)) {
         pool_drain_process(pool, process, now_us);
-    } else if (p->state > PROCESS_READY && p->held_count == 0 && p->offer == SLOT_NONE) {
+    } else if (p->state > PROCESS_READY && p->held_count == 0 && !has_offer) {
         close_channel(pool, process);
         bound_drain(pool, p, now_us);
+    } else if (p->state == PROCESS_DRAINING && p->held_count == 0 && p->fault != OUTCOME_NONE) {
+        kill_process(pool, process); /* only its last offer still waited for the others */
     }
     pool_update_idle(pool, process);
     pool_dispatch(pool, p->service, now_us);
 }
 
+/* Back to the queue, with no attempt lost. */
 static void decline(struct pool *pool, struct process *p, uint32_t connection, uint64_t now_us) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
     p->offer = SLOT_NONE;
     p->life_left_count++;
-    pool_enqueue(pool, connection, true);
+    pool_enqueue(pool, connection);
     if (pool->stopping) {
         pool_end_connection(pool, connection, OUTCOME_DRAINED, now_us);
     }
@@ -191,9 +214,9 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     if (connection == SLOT_NONE || connection != p->offer) {
         return false;
     }
-    timers_unset(&pool->timers, &p->timer);
-    p->fault = OUTCOME_NONE;
+    settle_offer(pool, p);
     if (reason == POOL_DECLINE_REFUSE) {
+        pool->connections[connection].attempts_used++;
         pool_end_connection(pool, connection, OUTCOME_REJECTED, now_us);
     } else if (p->taken_count == 0) {
         /* Declined the first offer of its life: it wasted a launch, and counts as an attempt, or
@@ -205,8 +228,25 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     if (reason == POOL_DECLINE_RETIRE || (reason == POOL_DECLINE_BUSY && p->held_count == 0)) {
         p->life_left_count = 0; /* busy with nothing of ours: it would decline for ever */
     }
+    p->busy = reason == POOL_DECLINE_BUSY;
+    if (p->breach && p->state != PROCESS_KILLED) {
+        go_on_without_channel(pool, process, now_us);
+    }
     after_connection(pool, process, now_us);
     return true;
+}
+
+void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    uint32_t process = pool->connections[connection].process;
+    struct process *p = &pool->processes[process];
+    pool->connections[connection].attempts_used++;
+    pool_end_connection(pool, connection, OUTCOME_ABANDONED, now_us);
+    settle_offer(pool, p);
+    /* A process for one connection was launched for this client; nobody would expect it to stay. */
+    if (pool_service_of(pool, p->service)->reuse_count > 1) {
+        p->life_left_count++;
+    }
+    after_connection(pool, process, now_us);
 }
 
 bool pool_done(struct pool *pool, uint32_t process, uint32_t connection, uint8_t status,
@@ -214,6 +254,7 @@ bool pool_done(struct pool *pool, uint32_t process, uint32_t connection, uint8_t
     if (connection == SLOT_NONE || pool->connections[connection].state != CONNECTION_HELD) {
         return false;
     }
+    pool->processes[process].busy = false;
     pool->connections[connection].has_status = true;
     pool->connections[connection].status = status;
     pool_end_connection(pool, connection, status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED, now_us);
@@ -235,18 +276,6 @@ bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us) {
 }
 
 /* ---- The end of the channel ---- */
-
-/* The channel is closed while connections are held: they go on without it, for as long as they
- * like unless the supervisor stops. */
-static void go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    close_channel(pool, process);
-    process_advance(p, PROCESS_DRAINING);
-    if (pool->stopping || p->held_count == 0) {
-        bound_drain(pool, p, now_us);
-    }
-    pool_update_idle(pool, process);
-}
 
 void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
@@ -295,13 +324,22 @@ void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
 
 void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
-    if (p->state != PROCESS_READY || p->offer == SLOT_NONE || p->held_count > 0) {
-        fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+    if (p->offer == SLOT_NONE || p->state != PROCESS_READY) {
         return;
     }
-    /* Most likely it is ending, and its exit tells more. */
-    await_exit(pool, p, OUTCOME_HANDSHAKE_INVALID, now_us);
-    pool_update_idle(pool, process);
+    if (p->taken_count > 0) {
+        /* Nothing has reached it. A process that fails at its first offer counts as an attempt, or
+         * there would be no end to launching. */
+        decline(pool, p, p->offer, now_us);
+    }
+    if (p->held_count > 0) {
+        fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+    } else {
+        /* Most likely it is ending, and its exit tells more. */
+        await_exit(pool, p, OUTCOME_HANDSHAKE_INVALID, now_us);
+        pool_update_idle(pool, process);
+    }
+    pool_dispatch(pool, p->service, now_us);
 }
 
 /* ---- Deadlines ---- */
@@ -336,6 +374,9 @@ void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) 
 /* ---- Exit ---- */
 
 static enum outcome lost_outcome(const struct process *p, struct pool_exit how) {
+    if (p->fault == OUTCOME_NONE && p->state >= PROCESS_TERMINATED) {
+        return OUTCOME_DRAINED; /* ended by a stop, not for what it did */
+    }
     if (p->state != PROCESS_KILLED && how.by_signal) {
         return OUTCOME_CRASHED;
     }

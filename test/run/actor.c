@@ -190,6 +190,10 @@ bool actor_play(struct actor *actor, uint32_t process) {
     bool acted = false;
     while (fake_process(process)->is_alive) {
         enum act act = actor->play->acts[actor->at];
+        if (act == ACT_REPEAT) {
+            actor->at = 1;
+            continue;
+        }
         if (act == ACT_TICK) {
             actor->at++;
             return true;

@@ -36,6 +36,7 @@ enum act {
     /* Waiting */
     ACT_AWAIT_OFFER, /* ends with exit 0 when told to drain instead */
     ACT_AWAIT_DRAIN,
+    ACT_REPEAT, /* all but the first act */
     /* Ending */
     ACT_CLOSE_CHANNEL,
     ACT_EXIT,

@@ -7,6 +7,9 @@
 static const enum act good_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
                                      ACT_DONE,  ACT_AWAIT_DRAIN, ACT_EXIT};
 const struct play play_good = {.acts = good_acts};
+static const enum act server_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK,
+                                       ACT_TICK,  ACT_DONE,        ACT_REPEAT};
+const struct play play_server = {.acts = server_acts};
 static const enum act puppet_acts[] = {ACT_STAY};
 const struct play play_puppet = {.acts = puppet_acts};
 
@@ -90,10 +93,8 @@ static bool idle(void *context, uint64_t deadline_us) {
         return true;
     }
     if (scene->script != NULL && scene->line >= 0) {
-        bool changed = scene->script(scene);
-        if (changed || scene->line >= 0) {
-            return changed;
-        }
+        /* Its last change, too, has to be looked at. */
+        return scene->script(scene) || scene->line < 0;
     }
     if (!scene->stopped && deadline_us == PLATFORM_WAIT_FOREVER) {
         scene_stop(scene);

@@ -90,6 +90,7 @@ void scene_act(struct scene *scene, uint32_t process, enum act act);
 void assert_record(uint64_t id, const char *outcome, const char *attempts);
 
 extern const struct play play_good;   /* HELLO, ACK, DONE, exit 0 at the end of the channel */
+extern const struct play play_server; /* the same for one connection after the other */
 extern const struct play play_puppet; /* does only what scene_act() makes it do */
 
 #endif
