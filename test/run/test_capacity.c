@@ -1,0 +1,317 @@
+/* Handlers that take several connections: credits, declines, deadlines while others are held. */
+#include "scene.h"
+
+#include <string.h>
+
+static void wide(struct scene *scene, uint32_t reuse_count, uint32_t client_count) {
+    scene_init(scene);
+    scene->services[0].reuse_count = reuse_count;
+    scene->client_count = client_count;
+}
+
+static void run(struct scene *scene) {
+    scene_begin(scene);
+    scene_run(scene);
+    scene_check(scene);
+}
+
+static void test_one_process_serves_all_in_turn(void **state) {
+    (void)state;
+    static const enum act acts[] = {ACT_HELLO,    ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
+                                    ACT_DONE,     ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
+                                    ACT_DONE,     ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
+                                    ACT_DONE_BAD, ACT_AWAIT_DRAIN, ACT_EXIT};
+    static const struct play play = {.acts = acts};
+    struct scene scene;
+    wide(&scene, 3, 3);
+    scene.services[0].max_connections_count = 1;
+    scene_play(&scene, &play);
+    run(&scene);
+    assert_record(1, "served", "1");
+    assert_record(2, "served", "1");
+    assert_record(3, "failed", "1");
+    assert_int_equal(fake_process_count(), 1);
+    scene_clear(&scene);
+}
+
+/* Eight at once on the first process, the ninth on another: neither credit is exceeded. */
+static bool credits(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    for (s->number = 0; s->number < 8; s->number++) {
+        assert_int_equal(fake_process_count(), 1);
+        scene_act(s, 0, ACT_ACK);
+        LOOK(s);
+        fake_connect(SCENE_PORT);
+        LOOK(s);
+    }
+    actor_listen(scene_actor(s, 0), 0);
+    assert_int_equal(scene_actor(s, 0)->offer_count, 8);
+    assert_int_equal(fake_process_count(), 2);
+    /* One is finished, so the next client fits again. */
+    scene_act(s, 0, ACT_DONE);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    actor_listen(scene_actor(s, 0), 0);
+    assert_int_equal(scene_actor(s, 0)->offer_count, 9);
+    assert_int_equal(fake_process_count(), 2);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_credits(void **state) {
+    (void)state;
+    struct scene scene;
+    wide(&scene, 100, 1);
+    scene.services[0].max_connections_count = 12;
+    scene.script = credits;
+    scene_play(&scene, &play_puppet);
+    scene_play(&scene, &play_good);
+    run(&scene);
+    for (uint64_t id = 1; id <= 10; id++) {
+        assert_record(id, "served", "1");
+    }
+    scene_clear(&scene);
+}
+
+/* The second offer to process 0 is not acknowledged while the first connection is held. */
+static bool silent_with_held(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    assert_int_equal(s->deadline_us - s->mark_us, HANDSHAKE_MS * 1000);
+    JUMP(s);
+    assert_false(scene_actor(s, 0)->drained);
+    LOOK(s); /* reads the DRAIN */
+    actor_listen(scene_actor(s, 0), 0);
+    assert_true(scene_actor(s, 0)->drained);
+    assert_int_equal(fake_process(0)->kill_count, 0);
+    assert_int_equal(s->deadline_us - fake_now_us(), STOP_MS * 1000);
+    s->count = fake_process_count();
+    assert_int_equal(s->count, 1); /* not offered to another before this one is gone */
+    if (s->number == 1) {
+        scene_act(s, 0, ACT_ACK); /* late, but taken */
+        LOOK(s);
+        assert_true(s->deadline_us == UINT64_MAX);
+        scene_act(s, 0, ACT_DONE);
+        scene_act(s, 0, ACT_DONE);
+        LOOK(s);
+        scene_act(s, 0, ACT_EXIT);
+    } else if (s->number == 2) {
+        scene_act(s, 0, ACT_NACK_BUSY);
+        LOOK(s);
+        scene_act(s, 0, ACT_DONE);
+        LOOK(s);
+        scene_act(s, 0, ACT_EXIT);
+    } else if (s->number == 3) {
+        /* With nothing else to wait for, the client is not kept waiting. */
+        scene_act(s, 0, ACT_DONE);
+        LOOK(s);
+        assert_int_equal(fake_process(0)->kill_count, 1);
+    } else {
+        JUMP(s);
+        assert_int_equal(fake_process(0)->kill_count, 1);
+    }
+    SCENE_END(s);
+}
+
+static void test_deadline_while_others_are_held(void **state) {
+    (void)state;
+    static const struct {
+        const char *first, *second, *attempts;
+        uint32_t process_count;
+    } expected[] = {{"crashed", "served", "2", 2},
+                    {"served", "served", "1", 1},
+                    {"served", "served", "1", 2},
+                    {"served", "served", "2", 2}};
+    for (uint32_t way = 0; way < 4; way++) {
+        struct scene scene;
+        wide(&scene, 100, 1);
+        scene_play(&scene, &play_puppet);
+        scene_play(&scene, &play_server);
+        scene.script = silent_with_held;
+        scene.number = way;
+        run(&scene);
+        assert_record(1, expected[way].first, "1");
+        assert_record(2, expected[way].second, expected[way].attempts);
+        assert_int_equal(fake_process_count(), expected[way].process_count);
+        scene_clear(&scene);
+    }
+}
+
+/* Declines with others held: goes to another process, is not offered to the same one again. */
+static bool busy_with_held(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    scene_act(s, 0, s->number == 0 ? ACT_NACK_BUSY : ACT_NACK_RETIRE);
+    LOOK(s);
+    assert_int_equal(scene_actor(s, 0)->offer_count, 2);
+    assert_int_equal(fake_process_count(), 2);
+    scene_act(s, 0, ACT_DONE);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    actor_listen(scene_actor(s, 0), 0);
+    /* It has finished one, so it may be asked again; after RETIRE it may not. */
+    assert_int_equal(scene_actor(s, 0)->offer_count, s->number == 0 ? 3 : 2);
+    if (s->number == 0) {
+        scene_act(s, 0, ACT_ACK);
+        LOOK(s);
+        scene_act(s, 0, ACT_DONE);
+        LOOK(s);
+        scene_stop(s);
+        LOOK(s);
+    }
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_busy_and_retire_with_held(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 2; way++) {
+        struct scene scene;
+        wide(&scene, 100, 1);
+        scene_play(&scene, &play_puppet);
+        scene_play(&scene, &play_server);
+        scene.script = busy_with_held;
+        scene.number = way;
+        run(&scene);
+        for (uint64_t id = 1; id <= 3; id++) {
+            assert_record(id, "served", "1");
+        }
+        scene_clear(&scene);
+    }
+}
+
+static void test_always_declined_is_bounded(void **state) {
+    (void)state;
+    static const enum act ways[][5] = {
+        {ACT_HELLO, ACT_AWAIT_OFFER, ACT_NACK_BUSY, ACT_AWAIT_DRAIN, ACT_EXIT},
+        {ACT_HELLO, ACT_AWAIT_OFFER, ACT_NACK_RETIRE, ACT_AWAIT_DRAIN, ACT_EXIT},
+        {ACT_HELLO, ACT_AWAIT_OFFER, ACT_NACK_REFUSE, ACT_AWAIT_DRAIN, ACT_EXIT}};
+    for (size_t way = 0; way < 3; way++) {
+        struct play play = {.acts = ways[way]};
+        struct scene scene;
+        wide(&scene, 5, 1);
+        scene.services[0].attempts_count = 4;
+        scene_play(&scene, &play);
+        run(&scene);
+        assert_record(1, "rejected", way == 2 ? "1" : "4");
+        assert_int_equal(fake_process_count(), way == 2 ? 1 : 4);
+        scene_clear(&scene);
+    }
+}
+
+static void test_second_done_is_a_breach(void **state) {
+    (void)state;
+    static const enum act acts[] = {ACT_HELLO, ACT_AWAIT_OFFER,  ACT_ACK,
+                                    ACT_DONE,  ACT_DONE_UNKNOWN, ACT_STAY};
+    static const struct play play = {.acts = acts};
+    struct scene scene;
+    wide(&scene, 2, 1);
+    scene_play(&scene, &play);
+    run(&scene);
+    assert_record(1, "served", "1");
+    assert_int_equal(lines_count("protocol_error"), 1);
+    assert_int_equal(fake_process(0)->kill_count, 1);
+    scene_clear(&scene);
+}
+
+/* What is wrong stands before the ACK, while another connection is held. */
+static bool breach_with_held(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    scene_act(s, 0, ACT_GARBAGE);
+    LOOK(s);
+    if (s->number == 1) {
+        scene_act(s, 0, ACT_ACK);
+        LOOK(s);
+        assert_false(fake_process(0)->supervisor_end_open);
+        scene_act(s, 0, ACT_EXIT);
+    }
+    SCENE_END(s);
+}
+
+static void test_breach_with_held(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 2; way++) {
+        struct scene scene;
+        wide(&scene, 5, 1);
+        scene_play(&scene, &play_puppet);
+        scene_play(&scene, &play_server);
+        scene.script = breach_with_held;
+        scene.number = way;
+        run(&scene);
+        assert_record(1, "crashed", "1");
+        assert_record(2, way == 1 ? "crashed" : "served", way == 1 ? "1" : "2");
+        scene_clear(&scene);
+    }
+}
+
+/* DONE and exit are seen in one round: the next client must not lose an attempt to the dead. */
+static bool done_and_exit(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, 1);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    scene_act(s, 0, ACT_DONE);
+    scene_act(s, 0, ACT_EXIT);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static void test_done_and_exit_in_one_round(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct scene scene;
+        wide(&scene, 5, 1);
+        scene.services[0].attempts_count = 1;
+        scene_play(&scene, &play_puppet);
+        scene_play(&scene, &play_server);
+        scene.script = done_and_exit;
+        scene_begin(&scene);
+        fake_shuffle(seed);
+        scene_run(&scene);
+        scene_check(&scene);
+        assert_record(1, "served", "1");
+        assert_record(2, "served", "1");
+        scene_clear(&scene);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_process_serves_all_in_turn),
+        cmocka_unit_test(test_credits),
+        cmocka_unit_test(test_deadline_while_others_are_held),
+        cmocka_unit_test(test_busy_and_retire_with_held),
+        cmocka_unit_test(test_always_declined_is_bounded),
+        cmocka_unit_test(test_second_done_is_a_breach),
+        cmocka_unit_test(test_breach_with_held),
+        cmocka_unit_test(test_done_and_exit_in_one_round),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,394 @@
+/* Deadlines with exact times, what is found behind a kill, and the ordered stop. */
+#include "scene.h"
+
+#include <string.h>
+
+static void run(struct scene *scene) {
+    scene_begin(scene);
+    scene_run(scene);
+    scene_check(scene);
+}
+
+/* ---- Deadlines ---- */
+
+static bool no_hello(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(s->deadline_us - FAKE_START_US, HANDSHAKE_MS * 1000);
+    fake_advance_us(HANDSHAKE_MS * 1000 - 1);
+    LOOK(s);
+    assert_int_equal(fake_process(0)->kill_count, 0);
+    fake_advance_us(1);
+    JUMP(s);
+    assert_int_equal(fake_process(0)->kill_count, 1);
+    assert_int_equal(fake_process_count(), 2);
+    SCENE_END(s);
+}
+
+static bool no_ack(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_advance_us(1000000);
+    scene_act(s, 0, ACT_HELLO);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    assert_int_equal(s->deadline_us - s->mark_us, HANDSHAKE_MS * 1000);
+    fake_advance_us(HANDSHAKE_MS * 1000);
+    JUMP(s);
+    assert_int_equal(fake_process(0)->kill_count, 1);
+    SCENE_END(s);
+}
+
+static void test_handshake_deadlines(void **state) {
+    (void)state;
+    bool (*const scripts[])(struct scene *) = {no_hello, no_ack};
+    for (size_t i = 0; i < 2; i++) {
+        struct scene scene;
+        scene_init(&scene);
+        scene_play(&scene, &play_puppet);
+        scene_play(&scene, &play_good);
+        scene.client_count = 1;
+        scene.script = scripts[i];
+        run(&scene);
+        assert_record(1, "served", "2");
+        assert_non_null(strstr(lines_find("attempt_failed", 0), "reason=handshake_timeout"));
+        scene_clear(&scene);
+    }
+}
+
+/* The channel ends without an exit: the grace, then the kill. */
+static bool no_exit(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_CLOSE_CHANNEL);
+    LOOK(s);
+    assert_int_equal(s->deadline_us - FAKE_START_US, 100000);
+    assert_int_equal(fake_process(0)->kill_count, 0);
+    JUMP(s);
+    assert_int_equal(fake_process(0)->kill_count, 1);
+    SCENE_END(s);
+}
+
+static void test_exit_grace(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene_play(&scene, &play_puppet);
+    scene_play(&scene, &play_good);
+    scene.client_count = 1;
+    scene.script = no_exit;
+    run(&scene);
+    assert_record(1, "served", "2");
+    scene_clear(&scene);
+}
+
+/* ---- What stands in the channel decides ---- */
+
+static bool ack_at_the_deadline(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    fake_advance_us(HANDSHAKE_MS * 1000);
+    LOOK(s);
+    assert_int_equal(fake_process(0)->kill_count, 0);
+    scene_act(s, 0, ACT_DONE);
+    LOOK(s);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_ack_in_the_tick_of_the_deadline(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene_play(&scene, &play_puppet);
+    scene.client_count = 1;
+    scene.script = ack_at_the_deadline;
+    run(&scene);
+    assert_record(1, "served", "1");
+    assert_int_equal(fake_process_count(), 1);
+    scene_clear(&scene);
+}
+
+static void test_words_found_after_the_kill(void **state) {
+    (void)state;
+    static const enum act greets[] = {ACT_HELLO, ACT_STAY};
+    static const enum act words[][4] = {{ACT_ACK, ACT_STAY},
+                                        {ACT_ACK, ACT_DONE, ACT_STAY},
+                                        {ACT_GARBAGE, ACT_ACK, ACT_STAY},
+                                        {ACT_TORN, ACT_TORN, ACT_ACK, ACT_STAY},
+                                        {ACT_ACK, ACT_GARBAGE, ACT_STAY},
+                                        {ACT_NACK_BUSY, ACT_STAY}};
+    static const char *const outcomes[] = {"crashed", "served",  "crashed",
+                                           "crashed", "crashed", "served"};
+    for (size_t i = 0; i < 6; i++) {
+        struct play play = {.acts = greets, .last_words = words[i]};
+        struct scene scene;
+        bool declined = i == 5;
+        scene_init(&scene);
+        scene_play(&scene, &play);
+        scene_play(&scene, &play_good);
+        scene.client_count = 1;
+        run(&scene);
+        assert_record(1, outcomes[i], declined ? "2" : "1");
+        assert_int_equal(fake_process_count(), declined ? 2 : 1);
+        scene_clear(&scene);
+    }
+}
+
+/* An event that was under way when its process was closed, whose slot has a new owner. */
+static bool stale(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_CRASH);
+    LOOK(s);
+    assert_true(fake_process(0)->is_closed);
+    assert_int_equal(fake_process_count(), 2);
+    /* Both processes had the one slot. */
+    assert_int_equal(fake_process(0)->token & 0xffffff, fake_process(1)->token & 0xffffff);
+    fake_inject(PLATFORM_EVENT_CHANNEL, fake_process(0)->token);
+    fake_inject(PLATFORM_EVENT_WRITABLE, fake_process(0)->token);
+    fake_inject(PLATFORM_EVENT_EXIT, fake_process(0)->token);
+    LOOK(s);
+    assert_true(fake_process(1)->is_alive);
+    scene_actor(s, 1)->play = &play_good;
+    SCENE_END(s);
+}
+
+static void test_stale_events_are_dropped(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene_play(&scene, &play_puppet);
+    scene.client_count = 1;
+    scene.script = stale;
+    run(&scene);
+    assert_record(1, "served", "2");
+    scene_clear(&scene);
+}
+
+/* ---- The ordered stop ---- */
+
+/* With one connection held: DRAIN, terminate, kill, each after its time; or an end in between. */
+static bool ladder(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    scene_stop(s);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    actor_listen(scene_actor(s, 0), 0);
+    assert_true(scene_actor(s, 0)->drained);
+    assert_true(fake_process(0)->supervisor_end_open); /* DONE can still be said */
+    assert_int_equal(fake_connect(SCENE_PORT), FAKE_NONE);
+    assert_int_equal(s->deadline_us - s->mark_us, STOP_MS * 1000);
+    if (s->number == 0) {
+        scene_act(s, 0, ACT_DONE);
+        LOOK(s);
+        scene_act(s, 0, ACT_EXIT);
+        LOOK(s);
+    }
+    JUMP(s);
+    assert_int_equal(fake_process(0)->terminate_count, 1);
+    assert_int_equal(fake_process(0)->kill_count, 0);
+    if (s->number == 1) {
+        scene_act(s, 0, ACT_EXIT);
+        LOOK(s);
+    }
+    assert_int_equal(s->deadline_us - s->mark_us, 2 * STOP_MS * 1000);
+    JUMP(s);
+    fail_msg("%s", "the supervisor waits after a kill");
+    SCENE_END(s);
+}
+
+static void test_stop_ladder(void **state) {
+    (void)state;
+    static const enum act stay[] = {ACT_STAY};
+    static const struct play deaf = {.acts = stay, .deaf = true};
+    static const char *const outcomes[] = {"served", "drained", "drained"};
+    for (uint32_t way = 0; way < 3; way++) {
+        struct scene scene;
+        scene_init(&scene);
+        scene_play(&scene, &deaf);
+        scene.client_count = 1;
+        scene.script = ladder;
+        scene.number = way;
+        run(&scene);
+        assert_record(1, outcomes[way], "1");
+        assert_int_equal(fake_process(0)->kill_count, way == 2 ? 1 : 0);
+        scene_clear(&scene);
+    }
+}
+
+/* The stop comes when the one process has played `number` acts. */
+static const enum act whole_life[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_DONE, ACT_STAY};
+
+static bool stop_at_step(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->count = 0; s->count < s->number; s->count++) {
+        scene_act(s, 0, whole_life[s->count]);
+        LOOK(s);
+    }
+    scene_stop(s);
+    if (s->mark_us != 0) {
+        LOOK(s);
+        fake_stop();
+    }
+    SCENE_END(s);
+}
+
+static void check_stop(uint32_t step, bool hurry, const struct play *play, uint32_t reuse_count) {
+    struct scene scene;
+    scene_init(&scene);
+    scene_play(&scene, play);
+    scene.services[0].reuse_count = reuse_count;
+    scene.client_count = 1;
+    scene.script = stop_at_step;
+    scene.number = step;
+    scene.mark_us = hurry ? 1 : 0;
+    run(&scene);
+    if (step == 4) {
+        assert_record(1, "served", "1");
+    } else if (hurry) {
+        assert_record(1, "drained", "1");
+        assert_int_equal(fake_now_us(), FAKE_START_US); /* at once */
+        assert_int_equal(lines_count("stopping_now"), 1);
+    } else {
+        assert_record(1, "drained", "1");
+    }
+    assert_int_equal(fake_process_count(), 1); /* none is launched while stopping */
+    scene_clear(&scene);
+}
+
+static void test_stop_at_every_step(void **state) {
+    (void)state;
+    static const enum act stay[] = {ACT_STAY};
+    static const struct play deaf = {.acts = stay, .deaf = true};
+    for (uint32_t step = 0; step <= 4; step++) {
+        for (uint32_t reuse_count = 1; reuse_count <= 2; reuse_count++) {
+            check_stop(step, false, &play_puppet, reuse_count);
+            check_stop(step, true, &play_puppet, reuse_count);
+            check_stop(step, false, &deaf, reuse_count);
+            check_stop(step, true, &deaf, reuse_count);
+        }
+    }
+}
+
+/* A client that is accepted already is served to its end. */
+static bool served_while_stopping(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_stop(s);
+    LOOK(s);
+    scene_actor(s, 0)->play = &play_good;
+    SCENE_END(s);
+}
+
+static void test_accepted_before_the_stop_is_served(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene_play(&scene, &play_puppet);
+    scene.client_count = 1;
+    scene.script = served_while_stopping;
+    run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
+/* The client resets just before its offer, while the supervisor stops: the process must go. */
+static bool reset_while_stopping(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_stop(s);
+    LOOK(s);
+    fake_reset(0);
+    scene_act(s, 0, ACT_HELLO);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static void test_reset_before_the_offer(void **state) {
+    (void)state;
+    for (uint32_t reuse_count = 1; reuse_count <= 2; reuse_count++) {
+        struct scene scene;
+        scene_init(&scene);
+        scene_play(&scene, &play_puppet);
+        scene.services[0].reuse_count = reuse_count;
+        scene.client_count = 1;
+        scene.script = reset_while_stopping;
+        run(&scene);
+        assert_record(1, "abandoned", "1");
+        assert_int_equal(fake_process(0)->terminate_count, 1);
+        scene_clear(&scene);
+    }
+}
+
+/* Two held, a third offered; then the stop, and everything that can still be said. */
+static bool stop_with_offer_and_held(struct scene *s) {
+    static const enum act said[] = {ACT_STAY,    ACT_ACK,    ACT_NACK_BUSY,    ACT_NACK_REFUSE,
+                                    ACT_GARBAGE, ACT_RETIRE, ACT_CLOSE_CHANNEL};
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    if (s->count >= 100) { /* the offer's deadline has passed before the stop */
+        s->count -= 100;
+        JUMP(s);
+    }
+    scene_stop(s);
+    LOOK(s);
+    if (s->count >= 50) {
+        s->count -= 50;
+        scene_act(s, 0, ACT_DONE);
+        LOOK(s);
+    }
+    scene_act(s, 0, said[s->count]);
+    LOOK(s);
+    if (s->number == 1) {
+        fake_stop();
+        LOOK(s);
+    }
+    SCENE_END(s);
+}
+
+static void test_stop_with_offer_and_held(void **state) {
+    (void)state;
+    static const enum act stay[] = {ACT_STAY};
+    static const struct play deaf = {.acts = stay, .deaf = true};
+    for (uint32_t bits = 0; bits < 8; bits++) {
+        for (uint32_t said = 0; said < 7; said++) {
+            struct scene scene;
+            scene_init(&scene);
+            scene_play(&scene, (bits & 1) != 0 ? &deaf : &play_puppet);
+            scene.services[0].reuse_count = 10;
+            scene.client_count = 1;
+            scene.script = stop_with_offer_and_held;
+            scene.number = bits & 1;
+            scene.count = said + ((bits & 2) != 0 ? 50 : 0) + ((bits & 4) != 0 ? 100 : 0);
+            run(&scene);
+            assert_true(fake_now_us() - FAKE_START_US <= (2 * HANDSHAKE_MS + 3 * STOP_MS) * 1000);
+            scene_clear(&scene);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handshake_deadlines),
+        cmocka_unit_test(test_exit_grace),
+        cmocka_unit_test(test_ack_in_the_tick_of_the_deadline),
+        cmocka_unit_test(test_words_found_after_the_kill),
+        cmocka_unit_test(test_stale_events_are_dropped),
+        cmocka_unit_test(test_stop_ladder),
+        cmocka_unit_test(test_stop_at_every_step),
+        cmocka_unit_test(test_accepted_before_the_stop_is_served),
+        cmocka_unit_test(test_reset_before_the_offer),
+        cmocka_unit_test(test_stop_with_offer_and_held),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
