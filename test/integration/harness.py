@@ -56,12 +56,16 @@ class _Shared:
         if ON_WINE:
             self._keeper = subprocess.Popen(
                 [*EMULATOR, str(TEST_HANDLERS_DIR / executable("misbehave")), "hold"],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             atexit.register(self._end_keeper)
+            # Wine's services inherit the streams of whoever comes first, which must not be a
+            # supervisor: its log would never end.
+            self._keeper.stdout.readline()
 
     def _end_keeper(self):
         self._keeper.stdin.close()
         self._keeper.wait(DEADLINE_S)
+        self._keeper.stdout.close()
 
 
 _shared = None

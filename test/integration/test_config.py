@@ -40,7 +40,7 @@ BAD = {
     "indented line": ("ini", "[ports]\n7777 = misbehave\n  7778 = misbehave\n", 3, "indented"),
     "no section": ("ini", "7777 = misbehave\n", 1, "[ports]"),
     "YAML alias": ("yaml", "a: &x\n  listen: 7777\n  handler: misbehave\nb: *x\n", 1, "anchor"),
-    "YAML depth": ("yaml", "a:\n  listen:\n    deep:\n      deeper: 1\n", 2, ""),
+    "YAML depth": ("yaml", "a:\n  listen:\n    deep:\n      deeper: 1\n", 4, "nested"),
     "YAML tab": ("yaml", "a:\n\tlisten: 7777\n", 2, ""),
     "empty file": ("ini", "", 0, ""),
     "empty YAML file": ("yaml", "", 0, ""),

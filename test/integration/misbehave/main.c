@@ -82,6 +82,7 @@ int main(int argc, char **argv) {
         system_hang();
     }
     if (argc == 2 && strcmp(argv[1], "hold") == 0) {
+        system_write(false, "here\n", 5);
         system_wait_for_input_end();
         return 0;
     }

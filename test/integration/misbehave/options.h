@@ -5,7 +5,7 @@
  *             [--capacity N] [--child] [--escape] [--ignore-terminate]
  *   misbehave shim ARGUMENTS    starts itself with ARGUMENTS; that process speaks
  *   misbehave wait              does nothing until it is killed
- *   misbehave hold              waits for the end of its standard input
+ *   misbehave hold              writes `here`, and waits for the end of its standard input
  *
  * STEP  start (in place of HELLO), hello (after HELLO), offer (after OFFER, before ACK),
  *       ack (after ACK), done (after DONE).

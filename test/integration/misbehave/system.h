@@ -48,7 +48,7 @@ size_t system_socket_read(uintptr_t socket, void *buffer, size_t size_bytes);
 void system_socket_write(uintptr_t socket, const void *bytes, size_t length);
 void system_socket_close(uintptr_t socket);
 
-/* Waits until the client sends or ends (false) or the supervisor has closed the channel (true). */
+/* Waits until the client sends or ends (false) or the supervisor drains (true). */
 bool system_wait_for_drain(uintptr_t socket);
 
 /* Writes to standard output or error at once, past any buffer. */

@@ -134,23 +134,23 @@ void system_socket_close(uintptr_t socket) {
     closesocket((SOCKET)socket);
 }
 
-static DWORD WINAPI await_channel_end(void *unused) {
+static DWORD WINAPI await_channel(void *unused) {
     uint8_t byte;
     DWORD count = 0;
     (void)unused;
-    while (ReadFile(channel_in, &byte, 1, &count, NULL) && count > 0) {
-    }
+    /* DRAIN or the end: nothing else comes while a connection is held. */
+    (void)ReadFile(channel_in, &byte, 1, &count, NULL);
     return 0;
 }
 
 /* A synchronous pipe can only be awaited by a read, and a blocked read only by a thread of its own.
- * The thread takes what is on the channel, so this serves for the last connection alone. */
+ * The thread takes a byte from the channel, so this serves for the last connection alone. */
 bool system_wait_for_drain(uintptr_t socket) {
     char byte;
     DWORD flags = 0;
     WSABUF buffer = {.len = 1, .buf = &byte};
     WSAOVERLAPPED overlapped = {.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL)};
-    HANDLE waits[DRAIN_WAITS_COUNT] = {CreateThread(NULL, 0, await_channel_end, NULL, 0, NULL),
+    HANDLE waits[DRAIN_WAITS_COUNT] = {CreateThread(NULL, 0, await_channel, NULL, 0, NULL),
                                        overlapped.hEvent};
     if (waits[0] == NULL || waits[1] == NULL) {
         fail("CreateThread");
