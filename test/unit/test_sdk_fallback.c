@@ -85,7 +85,7 @@ static void assert_said(int client, const char *service) {
     char said[1024] = "", expected[256], peer[64], local[64];
     size_t used = 0;
     ssize_t got;
-    struct sockaddr_in name;
+    struct sockaddr_in name = {0};
     socklen_t length = sizeof name;
     struct pollfd wait = {.fd = client, .events = POLLIN};
     assert_int_equal(getsockname(client, (struct sockaddr *)&name, &length), 0);

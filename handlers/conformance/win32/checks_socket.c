@@ -23,13 +23,15 @@ void check_socket_inheritance(const struct subject *subject, struct verdict *ver
 static void print_name(const struct sockaddr_storage *name, char *out, size_t size) {
     char host[INET6_ADDRSTRLEN] = "?";
     if (name->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)name;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-        snprintf(out, size, "%s:%u", host, (unsigned)ntohs(in->sin_port));
+        struct sockaddr_in in;
+        memcpy(&in, name, sizeof in);
+        inet_ntop(AF_INET, &in.sin_addr, host, sizeof host);
+        snprintf(out, size, "%s:%u", host, (unsigned)ntohs(in.sin_port));
     } else {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)name;
-        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        snprintf(out, size, "[%s]:%u", host, (unsigned)ntohs(in6->sin6_port));
+        struct sockaddr_in6 in6;
+        memcpy(&in6, name, sizeof in6);
+        inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
+        snprintf(out, size, "[%s]:%u", host, (unsigned)ntohs(in6.sin6_port));
     }
 }
 
