@@ -153,6 +153,25 @@ static void test_accept_out_of_descriptors(void **state) {
     platform_listener_close(&listener);
 }
 
+static void test_port_of_a_connection_in_time_wait_is_free(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client;
+    struct platform_socket socket = bench_accept(bench, listener, token, &client);
+    /* Who ends first waits (TCP's TIME-WAIT), here on the listener's port. */
+    platform_socket_close(&socket);
+    char none[8];
+    client_receive_all(client, none, sizeof none);
+    client_close(client);
+    platform_listener_close(&listener);
+    assert_int_equal(platform_listener_open(bench->platform, &address, 16, bench_token(bench),
+                                            &listener, &bench->cause),
+                     BATON_OK);
+    platform_listener_close(&listener);
+}
+
 static void test_packet_of_no_bytes_is_not_the_end(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -161,6 +180,22 @@ static void test_packet_of_no_bytes_is_not_the_end(void **state) {
         LAUNCH(bench, &token, "empty-packet", "hello", "wait-for-end");
     assert_int_equal(bench_receive_fault(bench, process, token), BATON_INVALID);
     assert_true(bench_receive(bench, process, token, frame) > WIRE_HEADER_BYTES);
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+}
+
+static void test_packet_cut_off_at_the_capacity_is_refused(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    size_t length;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "long-packet", "hello", "wait-for-end");
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_TOO_LONG);
+    bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
+    assert_int_equal(
+        platform_channel_receive(process, frame, WIRE_HEADER_BYTES, &length, &bench->cause),
+        BATON_TOO_LONG);
     platform_channel_close(process);
     bench_finish(bench, &process, token);
 }
@@ -415,7 +450,9 @@ int main(void) {
         WITH_BENCH(test_all_descriptors_close_on_exec),
         WITH_BENCH(test_accepted_socket_blocks),
         WITH_BENCH(test_accept_out_of_descriptors),
+        WITH_BENCH(test_port_of_a_connection_in_time_wait_is_free),
         WITH_BENCH(test_packet_of_no_bytes_is_not_the_end),
+        WITH_BENCH(test_packet_cut_off_at_the_capacity_is_refused),
         WITH_BENCH(test_attached_descriptors_are_refused_and_closed),
         WITH_BENCH(test_speaker_is_named_by_the_kernel),
         WITH_BENCH(test_half_closed_channel_still_takes_frames),
