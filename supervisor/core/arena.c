@@ -1,6 +1,7 @@
 #include "core/arena.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,14 +94,10 @@ char *arena_text(struct config_arena *arena, const char *text) {
 
 char *arena_join(struct config_arena *arena, const char *first, const char *second,
                  const char *third) {
-    size_t first_bytes = strlen(first);
-    size_t second_bytes = strlen(second);
-    size_t third_bytes = strlen(third);
-    char *joined = arena_alloc(arena, first_bytes + second_bytes + third_bytes + 1);
+    size_t size_bytes = strlen(first) + strlen(second) + strlen(third) + 1;
+    char *joined = arena_alloc(arena, size_bytes);
     if (joined != NULL) {
-        memcpy(joined, first, first_bytes);
-        memcpy(joined + first_bytes, second, second_bytes);
-        memcpy(joined + first_bytes + second_bytes, third, third_bytes);
+        (void)snprintf(joined, size_bytes, "%s%s%s", first, second, third);
     }
     return joined;
 }

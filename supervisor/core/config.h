@@ -9,7 +9,6 @@
 
 #include "core/text.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,6 +20,7 @@
 #define CONFIG_SETTINGS_MAX_COUNT 16384
 #define CONFIG_SERVICES_MAX_COUNT 1024
 #define CONFIG_PROBLEMS_MAX_COUNT 1000
+#define CONFIG_PROBLEM_MAX_BYTES 1024 /* with its NUL; longer texts are cut */
 
 enum config_format { CONFIG_FORMAT_INI, CONFIG_FORMAT_YAML };
 
@@ -98,13 +98,10 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
 #endif
     ;
 
-/* The same with the arguments as a list. */
-void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
-                              const char *format, va_list arguments)
-#if defined(__GNUC__)
-    __attribute__((format(printf, 4, 0)))
-#endif
-    ;
+/* The same with a text that is ready; it is kept up to the first byte that is not UTF-8, NUL or a
+ * control character. */
+void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
+                          const char *text);
 
 /* "section.key" for messages, in the arena of `problems`; may be NULL when out of memory. */
 const char *config_key_label(struct config_problems *problems, const char *section,

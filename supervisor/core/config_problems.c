@@ -17,23 +17,9 @@ static void insert(struct config_problems *problems, struct config_problem probl
     problems->problems[at] = problem;
 }
 
-/* Formats a message; one that is too long is cut between characters. */
-#if defined(__GNUC__)
-__attribute__((format(printf, 3, 0)))
-#endif
-static void
-format_text(char *text, size_t size_bytes, const char *format, va_list arguments) {
-    size_t where = 0;
-    (void)vsnprintf(text, size_bytes, format, arguments);
-    size_t length = strlen(text);
-    if (length + 1 == size_bytes && text_check(text, length, &where) == TEXT_NOT_UTF8) {
-        text[where] = '\0';
-    }
-}
-
-void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
-                              const char *format, va_list arguments) {
-    char text[1024];
+void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
+                          const char *text) {
+    size_t length = 0;
 
     if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
         problems->unkept_count++;
@@ -46,13 +32,14 @@ void config_problems_add_list(struct config_problems *problems, size_t line, con
         problems->out_of_memory = true;
         return;
     }
-    format_text(text, sizeof(text), format, arguments);
+    /* A text that filled its buffer may have been cut within a character. */
+    (void)text_check(text, strlen(text), &length);
     struct config_problem *grown =
         arena_grow(problems->arena, problems->problems, problems->problem_count,
                    &problems->problem_capacity, sizeof(*grown));
     struct config_problem problem = {.line = line,
                                      .key = arena_text(problems->arena, key),
-                                     .text = arena_text(problems->arena, text)};
+                                     .text = arena_copy(problems->arena, text, length)};
     problems->problems = grown != NULL ? grown : problems->problems;
     if (arena_failed(problems->arena)) {
         problems->out_of_memory = true;
@@ -63,10 +50,15 @@ void config_problems_add_list(struct config_problems *problems, size_t line, con
 
 void config_problems_add(struct config_problems *problems, size_t line, const char *key,
                          const char *format, ...) {
+    char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
+
     va_start(arguments, format);
-    config_problems_add_list(problems, line, key, format, arguments);
+    /* clang 14 does not see through va_start here.
+     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    config_problems_keep(problems, line, key, text);
 }
 
 const char *config_key_label(struct config_problems *problems, const char *section,

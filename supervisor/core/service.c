@@ -4,6 +4,7 @@
 #include "core/service_build.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Fields that the key table reaches by offset are 32 bits wide. */
@@ -12,13 +13,16 @@ _Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored a
 
 void service_report(struct service_builder *builder, const struct config_setting *setting,
                     const char *format, ...) {
+    char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
 
     va_start(arguments, format);
-    config_problems_add_list(builder->problems, setting->line,
-                             config_key_label(builder->problems, setting->section, setting->key),
-                             format, arguments);
+    /* clang 14 does not see through va_start here.
+     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    (void)vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    config_problems_keep(builder->problems, setting->line,
+                         config_key_label(builder->problems, setting->section, setting->key), text);
 }
 
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */

@@ -61,7 +61,7 @@ size_t text_distance_limit(const char *word);
  * text); out of memory shows in arena_failed() alone, with *words NULL. */
 const char *text_split(struct config_arena *arena, const char *value, char ***words, size_t *count);
 
-/* Writes `word` so that text_split() reads it back as one word, in quotes only when it needs any. */
+/* Writes `word` so that text_split() reads it back as one word, in quotes when it needs any. */
 void text_emit_word(text_emit *emit, void *context, const char *word);
 
 #endif
