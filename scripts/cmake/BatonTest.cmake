@@ -42,9 +42,10 @@ if(BATON_SANITIZE)
         "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 endif()
 if(WIN32 AND CMAKE_CROSSCOMPILING)
-    # The overrides keep Wine from offering to download Mono and Gecko, and from writing menus.
+    # The overrides keep Wine from offering to download Mono and Gecko, from writing menus, and
+    # from running its debugger, for two seconds, on every handler that crashes on purpose.
     list(APPEND BATON_TEST_ENVIRONMENT "WINEPREFIX=${BATON_WINEPREFIX}" "WINEDEBUG=-all"
-        "WINEDLLOVERRIDES=mscoree=\;mshtml=\;winemenubuilder.exe=d")
+        "WINEDLLOVERRIDES=mscoree=\;mshtml=\;winemenubuilder.exe=d\;winedbg.exe=d")
 endif()
 
 # Properties that every test has. Arguments: the test's full name, then what the callers parsed.
