@@ -260,17 +260,24 @@ void pool_update_idle(struct pool *pool, uint32_t process) {
     }
 }
 
+/* The record tells of the last attempt alone. */
+static void forget_attempt(struct connection *c) {
+    c->pid = 0;
+    c->has_exit = false;
+    c->launched_us = c->greeted_us = c->offered_us = 0;
+}
+
 static void offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     struct connection *c = &pool->connections[connection];
     const struct service *service = pool_service_of(pool, p->service);
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
+    forget_attempt(c);
     c->process = process;
     c->pid = p->pid;
     c->launched_us = p->launched_us;
     c->greeted_us = p->greeted_us;
     c->offered_us = now_us;
-    c->has_exit = false; /* of an earlier attempt */
     p->offer = connection;
     p->life_left_count--;
     timers_set(&pool->timers, &p->timer, now_us + pool_ms(service->handshake_timeout_ms));
@@ -297,6 +304,7 @@ static bool launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) 
     timers_set(&pool->timers, &pool->processes[slot].timer,
                now_us + pool_ms(service->handshake_timeout_ms));
     c->process = slot;
+    forget_attempt(c);
     pool_push(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
     return true;
 }

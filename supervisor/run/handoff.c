@@ -7,6 +7,7 @@
 /* More than the buffers of a channel hold; a stream that has lost step is never at its end. */
 #define FRAMES_TO_THE_END 1024
 #define OFFER_BYTES 1024
+#define OFFER_RETRY_US 100000u
 
 static struct wire_address to_wire(const struct address *address) {
     struct wire_address out = {.family = (uint8_t)address->family, .port = address->port};
@@ -65,9 +66,11 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
         return;
     }
     int result = send_offer(s, process, connection);
-    if (result == BATON_AGAIN) {
-        r->offer_unsent = true;
-    } else if (result != BATON_OK) {
+    r->offer_unsent = result == BATON_AGAIN || result == BATON_SHORTAGE;
+    if (result == BATON_SHORTAGE) {
+        /* No fault of the process; its deadline holds all the same. */
+        timers_set(&s->timers, &s->offers, s->now_us + OFFER_RETRY_US);
+    } else if (result != BATON_OK && result != BATON_AGAIN) {
         pool_offer_failed(&s->pool, process, s->now_us);
     }
 }
@@ -77,6 +80,15 @@ void handoff_send_drain(struct supervisor *s, uint32_t process) {
     /* Any other failure means that the handler is going anyway. */
     s->processes[process].drain_unsent =
         send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
+}
+
+void handoff_retry(struct supervisor *s) {
+    for (uint32_t i = 0; i < s->pool.process_slots.used_mark; i++) {
+        if (slots_is_used(&s->pool.process_slots, i) && s->processes[i].offer_unsent) {
+            handoff_offer(s, i);
+            supervisor_act(s);
+        }
+    }
 }
 
 void handoff_on_writable(struct supervisor *s, uint32_t process) {

@@ -34,7 +34,7 @@ struct run_service {
 struct run_process {
     struct platform_process *handle;
     uint8_t nonce[WIRE_NONCE_BYTES];
-    bool offer_unsent; /* the channel was full; repeat when it is writable */
+    bool offer_unsent; /* repeat when the channel is writable, or when `offers` has passed */
     bool drain_unsent;
 };
 
@@ -55,8 +55,9 @@ struct supervisor {
     uint32_t listener_count;
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */
     struct run_process *processes;   /* by process slot */
-    struct timers timers;            /* of listeners, and `relief` */
+    struct timers timers;            /* of listeners, `relief` and `offers` */
     struct timer relief;             /* set while accepting is paused for want of resources */
+    struct timer offers;             /* set while an offer waits for want of resources */
     uint32_t shortage_count;         /* shortages in a row */
     uint64_t shortage_logged_us;     /* when the last one was logged; 0 = resumed since */
     bool accepting_blocked;          /* listeners are paused for a reason that is not their own */
@@ -91,6 +92,8 @@ void launch_clear(struct supervisor *s);
 /* handoff.c: offers and the frames of the channel */
 void handoff_offer(struct supervisor *s, uint32_t process);
 void handoff_send_drain(struct supervisor *s, uint32_t process);
+/* Repeats the offers that could not be sent for want of resources. */
+void handoff_retry(struct supervisor *s);
 void handoff_on_writable(struct supervisor *s, uint32_t process);
 /* Reads frames until there is none; `to_the_end` when the process has ended. */
 void handoff_on_channel(struct supervisor *s, uint32_t process, bool to_the_end);

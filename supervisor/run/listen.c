@@ -19,7 +19,7 @@ int listen_create(struct supervisor *s) {
         count += (uint32_t)s->table->services[i].listen_count;
     }
     s->listeners = calloc(count, sizeof *s->listeners);
-    if (s->listeners == NULL || timers_init(&s->timers, count + 1) != BATON_OK) {
+    if (s->listeners == NULL || timers_init(&s->timers, count + 2) != BATON_OK) {
         return BATON_NO_MEMORY;
     }
     for (uint32_t i = 0; i < s->table->service_count; i++) {
@@ -232,7 +232,9 @@ void listen_on_accept(struct supervisor *s, uint32_t listener) {
 void listen_tick(struct supervisor *s) {
     struct timer *timer = timers_expired(&s->timers, s->now_us);
     for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
-        if (timer != &s->relief && open_listener(s, timer->owner)) {
+        if (timer == &s->offers) {
+            handoff_retry(s);
+        } else if (timer != &s->relief && open_listener(s, timer->owner)) {
             pause_listener(&s->listeners[timer->owner], s->accepting_blocked);
             log_ready(s);
         }

@@ -8,6 +8,7 @@
 #ifndef BATON_RUN_OUTPUT_H
 #define BATON_RUN_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct run_output_line {
     uint32_t service;
     uint32_t pid;     /* 0 = the place is free */
     uint64_t used_us; /* when it grew last */
+    bool ended;       /* its writer is gone; ends when nothing is left to read */
+    bool continued;   /* its beginning went to the log already */
     size_t length;
     char bytes[RUN_OUTPUT_LINE_BYTES];
 };
@@ -33,7 +36,11 @@ struct run_output {
 /* Reads what there is of a service's output, a bounded amount at a time. */
 void output_on_readable(struct supervisor *s, uint32_t service);
 
-/* Reads all there is and ends the line of a process that has exited. */
+/* A process has exited: reads what it has left, and ends its line. When that is too much for now,
+ * or the log is congested, the rest follows with output_on_readable(). */
 void output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
+
+/* Reads all there is of all services and ends all lines; for the end, when nobody writes. */
+void output_finish_all(struct supervisor *s);
 
 #endif

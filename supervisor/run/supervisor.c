@@ -259,6 +259,7 @@ static void finish(struct supervisor *s, enum supervisor_result result) {
     listen_close_all(s);
     if (result == SUPERVISOR_STOPPED) {
         size_t strays = platform_end_strays(s->platform, platform_now_us(s->platform) + STRAYS_US);
+        output_finish_all(s);
         struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
         if (line != NULL) {
             record_number(line, "connections", s->pool.last_id);

@@ -97,7 +97,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         *cause = (struct baton_cause){"fake wait", 2};
         return BATON_SYSTEM;
     }
-    for (;;) {
+    for (uint32_t tries_count = 0; tries_count < FAKE_SPIN_COUNT; tries_count++) {
         size_t count = collect(events, capacity);
         if (count > 0) {
             shuffle(events, count);
@@ -118,6 +118,9 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         w->now_us = deadline_us;
         return 0;
     }
+    fake_wrong("the director changes nothing for ever");
+    *cause = (struct baton_cause){"fake wait", 4};
+    return BATON_SYSTEM;
 }
 
 void fake_advance_us(uint64_t us) {
