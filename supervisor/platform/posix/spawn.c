@@ -87,8 +87,8 @@ static int not_executed(const struct platform_program *program, struct baton_cau
 
 int spawn_process(const struct spawn *spawn, pid_t *pid, struct baton_cause *cause) {
     struct failure failure = {NULL, 0};
-    /* The analyzer wants posix_spawn, and after vfork nothing but execve: the top of this file tells why
-     * neither will do.
+    /* The analyzer wants posix_spawn, and after vfork nothing but execve: the top of this file
+     * tells why neither will do.
      * NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
     pid_t child = vfork();
     if (child == 0) {
