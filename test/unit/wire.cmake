@@ -7,7 +7,10 @@ baton_unit_test(wire SOURCES test_wire.c test_wire_vectors.c ${BATON_GUARD} LIBR
 baton_script_test(wire_page LABELS unit
     COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_wire_page.py")
 if(WIN32)
-    baton_unit_test(sdk SOURCES test_sdk_win32.c LIBRARIES baton)
+    baton_unit_test(sdk SOURCES test_sdk_win32.c test_sdk_supervisor_win32.c LIBRARIES baton)
+    baton_unit_test(sdk_conformance
+        SOURCES test_sdk_conformance_win32.c test_sdk_supervisor_win32.c LIBRARIES baton)
+    add_dependencies(test_sdk_conformance conformance)
 else()
     baton_unit_test(sdk SOURCES test_sdk.c test_sdk_supervisor.c LIBRARIES baton)
     baton_unit_test(sdk_fallback SOURCES test_sdk_fallback.c LIBRARIES baton)
