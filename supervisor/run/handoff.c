@@ -171,7 +171,7 @@ static const char *take_message(struct supervisor *s, uint32_t process,
                    ? NULL
                    : "NACK for a connection that was not offered";
     case WIRE_DONE:
-        if (connection != SLOT_NONE) {
+        if (connection != SLOT_NONE && s->pool.connections[connection].state == CONNECTION_HELD) {
             note_done(&s->pool.connections[connection], message);
         }
         note_text(s, connection, message);

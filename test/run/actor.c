@@ -17,6 +17,9 @@ void actor_forget_all(void) {
 
 /* ---- Frames ---- */
 
+/* What the next NACK or DONE says. */
+static struct wire_text text;
+
 static bool send_as(uint32_t process, const struct wire_message *message, uint32_t sender_pid) {
     uint8_t frame[1024];
     long length = wire_encode(message, frame, sizeof frame);
@@ -45,8 +48,9 @@ static bool say(uint32_t process, uint8_t type, uint32_t connection) {
 }
 
 static bool nack(uint32_t process, uint32_t connection, uint8_t reason) {
-    return send(process, &(struct wire_message){
-                             .type = WIRE_NACK, .connection = connection, .reason = reason});
+    return send(process,
+                &(struct wire_message){
+                    .type = WIRE_NACK, .connection = connection, .reason = reason, .text = text});
 }
 
 bool actor_ack(struct actor *actor, uint32_t process) {
@@ -81,7 +85,8 @@ bool actor_done(struct actor *actor, uint32_t process, uint32_t held, uint8_t st
     memmove(&actor->held[held], &actor->held[held + 1],
             (actor->held_count - held) * sizeof actor->held[0]);
     return send(process,
-                &(struct wire_message){.type = WIRE_DONE, .connection = number, .status = status});
+                &(struct wire_message){
+                    .type = WIRE_DONE, .connection = number, .status = status, .text = text});
 }
 
 bool actor_listen(struct actor *actor, uint32_t process) {
@@ -137,7 +142,11 @@ static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
     case ACT_DONE_UNKNOWN:
         return say(process, WIRE_DONE, 4000000);
     case ACT_DONE_OFFERED:
-        return say(process, WIRE_DONE, actor->offered != 0 ? actor->offered : 4000000);
+        return send(process, &(struct wire_message){
+                                 .type = WIRE_DONE,
+                                 .connection = actor->offered != 0 ? actor->offered : 4000000,
+                                 .has_bytes_in = true,
+                                 .bytes_in = 5});
     case ACT_GARBAGE:
         return fake_handler_send(process, garbage, sizeof garbage, 0);
     case ACT_OFFER:
@@ -155,7 +164,14 @@ static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
 }
 
 bool actor_act(struct actor *actor, uint32_t process, enum act act) {
+    bool acted;
     switch (act) {
+    case ACT_DONE_TEXT:
+    case ACT_NACK_TEXT:
+        text = (struct wire_text){"told", 4};
+        acted = act_frame(actor, process, act == ACT_DONE_TEXT ? ACT_DONE : ACT_NACK_BUSY);
+        text = (struct wire_text){0};
+        return acted;
     case ACT_STAY:
         return false;
     case ACT_AWAIT_OFFER:

@@ -16,8 +16,10 @@ enum act {
     ACT_NACK_RETIRE,
     ACT_NACK_BUSY,
     ACT_NACK_REFUSE,
-    ACT_DONE,     /* the oldest connection that it holds, status 0 */
-    ACT_DONE_BAD, /* the same with status 3 */
+    ACT_DONE,      /* the oldest connection that it holds, status 0 */
+    ACT_DONE_BAD,  /* the same with status 3 */
+    ACT_DONE_TEXT, /* the same with a text */
+    ACT_NACK_TEXT, /* busy, with a text */
     ACT_RETIRE,
     ACT_OPTIONAL, /* a type that may be skipped */
     /* Frames that are wrong */

@@ -195,6 +195,7 @@ static void run_variant(const struct variant *v) {
     scene_check(&scene);
     bool retried = v->step <= AFTER_OFFER;
     assert_record(1, retried && !v->always ? "served" : outcome, retried ? "2" : "1");
+    assert_false(lines_has(lines_record(1), "bytes_in"));
     assert_int_equal(fake_process_count(), retried ? 2 : 1);
     assert_int_equal(lines_count("attempt_failed"), !retried ? 0 : v->always ? 2 : 1);
     assert_true(fake_wait_count() < 100);
@@ -239,10 +240,43 @@ static void test_good_life(void **state) {
     scene_clear(&scene);
 }
 
+/* A text belongs to the record of the frame that brought it, and to no other. */
+static void test_text_of_a_frame(void **state) {
+    (void)state;
+    static const enum act tells[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK,
+                                     ACT_TICK,  ACT_DONE_TEXT,   ACT_EXIT};
+    static const enum act declines[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_NACK_TEXT, ACT_EXIT};
+    static const enum act crashes[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_CRASH};
+    static const struct play tell = {.acts = tells};
+    static const struct play decline = {.acts = declines};
+    static const struct play crash = {.acts = crashes};
+    struct scene scene;
+    scene_init(&scene);
+    scene.services[0].max_connections_count = 1;
+    scene.client_count = 4;
+    scene_play(&scene, &tell);
+    scene_play(&scene, &crash);
+    scene_play(&scene, &decline);
+    scene_play(&scene, &crash);
+    scene_play(&scene, &decline);
+    scene_begin(&scene);
+    scene_run(&scene);
+    scene_check(&scene);
+    assert_string_equal(lines_value(lines_record(1), "text"), "told");
+    assert_record(2, "crashed", "1");
+    assert_false(lines_has(lines_record(2), "text"));
+    assert_record(3, "crashed", "2");
+    assert_false(lines_has(lines_record(3), "text"));
+    assert_record(4, "rejected", "2");
+    assert_string_equal(lines_value(lines_record(4), "text"), "told");
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_life),
         cmocka_unit_test(test_every_fault_at_every_step),
+        cmocka_unit_test(test_text_of_a_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
