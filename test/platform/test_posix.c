@@ -1,5 +1,5 @@
 /* What only this system has, or what only here can be looked at: descriptors by number, signals,
- * limits, packets, the log's pipe. */
+ * limits, packets. */
 #include "harness.h"
 
 #include <dirent.h>
@@ -319,102 +319,6 @@ static void test_sigpipe_is_ignored(void **state) {
     close(ends[1]);
 }
 
-/* Runs with `descriptor` as standard error. */
-static int replace_standard_error(int descriptor) {
-    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-    assert_true(saved >= 0);
-    assert_int_equal(dup2(descriptor, STDERR_FILENO), STDERR_FILENO);
-    return saved;
-}
-
-static void restore_standard_error(int saved) {
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-}
-
-/* Fills the log, sees that it says so, empties it, and sees that it tells of it. */
-static void check_full_log(struct bench *bench, int reader) {
-    static char block[1 << 20];
-    memset(block, 'l', sizeof block);
-    int flags = fcntl(STDERR_FILENO, F_GETFL);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
-    size_t taken_bytes = platform_log_write(bench->platform, block, sizeof block, &bench->cause);
-    assert_in_range(taken_bytes, 1, sizeof block - 1);
-    assert_null(bench->cause.call);
-    assert_int_equal(platform_log_write(bench->platform, block, 1, &bench->cause), 0);
-    bench_expect_silence(bench);
-    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL), flags);
-
-    size_t read_bytes = 0;
-    while (read_bytes < taken_bytes) {
-        ssize_t got = read(reader, block, sizeof block);
-        assert_true(got > 0);
-        read_bytes += (size_t)got;
-    }
-    assert_int_equal(read_bytes, taken_bytes);
-    bench_await(bench, PLATFORM_EVENT_LOG_WRITABLE, 0);
-    bench_expect_silence(bench);
-    assert_int_equal(platform_log_write(bench->platform, "end", 3, &bench->cause), 3);
-    platform_log_flush(bench->platform);
-    assert_int_equal(read(reader, block, sizeof block), 3);
-}
-
-/* A reader that has gone: everything is taken and dropped, and the reason is told. */
-static void check_broken_log(struct bench *bench) {
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
-        assert_non_null(bench->cause.call);
-        assert_int_equal(bench->cause.system_code, 32); /* EPIPE */
-    }
-    platform_log_write_all(bench->platform, "lost\n", 5);
-}
-
-static void test_log_to_a_full_pipe_does_not_block(void **state) {
-    struct bench *bench = *state;
-    int ends[2];
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    int saved = replace_standard_error(ends[1]);
-    close(ends[1]);
-    check_full_log(bench, ends[0]);
-    close(ends[0]);
-    check_broken_log(bench);
-    restore_standard_error(saved);
-}
-
-static void test_log_to_a_full_socket_does_not_block(void **state) {
-    struct bench *bench = *state;
-    int ends[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    int saved = replace_standard_error(ends[1]);
-    close(ends[1]);
-    check_full_log(bench, ends[0]);
-    close(ends[0]);
-    check_broken_log(bench);
-    restore_standard_error(saved);
-}
-
-static void test_log_to_a_full_disk(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(platform_log_open(bench->platform, "/dev/full", &bench->cause), BATON_OK);
-    assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
-    assert_string_equal(bench->cause.call, "write");
-    assert_int_not_equal(bench->cause.system_code, 0);
-}
-
-static void test_log_file_mode(void **state) {
-    struct bench *bench = *state;
-    char path[256];
-    struct stat status;
-    mode_t mask = umask(0);
-    snprintf(path, sizeof path, "%s/mode", system_scratch());
-    assert_int_equal(platform_log_open(bench->platform, path, &bench->cause), BATON_OK);
-    umask(mask);
-    assert_int_equal(stat(path, &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0640);
-    unlink(path);
-    rmdir(system_scratch());
-}
-
 static void test_missing_standard_streams_are_filled(void **state) {
     assert_int_equal(bench_teardown(state), 0);
     int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
@@ -462,10 +366,6 @@ int main(void) {
         WITH_BENCH(test_leader_in_another_group_is_reached),
         WITH_BENCH(test_stop_signals_are_events),
         WITH_BENCH(test_sigpipe_is_ignored),
-        WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
-        WITH_BENCH(test_log_to_a_full_socket_does_not_block),
-        WITH_BENCH(test_log_to_a_full_disk),
-        WITH_BENCH(test_log_file_mode),
         WITH_BENCH(test_missing_standard_streams_are_filled),
         cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),
     };

@@ -1,0 +1,129 @@
+/* The log on what can be full or broken: a pipe, a socket, a disk. On Windows a thread writes the
+ * log, and nothing of this can be seen from outside. */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What was seen while standard error was a small buffer. Kept for later, because a failing
+ * assertion would write its message into that very buffer. */
+struct log_seen {
+    bool opened;
+    size_t taken_bytes; /* of more than fits */
+    bool taken_without_cause;
+    size_t taken_when_full_bytes;
+    int events_while_full_count;
+    size_t read_bytes;
+    int events_when_empty_count;
+    struct platform_event event;
+    int events_after_count;
+    size_t taken_when_empty_bytes;
+    bool flags_kept;
+    size_t taken_when_broken_bytes;
+    struct baton_cause cause_when_broken;
+};
+
+static int wait_for_one(struct bench *bench, struct platform_event *event, uint64_t span_us) {
+    uint64_t deadline_us = platform_now_us(bench->platform) + span_us;
+    return platform_wait(bench->platform, event, 1, deadline_us, &bench->cause);
+}
+
+static void fill_and_empty_log(struct bench *bench, int reader, struct log_seen *seen) {
+    static char block[1 << 20];
+    struct platform_event none;
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+    seen->opened = platform_log_open(bench->platform, NULL, &bench->cause) == BATON_OK;
+    seen->taken_bytes = platform_log_write(bench->platform, block, sizeof block, &bench->cause);
+    seen->taken_without_cause = bench->cause.call == NULL;
+    seen->taken_when_full_bytes = platform_log_write(bench->platform, block, 1, &bench->cause);
+    seen->events_while_full_count = wait_for_one(bench, &none, 50000);
+    ssize_t got;
+    while (seen->read_bytes < seen->taken_bytes && (got = read(reader, block, sizeof block)) > 0) {
+        seen->read_bytes += (size_t)got;
+    }
+    seen->events_when_empty_count = wait_for_one(bench, &seen->event, 20000000);
+    seen->events_after_count = wait_for_one(bench, &none, 50000);
+    seen->taken_when_empty_bytes = platform_log_write(bench->platform, "end", 3, &bench->cause);
+    platform_log_flush(bench->platform);
+    seen->flags_kept = fcntl(STDERR_FILENO, F_GETFL) == flags;
+    close(reader);
+    seen->taken_when_broken_bytes =
+        platform_log_write(bench->platform, "lost\n", 5, &seen->cause_when_broken);
+    platform_log_write_all(bench->platform, "lost\n", 5);
+}
+
+static void check_log_on(struct bench *bench, int reader, int writer) {
+    struct log_seen seen = {0};
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+    assert_true(saved >= 0);
+    dup2(writer, STDERR_FILENO);
+    close(writer);
+    fill_and_empty_log(bench, reader, &seen);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+
+    assert_true(seen.opened);
+    assert_in_range(seen.taken_bytes, 1, (1 << 20) - 1);
+    assert_true(seen.taken_without_cause);
+    assert_int_equal(seen.taken_when_full_bytes, 0);
+    assert_int_equal(seen.events_while_full_count, 0);
+    assert_int_equal(seen.read_bytes, seen.taken_bytes);
+    assert_int_equal(seen.events_when_empty_count, 1);
+    assert_int_equal(seen.event.kind, PLATFORM_EVENT_LOG_WRITABLE);
+    assert_true(seen.event.token == 0);
+    assert_int_equal(seen.events_after_count, 0);
+    assert_int_equal(seen.taken_when_empty_bytes, 3);
+    assert_true(seen.flags_kept);
+    /* The reader has gone: everything is taken and dropped, and the reason is told. */
+    assert_int_equal(seen.taken_when_broken_bytes, 5);
+    assert_non_null(seen.cause_when_broken.call);
+    assert_int_equal(seen.cause_when_broken.system_code, EPIPE);
+}
+
+static void test_log_to_a_full_pipe_does_not_block(void **state) {
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    check_log_on(*state, ends[0], ends[1]);
+}
+
+static void test_log_to_a_full_socket_does_not_block(void **state) {
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    check_log_on(*state, ends[0], ends[1]);
+}
+
+static void test_log_to_a_full_disk(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(platform_log_open(bench->platform, "/dev/full", &bench->cause), BATON_OK);
+    assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+    assert_string_equal(bench->cause.call, "write");
+    assert_int_not_equal(bench->cause.system_code, 0);
+}
+
+static void test_log_file_mode(void **state) {
+    struct bench *bench = *state;
+    char path[256];
+    struct stat status;
+    mode_t mask = umask(0);
+    snprintf(path, sizeof path, "%s/mode", system_scratch());
+    assert_int_equal(platform_log_open(bench->platform, path, &bench->cause), BATON_OK);
+    umask(mask);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    unlink(path);
+    rmdir(system_scratch());
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
+        WITH_BENCH(test_log_to_a_full_socket_does_not_block),
+        WITH_BENCH(test_log_to_a_full_disk),
+        WITH_BENCH(test_log_file_mode),
+    };
+    return cmocka_run_group_tests_name("posix_log", tests, NULL, NULL);
+}
