@@ -159,6 +159,7 @@ static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
         return fake_handler_send_fault(process, BATON_INVALID, true);
     default:
         hello(process, act);
+        actor->greeted = true;
         return true;
     }
 }

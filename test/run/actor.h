@@ -58,6 +58,7 @@ struct play {
 struct actor {
     const struct play *play;
     size_t at;        /* next act */
+    bool greeted;     /* has said HELLO, right or wrong */
     uint32_t offered; /* connection number of the offer that came last, 0 = none */
     uint32_t client;  /* whose it is */
     uint32_t offer_count;

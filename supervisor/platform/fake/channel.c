@@ -139,10 +139,12 @@ int fake_handler_receive(uint32_t process, struct fake_frame *out) {
 }
 
 static bool send_message(struct platform_process *p, struct fake_message *message) {
-    if (!p->face.is_alive || !p->face.handler_end_open || !p->face.supervisor_end_open) {
+    if (!p->face.is_alive || !p->face.handler_end_open || !p->face.supervisor_end_open ||
+        p->is_lost) {
         free(message);
         return false;
     }
+    p->is_lost = message->lasting;
     fake_queue_put(&p->to_supervisor, message);
     return true;
 }

@@ -141,7 +141,8 @@ struct fake_frame {
 int fake_handler_receive(uint32_t process, struct fake_frame *out);
 
 /* Sends bytes as one frame of at most 1024 bytes, in the name of `sender_pid` (0: its own). False
- * when the supervisor's end is closed, the handler's is, or the process is dead. */
+ * when the supervisor's end is closed, the handler's is, the process is dead, or its stream has
+ * lost step, so that nobody would read the frame. */
 bool fake_handler_send(uint32_t process, const void *bytes, size_t length, uint32_t sender_pid);
 /* Sends something that platform_channel_receive() answers with `code` (BATON_INVALID,
  * BATON_TOO_LONG) once; or, when `lasting`, from then on, as a stream does that has lost step. */
