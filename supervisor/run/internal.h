@@ -81,6 +81,9 @@ void listen_update(struct supervisor *s);
 void listen_relieve(struct supervisor *s);
 /* The service has room again (POOL_ROOM). */
 void listen_on_room(struct supervisor *s, uint32_t service);
+/* Says, not too often, that nothing is accepted because of a shortage. */
+void listen_log_shortage(struct supervisor *s, uint32_t service, int code,
+                         const struct baton_cause *cause);
 void listen_tick(struct supervisor *s);
 void listen_close_all(struct supervisor *s);
 

@@ -4,6 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
+                              const struct baton_cause *cause) {
+    struct record *line = supervisor_line(s, LOG_LEVEL_ERROR, "launch_failed", service, SLOT_NONE);
+    if (line != NULL) {
+        supervisor_reason(line, code, cause);
+        run_log_end(&s->log);
+    }
+}
+
 int launch_prepare(struct supervisor *s) {
     struct baton_cause cause = {0};
     int result = BATON_OK;
@@ -21,12 +30,7 @@ int launch_prepare(struct supervisor *s) {
             result = platform_output_open(s->platform, token, &s->services[i].output, &cause);
         }
         if (result != BATON_OK) {
-            struct record *line =
-                supervisor_line(s, LOG_LEVEL_ERROR, "launch_failed", i, SLOT_NONE);
-            if (line != NULL) {
-                supervisor_reason(line, result, &cause);
-                run_log_end(&s->log);
-            }
+            log_launch_failed(s, i, result, &cause);
         }
     }
     return result;
@@ -61,12 +65,11 @@ void launch_process(struct supervisor *s, uint32_t process) {
         pool_launched(&s->pool, process, platform_process_pid(s->processes[process].handle));
         return;
     }
-    struct record *line =
-        supervisor_line(s, result == BATON_SHORTAGE ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
-                        "launch_failed", s->pool.processes[process].service, SLOT_NONE);
-    if (line != NULL) {
-        supervisor_reason(line, result, &cause);
-        run_log_end(&s->log);
+    uint32_t service = s->pool.processes[process].service;
+    if (result == BATON_SHORTAGE) {
+        listen_log_shortage(s, service, result, &cause);
+    } else {
+        log_launch_failed(s, service, result, &cause);
     }
     pool_launch_failed(&s->pool, process, result == BATON_SHORTAGE, s->now_us);
 }

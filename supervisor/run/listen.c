@@ -150,11 +150,8 @@ void listen_on_room(struct supervisor *s, uint32_t service) {
     update_service(s, service, pool_has_room(&s->pool, service));
 }
 
-static void on_shortage(struct supervisor *s, uint32_t service, int code,
-                        const struct baton_cause *cause) {
-    s->shortage_count++;
-    uint32_t delay_ms = backoff_delay_ms(s->shortage_count, SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS);
-    timers_set(&s->timers, &s->relief, s->now_us + (uint64_t)delay_ms * 1000);
+void listen_log_shortage(struct supervisor *s, uint32_t service, int code,
+                         const struct baton_cause *cause) {
     if (s->shortage_logged_us != 0 && s->now_us - s->shortage_logged_us < SHORTAGE_LOG_US) {
         return;
     }
@@ -165,6 +162,14 @@ static void on_shortage(struct supervisor *s, uint32_t service, int code,
         supervisor_reason(line, code, cause);
         run_log_end(&s->log);
     }
+}
+
+static void on_shortage(struct supervisor *s, uint32_t service, int code,
+                        const struct baton_cause *cause) {
+    s->shortage_count++;
+    uint32_t delay_ms = backoff_delay_ms(s->shortage_count, SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS);
+    timers_set(&s->timers, &s->relief, s->now_us + (uint64_t)delay_ms * 1000);
+    listen_log_shortage(s, service, code, cause);
 }
 
 /* A connection was accepted: whatever was short is there again. */
