@@ -190,6 +190,8 @@ class Supervisor:
 
     def _take_line(self, raw):
         line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+        if ON_WINE and line.startswith("wine: "):
+            return  # Wine's own words about a handler's crash
         with self._changed:
             try:
                 self.events.append(self._parse(line))

@@ -50,6 +50,7 @@ class Soak(SupervisorCase):
         handles, private = self.measure(supervisor)
         print(f"{when}: handles {before[0]} -> {handles}, private bytes {before[1]} -> {private}",
               flush=True)
+        self.assertGreater(handles, 5, "the count itself works")
         self.assertEqual(handles, before[0], f"handles {when}")
         self.assertEqual(supervisor.left_over(), {}, f"processes {when}")
         if not SANITIZED:

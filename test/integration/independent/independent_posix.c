@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS_MAX = 16, COPY_TRIES = 40, COPY_WAIT_MS = 50 };
+enum { DESCRIPTORS_MAX = 16, COPY_LIMIT_MS = 2000, COPY_WAIT_MS = 50 };
 
 static int channel = -1;
 
@@ -399,8 +399,9 @@ static void check_only_copy(struct tap *tap, os_socket sock) {
         return;
     }
     wanted[size] = '\0';
+    const uint64_t start = os_steady_ms();
     bool found = copy_exists(wanted, &hidden);
-    for (int i = 0; found && i < COPY_TRIES; i++) {
+    while (found && os_steady_ms() - start < COPY_LIMIT_MS) {
         nanosleep(&pause, NULL);
         found = copy_exists(wanted, &hidden);
     }

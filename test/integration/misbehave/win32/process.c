@@ -11,6 +11,7 @@
 
 #define COMMAND_LINE_CHARS 2000
 #define HANDLE_VALUE_MAX 4096
+#define FOREIGN_HANDLE_VALUE_MAX 32768
 
 static void fail(const char *what) {
     fprintf(stderr, "misbehave: %s: error %lu\n", what, (unsigned long)GetLastError());
@@ -87,16 +88,31 @@ void system_list_handles(char *out, size_t size_bytes) {
     snprintf(out + used, size_bytes - used, "channel=%s\n", getenv("BATON_CHANNEL"));
 }
 
+/* GetProcessHandleCount says 0 in Wine 8, so each value is tried; one that can be duplicated is
+ * open. */
+static unsigned count_handles(HANDLE process) {
+    unsigned count = 0;
+    for (uintptr_t value = 4; value <= FOREIGN_HANDLE_VALUE_MAX; value += 4) {
+        HANDLE copy = NULL;
+        if (DuplicateHandle(process, (HANDLE)value, GetCurrentProcess(), &copy, 0, FALSE,
+                            DUPLICATE_SAME_ACCESS)) {
+            CloseHandle(copy);
+            count++;
+        }
+    }
+    return count;
+}
+
 void system_parent_facts(char *out, size_t size_bytes) {
     uint32_t pid = system_parent_pid();
-    HANDLE process = OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, FALSE, pid);
-    DWORD handles = 0;
+    HANDLE process =
+        OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | PROCESS_DUP_HANDLE, FALSE, pid);
     PROCESS_MEMORY_COUNTERS_EX memory = {.cb = sizeof memory};
-    if (process == NULL || !GetProcessHandleCount(process, &handles) ||
+    if (process == NULL ||
         !GetProcessMemoryInfo(process, (PROCESS_MEMORY_COUNTERS *)&memory, sizeof memory)) {
         fail("the parent process");
     }
+    snprintf(out, size_bytes, "pid=%lu handles=%u private_bytes=%llu\n", (unsigned long)pid,
+             count_handles(process), (unsigned long long)memory.PrivateUsage);
     CloseHandle(process);
-    snprintf(out, size_bytes, "pid=%lu handles=%lu private_bytes=%llu\n", (unsigned long)pid,
-             (unsigned long)handles, (unsigned long long)memory.PrivateUsage);
 }
