@@ -96,12 +96,26 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
         (struct config_section){.name = copy, .kind = kind_of(name), .line = line};
 }
 
-/* The earlier setting of the same section and key, or NULL. */
-static const struct config_setting *find_setting(const struct config *config, const char *section,
-                                                 const char *key) {
-    for (size_t i = config->setting_count; i-- > 0;) {
-        const struct config_setting *setting = &config->settings[i];
-        if (setting->section == section && strcmp(setting->key, key) == 0) {
+/* FNV-1a over the section's number and the key. */
+static uint32_t hash_of(size_t section_number, const char *key) {
+    uint32_t hash = 2166136261u ^ (uint32_t)section_number;
+    for (; *key != '\0'; key++) {
+        hash = (hash ^ (unsigned char)*key) * 16777619u;
+    }
+    return hash;
+}
+
+/* The earlier setting of the open section with that key, or NULL. */
+static const struct config_setting *find_setting(const struct config_reader *reader,
+                                                 const char *key, uint32_t hash) {
+    const struct config *config = reader->config;
+    const char *section = config->sections[reader->current].name;
+    uint32_t number = reader->buckets[hash % CONFIG_BUCKET_COUNT];
+
+    for (; number != 0; number = reader->links[number - 1].next) {
+        const struct config_setting *setting = &config->settings[number - 1];
+        if (reader->links[number - 1].hash == hash && setting->section == section &&
+            strcmp(setting->key, key) == 0) {
             return setting;
         }
     }
@@ -109,59 +123,86 @@ static const struct config_setting *find_setting(const struct config *config, co
 }
 
 /* Says what is wrong with a setting; true if it can be kept. */
-static bool setting_is_fine(struct config_reader *reader, const char *section, const char *key,
-                            const char *value, size_t line) {
-    const struct config_setting *earlier = find_setting(reader->config, section, key);
+static bool setting_is_fine(struct config_reader *reader, const char *key, const char *value,
+                            size_t line, uint32_t hash) {
+    const struct config_setting *earlier = find_setting(reader, key, hash);
     bool too_long = strlen(value) > CONFIG_VALUE_MAX_BYTES;
-    bool too_many = reader->config->setting_count == CONFIG_SETTINGS_MAX_COUNT;
 
-    if (earlier == NULL && value[0] != '\0' && !too_long && !too_many) {
+    if (earlier == NULL && value[0] != '\0' && !too_long) {
         return true;
     }
-    const char *label = config_key_label(reader->problems, section, key);
+    const char *label =
+        config_key_label(reader->problems, reader->config->sections[reader->current].name, key);
     if (earlier != NULL) {
         config_problems_add(reader->problems, line, label,
                             "stands twice, first in line %lu; leave one of them out",
                             (unsigned long)earlier->line);
-    } else if (value[0] == '\0') {
-        config_problems_add(reader->problems, line, label,
-                            "has no value; give one, or leave the key out");
     } else if (too_long) {
         config_problems_add(reader->problems, line, label,
                             "the value is too long; give at most %lu bytes",
                             (unsigned long)CONFIG_VALUE_MAX_BYTES);
     } else {
         config_problems_add(reader->problems, line, label,
-                            "there are more than %lu settings; leave some out",
-                            (unsigned long)CONFIG_SETTINGS_MAX_COUNT);
+                            "has no value; give one, or leave the key out");
     }
     return false;
+}
+
+/* True if there is room for one more; says once if there is not. */
+static bool has_room(struct config_reader *reader, size_t line) {
+    if (reader->config->setting_count < CONFIG_SETTINGS_MAX_COUNT) {
+        return true;
+    }
+    if (!reader->full) {
+        config_problems_add(reader->problems, line, NULL,
+                            "there are more than %lu settings; leave out the rest, from here on",
+                            (unsigned long)CONFIG_SETTINGS_MAX_COUNT);
+    }
+    reader->full = true;
+    reader->config->incomplete = true;
+    return false;
+}
+
+/* Makes room for one more setting and its link. False when out of memory. */
+static bool grow(struct config_reader *reader) {
+    struct config *config = reader->config;
+    struct config_setting *settings =
+        arena_grow(config->arena, config->settings, config->setting_count,
+                   &reader->setting_capacity, sizeof(*settings));
+    struct config_link *links = arena_grow(config->arena, reader->links, config->setting_count,
+                                           &reader->link_capacity, sizeof(*links));
+
+    config->settings = settings != NULL ? settings : config->settings;
+    reader->links = links != NULL ? links : reader->links;
+    return settings != NULL && links != NULL;
 }
 
 void config_add_setting(struct config_reader *reader, const char *key, const char *value,
                         size_t line) {
     struct config *config = reader->config;
 
-    if (reader->current == SIZE_MAX) {
+    if (reader->current == SIZE_MAX || !has_room(reader, line)) {
         return;
     }
-    const char *section = config->sections[reader->current].name;
+    uint32_t hash = hash_of(reader->current, key);
     if (!name_is_fine(reader, key, "key", line) ||
-        !setting_is_fine(reader, section, key, value, line)) {
+        !setting_is_fine(reader, key, value, line, hash)) {
         config_mark_incomplete(reader);
         return;
     }
-    struct config_setting *settings =
-        arena_grow(config->arena, config->settings, config->setting_count,
-                   &reader->setting_capacity, sizeof(*settings));
     char *key_copy = arena_text(config->arena, key);
     char *value_copy = arena_text(config->arena, value);
-    config->settings = settings != NULL ? settings : config->settings;
-    if (settings == NULL || key_copy == NULL || value_copy == NULL) {
+    if (key_copy == NULL || value_copy == NULL || !grow(reader)) {
         return;
     }
-    settings[config->setting_count++] = (struct config_setting){
-        .section = section, .key = key_copy, .value = value_copy, .line = line};
+    uint32_t *bucket = &reader->buckets[hash % CONFIG_BUCKET_COUNT];
+    reader->links[config->setting_count] = (struct config_link){.hash = hash, .next = *bucket};
+    config->settings[config->setting_count] =
+        (struct config_setting){.section = config->sections[reader->current].name,
+                                .key = key_copy,
+                                .value = value_copy,
+                                .line = line};
+    *bucket = (uint32_t)++config->setting_count;
 }
 
 static void read_format(struct config_reader *reader, enum config_format format, const char *bytes,

@@ -7,10 +7,24 @@
 
 #include "core/config.h"
 
+#include <stdint.h>
+
+#define CONFIG_BUCKET_COUNT 1024 /* of the index that finds repeated keys */
+
+/* A setting's place in that index. */
+struct config_link {
+    uint32_t hash;
+    uint32_t next; /* number of the setting before it in its bucket, from 1; 0 = none */
+};
+
 struct config_reader {
     struct config *config;
     struct config_problems *problems;
     size_t setting_capacity;
+    size_t link_capacity;
+    struct config_link *links;             /* one for each setting, in the config's arena */
+    uint32_t buckets[CONFIG_BUCKET_COUNT]; /* number of the newest setting, from 1; 0 = none */
+    bool full;                             /* too many settings, which is reported */
     size_t section_capacity;
     size_t current;     /* index of the open section; SIZE_MAX = none (skip what comes) */
     bool out_of_memory; /* a library below us had no memory */

@@ -203,6 +203,21 @@ static void there_may_be_1024_services(void **state) {
     free(file);
 }
 
+static void there_may_be_16384_settings(void **state) {
+    size_t length = 0;
+    (void)state;
+    char *file = many_lines("[ports]\n", "port", CONFIG_SETTINGS_MAX_COUNT + 2, &length);
+    struct config_output out = {0};
+    assert_int_equal(
+        config_world_check(&config_world_posix, CONFIG_FORMAT_INI, "f", file, length, &out),
+        BATON_INVALID);
+    char *fault = strstr(out.text, "f:16386: there are more than 16384 settings");
+    assert_non_null(fault);
+    assert_null(strstr(fault + 1, "there are more than 16384"));
+    free(out.text);
+    free(file);
+}
+
 static void a_file_has_at_most_one_mebibyte(void **state) {
     char *file = malloc(CONFIG_FILE_MAX_BYTES + 1);
     (void)state;
@@ -274,6 +289,7 @@ int main(void) {
         cmocka_unit_test(limits_are_exact_and_nothing_is_cut),
         cmocka_unit_test(a_long_value_arrives_whole),
         cmocka_unit_test(there_may_be_1024_services),
+        cmocka_unit_test(there_may_be_16384_settings),
         cmocka_unit_test(a_file_has_at_most_one_mebibyte),
         cmocka_unit_test(yaml_is_bounded_in_depth_and_events),
         cmocka_unit_test(the_shipped_files_are_equal_tables),
