@@ -14,7 +14,8 @@
  * - Nothing that is created here is inherited by a process, except what platform_launch() gives it.
  * - Events name what they are about by the caller's `token`. A token is a number that the caller
  *   never uses twice within one platform (slot and generation), so an event that was under way when
- *   its object was closed can be recognised as stale. At most 56 significant bits (the top 8 are 0).
+ *   its object was closed can be recognised as stale. At most 56 significant bits (the top 8 are
+ * 0).
  * - A close function takes the address of a handle, accepts an empty one, and leaves it empty.
  */
 #ifndef BATON_PLATFORM_H
@@ -41,8 +42,8 @@ struct platform_limits {
 
 /* Opens the loop. Raises the descriptor limit to what the system allows (children get the original
  * one back), ignores SIGPIPE, blocks the stop signals and SIGCHLD (POSIX), installs the console
- * handler (Windows), starts Winsock, becomes subreaper (Linux), and makes standard streams 0-2 valid
- * (opens the null device where one is missing). Only one may be open in a process. */
+ * handler (Windows), starts Winsock, becomes subreaper (Linux), and makes standard streams 0-2
+ * valid (opens the null device where one is missing). Only one may be open in a process. */
 int platform_open(const struct platform_limits *limits, struct platform **out,
                   struct baton_cause *cause);
 
@@ -69,13 +70,14 @@ char *platform_error_text(long system_code, char *out, size_t size_bytes);
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
 enum platform_event_kind {
-    PLATFORM_EVENT_ACCEPT = 1,   /* listener: platform_listener_accept() may have something */
-    PLATFORM_EVENT_CHANNEL,      /* process: platform_channel_receive() may have something */
-    PLATFORM_EVENT_WRITABLE,     /* process: a platform_channel_send() that said AGAIN may be repeated */
-    PLATFORM_EVENT_OUTPUT,       /* output: platform_output_read() may have something */
-    PLATFORM_EVENT_EXIT,         /* process: it has ended; platform_process_exit() tells how */
-    PLATFORM_EVENT_STOP,         /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
-    PLATFORM_EVENT_LOG_WRITABLE  /* a platform_log_write() that took less may be repeated. token 0 */
+    PLATFORM_EVENT_ACCEPT = 1, /* listener: platform_listener_accept() may have something */
+    PLATFORM_EVENT_CHANNEL,    /* process: platform_channel_receive() may have something */
+    PLATFORM_EVENT_WRITABLE,   /* process: a platform_channel_send() that said AGAIN may be repeated
+                                */
+    PLATFORM_EVENT_OUTPUT,     /* output: platform_output_read() may have something */
+    PLATFORM_EVENT_EXIT,       /* process: it has ended; platform_process_exit() tells how */
+    PLATFORM_EVENT_STOP, /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
+    PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
 
 struct platform_event {
@@ -120,7 +122,8 @@ bool platform_socket_was_reset(struct platform_socket socket);
  * job. Windows: WSADuplicateSocketW; `info` gets 628 bytes and *length is 628. From then on that
  * process holds a reference to the socket even if it never uses the description. POSIX: nothing is
  * needed beforehand, *length is 0. Errors: BATON_GONE if there is no such process, BATON_SHORTAGE,
- * BATON_SYSTEM. https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsaduplicatesocketw */
+ * BATON_SYSTEM.
+ * https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsaduplicatesocketw */
 int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
                            size_t *length, struct baton_cause *cause);
@@ -130,11 +133,11 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
 /* Opens a stream listener on `address` (family set; port 0 = any free port) and starts to report
  * PLATFORM_EVENT_ACCEPT with `token`. `backlog_count` is 1..65535, a hint to the system.
  * SO_REUSEADDR on POSIX, SO_EXCLUSIVEADDRUSE on Windows; IPV6_V6ONLY always on. Errors:
- * BATON_IN_USE, BATON_UNAVAILABLE, BATON_DENIED, BATON_UNSUPPORTED (no such family), BATON_SHORTAGE,
- * BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2). */
+ * BATON_IN_USE, BATON_UNAVAILABLE, BATON_DENIED, BATON_UNSUPPORTED (no such family),
+ * BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2). */
 int platform_listener_open(struct platform *platform, const struct address *address,
-                           uint32_t backlog_count, uint64_t token,
-                           struct platform_listener **out, struct baton_cause *cause);
+                           uint32_t backlog_count, uint64_t token, struct platform_listener **out,
+                           struct baton_cause *cause);
 
 /* The address that it is bound to, with the port that the system chose. */
 void platform_listener_address(const struct platform_listener *listener, struct address *out);
@@ -168,8 +171,8 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
 
 /* Reads the next piece that one process wrote: 1..capacity bytes to `buffer`, their number to
  * *length, and the writer's pid to *pid (Windows: the pid of the process that was launched).
- * Returns BATON_OK; BATON_AGAIN when there is nothing now; BATON_END (Windows only) when the process
- * *pid and its job can write no more: its line can be finished. The output stays usable. */
+ * Returns BATON_OK; BATON_AGAIN when there is nothing now; BATON_END (Windows only) when the
+ * process *pid and its job can write no more: its line can be finished. The output stays usable. */
 int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
                          size_t *length, uint32_t *pid, struct baton_cause *cause);
 
@@ -199,13 +202,13 @@ int platform_program_create(struct platform *platform, const struct platform_pro
 void platform_program_destroy(struct platform_program **program);
 
 /* Launches a process with a new channel. Its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
- * BATON_NONCE=`nonce_hex` (32 hex digits); its standard input is the null device, output and error go to
- * `output` (NULL: the null device). It leads a process group (POSIX) or is in a job of its own from
- * its first instruction (Windows), has default signal dispositions, an empty signal mask, the
- * original descriptor limit, and no descriptor or handle but these. Events CHANNEL, WRITABLE and
- * EXIT come with `token`. Blocks as long as the system needs to start a process. Errors (nothing is
- * left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, BATON_SHORTAGE (also when the
- * table of platform_limits is full), BATON_SYSTEM. */
+ * BATON_NONCE=`nonce_hex` (32 hex digits); its standard input is the null device, output and error
+ * go to `output` (NULL: the null device). It leads a process group (POSIX) or is in a job of its
+ * own from its first instruction (Windows), has default signal dispositions, an empty signal mask,
+ * the original descriptor limit, and no descriptor or handle but these. Events CHANNEL, WRITABLE
+ * and EXIT come with `token`. Blocks as long as the system needs to start a process. Errors
+ * (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, BATON_SHORTAGE
+ * (also when the table of platform_limits is full), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_program *program,
                     const char *nonce_hex, struct platform_output *output, uint64_t token,
                     struct platform_process **out, struct baton_cause *cause);
@@ -214,8 +217,8 @@ int platform_launch(struct platform *platform, const struct platform_program *pr
 uint32_t platform_process_pid(const struct platform_process *process);
 
 /* True if `pid`, which a HELLO named, may speak for this process: POSIX: it is the pid that the
- * kernel names as the sender of the frame last received (SCM_CREDENTIALS); Windows: a process with that id is in
- * our job (IsProcessInJob). */
+ * kernel names as the sender of the frame last received (SCM_CREDENTIALS); Windows: a process with
+ * that id is in our job (IsProcessInJob). */
 bool platform_process_speaks(struct platform_process *process, uint32_t pid);
 
 enum platform_signal {
@@ -231,8 +234,8 @@ struct platform_exit {
     uint32_t code;  /* exit code; or the signal's number, or the exception's code */
 };
 
-/* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of its group
- * or job before it reaps the leader, and reports EXIT only then. */
+/* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of
+ * its group or job before it reaps the leader, and reports EXIT only then. */
 struct platform_exit platform_process_exit(const struct platform_process *process);
 
 /* Frees the process's slot and channel. Must be called after EXIT; before it, the process is
@@ -246,11 +249,11 @@ size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
 
 /* ---- The channel ----------------------------------------------------------------------------- */
 
-/* Receives one whole frame (header and body, at most 16 + 512 bytes) into `buffer`. Returns BATON_OK;
- * BATON_AGAIN; BATON_END when the handler's end is closed; BATON_TOO_LONG or BATON_INVALID for a
- * frame that is torn, longer than `capacity`, or carries descriptors (they are closed).
- * Once EXIT was reported it never says AGAIN: what was written before the end is received, then
- * BATON_END. */
+/* Receives one whole frame (header and body, at most 16 + 512 bytes) into `buffer`. Returns
+ * BATON_OK; BATON_AGAIN; BATON_END when the handler's end is closed; BATON_TOO_LONG or
+ * BATON_INVALID for a frame that is torn, longer than `capacity`, or carries descriptors (they are
+ * closed). Once EXIT was reported it never says AGAIN: what was written before the end is received,
+ * then BATON_END. */
 int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause);
 
@@ -273,9 +276,9 @@ void platform_channel_close(struct platform_process *process);
 int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause);
 
 /* Writes as much of `length` bytes as can be written without blocking, and returns that number;
- * when it is less than `length`, PLATFORM_EVENT_LOG_WRITABLE follows. A log that cannot be written at
- * all (closed pipe, full disk) takes everything and drops it; `cause` then tells why, once for each
- * failing call. */
+ * when it is less than `length`, PLATFORM_EVENT_LOG_WRITABLE follows. A log that cannot be written
+ * at all (closed pipe, full disk) takes everything and drops it; `cause` then tells why, once for
+ * each failing call. */
 size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
                           struct baton_cause *cause);
 
@@ -285,10 +288,11 @@ void platform_log_flush(struct platform *platform);
 /* Writes everything, blocking; for the last resort, when the bounded buffer is full. */
 void platform_log_write_all(struct platform *platform, const char *bytes, size_t length);
 
-/* ---- Files and the process, needed before platform_open() -------------------------------------- */
+/* ---- Files and the process, needed before platform_open() --------------------------------------
+ */
 
-/* Converts the system's arguments to UTF-8: on POSIX gives back `argv`; on Windows reads the wide command
- * line. Static or never freed. Returns NULL when out of memory. */
+/* Converts the system's arguments to UTF-8: on POSIX gives back `argv`; on Windows reads the wide
+ * command line. Static or never freed. Returns NULL when out of memory. */
 char **platform_arguments(int argc, char **argv, int *out_argc);
 
 /* Reads a whole regular file of at most `capacity` bytes. Returns BATON_OK and *length, or
