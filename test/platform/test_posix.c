@@ -276,10 +276,14 @@ static void test_output_survives_a_shutdown_by_a_handler(void **state) {
 static void test_terminate_that_is_ignored_then_kill(void **state) {
     struct bench *bench = *state;
     uint64_t token;
-    struct platform_process *process =
-        LAUNCH(bench, &token, "ignore-terminate", "print:ready", "wait-for-end", "exit:3");
+    struct platform_process *process = LAUNCH(bench, &token, "grandchild", "ignore-terminate",
+                                              "print:ready", "wait-for-end", "exit:3");
     bench_await_text(bench, "ready\n");
     platform_process_signal(process, PLATFORM_TERMINATE);
+    /* The group hears of it although its leader does not listen. */
+    const char *number = strstr(bench->text, "grandchild ");
+    assert_non_null(number);
+    assert_true(system_process_ends((uint32_t)strtoul(number + strlen("grandchild "), NULL, 10)));
     bench_expect_silence(bench);
     platform_process_signal(process, PLATFORM_KILL);
     struct platform_exit how = bench_finish(bench, &process, token);
