@@ -213,7 +213,7 @@ static void there_may_be_16384_settings(void **state) {
         BATON_INVALID);
     char *fault = strstr(out.text, "f:16386: there are more than 16384 settings");
     assert_non_null(fault);
-    assert_null(strstr(fault + 1, "there are more than 16384"));
+    assert_null(strstr(strchr(fault, '\n'), "there are more than 16384")); /* said once */
     free(out.text);
     free(file);
 }
