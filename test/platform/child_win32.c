@@ -32,13 +32,16 @@ static FARPROC find(HMODULE module, const char *name) {
     return found;
 }
 
-static void compare(int argc, wchar_t **argv, int other_argc, wchar_t **other) {
-    bool same = argc == other_argc;
-    for (int i = 0; same && i < argc; i++) {
-        same = wcscmp(argv[i], other[i]) == 0;
+static void compare(const char *parser, int argc, wchar_t **argv, int other_argc, wchar_t **other) {
+    int same = 0;
+    while (same < argc && same < other_argc && wcscmp(argv[same], other[same]) == 0) {
+        same++;
     }
-    if (!same) {
-        child_write("the parsers disagree\n", 21);
+    if (same != argc || same != other_argc) {
+        char line[256];
+        int length = snprintf(line, sizeof line, "%s gives another argument %d of %d: [%.80ls]\n",
+                              parser, same, argc, same < other_argc ? other[same] : L"none");
+        child_write(line, (size_t)length);
         exit(DISAGREEMENT_EXIT_CODE);
     }
 }
@@ -50,14 +53,14 @@ static void compare_parsers(int argc, wchar_t **argv) {
     wchar_t **list;
     wchar_t **environment;
     start_info info = {0};
-    __wgetmainargs(&count, &list, &environment, 1, &info);
-    compare(argc, argv, count, list);
+    __wgetmainargs(&count, &list, &environment, 0, &info);
+    compare("msvcrt", argc, argv, count, list);
 
     HMODULE ucrt = LoadLibraryW(L"ucrtbase.dll");
-    ((configure_wide_argv)(void (*)(void))find(ucrt, "_configure_wide_argv"))(2);
+    ((configure_wide_argv)(void (*)(void))find(ucrt, "_configure_wide_argv"))(1);
     count = *((wide_argc)(void (*)(void))find(ucrt, "__p___argc"))();
     list = *((wide_argv)(void (*)(void))find(ucrt, "__p___wargv"))();
-    compare(argc, argv, count, list);
+    compare("ucrt", argc, argv, count, list);
 }
 
 static char *to_utf8(const wchar_t *wide) {

@@ -1,0 +1,372 @@
+/* What only this system has, or what only here can be looked at: handles, inheritance, jobs,
+ * command lines, the log's thread. Wine is not Windows: a pass there shows what Wine does. */
+#include "harness.h"
+
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include <stdio.h>
+#include <wchar.h>
+
+static bool is_inheritable(HANDLE handle) {
+    DWORD flags = 0;
+    assert_true(GetHandleInformation(handle, &flags));
+    return (flags & HANDLE_FLAG_INHERIT) != 0;
+}
+
+/* An inheritable handle of ours that no handler may see. */
+static HANDLE make_bait(void) {
+    SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
+    HANDLE bait = CreateEventW(&inheritable, TRUE, FALSE, NULL);
+    assert_non_null(bait);
+    return bait;
+}
+
+static void test_child_gets_four_handles_only(void **state) {
+    struct bench *bench = *state;
+    HANDLE bait = make_bait();
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "handles", "streams");
+    bench_finish(bench, &process, token);
+    unsigned long seen[4];
+    unsigned long input, output, error, in, out;
+    int count = sscanf(bench->text, "handles %lu %lu %lu %lu | %lu %lu %lu %lu,%lu\n", &seen[0],
+                       &seen[1], &seen[2], &seen[3], &input, &output, &error, &in, &out);
+    if (count != 9) {
+        fail_msg("the child sees other handles: %s", bench->text);
+    }
+    assert_int_equal(output, error);
+    const unsigned long given[] = {input, output, in, out};
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(seen[i] == given[0] || seen[i] == given[1] || seen[i] == given[2] ||
+                    seen[i] == given[3]);
+    }
+    /* Standard input is at its end at once. */
+    assert_non_null(strstr(bench->text, "input=1,0\n"));
+    CloseHandle(bait);
+}
+
+static void test_accepted_socket_is_not_inheritable(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client;
+    struct platform_socket socket = bench_accept(bench, listener, token, &client);
+    assert_false(is_inheritable((HANDLE)socket.value));
+    /* A socket that was bound to a port before, or a plain one, gives error 87. */
+    HANDLE port = CreateIoCompletionPort((HANDLE)socket.value, NULL, 1, 1);
+    assert_non_null(port);
+    CloseHandle(port);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_grandchild_may_speak_and_a_stranger_not(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint64_t other_token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    struct wire_message message;
+    struct platform_process *shim = LAUNCH(bench, &token, "hello-by-grandchild");
+    struct platform_process *other = LAUNCH(bench, &other_token, "wait-for-end");
+    size_t length = bench_receive(bench, shim, token, frame);
+    assert_int_equal(wire_decode(frame, length, WIRE_FROM_HANDLER, &message), WIRE_OK);
+    assert_int_not_equal(message.pid, platform_process_pid(shim));
+    assert_true(platform_process_speaks(shim, message.pid));
+    assert_false(platform_process_speaks(other, message.pid));
+    assert_false(platform_process_speaks(shim, platform_process_pid(other)));
+    assert_false(platform_process_speaks(shim, platform_own_pid()));
+    platform_channel_close(shim);
+    bench_finish(bench, &shim, token);
+    platform_channel_close(other);
+    bench_finish(bench, &other, other_token);
+}
+
+static void one_life(struct bench *bench) {
+    uint64_t token;
+    uint64_t listener_token;
+    struct address address;
+    uintptr_t client;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    struct platform_process *process = LAUNCH(bench, &token, "hello", "wait-for-end");
+    bench_receive(bench, process, token, frame);
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+    bench_forget_text(bench);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_no_handle_is_left(void **state) {
+    enum { ROUNDS = 20 };
+    struct bench *bench = *state;
+    for (int i = 0; i < 5; i++) { /* the thread pool makes its own handles when it is first used */
+        one_life(bench);
+    }
+    size_t before_count = system_descriptor_count();
+    for (int i = 0; i < ROUNDS; i++) {
+        one_life(bench);
+    }
+    /* The pool's threads come and go; a leak would be at least one handle for each round. */
+    size_t after_count = system_descriptor_count();
+    if (after_count >= before_count + ROUNDS / 2) {
+        fail_msg("%u handles before, %u after", (unsigned)before_count, (unsigned)after_count);
+    }
+}
+
+static void test_close_with_a_write_under_way(void **state) {
+    static uint8_t frame[WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES];
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "hold");
+    int result;
+    do {
+        result = platform_channel_send(process, frame, sizeof frame, PLATFORM_SOCKET_NONE,
+                                       &bench->cause);
+    } while (result == BATON_OK);
+    assert_int_equal(result, BATON_AGAIN);
+    platform_channel_close(process);
+    platform_process_signal(process, PLATFORM_KILL);
+    bench_finish(bench, &process, token);
+}
+
+/* Arguments made of what the parsers treat in a special way, the same on every run. */
+static void make_argument(char *out, size_t size, uint32_t *seed) {
+    static const char alphabet[] = "\"\\ \ta*?'^%&\"\\\\\"";
+    *seed = *seed * 1664525u + 1013904223u;
+    size_t length = (*seed >> 16) % (size - 1);
+    for (size_t i = 0; i < length; i++) {
+        *seed = *seed * 1664525u + 1013904223u;
+        out[i] = alphabet[(*seed >> 16) % (sizeof alphabet - 1)];
+    }
+    out[length] = '\0';
+}
+
+static void test_command_line_survives_all_parsers(void **state) {
+    enum { COUNT = 400, SIZE = 12 };
+    struct bench *bench = *state;
+    static char texts[COUNT][SIZE];
+    static char wanted[COUNT * (SIZE + 8)];
+    const char *argv[COUNT + 3] = {"a name with blanks", "arguments"};
+    char self[4300];
+    uint32_t seed = 1;
+    size_t used = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        make_argument(texts[i], SIZE, &seed);
+        argv[i + 2] = texts[i];
+        used += (size_t)snprintf(wanted + used, sizeof wanted - used, "%u:%s\n",
+                                 (unsigned)strlen(texts[i]), texts[i]);
+    }
+    snprintf(self, sizeof self, "TEST_SELF=%s", bench_child_path());
+    const char *const environment[] = {self, NULL};
+    struct platform_program_spec spec = {
+        .path = bench_child_path(), .argv = argv, .environment = environment};
+    struct platform_program *program;
+    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                     BATON_OK);
+    struct platform_process *process;
+    uint64_t token = bench_token(bench);
+    assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, bench->output, token,
+                                     &process, &bench->cause),
+                     BATON_OK);
+    platform_program_destroy(&program);
+    /* The child compares CommandLineToArgvW, msvcrt and ucrt, and fails if they disagree. */
+    if (bench_finish(bench, &process, token).code != 0) {
+        fail_msg("%s", bench->text);
+    }
+    assert_string_equal(bench->text, wanted);
+}
+
+static void test_programs_that_cannot_be_expressed(void **state) {
+    struct bench *bench = *state;
+    const struct {
+        const char *path;
+        const char *argv0;
+    } cases[] = {{"C:\\program.exe", "with \"quotes\""},
+                 {"C:\\program.exe", "blank and backslash\\"},
+                 {"C:\\script.bat", "script"},
+                 {"C:\\script.CMD", "script"},
+                 {"C:\\script.bat. ", "script"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const argv[] = {cases[i].argv0, NULL};
+        struct platform_program_spec spec = {.path = cases[i].path, .argv = argv};
+        struct platform_program *program = NULL;
+        assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                         BATON_INVALID);
+        assert_null(program);
+    }
+    char path[4200];
+    snprintf(path, sizeof path, "%s\\script.bat", system_scratch());
+    system_write_file(path, "rem nothing\n", true);
+    assert_int_equal(platform_probe_program(NULL, path), BATON_NOT_EXECUTABLE);
+    system_remove_file(path);
+}
+
+/* Puts a pipe where standard error is. */
+static void replace_standard_error(HANDLE *before, HANDLE *reader, HANDLE *writer) {
+    *before = GetStdHandle(STD_ERROR_HANDLE);
+    assert_true(CreatePipe(reader, writer, NULL, 4096));
+    assert_true(SetStdHandle(STD_ERROR_HANDLE, *writer));
+}
+
+static void test_log_to_a_full_pipe_does_not_block(void **state) {
+    enum { PIECE_BYTES = 4096, TOTAL_MAX = 1 << 20 };
+    struct bench *bench = *state;
+    static char piece[PIECE_BYTES];
+    HANDLE before;
+    HANDLE reader;
+    HANDLE writer;
+    memset(piece, 'x', sizeof piece);
+    replace_standard_error(&before, &reader, &writer);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    size_t taken_bytes = 0;
+    size_t taken;
+    do {
+        taken = platform_log_write(bench->platform, piece, sizeof piece, &bench->cause);
+        taken_bytes += taken;
+        assert_true(taken_bytes < TOTAL_MAX);
+    } while (taken == sizeof piece);
+
+    /* Nobody has read; now somebody does, and all that was taken arrives. */
+    size_t read_bytes = 0;
+    while (read_bytes < taken_bytes) {
+        DWORD got = 0;
+        assert_true(ReadFile(reader, piece, sizeof piece, &got, NULL));
+        read_bytes += got;
+    }
+    assert_int_equal(read_bytes, taken_bytes);
+    bench_await(bench, PLATFORM_EVENT_LOG_WRITABLE, 0);
+    assert_int_equal(platform_log_write(bench->platform, "end", 3, &bench->cause), 3);
+    platform_log_flush(bench->platform);
+    DWORD got = 0;
+    assert_true(ReadFile(reader, piece, sizeof piece, &got, NULL));
+    assert_int_equal(got, 3);
+    SetStdHandle(STD_ERROR_HANDLE, before);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    CloseHandle(writer);
+    CloseHandle(reader);
+}
+
+static void test_log_that_broke_takes_everything(void **state) {
+    struct bench *bench = *state;
+    HANDLE before;
+    HANDLE reader;
+    HANDLE writer;
+    replace_standard_error(&before, &reader, &writer);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    CloseHandle(reader);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+        platform_log_flush(bench->platform);
+    }
+    /* The call before failed in the background; this one tells. */
+    assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+    assert_non_null(bench->cause.call);
+    assert_int_not_equal(bench->cause.system_code, 0);
+    platform_log_flush(bench->platform);
+    SetStdHandle(STD_ERROR_HANDLE, before);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    CloseHandle(writer);
+}
+
+static void test_missing_standard_handles_are_filled(void **state) {
+    (void)state;
+    HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
+    assert_true(SetStdHandle(STD_ERROR_HANDLE, NULL)); /* as in a service */
+    assert_int_equal(bench_setup(state), 0);
+    HANDLE filled = GetStdHandle(STD_ERROR_HANDLE);
+    DWORD written = 0;
+    assert_true(WriteFile(filled, "x", 1, &written, NULL));
+    assert_false(is_inheritable(filled));
+    assert_int_equal(bench_teardown(state), 0);
+    SetStdHandle(STD_ERROR_HANDLE, before);
+    CloseHandle(filled);
+}
+
+#define STOPPED_EXIT_CODE 33
+
+/* The other half of the test below: a supervisor that waits for its end. */
+static int run_until_stopped(const wchar_t *ready_name) {
+    struct platform_limits limits = {.process_count = 1};
+    struct platform *platform;
+    struct platform_event event = {0};
+    struct baton_cause cause;
+    if (platform_open(&limits, &platform, &cause) != BATON_OK) {
+        return 1;
+    }
+    HANDLE ready = OpenEventW(EVENT_MODIFY_STATE, FALSE, ready_name);
+    SetEvent(ready);
+    uint64_t deadline_us = platform_now_us(platform) + 20000000u;
+    int count = platform_wait(platform, &event, 1, deadline_us, &cause);
+    platform_close(&platform);
+    bool stopped = count == 1 && event.kind == PLATFORM_EVENT_STOP && event.token == 0;
+    return stopped ? STOPPED_EXIT_CODE : 2;
+}
+
+static void test_ctrl_break_is_an_event(void **state) {
+    (void)state;
+    wchar_t self[4096];
+    wchar_t line[128];
+    wchar_t name[64];
+    (void)swprintf(name, sizeof name / sizeof name[0], L"baton-test-stop-%lu",
+                   GetCurrentProcessId());
+    (void)swprintf(line, sizeof line / sizeof line[0], L"test until-stopped %ls", name);
+    HANDLE ready = CreateEventW(NULL, TRUE, FALSE, name);
+    assert_true(GetModuleFileNameW(NULL, self, 4096) > 0);
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION made;
+    assert_true(CreateProcessW(self, line, NULL, NULL, FALSE, CREATE_NEW_PROCESS_GROUP, NULL, NULL,
+                               &startup, &made));
+    HANDLE either[] = {ready, made.hProcess};
+    assert_int_equal(WaitForMultipleObjects(2, either, FALSE, 20000), WAIT_OBJECT_0);
+    /* To that group alone: the runner of the tests shares our console. */
+    bool has_console = GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, made.dwProcessId) != FALSE;
+    if (!has_console) {
+        TerminateProcess(made.hProcess, 1);
+    }
+    DWORD code = 0;
+    assert_int_equal(WaitForSingleObject(made.hProcess, 30000), WAIT_OBJECT_0);
+    assert_true(GetExitCodeProcess(made.hProcess, &code));
+    CloseHandle(made.hThread);
+    CloseHandle(made.hProcess);
+    CloseHandle(ready);
+    if (!has_console) {
+        print_message("there is no console here (Wine without a terminal has none): skipped\n");
+        skip();
+    }
+    assert_int_equal(code, STOPPED_EXIT_CODE);
+}
+
+static int remove_scratch(void **state) {
+    (void)state;
+    system_remove_directory(system_scratch());
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "until-stopped") == 0) {
+        wchar_t name[64];
+        MultiByteToWideChar(CP_UTF8, 0, argv[2], -1, name, 64);
+        return run_until_stopped(name);
+    }
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_child_gets_four_handles_only),
+        WITH_BENCH(test_accepted_socket_is_not_inheritable),
+        WITH_BENCH(test_grandchild_may_speak_and_a_stranger_not),
+        WITH_BENCH(test_no_handle_is_left),
+        WITH_BENCH(test_close_with_a_write_under_way),
+        WITH_BENCH(test_command_line_survives_all_parsers),
+        WITH_BENCH(test_programs_that_cannot_be_expressed),
+        WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
+        WITH_BENCH(test_log_that_broke_takes_everything),
+        cmocka_unit_test(test_missing_standard_handles_are_filled),
+        cmocka_unit_test(test_ctrl_break_is_an_event),
+    };
+    return cmocka_run_group_tests_name("win32", tests, NULL, remove_scratch);
+}
