@@ -1,5 +1,7 @@
 #include "core/record.h"
 
+#include "core/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,35 +33,6 @@ static void put_closing(struct record *record, const char *text) {
     }
 }
 
-/* Length of the UTF-8 sequence at `s` (RFC 3629), 0 if it is none. */
-static size_t utf8_length(const unsigned char *s, size_t length) {
-    static const struct {
-        unsigned char first_low, first_high, second_low, second_high;
-        size_t length;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
-        if (s[0] < forms[f].first_low || s[0] > forms[f].first_high) {
-            continue;
-        }
-        if (length < forms[f].length) {
-            return 0;
-        }
-        for (size_t i = 1; i < forms[f].length; i++) {
-            unsigned char low = i == 1 ? forms[f].second_low : 0x80;
-            unsigned char high = i == 1 ? forms[f].second_high : 0xbf;
-            if (s[i] < low || s[i] > high) {
-                return 0;
-            }
-        }
-        return forms[f].length;
-    }
-    return 0;
-}
-
 static bool is_plain(const char *value, size_t length) {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)value[i];
@@ -70,38 +43,38 @@ static bool is_plain(const char *value, size_t length) {
     return length > 0;
 }
 
-static void put_control(struct record *record, unsigned char c) {
-    char escape[8];
-    switch (c) {
-    case '\n':
-        put(record, "\\n", 2);
-        break;
-    case '\r':
-        put(record, "\\r", 2);
-        break;
-    case '\t':
-        put(record, "\\t", 2);
-        break;
-    default:
-        if (record->format == LOG_FORMAT_JSON) {
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-        } else {
-            snprintf(escape, sizeof escape, "\\x%02x", c);
-        }
+/* A control character: one byte, or two (U+0080 to U+009F, which terminals obey, too). */
+static void put_control(struct record *record, const char *bytes, size_t length) {
+    unsigned char c = (unsigned char)bytes[length - 1];
+    char escape[9];
+    const char *name = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
+    if (name != NULL) {
+        put_text(record, name);
+    } else if (record->format == LOG_FORMAT_JSON) {
+        snprintf(escape, sizeof escape, "\\u%04x", c);
+        put_text(record, escape);
+    } else {
+        snprintf(escape, sizeof escape, length == 2 ? "\\xc2\\x%02x" : "\\x%02x", c);
         put_text(record, escape);
     }
 }
 
+static bool is_control(const char *bytes) {
+    unsigned char first = (unsigned char)bytes[0];
+    return first < ' ' || first == 0x7f || (first == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+}
+
 static void put_escaped(struct record *record, const char *value, size_t length) {
     for (size_t i = 0; i < length && !record->full;) {
-        unsigned char c = (unsigned char)value[i];
-        size_t sequence = utf8_length((const unsigned char *)value + i, length - i);
+        size_t sequence = text_utf8_length(value + i, length - i);
         if (sequence == 0 && record->format == LOG_FORMAT_JSON) {
             put(record, "\xef\xbf\xbd", 3);
-        } else if (sequence == 0 || c < ' ' || c == 0x7f) {
-            put_control(record, c);
-        } else if (c == '"' || c == '\\') {
-            put(record, (const char[]){'\\', (char)c}, 2);
+        } else if (sequence == 0) {
+            put_control(record, value + i, 1);
+        } else if (is_control(value + i)) {
+            put_control(record, value + i, sequence);
+        } else if (value[i] == '"' || value[i] == '\\') {
+            put(record, (const char[]){'\\', value[i]}, 2);
         } else {
             put(record, value + i, sequence);
         }
@@ -116,25 +89,40 @@ static void put_quoted(struct record *record, const char *value, size_t length) 
     }
 }
 
-/* False when the key did not fit, and so its value must not be written either. */
-static bool put_key(struct record *record, const char *key) {
-    char text[64];
+/* As much as fits. */
+static void put_plain(struct record *record, const char *value, size_t length) {
+    size_t room = sizeof record->bytes - CLOSING_BYTES - record->length;
+    put(record, value, length < room ? length : room);
+    record->full = record->full || length > room;
+}
+
+static void put_key(struct record *record, const char *key) {
     bool json = record->format == LOG_FORMAT_JSON;
     bool first = record->length == 0;
-    int length = json ? snprintf(text, sizeof text, "%s\"%s\":", first ? "{" : ",", key)
-                      : snprintf(text, sizeof text, "%s%s=", first ? "" : " ", key);
-    return put(record, text, (size_t)length);
+    put_text(record, json ? (first ? "{\"" : ",\"") : first ? "" : " ");
+    put_text(record, key);
+    put_text(record, json ? "\":" : "=");
+}
+
+/* A key without a value would spoil the line: it goes when nothing of the value fits. */
+static void drop_bare_key(struct record *record, size_t start, size_t value) {
+    if (record->length == value) {
+        record->length = start;
+    }
 }
 
 void record_bytes(struct record *record, const char *key, const char *value, size_t length) {
-    if (!put_key(record, key)) {
-        return;
-    }
-    if (record->format == LOG_FORMAT_JSON || !is_plain(value, length)) {
+    size_t start = record->length;
+    put_key(record, key);
+    size_t behind_key = record->length;
+    if (record->full) {
+        record->length = start;
+    } else if (record->format == LOG_FORMAT_JSON || !is_plain(value, length)) {
         put_quoted(record, value, length);
     } else {
-        put(record, value, length);
+        put_plain(record, value, length);
     }
+    drop_bare_key(record, start, behind_key);
 }
 
 void record_text(struct record *record, const char *key, const char *value) {
@@ -142,10 +130,13 @@ void record_text(struct record *record, const char *key, const char *value) {
 }
 
 void record_number(struct record *record, const char *key, uint64_t value) {
+    size_t start = record->length;
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, value);
-    if (put_key(record, key)) {
-        put_text(record, text);
+    put_key(record, key);
+    put_text(record, text);
+    if (record->full) {
+        record->length = start; /* half a number would be another number */
     }
 }
 
@@ -169,7 +160,7 @@ static void date_of_day(int64_t day, int *year, int *month, int *day_of_month) {
 }
 
 static void put_time(struct record *record, int64_t wall_us) {
-    int64_t ms = wall_us / 1000;
+    int64_t ms = wall_us / 1000 - (wall_us % 1000 < 0 ? 1 : 0);
     int64_t day = ms / 86400000;
     int64_t of_day = ms % 86400000;
     int year, month, day_of_month;

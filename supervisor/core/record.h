@@ -5,7 +5,7 @@
  *   {"time":"2026-01-01T00:00:00.000Z","level":"info","event":"connection","service":"ok","id":17}
  *
  * Texts may hold any bytes. In logfmt a text with a blank, a quote, '=', a control character or
- * bytes that are not UTF-8 is quoted, with \" \\ \n \r \t and \xHH; in JSON bytes that are not
+ * bytes that are not ASCII is quoted, with \" \\ \n \r \t and \xHH; in JSON bytes that are not
  * UTF-8 become U+FFFD. Either way a line is valid UTF-8 and has one line feed, at its end.
  * A line that outgrows the buffer loses the end of its last texts, never its closing.
  */

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Length of the UTF-8 sequence that starts at `bytes`, 0 if it is none (RFC 3629, section 4). */
-static size_t utf8_length(const unsigned char *bytes, size_t length) {
+size_t text_utf8_length(const char *text, size_t length) {
+    const unsigned char *bytes = (const unsigned char *)text;
     unsigned char lead = bytes[0];
     size_t need = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
     if (need == 0 || lead > 0xf4 || need > length) {
@@ -26,7 +26,7 @@ enum text_fault text_check(const char *bytes, size_t length, size_t *where) {
     enum text_fault fault = TEXT_FINE;
 
     while (i < length) {
-        size_t step = utf8_length(at + i, length - i);
+        size_t step = text_utf8_length(bytes + i, length - i);
         if (step == 0) {
             fault = TEXT_NOT_UTF8;
         } else if (at[i] == 0) {
