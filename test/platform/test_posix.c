@@ -254,6 +254,30 @@ static void test_output_survives_a_shutdown_by_a_handler(void **state) {
     bench_finish(bench, &process, token);
     assert_non_null(strstr(bench->text, "after\n"));
 
+    /* Without descriptors for a new pair it is told once, and asked again after a resume. */
+    process = LAUNCH(bench, &token, "shut-output");
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    platform_process_close(&process);
+    rlim_t before = descriptor_limit();
+    set_descriptor_limit(3);
+    char none[8];
+    size_t length;
+    uint32_t pid;
+    int result =
+        platform_output_read(bench->output, none, sizeof none, &length, &pid, &bench->cause);
+    set_descriptor_limit(before);
+    bench_forget_events(bench);
+    if (getenv(UNDER_VALGRIND) == NULL) {
+        assert_int_equal(result, BATON_SHORTAGE);
+        bench_expect_silence(bench);
+        platform_output_resume(bench->output);
+        bench_await(bench, PLATFORM_EVENT_OUTPUT, bench->output_token);
+    }
+    bench_await_text(bench, "");
+    process = LAUNCH(bench, &token, "print:again");
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "again\n"));
+
     /* The same while paused: a hang-up cannot be masked, and must not make the loop turn. */
     platform_output_pause(bench->output);
     process = LAUNCH(bench, &token, "shut-output");

@@ -56,20 +56,24 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
 }
 
 /* A handler has called shutdown(2) on its standard output, which all of them share. Those who hold
- * the old pair have lost it already; new ones get a new pair. The calling token stays. */
+ * the old pair have lost it already; new ones get a new pair, with the same token. If there is none
+ * to be had, the end of the old pair is not reported again before platform_output_resume(). */
 static int renew_pair(struct platform_output *output, struct baton_cause *cause) {
     struct platform_output fresh = {.platform = output->platform, .child_end = -1};
     source_init(&fresh.source, SOURCE_OUTPUT, output->source.token);
     int result = make_pair(&fresh, 0, cause);
-    if (result == BATON_OK) {
-        drop_pair(output);
-        output->source.descriptor = fresh.source.descriptor;
-        output->child_end = fresh.child_end;
-        int code = source_watch(output->platform, &output->source, EPOLLIN);
-        return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
+    if (result != BATON_OK) {
+        drop_pair(&fresh);
+        source_forget(output->platform, &output->source);
+        output->source.wanted = 0;
+        return result;
     }
-    drop_pair(&fresh);
-    return result;
+    uint32_t wanted = output->source.wanted;
+    drop_pair(output);
+    output->source.descriptor = fresh.source.descriptor;
+    output->child_end = fresh.child_end;
+    int code = source_watch(output->platform, &output->source, wanted);
+    return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
 }
 
 static uint32_t writer_of(struct msghdr *message) {
