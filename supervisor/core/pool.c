@@ -138,11 +138,11 @@ void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection) {
 
 uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number) {
     const struct process *p = &pool->processes[process];
-    if (p->offer != SLOT_NONE && (uint32_t)pool->connections[p->offer].id == number) {
+    if (p->offer != SLOT_NONE && connection_number(&pool->connections[p->offer]) == number) {
         return p->offer;
     }
     for (uint32_t c = p->first_held; c != SLOT_NONE; c = pool->connections[c].next) {
-        if ((uint32_t)pool->connections[c].id == number) {
+        if (connection_number(&pool->connections[c]) == number) {
             return c;
         }
     }

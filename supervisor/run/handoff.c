@@ -42,7 +42,7 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
     }
     struct wire_message message = {
         .type = WIRE_OFFER,
-        .connection = (uint32_t)c->id,
+        .connection = connection_number(c),
         .service = {name, strlen(name)},
         .kind = WIRE_KIND_CONNECTION,
         .peer = to_wire(&c->peer),
@@ -126,7 +126,16 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
                : "a second HELLO";
 }
 
+/* Fork servers name the process that has the connection. Only for the record: who is signalled and
+ * waited for is the process that was launched. */
+static void note_pid(struct connection *c, const struct wire_message *message) {
+    if (message->has_pid) {
+        c->pid = message->pid;
+    }
+}
+
 static void note_done(struct connection *c, const struct wire_message *message) {
+    note_pid(c, message);
     c->has_bytes_in = message->has_bytes_in;
     c->has_bytes_out = message->has_bytes_out;
     c->bytes_in = message->bytes_in;
@@ -163,9 +172,11 @@ static const char *take_message(struct supervisor *s, uint32_t process,
     case WIRE_HELLO:
         return take_hello(s, process, message);
     case WIRE_ACK:
-        return pool_ack(&s->pool, process, connection, s->now_us)
-                   ? NULL
-                   : "ACK for a connection that was not offered";
+        if (!pool_ack(&s->pool, process, connection, s->now_us)) {
+            return "ACK for a connection that was not offered";
+        }
+        note_pid(&s->pool.connections[connection], message);
+        return NULL;
     case WIRE_NACK:
         return take_nack(s, process, connection, message)
                    ? NULL
