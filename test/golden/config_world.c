@@ -24,12 +24,19 @@ static const struct entry posix_entries[] = {{"/srv/handlers/ok", BATON_OK},
                                              {"/usr/bin/ruby", BATON_OK},
                                              {NULL, 0}};
 
-static const struct entry windows_entries[] = {
-    {"C:\\baton\\handlers\\ok.exe", BATON_OK},   {"C:\\baton\\handlers\\echo.exe", BATON_OK},
-    {"C:/baton/handlers/echo.exe", BATON_OK},    {"C:\\baton\\handlers\\hello.py", BATON_OK},
-    {"C:\\baton\\handlers\\noending", BATON_OK}, {"C:\\baton\\handlers\\old.bat", BATON_OK},
-    {"C:\\Program Files\\x\\x.exe", BATON_OK},   {"\\\\server\\my share\\x.exe", BATON_OK},
-    {"C:\\Python\\python.exe", BATON_OK},        {NULL, 0}};
+static const struct entry windows_entries[] = {{"C:\\baton\\handlers\\ok.exe", BATON_OK},
+                                               {"C:\\baton\\handlers\\echo.exe", BATON_OK},
+                                               {"C:\\baton\\handlers\\daytime.exe", BATON_OK},
+                                               {"C:\\baton\\handlers\\env.exe", BATON_OK},
+                                               {"C:\\baton\\handlers\\conformance.exe", BATON_OK},
+                                               {"C:/baton/handlers/echo.exe", BATON_OK},
+                                               {"C:\\baton\\handlers\\hello.py", BATON_OK},
+                                               {"C:\\baton\\handlers\\noending", BATON_OK},
+                                               {"C:\\baton\\handlers\\old.bat", BATON_OK},
+                                               {"C:\\Program Files\\x\\x.exe", BATON_OK},
+                                               {"\\\\server\\my share\\x.exe", BATON_OK},
+                                               {"C:\\Python\\python.exe", BATON_OK},
+                                               {NULL, 0}};
 
 static const struct entry directories[] = {{"/srv/handlers", BATON_OK},
                                            {"/srv/data", BATON_OK},
