@@ -7,31 +7,94 @@ import harness
 from harness import SupervisorCase, service
 from settings import ON_WINE
 
+# What a client says first, and then nothing more: it must not end, since one of the points is that
+# receiving waits for a client that is silent.
+GREETING = "hello"
 
-class Conformance(SupervisorCase):
-    def check(self, handler, listen):
+
+class Points(SupervisorCase):
+    """A handler that checks what it was promised, and tells its client point by point."""
+
+    def report(self, handler, listen):
+        """What the handler says, with every point it names in order, none of them `not ok`."""
         supervisor = self.supervisor({"points": service(handler, listen=listen)})
         with supervisor.connect("points") as client:
-            # The handler proves that its receive blocks; a client that speaks and ends lets it go on.
-            client.send("go on\n")
-            client.end()
+            client.send(GREETING)
             text = client.rest()
         print(text, flush=True)
-        lines = text.splitlines()
-        plan = [int(m.group(1)) for m in map(re.compile(r"1\.\.(\d+)").fullmatch, lines) if m]
-        results = [line for line in lines if re.match(r"(not )?ok \d", line)]
-        self.assertEqual(len(plan), 1, text)
-        self.assertGreater(plan[0], 0)
-        self.assertEqual(len(results), plan[0], text)
-        self.assertEqual([line for line in results if line.startswith("not ok")], [], text)
+        points = [int(number) for number in re.findall(r"^(?:not )?ok (\d+) - ", text, re.M)]
+        self.assertNotRegex(text, r"(?m)^not ok")
+        self.assertGreater(len(points), 0, text)
+        self.assertEqual(points, list(range(1, len(points) + 1)), text)
+        self.assertEqual(text.splitlines()[-1], f"1..{len(points)}", "the plan, and then the end")
         self.assertEqual(supervisor.record(client)["outcome"], "served")
         self.stop(supervisor)
+        return supervisor, text
+
+    def assert_skipped(self, text, *points):
+        skipped = re.findall(r"^ok \d+ - (.*) # SKIP ", text, re.M)
+        self.assertEqual(sorted(skipped), sorted(points), text)
+
+
+class Conformance(Points):
+    """The handler that users get."""
+
+    def check(self, listen):
+        _, text = self.report("conformance", listen)
+        if ON_WINE:
+            self.assert_skipped(text, "no signal is blocked", "no signal is ignored")
+        else:
+            self.assert_skipped(text, "the socket has no event registration",
+                                "the socket can be bound to a completion port")
 
     def test_ipv4(self):
-        self.check("conformance", "127.0.0.1:0")
+        self.check("127.0.0.1:0")
 
     def test_ipv6(self):
-        self.check("conformance", "[::1]:0")
+        self.check("[::1]:0")
+
+
+class Independent(Points):
+    """A handler by somebody who knew PROTOCOL.md and none of our code."""
+
+    def check(self, listen):
+        supervisor, text = self.report("independent", listen)
+        # Two points that only the client, or the reader of the log, can judge.
+        self.assertIn(f"# first bytes from the client: {GREETING.encode().hex()}\n", text)
+        outputs = [event["text"] for event in supervisor.find("output", service="points")]
+        self.assertEqual(sorted(outputs), ["independent: a line to standard error",
+                                           "independent: a line to standard output"])
+        if ON_WINE:
+            self.assert_skipped(
+                text, "no byte of the client has been taken", "no signal is blocked",
+                "no signal is ignored", "the process leads a process group of its own",
+                # Wine cannot ask about one's own job without a handle to it.
+                "the job holds this process and not its parent", "FIONBIO is off",
+                "soon after the ACK the socket is the only copy")
+        else:
+            self.assert_skipped(
+                text, "no byte of the client has been taken", "the process is in a job of its own",
+                "there is no console window", "no event is registered",
+                "overlapped, and no completion port")
+
+    def test_ipv4(self):
+        self.check("127.0.0.1:0")
+
+    def test_ipv6(self):
+        self.check("[::1]:0")
+
+    def test_it_serves(self):
+        supervisor = self.supervisor({"mirror": service("independent serve")})
+        for _ in range(3):
+            with supervisor.connect("mirror") as client:
+                client.send("one line\n")
+                self.assertEqual(client.line(), "one line")
+                client.end()
+                self.assertEqual(client.rest(), "")
+            record = supervisor.record(client)
+            self.assertEqual((record["outcome"], record["status"]), ("served", "0"))
+            self.assertEqual((record["bytes_in"], record["bytes_out"]), ("9", "9"))
+        self.stop(supervisor)
 
 
 @unittest.skipIf(ON_WINE, "Wine has no Python of its own; the module is untested on Windows")

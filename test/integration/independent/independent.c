@@ -7,12 +7,11 @@
  * Whether the sending side can be shut down is seen by the client: after the plan comes the end of
  * the stream. If shutting down fails, a line "not ok" comes after the plan instead.
  *
- * Build: cc independent.c independent_posix.c
- *        x86_64-w64-mingw32-gcc independent.c independent_win32.c -lws2_32
+ * Build: cc independent.c independent_tap.c independent_posix.c
+ *        x86_64-w64-mingw32-gcc independent.c independent_tap.c independent_win32.c -lws2_32
  */
 #include "independent.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +66,9 @@ struct outcome {
 
 /* --- Numbers and texts ------------------------------------------------------------------------ */
 
-static uint16_t get16(const uint8_t *bytes) { return (uint16_t)(bytes[0] << 8 | bytes[1]); }
+static uint16_t get16(const uint8_t *bytes) {
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
 
 static uint32_t get32(const uint8_t *bytes) {
     return (uint32_t)get16(bytes) << 16 | get16(bytes + 2);
@@ -113,43 +114,6 @@ static bool utf8_valid(const uint8_t *text, size_t size) {
         size -= length;
     }
     return true;
-}
-
-/* --- TAP -------------------------------------------------------------------------------------- */
-
-#if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
-#endif
-static void
-tap_print(struct tap *tap, const char *format, ...) {
-    const size_t room = sizeof tap->text - tap->size;
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = vsnprintf(tap->text + tap->size, room, format, arguments);
-    va_end(arguments);
-    if (length < 0 || (size_t)length >= room)
-        tap->failed = true;
-    else
-        tap->size += (size_t)length;
-}
-
-void tap_note(struct tap *tap, const char *format, ...) {
-    char text[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    tap_print(tap, "# %s\n", text);
-}
-
-void tap_check(struct tap *tap, bool passed, const char *text) {
-    if (!passed)
-        tap->failed = true;
-    tap_print(tap, "%s %u - %s\n", passed ? "ok" : "not ok", ++tap->count, text);
-}
-
-void tap_skip(struct tap *tap, const char *text, const char *reason) {
-    tap_print(tap, "ok %u - %s # SKIP %s\n", ++tap->count, text, reason);
 }
 
 /* --- The environment -------------------------------------------------------------------------- */

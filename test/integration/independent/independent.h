@@ -56,6 +56,10 @@ struct tap {
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
+void tap_print(struct tap *tap, const char *format, ...);
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
 void tap_note(struct tap *tap, const char *format, ...);
 void tap_check(struct tap *tap, bool passed, const char *text);
 void tap_skip(struct tap *tap, const char *text, const char *reason);

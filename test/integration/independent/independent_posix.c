@@ -1,5 +1,7 @@
 /* The part of the independent handler that is for POSIX systems. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC, NSIG, O_ASYNC */
+#endif
 
 #include "independent.h"
 
@@ -31,12 +33,14 @@ bool os_take_variable(const char *name, char *value, size_t size) {
         return false;
     value[0] = '\0';
     if (strlen(found) < size)
-        strcpy(value, found);
+        memcpy(value, found, strlen(found) + 1);
     unsetenv(name);
     return true;
 }
 
-uint32_t os_process_id(void) { return (uint32_t)getpid(); }
+uint32_t os_process_id(void) {
+    return (uint32_t)getpid();
+}
 
 uint64_t os_wall_us(void) {
     struct timespec now;
@@ -96,7 +100,7 @@ static void check_signals(struct tap *tap) {
 }
 
 static void check_channel(struct tap *tap) {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t size = sizeof name;
     int type = -1;
     socklen_t type_size = sizeof type;
@@ -166,7 +170,9 @@ bool os_channel_silent(void) {
     return poll(&wanted, 1, 0) == 0;
 }
 
-void os_channel_close(void) { close(channel); }
+void os_channel_close(void) {
+    close(channel);
+}
 
 bool os_frame_write(const uint8_t *bytes, size_t size) {
     ssize_t sent;
@@ -311,9 +317,13 @@ bool os_socket_send(os_socket sock, const uint8_t *bytes, size_t size) {
     return true;
 }
 
-bool os_socket_shutdown(os_socket sock) { return shutdown((int)sock, SHUT_WR) == 0; }
+bool os_socket_shutdown(os_socket sock) {
+    return shutdown((int)sock, SHUT_WR) == 0;
+}
 
-void os_socket_close(os_socket sock) { close((int)sock); }
+void os_socket_close(os_socket sock) {
+    close((int)sock);
+}
 
 static int socket_option(os_socket sock, int option) {
     int value = -1;

@@ -1,7 +1,9 @@
 /* The part of the independent handler that is for Windows 10 and later. */
 #undef _WIN32_WINNT
 #define _WIN32_WINNT 0x0A00
+#ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
+#endif
 
 #include <winsock2.h>
 
@@ -38,7 +40,9 @@ bool os_take_variable(const char *name, char *value, size_t size) {
     return true;
 }
 
-uint32_t os_process_id(void) { return GetCurrentProcessId(); }
+uint32_t os_process_id(void) {
+    return GetCurrentProcessId();
+}
 
 uint64_t os_wall_us(void) {
     FILETIME now;
@@ -46,7 +50,9 @@ uint64_t os_wall_us(void) {
     return ((uint64_t)now.dwHighDateTime << 32 | now.dwLowDateTime) / 10 - EPOCH_US;
 }
 
-uint64_t os_steady_ms(void) { return GetTickCount64(); }
+uint64_t os_steady_ms(void) {
+    return GetTickCount64();
+}
 
 static bool is_inheritable(HANDLE handle) {
     DWORD flags = 0;
@@ -289,9 +295,13 @@ bool os_socket_send(os_socket sock, const uint8_t *bytes, size_t size) {
     return true;
 }
 
-bool os_socket_shutdown(os_socket sock) { return shutdown(sock, SD_SEND) == 0; }
+bool os_socket_shutdown(os_socket sock) {
+    return shutdown(sock, SD_SEND) == 0;
+}
 
-void os_socket_close(os_socket sock) { closesocket(sock); }
+void os_socket_close(os_socket sock) {
+    closesocket(sock);
+}
 
 static int socket_option(os_socket sock, int option) {
     int value = 0;
