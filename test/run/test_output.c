@@ -120,8 +120,9 @@ static void test_long_lines(void **state) {
 }
 
 static bool odd_bytes(struct scene *s) {
+    static const char text[] = "nul\0 \"q\" \\ \x1b[1m \xff\xfe caf\xc3\xa9 a=b\n";
     SCENE_BEGIN(s);
-    fake_handler_write(0, 0, "nul\0 \"q\" \\ \x1b[1m \xff\xfe caf\xc3\xa9 a=b\n", 34);
+    fake_handler_write(0, 0, text, sizeof text - 1);
     SCENE_END(s);
 }
 
