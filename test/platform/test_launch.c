@@ -210,6 +210,8 @@ static void test_bad_recipes(void **state) {
     memset(huge, 'a', huge_bytes - 1);
     huge[huge_bytes - 1] = '\0';
     const char *const longest[] = {"program", huge, NULL};
+    /* Too long for one argument (128 KiB on Linux), not for all of them. */
+    const char *const longish[] = {"program", huge + huge_bytes - 200u * 1024, NULL};
     const struct {
         struct platform_program_spec spec;
         int wanted;
@@ -218,6 +220,7 @@ static void test_bad_recipes(void **state) {
         {{.path = "/program", .argv = crooked}, BATON_INVALID},
         {{.path = "/program", .argv = plain, .environment = surrogate}, BATON_INVALID},
         {{.path = "/program", .argv = longest}, BATON_TOO_LONG},
+        {{.path = "/program", .argv = longish}, BATON_TOO_LONG},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct platform_program *program = NULL;
