@@ -1,0 +1,57 @@
+/*
+ * What a connection costs without a supervisor's promises: accept, vfork, exec with the socket as
+ * standard input and output, reap. The least that any super-server does, so the measure for ours.
+ *
+ *     baseline PROGRAM     prints its port on standard output, serves until it is terminated
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int listen_anywhere(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, 511) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0) {
+        perror("baseline");
+        exit(1);
+    }
+    printf("%u\n", ntohs(address.sin_port));
+    fflush(stdout);
+    return listener;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) {
+        fputs("usage: baseline PROGRAM\n", stderr);
+        return 64;
+    }
+    char *const arguments[] = {argv[1], NULL};
+    int listener = listen_anywhere();
+    /* The kernel reaps: not even a record of the exit. */
+    signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (connection < 0) {
+            continue;
+        }
+        /* As batond does it; posix_spawn would do as well here.
+         * NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
+        if (vfork() == 0) {
+            dup2(connection, 0);
+            dup2(connection, 1);
+            execve(argv[1], arguments, environ);
+            _exit(127);
+        }
+        close(connection);
+    }
+}
