@@ -4,6 +4,7 @@
 #include "baton.h"
 
 #include "body.h"
+#include "held.h"
 #include "wire.h"
 
 #include <stdio.h>
@@ -16,9 +17,12 @@ struct baton {
     struct baton_options options; /* name is not kept */
     struct body_channel channel;
     struct body_fallback fallback;
+    struct held held;
     bool has_channel; /* we were started with one, even if it has ended since */
     bool retired;     /* without a channel: give out nothing more */
     bool ended;       /* DRAIN was read */
+    bool broken;      /* an offer's socket could not be built, for this reason: */
+    uint32_t system_error;
     uint8_t frame[BODY_FRAME_MAX_BYTES];
 };
 
@@ -92,7 +96,9 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
         return BATON_E_ENVIRONMENT;
     if (!speaks_our_version(words->protocol))
         return BATON_E_VERSION;
-    int fault = body_channel_open(&baton->channel, in, out);
+    int fault = held_open(&baton->held, baton->options.capacity);
+    if (fault == 0)
+        fault = body_channel_open(&baton->channel, in, out);
     if (fault == 0)
         fault = say_hello(baton, nonce, name);
     return fault;
@@ -155,14 +161,23 @@ static int decide(const struct baton *baton, const struct baton_connection *conn
     return decision >= BATON_TAKE && decision <= BATON_REFUSE ? decision : BATON_REFUSE;
 }
 
-/* Answers an OFFER. Returns 1 if the connection is ours now, 0 if not, or a fault. */
-static int answer_offer(struct baton *baton, const struct wire_message *offer,
-                        baton_socket attached, struct baton_connection *connection) {
-    struct wire_message answer = {.type = WIRE_ACK, .connection = offer->connection};
-    describe(offer, connection);
-    int fault = body_channel_socket(offer, attached, &connection->socket);
-    if (fault != 0)
-        return fault;
+/* A failure is told to baton_next()'s caller when the channel has ended, so that until then what is
+ * held can be finished with DONE. */
+static int retire_unbuilt(struct baton *baton, uint32_t number) {
+    static const char text[] = "the socket could not be built";
+    struct wire_message nack = {.type = WIRE_NACK, .connection = number};
+    baton->broken = true;
+    baton->system_error = body_system_error();
+    nack.reason = WIRE_REASON_RETIRE;
+    nack.text = (struct wire_text){text, sizeof text - 1};
+    int fault = send_message(baton, &nack);
+    return fault == BATON_E_CLOSED ? 0 : fault;
+}
+
+/* Answers the OFFER of a socket that is built. Returns 1 if the connection is ours now, 0 if not,
+ * or a fault. */
+static int answer_offer(struct baton *baton, struct baton_connection *connection) {
+    struct wire_message answer = {.type = WIRE_ACK, .connection = connection->number};
     int decision = decide(baton, connection);
     if (decision != BATON_TAKE) {
         /* Closed before we say so: afterwards the supervisor counts on it. */
@@ -170,12 +185,26 @@ static int answer_offer(struct baton *baton, const struct wire_message *offer,
         answer.type = WIRE_NACK;
         answer.reason = (uint8_t)decision;
     }
-    fault = send_message(baton, &answer);
-    if (fault != 0)
+    int fault = send_message(baton, &answer);
+    if (fault == 0 && decision == BATON_TAKE)
+        return 1;
+    body_socket_close(&connection->socket);
+    held_remove(&baton->held, connection->number);
+    /* The end of the channel will be read next, and ends us orderly. */
+    return fault == BATON_E_CLOSED ? 0 : fault;
+}
+
+static int take_offer(struct baton *baton, const struct wire_message *offer, baton_socket attached,
+                      struct baton_connection *connection) {
+    describe(offer, connection);
+    int fault = body_channel_socket(offer, attached, &connection->socket);
+    if (fault == BATON_E_SYSTEM)
+        return retire_unbuilt(baton, offer->connection);
+    if (fault == 0 && !held_add(&baton->held, offer->connection)) {
         body_socket_close(&connection->socket);
-    if (fault == BATON_E_CLOSED) /* the end of the channel will be read next, and ends us orderly */
-        return 0;
-    return fault != 0 ? fault : decision == BATON_TAKE;
+        fault = BATON_E_PROTOCOL;
+    }
+    return fault != 0 ? fault : answer_offer(baton, connection);
 }
 
 /* Acts on one frame. Returns 1 with a connection, 0 to go on, or a fault. Owns `attached`. */
@@ -190,7 +219,7 @@ static int act_on_frame(struct baton *baton, size_t length, baton_socket attache
     if (message.skip)
         return 0;
     if (message.type == WIRE_OFFER)
-        return answer_offer(baton, &message, attached, connection);
+        return take_offer(baton, &message, attached, connection);
     if (message.type == WIRE_DRAIN)
         baton->ended = true;
     else if (baton->options.cancelled != NULL)
@@ -203,12 +232,18 @@ static int next_from_channel(struct baton *baton, struct baton_connection *conne
     while (result == 0 && !baton->ended) {
         baton_socket attached = BATON_SOCKET_NONE;
         long length = body_channel_receive(&baton->channel, baton->frame, &attached);
-        if (length > 0)
+        if (length > 0) {
             result = act_on_frame(baton, (size_t)length, attached, connection);
-        else if (length == 0)
+        } else {
+            body_socket_close(&attached);
             baton->ended = true;
-        else
             result = (int)length;
+        }
+    }
+    if (result == 0 && baton->broken) {
+        baton->broken = false;
+        body_set_system_error(baton->system_error);
+        return BATON_E_SYSTEM;
     }
     /* After DRAIN the channel stays open for DONE. After a fault the supervisor must see the end.
      */
@@ -248,6 +283,8 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
     body_socket_close(&connection->socket);
     if (!baton->has_channel)
         return 0;
+    /* First, because after DONE the next offer may come before we are back here. */
+    held_remove(&baton->held, connection->number);
     struct wire_message done = {.type = WIRE_DONE, .connection = connection->number};
     done.status = (uint8_t)(status >= 0 && status <= UINT8_MAX ? status : 1);
     done.has_bytes_in = done.has_bytes_out =
@@ -274,6 +311,7 @@ void baton_close(struct baton **baton) {
         return;
     body_channel_close(&(*baton)->channel);
     body_fallback_close(&(*baton)->fallback);
+    held_close(&(*baton)->held);
     body_process_release();
     free(*baton);
     *baton = NULL;

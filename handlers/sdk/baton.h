@@ -120,8 +120,10 @@ int baton_open(const struct baton_options *options, struct baton **out);
  *   1  with *connection filled; the caller now owns its socket and must call baton_finish();
  *   0  when there will be no more (DRAIN, the supervisor has gone, or the one connection that we
  *      were started for was given out): finish what is still open, then exit with status 0;
- *   or BATON_E_PROTOCOL, BATON_E_SYSTEM, after which a channel is closed and connections that were
- *      given out stay usable (a listener may be tried again).
+ *   or BATON_E_PROTOCOL, BATON_E_SYSTEM, after which nothing more comes from a channel: finish what
+ *      is still open, then exit with status 1 (a listener may be tried again). An offered socket
+ *      that the system refuses to rebuild goes to another process, and is told here as
+ *      BATON_E_SYSTEM when the channel has ended.
  * Blocks without a deadline. With a channel the supervisor holds back offers while `capacity`
  * connections are unfinished. recvmsg(2), unix(7), accept(2); ReadFile, WSASocketW.
  */

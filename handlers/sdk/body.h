@@ -28,6 +28,10 @@ int body_process_prepare(void);
 /* Undoes what only concerns the SDK: WSACleanup. */
 void body_process_release(void);
 
+/* What errno or GetLastError() says, to be kept across calls that change it. */
+uint32_t body_system_error(void);
+void body_set_system_error(uint32_t error);
+
 /* ---- The channel: channel.c --------------------------------------------------------------------
  */
 

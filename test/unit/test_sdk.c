@@ -106,6 +106,64 @@ static void take_one(const struct supervisor *supervisor, struct baton *baton,
     close(client[1]);
 }
 
+/* Offers a connection that the handler has no place for: baton_next() says so, keeps nothing, and
+ * ends the channel. */
+static void assert_no_place(const struct supervisor *supervisor, struct baton *baton,
+                            uint32_t number) {
+    struct baton_connection none;
+    struct wire_message offer = an_offer(number);
+    char byte;
+    int client[2];
+    socket_pair(client);
+    supervisor_say(supervisor, &offer, client[1]);
+    close(client[1]);
+    assert_int_equal(baton_next(baton, &none), BATON_E_PROTOCOL);
+    assert_int_equal(none.socket, BATON_SOCKET_NONE);
+    assert_int_equal(recv(client[0], &byte, 1, MSG_DONTWAIT), 0);
+    supervisor_hear_end(supervisor);
+    close(client[0]);
+}
+
+static void an_offer_names_no_held_connection(void **state) {
+    struct supervisor supervisor;
+    struct baton_options options = {.capacity = 3};
+    struct baton_connection first, second;
+    struct baton *baton = supervisor_start_open(&supervisor, &options);
+    (void)state;
+    take_one(&supervisor, baton, &first, 1);
+    take_one(&supervisor, baton, &second, 2);
+    assert_int_equal(baton_finish(baton, &first, 0, NULL), 0);
+    assert_int_equal(supervisor_hear(&supervisor).type, WIRE_DONE);
+    take_one(&supervisor, baton, &first, 1); /* free again */
+    assert_no_place(&supervisor, baton, 2);
+    /* What it holds goes on without the channel. */
+    assert_int_not_equal(first.socket, BATON_SOCKET_NONE);
+    assert_int_equal(baton_finish(baton, &first, 0, NULL), BATON_E_CLOSED);
+    assert_int_equal(baton_finish(baton, &second, 0, NULL), BATON_E_CLOSED);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+}
+
+static void an_offer_is_within_the_capacity(void **state) {
+    struct supervisor supervisor;
+    struct baton_options options = {.capacity = 2};
+    struct baton_connection held[2];
+    struct baton *baton = supervisor_start_open(&supervisor, &options);
+    (void)state;
+    take_one(&supervisor, baton, &held[0], 1);
+    for (uint32_t number = 2; number < 10; number++) {
+        take_one(&supervisor, baton, &held[1], number);
+        assert_int_equal(baton_finish(baton, &held[1], 0, NULL), 0);
+        assert_int_equal(supervisor_hear(&supervisor).type, WIRE_DONE);
+    }
+    take_one(&supervisor, baton, &held[1], 10);
+    assert_no_place(&supervisor, baton, 11);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(baton_finish(baton, &held[i], 0, NULL), BATON_E_CLOSED);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+}
+
 static void drain_ends_offers_but_not_done(void **state) {
     struct supervisor supervisor;
     struct baton_options options = {.capacity = 2};
@@ -186,6 +244,27 @@ static void cancel_is_told_and_unknown_types_are_skipped(void **state) {
 static int give_decision(void *context, const struct baton_connection *connection) {
     assert_int_not_equal(connection->socket, BATON_SOCKET_NONE);
     return *(int *)context;
+}
+
+static void a_declined_connection_has_no_place(void **state) {
+    int decision = BATON_BUSY, client[2];
+    struct supervisor supervisor;
+    struct baton_connection connection;
+    struct baton_options options = {.context = &decision, .decide = give_decision};
+    struct wire_message offer = an_offer(9), drain = {.type = WIRE_DRAIN};
+    struct baton *baton = supervisor_start_open(&supervisor, &options);
+    (void)state;
+    socket_pair(client);
+    supervisor_say(&supervisor, &offer, client[1]);
+    supervisor_say(&supervisor, &offer, client[1]);
+    supervisor_say(&supervisor, &drain, -1);
+    assert_int_equal(baton_next(baton, &connection), 0);
+    assert_int_equal(supervisor_hear(&supervisor).type, WIRE_NACK);
+    assert_int_equal(supervisor_hear(&supervisor).type, WIRE_NACK);
+    close(client[0]);
+    close(client[1]);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
 }
 
 static void declined_sockets_are_closed_before_the_nack(void **state) {
@@ -415,10 +494,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_says_hello_and_hides_the_channel),
         cmocka_unit_test(a_connection_is_taken_served_and_done),
+        cmocka_unit_test(an_offer_names_no_held_connection),
+        cmocka_unit_test(an_offer_is_within_the_capacity),
         cmocka_unit_test(drain_ends_offers_but_not_done),
         cmocka_unit_test(finish_tells_that_the_supervisor_has_gone),
         cmocka_unit_test(texts_are_cut_between_characters),
         cmocka_unit_test(cancel_is_told_and_unknown_types_are_skipped),
+        cmocka_unit_test(a_declined_connection_has_no_place),
         cmocka_unit_test(declined_sockets_are_closed_before_the_nack),
         cmocka_unit_test(other_kinds_are_refused_unless_wanted),
         cmocka_unit_test(an_offer_that_cannot_be_acknowledged_is_not_served),

@@ -111,15 +111,58 @@ static void assert_fault(const struct wire_message *message, const void *bytes, 
 }
 
 static void breaches_end_the_channel(void **state) {
-    WSAPROTOCOL_INFOW info = {0};
     struct wire_message offer = an_offer(NULL);
     (void)state;
     assert_fault(&offer, NULL, 0, BATON_E_PROTOCOL);
-    offer = an_offer(&info);
-    assert_fault(&offer, NULL, 0, BATON_E_SYSTEM);
     assert_fault(NULL, "0123456789abcdef", 16, BATON_E_PROTOCOL);
     assert_fault(NULL, "BATN\1\x13\0\0\0\0\0\1\0\0\0\0", 16, BATON_E_PROTOCOL);
     assert_fault(NULL, "BATN\1\x91\0\0\0\0\0\0\0\0\x40\1", 16, BATON_E_PROTOCOL);
+}
+
+static void a_socket_that_cannot_be_built_goes_to_another_process(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection connection;
+    WSAPROTOCOL_INFOW info = {0};
+    struct wire_message offer = an_offer(&info), drain = {.type = WIRE_DRAIN};
+    (void)state;
+    struct baton *baton = start_open(&supervisor);
+    supervisor_say(&supervisor, &offer);
+    supervisor_say(&supervisor, &drain);
+    assert_int_equal(baton_next(baton, &connection), BATON_E_SYSTEM);
+    assert_int_not_equal(GetLastError(), ERROR_SUCCESS);
+    assert_true(connection.socket == BATON_SOCKET_NONE);
+    struct wire_message nack = supervisor_hear(&supervisor);
+    assert_int_equal(nack.type, WIRE_NACK);
+    assert_int_equal(nack.connection, offer.connection);
+    assert_int_equal(nack.reason, WIRE_REASON_RETIRE);
+    assert_int_equal(baton_next(baton, &connection), 0);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+}
+
+static void a_held_connection_is_not_offered_again(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection held, none;
+    WSAPROTOCOL_INFOW info;
+    SOCKET pair[2];
+    (void)state;
+    struct baton *baton = start_open(&supervisor);
+    socket_pair(pair);
+    assert_int_equal(WSADuplicateSocketW(pair[1], GetCurrentProcessId(), &info), 0);
+    struct wire_message offer = an_offer(&info);
+    supervisor_say(&supervisor, &offer);
+    assert_int_equal(baton_next(baton, &held), 1);
+    assert_int_equal(supervisor_hear(&supervisor).type, WIRE_ACK);
+    assert_int_equal(WSADuplicateSocketW(pair[1], GetCurrentProcessId(), &info), 0);
+    offer = an_offer(&info);
+    supervisor_say(&supervisor, &offer);
+    assert_int_equal(baton_next(baton, &none), BATON_E_PROTOCOL);
+    supervisor_hear_end(&supervisor);
+    assert_int_equal(baton_finish(baton, &held, 0, NULL), BATON_E_CLOSED);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+    closesocket(pair[0]);
+    closesocket(pair[1]);
 }
 
 static void malformed_environments(void **state) {
@@ -192,6 +235,8 @@ int main(void) {
         cmocka_unit_test(a_connection_is_rebuilt_served_and_done),
         cmocka_unit_test(drain_and_torn_frames_end_it),
         cmocka_unit_test(breaches_end_the_channel),
+        cmocka_unit_test(a_socket_that_cannot_be_built_goes_to_another_process),
+        cmocka_unit_test(a_held_connection_is_not_offered_again),
         cmocka_unit_test(malformed_environments),
         cmocka_unit_test(a_connection_on_standard_input),
         cmocka_unit_test(a_listener_on_standard_input),

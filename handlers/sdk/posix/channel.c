@@ -64,21 +64,15 @@ long body_channel_receive(struct body_channel *channel, void *frame, baton_socke
     } control;
     struct iovec part = {frame, BODY_FRAME_MAX_BYTES};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t length = -1;
-    bool was_reset = false;
+    ssize_t length;
     *attached = BATON_SOCKET_NONE;
-    for (;;) {
+    do {
         message.msg_control = control.room;
         message.msg_controllen = sizeof control.room;
         length = recvmsg((int)channel->in, &message, MSG_CMSG_CLOEXEC);
-        if (length >= 0 || (errno != EINTR && errno != ECONNRESET))
-            break;
-        /* The supervisor closed its end before it had read all of ours. The kernel says so once,
-         * ahead of what it sent us before that. */
-        if (errno == ECONNRESET && was_reset)
-            return 0;
-        was_reset = was_reset || errno == ECONNRESET;
-    }
+        /* When the supervisor closed its end before it had read all of ours, the kernel says
+         * ECONNRESET once, ahead of what it sent us before that. */
+    } while (length < 0 && (errno == EINTR || errno == ECONNRESET));
     if (length < 0)
         return BATON_E_SYSTEM;
     return collect_attached(&message, attached) ? (long)length : BATON_E_PROTOCOL;

@@ -1,5 +1,6 @@
 #include "body.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,4 +27,12 @@ int body_process_prepare(void) {
 }
 
 void body_process_release(void) {
+}
+
+uint32_t body_system_error(void) {
+    return (uint32_t)errno;
+}
+
+void body_set_system_error(uint32_t error) {
+    errno = (int)error;
 }

@@ -58,11 +58,9 @@ long body_channel_receive(struct body_channel *channel, void *frame, baton_socke
 static int write_all(HANDLE pipe, const uint8_t *bytes, size_t length) {
     while (length > 0) {
         DWORD sent = 0;
-        if (!WriteFile(pipe, bytes, (DWORD)length, &sent, NULL)) {
-            DWORD fault = GetLastError();
-            return fault == ERROR_BROKEN_PIPE || fault == ERROR_NO_DATA ? BATON_E_CLOSED
-                                                                        : BATON_E_SYSTEM;
-        }
+        /* Whatever the reason, half a frame may be written: there is no going on. */
+        if (!WriteFile(pipe, bytes, (DWORD)length, &sent, NULL))
+            return BATON_E_CLOSED;
         bytes += sent;
         length -= sent;
     }

@@ -39,3 +39,11 @@ int body_process_prepare(void) {
 void body_process_release(void) {
     WSACleanup();
 }
+
+uint32_t body_system_error(void) {
+    return GetLastError();
+}
+
+void body_set_system_error(uint32_t error) {
+    SetLastError(error);
+}
