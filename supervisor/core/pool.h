@@ -138,7 +138,7 @@ void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us);
  * after its service's stop_timeout_ms. */
 void pool_stop(struct pool *pool, uint64_t now_us);
 /* A second request: everything that still lives is ended at once. */
-void pool_hurry(struct pool *pool, uint64_t now_us);
+void pool_hurry(struct pool *pool);
 /* True when no connection and no process is left. */
 bool pool_is_empty(const struct pool *pool);
 

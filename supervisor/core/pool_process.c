@@ -453,14 +453,10 @@ void pool_stop(struct pool *pool, uint64_t now_us) {
     }
 }
 
-void pool_hurry(struct pool *pool, uint64_t now_us) {
-    (void)now_us;
+void pool_hurry(struct pool *pool) {
     for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
         struct process *p = &pool->processes[slot];
         if (slots_is_used(&pool->process_slots, slot) && p->state != PROCESS_KILLED) {
-            if (p->held_count == 0 && p->fault == OUTCOME_NONE) {
-                p->fault = OUTCOME_DRAINED;
-            }
             if (p->offer != SLOT_NONE) {
                 connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
             }

@@ -12,8 +12,9 @@ static void log_stopping(struct supervisor *s, const char *event) {
 
 void drain_on_stop(struct supervisor *s) {
     if (s->stopping) {
+        s->hurrying = true;
         log_stopping(s, "stopping_now");
-        pool_hurry(&s->pool, s->now_us);
+        pool_hurry(&s->pool);
         return;
     }
     s->stopping = true;

@@ -27,15 +27,20 @@ void reap_close_process(struct supervisor *s, uint32_t process) {
     listen_relieve(s);
 }
 
+static const char *end_reason(const struct supervisor *s, const struct process *p) {
+    if (p->fault != OUTCOME_NONE) {
+        return outcome_text(p->fault);
+    }
+    return s->hurrying ? "a second stop was asked for" : "stop_timeout_ms has passed";
+}
+
 void reap_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {
     const struct process *p = &s->pool.processes[process];
     struct record *line =
         supervisor_line(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
                         how == PLATFORM_KILL ? "kill" : "terminate", p->service, process);
     if (line != NULL) {
-        record_text(line, "reason",
-                    p->fault == OUTCOME_NONE ? "stop_timeout_ms has passed"
-                                             : outcome_text(p->fault));
+        record_text(line, "reason", end_reason(s, p));
         run_log_end(&s->log);
     }
     platform_process_signal(s->processes[process].handle, how);

@@ -240,6 +240,33 @@ static void test_good_life(void **state) {
     scene_clear(&scene);
 }
 
+/* A descendant holds the channel open, so that an offer could be sent; but nobody would take it. */
+static bool exit_with_hello(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_handler_leave_channel(0);
+    scene_act(s, 0, ACT_HELLO);
+    scene_act(s, 0, ACT_EXIT);
+    LOOK(s);
+    assert_int_equal(fake_call_count(FAKE_SEND), 0);
+    assert_int_equal(fake_process_count(), 2);
+    scene_actor(s, 1)->play = &play_good;
+    SCENE_END(s);
+}
+
+static void test_no_offer_after_the_exit(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene.client_count = 1;
+    scene_play(&scene, &play_puppet);
+    scene.script = exit_with_hello;
+    scene_begin(&scene);
+    scene_run(&scene);
+    scene_check(&scene);
+    assert_record(1, "served", "2");
+    scene_clear(&scene);
+}
+
 /* A text belongs to the record of the frame that brought it, and to no other. */
 static void test_text_of_a_frame(void **state) {
     (void)state;
@@ -276,6 +303,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_life),
         cmocka_unit_test(test_every_fault_at_every_step),
+        cmocka_unit_test(test_no_offer_after_the_exit),
         cmocka_unit_test(test_text_of_a_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

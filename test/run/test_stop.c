@@ -377,6 +377,38 @@ static void test_stop_with_offer_and_held(void **state) {
     }
 }
 
+/* A second stop ends those who hold and those who were offered alike. */
+static bool hurry_with_offer_and_held(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    scene_stop(s);
+    LOOK(s);
+    fake_stop();
+    SCENE_END(s);
+}
+
+static void test_hurry_with_offer_and_held(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_init(&scene);
+    scene_play(&scene, &play_puppet);
+    scene.services[0].reuse_count = 10;
+    scene.services[0].attempts_count = 1;
+    scene.client_count = 1;
+    scene.script = hurry_with_offer_and_held;
+    run(&scene);
+    assert_record(1, "drained", "1");
+    assert_record(2, "drained", "1");
+    assert_string_equal(lines_value(lines_find("kill", 0), "reason"),
+                        "a second stop was asked for");
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake_deadlines),
@@ -389,6 +421,7 @@ int main(void) {
         cmocka_unit_test(test_accepted_before_the_stop_is_served),
         cmocka_unit_test(test_reset_before_the_offer),
         cmocka_unit_test(test_stop_with_offer_and_held),
+        cmocka_unit_test(test_hurry_with_offer_and_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

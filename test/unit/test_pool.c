@@ -77,7 +77,7 @@ static void test_many_at_once(void **state) {
     pool_tick(&pool, HANDSHAKE_US + 1);
     exit_all(&pool, HANDSHAKE_US + 1);
     pool_stop(&pool, HANDSHAKE_US + 1);
-    pool_hurry(&pool, HANDSHAKE_US + 1);
+    pool_hurry(&pool);
     take_all(&pool, counts, HANDSHAKE_US + 1);
     assert_int_equal(counts[POOL_KILL], 2 * MANY);
     assert_int_equal(counts[POOL_ATTEMPT_FAILED], 2 * MANY);

@@ -73,7 +73,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     }
     struct fake_message *message = process->to_supervisor.first;
     if (message == NULL) {
-        process->end_told = !process->face.handler_end_open;
+        process->end_told = !process->face.handler_end_open || process->exit_told;
         return process->end_told ? BATON_END : BATON_AGAIN;
     }
     process->speaker_pid = message->sender_pid;
@@ -166,6 +166,10 @@ bool fake_handler_send_fault(uint32_t process, int code, bool lasting) {
 
 void fake_handler_close_channel(uint32_t process) {
     fake_world.processes[process]->face.handler_end_open = false;
+}
+
+void fake_handler_leave_channel(uint32_t process) {
+    fake_world.processes[process]->leaves_channel = true;
 }
 
 void fake_handler_set_full(uint32_t process, bool full) {

@@ -122,6 +122,7 @@ void platform_process_close(struct platform_process **process) {
         fake_process_die(closing, (struct platform_exit){true, SIGNAL_KILL});
     }
     closing->face.supervisor_end_open = false;
+    closing->face.handler_end_open = false; /* a descendant sees the end of the channel and goes */
     closing->face.is_closed = true;
     *process = NULL;
 }
@@ -159,7 +160,7 @@ void fake_process_die(struct platform_process *process, struct platform_exit how
         return;
     }
     process->face.is_alive = false;
-    process->face.handler_end_open = false;
+    process->face.handler_end_open = process->face.handler_end_open && process->leaves_channel;
     process->exit = how;
     while (process->face.copy_count > 0) {
         fake_copy_remove(process, process->copies[0]);
