@@ -18,7 +18,8 @@ def split_address(text):
 
 
 class Client:
-    """One connection. `name` is its own address as the records show it in peer=."""
+    """One connection. `name` is its own address and `server` the other one, as the records show
+    them in peer= and local=; only both together name it, as Linux uses a port for several."""
 
     def __init__(self, address, deadline_s=DEADLINE_S, receive_bytes=None):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -32,6 +33,7 @@ class Client:
             self.socket.close()
             raise
         self.name = address_text(self.socket.getsockname())
+        self.server = address_text(self.socket.getpeername())
         self._rest = b""
 
     def __enter__(self):

@@ -239,7 +239,7 @@ class Supervisor:
 
     def connect(self, name, **options):
         client = Client(self.address(name), **options)
-        self.clients[client.name] += 1
+        self.clients[client.name, client.server] += 1
         self._open_clients.append(client)
         return client
 
@@ -251,11 +251,11 @@ class Supervisor:
         return answer
 
     def record(self, client):
-        return self.wait_event("connection", peer=client.name)
+        return self.wait_event("connection", peer=client.name, local=client.server)
 
-    def note_client(self, name):
-        """A connection that was made by other means, so that its record is expected."""
-        self.clients[address_text(name)] += 1
+    def expect_record(self, record):
+        """Counts a connection that was not made by connect(), known by its record alone."""
+        self.clients[record["peer"], record["local"]] += 1
 
     def records(self):
         return self.find("connection")
@@ -342,7 +342,8 @@ class SupervisorCase(unittest.TestCase):
 
     def check_records(self, supervisor):
         """Exactly one record for each connection that the test has made, and no other."""
-        seen = collections.Counter(record["peer"] for record in supervisor.records())
+        seen = collections.Counter((record["peer"], record["local"])
+                                   for record in supervisor.records())
         self.assertEqual(seen - supervisor.clients, collections.Counter(), "records too many")
         self.assertEqual(supervisor.clients - seen, collections.Counter(), "records missing")
         ids = [record["id"] for record in supervisor.records()]

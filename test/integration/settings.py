@@ -24,7 +24,8 @@ SANITIZED = PRESET == "asan"
 DEADLINE_S = 60 if ON_WINE else 30
 
 # The number of connections in a row of the soak test.
-SOAK_COUNT = int(os.environ.get("BATON_SOAK_COUNT") or (300 if ON_WINE else 3000))
+SOAK_COUNT = int(os.environ.get("BATON_SOAK_COUNT") or
+                 (300 if ON_WINE else 500 if SANITIZED else 3000))
 
 
 def executable(name):

@@ -33,7 +33,7 @@ class Demo(SupervisorCase):
         self.assertGreaterEqual(text.count("OK"), 10, text)
         records = supervisor.wait_events(5, "connection", service="ok", outcome="served")
         for record in records:
-            supervisor.clients[record["peer"]] += 1
+            supervisor.expect_record(record)
         self.stop(supervisor)
         self.assertEqual(len(supervisor.records()), 5)
 

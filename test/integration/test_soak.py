@@ -53,7 +53,8 @@ class Soak(SupervisorCase):
         self.assertGreater(handles, 5, "the count itself works")
         self.assertEqual(handles, before[0], f"handles {when}")
         self.assertEqual(supervisor.left_over(), {}, f"processes {when}")
-        if not SANITIZED:
+        if not SANITIZED and not ON_WINE:
+            # Wine's own memory, which it has beside the program's, comes and goes by a megabyte.
             self.assertLessEqual(private - before[1], PAGE_BYTES, f"private memory {when}")
 
     def test_in_a_row(self):

@@ -79,7 +79,7 @@ void system_wait_for_input_end(void);
  * Windows: every inheritable handle. `name` and `count` as the body documents. */
 void system_list_handles(char *out, size_t size_bytes);
 
-/* One line of facts about the parent: pid=, handles= (descriptors or handles), private_bytes=. */
+/* One line of facts about the parent: pid=, handles= (descriptors or handles). */
 void system_parent_facts(char *out, size_t size_bytes);
 
 #endif

@@ -276,5 +276,5 @@ void system_parent_facts(char *out, size_t size_bytes) {
     if (folder != NULL) {
         closedir(folder);
     }
-    snprintf(out, size_bytes, "pid=%d handles=%u private_bytes=0\n", (int)getppid(), handles);
+    snprintf(out, size_bytes, "pid=%d handles=%u\n", (int)getppid(), handles);
 }

@@ -3,7 +3,6 @@
 
 #include <windows.h>
 
-#include <psapi.h>
 #include <tlhelp32.h>
 
 #include <stdio.h>
@@ -105,14 +104,10 @@ static unsigned count_handles(HANDLE process) {
 
 void system_parent_facts(char *out, size_t size_bytes) {
     uint32_t pid = system_parent_pid();
-    HANDLE process =
-        OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ | PROCESS_DUP_HANDLE, FALSE, pid);
-    PROCESS_MEMORY_COUNTERS_EX memory = {.cb = sizeof memory};
-    if (process == NULL ||
-        !GetProcessMemoryInfo(process, (PROCESS_MEMORY_COUNTERS *)&memory, sizeof memory)) {
+    HANDLE process = OpenProcess(PROCESS_DUP_HANDLE, FALSE, pid);
+    if (process == NULL) {
         fail("the parent process");
     }
-    snprintf(out, size_bytes, "pid=%lu handles=%u private_bytes=%llu\n", (unsigned long)pid,
-             count_handles(process), (unsigned long long)memory.PrivateUsage);
+    snprintf(out, size_bytes, "pid=%lu handles=%u\n", (unsigned long)pid, count_handles(process));
     CloseHandle(process);
 }
