@@ -15,6 +15,8 @@
 static int offered = -1;
 
 char **child_arguments(int argc, char **argv, int *out_argc) {
+    /* A test that failed must not leave this process behind for ever. */
+    alarm(60);
     *out_argc = argc;
     return argv;
 }
@@ -265,8 +267,6 @@ void child_crash(void) {
 }
 
 void child_hold(void) {
-    /* A test that failed must not leave this behind for ever. */
-    alarm(60);
     for (;;) {
         pause();
     }
