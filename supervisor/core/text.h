@@ -22,8 +22,8 @@ enum text_fault {
                    */
 };
 
-/* Length (1..4) of the UTF-8 sequence that starts at `text`, of which there are `length` (at least 1)
- * bytes; 0 if it is none. RFC 3629, section 4. */
+/* Length (1..4) of the UTF-8 sequence that starts at `text`, of which there are `length` (at least
+ * 1) bytes; 0 if it is none. RFC 3629, section 4. */
 size_t text_utf8_length(const char *text, size_t length);
 
 /* Looks for the first byte that does not belong into a line of text. *where gets its offset, or

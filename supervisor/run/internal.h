@@ -63,7 +63,7 @@ struct supervisor {
     bool accepting_blocked;          /* listeners are paused for a reason that is not their own */
     bool ready_logged;
     bool stopping;
-    bool hurrying; /* the stop was asked for again */
+    bool hurrying;   /* the stop was asked for again */
     uint64_t now_us; /* of the current round of the loop */
     struct run_told told;
     struct run_log log;

@@ -267,6 +267,39 @@ static void test_breach_with_held(void **state) {
     }
 }
 
+/* An offer that waited for room until its deadline is not sent any more, though room comes. */
+static bool recalled_before_it_was_sent(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_act(s, 0, ACT_HELLO_WIDE);
+    LOOK(s);
+    scene_act(s, 0, ACT_ACK);
+    LOOK(s);
+    fake_handler_set_full(0, true);
+    fake_connect(SCENE_PORT);
+    LOOK(s);
+    JUMP(s);
+    fake_handler_set_full(0, false);
+    LOOK(s);
+    actor_listen(scene_actor(s, 0), 0);
+    assert_int_equal(scene_actor(s, 0)->offer_count, 1);
+    assert_true(scene_actor(s, 0)->drained);
+    scene_act(s, 0, ACT_DONE);
+    SCENE_END(s);
+}
+
+static void test_recalled_before_it_was_sent(void **state) {
+    (void)state;
+    struct scene scene;
+    wide(&scene, 5, 1);
+    scene_play(&scene, &play_puppet);
+    scene_play(&scene, &play_server);
+    scene.script = recalled_before_it_was_sent;
+    run(&scene);
+    assert_record(1, "served", "1");
+    assert_record(2, "served", "2");
+    scene_clear(&scene);
+}
+
 /* DONE and exit are seen in one round: the next client must not lose an attempt to the dead. */
 static bool done_and_exit(struct scene *s) {
     SCENE_BEGIN(s);
@@ -311,6 +344,7 @@ int main(void) {
         cmocka_unit_test(test_always_declined_is_bounded),
         cmocka_unit_test(test_second_done_is_a_breach),
         cmocka_unit_test(test_breach_with_held),
+        cmocka_unit_test(test_recalled_before_it_was_sent),
         cmocka_unit_test(test_done_and_exit_in_one_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
