@@ -170,7 +170,8 @@ static void drain_output(struct bench *bench) {
                                           sizeof bench->text - 1 - bench->text_length, &length,
                                           &pid, &bench->cause);
         if (result == BATON_END) {
-            bench->ended_output_count++;
+            assert_true(bench->ended_pid_count < BENCH_QUEUE_COUNT);
+            bench->ended_pids[bench->ended_pid_count++] = pid;
             continue;
         }
         if (result == BATON_AGAIN) {
@@ -197,15 +198,27 @@ void bench_forget_text(struct bench *bench) {
     bench->text[0] = '\0';
 }
 
+/* True if the end of that process's output was told; forgets it, since pids come again. */
+static bool take_ended_pid(struct bench *bench, uint32_t pid) {
+    for (size_t i = 0; i < bench->ended_pid_count; i++) {
+        if (bench->ended_pids[i] == pid) {
+            bench->ended_pids[i] = bench->ended_pids[--bench->ended_pid_count];
+            return true;
+        }
+    }
+    return false;
+}
+
 struct platform_exit bench_finish(struct bench *bench, struct platform_process **process,
                                   uint64_t token) {
-    size_t ended_before = bench->ended_output_count;
     bool ended = false;
+    bool output_ended = !system_output_ends;
     uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
     for (;;) {
         drain_output(bench); /* first: what there is may have been told before */
         ended = ended || recall(bench, PLATFORM_EVENT_EXIT, token);
-        if (ended && !(system_output_ends && bench->ended_output_count == ended_before)) {
+        output_ended = output_ended || take_ended_pid(bench, platform_process_pid(*process));
+        if (ended && output_ended) {
             break;
         }
         look(bench, deadline_us);

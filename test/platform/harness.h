@@ -34,8 +34,9 @@ struct bench {
     size_t queue_count;
     char text[1 << 16]; /* what processes have written since bench_forget_text() */
     size_t text_length;
-    size_t ended_output_count; /* BATON_END told by platform_output_read() */
-    size_t descriptor_count;   /* before the platform was opened */
+    uint32_t ended_pids[BENCH_QUEUE_COUNT]; /* whose BATON_END platform_output_read() told */
+    size_t ended_pid_count;
+    size_t descriptor_count; /* before the platform was opened */
 };
 
 /* cmocka setup and teardown: *state is the bench. The teardown fails if the test has left a

@@ -137,6 +137,7 @@ struct output_pipe {
     uint32_t pid;
     bool ready; /* in the list of its output */
     bool ended;
+    bool spoke; /* something was read from it */
     DWORD have_bytes;
     DWORD taken_bytes;
     char piece[OUTPUT_PIECE_BYTES];

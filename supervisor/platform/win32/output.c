@@ -73,6 +73,7 @@ static int fill(struct output_pipe *pipe) {
     }
     pipe->have_bytes = moved;
     pipe->taken_bytes = 0;
+    pipe->spoke = pipe->spoke || moved > 0;
     return code == BATON_OK || code == BATON_AGAIN ? code : BATON_END;
 }
 
@@ -141,9 +142,31 @@ void platform_output_resume(struct platform_output *output) {
     report_again(output);
 }
 
+/* When the table is full: frees a pipe that ended before anything was written. Its end need not be
+ * told, because there is no line to finish. */
+static void reclaim(struct platform *platform) {
+    for (uint32_t i = 0; i < platform->pipe_high; i++) {
+        struct output_pipe *pipe = &platform->pipes[i];
+        if (pipe->output == NULL || pipe->spoke) {
+            continue;
+        }
+        int code = fill(pipe);
+        if (code == BATON_END) {
+            output_pipe_close(platform, pipe);
+            return;
+        }
+        if (code == BATON_OK) {
+            list_append(pipe);
+        }
+    }
+}
+
 int output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
                      struct baton_cause *cause) {
     struct platform *platform = output->platform;
+    if (platform->pipe_free == INDEX_NONE && platform->pipe_high == platform->pipe_capacity) {
+        reclaim(platform);
+    }
     uint32_t index = platform->pipe_free;
     *out = NULL;
     if (index != INDEX_NONE) {
@@ -159,6 +182,7 @@ int output_pipe_open(struct platform_output *output, struct output_pipe **out, H
     pipe->next_ready = NULL;
     pipe->ready = false;
     pipe->ended = false;
+    pipe->spoke = false;
     pipe->have_bytes = 0;
     pipe->taken_bytes = 0;
     pipe->end.watch = (struct watch){platform->port, NULL, PACKET_PIPE, index, pipe->generation};
