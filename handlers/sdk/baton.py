@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 import struct
 import sys
 import threading
+import traceback
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Set, Tuple
 
 MAGIC = b"BATN"
 VERSION = 1
@@ -69,11 +71,11 @@ _RULES: Dict[int, _Rule] = {
     TAG_ID: ((OFFER,), (OFFER,), 8, 8),
     TAG_PROTOCOL_INFO: ((OFFER,), (), PROTOCOL_INFO_BYTES, PROTOCOL_INFO_BYTES),
 }
-_RANGES: Dict[int, Tuple[int, int]] = {
-    TAG_PID: (1, 0xFFFFFFFF),
-    TAG_CAPACITY: (1, 65535),
-    TAG_REASON: (1, 3),
-    TAG_KIND: (1, 3),
+_RANGES: Dict[int, range] = {
+    TAG_PID: range(1, 1 << 32),
+    TAG_CAPACITY: range(1, 65536),
+    TAG_REASON: range(1, 4),
+    TAG_KIND: range(1, 4),
 }
 _TEXTS = (TAG_SDK, TAG_TEXT, TAG_SERVICE)
 _ABOUT_CONNECTION = (ACK, NACK, DONE, OFFER, CANCEL)
@@ -97,6 +99,7 @@ class ProtocolFault(Error):
 
 
 Fields = Dict[int, bytes]
+Attached = Optional[socket.socket]  # what came with a frame
 
 
 def encode(kind: int, connection: int = 0, fields: Optional[Fields] = None) -> bytes:
@@ -156,18 +159,12 @@ def decode(frame: bytes) -> Tuple[int, int, Fields]:
 def _check_value(tag: int, value: bytes, rule: _Rule) -> None:
     if not rule[2] <= len(value) <= rule[3]:
         raise ProtocolFault(f"field {tag:#06x} has a wrong size")
-    low, high = _RANGES.get(tag, (0, 1 << 64))
-    if tag in _RANGES and not low <= int.from_bytes(value, "big") <= high:
+    if tag in _RANGES and int.from_bytes(value, "big") not in _RANGES[tag]:
         raise ProtocolFault(f"field {tag:#06x} is out of range")
     if tag in (TAG_PEER, TAG_LOCAL) and (value[0], len(value)) not in ((4, 7), (6, 19)):
         raise ProtocolFault(f"field {tag:#06x} is no address")
-    if tag in _TEXTS:
-        try:
-            value.decode("utf-8")
-        except UnicodeDecodeError:
-            raise ProtocolFault(f"field {tag:#06x} is not UTF-8") from None
-        if b"\0" in value:
-            raise ProtocolFault(f"field {tag:#06x} contains NUL")
+    if tag in _TEXTS and (b"\0" in value or value.decode("utf-8", "ignore").encode() != value):
+        raise ProtocolFault(f"field {tag:#06x} contains NUL, or is not UTF-8")
 
 
 def _address_text(value: Optional[bytes]) -> str:
@@ -226,18 +223,9 @@ class _PosixChannel:
             raise EnvironmentFault("BATON_CHANNEL names no channel")
         self._socket.setblocking(True)
 
-    def receive(self) -> Tuple[bytes, Optional[socket.socket]]:
+    def receive(self) -> Tuple[bytes, Attached]:
         """The next frame and the socket that came with it; b"" at the end."""
-        was_reset = False
-        while True:
-            try:
-                frame, descriptors, flags = self._receive_packet()
-                break
-            except ConnectionResetError:
-                # Said once, ahead of what is left to read, when the supervisor closed first.
-                if was_reset:
-                    return b"", None
-                was_reset = True
+        frame, descriptors, flags = self._receive_packet()
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(descriptors) > 1:
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -247,12 +235,16 @@ class _PosixChannel:
     def _receive_packet(self) -> Tuple[bytes, List[int], int]:
         size = HEADER.size + BODY_MAX_BYTES
         flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
-        frame, descriptors, flags, _ = socket.recv_fds(self._socket, size, 8, flags)
+        try:
+            frame, descriptors, flags, _ = socket.recv_fds(self._socket, size, 8, flags)
+        except ConnectionResetError:
+            # Said once, ahead of what is left to read, when the supervisor closed first.
+            return self._receive_packet()
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         return frame, descriptors, flags
 
-    def socket_of(self, fields: Fields, attached: Optional[socket.socket]) -> socket.socket:
+    def socket_of(self, fields: Fields, attached: Attached) -> socket.socket:
         if attached is None or TAG_PROTOCOL_INFO in fields:
             raise ProtocolFault("the offer carries no descriptor")
         return attached
@@ -287,11 +279,9 @@ class _WindowsChannel:
         self._writer = os.fdopen(write_descriptor, "wb", buffering=0)
         self._lock = threading.Lock()
 
-    def receive(self) -> Tuple[bytes, Optional[socket.socket]]:
+    def receive(self) -> Tuple[bytes, Attached]:
         header = self._read_exactly(HEADER.size)
-        if not header:
-            return b"", None
-        length = check_header(header)
+        length = check_header(header) if header else 0
         body = self._read_exactly(length)
         return (header + body if len(body) == length else b""), None
 
@@ -310,7 +300,7 @@ class _WindowsChannel:
             data += piece
         return data
 
-    def socket_of(self, fields: Fields, _: Optional[socket.socket]) -> socket.socket:
+    def socket_of(self, fields: Fields, _: Attached) -> socket.socket:
         if TAG_PROTOCOL_INFO not in fields:
             raise ProtocolFault("the offer carries no protocol info")
         rebuilt = socket.fromshare(fields[TAG_PROTOCOL_INFO])  # type: ignore[attr-defined]
@@ -319,7 +309,11 @@ class _WindowsChannel:
 
     def send(self, frame: bytes) -> None:
         with self._lock:
-            self._writer.write(frame)
+            try:
+                self._writer.write(frame)
+            except OSError as error:
+                # Whatever the reason, half a frame may be written: there is no going on.
+                raise BrokenPipeError(*error.args) from error
 
     def end(self) -> None:
         with self._lock:
@@ -338,17 +332,18 @@ class Baton:
         if not 1 <= capacity <= 65535 or len(name.encode()) > 64:
             raise ValueError("capacity is 1 to 65535, name at most 64 bytes")
         self._decide, self._cancelled = decide, cancelled
+        self._capacity = capacity
+        self._held: Set[int] = set()
+        self._fault: Optional[OSError] = None  # why an offered socket could not be built
         self._channel: Optional[_Channel] = None
         self._sources: List[Connection] = []
         self._ended = False
         words = {key: os.environ.pop(key, None) for key in _VARIABLES}
         if words["BATON_CHANNEL"] is not None:
             self._open_channel(words, capacity, name)
-        elif os.name == "posix":
-            self._sources = _fallback_sources(words)
-            if not self._sources:
-                raise NoSource(NoSource.__doc__)
-        else:
+            return
+        self._sources = _fallback_sources(words) if os.name == "posix" else []
+        if not self._sources:
             raise NoSource(NoSource.__doc__)
 
     def _open_channel(self, words: Dict[str, Optional[str]], capacity: int, name: str) -> None:
@@ -372,7 +367,8 @@ class Baton:
     def next(self) -> Optional[Connection]:
         """Waits for the next connection and acknowledges it. None when there will be no more:
         finish what is open, then exit with status 0. Raises ProtocolFault or OSError, after which
-        a channel is closed and connections that were given out stay usable."""
+        nothing more comes from a channel: finish what is open, then exit with status 1. A socket
+        that cannot be rebuilt goes to another process, and is told when the channel has ended."""
         if self._channel is None:
             return None if self._ended else self._next_from_sources()
         connection = None
@@ -383,18 +379,19 @@ class Baton:
             self._ended = True
             self._channel.end()
             raise
+        if connection is None and self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
         return connection
 
-    def _act_on_frame(
-        self, frame: bytes, attached: Optional[socket.socket]
-    ) -> Optional[Connection]:
+    def _act_on_frame(self, frame: bytes, attached: Attached) -> Optional[Connection]:
         kind = number = 0
         fields: Fields = {}
         try:
             if frame:
                 kind, number, fields = decode(frame)
             if kind == OFFER:
-                return self._answer_offer(number, fields, attached)
+                return self._take_offer(number, fields, attached)
             if attached is not None:
                 raise ProtocolFault("a descriptor with a frame that is no offer")
         except BaseException:
@@ -407,12 +404,19 @@ class Baton:
             self._cancelled(number)
         return None
 
-    def _answer_offer(
-        self, number: int, fields: Fields, attached: Optional[socket.socket]
-    ) -> Optional[Connection]:
+    def _take_offer(self, number: int, fields: Fields, attached: Attached) -> Optional[Connection]:
         assert self._channel is not None
+        try:
+            offered = self._channel.socket_of(fields, attached)
+        except OSError as error:
+            self._fault = error
+            self._say(NACK, number, {TAG_REASON: b"\1", TAG_TEXT: b"the socket could not be built"})
+            return None
+        if number in self._held or len(self._held) >= self._capacity:
+            offered.close()
+            raise ProtocolFault("an offer of a connection that is held, or beyond the capacity")
         connection = Connection(
-            socket=self._channel.socket_of(fields, attached),
+            socket=offered,
             kind=fields[TAG_KIND][0],
             number=number,
             id=int.from_bytes(fields[TAG_ID], "big"),
@@ -425,15 +429,24 @@ class Baton:
         if decision == TAKE and self._decide is not None:
             decision = self._decide(connection)
         if decision != TAKE:
-            connection.socket.close()
-        try:
-            if decision == TAKE:
-                self._channel.send(encode(ACK, number))
-                return connection
-            self._channel.send(encode(NACK, number, {TAG_REASON: bytes([decision])}))
-        except (BrokenPipeError, ConnectionResetError):
-            connection.socket.close()  # the end of the channel is read next
+            offered.close()
+            self._say(NACK, number, {TAG_REASON: bytes([decision])})
+            return None
+        self._held.add(number)
+        if self._say(ACK, number):
+            return connection
+        self._held.discard(number)
+        offered.close()
         return None
+
+    def _say(self, kind: int, number: int, fields: Optional[Fields] = None) -> bool:
+        """False when the channel has ended, which is read next, or is closed (ValueError)."""
+        assert self._channel is not None
+        try:
+            self._channel.send(encode(kind, number, fields))
+        except (BrokenPipeError, ConnectionResetError, ValueError):
+            return False
+        return True
 
     def _next_from_sources(self) -> Optional[Connection]:
         for index, source in enumerate(self._sources):
@@ -441,8 +454,6 @@ class Baton:
                 return self._sources.pop(index)
         if not self._sources:
             return None
-        import select
-
         while True:
             ready, _, _ = select.select([source.socket for source in self._sources], [], [])
             for source in self._sources:
@@ -453,9 +464,8 @@ class Baton:
                         continue
                     accepted.setblocking(True)
                     local = _name_text(accepted.getsockname())
-                    return Connection(
-                        accepted, service=source.service, peer=_name_text(peer), local=local
-                    )
+                    name, peer_text = source.service, _name_text(peer)
+                    return Connection(accepted, service=name, peer=peer_text, local=local)
 
     def finish(self, connection: Connection, status: int = 0, text: str = "") -> None:
         """Closes the socket, then reports DONE: status 0 is served, 1 to 255 failed; `text` (at most
@@ -467,6 +477,8 @@ class Baton:
         connection.socket.close()
         if self._channel is None:
             return
+        # First, because after DONE the next offer may come before we are back here.
+        self._held.discard(connection.number)
         fields: Fields = {TAG_STATUS: bytes([status if 0 <= status <= 255 else 1])}
         if connection.bytes_in or connection.bytes_out:
             fields[TAG_BYTES_IN] = struct.pack("!Q", connection.bytes_in)
@@ -474,10 +486,7 @@ class Baton:
         if text:
             clipped = text.replace("\0", "?").encode("utf-8", "replace")[:256]
             fields[TAG_TEXT] = clipped.decode("utf-8", "ignore").encode()
-        try:
-            self._channel.send(encode(DONE, connection.number, fields))
-        except (BrokenPipeError, ConnectionResetError, ValueError):
-            pass  # nobody is left who could want to know (ValueError: the pipe is closed)
+        self._say(DONE, connection.number, fields)  # if that fails, nobody wants to know
 
     def retire(self) -> None:
         """Asks for no more offers. Go on to call next() until it returns None."""
@@ -491,14 +500,11 @@ class Baton:
         self._ended = True
         if self._channel is not None:
             self._channel.close()
-        for source in self._sources:
-            source.socket.close()
-        self._sources = []
+        while self._sources:
+            self._sources.pop().socket.close()
 
 
-_VARIABLES = tuple(
-    "BATON_PROTOCOL BATON_CHANNEL BATON_NONCE LISTEN_PID LISTEN_FDS LISTEN_FDNAMES".split()
-)
+_VARIABLES = "BATON_PROTOCOL BATON_CHANNEL BATON_NONCE LISTEN_PID LISTEN_FDS LISTEN_FDNAMES".split()
 
 
 def _stream_socket(descriptor: int) -> Optional[socket.socket]:
@@ -557,10 +563,7 @@ def _standard_input_source() -> List[Connection]:
 
 
 def open(  # noqa: A001 - the name that baton.h has
-    capacity: int = 1,
-    name: str = "baton.py",
-    decide: Decide = None,
-    cancelled: Cancelled = None,
+    capacity: int = 1, name: str = "baton.py", decide: Decide = None, cancelled: Cancelled = None
 ) -> Baton:
     """Finds out where connections come from and, with a channel, says HELLO.
 
@@ -576,8 +579,6 @@ def serve(function: Callable[[Connection], Optional[int]]) -> int:
     """The usual case: calls `function` for one connection after the other, and finishes each with
     what it returns (None is 0, served; an exception is 1 and goes to standard error). Returns what
     the program should exit with."""
-    import traceback
-
     status, baton = 0, open()
     for connection in iter(baton.next, None):
         text = ""

@@ -142,6 +142,53 @@ class Channel(unittest.TestCase):
         self.assertEqual(client.recv(9), b"")
         client.close()
 
+    def assert_no_place(self, supervisor, frame):
+        """An offer that the handler has no place for."""
+        client = supervisor.offer(frame)
+        self.assertRaises(baton.ProtocolFault, supervisor.baton.next)
+        self.assertEqual(supervisor.channel.recv(1), b"")
+        self.assertEqual(client.recv(1), b"", "the socket was kept")
+        client.close()
+
+    def taken(self, supervisor, frame=FRAMES["offer"]):
+        client = supervisor.offer(frame)
+        connection = supervisor.baton.next()
+        self.assertEqual(supervisor.channel.recv(1024)[5], baton.ACK)
+        self.addCleanup(client.close)
+        self.addCleanup(connection.socket.close)
+        return connection
+
+    def test_offer_of_a_held_connection(self):
+        supervisor = self.start(capacity=2)
+        connection = self.taken(supervisor)
+        supervisor.baton.finish(connection)
+        self.assertEqual(supervisor.channel.recv(1024)[5], baton.DONE)
+        self.taken(supervisor)
+        self.assert_no_place(supervisor, FRAMES["offer"])
+
+    def test_offer_beyond_the_capacity(self):
+        supervisor = self.start(capacity=1)
+        self.taken(supervisor)
+        other = FRAMES["offer"].replace((17).to_bytes(4, "big"), (18).to_bytes(4, "big"), 1)
+        self.assert_no_place(supervisor, other)
+
+    def test_socket_that_cannot_be_built(self):
+        supervisor = self.start()
+
+        def refuse(fields, attached):
+            attached.close()
+            raise OSError(10055, "no buffer space")
+
+        supervisor.baton._channel.socket_of = refuse
+        client = supervisor.offer()
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertRaises(OSError, supervisor.baton.next)
+        nack = supervisor.channel.recv(1024)
+        self.assertTrue(nack.startswith(FRAMES["nack-retire"][:12]), nack)
+        self.assertIn(FRAMES["nack-retire"][16:], nack)
+        self.assertIsNone(supervisor.baton.next())
+        client.close()
+
     def assert_breach(self, frame, count):
         supervisor = self.start()
         client = supervisor.offer(frame, count)
