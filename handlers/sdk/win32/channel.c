@@ -29,12 +29,15 @@ int body_channel_open(struct body_channel *channel, uint32_t in, uint32_t out) {
 }
 
 /* Reads exactly `length` bytes. Returns 1, 0 at the end of the pipe (also in the middle: the
- * supervisor has died), or BATON_E_SYSTEM. */
+ * supervisor has died; and for a read of nothing, which a pipe of ours never has), or
+ * BATON_E_SYSTEM. */
 static int read_exactly(HANDLE pipe, uint8_t *out, size_t length) {
     while (length > 0) {
         DWORD got = 0;
         if (!ReadFile(pipe, out, (DWORD)length, &got, NULL))
             return GetLastError() == ERROR_BROKEN_PIPE ? 0 : BATON_E_SYSTEM;
+        if (got == 0)
+            return 0;
         out += got;
         length -= got;
     }
