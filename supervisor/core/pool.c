@@ -19,6 +19,9 @@ int pool_init(struct pool *pool, const struct service_table *table) {
     for (size_t i = 0; i < table->service_count; i++) {
         connection_count += table->services[i].max_connections_count;
     }
+    if (connection_count == 0) {
+        return BATON_INVALID;
+    }
     /* A process may outlive its last connection by its stop_timeout_ms. */
     uint32_t process_count = connection_count * 2;
     pool->action_capacity =
@@ -200,6 +203,7 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
 
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
                        enum outcome outcome, uint64_t now_us) {
+    assert(connection != SLOT_NONE);
     struct connection *c = &pool->connections[connection];
     struct process *p = &pool->processes[process];
     if (p->wanted_by == connection) {

@@ -71,7 +71,8 @@ struct pool {
     bool stopping;
 };
 
-/* Sizes the tables for `table`, which must outlive the pool. BATON_OK or BATON_NO_MEMORY. */
+/* Sizes the tables for `table`, which must outlive the pool. BATON_OK, BATON_NO_MEMORY, or
+ * BATON_INVALID for a table that allows no connection. */
 int pool_init(struct pool *pool, const struct service_table *table);
 void pool_clear(struct pool *pool);
 

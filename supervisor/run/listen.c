@@ -18,6 +18,9 @@ int listen_create(struct supervisor *s) {
     for (size_t i = 0; i < s->table->service_count; i++) {
         count += (uint32_t)s->table->services[i].listen_count;
     }
+    if (count == 0) {
+        return BATON_INVALID;
+    }
     s->listeners = calloc(count, sizeof *s->listeners);
     if (s->listeners == NULL || timers_init(&s->timers, count + 2) != BATON_OK) {
         return BATON_NO_MEMORY;

@@ -198,13 +198,18 @@ static void check_long(enum log_format format, char fill, size_t length) {
     }
 }
 
+/* Lengths that make a line just fit or not, for every width that a byte can take in the line. */
 static void test_every_length_around_the_end(void **state) {
     (void)state;
     static const char fills[] = {'x', ' ', '\n', '\x01', '\xff'};
+    static const size_t widths[] = {1, 2, 3, 4, 6};
     for (size_t fill = 0; fill < sizeof fills; fill++) {
-        for (size_t length = RECORD_LINE_BYTES / 7; length < RECORD_LINE_BYTES + 100; length++) {
-            check_long(LOG_FORMAT_LOGFMT, fills[fill], length);
-            check_long(LOG_FORMAT_JSON, fills[fill], length);
+        for (size_t width = 0; width < 5; width++) {
+            size_t most = RECORD_LINE_BYTES / widths[width];
+            for (size_t length = most - 160; length < most + 10; length++) {
+                check_long(LOG_FORMAT_LOGFMT, fills[fill], length);
+                check_long(LOG_FORMAT_JSON, fills[fill], length);
+            }
         }
     }
 }

@@ -70,8 +70,7 @@ int platform_launch(struct platform *platform, const struct platform_program *pr
                                     .handler_end_open = true};
     memcpy(p->face.nonce_hex, nonce_hex, sizeof p->face.nonce_hex);
     p->output = output;
-    w->processes =
-        fake_grow(w->processes, w->process_count, &w->process_capacity, sizeof *w->processes);
+    w->processes = fake_grow(w->processes, w->process_count, &w->process_capacity, sizeof(void *));
     w->processes[w->process_count++] = p;
     *out = p;
     return BATON_OK;
