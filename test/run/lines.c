@@ -37,8 +37,11 @@ const char *lines_value(const char *line, const char *key) {
     char *out = texts[turn++ % 4];
     size_t length = 0;
     const char *at = find_value(line, key);
-    bool quoted = at != NULL && *at == '"';
-    for (at += quoted ? 1 : 0; at != NULL && length + 2 < sizeof texts[0]; at++) {
+    if (at == NULL) {
+        return "";
+    }
+    bool quoted = *at == '"';
+    for (at += quoted ? 1 : 0; length + 2 < sizeof texts[0]; at++) {
         if (*at == '\n' || *at == '\0' || (quoted ? *at == '"' : *at == ' ')) {
             break;
         }
