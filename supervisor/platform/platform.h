@@ -243,8 +243,9 @@ struct platform_exit platform_process_exit(const struct platform_process *proces
 void platform_process_close(struct platform_process **process);
 
 /* Ends every process that descends from handlers and escaped its group (Linux: children that came
- * to us as subreaper), and waits for them until `deadline_us`. For the ordered stop, after all
- * handlers are closed. Blocks. Returns the number of processes it had to end. */
+ * to us as subreaper; children that this process had before platform_open() are spared), and waits
+ * for them until `deadline_us`. For the ordered stop, after all handlers are closed. Blocks.
+ * Returns the number of processes it had to end. */
 size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
 
 /* ---- The channel ----------------------------------------------------------------------------- */
@@ -282,11 +283,15 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
 size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
                           struct baton_cause *cause);
 
-/* Blocks until all that platform_log_write() has taken is with the system. */
-void platform_log_flush(struct platform *platform);
+/* Blocks until all that platform_log_write() has taken is with the system, at most until
+ * `deadline_us`. */
+void platform_log_flush(struct platform *platform, uint64_t deadline_us);
 
-/* Writes everything, blocking; for the last resort, when the bounded buffer is full. */
-void platform_log_write_all(struct platform *platform, const char *bytes, size_t length);
+/* Writes everything, blocking, at most until `deadline_us`; for the end, and for the last resort
+ * when the bounded buffer is full. Returns false if something was left unwritten at the deadline.
+ */
+bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
+                            uint64_t deadline_us);
 
 /* ---- Files and the process, needed before platform_open() --------------------------------------
  */

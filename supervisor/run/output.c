@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#define PIECE_BYTES 4096
 #define PIECES_AT_A_TIME 16
 /* More than the system keeps for one reader, so that what was written before an exit is among it.
  */
@@ -69,44 +68,69 @@ static struct run_output_line *take_line(struct supervisor *s, uint32_t service,
     return line;
 }
 
-static void take_piece(struct supervisor *s, uint32_t service, uint32_t pid, const char *bytes,
-                       size_t length) {
-    struct run_output_line *line = take_line(s, service, pid);
+/* Cuts the next line, or the part of one that has room, off the piece. */
+static void cut_line(struct supervisor *s) {
+    struct run_output_piece *piece = &s->output.piece;
+    struct run_output_line *line = take_line(s, piece->service, piece->pid);
+    const char *bytes = piece->bytes + piece->done;
+    size_t length = piece->length - piece->done;
+    const char *feed = memchr(bytes, '\n', length);
+    size_t part = feed != NULL ? (size_t)(feed - bytes) : length;
+    size_t room = sizeof line->bytes - line->length;
+    size_t taken = part < room ? part : room;
+    memcpy(line->bytes + line->length, bytes, taken);
+    line->length += taken;
     line->used_us = s->now_us;
-    while (length > 0) {
-        const char *feed = memchr(bytes, '\n', length);
-        size_t part = feed != NULL ? (size_t)(feed - bytes) : length;
-        size_t room = sizeof line->bytes - line->length;
-        size_t taken = part < room ? part : room;
-        memcpy(line->bytes + line->length, bytes, taken);
-        line->length += taken;
-        if (taken == part && feed != NULL) {
-            emit(s, line, true);
-            taken++;
-        } else if (line->length == sizeof line->bytes) {
-            emit(s, line, false);
-        }
-        bytes += taken;
-        length -= taken;
+    piece->done += taken;
+    if (taken == part && feed != NULL) {
+        emit(s, line, true);
+        piece->done++;
+    } else if (line->length == sizeof line->bytes) {
+        emit(s, line, false);
     }
     if (line->length == 0 && !line->continued && !line->ended) {
         line->pid = 0;
     }
 }
 
-static int read_piece(struct supervisor *s, uint32_t service) {
-    char bytes[PIECE_BYTES];
-    size_t length = 0;
-    uint32_t pid = 0;
+/* BATON_OK when something was cut or read, BATON_END when a writer has ended, else there is nothing
+ * for now. */
+static int read_line(struct supervisor *s, uint32_t service) {
+    struct run_output_piece *piece = &s->output.piece;
     struct baton_cause cause = {0};
-    int result = platform_output_read(s->services[service].output, bytes, sizeof bytes, &length,
-                                      &pid, &cause);
-    if (result == BATON_OK) {
-        take_piece(s, service, pid, bytes, length);
-    } else if (result == BATON_END) {
-        release(s, find_line(s, service, pid));
+    if (piece->done < piece->length) {
+        cut_line(s);
+        return BATON_OK;
+    }
+    piece->done = piece->length = 0;
+    piece->service = service;
+    int result = platform_output_read(s->services[service].output, piece->bytes,
+                                      sizeof piece->bytes, &piece->length, &piece->pid, &cause);
+    if (result != BATON_OK) {
+        piece->length = 0;
+    }
+    if (result == BATON_END) {
+        release(s, find_line(s, service, piece->pid));
     }
     return result;
+}
+
+/* Cuts what was read into lines, and reads at most `most_count` pieces more. True when nothing is
+ * left to read; false if there may be more, or the log takes no more for now. */
+static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) {
+    struct run_output_piece *piece = &s->output.piece;
+    while (!run_log_is_congested(&s->log)) {
+        bool reads = piece->done == piece->length;
+        if (reads && most_count-- == 0) {
+            return false;
+        }
+        int result = read_line(s, service);
+        if (result != BATON_OK && result != BATON_END) {
+            return true;
+        }
+    }
+    s->output.behind = true;
+    return false;
 }
 
 static bool has_ended_line(const struct supervisor *s, uint32_t service) {
@@ -129,17 +153,6 @@ static void release_lines(struct supervisor *s, uint32_t service, bool all) {
     }
 }
 
-/* False if there may be more, or the log takes no more for now. */
-static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) {
-    for (int i = 0; i < most_count && !run_log_is_congested(&s->log); i++) {
-        int result = read_piece(s, service);
-        if (result != BATON_OK && result != BATON_END) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void output_on_readable(struct supervisor *s, uint32_t service) {
     bool all = has_ended_line(s, service);
     if (read_pieces(s, service, all ? PIECES_TO_THE_END : PIECES_AT_A_TIME)) {
@@ -153,14 +166,29 @@ void output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
         release(s, find_line(s, service, pid));
     } else {
         take_line(s, service, pid)->ended = true;
+        s->output.behind = true;
     }
 }
 
-void output_finish_all(struct supervisor *s) {
+void output_catch_up(struct supervisor *s) {
+    if (!s->output.behind || run_log_is_congested(&s->log)) {
+        return;
+    }
+    s->output.behind = false;
+    if (s->output.piece.done < s->output.piece.length) {
+        output_on_readable(s, s->output.piece.service);
+    }
     for (uint32_t service = 0; service < s->table->service_count; service++) {
-        int result = BATON_OK;
-        for (int i = 0; i < PIECES_TO_THE_END && (result == BATON_OK || result == BATON_END); i++) {
-            result = read_piece(s, service);
+        if (has_ended_line(s, service)) {
+            output_on_readable(s, service);
+        }
+    }
+}
+
+void output_finish_all(struct supervisor *s, uint64_t deadline_us) {
+    for (uint32_t service = 0; service < s->table->service_count; service++) {
+        while (!read_pieces(s, service, PIECES_TO_THE_END) && run_log_is_congested(&s->log)) {
+            run_log_settle(&s->log, deadline_us);
         }
         release_lines(s, service, true);
     }

@@ -14,6 +14,7 @@
 
 #define RUN_OUTPUT_LINE_BYTES 2048
 #define RUN_OUTPUT_LINE_COUNT 16
+#define RUN_OUTPUT_PIECE_BYTES 4096
 
 struct supervisor;
 
@@ -28,8 +29,20 @@ struct run_output_line {
     char bytes[RUN_OUTPUT_LINE_BYTES];
 };
 
+/* What was read last. Its rest waits here while the log is congested: a few bytes can make many
+ * lines. Nothing else is read before it. */
+struct run_output_piece {
+    uint32_t service;
+    uint32_t pid;
+    size_t length;
+    size_t done; /* cut into lines already; equal to `length` when nothing waits */
+    char bytes[RUN_OUTPUT_PIECE_BYTES];
+};
+
 /* Owner: the supervisor. */
 struct run_output {
+    bool behind; /* output_catch_up() has something to do */
+    struct run_output_piece piece;
     struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
 };
 
@@ -40,7 +53,11 @@ void output_on_readable(struct supervisor *s, uint32_t service);
  * or the log is congested, the rest follows with output_on_readable(). */
 void output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
 
-/* Reads all there is of all services and ends all lines; for the end, when nobody writes. */
-void output_finish_all(struct supervisor *s);
+/* Goes on with what had to wait for the log; no event tells of it. */
+void output_catch_up(struct supervisor *s);
+
+/* Reads all there is of all services and ends all lines; for the end, when nobody
+ * writes. Blocks for the log, until `deadline_us` at most. */
+void output_finish_all(struct supervisor *s, uint64_t deadline_us);
 
 #endif

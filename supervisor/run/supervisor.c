@@ -10,6 +10,8 @@
 #define EVENTS_AT_A_TIME 64
 /* How long the last act of an ordered stop, ending what escaped its process group, may take. */
 #define STRAYS_US 2000000u
+/* How long the rest of the log may take, when nobody reads it. */
+#define LOG_CLOSE_US 3000000u
 
 /* ---- Log lines ---- */
 
@@ -161,6 +163,9 @@ static void update_outputs(struct supervisor *s, bool *paused) {
 }
 
 static uint64_t next_deadline_us(const struct supervisor *s) {
+    if (s->output.behind && !run_log_is_congested(&s->log)) {
+        return 0; /* no event tells that there is room again: the log never said it had none */
+    }
     uint64_t pool_us = pool_next_deadline_us(&s->pool);
     uint64_t own_us = timers_next_us(&s->timers);
     return pool_us < own_us ? pool_us : own_us;
@@ -194,6 +199,8 @@ static enum supervisor_result loop(struct supervisor *s) {
         pool_tick(&s->pool, s->now_us);
         supervisor_act(s);
         listen_tick(s);
+        run_log_flush(&s->log);
+        output_catch_up(s);
         run_log_flush(&s->log);
         listen_update(s);
         update_outputs(s, &outputs_paused);
@@ -245,7 +252,8 @@ static bool start(struct supervisor *s, const struct service_table *table) {
         print_failure("cannot start", result, &cause);
         return false;
     }
-    result = run_log_open(&s->log, s->platform, &table->options, &cause);
+    result =
+        run_log_open(&s->log, s->platform, &table->options, s->pool.connection_slots.count, &cause);
     if (result != BATON_OK) {
         print_failure(table->options.log != NULL ? table->options.log : "standard error", result,
                       &cause);
@@ -259,7 +267,8 @@ static void finish(struct supervisor *s, enum supervisor_result result) {
     listen_close_all(s);
     if (result == SUPERVISOR_STOPPED) {
         size_t strays = platform_end_strays(s->platform, platform_now_us(s->platform) + STRAYS_US);
-        output_finish_all(s);
+        s->now_us = platform_now_us(s->platform);
+        output_finish_all(s, s->now_us + LOG_CLOSE_US);
         struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
         if (line != NULL) {
             record_number(line, "connections", s->pool.last_id);
@@ -271,7 +280,7 @@ static void finish(struct supervisor *s, enum supervisor_result result) {
 
 enum supervisor_result supervisor_run(const struct service_table *table) {
     enum supervisor_result result = SUPERVISOR_NO_START;
-    struct supervisor *s = calloc(1, sizeof *s);
+    struct supervisor *s = table_create(1, sizeof *s);
     if (s == NULL) {
         platform_print(true, "batond: error: out of memory\n");
         return result;
@@ -281,7 +290,7 @@ enum supervisor_result supervisor_run(const struct service_table *table) {
         result = loop(s);
         finish(s, result);
     }
-    run_log_close(&s->log);
+    run_log_close(&s->log, s->now_us + LOG_CLOSE_US);
     listen_close_all(s);
     launch_clear(s);
     platform_close(&s->platform);

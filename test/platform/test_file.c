@@ -124,15 +124,15 @@ static void test_log_appends_to_a_file(void **state) {
     assert_int_equal(platform_log_write(bench->platform, "one\n", 4, &bench->cause), 4);
     assert_int_equal(platform_log_write(bench->platform, "", 0, &bench->cause), 0);
     assert_int_equal(platform_log_write(bench->platform, "two\n", 4, &bench->cause), 4);
-    platform_log_flush(bench->platform);
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     expect_content("log", "before\none\ntwo\n");
-    platform_log_write_all(bench->platform, "three\n", 6);
-    platform_log_flush(bench->platform);
+    assert_true(platform_log_write_all(bench->platform, "three\n", 6, PLATFORM_WAIT_FOREVER));
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     expect_content("log", "before\none\ntwo\nthree\n");
     assert_int_equal(platform_log_open(bench->platform, in_scratch("other"), &bench->cause),
                      BATON_OK);
     assert_int_equal(platform_log_write(bench->platform, "four\n", 5, &bench->cause), 5);
-    platform_log_flush(bench->platform);
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     expect_content("other", "four\n");
     expect_content("log", "before\none\ntwo\nthree\n");
     assert_int_equal(platform_log_open(bench->platform, in_scratch("absent/log"), &bench->cause),
@@ -140,7 +140,7 @@ static void test_log_appends_to_a_file(void **state) {
     assert_non_null(bench->cause.call);
     /* A failed opening leaves the log where it was. */
     assert_int_equal(platform_log_write(bench->platform, "five\n", 5, &bench->cause), 5);
-    platform_log_flush(bench->platform);
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     expect_content("other", "four\nfive\n");
     assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
     system_remove_file(in_scratch("log"));

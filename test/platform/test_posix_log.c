@@ -48,12 +48,12 @@ static void fill_and_empty_log(struct bench *bench, int reader, struct log_seen 
     seen->events_when_empty_count = wait_for_one(bench, &seen->event, 20000000);
     seen->events_after_count = wait_for_one(bench, &none, 50000);
     seen->taken_when_empty_bytes = platform_log_write(bench->platform, "end", 3, &bench->cause);
-    platform_log_flush(bench->platform);
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     seen->flags_kept = fcntl(STDERR_FILENO, F_GETFL) == flags;
     close(reader);
     seen->taken_when_broken_bytes =
         platform_log_write(bench->platform, "lost\n", 5, &seen->cause_when_broken);
-    platform_log_write_all(bench->platform, "lost\n", 5);
+    assert_true(platform_log_write_all(bench->platform, "lost\n", 5, PLATFORM_WAIT_FOREVER));
 }
 
 static void check_log_on(struct bench *bench, int reader, int writer) {

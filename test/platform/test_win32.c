@@ -243,7 +243,7 @@ static void test_log_to_a_full_pipe_does_not_block(void **state) {
     assert_int_equal(read_bytes, taken_bytes);
     bench_await(bench, PLATFORM_EVENT_LOG_WRITABLE, 0);
     assert_int_equal(platform_log_write(bench->platform, "end", 3, &bench->cause), 3);
-    platform_log_flush(bench->platform);
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     DWORD got = 0;
     assert_true(ReadFile(reader, piece, sizeof piece, &got, NULL));
     assert_int_equal(got, 3);
@@ -263,13 +263,13 @@ static void test_log_that_broke_takes_everything(void **state) {
     CloseHandle(reader);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
-        platform_log_flush(bench->platform);
+        platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     }
     /* The call before failed in the background; this one tells. */
     assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
     assert_non_null(bench->cause.call);
     assert_int_not_equal(bench->cause.system_code, 0);
-    platform_log_flush(bench->platform);
+    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     SetStdHandle(STD_ERROR_HANDLE, before);
     assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
     CloseHandle(writer);

@@ -281,6 +281,40 @@ static void test_slow_log(void **state) {
     scene_clear(&scene);
 }
 
+/* One write of a handler makes thousands of lines: they wait, the supervisor does not. */
+static bool many_empty_lines(struct scene *s) {
+    static char feeds[4096];
+    SCENE_BEGIN(s);
+    memset(feeds, '\n', sizeof feeds);
+    fake_log_set_room(0);
+    fake_handler_write(0, 0, feeds, sizeof feeds);
+    say(1, "behind them");
+    s->mark_us = fake_wait_count();
+    LOOK(s);
+    assert_true(fake_wait_count() - s->mark_us < 50);
+    scene_act(s, 1, ACT_CRASH);
+    LOOK(s);
+    assert_int_equal(fake_log_forced_bytes(), 0);
+    assert_true(fake_process(1)->is_closed);
+    fake_log_set_room(SIZE_MAX);
+    LOOK(s);
+    assert_int_equal(lines_count("output"), sizeof feeds + 1);
+    scene_act(s, 0, ACT_CRASH);
+    LOOK(s);
+    assert_int_equal(fake_log_forced_bytes(), 0);
+    SCENE_END(s);
+}
+
+static void test_many_lines_in_one_piece(void **state) {
+    (void)state;
+    struct scene scene;
+    run(&scene, many_empty_lines);
+    assert_string_equal(text_of(0), "");
+    assert_string_equal(text_of(4096), "behind them");
+    assert_int_equal(lines_count("lines_dropped"), 0);
+    scene_clear(&scene);
+}
+
 /* The log takes nothing any more, and records have to be made: they are written blocking. */
 static bool dead_log(struct scene *s) {
     SCENE_BEGIN(s);
@@ -321,6 +355,7 @@ int main(void) {
         cmocka_unit_test(test_output_at_the_very_end),
         cmocka_unit_test(test_end_of_output),
         cmocka_unit_test(test_slow_log),
+        cmocka_unit_test(test_many_lines_in_one_piece),
         cmocka_unit_test(test_log_that_stays_blocked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,16 +21,20 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     return taken;
 }
 
-void platform_log_flush(struct platform *platform) {
+void platform_log_flush(struct platform *platform, uint64_t deadline_us) {
     (void)platform;
+    (void)deadline_us;
 }
 
-void platform_log_write_all(struct platform *platform, const char *bytes, size_t length) {
+bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
+                            uint64_t deadline_us) {
     (void)platform;
+    (void)deadline_us;
     fake_text_append(&fake_world.log, bytes, length);
     if (fake_world.log_room != SIZE_MAX) {
         fake_world.log_forced_bytes += length;
     }
+    return true;
 }
 
 const char *fake_log(void) {

@@ -91,6 +91,8 @@ struct platform {
 int failed(struct baton_cause *cause, const char *call, int code);
 
 /* loop.c */
+/* Until a deadline, for poll(2) and epoll_wait(2): 0 if it has passed, -1 for none. */
+int timeout_ms(struct platform *platform, uint64_t deadline_us);
 void source_init(struct source *source, enum source_kind kind, uint64_t token);
 /* Watches for `wanted` (EPOLLIN, EPOLLOUT) from now on; 0 pauses. Returns 0 or an errno. */
 int source_watch(struct platform *platform, struct source *source, uint32_t wanted);

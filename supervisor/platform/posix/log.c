@@ -105,19 +105,25 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
 }
 
 /* Every write goes straight to the system, so nothing is ever held back here. */
-void platform_log_flush(struct platform *platform) {
+void platform_log_flush(struct platform *platform, uint64_t deadline_us) {
     (void)platform;
+    (void)deadline_us;
 }
 
-void platform_log_write_all(struct platform *platform, const char *bytes, size_t length) {
+bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
+                            uint64_t deadline_us) {
     while (length > 0) {
         struct pollfd room = {.fd = platform->log.descriptor, .events = POLLOUT};
-        poll(&room, 1, -1);
+        poll(&room, 1, timeout_ms(platform, deadline_us));
         ssize_t written = write_some(platform, bytes, length);
         if (written < 0) {
-            return;
+            return true; /* nobody will ever read it: dropped, as platform_log_write() does */
+        }
+        if (written == 0 && platform_now_us(platform) >= deadline_us) {
+            return false;
         }
         bytes += written;
         length -= (size_t)written;
     }
+    return true;
 }

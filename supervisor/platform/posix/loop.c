@@ -145,7 +145,7 @@ static size_t collect_due(struct platform *platform, struct platform_event *even
 }
 
 /* epoll_wait(2) counts milliseconds: rounded up, so that it never returns before the deadline. */
-static int timeout_ms(struct platform *platform, uint64_t deadline_us) {
+int timeout_ms(struct platform *platform, uint64_t deadline_us) {
     if (deadline_us == PLATFORM_WAIT_FOREVER) {
         return -1;
     }

@@ -111,7 +111,7 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
             return cause_of(cause, "CreateFileW", error);
         }
     }
-    platform_log_flush(platform);
+    platform_log_flush(platform, PLATFORM_WAIT_FOREVER);
     EnterCriticalSection(&log->lock);
     HANDLE before = log->owned ? log->file : NULL;
     log->file = file;
@@ -145,24 +145,43 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     return taken;
 }
 
-void platform_log_flush(struct platform *platform) {
-    struct log_writer *log = &platform->log;
-    EnterCriticalSection(&log->lock);
-    while (log->count_bytes > 0 || log->writing) {
-        SleepConditionVariableCS(&log->emptied, &log->lock, INFINITE);
+/* Milliseconds for SleepConditionVariableCS, rounded up; 0 when the deadline has passed. */
+static DWORD left_ms(struct platform *platform, uint64_t deadline_us) {
+    uint64_t now_us = platform_now_us(platform);
+    if (deadline_us == PLATFORM_WAIT_FOREVER) {
+        return INFINITE;
     }
-    LeaveCriticalSection(&log->lock);
+    uint64_t ms = deadline_us <= now_us ? 0 : (deadline_us - now_us + 999) / 1000;
+    return ms < INFINITE ? (DWORD)ms : INFINITE - 1;
 }
 
-void platform_log_write_all(struct platform *platform, const char *bytes, size_t length) {
+/* True when all is with the system, false at the deadline. */
+static bool flush(struct platform *platform, uint64_t deadline_us) {
+    struct log_writer *log = &platform->log;
+    bool waiting = true;
+    EnterCriticalSection(&log->lock);
+    while (waiting && (log->count_bytes > 0 || log->writing)) {
+        waiting = SleepConditionVariableCS(&log->emptied, &log->lock,
+                                           left_ms(platform, deadline_us)) != 0;
+    }
+    bool done = log->count_bytes == 0 && !log->writing;
+    LeaveCriticalSection(&log->lock);
+    return done;
+}
+
+void platform_log_flush(struct platform *platform, uint64_t deadline_us) {
+    flush(platform, deadline_us);
+}
+
+bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
+                            uint64_t deadline_us) {
     struct baton_cause ignored;
-    while (length > 0) {
+    bool done = true;
+    while (length > 0 && done) {
         size_t taken = platform_log_write(platform, bytes, length, &ignored);
         bytes += taken;
         length -= taken;
-        if (length > 0) {
-            platform_log_flush(platform);
-        }
+        done = length == 0 || flush(platform, deadline_us);
     }
-    platform_log_flush(platform);
+    return flush(platform, deadline_us) && done;
 }
