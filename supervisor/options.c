@@ -23,30 +23,40 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
     return false;
 }
 
-/* The value of an option `name`, if `argument` is it: "NAME VALUE" or "NAME=VALUE". NULL if it is
- * another option; "" if the value is missing. */
-static const char *value_of(const char *name, int argc, char *const *argv, int *i) {
-    size_t length = strlen(name);
-    const char *argument = argv[*i];
-    if (strncmp(argument, name, length) != 0) {
-        return NULL;
+struct known {
+    const char *name;
+    bool *flag;         /* NULL: takes a value */
+    const char **value; /* NULL: is a flag */
+};
+
+enum match { OTHER, TAKEN, TAKEN_WITH_NEXT, VALUE_MISSING };
+
+/* Matches "NAME", "NAME VALUE" (`next` is what follows, NULL at the end) and "--NAME=VALUE". */
+static enum match match(const struct known *known, const char *argument, const char *next) {
+    size_t length = strlen(known->name);
+    bool is_long = length > 2;
+    if (strncmp(argument, known->name, length) != 0) {
+        return OTHER;
     }
-    if (argument[length] == '=' && length > 2) {
-        return argument + length + 1;
+    const char *rest = argument + length;
+    if (known->flag != NULL && *rest == '\0') {
+        *known->flag = true;
+        return TAKEN;
     }
-    if (argument[length] != '\0') {
-        return NULL;
+    if (known->value != NULL && *rest == '=' && is_long) {
+        *known->value = rest + 1;
+        return rest[1] == '\0' ? VALUE_MISSING : TAKEN;
     }
-    return *i + 1 < argc ? argv[++*i] : "";
+    if (known->value != NULL && *rest == '\0') {
+        *known->value = next;
+        return next == NULL || next[0] == '\0' ? VALUE_MISSING : TAKEN_WITH_NEXT;
+    }
+    return OTHER;
 }
 
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
-    const struct {
-        const char *name;
-        bool *flag;
-        const char **value;
-    } known[] = {
+    const struct known table[] = {
         {"-c", NULL, &out->config},
         {"--config", NULL, &out->config},
         {"--handlers", NULL, &out->handlers},
@@ -58,25 +68,17 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
     memset(out, 0, sizeof *out);
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
-        bool taken = false;
-        for (size_t k = 0; k < sizeof known / sizeof *known && !taken; k++) {
-            const char *value = NULL;
-            if (known[k].flag != NULL && strcmp(argument, known[k].name) == 0) {
-                *known[k].flag = taken = true;
-            } else if (known[k].value != NULL) {
-                value = value_of(known[k].name, argc, argv, &i);
-            }
-            if (value != NULL && value[0] == '\0') {
-                return fault(message, size_bytes, "a value is missing after", argument);
-            }
-            if (value != NULL) {
-                *known[k].value = value;
-                taken = true;
-            }
+        enum match result = OTHER;
+        for (size_t k = 0; k < sizeof table / sizeof *table && result == OTHER; k++) {
+            result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL);
         }
-        if (!taken) {
+        if (result == OTHER) {
             return fault(message, size_bytes, "unknown argument", argument);
         }
+        if (result == VALUE_MISSING) {
+            return fault(message, size_bytes, "a value is missing after", argument);
+        }
+        i += result == TAKEN_WITH_NEXT ? 1 : 0;
     }
     return true;
 }

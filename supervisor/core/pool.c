@@ -22,8 +22,7 @@ int pool_init(struct pool *pool, const struct service_table *table) {
     if (connection_count == 0) {
         return BATON_INVALID;
     }
-    /* A process may outlive its last connection by its stop_timeout_ms. */
-    uint32_t process_count = connection_count * 2;
+    uint32_t process_count = connection_count * POOL_PROCESSES_PER_CONNECTION;
     pool->action_capacity =
         ACTIONS_PER_SLOT * (connection_count + process_count) + (uint32_t)table->service_count + 16;
     pool->services = calloc(table->service_count, sizeof *pool->services);
@@ -289,13 +288,34 @@ static void offer(struct pool *pool, uint32_t process, uint32_t connection, uint
     pool_push(pool, POOL_OFFER, process, connection, OUTCOME_NONE);
 }
 
-static bool launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) {
+void pool_free_process(struct pool *pool, uint32_t process) {
+    struct process *p = &pool->processes[process];
+    pool->services[p->service].process_count--;
+    p->state = PROCESS_FREE;
+    slots_give(&pool->process_slots, process);
+}
+
+static bool may_launch(struct pool *pool, uint32_t connection) {
+    uint32_t service = pool->connections[connection].service;
+    struct pool_service *s = &pool->services[service];
+    uint32_t most_count =
+        pool_service_of(pool, service)->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
+    if (s->process_count < most_count) {
+        return true;
+    }
+    if (!s->crowded) {
+        s->crowded = true;
+        pool_push(pool, POOL_CROWDED, SLOT_NONE, connection, OUTCOME_NONE);
+    }
+    return false;
+}
+
+static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) {
     struct connection *c = &pool->connections[connection];
     const struct service *service = pool_service_of(pool, c->service);
     uint32_t slot = slots_take(&pool->process_slots);
-    if (slot == SLOT_NONE) {
-        return false;
-    }
+    assert(slot != SLOT_NONE); /* the table has room for what all services may have */
+    pool->services[c->service].process_count++;
     pool->processes[slot] = (struct process){.state = PROCESS_LAUNCHED,
                                              .service = c->service,
                                              .wanted_by = connection,
@@ -310,7 +330,6 @@ static bool launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) 
     c->process = slot;
     forget_attempt(c);
     pool_push(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
-    return true;
 }
 
 void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
@@ -322,16 +341,13 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
             offer(pool, s->idle_first, connection, now_us);
             continue;
         }
-        if (pool->stopping || pool->starved.position != 0) {
+        if (pool->stopping || pool->starved.position != 0 || !may_launch(pool, connection)) {
             return;
         }
         dequeue(pool, connection);
-        if (!launch_for(pool, connection, now_us)) {
-            pool_enqueue(pool, connection);
-            pool_starve(pool, now_us);
-            return;
-        }
+        launch_for(pool, connection, now_us);
     }
+    s->crowded = false;
 }
 
 void pool_starve(struct pool *pool, uint64_t now_us) {
@@ -347,8 +363,7 @@ static void dispatch_all(struct pool *pool, uint64_t now_us) {
 void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us) {
     bool was_starved = pool->starved.position != 0;
     uint32_t service = pool->processes[process].service;
-    pool->processes[process].state = PROCESS_FREE;
-    slots_give(&pool->process_slots, process);
+    pool_free_process(pool, process);
     if (was_starved) {
         timers_unset(&pool->timers, &pool->starved);
         dispatch_all(pool, now_us);
@@ -367,8 +382,8 @@ void pool_tick(struct pool *pool, uint64_t now_us) {
     struct timer *timer = timers_expired(&pool->timers, now_us);
     for (; timer != NULL; timer = timers_expired(&pool->timers, now_us)) {
         if (timer == &pool->starved) {
+            /* Launches are carried out after this call; those that fail starve the pool again. */
             dispatch_all(pool, now_us);
-            /* Starved again by the very first launch: the next try is a period away. */
             continue;
         }
         pool_process_expired(pool, timer->owner, now_us);

@@ -30,6 +30,8 @@ enum pool_action_kind {
     POOL_TERMINATE,      /* process: ask the system to end it */
     POOL_KILL,           /* process: end it */
     POOL_CLOSE_PROCESS,  /* process: it has ended; release what the platform keeps, pool_reaped() */
+    POOL_STUCK,          /* process: was killed and has not ended; for the log */
+    POOL_CROWDED,        /* connection: waits for handlers of its service to end; for the log */
     POOL_ROOM            /* service (in `service`): it may accept again */
 };
 
@@ -52,7 +54,9 @@ struct pool_service {
     uint32_t live_count;              /* connections accepted and not yet recorded */
     uint32_t queue_first, queue_last; /* connections that wait and have no process */
     uint32_t idle_first;              /* processes that may be offered a connection */
+    uint32_t process_count;           /* processes launched and not yet reaped */
     bool was_full;                    /* it has been refused room; POOL_ROOM is owed */
+    bool crowded;                     /* POOL_CROWDED was told, and somebody still waits */
 };
 
 /* Read by the caller, changed only by the functions below. Owner: the caller of pool_init(). */
@@ -139,7 +143,7 @@ void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us);
  * after its service's stop_timeout_ms. */
 void pool_stop(struct pool *pool, uint64_t now_us);
 /* A second request: everything that still lives is ended at once. */
-void pool_hurry(struct pool *pool);
+void pool_hurry(struct pool *pool, uint64_t now_us);
 /* True when no connection and no process is left. */
 bool pool_is_empty(const struct pool *pool);
 

@@ -5,6 +5,9 @@
 #include "core/pool.h"
 
 #define POOL_STARVED_RETRY_US 100000u
+/* Processes that a service may have for each connection: one may outlive its last connection by
+ * its stop_timeout_ms. The bound is the service's own, so that none can starve another. */
+#define POOL_PROCESSES_PER_CONNECTION 2u
 
 static inline uint64_t pool_ms(uint32_t ms) {
     return (uint64_t)ms * 1000u;
@@ -43,6 +46,9 @@ void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us);
 
 /* No process may be launched for now; tried again by timer and whenever something is freed. */
 void pool_starve(struct pool *pool, uint64_t now_us);
+
+/* Frees the slot of a process. */
+void pool_free_process(struct pool *pool, uint32_t process);
 
 /* Tells a READY process to drain, and sets its stop_timeout_ms. */
 void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us);

@@ -4,6 +4,9 @@
 /* A process that crashes closes its channel a moment before its exit can be seen. For this long
  * the end of a channel waits for an exit that tells more; then the process is killed. */
 #define EXIT_GRACE_US 100000u
+/* A killed process ends at once, unless the system does not let us kill it (another user's, by a
+ * set-uid handler) or it hangs in the system. For this long it is believed to end. */
+#define KILL_GRACE_US 5000000u
 
 static void set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
     timers_set(&pool->timers, &p->timer, deadline_us);
@@ -20,15 +23,16 @@ static void close_channel(struct pool *pool, uint32_t process) {
     }
 }
 
-static void kill_process(struct pool *pool, uint32_t process) {
+static void kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
-    timers_unset(&pool->timers, &p->timer);
     if (process_advance(p, PROCESS_KILLED)) {
+        timers_unset(&pool->timers, &p->timer);
         pool_update_idle(pool, process);
         if (p->exiting) {
             return;
         }
         pool_push(pool, POOL_KILL, process, SLOT_NONE, p->fault);
+        set_deadline(pool, p, now_us + KILL_GRACE_US);
     }
 }
 
@@ -75,7 +79,7 @@ static void fault_process(struct pool *pool, uint32_t process, enum outcome faul
         connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
     }
     if (p->held_count == 0) {
-        kill_process(pool, process);
+        kill_process(pool, process, now_us);
     } else {
         pool_drain_process(pool, process, now_us);
     }
@@ -111,8 +115,7 @@ void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint
     } else if (connection != SLOT_NONE) {
         pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED, now_us);
     }
-    p->state = PROCESS_FREE;
-    slots_give(&pool->process_slots, process);
+    pool_free_process(pool, process);
     pool_dispatch(pool, service, now_us);
 }
 
@@ -188,7 +191,7 @@ static void after_connection(struct pool *pool, uint32_t process, uint64_t now_u
         close_channel(pool, process);
         bound_drain(pool, p, now_us);
     } else if (p->state == PROCESS_DRAINING && p->held_count == 0 && p->fault != OUTCOME_NONE) {
-        kill_process(pool, process); /* only its last offer still waited for the others */
+        kill_process(pool, process, now_us); /* only its last offer still waited for the others */
     }
     pool_update_idle(pool, process);
     pool_dispatch(pool, p->service, now_us);
@@ -344,6 +347,33 @@ void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
 
 /* ---- Deadlines ---- */
 
+/* It was killed and does not end. A client that it may have taken is not offered to another; one
+ * that it was never offered is. While the supervisor goes on, the process keeps its slot until it
+ * ends; a stop does not wait for it. */
+static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    enum outcome outcome = p->fault;
+    if (outcome == OUTCOME_NONE) {
+        outcome = pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+    }
+    pool_push(pool, POOL_STUCK, process, SLOT_NONE, outcome);
+    while (p->first_held != SLOT_NONE) {
+        pool_end_connection(pool, p->first_held, pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED,
+                            now_us);
+    }
+    if (p->offer != SLOT_NONE) {
+        pool->connections[p->offer].attempts_used++;
+        pool_end_connection(pool, p->offer, outcome, now_us);
+    }
+    if (p->wanted_by != SLOT_NONE) {
+        pool_fail_attempt(pool, process, p->wanted_by, outcome, now_us);
+    }
+    if (pool->stopping) {
+        pool_push(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+    }
+    pool_dispatch(pool, p->service, now_us);
+}
+
 void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     switch (p->state) {
@@ -352,21 +382,23 @@ void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) 
         if (p->fault == OUTCOME_NONE) {
             fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT, now_us);
         } else {
-            kill_process(pool, process);
+            kill_process(pool, process, now_us);
         }
         break;
     case PROCESS_DRAINING:
         if (p->fault != OUTCOME_NONE) {
-            kill_process(pool, process);
+            kill_process(pool, process, now_us);
         } else {
             terminate_process(pool, process, now_us);
         }
         break;
     case PROCESS_TERMINATED:
-        kill_process(pool, process);
+        kill_process(pool, process, now_us);
+        break;
+    case PROCESS_KILLED:
+        give_up_on(pool, process, now_us);
         break;
     case PROCESS_FREE:
-    case PROCESS_KILLED:
         break;
     }
 }
@@ -430,7 +462,10 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint
 static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
-        kill_process(pool, process);
+        kill_process(pool, process, now_us);
+    } else if (p->state == PROCESS_KILLED && p->timer.position == 0 && !p->exiting) {
+        set_deadline(pool, p,
+                     now_us + KILL_GRACE_US); /* given up on before; try for the last time */
     } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
         pool_drain_process(pool, process, now_us);
     } else {
@@ -453,14 +488,14 @@ void pool_stop(struct pool *pool, uint64_t now_us) {
     }
 }
 
-void pool_hurry(struct pool *pool) {
+void pool_hurry(struct pool *pool, uint64_t now_us) {
     for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
         struct process *p = &pool->processes[slot];
         if (slots_is_used(&pool->process_slots, slot) && p->state != PROCESS_KILLED) {
             if (p->offer != SLOT_NONE) {
                 connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
             }
-            kill_process(pool, slot);
+            kill_process(pool, slot, now_us);
         }
     }
 }

@@ -14,7 +14,7 @@ void drain_on_stop(struct supervisor *s) {
     if (s->stopping) {
         s->hurrying = true;
         log_stopping(s, "stopping_now");
-        pool_hurry(&s->pool);
+        pool_hurry(&s->pool, s->now_us);
         return;
     }
     s->stopping = true;

@@ -20,6 +20,8 @@ struct run_listener {
     struct address address;           /* asked for; the bound one once open */
     uint32_t service;
     bool paused;
+    int result; /* of the last try to open it, and its cause */
+    struct baton_cause cause;
     uint32_t tries_count; /* failed tries to open it */
     struct timer retry;
 };
@@ -72,8 +74,8 @@ struct supervisor {
 
 /* listen.c: opening, pausing, accepting */
 int listen_create(struct supervisor *s);
-/* Opens every listener that is not open; failures are logged and retried by timer. Returns the
- * number of open ones. */
+/* Opens every listener; failures are logged and, unless all have failed, retried by timer. Returns
+ * the number of open ones. */
 uint32_t listen_open_all(struct supervisor *s);
 void listen_on_accept(struct supervisor *s, uint32_t listener);
 /* Pauses and resumes listeners so that they fit the state of pool, log and resources. */
@@ -91,6 +93,8 @@ void listen_close_all(struct supervisor *s);
 /* launch.c: programs and processes */
 int launch_prepare(struct supervisor *s);
 void launch_process(struct supervisor *s, uint32_t process);
+/* A client waits because too many handlers of its service are still ending. */
+void launch_tell_crowded(struct supervisor *s, uint32_t service);
 void launch_clear(struct supervisor *s);
 
 /* handoff.c: offers and the frames of the channel */
@@ -107,6 +111,8 @@ void reap_on_exit(struct supervisor *s, uint32_t process);
 void reap_record(struct supervisor *s, uint32_t connection);
 void reap_close_process(struct supervisor *s, uint32_t process);
 void reap_end_process(struct supervisor *s, uint32_t process, enum platform_signal how);
+/* A process was killed and has not ended. */
+void reap_tell_stuck(struct supervisor *s, uint32_t process);
 
 /* drain.c: the ordered stop */
 void drain_on_stop(struct supervisor *s);

@@ -36,6 +36,15 @@ int launch_prepare(struct supervisor *s) {
     return result;
 }
 
+void launch_tell_crowded(struct supervisor *s, uint32_t service) {
+    struct record *line = supervisor_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
+    if (line != NULL) {
+        record_text(line, "reason", "its handlers take long to exit after their last connection");
+        record_number(line, "processes", s->pool.services[service].process_count);
+        run_log_end(&s->log);
+    }
+}
+
 void launch_clear(struct supervisor *s) {
     for (uint32_t i = 0; s->services != NULL && i < s->table->service_count; i++) {
         platform_program_destroy(&s->services[i].program);

@@ -48,36 +48,40 @@ static void log_listening(struct supervisor *s, const struct run_listener *l) {
     }
 }
 
-static void log_listen_failed(struct supervisor *s, const struct run_listener *l, int code,
-                              const struct baton_cause *cause, uint32_t retry_ms) {
+/* `retry_ms` 0: there will be no other try. */
+static void log_listen_failed(struct supervisor *s, const struct run_listener *l,
+                              uint32_t retry_ms) {
     struct record *line =
         supervisor_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
     if (line != NULL) {
         record_address(line, "address", &l->address);
-        supervisor_reason(line, code, cause);
-        record_number(line, "retry_ms", retry_ms);
+        supervisor_reason(line, l->result, &l->cause);
+        if (retry_ms != 0) {
+            record_number(line, "retry_ms", retry_ms);
+        }
         run_log_end(&s->log);
     }
 }
 
 static bool open_listener(struct supervisor *s, uint32_t index) {
     struct run_listener *l = &s->listeners[index];
-    struct baton_cause cause = {0};
     uint64_t token = ((uint64_t)TOKEN_LISTENER << 52) | index;
-    int result = platform_listener_open(s->platform, &l->address,
-                                        s->table->services[l->service].backlog_count, token,
-                                        &l->handle, &cause);
-    if (result == BATON_OK) {
+    l->result = platform_listener_open(s->platform, &l->address,
+                                       s->table->services[l->service].backlog_count, token,
+                                       &l->handle, &l->cause);
+    if (l->result == BATON_OK) {
         platform_listener_address(l->handle, &l->address);
         l->paused = false;
         log_listening(s, l);
-        return true;
     }
+    return l->result == BATON_OK;
+}
+
+static void retry_later(struct supervisor *s, struct run_listener *l) {
     l->tries_count++;
     uint32_t retry_ms = backoff_delay_ms(l->tries_count, BIND_RETRY_FIRST_MS, BIND_RETRY_LAST_MS);
-    log_listen_failed(s, l, result, &cause, retry_ms);
+    log_listen_failed(s, l, retry_ms);
     timers_set(&s->timers, &l->retry, s->now_us + (uint64_t)retry_ms * 1000);
-    return false;
 }
 
 static void log_ready(struct supervisor *s) {
@@ -102,6 +106,14 @@ uint32_t listen_open_all(struct supervisor *s) {
     uint32_t open_count = 0;
     for (uint32_t i = 0; i < s->listener_count; i++) {
         open_count += open_listener(s, i) ? 1 : 0;
+    }
+    for (uint32_t i = 0; i < s->listener_count; i++) {
+        struct run_listener *l = &s->listeners[i];
+        if (l->handle == NULL && open_count > 0) {
+            retry_later(s, l);
+        } else if (l->handle == NULL) {
+            log_listen_failed(s, l, 0);
+        }
     }
     log_ready(s);
     return open_count;
@@ -173,6 +185,9 @@ static void on_shortage(struct supervisor *s, uint32_t service, int code,
     uint32_t delay_ms = backoff_delay_ms(s->shortage_count, SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS);
     timers_set(&s->timers, &s->relief, s->now_us + (uint64_t)delay_ms * 1000);
     listen_log_shortage(s, service, code, cause);
+    /* At once, and not at the end of the round: a relief that comes before it would leave a
+     * listener that nothing was armed for, neither paused nor resumed. */
+    listen_update(s);
 }
 
 /* A connection was accepted: whatever was short is there again. */
@@ -237,14 +252,22 @@ void listen_on_accept(struct supervisor *s, uint32_t listener) {
 
 /* ---- Time and the end ---- */
 
+static void try_again(struct supervisor *s, struct run_listener *l) {
+    if (open_listener(s, l->retry.owner)) {
+        pause_listener(l, s->accepting_blocked);
+        log_ready(s);
+    } else {
+        retry_later(s, l);
+    }
+}
+
 void listen_tick(struct supervisor *s) {
     struct timer *timer = timers_expired(&s->timers, s->now_us);
     for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
         if (timer == &s->offers) {
             handoff_retry(s);
-        } else if (timer != &s->relief && open_listener(s, timer->owner)) {
-            pause_listener(&s->listeners[timer->owner], s->accepting_blocked);
-            log_ready(s);
+        } else if (timer != &s->relief) {
+            try_again(s, &s->listeners[timer->owner]);
         }
     }
 }

@@ -45,3 +45,12 @@ void reap_end_process(struct supervisor *s, uint32_t process, enum platform_sign
     }
     platform_process_signal(s->processes[process].handle, how);
 }
+
+void reap_tell_stuck(struct supervisor *s, uint32_t process) {
+    struct record *line = supervisor_line(s, LOG_LEVEL_ERROR, "kill_failed",
+                                          s->pool.processes[process].service, process);
+    if (line != NULL) {
+        record_text(line, "reason", "the process was killed and has not ended");
+        run_log_end(&s->log);
+    }
+}

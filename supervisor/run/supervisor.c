@@ -89,6 +89,12 @@ static void act(struct supervisor *s, const struct pool_action *action) {
     case POOL_CLOSE_PROCESS:
         reap_close_process(s, action->process);
         break;
+    case POOL_STUCK:
+        reap_tell_stuck(s, action->process);
+        break;
+    case POOL_CROWDED:
+        launch_tell_crowded(s, action->service);
+        break;
     case POOL_ROOM:
         listen_on_room(s, action->service);
         break;
@@ -260,7 +266,18 @@ static bool start(struct supervisor *s, const struct service_table *table) {
         return false;
     }
     s->now_us = platform_now_us(s->platform);
-    return launch_prepare(s) == BATON_OK && listen_open_all(s) > 0;
+    if (launch_prepare(s) != BATON_OK) {
+        return false;
+    }
+    if (listen_open_all(s) > 0) {
+        return true;
+    }
+    struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "start_failed");
+    if (line != NULL) {
+        record_text(line, "reason", "not one listener could be opened");
+        run_log_end(&s->log);
+    }
+    return false;
 }
 
 static void finish(struct supervisor *s, enum supervisor_result result) {

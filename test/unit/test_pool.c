@@ -77,7 +77,7 @@ static void test_many_at_once(void **state) {
     pool_tick(&pool, HANDSHAKE_US + 1);
     exit_all(&pool, HANDSHAKE_US + 1);
     pool_stop(&pool, HANDSHAKE_US + 1);
-    pool_hurry(&pool);
+    pool_hurry(&pool, 0);
     take_all(&pool, counts, HANDSHAKE_US + 1);
     assert_int_equal(counts[POOL_KILL], 2 * MANY);
     assert_int_equal(counts[POOL_ATTEMPT_FAILED], 2 * MANY);
@@ -90,12 +90,12 @@ static void test_many_at_once(void **state) {
 }
 
 /* Processes that have ended but are not closed take the places of those to come: launching waits,
- * and goes on as soon as one is closed. */
+ * and goes on as soon as one is closed. It is told once. */
 static void test_full_table_of_processes(void **state) {
     (void)state;
     struct pool pool;
     struct pool_action action;
-    uint32_t dead[8] = {0}, dead_count = 0;
+    uint32_t dead[8] = {0}, dead_count = 0, crowded_count = 0;
     begin(&pool, 2, 1);
     services[0].attempts_count = services[1].attempts_count = 100;
     accept_many(&pool, 4);
@@ -106,6 +106,7 @@ static void test_full_table_of_processes(void **state) {
             /* As when a process of the service is closed. */
             pool_dispatch(&pool, pool.processes[action.process].service, 5);
         }
+        crowded_count += action.kind == POOL_CROWDED;
     }
     assert_int_equal(dead_count, 8);
     assert_int_equal(pool.process_slots.in_use_count, 8);
@@ -114,7 +115,81 @@ static void test_full_table_of_processes(void **state) {
     assert_int_equal(action.kind, POOL_LAUNCH);
     assert_int_equal(action.process, dead[0]);
     assert_false(pool_next_action(&pool, &action));
-    assert_int_not_equal(pool.starved.position, 0);
+    assert_int_equal(crowded_count, 2);
+    pool_clear(&pool);
+}
+
+/* Handlers of one service that linger after DONE keep its own clients waiting, nobody else's. */
+static void test_lingering_handlers_crowd_their_own_service(void **state) {
+    (void)state;
+    struct pool pool;
+    struct pool_action action;
+    uint32_t launches = 0, crowded_count = 0;
+    begin(&pool, 1, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_true(pool_has_room(&pool, 0));
+        uint32_t connection = pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+        while (pool_next_action(&pool, &action)) {
+            if (action.kind == POOL_LAUNCH) {
+                launches++;
+                assert_true(pool_hello(&pool, action.process, 1, 1, 1));
+            } else if (action.kind == POOL_OFFER) {
+                assert_true(pool_ack(&pool, action.process, connection, 1));
+                assert_true(pool_done(&pool, action.process, connection, 0, 1));
+            } else if (action.kind == POOL_RECORD) {
+                pool_forget(&pool, action.connection);
+            }
+            crowded_count += action.kind == POOL_CROWDED;
+        }
+    }
+    assert_int_equal(launches, 2);
+    assert_int_equal(crowded_count, 1);
+    assert_int_equal(pool.starved.position, 0);
+    pool_accept(&pool, 1, &somewhere, &somewhere, 1, 1);
+    assert_true(pool_next_action(&pool, &action));
+    assert_int_equal(action.kind, POOL_LAUNCH);
+    pool_clear(&pool);
+}
+
+static void take_until(struct pool *pool, enum pool_action_kind kind, struct pool_action *action) {
+    do {
+        assert_true(pool_next_action(pool, action));
+    } while (action->kind != kind);
+}
+
+/* A process that does not end when it is killed: its client is not kept, and a stop is not held up.
+ */
+static void test_process_that_cannot_be_killed(void **state) {
+    (void)state;
+    struct pool pool;
+    struct pool_action action;
+    uint32_t counts[POOL_ROOM + 1] = {0};
+    begin(&pool, 1, 1);
+    pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+    take_until(&pool, POOL_LAUNCH, &action);
+    assert_true(pool_hello(&pool, action.process, 1, 1, 1));
+    take_until(&pool, POOL_OFFER, &action);
+    pool_tick(&pool, 1 + HANDSHAKE_US);
+    take_until(&pool, POOL_KILL, &action);
+    uint64_t grace_end_us = pool_next_deadline_us(&pool);
+    assert_true(grace_end_us > 1 + HANDSHAKE_US && grace_end_us != TIMERS_NEVER);
+    pool_tick(&pool, grace_end_us);
+    take_until(&pool, POOL_STUCK, &action);
+    take_until(&pool, POOL_RECORD, &action);
+    assert_int_equal(action.outcome, OUTCOME_HANDSHAKE_TIMEOUT);
+    pool_forget(&pool, action.connection);
+    assert_int_equal(pool.process_slots.in_use_count, 1);
+    assert_true(pool_next_deadline_us(&pool) == TIMERS_NEVER);
+
+    pool_stop(&pool, grace_end_us);
+    assert_false(pool_is_empty(&pool));
+    grace_end_us = pool_next_deadline_us(&pool);
+    assert_true(grace_end_us != TIMERS_NEVER);
+    pool_tick(&pool, grace_end_us);
+    take_all(&pool, counts, grace_end_us);
+    assert_int_equal(counts[POOL_STUCK], 1);
+    assert_int_equal(counts[POOL_CLOSE_PROCESS], 1);
+    assert_true(pool_is_empty(&pool));
     pool_clear(&pool);
 }
 
@@ -229,6 +304,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_full_table_of_processes),
+        cmocka_unit_test(test_lingering_handlers_crowd_their_own_service),
+        cmocka_unit_test(test_process_that_cannot_be_killed),
         cmocka_unit_test(test_queue_is_in_order_of_acceptance),
         cmocka_unit_test(test_room_is_told_once),
         cmocka_unit_test(test_numbers_of_a_channel),
