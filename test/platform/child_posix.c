@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 static int offered = -1;
@@ -215,6 +217,45 @@ static void leave_group(void) {
     }
 }
 
+/* One link of a chain: it has a child that goes on, and ends. Each in a session of its own. */
+static void link_chain(const struct timespec *start) {
+    for (;;) {
+        struct pollfd end = {.fd = channel()};
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (poll(&end, 1, 0) != 0) {
+            _exit(0);
+        }
+        if (now.tv_sec > start->tv_sec + 20) {
+            child_write("chain too long\n", 15);
+            _exit(0);
+        }
+        if (fork() != 0) {
+            _exit(0);
+        }
+        setsid();
+    }
+}
+
+/* Strays without end, faster than one process can reap them, until the supervisor's end of the
+ * channel is closed. */
+static void start_chains(void) {
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    child_write("chain begins\n", 13);
+    for (int i = 0; i < 32; i++) {
+        if (fork() == 0) {
+            setsid();
+            link_chain(&start);
+        }
+    }
+}
+
+static void print_whether_output_blocks(void) {
+    bool blocks = (fcntl(STDOUT_FILENO, F_GETFL) & O_NONBLOCK) == 0;
+    child_write(blocks ? "blocks\n" : "does not block\n", blocks ? 7 : 15);
+}
+
 bool child_special(const char *action) {
     if (strcmp(action, "empty-packet") == 0) {
         send(channel(), "", 0, MSG_NOSIGNAL);
@@ -234,6 +275,12 @@ bool child_special(const char *action) {
         shutdown(STDOUT_FILENO, SHUT_RDWR);
     } else if (strcmp(action, "half-close-channel") == 0) {
         shutdown(channel(), SHUT_WR);
+    } else if (strcmp(action, "fork-chains") == 0) {
+        start_chains();
+    } else if (strcmp(action, "unblock-output") == 0) {
+        fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+    } else if (strcmp(action, "output-blocks") == 0) {
+        print_whether_output_blocks();
     } else if (strcmp(action, "leave-group") == 0) {
         leave_group();
     } else {

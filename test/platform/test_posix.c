@@ -297,6 +297,22 @@ static void test_output_survives_a_shutdown_by_a_handler(void **state) {
     assert_non_null(strstr(bench->text, "at last\n"));
 }
 
+/* All handlers share one open file, and event loops set O_NONBLOCK on theirs. */
+static void test_output_blocks_whatever_a_sibling_did(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "unblock-output", "output-blocks", "wait-for-end");
+    bench_await_text(bench, "does not block\n");
+    bench_forget_text(bench);
+    uint64_t next_token;
+    struct platform_process *next = LAUNCH(bench, &next_token, "output-blocks");
+    bench_finish(bench, &next, next_token);
+    assert_string_equal(bench->text, "blocks\n");
+    platform_channel_close(process);
+    bench_finish(bench, &process, token);
+}
+
 static void test_terminate_that_is_ignored_then_kill(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -390,6 +406,7 @@ int main(void) {
         WITH_BENCH(test_half_closed_channel_still_takes_frames),
         WITH_BENCH(test_standard_streams_of_a_child_are_at_their_end),
         WITH_BENCH(test_output_survives_a_shutdown_by_a_handler),
+        WITH_BENCH(test_output_blocks_whatever_a_sibling_did),
         WITH_BENCH(test_terminate_that_is_ignored_then_kill),
         WITH_BENCH(test_leader_in_another_group_is_reached),
         WITH_BENCH(test_stop_signals_are_events),

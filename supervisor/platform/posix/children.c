@@ -17,6 +17,10 @@
  */
 #define WARM_COUNT 256
 
+/* Strays that one look reaps at most. They are no events, so nothing else bounds how long a handler
+ * that keeps making them could hold the loop. */
+#define STRAYS_PER_LOOK 64
+
 static void warm(struct platform *platform) {
     for (size_t i = 0; i < WARM_COUNT && i < platform->process_count; i++) {
         platform->processes[i].platform = platform;
@@ -93,9 +97,13 @@ void process_remove(struct platform *platform, struct platform_process *process)
     }
 }
 
-bool child_reap(pid_t pid, siginfo_t *info) {
+bool child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
     info->si_pid = 0;
-    return waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG) == 0 && info->si_pid == pid;
+    if (waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG) != 0 || info->si_pid != pid) {
+        return false;
+    }
+    elders_forget(platform, pid);
+    return true;
 }
 
 static void record_exit(struct platform_process *process, const siginfo_t *info) {
@@ -106,7 +114,8 @@ static void record_exit(struct platform_process *process, const siginfo_t *info)
 
 size_t processes_reap(struct platform *platform, struct platform_event *events, size_t capacity) {
     size_t count = 0;
-    while (platform->children_pending && count < capacity) {
+    size_t stray_count = 0;
+    while (platform->children_pending && count < capacity && stray_count < STRAYS_PER_LOOK) {
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
             platform->children_pending = false;
@@ -117,13 +126,15 @@ size_t processes_reap(struct platform *platform, struct platform_event *events, 
         if (process != NULL) {
             kill(-pid, SIGKILL);
         }
-        child_reap(pid, &info);
-        /* Others are what closed or escaped processes have left to us as their subreaper. */
-        if (process != NULL) {
-            record_exit(process, &info);
-            process_remove(platform, process);
-            events[count++] = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
+        child_reap(platform, pid, &info);
+        if (process == NULL) {
+            /* What closed or escaped processes have left to us as their subreaper. */
+            stray_count++;
+            continue;
         }
+        record_exit(process, &info);
+        process_remove(platform, process);
+        events[count++] = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
     }
     return count;
 }

@@ -74,7 +74,7 @@ struct platform {
     bool log_is_socket;
     bool log_ready;        /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
     bool stop_pending;     /* STOP is due */
-    bool children_pending; /* a child may have ended since the last look */
+    bool children_pending; /* a child may have ended that was not looked at */
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
@@ -84,6 +84,8 @@ struct platform {
     struct platform_process *free_slots;
     struct platform_process **buckets; /* bucket_count chains of living processes, by pid */
     size_t bucket_count;               /* a power of two */
+    pid_t *elders;                     /* elder_count living children that are not ours to end */
+    size_t elder_count;
 };
 
 /* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/error.h that
@@ -114,10 +116,18 @@ void process_give(struct platform_process *process);
 struct platform_process *process_find(struct platform *platform, pid_t pid);
 void process_add(struct platform *platform, struct platform_process *process);
 void process_remove(struct platform *platform, struct platform_process *process);
-/* Reaps what has ended and writes at most `capacity` EXIT events. Returns their number. */
+/* Reaps what has ended and writes at most `capacity` EXIT events. Returns their number. Does not
+ * block, nor go on for long: `children_pending` stays set if there may be more. */
 size_t processes_reap(struct platform *platform, struct platform_event *events, size_t capacity);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
-bool child_reap(pid_t pid, siginfo_t *info);
+bool child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
+
+/* strays.c: elders are children that this process had before platform_open(). They are reaped like
+ * all others, but platform_end_strays() spares them. Returns BATON_OK or BATON_NO_MEMORY. */
+int elders_open(struct platform *platform);
+void elders_close(struct platform *platform);
+/* To be told of each child that was reaped, since its number may come again. */
+void elders_forget(struct platform *platform, pid_t pid);
 
 /* spawn.c: runs the program in a new process. Blocks until it has been executed or has failed. */
 struct spawn {
@@ -130,6 +140,9 @@ int spawn_process(const struct spawn *spawn, pid_t *pid, struct baton_cause *cau
 
 /* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
 int channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
+
+/* output.c: before a launch, undoes what a handler may have set with F_SETFL (fcntl(2)). */
+void output_make_blocking(const struct platform_output *output);
 
 /* socket.c */
 socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out);

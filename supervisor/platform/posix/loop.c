@@ -162,13 +162,15 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
     if (capacity > BATCH_COUNT) {
         capacity = BATCH_COUNT;
     }
+    bool was_late = false;
     for (;;) {
         size_t count = collect_due(platform, events, capacity);
         if (count == capacity) {
             return (int)count;
         }
         struct epoll_event batch[BATCH_COUNT];
-        int timeout = count > 0 ? 0 : timeout_ms(platform, deadline_us);
+        bool busy = count > 0 || platform->children_pending;
+        int timeout = busy ? 0 : timeout_ms(platform, deadline_us);
         int got = epoll_wait(platform->epoll, batch, (int)(capacity - count), timeout);
         if (got < 0 && errno != EINTR) {
             failed(cause, "epoll_wait", errno);
@@ -181,8 +183,12 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         if (count > 0) {
             return (int)count;
         }
-        if (got == 0 && timeout >= 0 && timeout_ms(platform, deadline_us) == 0) {
+        /* What a signal has told is looked at even when it is late, but only once: strays may end
+         * faster than they are reaped. */
+        bool late = timeout_ms(platform, deadline_us) == 0;
+        if (late && (got <= 0 || was_late)) {
             return 0;
         }
+        was_late = late;
     }
 }

@@ -5,6 +5,7 @@
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -74,6 +75,13 @@ static int renew_pair(struct platform_output *output, struct baton_cause *cause)
     output->child_end = fresh.child_end;
     int code = source_watch(output->platform, &output->source, wanted);
     return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
+}
+
+/* O_NONBLOCK belongs to the open file, which all handlers of an output share, and event loops set
+ * it on their standard streams. Who is launched finds it as a program may expect it; a sibling that
+ * lives meanwhile shares it all the same, then and later, and may see EAGAIN (write(2)). */
+void output_make_blocking(const struct platform_output *output) {
+    fcntl(output->child_end, F_SETFL, 0);
 }
 
 static uint32_t writer_of(struct msghdr *message) {

@@ -100,6 +100,9 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
         result = processes_open(platform, limits->process_count);
     }
     if (result == BATON_OK) {
+        result = elders_open(platform);
+    }
+    if (result == BATON_OK) {
         result = open_loop(platform, cause);
     }
     if (result != BATON_OK) {
@@ -119,6 +122,7 @@ void platform_close(struct platform **platform) {
     }
     log_close(closing);
     processes_close(closing);
+    elders_close(closing);
     source_close(closing, &closing->signals);
     close_descriptor(&closing->null_device);
     close_descriptor(&closing->epoll);

@@ -24,7 +24,11 @@ int platform_launch(struct platform *platform, const struct platform_program *pr
     process->channel.token = token;
     memcpy(strchr(program->nonce, '=') + 1, nonce_hex, NONCE_DIGITS + 1);
     struct spawn spawn = {.platform = platform, .program = program, .channel = -1};
-    spawn.output = output != NULL ? output->child_end : platform->null_device;
+    spawn.output = platform->null_device;
+    if (output != NULL) {
+        spawn.output = output->child_end;
+        output_make_blocking(output);
+    }
 
     int result = channel_open(process, &spawn.channel, cause);
     if (result == BATON_OK) {

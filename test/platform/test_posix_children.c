@@ -1,0 +1,188 @@
+/* Children that are no handlers: strays in numbers, and those who were there before the platform.
+ * There are none of them on Windows, where nobody leaves a job. */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LONG_US 20000000u
+#define STRAY_COUNT 100 /* more than one look reaps */
+
+/* A child of ours that the platform has not launched, as strays are once their parents are gone. */
+static pid_t start_child(bool lives) {
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        alarm(60);
+        while (lives) {
+            pause();
+        }
+        _exit(0);
+    }
+    return pid;
+}
+
+/* Until then its number is taken. */
+static bool is_reaped(pid_t pid) {
+    return kill(pid, 0) != 0 && errno == ESRCH;
+}
+
+static void await_zombie(pid_t pid) {
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+}
+
+static void test_strays_leave_other_events_their_turn(void **state) {
+    struct bench *bench = *state;
+    pid_t strays[STRAY_COUNT];
+    for (size_t i = 0; i < STRAY_COUNT; i++) {
+        strays[i] = start_child(false);
+    }
+    for (size_t i = 0; i < STRAY_COUNT; i++) {
+        await_zombie(strays[i]);
+    }
+    /* The kernel tells of the oldest first, so the handler stands behind them all. */
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "exit:3");
+    assert_true(system_process_ends(platform_process_pid(process)));
+    uint64_t listener_token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    uintptr_t client = client_connect(&address);
+
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, listener_token);
+    assert_false(is_reaped(strays[STRAY_COUNT - 1]));
+    /* Nor does it sleep on the rest of them: their one signal has been taken already. */
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    assert_int_equal(bench_finish(bench, &process, token).code, 3);
+    for (size_t i = 0; i < STRAY_COUNT; i++) {
+        assert_true(is_reaped(strays[i]));
+    }
+    platform_listener_close(&listener);
+    client_close(client);
+}
+
+/* The deadline of a wait, and of the end of strays, while a handler makes new ones faster than they
+ * can be reaped. The chain ends with the channel, or says so when it has ended by itself. */
+static void test_deadlines_hold_while_strays_come(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "fork-chains", "hold");
+    bench_await_text(bench, "chain begins\n");
+    for (int i = 0; i < 5; i++) {
+        struct platform_event event;
+        uint64_t deadline_us = platform_now_us(bench->platform) + 10000;
+        assert_int_equal(platform_wait(bench->platform, &event, 1, deadline_us, &bench->cause), 0);
+        assert_true(platform_now_us(bench->platform) >= deadline_us);
+    }
+    platform_end_strays(bench->platform, platform_now_us(bench->platform) + 10000);
+    assert_false(bench_has(bench, PLATFORM_EVENT_OUTPUT, bench->output_token));
+    platform_channel_close(process);
+    platform_process_signal(process, PLATFORM_KILL);
+    bench_finish(bench, &process, token);
+    platform_end_strays(bench->platform, platform_now_us(bench->platform) + LONG_US);
+    assert_null(strstr(bench->text, "chain too long\n"));
+}
+
+/* A child with a number that was used before, unless somebody else is faster; false where we are
+ * not allowed to choose (clone(2), set_tid). */
+static bool start_child_with_number(pid_t wanted, pid_t *child) {
+    char text[16];
+    int length = snprintf(text, sizeof text, "%d", (int)wanted - 1);
+    int last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+    if (last_pid < 0) {
+        return false;
+    }
+    bool written = write(last_pid, text, (size_t)length) == length;
+    close(last_pid);
+    if (!written) {
+        return false;
+    }
+    *child = start_child(true);
+    return true;
+}
+
+static void test_children_from_before_are_spared(void **state) {
+    pid_t before = start_child(true);
+    assert_int_equal(bench_setup(state), 0);
+    struct bench *bench = *state;
+    pid_t stray = start_child(true);
+    uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
+    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+    assert_true(is_reaped(stray));
+    assert_true(system_process_lives((uint32_t)before));
+
+    /* They are reaped like all others, and then no longer spared: numbers come again. */
+    kill(before, SIGKILL);
+    await_zombie(before);
+    bench_expect_silence(bench);
+    assert_true(is_reaped(before));
+    pid_t again;
+    if (start_child_with_number(before, &again)) {
+        assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+        assert_true(is_reaped(again));
+    }
+    assert_int_equal(bench_teardown(state), 0);
+}
+
+/* The same when it is the end of strays that reaps them. */
+static void test_child_from_before_ends_with_the_strays(void **state) {
+    pid_t before = start_child(true);
+    pid_t dead_before = start_child(false);
+    await_zombie(dead_before);
+    assert_int_equal(bench_setup(state), 0);
+    struct bench *bench = *state;
+    uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
+    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 0);
+    assert_true(is_reaped(dead_before));
+    assert_true(system_process_lives((uint32_t)before));
+    pid_t again;
+    if (start_child_with_number(dead_before, &again)) {
+        assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+        assert_true(is_reaped(again));
+    }
+    kill(before, SIGKILL);
+    await_zombie(before);
+    bench_expect_silence(bench);
+    assert_int_equal(bench_teardown(state), 0);
+}
+
+static void test_exit_during_the_end_of_strays_is_told(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "prepare-go", "print:ready", "wait-for-go", "exit:4");
+    bench_await_text(bench, "ready\n");
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+    pid_t stray = start_child(true);
+    system_go(platform_process_pid(process));
+    assert_true(system_process_ends(platform_process_pid(process)));
+    uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
+    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+    assert_true(is_reaped(stray));
+    /* The stray's own signal may have come too late to be taken there, and must not help. */
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    const struct timespec none = {0, 0};
+    sigtimedwait(&child, NULL, &none);
+    assert_int_equal(bench_finish(bench, &process, token).code, 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_strays_leave_other_events_their_turn),
+        WITH_BENCH(test_deadlines_hold_while_strays_come),
+        cmocka_unit_test(test_children_from_before_are_spared),
+        cmocka_unit_test(test_child_from_before_ends_with_the_strays),
+        WITH_BENCH(test_exit_during_the_end_of_strays_is_told),
+    };
+    return cmocka_run_group_tests_name("posix_children", tests, NULL, NULL);
+}
