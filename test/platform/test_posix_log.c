@@ -5,15 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* What was seen while standard error was a small buffer. Kept for later, because a failing
  * assertion would write its message into that very buffer. */
 struct log_seen {
     bool opened;
-    size_t taken_bytes; /* of more than fits */
+    size_t opened_count; /* descriptors */
+    size_t taken_bytes;  /* of more than fits */
     bool taken_without_cause;
     size_t taken_when_full_bytes;
     int events_while_full_count;
@@ -22,6 +25,10 @@ struct log_seen {
     struct platform_event event;
     int events_after_count;
     size_t taken_when_empty_bytes;
+    bool all_without_reader;
+    bool early;
+    bool all_with_reader;
+    int emptier_status;
     bool flags_kept;
     size_t taken_when_broken_bytes;
     struct baton_cause cause_when_broken;
@@ -32,11 +39,51 @@ static int wait_for_one(struct bench *bench, struct platform_event *event, uint6
     return platform_wait(bench->platform, event, 1, deadline_us, &bench->cause);
 }
 
-static void fill_and_empty_log(struct bench *bench, int reader, struct log_seen *seen) {
+/* With a log that nobody reads, then with one that somebody does. */
+static void write_all_in_time(struct bench *bench, int reader, struct log_seen *seen) {
+    static const char block[1 << 20];
+    uint64_t deadline_us = platform_now_us(bench->platform) + 50000;
+    seen->all_without_reader =
+        platform_log_write_all(bench->platform, block, sizeof block, deadline_us);
+    seen->early = platform_now_us(bench->platform) < deadline_us;
+    pid_t emptier = fork();
+    if (emptier == 0) {
+        alarm(60);
+        char taken[4096];
+        ssize_t got;
+        while ((got = read(reader, taken, sizeof taken)) > 0 && taken[got - 1] != '\n') {
+        }
+        _exit(got > 0 ? 0 : 1);
+    }
+    deadline_us = platform_now_us(bench->platform) + 20000000;
+    seen->all_with_reader =
+        platform_log_write_all(bench->platform, block, sizeof block, deadline_us) &&
+        platform_log_write_all(bench->platform, "\n", 1, deadline_us);
+    waitpid(emptier, &seen->emptier_status, 0);
+}
+
+/* `shared`: not a single descriptor is to be had, so the log cannot open the pipe anew, as where
+ * /proc is missing or the pipe belongs to another user. */
+static bool open_log(struct bench *bench, bool shared) {
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    if (shared) {
+        setrlimit(RLIMIT_NOFILE, &none);
+    }
+    int result = platform_log_open(bench->platform, NULL, &bench->cause);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return result == BATON_OK;
+}
+
+static void fill_and_empty_log(struct bench *bench, int reader, bool shared,
+                               struct log_seen *seen) {
     static char block[1 << 20];
     struct platform_event none;
     int flags = fcntl(STDERR_FILENO, F_GETFL);
-    seen->opened = platform_log_open(bench->platform, NULL, &bench->cause) == BATON_OK;
+    size_t before_count = system_descriptor_count();
+    seen->opened = open_log(bench, shared);
+    seen->opened_count = system_descriptor_count() - before_count;
     seen->taken_bytes = platform_log_write(bench->platform, block, sizeof block, &bench->cause);
     seen->taken_without_cause = bench->cause.call == NULL;
     seen->taken_when_full_bytes = platform_log_write(bench->platform, block, 1, &bench->cause);
@@ -49,6 +96,7 @@ static void fill_and_empty_log(struct bench *bench, int reader, struct log_seen 
     seen->events_after_count = wait_for_one(bench, &none, 50000);
     seen->taken_when_empty_bytes = platform_log_write(bench->platform, "end", 3, &bench->cause);
     platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    write_all_in_time(bench, reader, seen);
     seen->flags_kept = fcntl(STDERR_FILENO, F_GETFL) == flags;
     close(reader);
     seen->taken_when_broken_bytes =
@@ -56,17 +104,18 @@ static void fill_and_empty_log(struct bench *bench, int reader, struct log_seen 
     assert_true(platform_log_write_all(bench->platform, "lost\n", 5, PLATFORM_WAIT_FOREVER));
 }
 
-static void check_log_on(struct bench *bench, int reader, int writer) {
+static void check_log_on(struct bench *bench, int reader, int writer, bool shared) {
     struct log_seen seen = {0};
     int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
     assert_true(saved >= 0);
     dup2(writer, STDERR_FILENO);
     close(writer);
-    fill_and_empty_log(bench, reader, &seen);
+    fill_and_empty_log(bench, reader, shared, &seen);
     dup2(saved, STDERR_FILENO);
     close(saved);
 
     assert_true(seen.opened);
+    assert_int_equal(seen.opened_count, shared ? 0 : 1);
     assert_in_range(seen.taken_bytes, 1, (1 << 20) - 1);
     assert_true(seen.taken_without_cause);
     assert_int_equal(seen.taken_when_full_bytes, 0);
@@ -77,6 +126,10 @@ static void check_log_on(struct bench *bench, int reader, int writer) {
     assert_true(seen.event.token == 0);
     assert_int_equal(seen.events_after_count, 0);
     assert_int_equal(seen.taken_when_empty_bytes, 3);
+    assert_false(seen.all_without_reader);
+    assert_false(seen.early);
+    assert_true(seen.all_with_reader);
+    assert_int_equal(seen.emptier_status, 0);
     assert_true(seen.flags_kept);
     /* The reader has gone: everything is taken and dropped, and the reason is told. */
     assert_int_equal(seen.taken_when_broken_bytes, 5);
@@ -87,13 +140,22 @@ static void check_log_on(struct bench *bench, int reader, int writer) {
 static void test_log_to_a_full_pipe_does_not_block(void **state) {
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    check_log_on(*state, ends[0], ends[1]);
+    check_log_on(*state, ends[0], ends[1], false);
+}
+
+static void test_log_to_a_full_pipe_that_is_shared(void **state) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
+        skip();
+    }
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    check_log_on(*state, ends[0], ends[1], true);
 }
 
 static void test_log_to_a_full_socket_does_not_block(void **state) {
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    check_log_on(*state, ends[0], ends[1]);
+    check_log_on(*state, ends[0], ends[1], true);
 }
 
 static void test_log_to_a_full_disk(void **state) {
@@ -121,6 +183,7 @@ static void test_log_file_mode(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
+        WITH_BENCH(test_log_to_a_full_pipe_that_is_shared),
         WITH_BENCH(test_log_to_a_full_socket_does_not_block),
         WITH_BENCH(test_log_to_a_full_disk),
         WITH_BENCH(test_log_file_mode),
