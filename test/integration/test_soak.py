@@ -57,7 +57,7 @@ class Soak(SupervisorCase):
             # Wine's own memory, which it has beside the program's, comes and goes by a megabyte.
             self.assertLessEqual(private - before[1], PAGE_BYTES, f"private memory {when}")
 
-    def test_in_a_row(self):
+    def test_in_a_row_then_at_once(self):
         supervisor = self.start()
         for _ in range(WARM_UP):
             self.ask_ok(supervisor)
@@ -65,14 +65,6 @@ class Soak(SupervisorCase):
         for _ in range(SOAK_COUNT):
             self.ask_ok(supervisor)
         self.check(supervisor, before, f"after {SOAK_COUNT} in a row")
-        self.stop(supervisor)
-        outcomes = {record["outcome"] for record in supervisor.records()}
-        self.assertEqual(outcomes, {"served"})
-
-    def test_at_once(self):
-        supervisor = self.start()
-        self.all_at_once(supervisor)
-        before = self.measure(supervisor)
         self.all_at_once(supervisor)
         self.check(supervisor, before, f"after {AT_ONCE} at once")
         self.stop(supervisor)
