@@ -14,24 +14,25 @@
 /* What was seen while standard error was a small buffer. Kept for later, because a failing
  * assertion would write its message into that very buffer. */
 struct log_seen {
-    bool opened;
     size_t opened_count; /* descriptors */
     size_t taken_bytes;  /* of more than fits */
-    bool taken_without_cause;
     size_t taken_when_full_bytes;
-    int events_while_full_count;
     size_t read_bytes;
-    int events_when_empty_count;
-    struct platform_event event;
-    int events_after_count;
     size_t taken_when_empty_bytes;
-    bool all_without_reader;
-    bool early;
-    bool all_with_reader;
-    int emptier_status;
-    bool flags_kept;
     size_t taken_when_broken_bytes;
+    struct platform_event event;
     struct baton_cause cause_when_broken;
+    int events_while_full_count;
+    int events_when_empty_count;
+    int events_after_count;
+    int emptier_status;
+    bool opened;
+    bool taken_without_cause;
+    bool all_without_reader;
+    bool early; /* before the deadline */
+    bool slept; /* until the deadline, instead of turning */
+    bool all_with_reader;
+    bool flags_kept;
 };
 
 static int wait_for_one(struct bench *bench, struct platform_event *event, uint64_t span_us) {
@@ -42,10 +43,12 @@ static int wait_for_one(struct bench *bench, struct platform_event *event, uint6
 /* With a log that nobody reads, then with one that somebody does. */
 static void write_all_in_time(struct bench *bench, int reader, struct log_seen *seen) {
     static const char block[1 << 20];
+    uint64_t used_us = system_cpu_us();
     uint64_t deadline_us = platform_now_us(bench->platform) + 50000;
     seen->all_without_reader =
         platform_log_write_all(bench->platform, block, sizeof block, deadline_us);
     seen->early = platform_now_us(bench->platform) < deadline_us;
+    seen->slept = system_cpu_us() - used_us < 25000;
     pid_t emptier = fork();
     if (emptier == 0) {
         alarm(60);
@@ -128,6 +131,7 @@ static void check_log_on(struct bench *bench, int reader, int writer, bool share
     assert_int_equal(seen.taken_when_empty_bytes, 3);
     assert_false(seen.all_without_reader);
     assert_false(seen.early);
+    assert_true(seen.slept);
     assert_true(seen.all_with_reader);
     assert_int_equal(seen.emptier_status, 0);
     assert_true(seen.flags_kept);
