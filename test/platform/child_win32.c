@@ -262,21 +262,29 @@ static void read_standard_input(void) {
     child_write(line, (size_t)length);
 }
 
+/* The handles are inherited, and the one to the grandchild is kept to our end, as shims do. */
+static void speak_by_grandchild(wchar_t *line) {
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION made;
+    wchar_t path[4096];
+    MultiByteToWideChar(CP_UTF8, 0, child_variable("TEST_SELF"), -1, path, 4096);
+    if (CreateProcessW(path, line, NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL, NULL, &startup,
+                       &made)) {
+        WaitForSingleObject(made.hProcess, INFINITE);
+    }
+}
+
 bool child_special(const char *action) {
     if (strcmp(action, "handles") == 0) {
         list_handles();
     } else if (strcmp(action, "streams") == 0) {
         read_standard_input();
     } else if (strcmp(action, "hello-by-grandchild") == 0) {
-        STARTUPINFOW startup = {.cb = sizeof startup};
-        PROCESS_INFORMATION made;
         wchar_t line[] = L"shim hello wait-for-end";
-        wchar_t path[4096];
-        MultiByteToWideChar(CP_UTF8, 0, child_variable("TEST_SELF"), -1, path, 4096);
-        if (CreateProcessW(path, line, NULL, NULL, TRUE, CREATE_NO_WINDOW, NULL, NULL, &startup,
-                           &made)) {
-            WaitForSingleObject(made.hProcess, INFINITE);
-        }
+        speak_by_grandchild(line);
+    } else if (strcmp(action, "hello-by-short-grandchild") == 0) {
+        wchar_t line[] = L"shim hello";
+        speak_by_grandchild(line);
     } else {
         return false;
     }

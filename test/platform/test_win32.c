@@ -1,5 +1,6 @@
 /* What only this system has, or what only here can be looked at: handles, inheritance, jobs,
- * command lines, the log's thread. Wine is not Windows: a pass there shows what Wine does. */
+ * command lines, the log's thread; test_win32_stop.c and test_win32_shortage.c have more. Wine is
+ * not Windows: a pass there shows what Wine does. */
 #include "harness.h"
 
 #include <winsock2.h>
@@ -83,6 +84,93 @@ static void test_grandchild_may_speak_and_a_stranger_not(void **state) {
     bench_finish(bench, &shim, token);
     platform_channel_close(other);
     bench_finish(bench, &other, other_token);
+}
+
+static int export_to(struct bench *bench, struct platform_process *process, uint32_t pid,
+                     struct platform_socket socket) {
+    uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
+    size_t length;
+    int result = platform_socket_export(process, pid, socket, info, &length, &bench->cause);
+    assert_int_equal(length, result == BATON_OK ? PLATFORM_SOCKET_INFO_BYTES : 0);
+    return result;
+}
+
+/* A pid that spoke once may be somebody else's by the time of the offer. */
+static void test_export_to_who_may_speak_only(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint64_t other_token;
+    uint64_t listener_token;
+    struct address address;
+    uintptr_t client;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    struct wire_message message;
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    struct platform_process *shim = LAUNCH(bench, &token, "hello-by-grandchild");
+    struct platform_process *other = LAUNCH(bench, &other_token, "wait-for-end");
+    size_t length = bench_receive(bench, shim, token, frame);
+    assert_int_equal(wire_decode(frame, length, WIRE_FROM_HANDLER, &message), WIRE_OK);
+    assert_int_equal(export_to(bench, shim, message.pid, socket), BATON_OK);
+    assert_int_equal(export_to(bench, shim, platform_process_pid(shim), socket), BATON_OK);
+    assert_int_equal(export_to(bench, shim, platform_process_pid(other), socket), BATON_GONE);
+    assert_int_equal(export_to(bench, shim, platform_own_pid(), socket), BATON_GONE);
+    assert_int_equal(export_to(bench, shim, 0, socket), BATON_GONE);
+    assert_int_equal(export_to(bench, other, message.pid, socket), BATON_GONE);
+    platform_channel_close(shim);
+    bench_finish(bench, &shim, token);
+    platform_channel_close(other);
+    bench_finish(bench, &other, other_token);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+/* The shim lives on and has a handle to it, so its pid still names it. */
+static void test_export_to_a_dead_grandchild(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint64_t listener_token;
+    struct address address;
+    uintptr_t client;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    struct wire_message message;
+    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
+    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    struct platform_process *shim =
+        LAUNCH(bench, &token, "hello-by-short-grandchild", "print:gone", "wait-for-end");
+    size_t length = bench_receive(bench, shim, token, frame);
+    assert_int_equal(wire_decode(frame, length, WIRE_FROM_HANDLER, &message), WIRE_OK);
+    assert_int_not_equal(message.pid, platform_process_pid(shim));
+    bench_await_text(bench, "gone\n");
+    assert_int_equal(export_to(bench, shim, message.pid, socket), BATON_GONE);
+    assert_int_equal(export_to(bench, shim, platform_process_pid(shim), socket), BATON_OK);
+    platform_channel_close(shim);
+    bench_finish(bench, &shim, token);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+/* A stream that has lost step cannot find it again, although its writer lives. */
+static void test_the_end_is_told_after_a_fault(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    size_t length;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "garbage", "hello", "print:sent", "hold");
+    bench_await_text(bench, "sent\n");
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_INVALID);
+    bench_forget_events(bench);
+    bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
+    assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
+                     BATON_END);
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_END);
+    platform_process_signal(process, PLATFORM_KILL);
+    bench_finish(bench, &process, token);
 }
 
 static void one_life(struct bench *bench) {
@@ -275,6 +363,26 @@ static void test_log_that_broke_takes_everything(void **state) {
     CloseHandle(writer);
 }
 
+static void test_log_that_hangs_has_a_deadline(void **state) {
+    enum { MORE_THAN_ALL_BUFFERS_BYTES = 1 << 19 };
+    static char text[MORE_THAN_ALL_BUFFERS_BYTES];
+    struct bench *bench = *state;
+    HANDLE before;
+    HANDLE reader;
+    HANDLE writer;
+    memset(text, 'x', sizeof text);
+    replace_standard_error(&before, &reader, &writer);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    uint64_t deadline_us = platform_now_us(bench->platform) + 20000u;
+    assert_false(platform_log_write_all(bench->platform, text, sizeof text, deadline_us));
+    platform_log_flush(bench->platform, deadline_us);
+    CloseHandle(reader); /* what hung fails, and the rest is dropped */
+    assert_true(platform_log_write_all(bench->platform, "lost\n", 5, PLATFORM_WAIT_FOREVER));
+    SetStdHandle(STD_ERROR_HANDLE, before);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    CloseHandle(writer);
+}
+
 static void test_missing_standard_handles_are_filled(void **state) {
     (void)state;
     HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
@@ -289,84 +397,28 @@ static void test_missing_standard_handles_are_filled(void **state) {
     CloseHandle(filled);
 }
 
-#define STOPPED_EXIT_CODE 33
-
-/* The other half of the test below: a supervisor that waits for its end. */
-static int run_until_stopped(const wchar_t *ready_name) {
-    struct platform_limits limits = {.process_count = 1};
-    struct platform *platform;
-    struct platform_event event = {0};
-    struct baton_cause cause;
-    if (platform_open(&limits, &platform, &cause) != BATON_OK) {
-        return 1;
-    }
-    HANDLE ready = OpenEventW(EVENT_MODIFY_STATE, FALSE, ready_name);
-    SetEvent(ready);
-    uint64_t deadline_us = platform_now_us(platform) + 20000000u;
-    int count = platform_wait(platform, &event, 1, deadline_us, &cause);
-    platform_close(&platform);
-    bool stopped = count == 1 && event.kind == PLATFORM_EVENT_STOP && event.token == 0;
-    return stopped ? STOPPED_EXIT_CODE : 2;
-}
-
-static void test_ctrl_break_is_an_event(void **state) {
-    (void)state;
-    wchar_t self[4096];
-    wchar_t line[128];
-    wchar_t name[64];
-    (void)swprintf(name, sizeof name / sizeof name[0], L"baton-test-stop-%lu",
-                   GetCurrentProcessId());
-    (void)swprintf(line, sizeof line / sizeof line[0], L"test until-stopped %ls", name);
-    HANDLE ready = CreateEventW(NULL, TRUE, FALSE, name);
-    assert_true(GetModuleFileNameW(NULL, self, 4096) > 0);
-    STARTUPINFOW startup = {.cb = sizeof startup};
-    PROCESS_INFORMATION made;
-    assert_true(CreateProcessW(self, line, NULL, NULL, FALSE, CREATE_NEW_PROCESS_GROUP, NULL, NULL,
-                               &startup, &made));
-    HANDLE either[] = {ready, made.hProcess};
-    assert_int_equal(WaitForMultipleObjects(2, either, FALSE, 20000), WAIT_OBJECT_0);
-    /* To that group alone: the runner of the tests shares our console. */
-    bool has_console = GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, made.dwProcessId) != FALSE;
-    if (!has_console) {
-        TerminateProcess(made.hProcess, 1);
-    }
-    DWORD code = 0;
-    assert_int_equal(WaitForSingleObject(made.hProcess, 30000), WAIT_OBJECT_0);
-    assert_true(GetExitCodeProcess(made.hProcess, &code));
-    CloseHandle(made.hThread);
-    CloseHandle(made.hProcess);
-    CloseHandle(ready);
-    if (!has_console) {
-        print_message("there is no console here (Wine without a terminal has none): skipped\n");
-        skip();
-    }
-    assert_int_equal(code, STOPPED_EXIT_CODE);
-}
-
 static int remove_scratch(void **state) {
     (void)state;
     system_remove_directory(system_scratch());
     return 0;
 }
 
-int main(int argc, char **argv) {
-    if (argc == 3 && strcmp(argv[1], "until-stopped") == 0) {
-        wchar_t name[64];
-        MultiByteToWideChar(CP_UTF8, 0, argv[2], -1, name, 64);
-        return run_until_stopped(name);
-    }
+int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_child_gets_four_handles_only),
         WITH_BENCH(test_accepted_socket_is_not_inheritable),
         WITH_BENCH(test_grandchild_may_speak_and_a_stranger_not),
+        WITH_BENCH(test_export_to_who_may_speak_only),
+        WITH_BENCH(test_export_to_a_dead_grandchild),
+        WITH_BENCH(test_the_end_is_told_after_a_fault),
         WITH_BENCH(test_no_handle_is_left),
         WITH_BENCH(test_close_with_a_write_under_way),
         WITH_BENCH(test_command_line_survives_all_parsers),
         WITH_BENCH(test_programs_that_cannot_be_expressed),
         WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
         WITH_BENCH(test_log_that_broke_takes_everything),
+        WITH_BENCH(test_log_that_hangs_has_a_deadline),
         cmocka_unit_test(test_missing_standard_handles_are_filled),
-        cmocka_unit_test(test_ctrl_break_is_an_event),
     };
     return cmocka_run_group_tests_name("win32", tests, NULL, remove_scratch);
 }

@@ -18,6 +18,10 @@ static int read_on(struct platform_process *process, struct baton_cause *cause) 
                      (DWORD)(process->need_bytes - process->have_bytes), cause);
 }
 
+static void report_again(const struct platform_process *process) {
+    packet_post(process->platform->port, PACKET_CHANNEL, process->index, process->generation);
+}
+
 /* Starts the read of the next frame at once, so that a caller who does not come back for it is
  * told. A read that ends at once sets its event as well; only one that fails does not. */
 static void read_next_frame(struct platform_process *process) {
@@ -25,7 +29,7 @@ static void read_next_frame(struct platform_process *process) {
     process->have_bytes = 0;
     process->need_bytes = WIRE_HEADER_BYTES;
     if (!process->exited && read_on(process, &ignored) != BATON_OK) {
-        packet_post(process->platform->port, PACKET_CHANNEL, process->index, process->generation);
+        report_again(process);
     }
 }
 
@@ -71,22 +75,32 @@ static int measure(struct platform_process *process, size_t capacity) {
     return process->need_bytes > capacity ? BATON_TOO_LONG : BATON_OK;
 }
 
+static int tell_end(struct platform_process *process) {
+    process->channel_ended = true;
+    process->end_told = true;
+    return BATON_END;
+}
+
+/* The end follows a fault, and nothing else will report it. */
+static int tell_fault(struct platform_process *process, int code) {
+    process->channel_ended = true;
+    if (!process->exited) {
+        report_again(process);
+    }
+    return code;
+}
+
 int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause) {
     *length = 0;
     *cause = (struct baton_cause){NULL, 0};
-    if (process->channel_broken) {
-        return BATON_INVALID;
-    }
     if (!is_open(process) || process->channel_ended) {
-        return BATON_END;
+        return tell_end(process);
     }
     while (process->have_bytes < process->need_bytes) {
         int code = gather(process, cause);
         if (code == BATON_END) {
-            process->channel_ended = true;
-            process->channel_broken = process->have_bytes > 0;
-            return process->channel_broken ? BATON_INVALID : BATON_END;
+            return process->have_bytes > 0 ? tell_fault(process, BATON_INVALID) : tell_end(process);
         }
         if (code == BATON_AGAIN) {
             return BATON_AGAIN;
@@ -96,8 +110,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
             code = measure(process, capacity);
         }
         if (code != BATON_OK) {
-            process->channel_broken = true;
-            return code;
+            return tell_fault(process, code);
         }
     }
     *length = process->need_bytes;
@@ -155,7 +168,7 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
 }
 
 bool channel_event(struct platform_process *process, struct platform_event *event) {
-    if (!is_open(process) || process->channel_ended || process->channel_broken ||
+    if (!is_open(process) || process->end_told ||
         (process->in.started && !HasOverlappedIoCompleted(&process->in.operation))) {
         return false;
     }

@@ -8,23 +8,38 @@
 #include <string.h>
 
 /* Windows ends the process when the handler of a close, log-off or shut-down returns, and at the
- * latest about 5 s after it was called (HandlerRoutine). */
+ * latest 5 s after it was called (the defaults in the table of time-outs on HandlerRoutine's page;
+ * 20 s for the shut-down of a service). A handler may take longer than that to finish, and its job
+ * would outlive us, so the request is repeated in time for the supervisor to end everything: a
+ * second stop does not wait for anybody.
+ * To a program that has loaded user32.dll, as shell32.dll does for us, Windows tells Ctrl-C,
+ * Ctrl-Break and close only (SetConsoleCtrlHandler's page); it ends at a log-off without a word.
+ * https://learn.microsoft.com/windows/console/handlerroutine
+ * https://learn.microsoft.com/windows/console/setconsolectrlhandler */
+#define HURRY_AFTER_MS 3000
 #define CLOSE_BOUND_MS 4500
 
 static SRWLOCK stop_lock = SRWLOCK_INIT;
 static HANDLE stop_port; /* under stop_lock; NULL = no platform is open */
 
-/* Runs on a thread that Windows makes for it. */
-static BOOL WINAPI console_stop(DWORD what) {
+/* False when nobody is there to stop. */
+static bool post_stop(void) {
     AcquireSRWLockShared(&stop_lock);
     bool open = stop_port != NULL;
     if (open) {
         packet_post(stop_port, PACKET_STOP, 0, 0);
     }
     ReleaseSRWLockShared(&stop_lock);
+    return open;
+}
+
+BOOL WINAPI console_stop(DWORD what) {
+    bool open = post_stop();
     if (open && what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT) {
         /* The end of the process is what is waited for: it takes this thread with it. */
-        WaitForSingleObject(GetCurrentProcess(), CLOSE_BOUND_MS);
+        WaitForSingleObject(GetCurrentProcess(), HURRY_AFTER_MS);
+        post_stop();
+        WaitForSingleObject(GetCurrentProcess(), CLOSE_BOUND_MS - HURRY_AFTER_MS);
     }
     return open;
 }

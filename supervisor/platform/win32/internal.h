@@ -110,8 +110,9 @@ struct platform_process {
     bool used;
     bool exited; /* EXIT was reported */
     bool wants_writable;
-    bool channel_ended;
-    bool channel_broken; /* a bad frame was seen; there is no way to find the next one */
+    bool channel_ended; /* nothing can be read any more, also after a bad frame: there is no way
+                           to find the next one */
+    bool end_told;      /* BATON_END was returned */
     HANDLE handle;
     HANDLE job;
     uint32_t pid;
@@ -249,6 +250,13 @@ void output_pipe_close(struct platform *platform, struct output_pipe *pipe);
 /* Starts the watch and the first read. BATON_OK or BATON_SHORTAGE. */
 int channel_start(struct platform_process *process, struct baton_cause *cause);
 
+/* Opens process `pid`, with the right to wait for it, if it is in the job of `process`. While the
+ * handle is open Windows gives that id to nobody else. The caller closes *out. BATON_OK, BATON_GONE
+ * or BATON_SHORTAGE.
+ * https://learn.microsoft.com/windows/win32/api/jobapi/nf-jobapi-isprocessinjob */
+int process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
+                        struct baton_cause *cause);
+
 /* Gives the slot back without touching the process itself. */
 void process_release(struct platform_process *process);
 
@@ -257,6 +265,11 @@ void log_stop(struct log_writer *log);
 
 /* The console handler posts to `port` until it is NULL. */
 void console_attach(HANDLE port);
+
+/* What Windows calls on a thread of its own for a console event (console.c). Blocks for all but
+ * Ctrl-C and Ctrl-Break.
+ * https://learn.microsoft.com/windows/console/handlerroutine */
+BOOL WINAPI console_stop(DWORD what);
 
 /* Opens NUL for every standard handle that is missing; the handle stays open. */
 void console_complete_handles(void);

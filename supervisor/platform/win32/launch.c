@@ -5,6 +5,16 @@
 #define CHANNEL_IN_BUFFER_BYTES 4096
 #define CHANNEL_OUT_BUFFER_BYTES 32768 /* a whole OFFER fits, so sending one need not wait */
 
+/* CREATE_NO_WINDOW gives a console program a console of its own that nobody sees: no window
+ * appears, and neither Ctrl-C nor the close of our console reaches it; it ends by DRAIN or with its
+ * job. Wine 8 starts a process for that console which inherits the program's handles, so there the
+ * channel of a console program ends with the program and not when it closes its ends. Windows does
+ * not do that.
+ * https://learn.microsoft.com/windows/win32/procthread/process-creation-flags */
+#define CREATION_FLAGS                                                                             \
+    (CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT |                    \
+     EXTENDED_STARTUPINFO_PRESENT)
+
 /* The handler's ends: ours to close as soon as it has its own. */
 struct handler_ends {
     HANDLE in;
@@ -28,7 +38,7 @@ static struct platform_process *process_take(struct platform *platform) {
     process->exited = false;
     process->wants_writable = false;
     process->channel_ended = false;
-    process->channel_broken = false;
+    process->end_told = false;
     process->exit = (struct platform_exit){false, 0};
     process->exit_watch =
         (struct watch){platform->port, NULL, PACKET_EXIT, index, process->generation};
@@ -100,10 +110,8 @@ static int create_process(struct platform_process *process, const struct platfor
                                    &process->job, sizeof process->job, NULL, NULL)) {
         code = cause_last(cause, "UpdateProcThreadAttribute");
     } else if (!CreateProcessW(program->path, program->command_line, NULL, NULL, TRUE,
-                               CREATE_NO_WINDOW | CREATE_UNICODE_ENVIRONMENT |
-                                   CREATE_NEW_PROCESS_GROUP | EXTENDED_STARTUPINFO_PRESENT,
-                               program->environment.text, program->directory, &extended.StartupInfo,
-                               &made)) {
+                               CREATION_FLAGS, program->environment.text, program->directory,
+                               &extended.StartupInfo, &made)) {
         code = cause_last(cause, "CreateProcessW");
     } else {
         CloseHandle(made.hThread);

@@ -102,9 +102,9 @@ static void report_again(const struct platform_listener *listener) {
     packet_post(listener->platform->port, PACKET_ACCEPT, listener->index, listener->generation);
 }
 
-/* After something was taken: the next one is started at once, so that a caller who does not come
- * back for more is told. Where that fails, the caller is told by a packet and learns why when it
- * accepts; it pauses then. */
+/* After something was taken, or a pause: the next one is started at once, so that a caller who does
+ * not come back for more is told. Where that fails, the caller is told by a packet and learns why
+ * when it accepts; it pauses then. */
 static void arm_next(struct platform_listener *listener) {
     struct baton_cause ignored;
     if (!listener->paused && arm(listener, &ignored) != BATON_OK) {
@@ -151,17 +151,19 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
         }
         code = accept_failed(cause, "AcceptEx");
     }
-    SOCKET accepted = listener->accepted;
+    if (code == BATON_OK) {
+        code = finish_accept(listener, listener->accepted, peer, local, cause);
+        if (code == BATON_SHORTAGE) {
+            return code; /* the client is kept for the next call */
+        }
+    }
+    if (code == BATON_OK) {
+        out->value = listener->accepted;
+    } else {
+        closesocket(listener->accepted);
+    }
     listener->accepted = INVALID_SOCKET;
     listener->armed = false;
-    if (code == BATON_OK) {
-        code = finish_accept(listener, accepted, peer, local, cause);
-    }
-    if (code == BATON_OK) {
-        out->value = accepted;
-    } else {
-        closesocket(accepted);
-    }
     if (code == BATON_OK || code == BATON_GONE) {
         arm_next(listener);
     }
@@ -182,12 +184,10 @@ void platform_listener_pause(struct platform_listener *listener) {
 }
 
 void platform_listener_resume(struct platform_listener *listener) {
-    if (!listener->paused) {
-        return;
-    }
+    bool was_paused = listener->paused;
     listener->paused = false;
-    arm_next(listener);
-    if (listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
+    arm_next(listener); /* also where a shortage has left nothing under way */
+    if (was_paused && listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
         report_again(listener); /* its own packet may have come and gone during the pause */
     }
 }

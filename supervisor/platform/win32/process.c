@@ -9,22 +9,48 @@ uint32_t platform_process_pid(const struct platform_process *process) {
     return process->pid;
 }
 
+static int open_member(HANDLE job, uint32_t pid, DWORD access, HANDLE *out,
+                       struct baton_cause *cause) {
+    BOOL member = FALSE;
+    *cause = (struct baton_cause){NULL, 0};
+    *out = OpenProcess(access | SYNCHRONIZE, FALSE, pid);
+    if (*out == NULL) {
+        int code = cause_last(cause, "OpenProcess");
+        return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_GONE;
+    }
+    if (!IsProcessInJob(*out, job, &member)) {
+        cause_last(cause, "IsProcessInJob");
+    }
+    if (!member) {
+        CloseHandle(*out);
+        *out = NULL;
+        return BATON_GONE;
+    }
+    return BATON_OK;
+}
+
 /* Either right is enough by IsProcessInJob()'s page. Windows grants the limited one more widely
  * (for an elevated process, say), Wine 8 accepts the full one only. */
-static bool is_in_job(uint32_t pid, DWORD access, HANDLE job) {
-    HANDLE handle = OpenProcess(access, FALSE, pid);
-    BOOL member = FALSE;
-    if (handle == NULL) {
-        return false;
+int process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
+                        struct baton_cause *cause) {
+    int code = open_member(process->job, pid, PROCESS_QUERY_LIMITED_INFORMATION, out, cause);
+    if (code == BATON_GONE) {
+        code = open_member(process->job, pid, PROCESS_QUERY_INFORMATION, out, cause);
     }
-    bool known = IsProcessInJob(handle, job, &member) != FALSE;
-    CloseHandle(handle);
-    return known && member;
+    return code;
 }
 
 bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
-    return is_in_job(pid, PROCESS_QUERY_LIMITED_INFORMATION, process->job) ||
-           is_in_job(pid, PROCESS_QUERY_INFORMATION, process->job);
+    struct baton_cause ignored;
+    HANDLE speaker;
+    if (pid == process->pid) { /* our handle keeps its id, also when it has ended since */
+        return true;
+    }
+    if (process_open_member(process, pid, &speaker, &ignored) != BATON_OK) {
+        return false;
+    }
+    CloseHandle(speaker);
+    return true;
 }
 
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {

@@ -35,16 +35,23 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
                            size_t *length, struct baton_cause *cause) {
     *length = 0;
-    /* Windows would still make a duplicate for a process that has ended, as long as a handle to it
-     * is open, and ours is. */
-    if (process->exited) {
-        cause_of(cause, "WSADuplicateSocketW", 0);
-        return BATON_GONE;
+    /* Who spoke may have died since, and its id may be a stranger's by now; while we hold it open,
+     * the id stays its own. */
+    HANDLE receiver;
+    int code = process_open_member(process, pid, &receiver, cause);
+    if (code != BATON_OK) {
+        return code;
     }
     WSAPROTOCOL_INFOW description;
-    if (WSADuplicateSocketW((SOCKET)socket.value, pid, &description) != 0) {
-        DWORD error = (DWORD)WSAGetLastError();
-        int code = cause_of(cause, "WSADuplicateSocketW", error);
+    /* Windows would make a duplicate for a process that has ended, too, while anybody has a handle
+     * to it: we, or who launched it. */
+    DWORD error = WaitForSingleObject(receiver, 0) == WAIT_OBJECT_0 ? WSAEINVAL : 0;
+    if (error == 0 && WSADuplicateSocketW((SOCKET)socket.value, pid, &description) != 0) {
+        error = (DWORD)WSAGetLastError();
+    }
+    CloseHandle(receiver);
+    if (error != 0) {
+        code = cause_of(cause, "WSADuplicateSocketW", error);
         if (error == WSAEINVAL || error == ERROR_INVALID_PARAMETER) {
             return BATON_GONE;
         }

@@ -1,0 +1,204 @@
+/* A system without room for another socket. It cannot be made, so the calls through which the
+ * Windows body asks for one are replaced in this program's own import table. */
+#include "harness.h"
+
+#include <winsock2.h>
+
+#include <windows.h>
+
+#include <mswsock.h>
+
+typedef SOCKET(WSAAPI *make_socket)(int family, int type, int protocol, LPWSAPROTOCOL_INFOW info,
+                                    GROUP group, DWORD flags);
+typedef int(WSAAPI *set_option)(SOCKET socket, int level, int name, const char *value, int length);
+
+/* The entries of the import table, as the linker calls them. */
+extern make_socket __imp_WSASocketW;
+extern set_option __imp_setsockopt;
+
+static make_socket real_make_socket;
+static set_option real_set_option;
+static bool sockets_are_short;
+static bool options_are_short;
+
+static SOCKET WSAAPI make_socket_or_not(int family, int type, int protocol,
+                                        LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags) {
+    if (sockets_are_short) {
+        WSASetLastError(WSAENOBUFS);
+        return INVALID_SOCKET;
+    }
+    return real_make_socket(family, type, protocol, info, group, flags);
+}
+
+static int WSAAPI set_option_or_not(SOCKET socket, int level, int name, const char *value,
+                                    int length) {
+    if (options_are_short && name == SO_UPDATE_ACCEPT_CONTEXT) {
+        WSASetLastError(WSAENOBUFS);
+        return SOCKET_ERROR;
+    }
+    return real_set_option(socket, level, name, value, length);
+}
+
+static int replace_imports(void **state) {
+    (void)state;
+    DWORD before;
+    DWORD ignored;
+    void *const entries[] = {&__imp_WSASocketW, &__imp_setsockopt};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(VirtualProtect(entries[i], sizeof(void *), PAGE_READWRITE, &before));
+        if (i == 0) {
+            real_make_socket = __imp_WSASocketW;
+            __imp_WSASocketW = make_socket_or_not;
+        } else {
+            real_set_option = __imp_setsockopt;
+            __imp_setsockopt = set_option_or_not;
+        }
+        assert_true(VirtualProtect(entries[i], sizeof(void *), before, &ignored));
+    }
+    return 0;
+}
+
+/* A client connects while sockets are there. */
+static uintptr_t connect_one(const struct address *address) {
+    bool before = sockets_are_short;
+    sockets_are_short = false;
+    uintptr_t client = client_connect(address);
+    sockets_are_short = before;
+    return client;
+}
+
+static int try_accept(struct bench *bench, struct platform_listener *listener,
+                      struct platform_socket *socket) {
+    struct address peer;
+    struct address local;
+    return platform_listener_accept(listener, socket, &peer, &local, &bench->cause);
+}
+
+/* Goes on until there is something else than AGAIN. */
+static int await_accept(struct bench *bench, struct platform_listener *listener, uint64_t token,
+                        struct platform_socket *socket) {
+    int result;
+    while ((result = try_accept(bench, listener, socket)) == BATON_AGAIN) {
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    }
+    return result;
+}
+
+static void expect_one(struct bench *bench, struct platform_listener *listener, uint64_t token) {
+    struct platform_socket socket;
+    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
+    platform_socket_close(&socket);
+}
+
+static void expect_shortage(struct bench *bench, struct platform_listener *listener) {
+    struct platform_socket socket;
+    assert_int_equal(try_accept(bench, listener, &socket), BATON_SHORTAGE);
+    assert_false(platform_socket_is_open(socket));
+    assert_non_null(bench->cause.call);
+}
+
+/* Takes what is under way, so that nothing is, because no socket can be made for the next one. */
+static void come_to_a_shortage(struct bench *bench, struct platform_listener *listener,
+                               uint64_t token) {
+    sockets_are_short = true;
+    expect_one(bench, listener, token);
+    bench_forget_events(bench);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    expect_shortage(bench, listener);
+}
+
+static void test_paused_and_resumed(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t first = connect_one(&address);
+    uintptr_t second = connect_one(&address);
+    come_to_a_shortage(bench, listener, token);
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+    platform_listener_resume(listener); /* by timer, perhaps too early */
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    expect_shortage(bench, listener);
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    sockets_are_short = false;
+    platform_listener_resume(listener);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    expect_one(bench, listener, token);
+    client_close(first);
+    client_close(second);
+    platform_listener_close(&listener);
+}
+
+static void test_accept_again_without_a_pause(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t first = connect_one(&address);
+    uintptr_t second = connect_one(&address);
+    come_to_a_shortage(bench, listener, token);
+    expect_shortage(bench, listener);
+    sockets_are_short = false;
+    expect_one(bench, listener, token);
+    client_close(first);
+    client_close(second);
+    platform_listener_close(&listener);
+}
+
+static void test_resume_without_a_pause(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t first = connect_one(&address);
+    come_to_a_shortage(bench, listener, token);
+    bench_forget_events(bench);
+    bench_expect_silence(bench);
+    sockets_are_short = false;
+    platform_listener_resume(listener);
+    uintptr_t second = connect_one(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    expect_one(bench, listener, token);
+    client_close(first);
+    client_close(second);
+    platform_listener_close(&listener);
+}
+
+/* Nothing was taken, says the contract: the client is still there when the shortage is over. */
+static void test_a_shortage_loses_nobody(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_socket socket;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client = connect_one(&address);
+    options_are_short = true;
+    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_SHORTAGE);
+    expect_shortage(bench, listener);
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    options_are_short = false;
+    platform_listener_resume(listener);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
+    client_send(client, "x");
+    char byte = 0;
+    assert_int_equal(recv((SOCKET)socket.value, &byte, 1, 0), 1);
+    assert_int_equal(byte, 'x');
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_paused_and_resumed),
+        WITH_BENCH(test_accept_again_without_a_pause),
+        WITH_BENCH(test_resume_without_a_pause),
+        WITH_BENCH(test_a_shortage_loses_nobody),
+    };
+    return cmocka_run_group_tests_name("win32_shortage", tests, replace_imports, NULL);
+}

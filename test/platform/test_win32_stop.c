@@ -1,0 +1,169 @@
+/* What the console tells: Ctrl-C, Ctrl-Break, close. Wine is not Windows: a pass there shows what
+ * Wine does. */
+#include "harness.h"
+
+#include "platform/win32/internal.h"
+
+#include <stdio.h>
+#include <wchar.h>
+
+#define STOPPED_EXIT_CODE 33
+#define DEADLINE_MS 30000
+
+static void test_ctrl_c_asks_once(void **state) {
+    struct bench *bench = *state;
+    assert_true(console_stop(CTRL_C_EVENT));
+    bench_await(bench, PLATFORM_EVENT_STOP, 0);
+    assert_true(console_stop(CTRL_BREAK_EVENT));
+    bench_await(bench, PLATFORM_EVENT_STOP, 0);
+    bench_expect_silence(bench);
+}
+
+static void test_nobody_to_ask(void **state) {
+    (void)state;
+    assert_false(console_stop(CTRL_C_EVENT));
+    assert_false(console_stop(CTRL_CLOSE_EVENT));
+}
+
+static DWORD WINAPI close_console(void *what) {
+    return (DWORD)console_stop((DWORD)(uintptr_t)what);
+}
+
+/* Windows does not wait for as long as a handler may take to finish. */
+static void test_a_close_asks_again_in_time(void **state) {
+    struct bench *bench = *state;
+    const DWORD events[] = {CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT};
+    enum { COUNT = sizeof events / sizeof events[0] };
+    HANDLE threads[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        void *what = (void *)(uintptr_t)events[i];
+        threads[i] = CreateThread(NULL, 0, close_console, what, 0, NULL);
+        assert_non_null(threads[i]);
+        bench_await(bench, PLATFORM_EVENT_STOP, 0);
+    }
+    /* The second requests come one after the other, and may be taken together. */
+    bench_await(bench, PLATFORM_EVENT_STOP, 0);
+    assert_int_equal(WaitForMultipleObjects(COUNT, threads, TRUE, DEADLINE_MS), WAIT_OBJECT_0);
+    for (int i = 0; i < COUNT; i++) {
+        DWORD handled = FALSE;
+        assert_true(GetExitCodeThread(threads[i], &handled));
+        assert_true(handled);
+        CloseHandle(threads[i]);
+    }
+}
+
+/* A supervisor that waits for its end. */
+static int run_until_stopped(const wchar_t *ready_name) {
+    struct platform_limits limits = {.process_count = 1};
+    struct platform *platform;
+    struct platform_event event = {0};
+    struct baton_cause cause;
+    if (platform_open(&limits, &platform, &cause) != BATON_OK) {
+        return 1;
+    }
+    HANDLE ready = OpenEventW(EVENT_MODIFY_STATE, FALSE, ready_name);
+    SetEvent(ready);
+    uint64_t deadline_us = platform_now_us(platform) + 20000000u;
+    int count = platform_wait(platform, &event, 1, deadline_us, &cause);
+    platform_close(&platform);
+    bool stopped = count == 1 && event.kind == PLATFORM_EVENT_STOP && event.token == 0;
+    return stopped ? STOPPED_EXIT_CODE : 2;
+}
+
+/* Starts this program again. The caller closes *process. */
+static bool start_self(const wchar_t *arguments, DWORD flags, HANDLE *process) {
+    wchar_t self[4096];
+    wchar_t line[128];
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION made;
+    (void)swprintf(line, sizeof line / sizeof line[0], L"test %ls", arguments);
+    if (GetModuleFileNameW(NULL, self, 4096) == 0 ||
+        !CreateProcessW(self, line, NULL, NULL, FALSE, flags, NULL, NULL, &startup, &made)) {
+        return false;
+    }
+    CloseHandle(made.hThread);
+    *process = made.hProcess;
+    return true;
+}
+
+static int exit_code_of(HANDLE process) {
+    DWORD code = 0;
+    if (WaitForSingleObject(process, DEADLINE_MS) != WAIT_OBJECT_0) {
+        TerminateProcess(process, 3);
+    }
+    return GetExitCodeProcess(process, &code) ? (int)code : -1;
+}
+
+/* Wine 8 generates Ctrl-C but not Ctrl-Break (error 6). So the thread that a console event starts
+ * in a program is started from here; libraries are at one address in all processes. */
+static bool start_event_thread(HANDLE process, DWORD what) {
+    FARPROC found = GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "CtrlRoutine");
+    LPTHREAD_START_ROUTINE routine = (LPTHREAD_START_ROUTINE)(void (*)(void))found;
+    HANDLE thread = routine == NULL ? NULL
+                                    : CreateRemoteThread(process, NULL, 0, routine,
+                                                         (void *)(uintptr_t)what, 0, NULL);
+    if (thread == NULL) {
+        return false;
+    }
+    CloseHandle(thread);
+    return true;
+}
+
+static BOOL WINAPI not_for_us(DWORD what) {
+    (void)what;
+    return TRUE;
+}
+
+/* Runs in a console of its own. Sends Ctrl-Break to a supervisor that shares it, and returns that
+ * one's exit code. No group of its own for the supervisor: in Wine 8 that would make it deaf. */
+static int break_a_supervisor(void) {
+    wchar_t name[64];
+    wchar_t arguments[96];
+    HANDLE supervisor;
+    (void)swprintf(name, sizeof name / sizeof name[0], L"baton-test-stop-%lu",
+                   GetCurrentProcessId());
+    (void)swprintf(arguments, sizeof arguments / sizeof arguments[0], L"until-stopped %ls", name);
+    HANDLE ready = CreateEventW(NULL, TRUE, FALSE, name);
+    SetConsoleCtrlHandler(not_for_us, TRUE);
+    if (ready == NULL || !start_self(arguments, 0, &supervisor)) {
+        return 4;
+    }
+    HANDLE either[] = {ready, supervisor};
+    bool is_ready = WaitForMultipleObjects(2, either, FALSE, DEADLINE_MS) == WAIT_OBJECT_0;
+    if (!is_ready || (!GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, 0) &&
+                      !start_event_thread(supervisor, CTRL_BREAK_EVENT))) {
+        TerminateProcess(supervisor, 5);
+    }
+    int code = exit_code_of(supervisor);
+    CloseHandle(supervisor);
+    CloseHandle(ready);
+    return code;
+}
+
+static void test_ctrl_break_is_an_event(void **state) {
+    (void)state;
+    HANDLE helper;
+    /* The runner of the tests may have no console, or shares ours; this one is nobody else's. */
+    assert_true(start_self(L"ctrl-break", CREATE_NO_WINDOW, &helper));
+    int code = exit_code_of(helper);
+    CloseHandle(helper);
+    assert_int_equal(code, STOPPED_EXIT_CODE);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "until-stopped") == 0) {
+        wchar_t name[64];
+        MultiByteToWideChar(CP_UTF8, 0, argv[2], -1, name, 64);
+        return run_until_stopped(name);
+    }
+    if (argc == 2 && strcmp(argv[1], "ctrl-break") == 0) {
+        return break_a_supervisor();
+    }
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_ctrl_c_asks_once),
+        cmocka_unit_test(test_nobody_to_ask),
+        WITH_BENCH(test_a_close_asks_again_in_time),
+        cmocka_unit_test(test_ctrl_break_is_an_event),
+    };
+    return cmocka_run_group_tests_name("win32_stop", tests, NULL, NULL);
+}
