@@ -163,8 +163,11 @@ static void send_long_packet(void) {
 static void list_descriptors(void) {
     char line[1024] = "";
     DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL) {
+        child_crash();
+    }
     const struct dirent *entry;
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+    while ((entry = readdir(folder)) != NULL) {
         int number = (int)strtol(entry->d_name, NULL, 10);
         if (entry->d_name[0] != '.' && number != dirfd(folder)) {
             size_t used = strlen(line);
