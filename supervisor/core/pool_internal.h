@@ -13,6 +13,10 @@ static inline uint64_t pool_ms(uint32_t ms) {
     return (uint64_t)ms * 1000u;
 }
 
+/* A killed process ends at once, unless the system does not let us kill it (another user's, by a
+ * set-uid handler) or it hangs in the system. For this long it is believed to end. */
+#define POOL_KILL_GRACE_US 5000000u
+
 /* Appends an action; `connection`, `process` SLOT_NONE and `outcome` OUTCOME_NONE where not meant.
  */
 void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, uint32_t connection,
@@ -40,6 +44,22 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
 /* Links and unlinks a connection among those that its process holds. */
 void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
 void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
+
+/* Sets the one deadline of a process. */
+void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us);
+
+/* The stop_timeout_ms of the process's service. */
+uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p);
+
+/* Gives a draining process that has no deadline one. */
+void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us);
+
+/* Has the process ended, by force. */
+void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* The handshake has gone wrong. Nothing is offered again before the process is gone: what it wrote
+ * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
+void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);
 
 /* The deadline of a process has passed. */
 void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us);

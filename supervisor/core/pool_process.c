@@ -1,18 +1,15 @@
-/* The life of a handler process in the pool: handshake, faults, draining, exit. */
+/* The life of a handler process in the pool: launch, handshake, faults, exit. */
 #include "core/pool_internal.h"
 
 /* A process that crashes closes its channel a moment before its exit can be seen. For this long
  * the end of a channel waits for an exit that tells more; then the process is killed. */
 #define EXIT_GRACE_US 100000u
-/* A killed process ends at once, unless the system does not let us kill it (another user's, by a
- * set-uid handler) or it hangs in the system. For this long it is believed to end. */
-#define KILL_GRACE_US 5000000u
 
-static void set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
+void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
     timers_set(&pool->timers, &p->timer, deadline_us);
 }
 
-static uint64_t stop_timeout_us(const struct pool *pool, const struct process *p) {
+uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p) {
     return pool_ms(pool_service_of(pool, p->service)->stop_timeout_ms);
 }
 
@@ -23,7 +20,7 @@ static void close_channel(struct pool *pool, uint32_t process) {
     }
 }
 
-static void kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (process_advance(p, PROCESS_KILLED)) {
         timers_unset(&pool->timers, &p->timer);
@@ -32,22 +29,13 @@ static void kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
             return;
         }
         pool_push(pool, POOL_KILL, process, SLOT_NONE, p->fault);
-        set_deadline(pool, p, now_us + KILL_GRACE_US);
+        pool_set_deadline(pool, p, now_us + POOL_KILL_GRACE_US);
     }
 }
 
-static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    if (process_advance(p, PROCESS_TERMINATED)) {
-        pool_push(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
-        set_deadline(pool, p, now_us + stop_timeout_us(pool, p));
-    }
-}
-
-/* A draining process that has no deadline gets one. */
-static void bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
+void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
     if (p->state == PROCESS_DRAINING && p->timer.position == 0) {
-        set_deadline(pool, p, now_us + stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
     }
 }
 
@@ -62,14 +50,11 @@ void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
         } else if (p->channel_open) {
             pool_push(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
         }
-        set_deadline(pool, p, now_us + stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
     }
 }
 
-/* The handshake has gone wrong. Nothing is offered again before the process is gone: what it wrote
- * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
-static void fault_process(struct pool *pool, uint32_t process, enum outcome fault,
-                          uint64_t now_us) {
+void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (p->fault != OUTCOME_NONE || p->state >= PROCESS_KILLED) {
         return;
@@ -79,7 +64,7 @@ static void fault_process(struct pool *pool, uint32_t process, enum outcome faul
         connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
     }
     if (p->held_count == 0) {
-        kill_process(pool, process, now_us);
+        pool_kill_process(pool, process, now_us);
     } else {
         pool_drain_process(pool, process, now_us);
     }
@@ -92,7 +77,7 @@ static void go_on_without_channel(struct pool *pool, uint32_t process, uint64_t 
     close_channel(pool, process);
     process_advance(p, PROCESS_DRAINING);
     if (pool->stopping || p->held_count == 0) {
-        bound_drain(pool, p, now_us);
+        pool_bound_drain(pool, p, now_us);
     }
     pool_update_idle(pool, process);
 }
@@ -189,9 +174,10 @@ static void after_connection(struct pool *pool, uint32_t process, uint64_t now_u
         pool_drain_process(pool, process, now_us);
     } else if (p->state > PROCESS_READY && p->held_count == 0 && !has_offer) {
         close_channel(pool, process);
-        bound_drain(pool, p, now_us);
+        pool_bound_drain(pool, p, now_us);
     } else if (p->state == PROCESS_DRAINING && p->held_count == 0 && p->fault != OUTCOME_NONE) {
-        kill_process(pool, process, now_us); /* only its last offer still waited for the others */
+        pool_kill_process(pool, process,
+                          now_us); /* only its last offer still waited for the others */
     }
     pool_update_idle(pool, process);
     pool_dispatch(pool, p->service, now_us);
@@ -287,7 +273,7 @@ void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us) {
         return; /* its last words are read for an ACK; the rest does not matter */
     }
     if (p->offer != SLOT_NONE || p->held_count == 0) {
-        fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
     }
     /* Behind what was wrong there may be the ACK. */
     if (p->state != PROCESS_KILLED && p->offer == SLOT_NONE) {
@@ -301,7 +287,7 @@ static void await_exit(struct pool *pool, struct process *p, enum outcome fault,
     if (p->offer != SLOT_NONE) {
         connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
     }
-    set_deadline(pool, p, now_us + EXIT_GRACE_US);
+    pool_set_deadline(pool, p, now_us + EXIT_GRACE_US);
 }
 
 void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
@@ -318,7 +304,7 @@ void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
                    now_us);
     } else {
         if (p->offer != SLOT_NONE) {
-            fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
         }
         go_on_without_channel(pool, process, now_us);
     }
@@ -336,71 +322,13 @@ void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
         decline(pool, p, p->offer, now_us);
     }
     if (p->held_count > 0) {
-        fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
     } else {
         /* Most likely it is ending, and its exit tells more. */
         await_exit(pool, p, OUTCOME_HANDSHAKE_INVALID, now_us);
         pool_update_idle(pool, process);
     }
     pool_dispatch(pool, p->service, now_us);
-}
-
-/* ---- Deadlines ---- */
-
-/* It was killed and does not end. A client that it may have taken is not offered to another; one
- * that it was never offered is. While the supervisor goes on, the process keeps its slot until it
- * ends; a stop does not wait for it. */
-static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    enum outcome outcome = p->fault;
-    if (outcome == OUTCOME_NONE) {
-        outcome = pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
-    }
-    pool_push(pool, POOL_STUCK, process, SLOT_NONE, outcome);
-    while (p->first_held != SLOT_NONE) {
-        pool_end_connection(pool, p->first_held, pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED,
-                            now_us);
-    }
-    if (p->offer != SLOT_NONE) {
-        pool->connections[p->offer].attempts_used++;
-        pool_end_connection(pool, p->offer, outcome, now_us);
-    }
-    if (p->wanted_by != SLOT_NONE) {
-        pool_fail_attempt(pool, process, p->wanted_by, outcome, now_us);
-    }
-    if (pool->stopping) {
-        pool_push(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
-    }
-    pool_dispatch(pool, p->service, now_us);
-}
-
-void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    switch (p->state) {
-    case PROCESS_LAUNCHED:
-    case PROCESS_READY:
-        if (p->fault == OUTCOME_NONE) {
-            fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT, now_us);
-        } else {
-            kill_process(pool, process, now_us);
-        }
-        break;
-    case PROCESS_DRAINING:
-        if (p->fault != OUTCOME_NONE) {
-            kill_process(pool, process, now_us);
-        } else {
-            terminate_process(pool, process, now_us);
-        }
-        break;
-    case PROCESS_TERMINATED:
-        kill_process(pool, process, now_us);
-        break;
-    case PROCESS_KILLED:
-        give_up_on(pool, process, now_us);
-        break;
-    case PROCESS_FREE:
-        break;
-    }
 }
 
 /* ---- Exit ---- */
@@ -455,47 +383,4 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint
     process_advance(p, PROCESS_KILLED);
     pool_update_idle(pool, process);
     pool_push(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
-}
-
-/* ---- The ordered stop ---- */
-
-static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
-        kill_process(pool, process, now_us);
-    } else if (p->state == PROCESS_KILLED && p->timer.position == 0 && !p->exiting) {
-        set_deadline(pool, p,
-                     now_us + KILL_GRACE_US); /* given up on before; try for the last time */
-    } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
-        pool_drain_process(pool, process, now_us);
-    } else {
-        bound_drain(pool, p, now_us);
-    }
-}
-
-void pool_stop(struct pool *pool, uint64_t now_us) {
-    pool->stopping = true;
-    timers_unset(&pool->timers, &pool->starved);
-    for (uint32_t i = 0; i < pool->table->service_count; i++) {
-        while (pool->services[i].queue_first != SLOT_NONE) {
-            pool_end_connection(pool, pool->services[i].queue_first, OUTCOME_DRAINED, now_us);
-        }
-    }
-    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
-        if (slots_is_used(&pool->process_slots, slot)) {
-            stop_process(pool, slot, now_us);
-        }
-    }
-}
-
-void pool_hurry(struct pool *pool, uint64_t now_us) {
-    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
-        struct process *p = &pool->processes[slot];
-        if (slots_is_used(&pool->process_slots, slot) && p->state != PROCESS_KILLED) {
-            if (p->offer != SLOT_NONE) {
-                connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
-            }
-            kill_process(pool, slot, now_us);
-        }
-    }
 }

@@ -1,6 +1,6 @@
-baton_unit_test(address SOURCES test_address.c LIBRARIES baton_config)
+baton_unit_test(address SOURCES test_address.c LIBRARIES baton_core)
 
-baton_unit_test(key SOURCES test_key.c LIBRARIES baton_config)
+baton_unit_test(key SOURCES test_key.c LIBRARIES baton_core)
 target_compile_definitions(test_key PRIVATE
     BATON_TEST_KEYS_MD="${CMAKE_SOURCE_DIR}/conf/KEYS.md")
 
@@ -12,7 +12,7 @@ baton_unit_test(service SOURCES test_service.c LIBRARIES config_world)
 # The linker turns malloc of everything that is linked statically to the test's own, so libyaml is
 # taken as a static library where there is one. It needs GNU ld or lld, for ELF or PE.
 if(NOT MSVC AND NOT APPLE)
-    get_target_property(config_sources baton_config SOURCES)
+    get_target_property(config_sources baton_core BATON_CONFIG_SOURCES)
     find_library(BATON_YAML_STATIC NAMES libyaml.a)
     mark_as_advanced(BATON_YAML_STATIC)
     set(yaml_static "")
