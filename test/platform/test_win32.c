@@ -383,6 +383,25 @@ static void test_log_that_hangs_has_a_deadline(void **state) {
     CloseHandle(writer);
 }
 
+static void test_close_breaks_off_a_log_that_hangs(void **state) {
+    enum { MORE_THAN_ALL_BUFFERS_BYTES = 1 << 19 };
+    static char text[MORE_THAN_ALL_BUFFERS_BYTES];
+    struct bench *bench = *state;
+    HANDLE before;
+    HANDLE reader;
+    HANDLE writer;
+    memset(text, 'x', sizeof text);
+    replace_standard_error(&before, &reader, &writer);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    assert_false(platform_log_write_all(bench->platform, text, sizeof text,
+                                        platform_now_us(bench->platform)));
+    assert_int_equal(bench_teardown(state), 0); /* nobody has read, and nobody will */
+    SetStdHandle(STD_ERROR_HANDLE, before);
+    CloseHandle(writer);
+    CloseHandle(reader);
+    assert_int_equal(bench_setup(state), 0);
+}
+
 static void test_missing_standard_handles_are_filled(void **state) {
     (void)state;
     HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
@@ -418,6 +437,7 @@ int main(void) {
         WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
         WITH_BENCH(test_log_that_broke_takes_everything),
         WITH_BENCH(test_log_that_hangs_has_a_deadline),
+        WITH_BENCH(test_close_breaks_off_a_log_that_hangs),
         cmocka_unit_test(test_missing_standard_handles_are_filled),
     };
     return cmocka_run_group_tests_name("win32", tests, NULL, remove_scratch);
