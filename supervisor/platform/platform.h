@@ -121,8 +121,8 @@ bool platform_socket_was_reset(struct platform_socket socket);
 /* Describes the socket for process `pid`, which must be the leader of `process` or a member of its
  * job. Windows: WSADuplicateSocketW; `info` gets 628 bytes and *length is 628. From then on that
  * process holds a reference to the socket even if it never uses the description. POSIX: nothing is
- * needed beforehand, *length is 0. Errors: BATON_GONE if there is no such process, BATON_SHORTAGE,
- * BATON_SYSTEM.
+ * needed beforehand, *length is 0. Errors: BATON_GONE if there is no such process, or
+ * it has ended or is outside the job (Windows), BATON_SHORTAGE, BATON_SYSTEM.
  * https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsaduplicatesocketw */
 int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
@@ -254,7 +254,8 @@ size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
  * BATON_OK; BATON_AGAIN; BATON_END when the handler's end is closed; BATON_TOO_LONG or
  * BATON_INVALID for a frame that is torn, longer than `capacity`, or carries descriptors (they are
  * closed). Once EXIT was reported it never says AGAIN: what was written before the end is received,
- * then BATON_END. */
+ * then BATON_END. Where a bad frame loses the step of the stream (Windows) the fault is told once,
+ * a CHANNEL event follows, and then BATON_END. */
 int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause);
 
