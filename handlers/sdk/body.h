@@ -1,6 +1,7 @@
 /*
  * What libbaton asks of the operating system: posix/ and win32/ are two bodies of it, chosen by the
- * build. Private to the SDK.
+ * build. Where both systems have the same calls, one file serves both, and only the headers that
+ * declare them differ (sockets.h). Private to the SDK.
  */
 #ifndef BATON_SDK_BODY_H
 #define BATON_SDK_BODY_H
@@ -96,6 +97,9 @@ void body_fallback_close(struct body_fallback *fallback);
 
 /* Closes the socket and sets it to BATON_SOCKET_NONE; accepts that value. */
 void body_socket_close(baton_socket *socket);
+
+/* ---- Addresses: address.c, the same on both systems --------------------------------------------
+ */
 
 /* Fills peer and local of a connection from the socket itself; "" where there is none. */
 void body_socket_addresses(struct baton_connection *connection);

@@ -36,6 +36,13 @@ class Walls(unittest.TestCase):
         bad = '#include "baton.h"\n#include "wire.h"\n'
         self.assertEqual(lines(walls.check_walls, "handlers/ok/ok.c", bad), [2])
 
+    def test_sockets_of_the_system_are_chosen_by_the_build(self):
+        text = '#include "sockets.h"\n#include "wire.h"\n'
+        self.assertEqual(lines(walls.check_walls, "handlers/conformance/x.c", text), [2])
+        self.assertEqual(lines(walls.check_walls, "handlers/sdk/x.c", text), [])
+        self.assertEqual(lines(walls.check_walls, "handlers/ok/x.c", text), [1, 2])
+        self.assertEqual(lines(walls.check_walls, "handlers/sdk/wire.c", text), [1])
+
     def test_comments_do_not_count(self):
         good = '/*\n#include <windows.h>\n_WIN32 */\n// __linux__\n'
         self.assertEqual(lines(walls.check_walls, "supervisor/core/x.c", good), [])

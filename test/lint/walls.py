@@ -14,11 +14,13 @@ PURE = {name + ".h" for name in STANDARD_C}
 ANY = None
 
 # The first row that matches a path holds. A file may always include those of its own folder, which
-# for the body of one system (posix/, win32/) means that of what it is a body of as well.
+# for the body of one system (posix/, win32/) means that of what it is a body of as well. A sockets.h
+# stands in both bodies, and the build chooses one.
 # (path, system headers, quoted headers, may it ask which system it is on)
 WALLS = [
     (r"handlers/sdk/wire\.[ch]", PURE, r"wire\.h", False),
-    (r"handlers/sdk/", ANY, r"(wire|baton|body)\.h|\w+/\w+\.h", True),
+    (r"handlers/sdk/", ANY, r"(wire|baton|body|sockets)\.h|\w+/\w+\.h", True),
+    (r"handlers/conformance/", ANY, r"(baton|sockets)\.h", True),
     (r"handlers/", ANY, r"baton\.h", True),
     (r"supervisor/core/", PURE | {"ini.h", "yaml.h"}, r"core/\w+\.h|ini\.h|yaml\.h", False),
     (r"supervisor/platform/fake/", PURE, r"core/(error|address)\.h|platform/platform\.h|wire\.h|"

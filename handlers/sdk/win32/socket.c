@@ -1,57 +1,14 @@
 #include "body.h"
 
 #include <winsock2.h>
-#include <ws2tcpip.h>
 
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
 #include <windows.h>
 
 void body_socket_close(baton_socket *socket) {
     if (*socket != BATON_SOCKET_NONE)
         closesocket((SOCKET)*socket);
     *socket = BATON_SOCKET_NONE;
-}
-
-void body_address_print(const struct wire_address *address, char out[BATON_ADDRESS_BYTES]) {
-    char host[INET6_ADDRSTRLEN];
-    out[0] = '\0';
-    if (address->family == 0 || inet_ntop(address->family == 4 ? AF_INET : AF_INET6, address->bytes,
-                                          host, sizeof host) == NULL)
-        return;
-    snprintf(out, BATON_ADDRESS_BYTES, address->family == 4 ? "%s:%u" : "[%s]:%u", host,
-             (unsigned)address->port);
-}
-
-static struct wire_address from_system(const struct sockaddr_storage *name) {
-    struct wire_address address = {0};
-    if (name->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)name;
-        address.family = 4;
-        address.port = ntohs(in->sin_port);
-        memcpy(address.bytes, &in->sin_addr, 4);
-    } else if (name->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)name;
-        address.family = 6;
-        address.port = ntohs(in6->sin6_port);
-        memcpy(address.bytes, &in6->sin6_addr, 16);
-    }
-    return address;
-}
-
-void body_socket_addresses(struct baton_connection *connection) {
-    struct sockaddr_storage name = {0};
-    int length = sizeof name;
-    struct wire_address address = {0};
-    if (getpeername((SOCKET)connection->socket, (struct sockaddr *)&name, &length) == 0)
-        address = from_system(&name);
-    body_address_print(&address, connection->peer);
-    length = sizeof name;
-    address = (struct wire_address){0};
-    if (getsockname((SOCKET)connection->socket, (struct sockaddr *)&name, &length) == 0)
-        address = from_system(&name);
-    body_address_print(&address, connection->local);
 }
 
 static int fault_of(int error) {
