@@ -30,9 +30,12 @@ check_function check_input_is_null, check_open_handles, check_signal_mask, check
 /* After baton_open(). (checks_process.c) */
 check_function check_environment, check_channel_inheritance;
 
+/* The socket's names, as the system tells them: one text for both systems. (checks_names.c) */
+check_function check_peer_name, check_own_name;
+
 /* The socket (checks_socket.c). The last three change it and come in this order at the end. */
-check_function check_socket_inheritance, check_peer_name, check_own_name, check_event_registration,
-    check_blocking, check_shutdown, check_completion_port;
+check_function check_socket_inheritance, check_event_registration, check_blocking, check_shutdown,
+    check_completion_port;
 
 /* Sets the verdict: OK if `holds`, otherwise NOT_OK with the words of printf's `format`. */
 #if defined(__GNUC__)
