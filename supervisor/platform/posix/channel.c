@@ -50,20 +50,6 @@ static int receive_failed(struct platform_process *process, int code, struct bat
     return BATON_SYSTEM;
 }
 
-/* The sender's pid (0: one that our pid namespace cannot name), or -1 if the message has no
- * credentials, which tells the end of file from a packet of no bytes. */
-static pid_t sender_of(struct msghdr *message) {
-    const struct cmsghdr *control = CMSG_FIRSTHDR(message);
-    if (control == NULL || control->cmsg_level != SOL_SOCKET ||
-        control->cmsg_type != SCM_CREDENTIALS ||
-        control->cmsg_len != CMSG_LEN(sizeof(struct ucred))) {
-        return -1;
-    }
-    struct ucred sender;
-    memcpy(&sender, CMSG_DATA(control), sizeof sender);
-    return sender.pid;
-}
-
 static int check_frame(const void *frame, size_t length, int flags) {
     size_t body_bytes;
     if ((flags & MSG_TRUNC) != 0) {
@@ -85,29 +71,21 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     if (process->channel.descriptor < 0) {
         return BATON_END;
     }
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct ucred))];
-        struct cmsghdr align;
-    } control;
-    struct iovec room = {.iov_base = buffer, .iov_len = capacity};
-    struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
+    struct origin origin;
     ssize_t got;
     do {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        got = recvmsg(process->channel.descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        got = credentials_receive(process->channel.descriptor, buffer, capacity, &origin);
         /* A handler that ended with something unread makes the kernel say ECONNRESET once, and only
          * then what it had sent before. */
-    } while (got < 0 && (errno == ECONNRESET || errno == EINTR));
+    } while (got < 0 && errno == ECONNRESET);
     if (got < 0) {
         return receive_failed(process, errno, cause);
     }
-    pid_t sender = sender_of(&message);
-    if (got == 0 && sender < 0) {
+    if (got == 0 && origin.pid < 0) {
         return channel_ended(process);
     }
-    process->speaker = sender > 0 ? sender : 0;
-    int result = check_frame(buffer, (size_t)got, message.msg_flags);
+    process->speaker = origin.pid > 0 ? origin.pid : 0;
+    int result = check_frame(buffer, (size_t)got, origin.flags);
     *length = result == BATON_OK ? (size_t)got : 0;
     return result;
 }

@@ -138,6 +138,16 @@ struct spawn {
 };
 int spawn_process(const struct spawn *spawn, pid_t *pid, struct baton_cause *cause);
 
+/* credentials.c: recvmsg(2) without waiting, from a socket with SO_PASSCRED. There is room for the
+ * credentials alone, so the kernel closes descriptors that came along and sets MSG_CTRUNC. Returns
+ * what recvmsg(2) does, with errno, but never EINTR. */
+struct origin {
+    pid_t pid; /* 0: one that our pid namespace cannot name; -1: the message has no credentials,
+                  which tells the end of file from a packet of no bytes */
+    int flags; /* of the message: MSG_TRUNC, MSG_CTRUNC */
+};
+ssize_t credentials_receive(int descriptor, void *buffer, size_t capacity, struct origin *origin);
+
 /* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
 int channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
 

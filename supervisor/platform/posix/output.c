@@ -7,9 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static int make_pair(struct platform_output *output, uint32_t wanted, struct baton_cause *cause) {
@@ -84,36 +82,13 @@ void output_make_blocking(const struct platform_output *output) {
     fcntl(output->child_end, F_SETFL, 0);
 }
 
-static uint32_t writer_of(struct msghdr *message) {
-    const struct cmsghdr *control = CMSG_FIRSTHDR(message);
-    struct ucred writer = {0};
-    if (control != NULL && control->cmsg_level == SOL_SOCKET &&
-        control->cmsg_type == SCM_CREDENTIALS &&
-        control->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
-        memcpy(&writer, CMSG_DATA(control), sizeof writer);
-    }
-    return (uint32_t)writer.pid;
-}
-
 int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
                          size_t *length, uint32_t *pid, struct baton_cause *cause) {
     *length = 0;
     *pid = 0;
     *cause = (struct baton_cause){0};
-    /* Room for the credentials alone: descriptors that a handler attaches are closed by the kernel.
-     */
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct ucred))];
-        struct cmsghdr align;
-    } control;
-    struct iovec room = {.iov_base = buffer, .iov_len = capacity};
-    struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
-    ssize_t got;
-    do {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        got = recvmsg(output->source.descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
+    struct origin writer;
+    ssize_t got = credentials_receive(output->source.descriptor, buffer, capacity, &writer);
     if (got == 0) {
         return renew_pair(output, cause);
     }
@@ -125,7 +100,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
         return BATON_SYSTEM;
     }
     *length = (size_t)got;
-    *pid = writer_of(&message);
+    *pid = writer.pid > 0 ? (uint32_t)writer.pid : 0;
     return BATON_OK;
 }
 
