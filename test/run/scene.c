@@ -12,34 +12,11 @@ static const enum act server_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK,
 const struct play play_server = {.acts = server_acts};
 static const enum act puppet_acts[] = {ACT_STAY};
 const struct play play_puppet = {.acts = puppet_acts};
+const struct play play_deaf = {.acts = puppet_acts, .deaf = true};
 
 static char argument[] = "one";
 static char *arguments[] = {argument, NULL};
 static char *environment[] = {NULL};
-
-void scene_init(struct scene *scene) {
-    static const char *const names[SCENE_SERVICE_COUNT] = {"one", "two"};
-    memset(scene, 0, sizeof *scene);
-    scene->service_count = 1;
-    for (uint16_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
-        scene->addresses[i] = (struct address){
-            .family = ADDRESS_IPV4, .bytes = {127, 0, 0, 1}, .port = (uint16_t)(SCENE_PORT + i)};
-        scene->services[i] = (struct service){.name = names[i],
-                                              .listen = &scene->addresses[i],
-                                              .listen_count = 1,
-                                              .program = "/handlers/one",
-                                              .handler = "/handlers/one",
-                                              .argv = arguments,
-                                              .argc = 1,
-                                              .environment = environment,
-                                              .backlog_count = 16,
-                                              .max_connections_count = 8,
-                                              .attempts_count = 2,
-                                              .reuse_count = 1,
-                                              .handshake_timeout_ms = HANDSHAKE_MS,
-                                              .stop_timeout_ms = STOP_MS};
-    }
-}
 
 void scene_play(struct scene *scene, const struct play *play) {
     scene->plays[scene->play_count++] = play;
@@ -60,10 +37,14 @@ struct actor *scene_actor(struct scene *scene, uint32_t process) {
     return &scene->actors[process];
 }
 
-void scene_act(struct scene *scene, uint32_t process, enum act act) {
+struct actor *scene_listen(struct scene *scene, uint32_t process) {
     struct actor *actor = scene_actor(scene, process);
     actor_listen(actor, process);
-    actor_act(actor, process, act);
+    return actor;
+}
+
+void scene_act(struct scene *scene, uint32_t process, enum act act) {
+    actor_act(scene_listen(scene, process), process, act);
 }
 
 void scene_stop(struct scene *scene) {
@@ -107,19 +88,52 @@ static void signalled(void *context, uint32_t process, enum platform_signal how)
     actor_signalled(scene_actor(context, process), process, how);
 }
 
-void scene_begin(struct scene *scene) {
+void scene_init(struct scene *scene) {
+    static const char *const names[SCENE_SERVICE_COUNT] = {"one", "two"};
+    memset(scene, 0, sizeof *scene);
+    scene->service_count = 1;
+    for (uint16_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
+        scene->addresses[i] = (struct address){
+            .family = ADDRESS_IPV4, .bytes = {127, 0, 0, 1}, .port = (uint16_t)(SCENE_PORT + i)};
+        scene->services[i] = (struct service){.name = names[i],
+                                              .listen = &scene->addresses[i],
+                                              .listen_count = 1,
+                                              .program = "/handlers/one",
+                                              .handler = "/handlers/one",
+                                              .argv = arguments,
+                                              .argc = 1,
+                                              .environment = environment,
+                                              .backlog_count = 16,
+                                              .max_connections_count = 8,
+                                              .attempts_count = 2,
+                                              .reuse_count = 1,
+                                              .handshake_timeout_ms = HANDSHAKE_MS,
+                                              .stop_timeout_ms = STOP_MS};
+    }
     struct fake_director director = {scene, idle, signalled};
     actor_forget_all();
     fake_begin(&director);
 }
 
-void scene_run(struct scene *scene) {
+void scene_stage(struct scene *scene, const struct play *play, scene_script *script) {
+    scene_init(scene);
+    scene_play(scene, play);
+    scene->client_count = 1;
+    scene->script = script;
+}
+
+void scene_try(struct scene *scene) {
     struct service_table table = {.services = scene->services,
                                   .service_count = scene->service_count,
                                   .options = {.handlers = "/handlers",
                                               .log_format = scene->log_format,
                                               .log_level = LOG_LEVEL_DEBUG}};
     scene->result = supervisor_run(&table);
+}
+
+void scene_run(struct scene *scene) {
+    scene_try(scene);
+    scene_check(scene);
 }
 
 void scene_clear(struct scene *scene) {
@@ -183,5 +197,12 @@ void assert_record(uint64_t id, const char *outcome, const char *attempts) {
                     (unsigned long long)id, outcome, attempts,
                     line == NULL ? 4 : (int)strcspn(line, "\n"), line == NULL ? "none" : line);
         fail_with_log("another record was wanted");
+    }
+}
+
+void assert_records(uint64_t first_id, uint64_t last_id, const char *outcome,
+                    const char *attempts) {
+    for (uint64_t id = first_id; id <= last_id; id++) {
+        assert_record(id, outcome, attempts);
     }
 }

@@ -24,6 +24,9 @@
 #define STOP_MS 3000u
 #define SCENE_SERVICE_COUNT 2
 
+struct scene;
+typedef bool scene_script(struct scene *scene);
+
 struct scene {
     /* Set by the test before scene_run(). */
     struct service
@@ -33,13 +36,14 @@ struct scene {
     const struct play *plays[64]; /* of the first processes; the last one of all further ones */
     uint32_t play_count;
     uint32_t client_count; /* connect to the first service at the start */
-    bool (*script)(struct scene *scene);
+    scene_script *script;
 
     /* For the script. */
     int line;
     uint64_t deadline_us; /* that the supervisor waits for */
     uint64_t mark_us;
     uint32_t number, count;
+    uint32_t act; /* of ACTS() */
     bool stopped; /* the stop was asked for */
 
     /* Kept by the scene. */
@@ -67,30 +71,61 @@ struct scene {
 #define LOOK(scene) SCENE_LEAVE(scene, true)
 /* The clock jumps to the next deadline; then everybody waits again. */
 #define JUMP(scene) SCENE_LEAVE(scene, false)
+/* A process plays these acts, with a LOOK behind each. */
+#define ACTS(scene, process, ...)                                                                  \
+    do {                                                                                           \
+        for ((scene)->act = 0; (scene)->act < COUNT_ACTS(__VA_ARGS__); (scene)->act++) {           \
+            scene_act(scene, process, ((const enum act[]){__VA_ARGS__})[(scene)->act]);            \
+            LOOK(scene);                                                                           \
+        }                                                                                          \
+    } while (0)
+#define COUNT_ACTS(...) (sizeof((const enum act[]){__VA_ARGS__}) / sizeof(enum act))
+/* One more client of the first service, and a LOOK. */
+#define CONNECT(scene)                                                                             \
+    do {                                                                                           \
+        fake_connect(SCENE_PORT);                                                                  \
+        LOOK(scene);                                                                               \
+    } while (0)
 
-/* One service: attempts 2, reuse 1, max_connections 8, and the times above; the good handler. */
+/* Begins a world with one service: attempts 2, reuse 1, max_connections 8, and the times above; the
+ * good handler, no client. The test may change the scene and prepare the world before it runs. */
 void scene_init(struct scene *scene);
+/* The same with one client; `play` is that of all processes, `script` may be NULL. */
+void scene_stage(struct scene *scene, const struct play *play, scene_script *script);
 /* Gives all processes from the next one on this play. */
 void scene_play(struct scene *scene, const struct play *play);
-/* Begins a world (the test may prepare it before, with scene_begin()), runs, checks with
- * scene_check(), and ends the world with scene_clear(). */
-void scene_begin(struct scene *scene);
+/* Plays the scene, with scene_check() behind it. The log stays until scene_clear(). */
 void scene_run(struct scene *scene);
+/* Plays the scene; for those that do not end in order. */
+void scene_try(struct scene *scene);
 void scene_stop(struct scene *scene);
 /* What holds after every scene: an ordered end, nothing left, no misuse, exactly one record for
  * every accepted connection, nobody served by two. */
 void scene_check(struct scene *scene);
+/* Ends the world. */
 void scene_clear(struct scene *scene);
 /* The actor of a process that was launched. */
 struct actor *scene_actor(struct scene *scene, uint32_t process);
+/* The same, when it has taken all frames that have come. */
+struct actor *scene_listen(struct scene *scene, uint32_t process);
 /* Plays one act of a process now. */
 void scene_act(struct scene *scene, uint32_t process, enum act act);
 
 /* Asserts about the record of connection `id`. */
 void assert_record(uint64_t id, const char *outcome, const char *attempts);
+/* The same of the connections `first_id` to `last_id`. */
+void assert_records(uint64_t first_id, uint64_t last_id, const char *outcome, const char *attempts);
 
 extern const struct play play_good;   /* HELLO, ACK, DONE, exit 0 at the end of the channel */
 extern const struct play play_server; /* the same for one connection after the other */
 extern const struct play play_puppet; /* does only what scene_act() makes it do */
+extern const struct play play_deaf;   /* the same; does not end when it is asked to terminate */
+/* Of these acts; for as long as the block in which it stands. */
+#define PLAY(...)                                                                                  \
+    {                                                                                              \
+        .acts = (const enum act[]) {                                                               \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
 
 #endif

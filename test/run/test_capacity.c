@@ -3,32 +3,18 @@
 
 #include <string.h>
 
-static void wide(struct scene *scene, uint32_t reuse_count, uint32_t client_count) {
-    scene_init(scene);
-    scene->services[0].reuse_count = reuse_count;
-    scene->client_count = client_count;
-}
-
-static void run(struct scene *scene) {
-    scene_begin(scene);
-    scene_run(scene);
-    scene_check(scene);
-}
-
 static void test_one_process_serves_all_in_turn(void **state) {
     (void)state;
-    static const enum act acts[] = {ACT_HELLO,    ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
-                                    ACT_DONE,     ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
-                                    ACT_DONE,     ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK,
-                                    ACT_DONE_BAD, ACT_AWAIT_DRAIN, ACT_EXIT};
-    static const struct play play = {.acts = acts};
+    const struct play play = PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_DONE,
+                                  ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_DONE, ACT_AWAIT_OFFER,
+                                  ACT_ACK, ACT_TICK, ACT_DONE_BAD, ACT_AWAIT_DRAIN, ACT_EXIT);
     struct scene scene;
-    wide(&scene, 3, 3);
+    scene_stage(&scene, &play, NULL);
+    scene.client_count = 3;
+    scene.services[0].reuse_count = 3;
     scene.services[0].max_connections_count = 1;
-    scene_play(&scene, &play);
-    run(&scene);
-    assert_record(1, "served", "1");
-    assert_record(2, "served", "1");
+    scene_run(&scene);
+    assert_records(1, 2, "served", "1");
     assert_record(3, "failed", "1");
     assert_int_equal(fake_process_count(), 1);
     scene_clear(&scene);
@@ -37,28 +23,20 @@ static void test_one_process_serves_all_in_turn(void **state) {
 /* Eight at once on the first process, the ninth on another: neither credit is exceeded. */
 static bool credits(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE);
     for (s->number = 0; s->number < 8; s->number++) {
         assert_int_equal(fake_process_count(), 1);
-        scene_act(s, 0, ACT_ACK);
-        LOOK(s);
-        fake_connect(SCENE_PORT);
-        LOOK(s);
+        ACTS(s, 0, ACT_ACK);
+        CONNECT(s);
     }
-    actor_listen(scene_actor(s, 0), 0);
-    assert_int_equal(scene_actor(s, 0)->offer_count, 8);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 8);
     assert_int_equal(fake_process_count(), 2);
     /* One is finished, so the next client fits again. */
-    scene_act(s, 0, ACT_DONE);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
-    actor_listen(scene_actor(s, 0), 0);
-    assert_int_equal(scene_actor(s, 0)->offer_count, 9);
+    ACTS(s, 0, ACT_DONE);
+    CONNECT(s);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 9);
     assert_int_equal(fake_process_count(), 2);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
+    ACTS(s, 0, ACT_ACK);
     scene_act(s, 0, ACT_EXIT);
     SCENE_END(s);
 }
@@ -66,25 +44,19 @@ static bool credits(struct scene *s) {
 static void test_credits(void **state) {
     (void)state;
     struct scene scene;
-    wide(&scene, 100, 1);
+    scene_stage(&scene, &play_puppet, credits);
+    scene.services[0].reuse_count = 100;
     scene.services[0].max_connections_count = 12;
-    scene.script = credits;
-    scene_play(&scene, &play_puppet);
     scene_play(&scene, &play_good);
-    run(&scene);
-    for (uint64_t id = 1; id <= 10; id++) {
-        assert_record(id, "served", "1");
-    }
+    scene_run(&scene);
+    assert_records(1, 10, "served", "1");
     scene_clear(&scene);
 }
 
 /* The second offer to process 0 is not acknowledged while the first connection is held. */
 static bool silent_with_held(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
     fake_connect(SCENE_PORT);
     s->mark_us = fake_now_us();
     LOOK(s);
@@ -92,8 +64,7 @@ static bool silent_with_held(struct scene *s) {
     JUMP(s);
     assert_false(scene_actor(s, 0)->drained);
     LOOK(s); /* reads the DRAIN */
-    actor_listen(scene_actor(s, 0), 0);
-    assert_true(scene_actor(s, 0)->drained);
+    assert_true(scene_listen(s, 0)->drained);
     assert_int_equal(fake_process(0)->kill_count, 0);
     assert_int_equal(s->deadline_us - fake_now_us(), STOP_MS * 1000);
     s->count = fake_process_count();
@@ -107,15 +78,11 @@ static bool silent_with_held(struct scene *s) {
         LOOK(s);
         scene_act(s, 0, ACT_EXIT);
     } else if (s->number == 2) {
-        scene_act(s, 0, ACT_NACK_BUSY);
-        LOOK(s);
-        scene_act(s, 0, ACT_DONE);
-        LOOK(s);
+        ACTS(s, 0, ACT_NACK_BUSY, ACT_DONE);
         scene_act(s, 0, ACT_EXIT);
     } else if (s->number == 3) {
         /* With nothing else to wait for, the client is not kept waiting. */
-        scene_act(s, 0, ACT_DONE);
-        LOOK(s);
+        ACTS(s, 0, ACT_DONE);
         assert_int_equal(fake_process(0)->kill_count, 1);
     } else {
         JUMP(s);
@@ -135,12 +102,11 @@ static void test_deadline_while_others_are_held(void **state) {
                     {"served", "served", "2", 2}};
     for (uint32_t way = 0; way < 4; way++) {
         struct scene scene;
-        wide(&scene, 100, 1);
-        scene_play(&scene, &play_puppet);
+        scene_stage(&scene, &play_puppet, silent_with_held);
+        scene.services[0].reuse_count = 100;
         scene_play(&scene, &play_server);
-        scene.script = silent_with_held;
         scene.number = way;
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, expected[way].first, "1");
         assert_record(2, expected[way].second, expected[way].attempts);
         assert_int_equal(fake_process_count(), expected[way].process_count);
@@ -151,28 +117,17 @@ static void test_deadline_while_others_are_held(void **state) {
 /* Declines with others held: goes to another process, is not offered to the same one again. */
 static bool busy_with_held(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
-    scene_act(s, 0, s->number == 0 ? ACT_NACK_BUSY : ACT_NACK_RETIRE);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
+    ACTS(s, 0, s->number == 0 ? ACT_NACK_BUSY : ACT_NACK_RETIRE);
     assert_int_equal(scene_actor(s, 0)->offer_count, 2);
     assert_int_equal(fake_process_count(), 2);
-    scene_act(s, 0, ACT_DONE);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
-    actor_listen(scene_actor(s, 0), 0);
+    ACTS(s, 0, ACT_DONE);
+    CONNECT(s);
     /* It has finished one, so it may be asked again; after RETIRE it may not. */
-    assert_int_equal(scene_actor(s, 0)->offer_count, s->number == 0 ? 3 : 2);
+    assert_int_equal(scene_listen(s, 0)->offer_count, s->number == 0 ? 3 : 2);
     if (s->number == 0) {
-        scene_act(s, 0, ACT_ACK);
-        LOOK(s);
-        scene_act(s, 0, ACT_DONE);
-        LOOK(s);
+        ACTS(s, 0, ACT_ACK, ACT_DONE);
         scene_stop(s);
         LOOK(s);
     }
@@ -184,15 +139,12 @@ static void test_busy_and_retire_with_held(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 2; way++) {
         struct scene scene;
-        wide(&scene, 100, 1);
-        scene_play(&scene, &play_puppet);
+        scene_stage(&scene, &play_puppet, busy_with_held);
+        scene.services[0].reuse_count = 100;
         scene_play(&scene, &play_server);
-        scene.script = busy_with_held;
         scene.number = way;
-        run(&scene);
-        for (uint64_t id = 1; id <= 3; id++) {
-            assert_record(id, "served", "1");
-        }
+        scene_run(&scene);
+        assert_records(1, 3, "served", "1");
         scene_clear(&scene);
     }
 }
@@ -206,10 +158,10 @@ static void test_always_declined_is_bounded(void **state) {
     for (size_t way = 0; way < 3; way++) {
         struct play play = {.acts = ways[way]};
         struct scene scene;
-        wide(&scene, 5, 1);
+        scene_stage(&scene, &play, NULL);
+        scene.services[0].reuse_count = 5;
         scene.services[0].attempts_count = 4;
-        scene_play(&scene, &play);
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, "rejected", way == 2 ? "1" : "4");
         assert_int_equal(fake_process_count(), way == 2 ? 1 : 4);
         scene_clear(&scene);
@@ -218,13 +170,12 @@ static void test_always_declined_is_bounded(void **state) {
 
 static void test_second_done_is_a_breach(void **state) {
     (void)state;
-    static const enum act acts[] = {ACT_HELLO, ACT_AWAIT_OFFER,  ACT_ACK,
-                                    ACT_DONE,  ACT_DONE_UNKNOWN, ACT_STAY};
-    static const struct play play = {.acts = acts};
+    const struct play play =
+        PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_DONE, ACT_DONE_UNKNOWN, ACT_STAY);
     struct scene scene;
-    wide(&scene, 2, 1);
-    scene_play(&scene, &play);
-    run(&scene);
+    scene_stage(&scene, &play, NULL);
+    scene.services[0].reuse_count = 2;
+    scene_run(&scene);
     assert_record(1, "served", "1");
     assert_int_equal(lines_count("protocol_error"), 1);
     assert_int_equal(fake_process(0)->kill_count, 1);
@@ -234,17 +185,11 @@ static void test_second_done_is_a_breach(void **state) {
 /* What is wrong stands before the ACK, while another connection is held. */
 static bool breach_with_held(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
-    scene_act(s, 0, ACT_GARBAGE);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
+    ACTS(s, 0, ACT_GARBAGE);
     if (s->number == 1) {
-        scene_act(s, 0, ACT_ACK);
-        LOOK(s);
+        ACTS(s, 0, ACT_ACK);
         assert_false(fake_process(0)->supervisor_end_open);
         scene_act(s, 0, ACT_EXIT);
     }
@@ -255,12 +200,11 @@ static void test_breach_with_held(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 2; way++) {
         struct scene scene;
-        wide(&scene, 5, 1);
-        scene_play(&scene, &play_puppet);
+        scene_stage(&scene, &play_puppet, breach_with_held);
+        scene.services[0].reuse_count = 5;
         scene_play(&scene, &play_server);
-        scene.script = breach_with_held;
         scene.number = way;
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, "crashed", "1");
         assert_record(2, way == 1 ? "crashed" : "served", way == 1 ? "1" : "2");
         scene_clear(&scene);
@@ -270,18 +214,13 @@ static void test_breach_with_held(void **state) {
 /* An offer that waited for room until its deadline is not sent any more, though room comes. */
 static bool recalled_before_it_was_sent(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
     fake_handler_set_full(0, true);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
+    CONNECT(s);
     JUMP(s);
     fake_handler_set_full(0, false);
     LOOK(s);
-    actor_listen(scene_actor(s, 0), 0);
-    assert_int_equal(scene_actor(s, 0)->offer_count, 1);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 1);
     assert_true(scene_actor(s, 0)->drained);
     scene_act(s, 0, ACT_DONE);
     SCENE_END(s);
@@ -290,11 +229,10 @@ static bool recalled_before_it_was_sent(struct scene *s) {
 static void test_recalled_before_it_was_sent(void **state) {
     (void)state;
     struct scene scene;
-    wide(&scene, 5, 1);
-    scene_play(&scene, &play_puppet);
+    scene_stage(&scene, &play_puppet, recalled_before_it_was_sent);
+    scene.services[0].reuse_count = 5;
     scene_play(&scene, &play_server);
-    scene.script = recalled_before_it_was_sent;
-    run(&scene);
+    scene_run(&scene);
     assert_record(1, "served", "1");
     assert_record(2, "served", "2");
     scene_clear(&scene);
@@ -303,13 +241,9 @@ static void test_recalled_before_it_was_sent(void **state) {
 /* DONE and exit are seen in one round: the next client must not lose an attempt to the dead. */
 static bool done_and_exit(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK);
     fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, 1);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
+    CONNECT(s);
     scene_act(s, 0, ACT_DONE);
     scene_act(s, 0, ACT_EXIT);
     LOOK(s);
@@ -320,17 +254,13 @@ static void test_done_and_exit_in_one_round(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 8; seed++) {
         struct scene scene;
-        wide(&scene, 5, 1);
+        scene_stage(&scene, &play_puppet, done_and_exit);
+        scene.services[0].reuse_count = 5;
         scene.services[0].attempts_count = 1;
-        scene_play(&scene, &play_puppet);
         scene_play(&scene, &play_server);
-        scene.script = done_and_exit;
-        scene_begin(&scene);
         fake_shuffle(seed);
         scene_run(&scene);
-        scene_check(&scene);
-        assert_record(1, "served", "1");
-        assert_record(2, "served", "1");
+        assert_records(1, 2, "served", "1");
         scene_clear(&scene);
     }
 }

@@ -182,17 +182,13 @@ static void run_variant(const struct variant *v) {
         return;
     }
     write_acts(acts, v->fault, v->step, v->ticks);
-    scene_init(&scene);
-    scene_play(&scene, &play);
+    scene_stage(&scene, &play, NULL);
     if (!v->always) {
         scene_play(&scene, &play_good);
     }
-    scene.client_count = 1;
-    scene_begin(&scene);
     fake_export_info(v->windows);
     fake_shuffle(v->shuffle);
     scene_run(&scene);
-    scene_check(&scene);
     bool retried = v->step <= AFTER_OFFER;
     assert_record(1, retried && !v->always ? "served" : outcome, retried ? "2" : "1");
     assert_false(lines_has(lines_record(1), "bytes_in"));
@@ -227,9 +223,7 @@ static void test_good_life(void **state) {
     struct scene scene;
     scene_init(&scene);
     scene.client_count = 3;
-    scene_begin(&scene);
     scene_run(&scene);
-    scene_check(&scene);
     for (uint64_t id = 1; id <= 3; id++) {
         assert_record(id, "served", "1");
         assert_string_equal(lines_value(lines_record(id), "status"), "0");
@@ -256,13 +250,8 @@ static bool exit_with_hello(struct scene *s) {
 static void test_no_offer_after_the_exit(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene.client_count = 1;
-    scene_play(&scene, &play_puppet);
-    scene.script = exit_with_hello;
-    scene_begin(&scene);
+    scene_stage(&scene, &play_puppet, exit_with_hello);
     scene_run(&scene);
-    scene_check(&scene);
     assert_record(1, "served", "2");
     scene_clear(&scene);
 }
@@ -270,13 +259,10 @@ static void test_no_offer_after_the_exit(void **state) {
 /* A text belongs to the record of the frame that brought it, and to no other. */
 static void test_text_of_a_frame(void **state) {
     (void)state;
-    static const enum act tells[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK,
-                                     ACT_TICK,  ACT_DONE_TEXT,   ACT_EXIT};
-    static const enum act declines[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_NACK_TEXT, ACT_EXIT};
-    static const enum act crashes[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_CRASH};
-    static const struct play tell = {.acts = tells};
-    static const struct play decline = {.acts = declines};
-    static const struct play crash = {.acts = crashes};
+    const struct play tell =
+        PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_DONE_TEXT, ACT_EXIT);
+    const struct play decline = PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_NACK_TEXT, ACT_EXIT);
+    const struct play crash = PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_CRASH);
     struct scene scene;
     scene_init(&scene);
     scene.services[0].max_connections_count = 1;
@@ -286,9 +272,7 @@ static void test_text_of_a_frame(void **state) {
     scene_play(&scene, &decline);
     scene_play(&scene, &crash);
     scene_play(&scene, &decline);
-    scene_begin(&scene);
     scene_run(&scene);
-    scene_check(&scene);
     assert_string_equal(lines_value(lines_record(1), "text"), "told");
     assert_record(2, "crashed", "1");
     assert_false(lines_has(lines_record(2), "text"));

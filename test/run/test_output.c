@@ -14,15 +14,11 @@ static const char *text_of(uint32_t number) {
     return line == NULL ? "(none)" : lines_value(line, "text");
 }
 
-static void run(struct scene *scene, bool (*script)(struct scene *)) {
-    scene_init(scene);
-    scene_play(scene, &play_puppet);
+static void run(struct scene *scene, scene_script *script) {
+    scene_stage(scene, &play_puppet, script);
     scene->client_count = 2;
     scene->services[0].attempts_count = 1;
-    scene->script = script;
-    scene_begin(scene);
     scene_run(scene);
-    scene_check(scene);
 }
 
 static bool lines_and_parts(struct scene *s) {
@@ -38,8 +34,7 @@ static bool lines_and_parts(struct scene *s) {
     say(0, "no line end");
     LOOK(s);
     assert_int_equal(lines_count("output"), 6);
-    scene_act(s, 0, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
     assert_int_equal(lines_count("output"), 7);
     say(1, "end in the same round");
     scene_act(s, 1, ACT_CRASH);
@@ -100,7 +95,7 @@ static bool long_lines_in_pieces(struct scene *s) {
 
 static void test_long_lines(void **state) {
     (void)state;
-    bool (*const scripts[])(struct scene *) = {long_lines, long_lines_in_pieces};
+    scene_script *const scripts[] = {long_lines, long_lines_in_pieces};
     for (size_t i = 0; i < 2; i++) {
         struct scene scene;
         size_t got = 0, wanted = 4999;
@@ -292,15 +287,13 @@ static bool many_empty_lines(struct scene *s) {
     s->mark_us = fake_wait_count();
     LOOK(s);
     assert_true(fake_wait_count() - s->mark_us < 50);
-    scene_act(s, 1, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 1, ACT_CRASH);
     assert_int_equal(fake_log_forced_bytes(), 0);
     assert_true(fake_process(1)->is_closed);
     fake_log_set_room(SIZE_MAX);
     LOOK(s);
     assert_int_equal(lines_count("output"), sizeof feeds + 1);
-    scene_act(s, 0, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
     assert_int_equal(fake_log_forced_bytes(), 0);
     SCENE_END(s);
 }
@@ -325,10 +318,8 @@ static bool dead_log(struct scene *s) {
         write_much(s, 0, 2);
         LOOK(s);
     }
-    scene_act(s, 0, ACT_CRASH);
-    LOOK(s);
-    scene_act(s, 1, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
+    ACTS(s, 1, ACT_CRASH);
     scene_stop(s);
     SCENE_END(s);
 }

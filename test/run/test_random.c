@@ -159,8 +159,6 @@ static bool drawn(struct scene *scene) {
 }
 
 static void play(uint64_t seed, bool print) {
-    static const enum act stay[] = {ACT_STAY};
-    static const struct play deaf = {.acts = stay, .deaf = true};
     struct scene scene;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     steps_left = STEP_COUNT;
@@ -170,12 +168,11 @@ static void play(uint64_t seed, bool print) {
     scene.services[0].reuse_count = 1 + draw(6);
     scene.services[0].max_connections_count = 1 + draw(8);
     scene.services[0].attempts_count = 1 + draw(3);
-    scene_play(&scene, draw(2) == 0 ? &deaf : &play_puppet);
+    scene_play(&scene, draw(2) == 0 ? &play_deaf : &play_puppet);
     scene.script = drawn;
-    scene_begin(&scene);
     fake_shuffle(draw(2) == 0 ? 0 : seed + 1);
     fake_export_info(draw(2) == 0);
-    scene_run(&scene);
+    scene_try(&scene);
     if (print) {
         fputs(fake_log(), stdout);
     }

@@ -5,7 +5,6 @@
 
 static void run(struct scene *scene) {
     scene_run(scene);
-    scene_check(scene);
     assert_true(fake_wait_count() < 400);
 }
 
@@ -17,9 +16,7 @@ static void test_launch_errors_cost_an_attempt(void **state) {
     for (size_t i = 0; i < 4; i++) {
         for (uint32_t count = 1; count <= 2; count++) {
             struct scene scene;
-            scene_init(&scene);
-            scene.client_count = 1;
-            scene_begin(&scene);
+            scene_stage(&scene, &play_good, NULL);
             fake_fail(FAKE_LAUNCH, codes[i], count);
             run(&scene);
             assert_record(1, count == 1 ? "served" : "launch_failed", "2");
@@ -34,8 +31,7 @@ static void test_launch_errors_cost_an_attempt(void **state) {
 static bool crash_then_not_found(struct scene *s) {
     SCENE_BEGIN(s);
     fake_fail(FAKE_LAUNCH, BATON_NOT_FOUND, 1);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO);
     scene_act(s, 0, ACT_CRASH);
     SCENE_END(s);
 }
@@ -43,11 +39,7 @@ static bool crash_then_not_found(struct scene *s) {
 static void test_record_is_of_the_last_attempt(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
-    scene.client_count = 1;
-    scene.script = crash_then_not_found;
-    scene_begin(&scene);
+    scene_stage(&scene, &play_puppet, crash_then_not_found);
     run(&scene);
     assert_record(1, "launch_failed", "2");
     assert_false(lines_has(lines_record(1), "signal"));
@@ -64,12 +56,9 @@ static void test_launch_shortage_costs_nothing(void **state) {
         scene_init(&scene);
         scene.services[0].attempts_count = 1;
         scene.client_count = 5;
-        scene_begin(&scene);
         fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, counts[i]);
         run(&scene);
-        for (uint64_t id = 1; id <= 5; id++) {
-            assert_record(id, "served", "1");
-        }
+        assert_records(1, 5, "served", "1");
         scene_clear(&scene);
     }
 }
@@ -95,11 +84,8 @@ static bool order(struct scene *s) {
 static void test_shortage_keeps_the_order(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
+    scene_stage(&scene, &play_puppet, order);
     scene.client_count = 5;
-    scene.script = order;
-    scene_begin(&scene);
     fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, FAKE_ALWAYS);
     run(&scene);
     scene_clear(&scene);
@@ -117,15 +103,11 @@ static bool stop_when_starved(struct scene *s) {
 static void test_stop_when_starved(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
+    scene_stage(&scene, &play_good, stop_when_starved);
     scene.client_count = 3;
-    scene.script = stop_when_starved;
-    scene_begin(&scene);
     fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, FAKE_ALWAYS);
     run(&scene);
-    for (uint64_t id = 1; id <= lines_count("connection"); id++) {
-        assert_record(id, "drained", "0");
-    }
+    assert_records(1, lines_count("connection"), "drained", "0");
     scene_clear(&scene);
 }
 
@@ -139,12 +121,9 @@ static void test_accept_shortage(void **state) {
             struct scene scene;
             scene_init(&scene);
             scene.client_count = 3;
-            scene_begin(&scene);
             fake_fail(FAKE_ACCEPT, codes[i], count);
             run(&scene);
-            for (uint64_t id = 1; id <= 3; id++) {
-                assert_record(id, "served", "1");
-            }
+            assert_records(1, 3, "served", "1");
             assert_true(fake_call_count(FAKE_ACCEPT) <= count + 8);
             assert_true(lines_count("accept_paused") >= 1);
             scene_clear(&scene);
@@ -155,15 +134,12 @@ static void test_accept_shortage(void **state) {
 /* Something is freed: accepting goes on without waiting for the timer. */
 static bool freed(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO);
     fake_fail(FAKE_ACCEPT, BATON_SHORTAGE, 1);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
+    CONNECT(s);
     assert_int_equal(s->deadline_us - fake_now_us(), 50000);
     assert_int_equal(fake_client(1)->accepted_number, 0);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
+    ACTS(s, 0, ACT_ACK);
     assert_int_equal(fake_client(1)->accepted_number, 2);
     assert_int_equal(fake_now_us(), FAKE_START_US);
     scene_act(s, 0, ACT_EXIT);
@@ -173,12 +149,8 @@ static bool freed(struct scene *s) {
 static void test_accepting_resumes_when_something_is_freed(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
+    scene_stage(&scene, &play_puppet, freed);
     scene_play(&scene, &play_good);
-    scene.client_count = 1;
-    scene.script = freed;
-    scene_begin(&scene);
     run(&scene);
     scene_clear(&scene);
 }
@@ -188,7 +160,6 @@ static void test_client_gone_before_accept(void **state) {
     struct scene scene;
     scene_init(&scene);
     scene.client_count = 3;
-    scene_begin(&scene);
     fake_fail(FAKE_ACCEPT, BATON_GONE, 2);
     run(&scene);
     assert_record(1, "served", "1");
@@ -209,12 +180,10 @@ static bool full(struct scene *s) {
     fake_connect(SCENE_PORT + 1);
     LOOK(s);
     assert_int_equal(fake_process_count(), 3);
-    scene_act(s, 0, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
     /* An attempt was lost, no place was freed. */
     assert_int_equal(fake_client(2)->accepted_number, 0);
-    scene_act(s, 3, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 3, ACT_CRASH);
     assert_record(1, "crashed", "2");
     assert_int_not_equal(fake_client(2)->accepted_number, 0);
     assert_int_equal(fake_client(3)->accepted_number, 0);
@@ -229,17 +198,12 @@ static bool full(struct scene *s) {
 static void test_max_connections(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
+    scene_stage(&scene, &play_puppet, full);
+    scene.client_count = 4;
     scene.service_count = 2;
     scene.services[0].max_connections_count = 2;
-    scene_play(&scene, &play_puppet);
-    scene.client_count = 4;
-    scene.script = full;
-    scene_begin(&scene);
     run(&scene);
-    for (uint64_t id = 2; id <= 5; id++) {
-        assert_record(id, "served", "1");
-    }
+    assert_records(2, 5, "served", "1");
     scene_clear(&scene);
 }
 
@@ -256,9 +220,7 @@ static void test_offer_errors(void **state) {
                 {FAKE_SEND, BATON_SYSTEM, "2"},     {FAKE_SEND, BATON_SHORTAGE, "1"}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct scene scene;
-        scene_init(&scene);
-        scene.client_count = 1;
-        scene_begin(&scene);
+        scene_stage(&scene, &play_good, NULL);
         fake_fail(ways[i].call, ways[i].code, 1);
         run(&scene);
         assert_record(1, "served", ways[i].attempts);
@@ -269,10 +231,8 @@ static void test_offer_errors(void **state) {
 static bool channel_full(struct scene *s) {
     SCENE_BEGIN(s);
     fake_handler_set_full(0, true);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
-    actor_listen(scene_actor(s, 0), 0);
-    assert_int_equal(scene_actor(s, 0)->offer_count, 0);
+    ACTS(s, 0, ACT_HELLO);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 0);
     if (s->number == 1) {
         fake_reset(0);
     } else if (s->number == 2) {
@@ -297,13 +257,9 @@ static void test_channel_without_room(void **state) {
     static const char *const outcomes[] = {"served", "abandoned", "served"};
     for (uint32_t way = 0; way < 3; way++) {
         struct scene scene;
-        scene_init(&scene);
-        scene_play(&scene, &play_puppet);
+        scene_stage(&scene, &play_puppet, channel_full);
         scene_play(&scene, &play_good);
-        scene.client_count = 1;
-        scene.script = channel_full;
         scene.number = way;
-        scene_begin(&scene);
         run(&scene);
         assert_record(1, outcomes[way], way == 2 ? "2" : "1");
         scene_clear(&scene);
@@ -347,10 +303,8 @@ static void test_bind_is_retried(void **state) {
     scene_init(&scene);
     scene.service_count = 2;
     scene.script = bind_first_fails;
-    scene_begin(&scene);
     fake_fail(FAKE_LISTEN, BATON_IN_USE, 1);
     scene_run(&scene);
-    scene_check(&scene);
     assert_record(9, "served", "1");
     assert_non_null(strstr(lines_find("listen_failed", 0), "address=127.0.0.1:7001"));
     scene_clear(&scene);
@@ -368,7 +322,6 @@ static void test_stop_while_a_bind_is_retried(void **state) {
     scene_init(&scene);
     scene.service_count = 2;
     scene.script = stop_before_ready;
-    scene_begin(&scene);
     fake_fail(FAKE_LISTEN, BATON_IN_USE, 1);
     run(&scene);
     assert_int_equal(fake_now_us(), FAKE_START_US);
@@ -385,9 +338,8 @@ static void test_no_start(void **state) {
         struct fake_left none = {0};
         scene_init(&scene);
         scene.service_count = 2;
-        scene_begin(&scene);
         fake_fail(calls[i], BATON_DENIED, FAKE_ALWAYS);
-        scene_run(&scene);
+        scene_try(&scene);
         assert_int_equal(scene.result, SUPERVISOR_NO_START);
         assert_null(fake_misuse());
         left = fake_left();
@@ -401,9 +353,8 @@ static void test_waiting_fails(void **state) {
     (void)state;
     struct scene scene;
     scene_init(&scene);
-    scene_begin(&scene);
     fake_fail(FAKE_WAIT, BATON_SYSTEM, 1);
-    scene_run(&scene);
+    scene_try(&scene);
     assert_int_equal(scene.result, SUPERVISOR_BROKEN);
     assert_int_equal(lines_count("broken"), 1);
     assert_int_equal(fake_left().listener_count, 0);

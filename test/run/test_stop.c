@@ -3,12 +3,6 @@
 
 #include <string.h>
 
-static void run(struct scene *scene) {
-    scene_begin(scene);
-    scene_run(scene);
-    scene_check(scene);
-}
-
 /* ---- Deadlines ---- */
 
 static bool no_hello(struct scene *s) {
@@ -39,15 +33,12 @@ static bool no_ack(struct scene *s) {
 
 static void test_handshake_deadlines(void **state) {
     (void)state;
-    bool (*const scripts[])(struct scene *) = {no_hello, no_ack};
+    scene_script *const scripts[] = {no_hello, no_ack};
     for (size_t i = 0; i < 2; i++) {
         struct scene scene;
-        scene_init(&scene);
-        scene_play(&scene, &play_puppet);
+        scene_stage(&scene, &play_puppet, scripts[i]);
         scene_play(&scene, &play_good);
-        scene.client_count = 1;
-        scene.script = scripts[i];
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, "served", "2");
         assert_non_null(strstr(lines_find("attempt_failed", 0), "reason=handshake_timeout"));
         scene_clear(&scene);
@@ -57,8 +48,7 @@ static void test_handshake_deadlines(void **state) {
 /* The channel ends without an exit: the grace, then the kill. */
 static bool no_exit(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_CLOSE_CHANNEL);
-    LOOK(s);
+    ACTS(s, 0, ACT_CLOSE_CHANNEL);
     assert_int_equal(s->deadline_us - FAKE_START_US, 100000);
     assert_int_equal(fake_process(0)->kill_count, 0);
     JUMP(s);
@@ -69,12 +59,9 @@ static bool no_exit(struct scene *s) {
 static void test_exit_grace(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
+    scene_stage(&scene, &play_puppet, no_exit);
     scene_play(&scene, &play_good);
-    scene.client_count = 1;
-    scene.script = no_exit;
-    run(&scene);
+    scene_run(&scene);
     assert_record(1, "served", "2");
     scene_clear(&scene);
 }
@@ -83,14 +70,12 @@ static void test_exit_grace(void **state) {
 
 static bool ack_at_the_deadline(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO);
     scene_act(s, 0, ACT_ACK);
     fake_advance_us(HANDSHAKE_MS * 1000);
     LOOK(s);
     assert_int_equal(fake_process(0)->kill_count, 0);
-    scene_act(s, 0, ACT_DONE);
-    LOOK(s);
+    ACTS(s, 0, ACT_DONE);
     scene_act(s, 0, ACT_EXIT);
     SCENE_END(s);
 }
@@ -98,11 +83,8 @@ static bool ack_at_the_deadline(struct scene *s) {
 static void test_ack_in_the_tick_of_the_deadline(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
-    scene.client_count = 1;
-    scene.script = ack_at_the_deadline;
-    run(&scene);
+    scene_stage(&scene, &play_puppet, ack_at_the_deadline);
+    scene_run(&scene);
     assert_record(1, "served", "1");
     assert_int_equal(fake_process_count(), 1);
     scene_clear(&scene);
@@ -123,11 +105,9 @@ static void test_words_found_after_the_kill(void **state) {
         struct play play = {.acts = greets, .last_words = words[i]};
         struct scene scene;
         bool declined = i == 5;
-        scene_init(&scene);
-        scene_play(&scene, &play);
+        scene_stage(&scene, &play, NULL);
         scene_play(&scene, &play_good);
-        scene.client_count = 1;
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, outcomes[i], declined ? "2" : "1");
         assert_int_equal(fake_process_count(), declined ? 2 : 1);
         scene_clear(&scene);
@@ -137,8 +117,7 @@ static void test_words_found_after_the_kill(void **state) {
 /* An event that was under way when its process was closed, whose slot has a new owner. */
 static bool stale(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_CRASH);
-    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
     assert_true(fake_process(0)->is_closed);
     assert_int_equal(fake_process_count(), 2);
     /* Both processes had the one slot. */
@@ -155,11 +134,8 @@ static bool stale(struct scene *s) {
 static void test_stale_events_are_dropped(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
-    scene.client_count = 1;
-    scene.script = stale;
-    run(&scene);
+    scene_stage(&scene, &play_puppet, stale);
+    scene_run(&scene);
     assert_record(1, "served", "2");
     scene_clear(&scene);
 }
@@ -169,30 +145,22 @@ static void test_stale_events_are_dropped(void **state) {
 /* With one connection held: DRAIN, terminate, kill, each after its time; or an end in between. */
 static bool ladder(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK);
     scene_stop(s);
     s->mark_us = fake_now_us();
     LOOK(s);
-    actor_listen(scene_actor(s, 0), 0);
-    assert_true(scene_actor(s, 0)->drained);
+    assert_true(scene_listen(s, 0)->drained);
     assert_true(fake_process(0)->supervisor_end_open); /* DONE can still be said */
     assert_int_equal(fake_connect(SCENE_PORT), FAKE_NONE);
     assert_int_equal(s->deadline_us - s->mark_us, STOP_MS * 1000);
     if (s->number == 0) {
-        scene_act(s, 0, ACT_DONE);
-        LOOK(s);
-        scene_act(s, 0, ACT_EXIT);
-        LOOK(s);
+        ACTS(s, 0, ACT_DONE, ACT_EXIT);
     }
     JUMP(s);
     assert_int_equal(fake_process(0)->terminate_count, 1);
     assert_int_equal(fake_process(0)->kill_count, 0);
     if (s->number == 1) {
-        scene_act(s, 0, ACT_EXIT);
-        LOOK(s);
+        ACTS(s, 0, ACT_EXIT);
     }
     assert_int_equal(s->deadline_us - s->mark_us, 2 * STOP_MS * 1000);
     JUMP(s);
@@ -202,17 +170,12 @@ static bool ladder(struct scene *s) {
 
 static void test_stop_ladder(void **state) {
     (void)state;
-    static const enum act stay[] = {ACT_STAY};
-    static const struct play deaf = {.acts = stay, .deaf = true};
     static const char *const outcomes[] = {"served", "drained", "drained"};
     for (uint32_t way = 0; way < 3; way++) {
         struct scene scene;
-        scene_init(&scene);
-        scene_play(&scene, &deaf);
-        scene.client_count = 1;
-        scene.script = ladder;
+        scene_stage(&scene, &play_deaf, ladder);
         scene.number = way;
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, outcomes[way], "1");
         assert_int_equal(fake_process(0)->kill_count, way == 2 ? 1 : 0);
         scene_clear(&scene);
@@ -225,8 +188,7 @@ static const enum act whole_life[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_D
 static bool stop_at_step(struct scene *s) {
     SCENE_BEGIN(s);
     for (s->count = 0; s->count < s->number; s->count++) {
-        scene_act(s, 0, whole_life[s->count]);
-        LOOK(s);
+        ACTS(s, 0, whole_life[s->count]);
     }
     scene_stop(s);
     if (s->mark_us != 0) {
@@ -238,14 +200,11 @@ static bool stop_at_step(struct scene *s) {
 
 static void check_stop(uint32_t step, bool hurry, const struct play *play, uint32_t reuse_count) {
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, play);
+    scene_stage(&scene, play, stop_at_step);
     scene.services[0].reuse_count = reuse_count;
-    scene.client_count = 1;
-    scene.script = stop_at_step;
     scene.number = step;
     scene.mark_us = hurry ? 1 : 0;
-    run(&scene);
+    scene_run(&scene);
     if (step == 4) {
         assert_record(1, "served", "1");
     } else if (hurry) {
@@ -261,14 +220,12 @@ static void check_stop(uint32_t step, bool hurry, const struct play *play, uint3
 
 static void test_stop_at_every_step(void **state) {
     (void)state;
-    static const enum act stay[] = {ACT_STAY};
-    static const struct play deaf = {.acts = stay, .deaf = true};
     for (uint32_t step = 0; step <= 4; step++) {
         for (uint32_t reuse_count = 1; reuse_count <= 2; reuse_count++) {
             check_stop(step, false, &play_puppet, reuse_count);
             check_stop(step, true, &play_puppet, reuse_count);
-            check_stop(step, false, &deaf, reuse_count);
-            check_stop(step, true, &deaf, reuse_count);
+            check_stop(step, false, &play_deaf, reuse_count);
+            check_stop(step, true, &play_deaf, reuse_count);
         }
     }
 }
@@ -285,11 +242,8 @@ static bool served_while_stopping(struct scene *s) {
 static void test_accepted_before_the_stop_is_served(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
-    scene.client_count = 1;
-    scene.script = served_while_stopping;
-    run(&scene);
+    scene_stage(&scene, &play_puppet, served_while_stopping);
+    scene_run(&scene);
     assert_record(1, "served", "1");
     scene_clear(&scene);
 }
@@ -300,8 +254,7 @@ static bool reset_while_stopping(struct scene *s) {
     scene_stop(s);
     LOOK(s);
     fake_reset(0);
-    scene_act(s, 0, ACT_HELLO);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO);
     SCENE_END(s);
 }
 
@@ -309,12 +262,9 @@ static void test_reset_before_the_offer(void **state) {
     (void)state;
     for (uint32_t reuse_count = 1; reuse_count <= 2; reuse_count++) {
         struct scene scene;
-        scene_init(&scene);
-        scene_play(&scene, &play_puppet);
+        scene_stage(&scene, &play_puppet, reset_while_stopping);
         scene.services[0].reuse_count = reuse_count;
-        scene.client_count = 1;
-        scene.script = reset_while_stopping;
-        run(&scene);
+        scene_run(&scene);
         assert_record(1, "abandoned", "1");
         assert_int_equal(fake_process(0)->terminate_count, 1);
         scene_clear(&scene);
@@ -326,16 +276,10 @@ static bool stop_with_offer_and_held(struct scene *s) {
     static const enum act said[] = {ACT_STAY,    ACT_ACK,    ACT_NACK_BUSY,    ACT_NACK_REFUSE,
                                     ACT_GARBAGE, ACT_RETIRE, ACT_CLOSE_CHANNEL};
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
+    ACTS(s, 0, ACT_ACK);
+    CONNECT(s);
     if (s->count >= 100) { /* the offer's deadline has passed before the stop */
         s->count -= 100;
         JUMP(s);
@@ -344,11 +288,9 @@ static bool stop_with_offer_and_held(struct scene *s) {
     LOOK(s);
     if (s->count >= 50) {
         s->count -= 50;
-        scene_act(s, 0, ACT_DONE);
-        LOOK(s);
+        ACTS(s, 0, ACT_DONE);
     }
-    scene_act(s, 0, said[s->count]);
-    LOOK(s);
+    ACTS(s, 0, said[s->count]);
     if (s->number == 1) {
         fake_stop();
         LOOK(s);
@@ -358,19 +300,15 @@ static bool stop_with_offer_and_held(struct scene *s) {
 
 static void test_stop_with_offer_and_held(void **state) {
     (void)state;
-    static const enum act stay[] = {ACT_STAY};
-    static const struct play deaf = {.acts = stay, .deaf = true};
     for (uint32_t bits = 0; bits < 8; bits++) {
         for (uint32_t said = 0; said < 7; said++) {
             struct scene scene;
-            scene_init(&scene);
-            scene_play(&scene, (bits & 1) != 0 ? &deaf : &play_puppet);
+            scene_stage(&scene, (bits & 1) != 0 ? &play_deaf : &play_puppet,
+                        stop_with_offer_and_held);
             scene.services[0].reuse_count = 10;
-            scene.client_count = 1;
-            scene.script = stop_with_offer_and_held;
             scene.number = bits & 1;
             scene.count = said + ((bits & 2) != 0 ? 50 : 0) + ((bits & 4) != 0 ? 100 : 0);
-            run(&scene);
+            scene_run(&scene);
             assert_true(fake_now_us() - FAKE_START_US <= (2 * HANDSHAKE_MS + 3 * STOP_MS) * 1000);
             scene_clear(&scene);
         }
@@ -380,12 +318,8 @@ static void test_stop_with_offer_and_held(void **state) {
 /* A second stop ends those who hold and those who were offered alike. */
 static bool hurry_with_offer_and_held(struct scene *s) {
     SCENE_BEGIN(s);
-    scene_act(s, 0, ACT_HELLO_WIDE);
-    LOOK(s);
-    scene_act(s, 0, ACT_ACK);
-    LOOK(s);
-    fake_connect(SCENE_PORT);
-    LOOK(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
     scene_stop(s);
     LOOK(s);
     fake_stop();
@@ -395,15 +329,11 @@ static bool hurry_with_offer_and_held(struct scene *s) {
 static void test_hurry_with_offer_and_held(void **state) {
     (void)state;
     struct scene scene;
-    scene_init(&scene);
-    scene_play(&scene, &play_puppet);
+    scene_stage(&scene, &play_puppet, hurry_with_offer_and_held);
     scene.services[0].reuse_count = 10;
     scene.services[0].attempts_count = 1;
-    scene.client_count = 1;
-    scene.script = hurry_with_offer_and_held;
-    run(&scene);
-    assert_record(1, "drained", "1");
-    assert_record(2, "drained", "1");
+    scene_run(&scene);
+    assert_records(1, 2, "drained", "1");
     assert_string_equal(lines_value(lines_find("kill", 0), "reason"),
                         "a second stop was asked for");
     scene_clear(&scene);
