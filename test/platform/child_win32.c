@@ -181,7 +181,8 @@ bool child_serve_socket(const uint8_t *info) {
     memcpy(&description, info, sizeof description);
     SOCKET offered = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
                                 &description, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    if (offered == INVALID_SOCKET) {
+    if (offered == INVALID_SOCKET ||
+        !SetHandleInformation((HANDLE)offered, HANDLE_FLAG_INHERIT, 0)) {
         return false;
     }
     struct sockaddr_storage name;

@@ -93,6 +93,15 @@ int body_channel_socket(const struct wire_message *offer, baton_socket attached,
     SOCKET rebuilt = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info,
                                 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
     DWORD fault = (DWORD)WSAGetLastError();
+    /* WSASocketW only adopts the handle that the supervisor's WSADuplicateSocketW has made here: no
+     * flag of this call changes whether it is inheritable. In Wine 8 it is not, either way.
+     * https://learn.microsoft.com/windows/win32/api/handleapi/nf-handleapi-sethandleinformation */
+    if (rebuilt != INVALID_SOCKET &&
+        !SetHandleInformation((HANDLE)rebuilt, HANDLE_FLAG_INHERIT, 0)) {
+        fault = GetLastError();
+        closesocket(rebuilt);
+        rebuilt = INVALID_SOCKET;
+    }
     /* A second use would yield the same socket value, and a double close. The frame is our own
      * buffer; the decoder's pointer into it is const for everybody else. */
     SecureZeroMemory(&info, sizeof info);
