@@ -123,6 +123,14 @@ void bench_expect_silence(struct bench *bench) {
     assert_true(platform_now_us(bench->platform) >= deadline_us);
 }
 
+void bench_expect_rest(struct bench *bench) {
+    uint64_t before_us = system_cpu_us();
+    uint64_t start_us = platform_now_us(bench->platform);
+    bench_expect_silence(bench);
+    assert_true(system_cpu_us() - before_us <=
+                (platform_now_us(bench->platform) - start_us) / 2 + 1000);
+}
+
 struct platform_program *bench_program(struct bench *bench, const char *const *actions,
                                        const char *const *environment, const char *directory) {
     const char *argv[16] = {"platform_child"};
@@ -145,19 +153,24 @@ struct platform_program *bench_program(struct bench *bench, const char *const *a
     return program;
 }
 
-struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
-                                      uint64_t *token) {
+struct platform_process *bench_launch_to(struct bench *bench, struct platform_output *output,
+                                         const char *const *actions, uint64_t *token) {
     struct platform_program *program = bench_program(bench, actions, NULL, NULL);
     struct platform_process *process = NULL;
     *token = bench_token(bench);
-    int result = platform_launch(bench->platform, program, BENCH_NONCE, bench->output, *token,
-                                 &process, &bench->cause);
+    int result = platform_launch(bench->platform, program, BENCH_NONCE, output, *token, &process,
+                                 &bench->cause);
     if (result != BATON_OK) {
         fail_msg("launch: %s: %s %ld", baton_error_text(result), bench->cause.call,
                  bench->cause.system_code);
     }
     platform_program_destroy(&program);
     return process;
+}
+
+struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
+                                      uint64_t *token) {
+    return bench_launch_to(bench, bench->output, actions, token);
 }
 
 /* Takes all that can be read now. */
@@ -301,6 +314,31 @@ struct platform_socket bench_accept(struct bench *bench, struct platform_listene
     return socket;
 }
 
+struct platform_socket bench_accept_next(struct bench *bench, struct platform_listener *listener,
+                                         uint64_t token) {
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_OK);
+    return socket;
+}
+
+struct bench_connection bench_connect(struct bench *bench) {
+    struct bench_connection made;
+    uint64_t token;
+    made.listener = bench_listen(bench, &token, &made.address);
+    made.socket = bench_accept(bench, made.listener, token, &made.client);
+    return made;
+}
+
+void bench_disconnect(struct bench_connection *connection) {
+    platform_socket_close(&connection->socket);
+    client_close(connection->client);
+    platform_listener_close(&connection->listener);
+}
+
 int bench_offer(struct bench *bench, struct platform_process *process,
                 struct platform_socket socket) {
     uint8_t info[PLATFORM_SOCKET_INFO_BYTES] = {0};
@@ -319,4 +357,10 @@ int bench_offer(struct bench *bench, struct platform_process *process,
     long length = wire_encode(&offer, frame, sizeof frame);
     assert_true(length > 0);
     return platform_channel_send(process, frame, (size_t)length, socket, &bench->cause);
+}
+
+int bench_remove_scratch(void **state) {
+    (void)state;
+    system_remove_directory(system_scratch());
+    return 0;
 }

@@ -64,10 +64,15 @@ void bench_forget_events(struct bench *bench);
 
 /* Waits 50 ms; fails the test if anything at all is reported. */
 void bench_expect_silence(struct bench *bench);
+/* The same, and platform_wait() must not turn inside, which would use all of the time. */
+void bench_expect_rest(struct bench *bench);
 
 /* Launches the child with `actions` (ends with NULL), and the token that the events bear. */
 struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
                                       uint64_t *token);
+/* The same; its output goes to `output` (NULL = nowhere). */
+struct platform_process *bench_launch_to(struct bench *bench, struct platform_output *output,
+                                         const char *const *actions, uint64_t *token);
 #define LAUNCH(bench, token, ...)                                                                  \
     bench_launch(bench, (const char *const[]){__VA_ARGS__, NULL}, token)
 
@@ -100,11 +105,29 @@ struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
 struct platform_socket bench_accept(struct bench *bench, struct platform_listener *listener,
                                     uint64_t token, uintptr_t *client);
 
+/* Accepts a client that has connected: waits for its event, and then it must be there. */
+struct platform_socket bench_accept_next(struct bench *bench, struct platform_listener *listener,
+                                         uint64_t token);
+
+/* A client that was accepted, and the listener that it came to. */
+struct bench_connection {
+    struct platform_listener *listener;
+    struct address address; /* the listener's */
+    struct platform_socket socket;
+    uintptr_t client;
+};
+struct bench_connection bench_connect(struct bench *bench);
+/* Closes both ends and the listener. The socket may have been closed before. */
+void bench_disconnect(struct bench_connection *connection);
+
 /* Sends an OFFER with `socket` to the process. */
 int bench_offer(struct bench *bench, struct platform_process *process,
                 struct platform_socket socket);
 
 struct address bench_loopback(void);
+
+/* cmocka group teardown: removes the folder of system_scratch(). */
+int bench_remove_scratch(void **state);
 
 /* ---- What differs between systems: harness_posix.c, harness_win32.c ---- */
 

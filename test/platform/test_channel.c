@@ -13,6 +13,11 @@ static void await_exit(struct bench *bench, uint64_t token) {
     bench_forget_events(bench);
 }
 
+static int receive_now(struct bench *bench, struct platform_process *process,
+                       uint8_t frame[FRAME_TO_SUPERVISOR_MAX], size_t *length) {
+    return platform_channel_receive(process, frame, FRAME_TO_SUPERVISOR_MAX, length, &bench->cause);
+}
+
 static void test_hello_and_who_speaks(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -30,8 +35,7 @@ static void test_hello_and_who_speaks(void **state) {
     assert_false(platform_process_speaks(process, 0));
 
     size_t none;
-    assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &none, &bench->cause),
-                     BATON_AGAIN);
+    assert_int_equal(receive_now(bench, process, frame, &none), BATON_AGAIN);
     assert_int_equal(none, 0);
     bench_forget_events(bench);
     bench_expect_silence(bench);
@@ -67,17 +71,11 @@ static void test_event_comes_again_for_frames_left(void **state) {
         LAUNCH(bench, &token, "done:1", "done:2", "done:3", "print:sent", "wait-for-end");
     bench_await_text(bench, "sent\n");
     for (int i = 0; i < 3; i++) {
-        size_t length;
         if (i > 0) { /* told before, and it need not be told twice, was that there is a first one */
             bench_forget_events(bench);
         }
         bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
-        int result;
-        while ((result = platform_channel_receive(process, frame, sizeof frame, &length,
-                                                  &bench->cause)) == BATON_AGAIN) {
-            bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
-        }
-        assert_int_equal(result, BATON_OK);
+        bench_receive(bench, process, token, frame);
     }
     platform_channel_close(process);
     bench_finish(bench, &process, token);
@@ -108,9 +106,7 @@ static void test_frames_are_read_to_the_end_after_exit(void **state) {
     const uint8_t types[] = {WIRE_HELLO, WIRE_DONE, WIRE_DONE};
     for (int i = 0; i < 3; i++) {
         size_t length;
-        assert_int_equal(
-            platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
-            BATON_OK);
+        assert_int_equal(receive_now(bench, process, frame, &length), BATON_OK);
         expect_message(frame, length, types[i], &message);
         if (types[i] == WIRE_HELLO) {
             assert_true(platform_process_speaks(process, message.pid));
@@ -118,9 +114,7 @@ static void test_frames_are_read_to_the_end_after_exit(void **state) {
     }
     size_t length;
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(
-            platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
-            BATON_END);
+        assert_int_equal(receive_now(bench, process, frame, &length), BATON_END);
     }
     platform_process_close(&process);
 }
@@ -137,11 +131,9 @@ static void test_frames_survive_a_death_with_an_unread_offer(void **state) {
     /* What the handler said before counts, although something was left unread in its direction. */
     size_t length;
     struct wire_message message;
-    assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
-                     BATON_OK);
+    assert_int_equal(receive_now(bench, process, frame, &length), BATON_OK);
     expect_message(frame, length, WIRE_DONE, &message);
-    assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
-                     BATON_END);
+    assert_int_equal(receive_now(bench, process, frame, &length), BATON_END);
     platform_process_close(&process);
 }
 
@@ -154,8 +146,7 @@ static void test_after_exit_never_again(void **state) {
     struct platform_process *process = LAUNCH(bench, &token, "escaped-grandchild", "exit:0");
     bench_await_text(bench, "grandchild");
     await_exit(bench, token);
-    assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
-                     BATON_END);
+    assert_int_equal(receive_now(bench, process, frame, &length), BATON_END);
     if (system_output_ends) { /* the end of the output is still to be told; of the channel, nothing
                                */
         assert_false(bench_has(bench, PLATFORM_EVENT_CHANNEL, token));
@@ -194,30 +185,26 @@ static void test_crooked_frames(void **state) {
 static void test_handler_gets_a_socket_as_promised(void **state) {
     struct bench *bench = *state;
     uint64_t token;
-    uint64_t listener_token;
-    struct address address;
-    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
-    uintptr_t client;
-    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    struct bench_connection connection = bench_connect(bench);
     struct platform_process *process = LAUNCH(bench, &token, "serve", "exit:0");
-    assert_int_equal(bench_offer(bench, process, socket), BATON_OK);
+    assert_int_equal(bench_offer(bench, process, connection.socket), BATON_OK);
     /* Ours is closed only when the handler has taken its own (Windows needs that; a copy in flight
      * lives by itself on POSIX). It waits for the client's first byte: it must not get "try again".
      */
     bench_await_text(bench, "OFFER");
-    client_send(client, "question");
-    client_end_sending(client);
+    client_send(connection.client, "question");
+    client_end_sending(connection.client);
     char answer[64];
     if (system_channel_is_packets) {
-        platform_socket_close(&socket);
+        platform_socket_close(&connection.socket);
     }
     bench_await_text(bench, "blocking=1 inheritable=0 peer=1 shutdown=1");
-    platform_socket_close(&socket);
-    client_receive_all(client, answer, sizeof answer);
+    platform_socket_close(&connection.socket);
+    client_receive_all(connection.client, answer, sizeof answer);
     assert_string_equal(answer, "question");
-    client_close(client);
+    client_close(connection.client);
     assert_int_equal(bench_finish(bench, &process, token).code, 0);
-    platform_listener_close(&listener);
+    platform_listener_close(&connection.listener);
 }
 
 static void test_send_to_nobody_is_gone(void **state) {
@@ -252,7 +239,7 @@ static void test_send_to_nobody_is_gone(void **state) {
 static int fill_channel(struct bench *bench, struct platform_process *process, uint8_t *frame) {
     int sent_count = 0;
     int result;
-    while ((result = platform_channel_send(process, frame, WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES,
+    while ((result = platform_channel_send(process, frame, PLATFORM_SEND_MAX_BYTES,
                                            PLATFORM_SOCKET_NONE, &bench->cause)) == BATON_OK) {
         sent_count++;
         assert_true(sent_count < 10000);
@@ -263,15 +250,20 @@ static int fill_channel(struct bench *bench, struct platform_process *process, u
 
 static void test_full_channel_tells_when_writable(void **state) {
     struct bench *bench = *state;
-    static uint8_t frame[WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES];
+    static uint8_t frame[PLATFORM_SEND_MAX_BYTES + 1];
+    const size_t body_bytes = PLATFORM_SEND_MAX_BYTES - WIRE_HEADER_BYTES;
     struct wire_message message = {.type = WIRE_DRAIN};
     wire_encode(&message, frame, sizeof frame);
-    frame[12 + 2] = WIRE_BODY_MAX_BYTES >> 8; /* the whole body is there; it means nothing */
+    frame[12 + 2] = (uint8_t)(body_bytes >> 8); /* the whole body is there; it means nothing */
+    frame[12 + 3] = (uint8_t)body_bytes;
     uint64_t token;
     struct platform_process *process =
         LAUNCH(bench, &token, "prepare-go", "done:ready", "wait-for-go", "wait-for-end", "exit:0");
     uint8_t answer[FRAME_TO_SUPERVISOR_MAX];
     bench_receive(bench, process, token, answer);
+    assert_int_equal(
+        platform_channel_send(process, frame, sizeof frame, PLATFORM_SOCKET_NONE, &bench->cause),
+        BATON_TOO_LONG);
     int sent_count = fill_channel(bench, process, frame);
     assert_true(sent_count > 0);
     bench_forget_events(bench);
@@ -279,9 +271,9 @@ static void test_full_channel_tells_when_writable(void **state) {
 
     system_go(platform_process_pid(process));
     bench_await(bench, PLATFORM_EVENT_WRITABLE, token);
-    assert_int_equal(
-        platform_channel_send(process, frame, sizeof frame, PLATFORM_SOCKET_NONE, &bench->cause),
-        BATON_OK);
+    assert_int_equal(platform_channel_send(process, frame, PLATFORM_SEND_MAX_BYTES,
+                                           PLATFORM_SOCKET_NONE, &bench->cause),
+                     BATON_OK);
     platform_channel_close(process);
     bench_await_text(bench, "end\n");
     assert_int_equal(bench_finish(bench, &process, token).code, 0);
@@ -297,8 +289,7 @@ static void test_close_means_drain(void **state) {
     bench_forget_events(bench);
     uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
     size_t length;
-    assert_int_equal(platform_channel_receive(process, frame, sizeof frame, &length, &bench->cause),
-                     BATON_END);
+    assert_int_equal(receive_now(bench, process, frame, &length), BATON_END);
     bench_await(bench, PLATFORM_EVENT_EXIT, token);
     assert_int_equal(platform_process_exit(process).code, 6);
     assert_false(bench_has(bench, PLATFORM_EVENT_CHANNEL, token));
@@ -309,23 +300,17 @@ static void test_close_means_drain(void **state) {
 static void test_export_to_a_dead_process(void **state) {
     struct bench *bench = *state;
     uint64_t token;
-    uint64_t listener_token;
-    struct address address;
-    struct platform_listener *listener = bench_listen(bench, &listener_token, &address);
-    uintptr_t client;
-    struct platform_socket socket = bench_accept(bench, listener, listener_token, &client);
+    struct bench_connection connection = bench_connect(bench);
     struct platform_process *process = LAUNCH(bench, &token, "exit:0");
     await_exit(bench, token);
     uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
     size_t length;
-    int result = platform_socket_export(process, platform_process_pid(process), socket, info,
-                                        &length, &bench->cause);
+    int result = platform_socket_export(process, platform_process_pid(process), connection.socket,
+                                        info, &length, &bench->cause);
     /* Windows itself would still duplicate for it, because its handle is held. */
     assert_int_equal(result, BATON_GONE);
     platform_process_close(&process);
-    platform_socket_close(&socket);
-    client_close(client);
-    platform_listener_close(&listener);
+    bench_disconnect(&connection);
 }
 
 int main(void) {

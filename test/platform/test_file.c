@@ -147,12 +147,6 @@ static void test_log_appends_to_a_file(void **state) {
     system_remove_file(in_scratch("other"));
 }
 
-static int remove_scratch(void **state) {
-    (void)state;
-    system_remove_directory(system_scratch());
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file_is_read_whole_or_not),
@@ -163,5 +157,5 @@ int main(void) {
         cmocka_unit_test(test_arguments_stay_what_they_are),
         WITH_BENCH(test_log_appends_to_a_file),
     };
-    return cmocka_run_group_tests_name("file", tests, NULL, remove_scratch);
+    return cmocka_run_group_tests_name("file", tests, NULL, bench_remove_scratch);
 }

@@ -104,13 +104,8 @@ static void test_directory(void **state) {
 static void test_without_output(void **state) {
     struct bench *bench = *state;
     const char *const actions[] = {"print:into the void", "exit:4", NULL};
-    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
-    struct platform_process *process;
-    uint64_t token = bench_token(bench);
-    assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, NULL, token, &process,
-                                     &bench->cause),
-                     BATON_OK);
-    platform_program_destroy(&program);
+    uint64_t token;
+    struct platform_process *process = bench_launch_to(bench, NULL, actions, &token);
     bench_await(bench, PLATFORM_EVENT_EXIT, token);
     assert_int_equal(platform_process_exit(process).code, 4);
     platform_process_close(&process);
@@ -232,12 +227,6 @@ static void test_bad_recipes(void **state) {
     free(huge);
 }
 
-static int remove_scratch(void **state) {
-    (void)state;
-    system_remove_directory(system_scratch());
-    return 0;
-}
-
 static int set_environment(void **state) {
     (void)state;
     system_set_variable("TEST_INHERITED", "kept");
@@ -260,5 +249,5 @@ int main(void) {
         WITH_BENCH(test_full_table_is_a_shortage),
         WITH_BENCH(test_bad_recipes),
     };
-    return cmocka_run_group_tests_name("launch", tests, set_environment, remove_scratch);
+    return cmocka_run_group_tests_name("launch", tests, set_environment, bench_remove_scratch);
 }

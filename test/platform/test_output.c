@@ -100,13 +100,8 @@ static void test_two_outputs_are_told_apart(void **state) {
     assert_int_equal(platform_output_open(bench->platform, second_token, &second, &bench->cause),
                      BATON_OK);
     const char *const actions[] = {"print:to the second", NULL};
-    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
-    struct platform_process *process;
-    uint64_t token = bench_token(bench);
-    assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, second, token, &process,
-                                     &bench->cause),
-                     BATON_OK);
-    platform_program_destroy(&program);
+    uint64_t token;
+    struct platform_process *process = bench_launch_to(bench, second, actions, &token);
     bench_await(bench, PLATFORM_EVENT_OUTPUT, second_token);
     assert_false(bench_has(bench, PLATFORM_EVENT_OUTPUT, bench->output_token));
     char text[64];
