@@ -259,11 +259,16 @@ size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
 int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause);
 
-/* Sends one frame of `length` bytes (16..16400), whole. POSIX: with a duplicate of `attach` unless
- * that is PLATFORM_SOCKET_NONE; Windows ignores `attach`. The caller keeps its own socket. Returns
- * BATON_OK: the frame is taken; BATON_AGAIN: not taken, a WRITABLE event follows, then repeat;
- * BATON_GONE: the handler's end is closed; BATON_SHORTAGE: too many descriptors in flight (not
- * taken, no event follows: retry by timer); BATON_SYSTEM. */
+/* Longest frame to a handler: an OFFER with all its fields at their longest is 982 bytes; Windows
+ * keeps a buffer of this size in every slot of the table. */
+#define PLATFORM_SEND_MAX_BYTES 2048
+
+/* Sends one frame of `length` bytes (16..PLATFORM_SEND_MAX_BYTES), whole. POSIX: with a duplicate
+ * of `attach` unless that is PLATFORM_SOCKET_NONE; Windows ignores `attach`. The caller keeps its
+ * own socket. Returns BATON_OK: the frame is taken; BATON_AGAIN: not taken, a WRITABLE event
+ * follows, then repeat; BATON_GONE: the handler's end is closed; BATON_SHORTAGE: too many
+ * descriptors in flight (not taken, no event follows: retry by timer); BATON_TOO_LONG;
+ * BATON_SYSTEM. */
 int platform_channel_send(struct platform_process *process, const void *frame, size_t length,
                           struct platform_socket attach, struct baton_cause *cause);
 

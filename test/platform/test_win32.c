@@ -209,7 +209,7 @@ static void test_no_handle_is_left(void **state) {
 }
 
 static void test_close_with_a_write_under_way(void **state) {
-    static uint8_t frame[WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES];
+    static uint8_t frame[PLATFORM_SEND_MAX_BYTES];
     struct bench *bench = *state;
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "hold");

@@ -118,6 +118,9 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     if (process->channel.descriptor < 0) {
         return BATON_GONE;
     }
+    if (length > PLATFORM_SEND_MAX_BYTES) {
+        return BATON_TOO_LONG;
+    }
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;

@@ -6,7 +6,7 @@
 
 _Static_assert(CHANNEL_FRAME_MAX_BYTES == WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR,
                "a frame from a handler");
-_Static_assert(CHANNEL_OFFER_MAX_BYTES == WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES,
+_Static_assert(PLATFORM_SEND_MAX_BYTES <= WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES,
                "a frame to a handler");
 
 static bool is_open(const struct platform_process *process) {
@@ -149,8 +149,8 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     if (process->out.handle == NULL) {
         return BATON_GONE;
     }
-    if (length < WIRE_HEADER_BYTES || length > sizeof process->offer) {
-        return BATON_SYSTEM;
+    if (length > PLATFORM_SEND_MAX_BYTES) {
+        return BATON_TOO_LONG;
     }
     int code = settle_write(process, cause);
     if (code == BATON_AGAIN) {
@@ -158,8 +158,8 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
         return BATON_AGAIN;
     }
     if (code == BATON_OK) {
-        memcpy(process->offer, frame, length);
-        code = pipe_write(&process->out, process->offer, (DWORD)length, cause);
+        memcpy(process->sending, frame, length);
+        code = pipe_write(&process->out, process->sending, (DWORD)length, cause);
     }
     if (code == BATON_OK && !HasOverlappedIoCompleted(&process->out.operation)) {
         code = watch_write(process, length, cause);

@@ -96,9 +96,10 @@ void pipe_close(struct pipe_end *end);
 /* ---- Objects -----------------------------------------------------------------------------------
  */
 
-#define CHANNEL_FRAME_MAX_BYTES (16 + 512)   /* from a handler */
-#define CHANNEL_OFFER_MAX_BYTES (16 + 16384) /* to a handler */
-#define OUTPUT_PIECE_BYTES 2048
+#define CHANNEL_FRAME_MAX_BYTES (16 + 512) /* from a handler */
+/* A few lines of a log: every process has several of these in the tables, which Windows counts as
+ * used from the start (the commit charge), whether they are touched or not. */
+#define OUTPUT_PIECE_BYTES 512
 
 /* Owner: the platform's table. */
 struct platform_process {
@@ -123,7 +124,7 @@ struct platform_process {
     size_t have_bytes; /* of the frame in `frame` */
     size_t need_bytes; /* 16, or the whole frame once its header is known */
     uint8_t frame[CHANNEL_FRAME_MAX_BYTES];
-    uint8_t offer[CHANNEL_OFFER_MAX_BYTES];
+    uint8_t sending[PLATFORM_SEND_MAX_BYTES]; /* while the write is under way */
 };
 
 /* What one process writes to its standard output and error. Lives on after the process is closed,

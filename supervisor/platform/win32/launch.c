@@ -3,7 +3,8 @@
 #include <string.h>
 
 #define CHANNEL_IN_BUFFER_BYTES 4096
-#define CHANNEL_OUT_BUFFER_BYTES 32768 /* a whole OFFER fits, so sending one need not wait */
+/* The longest frame fits twice, so an OFFER after an unread CANCEL or DRAIN need not wait. */
+#define CHANNEL_OUT_BUFFER_BYTES (2 * PLATFORM_SEND_MAX_BYTES)
 
 /* CREATE_NO_WINDOW gives a console program a console of its own that nobody sees: no window
  * appears, and neither Ctrl-C nor the close of our console reaches it; it ends by DRAIN or with its
