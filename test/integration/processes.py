@@ -78,15 +78,16 @@ def descriptors(pid):
 
 
 def private_bytes(pid):
-    """Memory that this process alone has written: Private_Dirty of smaps_rollup.
+    """Memory that is this process's own: Anonymous of smaps_rollup, its heap, stack and written data.
 
-    Private_Clean is left out: pages of the program's file become private without our doing when
-    another process that runs the same file ends, as the tests beside this one do.
+    Private_Clean and Private_Dirty also count pages of the program's file, which become private or
+    dirty without our doing: when another process that runs the file ends, and while a program that
+    was linked a moment ago is not on the disk yet.
     """
     for line in _read(pathlib.Path(f"/proc/{pid}/smaps_rollup")).decode().splitlines():
-        if line.startswith("Private_Dirty:"):
+        if line.startswith("Anonymous:"):
             return int(line.split()[1]) * 1024
-    raise ValueError(f"no Private_Dirty for {pid}")
+    raise ValueError(f"no Anonymous for {pid}")
 
 
 def cpu_s(pid):
