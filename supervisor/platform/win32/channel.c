@@ -38,7 +38,7 @@ int channel_start(struct platform_process *process, struct baton_cause *cause) {
                                        process->index, process->generation};
     process->out.watch = (struct watch){process->platform->port, NULL, PACKET_WRITABLE,
                                         process->index, process->generation};
-    int code = watch_start(&process->in.watch, process->in.event, false, cause);
+    int code = watch_start(&process->in.watch, process->in.event, cause);
     if (code == BATON_OK) {
         read_next_frame(process);
     }
@@ -129,7 +129,7 @@ static int settle_write(struct platform_process *process, struct baton_cause *ca
  * end, so then it is taken back; a frame that was torn by that ends the channel. */
 static int watch_write(struct platform_process *process, size_t length, struct baton_cause *cause) {
     if (process->out.watch.registration != NULL ||
-        watch_start(&process->out.watch, process->out.event, false, cause) == BATON_OK) {
+        watch_start(&process->out.watch, process->out.event, cause) == BATON_OK) {
         return BATON_OK;
     }
     DWORD moved = 0;

@@ -45,10 +45,14 @@ struct watch {
     uint32_t generation;
 };
 
-/* Starts to watch `object`. An auto-reset event is watched until watch_stop(), one packet a signal;
- * with `once` (a process) there is one packet. BATON_OK or BATON_SHORTAGE.
+/* Starts to watch an auto-reset event until watch_stop(), one packet a signal. BATON_OK or
+ * BATON_SHORTAGE.
  * https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-registerwaitforsingleobject */
-int watch_start(struct watch *watch, HANDLE object, bool once, struct baton_cause *cause);
+int watch_start(struct watch *watch, HANDLE event, struct baton_cause *cause);
+
+/* Starts to watch a process: one packet when it ends or `bound_ms` (INFINITE: no bound) have
+ * passed, whichever is first. Errors as above. */
+int watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct baton_cause *cause);
 
 /* Stops it; when this returns no callback runs and none will. Packets may still be in the port.
  * Accepts a watch that was not started. Waits for a running callback, which only posts. */
@@ -116,6 +120,8 @@ struct platform_process {
     bool end_told;      /* BATON_END was returned */
     HANDLE handle;
     HANDLE job;
+    HANDLE member;           /* of the job, still ending after the leader; NULL = none */
+    uint64_t members_end_us; /* when EXIT is reported in any case; 0 = nobody was waited for */
     uint32_t pid;
     struct watch exit_watch;
     struct platform_exit exit;
@@ -257,6 +263,9 @@ int channel_start(struct platform_process *process, struct baton_cause *cause);
  * https://learn.microsoft.com/windows/win32/api/jobapi/nf-jobapi-isprocessinjob */
 int process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
                         struct baton_cause *cause);
+
+/* Closes the handle of the member that is waited for. */
+void process_forget_member(struct platform_process *process);
 
 /* Gives the slot back without touching the process itself. */
 void process_release(struct platform_process *process);

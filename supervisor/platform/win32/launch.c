@@ -40,6 +40,7 @@ static struct platform_process *process_take(struct platform *platform) {
     process->wants_writable = false;
     process->channel_ended = false;
     process->end_told = false;
+    process->members_end_us = 0;
     process->exit = (struct platform_exit){false, 0};
     process->exit_watch =
         (struct watch){platform->port, NULL, PACKET_EXIT, index, process->generation};
@@ -50,6 +51,7 @@ void process_release(struct platform_process *process) {
     struct platform *platform = process->platform;
     watch_stop(&process->exit_watch);
     platform_channel_close(process);
+    process_forget_member(process);
     if (process->handle != NULL) {
         CloseHandle(process->handle);
         process->handle = NULL;
@@ -144,7 +146,7 @@ static int watch_all(struct platform_process *process, struct output_pipe *log,
         code = output_pipe_start(log, process->pid, cause);
     }
     if (code == BATON_OK) {
-        code = watch_start(&process->exit_watch, process->handle, true, cause);
+        code = watch_end(&process->exit_watch, process->handle, INFINITE, cause);
     }
     if (code != BATON_OK) {
         platform_process_signal(process, PLATFORM_KILL);

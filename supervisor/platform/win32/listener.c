@@ -257,7 +257,7 @@ static int start(struct platform_listener *listener, struct baton_cause *cause) 
     listener->watch.kind = PACKET_ACCEPT;
     listener->watch.index = listener->index;
     listener->watch.generation = listener->generation;
-    code = watch_start(&listener->watch, listener->event, false, cause);
+    code = watch_start(&listener->watch, listener->event, cause);
     return code == BATON_OK ? arm(listener, cause) : code;
 }
 

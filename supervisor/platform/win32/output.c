@@ -197,7 +197,7 @@ int output_pipe_open(struct platform_output *output, struct output_pipe **out, H
 
 int output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause) {
     pipe->pid = pid;
-    int code = watch_start(&pipe->end.watch, pipe->end.event, false, cause);
+    int code = watch_start(&pipe->end.watch, pipe->end.event, cause);
     if (code == BATON_OK) {
         read_on(pipe);
         report_again(pipe->output);

@@ -1,9 +1,27 @@
 #include "internal.h"
 
+#include <stddef.h>
+
 /* What ends a job shows as this exit code, STATUS_CONTROL_C_EXIT: the system's own number for
  * "ended from outside", in the range that counts as a signal, as SIGTERM and SIGKILL do on POSIX.
  */
 #define ENDED_FROM_OUTSIDE 0xC000013Au
+
+/* How long EXIT waits for the rest of the job: a process whose driver hangs never ends. */
+#define MEMBERS_BOUND_US 1000000u
+
+#define MEMBERS_AT_A_TIME 32
+
+/* JOBOBJECT_BASIC_PROCESS_ID_LIST with room for more than one. */
+struct job_members {
+    DWORD assigned_count;
+    DWORD listed_count;
+    ULONG_PTR ids[MEMBERS_AT_A_TIME];
+};
+
+_Static_assert(offsetof(struct job_members, ids) ==
+                   offsetof(JOBOBJECT_BASIC_PROCESS_ID_LIST, ProcessIdList),
+               "what QueryInformationJobObject fills");
 
 uint32_t platform_process_pid(const struct platform_process *process) {
     return process->pid;
@@ -60,13 +78,80 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
     }
 }
 
-bool exit_event(struct platform_process *process, struct platform_event *event) {
-    DWORD code = 0;
-    if (process->exited) {
+/* Opens one that has not ended of those listed. NULL if there is none, or it cannot be opened. */
+static HANDLE open_living(const struct platform_process *process,
+                          const struct job_members *members) {
+    for (DWORD i = 0; i < members->listed_count; i++) {
+        struct baton_cause ignored;
+        HANDLE member;
+        if (members->ids[i] == process->pid ||
+            process_open_member(process, (uint32_t)members->ids[i], &member, &ignored) !=
+                BATON_OK) {
+            continue;
+        }
+        if (WaitForSingleObject(member, 0) == WAIT_TIMEOUT) {
+            return member;
+        }
+        CloseHandle(member);
+    }
+    return NULL;
+}
+
+/* The leader has ended, so the rest of its job has to. TerminateJobObject only begins that, and a
+ * member could still write to the channel when it returns; so one is opened before, and waited for.
+ * https://learn.microsoft.com/windows/win32/api/jobapi2/nf-jobapi2-terminatejobobject
+ * https://learn.microsoft.com/windows/win32/api/winnt/ns-winnt-jobobject_basic_process_id_list */
+static HANDLE end_members(const struct platform_process *process) {
+    struct job_members members = {0};
+    bool listed = QueryInformationJobObject(process->job, JobObjectBasicProcessIdList, &members,
+                                            sizeof members, NULL) ||
+                  GetLastError() == ERROR_MORE_DATA;
+    bool alone =
+        members.listed_count == 0 || (members.listed_count == 1 && members.ids[0] == process->pid);
+    HANDLE member = open_living(process, &members);
+    if (!listed || !alone) {
+        TerminateJobObject(process->job, ENDED_FROM_OUTSIDE);
+    }
+    return member;
+}
+
+void process_forget_member(struct platform_process *process) {
+    if (process->member != NULL) {
+        CloseHandle(process->member);
+        process->member = NULL;
+    }
+}
+
+/* True if somebody else in the job is still ending; a packet tells when to look again. */
+static bool members_are_ending(struct platform_process *process) {
+    struct baton_cause ignored;
+    watch_stop(&process->exit_watch);
+    process_forget_member(process);
+    process->member = end_members(process);
+    if (process->member == NULL) {
         return false;
     }
-    TerminateJobObject(process->job,
-                       ENDED_FROM_OUTSIDE); /* the leader has ended: so does the rest */
+    uint64_t now_us = platform_now_us(process->platform);
+    if (process->members_end_us == 0) {
+        process->members_end_us = now_us + MEMBERS_BOUND_US;
+    }
+    if (now_us >= process->members_end_us) {
+        return false;
+    }
+    DWORD bound_ms = (DWORD)((process->members_end_us - now_us + 999u) / 1000u);
+    if (watch_end(&process->exit_watch, process->member, bound_ms, &ignored) != BATON_OK) {
+        WaitForSingleObject(process->member, bound_ms); /* nobody else would tell its end */
+        return false;
+    }
+    return true;
+}
+
+bool exit_event(struct platform_process *process, struct platform_event *event) {
+    DWORD code = 0;
+    if (process->exited || members_are_ending(process)) {
+        return false;
+    }
+    process_forget_member(process);
     GetExitCodeProcess(process->handle, &code);
     process->exit = (struct platform_exit){(code & 0xF0000000u) == 0xC0000000u, code};
     process->exited = true;

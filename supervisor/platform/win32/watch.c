@@ -11,15 +11,23 @@ static void CALLBACK watch_fired(void *context, BOOLEAN timed_out) {
     packet_post(watch->port, watch->kind, watch->index, watch->generation);
 }
 
-int watch_start(struct watch *watch, HANDLE object, bool once, struct baton_cause *cause) {
-    ULONG flags = WT_EXECUTEINWAITTHREAD | (once ? (ULONG)WT_EXECUTEONLYONCE : 0u);
-    if (!RegisterWaitForSingleObject(&watch->registration, object, watch_fired, watch, INFINITE,
-                                     flags)) {
+static int start(struct watch *watch, HANDLE object, DWORD bound_ms, ULONG flags,
+                 struct baton_cause *cause) {
+    if (!RegisterWaitForSingleObject(&watch->registration, object, watch_fired, watch, bound_ms,
+                                     flags | WT_EXECUTEINWAITTHREAD)) {
         watch->registration = NULL;
         cause_last(cause, "RegisterWaitForSingleObject");
         return BATON_SHORTAGE;
     }
     return BATON_OK;
+}
+
+int watch_start(struct watch *watch, HANDLE event, struct baton_cause *cause) {
+    return start(watch, event, INFINITE, 0, cause);
+}
+
+int watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct baton_cause *cause) {
+    return start(watch, process, bound_ms, WT_EXECUTEONLYONCE, cause);
 }
 
 void watch_stop(struct watch *watch) {
