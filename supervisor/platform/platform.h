@@ -230,7 +230,9 @@ enum platform_signal {
 void platform_process_signal(struct platform_process *process, enum platform_signal how);
 
 struct platform_exit {
-    bool by_signal; /* a signal (POSIX) or an exception code 0xC0000000..0xCFFFFFFF (Windows) */
+    bool by_signal; /* a signal (POSIX) or the code of an exception (Windows: the system's errors,
+                       0xC0000000..0xCFFFFFFF; breakpoint, C++ and .NET: 0x80000003, 0xE06D7363,
+                       0xE0434352) */
     uint32_t code;  /* exit code; or the signal's number, or the exception's code */
 };
 

@@ -1,6 +1,6 @@
 /* What only this system has, or what only here can be looked at: handles, inheritance, jobs,
- * command lines, the log's thread; test_win32_stop.c and test_win32_shortage.c have more. Wine is
- * not Windows: a pass there shows what Wine does. */
+ * command lines, the log's thread; the other files test_win32_*.c have more. Wine is not Windows: a
+ * pass there shows what Wine does. */
 #include "harness.h"
 
 #include <winsock2.h>
@@ -150,31 +150,6 @@ static void test_export_to_a_dead_grandchild(void **state) {
     platform_socket_close(&socket);
     client_close(client);
     platform_listener_close(&listener);
-}
-
-/* The end of a job only begins when it is ordered, and who has not ended can still write. */
-static void test_exit_waits_for_the_whole_job(void **state) {
-    struct bench *bench = *state;
-    for (int round = 0; round < 5; round++) {
-        uint64_t token;
-        int lived_count = 0;
-        struct platform_process *process =
-            LAUNCH(bench, &token, "grandchild", "grandchild", "grandchild", "print:ready", "read");
-        bench_await_text(bench, "ready\n");
-        platform_channel_close(process);
-        bench_await(bench, PLATFORM_EVENT_EXIT, token);
-        const char *at = bench->text;
-        while ((at = strstr(at, "grandchild ")) != NULL) {
-            at += strlen("grandchild ");
-            assert_false(system_process_lives((uint32_t)strtoul(at, NULL, 10)));
-            lived_count++;
-        }
-        assert_int_equal(lived_count, 3);
-        assert_int_equal(platform_process_exit(process).code, 0);
-        platform_process_close(&process);
-        bench_forget_events(bench);
-        bench_forget_text(bench);
-    }
 }
 
 /* A stream that has lost step cannot find it again, although its writer lives. */
@@ -454,7 +429,6 @@ int main(void) {
         WITH_BENCH(test_grandchild_may_speak_and_a_stranger_not),
         WITH_BENCH(test_export_to_who_may_speak_only),
         WITH_BENCH(test_export_to_a_dead_grandchild),
-        WITH_BENCH(test_exit_waits_for_the_whole_job),
         WITH_BENCH(test_the_end_is_told_after_a_fault),
         WITH_BENCH(test_no_handle_is_left),
         WITH_BENCH(test_close_with_a_write_under_way),

@@ -146,6 +146,22 @@ static bool members_are_ending(struct platform_process *process) {
     return true;
 }
 
+/* A program that nobody caught an exception for ends with the exception's code. All errors of the
+ * system are in one range; the usual ones from elsewhere are listed, because nothing else tells
+ * them from what a program chose to return.
+ * https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-getexitcodeprocess
+ */
+static bool is_exception(DWORD code) {
+    switch (code) {
+    case 0x80000003u: /* STATUS_BREAKPOINT: abort() and assertions of several runtimes */
+    case 0xE06D7363u: /* C++ by Microsoft's compiler */
+    case 0xE0434352u: /* .NET */
+        return true;
+    default:
+        return (code & 0xF0000000u) == 0xC0000000u;
+    }
+}
+
 bool exit_event(struct platform_process *process, struct platform_event *event) {
     DWORD code = 0;
     if (process->exited || members_are_ending(process)) {
@@ -153,7 +169,7 @@ bool exit_event(struct platform_process *process, struct platform_event *event) 
     }
     process_forget_member(process);
     GetExitCodeProcess(process->handle, &code);
-    process->exit = (struct platform_exit){(code & 0xF0000000u) == 0xC0000000u, code};
+    process->exit = (struct platform_exit){is_exception(code), code};
     process->exited = true;
     *event = (struct platform_event){PLATFORM_EVENT_EXIT, process->token};
     return true;
