@@ -114,9 +114,14 @@ static BOOL WINAPI not_for_us(DWORD what) {
     return TRUE;
 }
 
-/* Runs in a console of its own. Sends Ctrl-Break to a supervisor that shares it, and returns that
+static bool send_event(HANDLE process, DWORD what) {
+    return (what == CTRL_BREAK_EVENT && GenerateConsoleCtrlEvent(what, 0)) ||
+           start_event_thread(process, what);
+}
+
+/* Runs in a console of its own. Sends `what` to a supervisor that shares it, and returns that
  * one's exit code. No group of its own for the supervisor: in Wine 8 that would make it deaf. */
-static int break_a_supervisor(void) {
+static int stop_a_supervisor(DWORD what) {
     wchar_t name[64];
     wchar_t arguments[96];
     HANDLE supervisor;
@@ -130,8 +135,7 @@ static int break_a_supervisor(void) {
     }
     HANDLE either[] = {ready, supervisor};
     bool is_ready = WaitForMultipleObjects(2, either, FALSE, DEADLINE_MS) == WAIT_OBJECT_0;
-    if (!is_ready || (!GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, 0) &&
-                      !start_event_thread(supervisor, CTRL_BREAK_EVENT))) {
+    if (!is_ready || !send_event(supervisor, what)) {
         TerminateProcess(supervisor, 5);
     }
     int code = exit_code_of(supervisor);
@@ -140,14 +144,24 @@ static int break_a_supervisor(void) {
     return code;
 }
 
-static void test_ctrl_break_is_an_event(void **state) {
-    (void)state;
+static void expect_stopped(const wchar_t *by) {
     HANDLE helper;
     /* The runner of the tests may have no console, or shares ours; this one is nobody else's. */
-    assert_true(start_self(L"ctrl-break", CREATE_NO_WINDOW, &helper));
+    assert_true(start_self(by, CREATE_NO_WINDOW, &helper));
     int code = exit_code_of(helper);
     CloseHandle(helper);
     assert_int_equal(code, STOPPED_EXIT_CODE);
+}
+
+static void test_ctrl_break_is_an_event(void **state) {
+    (void)state;
+    expect_stopped(L"ctrl-break");
+}
+
+/* While the handler holds Windows off, the supervisor ends by itself, with its own exit code. */
+static void test_a_close_ends_as_the_supervisor_says(void **state) {
+    (void)state;
+    expect_stopped(L"close");
 }
 
 int main(int argc, char **argv) {
@@ -157,13 +171,17 @@ int main(int argc, char **argv) {
         return run_until_stopped(name);
     }
     if (argc == 2 && strcmp(argv[1], "ctrl-break") == 0) {
-        return break_a_supervisor();
+        return stop_a_supervisor(CTRL_BREAK_EVENT);
+    }
+    if (argc == 2 && strcmp(argv[1], "close") == 0) {
+        return stop_a_supervisor(CTRL_CLOSE_EVENT);
     }
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_ctrl_c_asks_once),
         cmocka_unit_test(test_nobody_to_ask),
         WITH_BENCH(test_a_close_asks_again_in_time),
         cmocka_unit_test(test_ctrl_break_is_an_event),
+        cmocka_unit_test(test_a_close_ends_as_the_supervisor_says),
     };
     return cmocka_run_group_tests_name("win32_stop", tests, NULL, NULL);
 }

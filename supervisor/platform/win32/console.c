@@ -36,7 +36,9 @@ static bool post_stop(void) {
 BOOL WINAPI console_stop(DWORD what) {
     bool open = post_stop();
     if (open && what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT) {
-        /* The end of the process is what is waited for: it takes this thread with it. */
+        /* The end of the process is what is waited for: it takes this thread with it. To return as
+         * soon as the platform is closed would let Windows end the process with a code of its own.
+         */
         WaitForSingleObject(GetCurrentProcess(), HURRY_AFTER_MS);
         post_stop();
         WaitForSingleObject(GetCurrentProcess(), CLOSE_BOUND_MS - HURRY_AFTER_MS);
@@ -45,12 +47,15 @@ BOOL WINAPI console_stop(DWORD what) {
 }
 
 void console_attach(HANDLE port) {
+    static bool registered;
     AcquireSRWLockExclusive(&stop_lock);
-    bool was_open = stop_port != NULL;
     stop_port = port;
     ReleaseSRWLockExclusive(&stop_lock);
-    if (was_open != (port != NULL)) {
-        SetConsoleCtrlHandler(console_stop, port != NULL);
+    /* Never taken back: that call waits for a handler that runs, which waits for the end of the
+     * process, so after a close the supervisor would stand still and be ended from outside. Without
+     * a port the handler leaves everything to Windows. */
+    if (!registered && port != NULL) {
+        registered = SetConsoleCtrlHandler(console_stop, TRUE);
     }
 }
 

@@ -273,7 +273,7 @@ void process_release(struct platform_process *process);
 int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause);
 void log_stop(struct log_writer *log);
 
-/* The console handler posts to `port` until it is NULL. */
+/* The console handler posts to `port` until it is NULL. Never waits for a handler that runs. */
 void console_attach(HANDLE port);
 
 /* What Windows calls on a thread of its own for a console event (console.c). Blocks for all but
