@@ -1,5 +1,5 @@
-/* What the console tells: Ctrl-C, Ctrl-Break, close. Wine is not Windows: a pass there shows what
- * Wine does. */
+/* What the console tells: Ctrl-C, Ctrl-Break, close; and what must not hold up the end. Wine is not
+ * Windows: a pass there shows what Wine does. */
 #include "harness.h"
 
 #include "platform/win32/internal.h"
@@ -9,6 +9,71 @@
 
 #define STOPPED_EXIT_CODE 33
 #define DEADLINE_MS 30000
+
+typedef BOOL(WINAPI *set_handler)(PHANDLER_ROUTINE handler, BOOL add);
+typedef BOOL(WINAPI *cancel_io)(HANDLE thread);
+
+/* The entries of the import table, as the linker calls them. */
+extern set_handler __imp_SetConsoleCtrlHandler;
+extern cancel_io __imp_CancelSynchronousIo;
+
+static set_handler real_set_handler;
+static int removed_count;
+
+static BOOL WINAPI set_handler_counted(PHANDLER_ROUTINE handler, BOOL add) {
+    removed_count += !add;
+    return real_set_handler(handler, add);
+}
+
+static BOOL WINAPI cancel_nothing(HANDLE thread) {
+    (void)thread;
+    SetLastError(ERROR_NOT_FOUND);
+    return FALSE;
+}
+
+static void make_writable(void *entry) {
+    DWORD ignored;
+    assert_true(VirtualProtect(entry, sizeof(void *), PAGE_READWRITE, &ignored));
+}
+
+static int replace_imports(void **state) {
+    (void)state;
+    make_writable(&__imp_SetConsoleCtrlHandler);
+    make_writable(&__imp_CancelSynchronousIo);
+    real_set_handler = __imp_SetConsoleCtrlHandler;
+    __imp_SetConsoleCtrlHandler = set_handler_counted;
+    return 0;
+}
+
+/* To take it back would wait for one that runs, and that one waits for our end. */
+static void test_the_handler_stays_when_all_is_closed(void **state) {
+    removed_count = 0;
+    assert_int_equal(bench_setup(state), 0);
+    assert_int_equal(bench_teardown(state), 0);
+    assert_int_equal(removed_count, 0);
+}
+
+static void test_a_log_that_cannot_be_broken_off(void **state) {
+    static char text[1 << 19]; /* more than all buffers hold */
+    struct bench *bench = *state;
+    HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
+    HANDLE reader;
+    HANDLE writer;
+    cancel_io real_cancel = __imp_CancelSynchronousIo;
+    memset(text, 'x', sizeof text);
+    assert_true(CreatePipe(&reader, &writer, NULL, 4096));
+    assert_true(SetStdHandle(STD_ERROR_HANDLE, writer));
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    assert_false(platform_log_write_all(bench->platform, text, sizeof text,
+                                        platform_now_us(bench->platform)));
+    __imp_CancelSynchronousIo = cancel_nothing;
+    assert_int_equal(bench_teardown(state), 0);
+    __imp_CancelSynchronousIo = real_cancel;
+    SetStdHandle(STD_ERROR_HANDLE, before);
+    CloseHandle(reader); /* lets the writer go */
+    CloseHandle(writer);
+    assert_int_equal(bench_setup(state), 0);
+}
 
 static void test_ctrl_c_asks_once(void **state) {
     struct bench *bench = *state;
@@ -68,6 +133,35 @@ static int run_until_stopped(const wchar_t *ready_name) {
     platform_close(&platform);
     bool stopped = count == 1 && event.kind == PLATFORM_EVENT_STOP && event.token == 0;
     return stopped ? STOPPED_EXIT_CODE : 2;
+}
+
+static DWORD console_mode(HANDLE console) {
+    DWORD mode = 0;
+    return GetConsoleMode(console, &mode) ? mode : 0;
+}
+
+/* Runs in a console of its own. Returns STOPPED_EXIT_CODE if a click does not hold it up while a
+ * platform is open, and afterwards all is as it was. */
+static int look_at_quick_edit(void) {
+    struct platform_limits limits = {.process_count = 1};
+    struct platform *platform;
+    struct baton_cause cause;
+    HANDLE console = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    SetConsoleMode(console, console_mode(console) | ENABLE_EXTENDED_FLAGS | ENABLE_QUICK_EDIT_MODE);
+    DWORD before = console_mode(console);
+    if ((before & ENABLE_QUICK_EDIT_MODE) == 0) {
+        return 6;
+    }
+    if (platform_open(&limits, &platform, &cause) != BATON_OK) {
+        return 1;
+    }
+    DWORD during = console_mode(console);
+    platform_close(&platform);
+    bool as_wanted =
+        during == (before & ~(DWORD)ENABLE_QUICK_EDIT_MODE) && console_mode(console) == before;
+    CloseHandle(console);
+    return as_wanted ? STOPPED_EXIT_CODE : 7;
 }
 
 /* Starts this program again. The caller closes *process. */
@@ -164,6 +258,11 @@ static void test_a_close_ends_as_the_supervisor_says(void **state) {
     expect_stopped(L"close");
 }
 
+static void test_a_click_does_not_hold_up_the_log(void **state) {
+    (void)state;
+    expect_stopped(L"quick-edit");
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "until-stopped") == 0) {
         wchar_t name[64];
@@ -176,12 +275,18 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "close") == 0) {
         return stop_a_supervisor(CTRL_CLOSE_EVENT);
     }
+    if (argc == 2 && strcmp(argv[1], "quick-edit") == 0) {
+        return look_at_quick_edit();
+    }
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_ctrl_c_asks_once),
         cmocka_unit_test(test_nobody_to_ask),
         WITH_BENCH(test_a_close_asks_again_in_time),
         cmocka_unit_test(test_ctrl_break_is_an_event),
         cmocka_unit_test(test_a_close_ends_as_the_supervisor_says),
+        cmocka_unit_test(test_the_handler_stays_when_all_is_closed),
+        cmocka_unit_test(test_a_click_does_not_hold_up_the_log),
+        WITH_BENCH(test_a_log_that_cannot_be_broken_off),
     };
-    return cmocka_run_group_tests_name("win32_stop", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("win32_stop", tests, replace_imports, NULL);
 }

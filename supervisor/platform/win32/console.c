@@ -59,6 +59,32 @@ void console_attach(HANDLE port) {
     }
 }
 
+static HANDLE held_console; /* NULL = its mode was not changed */
+static DWORD mode_before;
+
+void console_hold(void) {
+    HANDLE console = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    if (console == INVALID_HANDLE_VALUE) {
+        return;
+    }
+    if (GetConsoleMode(console, &mode_before) &&
+        SetConsoleMode(console,
+                       (mode_before & ~(DWORD)ENABLE_QUICK_EDIT_MODE) | ENABLE_EXTENDED_FLAGS)) {
+        held_console = console;
+    } else {
+        CloseHandle(console);
+    }
+}
+
+void console_release(void) {
+    if (held_console != NULL) {
+        SetConsoleMode(held_console, mode_before);
+        CloseHandle(held_console);
+        held_console = NULL;
+    }
+}
+
 void console_complete_handles(void) {
     static const DWORD which[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
     for (size_t i = 0; i < sizeof which / sizeof which[0]; i++) {

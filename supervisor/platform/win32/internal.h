@@ -271,10 +271,20 @@ void process_forget_member(struct platform_process *process);
 void process_release(struct platform_process *process);
 
 int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause);
-void log_stop(struct log_writer *log);
+/* Blocks for 2 s at most. False if the writer still hangs in a write that cannot be broken off:
+ * then it goes on to use *log, which must not be freed. */
+bool log_stop(struct log_writer *log);
 
 /* The console handler posts to `port` until it is NULL. Never waits for a handler that runs. */
 void console_attach(HANDLE port);
+
+/* Whoever clicks into a console where QuickEdit is on selects text, and until that ends Windows
+ * holds every write to the console, ours and everybody's. console_hold() switches it off for the
+ * console that this process has, if any; console_release() puts back what was there. A supervisor
+ * that is killed leaves it switched off. https://learn.microsoft.com/windows/console/setconsolemode
+ */
+void console_hold(void);
+void console_release(void);
 
 /* What Windows calls on a thread of its own for a console event (console.c). Blocks for all but
  * Ctrl-C and Ctrl-Break.

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long a close lets the writer finish before it breaks off a write that hangs. */
+/* How long a close lets the writer finish before it breaks off a write that hangs, and how often it
+ * tries that: not every write can be broken off. */
 #define CLOSE_BOUND_MS 1000
 #define CANCEL_INTERVAL_MS 20
+#define CANCEL_MAX_COUNT 50
 
 /* Under the lock: moves up to a piece out of the ring. */
 static size_t take_piece(struct log_writer *log) {
@@ -67,28 +69,38 @@ int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause) {
     return BATON_OK;
 }
 
-void log_stop(struct log_writer *log) {
-    if (log->thread == NULL) {
-        return;
-    }
-    EnterCriticalSection(&log->lock);
-    log->closing = true;
-    WakeConditionVariable(&log->filled);
-    LeaveCriticalSection(&log->lock);
-    DWORD bound_ms = CLOSE_BOUND_MS;
-    while (WaitForSingleObject(log->thread, bound_ms) == WAIT_TIMEOUT) {
+/* False if the writer is still in a write, after all. */
+static bool await_writer(struct log_writer *log) {
+    DWORD result = WaitForSingleObject(log->thread, CLOSE_BOUND_MS);
+    for (int i = 0; i < CANCEL_MAX_COUNT && result == WAIT_TIMEOUT; i++) {
         EnterCriticalSection(&log->lock);
         log->count_bytes = 0;
         LeaveCriticalSection(&log->lock);
         CancelSynchronousIo(log->thread);
-        bound_ms = CANCEL_INTERVAL_MS;
+        result = WaitForSingleObject(log->thread, CANCEL_INTERVAL_MS);
     }
+    return result != WAIT_TIMEOUT;
+}
+
+bool log_stop(struct log_writer *log) {
+    if (log->thread == NULL) {
+        return true;
+    }
+    EnterCriticalSection(&log->lock);
+    log->closing = true;
+    log->wants_writable = false; /* the port is closed soon */
+    WakeConditionVariable(&log->filled);
+    LeaveCriticalSection(&log->lock);
+    bool ended = await_writer(log);
     CloseHandle(log->thread);
     log->thread = NULL;
-    if (log->owned) {
-        CloseHandle(log->file);
+    if (ended) {
+        if (log->owned) {
+            CloseHandle(log->file);
+        }
+        DeleteCriticalSection(&log->lock);
     }
-    DeleteCriticalSection(&log->lock);
+    return ended;
 }
 
 int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause) {

@@ -89,6 +89,7 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
         platform_close(&platform);
         return code;
     }
+    console_hold();
     console_attach(platform->port);
     *out = platform;
     return BATON_OK;
@@ -113,13 +114,14 @@ void platform_close(struct platform **address) {
         return;
     }
     console_attach(NULL);
+    console_release();
     for (uint32_t i = 0; i < platform->process_high; i++) {
         if (platform->processes[i].used) {
             process_release(&platform->processes[i]);
         }
     }
     close_sources(platform);
-    log_stop(&platform->log);
+    bool log_ended = log_stop(&platform->log);
     if (platform->null_device != NULL) {
         CloseHandle(platform->null_device);
     }
@@ -133,7 +135,9 @@ void platform_close(struct platform **address) {
     free(platform->processes);
     free(platform->pipes);
     free(platform->sources);
-    free(platform);
+    if (log_ended) { /* else its thread may come back to its lock, until the process ends */
+        free(platform);
+    }
     is_platform_open = false;
 }
 
