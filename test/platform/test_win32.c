@@ -296,6 +296,57 @@ static void test_programs_that_cannot_be_expressed(void **state) {
     system_remove_file(path);
 }
 
+/* The entries of the import table, as the linker calls them. Wine has no app execution aliases, so
+ * the calls answer as Windows does for one. */
+typedef HANDLE(WINAPI *open_file)(LPCWSTR path, DWORD access, DWORD share,
+                                  LPSECURITY_ATTRIBUTES security, DWORD disposition, DWORD flags,
+                                  HANDLE template);
+typedef DWORD(WINAPI *get_attributes)(LPCWSTR path);
+extern open_file __imp_CreateFileW;
+extern get_attributes __imp_GetFileAttributesW;
+
+static DWORD alias_attributes;
+
+static HANDLE WINAPI open_no_file(LPCWSTR path, DWORD access, DWORD share,
+                                  LPSECURITY_ATTRIBUTES security, DWORD disposition, DWORD flags,
+                                  HANDLE template) {
+    (void)path, (void)access, (void)share, (void)security;
+    (void)disposition, (void)flags, (void)template;
+    SetLastError(ERROR_CANT_ACCESS_FILE);
+    return INVALID_HANDLE_VALUE;
+}
+
+static DWORD WINAPI get_alias_attributes(LPCWSTR path) {
+    (void)path;
+    return alias_attributes;
+}
+
+static int probe_alias(const char *path, DWORD attributes) {
+    open_file real_open = __imp_CreateFileW;
+    get_attributes real_get = __imp_GetFileAttributesW;
+    DWORD ignored;
+    assert_true(VirtualProtect(&__imp_CreateFileW, sizeof(void *), PAGE_READWRITE, &ignored));
+    assert_true(
+        VirtualProtect(&__imp_GetFileAttributesW, sizeof(void *), PAGE_READWRITE, &ignored));
+    alias_attributes = attributes;
+    __imp_CreateFileW = open_no_file;
+    __imp_GetFileAttributesW = get_alias_attributes;
+    int result = platform_probe_program(NULL, path);
+    __imp_CreateFileW = real_open;
+    __imp_GetFileAttributesW = real_get;
+    return result;
+}
+
+static void test_execution_aliases_are_programs(void **state) {
+    const DWORD alias = FILE_ATTRIBUTE_ARCHIVE | FILE_ATTRIBUTE_REPARSE_POINT;
+    (void)state;
+    assert_int_equal(probe_alias("C:\\WindowsApps\\python.exe", alias), BATON_OK);
+    assert_int_equal(probe_alias("C:\\WindowsApps\\python.EXE", alias), BATON_OK);
+    assert_int_equal(probe_alias("C:\\WindowsApps\\python", alias), BATON_DENIED);
+    assert_int_equal(probe_alias("C:\\WindowsApps\\script.bat", alias), BATON_DENIED);
+    assert_int_equal(probe_alias("C:\\python.exe", FILE_ATTRIBUTE_ARCHIVE), BATON_DENIED);
+}
+
 /* Puts a pipe where standard error is. */
 static void replace_standard_error(HANDLE *before, HANDLE *reader, HANDLE *writer) {
     *before = GetStdHandle(STD_ERROR_HANDLE);
@@ -434,6 +485,7 @@ int main(void) {
         WITH_BENCH(test_close_with_a_write_under_way),
         WITH_BENCH(test_command_line_survives_all_parsers),
         WITH_BENCH(test_programs_that_cannot_be_expressed),
+        cmocka_unit_test(test_execution_aliases_are_programs),
         WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
         WITH_BENCH(test_log_that_broke_takes_everything),
         WITH_BENCH(test_log_that_hangs_has_a_deadline),

@@ -97,19 +97,32 @@ static int probe_content(HANDLE file, const wchar_t *path) {
     return code;
 }
 
+/* An app execution alias, such as the Store's python.exe, names a program without being one: it
+ * cannot be opened, but CreateProcessW follows it.
+ * https://learn.microsoft.com/openspecs/windows_protocols/ms-fscc/c8e77b37-3909-4fe6-a4ea-2b9d423b1ee4
+ */
+static bool is_execution_alias(const wchar_t *path, const struct baton_cause *cause) {
+    DWORD attributes = GetFileAttributesW(path);
+    return cause->system_code == ERROR_CANT_ACCESS_FILE && has_suffix(path, L".exe") &&
+           attributes != INVALID_FILE_ATTRIBUTES &&
+           (attributes & FILE_ATTRIBUTE_REPARSE_POINT) != 0;
+}
+
 int platform_probe_program(void *context, const char *path) {
     (void)context;
-    struct baton_cause ignored;
+    struct baton_cause cause = {NULL, 0};
     wchar_t *wide;
     HANDLE file;
     int code = text_to_wide(path, &wide);
     if (code != BATON_OK) {
         return code == BATON_INVALID ? BATON_NOT_FOUND : code;
     }
-    code = open_file(wide, &file, &ignored);
+    code = open_file(wide, &file, &cause);
     if (code == BATON_OK) {
         code = path_is_batch(wide) ? BATON_NOT_EXECUTABLE : probe_content(file, wide);
         CloseHandle(file);
+    } else if (is_execution_alias(wide, &cause)) {
+        code = BATON_OK;
     }
     free(wide);
     return code == BATON_SYSTEM ? BATON_DENIED : code;
