@@ -1,5 +1,5 @@
-/* A system without room for another socket. It cannot be made, so the calls through which the
- * Windows body asks for one are replaced in this program's own import table. */
+/* A system without room for another socket or packet. It cannot be made, so the calls through which
+ * the Windows body asks for one are replaced in this program's own import table. */
 #include "harness.h"
 
 #include <winsock2.h>
@@ -8,13 +8,18 @@
 
 #include <mswsock.h>
 
+#include "platform/win32/internal.h"
+
 typedef SOCKET(WSAAPI *make_socket)(int family, int type, int protocol, LPWSAPROTOCOL_INFOW info,
                                     GROUP group, DWORD flags);
 typedef int(WSAAPI *set_option)(SOCKET socket, int level, int name, const char *value, int length);
 
+typedef BOOL(WINAPI *post_packet)(HANDLE port, DWORD bytes, ULONG_PTR key, LPOVERLAPPED operation);
+
 /* The entries of the import table, as the linker calls them. */
 extern make_socket __imp_WSASocketW;
 extern set_option __imp_setsockopt;
+extern post_packet __imp_PostQueuedCompletionStatus;
 
 static make_socket real_make_socket;
 static set_option real_set_option;
@@ -39,22 +44,34 @@ static int WSAAPI set_option_or_not(SOCKET socket, int level, int name, const ch
     return real_set_option(socket, level, name, value, length);
 }
 
+static post_packet real_post;
+static HANDLE exit_lost; /* an event; NULL = nothing gets lost */
+
+static BOOL WINAPI post_or_not(HANDLE port, DWORD bytes, ULONG_PTR key, LPOVERLAPPED operation) {
+    if (exit_lost == NULL) {
+        return real_post(port, bytes, key, operation);
+    }
+    if ((key & ((1u << PACKET_KIND_BITS) - 1u)) == PACKET_EXIT) {
+        SetEvent(exit_lost);
+    }
+    SetLastError(ERROR_NO_SYSTEM_RESOURCES);
+    return FALSE;
+}
+
 static int replace_imports(void **state) {
     (void)state;
-    DWORD before;
     DWORD ignored;
-    void *const entries[] = {&__imp_WSASocketW, &__imp_setsockopt};
-    for (size_t i = 0; i < 2; i++) {
-        assert_true(VirtualProtect(entries[i], sizeof(void *), PAGE_READWRITE, &before));
-        if (i == 0) {
-            real_make_socket = __imp_WSASocketW;
-            __imp_WSASocketW = make_socket_or_not;
-        } else {
-            real_set_option = __imp_setsockopt;
-            __imp_setsockopt = set_option_or_not;
-        }
-        assert_true(VirtualProtect(entries[i], sizeof(void *), before, &ignored));
+    void *const entries[] = {&__imp_WSASocketW, &__imp_setsockopt,
+                             &__imp_PostQueuedCompletionStatus};
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        assert_true(VirtualProtect(entries[i], sizeof(void *), PAGE_READWRITE, &ignored));
     }
+    real_make_socket = __imp_WSASocketW;
+    real_set_option = __imp_setsockopt;
+    real_post = __imp_PostQueuedCompletionStatus;
+    __imp_WSASocketW = make_socket_or_not;
+    __imp_setsockopt = set_option_or_not;
+    __imp_PostQueuedCompletionStatus = post_or_not;
     return 0;
 }
 
@@ -192,12 +209,30 @@ static void test_a_shortage_loses_nobody(void **state) {
     platform_listener_close(&listener);
 }
 
+static void test_what_was_not_posted_is_told(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "prepare-go", "print:ready", "wait-for-go", "hello", "exit:3");
+    bench_await_text(bench, "ready\n");
+    exit_lost = CreateEventW(NULL, TRUE, FALSE, NULL);
+    assert_non_null(exit_lost);
+    HANDLE event = exit_lost;
+    system_go(platform_process_pid(process));
+    assert_true(console_stop(CTRL_C_EVENT));
+    assert_int_equal(WaitForSingleObject(event, 20000), WAIT_OBJECT_0);
+    exit_lost = NULL;
+    CloseHandle(event);
+    bench_await(bench, PLATFORM_EVENT_STOP, 0);
+    bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
+    assert_int_equal(bench_finish(bench, &process, token).code, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(test_paused_and_resumed),
-        WITH_BENCH(test_accept_again_without_a_pause),
-        WITH_BENCH(test_resume_without_a_pause),
-        WITH_BENCH(test_a_shortage_loses_nobody),
+        WITH_BENCH(test_paused_and_resumed),          WITH_BENCH(test_accept_again_without_a_pause),
+        WITH_BENCH(test_resume_without_a_pause),      WITH_BENCH(test_a_shortage_loses_nobody),
+        WITH_BENCH(test_what_was_not_posted_is_told),
     };
     return cmocka_run_group_tests_name("win32_shortage", tests, replace_imports, NULL);
 }

@@ -33,8 +33,12 @@ enum packet_kind {
 
 #define PACKET_KIND_BITS 4
 
-/* Posts a packet; never blocks. `index` and `generation` name the object in its table. */
+/* Posts a packet; never blocks. `index` and `generation` name the object in its table. Its kind is
+ * remembered if the system has no room for it. */
 void packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation);
+
+/* The kinds of which a packet was lost since the last call, each as 1 << kind. For any thread. */
+LONG packets_take_lost(void);
 
 /* Turns the signal of a waitable object into packets. Must not move while it is running. */
 struct watch {

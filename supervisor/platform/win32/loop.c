@@ -263,6 +263,56 @@ static DWORD wait_ms(struct platform *platform, uint64_t deadline_us) {
     return left_ms > 0x7fffffffu ? 0x7fffffffu : (DWORD)left_ms;
 }
 
+static void replace_of_process(const struct platform_process *process, LONG kinds) {
+    HANDLE port = process->platform->port;
+    if ((kinds & 1 << PACKET_CHANNEL) != 0) {
+        packet_post(port, PACKET_CHANNEL, process->index, process->generation);
+    }
+    if ((kinds & 1 << PACKET_WRITABLE) != 0) {
+        packet_post(port, PACKET_WRITABLE, process->index, process->generation);
+    }
+    if ((kinds & 1 << PACKET_EXIT) != 0 &&
+        WaitForSingleObject(process->handle, 0) == WAIT_OBJECT_0) {
+        packet_post(port, PACKET_EXIT, process->index, process->generation);
+    }
+}
+
+static void replace_of_source(const struct platform *platform, uint32_t index, LONG kinds) {
+    const struct source *source = &platform->sources[index];
+    enum packet_kind kind = source->kind == SOURCE_LISTENER ? PACKET_ACCEPT : PACKET_OUTPUT;
+    if (source->kind != SOURCE_FREE && (kinds & 1 << kind) != 0) {
+        packet_post(platform->port, kind, index, source->generation);
+    }
+}
+
+/* A packet for which the system had no room would never come again. Who lost it is not known, so
+ * everybody gets one; each object looks for itself if there is something to report. */
+static void replace_lost(struct platform *platform) {
+    LONG kinds = packets_take_lost();
+    if (kinds == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < platform->process_high; i++) {
+        if (platform->processes[i].used) {
+            replace_of_process(&platform->processes[i], kinds);
+        }
+    }
+    for (uint32_t i = 0; i < platform->pipe_high && (kinds & 1 << PACKET_PIPE) != 0; i++) {
+        if (platform->pipes[i].output != NULL) {
+            packet_post(platform->port, PACKET_PIPE, i, platform->pipes[i].generation);
+        }
+    }
+    for (size_t i = 0; i < platform->source_count; i++) {
+        replace_of_source(platform, (uint32_t)i, kinds);
+    }
+    if ((kinds & 1 << PACKET_STOP) != 0) {
+        packet_post(platform->port, PACKET_STOP, 0, 0);
+    }
+    if ((kinds & 1 << PACKET_LOG) != 0) {
+        packet_post(platform->port, PACKET_LOG, 0, 0);
+    }
+}
+
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
     OVERLAPPED_ENTRY packets[PACKETS_PER_WAIT];
@@ -270,6 +320,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
     int count = 0;
     *cause = (struct baton_cause){NULL, 0};
     platform->wait_count++;
+    replace_lost(platform);
     while (count == 0) {
         ULONG packet_count = 0;
         DWORD timeout_ms = wait_ms(platform, deadline_us);

@@ -1,8 +1,16 @@
 #include "internal.h"
 
+static LONG lost_kinds;
+
 void packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation) {
     ULONG_PTR key = (ULONG_PTR)kind | ((ULONG_PTR)index << PACKET_KIND_BITS);
-    PostQueuedCompletionStatus(port, generation, key, NULL);
+    if (!PostQueuedCompletionStatus(port, generation, key, NULL)) {
+        InterlockedOr(&lost_kinds, 1 << kind);
+    }
+}
+
+LONG packets_take_lost(void) {
+    return InterlockedExchange(&lost_kinds, 0);
 }
 
 static void CALLBACK watch_fired(void *context, BOOLEAN timed_out) {
