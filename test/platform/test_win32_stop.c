@@ -239,7 +239,7 @@ static int stop_a_supervisor(DWORD what) {
 }
 
 static void expect_stopped(const wchar_t *by) {
-    HANDLE helper;
+    HANDLE helper = NULL;
     /* The runner of the tests may have no console, or shares ours; this one is nobody else's. */
     assert_true(start_self(by, CREATE_NO_WINDOW, &helper));
     int code = exit_code_of(helper);

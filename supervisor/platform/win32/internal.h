@@ -34,7 +34,8 @@ enum packet_kind {
 #define PACKET_KIND_BITS 4
 
 /* Posts a packet; never blocks. `index` and `generation` name the object in its table. Its kind is
- * remembered if the system has no room for it. */
+ * remembered if the system has no room for it, and the next platform_wait() makes good for it.
+ * https://learn.microsoft.com/windows/win32/fileio/postqueuedcompletionstatus */
 void packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation);
 
 /* The kinds of which a packet was lost since the last call, each as 1 << kind. For any thread. */
