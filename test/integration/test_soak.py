@@ -1,6 +1,7 @@
 """Many connections: none is lost, and nothing is left of them but their records."""
 
 import os
+import time
 import unittest
 
 import harness
@@ -11,6 +12,7 @@ from settings import ON_WINE, SANITIZED, SOAK_COUNT
 AT_ONCE = 200
 WARM_UP = 100
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+POOL_IDLE_S = 60
 
 
 class Soak(SupervisorCase):
@@ -48,6 +50,11 @@ class Soak(SupervisorCase):
 
     def check(self, supervisor, before, when):
         handles, private = self.measure(supervisor)
+        # The threads of Windows' thread pool outlive a burst by some seconds of idleness, and they
+        # have handles. What is lost never comes back, so waiting hides no leak.
+        give_up_s = time.monotonic() + POOL_IDLE_S
+        while ON_WINE and handles > before[0] and time.monotonic() < give_up_s:
+            handles, private = self.measure(supervisor)
         print(f"{when}: handles {before[0]} -> {handles}, private bytes {before[1]} -> {private}",
               flush=True)
         self.assertGreater(handles, 5, "the count itself works")
