@@ -15,6 +15,7 @@
 #define WIRE_MAGIC 0x4241544eu /* "BATN" */
 #define WIRE_VERSION 1
 #define WIRE_HEADER_BYTES 16
+#define WIRE_TYPE_OFFSET 5              /* of the type in the header */
 #define WIRE_BODY_MAX_BYTES 16384       /* any frame */
 #define WIRE_BODY_MAX_TO_SUPERVISOR 512 /* frames from a handler to the supervisor */
 #define WIRE_FIELD_HEADER_BYTES 4

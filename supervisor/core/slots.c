@@ -60,10 +60,6 @@ uint64_t slots_token(const struct slots *slots, unsigned type, uint32_t slot) {
     return ((uint64_t)type << (SLOT_BITS + GENERATION_BITS)) | (generation << SLOT_BITS) | slot;
 }
 
-unsigned slots_token_type(uint64_t token) {
-    return (unsigned)(token >> (SLOT_BITS + GENERATION_BITS)) & 0xfu;
-}
-
 uint32_t slots_find(const struct slots *slots, uint64_t token) {
     uint32_t slot = (uint32_t)(token & SLOT_MASK);
     uint32_t generation = (uint32_t)(token >> SLOT_BITS) & GENERATION_MASK;

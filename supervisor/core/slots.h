@@ -36,7 +36,6 @@ void slots_give(struct slots *slots, uint32_t slot);
 /* The name of a slot in use: `type` (0..15) in the top 4 of 56 bits, then 28 bits of generation,
  * then 24 bits of slot. */
 uint64_t slots_token(const struct slots *slots, unsigned type, uint32_t slot);
-unsigned slots_token_type(uint64_t token);
 
 /* The slot that `token` names, or SLOT_NONE if that use of it has ended. */
 uint32_t slots_find(const struct slots *slots, uint64_t token);

@@ -102,10 +102,12 @@ void handoff_on_writable(struct supervisor *s, uint32_t process) {
 
 /* ---- From the handler ---- */
 
-static void log_breach(struct supervisor *s, uint32_t process, const char *reason) {
+/* `type` is that of the frame; 0 when not even that can be told. */
+static void log_breach(struct supervisor *s, uint32_t process, uint8_t type, const char *reason) {
     struct record *line = supervisor_line(s, LOG_LEVEL_WARNING, "protocol_error",
                                           s->pool.processes[process].service, process);
     if (line != NULL) {
+        record_text(line, "message", wire_type_name(type));
         record_text(line, "reason", reason);
         run_log_end(&s->log);
     }
@@ -230,7 +232,7 @@ static bool receive(struct supervisor *s, uint32_t process) {
     }
     if (fault != NULL) {
         if (!s->pool.processes[process].breach) {
-            log_breach(s, process, fault);
+            log_breach(s, process, length > WIRE_TYPE_OFFSET ? frame[WIRE_TYPE_OFFSET] : 0, fault);
         }
         pool_breach(&s->pool, process, s->now_us);
     }

@@ -98,6 +98,7 @@ static void log_ready(struct supervisor *s) {
     if (line != NULL) {
         record_number(line, "services", s->table->service_count);
         record_number(line, "listeners", s->listener_count);
+        record_number(line, "pid", platform_own_pid());
         run_log_end(&s->log);
     }
 }
