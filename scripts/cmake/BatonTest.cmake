@@ -16,7 +16,7 @@
 #   BATON_BIN_DIR       where batond, batonctl and baton-demo are
 #   BATON_HANDLERS_DIR  where the built handlers are
 #   BATON_EXE_SUFFIX    "" or ".exe"
-#   BATON_EMULATOR      program that runs our executables: Wine's path, or empty
+#   BATON_EMULATOR      program that runs our executables (scripts/cmake/wine), or empty
 # On Windows presets WINEPREFIX and WINEDEBUG are set too, and the prefix exists.
 
 include_guard(GLOBAL)

@@ -14,8 +14,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 # The compiler's own libraries go into the executable: users get one file and no DLL beside it.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
 
-# Debian's `wine` is a script that prints a hint about 32-bit support; the loader itself does not.
 find_program(BATON_WINE NAMES wine64 wine HINTS /usr/lib/wine DOC "Runs the Windows tests")
 if(BATON_WINE)
-    set(CMAKE_CROSSCOMPILING_EMULATOR "${BATON_WINE}")
+    set(CMAKE_CROSSCOMPILING_EMULATOR "${CMAKE_CURRENT_LIST_DIR}/wine")
 endif()
