@@ -13,7 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum address_family { ADDRESS_NONE = 0, ADDRESS_IPV4 = 4, ADDRESS_IPV6 = 6 };
+enum address_family {
+    ADDRESS_NONE = 0,
+    ADDRESS_UNIX = 1, /* a local socket; of a peer, bytes 0..3 are its user id and bytes 4..7 its
+                         pid, in network order, where the system tells them (else all are 0) */
+    ADDRESS_IPV4 = 4,
+    ADDRESS_IPV6 = 6
+};
 
 struct address {
     enum address_family family;

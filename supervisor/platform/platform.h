@@ -9,8 +9,8 @@
  * - Calls that can fail return BATON_OK (0) or a negative code of core/error.h, and fill `cause`
  *   (never NULL) with the system call and its number when the system was the reason.
  * - Nothing is allocated after platform_open(), platform_listener_open(), platform_output_open()
- *   and platform_program_create(): accepting, launching, sending, receiving and closing use tables
- *   that those calls have sized.
+ *   and platform_program_create(): accepting, launching, relaying, sending, receiving and closing
+ *   use tables that those calls have sized.
  * - Nothing that is created here is inherited by a process, except what platform_launch() gives it.
  * - Events name what they are about by the caller's `token`. A token is a number that the caller
  *   never uses twice within one platform (slot and generation), so an event that was under way when
@@ -33,11 +33,13 @@ struct platform_listener; /* an open listening socket */
 struct platform_program;  /* a launch recipe: path, arguments, environment in the system's form */
 struct platform_output;   /* collects what handlers write to standard output and error */
 struct platform_process;  /* one handler process and its channel */
+struct platform_stream;   /* a socket or pipe that the supervisor itself reads and writes */
 
 /* ---- The platform itself --------------------------------------------------------------------- */
 
 struct platform_limits {
     size_t process_count; /* processes that may exist at once, 1..65536 */
+    size_t stream_count;  /* streams that may be open at once, 0..196608 */
 };
 
 /* Opens the loop. Raises the descriptor limit to what the system allows (children get the original
@@ -70,12 +72,14 @@ char *platform_error_text(long system_code, char *out, size_t size_bytes);
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
 enum platform_event_kind {
-    PLATFORM_EVENT_ACCEPT = 1, /* listener: platform_listener_accept() may have something */
+    PLATFORM_EVENT_ACCEPT = 1, /* listener: platform_listener_accept() may have something; one that
+                                  is handed over: a client or datagram waits */
     PLATFORM_EVENT_CHANNEL,    /* process: platform_channel_receive() may have something */
     PLATFORM_EVENT_WRITABLE,   /* process: a platform_channel_send() that said AGAIN may be repeated
                                 */
     PLATFORM_EVENT_OUTPUT,     /* output: platform_output_read() may have something */
     PLATFORM_EVENT_EXIT,       /* process: it has ended; platform_process_exit() tells how */
+    PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
     PLATFORM_EVENT_STOP, /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
@@ -128,22 +132,90 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
                            size_t *length, struct baton_cause *cause);
 
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+/* Starts to watch a connected socket for the supervisor's own reading and writing; STREAM events
+ * come with `token`. The socket stays the caller's, who must not use, close or hand it over while
+ * the stream is open. BATON_OK, BATON_SHORTAGE (also when the table of platform_limits is full),
+ * BATON_SYSTEM. */
+int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
+                         struct platform_stream **out, struct baton_cause *cause);
+
+/* Reads 1..capacity bytes (capacity at least 1). Never takes more than `capacity` bytes from a
+ * socket, so what follows them is still there for whoever gets the socket later. BATON_OK and
+ * *length; BATON_AGAIN: nothing was there at the time of the call, a STREAM event follows when
+ * there is; BATON_END: the other side has finished; BATON_GONE: reset, or broken otherwise. */
+int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                         size_t *length, struct baton_cause *cause);
+
+/* Writes 1..length bytes (length at least 1). BATON_OK and *written; BATON_AGAIN: nothing could be
+ * taken, a STREAM event follows when it can; BATON_GONE: nobody will ever read them. */
+int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
+                          size_t *written, struct baton_cause *cause);
+
+/* Ends our sending: shutdown(SHUT_WR) of a socket, the end of file for the reader of a pipe. What
+ * was written before still arrives. Idempotent. */
+void platform_stream_finish(struct platform_stream *stream);
+
+/* Stops watching and frees the table's place. A pipe is closed. A socket is again as
+ * platform_listener_accept() gave it (blocking, no registration) and may be handed over; bytes that
+ * were not read are still in it. */
+void platform_stream_close(struct platform_stream **stream);
+
 /* ---- Listeners ------------------------------------------------------------------------------- */
 
-/* Opens a stream listener on `address` (family set; port 0 = any free port) and starts to report
- * PLATFORM_EVENT_ACCEPT with `token`. `backlog_count` is 1..65535, a hint to the system.
- * SO_REUSEADDR on POSIX, SO_EXCLUSIVEADDRUSE on Windows; IPV6_V6ONLY always on. Errors:
- * BATON_IN_USE, BATON_UNAVAILABLE, BATON_DENIED, BATON_UNSUPPORTED (no such family),
- * BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2). */
-int platform_listener_open(struct platform *platform, const struct address *address,
-                           uint32_t backlog_count, uint64_t token, struct platform_listener **out,
+enum platform_protocol { PLATFORM_TCP, PLATFORM_UDP, PLATFORM_UNIX };
+
+/* What accepted sockets (and a UDP socket itself, where it applies) are set to. 0 and false leave
+ * what the system does by itself. */
+struct platform_socket_options {
+    bool nodelay;              /* TCP_NODELAY */
+    bool keepalive;            /* SO_KEEPALIVE */
+    uint32_t keepalive_idle_s; /* before the first probe */
+    uint32_t keepalive_interval_s;
+    uint32_t keepalive_count; /* unanswered probes that end the connection */
+    uint32_t defer_accept_s;  /* TCP_DEFER_ACCEPT, tcp(7); Linux only, ignored elsewhere */
+    uint32_t receive_buffer_bytes, send_buffer_bytes; /* SO_RCVBUF, SO_SNDBUF; hints */
+};
+
+struct platform_listener_spec {
+    enum platform_protocol protocol;
+    struct address address;   /* TCP, UDP: family set; port 0 = any free port */
+    const char *path;         /* UNIX: absolute path of the socket's file */
+    uint32_t mode;            /* UNIX: permission bits of the file, 0..0777 */
+    const char *user, *group; /* UNIX: who owns the file, names or numbers; NULL = left alone */
+    uint32_t backlog_count;   /* TCP, UNIX: 1..65535, a hint to the system */
+    bool v6only;              /* IPV6_V6ONLY, which is always set explicitly */
+    bool is_handed_over;      /* it is watched only; never accepted or read from by us */
+    bool is_plain; /* Windows: accepted sockets are not overlapped, so that ReadFile works
+                      on them (PITFALLS 10) */
+    struct platform_socket_options options;
+};
+
+/* Opens a listener and starts to report PLATFORM_EVENT_ACCEPT with `token`. TCP: SO_REUSEADDR on
+ * POSIX, SO_EXCLUSIVEADDRUSE on Windows. UDP: a bound socket, always handed over. UNIX: a stream
+ * socket; the file has its mode from the moment it exists. A socket file there that nobody listens
+ * on any more is replaced; a file of any other kind is left alone. `spec` is copied. Errors:
+ * BATON_IN_USE (also: the file is another's, or no socket), BATON_UNAVAILABLE, BATON_DENIED,
+ * BATON_UNSUPPORTED (no such family), BATON_NOT_FOUND (no such folder, user or group),
+ * BATON_TOO_LONG (path), BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2),
+ * unix(7). */
+int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
+                           uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause);
 
-/* The address that it is bound to, with the port that the system chose. */
+/* The socket of a listener that is handed over, for platform_socket_export() and
+ * platform_channel_send(). Stays the listener's. While the listener is paused the socket is as a
+ * handler expects it: blocking, without any registration. */
+struct platform_socket platform_listener_socket(const struct platform_listener *listener);
+
+/* The address that it is bound to, with the port that the system chose. UNIX: family ADDRESS_UNIX
+ * alone. */
 void platform_listener_address(const struct platform_listener *listener, struct address *out);
 
 /* Takes one connection. Its socket is blocking, not inheritable, bears no event or completion-port
- * registration, and getpeername and shutdown work on it; the caller owns it. Returns BATON_OK;
+ * registration, and getpeername and shutdown work on it; the caller owns it. UNIX: *peer has the
+ * user id and pid of who connected, where the system tells (SO_PEERCRED). Returns BATON_OK;
  * BATON_AGAIN when there is none (an event follows); BATON_GONE when that client has already left
  * (try again at once); BATON_SHORTAGE when the process or the system is out of descriptors or
  * memory (nothing was taken; pause the listener, resume when one is free and by timer);
@@ -158,7 +230,8 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
 void platform_listener_pause(struct platform_listener *listener);
 void platform_listener_resume(struct platform_listener *listener);
 
-/* Closes the listener. Clients in its backlog are refused by the system. */
+/* Closes the listener. Clients in its backlog are refused by the system. The file of a local socket
+ * is removed, if it is still the one that was made. */
 void platform_listener_close(struct platform_listener **listener);
 
 /* ---- Output of handlers ---------------------------------------------------------------------- */
@@ -191,6 +264,13 @@ struct platform_program_spec {
     const char *const *environment; /* NAME=VALUE, ends with NULL: additions to and replacements of
                                        the supervisor's own environment */
     const char *directory;          /* absolute; NULL = the supervisor's own */
+    const char *const *variables; /* names of variables that each launch sets, ends with NULL; NULL
+                                     = none. Not inherited, even when a launch leaves one out */
+    size_t launch_bytes;          /* room for what one launch adds: the values of `variables` and
+                                     an argv of its own, all with their NULs */
+    bool has_channel;             /* launches make a channel */
+    uint32_t listener_count;      /* POSIX: listeners that every launch hands over; 0 = none */
+    const char *listener_name;    /* what each is called in LISTEN_FDNAMES; no ':' */
 };
 
 /* Prepares a launch recipe; copies everything it needs. On Windows argv becomes a command line that
@@ -201,17 +281,52 @@ int platform_program_create(struct platform *platform, const struct platform_pro
                             struct platform_program **out, struct baton_cause *cause);
 void platform_program_destroy(struct platform_program **program);
 
-/* Launches a process with a new channel. Its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
- * BATON_NONCE=`nonce_hex` (32 hex digits); its standard input is the null device, output and error
- * go to `output` (NULL: the null device). It leads a process group (POSIX) or is in a job of its
- * own from its first instruction (Windows), has default signal dispositions, an empty signal mask,
- * the original descriptor limit, and no descriptor or handle but these. Events CHANNEL, WRITABLE
- * and EXIT come with `token`. Blocks as long as the system needs to start a process. Errors
- * (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, BATON_SHORTAGE
- * (also when the table of platform_limits is full), BATON_SYSTEM. */
-int platform_launch(struct platform *platform, const struct platform_program *program,
-                    const char *nonce_hex, struct platform_output *output, uint64_t token,
-                    struct platform_process **out, struct baton_cause *cause);
+/* What the standard streams of a process are. Where output and error go to the log, that is
+ * platform_launch.output. */
+enum platform_streams {
+    PLATFORM_STREAMS_LOG,    /* input: the null device; output, error: the log */
+    PLATFORM_STREAMS_SOCKET, /* input, output: `socket`; error: the log, or `socket` */
+    PLATFORM_STREAMS_PIPES,  /* input, output: pipes to the supervisor; error: the log, or the same
+                                pipe as output */
+    PLATFORM_STREAMS_LISTENERS /* POSIX: descriptors 3, 4, ... are `listeners`, made blocking, and
+                                  input is the first of them; output, error: the log. LISTEN_FDS,
+                                  LISTEN_FDNAMES and LISTEN_PID are set (sd_listen_fds(3)) */
+};
+
+struct platform_launch {
+    const struct platform_program *program;
+    const char *const *argv;   /* instead of the program's, ends with NULL; NULL = the program's */
+    const char *const *values; /* of the program's `variables`, in their order; an entry NULL = that
+                                  one is not set; NULL = none is set */
+    const char *nonce_hex;     /* 32 hex digits where the program has a channel; else NULL */
+    struct platform_output *output; /* NULL = the null device */
+    enum platform_streams streams;
+    bool error_follows_output;                  /* SOCKET, PIPES: error does not go to the log */
+    struct platform_socket socket;              /* SOCKET: stays the caller's */
+    struct platform_listener *const *listeners; /* LISTENERS: as many as the program's
+                                                   listener_count; paused */
+    uint64_t token;                             /* of the process's events */
+    uint64_t input_token, output_token;         /* PIPES: of the two streams' events */
+};
+
+/* What platform_launch() made. */
+struct platform_launched {
+    struct platform_process *process;
+    struct platform_stream *input;  /* PIPES: writes to standard input; else NULL */
+    struct platform_stream *output; /* PIPES: reads standard output; else NULL */
+};
+
+/* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
+ * BATON_NONCE. It leads a process group (POSIX) or is in a job of its own from its first
+ * instruction (Windows), has default signal dispositions, an empty signal mask, the original
+ * descriptor limit, and no descriptor or handle but those that were named. Events CHANNEL, WRITABLE
+ * and EXIT come with `token`. The streams of PIPES are the caller's, to be closed by
+ * platform_stream_close(), before or after the process. Blocks as long as the system needs to start
+ * a process. Errors (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
+ * BATON_SHORTAGE (also when a table of platform_limits is full), BATON_TOO_LONG (more than
+ * launch_bytes, or than the system allows), BATON_SYSTEM. */
+int platform_launch(struct platform *platform, const struct platform_launch *launch,
+                    struct platform_launched *out, struct baton_cause *cause);
 
 /* Pid of the process that was launched. */
 uint32_t platform_process_pid(const struct platform_process *process);
@@ -330,6 +445,11 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
 extern const char platform_executable_suffix[];      /* "" or ".exe" */
 extern const bool platform_scripts_need_interpreter; /* Windows */
 extern const bool platform_backslash_separates;      /* Windows */
+extern const bool platform_inherits_listeners;       /* POSIX: a listener is handed over at launch;
+                                                        otherwise by an OFFER on a channel */
+/* The port of a service name ("rsync") in the system's database (services(5)), for "tcp" or "udp".
+ * `context` is ignored. BATON_OK or BATON_NOT_FOUND. May read a file. */
+int platform_service_port(void *context, const char *name, bool udp, uint16_t *port);
 
 /* Writes UTF-8 text to standard output (`error` false) or standard error, blocking, for --help,
  * --check and messages before the log is open. */
