@@ -186,7 +186,7 @@ static void run_variant(const struct variant *v) {
     if (!v->always) {
         scene_play(&scene, &play_good);
     }
-    fake_export_info(v->windows);
+    fake_as_on_windows(v->windows);
     fake_shuffle(v->shuffle);
     scene_run(&scene);
     bool retried = v->step <= AFTER_OFFER;

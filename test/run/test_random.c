@@ -171,7 +171,7 @@ static void play(uint64_t seed, bool print) {
     scene_play(&scene, draw(2) == 0 ? &play_deaf : &play_puppet);
     scene.script = drawn;
     fake_shuffle(draw(2) == 0 ? 0 : seed + 1);
-    fake_export_info(draw(2) == 0);
+    fake_as_on_windows(draw(2) == 0);
     scene_try(&scene);
     if (print) {
         fputs(fake_log(), stdout);

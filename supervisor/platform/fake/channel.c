@@ -38,7 +38,7 @@ static struct fake_message *make_message(const void *bytes, size_t length) {
         memcpy(message->bytes, bytes, length);
     }
     message->length = length;
-    message->client = FAKE_NONE;
+    message->client = message->listener = FAKE_NONE;
     return message;
 }
 
@@ -91,11 +91,33 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     return result;
 }
 
+/* What goes to the process with the frame. */
+static void attach_socket(struct platform_process *process, struct fake_message *message,
+                          struct platform_socket socket) {
+    if (socket.value >= FAKE_LISTENER_SOCKET) {
+        struct platform_listener *listener = fake_listener_of(socket);
+        if (listener != NULL) {
+            message->listener = (uint32_t)(socket.value - FAKE_LISTENER_SOCKET);
+            fake_listener_give(process, listener);
+        }
+        return;
+    }
+    const struct fake_peer *peer = fake_peer_of(socket);
+    if (peer == NULL) {
+        return;
+    }
+    if (fake_world.listeners[peer->face.listener]->face.spec.is_plain) {
+        fake_wrong("a plain socket was sent (PITFALLS 10)");
+    }
+    message->client = (uint32_t)(socket.value - 1);
+    fake_copy_add(process, message->client);
+}
+
 int platform_channel_send(struct platform_process *process, const void *frame, size_t length,
                           struct platform_socket attach, struct baton_cause *cause) {
     *cause = (struct baton_cause){0};
-    if (process->face.is_closed) {
-        fake_wrong("a closed process was sent to");
+    if (process->face.is_closed || !process->face.has_channel) {
+        fake_wrong("a process that is closed, or has no channel, was sent to");
         return BATON_SYSTEM;
     }
     if (!process->face.supervisor_end_open || !process->face.handler_end_open) {
@@ -111,11 +133,7 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     }
     struct fake_message *message = make_message(frame, length);
     if (platform_socket_is_open(attach)) {
-        message->client = (uint32_t)(attach.value - 1);
-        if (!fake_world.clients[message->client].supervisor_has) {
-            fake_wrong("a closed socket was sent");
-        }
-        fake_copy_add(process, message->client);
+        attach_socket(process, message, attach);
     }
     fake_queue_put(&process->to_handler, message);
     return BATON_OK;
@@ -134,7 +152,7 @@ int fake_handler_receive(uint32_t process, struct fake_frame *out) {
     if (p->read == NULL) {
         return p->face.supervisor_end_open && p->face.handler_end_open ? BATON_AGAIN : BATON_END;
     }
-    *out = (struct fake_frame){p->read->bytes, p->read->length, p->read->client};
+    *out = (struct fake_frame){p->read->bytes, p->read->length, p->read->client, p->read->listener};
     return BATON_OK;
 }
 

@@ -1,13 +1,15 @@
 /*
  * The fake body of platform.h: no system, a clock that only the test turns, and a world that it
- * plays: clients that connect and reset, handlers that say what they like, calls that fail.
+ * plays: clients that connect, send, read slowly and reset, handlers that say what they like, calls
+ * that fail.
  *
  * supervisor_run() runs on it unchanged. Whenever nothing is left to report, platform_wait() asks
  * the director (below), so a test lives inside that call: it changes the world and lets the
  * supervisor look at it. There is one world at a time, from fake_begin() to fake_end().
  *
  * Everything is counted. What a caller of platform.h must not do (closing a socket twice, using a
- * closed process, spinning) is kept as a misuse, which a test must find to be NULL at its end.
+ * socket whose stream is open, handing over a listener that is not paused, using a closed process,
+ * spinning) is kept as a misuse, which a test must find to be NULL at its end.
  *
  * Not here: platform_arguments(), the calls for files and paths, and the constants for validation,
  * which the supervisor's main.c alone uses.
@@ -22,6 +24,8 @@
 #define FAKE_START_US 1000000000u
 /* Waits without the director being asked and without the clock moving; more is spinning. */
 #define FAKE_SPIN_COUNT 20000u
+/* Bytes that the pipe to a program takes before it reads. */
+#define FAKE_PIPE_BYTES 65536u
 
 /* ---- The world ------------------------------------------------------------------------------- */
 
@@ -46,8 +50,9 @@ const char *fake_misuse(void);
 /* What the supervisor has not given back. All zero once it has ended. */
 struct fake_left {
     uint32_t platform_count, listener_count, output_count, program_count;
+    uint32_t stream_count;
     uint32_t socket_count;  /* accepted sockets that it has open */
-    uint32_t copy_count;    /* sockets that handlers have open */
+    uint32_t copy_count;    /* sockets and listeners that handlers have open */
     uint32_t process_count; /* processes alive or not closed */
     uint32_t channel_count; /* channels of which either end is open */
 };
@@ -79,6 +84,7 @@ enum fake_call {
     FAKE_LISTEN,
     FAKE_ACCEPT, /* with BATON_GONE the client that was next is gone */
     FAKE_LAUNCH,
+    FAKE_STREAM, /* platform_stream_open() */
     FAKE_RANDOM,
     FAKE_EXPORT,
     FAKE_SEND,
@@ -91,25 +97,74 @@ void fake_fail(enum fake_call call, int code, uint32_t count);
 /* How often the call was made since fake_begin(). */
 uint32_t fake_call_count(enum fake_call call);
 
+/* ---- Listeners ------------------------------------------------------------------------------- */
+
+struct fake_listener {
+    struct platform_listener_spec spec; /* a copy; texts live until fake_end() */
+    bool is_open, is_paused;
+    uint32_t holder_count; /* processes that have it */
+};
+
+/* How many were opened; the last is number count - 1. */
+uint32_t fake_listener_count(void);
+const struct fake_listener *fake_listener(uint32_t listener);
+
 /* ---- Clients --------------------------------------------------------------------------------- */
 
+/* Whoever wants something from a listener: a connection, or one datagram. */
 struct fake_client {
-    uint16_t port;            /* of the listener */
+    uint32_t listener;        /* number */
+    bool is_datagram;         /* ends when it is taken */
     uint64_t accepted_number; /* 1 for the first accepted connection; 0 = still in the backlog */
+    bool is_taken;            /* a process took it from a listener that it has */
     bool refused;             /* its listener was closed, or it had left before the accept */
     bool was_reset;           /* it has reset the connection */
     bool supervisor_has;      /* the supervisor's copy is open */
     uint32_t copy_count;      /* copies that handlers have open */
+    bool got_end;             /* it was told the end of what is sent to it */
+    bool was_cut; /* the last copy was closed with bytes unread: it got a reset (PITFALLS 13) */
 };
 
 /* A client connects to the listener on `port`. Returns its number, from 0; FAKE_NONE if nobody
  * listens there. Its peer address is 10.x.y.z with that number, and port 50000. */
 uint32_t fake_connect(uint16_t port);
+/* The same for a local socket. Its peer has user id 1000 and that number as its pid. */
+uint32_t fake_connect_path(const char *path);
+/* A datagram arrives at the UDP socket on `port`. */
+uint32_t fake_datagram(uint16_t port);
 void fake_reset(uint32_t client);
 uint32_t fake_client_count(void);
 const struct fake_client *fake_client(uint32_t client);
 /* The client whose connection was accepted as the `number`th; FAKE_NONE if there is none. */
 uint32_t fake_client_accepted(uint64_t number);
+
+/* The client sends; ends its sending. Not after its end or reset. */
+void fake_client_send(uint32_t client, const void *bytes, size_t length);
+void fake_client_finish(uint32_t client);
+/* From now on the client takes `bytes` more; SIZE_MAX (as at the start): all. */
+void fake_client_set_room(uint32_t client, size_t bytes);
+/* All that was sent to it; lives until more is sent. */
+const char *fake_client_received(uint32_t client, size_t *length);
+/* What it has sent and nobody has read yet. */
+const char *fake_client_unread(uint32_t client, size_t *length);
+
+/* ---- Streams --------------------------------------------------------------------------------- */
+
+struct fake_stream {
+    uint64_t token;
+    bool is_open;
+    uint32_t client;  /* whose socket it watches; FAKE_NONE */
+    uint32_t process; /* whose pipe it is; FAKE_NONE */
+    bool is_input;    /* the pipe leads to the process */
+};
+
+/* How many were opened; the last is number count - 1. */
+uint32_t fake_stream_count(void);
+const struct fake_stream *fake_stream(uint32_t stream);
+
+/* One read or write moves `most_bytes` at most (SIZE_MAX as at the start), and while events are
+ * shuffled any number from 1 to that. */
+void fake_set_chunk(size_t most_bytes);
 
 /* ---- Handler processes ----------------------------------------------------------------------- */
 
@@ -123,17 +178,31 @@ struct fake_process {
     bool handler_end_open;
     uint32_t terminate_count, kill_count; /* signals that it got */
     uint32_t copy_count;                  /* sockets that it has */
+    uint32_t listener_count;              /* listeners that it has */
+    bool has_channel;                     /* was launched with one */
+    enum platform_streams streams;
+    bool error_follows_output;
+    uint32_t client; /* whose connection its standard streams were at the launch; FAKE_NONE */
+    uint64_t launched_us, ended_us;
 };
 
 /* How many were launched; the last is number count - 1. */
 uint32_t fake_process_count(void);
 const struct fake_process *fake_process(uint32_t process);
 
+/* What it was launched with: its `index`th argument, NULL past the last; the value of a variable of
+ * its program or its launch, NULL if there is none; its `index`th listener's number, in the order
+ * of the descriptors, FAKE_NONE past the last. */
+const char *fake_argument(uint32_t process, uint32_t index);
+const char *fake_variable(uint32_t process, const char *name);
+uint32_t fake_handed_listener(uint32_t process, uint32_t index);
+
 /* A frame for the handler. */
 struct fake_frame {
     const uint8_t *bytes; /* live until the next call for this process */
     size_t length;
-    uint32_t client; /* whose socket came with it; FAKE_NONE */
+    uint32_t client;   /* whose socket came with it; FAKE_NONE */
+    uint32_t listener; /* which listener came with it; FAKE_NONE */
 };
 
 /* Takes the next frame that the supervisor sent. BATON_OK; BATON_AGAIN when there is none;
@@ -152,6 +221,11 @@ void fake_handler_close_channel(uint32_t process);
 void fake_handler_leave_channel(uint32_t process);
 /* Closes the handler's copy of a client's socket, if it has one. */
 void fake_handler_close_client(uint32_t process, uint32_t client);
+/* Takes from the listeners that it has who has waited longest there; FAKE_NONE if nobody does. It
+ * then has that client's connection; of a datagram nothing is left. */
+uint32_t fake_handler_take(uint32_t process);
+/* Closes its copies of all listeners. */
+void fake_handler_close_listeners(uint32_t process);
 /* Ends the process, and with it all that it has open. */
 void fake_handler_exit(uint32_t process, bool by_signal, uint32_t code);
 /* Lets sending to the handler say BATON_AGAIN; with false a WRITABLE event follows. */
@@ -162,8 +236,21 @@ void fake_handler_write(uint32_t process, uint32_t pid, const void *bytes, size_
 /* Reports the end of its output, as Windows does. */
 void fake_handler_end_output(uint32_t process);
 
-/* Lets platform_socket_export() describe the socket in 628 bytes, as on Windows. */
-void fake_export_info(bool on);
+/* The program at the other end of the pipes reads what was written to its standard input: BATON_OK
+ * with 1..capacity bytes, BATON_AGAIN, or BATON_END. */
+int fake_program_read(uint32_t process, void *buffer, size_t capacity, size_t *length);
+/* Writes to its standard output. False when nobody reads that any more (SIGPIPE). */
+bool fake_program_write(uint32_t process, const void *bytes, size_t length);
+/* Bytes of that which the supervisor has not read yet. */
+size_t fake_program_unread_bytes(uint32_t process);
+void fake_program_close_input(uint32_t process);
+void fake_program_close_output(uint32_t process);
+/* Leaves the pipes to a descendant that outlives the process, until they are closed as above. */
+void fake_program_leave_pipes(uint32_t process);
+
+/* As on Windows: platform_socket_export() describes the socket in 628 bytes, and a launch cannot
+ * hand over listeners. */
+void fake_as_on_windows(bool on);
 
 /* ---- The log --------------------------------------------------------------------------------- */
 

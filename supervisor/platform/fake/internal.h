@@ -12,13 +12,22 @@ struct fake_text {
     size_t length, capacity;
 };
 
+/* Bytes on their way in one direction. All that ever went is kept. */
+struct fake_flow {
+    struct fake_text bytes;
+    size_t taken; /* of them the reader has */
+    size_t room;  /* that the writer has left; SIZE_MAX = no limit */
+    bool ended;   /* the writer has finished */
+    bool broken;  /* nobody reads any more, or the connection was reset */
+};
+
 /* A frame on its way. Owner: the queue that it is in. */
 struct fake_message {
     struct fake_message *next;
     int fault; /* BATON_OK, or what receiving it says */
     bool lasting;
     uint32_t sender_pid;
-    uint32_t client;
+    uint32_t client, listener;
     size_t length;
     uint8_t bytes[FAKE_FRAME_BYTES];
 };
@@ -28,20 +37,38 @@ struct fake_queue {
 };
 
 struct platform {
-    uint32_t process_limit_count;
+    uint32_t process_limit_count, stream_limit_count;
     bool is_open;
 };
 
 struct platform_listener {
-    struct platform_listener *next;
-    struct address address;
+    struct fake_listener face;
+    struct address address; /* bound */
     uint64_t token;
-    bool is_open, is_paused;
+};
+
+/* A client and its connection. */
+struct fake_peer {
+    struct fake_client face;
+    struct fake_flow sent, received;
+    bool is_watched; /* a stream of the supervisor's is open on it */
+};
+
+struct platform_stream {
+    struct fake_stream face;
+    struct fake_flow *in, *out; /* what it reads, what it writes; NULL = it cannot */
+    bool read_wanted, write_wanted;
+    bool is_finished;
+    uint32_t vain_count; /* calls that said AGAIN since the last event */
 };
 
 struct platform_program {
     struct platform_program *next;
     bool is_open;
+    bool has_channel;
+    uint32_t listener_count;
+    size_t launch_bytes;
+    char **argv, **environment, **variables; /* owned; end with NULL */
 };
 
 /* A piece that one process wrote. Owner: its output. */
@@ -62,7 +89,7 @@ struct platform_output {
 
 struct platform_process {
     struct fake_process face;
-    struct platform_output *output;
+    struct platform_output *output_collector;
     struct fake_queue to_supervisor, to_handler;
     struct fake_message *read; /* the frame that the handler took last */
     struct platform_exit exit;
@@ -74,18 +101,28 @@ struct platform_process {
     bool is_full, writable_wanted, writable_due;
     uint32_t *copies; /* clients whose sockets it has */
     uint32_t copy_capacity;
+    uint32_t *listeners; /* that it has */
+    uint32_t listener_capacity;
+    uint32_t *handed; /* listeners that it was launched with */
+    uint32_t handed_count;
+    char **argv, **environment;     /* owned; end with NULL */
+    struct fake_flow input, output; /* its pipes */
+    bool leaves_pipes;              /* a descendant keeps its ends */
 };
 
 struct fake_world {
     struct fake_director director;
     struct platform platform;
-    struct platform_listener *listeners;
+    struct platform_listener **listeners;
+    uint32_t listener_count, listener_capacity;
     struct platform_program *programs;
     struct platform_output *outputs;
     struct platform_process **processes;
     uint32_t process_count, process_capacity;
-    struct fake_client *clients;
+    struct fake_peer **clients;
     uint32_t client_count, client_capacity;
+    struct platform_stream **streams;
+    uint32_t stream_count, stream_capacity;
     uint64_t accepted_count;
     struct platform_event *injected;
     uint32_t injected_count, injected_capacity;
@@ -96,7 +133,8 @@ struct fake_world {
     const char *misuse;
     uint64_t now_us, wait_count, round_count;
     uint64_t shuffle, random;
-    bool stop_due, exports_info;
+    size_t chunk_bytes;
+    bool stop_due, is_windows;
     struct fake_text log, printed;
     size_t log_room, log_forced_bytes;
     bool log_short, log_due;
@@ -122,9 +160,40 @@ void fake_queue_put(struct fake_queue *queue, struct fake_message *message);
 struct fake_message *fake_queue_take(struct fake_queue *queue);
 void fake_queue_clear(struct fake_queue *queue);
 
-/* The process has (or no longer has) a copy of the client's socket. */
+/* Copies a list of texts that ends with NULL; NULL is an empty one. */
+char **fake_texts_copy(const char *const *texts);
+void fake_texts_free(char **texts);
+/* Bytes of the texts with their NULs; 0 for NULL. */
+size_t fake_texts_bytes(const char *const *texts);
+
+/* Writes as much as there is room for, and returns that; reads as much as there is. */
+size_t fake_flow_put(struct fake_flow *flow, const void *bytes, size_t length);
+size_t fake_flow_take(struct fake_flow *flow, void *buffer, size_t capacity);
+size_t fake_flow_unread(const struct fake_flow *flow);
+
+/* A socket is its client's number + 1, or FAKE_LISTENER_SOCKET + a listener's number. */
+#define FAKE_LISTENER_SOCKET 0x40000000u
+/* NULL, and a misuse, when it is not one that the supervisor may use now. */
+struct fake_peer *fake_peer_of(struct platform_socket socket);
+struct platform_listener *fake_listener_of(struct platform_socket socket);
+
+/* Who has waited longest at the listener; NULL if nobody does. */
+struct fake_peer *fake_waiting(const struct platform_listener *listener);
+/* The last copy of its socket may have been closed. */
+void fake_peer_released(struct fake_peer *peer);
+
+/* The process gets (or no longer has) a copy of the client's socket. */
 void fake_copy_add(struct platform_process *process, uint32_t client);
 bool fake_copy_remove(struct platform_process *process, uint32_t client);
+/* The process gets a listener, which has to be fit for that. */
+void fake_listener_give(struct platform_process *process, struct platform_listener *listener);
+
+/* Opens a stream. Owner: the world; the caller of platform.h closes it. */
+struct platform_stream *fake_stream_make(const struct fake_stream *face, struct fake_flow *in,
+                                         struct fake_flow *out);
+uint32_t fake_open_stream_count(void);
+/* True if the stream has an event to report; then it is told. */
+bool fake_stream_report(struct platform_stream *stream);
 
 /* Ends the process without a word to the supervisor but the EXIT event. */
 void fake_process_die(struct platform_process *process, struct platform_exit how);

@@ -1,159 +1,80 @@
-/* Listeners, clients and sockets. A socket's value is its client's number + 1. */
+/* Listeners: accepted from by the supervisor, or handed over to a process. */
 #include "platform/fake/internal.h"
 
 #include <string.h>
 
 #define FREE_PORT_FIRST 40000u
+#define CLIENT_USER 1000u
 
-static struct fake_client *client_of(struct platform_socket socket) {
-    if (socket.value == 0 || socket.value > fake_world.client_count) {
-        fake_wrong("a socket that never was");
-        return NULL;
-    }
-    return &fake_world.clients[socket.value - 1];
-}
+/* ---- Opening and closing ---- */
 
-/* ---- Sockets ---- */
-
-bool platform_socket_is_open(struct platform_socket socket) {
-    return socket.value != UINTPTR_MAX;
-}
-
-void platform_socket_close(struct platform_socket *socket) {
-    if (!platform_socket_is_open(*socket)) {
-        return;
-    }
-    struct fake_client *client = client_of(*socket);
-    if (client != NULL && !client->supervisor_has) {
-        fake_wrong("a socket was closed twice");
-    } else if (client != NULL) {
-        client->supervisor_has = false;
-    }
-    *socket = PLATFORM_SOCKET_NONE;
-}
-
-bool platform_socket_was_reset(struct platform_socket socket) {
-    const struct fake_client *client = client_of(socket);
-    if (client != NULL && !client->supervisor_has) {
-        fake_wrong("a closed socket was asked");
-    }
-    return client != NULL && client->was_reset;
-}
-
-int platform_socket_export(struct platform_process *process, uint32_t pid,
-                           struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
-                           size_t *length, struct baton_cause *cause) {
-    *length = 0;
-    const struct fake_client *client = client_of(socket);
-    if (client == NULL || !client->supervisor_has || pid == 0 || process->face.is_closed) {
-        fake_wrong("an export of something that is not there");
-        return BATON_SYSTEM;
-    }
-    int code = fake_try(FAKE_EXPORT, cause);
-    if (code == BATON_OK && fake_world.exports_info) {
-        memset(info, 0x5a, PLATFORM_SOCKET_INFO_BYTES);
-        *length = PLATFORM_SOCKET_INFO_BYTES;
-    }
-    return code;
-}
-
-void fake_export_info(bool on) {
-    fake_world.exports_info = on;
-}
-
-/* ---- Listeners ---- */
-
-static struct platform_listener *find_listener(uint16_t port) {
-    for (struct platform_listener *l = fake_world.listeners; l != NULL; l = l->next) {
-        if (l->is_open && l->address.port == port) {
-            return l;
+static bool is_taken(const struct platform_listener_spec *spec, uint16_t port) {
+    for (uint32_t i = 0; i < fake_world.listener_count; i++) {
+        const struct platform_listener *l = fake_world.listeners[i];
+        if (!l->face.is_open || l->face.spec.protocol != spec->protocol) {
+            continue;
+        }
+        if (spec->protocol == PLATFORM_UNIX ? strcmp(l->face.spec.path, spec->path) == 0
+                                            : l->address.port == port) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-int platform_listener_open(struct platform *platform, const struct address *address,
-                           uint32_t backlog_count, uint64_t token, struct platform_listener **out,
+static bool makes_sense(const struct platform_listener_spec *spec) {
+    if (spec->protocol == PLATFORM_UNIX) {
+        return spec->path != NULL && spec->address.family == ADDRESS_UNIX && spec->mode <= 0777;
+    }
+    return (spec->address.family == ADDRESS_IPV4 || spec->address.family == ADDRESS_IPV6) &&
+           (spec->protocol == PLATFORM_TCP || spec->is_handed_over);
+}
+
+static const char *keep(const char *text) {
+    if (text == NULL) {
+        return NULL;
+    }
+    struct fake_text copy = {0};
+    fake_text_append(&copy, text, strlen(text));
+    return copy.bytes;
+}
+
+int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
+                           uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause) {
+    struct fake_world *w = &fake_world;
+    uint16_t port = spec->address.port;
     (void)platform;
-    (void)backlog_count;
     *out = NULL;
     int code = fake_try(FAKE_LISTEN, cause);
     if (code != BATON_OK) {
         return code;
     }
-    if (address->port != 0 && find_listener(address->port) != NULL) {
+    if (!makes_sense(spec)) {
+        fake_wrong("a listener that makes no sense");
+        return BATON_SYSTEM;
+    }
+    if ((port != 0 || spec->protocol == PLATFORM_UNIX) && is_taken(spec, port)) {
         *cause = (struct baton_cause){"bind", 98};
         return BATON_IN_USE;
     }
+    while (port == 0 || (spec->address.port == 0 && is_taken(spec, port))) {
+        port = (uint16_t)(port == 0 ? FREE_PORT_FIRST : port + 1u);
+    }
     struct platform_listener *l = fake_allocate(sizeof *l);
     *l = (struct platform_listener){
-        .next = fake_world.listeners, .address = *address, .token = token, .is_open = true};
-    while (l->address.port == 0 || (address->port == 0 && find_listener(l->address.port))) {
-        l->address.port = (uint16_t)(l->address.port == 0 ? FREE_PORT_FIRST : l->address.port + 1u);
+        .face = {.spec = *spec, .is_open = true}, .address = spec->address, .token = token};
+    l->face.spec.path = keep(spec->path);
+    l->face.spec.user = keep(spec->user);
+    l->face.spec.group = keep(spec->group);
+    if (spec->protocol != PLATFORM_UNIX) {
+        l->address.port = port;
     }
-    fake_world.listeners = l;
+    w->listeners =
+        fake_grow(w->listeners, w->listener_count, &w->listener_capacity, sizeof(void *));
+    w->listeners[w->listener_count++] = l;
     *out = l;
     return BATON_OK;
-}
-
-void platform_listener_address(const struct platform_listener *listener, struct address *out) {
-    *out = listener->address;
-}
-
-/* The client that has waited longest, NULL if nobody waits. */
-static struct fake_client *next_client(const struct platform_listener *listener) {
-    for (uint32_t i = 0; i < fake_world.client_count; i++) {
-        struct fake_client *c = &fake_world.clients[i];
-        if (c->port == listener->address.port && c->accepted_number == 0 && !c->refused) {
-            return c;
-        }
-    }
-    return NULL;
-}
-
-static struct address peer_of(uint32_t client) {
-    return (struct address){
-        .family = ADDRESS_IPV4,
-        .bytes = {10, (uint8_t)(client >> 16), (uint8_t)(client >> 8), (uint8_t)client},
-        .port = 50000};
-}
-
-int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
-    struct fake_client *client = next_client(listener);
-    *out = PLATFORM_SOCKET_NONE;
-    if (!listener->is_open) {
-        fake_wrong("an accept on a closed listener");
-        return BATON_SYSTEM;
-    }
-    if (client == NULL) {
-        *cause = (struct baton_cause){0};
-        return BATON_AGAIN;
-    }
-    int code = fake_try(FAKE_ACCEPT, cause);
-    if (code == BATON_GONE) {
-        client->refused = true;
-    }
-    if (code != BATON_OK) {
-        return code;
-    }
-    client->accepted_number = ++fake_world.accepted_count;
-    client->supervisor_has = true;
-    uint32_t number = (uint32_t)(client - fake_world.clients);
-    *out = (struct platform_socket){(uintptr_t)number + 1};
-    *peer = peer_of(number);
-    *local = listener->address;
-    return BATON_OK;
-}
-
-void platform_listener_pause(struct platform_listener *listener) {
-    listener->is_paused = true;
-}
-
-void platform_listener_resume(struct platform_listener *listener) {
-    listener->is_paused = false;
 }
 
 void platform_listener_close(struct platform_listener **listener) {
@@ -161,45 +82,185 @@ void platform_listener_close(struct platform_listener **listener) {
     if (closing == NULL) {
         return;
     }
-    if (!closing->is_open) {
+    if (!closing->face.is_open) {
         fake_wrong("a listener was closed twice");
     }
-    closing->is_open = false;
-    for (struct fake_client *c = next_client(closing); c != NULL; c = next_client(closing)) {
-        c->refused = true;
+    closing->face.is_open = false;
+    if (closing->face.holder_count == 0) {
+        for (struct fake_peer *p = fake_waiting(closing); p != NULL; p = fake_waiting(closing)) {
+            p->face.refused = true;
+        }
     }
     *listener = NULL;
 }
 
-/* ---- The clients' side ---- */
+uint32_t fake_listener_count(void) {
+    return fake_world.listener_count;
+}
 
-uint32_t fake_connect(uint16_t port) {
-    struct fake_world *w = &fake_world;
-    if (find_listener(port) == NULL) {
-        return FAKE_NONE;
+const struct fake_listener *fake_listener(uint32_t listener) {
+    return &fake_world.listeners[listener]->face;
+}
+
+/* ---- Use ---- */
+
+void platform_listener_address(const struct platform_listener *listener, struct address *out) {
+    *out = listener->address;
+}
+
+struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
+    uint32_t number = 0;
+    while (fake_world.listeners[number] != listener) {
+        number++;
     }
-    w->clients = fake_grow(w->clients, w->client_count, &w->client_capacity, sizeof *w->clients);
-    w->clients[w->client_count] = (struct fake_client){.port = port};
-    return w->client_count++;
+    if (!listener->face.is_open || !listener->face.spec.is_handed_over) {
+        fake_wrong("the socket of a listener that is closed, or not handed over");
+    }
+    return (struct platform_socket){FAKE_LISTENER_SOCKET + number};
 }
 
-void fake_reset(uint32_t client) {
-    fake_world.clients[client].was_reset = true;
+struct platform_listener *fake_listener_of(struct platform_socket socket) {
+    uintptr_t number = socket.value - FAKE_LISTENER_SOCKET;
+    if (socket.value < FAKE_LISTENER_SOCKET || number >= fake_world.listener_count ||
+        !fake_world.listeners[number]->face.is_open) {
+        fake_wrong("a listener that never was, or is closed");
+        return NULL;
+    }
+    return fake_world.listeners[number];
 }
 
-uint32_t fake_client_count(void) {
-    return fake_world.client_count;
-}
-
-const struct fake_client *fake_client(uint32_t client) {
-    return &fake_world.clients[client];
-}
-
-uint32_t fake_client_accepted(uint64_t number) {
+struct fake_peer *fake_waiting(const struct platform_listener *listener) {
     for (uint32_t i = 0; i < fake_world.client_count; i++) {
-        if (number != 0 && fake_world.clients[i].accepted_number == number) {
-            return i;
+        struct fake_peer *p = fake_world.clients[i];
+        if (fake_world.listeners[p->face.listener] == listener && p->face.accepted_number == 0 &&
+            !p->face.is_taken && !p->face.refused) {
+            return p;
         }
     }
-    return FAKE_NONE;
+    return NULL;
+}
+
+static uint32_t number_of(const struct fake_peer *peer) {
+    uint32_t number = 0;
+    while (fake_world.clients[number] != peer) {
+        number++;
+    }
+    return number;
+}
+
+static struct address peer_address(const struct platform_listener *listener, uint32_t client) {
+    uint8_t high = (uint8_t)(client >> 16);
+    uint8_t middle = (uint8_t)(client >> 8);
+    uint8_t low = (uint8_t)client;
+    if (listener->face.spec.protocol == PLATFORM_UNIX) {
+        return (struct address){
+            .family = ADDRESS_UNIX,
+            .bytes = {0, 0, CLIENT_USER >> 8, CLIENT_USER & 0xff, 0, high, middle, low}};
+    }
+    return (struct address){
+        .family = ADDRESS_IPV4, .bytes = {10, high, middle, low}, .port = 50000};
+}
+
+int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
+                             struct address *peer, struct address *local,
+                             struct baton_cause *cause) {
+    struct fake_peer *waiting = fake_waiting(listener);
+    *out = PLATFORM_SOCKET_NONE;
+    if (!listener->face.is_open || listener->face.spec.is_handed_over) {
+        fake_wrong("an accept on a listener that is closed, or handed over");
+        return BATON_SYSTEM;
+    }
+    if (waiting == NULL) {
+        *cause = (struct baton_cause){0};
+        return BATON_AGAIN;
+    }
+    int code = fake_try(FAKE_ACCEPT, cause);
+    if (code == BATON_GONE) {
+        waiting->face.refused = true;
+    }
+    if (code != BATON_OK) {
+        return code;
+    }
+    waiting->face.accepted_number = ++fake_world.accepted_count;
+    waiting->face.supervisor_has = true;
+    *out = (struct platform_socket){(uintptr_t)number_of(waiting) + 1};
+    *peer = peer_address(listener, number_of(waiting));
+    *local = listener->address;
+    return BATON_OK;
+}
+
+void platform_listener_pause(struct platform_listener *listener) {
+    listener->face.is_paused = true;
+}
+
+/* One that was killed and does not end is given up on. */
+static bool is_in_use(uint32_t listener) {
+    for (uint32_t i = 0; i < fake_world.process_count; i++) {
+        const struct platform_process *p = fake_world.processes[i];
+        for (uint32_t k = 0; k < p->face.listener_count && p->face.kill_count == 0; k++) {
+            if (p->listeners[k] == listener) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void platform_listener_resume(struct platform_listener *listener) {
+    for (uint32_t i = 0; i < fake_world.listener_count; i++) {
+        if (fake_world.listeners[i] == listener && is_in_use(i)) {
+            fake_wrong("a listener is watched again while a process has it");
+        }
+    }
+    listener->face.is_paused = false;
+}
+
+/* ---- Handing over ---- */
+
+void fake_listener_give(struct platform_process *process, struct platform_listener *listener) {
+    uint32_t number = (uint32_t)(platform_listener_socket(listener).value - FAKE_LISTENER_SOCKET);
+    if (!listener->face.is_paused) {
+        fake_wrong("a listener was handed over that is not paused");
+    }
+    process->listeners = fake_grow(process->listeners, process->face.listener_count,
+                                   &process->listener_capacity, sizeof *process->listeners);
+    process->listeners[process->face.listener_count++] = number;
+    listener->face.holder_count++;
+}
+
+void fake_handler_close_listeners(uint32_t process) {
+    struct platform_process *p = fake_world.processes[process];
+    while (p->face.listener_count > 0) {
+        struct platform_listener *l = fake_world.listeners[p->listeners[--p->face.listener_count]];
+        l->face.holder_count--;
+        struct fake_peer *waiting = NULL;
+        while (!l->face.is_open && l->face.holder_count == 0 &&
+               (waiting = fake_waiting(l)) != NULL) {
+            waiting->face.refused = true;
+        }
+    }
+}
+
+uint32_t fake_handler_take(uint32_t process) {
+    struct platform_process *p = fake_world.processes[process];
+    struct fake_peer *first = NULL;
+    for (uint32_t i = 0; i < p->face.listener_count; i++) {
+        struct fake_peer *waiting = fake_waiting(fake_world.listeners[p->listeners[i]]);
+        if (first == NULL || (waiting != NULL && number_of(waiting) < number_of(first))) {
+            first = waiting;
+        }
+    }
+    if (first == NULL) {
+        return FAKE_NONE;
+    }
+    first->face.is_taken = true;
+    if (!first->face.is_datagram) {
+        fake_copy_add(p, number_of(first));
+    }
+    return number_of(first);
+}
+
+uint32_t fake_handed_listener(uint32_t process, uint32_t index) {
+    const struct platform_process *p = fake_world.processes[process];
+    return index < p->handed_count ? p->handed[index] : FAKE_NONE;
 }

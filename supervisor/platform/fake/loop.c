@@ -45,24 +45,20 @@ static void collect_process(struct platform_process *p, struct platform_event *e
     }
 }
 
-static bool has_waiting_client(const struct platform_listener *listener) {
-    for (uint32_t i = 0; i < fake_world.client_count; i++) {
-        const struct fake_client *c = &fake_world.clients[i];
-        if (c->port == listener->address.port && c->accepted_number == 0 && !c->refused) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static size_t collect(struct platform_event *events, size_t capacity) {
     size_t count = 0;
     collect_once(events, &count, capacity);
     for (uint32_t i = 0; i < fake_world.process_count; i++) {
         collect_process(fake_world.processes[i], events, &count, capacity);
     }
-    for (struct platform_listener *l = fake_world.listeners; l != NULL; l = l->next) {
-        if (l->is_open && !l->is_paused && has_waiting_client(l)) {
+    for (uint32_t i = 0; i < fake_world.stream_count && count < capacity; i++) {
+        if (fake_stream_report(fake_world.streams[i])) {
+            add(events, &count, capacity, PLATFORM_EVENT_STREAM, fake_world.streams[i]->face.token);
+        }
+    }
+    for (uint32_t i = 0; i < fake_world.listener_count; i++) {
+        const struct platform_listener *l = fake_world.listeners[i];
+        if (l->face.is_open && !l->face.is_paused && fake_waiting(l) != NULL) {
             add(events, &count, capacity, PLATFORM_EVENT_ACCEPT, l->token);
         }
     }

@@ -61,7 +61,7 @@ void platform_output_close(struct platform_output **output) {
 
 static void add_piece(struct platform_process *process, uint32_t pid, const void *bytes,
                       size_t length, bool is_end) {
-    struct platform_output *output = process->output;
+    struct platform_output *output = process->output_collector;
     struct fake_piece *piece = fake_allocate(sizeof *piece + length);
     piece->pid = pid != 0 ? pid : process->face.pid;
     piece->is_end = is_end;

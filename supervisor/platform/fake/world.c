@@ -52,6 +52,42 @@ void fake_text_append(struct fake_text *text, const char *bytes, size_t length) 
     text->bytes[text->length] = '\0';
 }
 
+/* ---- Texts ---- */
+
+static size_t texts_count(const char *const *texts) {
+    size_t count = 0;
+    while (texts != NULL && texts[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+char **fake_texts_copy(const char *const *texts) {
+    size_t count = texts_count(texts);
+    char **copy = fake_allocate((count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++) {
+        struct fake_text text = {0};
+        fake_text_append(&text, texts[i], strlen(texts[i]));
+        copy[i] = text.bytes;
+    }
+    return copy;
+}
+
+void fake_texts_free(char **texts) {
+    for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) {
+        free(texts[i]);
+    }
+    free(texts);
+}
+
+size_t fake_texts_bytes(const char *const *texts) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < texts_count(texts); i++) {
+        bytes += strlen(texts[i]) + 1;
+    }
+    return bytes;
+}
+
 /* xorshift64* by Sebastiano Vigna: https://doi.org/10.1145/2845077 */
 uint64_t fake_draw(uint64_t *state) {
     *state ^= *state >> 12;
@@ -65,7 +101,7 @@ void fake_begin(const struct fake_director *director) {
     fake_world.director = *director;
     fake_world.now_us = FAKE_START_US;
     fake_world.random = 1;
-    fake_world.log_room = SIZE_MAX;
+    fake_world.log_room = fake_world.chunk_bytes = SIZE_MAX;
     fake_text_append(&fake_world.log, "", 0);
     fake_text_append(&fake_world.printed, "", 0);
 }
@@ -84,7 +120,33 @@ static void free_process(struct platform_process *process) {
     fake_queue_clear(&process->to_handler);
     free(process->read);
     free(process->copies);
+    free(process->listeners);
+    free(process->handed);
+    fake_texts_free(process->argv);
+    fake_texts_free(process->environment);
+    free(process->input.bytes.bytes);
+    free(process->output.bytes.bytes);
     free(process);
+}
+
+static void free_listener(struct platform_listener *listener) {
+    free((char *)listener->face.spec.path);
+    free((char *)listener->face.spec.user);
+    free((char *)listener->face.spec.group);
+    free(listener);
+}
+
+static void free_program(struct platform_program *program) {
+    fake_texts_free(program->argv);
+    fake_texts_free(program->environment);
+    fake_texts_free(program->variables);
+    free(program);
+}
+
+static void free_client(struct fake_peer *peer) {
+    free(peer->sent.bytes.bytes);
+    free(peer->received.bytes.bytes);
+    free(peer);
 }
 
 void fake_end(void) {
@@ -92,20 +154,27 @@ void fake_end(void) {
     for (uint32_t i = 0; i < w->process_count; i++) {
         free_process(w->processes[i]);
     }
-    for (struct platform_listener *l = w->listeners, *next; l != NULL; l = next) {
-        next = l->next;
-        free(l);
+    for (uint32_t i = 0; i < w->listener_count; i++) {
+        free_listener(w->listeners[i]);
+    }
+    for (uint32_t i = 0; i < w->client_count; i++) {
+        free_client(w->clients[i]);
+    }
+    for (uint32_t i = 0; i < w->stream_count; i++) {
+        free(w->streams[i]);
     }
     for (struct platform_program *p = w->programs, *next; p != NULL; p = next) {
         next = p->next;
-        free(p);
+        free_program(p);
     }
     for (struct platform_output *o = w->outputs, *next; o != NULL; o = next) {
         next = o->next;
         free_output(o);
     }
     free(w->processes);
+    free(w->listeners);
     free(w->clients);
+    free(w->streams);
     free(w->injected);
     free(w->log.bytes);
     free(w->printed.bytes);
@@ -125,8 +194,10 @@ const char *fake_misuse(void) {
 struct fake_left fake_left(void) {
     const struct fake_world *w = &fake_world;
     struct fake_left left = {.platform_count = w->platform.is_open ? 1 : 0};
-    for (const struct platform_listener *l = w->listeners; l != NULL; l = l->next) {
-        left.listener_count += l->is_open ? 1 : 0;
+    left.stream_count = fake_open_stream_count();
+    for (uint32_t i = 0; i < w->listener_count; i++) {
+        left.listener_count += w->listeners[i]->face.is_open ? 1 : 0;
+        left.copy_count += w->listeners[i]->face.holder_count;
     }
     for (const struct platform_program *p = w->programs; p != NULL; p = p->next) {
         left.program_count += p->is_open ? 1 : 0;
@@ -135,8 +206,8 @@ struct fake_left fake_left(void) {
         left.output_count += o->is_open ? 1 : 0;
     }
     for (uint32_t i = 0; i < w->client_count; i++) {
-        left.socket_count += w->clients[i].supervisor_has ? 1 : 0;
-        left.copy_count += w->clients[i].copy_count;
+        left.socket_count += w->clients[i]->face.supervisor_has ? 1 : 0;
+        left.copy_count += w->clients[i]->face.copy_count;
     }
     for (uint32_t i = 0; i < w->process_count; i++) {
         const struct fake_process *face = &w->processes[i]->face;
@@ -182,8 +253,9 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
     if (fake_world.platform.is_open) {
         fake_wrong("a second platform was opened");
     }
-    fake_world.platform =
-        (struct platform){.process_limit_count = (uint32_t)limits->process_count, .is_open = true};
+    fake_world.platform = (struct platform){.process_limit_count = (uint32_t)limits->process_count,
+                                            .stream_limit_count = (uint32_t)limits->stream_count,
+                                            .is_open = true};
     *out = &fake_world.platform;
     return BATON_OK;
 }

@@ -1,0 +1,228 @@
+/* Programs and launches. */
+#include "platform/fake/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PID_FIRST 1000u
+#define NONCE_HEX_CHARS 32u
+
+/* ---- Programs ---- */
+
+int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
+                            struct platform_program **out, struct baton_cause *cause) {
+    (void)platform;
+    *out = NULL;
+    int code = fake_try(FAKE_PROGRAM, cause);
+    if (code != BATON_OK) {
+        return code;
+    }
+    if (spec->path == NULL || spec->argv == NULL || spec->argv[0] == NULL) {
+        fake_wrong("a program without a name");
+    }
+    if (spec->listener_count > 0 && (fake_world.is_windows || spec->listener_name == NULL)) {
+        fake_wrong("a program that inherits listeners, on Windows or without a name for them");
+    }
+    struct platform_program *program = fake_allocate(sizeof *program);
+    *program = (struct platform_program){.next = fake_world.programs,
+                                         .is_open = true,
+                                         .has_channel = spec->has_channel,
+                                         .listener_count = spec->listener_count,
+                                         .launch_bytes = spec->launch_bytes,
+                                         .argv = fake_texts_copy(spec->argv),
+                                         .environment = fake_texts_copy(spec->environment),
+                                         .variables = fake_texts_copy(spec->variables)};
+    fake_world.programs = program;
+    *out = program;
+    return BATON_OK;
+}
+
+void platform_program_destroy(struct platform_program **program) {
+    if (*program != NULL) {
+        (*program)->is_open = false;
+        *program = NULL;
+    }
+}
+
+/* ---- What a launch needs ---- */
+
+/* NULL, or what must not be. */
+static const char *find_fault(const struct platform_launch *launch) {
+    const struct platform_program *program = launch->program;
+    bool has_listeners = launch->streams == PLATFORM_STREAMS_LISTENERS;
+    if (!program->is_open) {
+        return "a launch without a program";
+    }
+    if (program->has_channel
+            ? launch->nonce_hex == NULL || strlen(launch->nonce_hex) != NONCE_HEX_CHARS
+            : launch->nonce_hex != NULL) {
+        return "a launch with a channel without a nonce, or the other way round";
+    }
+    if (launch->argv != NULL && launch->argv[0] == NULL) {
+        return "a launch without argv[0]";
+    }
+    if (has_listeners != (program->listener_count > 0) ||
+        (has_listeners && launch->listeners == NULL)) {
+        return "a launch that hands over listeners without any, or the other way round";
+    }
+    if ((launch->streams == PLATFORM_STREAMS_SOCKET) != platform_socket_is_open(launch->socket)) {
+        return "a launch on a socket without one, or the other way round";
+    }
+    if (launch->streams == PLATFORM_STREAMS_SOCKET && fake_peer_of(launch->socket) == NULL) {
+        return "a launch on a socket that is not the caller's";
+    }
+    if (launch->error_follows_output && launch->streams != PLATFORM_STREAMS_SOCKET &&
+        launch->streams != PLATFORM_STREAMS_PIPES) {
+        return "standard error follows an output that is the log";
+    }
+    return NULL;
+}
+
+static size_t values_bytes(const struct platform_launch *launch) {
+    size_t bytes = 0;
+    for (size_t i = 0; launch->values != NULL && launch->program->variables[i] != NULL; i++) {
+        bytes += launch->values[i] == NULL ? 0 : strlen(launch->values[i]) + 1;
+    }
+    return bytes;
+}
+
+static uint32_t unclosed_count(void) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fake_world.process_count; i++) {
+        count += fake_world.processes[i]->face.is_closed ? 0 : 1;
+    }
+    return count;
+}
+
+static int check_room(const struct platform *platform, const struct platform_launch *launch) {
+    uint32_t streams_count = launch->streams == PLATFORM_STREAMS_PIPES ? 2 : 0;
+    if (unclosed_count() >= platform->process_limit_count ||
+        fake_open_stream_count() + streams_count > platform->stream_limit_count) {
+        return BATON_SHORTAGE;
+    }
+    size_t bytes = values_bytes(launch) + fake_texts_bytes(launch->argv);
+    return bytes > launch->program->launch_bytes ? BATON_TOO_LONG : BATON_OK;
+}
+
+/* ---- What a launch gives ---- */
+
+static bool names(const char *entry, const char *name) {
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
+/* The program's own environment without what launches set, and what this launch sets. */
+static char **make_environment(const struct platform_launch *launch) {
+    const struct platform_program *program = launch->program;
+    struct fake_text entries[256] = {{0}};
+    const char *texts[257] = {NULL};
+    size_t count = 0;
+    for (size_t i = 0; program->environment[i] != NULL && count < 256; i++) {
+        bool replaced = false;
+        for (size_t k = 0; program->variables[k] != NULL; k++) {
+            replaced = replaced || names(program->environment[i], program->variables[k]);
+        }
+        if (!replaced) {
+            texts[count++] = program->environment[i];
+        }
+    }
+    for (size_t i = 0; program->variables[i] != NULL && launch->values != NULL && count < 256;
+         i++) {
+        if (launch->values[i] != NULL) {
+            struct fake_text *entry = &entries[count];
+            fake_text_append(entry, program->variables[i], strlen(program->variables[i]));
+            fake_text_append(entry, "=", 1);
+            fake_text_append(entry, launch->values[i], strlen(launch->values[i]));
+            texts[count++] = entry->bytes;
+        }
+    }
+    char **environment = fake_texts_copy(texts);
+    for (size_t i = 0; i < 256; i++) {
+        free(entries[i].bytes);
+    }
+    return environment;
+}
+
+static void give_streams(struct platform_process *p, const struct platform_launch *launch,
+                         uint32_t number, struct platform_launched *out) {
+    p->input.room = FAKE_PIPE_BYTES;
+    p->output.room = SIZE_MAX;
+    if (launch->streams == PLATFORM_STREAMS_PIPES) {
+        struct fake_stream face = {.client = FAKE_NONE, .process = number};
+        face.token = launch->output_token;
+        out->output = fake_stream_make(&face, &p->output, NULL);
+        face.token = launch->input_token;
+        face.is_input = true;
+        out->input = fake_stream_make(&face, NULL, &p->input);
+    } else if (launch->streams == PLATFORM_STREAMS_SOCKET) {
+        p->face.client = (uint32_t)(launch->socket.value - 1);
+        fake_copy_add(p, p->face.client);
+        const struct fake_client *client = fake_client(p->face.client);
+        if (!fake_listener(client->listener)->spec.is_plain) {
+            fake_wrong("an overlapped socket is a standard stream (PITFALLS 10)");
+        }
+    }
+    p->handed_count = launch->program->listener_count;
+    p->handed = fake_allocate((p->handed_count + 1) * sizeof *p->handed);
+    for (uint32_t i = 0; i < p->handed_count; i++) {
+        fake_listener_give(p, launch->listeners[i]);
+        p->handed[i] = p->listeners[p->face.listener_count - 1];
+    }
+}
+
+int platform_launch(struct platform *platform, const struct platform_launch *launch,
+                    struct platform_launched *out, struct baton_cause *cause) {
+    struct fake_world *w = &fake_world;
+    *out = (struct platform_launched){0};
+    int code = fake_try(FAKE_LAUNCH, cause);
+    const char *fault = find_fault(launch);
+    if (fault != NULL) {
+        fake_wrong(fault);
+        return BATON_SYSTEM;
+    }
+    code = code == BATON_OK ? check_room(platform, launch) : code;
+    if (code != BATON_OK) {
+        return code;
+    }
+    bool has_channel = launch->program->has_channel;
+    struct platform_process *p = fake_allocate(sizeof *p);
+    p->face = (struct fake_process){.pid = PID_FIRST + w->process_count,
+                                    .token = launch->token,
+                                    .is_alive = true,
+                                    .has_channel = has_channel,
+                                    .supervisor_end_open = has_channel,
+                                    .handler_end_open = has_channel,
+                                    .streams = launch->streams,
+                                    .error_follows_output = launch->error_follows_output,
+                                    .client = FAKE_NONE,
+                                    .launched_us = w->now_us};
+    if (has_channel) {
+        memcpy(p->face.nonce_hex, launch->nonce_hex, sizeof p->face.nonce_hex);
+    }
+    p->output_collector = launch->output;
+    p->argv = fake_texts_copy(launch->argv != NULL ? launch->argv
+                                                   : (const char *const *)launch->program->argv);
+    p->environment = make_environment(launch);
+    give_streams(p, launch, w->process_count, out);
+    w->processes = fake_grow(w->processes, w->process_count, &w->process_capacity, sizeof(void *));
+    w->processes[w->process_count++] = p;
+    out->process = p;
+    return BATON_OK;
+}
+
+const char *fake_argument(uint32_t process, uint32_t index) {
+    char **argv = fake_world.processes[process]->argv;
+    for (uint32_t i = 0; i < index && *argv != NULL; i++) {
+        argv++;
+    }
+    return *argv;
+}
+
+const char *fake_variable(uint32_t process, const char *name) {
+    for (char **at = fake_world.processes[process]->environment; *at != NULL; at++) {
+        if (names(*at, name)) {
+            return *at + strlen(name) + 1;
+        }
+    }
+    return NULL;
+}
