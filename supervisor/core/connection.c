@@ -16,8 +16,8 @@ uint32_t connection_number(const struct connection *connection) {
 }
 
 static bool is_with_supervisor(enum connection_state state) {
-    return state == CONNECTION_WAITING || state == CONNECTION_OFFERED ||
-           state == CONNECTION_RECALLED;
+    return state == CONNECTION_PREFACE || state == CONNECTION_WAITING ||
+           state == CONNECTION_OFFERED || state == CONNECTION_RECALLED;
 }
 
 static bool move(struct connection *connection, bool allowed, enum connection_state next) {
@@ -38,6 +38,8 @@ bool connection_step(struct connection *connection, enum connection_event event,
                      enum outcome outcome) {
     enum connection_state state = connection->state;
     switch (event) {
+    case CONNECTION_BEGIN:
+        return move(connection, state == CONNECTION_PREFACE, CONNECTION_WAITING);
     case CONNECTION_OFFER:
         return move(connection, state == CONNECTION_WAITING, CONNECTION_OFFERED);
     case CONNECTION_RECALL:
@@ -49,7 +51,7 @@ bool connection_step(struct connection *connection, enum connection_event event,
         return move(connection, state == CONNECTION_OFFERED || state == CONNECTION_RECALLED,
                     CONNECTION_WAITING);
     case CONNECTION_ATTEMPT_FAILED:
-        if (!is_with_supervisor(state)) {
+        if (state == CONNECTION_PREFACE || !is_with_supervisor(state)) {
             return false;
         }
         connection->attempts_used++;

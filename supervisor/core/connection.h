@@ -1,19 +1,26 @@
 /*
  * One accepted connection: its facts and its state machine.
  *
+ *   PREFACE --begin--> WAITING   (only where a PROXY header comes first)
+ *
  *   WAITING --offer--> OFFERED --ack--> HELD --done, exit--> ENDED
  *      ^                  |  \--fault--> RECALLED --ack found--> HELD
  *      |                  |                 |
  *      +---- declined ----+<--no ack-------+      (last attempt, refusal: ENDED)
  *
- * The supervisor owns a copy of the socket in WAITING, OFFERED and RECALLED; in HELD only the
- * handler does. RECALLED means: the process that may or may not have taken the connection is being
- * ended; what it wrote before its end decides.
+ * The supervisor owns a copy of the socket in PREFACE, WAITING, OFFERED and RECALLED; in HELD only
+ * the handler does (pump: the relay). RECALLED means: the process that may or may not have taken
+ * the connection is being ended; what it wrote before its end decides.
+ *
+ * An *activation* is the same thing for a service whose listening socket is handed over: it begins
+ * when somebody waits there, has no peer and no socket of its own, and is held by the process that
+ * has the listener.
  */
 #ifndef BATON_CORE_CONNECTION_H
 #define BATON_CORE_CONNECTION_H
 
 #include "core/address.h"
+#include "core/timers.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +35,9 @@
     X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \
     X(HANDSHAKE_INVALID, "handshake_invalid") /* bad frame, wrong identity, end before ACK */      \
+    X(PROXY_INVALID, "proxy_invalid")         /* no PROXY header, or a wrong one */                \
+    X(PROXY_TIMEOUT, "proxy_timeout")         /* its PROXY header did not come in time */          \
+    X(REFUSED_ACCESS, "refused_access")       /* the peer may not send a PROXY header */           \
     X(ABANDONED, "abandoned")                 /* the client reset it before the hand-off */        \
     X(DRAINED, "drained")                     /* ended by an ordered stop */
 
@@ -42,6 +52,7 @@ const char *outcome_text(enum outcome outcome);
 
 enum connection_state {
     CONNECTION_FREE,
+    CONNECTION_PREFACE,
     CONNECTION_WAITING,
     CONNECTION_OFFERED,
     CONNECTION_RECALLED,
@@ -50,6 +61,7 @@ enum connection_state {
 };
 
 enum connection_event {
+    CONNECTION_BEGIN,          /* its PROXY header has been read */
     CONNECTION_OFFER,          /* an offer for it was sent */
     CONNECTION_RECALL,         /* the process it was offered to is being ended */
     CONNECTION_ACK,            /* a handler has taken it */
@@ -61,18 +73,23 @@ enum connection_event {
 /* All times are microseconds of the monotonic clock, except accepted_wall_us. Owner: the pool. */
 struct connection {
     enum connection_state state;
-    enum outcome outcome;    /* NONE until ENDED */
-    uint64_t id;             /* the record's number, from 1, never used twice in a run */
-    uint32_t service;        /* index in the table of services */
+    enum outcome outcome; /* NONE until ENDED */
+    uint64_t id;          /* the record's number, from 1, never used twice in a run */
+    uint32_t service;     /* index in the table of services */
+    uint32_t place;       /* index among the service's listen entries: where it was accepted */
+    bool is_activation;
+    uint32_t source;         /* in the pool's table of sources */
+    struct timer timer;      /* PREFACE: its deadline */
     uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
     uint32_t next, previous; /* in the queue of its service, or among those its process holds */
     uint32_t attempts_used;
     uint32_t attempts_max;
     uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;
     int64_t accepted_wall_us;
-    struct address peer, local;
-    uint32_t pid;    /* who took it, or the last one that failed to; 0 = nobody */
-    bool has_status; /* DONE told a status */
+    struct address peer, local; /* of the real client, where a PROXY header told it */
+    struct address via;         /* then the proxy's; else family ADDRESS_NONE */
+    uint32_t pid;               /* who took it, or the last one that failed to; 0 = nobody */
+    bool has_status;            /* DONE told a status */
     uint8_t status;
     bool has_exit; /* the process has ended before this connection did */
     bool exit_by_signal;

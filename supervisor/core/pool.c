@@ -1,4 +1,4 @@
-/* The pool's tables, queues and dispatch. The life of a process is in pool_process.c. */
+/* The pool's tables, and the life of a connection. */
 #include "core/pool_internal.h"
 
 #include "core/error.h"
@@ -12,7 +12,7 @@
  */
 #define ACTIONS_PER_SLOT 4u
 
-int pool_init(struct pool *pool, const struct service_table *table) {
+int pool_init(struct pool *pool, const struct service_table *table, uint64_t seed) {
     uint32_t connection_count = 0;
     memset(pool, 0, sizeof *pool);
     pool->table = table;
@@ -33,15 +33,20 @@ int pool_init(struct pool *pool, const struct service_table *table) {
         pool->actions == NULL ||
         slots_init(&pool->connection_slots, connection_count) != BATON_OK ||
         slots_init(&pool->process_slots, process_count) != BATON_OK ||
-        timers_init(&pool->timers, process_count + 1) != BATON_OK) {
+        sources_init(&pool->sources, connection_count, seed) != BATON_OK ||
+        timers_init(&pool->timers, process_count + connection_count +
+                                       (uint32_t)table->service_count + 1) != BATON_OK) {
         pool_clear(pool);
         return BATON_NO_MEMORY;
     }
     for (size_t i = 0; i < table->service_count; i++) {
         pool->services[i] = (struct pool_service){
-            .queue_first = SLOT_NONE, .queue_last = SLOT_NONE, .idle_first = SLOT_NONE};
+            .queue_first = SLOT_NONE,
+            .queue_last = SLOT_NONE,
+            .idle_first = SLOT_NONE,
+            .pause = {.owner = pool_timer_owner(POOL_TIMER_SERVICE, (uint32_t)i)}};
     }
-    pool->starved.owner = SLOT_NONE;
+    pool->starved.owner = pool_timer_owner(POOL_TIMER_STARVED, 0);
     return BATON_OK;
 }
 
@@ -52,8 +57,25 @@ void pool_clear(struct pool *pool) {
     free(pool->actions);
     slots_clear(&pool->connection_slots);
     slots_clear(&pool->process_slots);
+    sources_clear(&pool->sources);
     timers_clear(&pool->timers);
     memset(pool, 0, sizeof *pool);
+}
+
+static void push(struct pool *pool, const struct pool_action *action) {
+    assert(pool->action_count < pool->action_capacity);
+    uint32_t last = (pool->action_first + pool->action_count) % pool->action_capacity;
+    pool->actions[last] = *action;
+    pool->action_count++;
+}
+
+void pool_push_service(struct pool *pool, enum pool_action_kind kind, uint32_t service,
+                       uint64_t pause_us) {
+    push(pool, &(struct pool_action){.kind = kind,
+                                     .process = SLOT_NONE,
+                                     .connection = SLOT_NONE,
+                                     .service = service,
+                                     .pause_us = pause_us});
 }
 
 void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, uint32_t connection,
@@ -64,10 +86,11 @@ void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, 
     } else if (process != SLOT_NONE) {
         service = pool->processes[process].service;
     }
-    assert(pool->action_count < pool->action_capacity);
-    uint32_t last = (pool->action_first + pool->action_count) % pool->action_capacity;
-    pool->actions[last] = (struct pool_action){kind, process, connection, service, outcome};
-    pool->action_count++;
+    push(pool, &(struct pool_action){.kind = kind,
+                                     .process = process,
+                                     .connection = connection,
+                                     .service = service,
+                                     .outcome = outcome});
 }
 
 bool pool_next_action(struct pool *pool, struct pool_action *out) {
@@ -105,7 +128,7 @@ void pool_enqueue(struct pool *pool, uint32_t connection) {
         connection;
 }
 
-static void dequeue(struct pool *pool, uint32_t connection) {
+void pool_dequeue(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     struct pool_service *service = &pool->services[c->service];
     *(c->previous == SLOT_NONE ? &service->queue_first : &pool->connections[c->previous].next) =
@@ -154,31 +177,97 @@ uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_
 /* ---- Connections ---- */
 
 bool pool_has_room(struct pool *pool, uint32_t service) {
-    bool room = !pool->stopping && pool->services[service].live_count <
-                                       pool_service_of(pool, service)->max_connections_count;
-    pool->services[service].was_full = !room;
+    struct pool_service *s = &pool->services[service];
+    bool room = !pool->stopping && s->pause.position == 0 &&
+                s->live_count < pool_service_of(pool, service)->max_connections_count;
+    s->was_full = !room;
     return room;
 }
 
-uint32_t pool_accept(struct pool *pool, uint32_t service, const struct address *peer,
-                     const struct address *local, uint64_t now_us, int64_t wall_us) {
+uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     uint32_t slot = slots_take(&pool->connection_slots);
     assert(slot != SLOT_NONE);
     struct connection *c = &pool->connections[slot];
-    uint32_t attempts = pool_service_of(pool, service)->attempts_count;
-    memset(c, 0, sizeof *c);
-    c->state = CONNECTION_WAITING;
-    c->id = ++pool->last_id;
-    c->service = service;
-    c->attempts_max = attempts;
-    c->accepted_us = now_us;
-    c->accepted_wall_us = wall_us;
-    c->peer = *peer;
-    c->local = *local;
-    pool->services[service].live_count++;
-    pool_enqueue(pool, slot);
-    pool_dispatch(pool, service, now_us);
+    const struct service *service = pool_service_of(pool, arrival->service);
+    *c = (struct connection){
+        .state = service->proxy_protocol ? CONNECTION_PREFACE : CONNECTION_WAITING,
+        .id = ++pool->last_id,
+        .service = arrival->service,
+        .place = arrival->place,
+        .is_activation = service->handoff == HANDOFF_LISTENER,
+        .source = sources_take(&pool->sources, &arrival->peer),
+        .timer = {.owner = pool_timer_owner(POOL_TIMER_CONNECTION, slot)},
+        .process = SLOT_NONE,
+        .next = SLOT_NONE,
+        .previous = SLOT_NONE,
+        .attempts_max = service->attempts_count,
+        .accepted_us = arrival->now_us,
+        .accepted_wall_us = arrival->wall_us,
+        .peer = arrival->peer,
+        .local = arrival->local,
+    };
+    pool->services[arrival->service].live_count++;
+    if (c->state == CONNECTION_PREFACE) {
+        timers_set(&pool->timers, &c->timer, arrival->now_us + pool_ms(service->proxy_timeout_ms));
+    } else {
+        pool_enqueue(pool, slot);
+        pool_dispatch(pool, arrival->service, arrival->now_us);
+    }
     return slot;
+}
+
+void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
+                const struct address *local, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    if (!connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE)) {
+        return;
+    }
+    timers_unset(&pool->timers, &c->timer);
+    if (peer != NULL) {
+        c->via = c->peer;
+        c->peer = *peer;
+        c->local = *local;
+        sources_give(&pool->sources, c->source);
+        c->source = sources_take(&pool->sources, peer);
+    }
+    pool_enqueue(pool, connection);
+    pool_dispatch(pool, c->service, now_us);
+}
+
+void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
+                       uint64_t now_us) {
+    if (pool->connections[connection].state == CONNECTION_PREFACE) {
+        pool_end_connection(pool, connection, outcome, now_us);
+    }
+}
+
+uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection) {
+    return sources_count(&pool->sources, pool->connections[connection].source);
+}
+
+/* An activation is over: whatever waits at the listener would start the next one at once. */
+static void brake(struct pool *pool, const struct connection *c, uint64_t now_us) {
+    struct pool_service *s = &pool->services[c->service];
+    if (!c->is_activation || pool->stopping) {
+        return;
+    }
+    uint64_t lived_us = c->acked_us == 0 ? 0 : now_us - c->acked_us;
+    uint64_t pause_us =
+        breaker_pause_us(&s->breaker, c->outcome != OUTCOME_SERVED, lived_us, now_us);
+    if (pause_us > 0) {
+        timers_set(&pool->timers, &s->pause, now_us + pause_us);
+        s->was_full = true; /* POOL_ROOM is owed when the pause is over */
+        pool_push_service(pool, POOL_HELD_BACK, c->service, pause_us);
+    }
+}
+
+static void finish_connection(struct pool *pool, uint32_t process, uint32_t connection,
+                              uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    c->ended_us = now_us;
+    timers_unset(&pool->timers, &c->timer);
+    brake(pool, c, now_us);
+    pool_push(pool, POOL_RECORD, process, connection, c->outcome);
 }
 
 void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome,
@@ -186,7 +275,7 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
     struct connection *c = &pool->connections[connection];
     struct process *p = c->process == SLOT_NONE ? NULL : &pool->processes[c->process];
     if (c->state == CONNECTION_WAITING && p == NULL) {
-        dequeue(pool, connection);
+        pool_dequeue(pool, connection);
     } else if (c->state == CONNECTION_HELD) {
         pool_unhold(pool, c->process, connection);
     } else if (p != NULL && p->wanted_by == connection) {
@@ -195,8 +284,7 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
         p->offer = SLOT_NONE;
     }
     if (connection_step(c, CONNECTION_END, outcome)) {
-        c->ended_us = now_us;
-        pool_push(pool, POOL_RECORD, c->process, connection, outcome);
+        finish_connection(pool, c->process, connection, now_us);
     }
 }
 
@@ -215,8 +303,7 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     connection_step(c, CONNECTION_ATTEMPT_FAILED, outcome);
     pool_push(pool, POOL_ATTEMPT_FAILED, process, connection, outcome);
     if (c->state == CONNECTION_ENDED) {
-        c->ended_us = now_us;
-        pool_push(pool, POOL_RECORD, process, connection, outcome);
+        finish_connection(pool, process, connection, now_us);
         return;
     }
     pool_enqueue(pool, connection);
@@ -225,171 +312,20 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     }
 }
 
+void pool_tell_room(struct pool *pool, uint32_t service) {
+    struct pool_service *s = &pool->services[service];
+    if (s->was_full && !pool->stopping && s->pause.position == 0) {
+        s->was_full = false;
+        pool_push_service(pool, POOL_ROOM, service, 0);
+    }
+}
+
 void pool_forget(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     struct pool_service *service = &pool->services[c->service];
-    bool owed = service->was_full && !pool->stopping;
     service->live_count--;
-    service->was_full = false;
-    if (owed) {
-        pool_push(pool, POOL_ROOM, SLOT_NONE, connection, OUTCOME_NONE);
-    }
+    sources_give(&pool->sources, c->source);
+    pool_tell_room(pool, c->service);
     c->state = CONNECTION_FREE;
     slots_give(&pool->connection_slots, connection);
-}
-
-/* ---- Dispatch ---- */
-
-void pool_update_idle(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
-    uint32_t *first = &pool->services[p->service].idle_first;
-    bool idle = process_takes_offers(p);
-    if (idle == p->is_idle) {
-        return;
-    }
-    p->is_idle = idle;
-    if (idle) {
-        p->previous = SLOT_NONE;
-        p->next = *first;
-        if (p->next != SLOT_NONE) {
-            pool->processes[p->next].previous = process;
-        }
-        *first = process;
-        return;
-    }
-    *(p->previous == SLOT_NONE ? first : &pool->processes[p->previous].next) = p->next;
-    if (p->next != SLOT_NONE) {
-        pool->processes[p->next].previous = p->previous;
-    }
-}
-
-/* The record tells of the last attempt alone. */
-static void forget_attempt(struct connection *c) {
-    c->pid = 0;
-    c->has_exit = false;
-    c->launched_us = c->greeted_us = c->offered_us = 0;
-}
-
-static void offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    struct connection *c = &pool->connections[connection];
-    const struct service *service = pool_service_of(pool, p->service);
-    connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
-    forget_attempt(c);
-    c->process = process;
-    c->pid = p->pid;
-    c->launched_us = p->launched_us;
-    c->greeted_us = p->greeted_us;
-    c->offered_us = now_us;
-    p->offer = connection;
-    p->life_left_count--;
-    timers_set(&pool->timers, &p->timer, now_us + pool_ms(service->handshake_timeout_ms));
-    pool_update_idle(pool, process);
-    pool_push(pool, POOL_OFFER, process, connection, OUTCOME_NONE);
-}
-
-void pool_free_process(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
-    pool->services[p->service].process_count--;
-    p->state = PROCESS_FREE;
-    slots_give(&pool->process_slots, process);
-}
-
-static bool may_launch(struct pool *pool, uint32_t connection) {
-    uint32_t service = pool->connections[connection].service;
-    struct pool_service *s = &pool->services[service];
-    uint32_t most_count =
-        pool_service_of(pool, service)->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
-    if (s->process_count < most_count) {
-        return true;
-    }
-    if (!s->crowded) {
-        s->crowded = true;
-        pool_push(pool, POOL_CROWDED, SLOT_NONE, connection, OUTCOME_NONE);
-    }
-    return false;
-}
-
-static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) {
-    struct connection *c = &pool->connections[connection];
-    const struct service *service = pool_service_of(pool, c->service);
-    uint32_t slot = slots_take(&pool->process_slots);
-    assert(slot != SLOT_NONE); /* the table has room for what all services may have */
-    pool->services[c->service].process_count++;
-    pool->processes[slot] = (struct process){.state = PROCESS_LAUNCHED,
-                                             .service = c->service,
-                                             .wanted_by = connection,
-                                             .offer = SLOT_NONE,
-                                             .first_held = SLOT_NONE,
-                                             .life_left_count = service->reuse_count,
-                                             .channel_open = true,
-                                             .timer = {.owner = slot},
-                                             .launched_us = now_us};
-    timers_set(&pool->timers, &pool->processes[slot].timer,
-               now_us + pool_ms(service->handshake_timeout_ms));
-    c->process = slot;
-    forget_attempt(c);
-    pool_push(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
-}
-
-void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
-    struct pool_service *s = &pool->services[service];
-    while (s->queue_first != SLOT_NONE) {
-        uint32_t connection = s->queue_first;
-        if (s->idle_first != SLOT_NONE) {
-            dequeue(pool, connection);
-            offer(pool, s->idle_first, connection, now_us);
-            continue;
-        }
-        if (pool->stopping || pool->starved.position != 0 || !may_launch(pool, connection)) {
-            return;
-        }
-        dequeue(pool, connection);
-        launch_for(pool, connection, now_us);
-    }
-    s->crowded = false;
-}
-
-void pool_starve(struct pool *pool, uint64_t now_us) {
-    timers_set(&pool->timers, &pool->starved, now_us + POOL_STARVED_RETRY_US);
-}
-
-static void dispatch_all(struct pool *pool, uint64_t now_us) {
-    for (uint32_t i = 0; i < pool->table->service_count; i++) {
-        pool_dispatch(pool, i, now_us);
-    }
-}
-
-void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us) {
-    bool was_starved = pool->starved.position != 0;
-    uint32_t service = pool->processes[process].service;
-    pool_free_process(pool, process);
-    if (was_starved) {
-        timers_unset(&pool->timers, &pool->starved);
-        dispatch_all(pool, now_us);
-    } else {
-        pool_dispatch(pool, service, now_us);
-    }
-}
-
-/* ---- Time and the stop ---- */
-
-uint64_t pool_next_deadline_us(const struct pool *pool) {
-    return timers_next_us(&pool->timers);
-}
-
-void pool_tick(struct pool *pool, uint64_t now_us) {
-    struct timer *timer = timers_expired(&pool->timers, now_us);
-    for (; timer != NULL; timer = timers_expired(&pool->timers, now_us)) {
-        if (timer == &pool->starved) {
-            /* Launches are carried out after this call; those that fail starve the pool again. */
-            dispatch_all(pool, now_us);
-            continue;
-        }
-        pool_process_expired(pool, timer->owner, now_us);
-    }
-}
-
-bool pool_is_empty(const struct pool *pool) {
-    return pool->connection_slots.in_use_count == 0 && pool->process_slots.in_use_count == 0;
 }

@@ -3,17 +3,21 @@
  *
  * Pure: it is told what happened and at what time, and answers with actions, which the caller takes
  * with pool_next_action() after each call, and carries out. All hand-off modes are the same to it:
- * capacity is credits, reuse is lifetime credits, a spare is an idle process.
+ * capacity is credits, reuse is lifetime credits, a spare is an idle process. A process without a
+ * channel has greeted and taken its connection as soon as it is launched. A listener that is handed
+ * over is a service with one connection at a time, the activation.
  *
  * Connections and processes are named by slots (core/slots.h) of two tables, sized once.
  */
 #ifndef BATON_CORE_POOL_H
 #define BATON_CORE_POOL_H
 
+#include "core/breaker.h"
 #include "core/connection.h"
 #include "core/process.h"
 #include "core/service.h"
 #include "core/slots.h"
+#include "core/sources.h"
 #include "core/timers.h"
 
 #include <stdbool.h>
@@ -25,14 +29,15 @@ enum pool_action_kind {
     POOL_RELEASE,        /* connection: the handler has it; close the supervisor's copy */
     POOL_ATTEMPT_FAILED, /* process, connection, outcome: for the log */
     POOL_RECORD,         /* connection: close the socket if open, write its record, pool_forget() */
-    POOL_SEND_DRAIN,     /* process: send DRAIN */
+    POOL_SEND_DRAIN,     /* process: send DRAIN; without a channel SIGTERM stands for it */
     POOL_CLOSE_CHANNEL,  /* process: close our end of its channel */
     POOL_TERMINATE,      /* process: ask the system to end it */
     POOL_KILL,           /* process: end it */
     POOL_CLOSE_PROCESS,  /* process: it has ended; release what the platform keeps, pool_reaped() */
     POOL_STUCK,          /* process: was killed and has not ended; for the log */
     POOL_CROWDED,        /* connection: waits for handlers of its service to end; for the log */
-    POOL_ROOM            /* service (in `service`): it may accept again */
+    POOL_HELD_BACK,      /* service, pause_us: nothing is launched for it until then; for the log */
+    POOL_ROOM            /* service: it may accept again */
 };
 
 struct pool_action {
@@ -41,6 +46,16 @@ struct pool_action {
     uint32_t connection; /* slot or SLOT_NONE */
     uint32_t service;    /* index */
     enum outcome outcome;
+    uint64_t pause_us;
+};
+
+/* Who has come. */
+struct pool_arrival {
+    uint32_t service;
+    uint32_t place;             /* index of the service's listen entry */
+    struct address peer, local; /* of an activation: peer without family */
+    uint64_t now_us;
+    int64_t wall_us;
 };
 
 /* How a process ended. */
@@ -57,6 +72,8 @@ struct pool_service {
     uint32_t process_count;           /* processes launched and not yet reaped */
     bool was_full;                    /* it has been refused room; POOL_ROOM is owed */
     bool crowded;                     /* POOL_CROWDED was told, and somebody still waits */
+    struct breaker breaker;           /* HANDOFF_LISTENER only */
+    struct timer pause;               /* set while the breaker lets nothing be launched */
 };
 
 /* Read by the caller, changed only by the functions below. Owner: the caller of pool_init(). */
@@ -68,6 +85,7 @@ struct pool {
     struct slots connection_slots;
     struct slots process_slots;
     struct timers timers;
+    struct sources sources;      /* of connections, by the peer's address */
     struct pool_action *actions; /* a ring */
     uint32_t action_first, action_count, action_capacity;
     uint64_t last_id;
@@ -75,9 +93,9 @@ struct pool {
     bool stopping;
 };
 
-/* Sizes the tables for `table`, which must outlive the pool. BATON_OK, BATON_NO_MEMORY, or
- * BATON_INVALID for a table that allows no connection. */
-int pool_init(struct pool *pool, const struct service_table *table);
+/* Sizes the tables for `table`, which must outlive the pool. `seed` is a number that clients cannot
+ * know. BATON_OK, BATON_NO_MEMORY, or BATON_INVALID for a table that allows no connection. */
+int pool_init(struct pool *pool, const struct service_table *table, uint64_t seed);
 void pool_clear(struct pool *pool);
 
 /* Takes the next action; false when there is none. */
@@ -92,9 +110,18 @@ void pool_tick(struct pool *pool, uint64_t now_us);
 /* True if the service may accept one more. If not, POOL_ROOM tells when it may. */
 bool pool_has_room(struct pool *pool, uint32_t service);
 
-/* A connection was accepted; there must be room. Returns its slot. */
-uint32_t pool_accept(struct pool *pool, uint32_t service, const struct address *peer,
-                     const struct address *local, uint64_t now_us, int64_t wall_us);
+/* A connection was accepted, or a handed-over listener is ready; there must be room. Where a PROXY
+ * header comes first the connection is in PREFACE until one of the next two calls, or until its
+ * time is up. Returns its slot. */
+uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival);
+/* The header is read: it named the real client, or (NULL) keeps the direct peer. */
+void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
+                const struct address *local, uint64_t now_us);
+void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
+                       uint64_t now_us);
+
+/* Live connections from the address of this one's peer, itself included. */
+uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection);
 
 /* The client was found to have reset the connection just as the offer was to be sent. */
 void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us);
@@ -108,7 +135,8 @@ uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_
 
 /* ---- Processes: what happened ---- */
 
-void pool_launched(struct pool *pool, uint32_t process, uint32_t pid);
+/* Without a channel the process has thereby taken the connection it was launched for. */
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us);
 /* `shortage`: nothing is wrong with the program; try again when something is freed, and by timer.
  */
 void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint64_t now_us);

@@ -1,4 +1,5 @@
-/* What pool.c (tables, queues, dispatch) and pool_process.c (the life of a process) share. */
+/* What the pool's files share: pool.c (tables, connections), pool_dispatch.c (who gets whom),
+ * pool_process.c (the life of a process), pool_stop.c (deadlines and the stop). */
 #ifndef BATON_CORE_POOL_INTERNAL_H
 #define BATON_CORE_POOL_INTERNAL_H
 
@@ -22,13 +23,36 @@ static inline uint64_t pool_ms(uint32_t ms) {
 void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, uint32_t connection,
                enum outcome outcome);
 
+/* The same for a service as such. */
+void pool_push_service(struct pool *pool, enum pool_action_kind kind, uint32_t service,
+                       uint64_t pause_us);
+
+/* What a timer of the pool belongs to: the top bits of its owner, with an index below. */
+enum pool_timer {
+    POOL_TIMER_PROCESS,
+    POOL_TIMER_CONNECTION,
+    POOL_TIMER_SERVICE,
+    POOL_TIMER_STARVED
+};
+#define POOL_TIMER_SHIFT 28u
+
+static inline uint32_t pool_timer_owner(enum pool_timer kind, uint32_t index) {
+    return ((uint32_t)kind << POOL_TIMER_SHIFT) | index;
+}
+
 const struct service *pool_service_of(const struct pool *pool, uint32_t service);
 
 /* Sends the connection to the queue of its service, behind those that were accepted before it. */
 void pool_enqueue(struct pool *pool, uint32_t connection);
 
+void pool_dequeue(struct pool *pool, uint32_t connection);
+
 /* Gives waiting connections to idle processes, and launches processes for the others. */
 void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us);
+void pool_dispatch_all(struct pool *pool, uint64_t now_us);
+
+/* Offers the connection, which is in no queue, to the process. */
+void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
 
 /* Keeps the service's list of idle processes true after a change of `process`. */
 void pool_update_idle(struct pool *pool, uint32_t process);
@@ -61,8 +85,8 @@ void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us);
  * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
 void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);
 
-/* The deadline of a process has passed. */
-void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us);
+/* Tells that the service has room, if that is owed and nothing else stands against it. */
+void pool_tell_room(struct pool *pool, uint32_t service);
 
 /* No process may be launched for now; tried again by timer and whenever something is freed. */
 void pool_starve(struct pool *pool, uint64_t now_us);

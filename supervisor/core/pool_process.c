@@ -39,6 +39,12 @@ void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
     }
 }
 
+/* It was given the listener at its launch, and has no channel: SIGTERM tells it to drain. */
+static bool has_bare_listener(const struct pool *pool, const struct process *p) {
+    const struct service *service = pool_service_of(pool, p->service);
+    return service->handoff == HANDOFF_LISTENER && !service->has_channel;
+}
+
 /* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
  * end of the channel. */
 void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
@@ -47,7 +53,7 @@ void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
         pool_update_idle(pool, process);
         if (p->held_count == 0 && p->offer == SLOT_NONE) {
             close_channel(pool, process);
-        } else if (p->channel_open) {
+        } else if (p->channel_open || has_bare_listener(pool, p)) {
             pool_push(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
         }
         pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
@@ -84,8 +90,36 @@ static void go_on_without_channel(struct pool *pool, uint32_t process, uint64_t 
 
 /* ---- Launch ---- */
 
-void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
-    pool->processes[process].pid = pid;
+/* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. */
+static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    uint32_t connection = p->wanted_by;
+    struct connection *c = &pool->connections[connection];
+    process_advance(p, PROCESS_READY);
+    timers_unset(&pool->timers, &p->timer);
+    p->capacity_count = 1;
+    p->greeted_us = now_us;
+    p->wanted_by = SLOT_NONE;
+    p->life_left_count--;
+    p->taken_count++;
+    connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
+    connection_step(c, CONNECTION_ACK, OUTCOME_NONE);
+    c->pid = p->pid;
+    c->launched_us = p->launched_us;
+    c->greeted_us = c->offered_us = c->acked_us = now_us;
+    pool_hold(pool, process, connection);
+    pool_push(pool, POOL_RELEASE, process, connection, OUTCOME_NONE);
+    if (pool->stopping) {
+        pool_drain_process(pool, process, now_us);
+    }
+}
+
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    p->pid = pid;
+    if (!p->channel_open) {
+        take_at_once(pool, process, now_us);
+    }
 }
 
 void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint64_t now_us) {
@@ -126,7 +160,9 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     p->wanted_by = SLOT_NONE;
     timers_unset(&pool->timers, &p->timer);
     pool_update_idle(pool, process);
-    if (connection != SLOT_NONE) {
+    if (connection != SLOT_NONE && pool_service_of(pool, p->service)->reuse_count == 1) {
+        pool_offer(pool, process, connection, now_us); /* its environment tells of this client */
+    } else if (connection != SLOT_NONE) {
         pool_enqueue(pool, connection); /* by its age: a faster process helps who waits longer */
     }
     pool_dispatch(pool, p->service, now_us);
@@ -350,6 +386,11 @@ static enum outcome held_outcome(const struct pool *pool, const struct process *
                                  struct pool_exit how) {
     if (p->fault == OUTCOME_NONE && !p->breach && p->state >= PROCESS_TERMINATED) {
         return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+    }
+    if (p->state == PROCESS_DRAINING && has_bare_listener(pool, p) &&
+        (how.by_signal || how.code != 0)) {
+        return OUTCOME_DRAINED; /* most programs know no better answer to SIGTERM than to end by it
+                                 */
     }
     if (p->breach || how.by_signal || p->state == PROCESS_KILLED) {
         return OUTCOME_CRASHED;

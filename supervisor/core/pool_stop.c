@@ -1,5 +1,4 @@
-/* Time and the ordered stop: what happens to a process whose deadline passes, and how all of them
- * come to an end. */
+/* Time and the ordered stop: what happens when a deadline passes, and how all come to an end. */
 #include "core/pool_internal.h"
 
 static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
@@ -37,7 +36,7 @@ static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
     pool_dispatch(pool, p->service, now_us);
 }
 
-void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
+static void process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     switch (p->state) {
     case PROCESS_LAUNCHED:
@@ -66,6 +65,42 @@ void pool_process_expired(struct pool *pool, uint32_t process, uint64_t now_us) 
     }
 }
 
+uint64_t pool_next_deadline_us(const struct pool *pool) {
+    return timers_next_us(&pool->timers);
+}
+
+static void expired(struct pool *pool, uint32_t owner, uint64_t now_us) {
+    uint32_t index = owner & ((1u << POOL_TIMER_SHIFT) - 1);
+    switch ((enum pool_timer)(owner >> POOL_TIMER_SHIFT)) {
+    case POOL_TIMER_PROCESS:
+        process_expired(pool, index, now_us);
+        break;
+    case POOL_TIMER_CONNECTION:
+        pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, now_us);
+        break;
+    case POOL_TIMER_SERVICE:
+        pool_tell_room(pool, index);
+        break;
+    case POOL_TIMER_STARVED:
+        /* Launches are carried out after this call; those that fail starve the pool again. */
+        pool_dispatch_all(pool, now_us);
+        break;
+    }
+}
+
+void pool_tick(struct pool *pool, uint64_t now_us) {
+    struct timer *timer = timers_expired(&pool->timers, now_us);
+    for (; timer != NULL; timer = timers_expired(&pool->timers, now_us)) {
+        expired(pool, timer->owner, now_us);
+    }
+}
+
+bool pool_is_empty(const struct pool *pool) {
+    return pool->connection_slots.in_use_count == 0 && pool->process_slots.in_use_count == 0;
+}
+
+/* ---- The stop ---- */
+
 static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
@@ -86,6 +121,12 @@ void pool_stop(struct pool *pool, uint64_t now_us) {
     for (uint32_t i = 0; i < pool->table->service_count; i++) {
         while (pool->services[i].queue_first != SLOT_NONE) {
             pool_end_connection(pool, pool->services[i].queue_first, OUTCOME_DRAINED, now_us);
+        }
+        timers_unset(&pool->timers, &pool->services[i].pause);
+    }
+    for (uint32_t slot = 0; slot < pool->connection_slots.used_mark; slot++) {
+        if (slots_is_used(&pool->connection_slots, slot)) {
+            pool_begin_failed(pool, slot, OUTCOME_DRAINED, now_us);
         }
     }
     for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {

@@ -145,6 +145,15 @@ void record_address(struct record *record, const char *key, const struct address
     record_text(record, key, address_print(address, text, sizeof text));
 }
 
+void record_place(struct record *record, const char *key, const struct service_listen *place,
+                  const struct address *bound) {
+    if (place->path != NULL) {
+        record_text(record, key, place->path);
+    } else {
+        record_address(record, key, bound);
+    }
+}
+
 /* Days since 1970-01-01 to a date of the Gregorian calendar, by counting from 0000-03-01 in eras
  * of 400 years (146,097 days), so that the leap day is the last of its year. */
 static void date_of_day(int64_t day, int *year, int *month, int *day_of_month) {
@@ -211,14 +220,26 @@ static void put_spans(struct record *record, const struct connection *c) {
     record_number(record, "duration_ms", span_us(c->accepted_us, c->ended_us) / 1000);
 }
 
+/* An activation has no peer. */
+static void put_addresses(struct record *record, const struct connection *c,
+                          const struct service *service) {
+    if (!c->is_activation) {
+        record_address(record, "peer", &c->peer);
+    }
+    record_place(record, "local", &service->listen[c->place], &c->local);
+    if (c->via.family != ADDRESS_NONE) {
+        record_address(record, "via", &c->via);
+    }
+}
+
 void record_connection(struct record *record, enum log_format format, const struct connection *c,
-                       const char *name, const char *text, size_t text_bytes) {
+                       const struct service *service, const char *text, size_t text_bytes) {
     int64_t end_wall_us = c->accepted_wall_us + (int64_t)span_us(c->accepted_us, c->ended_us);
-    record_begin(record, format, end_wall_us, LOG_LEVEL_INFO, "connection");
-    record_text(record, "service", name);
+    record_begin(record, format, end_wall_us, LOG_LEVEL_INFO,
+                 c->is_activation ? "activation" : "connection");
+    record_text(record, "service", service->name);
     record_number(record, "id", c->id);
-    record_address(record, "peer", &c->peer);
-    record_address(record, "local", &c->local);
+    put_addresses(record, c, service);
     record_text(record, "outcome", outcome_text(c->outcome));
     if (c->pid != 0) {
         record_number(record, "pid", c->pid);

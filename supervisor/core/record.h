@@ -40,11 +40,15 @@ void record_address(struct record *record, const char *key, const struct address
 /* Ends the line with a line feed. */
 void record_end(struct record *record);
 
-/* The whole line `event=connection` for a connection that has ended, of the service `name`. `text`
- * (`text_bytes`, 0 = none) is what its handler said of it. */
+/* Where a service listens: the path of a local socket, else `bound`. */
+void record_place(struct record *record, const char *key, const struct service_listen *place,
+                  const struct address *bound);
+
+/* The whole line `event=connection` (or `event=activation`) for a connection of `service` that has
+ * ended. `text` (`text_bytes`, 0 = none) is what its handler said of it. */
 void record_connection(struct record *record, enum log_format format,
-                       const struct connection *connection, const char *name, const char *text,
-                       size_t text_bytes);
+                       const struct connection *connection, const struct service *service,
+                       const char *text, size_t text_bytes);
 
 /* "error", "warning", "info", "debug". */
 const char *record_level_text(enum log_level level);

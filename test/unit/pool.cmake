@@ -1,4 +1,4 @@
 # The pool's parts: tables, deadlines, state machines, and the lines it is recorded in.
-foreach(subject backoff connection pool record slots timers)
+foreach(subject backoff breaker connection pool pool_modes record slots sources timers)
     baton_unit_test(test_${subject} SOURCES test_${subject}.c LIBRARIES baton_core)
 endforeach()

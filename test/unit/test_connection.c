@@ -13,6 +13,8 @@ enum { STATE_COUNT = CONNECTION_ENDED + 1, EVENT_COUNT = CONNECTION_END + 1 };
 
 /* The next state; CONNECTION_FREE = the event is not allowed. */
 static const enum connection_state next[STATE_COUNT][EVENT_COUNT] = {
+    [CONNECTION_PREFACE] =
+        {[CONNECTION_BEGIN] = CONNECTION_WAITING, [CONNECTION_END] = CONNECTION_ENDED},
     [CONNECTION_WAITING] = {[CONNECTION_OFFER] = CONNECTION_OFFERED,
                             [CONNECTION_ATTEMPT_FAILED] = CONNECTION_WAITING,
                             [CONNECTION_END] = CONNECTION_ENDED},

@@ -21,13 +21,23 @@ static const struct address somewhere = {.family = ADDRESS_IPV4};
 static void begin(struct pool *pool, uint32_t max_connections_count, uint32_t reuse_count) {
     for (size_t i = 0; i < 2; i++) {
         services[i] = (struct service){.name = "s",
+                                       .has_channel = true,
                                        .max_connections_count = max_connections_count,
                                        .attempts_count = 2,
                                        .reuse_count = reuse_count,
                                        .handshake_timeout_ms = HANDSHAKE_US / 1000,
                                        .stop_timeout_ms = STOP_US / 1000};
     }
-    assert_int_equal(pool_init(pool, &table), BATON_OK);
+    assert_int_equal(pool_init(pool, &table, 7), BATON_OK);
+}
+
+static uint32_t accept_one(struct pool *pool, uint32_t service, uint64_t now_us) {
+    struct pool_arrival arrival = {.service = service,
+                                   .peer = somewhere,
+                                   .local = somewhere,
+                                   .now_us = now_us,
+                                   .wall_us = (int64_t)now_us};
+    return pool_accept(pool, &arrival);
 }
 
 /* Takes all actions; the records are written, the processes closed. Counts by kind. */
@@ -36,7 +46,7 @@ static void take_all(struct pool *pool, uint32_t counts[POOL_ROOM + 1], uint64_t
     while (pool_next_action(pool, &action)) {
         counts[action.kind]++;
         if (action.kind == POOL_LAUNCH) {
-            pool_launched(pool, action.process, 1000 + action.process);
+            pool_launched(pool, action.process, 1000 + action.process, now_us);
         } else if (action.kind == POOL_RECORD) {
             pool_forget(pool, action.connection);
         } else if (action.kind == POOL_CLOSE_PROCESS) {
@@ -48,7 +58,7 @@ static void take_all(struct pool *pool, uint32_t counts[POOL_ROOM + 1], uint64_t
 static void accept_many(struct pool *pool, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         assert_true(pool_has_room(pool, i % 2));
-        pool_accept(pool, i % 2, &somewhere, &somewhere, 1, 1);
+        accept_one(pool, i % 2, 1);
     }
 }
 
@@ -128,7 +138,7 @@ static void test_lingering_handlers_crowd_their_own_service(void **state) {
     begin(&pool, 1, 1);
     for (int i = 0; i < 3; i++) {
         assert_true(pool_has_room(&pool, 0));
-        uint32_t connection = pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+        uint32_t connection = accept_one(&pool, 0, 1);
         while (pool_next_action(&pool, &action)) {
             if (action.kind == POOL_LAUNCH) {
                 launches++;
@@ -145,7 +155,7 @@ static void test_lingering_handlers_crowd_their_own_service(void **state) {
     assert_int_equal(launches, 2);
     assert_int_equal(crowded_count, 1);
     assert_int_equal(pool.starved.position, 0);
-    pool_accept(&pool, 1, &somewhere, &somewhere, 1, 1);
+    accept_one(&pool, 1, 1);
     assert_true(pool_next_action(&pool, &action));
     assert_int_equal(action.kind, POOL_LAUNCH);
     pool_clear(&pool);
@@ -165,7 +175,7 @@ static void test_process_that_cannot_be_killed(void **state) {
     struct pool_action action;
     uint32_t counts[POOL_ROOM + 1] = {0};
     begin(&pool, 1, 1);
-    pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+    accept_one(&pool, 0, 1);
     take_until(&pool, POOL_LAUNCH, &action);
     assert_true(pool_hello(&pool, action.process, 1, 1, 1));
     take_until(&pool, POOL_OFFER, &action);
@@ -201,7 +211,7 @@ static void test_queue_is_in_order_of_acceptance(void **state) {
     uint32_t processes[5], connections[5];
     begin(&pool, 5, 1);
     for (int i = 0; i < 5; i++) {
-        connections[i] = pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+        connections[i] = accept_one(&pool, 0, 1);
         assert_true(pool_next_action(&pool, &action));
         assert_int_equal(action.kind, POOL_LAUNCH);
         processes[i] = action.process;
@@ -232,7 +242,7 @@ static void test_room_is_told_once(void **state) {
     struct pool pool;
     uint32_t counts[POOL_ROOM + 1] = {0};
     begin(&pool, 1, 1);
-    pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+    accept_one(&pool, 0, 1);
     take_all(&pool, counts, 1);
     /* Nobody has asked for room, so nobody waits to be told. */
     exit_all(&pool, 2);
@@ -241,7 +251,7 @@ static void test_room_is_told_once(void **state) {
     take_all(&pool, counts, 3);
     assert_int_equal(counts[POOL_RECORD], 1);
     assert_int_equal(counts[POOL_ROOM], 0);
-    uint32_t connection = pool_accept(&pool, 0, &somewhere, &somewhere, 4, 4);
+    uint32_t connection = accept_one(&pool, 0, 4);
     assert_int_equal(pool.connections[connection].id, 2);
     assert_false(pool_has_room(&pool, 0));
     assert_true(pool_has_room(&pool, 1));
@@ -261,7 +271,7 @@ static void test_numbers_of_a_channel(void **state) {
     uint32_t counts[POOL_ROOM + 1] = {0};
     begin(&pool, 4, 10);
     pool.last_id = 0xfffffffd;
-    uint32_t first = pool_accept(&pool, 0, &somewhere, &somewhere, 1, 1);
+    uint32_t first = accept_one(&pool, 0, 1);
     take_all(&pool, counts, 1);
     uint32_t process = pool.connections[first].process;
     assert_true(pool_hello(&pool, process, 77, 3, 2));
@@ -277,7 +287,7 @@ static void test_numbers_of_a_channel(void **state) {
         assert_false(pool_ack(&pool, process, offered, 3));
         assert_int_equal(pool_find_connection(&pool, process, number), offered);
         if (i < 2) {
-            pool_accept(&pool, 0, &somewhere, &somewhere, 4, 4);
+            accept_one(&pool, 0, 4);
         }
     }
     assert_int_equal(pool_find_connection(&pool, process, 0), SLOT_NONE);
@@ -296,7 +306,7 @@ static void test_no_services(void **state) {
     (void)state;
     struct service_table none = {0};
     struct pool pool;
-    assert_int_equal(pool_init(&pool, &none), BATON_INVALID);
+    assert_int_equal(pool_init(&pool, &none, 7), BATON_INVALID);
     pool_clear(&pool);
 }
 

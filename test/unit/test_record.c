@@ -272,6 +272,10 @@ static void test_times(void **state) {
 
 /* ---- The record of a connection ---- */
 
+static struct service_listen places[2] = {{.address = {.family = ADDRESS_IPV4}},
+                                          {.path = "/run/ok.sock"}};
+static const struct service service = {.name = "ok", .listen = places, .listen_count = 2};
+
 static struct connection served(void) {
     return (struct connection){
         .outcome = OUTCOME_SERVED,
@@ -290,7 +294,7 @@ static struct connection served(void) {
 }
 
 static const char *line_of(enum log_format format, const struct connection *c, const char *text) {
-    record_connection(&record, format, c, "ok", text, strlen(text));
+    record_connection(&record, format, c, &service, text, strlen(text));
     record.length--; /* finish() ends the line a second time */
     if (format == LOG_FORMAT_JSON) {
         record.length--;
@@ -322,6 +326,26 @@ static void test_connection(void **state) {
                         "peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
 }
 
+static void test_other_kinds(void **state) {
+    (void)state;
+    struct connection c = {.outcome = OUTCOME_SERVED,
+                           .id = 3,
+                           .is_activation = true,
+                           .local = {.family = ADDRESS_IPV4, .port = 69}};
+    assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                        "time=1970-01-01T00:00:00.000Z level=info event=activation service=ok id=3 "
+                        "local=0.0.0.0:69 outcome=served attempts=0 duration_ms=0\n");
+    c = (struct connection){.outcome = OUTCOME_SERVED,
+                            .id = 4,
+                            .place = 1,
+                            .peer = {.family = ADDRESS_IPV4, .port = 5},
+                            .via = {.family = ADDRESS_IPV4, .bytes = {9, 9, 9, 9}, .port = 6}};
+    assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                        "time=1970-01-01T00:00:00.000Z level=info event=connection service=ok id=4 "
+                        "peer=0.0.0.0:5 local=/run/ok.sock via=9.9.9.9:6 outcome=served attempts=0 "
+                        "duration_ms=0\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escapes),
@@ -331,6 +355,7 @@ int main(void) {
         cmocka_unit_test(test_long_keys),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_other_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
