@@ -125,11 +125,13 @@ static int load_table(const struct options *options, const struct places *places
         .executable_suffix = platform_executable_suffix,
         .scripts_need_interpreter = platform_scripts_need_interpreter,
         .backslash_separates = platform_backslash_separates,
+        .inherits_listeners = platform_inherits_listeners,
         .base_directory = places->config_folder,
         .handlers_directory = places->handlers,
         .handlers_override = options->handlers != NULL ? places->handlers_override : NULL,
         .probe_program = platform_probe_program,
         .probe_directory = platform_probe_directory,
+        .find_port = platform_service_port,
     };
     const char *shown_name = options->config != NULL ? options->config : DEFAULT_CONFIG;
     int read = read_config(shown_name, places->config_file, &config, &problems);

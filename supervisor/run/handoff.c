@@ -9,8 +9,12 @@
 #define OFFER_BYTES 1024
 #define OFFER_RETRY_US 100000u
 
+/* The protocol has no form for local sockets' addresses: nothing is said of them. */
 static struct wire_address to_wire(const struct address *address) {
     struct wire_address out = {.family = (uint8_t)address->family, .port = address->port};
+    if (address->family == ADDRESS_UNIX) {
+        return (struct wire_address){0};
+    }
     memcpy(out.bytes, address->bytes, sizeof out.bytes);
     return out;
 }
@@ -29,29 +33,40 @@ static int send_frame(struct supervisor *s, uint32_t process, const struct wire_
                                  &cause);
 }
 
+static enum wire_kind kind_of(const struct connection *c, const struct service *service) {
+    if (!c->is_activation) {
+        return WIRE_KIND_CONNECTION;
+    }
+    return service->protocol == PROTOCOL_UDP ? WIRE_KIND_DATAGRAM : WIRE_KIND_LISTENER;
+}
+
 static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    const char *name = s->table->services[c->service].name;
+    const struct service *service = &s->table->services[c->service];
+    struct platform_socket socket = s->sockets[connection];
     uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
     size_t info_bytes = 0;
     struct baton_cause cause = {0};
-    int result = platform_socket_export(s->processes[process].handle, c->pid,
-                                        s->sockets[connection], info, &info_bytes, &cause);
+    if (c->is_activation) {
+        socket = platform_listener_socket(supervisor_listener(s, c->service, c->place)->handle);
+    }
+    int result = platform_socket_export(s->processes[process].handle, c->pid, socket, info,
+                                        &info_bytes, &cause);
     if (result != BATON_OK) {
         return result;
     }
     struct wire_message message = {
         .type = WIRE_OFFER,
         .connection = connection_number(c),
-        .service = {name, strlen(name)},
-        .kind = WIRE_KIND_CONNECTION,
+        .service = {service->name, strlen(service->name)},
+        .kind = (uint8_t)kind_of(c, service),
         .peer = to_wire(&c->peer),
         .local = to_wire(&c->local),
         .accepted_us = (uint64_t)c->accepted_wall_us,
         .id = c->id,
         .protocol_info = info_bytes > 0 ? info : NULL,
     };
-    return send_frame(s, process, &message, s->sockets[connection]);
+    return send_frame(s, process, &message, socket);
 }
 
 void handoff_offer(struct supervisor *s, uint32_t process) {
@@ -61,7 +76,8 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
     if (connection == SLOT_NONE || s->pool.connections[connection].state != CONNECTION_OFFERED) {
         return;
     }
-    if (platform_socket_was_reset(s->sockets[connection])) {
+    if (!s->pool.connections[connection].is_activation &&
+        platform_socket_was_reset(s->sockets[connection])) {
         pool_abandoned(&s->pool, connection, s->now_us);
         return;
     }
@@ -77,6 +93,10 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
 
 void handoff_send_drain(struct supervisor *s, uint32_t process) {
     struct wire_message message = {.type = WIRE_DRAIN};
+    if (!s->pool.processes[process].channel_open) {
+        platform_process_signal(s->processes[process].handle, PLATFORM_TERMINATE);
+        return;
+    }
     /* Any other failure means that the handler is going anyway. */
     s->processes[process].drain_unsent =
         send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
@@ -104,8 +124,8 @@ void handoff_on_writable(struct supervisor *s, uint32_t process) {
 
 /* `type` is that of the frame; 0 when not even that can be told. */
 static void log_breach(struct supervisor *s, uint32_t process, uint8_t type, const char *reason) {
-    struct record *line = supervisor_line(s, LOG_LEVEL_WARNING, "protocol_error",
-                                          s->pool.processes[process].service, process);
+    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "protocol_error",
+                                    s->pool.processes[process].service, process);
     if (line != NULL) {
         record_text(line, "message", wire_type_name(type));
         record_text(line, "reason", reason);
@@ -144,16 +164,6 @@ static void note_done(struct connection *c, const struct wire_message *message) 
     c->bytes_out = message->bytes_out;
 }
 
-static void note_text(struct supervisor *s, uint32_t connection,
-                      const struct wire_message *message) {
-    size_t length = message->text.length;
-    s->told.connection = connection;
-    s->told.length = length < sizeof s->told.bytes ? length : sizeof s->told.bytes;
-    if (s->told.length > 0) {
-        memcpy(s->told.bytes, message->text.bytes, s->told.length);
-    }
-}
-
 static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connection,
                       const struct wire_message *message) {
     enum pool_decline reason = POOL_DECLINE_REFUSE;
@@ -162,7 +172,7 @@ static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connectio
     } else if (message->reason == WIRE_REASON_BUSY) {
         reason = POOL_DECLINE_BUSY;
     }
-    note_text(s, connection, message);
+    tell_note(s, connection, message->text.bytes, message->text.length);
     return pool_nack(&s->pool, process, connection, reason, s->now_us);
 }
 
@@ -187,7 +197,7 @@ static const char *take_message(struct supervisor *s, uint32_t process,
         if (connection != SLOT_NONE && s->pool.connections[connection].state == CONNECTION_HELD) {
             note_done(&s->pool.connections[connection], message);
         }
-        note_text(s, connection, message);
+        tell_note(s, connection, message->text.bytes, message->text.length);
         return pool_done(&s->pool, process, connection, message->status, s->now_us)
                    ? NULL
                    : "DONE for a connection that is not held";

@@ -22,27 +22,36 @@ int listen_create(struct supervisor *s) {
         return BATON_INVALID;
     }
     s->listeners = calloc(count, sizeof *s->listeners);
-    if (s->listeners == NULL || timers_init(&s->timers, count + 2) != BATON_OK) {
+    if (s->listeners == NULL ||
+        timers_init(&s->timers, count + s->relay_slots.count + 2) != BATON_OK) {
         return BATON_NO_MEMORY;
     }
     for (uint32_t i = 0; i < s->table->service_count; i++) {
-        for (size_t k = 0; k < s->table->services[i].listen_count; k++) {
+        s->services[i].first_listener = s->listener_count;
+        for (uint32_t k = 0; k < s->table->services[i].listen_count; k++) {
             struct run_listener *l = &s->listeners[s->listener_count];
             l->service = i;
-            l->address = s->table->services[i].listen[k];
-            l->retry.owner = s->listener_count++;
+            l->place = k;
+            l->address = s->table->services[i].listen[k].address;
+            l->retry.owner = (RUN_TIMER_LISTENER << RUN_TIMER_SHIFT) | s->listener_count++;
         }
     }
-    s->relief.owner = SLOT_NONE;
+    s->relief.owner = (uint32_t)RUN_TIMER_RELIEF << RUN_TIMER_SHIFT;
+    s->offers.owner = (uint32_t)RUN_TIMER_OFFERS << RUN_TIMER_SHIFT;
     return BATON_OK;
 }
 
 /* ---- Opening ---- */
 
+static const struct service_listen *place_of(const struct supervisor *s,
+                                             const struct run_listener *l) {
+    return &s->table->services[l->service].listen[l->place];
+}
+
 static void log_listening(struct supervisor *s, const struct run_listener *l) {
-    struct record *line = supervisor_line(s, LOG_LEVEL_INFO, "listening", l->service, SLOT_NONE);
+    struct record *line = tell_line(s, LOG_LEVEL_INFO, "listening", l->service, SLOT_NONE);
     if (line != NULL) {
-        record_address(line, "address", &l->address);
+        record_place(line, "address", place_of(s, l), &l->address);
         record_text(line, "handler", s->table->services[l->service].handler);
         run_log_end(&s->log);
     }
@@ -51,11 +60,10 @@ static void log_listening(struct supervisor *s, const struct run_listener *l) {
 /* `retry_ms` 0: there will be no other try. */
 static void log_listen_failed(struct supervisor *s, const struct run_listener *l,
                               uint32_t retry_ms) {
-    struct record *line =
-        supervisor_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
+    struct record *line = tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
     if (line != NULL) {
-        record_address(line, "address", &l->address);
-        supervisor_reason(line, l->result, &l->cause);
+        record_place(line, "address", place_of(s, l), &l->address);
+        tell_reason(line, l->result, &l->cause);
         if (retry_ms != 0) {
             record_number(line, "retry_ms", retry_ms);
         }
@@ -63,12 +71,42 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
     }
 }
 
+static struct platform_listener_spec describe(const struct supervisor *s,
+                                              const struct run_listener *l) {
+    static const enum platform_protocol protocols[] = {[PROTOCOL_TCP] = PLATFORM_TCP,
+                                                       [PROTOCOL_UDP] = PLATFORM_UDP,
+                                                       [PROTOCOL_UNIX] = PLATFORM_UNIX};
+    const struct service *service = &s->table->services[l->service];
+    return (struct platform_listener_spec){
+        .protocol = protocols[service->protocol],
+        .address = l->address,
+        .path = place_of(s, l)->path,
+        .mode = service->socket_mode,
+        .user = service->socket_user,
+        .group = service->socket_group,
+        .backlog_count = service->backlog_count,
+        .v6only = service->v6only != 0,
+        .is_handed_over = service->handoff == HANDOFF_LISTENER,
+        .is_plain = service->handoff == HANDOFF_STDIO,
+        .options =
+            {
+                .nodelay = service->nodelay != 0,
+                .keepalive = service->keepalive != 0,
+                .keepalive_idle_s = service->keepalive_idle_s,
+                .keepalive_interval_s = service->keepalive_interval_s,
+                .keepalive_count = service->keepalive_count,
+                .defer_accept_s = service->defer_accept_s,
+                .receive_buffer_bytes = service->receive_buffer_bytes,
+                .send_buffer_bytes = service->send_buffer_bytes,
+            },
+    };
+}
+
 static bool open_listener(struct supervisor *s, uint32_t index) {
     struct run_listener *l = &s->listeners[index];
+    struct platform_listener_spec spec = describe(s, l);
     uint64_t token = ((uint64_t)TOKEN_LISTENER << 52) | index;
-    l->result = platform_listener_open(s->platform, &l->address,
-                                       s->table->services[l->service].backlog_count, token,
-                                       &l->handle, &l->cause);
+    l->result = platform_listener_open(s->platform, &spec, token, &l->handle, &l->cause);
     if (l->result == BATON_OK) {
         platform_listener_address(l->handle, &l->address);
         l->paused = false;
@@ -154,7 +192,7 @@ static void update_service(struct supervisor *s, uint32_t service, bool has_room
             pause_listener(&s->listeners[i], s->accepting_blocked || !has_room);
         }
     }
-    struct record *line = supervisor_line(
+    struct record *line = tell_line(
         s, LOG_LEVEL_DEBUG, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
     if (line != NULL) {
         record_text(line, "reason", "max_connections");
@@ -172,10 +210,9 @@ void listen_log_shortage(struct supervisor *s, uint32_t service, int code,
         return;
     }
     s->shortage_logged_us = s->now_us;
-    struct record *line =
-        supervisor_line(s, LOG_LEVEL_WARNING, "accept_paused", service, SLOT_NONE);
+    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "accept_paused", service, SLOT_NONE);
     if (line != NULL) {
-        supervisor_reason(line, code, cause);
+        tell_reason(line, code, cause);
         run_log_end(&s->log);
     }
 }
@@ -198,7 +235,7 @@ static void after_shortage(struct supervisor *s, uint32_t service) {
         return;
     }
     s->shortage_logged_us = 0;
-    struct record *line = supervisor_line(s, LOG_LEVEL_INFO, "accept_resumed", service, SLOT_NONE);
+    struct record *line = tell_line(s, LOG_LEVEL_INFO, "accept_resumed", service, SLOT_NONE);
     if (line != NULL) {
         record_text(line, "reason", "descriptors and memory are there again");
         run_log_end(&s->log);
@@ -214,15 +251,20 @@ void listen_relieve(struct supervisor *s) {
 /* True if there may be another one. */
 static bool accept_one(struct supervisor *s, struct run_listener *l) {
     struct platform_socket socket = PLATFORM_SOCKET_NONE;
-    struct address peer = {0}, local = {0};
+    struct pool_arrival arrival = {.service = l->service, .place = l->place};
     struct baton_cause cause = {0};
-    int result = platform_listener_accept(l->handle, &socket, &peer, &local, &cause);
+    int result =
+        platform_listener_accept(l->handle, &socket, &arrival.peer, &arrival.local, &cause);
     switch (result) {
     case BATON_OK: {
-        uint32_t connection = pool_accept(&s->pool, l->service, &peer, &local, s->now_us,
-                                          platform_wall_us(s->platform));
+        arrival.now_us = s->now_us;
+        arrival.wall_us = platform_wall_us(s->platform);
+        uint32_t connection = pool_accept(&s->pool, &arrival);
         s->sockets[connection] = socket;
         after_shortage(s, l->service);
+        if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
+            preface_start(s, connection);
+        }
         supervisor_act(s);
         return true;
     }
@@ -236,11 +278,42 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     }
 }
 
+/* All listeners of a service are handed over together, so none is before all are open. */
+static bool is_complete(struct supervisor *s, uint32_t service) {
+    for (uint32_t i = 0; i < s->table->services[service].listen_count; i++) {
+        if (supervisor_listener(s, service, i)->handle == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Somebody waits at a listener that is handed over: from here on it is not watched until the
+ * process that gets it has ended. */
+static void activate(struct supervisor *s, struct run_listener *l) {
+    struct pool_arrival arrival = {.service = l->service,
+                                   .place = l->place,
+                                   .local = l->address,
+                                   .now_us = s->now_us,
+                                   .wall_us = platform_wall_us(s->platform)};
+    if (!is_complete(s, l->service)) {
+        pause_listener(l, true);
+        return;
+    }
+    uint32_t connection = pool_accept(&s->pool, &arrival);
+    s->sockets[connection] = PLATFORM_SOCKET_NONE;
+    update_service(s, l->service, pool_has_room(&s->pool, l->service));
+}
+
 void listen_on_accept(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listeners[listener];
     for (int i = 0; i < ACCEPTS_AT_A_TIME && l->handle != NULL && !s->accepting_blocked; i++) {
         if (!pool_has_room(&s->pool, l->service)) {
             update_service(s, l->service, false);
+            return;
+        }
+        if (s->table->services[l->service].handoff == HANDOFF_LISTENER) {
+            activate(s, l);
             return;
         }
         if (!accept_one(s, l)) {
@@ -253,24 +326,17 @@ void listen_on_accept(struct supervisor *s, uint32_t listener) {
 
 /* ---- Time and the end ---- */
 
-static void try_again(struct supervisor *s, struct run_listener *l) {
-    if (open_listener(s, l->retry.owner)) {
-        pause_listener(l, s->accepting_blocked);
-        log_ready(s);
-    } else {
+void listen_try_again(struct supervisor *s, uint32_t listener) {
+    struct run_listener *l = &s->listeners[listener];
+    if (!open_listener(s, listener)) {
         retry_later(s, l);
+        return;
     }
-}
-
-void listen_tick(struct supervisor *s) {
-    struct timer *timer = timers_expired(&s->timers, s->now_us);
-    for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
-        if (timer == &s->offers) {
-            handoff_retry(s);
-        } else if (timer != &s->relief) {
-            try_again(s, &s->listeners[timer->owner]);
-        }
+    for (uint32_t i = 0; i < s->table->services[l->service].listen_count; i++) {
+        pause_listener(supervisor_listener(s, l->service, i),
+                       s->accepting_blocked || !pool_has_room(&s->pool, l->service));
     }
+    log_ready(s);
 }
 
 void listen_close_all(struct supervisor *s) {

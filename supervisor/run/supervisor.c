@@ -13,45 +13,8 @@
 /* How long the rest of the log may take, when nobody reads it. */
 #define LOG_CLOSE_US 3000000u
 
-/* ---- Log lines ---- */
-
-struct record *supervisor_line(struct supervisor *s, enum log_level level, const char *event,
-                               uint32_t service, uint32_t process) {
-    struct record *line = run_log_begin(&s->log, level, event);
-    if (line != NULL) {
-        record_text(line, "service", s->table->services[service].name);
-        if (process != SLOT_NONE && s->pool.processes[process].pid != 0) {
-            record_number(line, "pid", s->pool.processes[process].pid);
-        }
-    }
-    return line;
-}
-
-void supervisor_reason(struct record *line, int code, const struct baton_cause *cause) {
-    char words[256];
-    char reason[320];
-    if (cause->call == NULL) {
-        record_text(line, "reason", baton_error_text(code));
-        return;
-    }
-    platform_error_text(cause->system_code, words, sizeof words);
-    snprintf(reason, sizeof reason, "%s: %s", cause->call, words);
-    record_text(line, "reason", reason);
-}
-
-static void log_attempt_failed(struct supervisor *s, const struct pool_action *action) {
-    const struct connection *c = &s->pool.connections[action->connection];
-    struct record *line =
-        supervisor_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service, action->process);
-    if (line != NULL) {
-        record_number(line, "id", c->id);
-        record_number(line, "attempt", c->attempts_used);
-        record_text(line, "reason", outcome_text(action->outcome));
-        if (c->has_exit) {
-            record_number(line, c->exit_by_signal ? "signal" : "exit", c->exit_code);
-        }
-        run_log_end(&s->log);
-    }
+struct run_listener *supervisor_listener(struct supervisor *s, uint32_t service, uint32_t place) {
+    return &s->listeners[s->services[service].first_listener + place];
 }
 
 /* ---- What the pool has decided ---- */
@@ -69,7 +32,7 @@ static void act(struct supervisor *s, const struct pool_action *action) {
         listen_relieve(s);
         break;
     case POOL_ATTEMPT_FAILED:
-        log_attempt_failed(s, action);
+        tell_attempt_failed(s, action);
         break;
     case POOL_RECORD:
         reap_record(s, action->connection);
@@ -94,6 +57,9 @@ static void act(struct supervisor *s, const struct pool_action *action) {
         break;
     case POOL_CROWDED:
         launch_tell_crowded(s, action->service);
+        break;
+    case POOL_HELD_BACK:
+        tell_held_back(s, action);
         break;
     case POOL_ROOM:
         listen_on_room(s, action->service);
@@ -130,6 +96,20 @@ static void on_process_event(struct supervisor *s, const struct platform_event *
     }
 }
 
+static void on_stream_event(struct supervisor *s, const struct platform_event *event) {
+    bool is_relay = event->token >> 52 == TOKEN_RELAY;
+    uint32_t slot =
+        slots_find(is_relay ? &s->relay_slots : &s->pool.connection_slots, event->token);
+    if (slot == SLOT_NONE) {
+        return; /* was under way when the stream was closed */
+    }
+    if (is_relay) {
+        relay_on_stream(s, slot);
+    } else {
+        preface_on_stream(s, slot);
+    }
+}
+
 static void on_event(struct supervisor *s, const struct platform_event *event) {
     uint32_t index = (uint32_t)(event->token & (SLOT_COUNT_MAX - 1));
     switch (event->kind) {
@@ -138,6 +118,9 @@ static void on_event(struct supervisor *s, const struct platform_event *event) {
         break;
     case PLATFORM_EVENT_OUTPUT:
         output_on_readable(s, index);
+        break;
+    case PLATFORM_EVENT_STREAM:
+        on_stream_event(s, event);
         break;
     case PLATFORM_EVENT_STOP:
         drain_on_stop(s);
@@ -172,9 +155,39 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
     if (s->output.behind && !run_log_is_congested(&s->log)) {
         return 0; /* no event tells that there is room again: the log never said it had none */
     }
+    if (s->ready_relay != SLOT_NONE) {
+        return 0; /* it has not said AGAIN, so no event follows */
+    }
     uint64_t pool_us = pool_next_deadline_us(&s->pool);
     uint64_t own_us = timers_next_us(&s->timers);
     return pool_us < own_us ? pool_us : own_us;
+}
+
+static void on_timer(struct supervisor *s, uint32_t owner) {
+    uint32_t index = owner & ((1u << RUN_TIMER_SHIFT) - 1);
+    switch ((enum run_timer)(owner >> RUN_TIMER_SHIFT)) {
+    case RUN_TIMER_LISTENER:
+        listen_try_again(s, index);
+        break;
+    case RUN_TIMER_RELAY:
+        relay_on_timer(s, index);
+        supervisor_act(s);
+        break;
+    case RUN_TIMER_RELIEF:
+        break; /* listen_update() finds it unset */
+    case RUN_TIMER_OFFERS:
+        handoff_retry(s);
+        break;
+    }
+}
+
+static void tick(struct supervisor *s) {
+    pool_tick(&s->pool, s->now_us);
+    supervisor_act(s);
+    struct timer *timer = timers_expired(&s->timers, s->now_us);
+    for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
+        on_timer(s, timer->owner);
+    }
 }
 
 static bool is_done(const struct supervisor *s) {
@@ -191,7 +204,7 @@ static enum supervisor_result loop(struct supervisor *s) {
         if (count < 0) {
             struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "broken");
             if (line != NULL) {
-                supervisor_reason(line, count, &cause);
+                tell_reason(line, count, &cause);
                 run_log_end(&s->log);
             }
             return SUPERVISOR_BROKEN;
@@ -202,9 +215,8 @@ static enum supervisor_result loop(struct supervisor *s) {
             s->now_us = platform_now_us(s->platform);
             on_event(s, &events[i]);
         }
-        pool_tick(&s->pool, s->now_us);
-        supervisor_act(s);
-        listen_tick(s);
+        relay_go_on(s);
+        tick(s);
         run_log_flush(&s->log);
         output_catch_up(s);
         run_log_flush(&s->log);
@@ -231,7 +243,18 @@ static void print_failure(const char *what, int code, const struct baton_cause *
 static int create_tables(struct supervisor *s, const struct service_table *table) {
     s->table = table;
     s->told.connection = SLOT_NONE;
-    int result = pool_init(&s->pool, table);
+    uint64_t seed = 0;
+    struct baton_cause cause = {0};
+    int result = platform_random(&seed, sizeof seed, &cause);
+    if (result == BATON_OK) {
+        result = pool_init(&s->pool, table, seed);
+    }
+    if (result == BATON_OK) {
+        result = relay_create(s);
+    }
+    if (result == BATON_OK) {
+        result = preface_create(s);
+    }
     if (result != BATON_OK) {
         return result;
     }
@@ -244,6 +267,15 @@ static int create_tables(struct supervisor *s, const struct service_table *table
     return listen_create(s);
 }
 
+static size_t count_streams(const struct supervisor *s) {
+    size_t count = RELAY_STREAMS * s->relay_slots.count;
+    for (size_t i = 0; i < s->table->service_count; i++) {
+        const struct service *service = &s->table->services[i];
+        count += service->proxy_protocol ? service->max_connections_count : 0;
+    }
+    return count;
+}
+
 /* False after saying why. */
 static bool start(struct supervisor *s, const struct service_table *table) {
     struct baton_cause cause = {0};
@@ -252,7 +284,8 @@ static bool start(struct supervisor *s, const struct service_table *table) {
         print_failure("cannot size the tables", result, &cause);
         return false;
     }
-    struct platform_limits limits = {.process_count = s->pool.process_slots.count};
+    struct platform_limits limits = {.process_count = s->pool.process_slots.count,
+                                     .stream_count = count_streams(s)};
     result = platform_open(&limits, &s->platform, &cause);
     if (result != BATON_OK) {
         print_failure("cannot start", result, &cause);
@@ -311,6 +344,8 @@ enum supervisor_result supervisor_run(const struct service_table *table) {
     listen_close_all(s);
     launch_clear(s);
     platform_close(&s->platform);
+    relay_clear(s);
+    free(s->prefaces);
     pool_clear(&s->pool);
     timers_clear(&s->timers);
     free(s->listeners);

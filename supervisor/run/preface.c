@@ -1,0 +1,109 @@
+/* Preface: the PROXY header that comes before everything else on a connection. Read without taking
+ * a byte of the client's own; how long it may take is the pool's to say. */
+#include "run/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_BYTES 256u
+
+int preface_create(struct supervisor *s) {
+    bool wanted = false;
+    for (size_t i = 0; i < s->table->service_count; i++) {
+        wanted = wanted || s->table->services[i].proxy_protocol;
+    }
+    if (wanted) {
+        s->prefaces = calloc(s->pool.connection_slots.count, sizeof *s->prefaces);
+    }
+    return wanted && s->prefaces == NULL ? BATON_NO_MEMORY : BATON_OK;
+}
+
+void preface_stop(struct supervisor *s, uint32_t connection) {
+    if (s->prefaces != NULL) {
+        platform_stream_close(&s->prefaces[connection].stream);
+    }
+}
+
+static void fail(struct supervisor *s, uint32_t connection, enum outcome outcome,
+                 const char *reason) {
+    preface_stop(s, connection);
+    tell_note(s, connection, reason, strlen(reason));
+    pool_begin_failed(&s->pool, connection, outcome, s->now_us);
+    supervisor_act(s);
+    s->told.connection = SLOT_NONE;
+}
+
+static bool is_trusted(const struct service *service, const struct address *peer) {
+    for (size_t i = 0; i < service->proxy_trusted_count; i++) {
+        if (address_block_contains(&service->proxy_trusted[i], peer)) {
+            return true;
+        }
+    }
+    /* Who may connect to a local socket is told by its file's owner and mode. */
+    return peer->family == ADDRESS_UNIX;
+}
+
+void preface_start(struct supervisor *s, uint32_t connection) {
+    struct run_preface *preface = &s->prefaces[connection];
+    const struct connection *c = &s->pool.connections[connection];
+    struct baton_cause cause = {0};
+    if (!is_trusted(&s->table->services[c->service], &c->peer)) {
+        fail(s, connection, OUTCOME_REFUSED_ACCESS, "the peer is not in proxy_trusted");
+        return;
+    }
+    proxy_reader_init(&preface->reader);
+    if (platform_stream_open(s->platform, s->sockets[connection],
+                             slots_token(&s->pool.connection_slots, TOKEN_PREFACE, connection),
+                             &preface->stream, &cause) != BATON_OK) {
+        fail(s, connection, OUTCOME_PROXY_INVALID, "the connection could not be watched");
+        return;
+    }
+    preface_on_stream(s, connection);
+}
+
+static void take_header(struct supervisor *s, uint32_t connection) {
+    struct run_preface *preface = &s->prefaces[connection];
+    struct address peer, local;
+    bool named = proxy_reader_result(&preface->reader, &peer, &local);
+    preface_stop(s, connection);
+    pool_begin(&s->pool, connection, named ? &peer : NULL, named ? &local : NULL, s->now_us);
+}
+
+/* True if there may be more to read at once. */
+static bool read_piece(struct supervisor *s, uint32_t connection) {
+    struct run_preface *preface = &s->prefaces[connection];
+    uint8_t piece[PIECE_BYTES];
+    size_t length = 0;
+    size_t wanted = proxy_reader_wanted(&preface->reader);
+    struct baton_cause cause = {0};
+    int result = platform_stream_read(
+        preface->stream, piece, wanted < sizeof piece ? wanted : sizeof piece, &length, &cause);
+    if (result == BATON_AGAIN) {
+        return false;
+    }
+    if (result != BATON_OK) {
+        /* Whoever leaves without a word was not a torn header: health checks do that. */
+        bool silent = proxy_reader_is_empty(&preface->reader);
+        fail(s, connection, silent ? OUTCOME_ABANDONED : OUTCOME_PROXY_INVALID,
+             silent ? "the connection ended before its PROXY header"
+                    : "the connection ended inside its PROXY header");
+        return false;
+    }
+    switch (proxy_reader_take(&preface->reader, piece, length)) {
+    case PROXY_MORE:
+        return true;
+    case PROXY_DONE:
+        take_header(s, connection);
+        return false;
+    case PROXY_INVALID:
+        fail(s, connection, OUTCOME_PROXY_INVALID, proxy_reader_fault(&preface->reader));
+        return false;
+    }
+    return false;
+}
+
+void preface_on_stream(struct supervisor *s, uint32_t connection) {
+    /* A header is at most a few kilobytes, so this ends. */
+    while (s->prefaces[connection].stream != NULL && read_piece(s, connection)) {
+    }
+}

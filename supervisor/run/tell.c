@@ -1,0 +1,65 @@
+/* Tell: the lines of the log that more than one file writes, and what stands in them. */
+#include "run/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct record *tell_line(struct supervisor *s, enum log_level level, const char *event,
+                         uint32_t service, uint32_t process) {
+    struct record *line = run_log_begin(&s->log, level, event);
+    if (line != NULL) {
+        record_text(line, "service", s->table->services[service].name);
+        if (process != SLOT_NONE && s->pool.processes[process].pid != 0) {
+            record_number(line, "pid", s->pool.processes[process].pid);
+        }
+    }
+    return line;
+}
+
+void tell_reason(struct record *line, int code, const struct baton_cause *cause) {
+    char words[256];
+    char reason[320];
+    if (cause->call == NULL) {
+        record_text(line, "reason", baton_error_text(code));
+        return;
+    }
+    platform_error_text(cause->system_code, words, sizeof words);
+    snprintf(reason, sizeof reason, "%s: %s", cause->call, words);
+    record_text(line, "reason", reason);
+}
+
+void tell_note(struct supervisor *s, uint32_t connection, const char *bytes, size_t length) {
+    s->told.connection = connection;
+    s->told.length = length < sizeof s->told.bytes ? length : sizeof s->told.bytes;
+    if (s->told.length > 0) {
+        memcpy(s->told.bytes, bytes, s->told.length);
+    }
+}
+
+/* The socket of a service is ready, and yet nothing is launched for it. */
+void tell_held_back(struct supervisor *s, const struct pool_action *action) {
+    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "held_back", action->service, SLOT_NONE);
+    if (line != NULL) {
+        record_text(line, "reason",
+                    s->pool.services[action->service].breaker.failures_count > 0
+                        ? "its handler fails"
+                        : "its handler ends quickly, again and again");
+        record_number(line, "retry_ms", action->pause_us / 1000);
+        run_log_end(&s->log);
+    }
+}
+
+void tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
+    const struct connection *c = &s->pool.connections[action->connection];
+    struct record *line =
+        tell_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service, action->process);
+    if (line != NULL) {
+        record_number(line, "id", c->id);
+        record_number(line, "attempt", c->attempts_used);
+        record_text(line, "reason", outcome_text(action->outcome));
+        if (c->has_exit) {
+            record_number(line, c->exit_by_signal ? "signal" : "exit", c->exit_code);
+        }
+        run_log_end(&s->log);
+    }
+}
