@@ -53,12 +53,23 @@ static bool nack(uint32_t process, uint32_t connection, uint8_t reason) {
                     .type = WIRE_NACK, .connection = connection, .reason = reason, .text = text});
 }
 
+/* FAKE_NONE: it is its listeners. */
+static void close_offered(uint32_t process, uint32_t client) {
+    if (client == FAKE_NONE) {
+        fake_handler_close_listeners(process);
+    } else {
+        fake_handler_close_client(process, client);
+    }
+}
+
 bool actor_ack(struct actor *actor, uint32_t process) {
     if (actor->offered == 0 || actor->held_count == ACTOR_HELD_COUNT ||
         !say(process, WIRE_ACK, actor->offered)) {
         return false;
     }
-    acked[actor->client]++;
+    if (actor->client != FAKE_NONE) {
+        acked[actor->client]++;
+    }
     actor->held[actor->held_count].number = actor->offered;
     actor->held[actor->held_count++].client = actor->client;
     actor->offered = 0;
@@ -69,7 +80,7 @@ static bool decline(struct actor *actor, uint32_t process, uint8_t reason) {
     if (actor->offered == 0) {
         return false;
     }
-    fake_handler_close_client(process, actor->client);
+    close_offered(process, actor->client);
     nack(process, actor->offered, reason);
     actor->offered = 0;
     return true;
@@ -80,7 +91,7 @@ bool actor_done(struct actor *actor, uint32_t process, uint32_t held, uint8_t st
         return false;
     }
     uint32_t number = actor->held[held].number;
-    fake_handler_close_client(process, actor->held[held].client);
+    close_offered(process, actor->held[held].client);
     actor->held_count--;
     memmove(&actor->held[held], &actor->held[held + 1],
             (actor->held_count - held) * sizeof actor->held[0]);
@@ -102,6 +113,7 @@ bool actor_listen(struct actor *actor, uint32_t process) {
         if (message.type == WIRE_OFFER) {
             actor->offered = message.connection;
             actor->client = frame.client;
+            actor->kind = message.kind;
             actor->offer_count++;
         }
         actor->drained = actor->drained || message.type == WIRE_DRAIN;
@@ -164,8 +176,68 @@ static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
     }
 }
 
+/* ---- Without a channel ---- */
+
+static bool take(struct actor *actor, uint32_t process) {
+    uint32_t client = fake_handler_take(process);
+    if (client == FAKE_NONE) {
+        return false;
+    }
+    fake_handler_close_client(process, client);
+    actor->taken_count++;
+    return true;
+}
+
+/* True at the end of the input. */
+static bool read_input(struct actor *actor, uint32_t process, bool copy) {
+    char piece[1000];
+    size_t length = 0;
+    int result;
+    while ((result = fake_program_read(process, piece, sizeof piece, &length)) == BATON_OK) {
+        actor->moved = true;
+        actor->read_bytes += length;
+        if (copy && !fake_program_write(process, piece, length)) {
+            return true;
+        }
+    }
+    return result == BATON_END;
+}
+
+/* False when it waits. */
+static bool act_alone(struct actor *actor, uint32_t process, enum act act) {
+    switch (act) {
+    case ACT_TAKE:
+        return take(actor, process);
+    case ACT_TAKE_ALL:
+        while (take(actor, process)) {
+        }
+        break;
+    case ACT_COPY:
+        return read_input(actor, process, true);
+    case ACT_READ:
+        read_input(actor, process, false);
+        break;
+    case ACT_WRITE:
+        fake_program_write(process, ACTOR_WORDS, sizeof ACTOR_WORDS - 1);
+        break;
+    case ACT_CLOSE_INPUT:
+        fake_program_close_input(process);
+        break;
+    case ACT_CLOSE_OUTPUT:
+        fake_program_close_output(process);
+        break;
+    default:
+        fake_program_leave_pipes(process);
+        break;
+    }
+    return true;
+}
+
 bool actor_act(struct actor *actor, uint32_t process, enum act act) {
     bool acted;
+    if (act >= ACT_TAKE && act <= ACT_LEAVE_PIPES) {
+        return act_alone(actor, process, act);
+    }
     switch (act) {
     case ACT_DONE_TEXT:
     case ACT_NACK_TEXT:
@@ -221,6 +293,8 @@ bool actor_play(struct actor *actor, uint32_t process) {
         actor->at++;
         acted = true;
     }
+    acted = acted || actor->moved;
+    actor->moved = false;
     return acted;
 }
 

@@ -35,6 +35,15 @@ enum act {
     ACT_TORN,
     ACT_TOO_LONG,
     ACT_BROKEN, /* torn, and nothing can be read behind it */
+    /* Without a channel */
+    ACT_TAKE,     /* waits for a client of a listener that it has, takes it, and closes it */
+    ACT_TAKE_ALL, /* takes and closes all that wait there now */
+    ACT_COPY,     /* copies its standard input to its standard output, to the end */
+    ACT_READ,     /* reads what there is */
+    ACT_WRITE,    /* writes ACTOR_WORDS */
+    ACT_CLOSE_INPUT,
+    ACT_CLOSE_OUTPUT,
+    ACT_LEAVE_PIPES,
     /* Waiting */
     ACT_AWAIT_OFFER, /* ends with exit 0 when told to drain instead */
     ACT_AWAIT_DRAIN,
@@ -54,13 +63,18 @@ struct play {
 };
 
 #define ACTOR_HELD_COUNT 64
+#define ACTOR_WORDS "some words of the program's\n"
 
 struct actor {
     const struct play *play;
     size_t at;        /* next act */
     bool greeted;     /* has said HELLO, right or wrong */
+    bool moved;       /* it copied something since this was last looked at */
     uint32_t offered; /* connection number of the offer that came last, 0 = none */
-    uint32_t client;  /* whose it is */
+    uint32_t client;  /* whose it is; FAKE_NONE: it was a listener's */
+    uint8_t kind;     /* of that offer */
+    uint32_t taken_count; /* clients and datagrams that it took from its listeners */
+    size_t read_bytes;    /* that it read from its standard input */
     uint32_t offer_count;
     bool drained; /* was told to drain, or the channel has ended */
     struct {

@@ -76,7 +76,8 @@ const char *lines_record(uint64_t id) {
     const char *found = NULL;
     snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)id);
     for (const char *line = fake_log(); *line != '\0'; line = next_line(line)) {
-        if (strcmp(lines_value(line, "event"), "connection") == 0 &&
+        const char *event = lines_value(line, "event");
+        if ((strcmp(event, "connection") == 0 || strcmp(event, "activation") == 0) &&
             strcmp(lines_value(line, "id"), wanted) == 0) {
             if (found != NULL) {
                 return NULL;

@@ -8,7 +8,7 @@
 /* The `number`th line (from 0) of that event; NULL if there is none. It ends with a line feed. */
 const char *lines_find(const char *event, uint32_t number);
 uint32_t lines_count(const char *event);
-/* The only record of the connection `id`. NULL if there is none, or more than one. */
+/* The only record of the connection or activation `id`. NULL if there is none, or more than one. */
 const char *lines_record(uint64_t id);
 
 /* The value of a key of a line, without quotes, escapes as they are; "" if there is no such key.

@@ -14,6 +14,9 @@ static const enum act puppet_acts[] = {ACT_STAY};
 const struct play play_puppet = {.acts = puppet_acts};
 const struct play play_deaf = {.acts = puppet_acts, .deaf = true};
 
+static const enum act exit_acts[] = {ACT_EXIT};
+const struct play play_exit = {.acts = exit_acts};
+
 static char argument[] = "one";
 static char *arguments[] = {argument, NULL};
 static char *environment[] = {NULL};
@@ -93,16 +96,23 @@ void scene_init(struct scene *scene) {
     memset(scene, 0, sizeof *scene);
     scene->service_count = 1;
     for (uint16_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
-        scene->addresses[i] = (struct address){
-            .family = ADDRESS_IPV4, .bytes = {127, 0, 0, 1}, .port = (uint16_t)(SCENE_PORT + i)};
+        for (uint16_t k = 0; k < SCENE_PLACE_COUNT; k++) {
+            scene->places[i][k].address = (struct address){
+                .family = ADDRESS_IPV4,
+                .bytes = {127, 0, 0, 1},
+                .port = (uint16_t)(SCENE_PORT + i + k * SCENE_SERVICE_COUNT)};
+        }
         scene->services[i] = (struct service){.name = names[i],
-                                              .listen = &scene->addresses[i],
+                                              .listen = scene->places[i],
                                               .listen_count = 1,
                                               .program = "/handlers/one",
                                               .handler = "/handlers/one",
                                               .argv = arguments,
                                               .argc = 1,
                                               .environment = environment,
+                                              .has_channel = true,
+                                              .launch_bytes = 4096,
+                                              .v6only = 1,
                                               .backlog_count = 16,
                                               .max_connections_count = 8,
                                               .attempts_count = 2,
@@ -120,6 +130,24 @@ void scene_stage(struct scene *scene, const struct play *play, scene_script *scr
     scene_play(scene, play);
     scene->client_count = 1;
     scene->script = script;
+}
+
+void scene_mode(struct scene *scene, uint32_t service, enum service_handoff handoff,
+                enum service_protocol protocol, bool windows) {
+    struct service *s = &scene->services[service];
+    s->handoff = handoff;
+    s->protocol = protocol;
+    s->has_channel = handoff == HANDOFF_CHANNEL || (handoff == HANDOFF_LISTENER && windows);
+    if (handoff == HANDOFF_LISTENER) {
+        s->max_connections_count = 1;
+        s->attempts_count = 1;
+    }
+    for (uint32_t i = 0; i < SCENE_PLACE_COUNT && protocol == PROTOCOL_UNIX; i++) {
+        static const char *const paths[] = {"/run/one", "/run/two", "/run/three"};
+        scene->places[service][i] =
+            (struct service_listen){.address = {.family = ADDRESS_UNIX}, .path = paths[i]};
+        s->socket_mode = 0660;
+    }
 }
 
 void scene_try(struct scene *scene) {
@@ -152,15 +180,39 @@ static void check_nothing_left(void) {
     struct fake_left none = {0};
     if (memcmp(&left, &none, sizeof left) != 0) {
         print_error("left: %u listeners %u outputs %u programs %u sockets %u copies %u processes "
-                    "%u channels\n",
+                    "%u channels %u streams\n",
                     left.listener_count, left.output_count, left.program_count, left.socket_count,
-                    left.copy_count, left.process_count, left.channel_count);
+                    left.copy_count, left.process_count, left.channel_count, left.stream_count);
         fail_with_log("something is left");
     }
 }
 
-void scene_check(struct scene *scene) {
+/* Numbers are given in order and each has its record. */
+static void check_records(void) {
     uint32_t accepted_count = 0;
+    for (uint32_t i = 0; i < fake_client_count(); i++) {
+        accepted_count += fake_client(i)->accepted_number != 0 ? 1 : 0;
+        if (fake_client(i)->accepted_number != 0 && actor_acked_count(i) > 1) {
+            print_error("client %u\n", i);
+            fail_with_log("served by two");
+        }
+    }
+    uint32_t count = accepted_count + lines_count("activation");
+    for (uint64_t id = 1; id <= count; id++) {
+        if (lines_record(id) == NULL) {
+            print_error("connection %llu\n", (unsigned long long)id);
+            fail_with_log("not exactly one record");
+        }
+    }
+    if (lines_count("connection") != accepted_count) {
+        fail_with_log("a record too many");
+    }
+    if (strtoul(lines_value(lines_find("stopped", 0), "connections"), NULL, 10) != count) {
+        fail_with_log("another number of records than of connections");
+    }
+}
+
+void scene_check(struct scene *scene) {
     if (fake_misuse() != NULL) {
         fail_with_log(fake_misuse());
     }
@@ -168,25 +220,8 @@ void scene_check(struct scene *scene) {
         fail_with_log("not an ordered end");
     }
     check_nothing_left();
-    for (uint32_t i = 0; i < fake_client_count(); i++) {
-        const struct fake_client *client = fake_client(i);
-        if (client->accepted_number == 0) {
-            continue;
-        }
-        accepted_count++;
-        if (lines_record(client->accepted_number) == NULL) {
-            print_error("connection %llu\n", (unsigned long long)client->accepted_number);
-            fail_with_log("not exactly one record");
-        }
-        if (actor_acked_count(i) > 1) {
-            print_error("client %u\n", i);
-            fail_with_log("served by two");
-        }
-    }
-    if (lines_count("connection") != accepted_count) {
-        fail_with_log("a record too many");
-    }
     assert_int_equal(lines_count("stopped"), 1);
+    check_records();
 }
 
 void assert_record(uint64_t id, const char *outcome, const char *attempts) {

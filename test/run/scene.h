@@ -23,6 +23,7 @@
 #define HANDSHAKE_MS 5000u
 #define STOP_MS 3000u
 #define SCENE_SERVICE_COUNT 2
+#define SCENE_PLACE_COUNT 3
 
 struct scene;
 typedef bool scene_script(struct scene *scene);
@@ -42,7 +43,7 @@ struct scene {
     int line;
     uint64_t deadline_us; /* that the supervisor waits for */
     uint64_t mark_us;
-    uint32_t number, count;
+    uint32_t number, count, way;
     uint32_t act; /* of ACTS() */
     bool stopped; /* the stop was asked for */
 
@@ -50,7 +51,7 @@ struct scene {
     struct actor *actors;
     uint32_t actor_count, actor_capacity;
     bool started;
-    struct address addresses[SCENE_SERVICE_COUNT];
+    struct service_listen places[SCENE_SERVICE_COUNT][SCENE_PLACE_COUNT];
     enum supervisor_result result;
 };
 
@@ -92,6 +93,10 @@ struct scene {
 void scene_init(struct scene *scene);
 /* The same with one client; `play` is that of all processes, `script` may be NULL. */
 void scene_stage(struct scene *scene, const struct play *play, scene_script *script);
+/* Makes a service of the scene one of this mode and protocol, as service_table_build() would.
+ * `windows`: listeners are handed over by an OFFER; the world is to be as on Windows too. */
+void scene_mode(struct scene *scene, uint32_t service, enum service_handoff handoff,
+                enum service_protocol protocol, bool windows);
 /* Gives all processes from the next one on this play. */
 void scene_play(struct scene *scene, const struct play *play);
 /* Plays the scene, with scene_check() behind it. The log stays until scene_clear(). */
@@ -116,6 +121,7 @@ void assert_record(uint64_t id, const char *outcome, const char *attempts);
 /* The same of the connections `first_id` to `last_id`. */
 void assert_records(uint64_t first_id, uint64_t last_id, const char *outcome, const char *attempts);
 
+extern const struct play play_exit;   /* exit 0 at once */
 extern const struct play play_good;   /* HELLO, ACK, DONE, exit 0 at the end of the channel */
 extern const struct play play_server; /* the same for one connection after the other */
 extern const struct play play_puppet; /* does only what scene_act() makes it do */

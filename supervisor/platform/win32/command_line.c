@@ -4,21 +4,11 @@
  * https://learn.microsoft.com/windows/win32/api/shellapi/nf-shellapi-commandlinetoargvw
  * https://learn.microsoft.com/cpp/c-language/parsing-c-command-line-arguments
  */
-#include "internal.h"
+#include "program.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <wchar.h>
 
-#define COMMAND_LINE_MAX 32767 /* characters with NUL: the limit of CreateProcessW */
-
-struct line {
-    wchar_t *text;
-    size_t length;
-    bool too_long;
-};
-
-static void put(struct line *line, wchar_t character) {
+static void put(struct command_line *line, wchar_t character) {
     if (line->length + 1 >= COMMAND_LINE_MAX) {
         line->too_long = true;
         return;
@@ -26,7 +16,7 @@ static void put(struct line *line, wchar_t character) {
     line->text[line->length++] = character;
 }
 
-static void put_backslashes(struct line *line, size_t count) {
+static void put_backslashes(struct command_line *line, size_t count) {
     while (count-- > 0) {
         put(line, L'\\');
     }
@@ -34,7 +24,7 @@ static void put_backslashes(struct line *line, size_t count) {
 
 /* argv[0] has no escapes: it ends at the next quote if it starts with one, else at the next
  * character up to a blank. */
-static int put_program(struct line *line, const wchar_t *name) {
+static int put_program(struct command_line *line, const wchar_t *name) {
     size_t length = wcslen(name);
     bool quoted = length == 0;
     for (size_t i = 0; i < length; i++) {
@@ -64,7 +54,7 @@ static bool needs_quotes(const wchar_t *argument) {
 }
 
 /* Backslashes are doubled where a quote follows, and only there. */
-static void put_argument(struct line *line, const wchar_t *argument) {
+static void put_argument(struct command_line *line, const wchar_t *argument) {
     bool quoted = needs_quotes(argument);
     size_t backslash_count = 0;
     if (quoted) {
@@ -89,29 +79,22 @@ static void put_argument(struct line *line, const wchar_t *argument) {
     }
 }
 
-int command_line_create(const char *const *argv, wchar_t **out) {
-    struct line line = {malloc(COMMAND_LINE_MAX * sizeof(wchar_t)), 0, false};
-    int code = line.text == NULL ? BATON_NO_MEMORY : argv[0] == NULL ? BATON_INVALID : BATON_OK;
+int command_line_write(const char *const *argv, struct command_line *line) {
+    int code = argv[0] == NULL ? BATON_INVALID : BATON_OK;
+    line->length = 0;
+    line->too_long = false;
     for (size_t i = 0; code == BATON_OK && argv[i] != NULL; i++) {
-        wchar_t *wide = NULL;
-        code = text_to_wide(argv[i], &wide);
+        code = text_to_room(argv[i], line->argument, COMMAND_LINE_MAX);
         if (code == BATON_OK && i == 0) {
-            code = put_program(&line, wide);
+            code = put_program(line, line->argument);
         } else if (code == BATON_OK) {
-            put(&line, L' ');
-            put_argument(&line, wide);
+            put(line, L' ');
+            put_argument(line, line->argument);
         }
-        free(wide);
-        if (code == BATON_OK && line.too_long) {
+        if (code == BATON_OK && line->too_long) {
             code = BATON_TOO_LONG;
         }
     }
-    if (code != BATON_OK) {
-        free(line.text);
-        return code;
-    }
-    line.text[line.length] = L'\0';
-    wchar_t *fitted = realloc(line.text, (line.length + 1) * sizeof *fitted);
-    *out = fitted != NULL ? fitted : line.text;
-    return BATON_OK;
+    line->text[line->length] = L'\0';
+    return code;
 }

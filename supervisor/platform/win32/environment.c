@@ -1,22 +1,25 @@
 /*
  * The environment block of a program: sorted by name without regard to case, as CreateProcessW
- * documents it. BATON_CHANNEL, BATON_NONCE and BATON_PROTOCOL stand in it side by side, and the
- * values of the first two are written anew for every launch.
+ * documents it. What is the same for all launches is sorted once; a launch copies that and fills in
+ * the rest at the places where it belongs.
+ * https://learn.microsoft.com/windows/win32/procthread/changing-environment-variables
  */
-#include "internal.h"
+#include "program.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-#define CHANNEL_NAME L"BATON_CHANNEL="
-#define NONCE_NAME L"BATON_NONCE="
-#define NONCE_DIGITS 32
-#define CHANNEL_MAX_CHARACTERS 21 /* two numbers of 32 bits and a comma */
+#define NONCE_TEXT_SIZE 33
+#define HOLE_NONE SIZE_MAX
+#define HOLE_CHANNEL (SIZE_MAX - 1)
+#define HOLE_NONCE (SIZE_MAX - 2)
 
 struct entry {
     const wchar_t *text;
     wchar_t *owned; /* the same, when it is to be freed */
+    size_t of_what; /* HOLE_NONE: the text is whole; else it is a name with its '=' */
 };
 
 struct entries {
@@ -45,11 +48,12 @@ static bool is_inherited(const wchar_t *text) {
            CompareStringOrdinal(text, (int)wcsnlen(text, 7), L"LISTEN_", 7, TRUE) != CSTR_EQUAL;
 }
 
-static int add(struct entries *entries, const wchar_t *text, wchar_t *owned) {
+/* The last one of a name counts. */
+static int add(struct entries *entries, struct entry entry) {
     for (size_t i = 0; i < entries->count; i++) {
-        if (compare_names(entries->list[i].text, text) == 0) {
+        if (compare_names(entries->list[i].text, entry.text) == 0) {
             free(entries->list[i].owned);
-            entries->list[i] = (struct entry){text, owned};
+            entries->list[i] = entry;
             return BATON_OK;
         }
     }
@@ -57,79 +61,117 @@ static int add(struct entries *entries, const wchar_t *text, wchar_t *owned) {
         size_t capacity = entries->capacity * 2 + 64;
         struct entry *grown = realloc(entries->list, capacity * sizeof *grown);
         if (grown == NULL) {
-            free(owned);
+            free(entry.owned);
             return BATON_NO_MEMORY;
         }
         entries->list = grown;
         entries->capacity = capacity;
     }
-    entries->list[entries->count++] = (struct entry){text, owned};
+    entries->list[entries->count++] = entry;
     return BATON_OK;
 }
 
-static int add_all(struct entries *entries, const wchar_t *own, const char *const *additions) {
+static int add_text(struct entries *entries, const char *text) {
+    wchar_t *wide;
+    int code = text_to_wide(text, &wide);
+    return code == BATON_OK ? add(entries, (struct entry){wide, wide, HOLE_NONE}) : code;
+}
+
+static int add_name(struct entries *entries, const char *name, size_t of_what) {
+    size_t length = strlen(name);
+    wchar_t *wide = length < INT_MAX ? malloc((length + 2) * sizeof *wide) : NULL;
+    if (wide == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    int code = text_to_room(name, wide, length + 1);
+    if (code != BATON_OK) {
+        free(wide);
+        return code;
+    }
+    size_t wide_length = wcslen(wide);
+    wide[wide_length] = L'=';
+    wide[wide_length + 1] = L'\0';
+    return add(entries, (struct entry){wide, wide, of_what});
+}
+
+static int add_all(struct entries *entries, const wchar_t *own,
+                   const struct platform_program_spec *spec) {
+    const char *const *additions = spec->environment;
     int code = BATON_OK;
     for (; code == BATON_OK && *own != L'\0'; own += wcslen(own) + 1) {
         if (is_inherited(own)) {
-            code = add(entries, own, NULL);
+            code = add(entries, (struct entry){own, NULL, HOLE_NONE});
         }
     }
     for (; code == BATON_OK && additions != NULL && *additions != NULL; additions++) {
-        wchar_t *wide;
-        code = text_to_wide(*additions, &wide);
-        if (code == BATON_OK) {
-            code = add(entries, wide, wide);
-        }
+        code = add_text(entries, *additions);
     }
-    if (code == BATON_OK) {
-        code = add(entries, CHANNEL_NAME, NULL);
+    for (size_t i = 0; code == BATON_OK && spec->variables != NULL && spec->variables[i] != NULL;
+         i++) {
+        code = add_name(entries, spec->variables[i], i);
     }
-    if (code == BATON_OK) {
-        code = add(entries, NONCE_NAME, NULL);
+    if (code == BATON_OK && spec->has_channel) {
+        code = add_name(entries, "BATON_CHANNEL", HOLE_CHANNEL);
     }
-    return code == BATON_OK ? add(entries, L"BATON_PROTOCOL=1", NULL) : code;
+    if (code == BATON_OK && spec->has_channel) {
+        code = add_name(entries, "BATON_NONCE", HOLE_NONCE);
+    }
+    if (code == BATON_OK && spec->has_channel) {
+        code = add_text(entries, "BATON_PROTOCOL=1");
+    }
+    return code;
 }
 
-/* The two that change get their room here: the value of BATON_CHANNEL starts out empty and what
- * stands behind it moves with its length; that of BATON_NONCE has always the same. */
-static int join(const struct entries *entries, struct environment_block *out) {
-    size_t total = CHANNEL_MAX_CHARACTERS + NONCE_DIGITS + 1;
+/* Splits the sorted entries into what is fixed and the holes, which take over their names. */
+static int split(struct entries *entries, size_t launch_bytes, struct environment_block *out) {
+    size_t fixed_length = 0;
+    size_t names_length = 0;
+    size_t hole_count = 0;
     for (size_t i = 0; i < entries->count; i++) {
-        total += wcslen(entries->list[i].text) + 1;
+        size_t length = wcslen(entries->list[i].text) + 1;
+        bool is_hole = entries->list[i].of_what != HOLE_NONE;
+        hole_count += is_hole;
+        *(is_hole ? &names_length : &fixed_length) += length;
     }
-    out->text = calloc(total, sizeof *out->text);
-    if (out->text == NULL) {
+    /* An empty block is two NULs. A text in UTF-8 has no fewer bytes than it has characters. */
+    out->capacity =
+        fixed_length + names_length + launch_bytes + CHANNEL_TEXT_SIZE + NONCE_TEXT_SIZE + 2;
+    out->fixed = calloc(fixed_length + 1, sizeof *out->fixed);
+    out->holes = calloc(hole_count + 1, sizeof *out->holes);
+    out->text = calloc(out->capacity, sizeof *out->text);
+    if (out->fixed == NULL || out->holes == NULL || out->text == NULL) {
         return BATON_NO_MEMORY;
     }
-    size_t at = 0;
-    out->channel_room = 0;
     for (size_t i = 0; i < entries->count; i++) {
-        const wchar_t *text = entries->list[i].text;
-        size_t length = wcslen(text);
-        memcpy(out->text + at, text, length * sizeof *text);
-        at += length;
-        if (wcscmp(text, CHANNEL_NAME) == 0) {
-            out->channel_at = at;
-        } else if (wcscmp(text, NONCE_NAME) == 0) {
-            out->nonce_at = at;
-            at += NONCE_DIGITS;
+        struct entry *entry = &entries->list[i];
+        if (entry->of_what != HOLE_NONE) {
+            out->holes[out->hole_count++] =
+                (struct environment_hole){entry->owned, out->fixed_length, entry->of_what};
+            entry->owned = NULL;
+        } else {
+            size_t length = wcslen(entry->text) + 1;
+            memcpy(out->fixed + out->fixed_length, entry->text, length * sizeof *entry->text);
+            out->fixed_length += length;
         }
-        at++;
     }
-    out->length = at + 1;
     return BATON_OK;
 }
 
-int environment_create(const char *const *additions, struct environment_block *out) {
+int environment_create(const struct platform_program_spec *spec, struct environment_block *out) {
     struct entries entries = {NULL, 0, 0};
     wchar_t *own = GetEnvironmentStringsW();
     if (own == NULL) {
         return BATON_NO_MEMORY;
     }
-    int code = add_all(&entries, own, additions);
+    int code = add_all(&entries, own, spec);
     if (code == BATON_OK) {
-        qsort(entries.list, entries.count, sizeof entries.list[0], compare_entries);
-        code = join(&entries, out);
+        if (entries.count > 0) {
+            qsort(entries.list, entries.count, sizeof entries.list[0], compare_entries);
+        }
+        code = split(&entries, spec->launch_bytes, out);
+        while (spec->variables != NULL && spec->variables[out->variable_count] != NULL) {
+            out->variable_count++;
+        }
     }
     for (size_t i = 0; i < entries.count; i++) {
         free(entries.list[i].owned);
@@ -139,35 +181,58 @@ int environment_create(const char *const *additions, struct environment_block *o
     return code;
 }
 
-static size_t put_number(wchar_t *out, DWORD number) {
-    wchar_t digits[10];
-    size_t count = 0;
-    do {
-        digits[count++] = (wchar_t)(L'0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = digits[count - 1 - i];
+static const char *value_of(const struct environment_hole *hole,
+                            const struct environment_values *values) {
+    switch (hole->of_what) {
+    case HOLE_CHANNEL:
+        return values->channel;
+    case HOLE_NONCE:
+        return values->nonce_hex;
+    default:
+        return values->variables == NULL ? NULL : values->variables[hole->of_what];
     }
-    return count;
 }
 
-void environment_set(struct environment_block *block, DWORD in, DWORD out, const char *nonce_hex) {
-    wchar_t value[CHANNEL_MAX_CHARACTERS];
-    size_t length = put_number(value, in);
-    value[length++] = L',';
-    length += put_number(value + length, out);
-
-    wchar_t *channel = block->text + block->channel_at;
-    size_t behind = block->length - block->channel_at - block->channel_room;
-    memmove(channel + length, channel + block->channel_room, behind * sizeof *channel);
-    memcpy(channel, value, length * sizeof *channel);
-    block->length = block->length - block->channel_room + length;
-    /* The nonce sorts after the channel, so it has moved as well. */
-    block->nonce_at = block->nonce_at - block->channel_room + length;
-    block->channel_room = length;
-
-    for (size_t i = 0; i < NONCE_DIGITS && nonce_hex[i] != '\0'; i++) {
-        block->text[block->nonce_at + i] = (wchar_t)(unsigned char)nonce_hex[i];
+int environment_write(struct environment_block *block, const struct environment_values *values) {
+    wchar_t *out = block->text;
+    wchar_t *end = block->text + block->capacity - 2;
+    size_t done = 0; /* of what is fixed */
+    for (size_t i = 0; i <= block->hole_count; i++) {
+        const struct environment_hole *hole = &block->holes[i];
+        size_t until = i < block->hole_count ? hole->at : block->fixed_length;
+        const char *value = i < block->hole_count ? value_of(hole, values) : NULL;
+        if ((size_t)(end - out) < until - done) {
+            return BATON_TOO_LONG;
+        }
+        memcpy(out, block->fixed + done, (until - done) * sizeof *out);
+        out += until - done;
+        done = until;
+        if (value == NULL) {
+            continue;
+        }
+        size_t name_length = wcslen(hole->name);
+        if ((size_t)(end - out) <= name_length) {
+            return BATON_TOO_LONG;
+        }
+        memcpy(out, hole->name, name_length * sizeof *out);
+        out += name_length;
+        int code = text_to_room(value, out, (size_t)(end - out));
+        if (code != BATON_OK) {
+            return code;
+        }
+        out += wcslen(out) + 1;
     }
+    out[0] = L'\0';
+    out[1] = L'\0';
+    return BATON_OK;
+}
+
+void environment_clear(struct environment_block *block) {
+    for (size_t i = 0; i < block->hole_count; i++) {
+        free(block->holes[i].name);
+    }
+    free(block->fixed);
+    free(block->holes);
+    free(block->text);
+    *block = (struct environment_block){0};
 }

@@ -7,6 +7,7 @@
 const char platform_executable_suffix[] = ".exe";
 const bool platform_scripts_need_interpreter = true;
 const bool platform_backslash_separates = true;
+const bool platform_inherits_listeners = false;
 
 /* Opens an existing regular file. BATON_INVALID for a folder, a device or a pipe. */
 static int open_file(const wchar_t *path, HANDLE *out, struct baton_cause *cause) {

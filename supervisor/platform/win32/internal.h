@@ -27,6 +27,7 @@ enum packet_kind {
     PACKET_EXIT,
     PACKET_PIPE,   /* one process's output pipe */
     PACKET_OUTPUT, /* a collector that still has something ready */
+    PACKET_STREAM,
     PACKET_STOP,
     PACKET_LOG
 };
@@ -201,6 +202,9 @@ struct source {
 
 #define INDEX_NONE UINT32_MAX
 
+struct command_line; /* program.h */
+struct stream_table; /* stream.h */
+
 struct platform {
     HANDLE port;
     HANDLE null_device; /* inheritable: it is in the list of every launch */
@@ -209,6 +213,7 @@ struct platform {
     bool sockets_started;
     LPPROC_THREAD_ATTRIBUTE_LIST attributes; /* room for one launch */
     SIZE_T attributes_bytes;
+    struct command_line *command_line; /* of the launch or the recipe at hand */
     struct source *sources;
     size_t source_count;
     struct platform_process *processes;
@@ -219,20 +224,8 @@ struct platform {
     uint32_t pipe_capacity;
     uint32_t pipe_high;
     uint32_t pipe_free;
+    struct stream_table *streams;
     struct log_writer log;
-};
-
-struct platform_program {
-    wchar_t *path;
-    wchar_t *command_line;
-    wchar_t *directory; /* NULL = the supervisor's own */
-    struct environment_block {
-        wchar_t *text;
-        size_t length;       /* with the final NUL, in characters */
-        size_t channel_at;   /* where the value of BATON_CHANNEL starts */
-        size_t channel_room; /* characters that the value takes now */
-        size_t nonce_at;
-    } environment;
 };
 
 /* ---- Between the files -------------------------------------------------------------------------
@@ -309,6 +302,9 @@ bool console_write(HANDLE file, const char *bytes, size_t length);
 /* UTF-8 to UTF-16 in new memory (free()). BATON_OK, BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY.
  */
 int text_to_wide(const char *text, wchar_t **out);
+/* The same to `out`, at most `count` characters with NUL. Allocates nothing. BATON_OK,
+ * BATON_INVALID, BATON_TOO_LONG. */
+int text_to_room(const char *text, wchar_t *out, size_t count);
 /* UTF-16 to UTF-8, at most `size_bytes` with NUL; a lone surrogate becomes U+FFFD. BATON_OK or
  * BATON_TOO_LONG. */
 int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes);
@@ -318,15 +314,6 @@ size_t text_whole_utf8(const char *bytes, size_t length);
 /* Fills `cause` and returns the code of core/error.h that stands for the system's number. */
 int cause_of(struct baton_cause *cause, const char *call, DWORD system_code);
 int cause_last(struct baton_cause *cause, const char *call);
-
-/* Writes argv as a command line: 1..32766 characters and NUL, in new memory. BATON_OK,
- * BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY. */
-int command_line_create(const char *const *argv, wchar_t **out);
-
-/* The block for CreateProcessW: our own environment, then `additions`. */
-int environment_create(const char *const *additions, struct environment_block *out);
-/* Puts the two values in. No allocation. */
-void environment_set(struct environment_block *block, DWORD in, DWORD out, const char *nonce_hex);
 
 /* True for .bat and .cmd, which cmd.exe would run with rules for arguments that cannot be met. */
 bool path_is_batch(const wchar_t *path);

@@ -1,5 +1,7 @@
-#include "internal.h"
+#include "program.h"
+#include "stream.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CHANNEL_IN_BUFFER_BYTES 4096
@@ -16,11 +18,18 @@
     (CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT |                    \
      EXTENDED_STARTUPINFO_PRESENT)
 
-/* The handler's ends: ours to close as soon as it has its own. */
-struct handler_ends {
-    HANDLE in;
-    HANDLE out;
-    HANDLE log;
+#define HANDLES_MAX 5
+
+/* A launch under way: what is the supervisor's, undone when it fails, and what is the program's,
+ * closed here as soon as it has its own. */
+struct parts {
+    const struct platform_launch *launch;
+    struct platform_process *process;
+    struct output_pipe *log;
+    struct platform_stream *input, *output;
+    struct {
+        HANDLE channel_in, channel_out, log, input, output;
+    } theirs;
 };
 
 static struct platform_process *process_take(struct platform *platform) {
@@ -66,8 +75,9 @@ void process_release(struct platform_process *process) {
     platform->process_free = process->index;
 }
 
-static void close_ends(struct handler_ends *ends) {
-    HANDLE *all[] = {&ends->in, &ends->out, &ends->log};
+static void close_theirs(struct parts *parts) {
+    HANDLE *all[] = {&parts->theirs.channel_in, &parts->theirs.channel_out, &parts->theirs.log,
+                     &parts->theirs.input, &parts->theirs.output};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (*all[i] != INVALID_HANDLE_VALUE) {
             CloseHandle(*all[i]);
@@ -76,33 +86,104 @@ static void close_ends(struct handler_ends *ends) {
     }
 }
 
+static int make_channel(struct parts *parts, struct baton_cause *cause) {
+    struct platform_process *process = parts->process;
+    int code = pipe_open(&process->in, PIPE_TO_US, CHANNEL_IN_BUFFER_BYTES,
+                         &parts->theirs.channel_out, cause);
+    return code != BATON_OK ? code
+                            : pipe_open(&process->out, PIPE_FROM_US, CHANNEL_OUT_BUFFER_BYTES,
+                                        &parts->theirs.channel_in, cause);
+}
+
+static int make_streams(struct parts *parts, struct baton_cause *cause) {
+    const struct platform_launch *launch = parts->launch;
+    struct platform *platform = parts->process->platform;
+    int code = stream_pipe_open(platform, STREAM_TO_PROGRAM, launch->input_token, &parts->input,
+                                &parts->theirs.input, cause);
+    return code != BATON_OK ? code
+                            : stream_pipe_open(platform, STREAM_FROM_PROGRAM, launch->output_token,
+                                               &parts->output, &parts->theirs.output, cause);
+}
+
 /* The pipes and the job. The caller undoes what was made when this fails. */
-static int prepare(struct platform_process *process, struct platform_output *output,
-                   struct output_pipe **log, struct handler_ends *ends, struct baton_cause *cause) {
+static int prepare(struct parts *parts, struct baton_cause *cause) {
+    const struct platform_launch *launch = parts->launch;
     /* No limits at all: neither breakaway nor kill-on-close, so nothing leaves the job, and a crash
      * of the supervisor leaves live connections served. */
-    process->job = CreateJobObjectW(NULL, NULL);
-    if (process->job == NULL) {
+    parts->process->job = CreateJobObjectW(NULL, NULL);
+    if (parts->process->job == NULL) {
         return cause_last(cause, "CreateJobObjectW");
     }
-    int code = pipe_open(&process->in, PIPE_TO_US, CHANNEL_IN_BUFFER_BYTES, &ends->out, cause);
-    if (code == BATON_OK) {
-        code = pipe_open(&process->out, PIPE_FROM_US, CHANNEL_OUT_BUFFER_BYTES, &ends->in, cause);
+    int code = launch->program->has_channel ? make_channel(parts, cause) : BATON_OK;
+    if (code == BATON_OK && launch->streams == PLATFORM_STREAMS_PIPES) {
+        code = make_streams(parts, cause);
     }
-    if (code == BATON_OK && output != NULL) {
-        code = output_pipe_open(output, log, &ends->log, cause);
+    bool writes_to_log = launch->streams == PLATFORM_STREAMS_LOG || !launch->error_follows_output;
+    if (code == BATON_OK && launch->output != NULL && writes_to_log) {
+        code = output_pipe_open(launch->output, &parts->log, &parts->theirs.log, cause);
     }
     return code;
 }
 
-static int create_process(struct platform_process *process, const struct platform_program *program,
-                          HANDLE *handles, DWORD handle_count, const STARTUPINFOW *startup,
+static bool takes_more_than(const char *const *texts, size_t *room_bytes) {
+    for (; texts != NULL && *texts != NULL; texts++) {
+        size_t bytes = strlen(*texts) + 1;
+        if (bytes > *room_bytes) {
+            return true;
+        }
+        *room_bytes -= bytes;
+    }
+    return false;
+}
+
+/* A value may be missing, and the list is as long as that of the names. */
+static bool values_take_more_than(const struct platform_launch *launch, size_t *room_bytes) {
+    const struct environment_block *block = &launch->program->environment;
+    for (size_t i = 0; launch->values != NULL && i < block->variable_count; i++) {
+        const char *const one[] = {launch->values[i], NULL};
+        if (takes_more_than(one, room_bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Writes what this launch adds: the environment block, and the command line where it is another. */
+static int complete(const struct parts *parts, wchar_t **command_line) {
+    const struct platform_launch *launch = parts->launch;
+    const struct platform_program *program = launch->program;
+    size_t room_bytes = program->launch_bytes;
+    if (takes_more_than(launch->argv, &room_bytes) || values_take_more_than(launch, &room_bytes)) {
+        return BATON_TOO_LONG;
+    }
+    char channel[CHANNEL_TEXT_SIZE] = "";
+    struct environment_values values = {launch->values, NULL, NULL};
+    if (program->has_channel) {
+        /* Handle values have 32 significant bits, also in 64-bit processes. */
+        (void)snprintf(channel, sizeof channel, "%u,%u",
+                       (unsigned)(uintptr_t)parts->theirs.channel_in,
+                       (unsigned)(uintptr_t)parts->theirs.channel_out);
+        values.channel = channel;
+        values.nonce_hex = launch->nonce_hex;
+    }
+    *command_line = program->command_line;
+    int code = environment_write((struct environment_block *)&program->environment, &values);
+    if (code == BATON_OK && launch->argv != NULL) {
+        struct command_line *line = parts->process->platform->command_line;
+        code = command_line_write(launch->argv, line);
+        *command_line = line->text;
+    }
+    return code;
+}
+
+static int create_process(const struct parts *parts, HANDLE *handles, DWORD handle_count,
+                          STARTUPINFOEXW *startup, wchar_t *command_line,
                           struct baton_cause *cause) {
+    struct platform_process *process = parts->process;
     struct platform *platform = process->platform;
-    STARTUPINFOEXW extended = {.StartupInfo = *startup, .lpAttributeList = platform->attributes};
+    const struct platform_program *program = parts->launch->program;
     PROCESS_INFORMATION made;
     SIZE_T room = platform->attributes_bytes;
-    extended.StartupInfo.cb = sizeof extended;
     if (!InitializeProcThreadAttributeList(platform->attributes, 2, 0, &room)) {
         return cause_last(cause, "InitializeProcThreadAttributeList");
     }
@@ -112,9 +193,9 @@ static int create_process(struct platform_process *process, const struct platfor
         !UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST,
                                    &process->job, sizeof process->job, NULL, NULL)) {
         code = cause_last(cause, "UpdateProcThreadAttribute");
-    } else if (!CreateProcessW(program->path, program->command_line, NULL, NULL, TRUE,
-                               CREATION_FLAGS, program->environment.text, program->directory,
-                               &extended.StartupInfo, &made)) {
+    } else if (!CreateProcessW(program->path, command_line, NULL, NULL, TRUE, CREATION_FLAGS,
+                               program->environment.text, program->directory, &startup->StartupInfo,
+                               &made)) {
         code = cause_last(cause, "CreateProcessW");
     } else {
         CloseHandle(made.hThread);
@@ -122,28 +203,78 @@ static int create_process(struct platform_process *process, const struct platfor
         process->pid = made.dwProcessId;
     }
     DeleteProcThreadAttributeList(platform->attributes);
-    return code == BATON_NO_MEMORY ? BATON_SHORTAGE : code;
+    return code;
 }
 
-/* Launches with exactly the handles in the list: the null device, the channel's two, the output's.
- */
-static int start(struct platform_process *process, const struct platform_program *program,
-                 const struct handler_ends *ends, struct baton_cause *cause) {
-    HANDLE null_device = process->platform->null_device;
-    HANDLE handles[4] = {null_device, ends->in, ends->out, ends->log};
-    bool has_log = ends->log != INVALID_HANDLE_VALUE;
-    STARTUPINFOW startup = {.dwFlags = STARTF_USESTDHANDLES, .hStdInput = null_device};
-    startup.hStdOutput = has_log ? ends->log : null_device;
-    startup.hStdError = startup.hStdOutput;
-    return create_process(process, program, handles, has_log ? 4 : 3, &startup, cause);
+static void choose_standard(const struct parts *parts, STARTUPINFOW *startup) {
+    const struct platform_launch *launch = parts->launch;
+    HANDLE null_device = parts->process->platform->null_device;
+    HANDLE log = parts->theirs.log != INVALID_HANDLE_VALUE ? parts->theirs.log : null_device;
+    startup->dwFlags = STARTF_USESTDHANDLES;
+    switch (launch->streams) {
+    case PLATFORM_STREAMS_SOCKET:
+        startup->hStdInput = (HANDLE)launch->socket.value;
+        startup->hStdOutput = (HANDLE)launch->socket.value;
+        break;
+    case PLATFORM_STREAMS_PIPES:
+        startup->hStdInput = parts->theirs.input;
+        startup->hStdOutput = parts->theirs.output;
+        break;
+    default:
+        startup->hStdInput = null_device;
+        startup->hStdOutput = log;
+        break;
+    }
+    startup->hStdError = launch->error_follows_output ? startup->hStdOutput : log;
+}
+
+/* Each handle once: a list that names one twice is refused. */
+static DWORD list_handles(const struct parts *parts, const STARTUPINFOW *startup,
+                          HANDLE list[HANDLES_MAX]) {
+    const HANDLE wanted[HANDLES_MAX] = {startup->hStdInput, startup->hStdOutput, startup->hStdError,
+                                        parts->theirs.channel_in, parts->theirs.channel_out};
+    DWORD count = 0;
+    for (size_t i = 0; i < HANDLES_MAX; i++) {
+        bool is_new = wanted[i] != INVALID_HANDLE_VALUE;
+        for (DWORD k = 0; k < count && is_new; k++) {
+            is_new = list[k] != wanted[i];
+        }
+        if (is_new) {
+            list[count++] = wanted[i];
+        }
+    }
+    return count;
+}
+
+/* Launches with exactly the handles in the list. A socket is inheritable for that long only. Some
+ * layered providers break inherited sockets; for them there is the channel. */
+static int start(const struct parts *parts, wchar_t *command_line, struct baton_cause *cause) {
+    STARTUPINFOEXW startup = {.StartupInfo.cb = sizeof startup,
+                              .lpAttributeList = parts->process->platform->attributes};
+    HANDLE handles[HANDLES_MAX];
+    choose_standard(parts, &startup.StartupInfo);
+    DWORD handle_count = list_handles(parts, &startup.StartupInfo, handles);
+    if (parts->launch->streams != PLATFORM_STREAMS_SOCKET) {
+        return create_process(parts, handles, handle_count, &startup, command_line, cause);
+    }
+    HANDLE socket = (HANDLE)parts->launch->socket.value;
+    if (!SetHandleInformation(socket, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
+        return cause_last(cause, "SetHandleInformation");
+    }
+    int code = create_process(parts, handles, handle_count, &startup, command_line, cause);
+    SetHandleInformation(socket, HANDLE_FLAG_INHERIT, 0);
+    return code;
 }
 
 /* From here on there is a process, so what fails ends it. */
-static int watch_all(struct platform_process *process, struct output_pipe *log,
-                     struct baton_cause *cause) {
-    int code = channel_start(process, cause);
-    if (code == BATON_OK && log != NULL) {
-        code = output_pipe_start(log, process->pid, cause);
+static int watch_all(const struct parts *parts, struct baton_cause *cause) {
+    struct platform_process *process = parts->process;
+    int code = BATON_OK;
+    if (parts->launch->program->has_channel) {
+        code = channel_start(process, cause);
+    }
+    if (code == BATON_OK && parts->log != NULL) {
+        code = output_pipe_start(parts->log, process->pid, cause);
     }
     if (code == BATON_OK) {
         code = watch_end(&process->exit_watch, process->handle, INFINITE, cause);
@@ -154,36 +285,51 @@ static int watch_all(struct platform_process *process, struct output_pipe *log,
     return code;
 }
 
-int platform_launch(struct platform *platform, const struct platform_program *program,
-                    const char *nonce_hex, struct platform_output *output, uint64_t token,
-                    struct platform_process **out, struct baton_cause *cause) {
-    *out = NULL;
+static void undo(struct parts *parts) {
+    if (parts->log != NULL) {
+        output_pipe_close(parts->process->platform, parts->log);
+    }
+    if (parts->input != NULL) {
+        stream_release(parts->input);
+    }
+    if (parts->output != NULL) {
+        stream_release(parts->output);
+    }
+    process_release(parts->process);
+}
+
+int platform_launch(struct platform *platform, const struct platform_launch *launch,
+                    struct platform_launched *out, struct baton_cause *cause) {
+    struct parts parts = {.launch = launch,
+                          .theirs = {INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE,
+                                     INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE,
+                                     INVALID_HANDLE_VALUE}};
+    wchar_t *command_line = NULL;
+    *out = (struct platform_launched){NULL, NULL, NULL};
     *cause = (struct baton_cause){NULL, 0};
-    struct platform_process *process = process_take(platform);
-    if (process == NULL) {
+    if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
+        return BATON_UNSUPPORTED; /* platform_inherits_listeners is false */
+    }
+    parts.process = process_take(platform);
+    if (parts.process == NULL) {
         return BATON_SHORTAGE;
     }
-    process->token = token;
-    struct output_pipe *log = NULL;
-    struct handler_ends ends = {INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE};
-    int code = prepare(process, output, &log, &ends, cause);
+    parts.process->token = launch->token;
+    int code = prepare(&parts, cause);
     if (code == BATON_OK) {
-        /* Handle values have 32 significant bits, also in 64-bit processes. */
-        environment_set((struct environment_block *)&program->environment,
-                        (DWORD)(uintptr_t)ends.in, (DWORD)(uintptr_t)ends.out, nonce_hex);
-        code = start(process, program, &ends, cause);
+        code = complete(&parts, &command_line);
     }
-    close_ends(&ends);
     if (code == BATON_OK) {
-        code = watch_all(process, log, cause);
+        code = start(&parts, command_line, cause);
+    }
+    close_theirs(&parts);
+    if (code == BATON_OK) {
+        code = watch_all(&parts, cause);
     }
     if (code != BATON_OK) {
-        if (log != NULL) {
-            output_pipe_close(platform, log);
-        }
-        process_release(process);
+        undo(&parts);
         return code == BATON_NO_MEMORY ? BATON_SHORTAGE : code;
     }
-    *out = process;
+    *out = (struct platform_launched){parts.process, parts.input, parts.output};
     return BATON_OK;
 }

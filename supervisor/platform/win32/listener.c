@@ -1,178 +1,56 @@
 /*
- * Listeners: one AcceptEx under way on an event. Neither the listening socket nor an accepted one
- * is ever bound to a completion port or registered for events, because both properties belong to
- * the kernel's object and would travel to whoever gets a duplicate.
- * https://learn.microsoft.com/windows/win32/api/mswsock/nf-mswsock-acceptex
+ * Listeners: those whose clients we accept (accept.c), and those that are handed over. The latter
+ * are registered with WSAEventSelect while no handler has them, because a registration belongs to
+ * the kernel's object: it would travel to the handler, and the handler's own would silence ours.
+ * https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsaeventselect
  */
-#include "internal.h"
+#include "listener.h"
 
-#include <mswsock.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* AcceptEx wants 16 bytes more than the longest address, for each of the two. */
-#define ACCEPT_ADDRESS_BYTES (sizeof(struct sockaddr_storage) + 16)
-
-struct platform_listener {
-    struct platform *platform;
-    uint64_t token;
-    uint32_t index;
-    uint32_t generation;
-    bool in_table;
-    bool paused;
-    bool armed; /* an AcceptEx was started and its result not yet taken */
-    SOCKET socket;
-    SOCKET accepted; /* what the AcceptEx under way fills */
-    LPFN_ACCEPTEX accept_ex;
-    HANDLE event;
-    OVERLAPPED operation;
-    struct watch watch;
-    struct address address;
-    uint8_t addresses[2 * ACCEPT_ADDRESS_BYTES];
-};
-
-/* The mode decides about the overlapped attribute; every mode so far is the channel. */
-static SOCKET new_socket(int family) {
-    SOCKET made = WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, NULL, 0,
-                             WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
-    if (made != INVALID_SOCKET) {
-        /* Some layered providers do not honour the flag. */
-        SetHandleInformation((HANDLE)made, HANDLE_FLAG_INHERIT, 0);
-    }
-    return made;
-}
-
-static int socket_failed(struct baton_cause *cause, const char *call) {
-    return cause_of(cause, call, (DWORD)WSAGetLastError());
-}
-
-static bool client_has_left(DWORD error) {
-    switch (error) {
-    case WSAECONNRESET:
-    case WSAECONNABORTED:
-    case WSAENOTCONN:
-    case WSAENETRESET:
-    case WSAETIMEDOUT:
-    case ERROR_NETNAME_DELETED:
-    case ERROR_CONNECTION_ABORTED:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* BATON_GONE, BATON_SHORTAGE or BATON_SYSTEM for a failed step of accepting. */
-static int accept_failed(struct baton_cause *cause, const char *call) {
-    DWORD error = (DWORD)WSAGetLastError();
-    int code = cause_of(cause, call, error);
-    if (client_has_left(error)) {
-        return BATON_GONE;
-    }
-    return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_SYSTEM;
-}
-
-static int family_of(const struct platform_listener *listener) {
-    return listener->address.family == ADDRESS_IPV6 ? AF_INET6 : AF_INET;
-}
-
-/* Starts an AcceptEx unless one is under way. BATON_OK: one is, and its end will be a packet. */
-static int arm(struct platform_listener *listener, struct baton_cause *cause) {
-    if (listener->armed) {
-        return BATON_OK;
-    }
-    listener->accepted = new_socket(family_of(listener));
-    if (listener->accepted == INVALID_SOCKET) {
-        return accept_failed(cause, "WSASocketW");
-    }
-    DWORD received = 0;
-    if (!listener->accept_ex(listener->socket, listener->accepted, listener->addresses, 0,
-                             ACCEPT_ADDRESS_BYTES, ACCEPT_ADDRESS_BYTES, &received,
-                             &listener->operation) &&
-        WSAGetLastError() != ERROR_IO_PENDING) {
-        int code = accept_failed(cause, "AcceptEx");
-        closesocket(listener->accepted);
-        listener->accepted = INVALID_SOCKET;
-        return code;
-    }
-    listener->armed = true;
-    return BATON_OK;
-}
-
-static void report_again(const struct platform_listener *listener) {
+void listener_report(const struct platform_listener *listener) {
     packet_post(listener->platform->port, PACKET_ACCEPT, listener->index, listener->generation);
 }
 
-/* After something was taken, or a pause: the next one is started at once, so that a caller who does
- * not come back for more is told. Where that fails, the caller is told by a packet and learns why
- * when it accepts; it pauses then. */
-static void arm_next(struct platform_listener *listener) {
+/* Windows sets the event at once if something waits already, and so does Wine 8. From here on the
+ * socket does not block. */
+static int start_watching(const struct platform_listener *listener, struct baton_cause *cause) {
+    long what = listener->protocol == PLATFORM_UDP ? FD_READ : FD_ACCEPT;
+    return WSAEventSelect(listener->socket, listener->event, what) == 0
+               ? BATON_OK
+               : listener_failed(cause, "WSAEventSelect");
+}
+
+static void stop_watching(const struct platform_listener *listener) {
+    u_long blocking = 0;
+    /* In this order: a registered socket cannot be made blocking. */
+    WSAEventSelect(listener->socket, NULL, 0);
+    ioctlsocket(listener->socket, FIONBIO, &blocking);
+}
+
+/* Takes nothing from the socket. */
+static bool somebody_waits(const struct platform_listener *listener) {
+    WSAPOLLFD poll = {.fd = listener->socket, .events = POLLRDNORM};
+    return WSAPoll(&poll, 1, 0) == 1 && (poll.revents & (POLLRDNORM | POLLERR)) != 0;
+}
+
+/* A packet may be older than the handler that has taken the client. Then the registration is made
+ * anew: for a client, Windows sets the event once until somebody accepts, and here nobody does. */
+static bool watched_event(const struct platform_listener *listener) {
     struct baton_cause ignored;
-    if (!listener->paused && arm(listener, &ignored) != BATON_OK) {
-        report_again(listener);
+    bool waits = somebody_waits(listener);
+    if (!waits) {
+        (void)start_watching(listener, &ignored);
     }
-}
-
-static bool name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *, int *),
-                    struct address *out) {
-    struct sockaddr_storage name;
-    int length = (int)sizeof name;
-    return ask(socket, (struct sockaddr *)&name, &length) == 0 && address_from_system(&name, out);
-}
-
-/* Makes an accepted socket an ordinary one, as accept() would have given it. */
-static int finish_accept(const struct platform_listener *listener, SOCKET accepted,
-                         struct address *peer, struct address *local, struct baton_cause *cause) {
-    if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener->socket,
-                   (int)sizeof listener->socket) != 0) {
-        return accept_failed(cause, "setsockopt(SO_UPDATE_ACCEPT_CONTEXT)");
-    }
-    if (!name_of(accepted, getpeername, peer)) {
-        return accept_failed(cause, "getpeername");
-    }
-    if (!name_of(accepted, getsockname, local)) {
-        return accept_failed(cause, "getsockname");
-    }
-    SetHandleInformation((HANDLE)accepted, HANDLE_FLAG_INHERIT, 0);
-    return BATON_OK;
-}
-
-int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
-    *out = PLATFORM_SOCKET_NONE;
-    int code = arm(listener, cause);
-    if (code != BATON_OK) {
-        return code;
-    }
-    DWORD received, flags;
-    if (!WSAGetOverlappedResult(listener->socket, &listener->operation, &received, FALSE, &flags)) {
-        if (WSAGetLastError() == WSA_IO_INCOMPLETE) {
-            return BATON_AGAIN;
-        }
-        code = accept_failed(cause, "AcceptEx");
-    }
-    if (code == BATON_OK) {
-        code = finish_accept(listener, listener->accepted, peer, local, cause);
-        if (code == BATON_SHORTAGE) {
-            return code; /* the client is kept for the next call */
-        }
-    }
-    if (code == BATON_OK) {
-        out->value = listener->accepted;
-    } else {
-        closesocket(listener->accepted);
-    }
-    listener->accepted = INVALID_SOCKET;
-    listener->armed = false;
-    if (code == BATON_OK || code == BATON_GONE) {
-        arm_next(listener);
-    }
-    return code;
+    return waits;
 }
 
 bool listener_event(struct platform_listener *listener, struct platform_event *event) {
+    if (listener->paused || (listener->is_handed_over && !watched_event(listener))) {
+        return false;
+    }
     /* Nothing to report while the one under way has not ended; its end will be another packet. */
-    if (listener->paused || (listener->armed && !HasOverlappedIoCompleted(&listener->operation))) {
+    if (listener->armed && !HasOverlappedIoCompleted(&listener->operation)) {
         return false;
     }
     *event = (struct platform_event){PLATFORM_EVENT_ACCEPT, listener->token};
@@ -180,65 +58,36 @@ bool listener_event(struct platform_listener *listener, struct platform_event *e
 }
 
 void platform_listener_pause(struct platform_listener *listener) {
+    if (!listener->paused && listener->is_handed_over) {
+        stop_watching(listener);
+    }
     listener->paused = true;
 }
 
+/* One that is handed over: the handler that had it may have registered it or made it non-blocking
+ * itself, which the registration replaces. */
 void platform_listener_resume(struct platform_listener *listener) {
+    struct baton_cause ignored;
     bool was_paused = listener->paused;
     listener->paused = false;
-    arm_next(listener); /* also where a shortage has left nothing under way */
-    if (was_paused && listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
-        report_again(listener); /* its own packet may have come and gone during the pause */
+    if (listener->is_handed_over) {
+        if (was_paused && start_watching(listener, &ignored) != BATON_OK) {
+            listener_report(listener);
+        }
+        return;
     }
+    listener_accept_on(listener); /* also where a shortage has left nothing under way */
+    if (was_paused && listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
+        listener_report(listener); /* its own packet may have come and gone during the pause */
+    }
+}
+
+struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
+    return (struct platform_socket){listener->socket};
 }
 
 void platform_listener_address(const struct platform_listener *listener, struct address *out) {
     *out = listener->address;
-}
-
-/* SOMAXCONN_HINT: a plain number over 200 would be cut to 200 without a word. */
-static int backlog_argument(uint32_t backlog_count) {
-    int count = backlog_count > 65535 ? 65535 : (int)backlog_count;
-    return count > 200 ? -count : count;
-}
-
-static int load_accept_ex(struct platform_listener *listener, struct baton_cause *cause) {
-    GUID guid = WSAID_ACCEPTEX;
-    DWORD bytes = 0;
-    if (WSAIoctl(listener->socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid,
-                 &listener->accept_ex, sizeof listener->accept_ex, &bytes, NULL, NULL) != 0) {
-        return socket_failed(cause, "WSAIoctl(AcceptEx)");
-    }
-    return BATON_OK;
-}
-
-static int bind_and_listen(struct platform_listener *listener, const struct address *address,
-                           uint32_t backlog_count, struct baton_cause *cause) {
-    struct sockaddr_storage name;
-    socklen_t length = address_to_system(address, &name);
-    DWORD yes = 1;
-    listener->socket = new_socket(name.ss_family);
-    if (listener->socket == INVALID_SOCKET) {
-        return socket_failed(cause, "WSASocketW");
-    }
-    if (setsockopt(listener->socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (const char *)&yes,
-                   (int)sizeof yes) != 0) {
-        return socket_failed(cause, "setsockopt(SO_EXCLUSIVEADDRUSE)");
-    }
-    if (address->family == ADDRESS_IPV6 && setsockopt(listener->socket, IPPROTO_IPV6, IPV6_V6ONLY,
-                                                      (const char *)&yes, (int)sizeof yes) != 0) {
-        return socket_failed(cause, "setsockopt(IPV6_V6ONLY)");
-    }
-    if (bind(listener->socket, (struct sockaddr *)&name, length) != 0) {
-        return socket_failed(cause, "bind");
-    }
-    if (listen(listener->socket, backlog_argument(backlog_count)) != 0) {
-        return socket_failed(cause, "listen");
-    }
-    if (!name_of(listener->socket, getsockname, &listener->address)) {
-        return socket_failed(cause, "getsockname");
-    }
-    return load_accept_ex(listener, cause);
 }
 
 static int start(struct platform_listener *listener, struct baton_cause *cause) {
@@ -246,23 +95,24 @@ static int start(struct platform_listener *listener, struct baton_cause *cause) 
     if (listener->event == NULL) {
         return cause_last(cause, "CreateEventW");
     }
-    listener->operation.hEvent = listener->event;
     int code = source_take(listener->platform, SOURCE_LISTENER, listener, &listener->index,
                            &listener->generation);
     if (code != BATON_OK) {
         return code;
     }
     listener->in_table = true;
-    listener->watch.port = listener->platform->port;
-    listener->watch.kind = PACKET_ACCEPT;
-    listener->watch.index = listener->index;
-    listener->watch.generation = listener->generation;
+    listener->watch = (struct watch){listener->platform->port, NULL, PACKET_ACCEPT, listener->index,
+                                     listener->generation};
     code = watch_start(&listener->watch, listener->event, cause);
-    return code == BATON_OK ? arm(listener, cause) : code;
+    if (code == BATON_OK) {
+        code = listener->is_handed_over ? start_watching(listener, cause)
+                                        : listener_start_accepting(listener, cause);
+    }
+    return code;
 }
 
-int platform_listener_open(struct platform *platform, const struct address *address,
-                           uint32_t backlog_count, uint64_t token, struct platform_listener **out,
+int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
+                           uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
@@ -272,9 +122,13 @@ int platform_listener_open(struct platform *platform, const struct address *addr
     }
     listener->platform = platform;
     listener->token = token;
+    listener->protocol = spec->protocol;
+    listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
+    listener->is_plain = spec->is_plain;
+    listener->options = spec->options;
     listener->socket = INVALID_SOCKET;
     listener->accepted = INVALID_SOCKET;
-    int code = bind_and_listen(listener, address, backlog_count, cause);
+    int code = listener_bind(listener, spec, cause);
     if (code == BATON_OK) {
         code = start(listener, cause);
     }
@@ -291,17 +145,15 @@ void platform_listener_close(struct platform_listener **address) {
     if (listener == NULL) {
         return;
     }
-    /* The watch goes first: it could take the event's one signal from under the wait below. */
     watch_stop(&listener->watch);
-    if (listener->armed) {
-        DWORD received, flags;
-        CancelIoEx((HANDLE)listener->socket, &listener->operation);
-        WSAGetOverlappedResult(listener->socket, &listener->operation, &received, TRUE, &flags);
-        closesocket(listener->accepted);
-    }
+    listener_stop_accepting(listener);
     if (listener->socket != INVALID_SOCKET) {
+        if (listener->is_handed_over && !listener->paused) {
+            stop_watching(listener); /* somebody may have a duplicate */
+        }
         closesocket(listener->socket);
     }
+    local_remove(&listener->file);
     if (listener->event != NULL) {
         CloseHandle(listener->event);
     }

@@ -1,4 +1,5 @@
-#include "internal.h"
+#include "program.h"
+#include "stream.h"
 
 #include <bcrypt.h>
 #include <stdlib.h>
@@ -24,10 +25,12 @@ static int create_tables(struct platform *platform, size_t process_count) {
     return BATON_OK;
 }
 
-static int create_attributes(struct platform *platform) {
+static int create_launch_space(struct platform *platform) {
     InitializeProcThreadAttributeList(NULL, 2, 0, &platform->attributes_bytes);
     platform->attributes = calloc(1, platform->attributes_bytes);
-    return platform->attributes == NULL ? BATON_NO_MEMORY : BATON_OK;
+    platform->command_line = calloc(1, sizeof *platform->command_line);
+    return platform->attributes == NULL || platform->command_line == NULL ? BATON_NO_MEMORY
+                                                                          : BATON_OK;
 }
 
 static int start_sockets(struct platform *platform, struct baton_cause *cause) {
@@ -60,7 +63,8 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
                   struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
-    if (is_platform_open || limits->process_count < 1 || limits->process_count > 65536) {
+    if (is_platform_open || limits->process_count < 1 || limits->process_count > 65536 ||
+        limits->stream_count > 196608) {
         return BATON_INVALID;
     }
     struct platform *platform = calloc(1, sizeof *platform);
@@ -74,7 +78,10 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
     SetErrorMode(GetErrorMode() | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     int code = create_tables(platform, limits->process_count);
     if (code == BATON_OK) {
-        code = create_attributes(platform);
+        code = streams_create(platform, limits->stream_count, limits->process_count);
+    }
+    if (code == BATON_OK) {
+        code = create_launch_space(platform);
     }
     if (code == BATON_OK) {
         code = start_sockets(platform, cause);
@@ -120,6 +127,7 @@ void platform_close(struct platform **address) {
             process_release(&platform->processes[i]);
         }
     }
+    streams_clear(platform);
     close_sources(platform);
     bool log_ended = log_stop(&platform->log);
     if (platform->null_device != NULL) {
@@ -132,6 +140,7 @@ void platform_close(struct platform **address) {
         WSACleanup();
     }
     free(platform->attributes);
+    free(platform->command_line);
     free(platform->processes);
     free(platform->pipes);
     free(platform->sources);
@@ -243,6 +252,8 @@ static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
         return platform->pipes[index].output != NULL &&
                platform->pipes[index].generation == generation &&
                pipe_event(&platform->pipes[index], event);
+    case PACKET_STREAM:
+        return stream_packet(platform, index, generation, event);
     case PACKET_STOP:
         *event = (struct platform_event){PLATFORM_EVENT_STOP, 0};
         return true;
@@ -304,6 +315,9 @@ static void replace_lost(struct platform *platform) {
     }
     for (size_t i = 0; i < platform->source_count; i++) {
         replace_of_source(platform, (uint32_t)i, kinds);
+    }
+    if ((kinds & 1 << PACKET_STREAM) != 0) {
+        streams_report(platform);
     }
     if ((kinds & 1 << PACKET_STOP) != 0) {
         packet_post(platform->port, PACKET_STOP, 0, 0);

@@ -1,6 +1,7 @@
-#include "internal.h"
+#include "program.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <wchar.h>
 
 bool path_is_batch(const wchar_t *path) {
@@ -14,9 +15,20 @@ bool path_is_batch(const wchar_t *path) {
             CompareStringOrdinal(path + length - 4, 4, L".cmd", 4, TRUE) == CSTR_EQUAL);
 }
 
+static int copy_command_line(const char *const *argv, struct command_line *line, wchar_t **out) {
+    int code = command_line_write(argv, line);
+    if (code == BATON_OK) {
+        *out = malloc((line->length + 1) * sizeof **out);
+        if (*out == NULL) {
+            return BATON_NO_MEMORY;
+        }
+        memcpy(*out, line->text, (line->length + 1) * sizeof **out);
+    }
+    return code;
+}
+
 int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
                             struct platform_program **out, struct baton_cause *cause) {
-    (void)platform;
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
     struct platform_program *program = calloc(1, sizeof *program);
@@ -31,11 +43,13 @@ int platform_program_create(struct platform *platform, const struct platform_pro
         code = text_to_wide(spec->directory, &program->directory);
     }
     if (code == BATON_OK) {
-        code = command_line_create(spec->argv, &program->command_line);
+        code = copy_command_line(spec->argv, platform->command_line, &program->command_line);
     }
     if (code == BATON_OK) {
-        code = environment_create(spec->environment, &program->environment);
+        code = environment_create(spec, &program->environment);
     }
+    program->launch_bytes = spec->launch_bytes;
+    program->has_channel = spec->has_channel;
     if (code != BATON_OK) {
         platform_program_destroy(&program);
     }
@@ -50,7 +64,7 @@ void platform_program_destroy(struct platform_program **address) {
         free(program->path);
         free(program->directory);
         free(program->command_line);
-        free(program->environment.text);
+        environment_clear(&program->environment);
         free(program);
     }
 }

@@ -23,6 +23,18 @@ int text_to_wide(const char *text, wchar_t **out) {
     return BATON_OK;
 }
 
+int text_to_room(const char *text, wchar_t *out, size_t count) {
+    size_t bytes = strlen(text) + 1;
+    if (count == 0 || bytes > INT_MAX) {
+        return BATON_TOO_LONG;
+    }
+    int room = count > INT_MAX ? INT_MAX : (int)count;
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, (int)bytes, out, room) > 0) {
+        return BATON_OK;
+    }
+    return GetLastError() == ERROR_INSUFFICIENT_BUFFER ? BATON_TOO_LONG : BATON_INVALID;
+}
+
 int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes) {
     int room = size_bytes > INT_MAX ? INT_MAX : (int)size_bytes;
     if (room == 0) {

@@ -1,0 +1,104 @@
+#include "listener.h"
+
+/* For a socket that is bound. Not in a plain number: over 200 it would be cut to 200 without a
+ * word, but for a negative one (SOMAXCONN_HINT). */
+static int backlog_argument(uint32_t backlog_count) {
+    int count = backlog_count > 65535 ? 65535 : (int)backlog_count;
+    return count > 200 ? -count : count;
+}
+
+int listener_failed(struct baton_cause *cause, const char *call) {
+    return cause_of(cause, call, (DWORD)WSAGetLastError());
+}
+
+int listener_family(const struct platform_listener *listener) {
+    switch (listener->address.family) {
+    case ADDRESS_UNIX:
+        return AF_UNIX;
+    case ADDRESS_IPV6:
+        return AF_INET6;
+    default:
+        return AF_INET;
+    }
+}
+
+SOCKET listener_new_socket(int family, int type, bool is_plain) {
+    SOCKET made =
+        WSASocketW(family, type, 0, NULL, 0,
+                   (is_plain ? 0u : (DWORD)WSA_FLAG_OVERLAPPED) | WSA_FLAG_NO_HANDLE_INHERIT);
+    if (made != INVALID_SOCKET) {
+        /* Some layered providers do not honour the flag. */
+        SetHandleInformation((HANDLE)made, HANDLE_FLAG_INHERIT, 0);
+    }
+    return made;
+}
+
+bool listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *, int *),
+                      struct address *out) {
+    struct sockaddr_storage name;
+    int length = (int)sizeof name;
+    return ask(socket, (struct sockaddr *)&name, &length) == 0 && address_from_system(&name, out);
+}
+
+static int set_flag(SOCKET socket, int level, int name, DWORD value, const char *call,
+                    struct baton_cause *cause) {
+    return setsockopt(socket, level, name, (const char *)&value, (int)sizeof value) == 0
+               ? BATON_OK
+               : listener_failed(cause, call);
+}
+
+/* When an answer could not be delivered, Windows lets the socket's next receive fail with 10054
+ * because somebody's port was closed. A program that was not written for that takes it for the end.
+ * https://learn.microsoft.com/windows/win32/winsock/winsock-ioctls (SIO_UDP_CONNRESET) */
+static int ignore_unreachable(SOCKET socket, struct baton_cause *cause) {
+    BOOL no = FALSE;
+    DWORD bytes;
+    return WSAIoctl(socket, SIO_UDP_CONNRESET, &no, sizeof no, NULL, 0, &bytes, NULL, NULL) == 0
+               ? BATON_OK
+               : listener_failed(cause, "WSAIoctl(SIO_UDP_CONNRESET)");
+}
+
+static int bind_to_address(struct platform_listener *listener,
+                           const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    struct sockaddr_storage name;
+    socklen_t length = address_to_system(&spec->address, &name);
+    int code = set_flag(listener->socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1,
+                        "setsockopt(SO_EXCLUSIVEADDRUSE)", cause);
+    if (code == BATON_OK && spec->address.family == ADDRESS_IPV6) {
+        code = set_flag(listener->socket, IPPROTO_IPV6, IPV6_V6ONLY, spec->v6only,
+                        "setsockopt(IPV6_V6ONLY)", cause);
+    }
+    if (code == BATON_OK && spec->protocol == PLATFORM_UDP) {
+        code = ignore_unreachable(listener->socket, cause);
+    }
+    if (code == BATON_OK && bind(listener->socket, (struct sockaddr *)&name, length) != 0) {
+        code = listener_failed(cause, "bind");
+    }
+    if (code == BATON_OK && !listener_name_of(listener->socket, getsockname, &listener->address)) {
+        code = listener_failed(cause, "getsockname");
+    }
+    return code;
+}
+
+int listener_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                  struct baton_cause *cause) {
+    bool is_unix = spec->protocol == PLATFORM_UNIX;
+    listener->address = is_unix ? (struct address){.family = ADDRESS_UNIX} : spec->address;
+    listener->socket =
+        listener_new_socket(listener_family(listener),
+                            spec->protocol == PLATFORM_UDP ? SOCK_DGRAM : SOCK_STREAM, false);
+    if (listener->socket == INVALID_SOCKET) {
+        return listener_failed(cause, "WSASocketW");
+    }
+    /* Before listen(): the window that a client is told depends on the buffers. */
+    int code = listener_set_options(listener->socket, &spec->options, spec->protocol, cause);
+    if (code == BATON_OK) {
+        code = is_unix ? local_bind(listener->socket, spec->path, &listener->file, cause)
+                       : bind_to_address(listener, spec, cause);
+    }
+    if (code == BATON_OK && spec->protocol != PLATFORM_UDP &&
+        listen(listener->socket, backlog_argument(spec->backlog_count)) != 0) {
+        code = listener_failed(cause, "listen");
+    }
+    return code;
+}

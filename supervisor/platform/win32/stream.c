@@ -1,0 +1,164 @@
+#include "stream.h"
+
+#include <stdlib.h>
+
+int streams_create(struct platform *platform, size_t limit, size_t process_count) {
+    struct stream_table *table = calloc(1, sizeof *table);
+    platform->streams = table;
+    if (table == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    table->limit = (uint32_t)limit;
+    table->capacity = limit > 0 ? (uint32_t)(limit + process_count) : 0;
+    table->free = INDEX_NONE;
+    if (table->capacity == 0) {
+        return BATON_OK;
+    }
+    table->streams = calloc(table->capacity, sizeof *table->streams);
+    table->buffers = VirtualAlloc(NULL, (SIZE_T)table->capacity * STREAM_BUFFER_BYTES, MEM_RESERVE,
+                                  PAGE_READWRITE);
+    return table->streams == NULL || table->buffers == NULL ? BATON_NO_MEMORY : BATON_OK;
+}
+
+void streams_clear(struct platform *platform) {
+    struct stream_table *table = platform->streams;
+    platform->streams = NULL;
+    if (table == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < table->high; i++) {
+        struct platform_stream *stream = &table->streams[i];
+        if (stream->kind == STREAM_SOCKET) {
+            stream_socket_close(stream);
+        }
+        pipe_close(&stream->end);
+    }
+    if (table->buffers != NULL) {
+        VirtualFree(table->buffers, 0, MEM_RELEASE);
+    }
+    free(table->streams);
+    free(table);
+}
+
+char *stream_buffer(const struct platform_stream *stream) {
+    return stream->platform->streams->buffers + (size_t)stream->index * STREAM_BUFFER_BYTES;
+}
+
+void stream_report(const struct platform_stream *stream) {
+    packet_post(stream->platform->port, PACKET_STREAM, stream->index, stream->generation);
+}
+
+void streams_report(const struct platform *platform) {
+    for (uint32_t i = 0; i < platform->streams->high; i++) {
+        if (platform->streams->streams[i].kind != STREAM_FREE) {
+            stream_report(&platform->streams->streams[i]);
+        }
+    }
+}
+
+static void put_back(struct stream_table *table, struct platform_stream *stream) {
+    stream->kind = STREAM_FREE;
+    stream->generation++;
+    stream->next_free = table->free;
+    table->free = stream->index;
+}
+
+struct platform_stream *stream_take(struct platform *platform, enum stream_kind kind,
+                                    uint64_t token) {
+    struct stream_table *table = platform->streams;
+    uint32_t index = table->free;
+    if (table->open_count >= table->limit) {
+        return NULL;
+    }
+    if (index != INDEX_NONE) {
+        table->free = table->streams[index].next_free;
+    } else if (table->high < table->capacity) {
+        index = table->high++;
+    } else {
+        return NULL;
+    }
+    struct platform_stream *stream = &table->streams[index];
+    uint32_t generation = stream->generation;
+    *stream = (struct platform_stream){.platform = platform,
+                                       .token = token,
+                                       .index = index,
+                                       .generation = generation,
+                                       .kind = kind,
+                                       .socket = INVALID_SOCKET};
+    stream->end.watch = (struct watch){platform->port, NULL, PACKET_STREAM, index, generation};
+    /* What was committed for the place before is kept, and this does nothing then. */
+    if (kind != STREAM_SOCKET && VirtualAlloc(stream_buffer(stream), STREAM_BUFFER_BYTES,
+                                              MEM_COMMIT, PAGE_READWRITE) == NULL) {
+        put_back(table, stream);
+        return NULL;
+    }
+    table->open_count++;
+    return stream;
+}
+
+void stream_release(struct platform_stream *stream) {
+    struct stream_table *table = stream->platform->streams;
+    pipe_close(&stream->end);
+    if (!stream->is_orphan) {
+        table->open_count--;
+    }
+    put_back(table, stream);
+}
+
+bool stream_packet(struct platform *platform, uint32_t index, uint32_t generation,
+                   struct platform_event *event) {
+    struct platform_stream *stream = &platform->streams->streams[index];
+    if (stream->kind == STREAM_FREE || stream->generation != generation) {
+        return false;
+    }
+    *event = (struct platform_event){PLATFORM_EVENT_STREAM, stream->token};
+    return stream->kind == STREAM_SOCKET ? stream_socket_event(stream) : stream_pipe_event(stream);
+}
+
+int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                         size_t *length, struct baton_cause *cause) {
+    *length = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    int code = stream->kind == STREAM_SOCKET
+                   ? stream_socket_read(stream, buffer, capacity, length, cause)
+                   : stream_pipe_read(stream, buffer, capacity, length, cause);
+    stream->wants_read = code == BATON_AGAIN;
+    return code;
+}
+
+int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
+                          size_t *written, struct baton_cause *cause) {
+    *written = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    int code = stream->kind == STREAM_SOCKET
+                   ? stream_socket_write(stream, bytes, length, written, cause)
+                   : stream_pipe_write(stream, bytes, length, written, cause);
+    stream->wants_write = code == BATON_AGAIN;
+    return code;
+}
+
+void platform_stream_finish(struct platform_stream *stream) {
+    if (stream->finished) {
+        return;
+    }
+    stream->finished = true;
+    if (stream->kind == STREAM_SOCKET) {
+        shutdown(stream->socket, SD_SEND);
+    } else if (stream->kind == STREAM_TO_PROGRAM) {
+        stream_pipe_finish(stream);
+    }
+}
+
+void platform_stream_close(struct platform_stream **address) {
+    struct platform_stream *stream = *address;
+    *address = NULL;
+    if (stream == NULL) {
+        return;
+    }
+    if (stream->kind == STREAM_SOCKET) {
+        stream_socket_close(stream);
+        stream_release(stream);
+    } else {
+        stream_pipe_close(stream);
+    }
+}

@@ -1,0 +1,88 @@
+/*
+ * Streams: what the supervisor itself reads and writes. stream.c has the table and platform.h's
+ * calls, stream_socket.c and stream_pipe.c the two kinds.
+ */
+#ifndef BATON_PLATFORM_WIN32_STREAM_H
+#define BATON_PLATFORM_WIN32_STREAM_H
+
+#include "internal.h"
+
+/* What one operation on a program's pipe moves at most; whole pages. */
+#define STREAM_BUFFER_BYTES 16384u
+
+enum stream_kind { STREAM_FREE, STREAM_SOCKET, STREAM_FROM_PROGRAM, STREAM_TO_PROGRAM };
+
+/* Owner: the platform's table. */
+struct platform_stream {
+    struct platform *platform;
+    uint64_t token;
+    uint32_t index;
+    uint32_t generation;
+    uint32_t next_free; /* while it is free */
+    enum stream_kind kind;
+    bool wants_read;     /* a read has said AGAIN */
+    bool wants_write;    /* a write has said AGAIN */
+    bool finished;       /* nothing will be written any more */
+    bool is_orphan;      /* closed by its owner; what was written is still on its way */
+    SOCKET socket;       /* STREAM_SOCKET; not owned */
+    struct pipe_end end; /* of a socket: only its event and its watch */
+    size_t have_bytes;   /* STREAM_FROM_PROGRAM: in the buffer */
+    size_t taken_bytes;  /* of these, what the caller has got */
+};
+
+struct stream_table {
+    struct platform_stream *streams;
+    /* STREAM_BUFFER_BYTES for each, as reserved addresses: Windows counts memory that is committed
+     * whether it is touched or not, so that is done when a stream first is a pipe. */
+    char *buffers;
+    uint32_t limit;    /* what callers may have open at once */
+    uint32_t capacity; /* with room for orphans: one for each process */
+    uint32_t open_count;
+    uint32_t high; /* slots from here on were never used */
+    uint32_t free;
+};
+
+/* BATON_OK or BATON_NO_MEMORY. */
+int streams_create(struct platform *platform, size_t limit, size_t process_count);
+/* Closes all that are left and frees the table, if there is one. */
+void streams_clear(struct platform *platform);
+/* A packet of PACKET_STREAM: the event, or false if there is nothing to report. */
+bool stream_packet(struct platform *platform, uint32_t index, uint32_t generation,
+                   struct platform_event *event);
+/* Posts a packet for every stream. */
+void streams_report(const struct platform *platform);
+
+/* Takes a place; NULL when the table or the memory is full. The caller starts the watch. */
+struct platform_stream *stream_take(struct platform *platform, enum stream_kind kind,
+                                    uint64_t token);
+/* Closes what the stream has of its own and gives the place back. */
+void stream_release(struct platform_stream *stream);
+/* Of a pipe: its STREAM_BUFFER_BYTES. */
+char *stream_buffer(const struct platform_stream *stream);
+/* Posts a packet for it. */
+void stream_report(const struct platform_stream *stream);
+
+/* Makes a pipe to or from a program. *theirs is its inheritable end, the caller's. BATON_OK,
+ * BATON_SHORTAGE, BATON_SYSTEM. */
+int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
+                     struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause);
+
+/* platform.h's calls for one kind. */
+int stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                       size_t *length, struct baton_cause *cause);
+int stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,
+                        size_t *written, struct baton_cause *cause);
+int stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity, size_t *length,
+                     struct baton_cause *cause);
+int stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
+                      size_t *written, struct baton_cause *cause);
+void stream_pipe_finish(struct platform_stream *stream);
+void stream_socket_close(struct platform_stream *stream);
+void stream_pipe_close(struct platform_stream *stream);
+
+/* True if a packet means that a call which said AGAIN may be repeated. stream_pipe_event() may give
+ * the place back. */
+bool stream_socket_event(struct platform_stream *stream);
+bool stream_pipe_event(struct platform_stream *stream);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * The pipes of a program that is pumped. Reads go on only when the caller asks, so what a program
+ * writes faster than it is read stays in the pipe and the program waits. A write is done when the
+ * bytes are in our buffer; the pipe has them when the operation has ended.
+ */
+#include "stream.h"
+
+#include <string.h>
+
+/* What waits in the system between the two ends, beside our own buffer. */
+#define PIPE_BYTES 65536
+
+int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
+                     struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause) {
+    *out = NULL;
+    *theirs = INVALID_HANDLE_VALUE;
+    struct platform_stream *stream = stream_take(platform, kind, token);
+    if (stream == NULL) {
+        return BATON_SHORTAGE;
+    }
+    enum pipe_direction direction = kind == STREAM_FROM_PROGRAM ? PIPE_TO_US : PIPE_FROM_US;
+    int code = pipe_open(&stream->end, direction, PIPE_BYTES, theirs, cause);
+    if (code == BATON_OK) {
+        code = watch_start(&stream->end.watch, stream->end.event, cause);
+        if (code != BATON_OK) {
+            CloseHandle(*theirs);
+            *theirs = INVALID_HANDLE_VALUE;
+        }
+    }
+    if (code != BATON_OK) {
+        stream_release(stream);
+        return code == BATON_NO_MEMORY ? BATON_SHORTAGE : code;
+    }
+    *out = stream;
+    return BATON_OK;
+}
+
+/* Nobody will tell more of a pipe that broke in an unusual way. */
+static int code_of_break(int code) {
+    return code == BATON_OK || code == BATON_AGAIN || code == BATON_END ? code : BATON_GONE;
+}
+
+/* Takes the result of the read under way, or of one that is started now. */
+static int fill(struct platform_stream *stream, struct baton_cause *cause) {
+    DWORD moved = 0;
+    int code = BATON_OK;
+    if (!stream->end.started) {
+        code = pipe_read(&stream->end, stream_buffer(stream), STREAM_BUFFER_BYTES, cause);
+    }
+    if (code == BATON_OK) {
+        code = pipe_result(&stream->end, &moved, cause);
+    }
+    stream->have_bytes = moved;
+    stream->taken_bytes = 0;
+    if (code == BATON_OK && moved == 0) {
+        /* The program wrote nothing, which a pipe passes on. Who does only that gets no more than
+         * its turn. */
+        stream_report(stream);
+        return BATON_AGAIN;
+    }
+    return code_of_break(code);
+}
+
+int stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity, size_t *length,
+                     struct baton_cause *cause) {
+    int code = BATON_OK;
+    if (stream->kind != STREAM_FROM_PROGRAM) {
+        return BATON_END;
+    }
+    if (stream->taken_bytes == stream->have_bytes) {
+        code = fill(stream, cause);
+    }
+    if (code == BATON_OK) {
+        size_t left_bytes = stream->have_bytes - stream->taken_bytes;
+        *length = left_bytes < capacity ? left_bytes : capacity;
+        memcpy(buffer, stream_buffer(stream) + stream->taken_bytes, *length);
+        stream->taken_bytes += *length;
+    }
+    return code;
+}
+
+/* BATON_OK when no write is under way any more and the last one was no failure. */
+static int settle(struct platform_stream *stream, struct baton_cause *cause) {
+    DWORD moved;
+    return stream->end.started ? pipe_result(&stream->end, &moved, cause) : BATON_OK;
+}
+
+int stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
+                      size_t *written, struct baton_cause *cause) {
+    if (stream->kind != STREAM_TO_PROGRAM || stream->finished) {
+        return BATON_GONE;
+    }
+    int code = settle(stream, cause);
+    if (code == BATON_AGAIN) {
+        return BATON_AGAIN;
+    }
+    size_t piece_bytes = length < STREAM_BUFFER_BYTES ? length : STREAM_BUFFER_BYTES;
+    if (code == BATON_OK) {
+        memcpy(stream_buffer(stream), bytes, piece_bytes);
+        code = pipe_write(&stream->end, stream_buffer(stream), (DWORD)piece_bytes, cause);
+    }
+    if (code != BATON_OK) {
+        return BATON_GONE;
+    }
+    *written = piece_bytes;
+    return BATON_OK;
+}
+
+/* Closing breaks off a write that is under way, but what is in the pipe can be read to its end
+ * (Wine 8 was seen to do both). DisconnectNamedPipe() would drop that, and FlushFileBuffers() would
+ * block until it is read.
+ * https://learn.microsoft.com/windows/win32/api/namedpipeapi/nf-namedpipeapi-disconnectnamedpipe */
+void stream_pipe_finish(struct platform_stream *stream) {
+    struct baton_cause ignored;
+    if (settle(stream, &ignored) != BATON_AGAIN) {
+        pipe_close(&stream->end);
+    }
+}
+
+bool stream_pipe_event(struct platform_stream *stream) {
+    if (stream->end.started && !HasOverlappedIoCompleted(&stream->end.operation)) {
+        return false;
+    }
+    bool wanted = stream->wants_read || stream->wants_write;
+    stream->wants_read = false;
+    stream->wants_write = false;
+    if (stream->is_orphan) {
+        stream_release(stream);
+    } else if (stream->finished && stream->kind == STREAM_TO_PROGRAM) {
+        stream_pipe_finish(stream);
+    }
+    return wanted;
+}
+
+/* What was written still arrives, as on POSIX, where the system has it by now: the place stays
+ * taken until the program has read it, or has ended. */
+void stream_pipe_close(struct platform_stream *stream) {
+    struct baton_cause ignored;
+    if (stream->kind == STREAM_TO_PROGRAM && stream->end.handle != NULL &&
+        settle(stream, &ignored) == BATON_AGAIN) {
+        stream->wants_write = false;
+        stream->is_orphan = true;
+        stream->platform->streams->open_count--;
+    } else {
+        stream_release(stream);
+    }
+}

@@ -1,0 +1,476 @@
+/* Listeners that are handed over: one activation at a time, and the brake on those that do not
+ * work. Everything for the ways of both systems: at the launch, or by an OFFER. */
+#include "scene.h"
+
+#include <string.h>
+
+static const enum act taking_acts[] = {ACT_TAKE_ALL, ACT_EXIT};
+static const struct play play_taking = {.acts = taking_acts};
+static const enum act offered_acts[] = {ACT_HELLO,    ACT_AWAIT_OFFER, ACT_ACK,
+                                        ACT_TAKE_ALL, ACT_DONE,        ACT_AWAIT_DRAIN,
+                                        ACT_EXIT};
+static const struct play play_offered = {.acts = offered_acts};
+static const enum act crash_acts[] = {ACT_CRASH};
+static const struct play play_crash = {.acts = crash_acts};
+static const enum act idle_offered_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK,
+                                             ACT_DONE,  ACT_AWAIT_DRAIN, ACT_EXIT};
+static const struct play play_idle_offered = {.acts = idle_offered_acts};
+static const enum act crash_offered_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_CRASH};
+static const struct play play_crash_offered = {.acts = crash_offered_acts};
+
+enum way { WAY_TCP, WAY_UDP, WAY_WINDOWS, WAY_WINDOWS_UDP, WAY_COUNT };
+
+static bool is_windows(uint32_t way) {
+    return way >= WAY_WINDOWS;
+}
+
+static bool is_udp(uint32_t way) {
+    return way == WAY_UDP || way == WAY_WINDOWS_UDP;
+}
+
+static void stage(struct scene *scene, uint32_t way, scene_script *script) {
+    scene_init(scene);
+    scene_mode(scene, 0, HANDOFF_LISTENER, is_udp(way) ? PROTOCOL_UDP : PROTOCOL_TCP,
+               is_windows(way));
+    fake_as_on_windows(is_windows(way));
+    scene->script = script;
+    scene->way = way;
+}
+
+static uint32_t arrive(const struct scene *s) {
+    return is_udp(s->way) ? fake_datagram(SCENE_PORT) : fake_connect(SCENE_PORT);
+}
+
+/* ---- A whole life ---- */
+
+static bool live(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(fake_process_count(), 0);
+    assert_true(fake_listener(0)->spec.is_handed_over);
+    arrive(s);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 1);
+    assert_true(fake_listener(0)->is_paused);
+    if (is_windows(s->way)) {
+        ACTS(s, 0, ACT_HELLO);
+        assert_int_equal(scene_listen(s, 0)->offer_count, 1);
+        assert_int_equal(scene_actor(s, 0)->kind,
+                         is_udp(s->way) ? WIRE_KIND_DATAGRAM : WIRE_KIND_LISTENER);
+        ACTS(s, 0, ACT_ACK);
+    } else {
+        assert_int_equal(fake_process(0)->streams, PLATFORM_STREAMS_LISTENERS);
+        assert_int_equal(fake_handed_listener(0, 0), 0);
+        assert_int_equal(fake_handed_listener(0, 1), FAKE_NONE);
+    }
+    assert_int_equal(fake_process(0)->listener_count, 1);
+    assert_true(s->deadline_us == UINT64_MAX);
+    ACTS(s, 0, ACT_TAKE);
+    /* Further ones are this process's, for as long as it lives. */
+    arrive(s);
+    s->count = (uint32_t)fake_wait_count();
+    LOOK(s);
+    assert_true(fake_wait_count() <= s->count + 2);
+    fake_advance_us(5000000);
+    assert_int_equal(fake_process_count(), 1);
+    ACTS(s, 0, ACT_TAKE);
+    if (is_windows(s->way)) {
+        ACTS(s, 0, ACT_DONE);
+    }
+    ACTS(s, 0, ACT_EXIT);
+    assert_false(fake_listener(0)->is_paused);
+    assert_int_equal(lines_count("activation"), 1);
+    /* And again with the next one. */
+    arrive(s);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 2);
+    if (is_windows(s->way)) {
+        ACTS(s, 1, ACT_HELLO, ACT_ACK);
+    }
+    ACTS(s, 1, ACT_TAKE, ACT_EXIT_3);
+    SCENE_END(s);
+}
+
+static void test_activations(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage(&scene, way, live);
+        scene_play(&scene, &play_puppet);
+        scene_run(&scene);
+        assert_record(1, "served", "1");
+        assert_record(2, "failed", "1");
+        const char *line = lines_record(1);
+        assert_string_equal(lines_value(line, "event"), "activation");
+        assert_string_equal(lines_value(line, "local"), "127.0.0.1:7001");
+        assert_string_equal(lines_value(line, "duration_ms"), "5000");
+        assert_false(lines_has(line, "peer"));
+        assert_int_equal(fake_call_count(FAKE_ACCEPT), 0);
+        scene_clear(&scene);
+    }
+}
+
+/* A client comes while the process is on its way out: the next activation is its own. */
+static bool late(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    ACTS(s, 0, ACT_TAKE);
+    arrive(s);
+    scene_act(s, 0, ACT_EXIT);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 2);
+    SCENE_END(s);
+}
+
+static void test_who_comes_late_is_not_lost(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way <= WAY_UDP; way++) {
+        struct scene scene;
+        stage(&scene, way, late);
+        scene_play(&scene, &play_puppet);
+        scene_play(&scene, &play_taking);
+        scene_run(&scene);
+        assert_records(1, 2, "served", "1");
+        assert_true(fake_client(1)->is_taken);
+        scene_clear(&scene);
+    }
+}
+
+/* ---- Several places ---- */
+
+static bool places(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_connect((uint16_t)(SCENE_PORT + SCENE_SERVICE_COUNT)); /* the second of three */
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 1);
+    for (s->number = 0; s->number < 3; s->number++) {
+        assert_true(fake_listener(s->number)->is_paused);
+    }
+    assert_int_equal(fake_process(0)->listener_count, 3);
+    /* The one where somebody waits comes first, as standard input. */
+    assert_int_equal(fake_handed_listener(0, 0), 1);
+    ACTS(s, 0, ACT_TAKE);
+    scene_act(s, 0, ACT_EXIT);
+    LOOK(s);
+    for (s->number = 0; s->number < 3; s->number++) {
+        assert_false(fake_listener(s->number)->is_paused);
+    }
+    fake_connect(SCENE_PORT);
+    fake_connect((uint16_t)(SCENE_PORT + SCENE_SERVICE_COUNT));
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 2);
+    ACTS(s, 1, ACT_TAKE_ALL, ACT_EXIT);
+    assert_int_equal(fake_process_count(), 2);
+    SCENE_END(s);
+}
+
+static void test_several_places(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, WAY_TCP, places);
+    scene.services[0].listen_count = 3;
+    scene_play(&scene, &play_puppet);
+    scene_run(&scene);
+    assert_records(1, 2, "served", "1");
+    assert_string_equal(lines_value(lines_record(1), "local"), "127.0.0.1:7003");
+    scene_clear(&scene);
+}
+
+/* Nothing is launched before all of them are open. */
+static bool incomplete(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_connect((uint16_t)(SCENE_PORT + SCENE_SERVICE_COUNT));
+    s->count = (uint32_t)fake_wait_count();
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 0);
+    assert_true(fake_wait_count() <= s->count + 3);
+    JUMP(s); /* binds again */
+    assert_int_equal(fake_process_count(), 1);
+    SCENE_END(s);
+}
+
+static void test_incomplete_places(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, WAY_TCP, incomplete);
+    scene.services[0].listen_count = 2;
+    scene_play(&scene, &play_taking);
+    fake_fail(FAKE_LISTEN, BATON_IN_USE, 1);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
+/* ---- The brake ---- */
+
+#define MINUTE_US 60000000u
+
+static uint32_t launches_within(uint64_t from_us, uint64_t to_us) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fake_process_count(); i++) {
+        uint64_t launched_us = fake_process(i)->launched_us;
+        count += launched_us >= from_us && launched_us < to_us ? 1 : 0;
+    }
+    return count;
+}
+
+/* Fails, whoever waits there, for ten minutes; then it works. */
+static bool failing(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    while (fake_now_us() - FAKE_START_US < 10u * MINUTE_US) {
+        assert_true(s->deadline_us != UINT64_MAX);
+        JUMP(s);
+    }
+    s->count = fake_process_count();
+    s->plays[0] = is_windows(s->way) ? &play_offered : &play_taking;
+    s->play_count = 1;
+    JUMP(s);
+    assert_int_equal(fake_process_count(), s->count + 1);
+    assert_true(fake_client(0)->is_taken);
+    /* It has healed: nobody has to wait any more. */
+    s->mark_us = fake_now_us();
+    arrive(s);
+    LOOK(s);
+    assert_true(fake_client(1)->is_taken);
+    assert_true(fake_now_us() == s->mark_us);
+    SCENE_END(s);
+}
+
+static void test_crash_loop(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage(&scene, way, failing);
+        scene_play(&scene, is_windows(way) ? &play_crash_offered : &play_crash);
+        scene_run(&scene);
+        /* 0.1 s, 0.2 s, 0.4 s, ..., then once a minute. */
+        uint32_t first_count = launches_within(FAKE_START_US, FAKE_START_US + MINUTE_US);
+        uint32_t later_count =
+            launches_within(FAKE_START_US + 2u * MINUTE_US, FAKE_START_US + 10u * MINUTE_US);
+        assert_in_range(first_count, 9, 12);
+        assert_in_range(later_count, 7, 9);
+        assert_record(1, "crashed", "1");
+        assert_true(fake_wait_count() < 40u * fake_process_count());
+        assert_in_range(lines_count("held_back"), first_count, first_count + later_count + 3);
+        scene_clear(&scene);
+    }
+}
+
+/* The program cannot even be launched. */
+static bool not_there(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    while (fake_now_us() - FAKE_START_US < 10u * MINUTE_US) {
+        JUMP(s);
+    }
+    assert_in_range(fake_call_count(FAKE_LAUNCH), 15, 22);
+    fake_fail(FAKE_LAUNCH, BATON_OK, 0);
+    JUMP(s);
+    assert_true(fake_client(0)->is_taken);
+    SCENE_END(s);
+}
+
+static void test_program_that_is_not_there(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way <= WAY_UDP; way++) {
+        struct scene scene;
+        stage(&scene, way, not_there);
+        scene_play(&scene, &play_taking);
+        fake_fail(FAKE_LAUNCH, BATON_NOT_FOUND, FAKE_ALWAYS);
+        scene_run(&scene);
+        assert_record(1, "launch_failed", "1");
+        scene_clear(&scene);
+    }
+}
+
+/* Ends well and never reads: what waits stays ready. */
+static bool never_reads(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    while (fake_now_us() - FAKE_START_US < MINUTE_US) {
+        JUMP(s);
+    }
+    s->plays[0] = is_windows(s->way) ? &play_offered : &play_taking;
+    s->play_count = 1;
+    JUMP(s);
+    JUMP(s);
+    assert_true(fake_client(0)->is_taken);
+    SCENE_END(s);
+}
+
+static void test_handler_that_never_reads(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage(&scene, way, never_reads);
+        scene_play(&scene, is_windows(way) ? &play_idle_offered : &play_exit);
+        scene_run(&scene);
+        /* Some at once, then ten a second. */
+        assert_in_range(launches_within(FAKE_START_US, FAKE_START_US + 1), 10, 30);
+        assert_in_range(launches_within(FAKE_START_US + 1, FAKE_START_US + MINUTE_US), 500, 620);
+        assert_true(fake_wait_count() < 20u * fake_process_count());
+        scene_clear(&scene);
+    }
+}
+
+/* A hundred clients in a row that are served quickly, each by a process of its own, a second
+ * apart, are never held back. */
+static bool busy(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 100; s->number++) {
+        s->mark_us = fake_now_us();
+        arrive(s);
+        LOOK(s);
+        assert_true(fake_client(s->number)->is_taken);
+        assert_true(fake_now_us() == s->mark_us);
+        fake_advance_us(1000000);
+    }
+    SCENE_END(s);
+}
+
+static void test_good_handlers_are_not_held_back(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage(&scene, way, busy);
+        scene_play(&scene, is_windows(way) ? &play_offered : &play_taking);
+        scene_run(&scene);
+        assert_records(1, 100, "served", "1");
+        assert_int_equal(lines_count("held_back"), 0);
+        scene_clear(&scene);
+    }
+}
+
+/* ---- Shortage, and the other service ---- */
+
+static void test_shortage(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way <= WAY_UDP; way++) {
+        struct scene scene;
+        stage(&scene, way, late);
+        scene_play(&scene, &play_taking);
+        scene_play(&scene, &play_taking);
+        scene.script = NULL;
+        if (way == WAY_TCP) {
+            scene.client_count = 2;
+        }
+        fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, 4);
+        scene_run(&scene);
+        assert_int_equal(lines_count("held_back"), 0);
+        scene_clear(&scene);
+    }
+}
+
+static bool beside(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    for (s->number = 0; s->number < 5; s->number++) {
+        fake_connect(SCENE_PORT + 1);
+        LOOK(s);
+    }
+    assert_int_equal(lines_count("connection"), 5);
+    SCENE_END(s);
+}
+
+static void test_the_other_service_is_not_concerned(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, WAY_TCP, beside);
+    scene.service_count = 2;
+    scene_play(&scene, &play_crash);
+    scene_play(&scene, &play_good);
+    scene_run(&scene);
+    assert_records(2, 6, "served", "1");
+    scene_clear(&scene);
+}
+
+/* ---- The stop ---- */
+
+static bool stop(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    if (is_windows(s->way)) {
+        ACTS(s, 0, ACT_HELLO, ACT_ACK);
+    }
+    ACTS(s, 0, ACT_TAKE);
+    scene_stop(s);
+    LOOK(s);
+    /* SIGTERM is its DRAIN; an OFFER's has a frame. */
+    assert_int_equal(fake_process(0)->terminate_count, is_windows(s->way) ? 0 : 1);
+    if (is_windows(s->way)) {
+        assert_true(scene_listen(s, 0)->drained);
+        ACTS(s, 0, ACT_DONE, ACT_EXIT);
+    } else if (fake_process(0)->is_alive) {
+        assert_int_equal(s->deadline_us - fake_now_us(), STOP_MS * 1000);
+        if (s->number == 1) {
+            scene_act(s, 0, ACT_EXIT);
+            LOOK(s);
+        }
+        JUMP(s);
+        JUMP(s);
+        assert_int_equal(fake_process(0)->kill_count, s->number == 2 ? 1 : 0);
+    }
+    SCENE_END(s);
+}
+
+static void test_stop(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        for (uint32_t number = 0; number < 3; number++) {
+            struct scene scene;
+            bool served = is_windows(way) || number == 1;
+            stage(&scene, way, stop);
+            scene_play(&scene, number == 0 ? &play_puppet : &play_deaf);
+            scene.number = number;
+            scene_run(&scene);
+            assert_record(1, served ? "served" : "drained", "1");
+            scene_clear(&scene);
+        }
+    }
+}
+
+static bool stop_in_pause(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    JUMP(s);
+    JUMP(s);
+    scene_stop(s);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static void test_stop_while_held_back(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, WAY_TCP, stop_in_pause);
+    scene_play(&scene, &play_crash);
+    scene_run(&scene);
+    assert_true(fake_now_us() == scene.mark_us);
+    scene_clear(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_who_comes_late_is_not_lost),
+        cmocka_unit_test(test_several_places),
+        cmocka_unit_test(test_incomplete_places),
+        cmocka_unit_test(test_crash_loop),
+        cmocka_unit_test(test_program_that_is_not_there),
+        cmocka_unit_test(test_handler_that_never_reads),
+        cmocka_unit_test(test_good_handlers_are_not_held_back),
+        cmocka_unit_test(test_shortage),
+        cmocka_unit_test(test_the_other_service_is_not_concerned),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_while_held_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
