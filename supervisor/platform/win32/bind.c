@@ -80,6 +80,20 @@ static int bind_to_address(struct platform_listener *listener,
     return code;
 }
 
+/* Before listen(): the window that a client is told depends on the buffers. The rest is for those
+ * who accept from it themselves and get what the listener has; ours are set one by one (accept.c).
+ */
+static int set_options(SOCKET socket, const struct platform_listener_spec *spec,
+                       struct baton_cause *cause) {
+    struct platform_socket_options options = {.receive_buffer_bytes =
+                                                  spec->options.receive_buffer_bytes,
+                                              .send_buffer_bytes = spec->options.send_buffer_bytes};
+    if (spec->is_handed_over) {
+        options = spec->options;
+    }
+    return listener_set_options(socket, &options, spec->protocol, cause);
+}
+
 int listener_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
                   struct baton_cause *cause) {
     bool is_unix = spec->protocol == PLATFORM_UNIX;
@@ -90,8 +104,7 @@ int listener_bind(struct platform_listener *listener, const struct platform_list
     if (listener->socket == INVALID_SOCKET) {
         return listener_failed(cause, "WSASocketW");
     }
-    /* Before listen(): the window that a client is told depends on the buffers. */
-    int code = listener_set_options(listener->socket, &spec->options, spec->protocol, cause);
+    int code = set_options(listener->socket, spec, cause);
     if (code == BATON_OK) {
         code = is_unix ? local_bind(listener->socket, spec->path, &listener->file, cause)
                        : bind_to_address(listener, spec, cause);

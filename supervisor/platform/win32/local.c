@@ -56,9 +56,11 @@ static bool is_stale(const wchar_t *path, const SOCKADDR_UN *name) {
 }
 
 static bool folder_exists(const wchar_t *path) {
-    const wchar_t *end = wcsrchr(path, L'\\');
     wchar_t folder[UNIX_PATH_MAX];
-    size_t length = end == NULL ? 0 : (size_t)(end - path);
+    size_t length = wcslen(path);
+    while (length > 0 && path[length] != L'\\' && path[length] != L'/') {
+        length--;
+    }
     if (length == 0 || length >= UNIX_PATH_MAX) {
         return true;
     }
