@@ -36,7 +36,7 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
     struct service_draft *drafts =
         arena_grow(builder->scratch, builder->drafts, builder->draft_count,
                    &builder->draft_capacity, sizeof(*drafts));
-    struct address *listen = arena_alloc(builder->arena, sizeof(*listen));
+    struct service_listen *listen = arena_alloc(builder->arena, sizeof(*listen));
     builder->drafts = drafts != NULL ? drafts : builder->drafts;
     if (drafts == NULL || listen == NULL) {
         return NULL;
@@ -47,6 +47,8 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
     draft->service.listen = listen;
     draft->service.listen_count = 1;
     draft->service.reuse_count = 1;
+    draft->service.has_channel = true;
+    draft->service.v6only = 1;
     return draft;
 }
 
@@ -70,7 +72,8 @@ static bool add_port(struct service_builder *builder, const struct config_settin
     take_values(draft, &values);
     draft->from_ports = true;
     draft->listen = setting;
-    (void)service_read_listen(builder, setting, setting->key, &values, draft->service.listen);
+    (void)service_read_listen(builder, setting, setting->key, &values,
+                              &draft->service.listen->address);
     (void)service_read_handler(builder, setting, NULL, draft->enabled, &draft->service);
     return true;
 }
@@ -103,8 +106,8 @@ static void add_section(struct service_builder *builder, const struct config_sec
     take_values(draft, &values);
     draft->service.name = arena_text(builder->arena, section->name);
     const struct config_setting *listen = values.own[KEY_LISTEN];
-    if (listen != NULL &&
-        service_read_listen(builder, listen, listen->value, &values, draft->service.listen)) {
+    if (listen != NULL && service_read_listen(builder, listen, listen->value, &values,
+                                              &draft->service.listen->address)) {
         draft->listen = listen;
     }
     if (values.own[KEY_HANDLER] != NULL) {

@@ -45,15 +45,15 @@ static void check_clash(struct service_builder *builder, size_t index) {
     for (size_t i = 0; i < index; i++) {
         const struct service_draft *other = &builder->drafts[i];
         if (other->enabled && other->listen != NULL &&
-            clash(draft->service.listen, other->service.listen)) {
+            clash(&draft->service.listen->address, &other->service.listen->address)) {
             char theirs[ADDRESS_TEXT_SIZE];
             service_report(builder, draft->listen,
                            "%s is taken by `%s.%s` in line %lu (%s); choose another port or "
                            "address",
-                           address_print(draft->service.listen, own, sizeof(own)),
+                           address_print(&draft->service.listen->address, own, sizeof(own)),
                            other->listen->section, other->listen->key,
                            (unsigned long)other->listen->line,
-                           address_print(other->service.listen, theirs, sizeof(theirs)));
+                           address_print(&other->service.listen->address, theirs, sizeof(theirs)));
             return;
         }
     }

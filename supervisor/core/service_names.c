@@ -48,7 +48,8 @@ void service_name_drafts(struct service_builder *builder) {
         struct service_draft *draft = &builder->drafts[i];
         if (draft->from_ports && names[i] != NULL && is_taken(builder, names, i)) {
             char port[8];
-            (void)snprintf(port, sizeof(port), "-%u", (unsigned)draft->service.listen->port);
+            (void)snprintf(port, sizeof(port), "-%u",
+                           (unsigned)draft->service.listen->address.port);
             draft->service.name = arena_join(builder->arena, names[i], port, "");
         }
     }

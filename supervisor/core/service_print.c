@@ -22,7 +22,8 @@ static struct columns measure(const struct service_table *table) {
     for (size_t i = 0; i < table->service_count; i++) {
         char listen[ADDRESS_TEXT_SIZE];
         size_t name = strlen(table->services[i].name);
-        size_t address = strlen(address_print(table->services[i].listen, listen, sizeof(listen)));
+        size_t address =
+            strlen(address_print(&table->services[i].listen->address, listen, sizeof(listen)));
         columns.name_width = name > columns.name_width ? name : columns.name_width;
         columns.listen_width = address > columns.listen_width ? address : columns.listen_width;
     }
@@ -79,7 +80,7 @@ static void print_service(const struct service *service, struct columns columns,
     char listen[ADDRESS_TEXT_SIZE];
 
     emit_padded(emit, context, service->name, columns.name_width + 2);
-    emit_padded(emit, context, address_print(service->listen, listen, sizeof(listen)),
+    emit_padded(emit, context, address_print(&service->listen->address, listen, sizeof(listen)),
                 columns.listen_width + 2);
     text_emit_word(emit, context, service->program);
     for (size_t i = 1; i < service->argc; i++) {
