@@ -56,6 +56,26 @@ bool address_equal(const struct address *a, const struct address *b);
 /* True for 0.0.0.0 and ::, whatever the port. */
 bool address_is_any(const struct address *address);
 
+/* Addresses that begin with the same bits. */
+struct address_block {
+    struct address address; /* IPv4 or IPv6, no port; the bits after the prefix are 0 */
+    unsigned prefix_bits;   /* 0..32 or 0..128 */
+};
+
+/* Room for the longest message of address_block_parse(). */
+#define ADDRESS_BLOCK_MESSAGE_SIZE 160
+
+/* Parses "ADDRESS/PREFIX_LENGTH", or an address alone, which is a block of one. Strict: no netmask
+ * in the place of the length, no leading zero, and no bit set after the prefix. An IPv4-mapped
+ * block (::ffff:10.0.0.0/104) becomes the IPv4 one. Returns false and leaves *out alone if `text`
+ * is anything else; then `message` (ADDRESS_BLOCK_MESSAGE_SIZE bytes, or NULL) says what is wrong
+ * with it and what would be right, without `text` itself. */
+bool address_block_parse(const char *text, struct address_block *out, char *message);
+
+/* True if the address is in the block. An IPv4-mapped address is IPv4, so no IPv6 block has it, not
+ * even ::/0. Port and zone do not matter; a local socket, or none, is in no block. */
+bool address_block_contains(const struct address_block *block, const struct address *address);
+
 /* Turns an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) into the IPv4 one, so that no rule
  * for IPv4 can be walked around; leaves every other address alone. */
 void address_unmap(struct address *address);

@@ -3,8 +3,22 @@
  * in its environment, and what `{...}` in its arguments and `environment` values stands for. The
  * same facts travel as fields of the OFFER (handlers/PROTOCOL.md).
  *
+ * Templates: {service} {id} {protocol} {port} {local_address} {path} {peer_address} {peer_port}
+ * {peer_uid} {peer_pid} {peer_count}; {{ and }} are braces. A fact that is not known (the port of a
+ * local socket, the user of a TCP client) is an empty text; a variable whose value is one such
+ * template and nothing else is not set at all.
+ *
  * UCSPI names: https://cr.yp.to/proto/ucspi.txt; TCPCONNNUM is the count of live connections from
- * the same address, this one included.
+ * the same address, this one included. PROTO is TCP for IPv4 and IPv6 alike, as in s6-tcpserver, so
+ * that a program which knows only the classic set serves both; TCPREMOTEIP then is an IPv6 address.
+ * For a local socket the names are those of ucspi-unix (PROTO is UNIX, UNIXREMOTEEUID and
+ * UNIXREMOTEPID where the system tells them), unless a PROXY header named a client that came by
+ * TCP: then PROTO is TCP and the TCP names are there too. Addresses have no zone ("%2"): few
+ * programs can parse one.
+ *
+ * A service whose listener is handed over (UDP always) knows no client. Its handlers get
+ * BATON_SERVICE, BATON_ID and where somebody waits (SERVER_ADDR and SERVER_PORT, or UNIXLOCALPATH),
+ * and no PROTO, which would promise a connection on the standard streams.
  */
 #ifndef BATON_CORE_FACTS_H
 #define BATON_CORE_FACTS_H
@@ -40,14 +54,22 @@ void facts_fill(struct facts *facts, const struct service *service,
  * order; NULL after the last. Static. */
 const char *const *facts_names(enum service_protocol protocol, enum service_handoff handoff);
 
+/* Their values as templates ("{peer_address}"), for service->variable_templates: as many, in the
+ * same order, NULL after the last. Static. */
+const char *const *facts_templates(enum service_protocol protocol, enum service_handoff handoff);
+
 /* NULL, or what is wrong with `text` as a template ("{prot}": no such name; a lone brace), in words
- * that name what would be right. `peer_is_known`: the service's mode knows each connection. */
+ * that name what would be right. Static. `peer_is_known`: the service's mode knows each
+ * connection. */
 const char *facts_check_template(const char *text, bool peer_is_known);
 
 /* True if `text` has a template or a doubled brace, so that it is not taken as it is. */
 bool facts_is_template(const char *text);
 
-/* The longest that `text` may become, with its NUL. */
+/* The longest that `text`, in which facts_check_template() found nothing wrong, may become for a
+ * connection of the service, with its NUL. The service's name, protocol and listen entries must be
+ * set. Its launch_bytes are the sum of these over its variable_templates, and over all of its argv
+ * if that varies. */
 size_t facts_template_max_bytes(const char *text, const struct service *service);
 
 #endif
