@@ -1,5 +1,7 @@
 """Take connections from batond, in Python 3.9 or newer with nothing but the standard library.
 
+Two files: this one, and baton_wire.py beside it.
+
 A whole handler:
 
     import baton
@@ -30,60 +32,10 @@ import traceback
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
-MAGIC = b"BATN"
-VERSION = 1
-HEADER = struct.Struct("!4sBBHII")
-FIELD = struct.Struct("!HH")
-BODY_MAX_BYTES = 16384
-PROTOCOL_INFO_BYTES = 628
+from baton_wire import *  # noqa: F403
 
-HELLO, ACK, NACK, DONE, RETIRE = 0x01, 0x02, 0x03, 0x04, 0x05
-OFFER, CANCEL, DRAIN = 0x11, 0x12, 0x13
-TYPE_OPTIONAL = 0x80
-
-TAG_NONCE, TAG_PID, TAG_CAPACITY, TAG_SDK = 0x0001, 0x0002, 0x0003, 0x8004
-TAG_REASON, TAG_STATUS = 0x0005, 0x0006
-TAG_BYTES_IN, TAG_BYTES_OUT, TAG_TEXT = 0x8007, 0x8008, 0x8009
-TAG_SERVICE, TAG_KIND, TAG_PEER, TAG_LOCAL = 0x000A, 0x000B, 0x000C, 0x000D
-TAG_ACCEPTED_US, TAG_ID, TAG_PROTOCOL_INFO = 0x000E, 0x000F, 0x0010
-TAG_OPTIONAL = 0x8000
-
-KIND_CONNECTION, KIND_LISTENER, KIND_DATAGRAM = 1, 2, 3
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
-
-# Tag: the message types it belongs to, those that require it, the least and greatest length.
-_Rule = Tuple[Tuple[int, ...], Tuple[int, ...], int, int]
-_RULES: Dict[int, _Rule] = {
-    TAG_NONCE: ((HELLO,), (HELLO,), 16, 16),
-    TAG_PID: ((HELLO, ACK, DONE), (HELLO,), 4, 4),
-    TAG_CAPACITY: ((HELLO,), (HELLO,), 4, 4),
-    TAG_SDK: ((HELLO,), (), 0, 64),
-    TAG_REASON: ((NACK,), (NACK,), 1, 1),
-    TAG_STATUS: ((DONE,), (DONE,), 1, 1),
-    TAG_BYTES_IN: ((DONE,), (), 8, 8),
-    TAG_BYTES_OUT: ((DONE,), (), 8, 8),
-    TAG_TEXT: ((NACK, DONE), (), 0, 256),
-    TAG_SERVICE: ((OFFER,), (OFFER,), 1, 255),
-    TAG_KIND: ((OFFER,), (OFFER,), 1, 1),
-    TAG_PEER: ((OFFER,), (), 7, 19),
-    TAG_LOCAL: ((OFFER,), (), 7, 19),
-    TAG_ACCEPTED_US: ((OFFER,), (OFFER,), 8, 8),
-    TAG_ID: ((OFFER,), (OFFER,), 8, 8),
-    TAG_PROTOCOL_INFO: ((OFFER,), (), PROTOCOL_INFO_BYTES, PROTOCOL_INFO_BYTES),
-}
-_RANGES: Dict[int, range] = {
-    TAG_PID: range(1, 1 << 32),
-    TAG_CAPACITY: range(1, 65536),
-    TAG_REASON: range(1, 4),
-    TAG_KIND: range(1, 4),
-}
-_TEXTS = (TAG_SDK, TAG_TEXT, TAG_SERVICE)
-_ABOUT_CONNECTION = (ACK, NACK, DONE, OFFER, CANCEL)
-_TO_HANDLER = (OFFER, CANCEL, DRAIN)
-
-
-class Error(Exception):
-    """Base of what this module raises, besides OSError."""
+Attached = Optional[socket.socket]  # what came with a frame
 
 
 class NoSource(Error):
@@ -92,79 +44,6 @@ class NoSource(Error):
 
 class EnvironmentFault(Error):
     """BATON_ or LISTEN_ variables are malformed or name no usable channel."""
-
-
-class ProtocolFault(Error):
-    """The supervisor sent what the protocol forbids; the channel is closed."""
-
-
-Fields = Dict[int, bytes]
-Attached = Optional[socket.socket]  # what came with a frame
-
-
-def encode(kind: int, connection: int = 0, fields: Optional[Fields] = None) -> bytes:
-    """One frame of type `kind`, with the fields in the order given."""
-    body = b"".join(FIELD.pack(tag, len(value)) + value for tag, value in (fields or {}).items())
-    return HEADER.pack(MAGIC, VERSION, kind, 0, connection, len(body)) + body
-
-
-def check_header(header: bytes) -> int:
-    """The number of body bytes that follow these 16; raises ProtocolFault."""
-    magic, version, kind, flags, _, length = HEADER.unpack(header)
-    if magic != MAGIC or version != VERSION or flags != 0:
-        raise ProtocolFault("wrong magic, version or flags")
-    if kind not in _TO_HANDLER and not kind & TYPE_OPTIONAL:
-        raise ProtocolFault(f"type {kind:#x} is unknown, or not one for a handler")
-    if length > BODY_MAX_BYTES:
-        raise ProtocolFault("body too long")
-    return length
-
-
-def decode(frame: bytes) -> Tuple[int, int, Fields]:
-    """Takes one frame from the supervisor apart: type, connection number, known fields by tag.
-
-    Raises ProtocolFault. A type that may be skipped comes back with no fields.
-    """
-    if len(frame) < HEADER.size or len(frame) != HEADER.size + check_header(frame[: HEADER.size]):
-        raise ProtocolFault("wrong frame length")
-    kind, connection = frame[5], HEADER.unpack_from(frame)[4]
-    if kind not in _TO_HANDLER:
-        return kind, connection, {}
-    if (kind in _ABOUT_CONNECTION) != (connection != 0):
-        raise ProtocolFault("connection number missing, or given where there is none")
-    fields: Fields = {}
-    at = HEADER.size
-    while at < len(frame):
-        if len(frame) - at < FIELD.size:
-            raise ProtocolFault("torn field")
-        tag, length = FIELD.unpack_from(frame, at)
-        value = frame[at + FIELD.size : at + FIELD.size + length]
-        at += FIELD.size + length
-        if len(value) != length:
-            raise ProtocolFault("field past the end")
-        rule = _RULES.get(tag)
-        if rule is not None and kind in rule[0]:
-            if tag in fields:
-                raise ProtocolFault(f"field {tag:#06x} repeated")
-            _check_value(tag, value, rule)
-            fields[tag] = value
-        elif not tag & TAG_OPTIONAL:
-            raise ProtocolFault(f"field {tag:#06x} is unknown, or not one of this message")
-    for tag, rule in _RULES.items():
-        if kind in rule[1] and tag not in fields:
-            raise ProtocolFault(f"field {tag:#06x} missing")
-    return kind, connection, fields
-
-
-def _check_value(tag: int, value: bytes, rule: _Rule) -> None:
-    if not rule[2] <= len(value) <= rule[3]:
-        raise ProtocolFault(f"field {tag:#06x} has a wrong size")
-    if tag in _RANGES and int.from_bytes(value, "big") not in _RANGES[tag]:
-        raise ProtocolFault(f"field {tag:#06x} is out of range")
-    if tag in (TAG_PEER, TAG_LOCAL) and (value[0], len(value)) not in ((4, 7), (6, 19)):
-        raise ProtocolFault(f"field {tag:#06x} is no address")
-    if tag in _TEXTS and (b"\0" in value or value.decode("utf-8", "ignore").encode() != value):
-        raise ProtocolFault(f"field {tag:#06x} contains NUL, or is not UTF-8")
 
 
 def _address_text(value: Optional[bytes]) -> str:

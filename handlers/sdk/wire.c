@@ -72,6 +72,12 @@ static const struct field_rule {
     {WIRE_TAG_ID, FORM_U64, OFFER, OFFER, 8, 8, 0, 0, AT(id), NO_FLAG},
     {WIRE_TAG_PROTOCOL_INFO, FORM_BYTES, OFFER, 0, WIRE_PROTOCOL_INFO_BYTES,
      WIRE_PROTOCOL_INFO_BYTES, 0, 0, AT(protocol_info), NO_FLAG},
+    {WIRE_TAG_PEER_COUNT, FORM_U32, OFFER, 0, 4, 4, 1, UINT32_MAX, AT(peer_count),
+     AT(has_peer_count)},
+    {WIRE_TAG_VIA, FORM_ADDRESS, OFFER, 0, 7, 19, 0, 0, AT(via), NO_FLAG},
+    {WIRE_TAG_PATH, FORM_TEXT, OFFER, 0, 1, WIRE_PATH_MAX_BYTES, 0, 0, AT(path), NO_FLAG},
+    {WIRE_TAG_PEER_UID, FORM_U32, OFFER, 0, 4, 4, 0, UINT32_MAX, AT(peer_uid), AT(has_peer_uid)},
+    {WIRE_TAG_PEER_PID, FORM_U32, OFFER, 0, 4, 4, 1, UINT32_MAX, AT(peer_pid), AT(has_peer_pid)},
 };
 
 enum {

@@ -25,6 +25,9 @@
 #define WIRE_SDK_MAX_BYTES 64
 #define WIRE_TEXT_MAX_BYTES 256
 #define WIRE_SERVICE_MAX_BYTES 255
+#define WIRE_PATH_MAX_BYTES 108 /* no system has a longer sun_path */
+/* Longest OFFER: all its fields, at their longest. */
+#define WIRE_OFFER_MAX_BYTES 1141
 
 /* Types and tags with this bit may be skipped by a receiver that does not know them. */
 #define WIRE_TYPE_OPTIONAL 0x80u
@@ -60,6 +63,11 @@ enum wire_tag {
     WIRE_TAG_ACCEPTED_US = 0x000e,   /* u64, microseconds since 1970-01-01 UTC; OFFER, required */
     WIRE_TAG_ID = 0x000f,            /* u64, the record's id; OFFER, required */
     WIRE_TAG_PROTOCOL_INFO = 0x0010, /* 628 bytes; OFFER on Windows, required there */
+    WIRE_TAG_PEER_COUNT = 0x8011,    /* u32, 1 or more; OFFER, optional */
+    WIRE_TAG_VIA = 0x8012,           /* address; OFFER, optional */
+    WIRE_TAG_PATH = 0x8013,          /* text, 1..108 bytes; OFFER, optional */
+    WIRE_TAG_PEER_UID = 0x8014,      /* u32; OFFER, optional */
+    WIRE_TAG_PEER_PID = 0x8015,      /* u32, 1 or more; OFFER, optional */
 };
 
 enum wire_kind { WIRE_KIND_CONNECTION = 1, WIRE_KIND_LISTENER = 2, WIRE_KIND_DATAGRAM = 3 };
@@ -115,6 +123,12 @@ struct wire_message {
     uint64_t accepted_us;
     uint64_t id;
     const uint8_t *protocol_info; /* 628 bytes; NULL = absent */
+    bool has_peer_count;
+    uint32_t peer_count;
+    struct wire_address via;
+    struct wire_text path;
+    bool has_peer_uid, has_peer_pid;
+    uint32_t peer_uid, peer_pid;
 };
 
 /* Who may have sent the frame: decides which types, and which body length, are allowed. */

@@ -376,7 +376,7 @@ size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
 int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause);
 
-/* Longest frame to a handler: an OFFER with all its fields at their longest is 982 bytes; Windows
+/* Longest frame to a handler: an OFFER with all its fields at their longest is 1141 bytes; Windows
  * keeps a buffer of this size in every slot of the table. */
 #define PLATFORM_SEND_MAX_BYTES 2048
 

@@ -6,10 +6,11 @@
 #define FRAMES_AT_A_TIME 16
 /* More than the buffers of a channel hold; a stream that has lost step is never at its end. */
 #define FRAMES_TO_THE_END 1024
-#define OFFER_BYTES 1024
 #define OFFER_RETRY_US 100000u
 
-/* The protocol has no form for local sockets' addresses: nothing is said of them. */
+_Static_assert(WIRE_OFFER_MAX_BYTES <= PLATFORM_SEND_MAX_BYTES, "an offer fits the channel");
+
+/* What is known of a local socket goes into fields of their own: see tell_local(). */
 static struct wire_address to_wire(const struct address *address) {
     struct wire_address out = {.family = (uint8_t)address->family, .port = address->port};
     if (address->family == ADDRESS_UNIX) {
@@ -23,7 +24,7 @@ static struct wire_address to_wire(const struct address *address) {
 
 static int send_frame(struct supervisor *s, uint32_t process, const struct wire_message *message,
                       struct platform_socket attach) {
-    uint8_t frame[OFFER_BYTES + PLATFORM_SOCKET_INFO_BYTES];
+    uint8_t frame[WIRE_OFFER_MAX_BYTES];
     struct baton_cause cause = {0};
     long length = wire_encode(message, frame, sizeof frame);
     if (length < 0) {
@@ -33,11 +34,31 @@ static int send_frame(struct supervisor *s, uint32_t process, const struct wire_
                                  &cause);
 }
 
+static uint32_t number_at(const uint8_t bytes[4]) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
 static enum wire_kind kind_of(const struct connection *c, const struct service *service) {
     if (!c->is_activation) {
         return WIRE_KIND_CONNECTION;
     }
     return service->protocol == PROTOCOL_UDP ? WIRE_KIND_DATAGRAM : WIRE_KIND_LISTENER;
+}
+
+/* Its path, and who is at the other end of it. */
+static void tell_local(const struct connection *c, const struct service *service,
+                       struct wire_message *message) {
+    const struct address *direct = c->via.family != ADDRESS_NONE ? &c->via : &c->peer;
+    const char *path = service->listen[c->place].path;
+    if (path != NULL) {
+        message->path = (struct wire_text){path, strlen(path)};
+    }
+    if (direct->family == ADDRESS_UNIX) {
+        message->peer_uid = number_at(direct->bytes);
+        message->peer_pid = number_at(direct->bytes + 4);
+        message->has_peer_pid = message->peer_pid != 0;
+        message->has_peer_uid = message->has_peer_pid || message->peer_uid != 0;
+    }
 }
 
 static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
@@ -65,8 +86,18 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
         .accepted_us = (uint64_t)c->accepted_wall_us,
         .id = c->id,
         .protocol_info = info_bytes > 0 ? info : NULL,
+        .has_peer_count = !c->is_activation,
+        .peer_count = c->is_activation ? 0 : pool_count_from_peer(&s->pool, connection),
+        .via = to_wire(&c->via),
     };
-    return send_frame(s, process, &message, socket);
+    tell_local(c, service, &message);
+    result = send_frame(s, process, &message, socket);
+    if (result == BATON_TOO_LONG && message.path.length > 0) {
+        /* The folder's name may be no UTF-8, which the protocol cannot say. */
+        message.path = (struct wire_text){NULL, 0};
+        result = send_frame(s, process, &message, socket);
+    }
+    return result;
 }
 
 void handoff_offer(struct supervisor *s, uint32_t process) {

@@ -162,6 +162,24 @@ static void encoding_needs_exactly_its_room(void **state) {
     assert_int_equal(wire_encode(&offer, guarded((size_t)length), (size_t)length), length);
 }
 
+/* What the supervisor's buffers are made for. */
+static void the_longest_offer_is_as_told(void **state) {
+    static char text[WIRE_SERVICE_MAX_BYTES];
+    uint8_t info[WIRE_PROTOCOL_INFO_BYTES] = {1}, frame[WIRE_OFFER_MAX_BYTES + 1];
+    struct wire_message offer = an_offer();
+    (void)state;
+    memset(text, 'x', sizeof text);
+    offer.service = (struct wire_text){text, WIRE_SERVICE_MAX_BYTES};
+    offer.path = (struct wire_text){text, WIRE_PATH_MAX_BYTES};
+    offer.peer.family = offer.local.family = offer.via.family = 6;
+    offer.protocol_info = info;
+    offer.has_peer_count = offer.has_peer_uid = offer.has_peer_pid = true;
+    offer.peer_count = offer.peer_pid = 1;
+    assert_int_equal(wire_encode(&offer, frame, sizeof frame), WIRE_OFFER_MAX_BYTES);
+    offer.path.length++;
+    assert_int_equal(wire_encode(&offer, frame, sizeof frame), WIRE_NO_ROOM);
+}
+
 static void assert_not_encoded(const struct wire_message *message) {
     uint8_t frame[2048];
     assert_int_equal(wire_encode(message, frame, sizeof frame), WIRE_NO_ROOM);
@@ -208,6 +226,18 @@ static void encoding_refuses_offers_out_of_range(void **state) {
     offer.peer.family = 5;
     assert_not_encoded(&offer);
     offer = an_offer();
+    offer.has_peer_count = true;
+    assert_not_encoded(&offer);
+    offer = an_offer();
+    offer.has_peer_pid = true;
+    assert_not_encoded(&offer);
+    offer = an_offer();
+    offer.via.family = 5;
+    assert_not_encoded(&offer);
+    offer = an_offer();
+    offer.path = (struct wire_text){"/tmp/\xff", 6};
+    assert_not_encoded(&offer);
+    offer = an_offer();
     offer.kind = 0;
     assert_not_encoded(&offer);
     offer = an_offer();
@@ -250,6 +280,7 @@ int main(void) {
         cmocka_unit_test(cut_bodies_never_read_past_the_end),
         cmocka_unit_test(flipped_bits_do_no_harm),
         cmocka_unit_test(encoding_needs_exactly_its_room),
+        cmocka_unit_test(the_longest_offer_is_as_told),
         cmocka_unit_test(encoding_refuses_hellos_out_of_range),
         cmocka_unit_test(encoding_refuses_offers_out_of_range),
         cmocka_unit_test(nonces_survive_their_text),

@@ -72,6 +72,14 @@ void print_meaning(const struct wire_message *message, char out[MEANING_BYTES]) 
         add(out, " accepted_us=%" PRIu64 " id=%" PRIu64, message->accepted_us, message->id);
     if (message->protocol_info != NULL)
         add_hex(out, " protocol_info=", message->protocol_info, WIRE_PROTOCOL_INFO_BYTES);
+    if (message->has_peer_count)
+        add(out, " peer_count=%" PRIu32, message->peer_count);
+    add_address(out, "via", &message->via);
+    add_text(out, "path", message->path);
+    if (message->has_peer_uid)
+        add(out, " peer_uid=%" PRIu32, message->peer_uid);
+    if (message->has_peer_pid)
+        add(out, " peer_pid=%" PRIu32, message->peer_pid);
 }
 
 const char *result_name(enum wire_result result) {
