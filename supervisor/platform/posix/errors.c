@@ -33,6 +33,9 @@ int failed(struct baton_cause *cause, const char *call, int code) {
     case EACCES:
     case EPERM:
         return BATON_DENIED;
+    case E2BIG:
+    case ENAMETOOLONG:
+        return BATON_TOO_LONG;
     case EAFNOSUPPORT:
     case EPROTONOSUPPORT:
         return BATON_UNSUPPORTED;

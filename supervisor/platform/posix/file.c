@@ -3,9 +3,11 @@
  */
 #include "platform/posix/internal.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +16,7 @@
 const char platform_executable_suffix[] = "";
 const bool platform_scripts_need_interpreter = false;
 const bool platform_backslash_separates = false;
+const bool platform_inherits_listeners = true;
 
 char **platform_arguments(int argc, char **argv, int *out_argc) {
     *out_argc = argc;
@@ -110,6 +113,16 @@ int platform_probe_directory(void *context, const char *path) {
         return BATON_INVALID;
     }
     return access(path, X_OK) == 0 ? BATON_OK : BATON_DENIED;
+}
+
+int platform_service_port(void *context, const char *name, bool udp, uint16_t *port) {
+    (void)context;
+    const struct servent *service = getservbyname(name, udp ? "udp" : "tcp");
+    if (service == NULL) {
+        return BATON_NOT_FOUND;
+    }
+    *port = ntohs((uint16_t)service->s_port);
+    return BATON_OK;
 }
 
 int platform_path_absolute(const char *path, char *out, size_t size_bytes) {

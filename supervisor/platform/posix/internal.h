@@ -15,25 +15,57 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <time.h>
 
-enum source_kind { SOURCE_SIGNAL = 1, SOURCE_LISTENER, SOURCE_CHANNEL, SOURCE_OUTPUT, SOURCE_LOG };
+enum source_kind {
+    SOURCE_SIGNAL = 1,
+    SOURCE_LISTENER,
+    SOURCE_CHANNEL,
+    SOURCE_OUTPUT,
+    SOURCE_LOG,
+    SOURCE_STREAM
+};
 
 /* Something that epoll watches; embedded in its object, and epoll's user data points to it. That is
  * safe because platform_wait() turns the kernel's events into tokens before its caller can close
  * anything, and source_close() removes the registration first. */
 struct source {
     enum source_kind kind;
-    int descriptor;  /* -1 = none; owned */
+    int descriptor;  /* -1 = none; owned, except the socket of a stream */
     bool registered; /* epoll knows the descriptor */
     uint32_t
         wanted; /* EPOLLIN | EPOLLOUT; 0 = pause (the kernel still reports errors and hang-ups) */
     uint64_t token;
 };
 
+/* A file that must be told from a later one of the same name. A number alone may come again. */
+struct file_identity {
+    dev_t device;
+    ino_t number;
+    struct timespec modified;
+};
+
 struct platform_listener {
     struct source source;
     struct platform *platform;
+    enum platform_protocol protocol;
+    bool is_handed_over;
+    uint32_t backlog_count;
+    struct platform_socket_options options;
     struct address bound;
+    struct file_identity file; /* UNIX; valid while `path` is not NULL */
+    char *path;                /* UNIX: the file that we have made; owned */
+};
+
+/* A slot of the table. In use from platform_stream_open() or platform_launch() to
+ * platform_stream_close(). Watched edge-triggered: each AGAIN is followed by an edge, and the end
+ * or the error of a stream of which nothing is asked costs one turn of the loop, no more. */
+struct platform_stream {
+    struct source source; /* its descriptor: a socket of the caller's, or a pipe of ours */
+    struct platform *platform;
+    struct platform_stream *next; /* in the list of free slots */
+    bool is_pipe;
+    bool read_waits, write_waits; /* the last call said AGAIN */
 };
 
 struct platform_output {
@@ -46,8 +78,16 @@ struct platform_program {
     char *path;
     char *directory; /* NULL = our own */
     char **argv;
-    char **environment; /* ends with NULL; the last entry before it is `nonce` */
-    char *nonce;  /* "BATON_NONCE=" and room for 32 digits and NUL, rewritten by each launch */
+    char **environment; /* fixed_count entries, then those of one launch, then NULL */
+    size_t fixed_count;
+    char **variables; /* variable_count of them, "NAME=" each: what a launch may set */
+    size_t variable_count;
+    char *values;        /* room for all variables of one launch */
+    size_t launch_bytes; /* for the values and an argv of its own */
+    char *nonce;      /* 32 digits in `environment`, rewritten by each launch; NULL = no channel */
+    char *listen_pid; /* room for the digits in `environment`, written by the child; or NULL */
+    int *listeners;   /* listener_count descriptors of one launch; the child moves them */
+    uint32_t listener_count;
     void *memory; /* the one allocation that all of the above point into */
 };
 
@@ -86,6 +126,10 @@ struct platform {
     size_t bucket_count;               /* a power of two */
     pid_t *elders;                     /* elder_count living children that are not ours to end */
     size_t elder_count;
+    size_t stream_count;
+    struct platform_stream *streams; /* stream_count slots; used like `processes` */
+    size_t used_stream_count;
+    struct platform_stream *free_streams;
 };
 
 /* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/error.h that
@@ -129,12 +173,30 @@ void elders_close(struct platform *platform);
 /* To be told of each child that was reaped, since its number may come again. */
 void elders_forget(struct platform *platform, pid_t pid);
 
+/* program.c: puts the values of one launch into their places. BATON_OK, BATON_TOO_LONG, or
+ * BATON_INVALID if the launch is none of this program. */
+int program_fill(struct platform_program *program, const struct platform_launch *launch);
+#define FIRST_PASSED_DESCRIPTOR 3 /* listeners (sd_listen_fds(3)), and then the channel */
+
+/* environment.c: what a program's processes find in their environment, without what each launch
+ * adds. */
+struct fixed_environment {
+    const char **entries; /* count of them; some point into the caller's texts and environ */
+    size_t count;
+    char channel[48]; /* texts of ours */
+    char listen_count[32];
+    char *listen_names; /* owned */
+};
+int environment_choose(const struct platform_program_spec *spec, struct fixed_environment *out);
+void environment_clear(struct fixed_environment *environment);
+
 /* spawn.c: runs the program in a new process. Blocks until it has been executed or has failed. */
 struct spawn {
     const struct platform *platform;
     const struct platform_program *program;
-    int channel; /* the child's end */
-    int output;  /* standard output and error */
+    char *const *argv;
+    int input, output, error; /* become 0, 1 and 2 */
+    int channel;              /* the child's end; -1 = none */
 };
 int spawn_process(const struct spawn *spawn, pid_t *pid, struct baton_cause *cause);
 
@@ -153,6 +215,25 @@ int channel_open(struct platform_process *process, int *child_end, struct baton_
 
 /* output.c: before a launch, undoes what a handler may have set with F_SETFL (fcntl(2)). */
 void output_make_blocking(const struct platform_output *output);
+
+/* stream.c: the table, and the slots of pipes */
+int streams_open(struct platform *platform, size_t stream_count);
+void streams_close(struct platform *platform);
+/* Watches our end of a pipe, which the stream owns from then on; if it fails, the caller still
+ * does. */
+int stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction, uint64_t token,
+                     struct platform_stream **out, struct baton_cause *cause);
+/* True if what epoll has reported is what somebody waits for. */
+bool stream_takes_news(struct platform_stream *stream, uint32_t report);
+
+/* listener.c: before a launch that hands it over. */
+void listener_make_blocking(const struct platform_listener *listener);
+
+/* local.c: binds the listener's descriptor to the file of a local socket. */
+int local_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
+               struct baton_cause *cause);
+/* Removes the file, if it is still the one that was made. */
+void local_remove(struct platform_listener *listener);
 
 /* socket.c */
 socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out);

@@ -1,44 +1,120 @@
 /*
- * Listening sockets: socket(7), ip(7), ipv6(7), accept(2).
+ * Listening sockets: socket(7), ip(7), ipv6(7), tcp(7), udp(7), accept(2). What is peculiar to
+ * local sockets is in local.c.
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* Options, bind and listen on listener->source.descriptor. */
-static int bind_and_listen(struct platform_listener *listener, const struct address *address,
-                           uint32_t backlog_count, struct baton_cause *cause) {
-    int descriptor = listener->source.descriptor;
-    const int on = 1;
-    if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
-        return failed(cause, "setsockopt", errno);
+struct option {
+    int level, name, value;
+};
+
+/* 0 leaves what the system does. */
+static int set_options(int descriptor, const struct option *options, size_t count,
+                       struct baton_cause *cause) {
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].value != 0 && setsockopt(descriptor, options[i].level, options[i].name,
+                                                &options[i].value, sizeof(int)) != 0) {
+            return failed(cause, "setsockopt", errno);
+        }
     }
-    if (address->family == ADDRESS_IPV6 &&
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
+    return BATON_OK;
+}
+
+static int set_buffers(int descriptor, const struct platform_socket_options *options,
+                       struct baton_cause *cause) {
+    const struct option buffers[] = {
+        {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes},
+        {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes},
+    };
+    return set_options(descriptor, buffers, sizeof buffers / sizeof buffers[0], cause);
+}
+
+/* On Linux accepted sockets take all of these from their listener, so that accepting costs no call
+ * for them; and the size of the receive buffer must be known before listen(2), for it decides what
+ * window is offered (tcp(7)). */
+static int set_tcp_options(int descriptor, const struct platform_socket_options *options,
+                           struct baton_cause *cause) {
+    const struct option all[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 1},
+        {IPPROTO_TCP, TCP_NODELAY, options->nodelay},
+        {SOL_SOCKET, SO_KEEPALIVE, options->keepalive},
+        {IPPROTO_TCP, TCP_KEEPIDLE, (int)options->keepalive_idle_s},
+        {IPPROTO_TCP, TCP_KEEPINTVL, (int)options->keepalive_interval_s},
+        {IPPROTO_TCP, TCP_KEEPCNT, (int)options->keepalive_count},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, (int)options->defer_accept_s},
+    };
+    return set_options(descriptor, all, sizeof all / sizeof all[0], cause);
+}
+
+static int bind_address(int descriptor, const struct platform_listener_spec *spec,
+                        struct baton_cause *cause) {
+    const int v6only = spec->v6only;
+    int result = set_buffers(descriptor, &spec->options, cause);
+    /* SO_REUSEADDR of a UDP socket would let others take its datagrams (socket(7)). */
+    if (result == BATON_OK && spec->protocol == PLATFORM_TCP) {
+        result = set_tcp_options(descriptor, &spec->options, cause);
+    }
+    if (result != BATON_OK) {
+        return result;
+    }
+    if (spec->address.family == ADDRESS_IPV6 &&
+        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) != 0) {
         return failed(cause, "setsockopt", errno);
     }
     struct sockaddr_storage name;
-    socklen_t length = address_to_system(address, &name);
+    socklen_t length = address_to_system(&spec->address, &name);
     if (bind(descriptor, (struct sockaddr *)&name, length) != 0) {
         return failed(cause, "bind", errno);
     }
-    if (listen(descriptor, (int)backlog_count) != 0) {
+    return BATON_OK;
+}
+
+static int make_socket(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    int family = AF_UNIX;
+    if (spec->protocol != PLATFORM_UNIX) {
+        family = spec->address.family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
+    }
+    int type = spec->protocol == PLATFORM_UDP ? SOCK_DGRAM : SOCK_STREAM;
+    /* One that is handed over is never asked by us, and its handlers may expect it to block. */
+    int flags = SOCK_CLOEXEC | (listener->is_handed_over ? 0 : SOCK_NONBLOCK);
+    int descriptor = socket(family, type | flags, 0);
+    listener->source.descriptor = descriptor;
+    return descriptor < 0 ? failed(cause, "socket", errno) : BATON_OK;
+}
+
+/* Binds, listens and watches. */
+static int open_socket(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    int descriptor = listener->source.descriptor;
+    int result = spec->protocol == PLATFORM_UNIX ? local_bind(listener, spec, cause)
+                                                 : bind_address(descriptor, spec, cause);
+    if (result != BATON_OK) {
+        return result;
+    }
+    if (spec->protocol != PLATFORM_UDP && listen(descriptor, (int)spec->backlog_count) != 0) {
         return failed(cause, "listen", errno);
     }
-    length = sizeof name;
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
     if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
         return failed(cause, "getsockname", errno);
     }
     address_from_system(&name, &listener->bound);
-    return BATON_OK;
+    int code = source_watch(listener->platform, &listener->source, EPOLLIN);
+    return code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
 }
 
-int platform_listener_open(struct platform *platform, const struct address *address,
-                           uint32_t backlog_count, uint64_t token, struct platform_listener **out,
+int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
+                           uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){0};
@@ -47,20 +123,14 @@ int platform_listener_open(struct platform *platform, const struct address *addr
         return BATON_NO_MEMORY;
     }
     listener->platform = platform;
+    listener->protocol = spec->protocol;
+    listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
+    listener->backlog_count = spec->backlog_count;
+    listener->options = spec->options;
     source_init(&listener->source, SOURCE_LISTENER, token);
-
-    int result = BATON_OK;
-    int family = address->family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
-    listener->source.descriptor = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener->source.descriptor < 0) {
-        result = failed(cause, "socket", errno);
-    }
+    int result = make_socket(listener, spec, cause);
     if (result == BATON_OK) {
-        result = bind_and_listen(listener, address, backlog_count, cause);
-    }
-    if (result == BATON_OK) {
-        int code = source_watch(platform, &listener->source, EPOLLIN);
-        result = code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
+        result = open_socket(listener, spec, cause);
     }
     if (result != BATON_OK) {
         platform_listener_close(&listener);
@@ -68,6 +138,10 @@ int platform_listener_open(struct platform *platform, const struct address *addr
     }
     *out = listener;
     return BATON_OK;
+}
+
+struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
+    return (struct platform_socket){(uintptr_t)listener->source.descriptor};
 }
 
 void platform_listener_address(const struct platform_listener *listener, struct address *out) {
@@ -97,11 +171,49 @@ static int accept_failed(struct baton_cause *cause, int code) {
     }
 }
 
+static void put_number(uint8_t bytes[4], uint32_t number) {
+    for (int i = 0; i < 4; i++) {
+        bytes[i] = (uint8_t)(number >> (24 - 8 * i));
+    }
+}
+
+/* A client in another pid namespace has the pid 0 (unix(7)). */
+static void name_local_peer(int descriptor, struct address *peer) {
+    struct ucred who;
+    socklen_t length = sizeof who;
+    *peer = (struct address){.family = ADDRESS_UNIX};
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0) {
+        put_number(peer->bytes, who.uid);
+        put_number(peer->bytes + 4, (uint32_t)who.pid);
+    }
+}
+
+/* Unlike those of TCP, local sockets take nothing from their listener. */
+static int finish_local(const struct platform_listener *listener, int descriptor,
+                        struct address *peer, struct address *local, struct baton_cause *cause) {
+    name_local_peer(descriptor, peer);
+    *local = listener->bound;
+    return set_buffers(descriptor, &listener->options, cause);
+}
+
+static int name_local_end(int descriptor, struct address *local, struct baton_cause *cause) {
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
+        return failed(cause, "getsockname", errno);
+    }
+    address_from_system(&name, local);
+    return BATON_OK;
+}
+
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
                              struct address *peer, struct address *local,
                              struct baton_cause *cause) {
     *out = PLATFORM_SOCKET_NONE;
     *cause = (struct baton_cause){0};
+    if (listener->is_handed_over) {
+        return BATON_INVALID; /* it might block */
+    }
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
     /* On Linux the new socket does not take O_NONBLOCK from the listener: it blocks. */
@@ -110,30 +222,48 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     if (descriptor < 0) {
         return accept_failed(cause, errno);
     }
-    address_from_system(&name, peer);
-    length = sizeof name;
-    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
-        failed(cause, "getsockname", errno);
+    int result;
+    if (listener->protocol == PLATFORM_UNIX) {
+        result = finish_local(listener, descriptor, peer, local, cause);
+    } else {
+        address_from_system(&name, peer);
+        result = name_local_end(descriptor, local, cause);
+    }
+    if (result != BATON_OK) {
         close(descriptor);
         return BATON_GONE;
     }
-    address_from_system(&name, local);
     out->value = (uintptr_t)descriptor;
     return BATON_OK;
 }
 
-/* Neither can fail while the listener is registered, which it is from open to close: changing a
- * registration needs no memory, and a listening socket never hangs up. */
+/* Cannot fail while the listener is registered: changing a registration needs no memory. So it
+ * stays registered for nothing while it is paused, of which those who share the socket notice
+ * nothing. (It is given up when a handler shuts the socket of all down, which cannot be masked.) */
 void platform_listener_pause(struct platform_listener *listener) {
     source_watch(listener->platform, &listener->source, 0);
+    if (listener->is_handed_over) {
+        listener_make_blocking(listener);
+    }
+}
+
+/* O_NONBLOCK belongs to the open file (fcntl(2)), and event loops set it on what they get. */
+void listener_make_blocking(const struct platform_listener *listener) {
+    fcntl(listener->source.descriptor, F_SETFL, 0);
 }
 
 void platform_listener_resume(struct platform_listener *listener) {
+    if (listener->is_handed_over && listener->protocol == PLATFORM_TCP) {
+        /* Servers that end may call shutdown(2) on what they listened on, which ends it for all who
+         * share it, until somebody listens again. */
+        listen(listener->source.descriptor, (int)listener->backlog_count);
+    }
     source_watch(listener->platform, &listener->source, EPOLLIN);
 }
 
 void platform_listener_close(struct platform_listener **listener) {
     if (*listener != NULL) {
+        local_remove(*listener);
         source_close((*listener)->platform, &(*listener)->source);
         free(*listener);
         *listener = NULL;

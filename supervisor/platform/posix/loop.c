@@ -1,5 +1,5 @@
 /*
- * The loop: one epoll(7), level-triggered, and the clocks.
+ * The loop: one epoll(7), level-triggered except for streams, and the clocks.
  */
 #include "platform/posix/internal.h"
 
@@ -93,13 +93,20 @@ void source_close(struct platform *platform, struct source *source) {
 }
 
 /* Writes the events of one report, at most `room` (at least 1). What does not fit is reported
- * again, since all is level-triggered. */
+ * again: of the level-triggered sources it holds on, and a stream has one event only. */
 static size_t translate(struct platform *platform, struct source *source, uint32_t report,
                         struct platform_event *events, size_t room) {
     size_t count = 0;
     if (source->kind == SOURCE_SIGNAL) {
         signals_read(platform);
         return 0;
+    }
+    if (source->kind == SOURCE_STREAM) {
+        if (!stream_takes_news((struct platform_stream *)source, report)) {
+            return 0;
+        }
+        events[0] = (struct platform_event){PLATFORM_EVENT_STREAM, source->token};
+        return 1;
     }
     if (source->wanted == 0) {
         /* Paused; hang-ups cannot be masked, so the kernel must not be asked again. */
@@ -176,9 +183,11 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
             failed(cause, "epoll_wait", errno);
             return BATON_SYSTEM;
         }
-        for (int i = 0; i < got && count < capacity; i++) {
+        for (int i = 0; i < got; i++) {
+            /* A stream is not reported twice, so each of the batch keeps room for one event. */
+            size_t others_count = (size_t)(got - i - 1);
             count += translate(platform, batch[i].data.ptr, batch[i].events, events + count,
-                               capacity - count);
+                               capacity - count - others_count);
         }
         if (count > 0) {
             return (int)count;

@@ -79,7 +79,8 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
                   struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){0};
-    if (limits->process_count < 1 || limits->process_count > 65536) {
+    if (limits->process_count < 1 || limits->process_count > 65536 ||
+        limits->stream_count > 196608) {
         return BATON_INVALID;
     }
     struct platform *platform = calloc(1, sizeof *platform);
@@ -98,6 +99,9 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
     }
     if (result == BATON_OK) {
         result = processes_open(platform, limits->process_count);
+    }
+    if (result == BATON_OK) {
+        result = streams_open(platform, limits->stream_count);
     }
     if (result == BATON_OK) {
         result = elders_open(platform);
@@ -122,6 +126,7 @@ void platform_close(struct platform **platform) {
     }
     log_close(closing);
     processes_close(closing);
+    streams_close(closing);
     elders_close(closing);
     source_close(closing, &closing->signals);
     close_descriptor(&closing->null_device);

@@ -1,7 +1,7 @@
 /*
  * The launch recipe: arguments and environment in the form of execve(2), made once, so that a
- * launch allocates nothing. The variables of the channel are in their places already; a launch only
- * rewrites the digits of the nonce.
+ * launch allocates nothing. What differs between launches goes into places that are ready for it;
+ * an argv of one launch alone is used where the caller has it, since a launch waits for execve(2).
  */
 #include "platform/posix/internal.h"
 
@@ -15,66 +15,12 @@
 #define TEXT_MAX_BYTES (32u * 4096u)
 #define TOTAL_MAX_BYTES (6u * 1024u * 1024u)
 
-#define NONCE_TEMPLATE "BATON_NONCE=00000000000000000000000000000000"
-
-static const char *const channel_variables[] = {"BATON_PROTOCOL=1", "BATON_CHANNEL=3,3",
-                                                NONCE_TEMPLATE};
-#define CHANNEL_VARIABLE_COUNT (sizeof channel_variables / sizeof channel_variables[0])
+#define NONCE_DIGITS 32
 
 static size_t count_texts(const char *const *texts) {
     size_t count = 0;
     while (texts != NULL && texts[count] != NULL) {
         count++;
-    }
-    return count;
-}
-
-static size_t name_length(const char *entry) {
-    return strcspn(entry, "=");
-}
-
-static bool same_name(const char *a, const char *b) {
-    size_t length = name_length(a);
-    return length == name_length(b) && memcmp(a, b, length) == 0;
-}
-
-static bool is_named_in(const char *entry, const char *const *texts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (same_name(entry, texts[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What our own starter meant for us is not meant for handlers: a channel of ours (nested
- * supervisors), or sockets passed by systemd (sd_listen_fds(3)). */
-static bool is_private(const char *entry) {
-    static const char *const names[] = {"LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES="};
-    return strncmp(entry, "BATON_", 6) == 0 ||
-           is_named_in(entry, names, sizeof names / sizeof names[0]);
-}
-
-/* Chooses the entries of the new environment: ours, the additions, the channel's. `out` has room
- * for all of them. Returns their number. */
-static size_t merge_environment(const char *const *additions, const char **out) {
-    const char *const *inherited = (const char *const *)environ;
-    size_t addition_count = count_texts(additions);
-    size_t count = 0;
-    for (size_t i = 0; inherited != NULL && inherited[i] != NULL; i++) {
-        if (!is_private(inherited[i]) && !is_named_in(inherited[i], additions, addition_count)) {
-            out[count++] = inherited[i];
-        }
-    }
-    for (size_t i = 0; i < addition_count; i++) {
-        /* Of several with one name the last one counts. */
-        if (!is_named_in(additions[i], additions + i + 1, addition_count - i - 1) &&
-            !is_named_in(additions[i], channel_variables, CHANNEL_VARIABLE_COUNT)) {
-            out[count++] = additions[i];
-        }
-    }
-    for (size_t i = 0; i < CHANNEL_VARIABLE_COUNT; i++) {
-        out[count++] = channel_variables[i];
     }
     return count;
 }
@@ -155,15 +101,55 @@ static void copy_texts(char **at, char **pointers, const char *const *texts, siz
     pointers[count] = NULL;
 }
 
-/* Copies everything into one block: first the pointers, then the texts. */
+/* Room for what one launch adds. False if that is out of all proportion. */
+static bool add_launch(size_t *total_bytes, struct platform_program *program,
+                       const struct platform_program_spec *spec) {
+    size_t names_bytes = 0;
+    if (!add_texts(total_bytes, spec->variables, program->variable_count) ||
+        spec->launch_bytes > total_limit_bytes()) {
+        return false;
+    }
+    for (size_t i = 0; i < program->variable_count; i++) {
+        names_bytes += strlen(spec->variables[i]) + 1;
+    }
+    /* The '=' of each copied name; then names, '=' and values; then pointers to them. */
+    *total_bytes += program->variable_count * (1 + sizeof(char *)) + names_bytes +
+                    spec->launch_bytes + program->listener_count * sizeof(int);
+    return true;
+}
+
+static char *copy_name(char **at, const char *name) {
+    char *copy = copy_text(at, name);
+    (*at)[-1] = '=';
+    *(*at)++ = '\0';
+    return copy;
+}
+
+/* The value of an entry of the fixed environment that each launch rewrites; NULL if it is not
+ * there. */
+static char *find_value(const struct platform_program *program, const char *lead) {
+    size_t lead_length = strlen(lead);
+    for (size_t i = program->fixed_count; i > 0; i--) {
+        if (strncmp(program->environment[i - 1], lead, lead_length) == 0) {
+            return program->environment[i - 1] + lead_length;
+        }
+    }
+    return NULL;
+}
+
+/* Copies everything into one block: first pointers and numbers, then the texts. */
 static int build(struct platform_program *program, const struct platform_program_spec *spec,
-                 const char *const *environment, size_t environment_count) {
+                 const struct fixed_environment *fixed) {
     size_t argument_count = count_texts(spec->argv);
     size_t total_bytes = strlen(spec->path) + 1;
+    program->fixed_count = fixed->count;
+    program->variable_count = count_texts(spec->variables);
+    program->launch_bytes = spec->launch_bytes;
+    program->listener_count = spec->listener_count;
     /* execve itself puts the path, the texts and the pointers on the new stack. */
     if (!add_texts(&total_bytes, spec->argv, argument_count) ||
-        !add_texts(&total_bytes, environment, environment_count) ||
-        total_bytes > total_limit_bytes()) {
+        !add_texts(&total_bytes, fixed->entries, fixed->count) ||
+        !add_launch(&total_bytes, program, spec) || total_bytes > total_limit_bytes()) {
         return BATON_TOO_LONG;
     }
     total_bytes += spec->directory != NULL ? strlen(spec->directory) + 1 : 0;
@@ -172,14 +158,37 @@ static int build(struct platform_program *program, const struct platform_program
         return BATON_NO_MEMORY;
     }
     program->argv = program->memory;
-    program->environment = program->argv + argument_count + 1;
-    char *at = (char *)(program->environment + environment_count + 1);
+    program->variables = program->argv + argument_count + 1;
+    program->environment = program->variables + program->variable_count + 1;
+    program->listeners = (int *)(program->environment + fixed->count + program->variable_count + 1);
+    char *at = (char *)(program->listeners + program->listener_count);
     copy_texts(&at, program->argv, spec->argv, argument_count);
-    copy_texts(&at, program->environment, environment, environment_count);
-    program->nonce = program->environment[environment_count - 1];
+    copy_texts(&at, program->environment, fixed->entries, fixed->count);
+    for (size_t i = 0; i < program->variable_count; i++) {
+        program->variables[i] = copy_name(&at, spec->variables[i]);
+    }
     program->path = copy_text(&at, spec->path);
     program->directory = spec->directory != NULL ? copy_text(&at, spec->directory) : NULL;
+    program->nonce = spec->has_channel ? find_value(program, "BATON_NONCE=") : NULL;
+    program->listen_pid = spec->listener_count > 0 ? find_value(program, "LISTEN_PID=") : NULL;
+    program->values = at;
     return BATON_OK;
+}
+
+static bool are_names(const char *const *variables) {
+    for (size_t i = 0; variables != NULL && variables[i] != NULL; i++) {
+        if (variables[i][0] == '\0' || strchr(variables[i], '=') != NULL) {
+            return false;
+        }
+    }
+    return all_utf8(variables);
+}
+
+static bool is_valid(const struct platform_program_spec *spec) {
+    return spec->argv != NULL && spec->argv[0] != NULL && is_utf8(spec->path) &&
+           all_utf8(spec->argv) && all_utf8(spec->environment) && are_names(spec->variables) &&
+           spec->listener_count <= UINT16_MAX &&
+           (spec->listener_name == NULL || strchr(spec->listener_name, ':') == NULL);
 }
 
 int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
@@ -187,20 +196,16 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     (void)platform;
     *out = NULL;
     *cause = (struct baton_cause){0};
-    if (spec->argv == NULL || spec->argv[0] == NULL || !is_utf8(spec->path) ||
-        !all_utf8(spec->argv) || !all_utf8(spec->environment)) {
+    if (!is_valid(spec)) {
         return BATON_INVALID;
     }
-    size_t most_count = count_texts((const char *const *)environ) + count_texts(spec->environment) +
-                        CHANNEL_VARIABLE_COUNT;
-    const char **environment = calloc(most_count, sizeof *environment);
+    struct fixed_environment fixed;
     struct platform_program *program = calloc(1, sizeof *program);
-    int result = BATON_NO_MEMORY;
-    if (environment != NULL && program != NULL) {
-        size_t count = merge_environment(spec->environment, environment);
-        result = build(program, spec, environment, count);
+    int result = environment_choose(spec, &fixed);
+    if (result == BATON_OK) {
+        result = program == NULL ? BATON_NO_MEMORY : build(program, spec, &fixed);
     }
-    free(environment);
+    environment_clear(&fixed);
     if (result != BATON_OK) {
         platform_program_destroy(&program);
         return result;
@@ -215,4 +220,67 @@ void platform_program_destroy(struct platform_program **program) {
         free(*program);
         *program = NULL;
     }
+}
+
+/* ---- One launch ---- */
+
+/* Takes `text` from what is left of the room. */
+static bool fits(size_t *left_bytes, const char *text) {
+    size_t text_bytes = strlen(text) + 1;
+    if (text_bytes > *left_bytes || text_bytes > TEXT_MAX_BYTES) {
+        return false;
+    }
+    *left_bytes -= text_bytes;
+    return true;
+}
+
+static int fill_variables(struct platform_program *program, const char *const *values,
+                          size_t *left_bytes) {
+    char *at = program->values;
+    size_t count = program->fixed_count;
+    for (size_t i = 0; values != NULL && i < program->variable_count; i++) {
+        if (values[i] == NULL) {
+            continue;
+        }
+        if (!fits(left_bytes, values[i])) {
+            return BATON_TOO_LONG;
+        }
+        program->environment[count++] = copy_text(&at, program->variables[i]);
+        at--; /* the value takes the place of the NUL */
+        copy_text(&at, values[i]);
+    }
+    program->environment[count] = NULL;
+    return BATON_OK;
+}
+
+static int fill_listeners(struct platform_program *program,
+                          struct platform_listener *const *listeners) {
+    for (uint32_t i = 0; i < program->listener_count; i++) {
+        if (listeners == NULL || listeners[i] == NULL) {
+            return BATON_INVALID;
+        }
+        listener_make_blocking(listeners[i]);
+        program->listeners[i] = listeners[i]->source.descriptor;
+    }
+    return BATON_OK;
+}
+
+int program_fill(struct platform_program *program, const struct platform_launch *launch) {
+    size_t left_bytes = program->launch_bytes;
+    if ((launch->streams == PLATFORM_STREAMS_LISTENERS) != (program->listener_count > 0)) {
+        return BATON_INVALID;
+    }
+    if (program->nonce != NULL) {
+        if (launch->nonce_hex == NULL || strlen(launch->nonce_hex) != NONCE_DIGITS) {
+            return BATON_INVALID;
+        }
+        memcpy(program->nonce, launch->nonce_hex, NONCE_DIGITS);
+    }
+    for (size_t i = 0; launch->argv != NULL && launch->argv[i] != NULL; i++) {
+        if (!fits(&left_bytes, launch->argv[i])) {
+            return BATON_TOO_LONG;
+        }
+    }
+    int result = fill_variables(program, launch->values, &left_bytes);
+    return result == BATON_OK ? fill_listeners(program, launch->listeners) : result;
 }

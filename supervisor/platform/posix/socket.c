@@ -70,6 +70,12 @@ bool address_from_system(const struct sockaddr_storage *storage, struct address 
         out->port = ntohs(ipv6->sin6_port);
         out->scope_id = ipv6->sin6_scope_id;
         memcpy(out->bytes, &ipv6->sin6_addr, 16);
+        /* What a socket for both families calls an IPv4 client. */
+        address_unmap(out);
+        return true;
+    }
+    if (storage->ss_family == AF_UNIX) {
+        out->family = ADDRESS_UNIX;
         return true;
     }
     return false;

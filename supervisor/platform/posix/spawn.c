@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHANNEL_IN_CHILD 3
 #define EXIT_NOT_EXECUTED 127
 
 /* Written by the child in the parent's memory. */
@@ -37,24 +36,75 @@ static void reset_signals(const struct platform *platform) {
     }
 }
 
+/* Out of the way of the places below `end`. */
+static int move_away(int descriptor, int end, struct failure *failure) {
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, end);
+    if (moved < 0) {
+        errno = errno == EINVAL ? EMFILE : errno; /* `end` itself is above the limit */
+        give_up(failure, "fcntl");
+    }
+    return moved;
+}
+
+static void place(int descriptor, int where, struct failure *failure) {
+    if (descriptor != where) {
+        if (dup2(descriptor, where) < 0) {
+            give_up(failure, "dup2");
+        }
+    } else if (fcntl(where, F_SETFD, 0) != 0) { /* dup2 would leave close-on-exec set */
+        give_up(failure, "fcntl");
+    }
+}
+
+/* Listeners at 3, 4, ... and the channel after them. Their own numbers may be among these. */
+static void place_passed(const struct spawn *spawn, struct failure *failure) {
+    int *listeners = spawn->program->listeners;
+    int count = (int)spawn->program->listener_count;
+    int end = FIRST_PASSED_DESCRIPTOR + count;
+    int channel = spawn->channel;
+    for (int i = 0; i < count; i++) {
+        if (listeners[i] < end && listeners[i] != FIRST_PASSED_DESCRIPTOR + i) {
+            listeners[i] = move_away(listeners[i], end, failure);
+        }
+    }
+    if (channel >= 0 && channel < end) {
+        channel = move_away(channel, end, failure);
+    }
+    for (int i = 0; i < count; i++) {
+        place(listeners[i], FIRST_PASSED_DESCRIPTOR + i, failure);
+    }
+    if (channel >= 0) {
+        place(channel, end, failure);
+    }
+}
+
+/* LISTEN_PID is the pid of who shall take the descriptors, which nobody knows but the child. */
+static void write_own_pid(char *out) {
+    char digits[16];
+    size_t count = 0;
+    for (pid_t rest = getpid(); rest > 0; rest /= 10) {
+        digits[count++] = (char)('0' + rest % 10);
+    }
+    while (count > 0) {
+        *out++ = digits[--count];
+    }
+    *out = '\0';
+}
+
 _Noreturn static void run_child(const struct spawn *spawn, struct failure *failure) {
     const struct platform *platform = spawn->platform;
     const struct platform_program *program = spawn->program;
     if (setpgid(0, 0) != 0) {
         give_up(failure, "setpgid");
     }
-    /* All sources are above 2, since the platform keeps 0 to 2 occupied; the channel comes last,
-     * because its number in the child may be one of the other sources. */
-    if (dup2(platform->null_device, 0) < 0 || dup2(spawn->output, 1) < 0 ||
-        dup2(spawn->output, 2) < 0) {
+    /* All sources are above 2, since the platform keeps 0 to 2 occupied; what is passed at higher
+     * numbers comes last, because these may be the numbers of the other sources. */
+    if (dup2(spawn->input, 0) < 0 || dup2(spawn->output, 1) < 0 || dup2(spawn->error, 2) < 0) {
         give_up(failure, "dup2");
     }
-    if (spawn->channel == CHANNEL_IN_CHILD) {
-        if (fcntl(CHANNEL_IN_CHILD, F_SETFD, 0) != 0) {
-            give_up(failure, "fcntl");
-        }
-    } else if (dup2(spawn->channel, CHANNEL_IN_CHILD) < 0) {
-        give_up(failure, "dup2");
+    place_passed(spawn, failure);
+    if (program->listen_pid != NULL) {
+        write_own_pid(program->listen_pid);
     }
     if (program->directory != NULL && chdir(program->directory) != 0) {
         give_up(failure, "chdir");
@@ -66,7 +116,7 @@ _Noreturn static void run_child(const struct spawn *spawn, struct failure *failu
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(program->path, program->argv, program->environment);
+    execve(program->path, spawn->argv, program->environment);
     give_up(failure, "execve");
 }
 

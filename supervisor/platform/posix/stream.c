@@ -1,0 +1,165 @@
+/*
+ * Streams: what the supervisor itself reads and writes.
+ *
+ * A socket is asked with MSG_DONTWAIT (recv(2)) instead of being made non-blocking: its flags are
+ * never anything but what a handler may expect, whenever the stream is closed. The program's end of
+ * a pipe is another open file than ours, so O_NONBLOCK on ours is ours alone (pipe(7)).
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+int streams_open(struct platform *platform, size_t stream_count) {
+    if (stream_count == 0) {
+        return BATON_OK;
+    }
+    platform->streams = calloc(stream_count, sizeof *platform->streams);
+    platform->stream_count = platform->streams == NULL ? 0 : stream_count;
+    return platform->streams == NULL ? BATON_NO_MEMORY : BATON_OK;
+}
+
+void streams_close(struct platform *platform) {
+    for (size_t i = 0; i < platform->used_stream_count; i++) {
+        struct platform_stream *stream = &platform->streams[i];
+        if (stream->platform != NULL) {
+            platform_stream_close(&stream);
+        }
+    }
+    free(platform->streams);
+    platform->streams = NULL;
+    platform->stream_count = platform->used_stream_count = 0;
+}
+
+static struct platform_stream *take_slot(struct platform *platform) {
+    struct platform_stream *stream = platform->free_streams;
+    if (stream != NULL) {
+        platform->free_streams = stream->next;
+    } else if (platform->used_stream_count < platform->stream_count) {
+        stream = &platform->streams[platform->used_stream_count++];
+    }
+    return stream;
+}
+
+static void give_slot(struct platform *platform, struct platform_stream *stream) {
+    *stream = (struct platform_stream){.next = platform->free_streams};
+    platform->free_streams = stream;
+}
+
+static int open_stream(struct platform *platform, int descriptor, uint32_t direction,
+                       uint64_t token, struct platform_stream **out, struct baton_cause *cause) {
+    *out = NULL;
+    *cause = (struct baton_cause){0};
+    struct platform_stream *stream = take_slot(platform);
+    if (stream == NULL) {
+        return BATON_SHORTAGE;
+    }
+    *stream = (struct platform_stream){.platform = platform};
+    source_init(&stream->source, SOURCE_STREAM, token);
+    stream->source.descriptor = descriptor;
+    int code = source_watch(platform, &stream->source, direction | EPOLLET);
+    if (code != 0) {
+        give_slot(platform, stream);
+        return failed(cause, "epoll_ctl", code);
+    }
+    *out = stream;
+    return BATON_OK;
+}
+
+int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
+                         struct platform_stream **out, struct baton_cause *cause) {
+    return open_stream(platform, (int)socket.value, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token, out,
+                       cause);
+}
+
+int stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction, uint64_t token,
+                     struct platform_stream **out, struct baton_cause *cause) {
+    int result = open_stream(platform, descriptor, direction, token, out, cause);
+    if (result == BATON_OK) {
+        (*out)->is_pipe = true;
+    }
+    return result;
+}
+
+bool stream_takes_news(struct platform_stream *stream, uint32_t report) {
+    const uint32_t broken = EPOLLERR | EPOLLHUP;
+    bool readable = stream->read_waits && (report & (EPOLLIN | EPOLLRDHUP | broken)) != 0;
+    bool writable = stream->write_waits && (report & (EPOLLOUT | broken)) != 0;
+    stream->read_waits = stream->read_waits && !readable;
+    stream->write_waits = stream->write_waits && !writable;
+    return readable || writable;
+}
+
+/* Whatever the network or the other side has done: nothing goes this way any more. */
+static int broken(struct baton_cause *cause, const char *call, int code) {
+    failed(cause, call, code);
+    return BATON_GONE;
+}
+
+int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                         size_t *length, struct baton_cause *cause) {
+    int descriptor = stream->source.descriptor;
+    *length = 0;
+    *cause = (struct baton_cause){0};
+    ssize_t got;
+    do {
+        got = stream->is_pipe ? read(descriptor, buffer, capacity)
+                              : recv(descriptor, buffer, capacity, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got > 0) {
+        *length = (size_t)got;
+        return BATON_OK;
+    }
+    if (got == 0) {
+        return BATON_END;
+    }
+    if (errno == EAGAIN) {
+        stream->read_waits = true;
+        return BATON_AGAIN;
+    }
+    return broken(cause, stream->is_pipe ? "read" : "recv", errno);
+}
+
+int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
+                          size_t *written, struct baton_cause *cause) {
+    int descriptor = stream->source.descriptor;
+    *written = 0;
+    *cause = (struct baton_cause){0};
+    ssize_t put;
+    do {
+        put = stream->is_pipe ? write(descriptor, bytes, length)
+                              : send(descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (put < 0 && errno == EINTR);
+    if (put >= 0) {
+        *written = (size_t)put;
+        return BATON_OK;
+    }
+    if (errno == EAGAIN) {
+        stream->write_waits = true;
+        return BATON_AGAIN;
+    }
+    return broken(cause, stream->is_pipe ? "write" : "send", errno);
+}
+
+void platform_stream_finish(struct platform_stream *stream) {
+    if (!stream->is_pipe) {
+        shutdown(stream->source.descriptor, SHUT_WR);
+    } else if ((stream->source.wanted & EPOLLOUT) != 0) {
+        source_close(stream->platform, &stream->source);
+    }
+}
+
+void platform_stream_close(struct platform_stream **stream) {
+    struct platform_stream *closing = *stream;
+    if (closing == NULL) {
+        return;
+    }
+    source_forget(closing->platform, &closing->source);
+    if (closing->is_pipe) {
+        close_descriptor(&closing->source.descriptor);
+    }
+    give_slot(closing->platform, closing);
+    *stream = NULL;
+}
