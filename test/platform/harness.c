@@ -25,7 +25,7 @@ int bench_setup(void **state) {
     struct bench *bench = &bench_storage;
     memset(bench, 0, sizeof *bench);
     bench->descriptor_count = system_descriptor_count();
-    struct platform_limits limits = {.process_count = BENCH_PROCESS_COUNT};
+    struct platform_limits limits = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT};
     int result = platform_open(&limits, &bench->platform, &bench->cause);
     if (result != BATON_OK) {
         print_error("platform_open: %s: %s %ld\n", baton_error_text(result), bench->cause.call,
@@ -131,8 +131,8 @@ void bench_expect_rest(struct bench *bench) {
                 (platform_now_us(bench->platform) - start_us) / 2 + 1000);
 }
 
-struct platform_program *bench_program(struct bench *bench, const char *const *actions,
-                                       const char *const *environment, const char *directory) {
+struct platform_program *bench_recipe(struct bench *bench, const char *const *actions,
+                                      struct platform_program_spec spec) {
     const char *argv[16] = {"platform_child"};
     for (size_t i = 0; actions[i] != NULL; i++) {
         assert_true(i < 14);
@@ -141,31 +141,62 @@ struct platform_program *bench_program(struct bench *bench, const char *const *a
     char self[4300];
     snprintf(self, sizeof self, "TEST_SELF=%s", bench_child_path());
     const char *variables[8] = {self};
-    for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+    for (size_t i = 0; spec.environment != NULL && spec.environment[i] != NULL; i++) {
         assert_true(i < 6);
-        variables[i + 1] = environment[i];
+        variables[i + 1] = spec.environment[i];
     }
-    struct platform_program_spec spec = {
-        .path = bench_child_path(), .argv = argv, .environment = variables, .directory = directory};
+    spec.path = bench_child_path();
+    spec.argv = argv;
+    spec.environment = variables;
     struct platform_program *program;
     assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
                      BATON_OK);
     return program;
 }
 
-struct platform_process *bench_launch_to(struct bench *bench, struct platform_output *output,
-                                         const char *const *actions, uint64_t *token) {
-    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
-    struct platform_process *process = NULL;
-    *token = bench_token(bench);
-    int result = platform_launch(bench->platform, program, BENCH_NONCE, output, *token, &process,
-                                 &bench->cause);
+struct platform_program *bench_program(struct bench *bench, const char *const *actions,
+                                       const char *const *environment, const char *directory) {
+    return bench_recipe(bench, actions,
+                        (struct platform_program_spec){.environment = environment,
+                                                       .directory = directory,
+                                                       .has_channel = true});
+}
+
+int bench_try_launch(struct bench *bench, const struct platform_program *program, uint64_t token,
+                     struct platform_process **process) {
+    struct platform_launch launch = {.program = program,
+                                     .nonce_hex = BENCH_NONCE,
+                                     .output = bench->output,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .token = token};
+    struct platform_launched made;
+    int result = platform_launch(bench->platform, &launch, &made, &bench->cause);
+    *process = made.process;
+    return result;
+}
+
+struct platform_launched bench_start(struct bench *bench, const struct platform_launch *launch) {
+    struct platform_launched made;
+    int result = platform_launch(bench->platform, launch, &made, &bench->cause);
     if (result != BATON_OK) {
         fail_msg("launch: %s: %s %ld", baton_error_text(result), bench->cause.call,
                  bench->cause.system_code);
     }
+    return made;
+}
+
+struct platform_process *bench_launch_to(struct bench *bench, struct platform_output *output,
+                                         const char *const *actions, uint64_t *token) {
+    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
+    *token = bench_token(bench);
+    struct platform_launched made =
+        bench_start(bench, &(struct platform_launch){.program = program,
+                                                     .nonce_hex = BENCH_NONCE,
+                                                     .output = output,
+                                                     .socket = PLATFORM_SOCKET_NONE,
+                                                     .token = *token});
     platform_program_destroy(&program);
-    return process;
+    return made.process;
 }
 
 struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
@@ -285,14 +316,34 @@ struct address bench_loopback(void) {
     return address;
 }
 
+struct platform_listener_spec bench_tcp(const struct address *address) {
+    return (struct platform_listener_spec){
+        .protocol = PLATFORM_TCP, .address = *address, .backlog_count = 16, .v6only = true};
+}
+
+int bench_try_listen(struct bench *bench, const struct address *address, uint64_t token,
+                     struct platform_listener **listener) {
+    struct platform_listener_spec spec = bench_tcp(address);
+    return platform_listener_open(bench->platform, &spec, token, listener, &bench->cause);
+}
+
+struct platform_listener *
+bench_listen_as(struct bench *bench, const struct platform_listener_spec *spec, uint64_t *token) {
+    struct platform_listener *listener;
+    *token = bench_token(bench);
+    int result = platform_listener_open(bench->platform, spec, *token, &listener, &bench->cause);
+    if (result != BATON_OK) {
+        fail_msg("listen: %s: %s %ld", baton_error_text(result), bench->cause.call,
+                 bench->cause.system_code);
+    }
+    return listener;
+}
+
 struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
                                        struct address *address) {
-    struct platform_listener *listener;
     *address = bench_loopback();
-    *token = bench_token(bench);
-    assert_int_equal(
-        platform_listener_open(bench->platform, address, 16, *token, &listener, &bench->cause),
-        BATON_OK);
+    struct platform_listener_spec spec = bench_tcp(address);
+    struct platform_listener *listener = bench_listen_as(bench, &spec, token);
     platform_listener_address(listener, address);
     return listener;
 }

@@ -20,6 +20,7 @@
 #include "wire.h"
 
 #define BENCH_PROCESS_COUNT 8
+#define BENCH_STREAM_COUNT 8
 #define BENCH_NONCE "000102030405060708090a0b0c0d0e0f"
 #define BENCH_QUEUE_COUNT 64
 #define FRAME_TO_SUPERVISOR_MAX (WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR)
@@ -79,9 +80,19 @@ struct platform_process *bench_launch_to(struct bench *bench, struct platform_ou
 /* The child's path; static. */
 const char *bench_child_path(void);
 
-/* A recipe for the child. The caller destroys it. */
+/* A recipe for the child, with a channel. The caller destroys it. */
 struct platform_program *bench_program(struct bench *bench, const char *const *actions,
                                        const char *const *environment, const char *directory);
+/* The same with all that `spec` says but path and argv. */
+struct platform_program *bench_recipe(struct bench *bench, const char *const *actions,
+                                      struct platform_program_spec spec);
+#define RECIPE(bench, spec, ...) bench_recipe(bench, (const char *const[]){__VA_ARGS__, NULL}, spec)
+
+/* Launches with a channel and BENCH_NONCE, its output to the bench's. */
+int bench_try_launch(struct bench *bench, const struct platform_program *program, uint64_t token,
+                     struct platform_process **process);
+/* platform_launch(), which must succeed. */
+struct platform_launched bench_start(struct bench *bench, const struct platform_launch *launch);
 
 /* Reads output until `wanted` is in bench->text. */
 void bench_await_text(struct bench *bench, const char *wanted);
@@ -98,6 +109,14 @@ size_t bench_receive(struct bench *bench, struct platform_process *process, uint
 /* Waits until the channel gives something else than a frame or AGAIN, and returns that. */
 int bench_receive_fault(struct bench *bench, struct platform_process *process, uint64_t token);
 
+/* A description of a listener for TCP. */
+struct platform_listener_spec bench_tcp(const struct address *address);
+/* Tries to open one there for TCP. */
+int bench_try_listen(struct bench *bench, const struct address *address, uint64_t token,
+                     struct platform_listener **listener);
+/* Opens one, which must succeed. */
+struct platform_listener *
+bench_listen_as(struct bench *bench, const struct platform_listener_spec *spec, uint64_t *token);
 /* A listener on a free port of 127.0.0.1. */
 struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
                                        struct address *address);

@@ -46,9 +46,7 @@ static void run_in(struct bench *bench, const char *const *actions, const char *
     struct platform_program *program = bench_program(bench, actions, environment, directory);
     struct platform_process *process;
     uint64_t token = bench_token(bench);
-    assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, bench->output, token,
-                                     &process, &bench->cause),
-                     BATON_OK);
+    assert_int_equal(bench_try_launch(bench, program, token, &process), BATON_OK);
     platform_program_destroy(&program);
     assert_null(program);
     platform_program_destroy(&program);
@@ -81,13 +79,14 @@ static void test_each_launch_has_its_own_nonce(void **state) {
     const char *const nonces[] = {"00112233445566778899aabbccddeeff",
                                   "ffeeddccbbaa99887766554433221100"};
     for (int i = 0; i < 2; i++) {
-        struct platform_process *process;
-        uint64_t token = bench_token(bench);
+        struct platform_launch launch = {.program = program,
+                                         .nonce_hex = nonces[i],
+                                         .output = bench->output,
+                                         .socket = PLATFORM_SOCKET_NONE,
+                                         .token = bench_token(bench)};
         bench_forget_text(bench);
-        assert_int_equal(platform_launch(bench->platform, program, nonces[i], bench->output, token,
-                                         &process, &bench->cause),
-                         BATON_OK);
-        bench_finish(bench, &process, token);
+        struct platform_launched made = bench_start(bench, &launch);
+        bench_finish(bench, &made.process, launch.token);
         assert_non_null(strstr(bench->text, nonces[i]));
     }
     platform_program_destroy(&program);
@@ -117,15 +116,15 @@ static void test_without_output(void **state) {
 static void expect_no_launch(struct bench *bench, const char *path, const char *directory,
                              int wanted) {
     const char *const argv[] = {"program", NULL};
-    struct platform_program_spec spec = {.path = path, .argv = argv, .directory = directory};
+    struct platform_program_spec spec = {
+        .path = path, .argv = argv, .directory = directory, .has_channel = true};
     struct platform_program *program;
     assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
                      BATON_OK);
     size_t before_count = system_descriptor_count();
     for (int i = 0; i < BENCH_PROCESS_COUNT + 1; i++) {
         struct platform_process *process = NULL;
-        int result = platform_launch(bench->platform, program, BENCH_NONCE, bench->output,
-                                     bench_token(bench), &process, &bench->cause);
+        int result = bench_try_launch(bench, program, bench_token(bench), &process);
         if (result != wanted) {
             fail_msg("%s: %s: %s %ld", path, baton_error_text(result), bench->cause.call,
                      bench->cause.system_code);
@@ -179,9 +178,7 @@ static void test_full_table_is_a_shortage(void **state) {
     const char *const actions[] = {"exit:0", NULL};
     struct platform_program *program = bench_program(bench, actions, NULL, NULL);
     struct platform_process *extra = NULL;
-    assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, bench->output,
-                                     bench_token(bench), &extra, &bench->cause),
-                     BATON_SHORTAGE);
+    assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &extra), BATON_SHORTAGE);
     assert_null(extra);
     platform_channel_close(processes[0]);
     bench_finish(bench, &processes[0], tokens[0]);

@@ -102,9 +102,7 @@ static void test_closed_listener_reports_nothing(void **state) {
 
     /* The port is free at once, although a connection of the old listener has just ended. */
     uint64_t next_token = bench_token(bench);
-    assert_int_equal(
-        platform_listener_open(bench->platform, &address, 16, next_token, &listener, &bench->cause),
-        BATON_OK);
+    assert_int_equal(bench_try_listen(bench, &address, next_token, &listener), BATON_OK);
     bench_expect_silence(bench);
     platform_listener_close(&listener);
 }
@@ -115,9 +113,7 @@ static void test_port_in_use(void **state) {
     struct address address;
     struct platform_listener *listener = bench_listen(bench, &token, &address);
     struct platform_listener *second = listener;
-    assert_int_equal(platform_listener_open(bench->platform, &address, 16, bench_token(bench),
-                                            &second, &bench->cause),
-                     BATON_IN_USE);
+    assert_int_equal(bench_try_listen(bench, &address, bench_token(bench), &second), BATON_IN_USE);
     assert_null(second);
     assert_non_null(bench->cause.call);
     assert_int_not_equal(bench->cause.system_code, 0);
@@ -129,8 +125,7 @@ static void test_address_of_another_machine(void **state) {
     struct address address;
     struct platform_listener *listener;
     assert_true(address_parse_host("192.0.2.1", &address)); /* RFC 5737: nobody's */
-    assert_int_equal(platform_listener_open(bench->platform, &address, 16, bench_token(bench),
-                                            &listener, &bench->cause),
+    assert_int_equal(bench_try_listen(bench, &address, bench_token(bench), &listener),
                      BATON_UNAVAILABLE);
     assert_null(listener);
 }
@@ -145,9 +140,7 @@ static void test_ipv6_beside_ipv4(void **state) {
     struct address any6;
     struct platform_listener *listener6;
     assert_true(address_parse_host("::", &any6));
-    assert_int_equal(
-        platform_listener_open(bench->platform, &any6, 16, token, &listener6, &bench->cause),
-        BATON_OK);
+    assert_int_equal(bench_try_listen(bench, &any6, token, &listener6), BATON_OK);
     platform_listener_address(listener6, &any6);
     assert_int_equal(any6.family, ADDRESS_IPV6);
 
@@ -156,9 +149,7 @@ static void test_ipv6_beside_ipv4(void **state) {
     struct platform_listener *listener4;
     assert_true(address_parse_host("0.0.0.0", &any4));
     any4.port = any6.port;
-    assert_int_equal(platform_listener_open(bench->platform, &any4, 16, bench_token(bench),
-                                            &listener4, &bench->cause),
-                     BATON_OK);
+    assert_int_equal(bench_try_listen(bench, &any4, bench_token(bench), &listener4), BATON_OK);
     platform_listener_close(&listener4);
 
     struct address loopback6;

@@ -119,8 +119,7 @@ static void test_accept_out_of_descriptors(void **state) {
     struct platform_process *process;
     for (rlim_t spare = 0; spare < 2; spare++) {
         set_descriptor_limit((rlim_t)lowest_free + spare);
-        assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, bench->output,
-                                         bench_token(bench), &process, &bench->cause),
+        assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process),
                          BATON_SHORTAGE);
     }
     /* Nothing was taken: the client is still there when one is free. */
@@ -142,8 +141,7 @@ static void test_port_of_a_connection_in_time_wait_is_free(void **state) {
     char none[8];
     client_receive_all(connection.client, none, sizeof none);
     bench_disconnect(&connection);
-    assert_int_equal(platform_listener_open(bench->platform, &connection.address, 16,
-                                            bench_token(bench), &listener, &bench->cause),
+    assert_int_equal(bench_try_listen(bench, &connection.address, bench_token(bench), &listener),
                      BATON_OK);
     platform_listener_close(&listener);
 }
