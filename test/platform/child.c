@@ -115,6 +115,9 @@ static bool act_on_value(const char *action) {
         send_done(value);
     } else if ((value = value_of(action, "print")) != NULL) {
         report("%s\n", value);
+    } else if ((value = value_of(action, "error")) != NULL) {
+        fprintf(stderr, "%s\n", value);
+        fflush(stderr);
     } else if ((value = value_of(action, "lines")) != NULL) {
         print_lines(value[0]);
     } else if ((value = value_of(action, "variable")) != NULL) {

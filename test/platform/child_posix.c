@@ -1,5 +1,6 @@
 #include "child.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -259,7 +260,87 @@ static void print_whether_output_blocks(void) {
     child_write(blocks ? "blocks\n" : "does not block\n", blocks ? 7 : 15);
 }
 
+/* By the system's own calls, as runtimes of all languages do it in the end. */
+static void copy_input(void) {
+    char bytes[4096];
+    ssize_t got;
+    while ((got = read(STDIN_FILENO, bytes, sizeof bytes)) > 0) {
+        child_write(bytes, (size_t)got);
+    }
+}
+
+static int listener_count(void) {
+    const char *text = getenv("LISTEN_FDS");
+    return text == NULL ? 0 : (int)strtol(text, NULL, 10);
+}
+
+/* As sd_listen_fds(3) looks at it, and more: what each descriptor is bound to, whether it blocks,
+ * and whether standard input is the first. */
+static void print_listeners(void) {
+    const char *pid = getenv("LISTEN_PID");
+    const char *names = getenv("LISTEN_FDNAMES");
+    char line[512];
+    int used = snprintf(line, sizeof line, "for-me=%d names=%s input=",
+                        pid != NULL && strtol(pid, NULL, 10) == (long)getpid(),
+                        names == NULL ? "(unset)" : names);
+    for (int i = -1; i < listener_count(); i++) {
+        int descriptor = i < 0 ? STDIN_FILENO : 3 + i;
+        struct sockaddr_in name = {0};
+        socklen_t length = sizeof name;
+        getsockname(descriptor, (struct sockaddr *)&name, &length);
+        bool blocks = (fcntl(descriptor, F_GETFL) & O_NONBLOCK) == 0;
+        used += snprintf(line + used, sizeof line - (size_t)used, "%u%s ",
+                         (unsigned)ntohs(name.sin_port), blocks ? "" : "!");
+    }
+    child_write(line, (size_t)used);
+    child_write("\n", 1);
+}
+
+/* Serves one client of the first listener, or one datagram: sends back what comes. */
+static void serve_listener(void) {
+    char bytes[256];
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    int type = 0;
+    socklen_t type_length = sizeof type;
+    getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &type_length);
+    if (type == SOCK_DGRAM) {
+        ssize_t got = recvfrom(3, bytes, sizeof bytes, 0, (struct sockaddr *)&peer, &length);
+        sendto(3, bytes, got < 0 ? 0 : (size_t)got, 0, (struct sockaddr *)&peer, length);
+        return;
+    }
+    int client = accept(3, NULL, NULL);
+    ssize_t got;
+    while ((got = read(client, bytes, sizeof bytes)) > 0) {
+        send(client, bytes, (size_t)got, MSG_NOSIGNAL);
+    }
+    close(client);
+}
+
+/* Actions about what was passed at launch. */
+static bool act_on_streams(const char *action) {
+    if (strcmp(action, "copy-input") == 0) {
+        copy_input();
+    } else if (strcmp(action, "listeners") == 0) {
+        print_listeners();
+    } else if (strcmp(action, "serve-listener") == 0) {
+        serve_listener();
+    } else if (strcmp(action, "unblock-listeners") == 0) {
+        for (int i = 0; i < listener_count(); i++) {
+            fcntl(3 + i, F_SETFL, fcntl(3 + i, F_GETFL) | O_NONBLOCK);
+        }
+    } else if (strcmp(action, "shut-listener") == 0) {
+        shutdown(3, SHUT_RDWR);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool child_special(const char *action) {
+    if (act_on_streams(action)) {
+        return true;
+    }
     if (strcmp(action, "empty-packet") == 0) {
         send(channel(), "", 0, MSG_NOSIGNAL);
     } else if (strcmp(action, "attach-two") == 0) {

@@ -410,6 +410,51 @@ int bench_offer(struct bench *bench, struct platform_process *process,
     return platform_channel_send(process, frame, (size_t)length, socket, &bench->cause);
 }
 
+struct platform_exit bench_await_exit(struct bench *bench, struct platform_process **process,
+                                      uint64_t token) {
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    struct platform_exit how = platform_process_exit(*process);
+    platform_process_close(process);
+    return how;
+}
+
+int bench_stream_read(struct bench *bench, struct platform_stream *stream, uint64_t token,
+                      char *bytes, size_t length) {
+    size_t done = 0;
+    while (done < length) {
+        size_t got = 0;
+        int result = platform_stream_read(stream, bytes + done, length - done, &got, &bench->cause);
+        if (result == BATON_AGAIN) {
+            bench_await(bench, PLATFORM_EVENT_STREAM, token);
+        } else if (result != BATON_OK) {
+            return result;
+        } else {
+            assert_in_range(got, 1, length - done);
+            done += got;
+        }
+    }
+    return BATON_OK;
+}
+
+int bench_stream_write(struct bench *bench, struct platform_stream *stream, uint64_t token,
+                       const char *bytes, size_t length) {
+    size_t done = 0;
+    while (done < length) {
+        size_t put = 0;
+        int result =
+            platform_stream_write(stream, bytes + done, length - done, &put, &bench->cause);
+        if (result == BATON_AGAIN) {
+            bench_await(bench, PLATFORM_EVENT_STREAM, token);
+        } else if (result != BATON_OK) {
+            return result;
+        } else {
+            assert_in_range(put, 1, length - done);
+            done += put;
+        }
+    }
+    return BATON_OK;
+}
+
 int bench_remove_scratch(void **state) {
     (void)state;
     system_remove_directory(system_scratch());

@@ -86,7 +86,8 @@ struct platform_program *bench_program(struct bench *bench, const char *const *a
 /* The same with all that `spec` says but path and argv. */
 struct platform_program *bench_recipe(struct bench *bench, const char *const *actions,
                                       struct platform_program_spec spec);
-#define RECIPE(bench, spec, ...) bench_recipe(bench, (const char *const[]){__VA_ARGS__, NULL}, spec)
+#define BENCH_RECIPE(bench, spec, ...)                                                             \
+    bench_recipe(bench, (const char *const[]){__VA_ARGS__, NULL}, spec)
 
 /* Launches with a channel and BENCH_NONCE, its output to the bench's. */
 int bench_try_launch(struct bench *bench, const struct platform_program *program, uint64_t token,
@@ -145,6 +146,20 @@ int bench_offer(struct bench *bench, struct platform_process *process,
 
 struct address bench_loopback(void);
 
+/* Waits for the end, closes the process, returns how it ended. For one whose output nobody
+ * collects.
+ */
+struct platform_exit bench_await_exit(struct bench *bench, struct platform_process **process,
+                                      uint64_t token);
+
+/* Reads until `length` bytes are there (BATON_OK), or returns what came instead. Waits for events.
+ */
+int bench_stream_read(struct bench *bench, struct platform_stream *stream, uint64_t token,
+                      char *bytes, size_t length);
+/* Writes all; the same. */
+int bench_stream_write(struct bench *bench, struct platform_stream *stream, uint64_t token,
+                       const char *bytes, size_t length);
+
 /* cmocka group teardown: removes the folder of system_scratch(). */
 int bench_remove_scratch(void **state);
 
@@ -183,6 +198,8 @@ void client_end_sending(uintptr_t client);
 void client_close(uintptr_t client);
 /* Closes with a reset. */
 void client_reset(uintptr_t client);
+/* Sends one datagram from a socket of its own, which is closed again. */
+void client_send_datagram(const struct address *address, const char *text);
 /* False where the machine has no ::1. */
 bool client_can_listen_ipv6(void);
 

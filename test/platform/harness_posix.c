@@ -168,6 +168,16 @@ void client_reset(uintptr_t client) {
     close((int)client);
 }
 
+void client_send_datagram(const struct address *address, const char *text) {
+    struct sockaddr_storage name;
+    socklen_t length = to_system(address, &name);
+    int client = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(client >= 0);
+    assert_int_equal(sendto(client, text, strlen(text), 0, (struct sockaddr *)&name, length),
+                     (ssize_t)strlen(text));
+    close(client);
+}
+
 bool client_can_listen_ipv6(void) {
     struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -177,6 +177,17 @@ void client_reset(uintptr_t client) {
     closesocket((SOCKET)client);
 }
 
+void client_send_datagram(const struct address *address, const char *text) {
+    struct sockaddr_storage name;
+    int length = to_system(address, &name);
+    SOCKET client = WSASocketW(name.ss_family, SOCK_DGRAM, IPPROTO_UDP, NULL, 0,
+                               WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    assert_true(client != INVALID_SOCKET);
+    assert_int_equal(sendto(client, text, (int)strlen(text), 0, (struct sockaddr *)&name, length),
+                     (int)strlen(text));
+    closesocket(client);
+}
+
 bool client_can_listen_ipv6(void) {
     struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     SOCKET probe = WSASocketW(AF_INET6, SOCK_STREAM, IPPROTO_TCP, NULL, 0, 0);

@@ -200,6 +200,94 @@ static void test_reset_is_told_from_the_end_of_sending(void **state) {
     platform_listener_close(&listener);
 }
 
+static int try_udp(struct bench *bench, const struct address *address, uint64_t token,
+                   struct platform_listener **listener) {
+    struct platform_listener_spec spec = {
+        .protocol = PLATFORM_UDP, .address = *address, .v6only = true, .is_handed_over = true};
+    return platform_listener_open(bench->platform, &spec, token, listener, &bench->cause);
+}
+
+static void test_datagrams_are_reported_and_left_alone(void **state) {
+    struct bench *bench = *state;
+    struct address address = bench_loopback();
+    uint64_t token = bench_token(bench);
+    struct platform_listener *listener;
+    assert_int_equal(try_udp(bench, &address, token, &listener), BATON_OK);
+    platform_listener_address(listener, &address);
+    assert_int_not_equal(address.port, 0);
+    bench_expect_rest(bench);
+    client_send_datagram(&address, "one");
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    client_send_datagram(&address, "two");
+    bench_expect_rest(bench);
+    platform_listener_resume(listener);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    /* Nobody else gets them. */
+    struct platform_listener *second;
+    assert_int_equal(try_udp(bench, &address, bench_token(bench), &second), BATON_IN_USE);
+    assert_null(second);
+    /* TCP has its own ports. */
+    assert_int_equal(bench_try_listen(bench, &address, bench_token(bench), &second), BATON_OK);
+    platform_listener_close(&second);
+    platform_listener_close(&listener);
+    bench_forget_events(bench);
+    bench_expect_rest(bench);
+}
+
+static void test_one_that_is_handed_over_is_watched_only(void **state) {
+    struct bench *bench = *state;
+    struct address address = bench_loopback();
+    struct platform_listener_spec spec = bench_tcp(&address);
+    spec.is_handed_over = true;
+    uint64_t token;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    platform_listener_address(listener, &address);
+    assert_true(platform_socket_is_open(platform_listener_socket(listener)));
+    uintptr_t client = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    for (int i = 0; i < 2; i++) {
+        platform_listener_pause(listener);
+        bench_forget_events(bench);
+        bench_expect_rest(bench);
+        platform_listener_resume(listener);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token); /* nobody has taken it */
+    }
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_one_for_both_families(void **state) {
+    struct bench *bench = *state;
+    if (!client_can_listen_ipv6()) {
+        print_message("this machine has no ::1: skipped\n");
+        skip();
+    }
+    struct address any;
+    assert_true(address_parse_host("::", &any));
+    struct platform_listener_spec spec = bench_tcp(&any);
+    spec.v6only = false;
+    uint64_t token;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    platform_listener_address(listener, &any);
+    struct address loopback = bench_loopback();
+    loopback.port = any.port;
+    uintptr_t client = client_connect(&loopback);
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_OK);
+    /* An IPv4 client is one, whatever took it, so that no rule for IPv4 can be walked around. */
+    assert_true(address_equal(&local, &loopback));
+    assert_int_equal(peer.family, ADDRESS_IPV4);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_accepts_with_both_addresses),
@@ -210,6 +298,9 @@ int main(void) {
         WITH_BENCH(test_address_of_another_machine),
         WITH_BENCH(test_ipv6_beside_ipv4),
         WITH_BENCH(test_reset_is_told_from_the_end_of_sending),
+        WITH_BENCH(test_datagrams_are_reported_and_left_alone),
+        WITH_BENCH(test_one_that_is_handed_over_is_watched_only),
+        WITH_BENCH(test_one_for_both_families),
     };
     return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
 }

@@ -48,12 +48,11 @@ static void test_error_text(void **state) {
 
 static void test_limits_are_checked(void **state) {
     (void)state;
-    const size_t wrong[] = {0, 65537};
-    for (size_t i = 0; i < 2; i++) {
-        struct platform_limits limits = {.process_count = wrong[i]};
+    const struct platform_limits wrong[] = {{0, 0}, {65537, 0}, {1, 196609}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct baton_cause cause;
         struct platform *platform = NULL;
-        assert_int_equal(platform_open(&limits, &platform, &cause), BATON_INVALID);
+        assert_int_equal(platform_open(&wrong[i], &platform, &cause), BATON_INVALID);
         assert_null(platform);
     }
     struct platform *none = NULL;
