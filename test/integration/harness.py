@@ -257,6 +257,13 @@ class Supervisor:
         """Counts a connection that was not made by connect(), known by its record alone."""
         self.clients[record["peer"], record["local"]] += 1
 
+    def expect_records(self, count, **fields):
+        """The same for the `count` connections of a client that is not ours; its records."""
+        records = self.wait_events(count, "connection", **fields)[:count]
+        for record in records:
+            self.expect_record(record)
+        return records
+
     def records(self):
         return self.find("connection")
 
@@ -346,7 +353,7 @@ class SupervisorCase(unittest.TestCase):
                                    for record in supervisor.records())
         self.assertEqual(seen - supervisor.clients, collections.Counter(), "records too many")
         self.assertEqual(supervisor.clients - seen, collections.Counter(), "records missing")
-        ids = [record["id"] for record in supervisor.records()]
+        ids = [record["id"] for record in supervisor.records() + supervisor.find("activation")]
         self.assertEqual(len(ids), len(set(ids)), "an id was used twice")
 
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import select
 import signal
+import time
 
 MARK_NAME = "INTEGRATION_MARK"
 
@@ -42,6 +43,20 @@ def marked(mark):
         if not any(own in line.lower() for own in _WINE_OWN):
             found[int(entry)] = line
     return found
+
+
+def descendants(pid):
+    """The pids of the process's children, their children, and so on."""
+    children = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            fields = _read(pathlib.Path(f"/proc/{entry}/stat")).rpartition(b") ")[2].split()
+            if fields:
+                children.setdefault(int(fields[1]), []).append(int(entry))
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, [])
+    return found[1:]
 
 
 def wait_for_end(pid, deadline_s):
@@ -94,3 +109,26 @@ def cpu_s(pid):
     """Seconds of processor time that the process has used, of user and system."""
     fields = _read(pathlib.Path(f"/proc/{pid}/stat")).rpartition(b") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(pid):
+    """Memory that is there for the process, of whatever kind: VmRSS of proc(5)."""
+    for line in _read(pathlib.Path(f"/proc/{pid}/status")).decode().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"no VmRSS for {pid}")
+
+
+class BusyWatch:
+    """Whether a process is idle: the share of a processor that it used since this was made."""
+
+    def __init__(self, pid):
+        self._pid = pid
+        self._start_s, self._cpu_s = time.monotonic(), cpu_s(pid)
+
+    def share(self, at_least_s):
+        """Waits until it has watched for this long. That is a measurement and waits for nothing."""
+        remaining_s = self._start_s + at_least_s - time.monotonic()
+        if remaining_s > 0:
+            time.sleep(remaining_s)
+        return (cpu_s(self._pid) - self._cpu_s) / (time.monotonic() - self._start_s)

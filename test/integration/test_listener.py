@@ -1,0 +1,197 @@
+"""Sockets that are handed over: inetd's `wait` for datagrams, systemd's Accept=no for listeners."""
+
+import json
+import os
+import socket
+import unittest
+
+import harness
+import peers
+import processes
+from harness import SupervisorCase, service
+from settings import DEADLINE_S, ON_WINE
+
+IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
+WATCH_S = 1
+
+
+def datagram_client(supervisor, name, deadline_s=DEADLINE_S):
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.settimeout(deadline_s)
+    client.connect(supervisor.address(name))
+    return client
+
+
+@unittest.skipIf(ON_WINE, "a handler in Python; what Windows hands over is a test of its own below")
+class Datagrams(SupervisorCase):
+    def start(self, **keys):
+        return self.supervisor({"udp": service(peers.program("datagram.py"), protocol="udp",
+                                               **keys)})
+
+    def test_one_launch_after_the_other(self):
+        supervisor = self.start()
+        with datagram_client(supervisor, "udp") as client:
+            pids = set()
+            for number in range(5):
+                client.send(b"text %d" % number)
+                pid, text = client.recv(1000).split(b":")
+                self.assertEqual(text, b"text %d" % number)
+                pids.add(pid.decode())
+        records = supervisor.wait_events(5, "activation", service="udp", outcome="served")
+        self.assertEqual({record["pid"] for record in records}, pids)
+        self.assertEqual(len(pids), 5)
+        self.assertEqual({record["local"] for record in records},
+                         {harness.address_text(supervisor.address("udp"))})
+        self.stop(supervisor)
+
+    def test_what_waits_meanwhile_is_for_the_next_one(self):
+        supervisor = self.start()
+        with datagram_client(supervisor, "udp") as client:
+            for number in range(20):
+                client.send(b"%d" % number)
+            heard = [client.recv(1000).split(b":")[1] for _ in range(20)]
+        self.assertEqual(heard, [b"%d" % number for number in range(20)])
+        self.stop(supervisor)
+
+    def break_handler(self, supervisor, code):
+        (supervisor.state / "exit").write_text(str(code))
+
+    def check_it_is_braked(self, code, launches_max):
+        """A handler that leaves without reading what waits; then one that reads it."""
+        supervisor = self.start()
+        self.break_handler(supervisor, code)
+        with datagram_client(supervisor, "udp") as client:
+            client.send(b"still here")
+            held = supervisor.wait_event("held_back", service="udp")
+            self.assertIn("its handler", held["reason"])
+            self.assertTrue(held["retry_ms"].isdigit())
+            watch = processes.BusyWatch(supervisor.pid)
+            before = len(supervisor.find("activation"))
+            self.assertLess(watch.share(WATCH_S), IDLE_SHARE)
+            self.assertLessEqual(len(supervisor.find("activation")) - before, launches_max)
+            (supervisor.state / "exit").unlink()
+            self.assertEqual(client.recv(1000).split(b":")[1], b"still here", "it heals by itself")
+        supervisor.wait_event("activation", outcome="served")
+        self.stop(supervisor)
+        expected = {"served"} if code == 0 else {"failed", "served"}
+        self.assertEqual({e["outcome"] for e in supervisor.find("activation")}, expected)
+
+    def test_a_handler_that_does_not_read(self):
+        self.check_it_is_braked(0, 15 * WATCH_S)
+
+    def test_a_handler_that_fails(self):
+        self.check_it_is_braked(1, 10 * WATCH_S)
+
+    def test_a_handler_that_keeps_the_socket_costs_nothing(self):
+        """Datagrams that wait while it works are no reason to wake up."""
+        supervisor = self.supervisor({"udp": service(f"{peers.tool('sleep')} 600",
+                                                     protocol="udp", stop_timeout_ms=500)})
+        with datagram_client(supervisor, "udp") as client:
+            client.send(b"first")
+            for _ in range(100):
+                client.send(b"more")
+            watch = processes.BusyWatch(supervisor.pid)
+            self.assertLess(watch.share(WATCH_S), IDLE_SHARE)
+        self.stop(supervisor)
+        self.assertEqual(len(supervisor.find("activation", outcome="drained")), 1)
+
+
+@unittest.skipIf(ON_WINE, "descriptors and LISTEN_FDS are POSIX; the SDK's test below is for both")
+class Listeners(SupervisorCase):
+    def ask(self, supervisor, address):
+        with socket.create_connection(address, DEADLINE_S) as client:
+            return json.loads(client.makefile().readline())
+
+    def test_what_it_is_given(self):
+        supervisor = self.supervisor({"given": service(peers.program("listener.py"),
+                                                       handoff="listener")})
+        pids = set()
+        for _ in range(3):
+            facts = self.ask(supervisor, supervisor.address("given"))
+            pids.add(facts.pop("pid"))
+            self.assertEqual(facts, {"ours": True, "names": ["given"], "blocking": [True],
+                                     "input_is": [3], "channel": None, "listening": [True],
+                                     "ready": 3})
+        records = supervisor.wait_events(3, "activation", service="given", outcome="served")
+        self.assertEqual({int(record["pid"]) for record in records}, pids)
+        self.stop(supervisor)
+
+    def test_several_places_are_handed_over_together(self):
+        supervisor = self.supervisor({"both": service(
+            peers.program("listener.py"), listen="127.0.0.1:0, [::1]:0", handoff="listener")})
+        places = supervisor.wait_events(2, "listening", service="both")
+        for place in places:
+            facts = self.ask(supervisor, harness.split_address(place["address"]))
+            self.assertEqual(facts["names"], ["both", "both"])
+            self.assertEqual(facts["listening"], [True, True])
+            self.assertEqual(facts["input_is"], [facts["ready"]],
+                             "standard input is the one where somebody waits")
+            record = supervisor.wait_event("activation", pid=facts["pid"])
+            self.assertEqual(record["local"], place["address"])
+        self.stop(supervisor)
+
+    def test_a_local_socket_is_handed_over(self):
+        supervisor = self.supervisor({"local": {
+            "listen": "local.sock", "protocol": "unix", "handoff": "listener",
+            "handler": peers.program("listener.py")}})
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(DEADLINE_S)
+            client.connect(str(supervisor.folder / "local.sock"))
+            self.assertEqual(json.loads(client.makefile().readline())["names"], ["local"])
+        supervisor.wait_event("activation", service="local", outcome="served")
+        self.stop(supervisor)
+
+    def test_a_handler_that_does_not_accept(self):
+        supervisor = self.supervisor({"bad": service(peers.tool("true"), handoff="listener"),
+                                      "other": harness.misbehave()})
+        with socket.create_connection(supervisor.address("bad"), DEADLINE_S):
+            supervisor.wait_event("held_back", service="bad")
+            watch = processes.BusyWatch(supervisor.pid)
+            self.assertIn("served", supervisor.ask("other", "hello"))
+            self.assertLess(watch.share(WATCH_S), IDLE_SHARE)
+        self.stop(supervisor)
+
+
+class Sdk(SupervisorCase):
+    """A handler of ours that was not made for it takes listeners as well, on both systems."""
+
+    def test_ok_with_a_listener(self):
+        supervisor = self.supervisor({"ok": service("ok", handoff="listener",
+                                                    stop_timeout_ms=5000)})
+        for _ in range(3):
+            with socket.create_connection(supervisor.address("ok"), DEADLINE_S) as client:
+                client.sendall(b"Hello")
+                self.assertEqual(client.recv(100).strip(), b"OK")
+        self.assertEqual(supervisor.records(), [], "the handler accepts by itself")
+        self.stop(supervisor)
+        activations = supervisor.find("activation", service="ok")
+        self.assertEqual(len(activations), 1, "one process for all")
+        self.assertIn(activations[0]["outcome"], ("served", "drained"))
+
+    def test_a_handler_that_is_killed_is_launched_again(self):
+        supervisor = self.supervisor({"ok": service("ok", handoff="listener")})
+        pids = set()
+        for count in (1, 2):
+            with socket.create_connection(supervisor.address("ok"), DEADLINE_S) as client:
+                client.sendall(b"Hello")
+                self.assertEqual(client.recv(100).strip(), b"OK")
+                handlers = [pid for pid, line in processes.marked(supervisor.mark).items()
+                            if pid != supervisor.pid]
+            processes.end(handlers)
+            records = supervisor.wait_events(count, "activation", service="ok")
+            self.assertEqual(records[-1]["outcome"], "crashed")
+            pids.add(records[-1]["pid"])
+        self.assertEqual(len(pids), 2)
+        self.stop(supervisor)
+
+    def test_time_by_datagrams(self):
+        supervisor = self.supervisor({"time": service("time", protocol="udp")})
+        for _ in range(2):
+            with datagram_client(supervisor, "time") as client:
+                client.send(b"")
+                self.assertEqual(len(client.recv(100)), 4, "RFC 868: 32 bits")
+        self.stop(supervisor)
+
+
+if __name__ == "__main__":
+    harness.main()
