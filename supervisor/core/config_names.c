@@ -1,5 +1,4 @@
 /* Sections and keys that nobody knows: reported with the nearest known name, and dropped. */
-#include "core/address.h"
 #include "core/config_reader.h"
 #include "core/key.h"
 
@@ -15,7 +14,6 @@ static const char *meant_section(const struct config *config,
                                  const struct config_section *section) {
     static const char *const special[] = {"ports", "defaults", "supervisor"};
     bool has_ports = false;
-    uint16_t port = 0;
 
     for (size_t i = 0; i < config->setting_count; i++) {
         if (setting_of(config, section, i)) {
@@ -23,7 +21,7 @@ static const char *meant_section(const struct config *config,
             if (strcmp(key, "listen") == 0 || strcmp(key, "handler") == 0) {
                 return NULL;
             }
-            has_ports = has_ports || address_parse_port(key, &port);
+            has_ports = has_ports || (key[0] >= '0' && key[0] <= '9');
         }
     }
     for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
@@ -33,6 +31,17 @@ static const char *meant_section(const struct config *config,
         }
     }
     return has_ports ? "ports" : NULL;
+}
+
+/* What may stand for ports: numbers, ranges, names, lists of them. Whether they are any is for
+ * those to say who know the names. */
+static bool is_port_key(const char *key) {
+    for (const char *at = key; *at != '\0'; at++) {
+        if (!text_is_name_char(*at) && strchr("+-., \t", *at) == NULL) {
+            return false;
+        }
+    }
+    return key_find(key, KEY_IN_SERVICE) == NULL;
 }
 
 static bool is_service_name(const char *name) {
@@ -77,8 +86,9 @@ static void report_port_key(const struct config_setting *setting, struct config_
                             "or give the service a section of its own");
     } else {
         config_problems_add(problems, setting->line, label,
-                            "`%s` is not a port; give a number from 0 to 65535 (to choose the "
-                            "address or the name, give the service a section of its own)",
+                            "`%s` is not a port; give a number from 0 to 65535, a range or the "
+                            "name of a service (to choose the address or its own name, give the "
+                            "service a section of its own)",
                             text_excerpt(setting->key).text);
     }
 }
@@ -119,9 +129,8 @@ static bool check_key(struct config_section *section, const struct config_settin
                                       [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
                                       [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
     unsigned place = places[section->kind];
-    uint16_t port = 0;
 
-    if (section->kind == CONFIG_SECTION_PORTS ? address_parse_port(setting->key, &port)
+    if (section->kind == CONFIG_SECTION_PORTS ? is_port_key(setting->key)
                                               : key_find(setting->key, place) != NULL) {
         return true;
     }

@@ -98,11 +98,37 @@ static bool parse_choice(const struct key *key, const char *value, uint32_t *num
     return false;
 }
 
+static bool parse_permissions(const struct key *key, const char *value, uint32_t *number,
+                              struct key_message *message) {
+    uint32_t parsed = 0;
+    size_t digits = strspn(value, "01234567");
+
+    for (size_t i = 0; i < digits && parsed <= key->maximum; i++) {
+        parsed = parsed * 8 + (uint32_t)(value[i] - '0');
+    }
+    if (value[digits] != '\0' || digits < 3 || parsed > key->maximum) {
+        (void)snprintf(message->text, sizeof(message->text),
+                       "`%s` gives no permissions; write three octal digits for owner, group and "
+                       "others, as in 0660",
+                       text_excerpt(value).text);
+        return false;
+    }
+    *number = parsed;
+    return true;
+}
+
+bool key_is_number(const struct key *key) {
+    return key->type == KEY_TYPE_NUMBER || key->type == KEY_TYPE_PERMISSIONS ||
+           key->type == KEY_TYPE_BOOLEAN || key->type == KEY_TYPE_CHOICE;
+}
+
 bool key_parse(const struct key *key, const char *value, uint32_t *number,
                struct key_message *message) {
     switch (key->type) {
     case KEY_TYPE_NUMBER:
         return parse_number(key, value, number, message);
+    case KEY_TYPE_PERMISSIONS:
+        return parse_permissions(key, value, number, message);
     case KEY_TYPE_BOOLEAN:
         return parse_boolean(value, number, message);
     case KEY_TYPE_CHOICE:
@@ -113,28 +139,52 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
     }
 }
 
-bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *message) {
-    static const char *const names[] = {"channel", "stdio", "pump", "listener", "udp"};
-    const char *own = "?";
+/* A kind of bits of `modes`, and what messages call them. */
+struct mode_word {
+    unsigned bit;
+    const char *word;
+};
+
+static const struct mode_word mode_words[] = {
+    {KEY_MODE_CHANNEL, "channel"},   {KEY_MODE_STDIO, "stdio"}, {KEY_MODE_PUMP, "pump"},
+    {KEY_MODE_LISTENER, "listener"}, {KEY_MODE_UDP, "udp"},     {0, NULL}};
+static const struct mode_word over_words[] = {
+    {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, NULL}};
+
+/* Says it if `mode` has a bit of `words` that the key has not. */
+static bool fits(const struct key *key, unsigned mode, const struct mode_word *words,
+                 const char *kind, struct key_message *message) {
+    const char *own = NULL;
     size_t used = 0;
 
-    if ((key->modes & mode) != 0) {
+    for (size_t i = 0; words[i].word != NULL; i++) {
+        bool lacks = (mode & words[i].bit) != 0 && (key->modes & words[i].bit) == 0;
+        own = lacks ? words[i].word : own;
+    }
+    if (own == NULL) {
         return true;
     }
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        own = mode == 1u << i ? names[i] : own;
-    }
-    used = (size_t)snprintf(message->text, sizeof(message->text),
-                            "cannot be honoured in mode %s; "
-                            "leave it out, or take one of the modes that can:",
-                            own);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if ((key->modes & 1u << i) != 0 && used < sizeof(message->text)) {
+    used = (size_t)snprintf(
+        message->text, sizeof(message->text),
+        "cannot be honoured %s %s %s; leave it out, or take one of the %ss that can:",
+        words == over_words ? "with" : "in", kind, own, kind);
+    for (size_t i = 0; words[i].word != NULL && used < sizeof(message->text); i++) {
+        if ((key->modes & words[i].bit) != 0) {
             used += (size_t)snprintf(message->text + used, sizeof(message->text) - used, " %s",
-                                     names[i]);
+                                     words[i].word);
         }
     }
     return false;
+}
+
+bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *message) {
+    /* UDP is both a mode and a protocol; blame what there is to choose. */
+    if ((key->modes & KEY_MODE_LISTENER) != 0) {
+        return fits(key, mode, over_words, "protocol", message) &&
+               fits(key, mode, mode_words, "mode", message);
+    }
+    return fits(key, mode, mode_words, "mode", message) &&
+           fits(key, mode, over_words, "protocol", message);
 }
 
 char *key_print_value(const struct key *key, uint32_t number, char *out, size_t size_bytes) {
@@ -142,6 +192,8 @@ char *key_print_value(const struct key *key, uint32_t number, char *out, size_t 
         (void)snprintf(out, size_bytes, "%s", key->choices[number]);
     } else if (key->type == KEY_TYPE_BOOLEAN) {
         (void)snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
+    } else if (key->type == KEY_TYPE_PERMISSIONS) {
+        (void)snprintf(out, size_bytes, "0%03lo", (unsigned long)number);
     } else {
         (void)snprintf(out, size_bytes, "%lu", (unsigned long)number);
     }

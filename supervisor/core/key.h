@@ -2,8 +2,8 @@
  * The key table: every key of the config is one row. The parser, --check and conf/KEYS.md read
  * this table and nothing else, so they cannot drift apart.
  *
- * To add a key, add an id and a row (key.c). A number, yes/no or choice that has a field in struct
- * service or struct supervisor_options needs no further code.
+ * To add a key, add an id and a row (key_table.c). A number, yes/no or choice that has a field in
+ * struct service or struct supervisor_options needs no further code.
  */
 #ifndef BATON_CORE_KEY_H
 #define BATON_CORE_KEY_H
@@ -17,20 +17,24 @@
 /* Where a key may stand; a bit mask. */
 enum key_place { KEY_IN_SERVICE = 1, KEY_IN_DEFAULTS = 2, KEY_IN_SUPERVISOR = 4 };
 
-/* How a handler gets its connection; a bit mask. DESIGN.md, "What each mode can do". */
+/* How a handler gets its connection, and over what; a bit mask. DESIGN.md, "What each mode can do".
+ * A service has one mode, and unless that is UDP also one of the two OVER bits. */
 enum key_mode {
     KEY_MODE_CHANNEL = 1,
     KEY_MODE_STDIO = 2,
     KEY_MODE_PUMP = 4,
     KEY_MODE_LISTENER = 8,
-    KEY_MODE_UDP = 16
+    KEY_MODE_UDP = 16,
+    KEY_OVER_TCP = 32,
+    KEY_OVER_UNIX = 64
 };
-#define KEY_MODES_ALL 31u
+#define KEY_OVER_ANY (KEY_OVER_TCP | KEY_OVER_UNIX)
+#define KEY_MODES_ALL 127u
 /* The modes that know each connection, and so its peer. */
-#define KEY_MODES_CONNECTION (KEY_MODE_CHANNEL | KEY_MODE_STDIO | KEY_MODE_PUMP)
+#define KEY_MODES_CONNECTION (KEY_MODE_CHANNEL | KEY_MODE_STDIO | KEY_MODE_PUMP | KEY_OVER_ANY)
 
 enum key_type {
-    KEY_TYPE_LISTEN,      /* PORT, HOST:PORT or [IPV6]:PORT */
+    KEY_TYPE_LISTEN,      /* ports, ranges and names, with or without hosts; or a path */
     KEY_TYPE_HOST,        /* an address without port */
     KEY_TYPE_COMMAND,     /* a program and its arguments, as words */
     KEY_TYPE_TEXT,        /* a text, which may stand in quotes */
@@ -38,6 +42,9 @@ enum key_type {
     KEY_TYPE_DIRECTORY,   /* the same, of a folder that exists */
     KEY_TYPE_ENVIRONMENT, /* NAME=VALUE, as words */
     KEY_TYPE_NUMBER,      /* a whole number with unit, minimum and maximum */
+    KEY_TYPE_PERMISSIONS, /* an octal number */
+    KEY_TYPE_OWNER,       /* USER, USER:GROUP or :GROUP */
+    KEY_TYPE_BLOCKS,      /* addresses and blocks of them, separated by commas */
     KEY_TYPE_BOOLEAN,     /* yes or no */
     KEY_TYPE_CHOICE       /* one word of a list */
 };
@@ -46,7 +53,11 @@ enum key_id {
     KEY_LISTEN,
     KEY_HANDLER,
     KEY_ARGV0,
+    KEY_HANDOFF,
+    KEY_PROTOCOL,
+    KEY_STDERR,
     KEY_BIND,
+    KEY_V6ONLY,
     KEY_BACKLOG,
     KEY_MAX_CONNECTIONS,
     KEY_HANDSHAKE_TIMEOUT,
@@ -55,6 +66,19 @@ enum key_id {
     KEY_ENVIRONMENT,
     KEY_DIRECTORY,
     KEY_ENABLED,
+    KEY_SOCKET_MODE,
+    KEY_SOCKET_OWNER,
+    KEY_NODELAY,
+    KEY_KEEPALIVE,
+    KEY_KEEPALIVE_IDLE,
+    KEY_KEEPALIVE_INTERVAL,
+    KEY_KEEPALIVE_COUNT,
+    KEY_DEFER_ACCEPT,
+    KEY_RECEIVE_BUFFER,
+    KEY_SEND_BUFFER,
+    KEY_PROXY_PROTOCOL,
+    KEY_PROXY_TRUSTED,
+    KEY_PROXY_TIMEOUT,
     KEY_HANDLERS,
     KEY_INTERPRETER,
     KEY_LOG,
@@ -70,7 +94,7 @@ struct key {
     unsigned places;  /* enum key_place */
     enum key_type type;
     const char *unit;           /* numbers: the plural noun of messages; else NULL */
-    uint32_t minimum, maximum;  /* numbers only */
+    uint32_t minimum, maximum;  /* numbers and permissions */
     const char *default_text;   /* as it would stand in the file; NULL = required or no value */
     unsigned modes;             /* enum key_mode: which modes can honour it */
     const char *const *choices; /* KEY_TYPE_CHOICE: the words, ends with NULL; index = value */
@@ -95,16 +119,20 @@ struct key_message {
     char text[320];
 };
 
-/* Parses the value of a number, boolean or choice. Returns true and *number (booleans 0 and 1,
- * choices their index), or false and a message: what is wrong and what would be right. */
+/* True for the types whose values are 32 bits: numbers, permissions, booleans and choices. */
+bool key_is_number(const struct key *key);
+
+/* Parses such a value. Returns true and *number (booleans 0 and 1, choices their index), or false
+ * and a message: what is wrong and what would be right. */
 bool key_parse(const struct key *key, const char *value, uint32_t *number,
                struct key_message *message);
 
-/* Checks that `mode` (one bit) can honour the key. Returns true, or false and a message that names
- * the modes which can. */
+/* Checks that a service can honour the key: `mode` has the bit of its mode, and that of what it
+ * goes over; 0 = not known, which everything fits. Returns true, or false and a message that names
+ * those which can. */
 bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *message);
 
-/* Prints a number, boolean or choice as it would stand in a file into `out`. Returns `out`. */
+/* Prints such a value as it would stand in a file into `out`. Returns `out`. */
 char *key_print_value(const struct key *key, uint32_t number, char *out, size_t size_bytes);
 
 /* Prints the reference of all keys in Markdown: the text of conf/KEYS.md. */

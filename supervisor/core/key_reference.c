@@ -1,79 +1,52 @@
 /* conf/KEYS.md, from the table. */
+#include "core/facts.h"
 #include "core/key.h"
+#include "core/key_guide.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static const char introduction[] =
-    "# The keys of the config\n"
-    "\n"
-    "This page is printed from the supervisor's own table of keys; a test keeps the two equal.\n"
-    "\n"
-    "## Sections\n"
-    "\n"
-    "- `[ports]`: one line per service, `PORT = HANDLER ARGUMENTS`. The service is named by the\n"
-    "  handler's file name without its ending; where several have the same name, all of them get\n"
-    "  their port appended (`ok-7777`, `ok-7778`).\n"
-    "- `[defaults]`: keys of a service, for every service that does not say otherwise, those of\n"
-    "  `[ports]` included.\n"
-    "- `[supervisor]`: keys of the process itself.\n"
-    "- Any other section is one service and gives it its name: 1 to 48 letters, digits, `.`, `_`,\n"
-    "  `-`, beginning with a letter or digit.\n"
-    "\n"
-    "## Form\n"
-    "\n"
-    "A file that ends in `.ini` has lines `KEY = VALUE` under `[SECTION]`. A comment has a line "
-    "of\n"
-    "its own, which begins with `;` or `#`. Lines are not indented, not continued, and at most "
-    "4096\n"
-    "bytes long; the text is UTF-8.\n"
-    "\n"
-    "A file that ends in `.yaml` or `.yml` has the same sections and keys: a mapping of sections,\n"
-    "each a mapping of keys to texts. A value means what it says (`0777`, `22:22` and `on` are\n"
-    "texts, not YAML's numbers and truths). Lists, anchors, aliases and tags are refused. YAML "
-    "takes\n"
-    "off its own quotes first, so a value with quotes of its own is best put into single quotes:\n"
-    "`handler: 'echo \"two words\"'`.\n"
-    "\n"
-    "In both, a value has at most 4096 bytes, a file at most 1 MiB and 1024 services. Every "
-    "mistake\n"
-    "is reported with its line, all of them at once.\n"
-    "\n"
-    "A path may stand in quotes. A relative one starts at the config file's own folder.\n"
-    "\n"
-    "## Commands\n"
-    "\n"
-    "Blanks separate words. In `'...'` everything stands for itself. In `\"...\"` a backslash "
-    "before\n"
-    "`\"` or `\\` makes that character stand for itself; every other backslash is just a "
-    "backslash,\n"
-    "and so is each one outside quotes. So `C:\\tools\\x.exe` and `\"C:\\Program Files\\x.exe\"` "
-    "work as\n"
-    "they are; a network path with blanks goes into single quotes: `'\\\\server\\my "
-    "share\\x.exe'`.\n"
-    "Nothing else is special: no variables, no wildcards, no shell.\n"
-    "\n"
-    "The first word is the program: the name of a file in the handlers folder (on Windows `.exe` "
-    "may\n"
-    "be left out), or an absolute path. It is never searched on PATH.\n";
+struct bit_word {
+    unsigned bit;
+    const char *word;
+};
 
-static void print_modes(const struct key *key, text_emit *emit, void *context) {
-    static const char *const names[] = {"channel", "stdio", "pump", "listener", "udp"};
-    const char *separator = "";
-    if (key->modes == KEY_MODES_ALL) {
+/* A line with the words whose bits the key has, unless it has all of them. */
+static void print_bits(const struct key *key, const char *title, const struct bit_word *words,
+                       text_emit *emit, void *context) {
+    const char *separator = title;
+    unsigned all = 0;
+    for (size_t i = 0; words[i].word != NULL; i++) {
+        all |= words[i].bit;
+    }
+    if ((key->modes & all) == all) {
         return;
     }
-    emit(context, "\n- Modes: ");
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if ((key->modes & 1u << i) != 0) {
+    for (size_t i = 0; words[i].word != NULL; i++) {
+        if ((key->modes & words[i].bit) != 0) {
             emit(context, separator);
-            emit(context, names[i]);
-            separator = ", ";
+            emit(context, words[i].word);
+            separator = "`, `";
         }
     }
+    emit(context, "`");
+}
+
+static void print_modes(const struct key *key, text_emit *emit, void *context) {
+    static const struct bit_word modes[] = {{KEY_MODE_CHANNEL, "channel"},
+                                            {KEY_MODE_STDIO, "stdio"},
+                                            {KEY_MODE_LISTENER, "listener"},
+                                            {KEY_MODE_PUMP, "pump"},
+                                            {0, NULL}};
+    static const struct bit_word protocols[] = {
+        {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, NULL}};
+
+    print_bits(key, "\n- Only with `handoff`: `", modes, emit, context);
+    print_bits(key, "\n- Only with `protocol`: `", protocols, emit, context);
 }
 
 static void print_type(const struct key *key, text_emit *emit, void *context) {
-    static const char *const words[] = {[KEY_TYPE_LISTEN] = "address with port",
+    static const char *const words[] = {[KEY_TYPE_LISTEN] = "places, or a path",
                                         [KEY_TYPE_HOST] = "IPv4 or IPv6 address",
                                         [KEY_TYPE_COMMAND] = "command",
                                         [KEY_TYPE_TEXT] = "text",
@@ -81,6 +54,9 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
                                         [KEY_TYPE_DIRECTORY] = "path of a folder",
                                         [KEY_TYPE_ENVIRONMENT] = "variables",
                                         [KEY_TYPE_NUMBER] = NULL,
+                                        [KEY_TYPE_PERMISSIONS] = "three octal digits",
+                                        [KEY_TYPE_OWNER] = "user and group",
+                                        [KEY_TYPE_BLOCKS] = "addresses and blocks",
                                         [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
     char line[96];
 
@@ -128,8 +104,45 @@ static void print_place(unsigned place, const char *title, text_emit *emit, void
     }
 }
 
+/* True if the variable is among those of `protocol` and `handoff`. */
+static bool is_told(const char *name, enum service_protocol protocol,
+                    enum service_handoff handoff) {
+    for (const char *const *names = facts_names(protocol, handoff); *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Local sockets have every variable there is, see facts_names(). */
+static void print_facts(text_emit *emit, void *context) {
+    const char *const *names = facts_names(PROTOCOL_UNIX, HANDOFF_CHANNEL);
+    const char *const *templates = facts_templates(PROTOCOL_UNIX, HANDOFF_CHANNEL);
+
+    emit(context,
+         "| variable | its value | TCP | UDP, TCP listener | local socket | its listener |\n"
+         "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; names[i] != NULL; i++) {
+        emit(context, "| `");
+        emit(context, names[i]);
+        emit(context, "` | `");
+        emit(context, templates[i]);
+        emit(context, is_told(names[i], PROTOCOL_TCP, HANDOFF_CHANNEL) ? "` | yes" : "` |");
+        emit(context, is_told(names[i], PROTOCOL_TCP, HANDOFF_LISTENER) ? " | yes" : " |");
+        emit(context, is_told(names[i], PROTOCOL_UNIX, HANDOFF_CHANNEL) ? " | yes" : " |");
+        emit(context, is_told(names[i], PROTOCOL_UNIX, HANDOFF_LISTENER) ? " | yes |\n" : " | |\n");
+    }
+    emit(context,
+         "\nAt a local socket, variables with addresses and ports are set only when a PROXY "
+         "header has named a client that came by TCP. The names of UCSPI (`PROTO`, `TCP...`, "
+         "`UNIX...`) and of CGI (`REMOTE_...`, `SERVER_...`) mean what they mean there.\n");
+}
+
 void key_print_reference(text_emit *emit, void *context) {
-    emit(context, introduction);
+    emit(context, key_guide_form);
+    emit(context, key_guide_modes);
+    print_facts(emit, context);
     print_place(KEY_IN_SERVICE, "\n## Keys of a service\n", emit, context);
     print_place(KEY_IN_SUPERVISOR, "\n## Keys of `[supervisor]`\n", emit, context);
 }

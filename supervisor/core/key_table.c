@@ -7,46 +7,81 @@
 #define FIELD(name) offsetof(struct service, name)
 #define OPTION(name) offsetof(struct supervisor_options, name)
 
+#define MODES_STREAM (KEY_MODES_ALL & ~(unsigned)KEY_MODE_UDP)
+#define MODES_INTERNET (KEY_MODES_ALL & ~(unsigned)KEY_OVER_UNIX)
+#define MODES_TCP (MODES_STREAM & MODES_INTERNET)
+#define MODES_UNIX (MODES_STREAM & ~(unsigned)KEY_OVER_TCP)
+
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+/* In the order of the enums of core/service.h. */
+static const char *const handoffs[] = {"channel", "stdio", "listener", "pump", NULL};
+static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
+static const char *const error_streams[] = {"log", "socket", NULL};
 
 const struct key key_table[KEY_COUNT] = {
-    [KEY_LISTEN] = {"listen", KEY_IN_SERVICE, KEY_TYPE_LISTEN, NULL, 0, 0, NULL, KEY_MODES_ALL,
-                    NULL, KEY_NO_FIELD,
-                    "Where to listen: `PORT`, `HOST:PORT` or `[IPV6]:PORT`. Without a host the "
-                    "address of `bind` is taken. Port 0 lets the system choose a free port; the "
-                    "log tells which. Required in every section of a service."},
+    [KEY_LISTEN] =
+        {"listen", KEY_IN_SERVICE, KEY_TYPE_LISTEN, NULL, 0, 0, NULL, KEY_MODES_ALL, NULL,
+         KEY_NO_FIELD,
+         "Where to listen: one or more places, separated by commas. A place is a port (`8080`), a "
+         "range of ports (`7000-7015`) or the name of a service in the system's list of services "
+         "(`http`), each with or without a host before it: `127.0.0.1:8080`, `[::1]:http`. Names "
+         "of hosts are not looked up. Without a host the address of `bind` is taken. Port 0 lets "
+         "the system choose a free port; the log tells which. A service listens at 1024 places at "
+         "most. With `protocol = unix` the value is the path of the socket's file, at most 107 "
+         "bytes long. Required in every section of a service."},
     [KEY_HANDLER] = {"handler", KEY_IN_SERVICE, KEY_TYPE_COMMAND, NULL, 0, 0, NULL, KEY_MODES_ALL,
                      NULL, KEY_NO_FIELD,
-                     "The program to launch and its arguments, see \"Commands\". Required in every "
-                     "section of a service; in `[ports]` it is the value of the line."},
+                     "The program to launch and its arguments, see \"Commands\". The arguments may "
+                     "have templates. Required in every section of a service; in `[ports]` it is "
+                     "the value of the line."},
     [KEY_ARGV0] = {"argv0", KEY_IN_SERVICE, KEY_TYPE_TEXT, NULL, 0, 0, NULL, KEY_MODES_ALL, NULL,
                    KEY_NO_FIELD,
                    "What the handler is told to be called (its argument number 0); otherwise "
                    "that is the program as `handler` names it. Not together with an interpreter."},
-    [KEY_BIND] = {"bind", SERVICE_KEY, KEY_TYPE_HOST, NULL, 0, 0, "0.0.0.0", KEY_MODES_ALL, NULL,
+    [KEY_HANDOFF] = {"handoff", SERVICE_KEY, KEY_TYPE_CHOICE, NULL, 0, 0, "channel", KEY_MODES_ALL,
+                     handoffs, FIELD(handoff),
+                     "How the handler gets its clients, see \"Hand-off\". With `protocol = udp` it "
+                     "is always `listener`."},
+    [KEY_PROTOCOL] = {"protocol", KEY_IN_SERVICE, KEY_TYPE_CHOICE, NULL, 0, 0, "tcp", KEY_MODES_ALL,
+                      protocols, FIELD(protocol),
+                      "What `listen` speaks of: ports of TCP or UDP, or a local stream socket. "
+                      "`[ports]` has ports of TCP only. Where the system has no local sockets "
+                      "(Windows before 10 1803, Wine) the log tells so at start."},
+    [KEY_STDERR] = {"stderr", SERVICE_KEY, KEY_TYPE_CHOICE, NULL, 0, 0, "log",
+                    KEY_MODE_STDIO | KEY_MODE_PUMP | KEY_OVER_ANY, error_streams, FIELD(stderr_to),
+                    "Where the handler's standard error goes: to the log, or to the client along "
+                    "with its standard output, as under inetd."},
+    [KEY_BIND] = {"bind", SERVICE_KEY, KEY_TYPE_HOST, NULL, 0, 0, "0.0.0.0", MODES_INTERNET, NULL,
                   KEY_NO_FIELD,
-                  "The address for every `listen` that names a port only. `0.0.0.0` is every IPv4 "
-                  "address of this machine and `::` every IPv6 address; `127.0.0.1` and `::1` can "
-                  "be reached from this machine only."},
+                  "The address for every place in `listen` that has no host. `0.0.0.0` is every "
+                  "IPv4 address of this machine and `::` every IPv6 address; `127.0.0.1` and `::1` "
+                  "can be reached from this machine only."},
+    [KEY_V6ONLY] = {"v6only", SERVICE_KEY, KEY_TYPE_BOOLEAN, NULL, 0, 1, "yes", MODES_INTERNET,
+                    NULL, FIELD(v6only),
+                    "`no` lets a socket that listens at `::` take IPv4 clients as well; then "
+                    "nothing else can listen at that port for IPv4."},
     [KEY_BACKLOG] = {"backlog", SERVICE_KEY, KEY_TYPE_NUMBER, "connections", 1, 65535, "511",
-                     KEY_MODES_ALL, NULL, FIELD(backlog_count),
+                     MODES_STREAM, NULL, FIELD(backlog_count),
                      "How many clients the system may keep waiting until they are accepted; a hint "
                      "to the system, which may take less."},
     [KEY_MAX_CONNECTIONS] = {"max_connections", SERVICE_KEY, KEY_TYPE_NUMBER, "connections", 1,
                              65536, "256", KEY_MODES_CONNECTION, NULL, FIELD(max_connections_count),
                              "How many connections of this service may live at once. At that "
                              "number accepting pauses, and further clients wait. All services "
-                             "together: at most 32768."},
+                             "together: at most 32768, a service that hands over its listener "
+                             "counting as one."},
     [KEY_HANDSHAKE_TIMEOUT] = {"handshake_timeout_ms", SERVICE_KEY, KEY_TYPE_NUMBER, "milliseconds",
-                               10, 600000, "5000", KEY_MODE_CHANNEL, NULL,
+                               10, 600000, "5000", KEY_MODE_CHANNEL | KEY_OVER_ANY, NULL,
                                FIELD(handshake_timeout_ms),
                                "How long a handler has from its launch until it says HELLO, and "
-                               "from an offer until it acknowledges it."},
+                               "from an offer until it acknowledges it. On Windows the value of "
+                               "`[defaults]` also holds for listeners that are handed over."},
     [KEY_ATTEMPTS] = {"attempts", SERVICE_KEY, KEY_TYPE_NUMBER, "processes", 1, 10, "2",
                       KEY_MODES_CONNECTION, NULL, FIELD(attempts_count),
                       "To how many handler processes, one after the other, a connection is offered "
-                      "before it is given up."},
+                      "before it is given up. Without a channel that is how often a launch is "
+                      "tried; a program that was started has its client."},
     [KEY_STOP_TIMEOUT] = {"stop_timeout_ms", SERVICE_KEY, KEY_TYPE_NUMBER, "milliseconds", 0,
                           3600000, "5000", KEY_MODES_ALL, NULL, FIELD(stop_timeout_ms),
                           "How long a handler that was asked to drain may go on before it is "
@@ -56,8 +91,10 @@ const struct key key_table[KEY_COUNT] = {
          KEY_NO_FIELD,
          "Variables `NAME=VALUE` that the handler gets besides those of the "
          "supervisor, separated by blanks; quote as in \"Commands\": "
-         "`LANGUAGE=en MOTTO=\"mind the gap\"`. Names that begin with `BATON_` are "
-         "reserved. A service that has the key does not get those of `[defaults]`."},
+         "`LANGUAGE=en MOTTO=\"mind the gap\"`. The values may have templates. A variable of "
+         "\"Facts\" that is named here has this value instead; names that begin with `BATON_`, "
+         "`LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` are reserved. A service that has the key "
+         "does not get the variables of `[defaults]`."},
     [KEY_DIRECTORY] = {"directory", SERVICE_KEY, KEY_TYPE_DIRECTORY, NULL, 0, 0, NULL,
                        KEY_MODES_ALL, NULL, KEY_NO_FIELD,
                        "The folder in which the handler starts; otherwise it is the supervisor's."},
@@ -65,7 +102,66 @@ const struct key key_table[KEY_COUNT] = {
         {"enabled", SERVICE_KEY, KEY_TYPE_BOOLEAN, NULL, 0, 1, "yes", KEY_MODES_ALL, NULL,
          KEY_NO_FIELD,
          "`no` switches the service off and leaves its lines where they are. Its values "
-         "are still checked, but its handler and folder need not exist."},
+         "are still checked, but its handler and folders need not exist."},
+    [KEY_SOCKET_MODE] = {"mode", SERVICE_KEY, KEY_TYPE_PERMISSIONS, NULL, 0, 0777, "0600",
+                         MODES_UNIX, NULL, FIELD(socket_mode),
+                         "The permissions of a local socket's file, in octal; who may write to it "
+                         "may connect. It has them from the moment it exists. `0600` is its owner "
+                         "alone, `0660` its group as well, `0666` everybody. Windows has no such "
+                         "thing: there the folder's access list decides."},
+    [KEY_SOCKET_OWNER] = {"owner", SERVICE_KEY, KEY_TYPE_OWNER, NULL, 0, 0, NULL, MODES_UNIX, NULL,
+                          KEY_NO_FIELD,
+                          "Who owns a local socket's file: `USER`, `USER:GROUP` or `:GROUP`, as "
+                          "names or numbers; otherwise it is the supervisor's user and group. To "
+                          "give it to another user takes root. Not on Windows."},
+    [KEY_NODELAY] = {"nodelay", SERVICE_KEY, KEY_TYPE_BOOLEAN, NULL, 0, 1, "no", MODES_TCP, NULL,
+                     FIELD(nodelay),
+                     "`yes` sends small pieces at once (TCP_NODELAY) instead of waiting for more."},
+    [KEY_KEEPALIVE] = {"keepalive", SERVICE_KEY, KEY_TYPE_BOOLEAN, NULL, 0, 1, "no", MODES_TCP,
+                       NULL, FIELD(keepalive),
+                       "`yes` has the system probe silent connections (SO_KEEPALIVE), so that one "
+                       "whose client has vanished ends."},
+    [KEY_KEEPALIVE_IDLE] = {"keepalive_idle_s", SERVICE_KEY, KEY_TYPE_NUMBER, "seconds", 0, 32767,
+                            "0", MODES_TCP, NULL, FIELD(keepalive_idle_s),
+                            "How long a connection is silent before the first probe; 0 is the "
+                            "system's choice, usually two hours."},
+    [KEY_KEEPALIVE_INTERVAL] = {"keepalive_interval_s", SERVICE_KEY, KEY_TYPE_NUMBER, "seconds", 0,
+                                32767, "0", MODES_TCP, NULL, FIELD(keepalive_interval_s),
+                                "How long to wait for an answer to a probe before the next one; 0 "
+                                "is the system's choice."},
+    [KEY_KEEPALIVE_COUNT] = {"keepalive_count", SERVICE_KEY, KEY_TYPE_NUMBER, "probes", 0, 127, "0",
+                             MODES_TCP, NULL, FIELD(keepalive_count),
+                             "How many probes without an answer end the connection; 0 is the "
+                             "system's choice."},
+    [KEY_DEFER_ACCEPT] = {"defer_accept_s", SERVICE_KEY, KEY_TYPE_NUMBER, "seconds", 0, 3600, "0",
+                          MODES_TCP, NULL, FIELD(defer_accept_s),
+                          "On Linux a client is not shown to us before it has sent something, or "
+                          "about this time has passed (TCP_DEFER_ACCEPT); no handler is launched "
+                          "for one that only connects. Not for protocols in which the server "
+                          "speaks first. 0 is off; other systems ignore it."},
+    [KEY_RECEIVE_BUFFER] = {"receive_buffer_bytes", SERVICE_KEY, KEY_TYPE_NUMBER, "bytes", 0,
+                            268435456, "0", KEY_MODES_ALL, NULL, FIELD(receive_buffer_bytes),
+                            "How much the system may keep of what the handler has not yet read "
+                            "(SO_RCVBUF), a hint; 0 is the system's choice."},
+    [KEY_SEND_BUFFER] = {"send_buffer_bytes", SERVICE_KEY, KEY_TYPE_NUMBER, "bytes", 0, 268435456,
+                         "0", KEY_MODES_ALL, NULL, FIELD(send_buffer_bytes),
+                         "The same for what the client has not yet taken (SO_SNDBUF)."},
+    [KEY_PROXY_PROTOCOL] = {"proxy_protocol", SERVICE_KEY, KEY_TYPE_BOOLEAN, NULL, 0, 1, "no",
+                            KEY_MODES_CONNECTION, NULL, FIELD(proxy_protocol),
+                            "`on`: every connection begins with a header of the PROXY protocol, "
+                            "version 1 or 2, and the client that it names is the client for "
+                            "everything after. A connection without one is closed. See \"Behind a "
+                            "proxy\"."},
+    [KEY_PROXY_TRUSTED] = {"proxy_trusted", SERVICE_KEY, KEY_TYPE_BLOCKS, NULL, 0, 0, NULL,
+                           KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_UNIX, NULL, KEY_NO_FIELD,
+                           "Who may send PROXY headers: addresses and blocks of them, separated by "
+                           "commas, as in `127.0.0.1, 10.1.0.0/16, 2001:db8::/32`. A connection "
+                           "from anybody else is closed. Required with `proxy_protocol = on` and "
+                           "TCP; at a local socket, `mode` and `owner` say who may connect."},
+    [KEY_PROXY_TIMEOUT] = {"proxy_timeout_ms", SERVICE_KEY, KEY_TYPE_NUMBER, "milliseconds", 10,
+                           600000, "5000", KEY_MODES_CONNECTION, NULL, FIELD(proxy_timeout_ms),
+                           "How long a connection has from its acceptance until its PROXY header "
+                           "is complete."},
     [KEY_HANDLERS] = {"handlers", KEY_IN_SUPERVISOR, KEY_TYPE_DIRECTORY, NULL, 0, 0, NULL,
                       KEY_MODES_ALL, NULL, KEY_NO_FIELD,
                       "The handlers folder. `--handlers` on the command line goes before it; "

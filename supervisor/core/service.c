@@ -36,28 +36,36 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
     struct service_draft *drafts =
         arena_grow(builder->scratch, builder->drafts, builder->draft_count,
                    &builder->draft_capacity, sizeof(*drafts));
-    struct service_listen *listen = arena_alloc(builder->arena, sizeof(*listen));
     builder->drafts = drafts != NULL ? drafts : builder->drafts;
-    if (drafts == NULL || listen == NULL) {
+    if (drafts == NULL) {
         return NULL;
     }
     struct service_draft *draft = &drafts[builder->draft_count++];
     memset(draft, 0, sizeof(*draft));
     draft->service.line = line;
-    draft->service.listen = listen;
-    draft->service.listen_count = 1;
     draft->service.reuse_count = 1;
-    draft->service.has_channel = true;
-    draft->service.v6only = 1;
     return draft;
 }
 
-static void take_values(struct service_draft *draft, const struct service_values *values) {
-    service_fill_fields(values, KEY_IN_SERVICE, &draft->service);
+static void take_values(struct service_builder *builder, struct service_draft *draft,
+                        const struct service_values *values) {
+    struct service *service = &draft->service;
+
+    service_fill_fields(values, KEY_IN_SERVICE, service);
     draft->enabled = values->numbers[KEY_ENABLED] != 0;
-    draft->service.environment = values->environment;
-    draft->service.environment_count = values->environment_count;
-    draft->service.directory = values->directory;
+    service->has_channel =
+        service->handoff == HANDOFF_CHANNEL ||
+        (service->handoff == HANDOFF_LISTENER && !builder->world->inherits_listeners);
+    if (service->handoff == HANDOFF_LISTENER) {
+        service->max_connections_count = 1;
+        service->attempts_count = 1;
+    }
+    service->directory = values->directory;
+    service->socket_user = values->user;
+    service->socket_group = values->group;
+    service->proxy_trusted = values->trusted;
+    service->proxy_trusted_count = values->trusted_count;
+    service_fill_variables(builder, values, service);
 }
 
 /* Returns false when no more can be added. */
@@ -69,11 +77,14 @@ static bool add_port(struct service_builder *builder, const struct config_settin
         return false;
     }
     memset(values.own, 0, sizeof(values.own));
-    take_values(draft, &values);
-    draft->from_ports = true;
-    draft->listen = setting;
-    (void)service_read_listen(builder, setting, setting->key, &values,
-                              &draft->service.listen->address);
+    service_choose_mode(builder, &values, true, true);
+    service_fit_values(&values);
+    service_check_values(builder, &values);
+    take_values(builder, draft, &values);
+    draft->from_ports = setting;
+    if (service_read_listen(builder, setting, setting->key, &values, draft)) {
+        draft->listen = setting;
+    }
     (void)service_read_handler(builder, setting, NULL, draft->enabled, &draft->service);
     return true;
 }
@@ -103,11 +114,10 @@ static void add_section(struct service_builder *builder, const struct config_sec
     }
     service_read_values(builder, section, &values);
     report_missing(builder, section, &values);
-    take_values(draft, &values);
+    take_values(builder, draft, &values);
     draft->service.name = arena_text(builder->arena, section->name);
     const struct config_setting *listen = values.own[KEY_LISTEN];
-    if (listen != NULL && service_read_listen(builder, listen, listen->value, &values,
-                                              &draft->service.listen->address)) {
+    if (listen != NULL && service_read_listen(builder, listen, listen->value, &values, draft)) {
         draft->listen = listen;
     }
     if (values.own[KEY_HANDLER] != NULL) {
@@ -155,13 +165,16 @@ static void fill_table(struct service_builder *builder, struct service_table *ou
     struct service *services =
         arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof(*services));
 
-    if (services == NULL) {
+    /* Only what is whole can be measured, and only that is handed out. */
+    if (services == NULL || builder->problems->problem_count > 0 || arena_failed(builder->arena)) {
         return;
     }
     out->services = services;
     for (size_t i = 0; i < builder->draft_count; i++) {
         if (builder->drafts[i].enabled) {
-            services[out->service_count++] = builder->drafts[i].service;
+            struct service *service = &services[out->service_count++];
+            *service = builder->drafts[i].service;
+            service_measure_launch(service);
         } else {
             out->disabled_count++;
         }

@@ -11,10 +11,17 @@
 struct service_values {
     uint32_t numbers[KEY_COUNT];                 /* numbers, booleans, choices */
     const struct config_setting *own[KEY_COUNT]; /* what its section itself says; NULL = nothing */
+    /* Where the value comes from: `own`, or [defaults]; NULL = the table. */
+    const struct config_setting *given[KEY_COUNT];
+    unsigned mode;       /* enum key_mode; 0 = not known, because it could not be read */
+    bool protocol_known; /* false = could not be read */
     struct address bind;
-    char **environment;
+    char **environment; /* environment_count texts NAME=VALUE, and a NULL; templates included */
     size_t environment_count;
     const char *directory;
+    const char *user, *group;
+    struct address_block *trusted; /* trusted_count entries */
+    size_t trusted_count;
 };
 
 struct service_interpreter {
@@ -27,10 +34,10 @@ struct service_interpreter {
 /* A service that is being made, enabled or not. */
 struct service_draft {
     struct service service;
-    const struct config_setting *listen; /* where it says so; NULL = nowhere, or not readable */
-    bool from_ports;                     /* named by its handler */
+    const struct config_setting *listen;     /* where it says so; NULL = nowhere, or not readable */
+    const struct config_setting *from_ports; /* its line in [ports], named by its handler; NULL =
+                                                it has a section */
     bool enabled;
-    bool incomplete; /* could not be finished; the reason is reported */
 };
 
 struct service_builder {
@@ -47,6 +54,9 @@ struct service_builder {
     struct service_draft *drafts;
     size_t draft_count;
     size_t draft_capacity;
+    size_t place_count; /* of all drafts */
+    /* Faults of [defaults] that show with many services, told once. */
+    bool told_peer, told_trusted, told_places;
 };
 
 /* Reads [supervisor]: options and interpreters (service_options.c). */
@@ -55,9 +65,31 @@ void service_read_options(struct service_builder *builder);
 /* Sets `values` to the table's defaults (service_values.c). */
 void service_default_values(struct service_values *values);
 
-/* Puts the keys of a section over those in `values`. */
+/* Puts the keys of a section over those in `values`; with [defaults] and services, `values` then
+ * has only what the mode can honour. */
 void service_read_values(struct service_builder *builder, const struct config_section *section,
                          struct service_values *values);
+
+/* The bits of enum key_mode (service_modes.c). */
+unsigned service_mode(uint32_t handoff, uint32_t protocol);
+
+/* Sets `mode` and `protocol_known` by the keys `handoff` and `protocol`, which have been read
+ * unless `handoff_read`, `protocol_read` say otherwise. Reports a hand-off that
+ * UDP cannot have. */
+void service_choose_mode(struct service_builder *builder, struct service_values *values,
+                         bool handoff_read, bool protocol_read);
+
+/* Takes back what [defaults] gave and the mode cannot honour. */
+void service_fit_values(struct service_values *values);
+
+/* Reports keys of the service's own that have no effect without another one. */
+void service_check_values(struct service_builder *builder, const struct service_values *values);
+
+/* Reads `owner` and `proxy_trusted` into `values` (service_access.c). */
+void service_read_owner(struct service_builder *builder, const struct config_setting *setting,
+                        struct service_values *values);
+void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
+                          struct service_values *values);
 
 /* Copies the numbers and choices of the rows whose places meet `places` into their fields of
  * `object`. */
@@ -67,14 +99,43 @@ void service_fill_fields(const struct service_values *values, unsigned places, v
  * word that it must be. NULL after a fault was reported. In the table's arena. */
 const char *service_unquote(struct service_builder *builder, const struct config_setting *setting);
 
-/* Parses `text`, the value of `listen` or the key of a line in [ports]; a port alone gets the host
- * of `bind` (service_listen.c). False after a fault was reported. */
+/* Parses `text`, the value of `listen` or the key of a line in [ports], into the service's places;
+ * one without a host gets that of `bind` (service_listen.c). False after a fault was reported,
+ * here or before. */
 bool service_read_listen(struct service_builder *builder, const struct config_setting *setting,
                          const char *text, const struct service_values *values,
-                         struct address *out);
+                         struct service_draft *draft);
 
-/* Reports services that would listen at the same place, and too many connections in all. */
+/* The same for the path of a local socket (service_access.c). */
+bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
+                       struct service_draft *draft);
+
+/* The next part of a list that is separated by commas, without blanks around it, in the scratch
+ * arena; NULL when out of memory. *rest is what follows, NULL after the last one. */
+const char *service_next_part(struct service_builder *builder, const char **rest);
+
+/* Reports services that would listen at the same place, and too many connections in all
+ * (service_clash.c). */
 void service_check_clashes(struct service_builder *builder);
+
+/* Reads NAME=VALUE words (service_variables.c). */
+void service_read_environment(struct service_builder *builder, const struct config_setting *setting,
+                              struct service_values *values);
+
+/* Parts `environment` into what is the same for every launch and what is not, and reports templates
+ * that the service cannot fill. */
+void service_fill_variables(struct service_builder *builder, const struct service_values *values,
+                            struct service *service);
+
+/* Sets argv_varies, and reports wrong templates among the arguments `words`. */
+void service_check_arguments(struct service_builder *builder, const struct config_setting *setting,
+                             char **words, size_t word_count, struct service *service);
+
+/* `text` as a template that stands for itself, in the table's arena; NULL when out of memory. */
+char *service_escape(struct service_builder *builder, const char *text);
+
+/* Sets launch_bytes, when name, listen and all else are set. */
+void service_measure_launch(struct service *service);
 
 /* Splits the command, finds the program, and fills program, handler, argv0, argv, argc
  * (service_handler.c). `argv0` may be NULL. False after a fault was reported. */

@@ -66,14 +66,23 @@ static void fill_argv(struct service_builder *builder,
     if (argv == NULL) {
         return;
     }
+    memcpy(argv + before, words, word_count * sizeof(*argv));
     if (interpreter != NULL) {
         memcpy(argv, interpreter->words, before * sizeof(*argv));
         /* An interpreter finds its own library by this name, so it is never a bare one. */
         argv[0] = arena_text(builder->arena, interpreter->program);
-    }
-    memcpy(argv + before, words, word_count * sizeof(*argv));
-    if (interpreter != NULL) {
         argv[before] = arena_text(builder->arena, service->handler);
+    } else if (service->argv0 != NULL) {
+        argv[0] = arena_text(builder->arena, service->argv0);
+    }
+    /* Templates are for the handler's own arguments. */
+    for (size_t i = 0; service->argv_varies && i <= before; i++) {
+        argv[i] = argv[i] == NULL ? NULL : service_escape(builder, argv[i]);
+    }
+    for (size_t i = 0; i < before + word_count; i++) {
+        if (argv[i] == NULL) {
+            return; /* out of memory */
+        }
     }
     service->argv = argv;
     service->argc = before + word_count;
@@ -93,6 +102,7 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     if (words == NULL) {
         return false;
     }
+    service_check_arguments(builder, setting, words, word_count, service);
     const struct service_interpreter *interpreter = find_interpreter(builder, words[0]);
     if (interpreter != NULL && argv0 != NULL) {
         service_report(builder, argv0,
@@ -112,8 +122,5 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     service->program =
         interpreter != NULL ? arena_text(builder->arena, interpreter->program) : service->handler;
     fill_argv(builder, interpreter, words, word_count, service);
-    if (service->argv != NULL && service->argv0 != NULL) {
-        service->argv[0] = arena_text(builder->arena, service->argv0);
-    }
     return service->argv != NULL;
 }

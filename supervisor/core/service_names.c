@@ -39,14 +39,14 @@ void service_name_drafts(struct service_builder *builder) {
     }
     for (size_t i = 0; i < builder->draft_count; i++) {
         struct service_draft *draft = &builder->drafts[i];
-        if (draft->from_ports && draft->service.handler != NULL) {
+        if (draft->from_ports != NULL && draft->listen != NULL && draft->service.handler != NULL) {
             draft->service.name = name_of_handler(builder, draft->service.handler);
         }
         names[i] = draft->service.name;
     }
     for (size_t i = 0; i < builder->draft_count; i++) {
         struct service_draft *draft = &builder->drafts[i];
-        if (draft->from_ports && names[i] != NULL && is_taken(builder, names, i)) {
+        if (draft->from_ports != NULL && names[i] != NULL && is_taken(builder, names, i)) {
             char port[8];
             (void)snprintf(port, sizeof(port), "-%u",
                            (unsigned)draft->service.listen->address.port);
@@ -57,8 +57,9 @@ void service_name_drafts(struct service_builder *builder) {
         names[i] = builder->drafts[i].service.name;
     }
     for (size_t i = 0; i < builder->draft_count; i++) {
-        if (builder->drafts[i].from_ports && names[i] != NULL && is_taken(builder, names, i)) {
-            service_report(builder, builder->drafts[i].listen,
+        if (builder->drafts[i].from_ports != NULL && names[i] != NULL &&
+            is_taken(builder, names, i)) {
+            service_report(builder, builder->drafts[i].from_ports,
                            "its service would be named `%s`, which is taken; give it a section of "
                            "its own with another name",
                            names[i]);

@@ -31,12 +31,12 @@ void service_default_values(struct service_values *values) {
     memset(values, 0, sizeof(*values));
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        if (key->type == KEY_TYPE_NUMBER || key->type == KEY_TYPE_BOOLEAN ||
-            key->type == KEY_TYPE_CHOICE) {
+        if (key_is_number(key)) {
             (void)key_parse(key, key->default_text, &values->numbers[i], &message);
         }
     }
     (void)address_parse_host(key_table[KEY_BIND].default_text, &values->bind);
+    values->protocol_known = true;
 }
 
 void service_fill_fields(const struct service_values *values, unsigned places, void *object) {
@@ -58,77 +58,63 @@ static void read_bind(struct service_builder *builder, const struct config_setti
     }
 }
 
-/* Checks one NAME=VALUE against those before it. Returns what is wrong, or NULL. */
-static const char *check_variable(const struct service_builder *builder, char *const *words,
-                                  size_t index) {
-    const char *word = words[index];
-    size_t name_length = 0;
+/* Reads a number, permissions, boolean or choice. False after a fault was reported. */
+static bool read_number(struct service_builder *builder, const struct config_setting *setting,
+                        size_t id, struct service_values *values) {
+    struct key_message message;
 
-    while (text_is_name_char(word[name_length])) {
-        name_length++;
+    if (key_parse(&key_table[id], setting->value, &values->numbers[id], &message)) {
+        return true;
     }
-    if (word[name_length] != '=' || name_length == 0 || (word[0] >= '0' && word[0] <= '9')) {
-        return "is not NAME=VALUE; a name has letters, digits and `_`, and does not begin with a "
-               "digit (a value with blanks goes into quotes)";
-    }
-    if (text_equal_start(word, "BATON_", 6, true)) {
-        return "is reserved; choose a name that does not begin with BATON_";
-    }
-    for (size_t i = 0; i < index; i++) {
-        /* The names of Windows' variables have no case. */
-        if (text_equal_start(words[i], word, name_length + 1,
-                             builder->world->backslash_separates)) {
-            return "stands twice; leave one of them out";
-        }
-    }
-    return NULL;
-}
-
-static void read_environment(struct service_builder *builder, const struct config_setting *setting,
-                             struct service_values *values) {
-    char **words = NULL;
-    size_t count = 0;
-    const char *wrong = text_split(builder->arena, setting->value, &words, &count);
-
-    if (wrong != NULL) {
-        service_report(builder, setting, "%s", wrong);
-    }
-    for (size_t i = 0; i < count && words != NULL; i++) {
-        const char *fault = check_variable(builder, words, i);
-        if (fault != NULL) {
-            service_report(builder, setting, "`%s` %s", text_excerpt(words[i]).text, fault);
-        }
-    }
-    values->environment = words;
-    values->environment_count = count;
+    service_report(builder, setting, "%s", message.text);
+    return false;
 }
 
 static void read_value(struct service_builder *builder, const struct config_setting *setting,
-                       const struct key *key, struct service_values *values) {
+                       size_t id, struct service_values *values) {
+    const struct key *key = &key_table[id];
     struct key_message message;
-    size_t id = (size_t)(key - key_table);
 
-    values->own[id] = setting;
-    if (!key_fits_mode(key, KEY_MODE_CHANNEL, &message)) {
+    if (!key_fits_mode(key, values->mode, &message)) {
         service_report(builder, setting, "%s", message.text);
         return;
     }
     switch (key->type) {
     case KEY_TYPE_NUMBER:
+    case KEY_TYPE_PERMISSIONS:
     case KEY_TYPE_BOOLEAN:
     case KEY_TYPE_CHOICE:
-        if (!key_parse(key, setting->value, &values->numbers[id], &message)) {
-            service_report(builder, setting, "%s", message.text);
-        }
+        (void)read_number(builder, setting, id, values);
         break;
     case KEY_TYPE_HOST:
         read_bind(builder, setting, values);
         break;
     case KEY_TYPE_ENVIRONMENT:
-        read_environment(builder, setting, values);
+        service_read_environment(builder, setting, values);
+        break;
+    case KEY_TYPE_OWNER:
+        service_read_owner(builder, setting, values);
+        break;
+    case KEY_TYPE_BLOCKS:
+        service_read_trusted(builder, setting, values);
         break;
     default: /* depends on others, so it is read when all are known */
         break;
+    }
+}
+
+/* Finds the settings of a section. */
+static void find_settings(const struct service_builder *builder,
+                          const struct config_section *section, unsigned places,
+                          struct service_values *values) {
+    memset(values->own, 0, sizeof(values->own));
+    for (size_t i = 0; i < builder->config->setting_count; i++) {
+        const struct config_setting *setting = &builder->config->settings[i];
+        if (setting->section == section->name) {
+            size_t id = (size_t)(key_find(setting->key, places) - key_table);
+            values->own[id] = setting;
+            values->given[id] = setting;
+        }
     }
 }
 
@@ -138,16 +124,27 @@ void service_read_values(struct service_builder *builder, const struct config_se
                                       [CONFIG_SECTION_PORTS] = 0,
                                       [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
                                       [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
+    const struct config_setting *const *own = (const struct config_setting *const *)values->own;
 
-    memset(values->own, 0, sizeof(values->own));
-    for (size_t i = 0; i < builder->config->setting_count; i++) {
-        const struct config_setting *setting = &builder->config->settings[i];
-        if (setting->section == section->name) {
-            read_value(builder, setting, key_find(setting->key, places[section->kind]), values);
+    find_settings(builder, section, places[section->kind], values);
+    bool handoff =
+        own[KEY_HANDOFF] == NULL || read_number(builder, own[KEY_HANDOFF], KEY_HANDOFF, values);
+    bool protocol =
+        own[KEY_PROTOCOL] == NULL || read_number(builder, own[KEY_PROTOCOL], KEY_PROTOCOL, values);
+    if (section->kind == CONFIG_SECTION_SERVICE) {
+        service_choose_mode(builder, values, handoff, protocol);
+    }
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (own[i] != NULL && i != KEY_HANDOFF && i != KEY_PROTOCOL) {
+            read_value(builder, own[i], i, values);
         }
     }
-    if (values->own[KEY_DIRECTORY] != NULL) {
+    if (section->kind == CONFIG_SECTION_SERVICE) {
+        service_fit_values(values);
+        service_check_values(builder, values);
+    }
+    if (own[KEY_DIRECTORY] != NULL) {
         bool probe = section->kind == CONFIG_SECTION_DEFAULTS || values->numbers[KEY_ENABLED] != 0;
-        values->directory = service_find_directory(builder, values->own[KEY_DIRECTORY], probe);
+        values->directory = service_find_directory(builder, own[KEY_DIRECTORY], probe);
     }
 }

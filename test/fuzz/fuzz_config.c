@@ -2,6 +2,7 @@
 
 #include "config_world.h"
 #include "core/error.h"
+#include "core/facts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,49 @@ static void discard(void *context, const char *text) {
     *printed_bytes += strlen(text);
 }
 
+/* Values and arguments put together, at their longest, must fit into launch_bytes. */
+static void check_launch(const struct service *service) {
+    struct service copy = *service;
+    struct service_table table = {.services = &copy, .service_count = 1};
+    struct connection connection = {.id = UINT64_MAX,
+                                    .peer = {.family = ADDRESS_IPV6, .port = UINT16_MAX},
+                                    .local = {.family = ADDRESS_IPV6, .port = UINT16_MAX}};
+    struct facts facts;
+    size_t used_bytes = 0;
+
+    memset(connection.peer.bytes, 0xff, sizeof(connection.peer.bytes));
+    memset(connection.local.bytes, 0xff, sizeof(connection.local.bytes));
+    require(facts_create(&table, &facts) == BATON_OK);
+    facts_fill(&facts, service, service->listen, &connection, UINT32_MAX);
+    for (size_t i = 0; i < service->variable_count; i++) {
+        require(facts_check_template(service->variable_templates[i],
+                                     service->handoff != HANDOFF_LISTENER) == NULL);
+        used_bytes += facts.values[i] == NULL ? 0 : strlen(facts.values[i]) + 1;
+    }
+    require((facts.argv != NULL) == service->argv_varies);
+    for (size_t i = 0; facts.argv != NULL && facts.argv[i] != NULL; i++) {
+        used_bytes += strlen(facts.argv[i]) + 1;
+    }
+    require(used_bytes <= service->launch_bytes);
+    facts_clear(&facts);
+}
+
 static void check_service(const struct service *service) {
     require(service->name != NULL && service->name[0] != '\0' &&
             strlen(service->name) <= CONFIG_NAME_MAX_BYTES);
-    require(service->listen_count == 1 && service->listen->family != ADDRESS_NONE);
+    require(service->listen_count >= 1 && service->listen_count <= SERVICE_LISTEN_MAX_COUNT);
+    for (size_t i = 0; i < service->listen_count; i++) {
+        require(service->listen[i].address.family != ADDRESS_NONE);
+        require((service->listen[i].path != NULL) == (service->protocol == PROTOCOL_UNIX));
+    }
+    require(service->protocol != PROTOCOL_UDP || service->handoff == HANDOFF_LISTENER);
+    require(service->handoff != HANDOFF_LISTENER ||
+            (service->max_connections_count == 1 && service->attempts_count == 1));
+    check_launch(service);
     require(service->program != NULL && service->handler != NULL);
     require(service->argc >= 1 && service->argv[service->argc] == NULL);
-    require(service->environment_count == 0 ||
-            service->environment[service->environment_count] == NULL);
+    require(service->environment[service->environment_count] == NULL);
+    require(service->variables[service->variable_count] == NULL);
     require(service->backlog_count >= 1 && service->max_connections_count >= 1 &&
             service->attempts_count >= 1 && service->reuse_count == 1);
     require(service->line >= 1);

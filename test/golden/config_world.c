@@ -1,6 +1,7 @@
 #include "config_world.h"
 
 #include "core/error.h"
+#include "core/key.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,27 @@ static int probe_directory(void *context, const char *path) {
     return look_up(directories, path, false);
 }
 
+static int find_port(void *context, const char *name, bool udp, uint16_t *port) {
+    static const struct {
+        const char *name;
+        bool udp;
+        uint16_t port;
+    } services[] = {{"http", false, 80},    {"http-alt", false, 8080}, {"rsync", false, 873},
+                    {"domain", false, 53},  {"domain", true, 53},      {"tftp", true, 69},
+                    {"z39.50", false, 210}, {"discard", false, 9},     {"discard", true, 9}};
+    (void)context;
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        if (services[i].udp == udp && strcmp(services[i].name, name) == 0) {
+            *port = services[i].port;
+            return BATON_OK;
+        }
+    }
+    return BATON_NOT_FOUND;
+}
+
 const struct service_world config_world_posix = {.executable_suffix = "",
+                                                 .inherits_listeners = true,
+                                                 .find_port = find_port,
                                                  .base_directory = "/srv",
                                                  .handlers_directory = "/srv/handlers",
                                                  .probe_program = probe_posix,
@@ -83,6 +104,7 @@ const struct service_world config_world_posix = {.executable_suffix = "",
 const struct service_world config_world_windows = {.executable_suffix = ".exe",
                                                    .scripts_need_interpreter = true,
                                                    .backslash_separates = true,
+                                                   .find_port = find_port,
                                                    .base_directory = "C:\\baton",
                                                    .handlers_directory = "C:\\baton\\handlers",
                                                    .probe_program = probe_windows,
@@ -129,18 +151,52 @@ static bool lists_equal(char *const *a, size_t a_count, char *const *b, size_t b
     return equal;
 }
 
+static bool places_equal(const struct service *a, const struct service *b) {
+    bool equal = a->listen_count == b->listen_count;
+    for (size_t i = 0; equal && i < a->listen_count; i++) {
+        equal = address_equal(&a->listen[i].address, &b->listen[i].address) &&
+                texts_equal(a->listen[i].path, b->listen[i].path);
+    }
+    return equal;
+}
+
+static bool blocks_equal(const struct service *a, const struct service *b) {
+    bool equal = a->proxy_trusted_count == b->proxy_trusted_count;
+    for (size_t i = 0; equal && i < a->proxy_trusted_count; i++) {
+        equal = address_equal(&a->proxy_trusted[i].address, &b->proxy_trusted[i].address) &&
+                a->proxy_trusted[i].prefix_bits == b->proxy_trusted[i].prefix_bits;
+    }
+    return equal;
+}
+
+/* Every number that has a key. */
+static bool numbers_equal(const struct service *a, const struct service *b) {
+    bool equal = a->reuse_count == b->reuse_count && a->has_channel == b->has_channel &&
+                 a->argv_varies == b->argv_varies && a->launch_bytes == b->launch_bytes;
+    for (size_t i = 0; equal && i < KEY_COUNT; i++) {
+        size_t offset = key_table[i].field_offset;
+        if ((key_table[i].places & KEY_IN_SERVICE) != 0 && offset != KEY_NO_FIELD) {
+            equal =
+                memcmp((const char *)a + offset, (const char *)b + offset, sizeof(uint32_t)) == 0;
+        }
+    }
+    return equal;
+}
+
 static bool services_equal(const struct service *a, const struct service *b) {
-    bool numbers = a->backlog_count == b->backlog_count &&
-                   a->max_connections_count == b->max_connections_count &&
-                   a->attempts_count == b->attempts_count && a->reuse_count == b->reuse_count &&
-                   a->handshake_timeout_ms == b->handshake_timeout_ms &&
-                   a->stop_timeout_ms == b->stop_timeout_ms;
     bool texts = texts_equal(a->name, b->name) && texts_equal(a->program, b->program) &&
                  texts_equal(a->handler, b->handler) && texts_equal(a->argv0, b->argv0) &&
-                 texts_equal(a->directory, b->directory);
-    return numbers && texts && a->listen_count == b->listen_count &&
-           address_equal(a->listen, b->listen) && lists_equal(a->argv, a->argc, b->argv, b->argc) &&
-           lists_equal(a->environment, a->environment_count, b->environment, b->environment_count);
+                 texts_equal(a->directory, b->directory) &&
+                 texts_equal(a->socket_user, b->socket_user) &&
+                 texts_equal(a->socket_group, b->socket_group);
+    return texts && numbers_equal(a, b) && places_equal(a, b) && blocks_equal(a, b) &&
+           lists_equal(a->argv, a->argc, b->argv, b->argc) &&
+           lists_equal(a->environment, a->environment_count, b->environment,
+                       b->environment_count) &&
+           lists_equal((char *const *)a->variables, a->variable_count, (char *const *)b->variables,
+                       b->variable_count) &&
+           lists_equal((char *const *)a->variable_templates, a->variable_count,
+                       (char *const *)b->variable_templates, b->variable_count);
 }
 
 bool config_tables_equal(const struct service_table *a, const struct service_table *b) {

@@ -21,12 +21,15 @@ static void every_row_is_whole(void **state) {
         assert_true(key->places != 0 && key->modes != 0);
         assert_true((key->type == KEY_TYPE_NUMBER) == (key->unit != NULL));
         assert_true((key->type == KEY_TYPE_CHOICE) == (key->choices != NULL));
+        /* A key for some modes needs something that these modes go over. */
+        assert_true((key->modes & KEY_MODES_ALL) == key->modes);
+        assert_true((key->modes & KEY_OVER_ANY) != 0);
         assert_true(key->minimum <= key->maximum);
         for (size_t j = 0; j < i; j++) {
             assert_string_not_equal(key->name, key_table[j].name);
         }
-        if (key->type == KEY_TYPE_NUMBER || key->type == KEY_TYPE_CHOICE ||
-            key->type == KEY_TYPE_BOOLEAN) {
+        assert_true(key_is_number(key) || key->field_offset == KEY_NO_FIELD);
+        if (key_is_number(key)) {
             char printed[32];
             assert_true(key_parse(key, key->default_text, &number, &message));
             assert_string_equal(key_print_value(key, number, printed, sizeof(printed)),
@@ -40,7 +43,7 @@ static void what_can_have_a_default_is_as_promised(void **state) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
         bool own = strcmp(key->name, "listen") == 0 || strcmp(key->name, "handler") == 0 ||
-                   strcmp(key->name, "argv0") == 0;
+                   strcmp(key->name, "argv0") == 0 || strcmp(key->name, "protocol") == 0;
         if ((key->places & KEY_IN_SERVICE) != 0) {
             assert_int_equal((key->places & KEY_IN_DEFAULTS) != 0, !own);
         }
@@ -155,8 +158,52 @@ static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
     assert_false(key_fits_mode(&key, KEY_MODE_UDP, &message));
     assert_string_equal(message.text, "cannot be honoured in mode udp; leave it out, or take one "
                                       "of the modes that can: channel pump");
+    assert_true(key_fits_mode(&key, 0, &message));
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        assert_true(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL, &message));
+        assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP, &message),
+                         i != KEY_STDERR && i != KEY_SOCKET_MODE && i != KEY_SOCKET_OWNER);
+    }
+}
+
+static void a_key_that_a_protocol_cannot_honour_names_those_that_can(void **state) {
+    static const unsigned local = KEY_MODE_STDIO | KEY_OVER_UNIX;
+    struct key_message message;
+    (void)state;
+    assert_false(key_fits_mode(&key_table[KEY_NODELAY], local, &message));
+    assert_string_equal(message.text,
+                        "cannot be honoured with protocol unix; leave it out, or take "
+                        "one of the protocols that can: tcp");
+    assert_false(key_fits_mode(&key_table[KEY_V6ONLY], local, &message));
+    assert_non_null(strstr(message.text, "that can: tcp udp"));
+    assert_false(
+        key_fits_mode(&key_table[KEY_SOCKET_MODE], KEY_MODE_PUMP | KEY_OVER_TCP, &message));
+    assert_non_null(strstr(message.text, "protocol tcp; leave"));
+    /* Of UDP that is blamed which leaves a choice. */
+    assert_false(key_fits_mode(&key_table[KEY_BACKLOG], KEY_MODE_UDP, &message));
+    assert_non_null(strstr(message.text, "protocol udp; leave"));
+    assert_false(key_fits_mode(&key_table[KEY_ATTEMPTS], KEY_MODE_UDP, &message));
+    assert_non_null(strstr(message.text, "mode udp; leave"));
+    assert_true(key_fits_mode(&key_table[KEY_RECEIVE_BUFFER], KEY_MODE_UDP, &message));
+}
+
+static void permissions_are_octal(void **state) {
+    static const char *const wrong[] = {
+        "",    "660u", "8",    "0800", "1777", "01777",        "rw-",
+        "-60", "0o66", "0x1b", " 660", "60",   "7777777777777"};
+    const struct key *key = &key_table[KEY_SOCKET_MODE];
+    struct key_message message;
+    char printed[32];
+    uint32_t number = 0;
+    (void)state;
+    assert_true(key_parse(key, "0660", &number, &message));
+    assert_int_equal(number, 0660);
+    assert_true(key_parse(key, "777", &number, &message));
+    assert_int_equal(number, 0777);
+    assert_true(key_parse(key, "000", &number, &message));
+    assert_string_equal(key_print_value(key, number, printed, sizeof(printed)), "0000");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(key_parse(key, wrong[i], &number, &message));
+        assert_non_null(strstr(message.text, "as in 0660"));
     }
 }
 
@@ -254,6 +301,8 @@ int main(void) {
         cmocka_unit_test(a_long_wrong_value_is_cut_between_characters),
         cmocka_unit_test(booleans_have_three_spellings),
         cmocka_unit_test(a_key_that_a_mode_cannot_honour_names_those_that_can),
+        cmocka_unit_test(a_key_that_a_protocol_cannot_honour_names_those_that_can),
+        cmocka_unit_test(permissions_are_octal),
         cmocka_unit_test(commands_fall_into_words),
         cmocka_unit_test(an_open_quote_is_a_fault),
         cmocka_unit_test(words_survive_print_and_split),

@@ -41,7 +41,8 @@ static void a_port_line_is_a_service_with_all_defaults(void **state) {
     assert_int_equal(table.service_count, 1);
     assert_string_equal(service->name, "ok");
     assert_int_equal(service->listen_count, 1);
-    assert_string_equal(address_print(service->listen, text, sizeof(text)), "0.0.0.0:7777");
+    assert_string_equal(address_print(&service->listen->address, text, sizeof(text)),
+                        "0.0.0.0:7777");
     assert_string_equal(service->program, "/srv/handlers/ok");
     assert_string_equal(service->handler, "/srv/handlers/ok");
     expect_argv(service, 2, (const char *const[]){"ok", "-v"});
@@ -74,12 +75,12 @@ static void a_section_goes_before_defaults_before_the_table(void **state) {
     assert_int_equal(a->backlog_count, 7);
     assert_int_equal(a->attempts_count, 3);
     assert_int_equal(a->max_connections_count, 256);
-    assert_string_equal(address_print(a->listen, text, sizeof(text)), "127.0.0.1:1");
+    assert_string_equal(address_print(&a->listen->address, text, sizeof(text)), "127.0.0.1:1");
     assert_int_equal(a->environment_count, 1);
     assert_string_equal(a->environment[0], "C=3");
     assert_null(a->environment[1]);
     assert_int_equal(b->backlog_count, 6);
-    assert_string_equal(address_print(b->listen, text, sizeof(text)), "[::1]:2");
+    assert_string_equal(address_print(&b->listen->address, text, sizeof(text)), "[::1]:2");
     assert_int_equal(b->environment_count, 2);
     assert_string_equal(b->environment[1], "B=");
     assert_null(b->environment[2]);
@@ -151,9 +152,8 @@ static void what_is_switched_off_need_not_exist_and_never_clashes(void **state) 
     service_table_clear(&table);
     expect_fault(&config_world_posix,
                  "[ports]\n1 = ok\n[a]\nlisten = x\nhandler = ../y\nenabled = off\nattempts = 0\n",
-                 "f.ini:4: a.listen: `x` is no address to listen at; give PORT, HOST:PORT or "
-                 "[IPV6]:PORT with a port from 0 to 65535 (for localhost 127.0.0.1), names are not "
-                 "looked up\n"
+                 "f.ini:4: a.listen: `x` is not in the system's list of services; give the number "
+                 "of the port\n"
                  "f.ini:5: a.handler: `../y` is neither the bare name of a file in the handlers "
                  "folder /srv/handlers nor an absolute path; give one of them\n"
                  "f.ini:7: a.attempts: `0` is out of range; give processes from 1 to 10\n");
