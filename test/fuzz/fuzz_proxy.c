@@ -1,0 +1,92 @@
+/* The PROXY reader: in whatever pieces a header comes it is read as the same, and not a byte past
+ * its end is asked for. */
+#include "core/proxy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static void require(bool holds) {
+    if (!holds) {
+        abort();
+    }
+}
+
+struct outcome {
+    enum proxy_progress progress;
+    size_t taken;
+    bool named;
+    const char *fault;
+    struct address peer, local;
+};
+
+/* Where a header of these bytes ends, told in another way than the reader does it; 0 = it has no
+ * end here. */
+static size_t find_end(const uint8_t *bytes, size_t length) {
+    if (length >= 16 && bytes[0] == '\r') {
+        return 16u + (size_t)(bytes[14] << 8 | bytes[15]);
+    }
+    for (size_t i = 1; i < length && bytes[0] == 'P'; i++) {
+        if (bytes[i - 1] == '\r' && bytes[i] == '\n') {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static struct outcome read_all(const uint8_t *bytes, size_t length, size_t most) {
+    struct outcome o = {.progress = PROXY_MORE};
+    struct proxy_reader reader;
+    proxy_reader_init(&reader);
+    while (o.progress == PROXY_MORE && o.taken < length) {
+        size_t wanted = proxy_reader_wanted(&reader);
+        require(wanted > 0 && o.taken + wanted <= PROXY_HEADER_MAX_BYTES);
+        require(*proxy_reader_fault(&reader) == '\0');
+        size_t piece = wanted < most ? wanted : most;
+        piece = piece < length - o.taken ? piece : length - o.taken;
+        o.progress = proxy_reader_take(&reader, bytes + o.taken, piece);
+        o.taken += piece;
+    }
+    o.fault = proxy_reader_fault(&reader);
+    require((*o.fault != '\0') == (o.progress == PROXY_INVALID));
+    require(proxy_reader_is_empty(&reader) == (length == 0));
+    o.named = proxy_reader_result(&reader, &o.peer, &o.local);
+    require(!o.named || o.progress == PROXY_DONE);
+    return o;
+}
+
+/* What was named can be said as a line, which is read as the same. */
+static void say_again(const struct outcome *o) {
+    char line[256], peer[ADDRESS_TEXT_SIZE], local[ADDRESS_TEXT_SIZE];
+    struct outcome again;
+    require(o->peer.family == ADDRESS_IPV4 || o->peer.family == ADDRESS_IPV6);
+    require(o->local.family == ADDRESS_IPV4 || o->local.family == ADDRESS_IPV6);
+    if (o->peer.family != o->local.family) {
+        return; /* one of them was mapped */
+    }
+    int length =
+        snprintf(line, sizeof line, "PROXY TCP%d %s %s %u %u\r\n", (int)o->peer.family,
+                 address_print_host(&o->peer, peer, sizeof peer),
+                 address_print_host(&o->local, local, sizeof local), o->peer.port, o->local.port);
+    again = read_all((const uint8_t *)line, (size_t)length, SIZE_MAX);
+    require(again.progress == PROXY_DONE && again.taken == (size_t)length && again.named);
+    require(address_equal(&o->peer, &again.peer) && address_equal(&o->local, &again.local));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    struct outcome whole = read_all(bytes, length, SIZE_MAX);
+    struct outcome single = read_all(bytes, length, 1);
+    require(whole.progress == single.progress && whole.named == single.named);
+    require(whole.fault == single.fault && single.taken <= whole.taken);
+    if (whole.progress == PROXY_DONE) {
+        require(whole.taken == single.taken && whole.taken == find_end(bytes, length));
+    }
+    if (whole.named) {
+        require(address_equal(&whole.peer, &single.peer));
+        require(address_equal(&whole.local, &single.local));
+        say_again(&whole);
+    }
+    return 0;
+}
