@@ -161,12 +161,12 @@ static void check_not_empty(struct service_builder *builder) {
                               "port, as 7777 and the handler `ok`");
 }
 
+/* Only what is whole can be measured. */
 static void fill_table(struct service_builder *builder, struct service_table *out) {
     struct service *services =
         arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof(*services));
 
-    /* Only what is whole can be measured, and only that is handed out. */
-    if (services == NULL || builder->problems->problem_count > 0 || arena_failed(builder->arena)) {
+    if (services == NULL) {
         return;
     }
     out->services = services;
@@ -199,6 +199,11 @@ static void build(struct service_builder *builder) {
     check_not_empty(builder);
 }
 
+static bool has_failed(const struct service_builder *builder) {
+    return arena_failed(builder->arena) || arena_failed(builder->scratch) ||
+           arena_failed(builder->problems->arena) || builder->problems->out_of_memory;
+}
+
 int service_table_build(const struct config *config, const struct service_world *world,
                         struct config_problems *problems, struct service_table *out) {
     struct service_builder builder = {.config = config, .world = world, .problems = problems};
@@ -211,9 +216,13 @@ int service_table_build(const struct config *config, const struct service_world 
         goto done;
     }
     build(&builder);
-    fill_table(&builder, out);
-    if (!arena_failed(builder.arena) && !arena_failed(builder.scratch) &&
-        !arena_failed(problems->arena) && !problems->out_of_memory) {
+    if (has_failed(&builder)) {
+        goto done;
+    }
+    if (problems->problem_count == 0) {
+        fill_table(&builder, out);
+    }
+    if (!has_failed(&builder)) {
         result = problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
     }
 done:
