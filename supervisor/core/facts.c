@@ -319,23 +319,25 @@ static void append(struct writer *writer, const char *bytes, size_t length) {
  * known. */
 static const char *expand(struct writer *writer, const char *text, const struct view *view) {
     const char *start = writer->at;
-    bool only_unknown = *text != '\0';
     size_t piece_count = 0;
+    size_t unknown_count = 0;
     for (struct piece piece = next_piece(&text); piece.kind != PIECE_END;
          piece = next_piece(&text)) {
         char room[ADDRESS_TEXT_SIZE];
         piece_count++;
-        if (piece.kind == PIECE_FACT) {
-            piece.bytes = piece.fact->get(view, room);
-            piece.length = piece.bytes == NULL ? 0 : strlen(piece.bytes);
-        }
-        only_unknown = only_unknown && piece.bytes == NULL;
-        if (piece.length > 0) {
+        if (piece.kind != PIECE_FACT) {
             append(writer, piece.bytes, piece.length);
+            continue;
+        }
+        const char *known = piece.fact->get(view, room);
+        if (known != NULL) {
+            append(writer, known, strlen(known));
+        } else {
+            unknown_count++;
         }
     }
     append(writer, "", 1);
-    return only_unknown && piece_count == 1 ? NULL : start;
+    return piece_count == 1 && unknown_count == 1 ? NULL : start;
 }
 
 /* ---- A launch ---- */
