@@ -123,7 +123,8 @@ void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outc
 /* Live connections from the address of this one's peer, itself included. */
 uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection);
 
-/* The client was found to have reset the connection just as the offer was to be sent. */
+/* Just as the offer was to be sent, the client was found to have reset the connection, or the
+ * listener of an activation to have been closed by the stop. */
 void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us);
 
 /* The record is written: frees the slot. */

@@ -264,8 +264,10 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
 void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us) {
     uint32_t process = pool->connections[connection].process;
     struct process *p = &pool->processes[process];
-    pool->connections[connection].attempts_used++;
-    pool_end_connection(pool, connection, OUTCOME_ABANDONED, now_us);
+    struct connection *c = &pool->connections[connection];
+    c->attempts_used++;
+    pool_end_connection(pool, connection, c->is_activation ? OUTCOME_DRAINED : OUTCOME_ABANDONED,
+                        now_us);
     settle_offer(pool, p);
     /* A process for one connection was launched for this client; nobody would expect it to stay. */
     if (pool_service_of(pool, p->service)->reuse_count > 1) {

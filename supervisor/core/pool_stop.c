@@ -103,6 +103,10 @@ bool pool_is_empty(const struct pool *pool) {
 
 static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
+    if (p->wanted_by != SLOT_NONE && pool->connections[p->wanted_by].is_activation) {
+        /* Its listener is closed, so there is nothing that it could be offered. */
+        pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED, now_us);
+    }
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
         pool_kill_process(pool, process, now_us);
     } else if (p->state == PROCESS_KILLED && p->timer.position == 0 && !p->exiting) {

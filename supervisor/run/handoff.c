@@ -100,6 +100,13 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
     return result;
 }
 
+/* There is nothing left to offer: the client has reset, or the stop has closed the listener. */
+static bool is_void(struct supervisor *s, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    return c->is_activation ? supervisor_listener(s, c->service, c->place)->handle == NULL
+                            : platform_socket_was_reset(s->sockets[connection]);
+}
+
 void handoff_offer(struct supervisor *s, uint32_t process) {
     uint32_t connection = s->pool.processes[process].offer;
     struct run_process *r = &s->processes[process];
@@ -107,8 +114,7 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
     if (connection == SLOT_NONE || s->pool.connections[connection].state != CONNECTION_OFFERED) {
         return;
     }
-    if (!s->pool.connections[connection].is_activation &&
-        platform_socket_was_reset(s->sockets[connection])) {
+    if (is_void(s, connection)) {
         pool_abandoned(&s->pool, connection, s->now_us);
         return;
     }
@@ -124,13 +130,14 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
 
 void handoff_send_drain(struct supervisor *s, uint32_t process) {
     struct wire_message message = {.type = WIRE_DRAIN};
-    if (!s->pool.processes[process].channel_open) {
+    const struct process *p = &s->pool.processes[process];
+    if (!s->table->services[p->service].has_channel) {
         platform_process_signal(s->processes[process].handle, PLATFORM_TERMINATE);
         return;
     }
-    /* Any other failure means that the handler is going anyway. */
+    /* The end of its channel says the same, and so does any other failure. */
     s->processes[process].drain_unsent =
-        send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
+        p->channel_open && send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
 }
 
 void handoff_retry(struct supervisor *s) {

@@ -265,6 +265,33 @@ static void test_done_and_exit_in_one_round(void **state) {
     }
 }
 
+/* It closes its channel with one connection held and another offered: the first goes on in peace,
+ * for as long as the second can wait for it. */
+static bool close_with_both(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 2);
+    ACTS(s, 0, ACT_CLOSE_CHANNEL);
+    assert_int_equal(fake_process(0)->terminate_count, 0);
+    assert_int_equal(fake_process(0)->kill_count, 0);
+    assert_int_equal(s->deadline_us - fake_now_us(), STOP_MS * 1000);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_end_of_the_channel_with_held_and_offered(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, close_with_both);
+    scene.services[0].reuse_count = 100;
+    scene_play(&scene, &play_server);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_record(2, "served", "2");
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_process_serves_all_in_turn),
@@ -276,6 +303,7 @@ int main(void) {
         cmocka_unit_test(test_breach_with_held),
         cmocka_unit_test(test_recalled_before_it_was_sent),
         cmocka_unit_test(test_done_and_exit_in_one_round),
+        cmocka_unit_test(test_end_of_the_channel_with_held_and_offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

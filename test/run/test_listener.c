@@ -6,9 +6,8 @@
 
 static const enum act taking_acts[] = {ACT_TAKE_ALL, ACT_EXIT};
 static const struct play play_taking = {.acts = taking_acts};
-static const enum act offered_acts[] = {ACT_HELLO,    ACT_AWAIT_OFFER, ACT_ACK,
-                                        ACT_TAKE_ALL, ACT_DONE,        ACT_AWAIT_DRAIN,
-                                        ACT_EXIT};
+static const enum act offered_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TAKE_ALL,
+                                        ACT_DONE,  ACT_AWAIT_DRAIN, ACT_EXIT};
 static const struct play play_offered = {.acts = offered_acts};
 static const enum act crash_acts[] = {ACT_CRASH};
 static const struct play play_crash = {.acts = crash_acts};
@@ -374,6 +373,8 @@ static bool beside(struct scene *s) {
         LOOK(s);
     }
     assert_int_equal(lines_count("connection"), 5);
+    scene_stop(s); /* the first one would be tried for ever */
+    LOOK(s);
     SCENE_END(s);
 }
 
@@ -457,6 +458,72 @@ static void test_stop_while_held_back(void **state) {
     scene_clear(&scene);
 }
 
+/* The listener is gone before it was offered: nobody waits there any more. */
+static bool stop_early(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    if (s->number > 0) {
+        fake_handler_set_full(0, true);
+        ACTS(s, 0, ACT_HELLO);
+        assert_int_equal(scene_listen(s, 0)->offer_count, 0);
+    }
+    scene_stop(s);
+    LOOK(s);
+    if (s->number == 0) {
+        assert_int_equal(fake_process(0)->kill_count, 1);
+    } else {
+        fake_handler_set_full(0, false);
+        LOOK(s);
+        assert_true(scene_listen(s, 0)->drained);
+        assert_int_equal(scene_actor(s, 0)->offer_count, 0);
+        ACTS(s, 0, ACT_EXIT);
+    }
+    SCENE_END(s);
+}
+
+static void test_stop_before_the_offer(void **state) {
+    (void)state;
+    for (uint32_t way = WAY_WINDOWS; way < WAY_COUNT; way++) {
+        for (uint32_t number = 0; number < 2; number++) {
+            struct scene scene;
+            stage(&scene, way, stop_early);
+            scene_play(&scene, &play_puppet);
+            scene.number = number;
+            scene_run(&scene);
+            assert_record(1, "drained", number == 0 ? "0" : "1");
+            assert_true(fake_now_us() == FAKE_START_US);
+            scene_clear(&scene);
+        }
+    }
+}
+
+/* It has been offered and not yet taken: what it says decides. */
+static bool stop_offered(struct scene *s) {
+    SCENE_BEGIN(s);
+    arrive(s);
+    LOOK(s);
+    ACTS(s, 0, ACT_HELLO);
+    scene_stop(s);
+    LOOK(s);
+    ACTS(s, 0, ACT_ACK, ACT_TAKE);
+    assert_true(scene_listen(s, 0)->drained);
+    ACTS(s, 0, ACT_DONE, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_stop_after_the_offer(void **state) {
+    (void)state;
+    for (uint32_t way = WAY_WINDOWS; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage(&scene, way, stop_offered);
+        scene_play(&scene, &play_puppet);
+        scene_run(&scene);
+        assert_record(1, "served", "1");
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),
@@ -471,6 +538,8 @@ int main(void) {
         cmocka_unit_test(test_the_other_service_is_not_concerned),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stop_while_held_back),
+        cmocka_unit_test(test_stop_before_the_offer),
+        cmocka_unit_test(test_stop_after_the_offer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
