@@ -55,7 +55,8 @@ struct run_process {
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or when `offers` has passed */
     bool drain_unsent;
-    uint32_t relay; /* slot of its relay (pump); SLOT_NONE */
+    uint32_t relay;   /* slot of its relay (pump); SLOT_NONE */
+    const char *note; /* what its relay has to say for the record (static); NULL */
 };
 
 /* The PROXY header of a connection that is being read. By connection slot. */

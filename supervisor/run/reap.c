@@ -1,6 +1,8 @@
 /* Reap: the end of a process, and the one record of every connection. */
 #include "run/internal.h"
 
+#include <string.h>
+
 void reap_on_exit(struct supervisor *s, uint32_t process) {
     if (s->processes[process].relay != SLOT_NONE) {
         relay_on_exit(s, process);
@@ -21,10 +23,20 @@ void reap_tell_exit(struct supervisor *s, uint32_t process) {
     pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, s->now_us);
 }
 
+/* What there is to say of the connection goes to `told`. */
+static void gather_note(struct supervisor *s, uint32_t connection) {
+    uint32_t process = s->pool.connections[connection].process;
+    const char *note = process == SLOT_NONE ? NULL : s->processes[process].note;
+    if (s->told.connection != connection && note != NULL) {
+        tell_note(s, connection, note, strlen(note));
+    }
+}
+
 void reap_record(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     preface_stop(s, connection);
     platform_socket_close(&s->sockets[connection]);
+    gather_note(s, connection);
     record_connection(&s->log.line, s->log.format, c, &s->table->services[c->service],
                       s->told.bytes, s->told.connection == connection ? s->told.length : 0);
     run_log_keep(&s->log);

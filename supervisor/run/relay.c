@@ -4,7 +4,6 @@
 #include "run/internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Pieces that one relay moves in a row before others get their turn. */
 #define ROUNDS_AT_A_TIME 16
@@ -186,7 +185,9 @@ void relay_close(struct supervisor *s, uint32_t process) {
     }
 }
 
-/* Tells the pool of the program's end, with `note` (NULL = nothing) for the record. */
+/* Tells the pool of the program's end, with `note` (static; NULL = nothing) for the record. What
+ * the pool makes of it is carried out by the caller's caller: this may be one of many that a stop
+ * ends in a row. */
 static void finish(struct supervisor *s, uint32_t index, const char *note) {
     struct run_relay *r = &s->relays[index];
     uint32_t process = r->process;
@@ -196,14 +197,10 @@ static void finish(struct supervisor *s, uint32_t index, const char *note) {
         c->has_bytes_in = c->has_bytes_out = true;
         c->bytes_in = relay_bytes_in(&r->relay);
         c->bytes_out = relay_bytes_out(&r->relay);
-        if (note != NULL) {
-            tell_note(s, connection, note, strlen(note));
-        }
     }
+    s->processes[process].note = note;
     relay_close(s, process);
     reap_tell_exit(s, process);
-    supervisor_act(s);
-    s->told.connection = SLOT_NONE;
 }
 
 static void set_timer(struct supervisor *s, struct run_relay *r, uint64_t delay_us) {
@@ -254,6 +251,7 @@ void relay_go_on(struct supervisor *s) {
         s->relays[index].is_ready = false;
         if (slots_is_used(&s->relay_slots, index)) {
             go_on(s, index);
+            supervisor_act(s);
         }
     }
 }
@@ -265,6 +263,9 @@ void relay_on_exit(struct supervisor *s, uint32_t process) {
     platform_stream_close(&r->input);
     relay_program_exited(&r->relay);
     go_on(s, index);
+    if (s->pool.processes[process].state == PROCESS_KILLED) {
+        relay_give_up(s, process); /* there is no time left to wait for the client */
+    }
 }
 
 bool relay_give_up(struct supervisor *s, uint32_t process) {

@@ -97,10 +97,10 @@ void scene_init(struct scene *scene) {
     scene->service_count = 1;
     for (uint16_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
         for (uint16_t k = 0; k < SCENE_PLACE_COUNT; k++) {
-            scene->places[i][k].address = (struct address){
-                .family = ADDRESS_IPV4,
-                .bytes = {127, 0, 0, 1},
-                .port = (uint16_t)(SCENE_PORT + i + k * SCENE_SERVICE_COUNT)};
+            scene->places[i][k].address =
+                (struct address){.family = ADDRESS_IPV4,
+                                 .bytes = {127, 0, 0, 1},
+                                 .port = (uint16_t)(SCENE_PORT + i + k * SCENE_SERVICE_COUNT)};
         }
         scene->services[i] = (struct service){.name = names[i],
                                               .listen = scene->places[i],

@@ -59,7 +59,8 @@ struct platform_stream {
     struct fake_flow *in, *out; /* what it reads, what it writes; NULL = it cannot */
     bool read_wanted, write_wanted;
     bool is_finished;
-    uint32_t vain_count; /* calls that said AGAIN since the last event */
+    uint32_t vain_count; /* calls that said AGAIN since the last event, or change of the world */
+    uint64_t vain_change;
 };
 
 struct platform_program {
@@ -132,6 +133,7 @@ struct fake_world {
     } calls[FAKE_CALL_COUNT];
     const char *misuse;
     uint64_t now_us, wait_count, round_count;
+    uint64_t change_count; /* times that the director was asked for changes */
     uint64_t shuffle, random;
     size_t chunk_bytes;
     bool stop_due, is_windows;

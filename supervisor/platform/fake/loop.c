@@ -103,6 +103,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
             return 0;
         }
         w->round_count = 0;
+        w->change_count++;
         if (w->director.idle(w->director.context, deadline_us)) {
             continue;
         }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Calls in a row that may say AGAIN without an event between them. */
+/* Calls that may say AGAIN without an event, or a change of the world, between them. */
 #define VAIN_COUNT 1000u
 
 /* ---- Flows ---- */
@@ -112,6 +112,10 @@ static size_t chunk_of(size_t length) {
 
 static int say_again(struct platform_stream *stream, bool *wanted) {
     *wanted = true;
+    if (stream->vain_change != fake_world.change_count) {
+        stream->vain_change = fake_world.change_count;
+        stream->vain_count = 0;
+    }
     if (++stream->vain_count > VAIN_COUNT) {
         fake_wrong("a stream is asked again and again, without an event");
         return BATON_GONE;
