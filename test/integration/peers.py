@@ -60,7 +60,7 @@ def quoted(path):
 
 def program(name, arguments=""):
     """The command of a handler in Python, from the folder programs."""
-    return f"{quoted(sys.executable)} {quoted(PROGRAMS_DIR / name)} {arguments}".strip()
+    return f"{quoted(sys.executable)} -I -S {quoted(PROGRAMS_DIR / name)} {arguments}".strip()
 
 
 def free_ports(count=1, kind=socket.SOCK_STREAM):

@@ -36,8 +36,9 @@ class Console(SupervisorCase):
         for mode in MODES:
             for where in ("log", "socket"):
                 name = f"{mode}-{where}"
-                with self.subTest(name), supervisor.connect(name) as client:
-                    heard = sorted(client.rest().splitlines())
+                with self.subTest(name):
+                    with supervisor.connect(name) as client:
+                        heard = sorted(client.rest().splitlines())
                     record = supervisor.record(client)
                     self.assertEqual((record["outcome"], record["exit"]), ("failed", "3"))
                     if where == "log":

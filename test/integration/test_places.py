@@ -209,10 +209,10 @@ class LocalSockets(SupervisorCase):
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(DEADLINE_S)
             client.connect(str(self.path(supervisor)))
-            text = client.makefile(encoding="utf-8").read()
-        record = supervisor.wait_events(len(supervisor.clients) + 1, "connection")[-1]
+            facts = facts_of(client.makefile(encoding="utf-8").read())
+        record = supervisor.wait_event("connection", id=facts["BATON_ID"])
         supervisor.expect_record(record)
-        return facts_of(text), record
+        return facts, record
 
     def test_the_peer_is_known(self):
         supervisor = self.start()
@@ -223,7 +223,7 @@ class LocalSockets(SupervisorCase):
         self.assertEqual(facts["UNIXLOCALPATH"], str(self.path(supervisor)))
         self.assertEqual((record["outcome"], record["local"]),
                          ("served", str(self.path(supervisor))))
-        self.assertIn(str(os.getuid()), record["peer"])
+        self.assertEqual(record["peer"], f"uid:{os.getuid()},pid:{os.getpid()}")
         self.stop(supervisor)
         self.assertFalse(self.path(supervisor).exists(), "the file goes with its listener")
 
@@ -268,6 +268,9 @@ class LocalSockets(SupervisorCase):
         self.assertIn("served", second.ask("other", "goes on"))
         self.stop(second)
         self.assertEqual(self.ask(first)[1]["outcome"], "served")
+        # The second one has looked whether somebody is there.
+        for record in first.find("connection", outcome="abandoned"):
+            first.expect_record(record)
         self.stop(first)
 
     def test_a_file_in_the_way_is_left_alone(self):

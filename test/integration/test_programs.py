@@ -48,7 +48,7 @@ class Rsync(SupervisorCase):
             + (f"uid = {os.getuid()}\ngid = {os.getgid()}\n" if os.getuid() == 0 else "")
             + f"[tree]\npath = {self.source}\nread only = no\n"
             f"[upload]\npath = {self.root}/upload\nread only = no\n")
-        handler = f"{tool('rsync')} {command} {quoted(f'--config={config}')}"
+        handler = f"{tool('rsync')} {command.format(quoted(f'--config={config}'))}"
         return self.supervisor({"rsync": harness.service(handler, **keys)})
 
     def copy_both_ways(self, supervisor):
@@ -64,12 +64,12 @@ class Rsync(SupervisorCase):
         self.stop(supervisor)
 
     def test_a_tree_by_its_socket(self):
-        self.copy_both_ways(self.start("--daemon", handoff="stdio"))
+        self.copy_both_ways(self.start("--daemon {}", handoff="stdio"))
 
     def test_a_tree_by_a_pump(self):
         """Called as over a remote shell, where rsync has pipes: started with --daemon alone and
         without a socket it would listen by itself."""
-        supervisor = self.start("--server --daemon", handoff="pump")
+        supervisor = self.start("--server --daemon {} .", handoff="pump")
         self.copy_both_ways(supervisor)
         sent = sum(int(record["bytes_out"]) for record in supervisor.records())
         self.assertGreater(sent, 4 << 20)

@@ -2,19 +2,12 @@
 
     datagram.py [COUNT]
 
-Answers COUNT datagrams (1) and exits. As long as there is a file `exit` in its folder, it exits
-without a look at what waits, with the status that the file has in it.
+Answers COUNT datagrams (1) and exits.
 """
 
 import os
 import socket
 import sys
-
-try:
-    with open("exit", encoding="ascii") as file:
-        sys.exit(int(file.read()))
-except FileNotFoundError:
-    pass
 
 waiting = socket.socket(fileno=0)
 assert waiting.type == socket.SOCK_DGRAM, waiting
