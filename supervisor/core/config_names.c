@@ -81,9 +81,12 @@ static bool check_section(const struct config *config, const struct config_secti
 static void report_port_key(const struct config_setting *setting, struct config_problems *problems,
                             const char *label) {
     if (key_find(setting->key, KEY_IN_SERVICE) != NULL) {
-        config_problems_add(problems, setting->line, label,
-                            "[ports] has lines PORT = HANDLER only; put this key into [defaults], "
-                            "or give the service a section of its own");
+        config_problems_add(
+            problems, setting->line, label,
+            "[ports] has lines PORT = HANDLER only; %sgive the service a section of "
+            "its own",
+            key_find(setting->key, KEY_IN_DEFAULTS) != NULL ? "put this key into [defaults], or "
+                                                            : "");
     } else {
         config_problems_add(problems, setting->line, label,
                             "`%s` is not a port; give a number from 0 to 65535, a range or the "

@@ -7,15 +7,6 @@
 /* What sun_path holds with its NUL: 108 bytes on Linux and Windows, unix(7). */
 #define PATH_MAX_BYTES 107u
 
-/* The folder of `path`, without its last separator, unless that is all of it ("/", "C:\"). */
-static const char *folder_of(struct service_builder *builder, const char *path, const char *base) {
-    size_t length = (size_t)(base - path);
-    if (length > 1 && path[length - 2] != ':') {
-        length--;
-    }
-    return arena_copy(builder->scratch, path, length);
-}
-
 bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
                        struct service_draft *draft) {
     const struct service_world *world = builder->world;
@@ -37,7 +28,7 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
         return false;
     }
     const char *base = service_base_name(world, path);
-    const char *folder = folder_of(builder, path, base);
+    const char *folder = service_folder_of(builder, path);
     if (folder == NULL) {
         return false;
     }

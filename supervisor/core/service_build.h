@@ -159,6 +159,10 @@ bool service_is_batch_file(const struct service_world *world, const char *path);
 /* Where the file name in `path` starts. */
 const char *service_base_name(const struct service_world *world, const char *path);
 
+/* The folder that `path` is in, in the scratch arena: without its last separators, unless they are
+ * all of it ("/", "C:\"). NULL when out of memory. */
+const char *service_folder_of(struct service_builder *builder, const char *path);
+
 /* Makes a path absolute against base_directory, in the table's arena. NULL after a fault. */
 const char *service_absolute_path(struct service_builder *builder,
                                   const struct config_setting *setting, const char *path);

@@ -146,8 +146,8 @@ static bool read_name(const struct reading *reading, struct entry *entry) {
     }
     if (world->find_port(world->context, entry->ports, !udp, &port) == BATON_OK) {
         service_report(reading->builder, reading->setting,
-                       "`%s` is a service of %s, not of %s, in the system's list of services; give "
-                       "the number, or `protocol = %s` in a section of its own",
+                       "`%s` is a service of %s, not of %s, in the system's list of services; put "
+                       "`protocol = %s` into its section, or give the number of the port",
                        text_excerpt(entry->text).text, udp ? "TCP" : "UDP", udp ? "UDP" : "TCP",
                        udp ? "tcp" : "udp");
         return false;

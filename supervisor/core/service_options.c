@@ -36,15 +36,10 @@ static void read_log(struct service_builder *builder, const struct config_settin
     const char *text = setting == NULL ? NULL : service_unquote(builder, setting);
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
     const char *base = path == NULL ? NULL : service_base_name(world, path);
-    char *folder = path == NULL ? NULL : arena_copy(builder->scratch, path, (size_t)(base - path));
+    const char *folder = path == NULL ? NULL : service_folder_of(builder, path);
 
     if (folder == NULL) {
         return;
-    }
-    /* Without its last separator, unless that is all of it ("/", "C:\"). */
-    size_t length = strlen(folder);
-    if (length > 1 && folder[length - 2] != ':') {
-        folder[length - 1] = '\0';
     }
     if (base[0] == '\0') {
         service_report(builder, setting, "%s is a folder; give the path of a file", path);

@@ -35,6 +35,16 @@ const char *service_base_name(const struct service_world *world, const char *pat
     return base;
 }
 
+const char *service_folder_of(struct service_builder *builder, const char *path) {
+    size_t length = (size_t)(service_base_name(builder->world, path) - path);
+
+    while (length > 1 && is_separator(builder->world, path[length - 1]) &&
+           path[length - 2] != ':') {
+        length--;
+    }
+    return arena_copy(builder->scratch, path, length);
+}
+
 static bool is_bare(const struct service_world *world, const char *word) {
     bool special = strcmp(word, ".") == 0 || strcmp(word, "..") == 0;
     bool colon = world->backslash_separates && strchr(word, ':') != NULL;

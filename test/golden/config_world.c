@@ -41,6 +41,7 @@ static const struct entry windows_entries[] = {{"C:\\baton\\handlers\\ok.exe", B
 
 static const struct entry directories[] = {{"/srv/handlers", BATON_OK},
                                            {"/srv/data", BATON_OK},
+                                           {"/srv/data//.", BATON_OK},
                                            {"/srv", BATON_OK},
                                            {"/srv/my data", BATON_OK},
                                            {"/", BATON_OK},

@@ -118,6 +118,7 @@ static void fail_each(enum config_format format, const char *path, int final_res
 static void ini_survives_each_failure(void **state) {
     (void)state;
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/good-full.ini", BATON_OK);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/good-modes.ini", BATON_OK);
 }
 
 static void yaml_survives_each_failure(void **state) {
@@ -130,6 +131,10 @@ static void faulty_ini_survives_each_failure(void **state) {
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/unknown-key.ini", BATON_INVALID);
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/environment.ini", BATON_INVALID);
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/options.ini", BATON_INVALID);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/lists.ini", BATON_INVALID);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/clashes.ini", BATON_INVALID);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/templates.ini", BATON_INVALID);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/proxy.ini", BATON_INVALID);
 }
 
 static void faulty_yaml_survives_each_failure(void **state) {
