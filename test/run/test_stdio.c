@@ -130,7 +130,7 @@ static void test_local_clients(void **state) {
     scene_run(&scene);
     assert_records(1, 2, "served", "1");
     assert_string_equal(lines_value(lines_record(2), "local"), "/run/one");
-    assert_string_equal(lines_value(lines_record(2), "peer"), "uid:1000,pid:1");
+    assert_string_equal(lines_value(lines_record(2), "peer"), "uid:1000,pid:2");
     scene_clear(&scene);
 }
 

@@ -128,7 +128,7 @@ struct fake_client {
 /* A client connects to the listener on `port`. Returns its number, from 0; FAKE_NONE if nobody
  * listens there. Its peer address is 10.x.y.z with that number, and port 50000. */
 uint32_t fake_connect(uint16_t port);
-/* The same for a local socket. Its peer has user id 1000 and that number as its pid. */
+/* The same for a local socket. Its peer has user id 1000 and that number + 1 as its pid. */
 uint32_t fake_connect_path(const char *path);
 /* A datagram arrives at the UDP socket on `port`. */
 uint32_t fake_datagram(uint16_t port);

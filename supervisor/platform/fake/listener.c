@@ -149,10 +149,12 @@ static uint32_t number_of(const struct fake_peer *peer) {
 }
 
 static struct address peer_address(const struct platform_listener *listener, uint32_t client) {
+    bool is_local = listener->face.spec.protocol == PLATFORM_UNIX;
+    client += is_local ? 1 : 0; /* no process has the pid 0 */
     uint8_t high = (uint8_t)(client >> 16);
     uint8_t middle = (uint8_t)(client >> 8);
     uint8_t low = (uint8_t)client;
-    if (listener->face.spec.protocol == PLATFORM_UNIX) {
+    if (is_local) {
         return (struct address){
             .family = ADDRESS_UNIX,
             .bytes = {0, 0, CLIENT_USER >> 8, CLIENT_USER & 0xff, 0, high, middle, low}};
