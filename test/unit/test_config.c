@@ -264,7 +264,7 @@ static void expect_shipped_files_equal(const struct service_world *world) {
         config_world_load(world, CONFIG_FORMAT_YAML, "ports.yaml", bytes, length, &yaml, NULL),
         BATON_OK);
     assert_true(config_tables_equal(&ini, &yaml));
-    assert_int_equal(ini.service_count, 5);
+    assert_int_equal(ini.service_count, 9);
     service_table_clear(&ini);
     service_table_clear(&yaml);
 }
@@ -273,6 +273,82 @@ static void the_shipped_files_are_equal_tables(void **state) {
     (void)state;
     expect_shipped_files_equal(&config_world_posix);
     expect_shipped_files_equal(&config_world_windows);
+}
+
+static bool is_key(const char *text, const char *separator) {
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+    return length > 0 && strncmp(text + length, separator, strlen(separator)) == 0;
+}
+
+/* True if what follows the comment's sign and a blank is a line of an example. */
+static bool is_example(enum config_format format, const char *text) {
+    bool other_system =
+        strncmp(text, "[supervisor]", 12) == 0 || strncmp(text, "supervisor", 10) == 0;
+    return !other_system && (format == CONFIG_FORMAT_INI ? text[0] == '[' || is_key(text, " = ")
+                                                         : is_key(text, ":"));
+}
+
+/* The file with its examples for this system no comments any more. Freed by the caller. */
+static char *with_examples(enum config_format format, const char *path) {
+    size_t length = 0;
+    const char *at = config_file_read(path, &length);
+    char *out = calloc(1, length + 1);
+    char *end = out;
+    assert_non_null(out);
+    while (*at != '\0') {
+        size_t line = strcspn(at, "\n") + 1;
+        size_t indent = strspn(at, " ");
+        size_t blanks = at[indent] == '\0' ? 0 : strspn(at + indent + 1, " ");
+        if ((at[indent] == ';' || at[indent] == '#') && blanks > 0 &&
+            is_example(format, at + indent + 1 + blanks)) {
+            memcpy(end, at, indent);
+            end += indent;
+            at += indent + 2;
+            line -= indent + 2;
+        }
+        memcpy(end, at, line);
+        end += line;
+        at += line;
+    }
+    return out;
+}
+
+static void the_shipped_examples_are_good_and_equal(void **state) {
+    static const char *const paths[] = {BATON_TEST_CONF "/ports.ini",
+                                        BATON_TEST_CONF "/ports.yaml"};
+    struct service_table tables[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        enum config_format format = i == 0 ? CONFIG_FORMAT_INI : CONFIG_FORMAT_YAML;
+        char *text = with_examples(format, paths[i]);
+        expect_fault(format, text, strlen(text), NULL);
+        assert_int_equal(config_world_load(&config_world_posix, format, paths[i], text,
+                                           strlen(text), &tables[i], NULL),
+                         BATON_OK);
+        assert_int_equal(tables[i].service_count, 17);
+        free(text);
+    }
+    assert_true(config_tables_equal(&tables[0], &tables[1]));
+    service_table_clear(&tables[0]);
+    service_table_clear(&tables[1]);
+}
+
+/* All of them together are one config. */
+static void the_examples_of_the_reference_are_good(void **state) {
+    static char ini[8192];
+    size_t length = 0;
+    size_t used = 0;
+    (void)state;
+    const char *at = config_file_read(BATON_TEST_CONF "/KEYS.md", &length);
+    while ((at = strstr(at, "```ini\n")) != NULL) {
+        const char *end = strstr(at + 7, "```");
+        assert_non_null(end);
+        used +=
+            (size_t)snprintf(ini + used, sizeof(ini) - used, "%.*s", (int)(end - at - 7), at + 7);
+        at = end + 3;
+    }
+    assert_true(used > 0 && used < sizeof(ini));
+    expect_fault(CONFIG_FORMAT_INI, ini, used, NULL);
 }
 
 int main(void) {
@@ -290,6 +366,8 @@ int main(void) {
         cmocka_unit_test(a_file_has_at_most_one_mebibyte),
         cmocka_unit_test(yaml_is_bounded_in_depth_and_events),
         cmocka_unit_test(the_shipped_files_are_equal_tables),
+        cmocka_unit_test(the_shipped_examples_are_good_and_equal),
+        cmocka_unit_test(the_examples_of_the_reference_are_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
