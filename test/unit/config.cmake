@@ -8,6 +8,7 @@ baton_unit_test(config SOURCES test_config.c config_file.c LIBRARIES config_worl
 target_compile_definitions(test_config PRIVATE BATON_TEST_CONF="${CMAKE_SOURCE_DIR}/conf")
 
 baton_unit_test(service SOURCES test_service.c LIBRARIES config_world)
+baton_unit_test(service_modes SOURCES test_service_modes.c LIBRARIES config_world)
 
 # The linker turns malloc of everything that is linked statically to the test's own, so libyaml is
 # taken as a static library where there is one. It needs GNU ld or lld, for ELF or PE.
