@@ -252,11 +252,24 @@ void listener_make_blocking(const struct platform_listener *listener) {
     fcntl(listener->source.descriptor, F_SETFL, 0);
 }
 
+/* Servers that end may call shutdown(2) on what they listened on, which ends it for all who share
+ * it, until somebody listens again. The port is kept only if it was asked for by its number. */
+static void listen_again(const struct platform_listener *listener) {
+    int descriptor = listener->source.descriptor;
+    int listening = 1;
+    socklen_t length = sizeof listening;
+    getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
+    if (!listening) {
+        struct sockaddr_storage name;
+        length = address_to_system(&listener->bound, &name);
+        bind(descriptor, (struct sockaddr *)&name, length);
+        listen(descriptor, (int)listener->backlog_count);
+    }
+}
+
 void platform_listener_resume(struct platform_listener *listener) {
     if (listener->is_handed_over && listener->protocol == PLATFORM_TCP) {
-        /* Servers that end may call shutdown(2) on what they listened on, which ends it for all who
-         * share it, until somebody listens again. */
-        listen(listener->source.descriptor, (int)listener->backlog_count);
+        listen_again(listener);
     }
     source_watch(listener->platform, &listener->source, EPOLLIN);
 }

@@ -11,8 +11,8 @@
  * place: of two supervisors at once the later one would silently take the place of the earlier one,
  * and ss(8) would show a name that is not there. Instead bind(2) itself says who was first, and a
  * file is removed by renaming it aside, looking whether it is the one that was meant, and putting
- * it back if not. What is left: somebody else's socket that is bound but does not listen yet looks
- * as if nobody listened on it any more.
+ * it back if not. One that is bound but does not listen yet looks as if nobody listened on it any
+ * more; it gets a moment to begin.
  */
 #include "platform/posix/internal.h"
 
@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #define MODE_BITS 0777u
+#define BIND_TO_LISTEN_MS 20
 #define NOBODY_GIVEN ((id_t)-1) /* chown(2): leaves it alone */
 
 /* ---- Files ---- */
@@ -155,16 +157,25 @@ static int bind_with_mode(int descriptor, const struct sockaddr_un *name, uint32
 }
 
 /* Somebody who listens sees us come and go. */
-static int is_anybody_listening(const struct sockaddr_un *name, bool *out,
-                                struct baton_cause *cause) {
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (probe < 0) {
+static int probe(const struct sockaddr_un *name, bool *is_listening, struct baton_cause *cause) {
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (client < 0) {
         return failed(cause, "socket", errno);
     }
-    *out =
-        connect(probe, (const struct sockaddr *)name, sizeof *name) == 0 || errno != ECONNREFUSED;
-    close(probe);
+    *is_listening =
+        connect(client, (const struct sockaddr *)name, sizeof *name) == 0 || errno != ECONNREFUSED;
+    close(client);
     return BATON_OK;
+}
+
+static int is_anybody_listening(const struct sockaddr_un *name, bool *out,
+                                struct baton_cause *cause) {
+    int result = probe(name, out, cause);
+    if (result == BATON_OK && !*out) {
+        poll(NULL, 0, BIND_TO_LISTEN_MS);
+        result = probe(name, out, cause);
+    }
+    return result;
 }
 
 /* The name is taken. BATON_OK when it has been made free. */
