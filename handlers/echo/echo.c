@@ -1,4 +1,4 @@
-/* Sends back what it receives until the client ends (RFC 862). */
+/* Sends back what it receives until the client ends; of UDP, each datagram (RFC 862). */
 #include "baton.h"
 
 static int echo(struct baton_connection *connection) {
@@ -10,6 +10,10 @@ static int echo(struct baton_connection *connection) {
     return length < 0;
 }
 
+static int echo_datagram(struct baton_connection *connection, const void *bytes, size_t length) {
+    return baton_would_loop(connection) ? 0 : baton_send(connection, bytes, length);
+}
+
 int main(void) {
-    return baton_serve(echo);
+    return baton_serve_both(echo, echo_datagram);
 }

@@ -2,6 +2,7 @@
 #include "sockets.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void body_address_print(const struct wire_address *address, char out[BATON_ADDRESS_BYTES]) {
@@ -12,6 +13,15 @@ void body_address_print(const struct wire_address *address, char out[BATON_ADDRE
         return;
     snprintf(out, BATON_ADDRESS_BYTES, address->family == 4 ? "%s:%u" : "[%s]:%u", host,
              (unsigned)address->port);
+}
+
+/* ::ffff:192.0.2.1 is the IPv4 client of a listener for both families (RFC 4291, 2.5.5.2). */
+static void unmap(struct wire_address *address) {
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    if (address->family != 6 || memcmp(address->bytes, prefix, sizeof prefix) != 0)
+        return;
+    address->family = 4;
+    memmove(address->bytes, address->bytes + sizeof prefix, 4);
 }
 
 static struct wire_address from_system(const struct sockaddr_storage *name) {
@@ -26,6 +36,7 @@ static struct wire_address from_system(const struct sockaddr_storage *name) {
         address.family = 6;
         address.port = ntohs(in6->sin6_port);
         memcpy(address.bytes, &in6->sin6_addr, 16);
+        unmap(&address);
     }
     return address;
 }
@@ -42,4 +53,52 @@ void body_socket_addresses(struct baton_connection *connection) {
     if (getsockname(connection->socket, (struct sockaddr *)&name, &length) == 0)
         address = from_system(&name);
     body_address_print(&address, connection->local);
+    body_socket_local(connection);
+}
+
+void body_sender_address(struct baton_connection *connection) {
+    struct sockaddr_storage name = {0};
+    memcpy(&name, connection->sender, connection->sender_bytes);
+    struct wire_address address = from_system(&name);
+    body_address_print(&address, connection->peer);
+}
+
+/* The port of "192.0.2.1:7" or "[2001:db8::1]:7"; 0 if there is none. */
+static unsigned long port_of(const char *address) {
+    const char *colon = strrchr(address, ':');
+    return colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
+}
+
+int baton_would_loop(const struct baton_connection *connection) {
+    static const unsigned long answering[] = {7, 13, 17, 19, 37};
+    unsigned long port = port_of(connection->peer);
+    bool found = port == 0 || port == port_of(connection->local);
+    for (size_t i = 0; i < sizeof answering / sizeof answering[0]; i++)
+        found = found || port == answering[i];
+    return found;
+}
+
+/* "REMOTE_ADDR" and "REMOTE_PORT" to "192.0.2.1:5000". False, and nothing is changed, if they are
+ * not there. */
+static bool read_address(const char *host_name, const char *port_name,
+                         char out[BATON_ADDRESS_BYTES]) {
+    char host[INET6_ADDRSTRLEN], port[8];
+    if (body_read_environment(host_name, host, sizeof host) != 1 || host[0] == '\0' ||
+        body_read_environment(port_name, port, sizeof port) != 1)
+        return false;
+    snprintf(out, BATON_ADDRESS_BYTES, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    return true;
+}
+
+void body_environment_facts(struct baton_connection *connection) {
+    char number[24], direct[BATON_ADDRESS_BYTES];
+    if (body_read_environment("BATON_ID", number, sizeof number) != 1)
+        return;
+    if (body_read_environment("TCPCONNNUM", number, sizeof number) == 1)
+        connection->peer_count = (uint32_t)strtoul(number, NULL, 10);
+    memcpy(direct, connection->peer, sizeof direct);
+    if (read_address("REMOTE_ADDR", "REMOTE_PORT", connection->peer) &&
+        strcmp(direct, connection->peer) != 0)
+        memcpy(connection->via, direct, sizeof direct);
+    read_address("SERVER_ADDR", "SERVER_PORT", connection->local);
 }

@@ -7,20 +7,19 @@
 #include "held.h"
 #include "wire.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TO_SUPERVISOR_MAX_BYTES = WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR };
+enum { TO_SUPERVISOR_MAX_BYTES = WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR, IDLE_MS = 10000 };
 
 struct baton {
     struct baton_options options; /* name is not kept */
     struct body_channel channel;
-    struct body_fallback fallback;
+    struct body_sources sources;
+    _Atomic uint32_t live_count; /* what the sources gave out and is not finished */
     struct held held;
     bool has_channel; /* we were started with one, even if it has ended since */
-    bool retired;     /* without a channel: give out nothing more */
-    bool ended;       /* DRAIN was read */
+    bool ended;       /* DRAIN was read, or there is nothing more for another reason */
     bool broken;      /* an offer's socket could not be built, for this reason: */
     uint32_t system_error;
     uint8_t frame[BODY_FRAME_MAX_BYTES];
@@ -104,6 +103,28 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
     return fault;
 }
 
+static int take_idle_ms(struct baton *baton) {
+    char text[16];
+    const char *at = text;
+    int result = body_read_environment("BATON_IDLE_MS", text, sizeof text);
+    if (baton->options.idle_ms != 0)
+        return 0;
+    baton->options.idle_ms = IDLE_MS;
+    if (result == 0)
+        return 0;
+    return result == 1 && parse_u32(&at, &baton->options.idle_ms) && *at == '\0'
+               ? 0
+               : BATON_E_ENVIRONMENT;
+}
+
+static int open_sources(struct baton *baton) {
+    int fault = body_fallback_open(&baton->sources, baton->options.kinds);
+    if (fault == 0)
+        fault = body_wait_prepare(true);
+    sources_describe(&baton->sources);
+    return fault;
+}
+
 int baton_open(const struct baton_options *options, struct baton **out) {
     struct channel_words words;
     *out = NULL;
@@ -123,11 +144,12 @@ int baton_open(const struct baton_options *options, struct baton **out) {
     const char *name = baton->options.name;
     baton->options.name = NULL;
     baton->has_channel = words.has_channel != 0;
+    baton->sources.gives_listeners = (baton->options.kinds & BATON_KIND_LISTENER) != 0;
     int fault = body_process_prepare();
-    if (fault == 0 && baton->has_channel)
-        fault = open_channel(baton, &words, name);
-    else if (fault == 0)
-        fault = body_fallback_open(&baton->fallback, baton->options.kinds);
+    if (fault == 0)
+        fault = take_idle_ms(baton);
+    if (fault == 0)
+        fault = baton->has_channel ? open_channel(baton, &words, name) : open_sources(baton);
     if (fault != 0)
         baton_close(&baton);
     *out = baton;
@@ -140,7 +162,7 @@ static enum baton_kind kind_of(uint8_t wire_kind) {
                                              : BATON_KIND_CONNECTION;
 }
 
-/* The codec has checked that the service fits. */
+/* The codec has checked that service and path fit. */
 static void describe(const struct wire_message *offer, struct baton_connection *connection) {
     *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
     connection->kind = kind_of(offer->kind);
@@ -150,10 +172,25 @@ static void describe(const struct wire_message *offer, struct baton_connection *
     memcpy(connection->service, offer->service.bytes, offer->service.length);
     body_address_print(&offer->peer, connection->peer);
     body_address_print(&offer->local, connection->local);
+    body_address_print(&offer->via, connection->via);
+    memcpy(connection->path, offer->path.length > 0 ? offer->path.bytes : "", offer->path.length);
+    connection->peer_count = offer->peer_count;
+    connection->peer_uid_known = offer->has_peer_uid;
+    connection->peer_uid = offer->peer_uid;
+    connection->peer_pid = offer->peer_pid;
+}
+
+/* A listener or datagram socket that we serve from, and do not give out as it is. */
+static bool is_source(const struct baton *baton, const struct baton_connection *connection) {
+    return connection->kind == BATON_KIND_DATAGRAM ||
+           (connection->kind == BATON_KIND_LISTENER && !baton->sources.gives_listeners);
 }
 
 static int decide(const struct baton *baton, const struct baton_connection *connection) {
-    if ((baton->options.kinds & (uint32_t)connection->kind) == 0)
+    uint32_t kinds = baton->options.kinds;
+    if ((kinds & BATON_KIND_CONNECTION) != 0)
+        kinds |= BATON_KIND_LISTENER;
+    if ((kinds & (uint32_t)connection->kind) == 0)
         return BATON_REFUSE;
     if (baton->options.decide == NULL)
         return BATON_TAKE;
@@ -174,6 +211,21 @@ static int retire_unbuilt(struct baton *baton, uint32_t number) {
     return fault == BATON_E_CLOSED ? 0 : fault;
 }
 
+/* The socket of an OFFER that was acknowledged is one that we serve from: it goes to the sources.
+ * There is a place for it, because those are as many as the capacity allows. */
+static int adopt(struct baton *baton, struct baton_connection *connection) {
+    struct body_source *source =
+        sources_add(&baton->sources, connection->socket, connection->kind, connection->service);
+    if (source == NULL) {
+        body_socket_close(&connection->socket);
+        return BATON_E_PROTOCOL;
+    }
+    source->number = connection->number;
+    source->id = connection->id;
+    *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
+    return body_wait_prepare(false);
+}
+
 /* Answers the OFFER of a socket that is built. Returns 1 if the connection is ours now, 0 if not,
  * or a fault. */
 static int answer_offer(struct baton *baton, struct baton_connection *connection) {
@@ -187,7 +239,7 @@ static int answer_offer(struct baton *baton, struct baton_connection *connection
     }
     int fault = send_message(baton, &answer);
     if (fault == 0 && decision == BATON_TAKE)
-        return 1;
+        return is_source(baton, connection) ? adopt(baton, connection) : 1;
     body_socket_close(&connection->socket);
     held_remove(&baton->held, connection->number);
     /* The end of the channel will be read next, and ends us orderly. */
@@ -227,40 +279,89 @@ static int act_on_frame(struct baton *baton, size_t length, baton_socket attache
     return 0;
 }
 
-static int next_from_channel(struct baton *baton, struct baton_connection *connection) {
-    int result = 0;
-    while (result == 0 && !baton->ended) {
-        baton_socket attached = BATON_SOCKET_NONE;
-        long length = body_channel_receive(&baton->channel, baton->frame, &attached);
-        if (length > 0) {
-            result = act_on_frame(baton, (size_t)length, attached, connection);
-        } else {
-            body_socket_close(&attached);
-            baton->ended = true;
-            result = (int)length;
-        }
+static int receive_frame(struct baton *baton, struct baton_connection *connection) {
+    baton_socket attached = BATON_SOCKET_NONE;
+    long length = body_channel_receive(&baton->channel, baton->frame, &attached);
+    if (length > 0)
+        return act_on_frame(baton, (size_t)length, attached, connection);
+    body_socket_close(&attached);
+    baton->ended = true;
+    return (int)length;
+}
+
+/* Gives all sources back. What was accepted from them may live on: then the exit code tells how it
+ * ended, and no DONE. */
+static void close_sources(struct baton *baton) {
+    for (size_t i = 0; i < baton->sources.used_mark; i++) {
+        struct body_source *source = &baton->sources.items[i];
+        struct wire_message done = {.type = WIRE_DONE, .connection = source->number};
+        bool is_here = source->state == BODY_SOURCE_HERE;
+        sources_close(&baton->sources, i);
+        if (!is_here || done.connection == 0 || baton->live_count > 0)
+            continue;
+        held_remove(&baton->held, done.connection);
+        send_message(baton, &done); /* if that fails, the end is read next */
     }
-    if (result == 0 && baton->broken) {
+}
+
+/* Waits once, for whatever it may be. Returns 1 with a connection, 0 to go on, or a fault. */
+static int wait_once(struct baton *baton, struct baton_connection *connection) {
+    struct body_wait what = {.sources = &baton->sources};
+    uint32_t live_count = baton->live_count;
+    size_t index = 0;
+    what.is_full = live_count >= baton->options.capacity;
+    what.channel = baton->has_channel ? &baton->channel : NULL;
+    what.idle_ms = live_count > 0 ? UINT32_MAX : baton->options.idle_ms;
+    int result = body_wait(&what, &index);
+    switch (result) {
+    case BODY_READY_SOURCE:
+        result = sources_take(&baton->sources, index, connection);
+        baton->live_count += result == 1;
+        return result;
+    case BODY_READY_CHANNEL:
+        return receive_frame(baton, connection);
+    case BODY_READY_STOP:
+        baton->ended = true;
+        return 0;
+    case BODY_READY_IDLE:
+        close_sources(baton);
+        return 0;
+    case BODY_READY_WOKEN:
+        return 0;
+    default:
+        return result;
+    }
+}
+
+static int go_on(struct baton *baton, struct baton_connection *connection) {
+    if (!sources_is_empty(&baton->sources))
+        return wait_once(baton, connection);
+    if (baton->has_channel)
+        return receive_frame(baton, connection);
+    baton->ended = true;
+    return 0;
+}
+
+int baton_next(struct baton *baton, struct baton_connection *connection) {
+    int result = 0;
+    *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
+    while (result == 0 && !baton->ended)
+        result = go_on(baton, connection);
+    if (result == 0) {
+        close_sources(baton);
+        if (!baton->broken)
+            return 0;
         baton->broken = false;
         body_set_system_error(baton->system_error);
         return BATON_E_SYSTEM;
     }
     /* After DRAIN the channel stays open for DONE. After a fault the supervisor must see the end.
      */
-    if (result < 0) {
+    if (result < 0 && baton->has_channel) {
         body_channel_end(&baton->channel);
         baton->ended = true;
     }
     return result;
-}
-
-int baton_next(struct baton *baton, struct baton_connection *connection) {
-    *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
-    if (baton->has_channel)
-        return next_from_channel(baton, connection);
-    if (baton->retired)
-        return 0;
-    return body_fallback_next(&baton->fallback, connection);
 }
 
 /* At most `limit` bytes of the text, not cutting a UTF-8 character. */
@@ -280,9 +381,12 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
                  const char *text) {
     if (connection->socket == BATON_SOCKET_NONE)
         return 0;
-    body_socket_close(&connection->socket);
-    if (!baton->has_channel)
+    sources_give_back(&baton->sources, connection);
+    if (connection->number == 0) {
+        baton->live_count--;
+        body_wake();
         return 0;
+    }
     /* First, because after DONE the next offer may come before we are back here. */
     held_remove(&baton->held, connection->number);
     struct wire_message done = {.type = WIRE_DONE, .connection = connection->number};
@@ -301,7 +405,9 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
 }
 
 int baton_retire(struct baton *baton) {
-    baton->retired = true;
+    close_sources(baton);
+    if (!baton->has_channel)
+        baton->ended = true;
     return baton->has_channel ? send_message(baton, &(struct wire_message){.type = WIRE_RETIRE})
                               : 0;
 }
@@ -310,57 +416,11 @@ void baton_close(struct baton **baton) {
     if (*baton == NULL)
         return;
     body_channel_close(&(*baton)->channel);
-    body_fallback_close(&(*baton)->fallback);
+    for (size_t i = 0; i < (*baton)->sources.used_mark; i++)
+        sources_close(&(*baton)->sources, i);
+    body_wait_release();
     held_close(&(*baton)->held);
     body_process_release();
     free(*baton);
     *baton = NULL;
-}
-
-static int complain(const char *what, int fault) {
-    fprintf(stderr, "%s: %s\n", what, baton_strerror(fault));
-    return 1;
-}
-
-int baton_serve(int (*function)(struct baton_connection *connection)) {
-    struct baton *baton = NULL;
-    struct baton_connection connection;
-    int status = 0;
-    int result = baton_open(NULL, &baton);
-    if (result != 0)
-        return complain("cannot start", result);
-    while ((result = baton_next(baton, &connection)) == 1) {
-        status = function(&connection);
-        status = status >= 0 && status <= UINT8_MAX ? status : 1;
-        baton_finish(baton, &connection, status, NULL);
-    }
-    if (result < 0)
-        status = complain("cannot go on", result);
-    baton_close(&baton);
-    return status;
-}
-
-const char *baton_strerror(int fault) {
-    switch (fault) {
-    case 0:
-        return "no error";
-    case BATON_E_SYSTEM:
-        return "a system call failed";
-    case BATON_E_NO_SOURCE:
-        return "nothing to serve: no channel, no LISTEN_FDS and no socket on standard input "
-               "(start this program by batond)";
-    case BATON_E_ENVIRONMENT:
-        return "BATON_ or LISTEN_ variables of the environment are malformed or stale";
-    case BATON_E_VERSION:
-        return "the supervisor does not speak protocol version 1";
-    case BATON_E_PROTOCOL:
-        return "the supervisor broke the channel protocol";
-    case BATON_E_CLOSED:
-        return "the other side has gone";
-    case BATON_E_MEMORY:
-        return "out of memory";
-    case BATON_E_ARGUMENT:
-        return "argument out of range";
-    }
-    return "unknown error";
 }

@@ -7,8 +7,10 @@
  *     static int greet(struct baton_connection *c) { return baton_send(c, "hello\n", 6); }
  *     int main(void) { return baton_serve(greet); }
  *
- * The same program runs under systemd (LISTEN_FDS), inetd, xinetd and s6-tcpserver (a socket on
- * standard input): baton_open() takes whichever it finds.
+ * The same program runs in each hand-off mode of batond that has a socket (channel, stdio,
+ * listener; TCP, UDP and local sockets), and under systemd, inetd (nowait and wait), xinetd and
+ * tcpserver: baton_open() takes whichever it finds. Of a listening socket it accepts by itself, and
+ * ends when nobody came for a while, to be started again by the next client.
  *
  * Rules that hold for every call:
  * - Texts are UTF-8 and NUL-terminated. Nothing is printed, except by baton_serve().
@@ -41,13 +43,15 @@ enum baton_fault {
     BATON_E_ENVIRONMENT = -3, /* BATON_... or LISTEN_... is malformed or names no usable channel */
     BATON_E_VERSION = -4,     /* the supervisor does not speak version 1 */
     BATON_E_PROTOCOL =
-        -5,               /* the supervisor sent what the protocol forbids; the channel is closed */
-    BATON_E_CLOSED = -6,  /* the other side has gone */
-    BATON_E_MEMORY = -7,  /* out of memory */
-    BATON_E_ARGUMENT = -8 /* an argument is out of its range */
+        -5,              /* the supervisor sent what the protocol forbids; the channel is closed */
+    BATON_E_CLOSED = -6, /* the other side has gone */
+    BATON_E_MEMORY = -7, /* out of memory */
+    BATON_E_ARGUMENT = -8, /* an argument is out of its range */
+    BATON_E_AGAIN = -9     /* no datagram waits */
 };
 
-/* What a socket is. The values can be or-ed together in baton_options.kinds. */
+/* What a socket is. The values can be or-ed together in baton_options.kinds. DATAGRAM is a bound
+ * UDP socket; see baton_next(). */
 enum baton_kind { BATON_KIND_CONNECTION = 1, BATON_KIND_LISTENER = 2, BATON_KIND_DATAGRAM = 4 };
 
 /* What baton_options.decide returns. */
@@ -60,34 +64,60 @@ enum baton_decision {
 
 #define BATON_SERVICE_BYTES 256 /* with NUL */
 #define BATON_ADDRESS_BYTES 64  /* with NUL */
+#define BATON_PATH_BYTES 112    /* with NUL */
+#define BATON_TEXT_BYTES 257    /* with NUL */
+#define BATON_SENDER_BYTES 128  /* a struct sockaddr_storage */
 
 /*
  * A connection that was handed over. The caller owns the structure and, from baton_next() to
  * baton_finish(), the socket in it. It may be copied to where the connection is worked on; then
  * only the copy may be finished.
+ *
+ * Who the client is comes from the OFFER, under handoff = stdio from the environment that batond
+ * made (as long as BATON_ID is in it), otherwise from the socket.
  */
 struct baton_connection {
     baton_socket socket; /* blocking, not inheritable, no event or completion-port registration */
     enum baton_kind kind;
-    uint32_t number;      /* names the connection on the channel; 0 without a channel */
-    uint64_t id;          /* `id=` of the supervisor's record; 0 without a channel */
-    uint64_t accepted_us; /* microseconds since 1970-01-01 UTC; 0 when not known */
+    uint32_t number; /* names the connection on the channel; 0 without one, and for what was
+                        accepted from a listener */
+    uint64_t id;     /* `id=` of the supervisor's record (for what was accepted from a listener:
+                        of its activation); 0 when not known */
+    uint64_t accepted_us;              /* microseconds since 1970-01-01 UTC; 0 when not known */
     char service[BATON_SERVICE_BYTES]; /* name of the service; "" when not known */
     char peer[BATON_ADDRESS_BYTES];    /* "192.0.2.1:5000", "[2001:db8::1]:5000"; "" when none */
     char local[BATON_ADDRESS_BYTES];   /* the same, our side */
+    char via[BATON_ADDRESS_BYTES];     /* the proxy's address, when a PROXY header named `peer` and
+                                          `local`: what getpeername() says; else "" */
+    char path[BATON_PATH_BYTES];       /* of a local socket; else "" */
+    uint32_t peer_count; /* live connections from the peer's address, this one included; 0 when not
+                            known */
+    int peer_uid_known;  /* 1 if peer_uid is told: a local socket, and the system knows */
+    uint32_t peer_uid;
+    uint32_t peer_pid;            /* of a local socket; 0 when not known */
+    char text[BATON_TEXT_BYTES];  /* for baton_serve(): set it to what the record should say */
     uint64_t bytes_in, bytes_out; /* counted by baton_receive and baton_send; a handler that does
                                      its own I/O may set them. Sent with DONE unless both are 0 */
+    /* Private to the SDK. */
+    uint32_t source;       /* which listener or datagram socket it came from */
+    uint32_t sender_bytes; /* of `sender`: where the datagram came from that was received last */
+    unsigned char sender[BATON_SENDER_BYTES];
 };
 
 struct baton_options {
     uint32_t capacity; /* connections at a time, 1..65535; 0 = 1 */
-    uint32_t kinds;    /* or-ed enum baton_kind that the handler can serve; 0 = connections only. An
-                          offer of another kind is refused; without a channel it is
-                          BATON_E_NO_SOURCE. */
+    uint32_t kinds;    /* or-ed enum baton_kind that the handler can serve; 0 = connections only.
+                          Without LISTENER, connections are accepted from a listener that is handed
+                          over; with it, baton_next() gives the listener itself. An offer of another
+                          kind is refused; without a channel it is BATON_E_NO_SOURCE. */
+    uint32_t idle_ms;  /* a listener or datagram socket is given back, and baton_next() returns 0,
+                          when nobody came for so long and nothing is unfinished. 0 = what the
+                          environment says in BATON_IDLE_MS, else 10 s; UINT32_MAX = never */
     const char *name;  /* for the supervisor's log, at most 64 bytes; NULL = "libbaton". Copied. */
     void *context;     /* given to the functions below */
     /* Called by baton_next() for each offer, before it is acknowledged; must not read from the
-     * socket. Returns an enum baton_decision. NULL = take all. Not called without a channel. */
+     * socket. Returns an enum baton_decision. NULL = take all. Not called without a channel, nor
+     * for what is accepted from a listener. */
     int (*decide)(void *context, const struct baton_connection *connection);
     /* Called by baton_next() when the supervisor wants connection `number` ended, while others
      * live on: shut its socket down and finish it soon. NULL = ignored; the supervisor then ends
@@ -102,12 +132,15 @@ struct baton; /* one per process; owned by the caller, from baton_open() to bato
  * our own LISTEN_PID (POSIX; sd_listen_fds(3)), a socket on standard input (inetd(8)). With a
  * channel it says HELLO. `options` may be NULL (all defaults) and is copied.
  *
- * Call it first in main(), before other threads exist: it removes BATON_..., LISTEN_PID, LISTEN_FDS
- * and LISTEN_FDNAMES from the environment, makes what it found non-inheritable, ignores SIGPIPE
- * (POSIX; signal(7)) or starts Winsock (Windows; WSAStartup). A socket on standard input is moved
- * away, and streams 0 to 2 that were the same socket become the null device, so that it is closed
- * when it is finished and no log line reaches the client. A program that forks must call
- * baton_close() in the child.
+ * Call it first in main(), before other threads exist: it removes BATON_PROTOCOL, BATON_CHANNEL,
+ * BATON_NONCE, LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES from the environment, makes what it found
+ * non-inheritable, ignores SIGPIPE (POSIX; signal(7)) or starts Winsock (Windows; WSAStartup). A
+ * socket on standard input is moved away, and streams 0 to 2 that were the same socket become the
+ * null device, so that it is closed when it is finished and no log line reaches the client. A
+ * program that forks must call baton_close() in the child.
+ *
+ * Without a channel, and unless the program has said itself what SIGTERM shall do, the first
+ * SIGTERM means DRAIN: baton_next() gives out nothing more. The next one ends the process.
  *
  * Returns 0 and the new object in *out (free with baton_close()), or BATON_E_NO_SOURCE,
  * BATON_E_ENVIRONMENT, BATON_E_VERSION, BATON_E_CLOSED, BATON_E_MEMORY, BATON_E_ARGUMENT,
@@ -116,24 +149,29 @@ struct baton; /* one per process; owned by the caller, from baton_open() to bato
 int baton_open(const struct baton_options *options, struct baton **out);
 
 /*
- * Waits for the next connection and acknowledges it. Returns
+ * Waits for the next connection and acknowledges it, or accepts it from a listener. Returns
  *   1  with *connection filled; the caller now owns its socket and must call baton_finish();
- *   0  when there will be no more (DRAIN, the supervisor has gone, or the one connection that we
- *      were started for was given out): finish what is still open, then exit with status 0;
+ *   0  when there will be no more (DRAIN, SIGTERM, the supervisor has gone, the one connection that
+ *      we were started for was given out, or nobody came for idle_ms): finish what is still open,
+ *      then exit with status 0;
  *   or BATON_E_PROTOCOL, BATON_E_SYSTEM, after which nothing more comes from a channel: finish what
  *      is still open, then exit with status 1 (a listener may be tried again). An offered socket
  *      that the system refuses to rebuild goes to another process, and is told here as
  *      BATON_E_SYSTEM when the channel has ended.
- * Blocks without a deadline. With a channel the supervisor holds back offers while `capacity`
- * connections are unfinished. recvmsg(2), unix(7), accept(2); ReadFile, WSASocketW.
+ * Blocks without a deadline. No more than `capacity` connections are unfinished at a time: the
+ * supervisor holds back offers, and nothing is accepted.
+ *
+ * A connection of kind DATAGRAM is given out whenever a datagram waits: take what waits with
+ * baton_receive_datagram(), then finish it. The socket stays with the SDK, and comes again.
+ * recvmsg(2), unix(7), accept(2), poll(2); ReadFile, WSASocketW, select.
  */
 int baton_next(struct baton *baton, struct baton_connection *connection);
 
 /*
- * Closes the connection's socket, sets it to BATON_SOCKET_NONE, and then reports DONE. `status` is
- * 0 for served, 1..255 for failed; other values count as 1. `text` (NULL = none) goes to the
- * supervisor's record; at most 256 bytes of it, cut between characters. Does nothing for a
- * connection whose socket is BATON_SOCKET_NONE.
+ * Closes the connection's socket (one of kind DATAGRAM goes back to the SDK), sets it to
+ * BATON_SOCKET_NONE, and then reports DONE. `status` is 0 for served, 1..255 for failed; other
+ * values count as 1. `text` (NULL = none) goes to the supervisor's record; at most 256 bytes of it,
+ * cut between characters. Does nothing for a connection whose socket is BATON_SOCKET_NONE.
  *
  * Returns 0; BATON_E_CLOSED when the supervisor has gone; BATON_E_ARGUMENT when `text` is not UTF-8
  * (DONE was then sent without it); BATON_E_SYSTEM. The socket is closed in every case. Blocks only
@@ -158,11 +196,21 @@ void baton_close(struct baton **baton);
 
 /*
  * The usual case: opens, calls `function` for one connection after the other, finishes each with
- * the function's result as status (0 = served, negative counts as 1), closes. `function` must not
- * close the socket. Complaints go to standard error. Returns what main() should return: the last
- * status, or 1 if it could not open or the protocol was broken. Blocks until there is no more.
+ * the function's result as status (0 = served, negative counts as 1) and its `text`, closes.
+ * `function` must not close the socket. Complaints go to standard error, and so does `text` where
+ * no DONE can tell it (number 0). Returns what main() should return: the last status (0 after a
+ * listener), or 1 if it could not open or the protocol was broken. Blocks until there is no more.
  */
 int baton_serve(int (*function)(struct baton_connection *connection));
+
+/*
+ * The same for a service of UDP too: calls `datagram` for each datagram of `length` bytes (0 or
+ * more), with its sender in connection->peer; baton_send() answers it. `function` may be NULL:
+ * datagrams only.
+ */
+int baton_serve_both(int (*function)(struct baton_connection *connection),
+                     int (*datagram)(struct baton_connection *connection, const void *bytes,
+                                     size_t length));
 
 /*
  * Receives what the client has sent: waits until at least one byte is there. Returns 1..size, 0 at
@@ -172,7 +220,22 @@ int baton_serve(int (*function)(struct baton_connection *connection));
 long baton_receive(struct baton_connection *connection, void *buffer, size_t size);
 
 /*
- * Sends all `length` bytes (0 or more). Returns 0, BATON_E_CLOSED when the client has gone,
+ * Takes a datagram that waits at a socket of kind DATAGRAM; its sender is in connection->peer
+ * afterwards. Returns its length, 0..size (what exceeds `size` is lost; 65,536 is always enough),
+ * BATON_E_AGAIN when none waits, or BATON_E_SYSTEM. Does not block. recvfrom(2).
+ */
+long baton_receive_datagram(struct baton_connection *connection, void *buffer, size_t size);
+
+/*
+ * 1 if the datagram that was received last came from a port whose service answers whatever it gets
+ * (7 echo, 13 daytime, 17 quote, 19 chargen, 37 time), or from a port with our own number; else 0.
+ * A service of that sort must not answer it: the two would answer each other for ever.
+ */
+int baton_would_loop(const struct baton_connection *connection);
+
+/*
+ * Sends all `length` bytes (0 or more); on a socket of kind DATAGRAM as one datagram, to the sender
+ * of the one that was received last. Returns 0, BATON_E_CLOSED when the client has gone,
  * BATON_E_SYSTEM. Adds what was sent to bytes_out. Blocks while the client does not read. send(2).
  */
 int baton_send(struct baton_connection *connection, const void *bytes, size_t length);

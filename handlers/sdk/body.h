@@ -9,10 +9,11 @@
 #include "baton.h"
 #include "wire.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #define BODY_FRAME_MAX_BYTES (WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES)
-#define BODY_LISTENERS_MAX_COUNT 32
+#define BODY_SOURCES_MAX_COUNT 32
 
 /* ---- The process: process.c --------------------------------------------------------------------
  */
@@ -20,6 +21,9 @@
 /* Copies the environment variable `name` to `out` (`size` bytes with NUL) and removes it from the
  * environment. Returns 1 if it was there, 0 if not, BATON_E_ENVIRONMENT if it does not fit. */
 int body_take_environment(const char *name, char *out, size_t size);
+
+/* The same, but leaves it there. */
+int body_read_environment(const char *name, char *out, size_t size);
 
 uint32_t body_own_pid(void);
 
@@ -69,28 +73,99 @@ void body_channel_end(struct body_channel *channel);
 
 void body_channel_close(struct body_channel *channel);
 
-/* ---- Without a channel: fallback.c --------------------------------------------------------------
+/* ---- Sources: sockets that serve many clients, or come without a channel
+ * -------------------------
  */
 
-/* Sockets that another super-server gave us. Owns them until they are given out. */
-struct body_fallback {
-    struct {
-        baton_socket socket;
-        enum baton_kind kind;
-        char name[64]; /* from LISTEN_FDNAMES; becomes the service */
-    } sources[BODY_LISTENERS_MAX_COUNT];
-    size_t count;
+enum body_source_state {
+    BODY_SOURCE_NONE,
+    BODY_SOURCE_HERE,
+    BODY_SOURCE_LENT,  /* a datagram socket, until it is finished */
+    BODY_SOURCE_ORPHAN /* lent, and to be closed when it comes back */
 };
 
-/* Looks for LISTEN_FDS, then for a socket on standard input; keeps what is of `kinds` (a listener
- * always: its connections are what is given out). Returns 0, BATON_E_NO_SOURCE, BATON_E_ENVIRONMENT
- * or BATON_E_SYSTEM. */
-int body_fallback_open(struct body_fallback *fallback, uint32_t kinds);
+/* The place of a source; places do not move, because other threads give datagram sockets back. */
+struct body_source {
+    _Atomic int state; /* enum body_source_state */
+    baton_socket socket;
+    enum baton_kind kind;
+    uint32_t number; /* of its OFFER; 0 without a channel */
+    uint64_t id;
+    char service[BATON_SERVICE_BYTES];
+};
 
-/* As baton_next(): gives out the sockets that are no listeners, then accepts for ever. */
-int body_fallback_next(struct body_fallback *fallback, struct baton_connection *connection);
+/* Owns the sockets. All zero is an empty object. */
+struct body_sources {
+    struct body_source items[BODY_SOURCES_MAX_COUNT];
+    size_t used_mark;     /* places from here on were never used */
+    size_t turn;          /* where to look first, so that none has to wait for the others */
+    bool gives_listeners; /* listeners are given out as they are, not accepted from */
+};
 
-void body_fallback_close(struct body_fallback *fallback);
+/* Finds what another super-server gave: LISTEN_FDS, or else a socket on standard input. Keeps what
+ * is of `kinds`; of a listener, also when connections are wanted. (fallback.c) Returns 0,
+ * BATON_E_NO_SOURCE, BATON_E_ENVIRONMENT or BATON_E_SYSTEM. */
+int body_fallback_open(struct body_sources *sources, uint32_t kinds);
+
+/* Accepts from a listener. Returns 1 and the socket, blocking and not inheritable; 0 if that client
+ * is gone; BATON_E_SYSTEM. (wait.c) */
+int body_accept(baton_socket listener, baton_socket *out);
+
+/* What body_wait() found. */
+enum body_ready {
+    BODY_READY_IDLE,    /* idle_ms have passed */
+    BODY_READY_SOURCE,  /* somebody waits at *index */
+    BODY_READY_CHANNEL, /* there is something to read, or its end */
+    BODY_READY_STOP,    /* SIGTERM */
+    BODY_READY_WOKEN    /* body_wake(), or nothing in particular: look again */
+};
+
+struct body_wait {
+    const struct body_sources *sources;
+    bool is_full;                       /* nobody is to be let in: sources are left alone */
+    const struct body_channel *channel; /* NULL = none */
+    uint32_t idle_ms;                   /* UINT32_MAX = no limit */
+};
+
+/* Before the first wait. `on_sigterm`: SIGTERM shall mean BODY_READY_STOP, where there is such a
+ * thing and the program has no handler for it. Undone by body_wait_release(). Idempotent. (wait.c)
+ * Returns 0 or BATON_E_SYSTEM. */
+int body_wait_prepare(bool on_sigterm);
+void body_wait_release(void);
+
+/* Waits for the sources that are here, and all else. Returns an enum body_ready, or BATON_E_SYSTEM.
+ */
+int body_wait(const struct body_wait *what, size_t *index);
+
+/* Makes body_wait() return; from any thread. */
+void body_wake(void);
+
+/* ---- Sources: sources.c, the same on both systems ----------------------------------------------
+ */
+
+/* Takes over a socket; the caller sets number and id. NULL if there is no place: the socket is then
+ * still the caller's. */
+struct body_source *sources_add(struct body_sources *sources, baton_socket socket,
+                                enum baton_kind kind, const char *service);
+
+/* Fills in what batond's environment tells of sources that came without a channel. */
+void sources_describe(struct body_sources *sources);
+
+/* True if the source is given out as it is, once, without waiting for anything. */
+bool sources_is_whole(const struct body_sources *sources, const struct body_source *source);
+
+/* True if there is none, not even one that is lent. */
+bool sources_is_empty(const struct body_sources *sources);
+
+/* Gives out what waits at a source: a connection, or the datagram socket itself. Returns 1 with
+ * *connection; 0 if nobody waits after all; BATON_E_SYSTEM. */
+int sources_take(struct body_sources *sources, size_t index, struct baton_connection *connection);
+
+/* Ends what sources_take() gave: closes the socket, or takes a datagram socket back. */
+void sources_give_back(struct body_sources *sources, struct baton_connection *connection);
+
+/* Closes a source, or has it closed when it comes back. */
+void sources_close(struct body_sources *sources, size_t index);
 
 /* ---- Sockets: socket.c ------------------------------------------------------------------------
  */
@@ -98,11 +173,25 @@ void body_fallback_close(struct body_fallback *fallback);
 /* Closes the socket and sets it to BATON_SOCKET_NONE; accepts that value. */
 void body_socket_close(baton_socket *socket);
 
+/* Others may have left it non-blocking; handlers rely on the opposite. (POSIX) */
+void body_make_blocking(baton_socket socket);
+
 /* ---- Addresses: address.c, the same on both systems --------------------------------------------
  */
 
-/* Fills peer and local of a connection from the socket itself; "" where there is none. */
+/* Fills peer and local of a connection, and what is known of a local socket, from the socket
+ * itself; "" where there is none. */
 void body_socket_addresses(struct baton_connection *connection);
+
+/* Path and peer of a local socket, as the system tells them; nothing for others. (socket.c) */
+void body_socket_local(struct baton_connection *connection);
+
+/* Sets peer to the sender of a datagram. */
+void body_sender_address(struct baton_connection *connection);
+
+/* Takes what batond's environment says of the one connection that is on standard input. Nothing if
+ * that is not where we are. */
+void body_environment_facts(struct baton_connection *connection);
 
 /* Prints "192.0.2.1:5000" or "[2001:db8::1]:5000" (inet_ntop(3)); "" for family 0. */
 void body_address_print(const struct wire_address *address, char out[BATON_ADDRESS_BYTES]);

@@ -124,6 +124,44 @@ static void assert_no_place(const struct supervisor *supervisor, struct baton *b
     close(client[0]);
 }
 
+static void an_offer_tells_who_the_client_is(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection connection;
+    struct baton *baton = supervisor_start_open(&supervisor, NULL);
+    struct wire_message offer = an_offer(17);
+    int client[2];
+    (void)state;
+    socket_pair(client);
+    offer.has_peer_count = true;
+    offer.peer_count = 3;
+    offer.via = (struct wire_address){4, 443, {10, 0, 0, 9}};
+    offer.path = (struct wire_text){"/run/ok.sock", 12};
+    offer.has_peer_uid = offer.has_peer_pid = true;
+    offer.peer_uid = 0;
+    offer.peer_pid = 4711;
+    supervisor_say(&supervisor, &offer, client[1]);
+    assert_int_equal(baton_next(baton, &connection), 1);
+    assert_int_equal(connection.peer_count, 3);
+    assert_string_equal(connection.via, "10.0.0.9:443");
+    assert_string_equal(connection.path, "/run/ok.sock");
+    assert_int_equal(connection.peer_uid_known, 1);
+    assert_int_equal(connection.peer_uid, 0);
+    assert_int_equal(connection.peer_pid, 4711);
+    assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
+    offer = an_offer(18);
+    supervisor_say(&supervisor, &offer, client[1]);
+    assert_int_equal(baton_next(baton, &connection), 1);
+    assert_int_equal(connection.peer_count, 0);
+    assert_string_equal(connection.via, "");
+    assert_string_equal(connection.path, "");
+    assert_int_equal(connection.peer_uid_known, 0);
+    assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
+    close(client[0]);
+    close(client[1]);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+}
+
 static void an_offer_names_no_held_connection(void **state) {
     struct supervisor supervisor;
     struct baton_options options = {.capacity = 3};
@@ -311,6 +349,7 @@ static void other_kinds_are_refused_unless_wanted(void **state) {
     assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
     baton_close(&baton);
     supervisor_end(&supervisor);
+    offer.kind = WIRE_KIND_DATAGRAM;
     baton = supervisor_start_open(&supervisor, NULL);
     supervisor_say(&supervisor, &offer, client[1]);
     supervisor_say(&supervisor, &drain, -1);
@@ -494,6 +533,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_says_hello_and_hides_the_channel),
         cmocka_unit_test(a_connection_is_taken_served_and_done),
+        cmocka_unit_test(an_offer_tells_who_the_client_is),
         cmocka_unit_test(an_offer_names_no_held_connection),
         cmocka_unit_test(an_offer_is_within_the_capacity),
         cmocka_unit_test(drain_ends_offers_but_not_done),

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static int connect_to(const struct sockaddr_in *address) {
 /* Answers with service, peer and local, and writes to the standard streams, which must not reach
  * the client. */
 static int introduce(struct baton_connection *connection) {
-    char line[512];
+    char line[1024];
     int length =
         snprintf(line, sizeof line, "%s %s %s %d %d\n", connection->service, connection->peer,
                  connection->local, (fcntl(connection->socket, F_GETFL) & O_NONBLOCK) != 0,
@@ -50,6 +51,15 @@ static int introduce(struct baton_connection *connection) {
     (void)!write(STDERR_FILENO, "stray", 5);
     return baton_send(connection, line, (size_t)length) != 0;
 }
+
+static int greet(struct baton_connection *connection, const void *bytes, size_t length) {
+    char line[512];
+    int used = snprintf(line, sizeof line, "%s %.*s", connection->service, (int)length,
+                        (const char *)bytes);
+    return baton_send(connection, line, (size_t)used);
+}
+
+static bool is_udp; /* what the children are for */
 
 /* Puts `given` at `first` and, for inetd, at the other standard streams too; serves; exits. */
 static pid_t start_child(int given, int first, int last, const char *listen_fds,
@@ -70,7 +80,7 @@ static pid_t start_child(int given, int first, int last, const char *listen_fds,
         setenv("LISTEN_PID", listen_pid != NULL ? listen_pid : own_pid, 1);
         setenv("LISTEN_FDNAMES", "web:other", 1);
     }
-    int status = baton_serve(introduce);
+    int status = is_udp ? baton_serve_both(introduce, greet) : baton_serve(introduce);
     _exit(getenv("LISTEN_FDS") == NULL && getenv("LISTEN_FDNAMES") == NULL ? status : 99);
 }
 
@@ -103,9 +113,10 @@ static void assert_said(int client, const char *service) {
     close(client);
 }
 
+/* SIGTERM is DRAIN. */
 static void end_listening_child(pid_t child, int listener) {
     assert_int_equal(kill(child, SIGTERM), 0);
-    assert_int_equal(wait_for(child), -1);
+    assert_int_equal(wait_for(child), 0);
     close(listener);
 }
 
@@ -182,13 +193,197 @@ static void a_listener_on_standard_input(void **state) {
 }
 
 static void nothing_to_serve(void **state) {
-    int datagram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int datagram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ends[2];
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     (void)state;
     assert_int_equal(wait_for(start_child(nothing, 0, 0, NULL, NULL)), 1);
     assert_int_equal(wait_for(start_child(datagram, 0, 0, NULL, NULL)), 1);
+    /* handoff = pump */
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(wait_for(start_child(ends[0], 0, 0, NULL, NULL)), 1);
+    close(ends[0]);
+    close(ends[1]);
     close(nothing);
     close(datagram);
+}
+
+/* As batond's listener mode has it: descriptor 3 and standard input are the same. */
+static void a_listener_as_both(void **state) {
+    struct sockaddr_in address;
+    int listener = listen_somewhere(&address);
+    (void)state;
+    (void)dup2(listener, STDIN_FILENO);
+    pid_t child = start_child(listener, LISTEN_FDS_START, LISTEN_FDS_START, "1", NULL);
+    assert_said(connect_to(&address), "web");
+    end_listening_child(child, listener);
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    (void)dup2(nothing, STDIN_FILENO);
+    close(nothing);
+}
+
+static void each_of_two_listeners_is_served(void **state) {
+    struct sockaddr_in addresses[2];
+    int listeners[2] = {listen_somewhere(&addresses[0]), listen_somewhere(&addresses[1])};
+    (void)state;
+    int kept = fcntl(listeners[1], F_DUPFD, 50);
+    /* The child gets the first as 3; the second is put to 4 here. */
+    int at_4 = fcntl(4, F_GETFD) >= 0 ? fcntl(4, F_DUPFD_CLOEXEC, 60) : -1;
+    (void)dup2(kept, 4);
+    close(kept);
+    pid_t child = start_child(listeners[0], LISTEN_FDS_START, LISTEN_FDS_START, "2", NULL);
+    if (at_4 >= 0)
+        (void)dup2(at_4, 4);
+    close(at_4 >= 0 ? at_4 : 4);
+    for (int i = 0; i < 4; i++)
+        assert_said(connect_to(&addresses[i % 2]), i % 2 == 0 ? "web" : "other");
+    end_listening_child(child, listeners[0]);
+    close(listeners[1]);
+}
+
+static void an_idle_listener_ends_it(void **state) {
+    struct sockaddr_in address;
+    int listener = listen_somewhere(&address);
+    (void)state;
+    setenv("BATON_IDLE_MS", "50", 1);
+    pid_t child = start_child(listener, STDIN_FILENO, STDIN_FILENO, NULL, NULL);
+    assert_int_equal(wait_for(child), 0);
+    setenv("BATON_IDLE_MS", "soon", 1);
+    assert_int_equal(wait_for(start_child(listener, 0, 0, NULL, NULL)), 1);
+    unsetenv("BATON_IDLE_MS");
+    close(listener);
+}
+
+static void datagrams_on_standard_input(void **state) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    char said[64];
+    int given = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)state;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(given, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(given, (struct sockaddr *)&address, &length), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    is_udp = true;
+    setenv("BATON_SERVICE", "greeter", 1);
+    setenv("BATON_ID", "17", 1);
+    pid_t child = start_child(given, STDIN_FILENO, STDIN_FILENO, NULL, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct pollfd wait = {.fd = client, .events = POLLIN};
+        assert_int_equal(send(client, "world", 5, 0), 5);
+        assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
+        assert_int_equal(recv(client, said, sizeof said, 0), 13);
+        assert_memory_equal(said, "greeter world", 13);
+    }
+    end_listening_child(child, given);
+    is_udp = false;
+    unsetenv("BATON_SERVICE");
+    unsetenv("BATON_ID");
+    close(client);
+}
+
+/* Answers what it knows when the client has said something. */
+static int tell_facts(struct baton_connection *connection) {
+    char line[1024], byte;
+    if (baton_receive(connection, &byte, 1) != 1)
+        return 1;
+    int length = snprintf(line, sizeof line, "%s %d %s %s %s %u", connection->service,
+                          (int)connection->id, connection->peer, connection->local, connection->via,
+                          (unsigned)connection->peer_count);
+    return baton_send(connection, line, (size_t)length);
+}
+
+static pid_t start_telling(int given) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child > 0)
+        return child;
+    alarm(CHILD_LIFE_S);
+    (void)dup2(given, STDIN_FILENO);
+    (void)dup2(given, STDOUT_FILENO);
+    _exit(baton_serve(tell_facts));
+}
+
+/* The environment of batond's stdio mode, behind a proxy. SIGTERM lets the client be served; who
+ * says it twice means it. */
+static void facts_of_the_environment(void **state) {
+    static const char *const facts[][2] = {
+        {"BATON_SERVICE", "web"}, {"BATON_ID", "17"},           {"REMOTE_ADDR", "2001:db8::1"},
+        {"REMOTE_PORT", "50122"}, {"SERVER_ADDR", "192.0.2.7"}, {"SERVER_PORT", "443"},
+        {"TCPCONNNUM", "3"}};
+    enum { COUNT = sizeof facts / sizeof facts[0] };
+    struct sockaddr_in address, name;
+    socklen_t length = sizeof name;
+    char expected[128], said[128] = "";
+    int listener = listen_somewhere(&address);
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        setenv(facts[i][0], facts[i][1], 1);
+    int client = connect_to(&address);
+    int accepted = accept(listener, NULL, NULL);
+    pid_t child = start_telling(accepted);
+    assert_int_equal(send(client, "x", 1, 0), 1);
+    struct pollfd wait = {.fd = client, .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
+    assert_int_equal(getsockname(client, (struct sockaddr *)&name, &length), 0);
+    snprintf(expected, sizeof expected, "web 17 [2001:db8::1]:50122 192.0.2.7:443 127.0.0.1:%u 3",
+             ntohs(name.sin_port));
+    assert_true(recv(client, said, sizeof said - 1, 0) > 0);
+    assert_string_equal(said, expected);
+    assert_int_equal(wait_for(child), 0);
+    close(accepted);
+    close(client);
+    for (size_t i = 0; i < COUNT; i++)
+        unsetenv(facts[i][0]);
+    close(listener);
+}
+
+static int wait_for_end(struct baton_connection *connection) {
+    char byte;
+    if (baton_send(connection, "!", 1) != 0)
+        return 1;
+    while (baton_receive(connection, &byte, 1) > 0) {
+    }
+    return 0;
+}
+
+static pid_t start_waiting(int given) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child > 0)
+        return child;
+    alarm(CHILD_LIFE_S);
+    (void)dup2(given, STDIN_FILENO);
+    _exit(baton_serve(wait_for_end));
+}
+
+static void sigterm_lets_the_client_be_served(void **state) {
+    struct sockaddr_in address;
+    int listener = listen_somewhere(&address);
+    int client = connect_to(&address);
+    char byte;
+    (void)state;
+    pid_t child = start_waiting(listener);
+    assert_int_equal(recv(client, &byte, 1, 0), 1);
+    assert_int_equal(kill(child, SIGTERM), 0);
+    int late = connect_to(&address);
+    assert_int_equal(shutdown(client, SHUT_WR), 0);
+    assert_int_equal(recv(client, &byte, 1, 0), 0);
+    assert_int_equal(wait_for(child), 0);
+    /* Who came after the signal is left to the next process. */
+    child = start_waiting(listener);
+    assert_int_equal(recv(late, &byte, 1, 0), 1);
+    /* One that is sent while another is pending is lost: until the process has ended. */
+    int status = 0;
+    for (int i = 0; i < DEADLINE_MS && waitpid(child, &status, WNOHANG) == 0; i++) {
+        assert_int_equal(kill(child, SIGTERM), 0);
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    close(client);
+    close(late);
+    close(listener);
 }
 
 static void hanging_up_keeps_the_answer(void **state) {
@@ -217,6 +412,12 @@ int main(void) {
         cmocka_unit_test(listen_fds_that_are_not_for_us),
         cmocka_unit_test(a_connection_on_all_standard_streams),
         cmocka_unit_test(a_listener_on_standard_input),
+        cmocka_unit_test(a_listener_as_both),
+        cmocka_unit_test(each_of_two_listeners_is_served),
+        cmocka_unit_test(an_idle_listener_ends_it),
+        cmocka_unit_test(datagrams_on_standard_input),
+        cmocka_unit_test(facts_of_the_environment),
+        cmocka_unit_test(sigterm_lets_the_client_be_served),
         cmocka_unit_test(nothing_to_serve),
         cmocka_unit_test(hanging_up_keeps_the_answer),
     };

@@ -13,6 +13,9 @@ if(WIN32)
     add_dependencies(test_sdk_conformance conformance)
 else()
     baton_unit_test(sdk SOURCES test_sdk.c test_sdk_supervisor.c LIBRARIES baton)
+    find_package(Threads REQUIRED)
+    baton_unit_test(sdk_sources SOURCES test_sdk_sources.c test_sdk_supervisor.c
+        LIBRARIES baton Threads::Threads)
     baton_unit_test(sdk_fallback SOURCES test_sdk_fallback.c LIBRARIES baton)
     baton_script_test(sdk_python LABELS unit
         COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_sdk_python.py")

@@ -6,15 +6,21 @@
 #include <string.h>
 #include <unistd.h>
 
-int body_take_environment(const char *name, char *out, size_t size) {
+int body_read_environment(const char *name, char *out, size_t size) {
     const char *value = getenv(name);
     if (value == NULL)
         return 0;
     size_t length = strlen(value);
-    if (length < size)
-        memcpy(out, value, length + 1);
+    if (length >= size)
+        return BATON_E_ENVIRONMENT;
+    memcpy(out, value, length + 1);
+    return 1;
+}
+
+int body_take_environment(const char *name, char *out, size_t size) {
+    int result = body_read_environment(name, out, size);
     unsetenv(name);
-    return length < size ? 1 : BATON_E_ENVIRONMENT;
+    return result;
 }
 
 uint32_t body_own_pid(void) {

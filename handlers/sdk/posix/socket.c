@@ -1,10 +1,40 @@
 #include "body.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+void body_socket_local(struct baton_connection *connection) {
+    struct sockaddr_un name = {0};
+    socklen_t length = sizeof name;
+    if (getsockname(connection->socket, (struct sockaddr *)&name, &length) != 0 ||
+        name.sun_family != AF_UNIX)
+        return;
+    /* A path that fills all of sun_path has no NUL (unix(7)). */
+    _Static_assert(sizeof name.sun_path < BATON_PATH_BYTES, "the longest path fits");
+    memcpy(connection->path, name.sun_path, sizeof name.sun_path);
+#ifdef SO_PEERCRED
+    struct ucred peer = {0};
+    length = sizeof peer;
+    if (getsockopt(connection->socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+        peer.pid > 0) {
+        connection->peer_uid_known = 1;
+        connection->peer_uid = peer.uid;
+        connection->peer_pid = (uint32_t)peer.pid;
+    }
+#endif
+}
+
+void body_make_blocking(baton_socket socket) {
+    int flags = fcntl(socket, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK) != 0)
+        fcntl(socket, F_SETFL, flags & ~O_NONBLOCK);
+}
 
 void body_socket_close(baton_socket *socket) {
     if (*socket != BATON_SOCKET_NONE)
@@ -23,8 +53,38 @@ long baton_receive(struct baton_connection *connection, void *buffer, size_t siz
     return (long)length;
 }
 
+long baton_receive_datagram(struct baton_connection *connection, void *buffer, size_t size) {
+    socklen_t sender_bytes = sizeof connection->sender;
+    ssize_t length;
+    do
+        length = recvfrom(connection->socket, buffer, size, MSG_DONTWAIT,
+                          (struct sockaddr *)(void *)connection->sender, &sender_bytes);
+    while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? BATON_E_AGAIN : BATON_E_SYSTEM;
+    connection->sender_bytes = (uint32_t)sender_bytes;
+    connection->bytes_in += (uint64_t)length;
+    body_sender_address(connection);
+    return (long)length;
+}
+
+static int send_datagram(struct baton_connection *connection, const void *bytes, size_t length) {
+    ssize_t sent;
+    do
+        sent = sendto(connection->socket, bytes, length, MSG_NOSIGNAL,
+                      (const struct sockaddr *)(const void *)connection->sender,
+                      (socklen_t)connection->sender_bytes);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return BATON_E_SYSTEM;
+    connection->bytes_out += (uint64_t)sent;
+    return 0;
+}
+
 int baton_send(struct baton_connection *connection, const void *bytes, size_t length) {
     const char *at = bytes;
+    if (connection->kind == BATON_KIND_DATAGRAM)
+        return send_datagram(connection, bytes, length);
     while (length > 0) {
         ssize_t sent = send(connection->socket, at, length, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)

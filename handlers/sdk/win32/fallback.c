@@ -1,5 +1,6 @@
 /*
- * Without a channel: a socket on standard input, as other super-servers for Windows give it.
+ * Without a channel: a socket on standard input, as batond's stdio mode and other super-servers for
+ * Windows give it.
  * LISTEN_FDS is a POSIX custom and is not looked for.
  */
 #include "body.h"
@@ -22,8 +23,8 @@ static int kind_of(SOCKET socket) {
 }
 
 static bool is_wanted(int kind, uint32_t kinds) {
-    return kind == BATON_KIND_LISTENER ? (kinds & BATON_KIND_CONNECTION) != 0
-                                       : ((uint32_t)kind & kinds) != 0;
+    return ((uint32_t)kind & kinds) != 0 ||
+           (kind == BATON_KIND_LISTENER && (kinds & BATON_KIND_CONNECTION) != 0);
 }
 
 /* Makes the standard streams that are this very handle the null device. */
@@ -41,47 +42,13 @@ static int free_standard_streams(HANDLE handle) {
     return 0;
 }
 
-int body_fallback_open(struct body_fallback *fallback, uint32_t kinds) {
+int body_fallback_open(struct body_sources *sources, uint32_t kinds) {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     int kind = input != NULL && input != INVALID_HANDLE_VALUE ? kind_of((SOCKET)input) : 0;
     if (!is_wanted(kind, kinds))
         return BATON_E_NO_SOURCE;
     if (!SetHandleInformation(input, HANDLE_FLAG_INHERIT, 0))
         return BATON_E_SYSTEM;
-    fallback->sources[0].socket = (baton_socket)input;
-    fallback->sources[0].kind = (enum baton_kind)kind;
-    fallback->count = 1;
+    sources_add(sources, (baton_socket)input, (enum baton_kind)kind, "");
     return free_standard_streams(input);
-}
-
-/* Errors of accept that concern one client only. */
-static bool is_passing(int error) {
-    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAEINTR;
-}
-
-int body_fallback_next(struct body_fallback *fallback, struct baton_connection *connection) {
-    *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
-    if (fallback->count == 0)
-        return 0;
-    connection->kind = BATON_KIND_CONNECTION;
-    if (fallback->sources[0].kind != BATON_KIND_LISTENER) {
-        connection->socket = fallback->sources[0].socket;
-        connection->kind = fallback->sources[0].kind;
-        fallback->count = 0;
-    }
-    while (connection->socket == BATON_SOCKET_NONE) {
-        SOCKET accepted = accept((SOCKET)fallback->sources[0].socket, NULL, NULL);
-        if (accepted == INVALID_SOCKET && !is_passing(WSAGetLastError()))
-            return BATON_E_SYSTEM;
-        connection->socket = (baton_socket)accepted;
-    }
-    /* Accepted sockets are inheritable again even when the listener is not. */
-    SetHandleInformation((HANDLE)connection->socket, HANDLE_FLAG_INHERIT, 0);
-    body_socket_addresses(connection);
-    return 1;
-}
-
-void body_fallback_close(struct body_fallback *fallback) {
-    while (fallback->count > 0)
-        body_socket_close(&fallback->sources[--fallback->count].socket);
 }

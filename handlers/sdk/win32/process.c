@@ -6,7 +6,7 @@
 #include <string.h>
 #include <windows.h>
 
-int body_take_environment(const char *name, char *out, size_t size) {
+int body_read_environment(const char *name, char *out, size_t size) {
     wchar_t wide_name[64], value[1024];
     if (MultiByteToWideChar(CP_UTF8, 0, name, -1, wide_name, 64) == 0)
         return BATON_E_ENVIRONMENT;
@@ -14,15 +14,23 @@ int body_take_environment(const char *name, char *out, size_t size) {
     DWORD length = GetEnvironmentVariableW(wide_name, value, 1024);
     if (length == 0 && GetLastError() == ERROR_ENVVAR_NOT_FOUND)
         return 0;
-    /* The C runtime keeps a copy of the environment, and changes both. */
-    _wputenv_s(wide_name, L"");
-    SetEnvironmentVariableW(wide_name, NULL);
     if (length >= 1024 ||
         (length > 0 && WideCharToMultiByte(CP_UTF8, 0, value, -1, out, (int)size, NULL, NULL) == 0))
         return BATON_E_ENVIRONMENT;
     if (length == 0)
         out[0] = '\0';
     return 1;
+}
+
+int body_take_environment(const char *name, char *out, size_t size) {
+    wchar_t wide_name[64];
+    int result = body_read_environment(name, out, size);
+    if (result == 0 || MultiByteToWideChar(CP_UTF8, 0, name, -1, wide_name, 64) == 0)
+        return result;
+    /* The C runtime keeps a copy of the environment, and changes both. */
+    _wputenv_s(wide_name, L"");
+    SetEnvironmentVariableW(wide_name, NULL);
+    return result;
 }
 
 uint32_t body_own_pid(void) {

@@ -5,6 +5,11 @@
 #include <limits.h>
 #include <windows.h>
 
+/* Winsock tells neither the path of a listener nor who connected in a way that is worth it. */
+void body_socket_local(struct baton_connection *connection) {
+    (void)connection;
+}
+
 void body_socket_close(baton_socket *socket) {
     if (*socket != BATON_SOCKET_NONE)
         closesocket((SOCKET)*socket);
@@ -27,8 +32,50 @@ long baton_receive(struct baton_connection *connection, void *buffer, size_t siz
     return length;
 }
 
+/* The socket is blocking, and there is no flag for one call. */
+static bool is_readable(SOCKET socket) {
+    struct timeval at_once = {0};
+    fd_set readable;
+    FD_ZERO(&readable);
+    FD_SET(socket, &readable);
+    return select(0, &readable, NULL, NULL, &at_once) == 1;
+}
+
+long baton_receive_datagram(struct baton_connection *connection, void *buffer, size_t size) {
+    int room = size > INT_MAX ? INT_MAX : (int)size, sender_bytes = sizeof connection->sender;
+    if (!is_readable((SOCKET)connection->socket))
+        return BATON_E_AGAIN;
+    int length = recvfrom((SOCKET)connection->socket, buffer, room, 0,
+                          (struct sockaddr *)(void *)connection->sender, &sender_bytes);
+    if (length == SOCKET_ERROR) {
+        int error = WSAGetLastError();
+        /* An answer of ours did not arrive: that is said here, and concerns nobody. */
+        if (error == WSAECONNRESET || error == WSAENETRESET)
+            return BATON_E_AGAIN;
+        if (error != WSAEMSGSIZE)
+            return fault_of(error);
+        length = room;
+    }
+    connection->sender_bytes = (uint32_t)sender_bytes;
+    connection->bytes_in += (uint64_t)length;
+    body_sender_address(connection);
+    return length;
+}
+
+static int send_datagram(struct baton_connection *connection, const void *bytes, size_t length) {
+    int sent = sendto((SOCKET)connection->socket, bytes, length > INT_MAX ? INT_MAX : (int)length,
+                      0, (const struct sockaddr *)(const void *)connection->sender,
+                      (int)connection->sender_bytes);
+    if (sent == SOCKET_ERROR)
+        return fault_of(WSAGetLastError());
+    connection->bytes_out += (uint64_t)sent;
+    return 0;
+}
+
 int baton_send(struct baton_connection *connection, const void *bytes, size_t length) {
     const char *at = bytes;
+    if (connection->kind == BATON_KIND_DATAGRAM)
+        return send_datagram(connection, bytes, length);
     while (length > 0) {
         int piece = length > INT_MAX ? INT_MAX : (int)length;
         int sent = send((SOCKET)connection->socket, at, piece, 0);

@@ -1,0 +1,160 @@
+/* Waiting for clients and for the supervisor at the same time. One Baton is open in a process, so
+ * its pipe and its signal are of the process too. */
+#include "body.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WAKE, CHANNEL, FIRST_SOURCE };
+
+static int wake_pipe[2] = {-1, -1};
+static volatile sig_atomic_t stop_is_wanted;
+static bool has_handler;
+
+static void on_sigterm(int number) {
+    int error = errno;
+    (void)number;
+    stop_is_wanted = 1;
+    body_wake();
+    errno = error;
+}
+
+void body_wake(void) {
+    /* Full is good enough: it is readable. */
+    (void)!write(wake_pipe[1], "", 1);
+}
+
+/* A program that said itself what SIGTERM shall do is left alone. SA_RESETHAND: who asks twice
+ * means it. SA_RESTART: the connection that is being served does not notice. */
+static int watch_sigterm(void) {
+    struct sigaction action = {.sa_handler = on_sigterm,
+                               .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction before;
+    if (sigaction(SIGTERM, NULL, &before) != 0)
+        return BATON_E_SYSTEM;
+    if (before.sa_handler != SIG_DFL)
+        return 0;
+    has_handler = true;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGTERM, &action, NULL) == 0 ? 0 : BATON_E_SYSTEM;
+}
+
+int body_wait_prepare(bool watches_sigterm) {
+    if (wake_pipe[0] >= 0)
+        return 0;
+    if (pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+        return BATON_E_SYSTEM;
+    stop_is_wanted = 0;
+    return watches_sigterm ? watch_sigterm() : 0;
+}
+
+void body_wait_release(void) {
+    struct sigaction now;
+    if (has_handler && sigaction(SIGTERM, NULL, &now) == 0 && now.sa_handler == on_sigterm)
+        signal(SIGTERM, SIG_DFL);
+    has_handler = false;
+    for (int i = 0; i < 2; i++) {
+        if (wake_pipe[i] >= 0)
+            close(wake_pipe[i]);
+        wake_pipe[i] = -1;
+    }
+}
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Fills in whom to wait for; poll(2) passes over negative descriptors. False if a source needs no
+ * waiting: it is *index. */
+static bool set_up(const struct body_wait *what, struct pollfd *polls, size_t *index) {
+    polls[WAKE] = (struct pollfd){.fd = wake_pipe[0], .events = POLLIN};
+    polls[CHANNEL] = (struct pollfd){.fd = -1, .events = POLLIN};
+    if (what->channel != NULL)
+        polls[CHANNEL].fd = (int)what->channel->in;
+    for (size_t i = 0; i < what->sources->used_mark; i++) {
+        const struct body_source *source = &what->sources->items[i];
+        bool is_here = source->state == BODY_SOURCE_HERE && !what->is_full;
+        *index = i;
+        if (is_here && sources_is_whole(what->sources, source))
+            return false;
+        polls[FIRST_SOURCE + i] =
+            (struct pollfd){.fd = is_here ? source->socket : -1, .events = POLLIN};
+    }
+    return true;
+}
+
+static int tell_ready(const struct body_wait *what, const struct pollfd *polls, size_t *index) {
+    size_t count = what->sources->used_mark;
+    char bytes[64];
+    if (polls[WAKE].revents != 0) {
+        while (read(wake_pipe[0], bytes, sizeof bytes) > 0) {
+        }
+        return stop_is_wanted ? BODY_READY_STOP : BODY_READY_WOKEN;
+    }
+    if (polls[CHANNEL].revents != 0)
+        return BODY_READY_CHANNEL;
+    for (size_t i = 0; i < count; i++) {
+        *index = (what->sources->turn + i) % count;
+        if (polls[FIRST_SOURCE + *index].revents != 0)
+            return BODY_READY_SOURCE;
+    }
+    return BODY_READY_WOKEN;
+}
+
+int body_wait(const struct body_wait *what, size_t *index) {
+    struct pollfd polls[FIRST_SOURCE + BODY_SOURCES_MAX_COUNT];
+    int64_t deadline_ms = now_ms() + what->idle_ms;
+    for (;;) {
+        if (stop_is_wanted)
+            return BODY_READY_STOP;
+        if (!set_up(what, polls, index))
+            return BODY_READY_SOURCE;
+        int64_t left_ms = deadline_ms - now_ms();
+        int timeout_ms = left_ms > INT32_MAX ? INT32_MAX : left_ms > 0 ? (int)left_ms : 0;
+        if (what->idle_ms == UINT32_MAX)
+            timeout_ms = -1;
+        int count = poll(polls, FIRST_SOURCE + what->sources->used_mark, timeout_ms);
+        if (count < 0 && errno != EINTR)
+            return BATON_E_SYSTEM;
+        if (count == 0)
+            return BODY_READY_IDLE;
+        if (count > 0)
+            return tell_ready(what, polls, index);
+    }
+}
+
+/* Errors of accept(2) that concern one client, or pass by themselves. */
+static bool is_passing(int error) {
+    switch (error) {
+    case EINTR:
+    case EAGAIN:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int body_accept(baton_socket listener, baton_socket *out) {
+    *out = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (*out < 0)
+        return is_passing(errno) ? 0 : BATON_E_SYSTEM;
+    /* On some systems it inherits O_NONBLOCK, which others may have set on the listener. */
+    body_make_blocking(*out);
+    return 1;
+}

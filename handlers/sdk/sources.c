@@ -1,0 +1,106 @@
+/* Sockets that serve many clients: listeners and datagram sockets; and a connection that came
+ * without a channel, which is a source of one. */
+#include "body.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct body_source *sources_add(struct body_sources *sources, baton_socket socket,
+                                enum baton_kind kind, const char *service) {
+    size_t at = 0;
+    while (at < sources->used_mark && sources->items[at].state != BODY_SOURCE_NONE)
+        at++;
+    if (at == BODY_SOURCES_MAX_COUNT)
+        return NULL;
+    struct body_source *source = &sources->items[at];
+    source->socket = socket;
+    source->kind = kind;
+    source->number = 0;
+    source->id = 0;
+    size_t length = strlen(service);
+    if (length >= sizeof source->service)
+        length = sizeof source->service - 1;
+    memcpy(source->service, service, length);
+    source->service[length] = '\0';
+    source->state = BODY_SOURCE_HERE;
+    if (at == sources->used_mark)
+        sources->used_mark++;
+    return source;
+}
+
+bool sources_is_empty(const struct body_sources *sources) {
+    for (size_t i = 0; i < sources->used_mark; i++)
+        if (sources->items[i].state != BODY_SOURCE_NONE)
+            return false;
+    return true;
+}
+
+void sources_describe(struct body_sources *sources) {
+    char number[24] = "", service[BATON_SERVICE_BYTES] = "";
+    if (body_read_environment("BATON_ID", number, sizeof number) != 1)
+        return;
+    if (body_read_environment("BATON_SERVICE", service, sizeof service) != 1)
+        service[0] = '\0';
+    for (size_t i = 0; i < sources->used_mark; i++) {
+        sources->items[i].id = strtoull(number, NULL, 10);
+        memcpy(sources->items[i].service, service, sizeof service);
+    }
+}
+
+bool sources_is_whole(const struct body_sources *sources, const struct body_source *source) {
+    return source->kind == BATON_KIND_CONNECTION ||
+           (source->kind == BATON_KIND_LISTENER && sources->gives_listeners);
+}
+
+int sources_take(struct body_sources *sources, size_t index, struct baton_connection *connection) {
+    struct body_source *source = &sources->items[index];
+    bool is_whole = sources_is_whole(sources, source);
+    int result = 1;
+    sources->turn = index + 1;
+    connection->kind = source->kind;
+    connection->socket = source->socket;
+    if (is_whole) {
+        source->state = BODY_SOURCE_NONE;
+    } else if (source->kind == BATON_KIND_DATAGRAM) {
+        source->state = BODY_SOURCE_LENT;
+    } else {
+        connection->kind = BATON_KIND_CONNECTION;
+        result = body_accept(source->socket, &connection->socket);
+    }
+    if (result != 1)
+        return result;
+    connection->source = is_whole ? 0 : (uint32_t)index + 1;
+    connection->id = source->id;
+    memcpy(connection->service, source->service, sizeof connection->service);
+    body_socket_addresses(connection);
+    if (source->kind == BATON_KIND_CONNECTION)
+        body_environment_facts(connection);
+    return 1;
+}
+
+void sources_give_back(struct body_sources *sources, struct baton_connection *connection) {
+    int lent = BODY_SOURCE_LENT;
+    if (connection->source == 0 || connection->kind != BATON_KIND_DATAGRAM) {
+        body_socket_close(&connection->socket);
+        return;
+    }
+    struct body_source *source = &sources->items[connection->source - 1];
+    connection->socket = BATON_SOCKET_NONE;
+    if (atomic_compare_exchange_strong(&source->state, &lent, BODY_SOURCE_HERE))
+        return;
+    body_socket_close(&source->socket);
+    source->state = BODY_SOURCE_NONE;
+}
+
+void sources_close(struct body_sources *sources, size_t index) {
+    struct body_source *source = &sources->items[index];
+    int lent = BODY_SOURCE_LENT;
+    if (source->state == BODY_SOURCE_NONE ||
+        atomic_compare_exchange_strong(&source->state, &lent, BODY_SOURCE_ORPHAN))
+        return;
+    /* Only the thread that calls this could have lent it meanwhile. */
+    if (source->state == BODY_SOURCE_HERE) {
+        body_socket_close(&source->socket);
+        source->state = BODY_SOURCE_NONE;
+    }
+}
