@@ -63,7 +63,13 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
     struct record *line = tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
     if (line != NULL) {
         record_place(line, "address", place_of(s, l), &l->address);
-        tell_reason(line, l->result, &l->cause);
+        if (l->result == BATON_UNSUPPORTED && place_of(s, l)->path != NULL) {
+            record_text(line, "reason",
+                        "this system has no local sockets; give the service an address like "
+                        "127.0.0.1:PORT and `protocol = tcp`");
+        } else {
+            tell_reason(line, l->result, &l->cause);
+        }
         if (retry_ms != 0) {
             record_number(line, "retry_ms", retry_ms);
         }
