@@ -82,11 +82,15 @@ class Cmd(SupervisorCase):
         supervisor = self.supervisor(
             {mode: service(f"{CMD} /d /q", handoff=mode) for mode in MODES})
         for mode in MODES:
-            with self.subTest(mode=mode), supervisor.connect(mode) as client:
-                client.send("echo first-answer\r\nexit 5\r\n")
-                self.assertIn("first-answer", client.rest())
-            record = supervisor.record(client)
-            self.assertEqual((record["outcome"], record["exit"]), ("failed", "5"), mode)
+            with self.subTest(mode=mode):
+                with supervisor.connect(mode) as client:
+                    # One line at a time: Wine's cmd.exe takes what is there and uses the first line.
+                    client.send("echo first-answer\r\n")
+                    self.assertTrue(any("first-answer" in client.line() for _ in range(10)))
+                    client.send("exit 5\r\n")
+                    client.rest()
+                record = supervisor.record(client)
+                self.assertEqual((record["outcome"], record["exit"]), ("failed", "5"))
         self.stop(supervisor)
 
 
@@ -110,7 +114,7 @@ class NotHere(SupervisorCase):
                 self.assertEqual(done.returncode, EXIT_CONFIG)
                 self.assertIn(b":3:", done.stderr)
                 self.assertIn(b".bat", done.stderr)
-                self.assertIn(b"cmd.exe", done.stderr, "the cure")
+                self.assertIn(b"interpreter", done.stderr, "the cure")
 
     def test_a_local_socket_fails_with_words(self):
         supervisor = self.launch({"local": {"listen": "local.sock", "protocol": "unix",
