@@ -229,9 +229,9 @@ bool stream_takes_news(struct platform_stream *stream, uint32_t report);
 /* listener.c: before a launch that hands it over. */
 void listener_make_blocking(const struct platform_listener *listener);
 
-/* local.c: binds the listener's descriptor to the file of a local socket. */
-int local_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
-               struct baton_cause *cause);
+/* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
+int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                 struct baton_cause *cause);
 /* Removes the file, if it is still the one that was made. */
 void local_remove(struct platform_listener *listener);
 

@@ -95,12 +95,12 @@ static int make_socket(struct platform_listener *listener,
 static int open_socket(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
     int descriptor = listener->source.descriptor;
-    int result = spec->protocol == PLATFORM_UNIX ? local_bind(listener, spec, cause)
+    int result = spec->protocol == PLATFORM_UNIX ? local_listen(listener, spec, cause)
                                                  : bind_address(descriptor, spec, cause);
     if (result != BATON_OK) {
         return result;
     }
-    if (spec->protocol != PLATFORM_UDP && listen(descriptor, (int)spec->backlog_count) != 0) {
+    if (spec->protocol == PLATFORM_TCP && listen(descriptor, (int)spec->backlog_count) != 0) {
         return failed(cause, "listen", errno);
     }
     struct sockaddr_storage name;

@@ -7,12 +7,13 @@
  * not do in a folder with a default ACL (acl(5)). Its owner is set before listen(2), so nobody has
  * been let in by the wrong one.
  *
- * No lock: any user who may open the folder could hold it. No temporary name that is renamed into
- * place: of two supervisors at once the later one would silently take the place of the earlier one,
- * and ss(8) would show a name that is not there. Instead bind(2) itself says who was first, and a
- * file is removed by renaming it aside, looking whether it is the one that was meant, and putting
- * it back if not. One that is bound but does not listen yet looks as if nobody listened on it any
- * more; it gets a moment to begin.
+ * A stale file is replaced under a lock, so that of several supervisors that find it one gets the
+ * place. The lock is a file of its own, which is there for that moment: the folder itself any user
+ * could lock who may open it. No temporary name that is renamed into place: the later one would
+ * silently take the place of the earlier one, and ss(8) would show a name that is not there. And
+ * nothing is put aside to be looked at: a third could take the place meanwhile. One that is bound
+ * but does not listen yet looks as if nobody listened on it any more; it gets a moment to begin,
+ * and looks itself, when it listens, whether it is still there.
  */
 #include "platform/posix/internal.h"
 
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,6 +34,34 @@
 #define MODE_BITS 0777u
 #define BIND_TO_LISTEN_MS 20
 #define NOBODY_GIVEN ((id_t)-1) /* chown(2): leaves it alone */
+
+/* ---- Who listens ---- */
+
+static bool name_file(const char *path, struct sockaddr_un *out) {
+    size_t path_bytes = strlen(path) + 1;
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (path_bytes > sizeof out->sun_path) {
+        return false;
+    }
+    memcpy(out->sun_path, path, path_bytes);
+    return true;
+}
+
+/* Somebody who listens sees us come and go. */
+static int probe(const char *path, bool *is_listening, struct baton_cause *cause) {
+    struct sockaddr_un name;
+    if (!name_file(path, &name)) {
+        return BATON_TOO_LONG;
+    }
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (client < 0) {
+        return failed(cause, "socket", errno);
+    }
+    *is_listening =
+        connect(client, (const struct sockaddr *)&name, sizeof name) == 0 || errno != ECONNREFUSED;
+    close(client);
+    return BATON_OK;
+}
 
 /* ---- Files ---- */
 
@@ -46,21 +76,9 @@ static bool is_same_file(const struct stat *status, const struct file_identity *
            status->st_mtim.tv_nsec == file->modified.tv_nsec;
 }
 
-static void put_back(const char *aside, const char *path) {
-    /* link(2) does not replace what may stand there by now. It may not be allowed for a file of
-     * another user (proc(5), protected_hardlinks). */
-    if (link(aside, path) == 0 || errno == EEXIST) {
-        unlink(aside);
-    } else {
-        rename(aside, path);
-    }
-}
-
-/* Removes `path` if it is `file`. BATON_OK, BATON_IN_USE if it is another one, or what renaming
- * failed with. */
+/* Removes `path` if it is `file`. BATON_OK, BATON_IN_USE if it is another, BATON_DENIED, ... */
 static int remove_exactly(const char *path, const struct file_identity *file,
                           struct baton_cause *cause) {
-    char aside[PATH_MAX];
     struct stat status;
     if (lstat(path, &status) != 0) {
         return errno == ENOENT ? BATON_OK : failed(cause, "lstat", errno);
@@ -68,18 +86,40 @@ static int remove_exactly(const char *path, const struct file_identity *file,
     if (!is_same_file(&status, file)) {
         return BATON_IN_USE;
     }
-    int length = snprintf(aside, sizeof aside, "%s.%ld~", path, (long)getpid());
-    if (length < 0 || (size_t)length >= sizeof aside) {
+    return unlink(path) == 0 || errno == ENOENT ? BATON_OK : failed(cause, "unlink", errno);
+}
+
+/* ---- The lock ---- */
+
+struct lock {
+    char path[PATH_MAX];
+    int file;
+};
+
+/* BATON_IN_USE: somebody else is at it. */
+static int lock_take(const char *path, struct lock *lock, struct baton_cause *cause) {
+    struct stat status;
+    int length = snprintf(lock->path, sizeof lock->path, "%s.baton-lock", path);
+    if (length < 0 || (size_t)length >= sizeof lock->path) {
         return BATON_TOO_LONG;
     }
-    if (rename(path, aside) != 0) {
-        return errno == ENOENT ? BATON_OK : failed(cause, "rename", errno);
+    lock->file =
+        open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (lock->file < 0) {
+        return failed(cause, "open", errno);
     }
-    if (lstat(aside, &status) != 0 || !is_same_file(&status, file)) {
-        put_back(aside, path);
-        return BATON_IN_USE;
+    /* Only who holds the lock removes its file. Without a name it is the lock of the one before. */
+    if (flock(lock->file, LOCK_EX | LOCK_NB) == 0 && fstat(lock->file, &status) == 0 &&
+        status.st_nlink > 0) {
+        return BATON_OK;
     }
-    return unlink(aside) == 0 ? BATON_OK : failed(cause, "unlink", errno);
+    close_descriptor(&lock->file);
+    return BATON_IN_USE;
+}
+
+static void lock_give(struct lock *lock) {
+    unlink(lock->path);
+    close_descriptor(&lock->file);
 }
 
 /* ---- Owners ---- */
@@ -156,82 +196,68 @@ static int bind_with_mode(int descriptor, const struct sockaddr_un *name, uint32
     return code;
 }
 
-/* Somebody who listens sees us come and go. */
-static int probe(const struct sockaddr_un *name, bool *is_listening, struct baton_cause *cause) {
-    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (client < 0) {
-        return failed(cause, "socket", errno);
+/* What is wanted, in the system's form. */
+struct plan {
+    struct sockaddr_un name;
+    uint32_t mode;
+    id_t user, group;
+};
+
+/* BATON_IN_USE if the file is no socket, or one that answers. `was` gets who it is. */
+static int look_at_file(const char *path, struct stat *was, struct baton_cause *cause) {
+    bool listening = true;
+    int result = BATON_OK;
+    if (lstat(path, was) != 0) {
+        return failed(cause, "lstat", errno);
     }
-    *is_listening =
-        connect(client, (const struct sockaddr *)name, sizeof *name) == 0 || errno != ECONNREFUSED;
-    close(client);
-    return BATON_OK;
+    if (S_ISSOCK(was->st_mode)) {
+        result = probe(path, &listening, cause);
+    }
+    return result == BATON_OK && listening ? BATON_IN_USE : result;
 }
 
-static int is_anybody_listening(const struct sockaddr_un *name, bool *out,
-                                struct baton_cause *cause) {
-    int result = probe(name, out, cause);
-    if (result == BATON_OK && !*out) {
+/* The name is taken. BATON_OK when it has been made free. */
+static int remove_stale(const char *path, struct baton_cause *cause) {
+    struct stat first;
+    struct stat status;
+    int result = look_at_file(path, &first, cause);
+    if (result == BATON_OK) {
         poll(NULL, 0, BIND_TO_LISTEN_MS);
-        result = probe(name, out, cause);
+        result = look_at_file(path, &status, cause);
+    }
+    if (result == BATON_NOT_FOUND) {
+        return BATON_OK;
+    }
+    struct file_identity stale = identity_of(&first);
+    return result == BATON_OK ? remove_exactly(path, &stale, cause) : result;
+}
+
+/* What is to be done with a socket that is bound. */
+static int settle(struct platform_listener *listener, const struct plan *plan,
+                  struct baton_cause *cause) {
+    struct stat status;
+    int result = change_owner(listener, plan->user, plan->group, cause);
+    if (result == BATON_OK &&
+        listen(listener->source.descriptor, (int)listener->backlog_count) != 0) {
+        result = failed(cause, "listen", errno);
+    }
+    if (result == BATON_OK &&
+        (lstat(listener->path, &status) != 0 || !is_same_file(&status, &listener->file))) {
+        result = BATON_IN_USE;
     }
     return result;
 }
 
-/* The name is taken. BATON_OK when it has been made free. */
-static int remove_stale(const struct sockaddr_un *name, struct baton_cause *cause) {
-    struct stat status;
-    if (lstat(name->sun_path, &status) != 0) {
-        return errno == ENOENT ? BATON_OK : failed(cause, "lstat", errno);
-    }
-    if (!S_ISSOCK(status.st_mode)) {
-        return BATON_IN_USE;
-    }
-    bool listening = true;
-    int result = is_anybody_listening(name, &listening, cause);
-    if (result != BATON_OK || listening) {
-        return result != BATON_OK ? result : BATON_IN_USE;
-    }
-    struct file_identity stale = identity_of(&status);
-    return remove_exactly(name->sun_path, &stale, cause);
-}
-
-static int bind_or_replace(int descriptor, const struct sockaddr_un *name, uint32_t mode,
+/* The listener has a path from the moment there is a file to be removed. */
+static int bind_and_settle(struct platform_listener *listener, const struct plan *plan,
                            struct baton_cause *cause) {
-    int code = bind_with_mode(descriptor, name, mode);
-    if (code == EADDRINUSE) {
-        int result = remove_stale(name, cause);
-        if (result == BATON_IN_USE) {
-            *cause = (struct baton_cause){"bind", EADDRINUSE};
-        }
-        if (result != BATON_OK) {
-            return result;
-        }
-        code = bind_with_mode(descriptor, name, mode);
-    }
-    return code == 0 ? BATON_OK : failed(cause, "bind", code);
-}
-
-int local_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
-               struct baton_cause *cause) {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    size_t path_bytes = strlen(spec->path) + 1;
-    if (path_bytes > sizeof name.sun_path) {
-        return BATON_TOO_LONG;
-    }
-    memcpy(name.sun_path, spec->path, path_bytes);
-    id_t user;
-    id_t group;
-    int result = find_user(spec->user, &user, cause);
-    if (result == BATON_OK) {
-        result = find_group(spec->group, &group, cause);
-    }
-    char *path = result == BATON_OK ? strdup(spec->path) : NULL;
-    if (path == NULL) {
-        return result == BATON_OK ? BATON_NO_MEMORY : result;
-    }
-    result = bind_or_replace(listener->source.descriptor, &name, spec->mode, cause);
+    char *path = strdup(plan->name.sun_path);
     struct stat status;
+    int result = path == NULL ? BATON_NO_MEMORY : BATON_OK;
+    if (result == BATON_OK) {
+        int code = bind_with_mode(listener->source.descriptor, &plan->name, plan->mode);
+        result = code == 0 ? BATON_OK : failed(cause, "bind", code);
+    }
     if (result == BATON_OK && lstat(path, &status) != 0) {
         result = failed(cause, "lstat", errno);
     }
@@ -241,7 +267,49 @@ int local_bind(struct platform_listener *listener, const struct platform_listene
     }
     listener->path = path;
     listener->file = identity_of(&status);
-    return change_owner(listener, user, group, cause);
+    return settle(listener, plan, cause);
+}
+
+static int replace_and_settle(struct platform_listener *listener, const struct plan *plan,
+                              struct baton_cause *cause) {
+    struct lock lock;
+    struct stat status;
+    /* Most often it is a server that runs, and there is nothing to lock. */
+    int result = look_at_file(plan->name.sun_path, &status, cause);
+    if (result == BATON_OK || result == BATON_NOT_FOUND) {
+        result = lock_take(plan->name.sun_path, &lock, cause);
+    }
+    if (result != BATON_OK) {
+        return result;
+    }
+    result = remove_stale(plan->name.sun_path, cause);
+    if (result == BATON_OK) {
+        result = bind_and_settle(listener, plan, cause);
+    }
+    lock_give(&lock);
+    return result;
+}
+
+int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                 struct baton_cause *cause) {
+    struct plan plan = {.mode = spec->mode};
+    if (!name_file(spec->path, &plan.name)) {
+        return BATON_TOO_LONG;
+    }
+    int result = find_user(spec->user, &plan.user, cause);
+    if (result == BATON_OK) {
+        result = find_group(spec->group, &plan.group, cause);
+    }
+    if (result == BATON_OK) {
+        result = bind_and_settle(listener, &plan, cause);
+    }
+    if (result == BATON_IN_USE && listener->path == NULL) {
+        result = replace_and_settle(listener, &plan, cause);
+    }
+    if (result == BATON_IN_USE) {
+        *cause = (struct baton_cause){"bind", EADDRINUSE};
+    }
+    return result;
 }
 
 void local_remove(struct platform_listener *listener) {

@@ -1,0 +1,314 @@
+/* Listeners that processes get at launch, as systemd passes them, and what options become. */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LISTENER_COUNT 8 /* so many that their own numbers are among those they get */
+
+static struct platform_listener *listen_for_handlers(struct bench *bench,
+                                                     enum platform_protocol protocol,
+                                                     uint64_t *token, struct address *address) {
+    *address = bench_loopback();
+    struct platform_listener_spec spec = bench_tcp(address);
+    spec.protocol = protocol;
+    spec.is_handed_over = true;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, token);
+    platform_listener_address(listener, address);
+    return listener;
+}
+
+static struct platform_process *launch_with(struct bench *bench,
+                                            const struct platform_program *program,
+                                            struct platform_listener *const *listeners,
+                                            uint64_t *token) {
+    *token = bench_token(bench);
+    struct platform_launch launch = {.program = program,
+                                     .nonce_hex = BENCH_NONCE,
+                                     .output = bench->output,
+                                     .streams = PLATFORM_STREAMS_LISTENERS,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .listeners = listeners,
+                                     .token = *token};
+    return bench_start(bench, &launch).process;
+}
+
+static void test_a_program_of_systemd_launched_twice(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint64_t process_token;
+    struct address address;
+    struct platform_listener *listener = listen_for_handlers(bench, PLATFORM_TCP, &token, &address);
+    struct platform_program_spec spec = {.listener_count = 1, .listener_name = "web"};
+    struct platform_program *program =
+        BENCH_RECIPE(bench, spec, "listeners", "descriptors", "unblock-listeners", "hold");
+    struct platform_program *serving = BENCH_RECIPE(bench, spec, "listeners", "serve-listener");
+    char wanted[256];
+    snprintf(wanted, sizeof wanted, "for-me=1 names=web input=%u %u \n", address.port,
+             address.port);
+    for (int i = 0; i < 2; i++) {
+        /* One that makes it non-blocking for all, and takes nobody. */
+        uintptr_t client = client_connect(&address);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        platform_listener_pause(listener);
+        bench_forget_text(bench);
+        struct platform_process *process = launch_with(bench, program, &listener, &process_token);
+        bench_await_text(bench, "descriptors 0 1 2 3 \n");
+        bench_forget_events(bench);
+        bench_expect_rest(bench);
+        platform_process_signal(process, PLATFORM_KILL);
+        bench_finish(bench, &process, process_token);
+        platform_listener_resume(listener);
+
+        /* One that serves. */
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        platform_listener_pause(listener);
+        bench_forget_text(bench);
+        process = launch_with(bench, serving, &listener, &process_token);
+        char text[16];
+        client_send(client, "hello");
+        client_end_sending(client);
+        client_receive_all(client, text, sizeof text);
+        assert_string_equal(text, "hello");
+        client_close(client);
+        assert_int_equal(bench_finish(bench, &process, process_token).code, 0);
+        assert_string_equal(bench->text, wanted);
+        platform_listener_resume(listener);
+        bench_expect_rest(bench);
+    }
+    platform_program_destroy(&program);
+    platform_program_destroy(&serving);
+    platform_listener_close(&listener);
+}
+
+static void test_a_paused_one_blocks(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = listen_for_handlers(bench, PLATFORM_UDP, &token, &address);
+    int descriptor = (int)platform_listener_socket(listener).value;
+    assert_int_equal(fcntl(descriptor, F_GETFL) & O_NONBLOCK, 0);
+    assert_int_equal(fcntl(descriptor, F_SETFL, O_NONBLOCK), 0);
+    platform_listener_pause(listener);
+    assert_int_equal(fcntl(descriptor, F_GETFL) & O_NONBLOCK, 0);
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
+                     BATON_INVALID);
+    platform_listener_close(&listener);
+}
+
+static void test_datagrams(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint64_t process_token;
+    struct address address;
+    struct platform_listener *listener = listen_for_handlers(bench, PLATFORM_UDP, &token, &address);
+    struct platform_program_spec spec = {.listener_count = 1};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "listeners", "serve-listener");
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(address.port)};
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&name, sizeof name), 0);
+    for (int i = 0; i < 2; i++) {
+        char bytes[16] = "";
+        assert_int_equal(send(client, "hello", 5, 0), 5);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        platform_listener_pause(listener);
+        bench_forget_text(bench);
+        struct platform_process *process = launch_with(bench, program, &listener, &process_token);
+        assert_int_equal(bench_finish(bench, &process, process_token).code, 0);
+        assert_int_equal(recv(client, bytes, sizeof bytes, MSG_DONTWAIT), 5);
+        assert_string_equal(bytes, "hello");
+        assert_non_null(strstr(bench->text, "for-me=1 names=unknown"));
+        platform_listener_resume(listener);
+        bench_expect_rest(bench);
+    }
+    close(client);
+    platform_program_destroy(&program);
+    platform_listener_close(&listener);
+}
+
+/* Each at its place, although the numbers that they have here are among those that they get; and a
+ * channel as well. */
+static void test_many_in_their_order(void **state) {
+    static const int order[LISTENER_COUNT] = {7, 0, 6, 1, 5, 2, 4, 3};
+    struct bench *bench = *state;
+    struct platform_listener *opened[LISTENER_COUNT];
+    struct platform_listener *given[LISTENER_COUNT];
+    struct address addresses[LISTENER_COUNT];
+    uint64_t token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    for (int i = 0; i < LISTENER_COUNT; i++) {
+        opened[i] = listen_for_handlers(bench, PLATFORM_TCP, &token, &addresses[i]);
+        platform_listener_pause(opened[i]);
+    }
+    char wanted[512];
+    int used = snprintf(wanted, sizeof wanted, "for-me=1 names=a:a:a:a:a:a:a:a input=%u ",
+                        addresses[order[0]].port);
+    for (int i = 0; i < LISTENER_COUNT; i++) {
+        given[i] = opened[order[i]];
+        used +=
+            snprintf(wanted + used, sizeof wanted - (size_t)used, "%u ", addresses[order[i]].port);
+    }
+    snprintf(wanted + used, sizeof wanted - (size_t)used,
+             "\nBATON_CHANNEL=11,11\ndescriptors 0 1 2 3 4 5 6 7 8 9 10 11 \n");
+    struct platform_program_spec spec = {
+        .has_channel = true, .listener_count = LISTENER_COUNT, .listener_name = "a"};
+    struct platform_program *program =
+        BENCH_RECIPE(bench, spec, "listeners", "variable:BATON_CHANNEL", "descriptors", "hello");
+    for (int i = 0; i < 2; i++) {
+        bench_forget_text(bench);
+        struct platform_process *process = launch_with(bench, program, given, &token);
+        bench_receive(bench, process, token, frame);
+        bench_finish(bench, &process, token);
+        assert_string_equal(bench->text, wanted);
+    }
+    platform_program_destroy(&program);
+    for (int i = 0; i < LISTENER_COUNT; i++) {
+        platform_listener_close(&opened[i]);
+    }
+}
+
+static void expect_made_good(struct bench *bench, const struct address *asked,
+                             const struct platform_program *program) {
+    struct platform_listener_spec spec = bench_tcp(asked);
+    struct address address;
+    uint64_t token;
+    uint64_t process_token;
+    spec.is_handed_over = true;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    platform_listener_address(listener, &address);
+    platform_listener_pause(listener);
+    struct platform_process *process = launch_with(bench, program, &listener, &process_token);
+    bench_finish(bench, &process, process_token);
+    bench_expect_rest(bench);
+    platform_listener_resume(listener);
+    bench_expect_rest(bench);
+    uintptr_t client = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_shutdown_by_a_handler_is_made_good(void **state) {
+    struct bench *bench = *state;
+    struct platform_program_spec spec = {.listener_count = 1};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "shut-listener");
+    struct address address = bench_loopback();
+    expect_made_good(bench, &address, program);
+    /* A port asked for by its number: one that was free a moment ago. */
+    uint64_t token;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    platform_listener_close(&listener);
+    expect_made_good(bench, &address, program);
+    platform_program_destroy(&program);
+}
+
+static void test_a_launch_that_is_none_of_the_program(void **state) {
+    struct bench *bench = *state;
+    struct platform_program_spec with = {.listener_count = 1};
+    struct platform_program *program = BENCH_RECIPE(bench, with, "exit:0");
+    struct platform_launch launch = {.program = program, .socket = PLATFORM_SOCKET_NONE};
+    struct platform_launched made;
+    assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause),
+                     BATON_INVALID);
+    platform_program_destroy(&program);
+    const char *const argv[] = {"program", NULL};
+    struct platform_program_spec colon = {
+        .path = "/program", .argv = argv, .listener_count = 1, .listener_name = "a:b"};
+    assert_int_equal(platform_program_create(bench->platform, &colon, &program, &bench->cause),
+                     BATON_INVALID);
+}
+
+static int option_of(int descriptor, int level, int name) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    assert_int_equal(getsockopt(descriptor, level, name, &value, &length), 0);
+    return value;
+}
+
+static void test_options_of_accepted_sockets(void **state) {
+    struct bench *bench = *state;
+    struct address address = bench_loopback();
+    struct platform_listener_spec spec = bench_tcp(&address);
+    spec.options = (struct platform_socket_options){.nodelay = true,
+                                                    .keepalive = true,
+                                                    .keepalive_idle_s = 111,
+                                                    .keepalive_interval_s = 22,
+                                                    .keepalive_count = 7,
+                                                    .defer_accept_s = 5,
+                                                    .receive_buffer_bytes = 30000,
+                                                    .send_buffer_bytes = 40000};
+    uint64_t token;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    platform_listener_address(listener, &address);
+    int listening = (int)platform_listener_socket(listener).value;
+    assert_in_range(option_of(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT), 1, 20);
+    uintptr_t client = client_connect(&address);
+    bench_expect_rest(bench); /* deferred: nothing was sent */
+    client_send(client, "x");
+    struct platform_socket socket = bench_accept_next(bench, listener, token);
+    int accepted = (int)socket.value;
+    assert_int_not_equal(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 0);
+    assert_int_not_equal(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), 0);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE), 111);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPINTVL), 22);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPCNT), 7);
+    /* The kernel doubles what was asked for (socket(7)). */
+    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_RCVBUF), 60000);
+    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_SNDBUF), 80000);
+    assert_int_equal(fcntl(accepted, F_GETFL) & O_NONBLOCK, 0);
+    platform_socket_close(&socket);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+static void test_without_options(void **state) {
+    struct bench *bench = *state;
+    struct bench_connection connection = bench_connect(bench);
+    int accepted = (int)connection.socket.value;
+    int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 0);
+    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), 0);
+    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE),
+                     option_of(plain, IPPROTO_TCP, TCP_KEEPIDLE));
+    close(plain);
+    bench_disconnect(&connection);
+}
+
+static void test_buffers_of_datagrams(void **state) {
+    struct bench *bench = *state;
+    struct address address = bench_loopback();
+    struct platform_listener_spec spec = bench_tcp(&address);
+    spec.protocol = PLATFORM_UDP;
+    spec.options.receive_buffer_bytes = 30000;
+    /* What TCP alone has is no error. */
+    spec.options.nodelay = true;
+    uint64_t token;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    int descriptor = (int)platform_listener_socket(listener).value;
+    assert_int_equal(option_of(descriptor, SOL_SOCKET, SO_RCVBUF), 60000);
+    assert_int_equal(option_of(descriptor, SOL_SOCKET, SO_REUSEADDR), 0);
+    platform_listener_close(&listener);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_a_program_of_systemd_launched_twice),
+        WITH_BENCH(test_a_paused_one_blocks),
+        WITH_BENCH(test_datagrams),
+        WITH_BENCH(test_many_in_their_order),
+        WITH_BENCH(test_shutdown_by_a_handler_is_made_good),
+        WITH_BENCH(test_a_launch_that_is_none_of_the_program),
+        WITH_BENCH(test_options_of_accepted_sockets),
+        WITH_BENCH(test_without_options),
+        WITH_BENCH(test_buffers_of_datagrams),
+    };
+    return cmocka_run_group_tests_name("posix_listener", tests, NULL, NULL);
+}

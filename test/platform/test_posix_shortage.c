@@ -1,0 +1,176 @@
+/* Out of descriptors at each step of what needs several: nothing is left behind, and when there are
+ * enough it works. */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MOST_STEPS 12
+
+static rlim_t limit_to(rlim_t soft_count) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = soft_count;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    return before;
+}
+
+static rlim_t lowest_free(void) {
+    int lowest = dup(STDIN_FILENO);
+    assert_true(lowest >= 0);
+    close(lowest);
+    return (rlim_t)lowest;
+}
+
+/* One try with `spare` free descriptors. */
+typedef int attempt(struct bench *bench, void *context);
+
+/* Returns up to which number of spare ones it failed. Among those that come next some may be taken,
+ * so it can be more than what is needed. */
+static int count_steps(struct bench *bench, attempt *try_once, void *context) {
+    rlim_t lowest = lowest_free();
+    size_t before_count = system_descriptor_count();
+    for (int spare = 0; spare < MOST_STEPS; spare++) {
+        for (int again = 0; again < BENCH_PROCESS_COUNT + 1; again++) { /* no table fills up */
+            rlim_t before = limit_to(lowest + (rlim_t)spare);
+            int result = try_once(bench, context);
+            limit_to(before);
+            if (result == BATON_OK) {
+                assert_int_equal(again, 0);
+                assert_int_equal(system_descriptor_count(), before_count);
+                return spare;
+            }
+            if (result != BATON_SHORTAGE) {
+                fail_msg("%d spare: %s: %s %ld", spare, baton_error_text(result), bench->cause.call,
+                         bench->cause.system_code);
+            }
+            assert_non_null(bench->cause.call);
+            assert_int_equal(system_descriptor_count(), before_count);
+        }
+    }
+    fail_msg("%d descriptors are not enough", MOST_STEPS);
+    return 0;
+}
+
+static int try_launch(struct bench *bench, void *context) {
+    struct platform_launch *launch = context;
+    struct platform_launched made;
+    launch->token = bench_token(bench);
+    int result = platform_launch(bench->platform, launch, &made, &bench->cause);
+    if (result != BATON_OK) {
+        assert_null(made.process);
+        assert_null(made.input);
+        assert_null(made.output);
+        return result;
+    }
+    platform_stream_close(&made.input);
+    platform_stream_close(&made.output);
+    platform_channel_close(made.process);
+    bench_await_exit(bench, &made.process, launch->token);
+    return BATON_OK;
+}
+
+static void test_pipes_and_a_channel(void **state) {
+    struct bench *bench = *state;
+    struct platform_program_spec spec = {.has_channel = true};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "exit:0");
+    struct platform_launch launch = {.program = program,
+                                     .nonce_hex = BENCH_NONCE,
+                                     .output = bench->output,
+                                     .streams = PLATFORM_STREAMS_PIPES,
+                                     .socket = PLATFORM_SOCKET_NONE};
+    assert_true(count_steps(bench, try_launch, &launch) >= 6);
+    platform_program_destroy(&program);
+    bench_expect_silence(bench);
+}
+
+/* The child moves those that are in the way, and may find no room for that. */
+static void test_listeners_that_must_be_moved(void **state) {
+    enum { COUNT = 8 };
+    struct bench *bench = *state;
+    struct platform_listener *listeners[COUNT];
+    struct platform_listener *given[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        struct address address = bench_loopback();
+        struct platform_listener_spec spec = bench_tcp(&address);
+        uint64_t token;
+        spec.is_handed_over = true;
+        listeners[i] = bench_listen_as(bench, &spec, &token);
+        platform_listener_pause(listeners[i]);
+        given[COUNT - 1 - i] = listeners[i];
+    }
+    struct platform_program_spec spec = {.listener_count = COUNT};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "exit:0");
+    struct platform_launch launch = {.program = program,
+                                     .streams = PLATFORM_STREAMS_LISTENERS,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .listeners = given};
+    assert_true(count_steps(bench, try_launch, &launch) > 0);
+    platform_program_destroy(&program);
+    for (int i = 0; i < COUNT; i++) {
+        platform_listener_close(&listeners[i]);
+    }
+}
+
+static int try_listener(struct bench *bench, void *context) {
+    struct platform_listener_spec *spec = context;
+    struct platform_listener *listener;
+    int result =
+        platform_listener_open(bench->platform, spec, bench_token(bench), &listener, &bench->cause);
+    struct stat status;
+    if (result != BATON_OK && spec->path != NULL && lstat(spec->path, &status) == 0) {
+        assert_int_equal(status.st_mode & 0777, 0711); /* the stale one, still there */
+    }
+    platform_listener_close(&listener);
+    return result;
+}
+
+static void test_a_listener(void **state) {
+    struct bench *bench = *state;
+    struct address address = bench_loopback();
+    struct platform_listener_spec spec = bench_tcp(&address);
+    assert_true(count_steps(bench, try_listener, &spec) >= 1);
+    bench_expect_silence(bench);
+}
+
+static void test_a_local_socket(void **state) {
+    struct bench *bench = *state;
+    char path[256];
+    char user[32];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/socket", system_scratch());
+    snprintf(user, sizeof user, "%u", (unsigned)geteuid());
+    struct platform_listener_spec spec = {
+        .protocol = PLATFORM_UNIX, .path = path, .mode = 0600, .user = user, .backlog_count = 16};
+    assert_true(count_steps(bench, try_listener, &spec) >= 2);
+    assert_int_not_equal(lstat(path, &status), 0);
+    /* With a stale one in the way: the lock and a look at it as well. */
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, path, strlen(path) + 1);
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(other, (struct sockaddr *)&name, sizeof name), 0);
+    close(other);
+    assert_int_equal(chmod(path, 0711), 0);
+    assert_true(count_steps(bench, try_listener, &spec) >= 3);
+    assert_int_not_equal(lstat(path, &status), 0);
+    bench_expect_silence(bench);
+}
+
+int main(void) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_pipes_and_a_channel),
+        WITH_BENCH(test_listeners_that_must_be_moved),
+        WITH_BENCH(test_a_listener),
+        WITH_BENCH(test_a_local_socket),
+    };
+    return cmocka_run_group_tests_name("posix_shortage", tests, NULL, bench_remove_scratch);
+}
