@@ -74,6 +74,7 @@ struct run_relay {
     struct platform_socket socket; /* owned */
     struct platform_stream *client, *input, *output;
     uint32_t process; /* slot */
+    unsigned waiting; /* what has to wait for an event; private to relay.c */
     bool exited;      /* the process has ended; the pool is told when all is flushed */
     bool is_ready;    /* is in the list of those that stopped before they had to wait */
     uint32_t next_ready;

@@ -55,6 +55,7 @@ int relay_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     relay_init(&r->relay);
     r->client = r->input = r->output = NULL;
     r->process = process;
+    r->waiting = 0;
     r->exited = r->lingers = false; /* is_ready stays: it may still be in that list */
     r->timer = (struct timer){.owner = ((uint32_t)RUN_TIMER_RELAY << RUN_TIMER_SHIFT) | index};
     s->processes[process].relay = index;
@@ -109,13 +110,17 @@ static void lose_client(struct run_relay *r) {
     end_program(r);
 }
 
+/* What said AGAIN, and is not asked again before an event. */
+enum waiting { READ_CLIENT = 1, WRITE_INPUT = 2, READ_OUTPUT = 4, WRITE_CLIENT = 8 };
+
 /* Reads for a direction once. True if that changed anything. */
-static bool fill(struct run_relay *r, struct relay_direction *d, struct platform_stream *stream) {
+static bool fill(struct run_relay *r, struct relay_direction *d, struct platform_stream *stream,
+                 enum waiting what) {
     uint8_t *room = NULL;
     size_t room_bytes = relay_space(d, &room);
     size_t length = 0;
     struct baton_cause cause = {0};
-    if (stream == NULL || room_bytes == 0) {
+    if (stream == NULL || room_bytes == 0 || (r->waiting & what) != 0) {
         return false;
     }
     int result = platform_stream_read(stream, room, room_bytes, &length, &cause);
@@ -123,10 +128,11 @@ static bool fill(struct run_relay *r, struct relay_direction *d, struct platform
         relay_filled(d, length);
         return true;
     }
-    if (result == BATON_AGAIN && !(r->exited && stream == r->output)) {
+    if (result == BATON_AGAIN && !(r->exited && what == READ_OUTPUT)) {
+        r->waiting |= what;
         return false;
     }
-    if (result == BATON_GONE && stream == r->client) {
+    if (result == BATON_GONE && what == READ_CLIENT) {
         lose_client(r);
     } else {
         relay_source_ended(d); /* after its exit a program writes no more, whoever has its pipe */
@@ -135,21 +141,23 @@ static bool fill(struct run_relay *r, struct relay_direction *d, struct platform
 }
 
 /* Writes for a direction once. The same. */
-static bool empty(struct run_relay *r, struct relay_direction *d, struct platform_stream *stream) {
+static bool empty(struct run_relay *r, struct relay_direction *d, struct platform_stream *stream,
+                  enum waiting what) {
     const uint8_t *data = NULL;
     size_t data_bytes = relay_data(d, &data);
     size_t written = 0;
     struct baton_cause cause = {0};
-    if (stream == NULL || data_bytes == 0) {
+    if (stream == NULL || data_bytes == 0 || (r->waiting & what) != 0) {
         return false;
     }
     int result = platform_stream_write(stream, data, data_bytes, &written, &cause);
     if (result == BATON_AGAIN) {
+        r->waiting |= what;
         return false;
     }
     if (result == BATON_OK) {
         relay_drained(d, written);
-    } else if (stream == r->client) {
+    } else if (what == WRITE_CLIENT) {
         lose_client(r);
     } else {
         relay_sink_gone(d); /* the program has closed its input: the rest is for nobody */
@@ -161,10 +169,10 @@ static bool empty(struct run_relay *r, struct relay_direction *d, struct platfor
 static bool move(struct run_relay *r) {
     struct relay_direction *in = &r->relay.in;
     struct relay_direction *out = &r->relay.out;
-    bool moved = fill(r, in, r->client);
-    moved = empty(r, in, r->input) || moved;
-    moved = fill(r, out, r->output) || moved;
-    moved = empty(r, out, r->client) || moved;
+    bool moved = fill(r, in, r->client, READ_CLIENT);
+    moved = empty(r, in, r->input, WRITE_INPUT) || moved;
+    moved = fill(r, out, r->output, READ_OUTPUT) || moved;
+    moved = empty(r, out, r->client, WRITE_CLIENT) || moved;
     if (relay_should_finish(in)) {
         platform_stream_finish(r->input);
     }
@@ -239,6 +247,7 @@ static void go_on(struct supervisor *s, uint32_t index) {
 }
 
 void relay_on_stream(struct supervisor *s, uint32_t relay) {
+    s->relays[relay].waiting = 0; /* the event does not tell for which of them it is */
     go_on(s, relay);
 }
 
@@ -260,6 +269,7 @@ void relay_on_exit(struct supervisor *s, uint32_t process) {
     uint32_t index = s->processes[process].relay;
     struct run_relay *r = &s->relays[index];
     r->exited = true;
+    r->waiting = 0; /* AGAIN means something else from now on */
     platform_stream_close(&r->input);
     relay_program_exited(&r->relay);
     go_on(s, index);

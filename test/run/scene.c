@@ -143,9 +143,10 @@ void scene_mode(struct scene *scene, uint32_t service, enum service_handoff hand
         s->attempts_count = 1;
     }
     for (uint32_t i = 0; i < SCENE_PLACE_COUNT && protocol == PROTOCOL_UNIX; i++) {
-        static const char *const paths[] = {"/run/one", "/run/two", "/run/three"};
+        static const char *const paths[SCENE_SERVICE_COUNT][SCENE_PLACE_COUNT] = {
+            {"/run/one", "/run/one.2", "/run/one.3"}, {"/run/two", "/run/two.2", "/run/two.3"}};
         scene->places[service][i] =
-            (struct service_listen){.address = {.family = ADDRESS_UNIX}, .path = paths[i]};
+            (struct service_listen){.address = {.family = ADDRESS_UNIX}, .path = paths[service][i]};
         s->socket_mode = 0660;
     }
 }

@@ -1,6 +1,7 @@
 /*
- * Random worlds: clients, handlers, failing calls, a slow log and the clock, all drawn from a seed.
- * Whatever happens, what scene_check() says holds at the end.
+ * Random worlds: hand-off modes, clients, handlers, failing calls, a slow log and the clock, all
+ * drawn from a seed. Whatever happens, what scene_check() says holds at the end; and what goes
+ * through a relay arrives as it was sent.
  *
  * `test_run_random SEED` plays that one seed and prints its log; `test_run_random SEED COUNT` plays
  * as many from that one on.
@@ -15,9 +16,24 @@
 #define STEP_COUNT 250
 #define CLIENT_COUNT 60u
 
+#define PROCESS_COUNT 4096u
+
 static uint64_t state;
 static uint32_t steps_left;
 static uint32_t oddness; /* one act in this many is anything */
+
+/* A client sends a header, where its service wants one, and then text_at(0), text_at(1), ... */
+static struct {
+    char header[64];
+    size_t header_bytes, sent_bytes;
+    bool finished;
+} clients[CLIENT_COUNT];
+static size_t written_bytes[PROCESS_COUNT]; /* by programs behind pipes, of the same text */
+static bool all_was_heard[PROCESS_COUNT];   /* nobody closed its output before its end */
+
+static uint8_t text_at(size_t at) {
+    return (uint8_t)(at * 31 + (at >> 8) * 7);
+}
 
 static uint32_t draw(uint32_t below) {
     state ^= state >> 12;
@@ -64,6 +80,61 @@ static enum act draw_act(const struct actor *actor) {
     return actor->drained ? ACT_EXIT : ACT_OPTIONAL;
 }
 
+/* ---- Handlers without a channel ---- */
+
+static void read_and_check(struct actor *actor, uint32_t process) {
+    uint8_t bytes[3000];
+    size_t length = 0;
+    size_t most_bytes = 1 + draw(sizeof bytes);
+    if (fake_program_read(process, bytes, most_bytes, &length) != BATON_OK) {
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        assert_int_equal(bytes[i], text_at(actor->read_bytes++));
+    }
+}
+
+static void write_text(uint32_t process) {
+    uint8_t bytes[20000];
+    size_t length = 1 + draw(draw(5) == 0 ? sizeof bytes : 500);
+    for (size_t i = 0; i < length; i++) {
+        bytes[i] = text_at(written_bytes[process] + i);
+    }
+    if (fake_program_write(process, bytes, length)) {
+        written_bytes[process] += length;
+    } else {
+        all_was_heard[process] = false;
+    }
+}
+
+static enum act draw_end(void) {
+    static const enum act ends[] = {ACT_EXIT, ACT_EXIT, ACT_EXIT, ACT_EXIT_3, ACT_CRASH};
+    return ends[draw(sizeof ends / sizeof *ends)];
+}
+
+static void act_at_pipes(struct actor *actor, uint32_t process) {
+    static const enum act odd[] = {ACT_CLOSE_INPUT, ACT_CLOSE_OUTPUT, ACT_LEAVE_PIPES};
+    if (draw(oddness) == 0) {
+        actor_act(actor, process, odd[draw(3)]);
+    } else if (draw(8) == 0) {
+        actor_act(actor, process, draw_end());
+    } else if (draw(2) == 0) {
+        read_and_check(actor, process);
+    } else {
+        write_text(process);
+    }
+}
+
+static void act_alone(struct actor *actor, uint32_t process) {
+    if (fake_process(process)->streams == PLATFORM_STREAMS_PIPES) {
+        act_at_pipes(actor, process);
+    } else if (draw(4) == 0) {
+        actor_act(actor, process, draw_end());
+    } else if (fake_process(process)->streams == PLATFORM_STREAMS_LISTENERS) {
+        actor_act(actor, process, draw(2) == 0 ? ACT_TAKE : ACT_TAKE_ALL);
+    }
+}
+
 static void act(struct scene *scene) {
     uint32_t count = fake_process_count();
     uint32_t process = count == 0 ? 0 : draw(count);
@@ -75,8 +146,15 @@ static void act(struct scene *scene) {
         return;
     }
     struct actor *actor = scene_actor(scene, process);
-    actor_listen(actor, process);
-    actor_act(actor, process, draw_act(actor));
+    if (!fake_process(process)->has_channel) {
+        act_alone(actor, process);
+    } else {
+        actor_listen(actor, process);
+        if (fake_process(process)->listener_count > 0 && draw(2) == 0) {
+            actor_act(actor, process, ACT_TAKE);
+        }
+        actor_act(actor, process, draw_act(actor));
+    }
     if (draw(6) == 0 && fake_process(process)->is_alive) {
         fake_handler_write(process, 0, "some words\nand a part", 11 + draw(10));
     }
@@ -90,12 +168,19 @@ static void fail_a_call(void) {
                 {FAKE_ACCEPT, BATON_SHORTAGE},  {FAKE_ACCEPT, BATON_GONE},
                 {FAKE_EXPORT, BATON_GONE},      {FAKE_EXPORT, BATON_SHORTAGE},
                 {FAKE_SEND, BATON_GONE},        {FAKE_SEND, BATON_SHORTAGE},
-                {FAKE_RANDOM, BATON_SYSTEM},    {FAKE_SEND, BATON_SYSTEM}};
+                {FAKE_RANDOM, BATON_SYSTEM},    {FAKE_SEND, BATON_SYSTEM},
+                {FAKE_STREAM, BATON_SHORTAGE},  {FAKE_STREAM, BATON_SYSTEM}};
     size_t way = draw(sizeof ways / sizeof *ways);
     fake_fail(ways[way].call, ways[way].code, 1 + draw(4));
 }
 
 /* Events that come in vain, or too late. */
+static void inject_stream(void) {
+    if (fake_stream_count() > 0) {
+        fake_inject(PLATFORM_EVENT_STREAM, fake_stream(draw(fake_stream_count()))->token);
+    }
+}
+
 static void inject(uint32_t process) {
     static const enum platform_event_kind kinds[] = {PLATFORM_EVENT_CHANNEL,
                                                      PLATFORM_EVENT_WRITABLE, PLATFORM_EVENT_EXIT};
@@ -103,19 +188,90 @@ static void inject(uint32_t process) {
                 fake_process(process)->token);
 }
 
+/* ---- Clients ---- */
+
+static void draw_header(uint32_t client) {
+    static const char *const lines[] = {"PROXY TCP4 192.0.2.7 198.51.100.8 4000 443\r\n",
+                                        "PROXY TCP6 2001:db8::7 2001:db8::8 4000 443\r\n",
+                                        "PROXY UNKNOWN\r\n"};
+    const char *line = lines[draw(3)];
+    clients[client].header_bytes = strlen(line);
+    memcpy(clients[client].header, line, clients[client].header_bytes);
+    if (draw(6) == 0) {
+        clients[client].header[draw((uint32_t)clients[client].header_bytes)] ^= 1;
+    }
+}
+
+static void send_more(uint32_t client, size_t length) {
+    while (length-- > 0) {
+        size_t at = clients[client].sent_bytes++;
+        size_t header_bytes = clients[client].header_bytes;
+        uint8_t byte =
+            at < header_bytes ? (uint8_t)clients[client].header[at] : text_at(at - header_bytes);
+        fake_client_send(client, &byte, 1);
+    }
+}
+
+static void arrive(const struct scene *scene) {
+    uint32_t service = draw(SCENE_SERVICE_COUNT);
+    const struct service *s = &scene->services[service];
+    uint32_t place = draw((uint32_t)s->listen_count);
+    uint16_t port = (uint16_t)(SCENE_PORT + service + place * SCENE_SERVICE_COUNT);
+    if (fake_client_count() == CLIENT_COUNT) {
+        return;
+    }
+    uint32_t client = s->protocol == PROTOCOL_UDP    ? fake_datagram(port)
+                      : s->protocol == PROTOCOL_UNIX ? fake_connect_path(s->listen[place].path)
+                                                     : fake_connect(port);
+    if (client != FAKE_NONE && s->proxy_protocol) {
+        draw_header(client);
+        if (draw(3) != 0) {
+            send_more(client, clients[client].header_bytes);
+        }
+    }
+}
+
+static void act_as_client(uint32_t client) {
+    bool may_send = !clients[client].finished && !fake_client(client)->was_reset &&
+                    !fake_client(client)->is_datagram;
+    switch (draw(8)) {
+    case 0:
+        if (may_send) {
+            fake_client_finish(client);
+            clients[client].finished = true;
+        }
+        break;
+    case 1:
+        fake_client_set_room(client, draw(3) == 0 ? draw(5000) : SIZE_MAX);
+        break;
+    case 2:
+        if (draw(3) == 0) {
+            fake_reset(client);
+        }
+        break;
+    default:
+        if (may_send) {
+            send_more(client, 1 + draw(draw(6) == 0 ? 20000 : 100));
+        }
+    }
+}
+
 static void change(struct scene *scene) {
     uint32_t process = fake_process_count() == 0 ? 0 : draw(fake_process_count());
-    switch (draw(16)) {
+    switch (draw(18)) {
     case 0:
     case 1:
     case 2:
-        if (fake_client_count() < CLIENT_COUNT) {
-            fake_connect((uint16_t)(SCENE_PORT + draw(2)));
-        }
+        arrive(scene);
         break;
     case 3:
-        if (fake_client_count() > 0 && draw(3) == 0) {
-            fake_reset(draw(fake_client_count()));
+        inject_stream();
+        break;
+    case 8:
+    case 9:
+    case 10:
+        if (fake_client_count() > 0) {
+            act_as_client(draw(fake_client_count()));
         }
         break;
     case 4:
@@ -158,25 +314,108 @@ static bool drawn(struct scene *scene) {
     return draw(12) != 0 || scene->deadline_us == UINT64_MAX;
 }
 
+/* ---- Worlds ---- */
+
+static void draw_service(struct scene *scene, uint32_t service, bool windows) {
+    static const enum service_handoff modes[] = {HANDOFF_CHANNEL, HANDOFF_CHANNEL,  HANDOFF_CHANNEL,
+                                                 HANDOFF_STDIO,   HANDOFF_LISTENER, HANDOFF_PUMP,
+                                                 HANDOFF_PUMP};
+    static const struct address_block trusted = {{.family = ADDRESS_IPV4, .bytes = {10}}, 8};
+    struct service *s = &scene->services[service];
+    enum service_handoff mode = modes[draw(sizeof modes / sizeof *modes)];
+    enum service_protocol protocol = draw(4) == 0 ? PROTOCOL_UNIX : PROTOCOL_TCP;
+    if (mode == HANDOFF_LISTENER && draw(2) == 0) {
+        protocol = PROTOCOL_UDP;
+    }
+    s->reuse_count = mode == HANDOFF_CHANNEL ? 1 + draw(6) : 1;
+    s->max_connections_count = 1 + draw(8);
+    s->attempts_count = 1 + draw(3);
+    s->stderr_to = (mode == HANDOFF_STDIO || mode == HANDOFF_PUMP) && draw(2) == 0 ? STDERR_SOCKET
+                                                                                   : STDERR_LOG;
+    s->proxy_protocol = mode != HANDOFF_LISTENER && draw(3) == 0;
+    s->proxy_timeout_ms = 3000;
+    s->proxy_trusted = (struct address_block *)&trusted;
+    s->proxy_trusted_count = draw(6) != 0;
+    scene_mode(scene, service, mode, protocol, windows);
+    s->listen_count = 1 + draw(SCENE_PLACE_COUNT);
+}
+
+/* What a program wrote before its end is with its client, unless the record says why not. */
+static void check_relay(const char *line, uint32_t client) {
+    uint32_t process = (uint32_t)strtoul(lines_value(line, "pid"), NULL, 10) - 1000;
+    size_t length = 0;
+    const char *received = fake_client_received(client, &length);
+    for (size_t i = 0; i < length; i++) {
+        assert_int_equal((uint8_t)received[i], text_at(i));
+    }
+    if (!lines_has(line, "bytes_out")) {
+        return; /* it was not launched */
+    }
+    assert_int_equal(length, strtoul(lines_value(line, "bytes_out"), NULL, 10));
+    assert_true(length <= written_bytes[process]);
+    if (!lines_has(line, "text") && !fake_client(client)->was_reset && all_was_heard[process]) {
+        assert_int_equal(length, written_bytes[process]);
+    }
+}
+
+/* Not one byte behind a header was taken. */
+static void check_rest(const char *line, uint32_t client) {
+    size_t length = 0;
+    const char *unread = fake_client_unread(client, &length);
+    if (!lines_has(line, "launch_us") || clients[client].sent_bytes == 0) {
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        assert_int_equal((uint8_t)unread[i], text_at(i));
+    }
+}
+
+/* The ids of connections are in the order in which their clients were accepted. */
+static void check_bytes(const struct scene *scene) {
+    uint64_t accepted = 0;
+    for (uint64_t id = 1; lines_record(id) != NULL; id++) {
+        const char *line = lines_record(id);
+        if (strcmp(lines_value(line, "event"), "connection") != 0) {
+            continue;
+        }
+        uint32_t client = fake_client_accepted(++accepted);
+        uint32_t service = strcmp(lines_value(line, "service"), "one") == 0 ? 0 : 1;
+        if (scene->services[service].handoff == HANDOFF_PUMP) {
+            check_relay(line, client);
+        } else if (scene->services[service].proxy_protocol) {
+            check_rest(line, client);
+        }
+    }
+}
+
 static void play(uint64_t seed, bool print) {
     struct scene scene;
+    bool windows;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     steps_left = STEP_COUNT;
     oddness = 8u << draw(5);
+    windows = draw(2) == 0;
+    memset(clients, 0, sizeof clients);
+    memset(written_bytes, 0, sizeof written_bytes);
+    memset(all_was_heard, 1, sizeof all_was_heard);
     scene_init(&scene);
     scene.service_count = 2;
-    scene.services[0].reuse_count = 1 + draw(6);
-    scene.services[0].max_connections_count = 1 + draw(8);
-    scene.services[0].attempts_count = 1 + draw(3);
+    draw_service(&scene, 0, windows);
+    draw_service(&scene, 1, windows);
     scene_play(&scene, draw(2) == 0 ? &play_deaf : &play_puppet);
     scene.script = drawn;
     fake_shuffle(draw(2) == 0 ? 0 : seed + 1);
-    fake_as_on_windows(draw(2) == 0);
+    fake_set_chunk(draw(2) == 0 ? SIZE_MAX : 1 + draw(3000));
+    fake_as_on_windows(windows);
+    if (draw(8) == 0) {
+        fake_fail(FAKE_LISTEN, BATON_IN_USE, 1);
+    }
     scene_try(&scene);
     if (print) {
         fputs(fake_log(), stdout);
     }
     scene_check(&scene);
+    check_bytes(&scene);
     scene_clear(&scene);
 }
 

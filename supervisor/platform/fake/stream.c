@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Calls that may say AGAIN without an event, or a change of the world, between them. */
-#define VAIN_COUNT 1000u
+#define VAIN_COUNT 20u
 
 /* ---- Flows ---- */
 
