@@ -14,9 +14,13 @@ struct verdict {
     char why[200]; /* "" when there is nothing to say */
 };
 
+/* Who started us, and how the socket came. What batond promises is not what others do. */
+enum mode { MODE_CHANNEL, MODE_STDIO, MODE_LISTENER, MODE_FOREIGN };
+
 /* What is looked at. */
 struct subject {
-    bool has_channel;
+    enum mode mode;
+    uint32_t listener_count;             /* LISTENER: how many, as descriptors from 3 on */
     uint32_t channel_in, channel_out;    /* the numbers of BATON_CHANNEL */
     struct baton_connection *connection; /* NULL before a connection is there */
 };
@@ -24,7 +28,7 @@ struct subject {
 typedef void check_function(const struct subject *subject, struct verdict *verdict);
 
 /* Before baton_open(): the process as it was started. (checks_process.c) */
-check_function check_input_is_null, check_open_handles, check_signal_mask, check_signals_ignored,
+check_function check_input, check_open_handles, check_signal_mask, check_signals_ignored,
     check_group;
 
 /* After baton_open(). (checks_process.c) */

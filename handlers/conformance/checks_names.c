@@ -33,12 +33,22 @@ void check_peer_name(const struct subject *subject, struct verdict *verdict) {
     struct sockaddr_storage name = {0};
     socklen_t length = sizeof name;
     int result = getpeername(subject->connection->socket, (struct sockaddr *)&name, &length);
-    judge_name(verdict, result == 0 ? &name : NULL, subject->connection->peer);
+    const struct baton_connection *connection = subject->connection;
+    if (connection->path[0] != '\0')
+        skip(verdict, "a local socket's client has no name");
+    else
+        judge_name(verdict, result == 0 ? &name : NULL,
+                   connection->via[0] != '\0' ? connection->via : connection->peer);
 }
 
 void check_own_name(const struct subject *subject, struct verdict *verdict) {
     struct sockaddr_storage name = {0};
     socklen_t length = sizeof name;
     int result = getsockname(subject->connection->socket, (struct sockaddr *)&name, &length);
-    judge_name(verdict, result == 0 ? &name : NULL, subject->connection->local);
+    if (subject->connection->path[0] != '\0')
+        skip(verdict, "a local socket has a path");
+    else if (subject->connection->via[0] != '\0')
+        skip(verdict, "a proxy told where the client connected to");
+    else
+        judge_name(verdict, result == 0 ? &name : NULL, subject->connection->local);
 }

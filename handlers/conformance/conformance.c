@@ -19,8 +19,8 @@ static const struct point {
     check_function *check;
     enum stage stage;
 } points[] = {
-    {"standard input is the null device", check_input_is_null, BEFORE_OPEN},
-    {"nothing is open or inherited but streams 0 to 2 and the channel", check_open_handles,
+    {"standard input is what the hand-off makes it", check_input, BEFORE_OPEN},
+    {"nothing is open or inherited but streams 0 to 2 and what is handed over", check_open_handles,
      BEFORE_OPEN},
     {"no signal is blocked", check_signal_mask, BEFORE_OPEN},
     {"no signal is ignored", check_signals_ignored, BEFORE_OPEN},
@@ -90,12 +90,23 @@ static int examine(struct baton_connection *connection) {
     return baton_send(connection, plan, (size_t)length) != 0 ? STATUS_MAX : failed_count;
 }
 
-int main(void) {
-    const char *channel = getenv("BATON_CHANNEL");
-    unsigned in = 0, out = 0;
-    subject.has_channel = channel != NULL && sscanf(channel, "%u,%u", &in, &out) == 2;
+/* The environment before baton_open() has taken its part of it. */
+static void look_around(void) {
+    const char *channel = getenv("BATON_CHANNEL"), *listeners = getenv("LISTEN_FDS");
+    unsigned in = 0, out = 0, count = 0;
+    subject.mode = getenv("BATON_ID") != NULL ? MODE_STDIO : MODE_FOREIGN;
+    if (channel != NULL && sscanf(channel, "%u,%u", &in, &out) == 2)
+        subject.mode = MODE_CHANNEL;
+    else if (subject.mode == MODE_STDIO && listeners != NULL &&
+             sscanf(listeners, "%u", &count) == 1)
+        subject.mode = MODE_LISTENER;
     subject.channel_in = in;
     subject.channel_out = out;
+    subject.listener_count = count;
+}
+
+int main(void) {
+    look_around();
     run_stage(BEFORE_OPEN);
     return baton_serve(examine);
 }

@@ -36,10 +36,25 @@ static int send_list(struct baton_connection *connection, const char *name, char
     return failed;
 }
 
+/* Who the client is. What is not known is left out. */
+static int show_client(struct baton_connection *connection) {
+    int failed = send_line(connection, "peer", connection->peer) ||
+                 send_line(connection, "local", connection->local);
+    if (!failed && connection->via[0] != '\0')
+        failed = send_line(connection, "via", connection->via);
+    if (!failed && connection->path[0] != '\0')
+        failed = send_line(connection, "path", connection->path);
+    if (!failed && connection->peer_count != 0)
+        failed = send_number(connection, "peer_count", connection->peer_count);
+    if (!failed && connection->peer_uid_known)
+        failed = send_number(connection, "peer_uid", connection->peer_uid);
+    if (!failed && connection->peer_pid != 0)
+        failed = send_number(connection, "peer_pid", connection->peer_pid);
+    return failed;
+}
+
 static int show(struct baton_connection *connection) {
-    int failed = send_line(connection, "service", connection->service) ||
-                 send_line(connection, "peer", connection->peer) ||
-                 send_line(connection, "local", connection->local) ||
+    int failed = send_line(connection, "service", connection->service) || show_client(connection) ||
                  send_number(connection, "id", connection->id) ||
                  send_number(connection, "accepted_us", connection->accepted_us) ||
                  send_line(connection, "directory", directory != NULL ? directory : "?") ||

@@ -1,6 +1,6 @@
 """Take connections from batond, in Python 3.9 or newer with nothing but the standard library.
 
-Two files: this one, and baton_wire.py beside it.
+Three files: this one, and baton_wire.py and baton_sources.py beside it.
 
 A whole handler:
 
@@ -15,35 +15,35 @@ The shape is that of baton.h; the protocol is described in PROTOCOL.md. Tested o
 half (pipes by msvcrt.open_osfhandle, the socket by socket.fromshare) follows the same page but is
 untested on Windows.
 
-Without a channel, open() takes what other super-servers give: LISTEN_FDS (systemd), or a socket on
-standard input (inetd, xinetd, s6-tcpserver; POSIX only).
+Without a channel, open() takes what batond gives in its other hand-off modes, and what other
+super-servers give: LISTEN_FDS (systemd), or a socket on standard input (inetd, xinetd, tcpserver;
+POSIX only). Of a listening socket the module accepts by itself, and ends when nobody came for a while,
+to be started again by the next client.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import select
 import socket
 import struct
 import sys
 import threading
 import traceback
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
+from baton_sources import Channel, Connection, EnvironmentFault, Source, Sources, fallback_sources
 from baton_wire import *  # noqa: F403
 
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
+IDLE_S = 10.0
 Attached = Optional[socket.socket]  # what came with a frame
 
 
 class NoSource(Error):
-    """No channel, no LISTEN_FDS and no socket on standard input: start the program by batond."""
-
-
-class EnvironmentFault(Error):
-    """BATON_ or LISTEN_ variables are malformed or name no usable channel."""
+    """No channel, no LISTEN_FDS and no socket on standard input: start the program by batond, not
+    with handoff = pump."""
 
 
 def _address_text(value: Optional[bytes]) -> str:
@@ -55,27 +55,8 @@ def _address_text(value: Optional[bytes]) -> str:
     return f"{host}:{port}" if value[0] == 4 else f"[{host}]:{port}"
 
 
-def _name_text(name: object) -> str:
-    if isinstance(name, tuple) and len(name) == 2:
-        return f"{name[0]}:{name[1]}"
-    return f"[{name[0].split('%')[0]}]:{name[1]}" if isinstance(name, tuple) else ""
-
-
-@dataclass
-class Connection:
-    """A connection that was handed over. The socket is blocking and not inheritable."""
-
-    socket: socket.socket
-    kind: int = KIND_CONNECTION
-    number: int = 0  # names the connection on the channel; 0 without a channel
-    id: int = 0  # `id=` of the supervisor's record; 0 without a channel
-    accepted_us: int = 0  # microseconds since 1970-01-01 UTC; 0 when not known
-    service: str = ""
-    peer: str = ""  # "192.0.2.1:5000", "[2001:db8::1]:5000"; "" when there is none
-    local: str = ""
-    bytes_in: int = 0  # may be set by the handler; sent with DONE unless both are 0
-    bytes_out: int = 0
-    finished: bool = False
+def _number(fields: Fields, tag: int) -> Optional[int]:
+    return int.from_bytes(fields[tag], "big") if tag in fields else None
 
 
 def _offered_socket(descriptor: int) -> socket.socket:
@@ -86,7 +67,7 @@ def _offered_socket(descriptor: int) -> socket.socket:
         raise ProtocolFault("the offered descriptor is no socket") from error
 
 
-class _PosixChannel:
+class _PosixChannel(Channel):
     """One end of a SOCK_SEQPACKET pair; a frame is a packet."""
 
     def __init__(self, read_end: int, write_end: int) -> None:
@@ -101,6 +82,9 @@ class _PosixChannel:
             self._socket.detach()
             raise EnvironmentFault("BATON_CHANNEL names no channel")
         self._socket.setblocking(True)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
     def receive(self) -> Tuple[bytes, Attached]:
         """The next frame and the socket that came with it; b"" at the end."""
@@ -141,8 +125,10 @@ class _PosixChannel:
         self._socket.close()
 
 
-class _WindowsChannel:
+class _WindowsChannel(Channel):
     """Two one-way pipes."""
+
+    can_be_selected = False
 
     def __init__(self, read_end: int, write_end: int) -> None:
         import msvcrt
@@ -154,9 +140,19 @@ class _WindowsChannel:
             write_descriptor = msvcrt.open_osfhandle(write_end, 0)  # type: ignore
         except OSError as error:
             raise EnvironmentFault("BATON_CHANNEL names no pipes") from error
+        self._read_end = read_end
         self._reader = os.fdopen(read_descriptor, "rb", buffering=0)
         self._writer = os.fdopen(write_descriptor, "wb", buffering=0)
         self._lock = threading.Lock()
+
+    def has_more(self) -> bool:
+        import ctypes
+
+        waiting = ctypes.c_ulong(0)
+        kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+        handle = ctypes.c_void_p(self._read_end)
+        known = kernel.PeekNamedPipe(handle, None, 0, None, ctypes.byref(waiting), None)
+        return not known or waiting.value > 0  # the end is to be read too
 
     def receive(self) -> Tuple[bytes, Attached]:
         header = self._read_exactly(HEADER.size)
@@ -207,23 +203,34 @@ class Baton:
     """Where connections come from; made by open(). next() belongs to one thread; finish() may be
     called from any, for different connections at the same time."""
 
-    def __init__(self, capacity: int, name: str, decide: Decide, cancelled: Cancelled) -> None:
-        if not 1 <= capacity <= 65535 or len(name.encode()) > 64:
+    def __init__(self, options: _Options) -> None:
+        if not 1 <= options.capacity <= 65535 or len(options.name.encode()) > 64:
             raise ValueError("capacity is 1 to 65535, name at most 64 bytes")
-        self._decide, self._cancelled = decide, cancelled
-        self._capacity = capacity
+        self._options = options
         self._held: Set[int] = set()
         self._fault: Optional[OSError] = None  # why an offered socket could not be built
         self._channel: Optional[_Channel] = None
-        self._sources: List[Connection] = []
         self._ended = False
-        words = {key: os.environ.pop(key, None) for key in _VARIABLES}
-        if words["BATON_CHANNEL"] is not None:
-            self._open_channel(words, capacity, name)
-            return
-        self._sources = _fallback_sources(words) if os.name == "posix" else []
-        if not self._sources:
-            raise NoSource(NoSource.__doc__)
+        self._sources = Sources(KIND_LISTENER in options.kinds)
+        try:
+            words = {key: os.environ.pop(key, None) for key in _VARIABLES}
+            self._idle_s = options.idle_s
+            if self._idle_s is None:
+                self._idle_s = int(os.environ.get("BATON_IDLE_MS", IDLE_S * 1000)) / 1000
+            if words["BATON_CHANNEL"] is not None:
+                self._open_channel(words, options.capacity, options.name)
+                return
+            if os.name == "posix":
+                self._sources.items = fallback_sources(words, list(options.kinds))
+            if not self._sources.items:
+                raise NoSource(NoSource.__doc__)
+            self._sources.watch_sigterm()
+        except ValueError as error:
+            self._sources.close()
+            raise EnvironmentFault(EnvironmentFault.__doc__) from error
+        except BaseException:
+            self._sources.close()
+            raise
 
     def _open_channel(self, words: Dict[str, Optional[str]], capacity: int, name: str) -> None:
         try:
@@ -244,24 +251,49 @@ class Baton:
         self._channel.send(encode(HELLO, 0, fields))
 
     def next(self) -> Optional[Connection]:
-        """Waits for the next connection and acknowledges it. None when there will be no more:
-        finish what is open, then exit with status 0. Raises ProtocolFault or OSError, after which
-        nothing more comes from a channel: finish what is open, then exit with status 1. A socket
-        that cannot be rebuilt goes to another process, and is told when the channel has ended."""
-        if self._channel is None:
-            return None if self._ended else self._next_from_sources()
+        """Waits for the next connection and acknowledges it, or accepts it from a listener. None
+        when there will be no more (also when nobody came to a listener for `idle_s`): finish what is
+        open, then exit with status 0. Raises ProtocolFault or OSError, after which nothing more
+        comes from a channel: finish what is open, then exit with status 1. A socket that cannot be
+        rebuilt goes to another process, and is told when the channel has ended."""
         connection = None
         try:
             while connection is None and not self._ended:
-                connection = self._act_on_frame(*self._channel.receive())
+                connection = self._go_on()
         except (Error, OSError):
-            self._ended = True
-            self._channel.end()
+            if self._channel is not None:
+                self._ended = True
+                self._channel.end()
             raise
-        if connection is None and self._fault is not None:
-            fault, self._fault = self._fault, None
-            raise fault
+        if connection is None:
+            self._close_sources()
+            if self._fault is not None:
+                fault, self._fault = self._fault, None
+                raise fault
         return connection
+
+    def _go_on(self) -> Optional[Connection]:
+        """Waits once, for whatever it may be."""
+        sources, found = self._sources, self._channel
+        if sources.items:
+            try:
+                found = sources.wait(self._options.capacity, self._channel, self._idle_s)
+            except TimeoutError:
+                self._close_sources()
+                return None
+        if isinstance(found, Source):
+            return sources.take(found)
+        if found is not None:
+            return self._act_on_frame(*found.receive())
+        self._ended = sources.stopped or not sources.items
+        return None
+
+    def _close_sources(self) -> None:
+        """Gives all of them back. What was accepted from them may live on: then the exit code tells
+        how it ended, and no DONE."""
+        for number in self._sources.close_all():
+            self._held.discard(number)
+            self._say(DONE, number, {TAG_STATUS: b"\0"})
 
     def _act_on_frame(self, frame: bytes, attached: Attached) -> Optional[Connection]:
         kind = number = 0
@@ -279,8 +311,8 @@ class Baton:
             raise
         if not frame or kind == DRAIN:
             self._ended = True
-        elif kind == CANCEL and self._cancelled is not None:
-            self._cancelled(number)
+        elif kind == CANCEL and self._options.cancelled is not None:
+            self._options.cancelled(number)
         return None
 
     def _take_offer(self, number: int, fields: Fields, attached: Attached) -> Optional[Connection]:
@@ -291,7 +323,7 @@ class Baton:
             self._fault = error
             self._say(NACK, number, {TAG_REASON: b"\1", TAG_TEXT: b"the socket could not be built"})
             return None
-        if number in self._held or len(self._held) >= self._capacity:
+        if number in self._held or len(self._held) >= self._options.capacity:
             offered.close()
             raise ProtocolFault("an offer of a connection that is held, or beyond the capacity")
         connection = Connection(
@@ -303,17 +335,29 @@ class Baton:
             service=fields[TAG_SERVICE].decode(),
             peer=_address_text(fields.get(TAG_PEER)),
             local=_address_text(fields.get(TAG_LOCAL)),
+            via=_address_text(fields.get(TAG_VIA)),
+            path=fields.get(TAG_PATH, b"").decode(),
+            peer_count=_number(fields, TAG_PEER_COUNT) or 0,
+            peer_uid=_number(fields, TAG_PEER_UID),
+            peer_pid=_number(fields, TAG_PEER_PID),
         )
-        decision = REFUSE if connection.kind != KIND_CONNECTION else TAKE
-        if decision == TAKE and self._decide is not None:
-            decision = self._decide(connection)
+        kinds = self._options.kinds
+        accepts = connection.kind == KIND_LISTENER and KIND_CONNECTION in kinds
+        decision = TAKE if connection.kind in kinds or accepts else REFUSE
+        if decision == TAKE and self._options.decide is not None:
+            decision = self._options.decide(connection)
         if decision != TAKE:
             offered.close()
             self._say(NACK, number, {TAG_REASON: bytes([decision])})
             return None
         self._held.add(number)
         if self._say(ACK, number):
-            return connection
+            is_raw = connection.kind == KIND_LISTENER and KIND_LISTENER in kinds
+            if connection.kind == KIND_CONNECTION or is_raw:
+                return connection
+            source = Source(offered, connection.kind, connection.service, number, connection.id)
+            self._sources.items.append(source)
+            return None
         self._held.discard(number)
         offered.close()
         return None
@@ -327,35 +371,17 @@ class Baton:
             return False
         return True
 
-    def _next_from_sources(self) -> Optional[Connection]:
-        for index, source in enumerate(self._sources):
-            if not source.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                return self._sources.pop(index)
-        if not self._sources:
-            return None
-        while True:
-            ready, _, _ = select.select([source.socket for source in self._sources], [], [])
-            for source in self._sources:
-                if source.socket in ready:
-                    try:
-                        accepted, peer = source.socket.accept()
-                    except (BlockingIOError, ConnectionAbortedError):
-                        continue
-                    accepted.setblocking(True)
-                    local = _name_text(accepted.getsockname())
-                    name, peer_text = source.service, _name_text(peer)
-                    return Connection(accepted, service=name, peer=peer_text, local=local)
-
     def finish(self, connection: Connection, status: int = 0, text: str = "") -> None:
-        """Closes the socket, then reports DONE: status 0 is served, 1 to 255 failed; `text` (at most
+        """Closes the socket (one of kind DATAGRAM goes back), then reports DONE: status 0 is served, 1 to 255 failed; `text` (at most
         256 bytes of it) goes to the record. Does nothing the second time, and nothing more than
         closing when the supervisor has gone."""
         if connection.finished:
             return
         connection.finished = True
-        connection.socket.close()
-        if self._channel is None:
+        if connection.number == 0:
+            self._sources.give_back(connection)
             return
+        connection.socket.close()
         # First, because after DONE the next offer may come before we are back here.
         self._held.discard(connection.number)
         fields: Fields = {TAG_STATUS: bytes([status if 0 <= status <= 255 else 1])}
@@ -369,6 +395,7 @@ class Baton:
 
     def retire(self) -> None:
         """Asks for no more offers. Go on to call next() until it returns None."""
+        self._close_sources()
         if self._channel is None:
             self._ended = True
         else:
@@ -379,98 +406,80 @@ class Baton:
         self._ended = True
         if self._channel is not None:
             self._channel.close()
-        while self._sources:
-            self._sources.pop().socket.close()
+        self._sources.close()
 
 
 _VARIABLES = "BATON_PROTOCOL BATON_CHANNEL BATON_NONCE LISTEN_PID LISTEN_FDS LISTEN_FDNAMES".split()
 
 
-def _stream_socket(descriptor: int) -> Optional[socket.socket]:
-    """The descriptor as a socket object, or None if it is no stream socket."""
-    try:
-        candidate = socket.socket(fileno=descriptor)
-    except OSError:
-        return None
-    if candidate.type != socket.SOCK_STREAM:
-        candidate.detach()
-        return None
-    os.set_inheritable(descriptor, False)
-    return candidate
-
-
-def _as_source(stream: socket.socket, name: str) -> Connection:
-    source = Connection(stream, service=name)
-    if not stream.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        stream.setblocking(True)
-        source.peer, source.local = _name_text(stream.getpeername()), _name_text(stream.getsockname())
-    return source
-
-
-def _fallback_sources(words: Dict[str, Optional[str]]) -> List[Connection]:
-    sources: List[Connection] = []
-    if words["LISTEN_PID"] == str(os.getpid()) and words["LISTEN_FDS"] is not None:
-        if not words["LISTEN_FDS"].isdecimal():
-            raise EnvironmentFault("LISTEN_FDS is no number")
-        names = (words["LISTEN_FDNAMES"] or "").split(":")
-        for index in range(int(words["LISTEN_FDS"])):
-            stream = _stream_socket(3 + index)
-            if stream is not None:
-                sources.append(_as_source(stream, names[index] if index < len(names) else ""))
-    if not sources:
-        sources = _standard_input_source()
-    return sources
-
-
-def _standard_input_source() -> List[Connection]:
-    """A socket on standard input, moved away; streams that were the same one become /dev/null."""
-    stream = _stream_socket(0)
-    if stream is None:
-        return []
-    ours = os.fstat(0)
-    moved = socket.socket(fileno=os.dup(stream.detach()))
-    null_device = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        try:
-            same = os.path.samestat(os.fstat(descriptor), ours)
-        except OSError:
-            continue
-        if same:
-            os.dup2(null_device, descriptor)
-    os.close(null_device)
-    return [_as_source(moved, "")]
+@dataclass
+class _Options:
+    capacity: int
+    name: str
+    decide: Decide
+    cancelled: Cancelled
+    kinds: Sequence[int]
+    idle_s: Optional[float]
 
 
 def open(  # noqa: A001 - the name that baton.h has
-    capacity: int = 1, name: str = "baton.py", decide: Decide = None, cancelled: Cancelled = None
+    capacity: int = 1,
+    name: str = "baton.py",
+    decide: Decide = None,
+    cancelled: Cancelled = None,
+    kinds: Sequence[int] = (KIND_CONNECTION,),
+    idle_s: Optional[float] = None,
 ) -> Baton:
     """Finds out where connections come from and, with a channel, says HELLO.
 
-    Call it before other threads exist: it takes BATON_... and LISTEN_... out of the environment.
-    `decide(connection)` is asked before an offer is acknowledged and returns TAKE, RETIRE_ME, BUSY
-    or REFUSE; it must not read. `cancelled(number)` is told when that connection should end soon.
+    Call it before other threads exist: it takes BATON_PROTOCOL, BATON_CHANNEL, BATON_NONCE and
+    LISTEN_... out of the environment. `decide(connection)` is asked before an offer is acknowledged
+    and returns TAKE, RETIRE_ME, BUSY or REFUSE; it must not read. `cancelled(number)` is told when
+    that connection should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
+    listener. `idle_s`: when to give up a listener or datagram socket to which nobody comes; None is
+    BATON_IDLE_MS of the environment, else 10 s. Without a channel the first SIGTERM means DRAIN.
     Raises NoSource, EnvironmentFault, ValueError or OSError.
     """
-    return Baton(capacity, name, decide, cancelled)
+    return Baton(_Options(capacity, name, decide, cancelled, kinds, idle_s))
 
 
-def serve(function: Callable[[Connection], Optional[int]]) -> int:
+def _serve_datagrams(connection: Connection, datagram: Datagram) -> int:
+    for _ in range(64):  # then whoever else waits, and DRAIN, have their turn
+        data = connection.receive_datagram()
+        if data is None:
+            break
+        datagram(connection, data)
+    return 0
+
+
+def serve(
+    function: Optional[Callable[[Connection], Optional[int]]],
+    datagram: Optional[Datagram] = None,
+) -> int:
     """The usual case: calls `function` for one connection after the other, and finishes each with
-    what it returns (None is 0, served; an exception is 1 and goes to standard error). Returns what
-    the program should exit with."""
-    status, baton = 0, open()
+    what it returns (None is 0, served; an exception is 1 and goes to standard error). For a service
+    of UDP `datagram(connection, data)` is called for each datagram; connection.answer() answers it.
+    Returns what the program should exit with: the last status, 0 after a listener."""
+    kinds = [KIND_CONNECTION] * (function is not None) + [KIND_DATAGRAM] * (datagram is not None)
+    status, baton = 0, open(kinds=kinds)
     for connection in iter(baton.next, None):
-        text = ""
+        result, text = 0, ""
         try:
-            status = function(connection) or 0
+            if connection.kind == KIND_DATAGRAM and datagram is not None:
+                result = _serve_datagrams(connection, datagram)
+            elif function is not None:
+                result = function(connection) or 0
         except Exception as error:  # one client's trouble must not end the process
             traceback.print_exc(file=sys.stderr)
-            status, text = 1, f"{type(error).__name__}: {error}"
-        baton.finish(connection, status, text)
+            result, text = 1, f"{type(error).__name__}: {error}"
+        status = result if connection.source is None else 0
+        baton.finish(connection, result, text)
     baton.close()
     return status
 
 
+Datagram = Callable[[Connection, bytes], object]
+_VARIABLES = "BATON_PROTOCOL BATON_CHANNEL BATON_NONCE LISTEN_PID LISTEN_FDS LISTEN_FDNAMES".split()
 Decide = Optional[Callable[[Connection], int]]
 Cancelled = Optional[Callable[[int], None]]
 if sys.platform == "win32":

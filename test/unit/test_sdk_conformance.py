@@ -89,11 +89,51 @@ def examine(fault):
     process.wait(DEADLINE_S)
     if process.stdin is not None:
         process.stdin.close()
+    failed, lines = take_apart(report)
+    assert done[0][20] == len(failed), (done, failed)
+    return failed, lines
+
+
+def take_apart(report):
+    """The report as (points that fail, point -> rest of the line)."""
     lines = re.findall(r"^(ok|not ok) (\d+) - (.*)$", report, re.M)
     assert report.endswith(f"1..{len(lines)}\n"), report
     failed = [int(line[1]) for line in lines if line[0] == "not ok"]
-    assert done[0][20] == len(failed), (done, failed)
     return failed, {int(line[1]): line[2] for line in lines}
+
+
+# With a shell in between, because LISTEN_PID is known only in the child.
+AS_LISTENER = 'LISTEN_PID=$$; export LISTEN_PID; exec "$0" "$@" 3<&0'
+
+
+def examine_without_channel(listener_mode=False, **changes):
+    """As batond's stdio or listener mode would launch it, but for `changes` of the environment."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname(), DEADLINE_S)
+    accepted = listener if listener_mode else listener.accept()[0]
+    environment = {**os.environ, "BATON_SERVICE": "conformance", "BATON_ID": "17"}
+    if listener_mode:
+        environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="conformance", BATON_IDLE_MS="1")
+    environment.update(changes)
+    command = [HANDLERS / "conformance"]
+    if listener_mode:
+        command = ["sh", "-c", AS_LISTENER] + command
+    process = subprocess.Popen(
+        command,
+        stdin=accepted,
+        stdout=subprocess.DEVNULL if listener_mode else accepted,
+        preexec_fn=lambda: in_child(Fault()),
+        env={name: value for name, value in environment.items() if value is not None},
+    )
+    if not listener_mode:
+        accepted.close()
+    report = b"".join(iter(lambda: client.recv(4096), b"")).decode()
+    client.close()
+    status = process.wait(DEADLINE_S)
+    listener.close()
+    failed, lines = take_apart(report)
+    assert status == (0 if listener_mode else len(failed)), (status, failed)
+    return failed, lines
 
 
 class Conformance(unittest.TestCase):
@@ -133,6 +173,31 @@ class Conformance(unittest.TestCase):
     def test_client_that_speaks_first(self):
         lines = self.assert_found([], speaks_first=True)
         self.assertNotIn("# SKIP", lines[11])
+
+
+class WithoutChannel(unittest.TestCase):
+    """What is promised there is looked at, and the rest is skipped."""
+
+    def assert_skipped(self, examined, *points):
+        failed, lines = examined
+        self.assertEqual(failed, [], lines)
+        skipped = [point for point, rest in lines.items() if "# SKIP" in rest]
+        self.assertEqual(skipped, list(points), lines)
+
+    def test_standard_streams(self):
+        self.assert_skipped(examine_without_channel(), 7, 12, 14)
+
+    def test_listener(self):
+        self.assert_skipped(examine_without_channel(listener_mode=True), 7, 12, 14)
+
+    def test_behind_a_proxy(self):
+        changes = {"REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": "50122"}
+        changes.update({"SERVER_ADDR": "192.0.2.7", "SERVER_PORT": "443"})
+        self.assert_skipped(examine_without_channel(**changes), 7, 10, 12, 14)
+
+    def test_other_super_servers(self):
+        examined = examine_without_channel(BATON_ID=None)
+        self.assert_skipped(examined, 1, 2, 3, 4, 5, 7, 12, 14)
 
 
 if __name__ == "__main__":

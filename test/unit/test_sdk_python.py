@@ -226,6 +226,99 @@ class Channel(unittest.TestCase):
             self.assertNotIn("BATON_CHANNEL", os.environ)
 
 
+class Sources(unittest.TestCase):
+    """A listener or datagram socket that is offered on a channel."""
+
+    def start(self, kind, stream, **options):
+        supervisor = Supervisor(**options)
+        self.addCleanup(supervisor.close)
+        self.addCleanup(stream.close)
+        frame = bytearray(FRAMES["offer-listener"])
+        frame[16 + 6 + 4] = kind
+        socket.send_fds(supervisor.channel, [bytes(frame)], [stream.fileno()])
+        return supervisor
+
+    def assert_heard(self, supervisor, kind):
+        frame = supervisor.channel.recv(1024)
+        self.assertEqual((frame[5], frame[8:12]), (kind, (17).to_bytes(4, "big")), frame)
+
+    def test_listener_and_drain(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        supervisor = self.start(baton.KIND_LISTENER, listener, idle_s=60)
+        for _ in range(2):
+            with socket.create_connection(listener.getsockname(), DEADLINE_S) as client:
+                connection = supervisor.baton.next()
+                self.assertEqual((connection.kind, connection.number), (baton.KIND_CONNECTION, 0))
+                self.assertEqual((connection.service, connection.id), ("ok", 17))
+                self.assertEqual(connection.peer, "127.0.0.1:%d" % client.getsockname()[1])
+                supervisor.baton.finish(connection, 1)
+        self.assert_heard(supervisor, baton.ACK)
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertIsNone(supervisor.baton.next())
+        self.assert_heard(supervisor, baton.DONE)
+
+    def test_idle_listener(self):
+        supervisor = self.start(
+            baton.KIND_LISTENER, socket.create_server(("127.0.0.1", 0)), idle_s=0.01
+        )
+        supervisor.channel.shutdown(socket.SHUT_WR)
+        self.assertIsNone(supervisor.baton.next())
+        self.assert_heard(supervisor, baton.ACK)
+
+    def test_listener_as_it_is(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        supervisor = self.start(baton.KIND_LISTENER, listener, kinds=[baton.KIND_LISTENER])
+        connection = supervisor.baton.next()
+        self.assertEqual((connection.kind, connection.number), (baton.KIND_LISTENER, 17))
+        self.assert_heard(supervisor, baton.ACK)
+        supervisor.baton.finish(connection)
+        self.assert_heard(supervisor, baton.DONE)
+
+    def test_datagrams(self):
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind(("127.0.0.1", 0))
+        kinds = [baton.KIND_DATAGRAM]
+        supervisor = self.start(baton.KIND_DATAGRAM, bound, kinds=kinds, idle_s=60)
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(client.close)
+        client.settimeout(DEADLINE_S)
+        client.connect(bound.getsockname())
+        for _ in range(2):
+            client.send(b"ask")
+            connection = supervisor.baton.next()
+            self.assertEqual(connection.receive_datagram(), b"ask")
+            self.assertIsNone(connection.receive_datagram())
+            self.assertEqual(connection.peer, "127.0.0.1:%d" % client.getsockname()[1])
+            connection.answer(b"answer")
+            supervisor.baton.finish(connection)
+            self.assertEqual(client.recv(99), b"answer")
+        self.assert_heard(supervisor, baton.ACK)
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertIsNone(supervisor.baton.next())
+        self.assert_heard(supervisor, baton.DONE)
+
+    def test_datagrams_are_refused_unless_wanted(self):
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        supervisor = self.start(baton.KIND_DATAGRAM, bound)
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertIsNone(supervisor.baton.next())
+        nack = supervisor.channel.recv(1024)
+        self.assertEqual((nack[5], nack[-1]), (baton.NACK, baton.REFUSE))
+
+    def test_facts_of_an_offer(self):
+        supervisor = Supervisor()
+        self.addCleanup(supervisor.close)
+        for name, facts in (
+            ("offer-proxied", (3, "10.0.0.9:443", "", None, None)),
+            ("offer-local", (3, "", "/run/ok.sock", 0, 4711)),
+        ):
+            client = supervisor.offer(FRAMES[name])
+            c = supervisor.baton.next()
+            self.assertEqual((c.peer_count, c.via, c.path, c.peer_uid, c.peer_pid), facts)
+            supervisor.baton.finish(c)
+            client.close()
+
+
 GREETER = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -233,13 +326,15 @@ import baton
 def greet(connection):
     print("stray", flush=True)
     connection.socket.sendall(f"{connection.service} {connection.peer}".encode())
-raise SystemExit(baton.serve(greet))
+def answer(connection, data):
+    connection.answer(data + connection.peer.encode())
+raise SystemExit(baton.serve(greet, answer if sys.argv[2:] else None))
 """
 
 
 class WithoutChannel(unittest.TestCase):
-    def run_greeter(self, **options):
-        program = [sys.executable, "-c", GREETER, str(ROOT / "handlers" / "sdk")]
+    def run_greeter(self, *arguments, **options):
+        program = [sys.executable, "-c", GREETER, str(ROOT / "handlers" / "sdk"), *arguments]
         return subprocess.Popen(program, stderr=subprocess.DEVNULL, **options)
 
     def test_connection_on_standard_streams(self):
@@ -253,6 +348,68 @@ class WithoutChannel(unittest.TestCase):
         self.assertEqual(process.wait(DEADLINE_S), 0)
         client.close()
         listener.close()
+
+    def listener(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        return listener
+
+    def assert_greeted(self, listener, service, client=None):
+        client = client or socket.create_connection(listener.getsockname(), DEADLINE_S)
+        with client:
+            said = b"".join(iter(lambda: client.recv(99), b""))
+            self.assertEqual(said.decode(), f"{service} 127.0.0.1:{client.getsockname()[1]}")
+
+    def test_listener_until_sigterm(self):
+        listener = self.listener()
+        process = self.run_greeter(stdin=listener)
+        for _ in range(3):
+            self.assert_greeted(listener, "")
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+
+    def test_listen_fds_until_idle(self):
+        """Descriptor 3 and standard input are the same, as batond has it."""
+        listener = self.listener()
+        shell = 'LISTEN_PID=$$; export LISTEN_PID; exec "$0" "$@" 3<&0'
+        program = [sys.executable, "-c", GREETER, str(ROOT / "handlers" / "sdk")]
+        environment = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
+        environment["BATON_IDLE_MS"] = "50"
+        client = socket.create_connection(listener.getsockname(), DEADLINE_S)
+        process = subprocess.Popen(
+            ["sh", "-c", shell, *program], stdin=listener, stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, env=environment,
+        )
+        self.assert_greeted(listener, "web", client)
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+
+    def test_datagrams(self):
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(bound.close)
+        self.addCleanup(client.close)
+        bound.bind(("127.0.0.1", 0))
+        client.connect(bound.getsockname())
+        client.settimeout(DEADLINE_S)
+        process = self.run_greeter("udp", stdin=bound)
+        for _ in range(2):
+            client.send(b"from ")
+            expected = "from 127.0.0.1:%d" % client.getsockname()[1]
+            self.assertEqual(client.recv(99).decode(), expected)
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+
+    def test_facts_of_the_environment(self):
+        listener = self.listener()
+        with socket.create_connection(listener.getsockname(), DEADLINE_S) as client:
+            accepted, _ = listener.accept()
+            facts = {"BATON_ID": "17", "BATON_SERVICE": "web"}
+            facts.update(REMOTE_ADDR="2001:db8::1", REMOTE_PORT="50122")
+            process = self.run_greeter(stdin=accepted, env={**os.environ, **facts})
+            accepted.close()
+            said = b"".join(iter(lambda: client.recv(99), b""))
+        self.assertEqual(said, b"web [2001:db8::1]:50122")
+        self.assertEqual(process.wait(DEADLINE_S), 0)
 
     def test_nothing_to_serve(self):
         process = self.run_greeter(stdin=subprocess.DEVNULL)

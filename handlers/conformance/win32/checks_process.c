@@ -8,11 +8,11 @@
 /* Handle values are multiples of 4; a process as young as this has only small ones. */
 enum { HANDLE_STEP = 4, HANDLE_LAST = 0x4000 };
 
-void check_input_is_null(const struct subject *subject, struct verdict *verdict) {
+void check_input(const struct subject *subject, struct verdict *verdict) {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
     DWORD mode = 0, got = 1;
     char byte;
-    if (!subject->has_channel) {
+    if (subject->mode != MODE_CHANNEL) {
         skip(verdict, "without a channel it is the socket");
         return;
     }
@@ -20,7 +20,8 @@ void check_input_is_null(const struct subject *subject, struct verdict *verdict)
     bool is_null = input != NULL && GetFileType(input) == FILE_TYPE_CHAR &&
                    !GetConsoleMode(input, &mode) && ReadFile(input, &byte, 1, &got, NULL) &&
                    got == 0;
-    judge(verdict, is_null, "it is something else (type %lu)", (unsigned long)GetFileType(input));
+    judge(verdict, is_null, "it is not the null device (type %lu)",
+          (unsigned long)GetFileType(input));
 }
 
 static bool was_given(const struct subject *subject, uintptr_t value) {
@@ -33,8 +34,8 @@ static bool was_given(const struct subject *subject, uintptr_t value) {
 /* What came by inheritance is inheritable still; what the process opened itself is not. */
 void check_open_handles(const struct subject *subject, struct verdict *verdict) {
     char strangers[128] = "";
-    if (!subject->has_channel) {
-        skip(verdict, "only promised with a channel");
+    if (subject->mode == MODE_FOREIGN) {
+        skip(verdict, "only promised by batond");
         return;
     }
     for (uintptr_t value = HANDLE_STEP; value <= HANDLE_LAST; value += HANDLE_STEP) {
@@ -59,8 +60,8 @@ void check_signals_ignored(const struct subject *subject, struct verdict *verdic
 
 void check_group(const struct subject *subject, struct verdict *verdict) {
     BOOL in_job = FALSE;
-    if (!subject->has_channel)
-        skip(verdict, "only promised with a channel");
+    if (subject->mode == MODE_FOREIGN)
+        skip(verdict, "only promised by batond");
     else
         judge(verdict, IsProcessInJob(GetCurrentProcess(), NULL, &in_job) && in_job, "no job");
 }
@@ -77,7 +78,7 @@ void check_environment(const struct subject *subject, struct verdict *verdict) {
 
 void check_channel_inheritance(const struct subject *subject, struct verdict *verdict) {
     DWORD in = 0, out = 0;
-    if (!subject->has_channel) {
+    if (subject->mode != MODE_CHANNEL) {
         skip(verdict, "there is no channel");
         return;
     }

@@ -46,6 +46,10 @@ void check_shutdown(const struct subject *subject, struct verdict *verdict) {
 }
 
 void check_completion_port(const struct subject *subject, struct verdict *verdict) {
+    if (subject->mode == MODE_STDIO) {
+        skip(verdict, "a socket that is standard input is not overlapped");
+        return;
+    }
     HANDLE port = CreateIoCompletionPort((HANDLE)subject->connection->socket, NULL, 1, 1);
     judge(verdict, port != NULL, "CreateIoCompletionPort fails with %lu", GetLastError());
     if (port != NULL)

@@ -1,0 +1,330 @@
+"""For baton.py: what a connection is, and the sockets that serve many clients or come without a
+channel: LISTEN_FDS (systemd, batond's listener mode) and standard input (inetd and others)."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from typing import Dict, List, Optional
+
+from baton_wire import KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error
+
+LISTEN_FDS_START = 3
+LOOK_EVERY_S = 0.1  # where a channel cannot be waited for
+Words = Dict[str, Optional[str]]  # of the environment
+
+
+class EnvironmentFault(Error):
+    """BATON_ or LISTEN_ variables are malformed or name no usable channel."""
+
+
+@dataclass
+class Connection:
+    """A connection that was handed over. The socket is blocking and not inheritable.
+
+    One of kind DATAGRAM is given out whenever a datagram waits: take what waits with
+    receive_datagram(), then finish it; the socket stays with the module and comes again."""
+
+    socket: socket.socket
+    kind: int = KIND_CONNECTION
+    number: int = 0  # names the connection on the channel; 0 without one, and when accepted by us
+    id: int = 0  # `id=` of the supervisor's record (or of the listener's activation)
+    accepted_us: int = 0  # microseconds since 1970-01-01 UTC; 0 when not known
+    service: str = ""
+    peer: str = ""  # "192.0.2.1:5000", "[2001:db8::1]:5000"; "" when there is none
+    local: str = ""
+    via: str = ""  # the proxy's address, when a PROXY header named `peer` and `local`
+    path: str = ""  # of a local socket
+    peer_count: int = 0  # live connections from the peer's address; 0 when not known
+    peer_uid: Optional[int] = None  # of a local socket, where the system tells
+    peer_pid: Optional[int] = None
+    bytes_in: int = 0  # may be set by the handler; sent with DONE unless both are 0
+    bytes_out: int = 0
+    finished: bool = False
+    source: Optional[Source] = None  # private: where it came from
+    sender: object = None  # of the datagram that was received last
+
+    def receive_datagram(self, size: int = 65536) -> Optional[bytes]:
+        """The next datagram that waits, its sender in `peer`; None if there is none."""
+        if not select.select([self.socket], [], [], 0)[0]:
+            return None
+        try:
+            data, self.sender = self.socket.recvfrom(size)
+        except (BlockingIOError, ConnectionResetError):  # Windows says that an answer was lost
+            return None
+        self.peer = name_text(self.sender)
+        return data
+
+    def answer(self, data: bytes) -> None:
+        """Sends `data` to the client: one datagram, to the sender of the last, if that is the kind."""
+        if self.kind == KIND_DATAGRAM:
+            self.socket.sendto(data, self.sender)  # type: ignore[arg-type]
+        else:
+            self.socket.sendall(data)
+
+
+@dataclass
+class Source:
+    """A socket that serves many, or one connection that came without a channel. Until it is closed
+    or given out it belongs to the Sources that has it."""
+
+    socket: socket.socket
+    kind: int
+    service: str = ""
+    number: int = 0  # of its OFFER
+    id: int = 0
+    lent: bool = False
+    closed: bool = False
+
+
+def name_text(name: object) -> str:
+    """ "192.0.2.1:5000" of what getpeername() returns; "" of what is no such address."""
+    if not isinstance(name, tuple):
+        return ""
+    host = name[0].split("%")[0]
+    if host.lower().startswith("::ffff:") and "." in host:
+        host = host[7:]  # an IPv4 client of a listener for both families
+    return f"[{host}]:{name[1]}" if ":" in host else f"{host}:{name[1]}"
+
+
+def _describe(connection: Connection) -> None:
+    """Fills in what the socket itself tells."""
+    stream = connection.socket
+    try:
+        connection.peer = name_text(stream.getpeername())
+    except OSError:
+        pass  # a datagram socket has none, a client may be gone
+    local = stream.getsockname()
+    connection.local = name_text(local)
+    if stream.family == getattr(socket, "AF_UNIX", None) and isinstance(local, str):
+        connection.path = local
+    if connection.path and hasattr(socket, "SO_PEERCRED"):
+        told = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        pid, uid, _ = struct.unpack("=iII", told)
+        if pid > 0:
+            connection.peer_pid, connection.peer_uid = pid, uid
+
+
+def _describe_by_environment(connection: Connection) -> None:
+    """What batond says of the one connection on standard input."""
+    facts = os.environ
+
+    def address(kind: str) -> str:
+        host, port = facts.get(f"{kind}_ADDR"), facts.get(f"{kind}_PORT")
+        return name_text((host, port)) if host and port else ""
+
+    if "BATON_ID" not in facts:
+        return
+    connection.peer_count = int(facts.get("TCPCONNNUM", "0"))
+    direct = connection.peer
+    connection.peer = address("REMOTE") or direct
+    connection.local = address("SERVER") or connection.local
+    connection.via = direct if direct != connection.peer else ""
+
+
+class Sources:
+    """The sockets that next() waits for, beside the channel."""
+
+    def __init__(self, gives_listeners: bool) -> None:
+        self.items: List[Source] = []
+        self.stopped = False
+        self.live_count = 0  # given out and not finished
+        self._gives_listeners = gives_listeners
+        self._lock = threading.Lock()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+
+    def watch_sigterm(self) -> None:
+        """The first SIGTERM means DRAIN; the second one ends the process."""
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def _on_sigterm(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.stopped = True
+        self._wake()
+
+    def _wake(self) -> None:
+        try:
+            self._wake_write.send(b"\0")
+        except OSError:
+            pass  # full is good enough, and closed is too late
+
+    def _is_whole(self, source: Source) -> bool:
+        """Is it given out as it is, once?"""
+        return source.kind == KIND_CONNECTION or (
+            source.kind == KIND_LISTENER and self._gives_listeners
+        )
+
+    def wait(
+        self, capacity: int, channel: Optional[Channel], idle_s: Optional[float]
+    ) -> Optional[object]:
+        """Waits for a source, the channel (and returns which), SIGTERM or a finished connection
+        (None: look again); raises TimeoutError when nobody came for so long and all is finished."""
+        with self._lock:
+            is_full, is_busy = self.live_count >= capacity, self.live_count > 0
+            here = [] if is_full else [item for item in self.items if not item.lent]
+        for item in here:
+            if self._is_whole(item):
+                return item
+        sockets = {item.socket: item for item in here}
+        readers: List[object] = [self._wake_read, *sockets]
+        if channel is not None and channel.can_be_selected:
+            readers.append(channel)
+        deadline = None if idle_s is None or is_busy else time.monotonic() + idle_s
+        while not self.stopped:
+            if channel is not None and not channel.can_be_selected and channel.has_more():
+                return channel
+            limit = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if channel is not None and not channel.can_be_selected:
+                limit = LOOK_EVERY_S if limit is None else min(LOOK_EVERY_S, limit)
+            ready = select.select(readers, [], [], limit)[0]
+            if self._wake_read in ready:
+                self._wake_read.recv(4096)
+                return None
+            if channel in ready:
+                return channel
+            if ready:
+                self.items.sort(key=lambda item: item.socket is ready[0])  # others first next time
+                return sockets[ready[0]]
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimeoutError
+        return None
+
+    def take(self, source: Source) -> Optional[Connection]:
+        """Gives out what waits there; None if nobody does after all."""
+        given, kind = source.socket, source.kind
+        if self._is_whole(source):
+            self.items.remove(source)
+        elif kind == KIND_LISTENER:
+            try:
+                given, _ = given.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return None
+            kind = KIND_CONNECTION
+            given.setblocking(True)
+        else:
+            source.lent = True
+        connection = Connection(given, kind, service=source.service, id=source.id)
+        connection.source = None if self._is_whole(source) else source
+        _describe(connection)
+        if source.kind == KIND_CONNECTION:
+            _describe_by_environment(connection)
+        with self._lock:
+            self.live_count += 1
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        source = connection.source
+        with self._lock:
+            is_kept = (
+                source is not None and connection.kind == KIND_DATAGRAM and not source.closed
+            )
+            if is_kept:
+                source.lent = False  # type: ignore[union-attr]
+            self.live_count -= 1
+        if not is_kept:
+            connection.socket.close()
+        self._wake()
+
+    def close_all(self) -> List[int]:
+        """Closes what is not lent. Returns the numbers of OFFERs that are done by that."""
+        with self._lock:
+            closing, self.items = self.items, []
+            for item in closing:
+                item.closed = True
+            here = [item for item in closing if not item.lent]
+            done = [item.number for item in here if item.number and not self.live_count]
+        for item in here:
+            item.socket.close()
+        return done
+
+    def close(self) -> None:
+        self.close_all()
+        if os.name == "posix" and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._wake_read.close()
+        self._wake_write.close()
+
+
+class Channel:
+    """What wait() needs to know of a channel."""
+
+    can_be_selected = True
+
+    def fileno(self) -> int:
+        raise NotImplementedError
+
+    def has_more(self) -> bool:
+        raise NotImplementedError
+
+
+def _kind_of(stream: socket.socket) -> Optional[int]:
+    if stream.type == socket.SOCK_DGRAM:
+        return KIND_DATAGRAM
+    if stream.type != socket.SOCK_STREAM:
+        return None
+    accepts = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    return KIND_LISTENER if accepts else KIND_CONNECTION
+
+
+def _source_of(descriptor: int, name: str, kinds: List[int]) -> Optional[Source]:
+    """The descriptor as a source, if it is a socket of such a kind."""
+    try:
+        candidate = socket.socket(fileno=descriptor)
+    except OSError:
+        return None
+    kind = _kind_of(candidate)
+    if kind not in kinds and not (kind == KIND_LISTENER and KIND_CONNECTION in kinds):
+        candidate.detach()
+        return None
+    os.set_inheritable(descriptor, False)
+    if kind == KIND_CONNECTION:
+        candidate.setblocking(True)
+    return Source(candidate, kind or 0, os.environ.get("BATON_SERVICE", name))
+
+
+def _free_standard_streams(given: socket.socket) -> None:
+    """Streams that are this socket become the null device."""
+    ours = os.fstat(given.fileno())
+    null_device = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        try:
+            same = os.path.samestat(os.fstat(descriptor), ours)
+        except OSError:
+            continue
+        if same:
+            os.dup2(null_device, descriptor)
+    if null_device > 2:
+        os.close(null_device)
+
+
+def fallback_sources(words: Words, kinds: List[int]) -> List[Source]:
+    """What another super-server gave."""
+    sources: List[Source] = []
+    if words["LISTEN_PID"] == str(os.getpid()) and words["LISTEN_FDS"] is not None:
+        if not words["LISTEN_FDS"].isdecimal():
+            raise EnvironmentFault("LISTEN_FDS is no number")
+        names = (words["LISTEN_FDNAMES"] or "").split(":")
+        for index in range(int(words["LISTEN_FDS"])):
+            name = names[index] if index < len(names) else ""
+            source = _source_of(LISTEN_FDS_START + index, name, kinds)
+            if source is not None:
+                sources.append(source)
+    if not sources:
+        source = _source_of(0, "", kinds)
+        if source is not None:
+            source.socket = socket.socket(fileno=os.dup(source.socket.detach()))
+            sources.append(source)
+    for source in sources:
+        source.id = int(os.environ.get("BATON_ID", "0"))
+        _free_standard_streams(source.socket)
+    return sources
