@@ -90,7 +90,7 @@ static int forward(struct baton_connection *connection) {
     baton_socket target = forward_connect(host, port, CONNECT_TIMEOUT_MS, why, sizeof why);
     if (target == BATON_SOCKET_NONE) {
         snprintf(connection->text, sizeof connection->text,
-                 "no connection to %.64s port %.10s: %.150s", host, port, why);
+                 "no connection to %.64s port %.16s: %.150s", host, port, why);
         forward_reset_at_close(connection->socket);
         return 1;
     }

@@ -1,4 +1,4 @@
-# The wire codec and the SDK.
+# The wire codec, the SDK, and the handlers.
 set(BATON_GUARD test_wire_guard_posix.c)
 if(WIN32)
     set(BATON_GUARD test_wire_guard_win32.c)
@@ -19,6 +19,10 @@ else()
     baton_unit_test(sdk_fallback SOURCES test_sdk_fallback.c LIBRARIES baton)
     baton_script_test(sdk_python LABELS unit
         COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_sdk_python.py")
+    baton_script_test(handlers LABELS unit TIMEOUT 120
+        COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_handlers.py")
     baton_script_test(sdk_conformance LABELS unit
         COMMAND Python3::Interpreter "${CMAKE_CURRENT_SOURCE_DIR}/test_sdk_conformance.py")
 endif()
+baton_unit_test(time SOURCES test_time.c "${CMAKE_SOURCE_DIR}/handlers/time/seconds.c")
+target_include_directories(test_time PRIVATE "${CMAKE_SOURCE_DIR}/handlers/time")
