@@ -59,7 +59,9 @@ static int greet(struct baton_connection *connection, const void *bytes, size_t 
     return baton_send(connection, line, (size_t)used);
 }
 
-static bool is_udp; /* what the children are for */
+/* What the children are for, and what their last descriptor is if not the same as the first. */
+static bool is_udp;
+static int last_given = -1;
 
 /* Puts `given` at `first` and, for inetd, at the other standard streams too; serves; exits. */
 static pid_t start_child(int given, int first, int last, const char *listen_fds,
@@ -70,8 +72,9 @@ static pid_t start_child(int given, int first, int last, const char *listen_fds,
         return child;
     alarm(CHILD_LIFE_S);
     int kept = fcntl(given, F_DUPFD_CLOEXEC, 100);
+    int kept_last = last_given < 0 ? -1 : fcntl(last_given, F_DUPFD_CLOEXEC, 100);
     for (int i = first; i <= last; i++)
-        dup2(kept, i);
+        dup2(i == last && kept_last >= 0 ? kept_last : kept, i);
     close(kept);
     char own_pid[24];
     snprintf(own_pid, sizeof own_pid, "%ld", (long)getpid());
@@ -225,15 +228,9 @@ static void each_of_two_listeners_is_served(void **state) {
     struct sockaddr_in addresses[2];
     int listeners[2] = {listen_somewhere(&addresses[0]), listen_somewhere(&addresses[1])};
     (void)state;
-    int kept = fcntl(listeners[1], F_DUPFD, 50);
-    /* The child gets the first as 3; the second is put to 4 here. */
-    int at_4 = fcntl(4, F_GETFD) >= 0 ? fcntl(4, F_DUPFD_CLOEXEC, 60) : -1;
-    (void)dup2(kept, 4);
-    close(kept);
-    pid_t child = start_child(listeners[0], LISTEN_FDS_START, LISTEN_FDS_START, "2", NULL);
-    if (at_4 >= 0)
-        (void)dup2(at_4, 4);
-    close(at_4 >= 0 ? at_4 : 4);
+    last_given = listeners[1];
+    pid_t child = start_child(listeners[0], LISTEN_FDS_START, LISTEN_FDS_START + 1, "2", NULL);
+    last_given = -1;
     for (int i = 0; i < 4; i++)
         assert_said(connect_to(&addresses[i % 2]), i % 2 == 0 ? "web" : "other");
     end_listening_child(child, listeners[0]);
