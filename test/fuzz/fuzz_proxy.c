@@ -36,7 +36,8 @@ static size_t find_end(const uint8_t *bytes, size_t length) {
     return 0;
 }
 
-static struct outcome read_all(const uint8_t *bytes, size_t length, size_t most) {
+/* At first there are `first` bytes, then the others; a piece is at most `most` bytes. */
+static struct outcome read_all(const uint8_t *bytes, size_t length, size_t first, size_t most) {
     struct outcome o = {.progress = PROXY_MORE};
     struct proxy_reader reader;
     proxy_reader_init(&reader);
@@ -45,7 +46,8 @@ static struct outcome read_all(const uint8_t *bytes, size_t length, size_t most)
         require(wanted > 0 && o.taken + wanted <= PROXY_HEADER_MAX_BYTES);
         require(*proxy_reader_fault(&reader) == '\0');
         size_t piece = wanted < most ? wanted : most;
-        piece = piece < length - o.taken ? piece : length - o.taken;
+        size_t there = (o.taken < first ? first : length) - o.taken;
+        piece = piece < there ? piece : there;
         o.progress = proxy_reader_take(&reader, bytes + o.taken, piece);
         o.taken += piece;
     }
@@ -70,22 +72,27 @@ static void say_again(const struct outcome *o) {
         snprintf(line, sizeof line, "PROXY TCP%d %s %s %u %u\r\n", (int)o->peer.family,
                  address_print_host(&o->peer, peer, sizeof peer),
                  address_print_host(&o->local, local, sizeof local), o->peer.port, o->local.port);
-    again = read_all((const uint8_t *)line, (size_t)length, SIZE_MAX);
+    again = read_all((const uint8_t *)line, (size_t)length, 0, SIZE_MAX);
     require(again.progress == PROXY_DONE && again.taken == (size_t)length && again.named);
     require(address_equal(&o->peer, &again.peer) && address_equal(&o->local, &again.local));
 }
 
+static void require_same(const struct outcome *a, const struct outcome *b) {
+    require(a->progress == b->progress && a->fault == b->fault && a->named == b->named);
+    require(a->progress != PROXY_DONE || a->taken == b->taken);
+    require(!a->named || address_equal(&a->peer, &b->peer));
+    require(!a->named || address_equal(&a->local, &b->local));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
-    struct outcome whole = read_all(bytes, length, SIZE_MAX);
-    struct outcome single = read_all(bytes, length, 1);
-    require(whole.progress == single.progress && whole.named == single.named);
-    require(whole.fault == single.fault && single.taken <= whole.taken);
-    if (whole.progress == PROXY_DONE) {
-        require(whole.taken == single.taken && whole.taken == find_end(bytes, length));
-    }
+    struct outcome whole = read_all(bytes, length, 0, SIZE_MAX);
+    struct outcome single = read_all(bytes, length, 0, 1);
+    struct outcome torn = read_all(bytes, length, length < 2 ? 0 : bytes[length - 1] % length, 64);
+    require_same(&whole, &single);
+    require_same(&whole, &torn);
+    require(single.taken <= whole.taken && single.taken <= torn.taken);
+    require(whole.progress != PROXY_DONE || whole.taken == find_end(bytes, length));
     if (whole.named) {
-        require(address_equal(&whole.peer, &single.peer));
-        require(address_equal(&whole.local, &single.local));
         say_again(&whole);
     }
     return 0;

@@ -100,9 +100,16 @@ static size_t build_with_checksum(void) {
 
 static char peer_text[ADDRESS_TEXT_SIZE], local_text[ADDRESS_TEXT_SIZE];
 
-/* Gives the header in pieces of at most `most` bytes, and never more than is wanted. Returns how
- * many bytes were taken; what was named is in the two texts ("" = nobody). */
-static size_t read_header(size_t most, enum proxy_progress *progress, const char **fault) {
+/* How the bytes come. */
+struct arrival {
+    size_t most;  /* in one piece */
+    size_t first; /* of all that come before the rest does */
+};
+
+/* Gives the header in pieces, never more than is wanted. Returns how many bytes were taken; what
+ * was named is in the two texts ("" = nobody). */
+static size_t read_arriving(struct arrival arrival, enum proxy_progress *progress,
+                            const char **fault) {
     struct proxy_reader reader;
     struct address peer = {.family = ADDRESS_NONE}, local = {.family = ADDRESS_NONE};
     size_t taken = 0;
@@ -115,8 +122,9 @@ static size_t read_header(size_t most, enum proxy_progress *progress, const char
         assert_true(wanted > 0);
         assert_string_equal(proxy_reader_fault(&reader), "");
         assert_false(proxy_reader_result(&reader, &peer, &local));
-        size_t piece = wanted < most ? wanted : most;
-        piece = piece < header.length - taken ? piece : header.length - taken;
+        size_t there = (taken < arrival.first ? arrival.first : header.length) - taken;
+        size_t piece = wanted < arrival.most ? wanted : arrival.most;
+        piece = piece < there ? piece : there;
         *progress = proxy_reader_take(&reader, header.bytes + taken, piece);
         taken += piece;
         assert_false(proxy_reader_is_empty(&reader));
@@ -133,6 +141,10 @@ static size_t read_header(size_t most, enum proxy_progress *progress, const char
     return taken;
 }
 
+static size_t read_header(size_t most, enum proxy_progress *progress, const char **fault) {
+    return read_arriving((struct arrival){.most = most}, progress, fault);
+}
+
 /* The header is right, in whatever pieces it comes; the client's bytes after it are not touched;
  * every beginning of it waits for more. */
 static void expect_good(const char *peer, const char *local) {
@@ -147,6 +159,11 @@ static void expect_good(const char *peer, const char *local) {
         assert_int_equal(progress, PROXY_DONE);
         assert_string_equal(peer_text, peer);
         assert_string_equal(local_text, local);
+    }
+    for (size_t first = 1; first < length && first < 256; first++) {
+        struct arrival torn = {.most = SIZE_MAX, .first = first};
+        assert_int_equal(read_arriving(torn, &progress, &fault), length);
+        assert_int_equal(progress, PROXY_DONE);
     }
     for (header.length = 0; header.length < length; header.length++) {
         assert_int_equal(read_header(SIZE_MAX, &progress, &fault), header.length);
