@@ -113,7 +113,7 @@ const struct key key_table[KEY_COUNT] = {
                           KEY_NO_FIELD,
                           "Who owns a local socket's file: `USER`, `USER:GROUP` or `:GROUP`, as "
                           "names or numbers; otherwise it is the supervisor's user and group. To "
-                          "give it to another user takes root. Not on Windows."},
+                          "give it to another user takes root. Ignored on Windows."},
     [KEY_NODELAY] = {"nodelay", SERVICE_KEY, KEY_TYPE_BOOLEAN, NULL, 0, 1, "no", MODES_TCP, NULL,
                      FIELD(nodelay),
                      "`yes` sends small pieces at once (TCP_NODELAY) instead of waiting for more."},
