@@ -244,12 +244,12 @@ static size_t print_host(const struct address *address, char *text) {
 char *address_print(const struct address *address, char *out, size_t size_bytes) {
     char host[ADDRESS_TEXT_SIZE];
     print_host(address, host);
-    if (address->family == ADDRESS_NONE) {
-        (void)snprintf(out, size_bytes, "-");
-    } else if (address->family == ADDRESS_IPV6) {
+    if (address->family == ADDRESS_IPV6) {
         (void)snprintf(out, size_bytes, "[%s]:%u", host, (unsigned)address->port);
-    } else {
+    } else if (address->family == ADDRESS_IPV4) {
         (void)snprintf(out, size_bytes, "%s:%u", host, (unsigned)address->port);
+    } else {
+        (void)snprintf(out, size_bytes, "-");
     }
     return out;
 }
@@ -261,18 +261,33 @@ char *address_print_host(const struct address *address, char *out, size_t size_b
     return out;
 }
 
+/* How many of its bytes mean something. */
+static size_t used_bytes_of(enum address_family family) {
+    switch (family) {
+    case ADDRESS_UNIX:
+        return 8;
+    case ADDRESS_IPV4:
+        return 4;
+    case ADDRESS_IPV6:
+        return 16;
+    case ADDRESS_NONE:
+        break;
+    }
+    return 0;
+}
+
 bool address_equal(const struct address *a, const struct address *b) {
-    size_t used_bytes = a->family == ADDRESS_IPV4 ? 4 : a->family == ADDRESS_IPV6 ? 16 : 0;
+    size_t used_bytes = used_bytes_of(a->family);
     return a->family == b->family && a->port == b->port && a->scope_id == b->scope_id &&
            memcmp(a->bytes, b->bytes, used_bytes) == 0;
 }
 
 bool address_is_any(const struct address *address) {
-    size_t used_bytes = address->family == ADDRESS_IPV4 ? 4 : 16;
+    size_t used_bytes = used_bytes_of(address->family);
     for (size_t i = 0; i < used_bytes; i++) {
         if (address->bytes[i] != 0) {
             return false;
         }
     }
-    return address->family != ADDRESS_NONE;
+    return address->family == ADDRESS_IPV4 || address->family == ADDRESS_IPV6;
 }

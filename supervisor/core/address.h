@@ -44,7 +44,7 @@ bool address_parse_port(const char *text, uint16_t *out);
 bool address_parse(const char *text, struct address *out);
 
 /* Writes "1.2.3.4:80" or "[2001:db8::1]:80" (RFC 5952) and a NUL into `out` (at least
- * ADDRESS_TEXT_SIZE bytes); "-" for ADDRESS_NONE. Returns `out`. */
+ * ADDRESS_TEXT_SIZE bytes); "-" for ADDRESS_NONE and ADDRESS_UNIX. Returns `out`. */
 char *address_print(const struct address *address, char *out, size_t size_bytes);
 
 /* The same without port and brackets. */

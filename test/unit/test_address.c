@@ -231,6 +231,18 @@ static void any_is_the_wildcard_of_a_family(void **state) {
     assert_false(address_is_any(&address));
 }
 
+static void a_local_socket_is_no_address_of_a_network(void **state) {
+    struct address a = {.family = ADDRESS_UNIX}, b = a;
+    char text[ADDRESS_TEXT_SIZE];
+    (void)state;
+    assert_string_equal(address_print(&a, text, sizeof(text)), "-");
+    assert_string_equal(address_print_host(&a, text, sizeof(text)), "-");
+    assert_false(address_is_any(&a));
+    assert_true(address_equal(&a, &b));
+    b.bytes[7] = 1; /* another process */
+    assert_false(address_equal(&a, &b));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_are_read_and_printed),
@@ -241,6 +253,7 @@ int main(void) {
         cmocka_unit_test(a_mapped_address_prints_as_such_until_it_is_unmapped),
         cmocka_unit_test(equal_means_everything_that_counts),
         cmocka_unit_test(any_is_the_wildcard_of_a_family),
+        cmocka_unit_test(a_local_socket_is_no_address_of_a_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
