@@ -5,6 +5,8 @@
 
 #include <windows.h>
 
+#include <fcntl.h>
+#include <io.h>
 #include <shellapi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +84,7 @@ char **child_arguments(int argc, char **argv, int *out_argc) {
         exit(DISAGREEMENT_EXIT_CODE);
     }
     compare_parsers(*out_argc, wide);
+    _setmode(_fileno(stderr), _O_BINARY); /* the same lines as on POSIX */
     for (int i = 0; i < *out_argc; i++) {
         arguments[i] = to_utf8(wide[i]);
     }
@@ -263,6 +266,15 @@ static void read_standard_input(void) {
     child_write(line, (size_t)length);
 }
 
+/* By the system's own calls, as runtimes of all languages do it in the end. */
+static void copy_input(void) {
+    char bytes[4096];
+    DWORD got;
+    while (ReadFile(GetStdHandle(STD_INPUT_HANDLE), bytes, sizeof bytes, &got, NULL) && got > 0) {
+        child_write(bytes, got);
+    }
+}
+
 /* The handles are inherited, and the one to the grandchild is kept to our end, as shims do. */
 static void speak_by_grandchild(wchar_t *line) {
     STARTUPINFOW startup = {.cb = sizeof startup};
@@ -280,6 +292,10 @@ bool child_special(const char *action) {
         list_handles();
     } else if (strcmp(action, "streams") == 0) {
         read_standard_input();
+    } else if (strcmp(action, "copy-input") == 0) {
+        copy_input();
+    } else if (strcmp(action, "close-input") == 0) {
+        CloseHandle(GetStdHandle(STD_INPUT_HANDLE));
     } else if (strcmp(action, "hello-by-grandchild") == 0) {
         wchar_t line[] = L"shim hello wait-for-end";
         speak_by_grandchild(line);

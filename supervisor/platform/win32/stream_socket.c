@@ -38,13 +38,18 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
     return BATON_OK;
 }
 
-static int transfer_failed(const char *call, struct baton_cause *cause) {
-    DWORD error = (DWORD)WSAGetLastError();
+static int transfer_failed(const char *call, DWORD error, struct baton_cause *cause) {
     if (error == WSAEWOULDBLOCK) {
         return BATON_AGAIN;
     }
     (void)cause_of(cause, call, error);
     return BATON_GONE;
+}
+
+/* Wine 8 gives a reset to whoever looks first, and then nothing but an end to recv(). */
+static bool was_reset(SOCKET socket) {
+    WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
+    return WSAPoll(&poll, 1, 0) == 1 && (poll.revents & POLLERR) != 0;
 }
 
 static int within_int(size_t length) {
@@ -55,7 +60,10 @@ int stream_socket_read(struct platform_stream *stream, void *buffer, size_t capa
                        size_t *length, struct baton_cause *cause) {
     int got = recv(stream->socket, buffer, within_int(capacity), 0);
     if (got < 0) {
-        return transfer_failed("recv", cause);
+        return transfer_failed("recv", (DWORD)WSAGetLastError(), cause);
+    }
+    if (got == 0 && was_reset(stream->socket)) {
+        return transfer_failed("recv", WSAECONNRESET, cause);
     }
     *length = (size_t)got;
     return got == 0 ? BATON_END : BATON_OK;
@@ -65,7 +73,7 @@ int stream_socket_write(struct platform_stream *stream, const void *bytes, size_
                         size_t *written, struct baton_cause *cause) {
     int sent = send(stream->socket, bytes, within_int(length), 0);
     if (sent < 0) {
-        return transfer_failed("send", cause);
+        return transfer_failed("send", (DWORD)WSAGetLastError(), cause);
     }
     *written = (size_t)sent;
     return BATON_OK;
