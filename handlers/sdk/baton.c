@@ -110,7 +110,7 @@ static int take_idle_ms(struct baton *baton) {
     if (baton->options.idle_ms != 0)
         return 0;
     baton->options.idle_ms = IDLE_MS;
-    if (result == 0)
+    if (result == 0 || (result == 1 && text[0] == '\0'))
         return 0;
     return result == 1 && parse_u32(&at, &baton->options.idle_ms) && *at == '\0'
                ? 0

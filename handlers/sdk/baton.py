@@ -216,7 +216,7 @@ class Baton:
             words = {key: os.environ.pop(key, None) for key in _VARIABLES}
             self._idle_s = options.idle_s
             if self._idle_s is None:
-                self._idle_s = int(os.environ.get("BATON_IDLE_MS", IDLE_S * 1000)) / 1000
+                self._idle_s = int(os.environ.get("BATON_IDLE_MS") or IDLE_S * 1000) / 1000
             if words["BATON_CHANNEL"] is not None:
                 self._open_channel(words, options.capacity, options.name)
                 return

@@ -11,6 +11,9 @@ if(WIN32)
     baton_unit_test(sdk_conformance
         SOURCES test_sdk_conformance_win32.c test_sdk_supervisor_win32.c LIBRARIES baton)
     add_dependencies(test_sdk_conformance conformance)
+    baton_unit_test(handlers TIMEOUT 120
+        SOURCES test_handlers_win32.c test_sdk_supervisor_win32.c LIBRARIES baton)
+    add_dependencies(test_handlers echo time forward)
 else()
     baton_unit_test(sdk SOURCES test_sdk.c test_sdk_supervisor.c LIBRARIES baton)
     find_package(Threads REQUIRED)
