@@ -94,6 +94,8 @@ bool address_from_system(const struct sockaddr_storage *from, struct address *ou
         out->port = ntohs(v6->sin6_port);
         out->scope_id = v6->sin6_scope_id;
         memcpy(out->bytes, &v6->sin6_addr, 16);
+        /* What a socket for both families calls an IPv4 client. */
+        address_unmap(out);
         return true;
     }
     return false;
