@@ -83,6 +83,17 @@ int cause_last(struct baton_cause *cause, const char *call) {
     return cause_of(cause, call, GetLastError());
 }
 
+/* For a number that the system has no words for, as Wine has none for Winsock's. */
+static void name_error(long system_code, char *out, size_t size_bytes) {
+    struct baton_cause cause;
+    int code = cause_of(&cause, NULL, (DWORD)system_code);
+    if (code == BATON_SYSTEM) {
+        (void)snprintf(out, size_bytes, "error %ld", system_code);
+    } else {
+        (void)snprintf(out, size_bytes, "%s (error %ld)", baton_error_text(code), system_code);
+    }
+}
+
 char *platform_error_text(long system_code, char *out, size_t size_bytes) {
     wchar_t wide[512];
     DWORD length = FormatMessageW(
@@ -93,7 +104,7 @@ char *platform_error_text(long system_code, char *out, size_t size_bytes) {
     }
     wide[length] = L'\0';
     if (size_bytes > 0 && (length == 0 || text_to_utf8(wide, out, size_bytes) != BATON_OK)) {
-        (void)snprintf(out, size_bytes, "error %ld", system_code);
+        name_error(system_code, out, size_bytes);
     }
     return out;
 }
