@@ -102,7 +102,7 @@ class Much(SupervisorCase):
     def test_a_client_that_does_not_read_holds_back_the_program(self):
         """And a program that is held back holds back its client; nothing piles up, nothing spins,
         and in the end all of it comes."""
-        mib = 32
+        mib = 16 if ON_WINE else 32
         supervisor = self.supervisor({"copy": pump(COPY)})
         with Resident(supervisor.pid) as resident, \
                 supervisor.connect("copy", receive_bytes=65536) as client:
