@@ -262,8 +262,8 @@ static void listen_again(const struct platform_listener *listener) {
     if (!listening) {
         struct sockaddr_storage name;
         length = address_to_system(&listener->bound, &name);
-        bind(descriptor, (struct sockaddr *)&name, length);
-        listen(descriptor, (int)listener->backlog_count);
+        (void)bind(descriptor, (struct sockaddr *)&name, length);
+        (void)listen(descriptor, (int)listener->backlog_count);
     }
 }
 

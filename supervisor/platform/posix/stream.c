@@ -48,7 +48,7 @@ static void give_slot(struct platform *platform, struct platform_stream *stream)
     platform->free_streams = stream;
 }
 
-static int open_stream(struct platform *platform, int descriptor, uint32_t direction,
+static int open_stream(struct platform *platform, int descriptor, bool is_pipe, uint32_t direction,
                        uint64_t token, struct platform_stream **out, struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){0};
@@ -56,7 +56,7 @@ static int open_stream(struct platform *platform, int descriptor, uint32_t direc
     if (stream == NULL) {
         return BATON_SHORTAGE;
     }
-    *stream = (struct platform_stream){.platform = platform};
+    *stream = (struct platform_stream){.platform = platform, .is_pipe = is_pipe};
     source_init(&stream->source, SOURCE_STREAM, token);
     stream->source.descriptor = descriptor;
     int code = source_watch(platform, &stream->source, direction | EPOLLET);
@@ -70,17 +70,13 @@ static int open_stream(struct platform *platform, int descriptor, uint32_t direc
 
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause) {
-    return open_stream(platform, (int)socket.value, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token, out,
-                       cause);
+    return open_stream(platform, (int)socket.value, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
+                       out, cause);
 }
 
 int stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction, uint64_t token,
                      struct platform_stream **out, struct baton_cause *cause) {
-    int result = open_stream(platform, descriptor, direction, token, out, cause);
-    if (result == BATON_OK) {
-        (*out)->is_pipe = true;
-    }
-    return result;
+    return open_stream(platform, descriptor, true, direction, token, out, cause);
 }
 
 bool stream_takes_news(struct platform_stream *stream, uint32_t report) {
