@@ -33,8 +33,12 @@ static int serve_datagrams(struct baton_connection *connection, datagram_functio
 static int serve_one(struct baton *baton, struct baton_connection *connection,
                      serve_function *function, datagram_function *datagram) {
     bool is_one_of_many = connection->source != 0;
-    int status = connection->kind == BATON_KIND_DATAGRAM ? serve_datagrams(connection, datagram)
-                                                         : function(connection);
+    int status = 1;
+    /* No other kind was asked for. */
+    if (connection->kind == BATON_KIND_DATAGRAM && datagram != NULL)
+        status = serve_datagrams(connection, datagram);
+    else if (function != NULL)
+        status = function(connection);
     const char *text = connection->text[0] != '\0' ? connection->text : NULL;
     status = status >= 0 && status <= UINT8_MAX ? status : 1;
     /* Without a DONE nobody else would say it. */

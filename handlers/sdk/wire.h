@@ -123,12 +123,10 @@ struct wire_message {
     uint64_t accepted_us;
     uint64_t id;
     const uint8_t *protocol_info; /* 628 bytes; NULL = absent */
-    bool has_peer_count;
-    uint32_t peer_count;
-    struct wire_address via;
     struct wire_text path;
-    bool has_peer_uid, has_peer_pid;
-    uint32_t peer_uid, peer_pid;
+    uint32_t peer_count, peer_uid, peer_pid;
+    bool has_peer_count, has_peer_uid, has_peer_pid;
+    struct wire_address via;
 };
 
 /* Who may have sent the frame: decides which types, and which body length, are allowed. */
