@@ -195,7 +195,8 @@ struct platform_listener_spec {
 /* Opens a listener and starts to report PLATFORM_EVENT_ACCEPT with `token`. TCP: SO_REUSEADDR on
  * POSIX, SO_EXCLUSIVEADDRUSE on Windows. UDP: a bound socket, always handed over. UNIX: a stream
  * socket; the file has its mode from the moment it exists. A socket file there that nobody listens
- * on any more is replaced; a file of any other kind is left alone. `spec` is copied. Errors:
+ * on any more is replaced (that takes 20 ms, in which who has just bound it may begin to listen); a
+ * file of any other kind is left alone. `spec` is copied. Errors:
  * BATON_IN_USE (also: the file is another's, or no socket), BATON_UNAVAILABLE, BATON_DENIED,
  * BATON_UNSUPPORTED (no such family), BATON_NOT_FOUND (no such folder, user or group),
  * BATON_TOO_LONG (path), BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2),
@@ -428,6 +429,12 @@ char **platform_arguments(int argc, char **argv, int *out_argc);
  * BATON_SYSTEM. Blocks. */
 int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
                        struct baton_cause *cause);
+
+/* Calls `visit` with the name of each thing in a folder, in any order, but for `.` and `..`; names
+ * that are not UTF-8 may come as they are (POSIX). BATON_OK, BATON_NOT_FOUND, BATON_DENIED,
+ * BATON_INVALID (no folder), BATON_SYSTEM. Blocks. */
+int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),
+                            void *context, struct baton_cause *cause);
 
 /* For `struct service_world`: BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
  * BATON_INVALID (not a file, or not a folder). `context` is ignored. */

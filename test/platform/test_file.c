@@ -48,6 +48,32 @@ static void test_file_names_are_utf8(void **state) {
     system_remove_file(in_scratch(name));
 }
 
+static void count_name(void *context, const char *name) {
+    int *counts = context;
+    counts[0] += strcmp(name, "listed") == 0;
+    counts[1] += strcmp(name, "gr\xc3\xbc\xc3\x9f") == 0;
+    counts[2] += strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static void test_a_folder_is_listed(void **state) {
+    (void)state;
+    struct baton_cause cause;
+    int counts[3] = {0};
+    system_write_file(in_scratch("listed"), "x", false);
+    system_write_file(in_scratch("gr\xc3\xbc\xc3\x9f"), "x", false);
+    assert_int_equal(platform_directory_list(system_scratch(), count_name, counts, &cause),
+                     BATON_OK);
+    assert_int_equal(counts[0], 1);
+    assert_int_equal(counts[1], 1);
+    assert_int_equal(counts[2], 0);
+    assert_int_equal(platform_directory_list(in_scratch("listed"), count_name, counts, &cause),
+                     BATON_INVALID);
+    assert_int_equal(platform_directory_list(in_scratch("absent"), count_name, counts, &cause),
+                     BATON_NOT_FOUND);
+    system_remove_file(in_scratch("gr\xc3\xbc\xc3\x9f"));
+    system_remove_file(in_scratch("listed"));
+}
+
 static void test_probes(void **state) {
     (void)state;
     char name[64];
@@ -151,6 +177,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file_is_read_whole_or_not),
         cmocka_unit_test(test_file_names_are_utf8),
+        cmocka_unit_test(test_a_folder_is_listed),
         cmocka_unit_test(test_probes),
         cmocka_unit_test(test_own_directory_holds_the_child),
         cmocka_unit_test(test_absolute_paths),

@@ -4,6 +4,7 @@
 #include "platform/posix/internal.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -113,6 +114,26 @@ int platform_probe_directory(void *context, const char *path) {
         return BATON_INVALID;
     }
     return access(path, X_OK) == 0 ? BATON_OK : BATON_DENIED;
+}
+
+int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),
+                            void *context, struct baton_cause *cause) {
+    *cause = (struct baton_cause){0};
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        bool is_file = errno == ENOTDIR;
+        int result = failed(cause, "opendir", errno);
+        return is_file ? BATON_INVALID : result;
+    }
+    const struct dirent *entry = NULL;
+    while (errno = 0, (entry = readdir(folder)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            visit(context, entry->d_name);
+        }
+    }
+    int result = errno == 0 ? BATON_OK : failed(cause, "readdir", errno);
+    closedir(folder);
+    return result;
 }
 
 int platform_service_port(void *context, const char *name, bool udp, uint16_t *port) {

@@ -147,6 +147,44 @@ int platform_probe_directory(void *context, const char *path) {
     return code;
 }
 
+int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),
+                            void *context, struct baton_cause *cause) {
+    *cause = (struct baton_cause){NULL, 0};
+    int code = platform_probe_directory(NULL, path);
+    size_t length = strlen(path);
+    char *pattern = malloc(length + 3);
+    wchar_t *wide = NULL;
+    WIN32_FIND_DATAW found;
+    if (code == BATON_OK && pattern == NULL) {
+        code = BATON_NO_MEMORY;
+    }
+    if (code == BATON_OK) {
+        memcpy(pattern, path, length);
+        memcpy(pattern + length, "\\*", 3);
+        code = text_to_wide(pattern, &wide);
+    }
+    free(pattern);
+    if (code != BATON_OK) {
+        return code;
+    }
+    HANDLE search = FindFirstFileW(wide, &found);
+    free(wide);
+    if (search == INVALID_HANDLE_VALUE) {
+        return cause_last(cause, "FindFirstFileW");
+    }
+    do {
+        char name[3 * MAX_PATH + 1];
+        int size =
+            WideCharToMultiByte(CP_UTF8, 0, found.cFileName, -1, name, sizeof name, NULL, NULL);
+        if (size > 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+            visit(context, name);
+        }
+    } while (FindNextFileW(search, &found));
+    code = GetLastError() == ERROR_NO_MORE_FILES ? BATON_OK : cause_last(cause, "FindNextFileW");
+    FindClose(search);
+    return code;
+}
+
 int platform_path_absolute(const char *path, char *out, size_t size_bytes) {
     wchar_t *wide;
     if (text_to_wide(path, &wide) != BATON_OK) {
