@@ -1,5 +1,6 @@
 /* batond: argv -> options -> config -> table -> run. The only place that picks an exit code. */
 #include "core/config.h"
+#include "core/import.h"
 #include "core/service.h"
 #include "options.h"
 #include "platform/platform.h"
@@ -79,6 +80,10 @@ static bool find_places(const struct options *options, struct places *places) {
     return true;
 }
 
+/* Not from malloc: a large block that is freed again teaches glibc to keep all later tables in its
+ * heap, where they are resident; here only the pages that the file fills are ever touched. */
+static char file_bytes[CONFIG_BYTES];
+
 /* Reads and parses; faults go to `problems`. */
 static int read_config(const char *shown_name, const char *path, struct config *config,
                        struct config_problems *problems) {
@@ -86,10 +91,6 @@ static int read_config(const char *shown_name, const char *path, struct config *
     enum config_format format;
     size_t length = 0;
     char words[256];
-    /* Not from malloc: a large block that is freed again teaches glibc to keep all later tables in
-     * its heap, where they are resident; here only the pages that the file fills are ever touched.
-     */
-    static char bytes[CONFIG_BYTES];
     problems->file_name = shown_name;
     if (!config_format_of(path, &format)) {
         config_problems_add(problems, 0, NULL,
@@ -97,9 +98,9 @@ static int read_config(const char *shown_name, const char *path, struct config *
                             ".ini, .yaml or .yml");
         return BATON_INVALID;
     }
-    int result = platform_file_read(path, bytes, sizeof bytes, &length, &cause);
+    int result = platform_file_read(path, file_bytes, sizeof file_bytes, &length, &cause);
     if (result == BATON_OK) {
-        result = config_parse(config, format, shown_name, bytes, length, problems);
+        result = config_parse(config, format, shown_name, file_bytes, length, problems);
     } else if (result == BATON_INVALID) {
         config_problems_add(problems, 0, NULL,
                             "this is a folder or no regular file; name the config file itself");
@@ -181,6 +182,42 @@ out:
     return code;
 }
 
+static int read_for_import(void *context, const char *path, const char **bytes, size_t *length) {
+    struct baton_cause cause = {0};
+    char absolute[PATH_BYTES];
+    (void)context;
+    int result = platform_path_absolute(path, absolute, sizeof absolute);
+    *bytes = file_bytes;
+    return result != BATON_OK
+               ? BATON_NOT_FOUND
+               : platform_file_read(absolute, file_bytes, sizeof file_bytes, length, &cause);
+}
+
+static int list_for_import(void *context, const char *path, import_visit *visit, void *visitor) {
+    struct baton_cause cause = {0};
+    char absolute[PATH_BYTES];
+    (void)context;
+    int result = platform_path_absolute(path, absolute, sizeof absolute);
+    return result != BATON_OK ? BATON_NOT_FOUND
+                              : platform_directory_list(absolute, visit, visitor, &cause);
+}
+
+static enum exit_code import(const char *path) {
+    const struct import_world world = {
+        .read_file = read_for_import,
+        .list_folder = list_for_import,
+        .find_port = platform_service_port,
+        .backslash_separates = platform_backslash_separates,
+    };
+    int result = import_config(path, &world, print_out, print_error, NULL);
+    if (result == BATON_NO_MEMORY) {
+        complain(path, baton_error_text(result));
+    }
+    return result == BATON_OK        ? EXIT_DONE
+           : result == BATON_INVALID ? EXIT_CONFIG_INVALID
+                                     : EXIT_SYSTEM;
+}
+
 int main(int argc, char **argv) {
     struct options options;
     char message[512];
@@ -202,5 +239,5 @@ int main(int argc, char **argv) {
         platform_print(false, "batond " BATON_VERSION "\n");
         return EXIT_DONE;
     }
-    return (int)serve(&options);
+    return (int)(options.import != NULL ? import(options.import) : serve(&options));
 }

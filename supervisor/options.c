@@ -5,6 +5,7 @@
 
 const char options_help[] =
     "usage: batond [-c FILE] [--handlers DIR] [--check]\n"
+    "       batond --import FILE\n"
     "\n"
     "Listens on the ports that the config names, launches a handler for each\n"
     "connection, and hands it the accepted socket.\n"
@@ -13,6 +14,9 @@ const char options_help[] =
     "  --handlers DIR     where handler names are looked up (default: what the config\n"
     "                     says, else the folder `handlers` beside batond's own folder)\n"
     "  --check            validate the config, print what it means, and end\n"
+    "  --import FILE      print the config that serves what FILE, an inetd.conf or\n"
+    "                     xinetd.conf, serves, with a comment on what it cannot say,\n"
+    "                     and end\n"
     "  --version          print the version and end\n"
     "  --help             print this and end\n"
     "\n"
@@ -57,13 +61,10 @@ static enum match match(const struct known *known, const char *argument, const c
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
     const struct known table[] = {
-        {"-c", NULL, &out->config},
-        {"--config", NULL, &out->config},
-        {"--handlers", NULL, &out->handlers},
-        {"--check", &out->check, NULL},
-        {"--version", &out->version, NULL},
-        {"--help", &out->help, NULL},
-        {"-h", &out->help, NULL},
+        {"-c", NULL, &out->config},           {"--config", NULL, &out->config},
+        {"--handlers", NULL, &out->handlers}, {"--import", NULL, &out->import},
+        {"--check", &out->check, NULL},       {"--version", &out->version, NULL},
+        {"--help", &out->help, NULL},         {"-h", &out->help, NULL},
     };
     memset(out, 0, sizeof *out);
     for (int i = 1; i < argc; i++) {
@@ -79,6 +80,11 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
             return fault(message, size_bytes, "a value is missing after", argument);
         }
         i += result == TAKEN_WITH_NEXT ? 1 : 0;
+    }
+    if (out->import != NULL && (out->config != NULL || out->handlers != NULL || out->check)) {
+        snprintf(message, size_bytes,
+                 "--import takes no other option; put what it prints into a file, and check that");
+        return false;
     }
     return true;
 }

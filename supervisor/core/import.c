@@ -9,7 +9,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_MAX_BYTES 900  /* of a file's name, as it is shown */
 #define LINE_MAX_BYTES 1024 /* of a message or comment, with NUL; longer ones are cut */
+
+/* Names of files may hold anything, and what was cut may end within a character. */
+static void make_plain(char *text) {
+    size_t length = strlen(text);
+    for (size_t at = 0; at < length; at++) {
+        size_t where = 0;
+        if (text_check(text + at, length - at, &where) == TEXT_FINE) {
+            return;
+        }
+        at += where;
+        text[at] = '?';
+    }
+}
 
 static void keep_line(struct importer *importer, struct import_lines *lines, const char *text) {
     struct import_line *line = arena_alloc(importer->arena, sizeof(*line));
@@ -18,15 +32,7 @@ static void keep_line(struct importer *importer, struct import_lines *lines, con
     if (line == NULL || copy == NULL) {
         return;
     }
-    /* Names of files may hold anything; what was cut may end within a character. */
-    for (size_t at = 0, length = strlen(copy); at < length; at++) {
-        size_t where = 0;
-        if (text_check(copy + at, length - at, &where) == TEXT_FINE) {
-            break;
-        }
-        at += where;
-        copy[at] = '?';
-    }
+    make_plain(copy);
     line->text = copy;
     if (lines->last == NULL) {
         lines->first = line;
@@ -143,6 +149,10 @@ bool import_open(struct importer *importer, struct import_where from, const char
         return false;
     }
     int result = world->read_file(world->context, path, &bytes, &length);
+    if (result == BATON_INVALID && importer->skips_folders) {
+        import_note(importer, &importer->notes, from, "%.500s: this is no regular file", path);
+        return false;
+    }
     if (result != BATON_OK) {
         report_unreadable(importer, from, path, result);
         return false;
@@ -161,9 +171,15 @@ bool import_open(struct importer *importer, struct import_where from, const char
     }
     out->at = arena_copy(importer->arena, bytes, length);
     out->end = out->at == NULL ? NULL : out->at + length;
-    out->where.file = arena_text(importer->arena, path);
+    out->path = path;
     out->where.line = 0;
-    return out->at != NULL && out->where.file != NULL;
+    size_t shown_bytes = strlen(path) < NAME_MAX_BYTES ? strlen(path) : NAME_MAX_BYTES;
+    char *shown = arena_copy(importer->arena, path, shown_bytes);
+    if (shown != NULL) {
+        make_plain(shown);
+    }
+    out->where.file = shown;
+    return out->at != NULL && shown != NULL;
 }
 
 /* Reports what cannot stand in a line. Comments may be in any encoding, as old ones are. */
@@ -287,13 +303,30 @@ static void read_all(struct importer *importer) {
         return;
     }
     importer->format = is_xinetd(importer, source) ? IMPORT_XINETD : IMPORT_INETD;
-    importer->depth_count = 1;
+    importer->open_files[importer->depth_count++] = importer->path;
     if (importer->format == IMPORT_XINETD) {
         import_read_xinetd(importer, &source);
     } else {
         import_read_inetd(importer, &source);
     }
     import_finish(importer);
+}
+
+static void count_bytes(void *context, const char *text) {
+    size_t *count = context;
+    *count += strlen(text);
+}
+
+/* What is printed must be a config that can be read. */
+static void check_length(struct importer *importer) {
+    size_t count = 0;
+    import_print(importer, count_bytes, &count);
+    if (count > CONFIG_FILE_MAX_BYTES) {
+        import_fault(importer, (struct import_where){.file = importer->path},
+                     "the config would be longer than the %lu MiB that one can have; import this "
+                     "in parts",
+                     (unsigned long)(CONFIG_FILE_MAX_BYTES >> 20));
+    }
 }
 
 static void print_faults(const struct importer *importer, text_emit *complain, void *context) {
@@ -316,6 +349,9 @@ int import_config(const char *path, const struct import_world *world, text_emit 
 
     if (importer.arena != NULL) {
         read_all(&importer);
+    }
+    if (!arena_failed(importer.arena) && importer.faults.count == 0) {
+        check_length(&importer);
     }
     if (!arena_failed(importer.arena)) {
         result = importer.faults.count > 0 ? BATON_INVALID : BATON_OK;

@@ -38,6 +38,9 @@ struct import_entry *import_entry_add(struct importer *importer, struct import_w
 /* Names of services(5) that `listen` can hold: it ends a place at blanks, commas and colons. */
 static bool is_service_name(const char *text) {
     bool has_letter = false;
+    if (strchr("+-.", text[0]) != NULL) {
+        return false;
+    }
     for (const char *at = text; *at != '\0'; at++) {
         bool digit = *at >= '0' && *at <= '9';
         if (!text_is_name_char(*at) && strchr("+-.", *at) == NULL) {
@@ -68,8 +71,38 @@ bool import_entry_port(struct importer *importer, struct import_entry *entry, co
     return !entry->dropped;
 }
 
+/* True if `wide` has all the clients of `narrow`. */
+static bool covers(const struct import_entry *entry, const struct address *wide,
+                   const struct address *narrow) {
+    if (wide->family != narrow->family) {
+        return wide->family == ADDRESS_IPV6 && address_is_any(wide) && entry->family == IMPORT_DUAL;
+    }
+    return address_is_any(wide) || memcmp(wide->bytes, narrow->bytes, sizeof(wide->bytes)) == 0;
+}
+
+/* Makes room among the places for one more: false if an earlier one has its clients already; takes
+ * those away whose clients it has. */
+static bool is_new_place(struct import_entry *entry, const struct address *address) {
+    size_t kept_count = 0;
+    for (size_t i = 0; i < entry->place_count; i++) {
+        if (covers(entry, &entry->places[i].address, address)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < entry->place_count; i++) {
+        if (!covers(entry, address, &entry->places[i].address)) {
+            entry->places[kept_count++] = entry->places[i];
+        }
+    }
+    entry->place_count = kept_count;
+    return true;
+}
+
 static void add_place(struct importer *importer, struct import_entry *entry,
                       const struct address *address, const char *host) {
+    if (!is_new_place(entry, address)) {
+        return;
+    }
     struct import_place *places = arena_grow(importer->arena, entry->places, entry->place_count,
                                              &entry->place_capacity, sizeof(*places));
     const char *before = address->family == ADDRESS_IPV6 ? "[" : "";

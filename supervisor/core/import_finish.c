@@ -1,6 +1,7 @@
 /* The entries against one another and against what a config can hold. */
 #include "core/config.h"
 #include "core/import_internal.h"
+#include "core/key.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,9 @@ static void decide_family(struct importer *importer, struct import_entry *entry)
     bool has_other = false;
 
     entry->family = IMPORT_DUAL;
+    for (size_t i = 0; i < entry->place_count; i++) {
+        has_other = has_other || entry->places[i].address.family == ADDRESS_IPV4;
+    }
     for (size_t i = 0; i < importer->entry_count; i++) {
         const struct import_entry *other = importer->entries[i];
         has_other = has_other || (other != entry && !other->dropped &&
@@ -217,7 +221,86 @@ static void name_entry(struct importer *importer, size_t index) {
     }
 }
 
+/* ---- Limits of a config as a whole ---- */
+
+static bool counts_connections(const struct import_entry *entry) {
+    return !entry->dropped && !entry->disabled && entry->handoff != HANDOFF_LISTENER;
+}
+
+/* All services together may have so many connections: where they would have more, the large ones
+ * get an equal share. */
+static void share_connections(struct importer *importer) {
+    const uint32_t most_count = 32768;
+    struct key_message message;
+    uint32_t default_count = 0;
+    uint32_t taking_count = 0;
+    uint64_t total_count = 0;
+    uint64_t other_count = 0;
+
+    (void)key_parse(&key_table[KEY_MAX_CONNECTIONS], key_table[KEY_MAX_CONNECTIONS].default_text,
+                    &default_count, &message);
+    for (size_t i = 0; i < importer->entry_count; i++) {
+        const struct import_entry *entry = importer->entries[i];
+        uint32_t own_count = entry->max_connections_count;
+        if (counts_connections(entry)) {
+            taking_count++;
+            total_count += own_count > 0 ? own_count : default_count;
+        } else {
+            other_count++;
+        }
+    }
+    for (size_t i = 0; i < importer->entry_count && total_count + other_count > most_count; i++) {
+        struct import_entry *entry = importer->entries[i];
+        uint32_t share_count = (uint32_t)(most_count - other_count) / taking_count;
+        uint32_t own_count = entry->max_connections_count;
+        if (counts_connections(entry) &&
+            (own_count > 0 ? own_count : default_count) > share_count) {
+            entry->max_connections_count = share_count;
+            import_remark(importer, &entry->notes, entry->where,
+                          "`max_connections` is its share of the %lu that all services together "
+                          "may have",
+                          (unsigned long)most_count);
+        }
+    }
+}
+
+static void check_places(struct importer *importer) {
+    size_t count = 0;
+    for (size_t i = 0; i < importer->entry_count; i++) {
+        count += importer->entries[i]->dropped ? 0 : importer->entries[i]->place_count;
+    }
+    if (count > SERVICE_TABLE_LISTEN_MAX_COUNT) {
+        import_fault(importer, (struct import_where){.file = importer->path},
+                     "this listens at more than the %lu places that one config can have; import "
+                     "it in parts",
+                     (unsigned long)SERVICE_TABLE_LISTEN_MAX_COUNT);
+    }
+}
+
+/* A program that is handed one listening socket does not look for a second, and inetd launches one
+ * for each: so does a section for each. */
+static void split_places(struct importer *importer, struct import_entry *entry) {
+    for (size_t i = 1; i < entry->place_count; i++) {
+        struct import_entry *other = import_entry_add(importer, entry->where, entry->label);
+        if (other == NULL) {
+            return;
+        }
+        *other = *entry;
+        other->notes = (struct import_lines){0};
+        other->places = &entry->places[i];
+        other->place_count = 1;
+    }
+    entry->place_count = 1;
+}
+
 void import_finish(struct importer *importer) {
+    size_t count = importer->entry_count;
+    for (size_t i = 0; i < count; i++) {
+        struct import_entry *entry = importer->entries[i];
+        if (!entry->dropped && entry->handoff == HANDOFF_LISTENER && entry->place_count > 1) {
+            split_places(importer, entry);
+        }
+    }
     for (size_t i = 0; i < importer->entry_count && !arena_failed(importer->arena); i++) {
         struct import_entry *entry = importer->entries[i];
         if (!entry->dropped && entry->protocol == PROTOCOL_UNIX) {
@@ -248,4 +331,6 @@ void import_finish(struct importer *importer) {
             name_entry(importer, i);
         }
     }
+    share_connections(importer);
+    check_places(importer);
 }

@@ -160,19 +160,55 @@ static bool read_protocol(struct importer *importer, struct import_entry *entry,
     return true;
 }
 
+/* Leaves out of a path what says nothing, in place, so that equal ones look equal. */
+static void clean_path(char *path) {
+    char *out = path;
+    for (const char *at = path; *at != '\0'; at++) {
+        bool is_repeated = *at == '/' && out > path && out[-1] == '/';
+        bool is_dot = *at == '.' && out > path && out[-1] == '/' && (at[1] == '/' || at[1] == '\0');
+        if (!is_repeated && !is_dot) {
+            *out++ = *at;
+        }
+    }
+    *out = '\0';
+}
+
+/* Takes USER:GROUP and MODE of a local socket. */
+static void read_owner(struct importer *importer, struct import_entry *entry, const char *user,
+                       const char *group, const char *mode) {
+    const struct key *key = key_find("mode", KEY_IN_SERVICE);
+    struct key_message message;
+    uint32_t number = 0;
+    bool is_user = user[0] != '\0' && user[strcspn(user, " \t'\"/;#")] == '\0';
+    bool is_group = group[0] != '\0' && group[strcspn(group, " \t'\"/;#")] == '\0';
+
+    if (!is_user || !is_group || key == NULL || !key_parse(key, mode, &number, &message)) {
+        import_note(importer, &entry->notes, entry->where,
+                    "`:%s:%s:%s:` before the path; see `owner` and `mode`", text_excerpt(user).text,
+                    text_excerpt(group).text, text_excerpt(mode).text);
+        return;
+    }
+    entry->owner = arena_join(importer->arena, user, ":", group);
+    entry->mode = entry->owner == NULL ? NULL : mode;
+}
+
 /* The path of a local socket; FreeBSD has ":USER:GROUP:MODE:PATH", too. */
 static void read_path(struct importer *importer, struct import_entry *entry, char *text) {
+    const size_t longest = 107; /* what unix(7) has room for */
     if (text[0] == ':') {
         char *user = text + 1;
         char *group = cut(user, ":");
         char *mode = group == NULL ? NULL : cut(group, ":");
         text = mode == NULL ? text : cut(mode, ":");
         if (text != NULL && mode != NULL) {
-            entry->owner = arena_join(importer->arena, user, ":", group);
-            entry->mode = mode;
+            read_owner(importer, entry, user, group, mode);
         }
     }
-    if (text == NULL || text[0] != '/' || text[strcspn(text, "'\" \t;#")] != '\0') {
+    if (text != NULL) {
+        clean_path(text);
+    }
+    if (text == NULL || text[0] != '/' || text[strcspn(text, "'\" \t;#")] != '\0' ||
+        text[strlen(text) - 1] == '/' || strlen(text) > longest) {
         import_drop(importer, entry,
                     "`%s` is no path of a local socket that a config can hold; "
                     "give an absolute one",

@@ -89,9 +89,11 @@ struct importer {
     struct import_entry **entries; /* entry_count */
     size_t entry_count, entry_capacity;
     size_t note_count, file_count, bytes_count, depth_count;
-    struct import_lines notes;  /* of the file as a whole */
+    const char *open_files[IMPORT_DEPTH_MAX_COUNT]; /* depth_count: those that include the next */
+    struct import_lines notes;                      /* of the file as a whole */
     struct import_lines faults; /* messages: any of them, and nothing is written */
     bool has_plain_protocol;    /* inetd: tcp or udp without 4 or 6 */
+    bool skips_folders;         /* import_open() is for a name of an includedir */
 };
 
 /* ---- import.c: messages, files and lines ---- */
@@ -113,6 +115,7 @@ void import_drop(struct importer *importer, struct import_entry *entry, const ch
 
 /* The lines of one file. */
 struct import_source {
+    const char *path;          /* as it was opened; where.file is for people */
     struct import_where where; /* of the line last read */
     const char *at, *end;
 };

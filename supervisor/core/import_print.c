@@ -107,6 +107,10 @@ static void print_heading(const struct printer *printer, const struct importer *
             "for IPv6,\n; too: then write `listen = NAME, [::]:NAME`.",
             "\n");
     }
+    say(printer, "; ",
+        "Where nothing else is said, 256 connections of a service live at once, and further ones\n"
+        "; wait: see `max_connections`.",
+        "\n");
     if (carried_count == 0) {
         say(printer, "; ", "There is no service in it.", "\n");
     }

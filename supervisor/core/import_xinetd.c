@@ -26,20 +26,30 @@ static const char *path_from(struct importer *importer, const char *file, const 
     return folder == NULL ? NULL : arena_join(importer->arena, folder, path, "");
 }
 
-static void include_file(struct xinetd *xinetd, struct import_where from, const char *path) {
+static void include_file(struct xinetd *xinetd, struct import_where from, const char *path,
+                         bool from_folder) {
     struct importer *importer = xinetd->importer;
     struct import_source source = {0};
 
+    for (size_t i = 0; i < importer->depth_count; i++) {
+        if (strcmp(importer->open_files[i], path) == 0) {
+            import_fault(importer, from, "%.500s: this file includes itself; delete the line",
+                         path);
+            return;
+        }
+    }
     if (importer->depth_count == IMPORT_DEPTH_MAX_COUNT) {
         import_fault(importer, from,
-                     "files include one another more than %d deep here; does one include itself?",
+                     "files include one another more than %d deep here; include the last "
+                     "one at the top",
                      IMPORT_DEPTH_MAX_COUNT);
         return;
     }
+    importer->skips_folders = from_folder;
     if (!import_open(importer, from, path, &source)) {
         return;
     }
-    importer->depth_count++;
+    importer->open_files[importer->depth_count++] = path;
     read_file(xinetd, &source);
     importer->depth_count--;
 }
@@ -88,7 +98,7 @@ static void include_folder(struct xinetd *xinetd, struct import_where from, cons
             arena_join(importer->arena, path, length > 0 && path[length - 1] == '/' ? "" : "/",
                        names.words.items[i]);
         if (file != NULL) {
-            include_file(xinetd, from, file);
+            include_file(xinetd, from, file, true);
         }
     }
     if (names.words.count > IMPORT_FILES_MAX_COUNT) {
@@ -217,13 +227,13 @@ static void read_file(struct xinetd *xinetd, struct import_source *source) {
             read_heading(xinetd, source, &words);
         } else if (is_folder || strcmp(words.items[0], "include") == 0) {
             const char *path =
-                words.count != 2 ? NULL : path_from(importer, source->where.file, words.items[1]);
+                words.count != 2 ? NULL : path_from(importer, source->path, words.items[1]);
             if (words.count != 2) {
                 import_fault(importer, source->where, "`%s` takes one path", words.items[0]);
             } else if (path != NULL && is_folder) {
                 include_folder(xinetd, source->where, path);
             } else if (path != NULL) {
-                include_file(xinetd, source->where, path);
+                include_file(xinetd, source->where, path, false);
             }
         } else {
             import_fault(importer, source->where,

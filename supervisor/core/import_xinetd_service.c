@@ -52,6 +52,13 @@ static void leave_out(struct reading *reading, const struct xinetd_attribute *at
                 text_excerpt(attribute->text).text, why);
 }
 
+/* True for a limit that is none, and what is not wanted: there is nothing to carry over. */
+static bool asks_nothing(const struct xinetd_attribute *attribute) {
+    const char *value = attribute->values.count == 1 ? attribute->values.items[0] : "";
+    return (strcmp(attribute->name, "per_source") == 0 && strcmp(value, "UNLIMITED") == 0) ||
+           (strcmp(attribute->name, "mdns") == 0 && strcmp(value, "no") == 0);
+}
+
 /* Everything that stands in the block and is not looked at further on. */
 static void note_attributes(struct reading *reading) {
     const struct xinetd_attribute *attribute = reading->block->first;
@@ -65,7 +72,7 @@ static void note_attributes(struct reading *reading) {
         } else if (strcmp(attribute->name, "enabled") == 0 ||
                    strcmp(attribute->name, "disabled") == 0) {
             leave_out(reading, attribute, "belongs into defaults; here it is `disable`");
-        } else if (known->restricts) {
+        } else if (known->restricts || asks_nothing(attribute)) {
             continue;
         } else if (known->cure != NULL) {
             leave_out(reading, attribute, known->cure);

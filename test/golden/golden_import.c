@@ -1,0 +1,113 @@
+/*
+ * Golden files of the import. Every FILE given on the command line is one file of a made-up
+ * machine, under its path below the first argument, and each FILE.conf is imported: what is
+ * printed, or the faults of a FILE whose name begins with "bad-", must equal FILE.conf.expected.
+ * What was printed must be a config without fault, but for an "empty-" one, which has no service.
+ * With BATON_REGENERATE set the expected files are written instead: read the difference before it
+ * is committed.
+ */
+#include "config_world.h"
+#include "core/error.h"
+#include "import_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX_BYTES (64u * 1024u)
+#define FILES_MAX_COUNT 128
+
+/* Returns malloc'ed bytes and a NUL, or NULL. */
+static char *read_file(const char *path, size_t *length) {
+    FILE *file = fopen(path, "rb");
+    char *bytes = malloc(FILE_MAX_BYTES + 1);
+    if (file == NULL || bytes == NULL) {
+        free(bytes);
+        bytes = NULL;
+    } else {
+        *length = fread(bytes, 1, FILE_MAX_BYTES, file);
+        bytes[*length] = '\0';
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return bytes;
+}
+
+/* Compares with, or writes, the expected file. Returns 0 when fine. */
+static int compare(const char *path, const char *actual) {
+    char expected_path[4096];
+    size_t length = 0;
+    (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
+    if (getenv("BATON_REGENERATE") != NULL) {
+        FILE *file = fopen(expected_path, "wb");
+        return file == NULL || fputs(actual, file) < 0 || fclose(file) != 0;
+    }
+    char *expected = read_file(expected_path, &length);
+    int wrong = expected == NULL || strcmp(expected, actual) != 0;
+    if (wrong) {
+        (void)fprintf(stderr, "%s: expected\n%s\nbut got\n%s\n", path,
+                      expected != NULL ? expected : "(no such file)", actual);
+    }
+    free(expected);
+    return wrong;
+}
+
+/* Returns 0 if what was imported is a config without fault. */
+static int check_config(const char *path, const struct config_output *out, bool is_empty) {
+    struct config_output words = {0};
+    int result = config_world_check(&import_world_services, CONFIG_FORMAT_INI, "imported.ini",
+                                    out->text, out->length, &words);
+    bool wrong = is_empty ? result != BATON_INVALID || strstr(words.text, "no service") == NULL
+                          : result != BATON_OK;
+    if (wrong) {
+        (void)fprintf(stderr, "%s: --check of the config says\n%s\n", path, words.text);
+    }
+    free(words.text);
+    return wrong;
+}
+
+static int check_import(const char *path, const char *name, const struct import_file *files) {
+    const struct import_world world = import_world_of(files);
+    struct config_output out = {0};
+    bool is_bad = strncmp(name, "bad-", 4) == 0;
+    int result = import_config(name, &world, config_output_add, config_output_add, &out);
+    int wrong = compare(path, out.text != NULL ? out.text : "");
+
+    if (result != (is_bad ? BATON_INVALID : BATON_OK)) {
+        (void)fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
+        wrong = 1;
+    } else if (!is_bad) {
+        wrong |= check_config(path, &out, strncmp(name, "empty-", 6) == 0);
+    }
+    free(out.text);
+    return wrong;
+}
+
+int main(int argc, char **argv) {
+    static struct import_file files[FILES_MAX_COUNT + 1];
+    int wrong_count = 0;
+    int import_count = 0;
+    size_t folder_length = argc < 2 ? 0 : strlen(argv[1]) + 1;
+
+    for (int i = 2; i < argc && i - 2 < FILES_MAX_COUNT; i++) {
+        struct import_file *file = &files[i - 2];
+        file->path = argv[i] + folder_length;
+        file->bytes = read_file(argv[i], &file->length);
+        if (file->bytes == NULL) {
+            (void)fprintf(stderr, "%s: cannot be read\n", argv[i]);
+            return 1;
+        }
+    }
+    for (const struct import_file *file = files; file->path != NULL; file++) {
+        if (text_ends_with(file->path, ".conf", false)) {
+            import_count++;
+            wrong_count += check_import(file->path - folder_length, file->path, files);
+        }
+    }
+    for (const struct import_file *file = files; file->path != NULL; file++) {
+        free((char *)file->bytes);
+    }
+    (void)printf("%d imports, %d faults\n", import_count, wrong_count);
+    return import_count == 0 || wrong_count > 0;
+}

@@ -1,0 +1,27 @@
+/*
+ * A made-up machine for tests of the import: it has the files of one folder, a few services, and
+ * every program.
+ */
+#ifndef BATON_TEST_IMPORT_WORLD_H
+#define BATON_TEST_IMPORT_WORLD_H
+
+#include "core/import.h"
+#include "core/service.h"
+
+/* A file of the machine. */
+struct import_file {
+    const char *path; /* NULL ends a list */
+    const char *bytes;
+    size_t length;
+};
+
+/* A machine with these files; `files` must outlive it. A folder is what paths have before a `/`. */
+struct import_world import_world_of(const struct import_file *files);
+
+/* Where every absolute path is a program or a folder, and the handlers folder holds ours. */
+extern const struct service_world import_world_services;
+
+/* A port of the few services that this machine knows; as in struct service_world. */
+int import_world_find_port(void *context, const char *name, bool udp, uint16_t *port);
+
+#endif
