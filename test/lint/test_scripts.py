@@ -9,6 +9,7 @@ import unittest
 import source
 
 FETCH = os.path.join(source.ROOT, "scripts/cmake/fetch-sources")
+PEERS = os.path.join(source.ROOT, "scripts/cmake/fetch-peers")
 PINS = os.path.join(source.ROOT, "scripts/cmake/sources.txt")
 
 
@@ -58,6 +59,42 @@ class Sources(unittest.TestCase):
         self.assertEqual(run(FETCH).returncode, 64)
         self.assertEqual(run(FETCH, "x", "unknown-library").returncode, 64)
         self.assertEqual(run(os.path.join(source.ROOT, "scripts/packages")).returncode, 64)
+
+
+class Peers(unittest.TestCase):
+    """What it says where there is no apt-get, and that it leaves alone what is there."""
+
+    TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "mkdir", "paste", "rm", "sort")
+
+    def fetch(self, folder):
+        tools = os.path.join(folder, "tools")
+        os.mkdir(tools)
+        for name in self.TOOLS:
+            os.symlink(shutil.which(name), os.path.join(tools, name))
+        return run(shutil.which("bash"), PEERS, os.path.join(folder, "peers"),
+                   env={**os.environ, "PATH": tools})
+
+    def test_usage(self):
+        self.assertEqual(run(PEERS).returncode, 64)
+
+    def test_what_is_missing_is_named_with_the_cure(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, "peers/bin"))
+            os.symlink("/bin/sh", os.path.join(folder, "peers/bin/haproxy"))
+            result = self.fetch(folder)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertRegex(result.stderr, r"not there: in\.tftpd .*xinetd\n")
+            self.assertIn(os.path.join(folder, "peers/bin"), result.stderr)
+            self.assertNotIn("haproxy", result.stderr)
+
+    def test_nothing_is_done_when_all_is_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, "peers/bin"))
+            for name in ("haproxy", "in.tftpd", "inetutils-inetd", "lighttpd", "openbsd-inetd",
+                         "systemd-socket-activate", "systemd-socket-proxyd", "xinetd"):
+                os.symlink("/bin/sh", os.path.join(folder, "peers/bin", name))
+            result = self.fetch(folder)
+            self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,189 @@
+"""`batond --import`: what other super-servers served is served by the config that it prints."""
+
+import getpass
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+
+import harness
+import peers
+from client import Client
+from harness import EXIT_CONFIG, SupervisorCase, shared
+from settings import BIN_DIR, DEADLINE_S, clean_environment, executable
+
+XINETD = peers.PEERS_DIR / "root/etc"
+TIME_1970 = 2208988800  # 1970-01-01 in the seconds of RFC 868
+
+
+class Import(SupervisorCase):
+    def batond(self, *arguments):
+        done = subprocess.run(
+            [str(BIN_DIR / executable("batond")), *map(str, arguments)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False,
+            env=clean_environment())
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def import_file(self, path):
+        """The config for the file, which passes --check as it is."""
+        code, text, complaint = self.batond("--import", path)
+        self.assertEqual((code, complaint), (0, ""))
+        config = self.folder() / "imported.ini"
+        config.write_text(text)
+        code, _, complaint = self.batond("-c", config, "--handlers", shared().handlers, "--check")
+        self.assertEqual((code, complaint), (0, ""), text)
+        return text
+
+    def on_free_ports(self, text):
+        """The config at ports that nobody else has, and that others than root may have."""
+        text = re.sub(r"(?m)^listen = .*$", "listen = 127.0.0.1:0", text)
+        return text.replace("v6only = no\n", "")
+
+    def plain_folder(self):
+        """Without blanks in its name: these files know no quotes."""
+        folder = tempfile.TemporaryDirectory(prefix="baton-")
+        self.addCleanup(folder.cleanup)
+        return pathlib.Path(folder.name)
+
+    def ask(self, supervisor, address, said=b""):
+        """All that a service says to a client that says this and no more."""
+        with Client(address) as client:
+            client.send(said)
+            client.end()
+            heard = client.rest()
+        supervisor.expect_records(1, peer=client.name)
+        return heard
+
+    def ask_datagram(self, address, said):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(DEADLINE_S)
+            client.connect(address)
+            client.send(said)
+            return client.recv(65536)
+
+
+class Xinetd(Import):
+    """Debian's files, in which every service is switched off: here they are on, as by an editor."""
+
+    SERVERS = ("servers", "services")  # they tell of xinetd itself
+    TWICE = "-udp"                     # files that have what another file has as well
+
+    def switched_on(self):
+        """The folder of the packaged files with each service on, except those that are twice."""
+        folder = self.plain_folder() / "xinetd.d"
+        folder.mkdir()
+        for path in (XINETD / "xinetd.d").iterdir():
+            text, count = re.subn(r"disable\s*= yes", "disable = no", path.read_text())
+            self.assertGreater(count, 0)
+            (folder / path.name).write_text(text)
+        return folder
+
+    def test_each_packaged_file(self):
+        files = sorted(self.switched_on().iterdir())
+        self.assertGreater(len(files), 8)
+        for path in files:
+            with self.subTest(path.name):
+                if path.name in self.SERVERS:
+                    code, text, _ = self.batond("--import", path)
+                    self.assertEqual(code, 0)
+                    self.assertIn("not carried over", text)
+                else:
+                    self.assertNotIn("not carried over: ", self.import_file(path))
+
+    def test_the_packaged_files_serve(self):
+        folder = self.switched_on()
+        for path in folder.glob(f"*{self.TWICE}"):
+            path.unlink()
+        text = (XINETD / "xinetd.conf").read_text()
+        self.assertIn("includedir /etc/xinetd.d\n", text)
+        config = folder.parent / "xinetd.conf"
+        config.write_text(text.replace("/etc/xinetd.d", str(folder)))
+        text = self.import_file(config)
+        supervisor = self.supervisor({}, text=self.on_free_ports(text))
+        self.assertEqual(self.ask(supervisor, supervisor.address("echo-stream"), b"hello"), "hello")
+        self.assertRegex(self.ask(supervisor, supervisor.address("daytime-stream")), r"20\d\d")
+        self.assertEqual(self.ask(supervisor, supervisor.address("discard-stream"), b"x"), "")
+        with supervisor.connect("chargen-stream") as client:
+            self.assertGreater(len(client.line()), 70)
+        with supervisor.connect("time-stream") as client:
+            stamp = b"".join(iter(lambda: client.socket.recv(100), b""))
+            self.assertGreater(int.from_bytes(stamp, "big"), TIME_1970)
+        self.assertEqual(self.ask_datagram(supervisor.address("echo-dgram"), b"hello"), b"hello")
+        self.assertRegex(self.ask_datagram(supervisor.address("daytime-dgram"), b""), rb"20\d\d")
+        self.assertEqual(len(self.ask_datagram(supervisor.address("time-dgram"), b"")), 4)
+        self.stop(supervisor)
+
+    def test_a_file_that_is_not_there(self):
+        code, text, complaint = self.batond("--import", self.folder() / "nothing.conf")
+        self.assertEqual((code, text), (EXIT_CONFIG, ""))
+        self.assertIn("nothing.conf", complaint)
+
+
+class Inetd(Import):
+    def write(self):
+        folder = self.plain_folder()
+        self.root = folder / "web"
+        self.root.mkdir()
+        (self.root / "page").write_text("the page")
+        links = {"ok": shared().handlers / "ok", "echo": shared().handlers / "echo",
+                 "python": sys.executable, "datagram.py": peers.PROGRAMS_DIR / "datagram.py"}
+        for name, target in links.items():
+            (folder / name).symlink_to(target)
+        user, at = getpass.getuser(), peers.free_ports(6)
+        self.web, self.upper, self.ok, self.echo, self.udp, self.many = (
+            ("127.0.0.1", port) for port in range(at, at + 6))
+        lines = f"""\
+# /etc/inetd.conf: see inetd(8) for further information.
+#
+# <service_name> <sock_type> <proto> <flags> <user> <server_path> <args>
+
+#:INTERNAL: Internal services
+#discard        stream  tcp     nowait  root    internal
+daytime         stream  tcp     nowait  root    internal
+
+#:STANDARD: These are standard services.
+127.0.0.1:
+{self.web[1]}   stream  tcp     nowait          {user}  {peers.tool("busybox")} busybox httpd -i -h {self.root}
+{self.upper[1]} stream  tcp     nowait.200      {user}  {peers.tool("tr")}      tr a-z A-Z
+{self.ok[1]}    stream  tcp     wait            {user}  {folder}/ok             ok
+
+#:BOOT: TFTP service is provided primarily for booting.
+{self.udp[1]}   dgram   udp     wait            {user}  {folder}/python python -I -S {folder}/datagram.py
+
+#:RPC: RPC based services
+rstatd/1-3      dgram   rpc/udp wait            root    /usr/sbin/rpc.rstatd    rpc.rstatd
+{self.echo[1]}  stream  tcp,rcvbuf=64k  nowait  {user}  {folder}/echo           echo
+"""
+        self.assertEqual(len(lines.splitlines()), 20)
+        path = folder / "inetd.conf"
+        path.write_text(lines)
+        return path
+
+    def test_twenty_lines(self):
+        path = self.write()
+        text = self.import_file(path)
+        self.assertRegex(text, r"(?i);.*rpc", "what could not be carried over is told")
+        # Only root may have the port of daytime, and only once.
+        text = re.sub(r"(?m)^listen = .*daytime$", "listen = 127.0.0.1:0", text)
+        supervisor = self.supervisor({}, text=text)
+        places = {event["address"] for event in supervisor.find("listening")}
+        for address in (self.web, self.upper, self.ok, self.echo, self.udp):
+            self.assertIn(harness.address_text(address), places)
+        page = peers.run(peers.tool("curl"), "--silent", "--fail",
+                         f"http://127.0.0.1:{self.web[1]}/page")
+        self.assertEqual(page, b"the page")
+        supervisor.expect_records(1, local=harness.address_text(self.web))
+        self.assertEqual(self.ask(supervisor, self.upper, b"hello"), "HELLO")
+        self.assertEqual(self.ask(supervisor, self.echo, b"hello"), "hello")
+        with Client(self.ok) as client:
+            client.send("Hello")
+            self.assertEqual(client.socket.recv(100).strip(), b"OK")
+        self.assertEqual(self.ask_datagram(self.udp, b"hello").split(b":")[1], b"hello")
+        self.assertRegex(self.ask(supervisor, supervisor.address("daytime")), r"20\d\d")
+        self.stop(supervisor)
+
+
+if __name__ == "__main__":
+    harness.main()
