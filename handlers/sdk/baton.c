@@ -106,7 +106,7 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
 static int take_idle_ms(struct baton *baton) {
     char text[16];
     const char *at = text;
-    int result = body_read_environment("BATON_IDLE_MS", text, sizeof text);
+    int result = body_read_environment("LIBBATON_IDLE_MS", text, sizeof text);
     if (baton->options.idle_ms != 0)
         return 0;
     baton->options.idle_ms = IDLE_MS;

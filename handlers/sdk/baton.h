@@ -112,7 +112,7 @@ struct baton_options {
                           kind is refused; without a channel it is BATON_E_NO_SOURCE. */
     uint32_t idle_ms;  /* a listener or datagram socket is given back, and baton_next() returns 0,
                           when nobody came for so long and nothing is unfinished. 0 = what the
-                          environment says in BATON_IDLE_MS, else 10 s; UINT32_MAX = never */
+                          environment says in LIBBATON_IDLE_MS, else 10 s; UINT32_MAX = never */
     const char *name;  /* for the supervisor's log, at most 64 bytes; NULL = "libbaton". Copied. */
     void *context;     /* given to the functions below */
     /* Called by baton_next() for each offer, before it is acknowledged; must not read from the

@@ -216,7 +216,7 @@ class Baton:
             words = {key: os.environ.pop(key, None) for key in _VARIABLES}
             self._idle_s = options.idle_s
             if self._idle_s is None:
-                self._idle_s = int(os.environ.get("BATON_IDLE_MS") or IDLE_S * 1000) / 1000
+                self._idle_s = int(os.environ.get("LIBBATON_IDLE_MS") or IDLE_S * 1000) / 1000
             if words["BATON_CHANNEL"] is not None:
                 self._open_channel(words, options.capacity, options.name)
                 return
@@ -437,7 +437,7 @@ def open(  # noqa: A001 - the name that baton.h has
     and returns TAKE, RETIRE_ME, BUSY or REFUSE; it must not read. `cancelled(number)` is told when
     that connection should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
     listener. `idle_s`: when to give up a listener or datagram socket to which nobody comes; None is
-    BATON_IDLE_MS of the environment, else 10 s. Without a channel the first SIGTERM means DRAIN.
+    LIBBATON_IDLE_MS of the environment, else 10 s. Without a channel the first SIGTERM means DRAIN.
     Raises NoSource, EnvironmentFault, ValueError or OSError.
     """
     return Baton(_Options(capacity, name, decide, cancelled, kinds, idle_s))

@@ -198,7 +198,7 @@ class Datagram(unittest.TestCase):
 
     def test_discard_reads_and_ends_when_idle(self):
         self.client.send(b"nothing comes back")
-        process = self.launch("discard", BATON_IDLE_MS="20")
+        process = self.launch("discard", LIBBATON_IDLE_MS="20")
         self.assertEqual(process.wait(DEADLINE_S), 0)
         self.bound.setblocking(False)
         self.assertRaises(BlockingIOError, self.bound.recv, 1)

@@ -101,9 +101,9 @@ static void an_idle_listener_is_given_back(void **state) {
     struct sockaddr_in address;
     SOCKET listener = patient(listen_somewhere(&address));
     (void)state;
-    set_variable("BATON_IDLE_MS", "50");
+    set_variable("LIBBATON_IDLE_MS", "50");
     struct running running = start("echo.exe\"");
-    set_variable("BATON_IDLE_MS", "");
+    set_variable("LIBBATON_IDLE_MS", "");
     offer(&running, listener, WIRE_KIND_LISTENER);
     finish(&running, 0, NULL);
     /* It is as good as before. */

@@ -113,7 +113,7 @@ def examine_without_channel(listener_mode=False, **changes):
     accepted = listener if listener_mode else listener.accept()[0]
     environment = {**os.environ, "BATON_SERVICE": "conformance", "BATON_ID": "17"}
     if listener_mode:
-        environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="conformance", BATON_IDLE_MS="1")
+        environment.update(LISTEN_FDS="1", LISTEN_FDNAMES="conformance", LIBBATON_IDLE_MS="1")
     environment.update(changes)
     command = [HANDLERS / "conformance"]
     if listener_mode:

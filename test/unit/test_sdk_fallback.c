@@ -241,12 +241,12 @@ static void an_idle_listener_ends_it(void **state) {
     struct sockaddr_in address;
     int listener = listen_somewhere(&address);
     (void)state;
-    setenv("BATON_IDLE_MS", "50", 1);
+    setenv("LIBBATON_IDLE_MS", "50", 1);
     pid_t child = start_child(listener, STDIN_FILENO, STDIN_FILENO, NULL, NULL);
     assert_int_equal(wait_for(child), 0);
-    setenv("BATON_IDLE_MS", "soon", 1);
+    setenv("LIBBATON_IDLE_MS", "soon", 1);
     assert_int_equal(wait_for(start_child(listener, 0, 0, NULL, NULL)), 1);
-    unsetenv("BATON_IDLE_MS");
+    unsetenv("LIBBATON_IDLE_MS");
     close(listener);
 }
 

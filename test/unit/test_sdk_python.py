@@ -374,7 +374,7 @@ class WithoutChannel(unittest.TestCase):
         shell = 'LISTEN_PID=$$; export LISTEN_PID; exec "$0" "$@" 3<&0'
         program = [sys.executable, "-c", GREETER, str(ROOT / "handlers" / "sdk")]
         environment = {**os.environ, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "web"}
-        environment["BATON_IDLE_MS"] = "50"
+        environment["LIBBATON_IDLE_MS"] = "50"
         client = socket.create_connection(listener.getsockname(), DEADLINE_S)
         process = subprocess.Popen(
             ["sh", "-c", shell, *program], stdin=listener, stderr=subprocess.DEVNULL,
