@@ -253,16 +253,21 @@ static void test_command_line_survives_all_parsers(void **state) {
     }
     snprintf(self, sizeof self, "TEST_SELF=%s", bench_child_path());
     const char *const environment[] = {self, NULL};
-    struct platform_program_spec spec = {
-        .path = bench_child_path(), .argv = argv, .environment = environment};
+    const char *const replaced[] = {"replaced", NULL};
+    struct platform_program_spec spec = {.path = bench_child_path(),
+                                         .argv = replaced,
+                                         .environment = environment,
+                                         .launch_bytes = sizeof wanted};
     struct platform_program *program;
     assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
                      BATON_OK);
-    struct platform_process *process;
     uint64_t token = bench_token(bench);
-    assert_int_equal(platform_launch(bench->platform, program, BENCH_NONCE, bench->output, token,
-                                     &process, &bench->cause),
-                     BATON_OK);
+    struct platform_launch launch = {.program = program,
+                                     .argv = argv,
+                                     .output = bench->output,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .token = token};
+    struct platform_process *process = bench_start(bench, &launch).process;
     platform_program_destroy(&program);
     /* The child compares CommandLineToArgvW, msvcrt and ucrt, and fails if they disagree. */
     if (bench_finish(bench, &process, token).code != 0) {
