@@ -7,10 +7,12 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static const char *in_scratch(const char *name) {
@@ -136,6 +138,33 @@ static void test_mode_whatever_the_umask(void **state) {
     }
 }
 
+/* In a folder with a default ACL the umask does not count (umask(2)). One that allows everything to
+ * everybody, in the kernel's form: version 2, then tag, permissions, id. */
+static void test_mode_in_a_folder_with_an_acl(void **state) {
+    static const unsigned char everything[] = {2,    0,   0, 0, 1,   0,   7,   0,   255, 255,
+                                               255,  255, 4, 0, 7,   0,   255, 255, 255, 255,
+                                               0x20, 0,   7, 0, 255, 255, 255, 255};
+    struct bench *bench = *state;
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s/open", system_scratch());
+    assert_int_equal(mkdir(folder, 0700), 0);
+    bool has_acl =
+        setxattr(folder, "system.posix_acl_default", everything, sizeof everything, 0) == 0;
+    if (has_acl) {
+        const char *path = in_scratch("open/socket");
+        struct platform_listener_spec spec = local(path);
+        uint64_t token;
+        struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+        assert_int_equal(status_of(path).st_mode & 07777, 0600);
+        platform_listener_close(&listener);
+    }
+    rmdir(folder);
+    if (!has_acl) {
+        print_message("no default ACL in %s: skipped\n", system_scratch());
+        skip();
+    }
+}
+
 static void test_owner(void **state) {
     struct bench *bench = *state;
     const char *path = in_scratch("socket");
@@ -208,6 +237,25 @@ static void test_a_stale_file_is_replaced(void **state) {
         platform_listener_close(&listener);
         assert_false(exists(path));
     }
+}
+
+static void test_another_is_at_it(void **state) {
+    struct bench *bench = *state;
+    const char *path = in_scratch("socket");
+    char lock_path[300];
+    snprintf(lock_path, sizeof lock_path, "%s.baton-lock", path);
+    struct platform_listener_spec spec = local(path);
+    close(bind_other(path, SOCK_STREAM));
+    int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    assert_int_equal(try_listen(bench, &spec), BATON_IN_USE);
+    assert_true(exists(path));
+    assert_true(exists(lock_path));
+    /* One that was left behind by a crash holds nobody up. */
+    close(lock);
+    assert_int_equal(try_listen(bench, &spec), BATON_OK);
+    assert_false(exists(path));
+    assert_false(exists(lock_path));
 }
 
 static void test_one_that_is_listened_on_is_in_use(void **state) {
@@ -481,9 +529,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_accepts_and_names_the_peer),
         WITH_BENCH(test_mode_whatever_the_umask),
+        WITH_BENCH(test_mode_in_a_folder_with_an_acl),
         WITH_BENCH(test_owner),
         WITH_BENCH(test_owners_that_cannot_be),
         WITH_BENCH(test_a_stale_file_is_replaced),
+        WITH_BENCH(test_another_is_at_it),
         WITH_BENCH(test_one_that_is_listened_on_is_in_use),
         WITH_BENCH(test_other_files_are_left_alone),
         WITH_BENCH(test_removed_only_if_it_is_ours),
