@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "copy") == 0)
         return copy();
     if (strcmp(what, "leave") == 0)
-        return leave(argc > 2 ? atoi(argv[2]) : 0);
+        return leave(argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0);
     fputs("usage: console upper | copy | leave [CODE]\n", stderr);
     return 64;
 }
