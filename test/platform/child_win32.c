@@ -1,5 +1,7 @@
 #include "child.h"
 
+#include "wire.h"
+
 #include <winsock2.h>
 #include <ws2tcpip.h>
 
@@ -238,6 +240,41 @@ void child_spawn(const char *self, const char *action, bool escape) {
     CloseHandle(made.hProcess);
 }
 
+/* Takes the OFFER of a listener or of a datagram socket, and serves one client or one datagram by
+ * blocking calls. */
+static void serve_listener(void) {
+    static uint8_t offer[16 + 2048];
+    struct wire_message message;
+    WSADATA data;
+    WSAPROTOCOL_INFOW description;
+    long length = channel_read(offer, sizeof offer);
+    if (length <= 0 || WSAStartup(MAKEWORD(2, 2), &data) != 0 ||
+        wire_decode(offer, (size_t)length, WIRE_FROM_SUPERVISOR, &message) != WIRE_OK) {
+        ExitProcess(94);
+    }
+    memcpy(&description, message.protocol_info, sizeof description);
+    SOCKET offered = WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+                                &description, 0, WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT);
+    char bytes[256];
+    int got;
+    if (description.iSocketType == SOCK_DGRAM) {
+        char line[64];
+        got = recvfrom(offered, bytes, sizeof bytes, 0, NULL, NULL);
+        int line_length = snprintf(line, sizeof line, "datagram %d\n", got);
+        child_write(line, (size_t)line_length);
+        return;
+    }
+    SOCKET client = accept(offered, NULL, NULL);
+    if (client == INVALID_SOCKET) {
+        ExitProcess(94);
+    }
+    while ((got = recv(client, bytes, sizeof bytes, 0)) > 0) {
+        send(client, bytes, got, 0);
+    }
+    closesocket(client);
+    closesocket(offered);
+}
+
 /* The inheritable handles of this process: all that the launch may have given. */
 static void list_handles(void) {
     char line[1024] = "handles ";
@@ -294,6 +331,8 @@ bool child_special(const char *action) {
         read_standard_input();
     } else if (strcmp(action, "copy-input") == 0) {
         copy_input();
+    } else if (strcmp(action, "serve-listener") == 0) {
+        serve_listener();
     } else if (strcmp(action, "close-input") == 0) {
         CloseHandle(GetStdHandle(STD_INPUT_HANDLE));
     } else if (strcmp(action, "hello-by-grandchild") == 0) {

@@ -335,6 +335,48 @@ static void test_where_errors_go(void **state) {
     }
 }
 
+/* How many handles the child was given, by its own count. */
+static int count_handles(const char *text) {
+    int count = 0;
+    for (const char *at = text; *at != '\0' && *at != '|'; at++) {
+        count += *at == ' ';
+    }
+    assert_memory_equal(text, "handles ", 8);
+    return count - 1;
+}
+
+static void test_programs_get_their_streams_only(void **state) {
+    SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
+    HANDLE bait = CreateEventW(&inheritable, TRUE, FALSE, NULL);
+    struct bench *bench = *state;
+    for (int follows = 0; follows < 2; follows++) {
+        char text[512] = "";
+        uint64_t token;
+        struct bench_connection other = connect_plain(bench); /* that nobody gets */
+        struct bench_connection connection = connect_plain(bench);
+        struct platform_launched made =
+            serve(bench, &connection,
+                  PROGRAM(bench, bench_child_path(), "platform_child", "handles"), follows, &token);
+        client_receive_all(connection.client, text, sizeof text);
+        assert_int_equal(count_handles(text), follows ? 1 : 2); /* the socket, and the log */
+        assert_int_equal(bench_await_exit(bench, &made.process, token).code, 0);
+        bench_disconnect(&connection);
+        bench_disconnect(&other);
+
+        struct platform_program *program =
+            PROGRAM(bench, bench_child_path(), "platform_child", "handles");
+        struct pump pump = {.output = text, .output_capacity = sizeof text - 1};
+        pump.launch.error_follows_output = follows;
+        memset(text, 0, sizeof text);
+        pump_start(bench, &pump, program, "", 0);
+        platform_program_destroy(&program);
+        pumps_run(bench, &pump, 1);
+        assert_int_equal(count_handles(text), follows ? 2 : 3); /* the null device */
+        pump_close(&pump);
+    }
+    CloseHandle(bait);
+}
+
 /* The child by pipes, which copies its input until its end. */
 static struct platform_program *copy_recipe(struct bench *bench) {
     return PROGRAM(bench, bench_child_path(), "platform_child", "copy-input");
@@ -429,6 +471,7 @@ int main(void) {
         WITH_BENCH(test_c_program_by_a_socket),
         WITH_BENCH(test_cmd_by_a_socket),
         WITH_BENCH(test_where_errors_go),
+        WITH_BENCH(test_programs_get_their_streams_only),
         WITH_BENCH(test_no_handle_is_left_by_launches),
         WITH_BENCH(test_many_pumps_at_once),
     };

@@ -79,6 +79,9 @@ static int add_text(struct entries *entries, const char *text) {
 
 static int add_name(struct entries *entries, const char *name, size_t of_what) {
     size_t length = strlen(name);
+    if (length == 0 || strchr(name, '=') != NULL) {
+        return BATON_INVALID;
+    }
     wchar_t *wide = length < INT_MAX ? malloc((length + 2) * sizeof *wide) : NULL;
     if (wide == NULL) {
         return BATON_NO_MEMORY;

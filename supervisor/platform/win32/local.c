@@ -1,6 +1,8 @@
 /*
  * The files of local sockets. Windows has AF_UNIX since version 10 1803; Wine 8 has not, so of this
- * file only the refusal has been seen to run.
+ * file only the refusal has been seen to run; the rest is written by the documentation alone. Who
+ * may connect is up to the access list that the file inherits from its folder: the mode and the
+ * owner of the description are POSIX's, and left aside.
  * https://devblogs.microsoft.com/commandline/af_unix-comes-to-windows/
  */
 #include "listener.h"
