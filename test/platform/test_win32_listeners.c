@@ -127,6 +127,41 @@ static void test_a_stream_leaves_the_socket_as_it_was(void **state) {
     bench_disconnect(&connection);
 }
 
+/* Whoever waits for room must hear of a reset, also after the peer's orderly end of sending: then
+ * the registration tells FD_CLOSE a second time. */
+static void test_who_waits_for_room_hears_of_a_reset(void **state) {
+    static const char chunk[65536];
+    struct bench *bench = *state;
+    for (int ended = 0; ended < 2; ended++) {
+        struct bench_connection connection = bench_connect(bench);
+        uint64_t token = bench_token(bench);
+        struct platform_stream *stream;
+        size_t written;
+        int result;
+        assert_int_equal(
+            platform_stream_open(bench->platform, connection.socket, token, &stream, &bench->cause),
+            BATON_OK);
+        if (ended) {
+            char byte;
+            client_end_sending(connection.client);
+            assert_int_equal(bench_stream_read(bench, stream, token, &byte, 1), BATON_END);
+        }
+        do {
+            result = platform_stream_write(stream, chunk, sizeof chunk, &written, &bench->cause);
+        } while (result == BATON_OK);
+        assert_int_equal(result, BATON_AGAIN);
+        client_reset(connection.client);
+        do {
+            bench_await(bench, PLATFORM_EVENT_STREAM, token);
+            result = platform_stream_write(stream, chunk, sizeof chunk, &written, &bench->cause);
+        } while (result == BATON_OK || result == BATON_AGAIN);
+        assert_int_equal(result, BATON_GONE);
+        platform_stream_close(&stream);
+        platform_socket_close(&connection.socket);
+        platform_listener_close(&connection.listener);
+    }
+}
+
 static int option_of(struct platform_socket socket, int level, int name) {
     int value = 0;
     int length = (int)sizeof value;
@@ -240,6 +275,7 @@ int main(void) {
         WITH_BENCH(test_a_listener_by_an_offer_twice),
         WITH_BENCH(test_datagrams_by_an_offer),
         WITH_BENCH(test_a_stream_leaves_the_socket_as_it_was),
+        WITH_BENCH(test_who_waits_for_room_hears_of_a_reset),
         WITH_BENCH(test_options_of_accepted_sockets),
         WITH_BENCH(test_the_port_is_exclusive),
         WITH_BENCH(test_local_sockets_where_there_are_some),
