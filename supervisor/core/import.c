@@ -43,6 +43,7 @@ static void keep_line(struct importer *importer, struct import_lines *lines, con
     lines->count++;
 }
 
+IMPORT_PRINTF(5, 0)
 static void keep_located(struct importer *importer, struct import_lines *lines, const char *kind,
                          struct import_where where, const char *format, va_list arguments) {
     char words[LINE_MAX_BYTES];
@@ -71,6 +72,7 @@ void import_fault(struct importer *importer, struct import_where where, const ch
     va_end(arguments);
 }
 
+IMPORT_PRINTF(5, 0)
 static void keep_note(struct importer *importer, struct import_lines *notes, const char *kind,
                       struct import_where where, const char *format, va_list arguments) {
     if (importer->note_count == IMPORT_NOTES_MAX_COUNT) {

@@ -367,7 +367,7 @@ static void end_statement(struct inetd *inetd, struct statement *statement) {
         return;
     }
     size_t length = strlen(words->items[0]);
-    if (words->count == 1 && words->items[0][length - 1] == ':') {
+    if (words->count == 1 && length > 0 && words->items[0][length - 1] == ':') {
         words->items[0][length - 1] = '\0';
         inetd->hosts = words->items[0];
     } else {

@@ -86,9 +86,12 @@ static void print_section(const struct printer *printer, const struct import_ent
 static void print_heading(const struct printer *printer, const struct importer *importer) {
     bool is_xinetd = importer->format == IMPORT_XINETD;
     size_t carried_count = 0;
+    size_t enabled_count = 0;
 
     for (size_t i = 0; i < importer->entry_count; i++) {
-        carried_count += !importer->entries[i]->dropped;
+        const struct import_entry *entry = importer->entries[i];
+        carried_count += !entry->dropped;
+        enabled_count += !entry->dropped && !entry->disabled;
     }
     say(printer, "; Imported by batond from an ", is_xinetd ? "xinetd.conf" : "inetd.conf",
         ". `not carried over` marks what this config\n"
@@ -113,6 +116,11 @@ static void print_heading(const struct printer *printer, const struct importer *
         "\n");
     if (carried_count == 0) {
         say(printer, "; ", "There is no service in it.", "\n");
+    } else if (enabled_count == 0) {
+        say(printer, "; ",
+            "Every service in it is switched off. batond wants one at least: give one "
+            "`enabled = yes`.",
+            "\n");
     }
 }
 

@@ -1,0 +1,71 @@
+/*
+ * Any bytes as an inetd.conf or xinetd.conf. What stands behind the first NUL is a second file,
+ * `d/x`, which the first may include. What must hold: a config that the config's own code finds
+ * without fault, but for having no service, or messages and nothing else.
+ */
+#include "config_world.h"
+#include "core/error.h"
+#include "import_world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+static void require(bool holds) {
+    if (!holds) {
+        abort();
+    }
+}
+
+struct emitted {
+    struct config_output out, faults;
+};
+
+static void take_out(void *context, const char *text) {
+    config_output_add(&((struct emitted *)context)->out, text);
+}
+
+static void take_fault(void *context, const char *text) {
+    config_output_add(&((struct emitted *)context)->faults, text);
+}
+
+/* The one fault that an import may leave: a config serves something. */
+static bool serves_nothing(const struct config_problems *problems) {
+    const char *words = problems->problem_count == 0 ? "" : problems->problems[0].text;
+    return problems->problem_count == 1 && (strstr(words, "has no service") != NULL ||
+                                            strstr(words, "every service is switched off") != NULL);
+}
+
+static void check_config(const struct config_output *out) {
+    struct config_problems problems = {0};
+    struct service_table table = {0};
+    int result = config_world_load(&import_world_services, CONFIG_FORMAT_INI, "imported.ini",
+                                   out->text, out->length, &table, &problems);
+    require(result == BATON_OK || serves_nothing(&problems));
+    service_table_clear(&table);
+    config_problems_clear(&problems);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    const char *text = (const char *)bytes;
+    const char *nul = length == 0 ? NULL : memchr(text, '\0', length);
+    size_t first_length = nul == NULL ? length : (size_t)(nul - text);
+    const struct import_file files[] = {
+        {"f", length == 0 ? "" : text, first_length},
+        {"d/x", nul == NULL ? "" : nul + 1, nul == NULL ? 0 : length - first_length - 1},
+        {NULL, NULL, 0}};
+    const struct import_world world = import_world_of(files);
+    struct emitted emitted = {{0}, {0}};
+    int result = import_config("f", &world, take_out, take_fault, &emitted);
+
+    require(result == BATON_OK || result == BATON_INVALID);
+    require((result == BATON_OK) == (emitted.out.text != NULL));
+    require((result == BATON_OK) == (emitted.faults.text == NULL));
+    if (result == BATON_OK) {
+        check_config(&emitted.out);
+    }
+    free(emitted.out.text);
+    free(emitted.faults.text);
+    return 0;
+}
