@@ -38,5 +38,5 @@ int main(int argc, char **argv) {
         fflush(stdout);
         fprintf(stderr, "to error\n");
     }
-    return argc > 2 ? atoi(argv[2]) : 0;
+    return argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
 }
