@@ -299,6 +299,9 @@ bool actor_play(struct actor *actor, uint32_t process) {
 }
 
 void actor_signalled(struct actor *actor, uint32_t process, enum platform_signal how) {
+    if (actor->play->immortal) {
+        return;
+    }
     if (how == PLATFORM_TERMINATE) {
         if (!actor->play->deaf) {
             fake_handler_exit(process, true, 15);

@@ -60,6 +60,7 @@ struct play {
     const enum act *acts;
     const enum act *last_words; /* played when it is killed, before it dies; NULL = none */
     bool deaf;                  /* does not end when it is asked to terminate */
+    bool immortal;              /* nor when it is killed */
 };
 
 #define ACTOR_HELD_COUNT 64

@@ -339,6 +339,36 @@ static void test_hurry_with_offer_and_held(void **state) {
     scene_clear(&scene);
 }
 
+/* ---- A process that hangs in the system ---- */
+
+static const enum act stay_acts[] = {ACT_STAY};
+static const struct play play_immortal = {.acts = stay_acts, .immortal = true};
+
+static bool hangs(struct scene *s) {
+    SCENE_BEGIN(s);
+    s->mark_us = fake_now_us();
+    scene_stop(s);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+/* The stop does not wait for it; what the supervisor has of it is given back all the same. */
+static void test_stop_gives_up_on_a_process(void **state) {
+    (void)state;
+    static const enum service_handoff modes[] = {HANDOFF_CHANNEL, HANDOFF_STDIO, HANDOFF_PUMP,
+                                                 HANDOFF_LISTENER};
+    for (uint32_t mode = 0; mode < 4; mode++) {
+        struct scene scene;
+        scene_stage(&scene, &play_immortal, hangs);
+        scene_mode(&scene, 0, modes[mode], PROTOCOL_TCP, false);
+        scene_run(&scene);
+        assert_string_equal(lines_value(lines_record(1), "outcome"), "drained");
+        assert_int_equal(lines_count("kill_failed"), 1);
+        assert_int_equal(fake_process(0)->kill_count, 1);
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake_deadlines),
@@ -352,6 +382,7 @@ int main(void) {
         cmocka_unit_test(test_reset_before_the_offer),
         cmocka_unit_test(test_stop_with_offer_and_held),
         cmocka_unit_test(test_hurry_with_offer_and_held),
+        cmocka_unit_test(test_stop_gives_up_on_a_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
