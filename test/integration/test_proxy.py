@@ -103,7 +103,7 @@ class HaProxy(SupervisorCase):
 
     def test_health_checks_keep_their_own_address(self):
         """HAProxy's LOCAL, which version 2 has, says: for myself. The direct peer is the client."""
-        proxy = self.start(trusting("env"), check="check check-send-proxy inter 100ms")
+        proxy = self.start(trusting("env"), check="check check-send-proxy inter 500ms")
         record = self.behind.wait_events(3, "connection", service="facts")[0]
         self.assertRegex(record["peer"], r"^127\.0\.0\.1:\d+$")
         self.assertNotIn("via", record)
