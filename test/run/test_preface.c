@@ -224,7 +224,7 @@ static void test_end_inside_a_header(void **state) {
 static bool slow(struct scene *s) {
     SCENE_BEGIN(s);
     for (s->number = 0; s->number < 29; s->number++) {
-        fake_client_send(0, LINE + s->number, 1);
+        fake_client_send(0, &LINE[s->number], 1);
         fake_advance_us(100000);
         LOOK(s);
         assert_int_equal(s->deadline_us, FAKE_START_US + PROXY_MS * 1000);
