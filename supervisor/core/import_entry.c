@@ -17,9 +17,12 @@ struct import_entry *import_entry_add(struct importer *importer, struct import_w
     if (importer->entry_count >= CONFIG_SERVICES_MAX_COUNT) {
         return NULL;
     }
+    /* An array of pointers, as it is meant to be.
+     * NOLINTNEXTLINE(bugprone-sizeof-expression) */
+    const size_t item_bytes = sizeof(*importer->entries);
     struct import_entry **entries =
         arena_grow(importer->arena, importer->entries, importer->entry_count,
-                   &importer->entry_capacity, sizeof(*entries));
+                   &importer->entry_capacity, item_bytes);
     struct import_entry *entry = arena_alloc(importer->arena, sizeof(*entry));
     if (entries == NULL || entry == NULL) {
         return NULL;

@@ -136,8 +136,9 @@ void import_print(const struct importer *importer, text_emit *emit, void *contex
         const struct import_entry *entry = importer->entries[i];
         char where[1024];
         emit(context, "\n");
-        (void)snprintf(where, sizeof(where), "%.900s:%lu: %s", entry->where.file,
-                       (unsigned long)entry->where.line, text_excerpt(entry->label).text);
+        (void)snprintf(where, sizeof(where), "%.900s:%lu%s%s", entry->where.file,
+                       (unsigned long)entry->where.line, entry->label[0] == '\0' ? "" : ": ",
+                       text_excerpt(entry->label).text);
         say(&printer, "; ", where, "\n");
         print_notes(&printer, &entry->notes);
         if (!entry->dropped) {
