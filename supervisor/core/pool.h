@@ -4,8 +4,8 @@
  * Pure: it is told what happened and at what time, and answers with actions, which the caller takes
  * with pool_next_action() after each call, and carries out. All hand-off modes are the same to it:
  * capacity is credits, reuse is lifetime credits, a spare is an idle process. A process without a
- * channel has greeted and taken its connection as soon as it is launched. A listener that is handed
- * over is a service with one connection at a time, the activation.
+ * channel has greeted and taken its connection as soon as it is launched. For a listener that is
+ * handed over there is one connection at a time, the activation.
  *
  * Connections and processes are named by slots (core/slots.h) of two tables, sized once.
  */

@@ -174,6 +174,9 @@ static void fill_table(struct service_builder *builder, struct service_table *ou
         if (builder->drafts[i].enabled) {
             struct service *service = &services[out->service_count++];
             *service = builder->drafts[i].service;
+            if (service->handoff == HANDOFF_LISTENER && service->has_channel) {
+                service->max_connections_count = (uint32_t)service->listen_count;
+            }
             service_measure_launch(service);
         } else {
             out->disabled_count++;

@@ -76,9 +76,10 @@ struct service {
     uint32_t proxy_timeout_ms; /* from accept to the end of that header */
     struct address_block *proxy_trusted; /* who may send one: proxy_trusted_count blocks */
     size_t proxy_trusted_count;          /* at least 1 with proxy_protocol */
-    uint32_t max_connections_count; /* live connections at once; accepting pauses at that number. 1
-                                       for HANDOFF_LISTENER, whose one "connection" is an
-                                       activation: the life of the process that has the listener */
+    uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
+                                       For HANDOFF_LISTENER, whose one "connection" is an
+                                       activation, the life of the process that has the listener: 1,
+                                       or with a channel one for each listen entry */
     uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
                                 HANDOFF_LISTENER */
     uint32_t reuse_count;    /* connections one handler process gets in its life; 1 for now */

@@ -35,6 +35,7 @@ struct run_listener {
     uint32_t service;
     uint32_t place; /* index of the service's listen entry */
     bool paused;
+    bool held;  /* handed over: not watched before that activation has ended */
     int result; /* of the last try to open it, and its cause */
     struct baton_cause cause;
     uint32_t tries_count; /* failed tries to open it */
@@ -133,6 +134,8 @@ void listen_update(struct supervisor *s);
 void listen_relieve(struct supervisor *s);
 /* The service has room again (POOL_ROOM). */
 void listen_on_room(struct supervisor *s, uint32_t service);
+/* An activation has ended, and is forgotten: what was handed over for it can be watched again. */
+void listen_on_activation_ended(struct supervisor *s, uint32_t service, uint32_t place);
 /* Says, not too often, that nothing is accepted because of a shortage. */
 void listen_log_shortage(struct supervisor *s, uint32_t service, int code,
                          const struct baton_cause *cause);

@@ -178,6 +178,10 @@ static void pause_listener(struct run_listener *l, bool pause) {
     }
 }
 
+static void update_listener(struct supervisor *s, struct run_listener *l) {
+    pause_listener(l, s->accepting_blocked || l->held || !pool_has_room(&s->pool, l->service));
+}
+
 void listen_update(struct supervisor *s) {
     bool blocked =
         s->relief.position != 0 || s->pool.starved.position != 0 || run_log_is_congested(&s->log);
@@ -186,18 +190,19 @@ void listen_update(struct supervisor *s) {
     }
     s->accepting_blocked = blocked;
     for (uint32_t i = 0; i < s->listener_count; i++) {
-        struct run_listener *l = &s->listeners[i];
-        pause_listener(l, blocked || !pool_has_room(&s->pool, l->service));
+        update_listener(s, &s->listeners[i]);
+    }
+}
+
+static void update_places(struct supervisor *s, uint32_t service) {
+    for (uint32_t i = 0; i < s->table->services[service].listen_count; i++) {
+        update_listener(s, supervisor_listener(s, service, i));
     }
 }
 
 /* A service has come to its max_connections, or has room again. */
 static void update_service(struct supervisor *s, uint32_t service, bool has_room) {
-    for (uint32_t i = 0; i < s->listener_count; i++) {
-        if (s->listeners[i].service == service) {
-            pause_listener(&s->listeners[i], s->accepting_blocked || !has_room);
-        }
-    }
+    update_places(s, service);
     struct record *line = tell_line(
         s, LOG_LEVEL_DEBUG, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
     if (line != NULL) {
@@ -284,14 +289,24 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     }
 }
 
-/* All listeners of a service are handed over together, so none is before all are open. */
+/* An OFFER has one listener. At a launch all of the service's are handed over together, so none is
+ * before all are open. */
 static bool is_complete(struct supervisor *s, uint32_t service) {
+    bool complete = true;
     for (uint32_t i = 0; i < s->table->services[service].listen_count; i++) {
-        if (supervisor_listener(s, service, i)->handle == NULL) {
-            return false;
+        complete = complete && supervisor_listener(s, service, i)->handle != NULL;
+    }
+    return complete || s->table->services[service].has_channel;
+}
+
+/* What an activation at `place` takes along, or gives back. */
+static void set_held(struct supervisor *s, uint32_t service, uint32_t place, bool held) {
+    for (uint32_t i = 0; i < s->table->services[service].listen_count; i++) {
+        if (i == place || !s->table->services[service].has_channel) {
+            supervisor_listener(s, service, i)->held = held;
         }
     }
-    return true;
+    update_places(s, service);
 }
 
 /* Somebody waits at a listener that is handed over: from here on it is not watched until the
@@ -308,12 +323,17 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     }
     uint32_t connection = pool_accept(&s->pool, &arrival);
     s->sockets[connection] = PLATFORM_SOCKET_NONE;
-    update_service(s, l->service, pool_has_room(&s->pool, l->service));
+    set_held(s, l->service, l->place, true);
+}
+
+void listen_on_activation_ended(struct supervisor *s, uint32_t service, uint32_t place) {
+    set_held(s, service, place, false);
 }
 
 void listen_on_accept(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listeners[listener];
-    for (int i = 0; i < ACCEPTS_AT_A_TIME && l->handle != NULL && !s->accepting_blocked; i++) {
+    for (int i = 0; i < ACCEPTS_AT_A_TIME && l->handle != NULL && !s->accepting_blocked && !l->held;
+         i++) {
         if (!pool_has_room(&s->pool, l->service)) {
             update_service(s, l->service, false);
             return;
@@ -338,10 +358,7 @@ void listen_try_again(struct supervisor *s, uint32_t listener) {
         retry_later(s, l);
         return;
     }
-    for (uint32_t i = 0; i < s->table->services[l->service].listen_count; i++) {
-        pause_listener(supervisor_listener(s, l->service, i),
-                       s->accepting_blocked || !pool_has_room(&s->pool, l->service));
-    }
+    update_places(s, l->service);
     log_ready(s);
 }
 

@@ -40,7 +40,13 @@ void reap_record(struct supervisor *s, uint32_t connection) {
     record_connection(&s->log.line, s->log.format, c, &s->table->services[c->service],
                       s->told.bytes, s->told.connection == connection ? s->told.length : 0);
     run_log_keep(&s->log);
+    bool is_activation = c->is_activation;
+    uint32_t service = c->service;
+    uint32_t place = c->place;
     pool_forget(&s->pool, connection);
+    if (is_activation) {
+        listen_on_activation_ended(s, service, place);
+    }
     listen_relieve(s);
 }
 

@@ -175,6 +175,46 @@ static void test_several_places(void **state) {
     scene_clear(&scene);
 }
 
+/* By an OFFER each place is handed over for itself: a process that stays with one of them keeps
+ * nobody waiting at another. */
+static bool places_apart(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 3; s->number++) {
+        fake_connect((uint16_t)(SCENE_PORT + s->number * SCENE_SERVICE_COUNT));
+        LOOK(s);
+        assert_int_equal(fake_process_count(), s->number + 1);
+        ACTS(s, s->number, ACT_HELLO, ACT_ACK, ACT_TAKE);
+        assert_int_equal(fake_process(s->number)->listener_count, 1);
+        assert_true(fake_client(s->number)->is_taken);
+    }
+    /* The end of one concerns its own place alone. */
+    ACTS(s, 1, ACT_DONE, ACT_EXIT);
+    for (s->number = 0; s->number < 3; s->number++) {
+        assert_int_equal(fake_listener(s->number)->is_paused, s->number != 1);
+    }
+    fake_connect(SCENE_PORT);
+    fake_connect((uint16_t)(SCENE_PORT + SCENE_SERVICE_COUNT));
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 4);
+    ACTS(s, 0, ACT_TAKE, ACT_DONE, ACT_EXIT);
+    ACTS(s, 2, ACT_CRASH);
+    ACTS(s, 3, ACT_HELLO, ACT_ACK, ACT_TAKE, ACT_DONE, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_several_places_by_offers(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, WAY_WINDOWS, places_apart);
+    scene_play(&scene, &play_puppet);
+    scene.services[0].listen_count = scene.services[0].max_connections_count = 3;
+    scene_run(&scene);
+    assert_records(1, 2, "served", "1");
+    assert_record(3, "crashed", "1");
+    assert_record(4, "served", "1");
+    scene_clear(&scene);
+}
+
 /* Nothing is launched before all of them are open. */
 static bool incomplete(struct scene *s) {
     SCENE_BEGIN(s);
@@ -529,6 +569,7 @@ int main(void) {
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_who_comes_late_is_not_lost),
         cmocka_unit_test(test_several_places),
+        cmocka_unit_test(test_several_places_by_offers),
         cmocka_unit_test(test_incomplete_places),
         cmocka_unit_test(test_crash_loop),
         cmocka_unit_test(test_program_that_is_not_there),

@@ -338,6 +338,9 @@ static void draw_service(struct scene *scene, uint32_t service, bool windows) {
     s->proxy_trusted_count = draw(6) != 0;
     scene_mode(scene, service, mode, protocol, windows);
     s->listen_count = 1 + draw(SCENE_PLACE_COUNT);
+    if (mode == HANDOFF_LISTENER && windows) {
+        s->max_connections_count = (uint32_t)s->listen_count;
+    }
 }
 
 /* What a program wrote before its end is with its client, unless the record says why not. */
