@@ -79,6 +79,19 @@ static void each_mode_is_told(void **state) {
     }
 }
 
+/* An OFFER has one listener, a launch takes all of them along. */
+static void each_place_has_its_activation_where_it_is_offered(void **state) {
+    static const char ini[] = "[a]\nlisten = 1, 2, 5-7\nhandler = ok\nhandoff = listener\n";
+    (void)state;
+    for (int windows = 0; windows < 2; windows++) {
+        struct service_table table =
+            load(windows != 0 ? &config_world_windows : &config_world_posix, ini);
+        assert_int_equal(table.services[0].listen_count, 5);
+        assert_int_equal(table.services[0].max_connections_count, windows != 0 ? 5 : 1);
+        service_table_clear(&table);
+    }
+}
+
 static void defaults_hold_where_they_can_be_honoured(void **state) {
     static const char ini[] =
         "[defaults]\nhandoff = stdio\nstderr = socket\nnodelay = yes\n"
@@ -252,6 +265,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_service_is_as_it_was_without_new_keys),
         cmocka_unit_test(each_mode_is_told),
+        cmocka_unit_test(each_place_has_its_activation_where_it_is_offered),
         cmocka_unit_test(defaults_hold_where_they_can_be_honoured),
         cmocka_unit_test(a_listener_with_a_channel_has_its_deadline),
         cmocka_unit_test(places_are_in_the_order_of_the_list),
