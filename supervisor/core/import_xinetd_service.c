@@ -381,7 +381,7 @@ static void read_server(struct reading *reading) {
         entry->argv0 = arguments->values.items[0];
         skip = 1;
     }
-    if (arguments != NULL) {
+    if (arguments != NULL && arguments->values.count > skip) {
         entry->words.items = arguments->values.items + skip;
         entry->words.count = arguments->values.count - skip;
     }

@@ -131,12 +131,16 @@ const struct service_world config_world_windows = {.executable_suffix = ".exe",
 void config_output_add(void *context, const char *text) {
     struct config_output *out = context;
     size_t length = strlen(text);
-    char *grown = realloc(out->text, out->length + length + 1);
-    if (grown == NULL) {
-        abort();
+    if (out->length + length >= out->capacity_bytes) {
+        /* Twice as much each time: the sanitizers copy at every call. */
+        out->capacity_bytes = 2 * (out->length + length + 1);
+        char *grown = realloc(out->text, out->capacity_bytes);
+        if (grown == NULL) {
+            abort();
+        }
+        out->text = grown;
     }
-    memcpy(grown + out->length, text, length + 1);
-    out->text = grown;
+    memcpy(out->text + out->length, text, length + 1);
     out->length += length;
 }
 

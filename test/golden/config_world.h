@@ -14,6 +14,7 @@ extern const struct service_world config_world_windows;
 struct config_output {
     char *text; /* NULL = empty */
     size_t length;
+    size_t capacity_bytes; /* of `text` */
 };
 
 /* A text_emit whose context is a struct config_output. Ends the process when out of memory. */
