@@ -296,6 +296,17 @@ static void print_listeners(void) {
     child_write("\n", 1);
 }
 
+/* To who has sent what waits there. */
+static void connect_listener(void) {
+    struct sockaddr_storage client;
+    socklen_t length = sizeof client;
+    char byte;
+    if (recvfrom(3, &byte, 1, 0, (struct sockaddr *)&client, &length) < 0 ||
+        connect(3, (struct sockaddr *)&client, length) != 0) {
+        exit(1);
+    }
+}
+
 /* Serves one client of the first listener, or one datagram: sends back what comes. */
 static void serve_listener(void) {
     char bytes[256];
@@ -331,6 +342,10 @@ static bool act_on_streams(const char *action) {
         }
     } else if (strcmp(action, "shut-listener") == 0) {
         shutdown(3, SHUT_RDWR);
+    } else if (strcmp(action, "shut-reading") == 0) {
+        shutdown(3, SHUT_RD);
+    } else if (strcmp(action, "connect-listener") == 0) {
+        connect_listener();
     } else {
         return false;
     }

@@ -1,11 +1,14 @@
 /* Listeners that processes get at launch, as systemd passes them, and what options become. */
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define LISTENER_COUNT 12 /* so many that their own numbers are among those they get */
@@ -132,6 +135,129 @@ static void test_datagrams(void **state) {
     close(client);
     platform_program_destroy(&program);
     platform_listener_close(&listener);
+}
+
+static int connect_local(const struct sockaddr_un *name) {
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client, (const struct sockaddr *)name, sizeof *name), 0);
+    return client;
+}
+
+/* Somebody else takes the place, if that is asked for: returns their socket. */
+static int shut_by_a_handler(struct bench *bench, struct platform_listener *listener,
+                             const char *action, const struct sockaddr_un *taken) {
+    struct platform_program_spec spec = {.listener_count = 1};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, action);
+    uint64_t token;
+    int other = -1;
+    platform_listener_pause(listener);
+    struct platform_process *process = launch_with(bench, program, &listener, &token);
+    bench_finish(bench, &process, token);
+    platform_program_destroy(&program);
+    if (taken != NULL) {
+        other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(unlink(taken->sun_path), 0);
+        assert_int_equal(bind(other, (const struct sockaddr *)taken, sizeof *taken), 0);
+        assert_int_equal(listen(other, 2), 0);
+    }
+    platform_listener_resume(listener);
+    bench_expect_rest(bench);
+    return other;
+}
+
+static void test_shutdown_of_a_local_one_is_made_good(void **state) {
+    struct bench *bench = *state;
+    static const char *const actions[] = {"shut-listener", "shut-reading", "shut-listener"};
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    char user[16];
+    struct stat status;
+    uint64_t token;
+    snprintf(name.sun_path, sizeof name.sun_path, "%s/socket", system_scratch());
+    snprintf(user, sizeof user, "%u", geteuid() == 0 ? 12345u : (unsigned)geteuid());
+    struct platform_listener_spec spec = {.protocol = PLATFORM_UNIX,
+                                          .path = name.sun_path,
+                                          .mode = 0640,
+                                          .user = user,
+                                          .backlog_count = 16,
+                                          .is_handed_over = true};
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    size_t descriptor_count = system_descriptor_count();
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        shut_by_a_handler(bench, listener, actions[i], NULL);
+        int client = connect_local(&name);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        int accepted = accept((int)platform_listener_socket(listener).value, NULL, NULL);
+        assert_true(accepted >= 0);
+        close(accepted);
+        close(client);
+        assert_int_equal(lstat(name.sun_path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0640);
+        assert_int_equal(status.st_uid, strtoul(user, NULL, 10));
+        bench_forget_events(bench);
+        assert_int_equal(system_descriptor_count(), descriptor_count);
+    }
+
+    /* The place is somebody else's by now: it stays theirs, and is had again when they are gone. */
+    int other = shut_by_a_handler(bench, listener, "shut-listener", &name);
+    close(connect_local(&name));
+    bench_expect_rest(bench);
+    close(other);
+    platform_listener_pause(listener);
+    platform_listener_resume(listener);
+    close(connect_local(&name));
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    assert_int_equal(system_descriptor_count(), descriptor_count);
+    platform_listener_close(&listener);
+    assert_int_equal(lstat(name.sun_path, &status), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
+/* All clients get through again, from whatever address it was bound to. */
+static void expect_disconnected(struct bench *bench, const struct address *asked,
+                                const struct platform_program *program) {
+    struct platform_listener_spec spec = bench_tcp(asked);
+    struct address bound;
+    struct address address = bench_loopback();
+    uint64_t token;
+    uint64_t process_token;
+    spec.protocol = PLATFORM_UDP;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    platform_listener_address(listener, &bound);
+    address.port = bound.port;
+    client_send_datagram(&address, "first");
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    platform_listener_pause(listener);
+    struct platform_process *process = launch_with(bench, program, &listener, &process_token);
+    assert_int_equal(bench_finish(bench, &process, process_token).code, 0);
+    platform_listener_resume(listener);
+    bench_expect_rest(bench);
+    client_send_datagram(&address, "second");
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    int descriptor = (int)platform_listener_socket(listener).value;
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    assert_int_equal(getsockname(descriptor, (struct sockaddr *)&name, &length), 0);
+    assert_int_equal(ntohs(name.sin_port), bound.port);
+    assert_memory_equal(&name.sin_addr, bound.bytes, 4);
+    platform_listener_close(&listener);
+}
+
+static void test_connected_by_a_handler_is_made_good(void **state) {
+    struct bench *bench = *state;
+    struct platform_program_spec spec = {.listener_count = 1};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "connect-listener");
+    struct address address = bench_loopback();
+    expect_disconnected(bench, &address, program);
+    uint64_t token;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    platform_listener_close(&listener);
+    expect_disconnected(bench, &address, program);
+    /* One of all addresses. */
+    struct address any = {.family = ADDRESS_IPV4, .port = address.port};
+    expect_disconnected(bench, &any, program);
+    any.port = 0;
+    expect_disconnected(bench, &any, program);
+    platform_program_destroy(&program);
 }
 
 /* Each at its place, although the numbers that they have here are among those that they get; and a
@@ -308,6 +434,8 @@ int main(void) {
         WITH_BENCH(test_a_program_of_systemd_launched_twice),
         WITH_BENCH(test_a_paused_one_blocks),
         WITH_BENCH(test_datagrams),
+        WITH_BENCH(test_shutdown_of_a_local_one_is_made_good),
+        WITH_BENCH(test_connected_by_a_handler_is_made_good),
         WITH_BENCH(test_many_in_their_order),
         WITH_BENCH(test_shutdown_by_a_handler_is_made_good),
         WITH_BENCH(test_a_launch_that_is_none_of_the_program),
@@ -315,5 +443,5 @@ int main(void) {
         WITH_BENCH(test_without_options),
         WITH_BENCH(test_buffers_of_datagrams),
     };
-    return cmocka_run_group_tests_name("posix_listener", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("posix_listener", tests, NULL, bench_remove_scratch);
 }

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <time.h>
 
 enum source_kind {
@@ -45,6 +46,13 @@ struct file_identity {
     struct timespec modified;
 };
 
+/* What is wanted of a local socket, in the system's form: enough to make it once more. */
+struct local_plan {
+    struct sockaddr_un name;
+    uint32_t mode;
+    id_t user, group; /* -1 = left alone */
+};
+
 struct platform_listener {
     struct source source;
     struct platform *platform;
@@ -53,8 +61,9 @@ struct platform_listener {
     uint32_t backlog_count;
     struct platform_socket_options options;
     struct address bound;
-    struct file_identity file; /* UNIX; valid while `path` is not NULL */
-    char *path;                /* UNIX: the file that we have made; owned */
+    struct local_plan plan;    /* UNIX */
+    bool has_file;             /* UNIX: we have made one, which is `file` */
+    struct file_identity file; /* UNIX */
 };
 
 /* A slot of the table. In use from platform_stream_open() or platform_launch() to
@@ -232,6 +241,9 @@ void listener_make_blocking(const struct platform_listener *listener);
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
                  struct baton_cause *cause);
+/* Makes a new socket in the place of one that was shut down. False if that one could not be made:
+ * the listener keeps the old one, which must not be watched. */
+bool local_listen_again(struct platform_listener *listener);
 /* Removes the file, if it is still the one that was made. */
 void local_remove(struct platform_listener *listener);
 

@@ -267,11 +267,49 @@ static void listen_again(const struct platform_listener *listener) {
     }
 }
 
-void platform_listener_resume(struct platform_listener *listener) {
-    if (listener->is_handed_over && listener->protocol == PLATFORM_TCP) {
-        listen_again(listener);
+/* A server for one client may have connected the socket, which holds for all who share it: nobody
+ * else would get through any more. AF_UNSPEC undoes that (connect(2)), and with it what was not
+ * asked for at bind(2): a port that the system chose is to be had again only while it is free. */
+static void disconnect_peer(const struct platform_listener *listener) {
+    int descriptor = listener->source.descriptor;
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct sockaddr_storage name;
+    struct address now;
+    socklen_t length = sizeof name;
+    if (getpeername(descriptor, (struct sockaddr *)&name, &length) != 0) {
+        return;
     }
-    source_watch(listener->platform, &listener->source, EPOLLIN);
+    (void)connect(descriptor, &nobody, sizeof nobody);
+    length = sizeof name;
+    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0 ||
+        !address_from_system(&name, &now) || !address_equal(&now, &listener->bound)) {
+        length = address_to_system(&listener->bound, &name);
+        (void)bind(descriptor, (struct sockaddr *)&name, length);
+    }
+}
+
+/* What handlers may have done to a socket that is theirs as much as ours. */
+static bool make_good(struct platform_listener *listener) {
+    switch (listener->protocol) {
+    case PLATFORM_TCP:
+        listen_again(listener);
+        return true;
+    case PLATFORM_UDP:
+        disconnect_peer(listener);
+        return true;
+    case PLATFORM_UNIX:
+        return local_listen_again(listener);
+    }
+    return true;
+}
+
+/* A socket that is shut down for good is not watched, since it would be reported for ever, and
+ * handlers launched for nothing. Its clients are refused by the system; the next resume tries it
+ * again. */
+void platform_listener_resume(struct platform_listener *listener) {
+    if (!listener->is_handed_over || make_good(listener)) {
+        source_watch(listener->platform, &listener->source, EPOLLIN);
+    }
 }
 
 void platform_listener_close(struct platform_listener **listener) {

@@ -136,28 +136,26 @@ static bool parse_number(const char *text, id_t *out) {
     return text[0] != '\0' && number < UINT32_MAX; /* chown(2) takes that one for none */
 }
 
-static int find_user(const char *text, id_t *out, struct baton_cause *cause) {
+static int find_user(const char *text, id_t *out) {
     *out = NOBODY_GIVEN;
     if (text == NULL || parse_number(text, out)) {
         return BATON_OK;
     }
     const struct passwd *user = getpwnam(text);
     if (user == NULL) {
-        *cause = (struct baton_cause){"getpwnam", 0};
         return BATON_NOT_FOUND;
     }
     *out = user->pw_uid;
     return BATON_OK;
 }
 
-static int find_group(const char *text, id_t *out, struct baton_cause *cause) {
+static int find_group(const char *text, id_t *out) {
     *out = NOBODY_GIVEN;
     if (text == NULL || parse_number(text, out)) {
         return BATON_OK;
     }
     const struct group *group = getgrnam(text);
     if (group == NULL) {
-        *cause = (struct baton_cause){"getgrnam", 0};
         return BATON_NOT_FOUND;
     }
     *out = group->gr_gid;
@@ -165,13 +163,14 @@ static int find_group(const char *text, id_t *out, struct baton_cause *cause) {
 }
 
 /* By a descriptor of the file that was made, since its name may mean another one by now. */
-static int change_owner(const struct platform_listener *listener, id_t user, id_t group,
-                        struct baton_cause *cause) {
+static int change_owner(const struct platform_listener *listener, struct baton_cause *cause) {
+    const id_t user = listener->plan.user;
+    const id_t group = listener->plan.group;
     struct stat status;
     if (user == NOBODY_GIVEN && group == NOBODY_GIVEN) {
         return BATON_OK;
     }
-    int file = open(listener->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int file = open(listener->plan.name.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) {
         return failed(cause, "open", errno);
     }
@@ -195,13 +194,6 @@ static int bind_with_mode(int descriptor, const struct sockaddr_un *name, uint32
     umask(before);
     return code;
 }
-
-/* What is wanted, in the system's form. */
-struct plan {
-    struct sockaddr_un name;
-    uint32_t mode;
-    id_t user, group;
-};
 
 /* BATON_IN_USE if the file is no socket, or one that answers. `was` gets who it is. */
 static int look_at_file(const char *path, struct stat *was, struct baton_cause *cause) {
@@ -233,78 +225,59 @@ static int remove_stale(const char *path, struct baton_cause *cause) {
 }
 
 /* What is to be done with a socket that is bound. */
-static int settle(struct platform_listener *listener, const struct plan *plan,
-                  struct baton_cause *cause) {
+static int settle(struct platform_listener *listener, struct baton_cause *cause) {
     struct stat status;
-    int result = change_owner(listener, plan->user, plan->group, cause);
+    int result = change_owner(listener, cause);
     if (result == BATON_OK &&
         listen(listener->source.descriptor, (int)listener->backlog_count) != 0) {
         result = failed(cause, "listen", errno);
     }
-    if (result == BATON_OK &&
-        (lstat(listener->path, &status) != 0 || !is_same_file(&status, &listener->file))) {
+    if (result == BATON_OK && (lstat(listener->plan.name.sun_path, &status) != 0 ||
+                               !is_same_file(&status, &listener->file))) {
         result = BATON_IN_USE;
     }
     return result;
 }
 
-/* The listener has a path from the moment there is a file to be removed. */
-static int bind_and_settle(struct platform_listener *listener, const struct plan *plan,
-                           struct baton_cause *cause) {
-    char *path = strdup(plan->name.sun_path);
+static int bind_and_settle(struct platform_listener *listener, struct baton_cause *cause) {
+    const struct local_plan *plan = &listener->plan;
     struct stat status;
-    int result = path == NULL ? BATON_NO_MEMORY : BATON_OK;
-    if (result == BATON_OK) {
-        int code = bind_with_mode(listener->source.descriptor, &plan->name, plan->mode);
-        result = code == 0 ? BATON_OK : failed(cause, "bind", code);
+    int code = bind_with_mode(listener->source.descriptor, &plan->name, plan->mode);
+    if (code != 0) {
+        return failed(cause, "bind", code);
     }
-    if (result == BATON_OK && lstat(path, &status) != 0) {
-        result = failed(cause, "lstat", errno);
+    if (lstat(plan->name.sun_path, &status) != 0) {
+        return failed(cause, "lstat", errno);
     }
-    if (result != BATON_OK) {
-        free(path);
-        return result;
-    }
-    listener->path = path;
     listener->file = identity_of(&status);
-    return settle(listener, plan, cause);
+    listener->has_file = true;
+    return settle(listener, cause);
 }
 
-static int replace_and_settle(struct platform_listener *listener, const struct plan *plan,
-                              struct baton_cause *cause) {
+static int replace_and_settle(struct platform_listener *listener, struct baton_cause *cause) {
+    const char *path = listener->plan.name.sun_path;
     struct lock lock;
     struct stat status;
     /* Most often it is a server that runs, and there is nothing to lock. */
-    int result = look_at_file(plan->name.sun_path, &status, cause);
+    int result = look_at_file(path, &status, cause);
     if (result == BATON_OK || result == BATON_NOT_FOUND) {
-        result = lock_take(plan->name.sun_path, &lock, cause);
+        result = lock_take(path, &lock, cause);
     }
     if (result != BATON_OK) {
         return result;
     }
-    result = remove_stale(plan->name.sun_path, cause);
+    result = remove_stale(path, cause);
     if (result == BATON_OK) {
-        result = bind_and_settle(listener, plan, cause);
+        result = bind_and_settle(listener, cause);
     }
     lock_give(&lock);
     return result;
 }
 
-int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
-                 struct baton_cause *cause) {
-    struct plan plan = {.mode = spec->mode};
-    if (!name_file(spec->path, &plan.name)) {
-        return BATON_TOO_LONG;
-    }
-    int result = find_user(spec->user, &plan.user, cause);
-    if (result == BATON_OK) {
-        result = find_group(spec->group, &plan.group, cause);
-    }
-    if (result == BATON_OK) {
-        result = bind_and_settle(listener, &plan, cause);
-    }
-    if (result == BATON_IN_USE && listener->path == NULL) {
-        result = replace_and_settle(listener, &plan, cause);
+static int listen_as_planned(struct platform_listener *listener, struct baton_cause *cause) {
+    int result = bind_and_settle(listener, cause);
+    if (result == BATON_IN_USE && !listener->has_file) {
+        result = replace_and_settle(listener, cause);
     }
     if (result == BATON_IN_USE) {
         *cause = (struct baton_cause){"bind", EADDRINUSE};
@@ -312,11 +285,53 @@ int local_listen(struct platform_listener *listener, const struct platform_liste
     return result;
 }
 
+int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                 struct baton_cause *cause) {
+    struct local_plan *plan = &listener->plan;
+    plan->mode = spec->mode;
+    if (!name_file(spec->path, &plan->name)) {
+        return BATON_TOO_LONG;
+    }
+    int result = find_user(spec->user, &plan->user);
+    if (result == BATON_OK) {
+        result = find_group(spec->group, &plan->group);
+    }
+    return result == BATON_OK ? listen_as_planned(listener, cause) : result;
+}
+
+/* Reading alone is enough: nobody can connect any more, and nobody can accept. */
+static bool is_shut_down(int descriptor) {
+    struct pollfd news = {.fd = descriptor, .events = POLLRDHUP};
+    return poll(&news, 1, 0) > 0 && (news.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+/* The old socket is kept until there is a new one, so that the listener always has one. */
+bool local_listen_again(struct platform_listener *listener) {
+    struct baton_cause ignored;
+    int old = listener->source.descriptor;
+    if (!is_shut_down(old)) {
+        return true;
+    }
+    source_forget(listener->platform, &listener->source);
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return false;
+    }
+    local_remove(listener);
+    listener->source.descriptor = descriptor;
+    bool works = listen_as_planned(listener, &ignored) == BATON_OK;
+    if (!works) {
+        local_remove(listener);
+        listener->source.descriptor = old;
+    }
+    close(works ? old : descriptor);
+    return works;
+}
+
 void local_remove(struct platform_listener *listener) {
     struct baton_cause ignored;
-    if (listener->path != NULL) {
-        remove_exactly(listener->path, &listener->file, &ignored);
-        free(listener->path);
-        listener->path = NULL;
+    if (listener->has_file) {
+        remove_exactly(listener->plan.name.sun_path, &listener->file, &ignored);
+        listener->has_file = false;
     }
 }
