@@ -1,11 +1,12 @@
 /* A console program as people write them: C's own streams, no sockets, no Windows calls but the one
- * that keeps its bytes as they are. What it does is in its first argument; the second is its exit
- * code. */
+ * that keeps its bytes as they are, and WriteFile for what C does not pass on: writing nothing.
+ * What it does is in its first argument; the second is its exit code. */
 #include <fcntl.h>
 #include <io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <windows.h>
 
 static void copy_input(void) {
     int byte;
@@ -24,6 +25,21 @@ static void answer_lines(void) {
     printf("bye\n");
 }
 
+/* After the end of its input. */
+static void write_nothing(long times) {
+    HANDLE output = GetStdHandle(STD_OUTPUT_HANDLE);
+    DWORD written;
+    copy_input();
+    for (long i = 0; i < times; i++) {
+        if (!WriteFile(output, "", 0, &written, NULL)) {
+            exit(99);
+        }
+    }
+    if (!WriteFile(output, "bye", 3, &written, NULL)) {
+        exit(98);
+    }
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     _setmode(_fileno(stdin), _O_BINARY);
@@ -33,6 +49,8 @@ int main(int argc, char **argv) {
         copy_input();
     } else if (strcmp(what, "answer") == 0) {
         answer_lines();
+    } else if (strcmp(what, "nothing") == 0) {
+        write_nothing(argc > 3 ? strtol(argv[3], NULL, 10) : 1);
     } else if (strcmp(what, "both") == 0) {
         printf("to output\n");
         fflush(stdout);

@@ -177,6 +177,28 @@ static void test_c_program_by_pipes(void **state) {
     assert_int_equal(pump_close(&pump), 7);
 }
 
+/* The first one ends a read that is under way; the others and the words are in the pipe by the time
+ * of the exit, after which BATON_AGAIN is the end for those who pump. */
+static void test_writing_nothing_hides_nothing(void **state) {
+    static const char *const times[] = {"2", "200"};
+    struct bench *bench = *state;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        char output[8] = "";
+        struct pump pump = {.output = output, .output_capacity = sizeof output - 1};
+        struct platform_program *program =
+            PROGRAM(bench, console_path(), "console", "nothing", "6", times[i]);
+        pump_start(bench, &pump, program, "", 0);
+        platform_program_destroy(&program);
+        pump_read(bench, &pump);
+        assert_false(pump.output_ended);
+        pump_write(bench, &pump); /* the end of its input, for which it waits */
+        assert_int_equal(bench_await_exit(bench, &pump.made.process, pump.launch.token).code, 6);
+        pump_read(bench, &pump);
+        assert_string_equal(output, "bye");
+        platform_stream_close(&pump.made.output);
+    }
+}
+
 /* Wine 8's cmd.exe loses what follows a line in the same read, so each waits for its answer. */
 static const char *const cmd_dialogue[][2] = {
     {"echo first\r\n", "first"}, {"set /a 6*7\r\n", "42"}, {"exit 3\r\n", NULL}};
@@ -467,6 +489,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_the_mode_decides_the_attribute),
         WITH_BENCH(test_c_program_by_pipes),
+        WITH_BENCH(test_writing_nothing_hides_nothing),
         WITH_BENCH(test_cmd_by_pipes),
         WITH_BENCH(test_c_program_by_a_socket),
         WITH_BENCH(test_cmd_by_a_socket),

@@ -9,6 +9,7 @@
 
 /* What waits in the system between the two ends, beside our own buffer. */
 #define PIPE_BYTES 65536
+#define EMPTY_READS_IN_A_ROW 64
 
 int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
                      struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause) {
@@ -40,21 +41,37 @@ static int code_of_break(int code) {
     return code == BATON_OK || code == BATON_AGAIN || code == BATON_END ? code : BATON_GONE;
 }
 
+/* True also for a broken pipe: the next read tells of it. */
+static bool has_bytes(const struct pipe_end *end) {
+    DWORD waiting_bytes = 0;
+    return !PeekNamedPipe(end->handle, NULL, 0, NULL, &waiting_bytes, NULL) || waiting_bytes > 0;
+}
+
 /* Takes the result of the read under way, or of one that is started now. */
-static int fill(struct platform_stream *stream, struct baton_cause *cause) {
-    DWORD moved = 0;
+static int read_once(struct platform_stream *stream, DWORD *moved, struct baton_cause *cause) {
     int code = BATON_OK;
+    *moved = 0;
     if (!stream->end.started) {
         code = pipe_read(&stream->end, stream_buffer(stream), STREAM_BUFFER_BYTES, cause);
     }
-    if (code == BATON_OK) {
-        code = pipe_result(&stream->end, &moved, cause);
-    }
+    return code == BATON_OK ? pipe_result(&stream->end, moved, cause) : code;
+}
+
+/* A program may write nothing, which a pipe passes on as a read of 0 bytes. Bytes may lie behind
+ * that, and after the program's end BATON_AGAIN is taken for the end of its output: so it is said
+ * only when there are none. Who goes on to write nothing gets no more than its turn. */
+static int fill(struct platform_stream *stream, struct baton_cause *cause) {
+    DWORD moved;
+    int reads = 0;
+    int code;
+    do {
+        code = read_once(stream, &moved, cause);
+        reads++;
+    } while (code == BATON_OK && moved == 0 &&
+             (reads < EMPTY_READS_IN_A_ROW || has_bytes(&stream->end)));
     stream->have_bytes = moved;
     stream->taken_bytes = 0;
     if (code == BATON_OK && moved == 0) {
-        /* The program wrote nothing, which a pipe passes on. Who does only that gets no more than
-         * its turn. */
         stream_report(stream);
         return BATON_AGAIN;
     }
