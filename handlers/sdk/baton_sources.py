@@ -207,7 +207,7 @@ class Sources:
         elif kind == KIND_LISTENER:
             try:
                 given, _ = given.accept()
-            except (BlockingIOError, ConnectionAbortedError):
+            except (BlockingIOError, ConnectionAbortedError, PermissionError):  # of a firewall
                 return None
             kind = KIND_CONNECTION
             given.setblocking(True)

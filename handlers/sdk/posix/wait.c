@@ -144,6 +144,7 @@ static bool is_passing(int error) {
     case ENONET:
     case ENOPROTOOPT:
     case EOPNOTSUPP:
+    case EPERM: /* a firewall's rule */
         return true;
     default:
         return false;

@@ -84,9 +84,10 @@ int body_wait(const struct body_wait *what, size_t *index) {
     }
 }
 
-/* Errors of accept that concern one client only. */
+/* Errors of accept that concern one client only, or say that another process took it. */
 static bool is_passing(int error) {
-    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAEINTR;
+    return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAEINTR ||
+           error == WSAEWOULDBLOCK;
 }
 
 int body_accept(baton_socket listener, baton_socket *out) {
@@ -96,5 +97,11 @@ int body_accept(baton_socket listener, baton_socket *out) {
         return is_passing(WSAGetLastError()) ? 0 : BATON_E_SYSTEM;
     /* Accepted sockets are inheritable again even when the listener is not. */
     SetHandleInformation((HANDLE)accepted, HANDLE_FLAG_INHERIT, 0);
+    /* It has the mode of the listener, which others may have set. */
+    u_long is_nonblocking = 0;
+    if (ioctlsocket(accepted, (long)FIONBIO, &is_nonblocking) != 0) {
+        body_socket_close(out);
+        return BATON_E_SYSTEM;
+    }
     return 1;
 }
