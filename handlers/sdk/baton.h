@@ -39,7 +39,7 @@ typedef int baton_socket;
 
 enum baton_fault {
     BATON_E_SYSTEM = -1,      /* a system call failed: errno or GetLastError() */
-    BATON_E_NO_SOURCE = -2,   /* no channel, no LISTEN_FDS, no socket on standard input */
+    BATON_E_NO_SOURCE = -2,   /* no channel, and no socket of the right kind elsewhere */
     BATON_E_ENVIRONMENT = -3, /* BATON_... or LISTEN_... is malformed or names no usable channel */
     BATON_E_VERSION = -4,     /* the supervisor does not speak version 1 */
     BATON_E_PROTOCOL =

@@ -42,8 +42,9 @@ Attached = Optional[socket.socket]  # what came with a frame
 
 
 class NoSource(Error):
-    """No channel, no LISTEN_FDS and no socket on standard input: start the program by batond, not
-    with handoff = pump."""
+    """No channel, and no socket of a kind that the program serves in LISTEN_FDS or on standard
+    input: start it by batond; not with handoff = pump, and with protocol = udp only if it serves
+    datagrams."""
 
 
 def _address_text(value: Optional[bytes]) -> str:
@@ -443,13 +444,18 @@ def open(  # noqa: A001 - the name that baton.h has
     return Baton(_Options(capacity, name, decide, cancelled, kinds, idle_s))
 
 
-def _serve_datagrams(connection: Connection, datagram: Datagram) -> int:
+def _serve_datagrams(connection: Connection, datagram: Datagram) -> bool:
+    """False if the socket itself fails, which the next round would meet again."""
     for _ in range(64):  # then whoever else waits, and DRAIN, have their turn
-        data = connection.receive_datagram()
+        try:
+            data = connection.receive_datagram()
+        except OSError as error:
+            print(f"cannot receive: {error}", file=sys.stderr)
+            return False
         if data is None:
             break
         datagram(connection, data)
-    return 0
+    return True
 
 
 def serve(
@@ -461,12 +467,17 @@ def serve(
     of UDP `datagram(connection, data)` is called for each datagram; connection.answer() answers it.
     Returns what the program should exit with: the last status, 0 after a listener."""
     kinds = [KIND_CONNECTION] * (function is not None) + [KIND_DATAGRAM] * (datagram is not None)
-    status, baton = 0, open(kinds=kinds)
+    status = 0
+    try:
+        baton = open(kinds=kinds)
+    except Error as error:
+        print(f"cannot start: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
     for connection in iter(baton.next, None):
-        result, text = 0, ""
+        result, text, works = 0, "", True
         try:
             if connection.kind == KIND_DATAGRAM and datagram is not None:
-                result = _serve_datagrams(connection, datagram)
+                works = _serve_datagrams(connection, datagram)
             elif function is not None:
                 result = function(connection) or 0
         except Exception as error:  # one client's trouble must not end the process
@@ -474,6 +485,9 @@ def serve(
             result, text = 1, f"{type(error).__name__}: {error}"
         status = result if connection.source is None else 0
         baton.finish(connection, result, text)
+        if not works:
+            status = 1
+            break
     baton.close()
     return status
 

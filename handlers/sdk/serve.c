@@ -45,7 +45,10 @@ static int serve_one(struct baton *baton, struct baton_connection *connection,
     if (connection->number == 0 && text != NULL)
         fprintf(stderr, "%s: %s\n", connection->peer, text);
     baton_finish(baton, connection, status, text);
-    return is_one_of_many ? 0 : status;
+    /* Of a datagram socket only its own failure is told here, which the next round would meet
+     * again.
+     */
+    return is_one_of_many && connection->kind != BATON_KIND_DATAGRAM ? 0 : status;
 }
 
 int baton_serve_both(serve_function *function, datagram_function *datagram) {
@@ -60,8 +63,11 @@ int baton_serve_both(serve_function *function, datagram_function *datagram) {
     int result = baton_open(&options, &baton);
     if (result != 0)
         return complain("cannot start", result);
-    while ((result = baton_next(baton, &connection)) == 1)
+    while ((result = baton_next(baton, &connection)) == 1) {
         status = serve_one(baton, &connection, function, datagram);
+        if (status != 0 && connection.kind == BATON_KIND_DATAGRAM)
+            break;
+    }
     if (result < 0)
         status = complain("cannot go on", result);
     baton_close(&baton);
@@ -79,8 +85,9 @@ const char *baton_strerror(int fault) {
     case BATON_E_SYSTEM:
         return "a system call failed";
     case BATON_E_NO_SOURCE:
-        return "nothing to serve: no channel, no LISTEN_FDS and no socket on standard input "
-               "(start this program by batond, not with handoff = pump)";
+        return "nothing to serve: no channel, and no socket of a kind that this program serves in "
+               "LISTEN_FDS or on standard input (start it by batond; not with handoff = pump, and "
+               "with protocol = udp only if it serves datagrams)";
     case BATON_E_ENVIRONMENT:
         return "BATON_ or LISTEN_ variables of the environment are malformed or stale";
     case BATON_E_VERSION:

@@ -279,6 +279,25 @@ static void datagrams_on_standard_input(void **state) {
     close(client);
 }
 
+/* A connected one fails when its peer has no port. The loop must not go round with that. */
+static void a_datagram_socket_that_fails_ends_it(void **state) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    int given = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int peer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)state;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(peer, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(peer, (struct sockaddr *)&address, &length), 0);
+    assert_int_equal(connect(given, (struct sockaddr *)&address, sizeof address), 0);
+    close(peer);
+    assert_int_equal(send(given, "?", 1, 0), 1);
+    is_udp = true;
+    assert_int_equal(wait_for(start_child(given, STDIN_FILENO, STDIN_FILENO, NULL, NULL)), 1);
+    is_udp = false;
+    close(given);
+}
+
 /* Answers what it knows when the client has said something. */
 static int tell_facts(struct baton_connection *connection) {
     char line[1024], byte;
@@ -413,6 +432,7 @@ int main(void) {
         cmocka_unit_test(each_of_two_listeners_is_served),
         cmocka_unit_test(an_idle_listener_ends_it),
         cmocka_unit_test(datagrams_on_standard_input),
+        cmocka_unit_test(a_datagram_socket_that_fails_ends_it),
         cmocka_unit_test(facts_of_the_environment),
         cmocka_unit_test(sigterm_lets_the_client_be_served),
         cmocka_unit_test(nothing_to_serve),

@@ -399,6 +399,17 @@ class WithoutChannel(unittest.TestCase):
         process.terminate()
         self.assertEqual(process.wait(DEADLINE_S), 0)
 
+    def test_a_datagram_socket_that_fails_ends_it(self):
+        """A connected one fails when its peer has no port."""
+        given = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(given.close)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            given.connect(peer.getsockname())
+        given.send(b"?")
+        process = self.run_greeter("udp", stdin=given)
+        self.assertEqual(process.wait(DEADLINE_S), 1)
+
     def test_facts_of_the_environment(self):
         listener = self.listener()
         with socket.create_connection(listener.getsockname(), DEADLINE_S) as client:
