@@ -45,9 +45,7 @@ static int serve_one(struct baton *baton, struct baton_connection *connection,
     if (connection->number == 0 && text != NULL)
         fprintf(stderr, "%s: %s\n", connection->peer, text);
     baton_finish(baton, connection, status, text);
-    /* Of a datagram socket only its own failure is told here, which the next round would meet
-     * again.
-     */
+    /* Of a datagram socket this is its own failure, which the next round would meet again. */
     return is_one_of_many && connection->kind != BATON_KIND_DATAGRAM ? 0 : status;
 }
 
