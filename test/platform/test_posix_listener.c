@@ -234,7 +234,7 @@ static void expect_disconnected(struct bench *bench, const struct address *asked
     client_send_datagram(&address, "second");
     bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
     int descriptor = (int)platform_listener_socket(listener).value;
-    struct sockaddr_in name;
+    struct sockaddr_in name = {0};
     socklen_t length = sizeof name;
     assert_int_equal(getsockname(descriptor, (struct sockaddr *)&name, &length), 0);
     assert_int_equal(ntohs(name.sin_port), bound.port);
