@@ -67,9 +67,7 @@ bool relay_should_finish(struct relay_direction *direction) {
     return true;
 }
 
-void relay_socket_gone(struct relay *relay) {
-    relay_source_ended(&relay->in);
-    relay_sink_gone(&relay->in);
+void relay_client_lost(struct relay *relay) {
     relay_source_ended(&relay->out);
     relay_sink_gone(&relay->out);
 }

@@ -66,9 +66,10 @@ void relay_sink_gone(struct relay_direction *direction);
  * told of the end. Never for a sink that is gone. */
 bool relay_should_finish(struct relay_direction *direction);
 
-/* The client is gone, as source and as sink: both directions are over, and what they hold is for
- * nobody. */
-void relay_socket_gone(struct relay *relay);
+/* The client has reset the connection: nothing reaches it any more, so what the program says is for
+ * nobody, and is not read any more either. What the client has sent before is still for the
+ * program, until relay_source_ended(&relay->in). */
+void relay_client_lost(struct relay *relay);
 
 /* The program has ended, so nobody takes its input. What it wrote is still to be read until
  * relay_source_ended(&relay->out). */

@@ -198,9 +198,9 @@ struct platform_listener_spec {
  * on any more is replaced (that takes 20 ms, in which who has just bound it may begin to listen); a
  * file of any other kind is left alone. `spec` is copied. Errors:
  * BATON_IN_USE (also: the file is another's, or no socket), BATON_UNAVAILABLE, BATON_DENIED,
- * BATON_UNSUPPORTED (no such family), BATON_NOT_FOUND (no such folder, user or group),
- * BATON_TOO_LONG (path), BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2),
- * unix(7). */
+ * BATON_UNSUPPORTED (no such family), BATON_NOT_FOUND (no such folder; without a call in `cause`:
+ * no such user or group), BATON_TOO_LONG (path), BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See
+ * listen(2), bind(2), unix(7). */
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause);
@@ -227,7 +227,9 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
 
 /* Stops and restarts the reporting of PLATFORM_EVENT_ACCEPT. Clients wait in the backlog; on
  * Windows one connection that was already accepted in the background is kept for the next
- * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. */
+ * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. What a
+ * handler has done to a socket that it had is made good (POSIX: shutdown(2), connect(2) of a UDP
+ * socket); a local socket that cannot be made anew stays silent until the next resume. */
 void platform_listener_pause(struct platform_listener *listener);
 void platform_listener_resume(struct platform_listener *listener);
 
@@ -447,6 +449,12 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 
 /* The folder of the running executable, absolute, without a final separator. */
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
+
+/* Runs the program at `path` in place of this one, with its arguments (argv[0] included, NULL at
+ * the end), environment, working directory and standard handles; on Windows by a child whose exit
+ * code becomes ours. Returns only on failure: BATON_NOT_FOUND, BATON_DENIED, BATON_NOT_EXECUTABLE,
+ * BATON_INVALID and BATON_TOO_LONG (arguments), BATON_NO_MEMORY, BATON_SHORTAGE, BATON_SYSTEM. */
+int platform_become(const char *path, const char *const *argv, struct baton_cause *cause);
 
 /* What validation has to know of the system (struct service_world). */
 extern const char platform_executable_suffix[];      /* "" or ".exe" */

@@ -76,6 +76,7 @@ struct run_relay {
     struct platform_stream *client, *input, *output;
     uint32_t process; /* slot */
     unsigned waiting; /* what has to wait for an event; private to relay.c */
+    bool client_lost; /* it has reset the connection; what it sent before is still read */
     bool exited;      /* the process has ended; the pool is told when all is flushed */
     bool is_ready;    /* is in the list of those that stopped before they had to wait */
     uint32_t next_ready;
@@ -139,6 +140,9 @@ void listen_on_activation_ended(struct supervisor *s, uint32_t service, uint32_t
 /* Says, not too often, that nothing is accepted because of a shortage. */
 void listen_log_shortage(struct supervisor *s, uint32_t service, int code,
                          const struct baton_cause *cause);
+/* Nothing is accepted for a while, because descriptors or memory are short. */
+void listen_on_shortage(struct supervisor *s, uint32_t service, int code,
+                        const struct baton_cause *cause);
 /* It is time to try again to open a listener. */
 void listen_try_again(struct supervisor *s, uint32_t listener);
 void listen_close_all(struct supervisor *s);

@@ -57,18 +57,34 @@ static void log_listening(struct supervisor *s, const struct run_listener *l) {
     }
 }
 
+/* Why a local socket could not be opened, where the system's own words do not tell. */
+static const char *local_reason(const struct run_listener *l) {
+    if (l->result == BATON_UNSUPPORTED) {
+        return "this system has no local sockets; give the service an address like 127.0.0.1:PORT "
+               "and `protocol = tcp`";
+    }
+    bool without_call = l->cause.call == NULL;
+    return l->result == BATON_NOT_FOUND && without_call
+               ? "the user or group that `owner` names does not exist on this system"
+               : NULL;
+}
+
 /* `retry_ms` 0: there will be no other try. */
 static void log_listen_failed(struct supervisor *s, const struct run_listener *l,
                               uint32_t retry_ms) {
     struct record *line = tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
     if (line != NULL) {
         record_place(line, "address", place_of(s, l), &l->address);
-        if (l->result == BATON_UNSUPPORTED && place_of(s, l)->path != NULL) {
-            record_text(line, "reason",
-                        "this system has no local sockets; give the service an address like "
-                        "127.0.0.1:PORT and `protocol = tcp`");
+        const char *reason = place_of(s, l)->path != NULL ? local_reason(l) : NULL;
+        if (reason != NULL) {
+            record_text(line, "reason", reason);
         } else {
             tell_reason(line, l->result, &l->cause);
+        }
+        if (l->result == BATON_IN_USE && place_of(s, l)->path != NULL) {
+            record_text(line, "hint",
+                        "another server listens there, or the file is no socket; move it away, or "
+                        "choose another path");
         }
         if (retry_ms != 0) {
             record_number(line, "retry_ms", retry_ms);
@@ -228,7 +244,7 @@ void listen_log_shortage(struct supervisor *s, uint32_t service, int code,
     }
 }
 
-static void on_shortage(struct supervisor *s, uint32_t service, int code,
+void listen_on_shortage(struct supervisor *s, uint32_t service, int code,
                         const struct baton_cause *cause) {
     s->shortage_count++;
     uint32_t delay_ms = backoff_delay_ms(s->shortage_count, SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS);
@@ -284,7 +300,7 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     case BATON_AGAIN:
         return false;
     default:
-        on_shortage(s, l->service, result, &cause);
+        listen_on_shortage(s, l->service, result, &cause);
         return false;
     }
 }

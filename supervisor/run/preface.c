@@ -52,10 +52,16 @@ void preface_start(struct supervisor *s, uint32_t connection) {
         return;
     }
     proxy_reader_init(&preface->reader);
-    if (platform_stream_open(s->platform, s->sockets[connection],
+    int result =
+        platform_stream_open(s->platform, s->sockets[connection],
                              slots_token(&s->pool.connection_slots, TOKEN_PREFACE, connection),
-                             &preface->stream, &cause) != BATON_OK) {
-        fail(s, connection, OUTCOME_PROXY_INVALID, "the connection could not be watched");
+                             &preface->stream, &cause);
+    if (result != BATON_OK) {
+        /* No fault of the client's; those behind it wait. In this order, since every end of a
+         * connection is taken for relief. */
+        uint32_t service = c->service;
+        fail(s, connection, OUTCOME_LAUNCH_FAILED, "the connection could not be watched");
+        listen_on_shortage(s, service, result, &cause);
         return;
     }
     preface_on_stream(s, connection);

@@ -56,7 +56,8 @@ int relay_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     r->client = r->input = r->output = NULL;
     r->process = process;
     r->waiting = 0;
-    r->exited = r->lingers = false; /* is_ready stays: it may still be in that list */
+    r->exited = r->lingers = r->client_lost =
+        false; /* is_ready stays: it may still be in that list */
     r->timer = (struct timer){.owner = ((uint32_t)RUN_TIMER_RELAY << RUN_TIMER_SHIFT) | index};
     s->processes[process].relay = index;
     int result =
@@ -96,22 +97,23 @@ void relay_launched(struct supervisor *s, uint32_t process,
 
 /* ---- Moving ---- */
 
-/* The program's end of the conversation is over: nothing more will come from it, and what the
- * client still says is for nobody. */
-static void end_program(struct run_relay *r) {
-    platform_stream_close(&r->input);
+/* What said AGAIN, and is not asked again before an event. */
+enum waiting { READ_CLIENT = 1, WRITE_INPUT = 2, READ_OUTPUT = 4, WRITE_CLIENT = 8 };
+
+/* The client has reset the connection. The program finds its output broken; its input ends behind
+ * what the client has sent, which a failed write does not take from the socket. */
+static void lose_client(struct run_relay *r) {
+    relay_client_lost(&r->relay);
+    r->client_lost = true;
+    r->waiting &= ~(unsigned)READ_CLIENT;
     platform_stream_close(&r->output);
 }
 
-/* The client has reset the connection. The program finds its input at the end and its output
- * broken, and may end in its own way. */
-static void lose_client(struct run_relay *r) {
-    relay_socket_gone(&r->relay);
-    end_program(r);
+/* AGAIN means that there is nothing for now; or for ever, when nobody is left to say more: a client
+ * that is lost, or a program that has ended, whoever has its pipe. */
+static bool has_ended(const struct run_relay *r, enum waiting what) {
+    return (what == READ_OUTPUT && r->exited) || (what == READ_CLIENT && r->client_lost);
 }
-
-/* What said AGAIN, and is not asked again before an event. */
-enum waiting { READ_CLIENT = 1, WRITE_INPUT = 2, READ_OUTPUT = 4, WRITE_CLIENT = 8 };
 
 /* Reads for a direction once. True if that changed anything. */
 static bool fill(struct run_relay *r, struct relay_direction *d, struct platform_stream *stream,
@@ -128,15 +130,14 @@ static bool fill(struct run_relay *r, struct relay_direction *d, struct platform
         relay_filled(d, length);
         return true;
     }
-    if (result == BATON_AGAIN && !(r->exited && what == READ_OUTPUT)) {
+    if (result == BATON_AGAIN && !has_ended(r, what)) {
         r->waiting |= what;
         return false;
     }
     if (result == BATON_GONE && what == READ_CLIENT) {
         lose_client(r);
-    } else {
-        relay_source_ended(d); /* after its exit a program writes no more, whoever has its pipe */
     }
+    relay_source_ended(d);
     return true;
 }
 

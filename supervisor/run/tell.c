@@ -49,6 +49,22 @@ void tell_held_back(struct supervisor *s, const struct pool_action *action) {
     }
 }
 
+/* The likeliest reason, where the configuration may be at fault: the key that was forgotten. */
+static const char *hint(const struct supervisor *s, const struct pool_action *action) {
+    bool greeted = s->pool.connections[action->connection].greeted_us != 0;
+    if (greeted || !s->table->services[action->service].has_channel) {
+        return NULL;
+    }
+    if (action->outcome == OUTCOME_LAUNCH_FAILED) {
+        return "it ended without HELLO; a program that was not written for Baton needs "
+               "`handoff = stdio`, `listener` or `pump`";
+    }
+    return action->outcome == OUTCOME_HANDSHAKE_TIMEOUT
+               ? "it said no HELLO; a program that was not written for Baton needs "
+                 "`handoff = stdio`, `listener` or `pump`"
+               : NULL;
+}
+
 void tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
     const struct connection *c = &s->pool.connections[action->connection];
     struct record *line =
@@ -59,6 +75,9 @@ void tell_attempt_failed(struct supervisor *s, const struct pool_action *action)
         record_text(line, "reason", outcome_text(action->outcome));
         if (c->has_exit) {
             record_number(line, c->exit_by_signal ? "signal" : "exit", c->exit_code);
+        }
+        if (hint(s, action) != NULL && (c->has_exit || action->outcome != OUTCOME_LAUNCH_FAILED)) {
+            record_text(line, "hint", hint(s, action));
         }
         run_log_end(&s->log);
     }

@@ -273,6 +273,14 @@ class LocalSockets(SupervisorCase):
             first.expect_record(record)
         self.stop(first)
 
+    def test_an_owner_who_does_not_exist(self):
+        supervisor = self.launch({"local": {"listen": "local.sock", "protocol": "unix",
+                                            "handler": "env", "owner": "no-such-user"},
+                                  "other": misbehave()}, folder=self.folder())
+        failed = supervisor.wait_event("listen_failed", service="local")
+        self.assertIn("`owner` names does not exist", failed["reason"])
+        self.stop(supervisor)
+
     def test_a_file_in_the_way_is_left_alone(self):
         folder = self.folder()
         (folder / "local.sock").write_text("precious")
@@ -281,7 +289,7 @@ class LocalSockets(SupervisorCase):
                                  folder=folder)
         failed = supervisor.wait_event("listen_failed", service="local")
         self.assertEqual(failed["address"], str(folder / "local.sock"))
-        self.assertRegex(failed["reason"], "(?i)not a socket|in use|exists")
+        self.assertIn("the file is no socket", failed["hint"])
         self.assertIn("served", supervisor.ask("other", "goes on"))
         self.stop(supervisor)
         self.assertEqual((folder / "local.sock").read_text(), "precious")

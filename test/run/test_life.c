@@ -283,12 +283,30 @@ static void test_text_of_a_frame(void **state) {
     scene_clear(&scene);
 }
 
+/* A program that knows nothing of Baton, and a service without `handoff`. */
+static void test_hint_at_a_forgotten_key(void **state) {
+    (void)state;
+    const struct play silent = PLAY(ACT_AWAIT_OFFER);
+    const struct play greets = PLAY(ACT_HELLO, ACT_EXIT);
+    const struct play *const plays[] = {&play_exit, &silent, &greets};
+    for (size_t i = 0; i < 3; i++) {
+        struct scene scene;
+        scene_stage(&scene, plays[i], NULL);
+        scene_run(&scene);
+        const char *line = lines_find("attempt_failed", 0);
+        assert_non_null(line);
+        assert_int_equal(lines_has(line, "hint"), i < 2);
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_life),
         cmocka_unit_test(test_every_fault_at_every_step),
         cmocka_unit_test(test_no_offer_after_the_exit),
         cmocka_unit_test(test_text_of_a_frame),
+        cmocka_unit_test(test_hint_at_a_forgotten_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -233,25 +233,27 @@ static void an_exit_after_the_clients_end_is_over_when_all_is_flushed(void **sta
     assert_true(relay_is_over(&relay));
 }
 
-static void a_client_that_is_gone_ends_both_directions(void **state) {
-    uint64_t in = 0, out = 0, got = 0;
+static void of_a_client_that_is_lost_all_that_it_sent_is_passed_on(void **state) {
+    uint64_t in = 0, out = 0, got = 0, passed = 0;
     uint8_t *room = NULL;
     const uint8_t *data = NULL;
     (void)state;
     fill(&relay.in, &in, 100);
     fill(&relay.out, &out, 100);
     empty(&relay.out, &got, 40);
-    relay_socket_gone(&relay);
-    assert_true(relay_is_over(&relay));
-    assert_int_equal(relay_space(&relay.in, &room), 0);
+    relay_client_lost(&relay);
+    assert_true(relay_direction_is_over(&relay.out));
     assert_int_equal(relay_space(&relay.out, &room), 0);
-    assert_int_equal(relay_data(&relay.in, &data), 0);
     assert_int_equal(relay_data(&relay.out, &data), 0);
-    assert_false(relay_should_finish(&relay.in));
     assert_false(relay_should_finish(&relay.out));
-    relay_program_exited(&relay);
+    fill(&relay.in, &in, 20); /* what was still in its socket */
+    relay_source_ended(&relay.in);
+    assert_false(relay_is_over(&relay));
+    assert_false(relay_should_finish(&relay.in));
+    empty(&relay.in, &passed, 120);
+    assert_true(relay_should_finish(&relay.in));
     assert_true(relay_is_over(&relay));
-    assert_int_equal(relay_bytes_in(&relay), 100);
+    assert_int_equal(relay_bytes_in(&relay), 120);
     assert_int_equal(relay_bytes_out(&relay), 40); /* what the client can have had */
 }
 
@@ -263,7 +265,7 @@ static void a_relay_is_used_again(void **state) {
     empty(&relay.in, &got, 10);
     relay_source_ended(&relay.out);
     assert_true(relay_should_finish(&relay.out));
-    relay_socket_gone(&relay);
+    relay_client_lost(&relay);
     relay_init(&relay);
     a_new_relay_waits(state);
     assert_int_equal(relay_space(&relay.in, &room), RELAY_BUFFER_BYTES);
@@ -286,7 +288,7 @@ int main(void) {
         cmocka_unit_test_setup(the_source_of_a_sink_that_is_gone_is_still_read, set_up),
         cmocka_unit_test_setup(what_a_program_wrote_before_its_exit_arrives, set_up),
         cmocka_unit_test_setup(an_exit_after_the_clients_end_is_over_when_all_is_flushed, set_up),
-        cmocka_unit_test_setup(a_client_that_is_gone_ends_both_directions, set_up),
+        cmocka_unit_test_setup(of_a_client_that_is_lost_all_that_it_sent_is_passed_on, set_up),
         cmocka_unit_test_setup(a_relay_is_used_again, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,12 @@ void fake_reset(uint32_t client) {
     peer->sent.broken = peer->received.broken = true;
 }
 
+void fake_lose(uint32_t client) {
+    struct fake_peer *peer = fake_world.clients[client];
+    peer->sent.ended = true;
+    peer->received.broken = true;
+}
+
 uint32_t fake_client_count(void) {
     return fake_world.client_count;
 }

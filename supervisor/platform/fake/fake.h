@@ -132,7 +132,10 @@ uint32_t fake_connect(uint16_t port);
 uint32_t fake_connect_path(const char *path);
 /* A datagram arrives at the UDP socket on `port`. */
 uint32_t fake_datagram(uint16_t port);
+/* The client resets the connection, and what it has sent is gone; fake_lose(): writes to it fail,
+ * but what it has sent can still be read. */
 void fake_reset(uint32_t client);
+void fake_lose(uint32_t client);
 uint32_t fake_client_count(void);
 const struct fake_client *fake_client(uint32_t client);
 /* The client whose connection was accepted as the `number`th; FAKE_NONE if there is none. */
