@@ -1,21 +1,19 @@
 /* batond: argv -> options -> config -> table -> run. The only place that picks an exit code. */
 #include "core/config.h"
-#include "core/import.h"
 #include "core/service.h"
 #include "options.h"
 #include "platform/platform.h"
+#include "program.h"
 #include "run/supervisor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* sysexits.h, where it exists; the numbers are the same on every system. */
-enum exit_code { EXIT_DONE = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG_INVALID = 78 };
-
-#define PATH_BYTES 4096
 #define CONFIG_BYTES ((size_t)1 << 20)
 #define DEFAULT_CONFIG "conf/ports.ini"
+
+const char program_name[] = "batond";
 
 /* The folders that relative names start from; absolute. */
 struct places {
@@ -25,22 +23,6 @@ struct places {
     char handlers[PATH_BYTES];
     char handlers_override[PATH_BYTES];
 };
-
-static void print_out(void *context, const char *text) {
-    (void)context;
-    platform_print(false, text);
-}
-
-static void print_error(void *context, const char *text) {
-    (void)context;
-    platform_print(true, text);
-}
-
-static void complain(const char *what, const char *why) {
-    char text[2 * PATH_BYTES];
-    snprintf(text, sizeof text, "batond: error: %s: %s\n", what, why);
-    platform_print(true, text);
-}
 
 /* Cuts the last part of a path off; "/" stays. */
 static void cut_last_part(char *path) {
@@ -182,40 +164,33 @@ out:
     return code;
 }
 
-static int read_for_import(void *context, const char *path, const char **bytes, size_t *length) {
+/* Becomes the program that imports. Returns only when that could not be. */
+static enum exit_code import(const char *file) {
     struct baton_cause cause = {0};
-    char absolute[PATH_BYTES];
-    (void)context;
-    int result = platform_path_absolute(path, absolute, sizeof absolute);
-    *bytes = file_bytes;
-    return result != BATON_OK
-               ? BATON_NOT_FOUND
-               : platform_file_read(absolute, file_bytes, sizeof file_bytes, length, &cause);
-}
-
-static int list_for_import(void *context, const char *path, import_visit *visit, void *visitor) {
-    struct baton_cause cause = {0};
-    char absolute[PATH_BYTES];
-    (void)context;
-    int result = platform_path_absolute(path, absolute, sizeof absolute);
-    return result != BATON_OK ? BATON_NOT_FOUND
-                              : platform_directory_list(absolute, visit, visitor, &cause);
-}
-
-static enum exit_code import(const char *path) {
-    const struct import_world world = {
-        .read_file = read_for_import,
-        .list_folder = list_for_import,
-        .find_port = platform_service_port,
-        .backslash_separates = platform_backslash_separates,
-    };
-    int result = import_config(path, &world, print_out, print_error, NULL);
-    if (result == BATON_NO_MEMORY) {
-        complain(path, baton_error_text(result));
+    char folder[PATH_BYTES];
+    char path[PATH_BYTES];
+    char why[512];
+    char words[256];
+    int result = platform_own_directory(folder, sizeof folder, &cause);
+    if (result != BATON_OK) {
+        complain("finding baton-import", baton_error_text(result));
+        return EXIT_SYSTEM;
     }
-    return result == BATON_OK        ? EXIT_DONE
-           : result == BATON_INVALID ? EXIT_CONFIG_INVALID
-                                     : EXIT_SYSTEM;
+    int length = snprintf(path, sizeof path, "%s%sbaton-import%s", folder,
+                          platform_backslash_separates ? "\\" : "/", platform_executable_suffix);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        complain(folder, baton_error_text(BATON_TOO_LONG));
+        return EXIT_SYSTEM;
+    }
+    const char *const arguments[] = {path, "--", file, NULL};
+    result = platform_become(path, arguments, &cause);
+    snprintf(why, sizeof why,
+             "%s; --import runs this program, so install it beside batond, or run it from "
+             "where it is: baton-import FILE",
+             cause.call != NULL ? platform_error_text(cause.system_code, words, sizeof words)
+                                : baton_error_text(result));
+    complain(path, why);
+    return EXIT_SYSTEM;
 }
 
 int main(int argc, char **argv) {

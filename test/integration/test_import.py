@@ -3,6 +3,7 @@
 import getpass
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import tempfile
 import harness
 import peers
 from client import Client
-from harness import EXIT_CONFIG, SupervisorCase, shared
+from harness import EXIT_CONFIG, EXIT_SYSTEM, EXIT_USAGE, SupervisorCase, shared
 from settings import BIN_DIR, DEADLINE_S, clean_environment, executable
 
 XINETD = peers.PEERS_DIR / "root/etc"
@@ -119,6 +120,28 @@ class Xinetd(Import):
         code, text, complaint = self.batond("--import", self.folder() / "nothing.conf")
         self.assertEqual((code, text), (EXIT_CONFIG, ""))
         self.assertIn("nothing.conf", complaint)
+
+    def test_a_file_that_is_called_like_an_option(self):
+        code, text, complaint = self.batond("--import=--help")
+        self.assertEqual((code, text), (EXIT_CONFIG, ""))
+        self.assertIn("--help", complaint)
+
+    def test_the_program_that_imports_is_not_there(self):
+        folder = self.plain_folder()
+        alone = shutil.copy(BIN_DIR / executable("batond"), folder)
+        done = subprocess.run([alone, "--import", "any.conf"], capture_output=True, text=True,
+                              timeout=DEADLINE_S, check=False, env=clean_environment())
+        self.assertEqual((done.returncode, done.stdout), (EXIT_SYSTEM, ""))
+        self.assertIn(f"batond: error: {folder / executable('baton-import')}: ", done.stderr)
+        self.assertIn("beside batond", done.stderr)
+
+    def test_a_wrong_command_line_of_it(self):
+        for arguments in [], ["--nothing"], ["a", "b"], ["--"]:
+            done = subprocess.run([str(BIN_DIR / executable("baton-import")), *arguments],
+                                  capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+                                  env=clean_environment())
+            self.assertEqual((done.returncode, done.stdout), (EXIT_USAGE, ""), arguments)
+            self.assertIn("name one FILE", done.stderr)
 
 
 class Inetd(Import):

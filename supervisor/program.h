@@ -1,0 +1,20 @@
+/* What the programs of this folder have in common. */
+#ifndef BATON_PROGRAM_H
+#define BATON_PROGRAM_H
+
+/* sysexits.h, where it exists; the numbers are the same on every system. */
+enum exit_code { EXIT_DONE = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG_INVALID = 78 };
+
+#define PATH_BYTES 4096
+
+/* Each program defines its own. */
+extern const char program_name[];
+
+/* Writes "PROGRAM: error: WHAT: WHY" to standard error. */
+void complain(const char *what, const char *why);
+
+/* Standard output and standard error for the core, as its text_emit. `context` is ignored. */
+void print_out(void *context, const char *text);
+void print_error(void *context, const char *text);
+
+#endif
