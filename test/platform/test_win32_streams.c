@@ -3,6 +3,8 @@
  * too, so the attribute itself is looked at. */
 #include "harness.h"
 
+#include "platform/win32/stream.h"
+
 #include <winsock2.h>
 
 #include <windows.h>
@@ -175,6 +177,53 @@ static void test_c_program_by_pipes(void **state) {
     assert_int_equal(pump.output_bytes, LENGTH);
     assert_memory_equal(output, input, LENGTH);
     assert_int_equal(pump_close(&pump), 7);
+}
+
+/* Puts a pipe of messages in the place of a stream's own. */
+static HANDLE use_messages(struct platform_stream *stream) {
+    static const wchar_t name[] = L"\\\\.\\pipe\\baton-test-writing-nothing";
+    CloseHandle(stream->end.handle);
+    stream->end.handle = CreateNamedPipeW(
+        name, PIPE_ACCESS_INBOUND | FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED,
+        PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE | PIPE_REJECT_REMOTE_CLIENTS, 1, 65536, 65536, 0,
+        NULL);
+    assert_true(stream->end.handle != INVALID_HANDLE_VALUE);
+    HANDLE writer = CreateFileW(name, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+    assert_true(writer != INVALID_HANDLE_VALUE);
+    return writer;
+}
+
+/* Wine 8 does not pass on that nothing was written, but as a message. */
+static void test_empty_reads_are_not_the_end(void **state) {
+    static const int counts[] = {1, 2, 200};
+    struct bench *bench = *state;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        struct platform_stream *stream;
+        HANDLE theirs;
+        DWORD written;
+        char bytes[8];
+        size_t got;
+        assert_int_equal(stream_pipe_open(bench->platform, STREAM_FROM_PROGRAM, bench_token(bench),
+                                          &stream, &theirs, &bench->cause),
+                         BATON_OK);
+        CloseHandle(theirs);
+        HANDLE writer = use_messages(stream);
+        assert_int_equal(platform_stream_read(stream, bytes, sizeof bytes, &got, &bench->cause),
+                         BATON_AGAIN);
+        for (int sent = 0; sent < counts[i]; sent++) {
+            assert_true(WriteFile(writer, "", 0, &written, NULL));
+        }
+        assert_true(WriteFile(writer, "bye", 3, &written, NULL));
+        CloseHandle(writer);
+        bench_await(bench, PLATFORM_EVENT_STREAM, stream->token);
+        assert_int_equal(platform_stream_read(stream, bytes, sizeof bytes, &got, &bench->cause),
+                         BATON_OK);
+        assert_int_equal(got, 3);
+        assert_memory_equal(bytes, "bye", 3);
+        assert_int_equal(platform_stream_read(stream, bytes, sizeof bytes, &got, &bench->cause),
+                         BATON_END);
+        platform_stream_close(&stream);
+    }
 }
 
 /* The first one ends a read that is under way; the others and the words are in the pipe by the time
@@ -489,6 +538,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_the_mode_decides_the_attribute),
         WITH_BENCH(test_c_program_by_pipes),
+        WITH_BENCH(test_empty_reads_are_not_the_end),
         WITH_BENCH(test_writing_nothing_hides_nothing),
         WITH_BENCH(test_cmd_by_pipes),
         WITH_BENCH(test_c_program_by_a_socket),
