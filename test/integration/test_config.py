@@ -77,6 +77,17 @@ class Program(SupervisorCase):
 
 
 class Usage(Program):
+    def test_import_is_another_program_on_both_systems(self):
+        path = self.folder() / "two words.conf"
+        path.write_text("7 stream tcp nowait root internal\n")
+        code, text, complaint = self.batond("--import", system_path(path))
+        self.assertEqual((code, complaint), (0, ""))
+        self.assertIn("handler = echo", text)
+        path.write_text("7 stream\n")
+        code, text, complaint = self.batond("--import", system_path(path))
+        self.assertEqual((code, text), (EXIT_CONFIG, ""))
+        self.assertIn("two words.conf:1: ", complaint)
+
     def test_version(self):
         code, out, err = self.batond("--version")
         self.assertEqual((code, err), (0, ""))
