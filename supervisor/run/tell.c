@@ -49,20 +49,12 @@ void tell_held_back(struct supervisor *s, const struct pool_action *action) {
     }
 }
 
-/* The likeliest reason, where the configuration may be at fault: the key that was forgotten. */
-static const char *hint(const struct supervisor *s, const struct pool_action *action) {
-    bool greeted = s->pool.connections[action->connection].greeted_us != 0;
-    if (greeted || !s->table->services[action->service].has_channel) {
-        return NULL;
-    }
-    if (action->outcome == OUTCOME_LAUNCH_FAILED) {
-        return "it ended without HELLO; a program that was not written for Baton needs "
-               "`handoff = stdio`, `listener` or `pump`";
-    }
-    return action->outcome == OUTCOME_HANDSHAKE_TIMEOUT
-               ? "it said no HELLO; a program that was not written for Baton needs "
-                 "`handoff = stdio`, `listener` or `pump`"
-               : NULL;
+/* It ran and said no HELLO: most likely it knows nothing of Baton, and a key was forgotten. */
+static bool is_foreign(const struct supervisor *s, const struct pool_action *action) {
+    const struct connection *c = &s->pool.connections[action->connection];
+    bool was_silent = action->outcome == OUTCOME_HANDSHAKE_TIMEOUT ||
+                      (action->outcome == OUTCOME_LAUNCH_FAILED && c->has_exit);
+    return was_silent && c->greeted_us == 0 && s->table->services[action->service].has_channel;
 }
 
 void tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
@@ -76,8 +68,10 @@ void tell_attempt_failed(struct supervisor *s, const struct pool_action *action)
         if (c->has_exit) {
             record_number(line, c->exit_by_signal ? "signal" : "exit", c->exit_code);
         }
-        if (hint(s, action) != NULL && (c->has_exit || action->outcome != OUTCOME_LAUNCH_FAILED)) {
-            record_text(line, "hint", hint(s, action));
+        if (is_foreign(s, action)) {
+            record_text(line, "hint",
+                        "it said no HELLO; a program that was not written for Baton needs "
+                        "`handoff = stdio`, `listener` or `pump`");
         }
         run_log_end(&s->log);
     }
