@@ -1,7 +1,7 @@
 file(GLOB golden_configs CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/config/*.ini"
     "${CMAKE_CURRENT_SOURCE_DIR}/config/*.yaml" "${CMAKE_CURRENT_SOURCE_DIR}/config/*.yml")
 
-add_library(config_world STATIC config_world.c)
+add_library(config_world STATIC config_world.c golden.c)
 target_include_directories(config_world PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(config_world PUBLIC baton_core)
 baton_target(config_world)

@@ -6,61 +6,15 @@
  */
 #include "config_world.h"
 #include "core/error.h"
+#include "golden.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX_BYTES (2u * 1024u * 1024u)
-
-/* Returns malloc'ed bytes and a NUL, or NULL. */
-static char *read_file(const char *path, size_t *length) {
-    FILE *file = fopen(path, "rb");
-    char *bytes = malloc(FILE_MAX_BYTES + 1);
-    if (file == NULL || bytes == NULL) {
-        free(bytes);
-        bytes = NULL;
-    } else {
-        *length = fread(bytes, 1, FILE_MAX_BYTES, file);
-        bytes[*length] = '\0';
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return bytes;
-}
-
-static int write_expected(const char *path, const char *text) {
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        (void)fprintf(stderr, "%s: cannot be written\n", path);
-        return 1;
-    }
-    (void)fputs(text, file);
-    return fclose(file) != 0;
-}
-
 static const char *base_name(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
-}
-
-/* Compares with, or writes, the expected file. Returns 0 when fine. */
-static int compare(const char *path, const char *actual) {
-    char expected_path[4096];
-    size_t length = 0;
-    (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
-    if (getenv("BATON_REGENERATE") != NULL) {
-        return write_expected(expected_path, actual);
-    }
-    char *expected = read_file(expected_path, &length);
-    int wrong = expected == NULL || strcmp(expected, actual) != 0;
-    if (wrong) {
-        (void)fprintf(stderr, "%s: expected\n%s\nbut got\n%s\n", path,
-                      expected != NULL ? expected : "(no such file)", actual);
-    }
-    free(expected);
-    return wrong;
 }
 
 static int check_file(const char *path) {
@@ -70,7 +24,7 @@ static int check_file(const char *path) {
     enum config_format format = CONFIG_FORMAT_INI;
     struct config_output out = {0};
     size_t length = 0;
-    char *bytes = read_file(path, &length);
+    char *bytes = golden_read(path, &length);
 
     if (bytes == NULL || !config_format_of(name, &format)) {
         (void)fprintf(stderr, "%s: cannot be read, or is no config\n", path);
@@ -78,7 +32,7 @@ static int check_file(const char *path) {
         return 1;
     }
     int result = config_world_check(world, format, name, bytes, length, &out);
-    int wrong = compare(path, out.text != NULL ? out.text : "");
+    int wrong = golden_compare(path, out.text != NULL ? out.text : "");
     if ((strncmp(name, "good-", 5) == 0 || strncmp(name, "win-good-", 9) == 0) !=
         (result == BATON_OK)) {
         (void)fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
@@ -91,7 +45,7 @@ static int check_file(const char *path) {
 
 static int load(const char *path, enum config_format format, struct service_table *table) {
     size_t length = 0;
-    char *bytes = read_file(path, &length);
+    char *bytes = golden_read(path, &length);
     int result = bytes == NULL ? BATON_NOT_FOUND
                                : config_world_load(&config_world_posix, format, path, bytes, length,
                                                    table, NULL);

@@ -8,50 +8,14 @@
  */
 #include "config_world.h"
 #include "core/error.h"
+#include "golden.h"
 #include "import_world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX_BYTES (64u * 1024u)
 #define FILES_MAX_COUNT 128
-
-/* Returns malloc'ed bytes and a NUL, or NULL. */
-static char *read_file(const char *path, size_t *length) {
-    FILE *file = fopen(path, "rb");
-    char *bytes = malloc(FILE_MAX_BYTES + 1);
-    if (file == NULL || bytes == NULL) {
-        free(bytes);
-        bytes = NULL;
-    } else {
-        *length = fread(bytes, 1, FILE_MAX_BYTES, file);
-        bytes[*length] = '\0';
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return bytes;
-}
-
-/* Compares with, or writes, the expected file. Returns 0 when fine. */
-static int compare(const char *path, const char *actual) {
-    char expected_path[4096];
-    size_t length = 0;
-    (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
-    if (getenv("BATON_REGENERATE") != NULL) {
-        FILE *file = fopen(expected_path, "wb");
-        return file == NULL || fputs(actual, file) < 0 || fclose(file) != 0;
-    }
-    char *expected = read_file(expected_path, &length);
-    int wrong = expected == NULL || strcmp(expected, actual) != 0;
-    if (wrong) {
-        (void)fprintf(stderr, "%s: expected\n%s\nbut got\n%s\n", path,
-                      expected != NULL ? expected : "(no such file)", actual);
-    }
-    free(expected);
-    return wrong;
-}
 
 /* Returns 0 if what was imported is a config without fault. */
 static int check_config(const char *path, const struct config_output *out, bool is_empty) {
@@ -72,7 +36,7 @@ static int check_import(const char *path, const char *name, const struct import_
     struct config_output out = {0};
     bool is_bad = strncmp(name, "bad-", 4) == 0;
     int result = import_config(name, &world, config_output_add, config_output_add, &out);
-    int wrong = compare(path, out.text != NULL ? out.text : "");
+    int wrong = golden_compare(path, out.text != NULL ? out.text : "");
 
     if (result != (is_bad ? BATON_INVALID : BATON_OK)) {
         (void)fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
@@ -93,7 +57,7 @@ int main(int argc, char **argv) {
     for (int i = 2; i < argc && i - 2 < FILES_MAX_COUNT; i++) {
         struct import_file *file = &files[i - 2];
         file->path = argv[i] + folder_length;
-        file->bytes = read_file(argv[i], &file->length);
+        file->bytes = golden_read(argv[i], &file->length);
         if (file->bytes == NULL) {
             (void)fprintf(stderr, "%s: cannot be read\n", argv[i]);
             return 1;
