@@ -5,7 +5,6 @@
 
 const char options_help[] =
     "usage: batond [-c FILE] [--handlers DIR] [--check]\n"
-    "       batond --import FILE\n"
     "\n"
     "Listens on the ports that the config names, launches a handler for each\n"
     "connection, and hands it the accepted socket.\n"
@@ -14,11 +13,10 @@ const char options_help[] =
     "  --handlers DIR     where handler names are looked up (default: what the config\n"
     "                     says, else the folder `handlers` beside batond's own folder)\n"
     "  --check            validate the config, print what it means, and end\n"
-    "  --import FILE      print the config that serves what FILE, an inetd.conf or\n"
-    "                     xinetd.conf, serves, with a comment on what it cannot say,\n"
-    "                     and end\n"
     "  --version          print the version and end\n"
     "  --help             print this and end\n"
+    "\n"
+    "An inetd.conf or xinetd.conf becomes a config by `baton-import FILE`.\n"
     "\n"
     "exit: 0 ordered stop or valid config, 64 usage, 71 the system refused, 78 config\n";
 
@@ -61,15 +59,23 @@ static enum match match(const struct known *known, const char *argument, const c
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
     const struct known table[] = {
-        {"-c", NULL, &out->config},           {"--config", NULL, &out->config},
-        {"--handlers", NULL, &out->handlers}, {"--import", NULL, &out->import},
-        {"--check", &out->check, NULL},       {"--version", &out->version, NULL},
-        {"--help", &out->help, NULL},         {"-h", &out->help, NULL},
+        {"-c", NULL, &out->config},
+        {"--config", NULL, &out->config},
+        {"--handlers", NULL, &out->handlers},
+        {"--check", &out->check, NULL},
+        {"--version", &out->version, NULL},
+        {"--help", &out->help, NULL},
+        {"-h", &out->help, NULL},
     };
     memset(out, 0, sizeof *out);
     for (int i = 1; i < argc; i++) {
         const char *argument = argv[i];
         enum match result = OTHER;
+        if (strncmp(argument, "--import", sizeof "--import" - 1) == 0) {
+            snprintf(message, size_bytes,
+                     "the import is a program of its own; run `baton-import FILE`");
+            return false;
+        }
         for (size_t k = 0; k < sizeof table / sizeof *table && result == OTHER; k++) {
             result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL);
         }
@@ -80,11 +86,6 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
             return fault(message, size_bytes, "a value is missing after", argument);
         }
         i += result == TAKEN_WITH_NEXT ? 1 : 0;
-    }
-    if (out->import != NULL && (out->config != NULL || out->handlers != NULL || out->check)) {
-        snprintf(message, size_bytes,
-                 "--import takes no other option; put what it prints into a file, and check that");
-        return false;
     }
     return true;
 }

@@ -9,7 +9,6 @@
 struct options {
     const char *config;   /* -c, --config; NULL = not given */
     const char *handlers; /* --handlers; NULL = not given */
-    const char *import;   /* --import; NULL = not given. Stands alone */
     bool check;
     bool version;
     bool help;

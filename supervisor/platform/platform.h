@@ -6,8 +6,8 @@
  * Rules that hold for every call:
  * - One thread. No call blocks unless its description says so.
  * - Every text is UTF-8 and NUL-terminated. Every path is absolute.
- * - Calls that can fail return BATON_OK (0) or a negative code of core/error.h, and fill `cause`
- *   (never NULL) with the system call and its number when the system was the reason.
+ * - Calls that can fail return BATON_OK (0) or a negative code of core/base/error.h, and fill
+ * `cause` (never NULL) with the system call and its number when the system was the reason.
  * - Nothing is allocated after platform_open(), platform_listener_open(), platform_output_open()
  *   and platform_program_create(): accepting, launching, relaying, sending, receiving and closing
  *   use tables that those calls have sized.
@@ -21,8 +21,8 @@
 #ifndef BATON_PLATFORM_H
 #define BATON_PLATFORM_H
 
-#include "core/address.h"
-#include "core/error.h"
+#include "core/base/address.h"
+#include "core/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -449,12 +449,6 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 
 /* The folder of the running executable, absolute, without a final separator. */
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
-
-/* Runs the program at `path` in place of this one, with its arguments (argv[0] included, NULL at
- * the end), environment, working directory and standard handles; on Windows by a child whose exit
- * code becomes ours. Returns only on failure: BATON_NOT_FOUND, BATON_DENIED, BATON_NOT_EXECUTABLE,
- * BATON_INVALID and BATON_TOO_LONG (arguments), BATON_NO_MEMORY, BATON_SHORTAGE, BATON_SYSTEM. */
-int platform_become(const char *path, const char *const *argv, struct baton_cause *cause);
 
 /* What validation has to know of the system (struct service_world). */
 extern const char platform_executable_suffix[];      /* "" or ".exe" */

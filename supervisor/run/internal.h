@@ -2,11 +2,11 @@
 #ifndef BATON_RUN_INTERNAL_H
 #define BATON_RUN_INTERNAL_H
 
-#include "core/facts.h"
-#include "core/pool.h"
-#include "core/proxy.h"
-#include "core/record.h"
-#include "core/relay.h"
+#include "core/door/proxy.h"
+#include "core/pool/pool.h"
+#include "core/pool/relay.h"
+#include "core/tell/filling.h"
+#include "core/tell/record.h"
 #include "platform/platform.h"
 #include "run/log.h"
 #include "run/output.h"
@@ -107,7 +107,7 @@ struct supervisor {
     struct run_relay *relays;        /* by relay slot; NULL where no service pumps */
     struct slots relay_slots;
     uint32_t ready_relay; /* first of those to go on with; SLOT_NONE */
-    struct facts facts;
+    struct filling filling;
     struct timers timers;        /* of listeners, relays, `relief` and `offers` */
     struct timer relief;         /* set while accepting is paused for want of resources */
     struct timer offers;         /* set while an offer waits for want of resources */

@@ -38,14 +38,17 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
         }
     }
     uint64_t token = ((uint64_t)TOKEN_OUTPUT << 52) | index;
-    int result = platform_program_create(s->platform, &spec, &r->program, cause);
+    int result = filling_reserve(&s->filling, service);
+    if (result == BATON_OK) {
+        result = platform_program_create(s->platform, &spec, &r->program, cause);
+    }
     return result == BATON_OK ? platform_output_open(s->platform, token, &r->output, cause)
                               : result;
 }
 
 int launch_prepare(struct supervisor *s) {
     struct baton_cause cause = {0};
-    int result = facts_create(s->table, &s->facts);
+    int result = BATON_OK;
     for (uint32_t i = 0; i < s->table->service_count && result == BATON_OK; i++) {
         result = prepare(s, i, &cause);
         if (result != BATON_OK) {
@@ -70,7 +73,7 @@ void launch_clear(struct supervisor *s) {
         platform_output_close(&s->services[i].output);
         free(s->services[i].handles);
     }
-    facts_clear(&s->facts);
+    filling_clear(&s->filling);
 }
 
 /* What depends on the mode. The listeners of an activation are paused by now. */
@@ -108,14 +111,13 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
         return result;
     }
     wire_nonce_print(r->nonce, nonce_hex);
-    facts_fill(&s->facts, service, &service->listen[c->place], c,
-               pool_count_from_peer(&s->pool, connection));
+    filling_make(&s->filling, service, c, pool_count_from_peer(&s->pool, connection));
     uint64_t relay_token =
         r->relay == SLOT_NONE ? 0 : slots_token(&s->relay_slots, TOKEN_RELAY, r->relay);
     struct platform_launch what = {
         .program = s->services[c->service].program,
-        .argv = s->facts.argv,
-        .values = s->facts.values,
+        .argv = s->filling.argv,
+        .values = s->filling.values,
         .nonce_hex = service->has_channel ? nonce_hex : NULL,
         .output = s->services[c->service].output,
         .socket = PLATFORM_SOCKET_NONE,

@@ -1,7 +1,7 @@
 /* Listen and accept: opening listeners, taking connections, pausing when there is no room. */
 #include "run/internal.h"
 
-#include "core/backoff.h"
+#include "core/base/backoff.h"
 
 #include <stdlib.h>
 

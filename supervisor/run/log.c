@@ -1,6 +1,6 @@
 #include "run/log.h"
 
-#include "core/table.h"
+#include "core/base/table.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #ifndef BATON_RUN_LOG_H
 #define BATON_RUN_LOG_H
 
-#include "core/record.h"
+#include "core/tell/record.h"
 #include "platform/platform.h"
 
 /* Room for lines that are no records; congested from half of it on. */

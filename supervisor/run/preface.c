@@ -1,5 +1,6 @@
 /* Preface: the PROXY header that comes before everything else on a connection. Read without taking
  * a byte of the client's own; how long it may take is the pool's to say. */
+#include "core/door/trust.h"
 #include "run/internal.h"
 
 #include <stdlib.h>
@@ -33,21 +34,11 @@ static void fail(struct supervisor *s, uint32_t connection, enum outcome outcome
     s->told.connection = SLOT_NONE;
 }
 
-static bool is_trusted(const struct service *service, const struct address *peer) {
-    for (size_t i = 0; i < service->proxy_trusted_count; i++) {
-        if (address_block_contains(&service->proxy_trusted[i], peer)) {
-            return true;
-        }
-    }
-    /* Who may connect to a local socket is told by its file's owner and mode. */
-    return peer->family == ADDRESS_UNIX;
-}
-
 void preface_start(struct supervisor *s, uint32_t connection) {
     struct run_preface *preface = &s->prefaces[connection];
     const struct connection *c = &s->pool.connections[connection];
     struct baton_cause cause = {0};
-    if (!is_trusted(&s->table->services[c->service], &c->peer)) {
+    if (!trust_covers(&s->table->services[c->service], &c->peer)) {
         fail(s, connection, OUTCOME_REFUSED_ACCESS, "the peer is not in proxy_trusted");
         return;
     }

@@ -1,6 +1,6 @@
-/* Relay: what a pump moves between its client and its program. core/relay.h decides; here the bytes
- * are read and written. The pool is told of the program's end only when all that the program has
- * written is with the client, so that the connection's record is the last word about it. */
+/* Relay: what a pump moves between its client and its program. core/pool/relay.h decides; here the
+ * bytes are read and written. The pool is told of the program's end only when all that the program
+ * has written is with the client, so that the connection's record is the last word about it. */
 #include "run/internal.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "run/supervisor.h"
 
-#include "core/table.h"
+#include "core/base/table.h"
 #include "run/internal.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #ifndef BATON_RUN_SUPERVISOR_H
 #define BATON_RUN_SUPERVISOR_H
 
-#include "core/service.h"
+#include "core/service/service.h"
 
 /* How a run ended. */
 enum supervisor_result {

@@ -1,8 +1,9 @@
 #include "fuzz_config.h"
 
 #include "config_world.h"
-#include "core/error.h"
-#include "core/facts.h"
+#include "core/base/error.h"
+#include "core/service/template.h"
+#include "core/tell/filling.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,29 +21,27 @@ static void discard(void *context, const char *text) {
 
 /* Values and arguments put together, at their longest, must fit into launch_bytes. */
 static void check_launch(const struct service *service) {
-    struct service copy = *service;
-    struct service_table table = {.services = &copy, .service_count = 1};
     struct connection connection = {.id = UINT64_MAX,
                                     .peer = {.family = ADDRESS_IPV6, .port = UINT16_MAX},
                                     .local = {.family = ADDRESS_IPV6, .port = UINT16_MAX}};
-    struct facts facts;
+    struct filling filling = {0};
     size_t used_bytes = 0;
 
     memset(connection.peer.bytes, 0xff, sizeof(connection.peer.bytes));
     memset(connection.local.bytes, 0xff, sizeof(connection.local.bytes));
-    require(facts_create(&table, &facts) == BATON_OK);
-    facts_fill(&facts, service, service->listen, &connection, UINT32_MAX);
+    require(filling_reserve(&filling, service) == BATON_OK);
+    filling_make(&filling, service, &connection, UINT32_MAX);
     for (size_t i = 0; i < service->variable_count; i++) {
-        require(facts_check_template(service->variable_templates[i],
-                                     service->handoff != HANDOFF_LISTENER) == NULL);
-        used_bytes += facts.values[i] == NULL ? 0 : strlen(facts.values[i]) + 1;
+        require(template_check(service->variable_templates[i],
+                               service->handoff != HANDOFF_LISTENER) == NULL);
+        used_bytes += filling.values[i] == NULL ? 0 : strlen(filling.values[i]) + 1;
     }
-    require((facts.argv != NULL) == service->argv_varies);
-    for (size_t i = 0; facts.argv != NULL && facts.argv[i] != NULL; i++) {
-        used_bytes += strlen(facts.argv[i]) + 1;
+    require((filling.argv != NULL) == service->argv_varies);
+    for (size_t i = 0; filling.argv != NULL && filling.argv[i] != NULL; i++) {
+        used_bytes += strlen(filling.argv[i]) + 1;
     }
     require(used_bytes <= service->launch_bytes);
-    facts_clear(&facts);
+    filling_clear(&filling);
 }
 
 static void check_service(const struct service *service) {

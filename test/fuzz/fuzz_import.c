@@ -4,7 +4,7 @@
  * without fault, but for having no service, or messages and nothing else.
  */
 #include "config_world.h"
-#include "core/error.h"
+#include "core/base/error.h"
 #include "import_world.h"
 
 #include <stdlib.h>

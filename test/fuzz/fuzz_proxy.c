@@ -1,6 +1,6 @@
 /* The PROXY reader: in whatever pieces a header comes it is read as the same, and not a byte past
  * its end is asked for. */
-#include "core/proxy.h"
+#include "core/door/proxy.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@ file(GLOB golden_configs CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/config/*
 
 add_library(config_world STATIC config_world.c golden.c)
 target_include_directories(config_world PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
-target_link_libraries(config_world PUBLIC baton_core)
+target_link_libraries(config_world PUBLIC baton_service baton_config baton_base)
 baton_target(config_world)
 
 add_executable(golden_config golden_config.c)

@@ -1,7 +1,7 @@
 #include "config_world.h"
 
-#include "core/error.h"
-#include "core/key.h"
+#include "core/base/error.h"
+#include "core/service/key.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef BATON_TEST_CONFIG_WORLD_H
 #define BATON_TEST_CONFIG_WORLD_H
 
-#include "core/service.h"
+#include "core/service/service.h"
 
 extern const struct service_world config_world_posix;
 extern const struct service_world config_world_windows;

@@ -5,7 +5,7 @@
  * the difference before it is committed.
  */
 #include "config_world.h"
-#include "core/error.h"
+#include "core/base/error.h"
 #include "golden.h"
 
 #include <stdio.h>

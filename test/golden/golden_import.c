@@ -7,7 +7,7 @@
  * is committed.
  */
 #include "config_world.h"
-#include "core/error.h"
+#include "core/base/error.h"
 #include "golden.h"
 #include "import_world.h"
 

@@ -3,7 +3,7 @@ list(FILTER golden_imports EXCLUDE REGEX "\\.expected$")
 
 add_library(import_world STATIC import_world.c)
 target_include_directories(import_world PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
-target_link_libraries(import_world PUBLIC baton_core)
+target_link_libraries(import_world PUBLIC baton_import)
 baton_target(import_world)
 
 add_executable(golden_import golden_import.c)

@@ -1,6 +1,6 @@
 #include "import_world.h"
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #ifndef BATON_TEST_IMPORT_WORLD_H
 #define BATON_TEST_IMPORT_WORLD_H
 
-#include "core/import.h"
-#include "core/service.h"
+#include "core/service/service.h"
+#include "import/import.h"
 
 /* A file of the machine. */
 struct import_file {

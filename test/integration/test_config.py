@@ -57,9 +57,12 @@ else:
 
 
 class Program(SupervisorCase):
-    def batond(self, *arguments, cwd=None, user=None):
+    def batond(self, *arguments, **options):
+        return self.run_program("batond", *arguments, **options)
+
+    def run_program(self, name, *arguments, cwd=None, user=None):
         """(exit code, standard output, standard error) of a run that ends by itself."""
-        done = subprocess.run([*EMULATOR, str(BIN_DIR / executable("batond")), *arguments],
+        done = subprocess.run([*EMULATOR, str(BIN_DIR / executable(name)), *arguments],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=DEADLINE_S, cwd=cwd, user=user,
                               env=clean_environment())
@@ -77,14 +80,20 @@ class Program(SupervisorCase):
 
 
 class Usage(Program):
-    def test_import_is_another_program_on_both_systems(self):
+    def test_import_is_another_program(self):
+        for arguments in ["--import", "inetd.conf"], ["--import"], ["--import=inetd.conf"]:
+            code, text, complaint = self.batond(*arguments)
+            self.assertEqual((code, text), (EXIT_USAGE, ""), arguments)
+            self.assertIn("run `baton-import FILE`", complaint)
+
+    def test_import_on_both_systems(self):
         path = self.folder() / "two words.conf"
         path.write_text("7 stream tcp nowait root internal\n")
-        code, text, complaint = self.batond("--import", system_path(path))
+        code, text, complaint = self.run_program("baton-import", system_path(path))
         self.assertEqual((code, complaint), (0, ""))
         self.assertIn("handler = echo", text)
         path.write_text("7 stream\n")
-        code, text, complaint = self.batond("--import", system_path(path))
+        code, text, complaint = self.run_program("baton-import", system_path(path))
         self.assertEqual((code, text), (EXIT_CONFIG, ""))
         self.assertIn("two words.conf:1: ", complaint)
 

@@ -1,6 +1,7 @@
 """Shows that each check can fail, and that it does not fail for nothing."""
 
 import os
+import re
 import sys
 import unittest
 
@@ -17,15 +18,47 @@ def lines(check, path, text):
 
 class Walls(unittest.TestCase):
     def test_core_is_pure(self):
-        bad = '#include "core/error.h"\n#include <sys/socket.h>\n#include "platform/platform.h"\n'
-        self.assertEqual(lines(walls.check_walls, "supervisor/core/x.c", bad), [2, 3])
+        bad = '#include "core/base/error.h"\n#include <sys/socket.h>\n#include "platform/platform.h"\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/pool/x.c", bad), [2, 3])
+
+    def test_a_room_sees_those_below_it(self):
+        text = "".join(f'#include "core/{room}/x.h"\n' for room in walls.ROOMS)
+        for index, room in enumerate(walls.ROOMS):
+            above = list(range(1, index + 1))
+            self.assertEqual(lines(walls.check_walls, f"supervisor/core/{room}/y.c", text), above)
+
+    def test_what_is_private_to_a_room(self):
+        text = '#include "core/pool/internal.h"\n#include "core/config/reader.h"\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/pool/x.c", text), [2])
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/config/x.c", text), [1])
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/tell/x.c", text), [1, 2])
+        self.assertEqual(lines(walls.check_walls, "supervisor/run/x.c", text), [1, 2])
+
+    def test_nothing_stands_outside_the_rooms(self):
+        text = '#include <stdint.h>\n#include "core/base/error.h"\n'
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/x.c", text), [1, 2])
+
+    def test_each_library_of_a_format_is_seen_by_one_file(self):
+        text = "#include <ini.h>\n#include <yaml.h>\n"
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/config/ini.c", text), [2])
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/config/yaml.c", text), [1])
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/config/x.c", text), [1, 2])
+
+    def test_the_build_has_the_same_order(self):
+        path = os.path.join(source.ROOT, "supervisor/core/CMakeLists.txt")
+        with open(path, encoding="utf-8") as file:
+            rooms = re.findall(r"(?m)^baton_room\((\w+)(?: BELOW ([a-z ]+?))?(?: LIBRARIES .*)?\)",
+                               file.read())
+        self.assertEqual([room for room, _ in rooms], walls.ROOMS)
+        for index, (_, below) in enumerate(rooms):
+            self.assertLessEqual(set(below.split()), set(walls.ROOMS[index + 1:]))
 
     def test_run_sees_the_platform_only_through_its_contract(self):
         bad = '#include "platform/platform.h"\n#include "posix/internal.h"\n#ifdef _WIN32\n#endif\n'
         self.assertEqual(lines(walls.check_walls, "supervisor/run/x.c", bad), [2, 3])
 
     def test_platform_does_not_see_the_service_table(self):
-        bad = '#include <sys/epoll.h>\n#include "core/error.h"\n#include "core/service.h"\n'
+        bad = '#include <sys/epoll.h>\n#include "core/base/error.h"\n#include "core/service/service.h"\n'
         self.assertEqual(lines(walls.check_walls, "supervisor/platform/posix/x.c", bad), [3])
 
     def test_wire_sees_nobody(self):
@@ -45,7 +78,7 @@ class Walls(unittest.TestCase):
 
     def test_comments_do_not_count(self):
         good = '/*\n#include <windows.h>\n_WIN32 */\n// __linux__\n'
-        self.assertEqual(lines(walls.check_walls, "supervisor/core/x.c", good), [])
+        self.assertEqual(lines(walls.check_walls, "supervisor/core/pool/x.c", good), [])
 
 
 class Sizes(unittest.TestCase):

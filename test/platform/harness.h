@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "core/address.h"
+#include "core/base/address.h"
 #include "platform/platform.h"
 #include "wire.h"
 

@@ -1,7 +1,8 @@
 /* PROXY headers before everything else on a connection. */
 #include "scene.h"
 
-#include "core/facts.h"
+#include "core/service/facts.h"
+#include "core/service/template.h"
 
 #include <string.h>
 
@@ -47,6 +48,10 @@ static char words_argument[] = "{peer_address}";
 static char port_argument[] = "{port}";
 static char *arguments[] = {words_argument, port_argument, NULL};
 
+#define VARIABLES_MAX_COUNT 32
+static const char *variables[VARIABLES_MAX_COUNT + 1];
+static const char *templates[VARIABLES_MAX_COUNT + 1];
+
 /* What service_table_build() would make of `proxy_protocol = on`. */
 static void demand(struct scene *scene, uint32_t service) {
     struct service *s = &scene->services[service];
@@ -54,14 +59,21 @@ static void demand(struct scene *scene, uint32_t service) {
     s->proxy_timeout_ms = PROXY_MS;
     s->proxy_trusted = (struct address_block *)&trusted;
     s->proxy_trusted_count = 1;
-    s->variables = (const char **)facts_names(s->protocol, s->handoff);
-    s->variable_templates = (const char **)facts_templates(s->protocol, s->handoff);
-    while (s->variables[s->variable_count] != NULL) {
-        s->variable_count++;
+    const struct fact_variable *next = fact_variables;
+    enum fact_context context = fact_context_of(s->protocol, s->handoff);
+    s->variables = variables;
+    s->variable_templates = templates;
+    s->variable_count = 0;
+    for (; (next = fact_variable_next(next, context)) != NULL; next++) {
+        assert_true(s->variable_count < VARIABLES_MAX_COUNT);
+        variables[s->variable_count] = next->name;
+        templates[s->variable_count++] = next->template;
     }
+    variables[s->variable_count] = NULL;
     s->argv = arguments;
     s->argc = 2;
     s->argv_varies = true;
+    s->launch_bytes = template_launch_bytes(s);
 }
 
 static void stage(struct scene *scene, enum service_handoff handoff, const struct play *play,

@@ -1,4 +1,4 @@
-/* From errno to the codes of core/error.h. */
+/* From errno to the codes of core/base/error.h. */
 #include "platform/posix/internal.h"
 
 #include <errno.h>

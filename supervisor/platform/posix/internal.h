@@ -141,8 +141,8 @@ struct platform {
     struct platform_stream *free_streams;
 };
 
-/* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/error.h that
- * stands for `code` in general; callers test first for what means something else to them. */
+/* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/base/error.h
+ * that stands for `code` in general; callers test first for what means something else to them. */
 int failed(struct baton_cause *cause, const char *call, int code);
 
 /* loop.c */

@@ -311,7 +311,7 @@ int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes);
 /* How many of `length` bytes end with a whole UTF-8 sequence. */
 size_t text_whole_utf8(const char *bytes, size_t length);
 
-/* Fills `cause` and returns the code of core/error.h that stands for the system's number. */
+/* Fills `cause` and returns the code of core/base/error.h that stands for the system's number. */
 int cause_of(struct baton_cause *cause, const char *call, DWORD system_code);
 int cause_last(struct baton_cause *cause, const char *call);
 

@@ -1,0 +1,75 @@
+/* batond: argv -> options -> load -> check or run -> exit code, which only a main picks. */
+#include "core/base/error.h"
+#include "load.h"
+#include "options.h"
+#include "platform/platform.h"
+#include "program.h"
+#include "run/supervisor.h"
+
+#include <stdlib.h>
+
+const char program_name[] = "batond";
+
+/* Loads, and says everything that is wrong. */
+static int load(const struct load_places *places, struct service_table *table) {
+    struct config_problems problems = {0};
+    int result = load_table(places, table, &problems);
+    config_problems_print(&problems, print_error, NULL);
+    if (result == BATON_NO_MEMORY) {
+        complain(places->shown_name, baton_error_text(result));
+    }
+    config_problems_clear(&problems);
+    return result;
+}
+
+static enum exit_code check_or_serve(const struct options *options, struct load_places *places) {
+    struct service_table table = {0};
+    const char *what = NULL;
+    enum exit_code code = EXIT_DONE;
+    int result = load_find_places(options->config, options->handlers, places, &what);
+    if (result != BATON_OK) {
+        complain(what, baton_error_text(result));
+        return EXIT_SYSTEM;
+    }
+    result = load(places, &table);
+    if (result != BATON_OK) {
+        code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
+    } else if (options->check) {
+        service_table_print(&table, print_out, NULL);
+    } else if (supervisor_run(&table) != SUPERVISOR_STOPPED) {
+        code = EXIT_SYSTEM;
+    }
+    service_table_clear(&table);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    char message[512];
+    int count = 0;
+    char **arguments = platform_arguments(argc, argv, &count);
+    if (arguments == NULL) {
+        complain("reading the arguments", baton_error_text(BATON_NO_MEMORY));
+        return EXIT_SYSTEM;
+    }
+    if (!options_parse(count, arguments, &options, message, sizeof message)) {
+        complain("usage", message);
+        return EXIT_USAGE;
+    }
+    if (options.help) {
+        platform_print(false, options_help);
+        return EXIT_DONE;
+    }
+    if (options.version) {
+        platform_print(false, "batond " BATON_VERSION "\n");
+        return EXIT_DONE;
+    }
+    struct load_places *places = calloc(1, sizeof *places);
+    if (places == NULL) {
+        complain("starting", baton_error_text(BATON_NO_MEMORY));
+        return EXIT_SYSTEM;
+    }
+    enum exit_code code = check_or_serve(&options, places);
+    free(places);
+    return (int)code;
+}

@@ -1,0 +1,45 @@
+/*
+ * Slot numbers with generations: names for things in a fixed table that are never mistaken for
+ * their successors.
+ *
+ * A slot is free or in use; each use has a generation, so a name {slot, generation} that was kept
+ * past the end of its use (in an event that was under way) is recognised as stale.
+ */
+#ifndef BATON_BASE_SLOTS_H
+#define BATON_BASE_SLOTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SLOT_NONE UINT32_MAX
+#define SLOT_COUNT_MAX (1u << 24)
+
+/* Owns two arrays of `count` numbers. A slot that was never used is not touched in memory. */
+struct slots {
+    uint32_t *generation; /* odd while in use, even while free */
+    uint32_t *next_free;
+    uint32_t first_free;
+    uint32_t used_mark; /* slots from here on were never used */
+    uint32_t count;
+    uint32_t in_use_count;
+};
+
+/* `count` 1..SLOT_COUNT_MAX. BATON_OK or BATON_NO_MEMORY. */
+int slots_init(struct slots *slots, uint32_t count);
+void slots_clear(struct slots *slots);
+
+/* A free slot, now in use; SLOT_NONE when there is none. */
+uint32_t slots_take(struct slots *slots);
+void slots_give(struct slots *slots, uint32_t slot);
+
+/* The name of a slot in use: `type` (0..15) in the top 4 of 56 bits, then 28 bits of generation,
+ * then 24 bits of slot. */
+uint64_t slots_token(const struct slots *slots, unsigned type, uint32_t slot);
+
+/* The slot that `token` names, or SLOT_NONE if that use of it has ended. */
+uint32_t slots_find(const struct slots *slots, uint64_t token);
+
+bool slots_is_used(const struct slots *slots, uint32_t slot);
+
+#endif

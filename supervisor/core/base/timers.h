@@ -1,0 +1,44 @@
+/*
+ * Deadlines in a binary heap: the earliest is found at once, setting and clearing cost O(log n).
+ * Times are microseconds of a monotonic clock that the caller reads; this module has no clock.
+ */
+#ifndef BATON_BASE_TIMERS_H
+#define BATON_BASE_TIMERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TIMERS_NEVER UINT64_MAX
+
+/* One deadline; lives in its owner. All zero = not set. */
+struct timer {
+    uint64_t deadline_us;
+    uint32_t position; /* in the heap, from 1; 0 = not set */
+    uint32_t owner;    /* the caller's number for who this belongs to */
+};
+
+/* Owns the array, not the timers in it. */
+struct timers {
+    struct timer **heap; /* heap[0] is unused */
+    uint32_t count;
+    uint32_t capacity;
+};
+
+/* Room for `capacity` timers set at once. BATON_OK or BATON_NO_MEMORY. */
+int timers_init(struct timers *timers, uint32_t capacity);
+void timers_clear(struct timers *timers);
+
+/* Sets (or moves) the timer. There must be room: at most `capacity` timers are ever set. */
+void timers_set(struct timers *timers, struct timer *timer, uint64_t deadline_us);
+/* Clears it; harmless when it is not set. */
+void timers_unset(struct timers *timers, struct timer *timer);
+
+/* The earliest deadline; TIMERS_NEVER when none is set. */
+uint64_t timers_next_us(const struct timers *timers);
+
+/* Takes the earliest timer whose deadline is at or before `now_us` out of the heap; NULL if none.
+ */
+struct timer *timers_expired(struct timers *timers, uint64_t now_us);
+
+#endif

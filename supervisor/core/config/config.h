@@ -1,0 +1,72 @@
+/*
+ * A config file as data: (section, key, value, line) settings, read by an INI or a YAML front end
+ * into the same setter, so both formats give equal settings and equal messages.
+ *
+ * Nothing here prints or exits: faults are collected in `struct config_problems`, all of a file.
+ */
+#ifndef BATON_CONFIG_CONFIG_H
+#define BATON_CONFIG_CONFIG_H
+
+#include "core/base/arena.h"
+#include "core/config/problems.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Limits of both formats, so that equal files have equal faults. */
+#define CONFIG_FILE_MAX_BYTES (1024u * 1024u)
+#define CONFIG_LINE_MAX_BYTES 4096  /* a line of INI */
+#define CONFIG_VALUE_MAX_BYTES 4096 /* a value of either */
+#define CONFIG_NAME_MAX_BYTES 48    /* a section or key; inih cuts longer ones without a word */
+#define CONFIG_SETTINGS_MAX_COUNT 16384
+#define CONFIG_SERVICES_MAX_COUNT 1024
+
+enum config_format { CONFIG_FORMAT_INI, CONFIG_FORMAT_YAML };
+
+enum config_section_kind {
+    CONFIG_SECTION_SERVICE,
+    CONFIG_SECTION_PORTS,
+    CONFIG_SECTION_DEFAULTS,
+    CONFIG_SECTION_SUPERVISOR
+};
+
+/* A section as it stands in the file, even if nothing stands in it. */
+struct config_section {
+    const char *name;
+    enum config_section_kind kind;
+    size_t line;     /* from 1 */
+    bool incomplete; /* something in it could not be read: nothing can be said to be missing */
+};
+
+struct config_setting {
+    const char *section; /* the very pointer of its config_section's name */
+    const char *key;
+    const char *value;
+    size_t line; /* from 1 */
+};
+
+struct config {
+    const char *file_name;           /* as given by the user, for messages */
+    struct config_setting *settings; /* in the order of the file */
+    size_t setting_count;
+    struct config_section *sections; /* in the order of the file */
+    size_t section_count;
+    bool incomplete;     /* the end of the file was not read: no section is complete */
+    struct arena *arena; /* owns all of the above */
+};
+
+/* Chooses the format by the file's ending, without regard to case: ".ini"; ".yaml", ".yml".
+ * Returns false for any other ending. */
+bool config_format_of(const char *file_name, enum config_format *out);
+
+/* Reads `length` bytes of a config file. Faults of form (over-long line, NUL, bad UTF-8, unknown or
+ * repeated key, alias, depth, ...) are added to `problems`. Returns BATON_OK, BATON_INVALID when
+ * there were problems (the settings that could be read are kept, so that validation can go on and
+ * report the rest), or BATON_NO_MEMORY. `bytes` is only read and may be freed afterwards. */
+int config_parse(struct config *config, enum config_format format, const char *file_name,
+                 const void *bytes, size_t length, struct config_problems *problems);
+
+/* Frees and leaves empty; an empty (zeroed) object is accepted. */
+void config_clear(struct config *config);
+
+#endif

@@ -1,0 +1,70 @@
+/* From the bytes of a file to its settings: the front end that its format wants. */
+#include "core/config/config.h"
+
+#include "core/base/error.h"
+#include "core/config/reader.h"
+
+#include <stdint.h>
+#include <string.h>
+
+bool config_format_of(const char *file_name, enum config_format *out) {
+    if (text_ends_with(file_name, ".ini", true)) {
+        *out = CONFIG_FORMAT_INI;
+        return true;
+    }
+    if (text_ends_with(file_name, ".yaml", true) || text_ends_with(file_name, ".yml", true)) {
+        *out = CONFIG_FORMAT_YAML;
+        return true;
+    }
+    return false;
+}
+
+static void read_format(struct config_reader *reader, enum config_format format, const char *bytes,
+                        size_t length) {
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+
+    if (length > CONFIG_FILE_MAX_BYTES) {
+        config_problems_add(reader->problems, 0, NULL,
+                            "the file is longer than 1 MiB; is it the "
+                            "right one?");
+        reader->config->incomplete = true;
+        return;
+    }
+    if (length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) {
+        bytes += 3;
+        length -= 3;
+    }
+    if (format == CONFIG_FORMAT_INI) {
+        config_read_ini(reader, bytes, length);
+    } else {
+        config_read_yaml(reader, bytes, length);
+    }
+}
+
+int config_parse(struct config *config, enum config_format format, const char *file_name,
+                 const void *bytes, size_t length, struct config_problems *problems) {
+    struct config_reader reader = {.config = config, .problems = problems, .current = SIZE_MAX};
+
+    memset(config, 0, sizeof(*config));
+    config->arena = arena_create();
+    if (problems->arena == NULL) {
+        problems->arena = arena_create();
+    }
+    if (config->arena == NULL || problems->arena == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    config->file_name = arena_text(config->arena, file_name);
+    problems->file_name = arena_text(problems->arena, file_name);
+    if (config->file_name != NULL && problems->file_name != NULL) {
+        read_format(&reader, format, bytes == NULL ? "" : bytes, length);
+    }
+    if (reader.out_of_memory || arena_failed(config->arena) || arena_failed(problems->arena)) {
+        return BATON_NO_MEMORY;
+    }
+    return problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
+}
+
+void config_clear(struct config *config) {
+    arena_destroy(&config->arena);
+    memset(config, 0, sizeof(*config));
+}

@@ -1,0 +1,95 @@
+/* The faults of a config: kept by line, printed one a line. */
+#include "core/config/problems.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Puts `problem` behind those of its own and earlier lines. */
+static void insert(struct config_problems *problems, struct config_problem problem) {
+    size_t at = problems->problem_count++;
+    while (at > 0 && problems->problems[at - 1].line > problem.line) {
+        problems->problems[at] = problems->problems[at - 1];
+        at--;
+    }
+    problems->problems[at] = problem;
+}
+
+void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
+                          const char *text) {
+    size_t length = 0;
+
+    if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
+        problems->unkept_count++;
+        return;
+    }
+    if (problems->arena == NULL) {
+        problems->arena = arena_create();
+    }
+    if (problems->arena == NULL) {
+        problems->out_of_memory = true;
+        return;
+    }
+    /* A text that filled its buffer may have been cut within a character. */
+    (void)text_check(text, strlen(text), &length);
+    struct config_problem *grown =
+        arena_grow(problems->arena, problems->problems, problems->problem_count,
+                   &problems->problem_capacity, sizeof(*grown));
+    struct config_problem problem = {.line = line,
+                                     .key = arena_text(problems->arena, key),
+                                     .text = arena_copy(problems->arena, text, length)};
+    problems->problems = grown != NULL ? grown : problems->problems;
+    if (arena_failed(problems->arena)) {
+        problems->out_of_memory = true;
+        return;
+    }
+    insert(problems, problem);
+}
+
+void config_problems_add(struct config_problems *problems, size_t line, const char *key,
+                         const char *format, ...) {
+    char text[CONFIG_PROBLEM_MAX_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    /* clang 14 does not see through va_start here.
+     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    config_problems_keep(problems, line, key, text);
+}
+
+const char *config_key_label(struct config_problems *problems, const char *section,
+                             const char *key) {
+    return arena_join(problems->arena, section, ".", key);
+}
+
+void config_problems_print(const struct config_problems *problems, text_emit *emit, void *context) {
+    char number[64];
+    for (size_t i = 0; i < problems->problem_count; i++) {
+        const struct config_problem *problem = &problems->problems[i];
+        emit(context, problems->file_name);
+        if (problem->line > 0) {
+            (void)snprintf(number, sizeof(number), ":%lu", (unsigned long)problem->line);
+            emit(context, number);
+        }
+        emit(context, ": ");
+        if (problem->key != NULL) {
+            emit(context, problem->key);
+            emit(context, ": ");
+        }
+        emit(context, problem->text);
+        emit(context, "\n");
+    }
+    if (problems->unkept_count > 0) {
+        (void)snprintf(number, sizeof(number), ": and %lu faults more\n",
+                       (unsigned long)problems->unkept_count);
+        emit(context, problems->file_name);
+        emit(context, number);
+    }
+}
+
+void config_problems_clear(struct config_problems *problems) {
+    arena_destroy(&problems->arena);
+    memset(problems, 0, sizeof(*problems));
+}

@@ -1,0 +1,59 @@
+/*
+ * The faults of a file as data: collected, all of them, and printed one a line.
+ */
+#ifndef BATON_CONFIG_PROBLEMS_H
+#define BATON_CONFIG_PROBLEMS_H
+
+#include "core/base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONFIG_PROBLEMS_MAX_COUNT 1000
+#define CONFIG_PROBLEM_MAX_BYTES 1024 /* with its NUL; longer texts are cut */
+
+/* One fault: "FILE:LINE: KEY: what is wrong, and what would be right". */
+struct config_problem {
+    size_t line;      /* from 1; 0 = the file as a whole */
+    const char *key;  /* "section.key", or NULL */
+    const char *text; /* one sentence: what is wrong; what would be right */
+};
+
+struct config_problems {
+    const char *file_name;
+    struct config_problem *problems; /* by line; those of a line in the order they were found */
+    size_t problem_count;            /* at most CONFIG_PROBLEMS_MAX_COUNT */
+    size_t problem_capacity;         /* room in `problems` */
+    size_t unkept_count;             /* faults beyond that maximum */
+    bool out_of_memory;  /* some fault could not be kept; the config is unusable anyway */
+    struct arena *arena; /* owns all of the above */
+};
+
+/* Adds a fault: `line` from 1, or 0 for the file as a whole; `key` may be NULL; both texts are
+ * copied. `format` as in printf(3). For those who read the file, too ("cannot be read: ..."); then
+ * `problems` may be zeroed but for file_name, which must outlive it. Never fails to the caller: see
+ * out_of_memory. */
+void config_problems_add(struct config_problems *problems, size_t line, const char *key,
+                         const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+
+/* The same with a text that is ready; it is kept up to the first byte that is not UTF-8, NUL or a
+ * control character. */
+void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
+                          const char *text);
+
+/* "section.key" for messages, in the arena of `problems`; may be NULL when out of memory. */
+const char *config_key_label(struct config_problems *problems, const char *section,
+                             const char *key);
+
+/* Writes one line for each fault, "FILE:LINE: KEY: text" (without LINE, KEY where there is none),
+ * by line. */
+void config_problems_print(const struct config_problems *problems, text_emit *emit, void *context);
+
+/* Frees and leaves empty; an empty (zeroed) object is accepted. */
+void config_problems_clear(struct config_problems *problems);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * One accepted connection: its facts and its state machine.
+ *
+ *   PREFACE --begin--> WAITING   (only where a PROXY header comes first)
+ *
+ *   WAITING --offer--> OFFERED --ack--> HELD --done, exit--> ENDED
+ *      ^                  |  \--fault--> RECALLED --ack found--> HELD
+ *      |                  |                 |
+ *      +---- declined ----+<--no ack-------+      (last attempt, refusal: ENDED)
+ *
+ * The supervisor owns a copy of the socket in PREFACE, WAITING, OFFERED and RECALLED; in HELD only
+ * the handler does (pump: the relay). RECALLED means: the process that may or may not have taken
+ * the connection is being ended; what it wrote before its end decides.
+ *
+ * An *activation* is the same thing for a service whose listening socket is handed over: it begins
+ * when somebody waits there, has no peer and no socket of its own, and is held by the process that
+ * has the listener.
+ */
+#ifndef BATON_POOL_CONNECTION_H
+#define BATON_POOL_CONNECTION_H
+
+#include "core/base/address.h"
+#include "core/base/timers.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a connection ended: the closed list of the log's `outcome`. */
+#define OUTCOME_TABLE(X)                                                                           \
+    X(NONE, "none")                                                                                \
+    X(SERVED, "served")                       /* DONE 0, or exit 0 */                              \
+    X(FAILED, "failed")                       /* DONE or exit with another number */               \
+    X(CRASHED, "crashed")                     /* signal, exception, or a channel that we ended */  \
+    X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
+    X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
+    X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \
+    X(HANDSHAKE_INVALID, "handshake_invalid") /* bad frame, wrong identity, end before ACK */      \
+    X(PROXY_INVALID, "proxy_invalid")         /* no PROXY header, or a wrong one */                \
+    X(PROXY_TIMEOUT, "proxy_timeout")         /* its PROXY header did not come in time */          \
+    X(REFUSED_ACCESS, "refused_access")       /* the peer may not send a PROXY header */           \
+    X(ABANDONED, "abandoned")                 /* the client reset it before the hand-off */        \
+    X(DRAINED, "drained")                     /* ended by an ordered stop */
+
+enum outcome {
+#define OUTCOME_ENUM(name, text) OUTCOME_##name,
+    OUTCOME_TABLE(OUTCOME_ENUM)
+#undef OUTCOME_ENUM
+};
+
+/* The word in the log; static. */
+const char *outcome_text(enum outcome outcome);
+
+enum connection_state {
+    CONNECTION_FREE,
+    CONNECTION_PREFACE,
+    CONNECTION_WAITING,
+    CONNECTION_OFFERED,
+    CONNECTION_RECALLED,
+    CONNECTION_HELD,
+    CONNECTION_ENDED
+};
+
+enum connection_event {
+    CONNECTION_BEGIN,          /* its PROXY header has been read */
+    CONNECTION_OFFER,          /* an offer for it was sent */
+    CONNECTION_RECALL,         /* the process it was offered to is being ended */
+    CONNECTION_ACK,            /* a handler has taken it */
+    CONNECTION_DECLINE,        /* NACK: another process, no attempt lost */
+    CONNECTION_ATTEMPT_FAILED, /* a process was lost before an ACK; outcome = why */
+    CONNECTION_END             /* it is over; outcome = how */
+};
+
+/* All times are microseconds of the monotonic clock, except accepted_wall_us. Owner: the pool. */
+struct connection {
+    enum connection_state state;
+    enum outcome outcome; /* NONE until ENDED */
+    uint64_t id;          /* the record's number, from 1, never used twice in a run */
+    uint32_t service;     /* index in the table of services */
+    uint32_t place;       /* index among the service's listen entries: where it was accepted */
+    bool is_activation;
+    uint32_t source;         /* in the pool's table of sources */
+    struct timer timer;      /* PREFACE: its deadline */
+    uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
+    uint32_t next, previous; /* in the queue of its service, or among those its process holds */
+    uint32_t attempts_used;
+    uint32_t attempts_max;
+    uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;
+    int64_t accepted_wall_us;
+    struct address peer, local; /* of the real client, where a PROXY header told it */
+    struct address via;         /* then the proxy's; else family ADDRESS_NONE */
+    uint32_t pid;               /* who took it, or the last one that failed to; 0 = nobody */
+    bool has_status;            /* DONE told a status */
+    uint8_t status;
+    bool has_exit; /* the process has ended before this connection did */
+    bool exit_by_signal;
+    uint32_t exit_code;
+    bool has_bytes_in, has_bytes_out;
+    uint64_t bytes_in, bytes_out;
+};
+
+/* What names a connection on its channel: 1..2^32-1, from its id, so unique among any 2^32-1
+ * connections that follow each other. */
+uint32_t connection_number(const struct connection *connection);
+
+/* Applies `event` (with `outcome` for ATTEMPT_FAILED and END, else OUTCOME_NONE). Returns true if
+ * the state allows it, false (and changes nothing) if not: for an event that a handler caused, that
+ * is a breach of the protocol. ATTEMPT_FAILED counts the attempt and leads to WAITING, or to ENDED
+ * with `outcome` when no attempt is left. */
+bool connection_step(struct connection *connection, enum connection_event event,
+                     enum outcome outcome);
+
+#endif

@@ -1,0 +1,93 @@
+#include "core/pool/relay.h"
+
+static void init_direction(struct relay_direction *d) {
+    d->filled_bytes = d->drained_bytes = 0;
+    d->start = d->count = 0;
+    d->source_ended = d->sink_gone = d->finish_told = false;
+}
+
+void relay_init(struct relay *relay) {
+    init_direction(&relay->in);
+    init_direction(&relay->out);
+}
+
+size_t relay_space(struct relay_direction *direction, uint8_t **room) {
+    if (direction->source_ended || direction->count == RELAY_BUFFER_BYTES) {
+        return 0;
+    }
+    uint32_t end = direction->start + direction->count;
+    if (end >= RELAY_BUFFER_BYTES) {
+        end -= RELAY_BUFFER_BYTES;
+    }
+    *room = direction->bytes + end;
+    return (end < direction->start ? direction->start : RELAY_BUFFER_BYTES) - end;
+}
+
+void relay_filled(struct relay_direction *direction, size_t length) {
+    direction->filled_bytes += length;
+    if (!direction->sink_gone) {
+        direction->count += (uint32_t)length;
+    }
+}
+
+void relay_source_ended(struct relay_direction *direction) {
+    direction->source_ended = true;
+}
+
+size_t relay_data(const struct relay_direction *direction, const uint8_t **data) {
+    uint32_t to_the_edge = RELAY_BUFFER_BYTES - direction->start;
+    if (direction->count == 0) {
+        return 0;
+    }
+    *data = direction->bytes + direction->start;
+    return direction->count < to_the_edge ? direction->count : to_the_edge;
+}
+
+void relay_drained(struct relay_direction *direction, size_t length) {
+    direction->drained_bytes += length;
+    direction->count -= (uint32_t)length;
+    direction->start += (uint32_t)length;
+    /* An empty buffer begins anew, so that a short conversation touches few of its pages. */
+    if (direction->count == 0 || direction->start == RELAY_BUFFER_BYTES) {
+        direction->start = 0;
+    }
+}
+
+void relay_sink_gone(struct relay_direction *direction) {
+    direction->sink_gone = true;
+    direction->start = direction->count = 0;
+}
+
+bool relay_should_finish(struct relay_direction *direction) {
+    if (!direction->source_ended || direction->count > 0 || direction->sink_gone ||
+        direction->finish_told) {
+        return false;
+    }
+    direction->finish_told = true;
+    return true;
+}
+
+void relay_client_lost(struct relay *relay) {
+    relay_source_ended(&relay->out);
+    relay_sink_gone(&relay->out);
+}
+
+void relay_program_exited(struct relay *relay) {
+    relay_sink_gone(&relay->in);
+}
+
+uint64_t relay_bytes_in(const struct relay *relay) {
+    return relay->in.filled_bytes;
+}
+
+uint64_t relay_bytes_out(const struct relay *relay) {
+    return relay->out.drained_bytes;
+}
+
+bool relay_direction_is_over(const struct relay_direction *direction) {
+    return direction->source_ended && (direction->sink_gone || direction->finish_told);
+}
+
+bool relay_is_over(const struct relay *relay) {
+    return relay_direction_is_over(&relay->in) && relay_direction_is_over(&relay->out);
+}

@@ -1,0 +1,153 @@
+/* Time and the ordered stop: what happens when a deadline passes, and how all come to an end. */
+#include "core/pool/internal.h"
+
+static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (process_advance(p, PROCESS_TERMINATED)) {
+        pool_push(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
+        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+    }
+}
+
+/* It was killed and does not end. A client that it may have taken is not offered to another; one
+ * that it was never offered is. While the supervisor goes on, the process keeps its slot until it
+ * ends; a stop does not wait for it. */
+static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    enum outcome outcome = p->fault;
+    if (outcome == OUTCOME_NONE) {
+        outcome = pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+    }
+    pool_push(pool, POOL_STUCK, process, SLOT_NONE, outcome);
+    while (p->first_held != SLOT_NONE) {
+        pool_end_connection(pool, p->first_held, pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED,
+                            now_us);
+    }
+    if (p->offer != SLOT_NONE) {
+        pool->connections[p->offer].attempts_used++;
+        pool_end_connection(pool, p->offer, outcome, now_us);
+    }
+    if (p->wanted_by != SLOT_NONE) {
+        pool_fail_attempt(pool, process, p->wanted_by, outcome, now_us);
+    }
+    if (pool->stopping) {
+        pool_push(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+    }
+    pool_dispatch(pool, p->service, now_us);
+}
+
+static void process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    switch (p->state) {
+    case PROCESS_LAUNCHED:
+    case PROCESS_READY:
+        if (p->fault == OUTCOME_NONE) {
+            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT, now_us);
+        } else {
+            pool_kill_process(pool, process, now_us);
+        }
+        break;
+    case PROCESS_DRAINING:
+        if (p->fault != OUTCOME_NONE) {
+            pool_kill_process(pool, process, now_us);
+        } else {
+            terminate_process(pool, process, now_us);
+        }
+        break;
+    case PROCESS_TERMINATED:
+        pool_kill_process(pool, process, now_us);
+        break;
+    case PROCESS_KILLED:
+        give_up_on(pool, process, now_us);
+        break;
+    case PROCESS_FREE:
+        break;
+    }
+}
+
+uint64_t pool_next_deadline_us(const struct pool *pool) {
+    return timers_next_us(&pool->timers);
+}
+
+static void expired(struct pool *pool, uint32_t owner, uint64_t now_us) {
+    uint32_t index = owner & ((1u << POOL_TIMER_SHIFT) - 1);
+    switch ((enum pool_timer)(owner >> POOL_TIMER_SHIFT)) {
+    case POOL_TIMER_PROCESS:
+        process_expired(pool, index, now_us);
+        break;
+    case POOL_TIMER_CONNECTION:
+        pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, now_us);
+        break;
+    case POOL_TIMER_SERVICE:
+        pool_tell_room(pool, index);
+        break;
+    case POOL_TIMER_STARVED:
+        /* Launches are carried out after this call; those that fail starve the pool again. */
+        pool_dispatch_all(pool, now_us);
+        break;
+    }
+}
+
+void pool_tick(struct pool *pool, uint64_t now_us) {
+    struct timer *timer = timers_expired(&pool->timers, now_us);
+    for (; timer != NULL; timer = timers_expired(&pool->timers, now_us)) {
+        expired(pool, timer->owner, now_us);
+    }
+}
+
+bool pool_is_empty(const struct pool *pool) {
+    return pool->connection_slots.in_use_count == 0 && pool->process_slots.in_use_count == 0;
+}
+
+/* ---- The stop ---- */
+
+static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->wanted_by != SLOT_NONE && pool->connections[p->wanted_by].is_activation) {
+        /* Its listener is closed, so there is nothing that it could be offered. */
+        pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED, now_us);
+    }
+    if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
+        pool_kill_process(pool, process, now_us);
+    } else if (p->state == PROCESS_KILLED && p->timer.position == 0 && !p->exiting) {
+        pool_set_deadline(
+            pool, p, now_us + POOL_KILL_GRACE_US); /* given up on before; try for the last time */
+    } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
+        pool_drain_process(pool, process, now_us);
+    } else {
+        pool_bound_drain(pool, p, now_us);
+    }
+}
+
+void pool_stop(struct pool *pool, uint64_t now_us) {
+    pool->stopping = true;
+    timers_unset(&pool->timers, &pool->starved);
+    for (uint32_t i = 0; i < pool->table->service_count; i++) {
+        while (pool->services[i].queue_first != SLOT_NONE) {
+            pool_end_connection(pool, pool->services[i].queue_first, OUTCOME_DRAINED, now_us);
+        }
+        timers_unset(&pool->timers, &pool->services[i].pause);
+    }
+    for (uint32_t slot = 0; slot < pool->connection_slots.used_mark; slot++) {
+        if (slots_is_used(&pool->connection_slots, slot)) {
+            pool_begin_failed(pool, slot, OUTCOME_DRAINED, now_us);
+        }
+    }
+    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
+        if (slots_is_used(&pool->process_slots, slot)) {
+            stop_process(pool, slot, now_us);
+        }
+    }
+}
+
+void pool_hurry(struct pool *pool, uint64_t now_us) {
+    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
+        struct process *p = &pool->processes[slot];
+        if (slots_is_used(&pool->process_slots, slot) && p->state != PROCESS_KILLED) {
+            if (p->offer != SLOT_NONE) {
+                connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+            }
+            pool_kill_process(pool, slot, now_us);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+/* Who may come: the files of local sockets and their owners, and the proxies that are believed. */
+#include "core/base/error.h"
+#include "core/service/build.h"
+
+#include <string.h>
+
+/* What sun_path holds with its NUL: 108 bytes on Linux and Windows, unix(7). */
+#define PATH_MAX_BYTES 107u
+
+bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
+                       struct service_draft *draft) {
+    const struct service_world *world = builder->world;
+    const char *text = service_unquote(builder, setting);
+    struct address port;
+
+    if (text != NULL && address_parse(text, &port)) {
+        service_report(
+            builder, setting,
+            "`%s` is a port, and with `protocol = unix` the value is a path; correct one "
+            "of the two (or write ./%s)",
+            text_excerpt(text).text, text_excerpt(text).text);
+        return false;
+    }
+    const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
+    struct service_listen *place = arena_alloc(builder->arena, sizeof(*place));
+
+    if (path == NULL || place == NULL) {
+        return false;
+    }
+    const char *base = service_base_name(world, path);
+    const char *folder = service_folder_of(builder, path);
+    if (folder == NULL) {
+        return false;
+    }
+    if (base[0] == '\0') {
+        service_report(builder, setting, "%s is a folder; give the path of the socket's file",
+                       path);
+        return false;
+    }
+    if (strlen(path) > PATH_MAX_BYTES) {
+        service_report(builder, setting,
+                       "the path of a local socket has at most %u bytes, and this has %lu (%s); "
+                       "choose a shorter one",
+                       PATH_MAX_BYTES, (unsigned long)strlen(path), text_excerpt(path).text);
+        return false;
+    }
+    if (draft->enabled && world->probe_directory(world->context, folder) != BATON_OK) {
+        service_report(builder, setting,
+                       "there is no folder %s for the socket; create it, or correct the path",
+                       folder);
+        return false;
+    }
+    place->address.family = ADDRESS_UNIX;
+    place->path = path;
+    draft->service.listen = place;
+    draft->service.listen_count = 1;
+    builder->place_count++;
+    return true;
+}
+
+void service_read_owner(struct service_builder *builder, const struct config_setting *setting,
+                        struct service_values *values) {
+    const char *text = setting->value;
+    const char *colon = strchr(text, ':');
+    size_t user_length = colon != NULL ? (size_t)(colon - text) : strlen(text);
+    bool bad_group = colon != NULL && (colon[1] == '\0' || strchr(colon + 1, ':') != NULL);
+
+    values->user = NULL;
+    values->group = NULL;
+    if (strpbrk(text, " \t'\"/") != NULL || bad_group || (user_length == 0 && colon == NULL)) {
+        service_report(builder, setting,
+                       "`%s` is no owner; give USER, USER:GROUP or :GROUP, names or numbers",
+                       text_excerpt(text).text);
+        return;
+    }
+    if (user_length > 0) {
+        values->user = arena_copy(builder->arena, text, user_length);
+    }
+    if (colon != NULL) {
+        values->group = arena_text(builder->arena, colon + 1);
+    }
+}
+
+void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
+                          struct service_values *values) {
+    size_t capacity = 0;
+
+    values->trusted = NULL;
+    values->trusted_count = 0;
+    for (const char *rest = setting->value; rest != NULL;) {
+        struct address_block block;
+        char message[ADDRESS_BLOCK_MESSAGE_SIZE];
+        const char *text = service_next_part(builder, &rest);
+        if (text == NULL) {
+            return;
+        }
+        if (text[0] == '\0') {
+            service_report(builder, setting,
+                           "has an empty entry; delete the comma that is too many");
+            continue;
+        }
+        if (!address_block_parse(text, &block, message)) {
+            service_report(builder, setting, "`%s`: %s", text_excerpt(text).text, message);
+            continue;
+        }
+        struct address_block *grown = arena_grow(builder->arena, values->trusted,
+                                                 values->trusted_count, &capacity, sizeof(block));
+        if (grown == NULL) {
+            return;
+        }
+        values->trusted = grown;
+        grown[values->trusted_count++] = block;
+    }
+}

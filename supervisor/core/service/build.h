@@ -1,0 +1,187 @@
+/*
+ * What the parts of service_table_build() share. Private to core/service/.
+ */
+#ifndef BATON_SERVICE_BUILD_H
+#define BATON_SERVICE_BUILD_H
+
+#include "core/service/key.h"
+#include "core/service/service.h"
+
+/* The keys of one service: its own, then those of [defaults], then the table's. */
+struct service_values {
+    uint32_t numbers[KEY_COUNT];                 /* numbers, booleans, choices */
+    const struct config_setting *own[KEY_COUNT]; /* what its section itself says; NULL = nothing */
+    /* Where the value comes from: `own`, or [defaults]; NULL = the table. */
+    const struct config_setting *given[KEY_COUNT];
+    unsigned mode;       /* enum key_mode; 0 = not known, because it could not be read */
+    bool protocol_known; /* false = could not be read */
+    struct address bind;
+    char **environment; /* environment_count texts NAME=VALUE, and a NULL; templates included */
+    size_t environment_count;
+    const char *directory;
+    const char *user, *group;
+    struct address_block *trusted; /* trusted_count entries */
+    size_t trusted_count;
+};
+
+struct service_interpreter {
+    const char *extension; /* with its dot */
+    const char *program;   /* absolute */
+    char **words;          /* words[0] is the program as written, the rest are its arguments */
+    size_t word_count;
+};
+
+/* A service that is being made, enabled or not. */
+struct service_draft {
+    struct service service;
+    const struct config_setting *listen;     /* where it says so; NULL = nowhere, or not readable */
+    const struct config_setting *from_ports; /* its line in [ports], named by its handler; NULL =
+                                                it has a section */
+    bool enabled;
+};
+
+struct service_builder {
+    const struct config *config;
+    const struct service_world *world;
+    struct config_problems *problems;
+    struct arena *arena;   /* the table's */
+    struct arena *scratch; /* thrown away at the end */
+    struct supervisor_options options;
+    struct service_values defaults;
+    struct service_interpreter *interpreters;
+    size_t interpreter_count;
+    size_t interpreter_capacity;
+    struct service_draft *drafts;
+    size_t draft_count;
+    size_t draft_capacity;
+    size_t place_count; /* of all drafts */
+    /* Faults of [defaults] that show with many services, told once. */
+    bool told_peer, told_trusted, told_places;
+};
+
+/* Reads [supervisor]: options and interpreters (options.c). */
+void service_read_options(struct service_builder *builder);
+
+/* Sets `values` to the table's defaults (values.c). */
+void service_default_values(struct service_values *values);
+
+/* Puts the keys of a section over those in `values`; with [defaults] and services, `values` then
+ * has only what the mode can honour. */
+void service_read_values(struct service_builder *builder, const struct config_section *section,
+                         struct service_values *values);
+
+/* The bits of enum key_mode (modes.c). */
+unsigned service_mode(uint32_t handoff, uint32_t protocol);
+
+/* Sets `mode` and `protocol_known` by the keys `handoff` and `protocol`, which have been read
+ * unless `handoff_read`, `protocol_read` say otherwise. Reports a hand-off that
+ * UDP cannot have. */
+void service_choose_mode(struct service_builder *builder, struct service_values *values,
+                         bool handoff_read, bool protocol_read);
+
+/* Takes back what [defaults] gave and the mode cannot honour. */
+void service_fit_values(struct service_values *values);
+
+/* Reports keys of the service's own that have no effect without another one. */
+void service_check_values(struct service_builder *builder, const struct service_values *values);
+
+/* Reads `owner` and `proxy_trusted` into `values` (access.c). */
+void service_read_owner(struct service_builder *builder, const struct config_setting *setting,
+                        struct service_values *values);
+void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
+                          struct service_values *values);
+
+/* Copies the numbers and choices of the rows whose places meet `places` into their fields of
+ * `object`. */
+void service_fill_fields(const struct service_values *values, unsigned places, void *object);
+
+/* Takes the quotes off a text or path: the whole value if it begins with no quote, else the one
+ * word that it must be. NULL after a fault was reported. In the table's arena. */
+const char *service_unquote(struct service_builder *builder, const struct config_setting *setting);
+
+/* Parses `text`, the value of `listen` or the key of a line in [ports], into the service's places;
+ * one without a host gets that of `bind` (listen.c). False after a fault was reported,
+ * here or before. */
+bool service_read_listen(struct service_builder *builder, const struct config_setting *setting,
+                         const char *text, const struct service_values *values,
+                         struct service_draft *draft);
+
+/* The same for the path of a local socket (access.c). */
+bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
+                       struct service_draft *draft);
+
+/* The next part of a list that is separated by commas, without blanks around it, in the scratch
+ * arena; NULL when out of memory. *rest is what follows, NULL after the last one. */
+const char *service_next_part(struct service_builder *builder, const char **rest);
+
+/* Reports services that would listen at the same place, and too many connections in all
+ * (clash.c). */
+void service_check_clashes(struct service_builder *builder);
+
+/* Reads NAME=VALUE words (variables.c). */
+void service_read_environment(struct service_builder *builder, const struct config_setting *setting,
+                              struct service_values *values);
+
+/* Parts `environment` into what is the same for every launch and what is not, and reports templates
+ * that the service cannot fill. */
+void service_fill_variables(struct service_builder *builder, const struct service_values *values,
+                            struct service *service);
+
+/* Sets argv_varies, and reports wrong templates among the arguments `words`. */
+void service_check_arguments(struct service_builder *builder, const struct config_setting *setting,
+                             char **words, size_t word_count, struct service *service);
+
+/* `text` as a template that stands for itself, in the table's arena; NULL when out of memory. */
+char *service_escape(struct service_builder *builder, const char *text);
+
+/* Splits the command, finds the program, and fills program, handler, argv0, argv, argc
+ * (handler.c). `argv0` may be NULL. False after a fault was reported. */
+bool service_read_handler(struct service_builder *builder, const struct config_setting *setting,
+                          const struct config_setting *argv0, bool probe, struct service *service);
+
+/* True if `path` runs without an interpreter; else false after a fault was reported. */
+bool service_runs_alone(struct service_builder *builder, const struct config_setting *setting,
+                        const char *path);
+
+/* Finds the program that the first word of a command names (program.c): the path, in the
+ * table's arena, or NULL after a fault was reported. `script`: an interpreter will read it, so it
+ * need not be executable. */
+const char *service_find_program(struct service_builder *builder,
+                                 const struct config_setting *setting, const char *word,
+                                 bool script, bool probe);
+
+/* True for .bat and .cmd on Windows, in whatever way they are written. */
+bool service_is_batch_file(const struct service_world *world, const char *path);
+
+/* Where the file name in `path` starts. */
+const char *service_base_name(const struct service_world *world, const char *path);
+
+/* The folder that `path` is in, in the scratch arena: without its last separators, unless they are
+ * all of it ("/", "C:\"). NULL when out of memory. */
+const char *service_folder_of(struct service_builder *builder, const char *path);
+
+/* Makes a path absolute against base_directory, in the table's arena. NULL after a fault. */
+const char *service_absolute_path(struct service_builder *builder,
+                                  const struct config_setting *setting, const char *path);
+
+/* The same for a folder, which must exist unless `probe` is false. */
+const char *service_find_directory(struct service_builder *builder,
+                                   const struct config_setting *setting, bool probe);
+
+/* Adds a fault of a setting; `format` as in printf(3). */
+void service_report(struct service_builder *builder, const struct config_setting *setting,
+                    const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* Drops and reports sections and keys that are not known, each with the nearest known one
+ * (known.c). */
+void service_check_names(struct config *config, struct config_problems *problems);
+
+/* Names the services of [ports] by their handlers, and reports names that are taken
+ * (names.c). */
+void service_name_drafts(struct service_builder *builder);
+
+#endif

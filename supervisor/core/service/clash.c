@@ -1,0 +1,184 @@
+/* Whether services leave room for each other. */
+#include "core/service/build.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOTAL_CONNECTIONS_MAX_COUNT 32768u
+
+/* A place of an enabled service. */
+struct place {
+    const struct service_draft *draft;
+    const struct service_listen *listen;
+    uint32_t order; /* among all, in the order of the file */
+};
+
+static bool is_unix(const struct place *place) {
+    return place->listen->path != NULL;
+}
+
+static bool is_udp(const struct place *place) {
+    return place->draft->service.protocol == PROTOCOL_UDP;
+}
+
+/* By what must be equal for a clash to be possible. */
+static int compare_kind(const struct place *a, const struct place *b) {
+    if (is_unix(a) || is_unix(b)) {
+        return (int)is_unix(a) - (int)is_unix(b);
+    }
+    if (is_udp(a) != is_udp(b)) {
+        return (int)is_udp(a) - (int)is_udp(b);
+    }
+    return (int)a->listen->address.port - (int)b->listen->address.port;
+}
+
+static int compare(const void *left, const void *right) {
+    const struct place *a = left;
+    const struct place *b = right;
+    int kind = compare_kind(a, b);
+    return kind != 0 ? kind : a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* The next byte of a path that matters: separators that follow each other are one, and "." as a
+ * part is none. Windows does not tell \ from / nor A from a. */
+static char next_byte(const struct service_world *world, const char **path) {
+    bool windows = world->backslash_separates;
+    const char *at = *path;
+    char byte = *at;
+
+    if (byte == '/' || (windows && byte == '\\')) {
+        while (*at == '/' || (windows && *at == '\\') ||
+               (*at == '.' && (at[1] == '/' || (windows && at[1] == '\\')))) {
+            at++;
+        }
+        *path = at;
+        return '/';
+    }
+    *path = byte == '\0' ? at : at + 1;
+    return windows && byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+}
+
+static bool same_path(const struct service_world *world, const char *a, const char *b) {
+    for (;;) {
+        char left = next_byte(world, &a);
+        if (left != next_byte(world, &b)) {
+            return false;
+        }
+        if (left == '\0') {
+            return true;
+        }
+    }
+}
+
+/* An IPv6 socket for every address that takes IPv4 clients too. */
+static bool is_dual(const struct place *place) {
+    return place->listen->address.family == ADDRESS_IPV6 && place->draft->service.v6only == 0 &&
+           address_is_any(&place->listen->address);
+}
+
+/* For places that compare_kind() finds equal. */
+static bool clash(const struct service_world *world, const struct place *a, const struct place *b) {
+    const struct address *left = &a->listen->address;
+    const struct address *right = &b->listen->address;
+    if (is_unix(a)) {
+        return same_path(world, a->listen->path, b->listen->path);
+    }
+    if (left->port == 0) {
+        return false;
+    }
+    if (left->family != right->family) {
+        return is_dual(a) || is_dual(b);
+    }
+    return address_is_any(left) || address_is_any(right) || address_equal(left, right);
+}
+
+static const char *print_place(const struct place *place, char *room) {
+    return is_unix(place) ? place->listen->path
+                          : address_print(&place->listen->address, room, ADDRESS_TEXT_SIZE);
+}
+
+static void report_clash(struct service_builder *builder, const struct place *later,
+                         const struct place *earlier) {
+    const struct config_setting *other = earlier->draft->listen;
+    bool dual = later->listen->address.family != earlier->listen->address.family;
+    char own[ADDRESS_TEXT_SIZE];
+    char theirs[ADDRESS_TEXT_SIZE];
+
+    if (later->draft == earlier->draft) {
+        service_report(builder, later->draft->listen,
+                       "%s stands here twice (as %s); leave one of them out",
+                       print_place(later, own), print_place(earlier, theirs));
+        return;
+    }
+    service_report(builder, later->draft->listen,
+                   "%s is taken by `%s.%s` in line %lu (%s%s); choose another %s",
+                   print_place(later, own), other->section, other->key, (unsigned long)other->line,
+                   print_place(earlier, theirs),
+                   dual ? ", and `v6only = no` takes the IPv4 clients of that port" : "",
+                   is_unix(later) ? "path" : "port or address");
+}
+
+/* One fault for each service: what comes after it in a range is no news. */
+static void check_places(struct service_builder *builder, const struct place *places, size_t count,
+                         bool *told) {
+    for (size_t i = 1; i < count; i++) {
+        size_t draft = (size_t)(places[i].draft - builder->drafts);
+        for (size_t j = i; !told[draft] && j > 0; j--) {
+            const struct place *earlier = &places[j - 1];
+            if (compare_kind(earlier, &places[i]) != 0) {
+                break;
+            }
+            if (clash(builder->world, &places[i], earlier)) {
+                report_clash(builder, &places[i], earlier);
+                told[draft] = true;
+            }
+        }
+    }
+}
+
+static void check_clashes(struct service_builder *builder) {
+    struct place *places =
+        arena_alloc(builder->scratch, (builder->place_count + 1) * sizeof(*places));
+    bool *told = arena_alloc(builder->scratch, (builder->draft_count + 1) * sizeof(*told));
+    size_t count = 0;
+
+    if (places == NULL || told == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        const struct service_draft *draft = &builder->drafts[i];
+        size_t own_count =
+            draft->enabled && draft->listen != NULL ? draft->service.listen_count : 0;
+        for (size_t j = 0; j < own_count; j++) {
+            places[count] = (struct place){
+                .draft = draft, .listen = &draft->service.listen[j], .order = (uint32_t)count};
+            count++;
+        }
+    }
+    qsort(places, count, sizeof(*places), compare);
+    check_places(builder, places, count, told);
+}
+
+void service_check_clashes(struct service_builder *builder) {
+    uint64_t total_count = 0;
+    const struct service_draft *largest = NULL;
+
+    check_clashes(builder);
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        const struct service_draft *draft = &builder->drafts[i];
+        if (draft->enabled) {
+            total_count += draft->service.max_connections_count;
+            bool larger = largest == NULL || draft->service.max_connections_count >
+                                                 largest->service.max_connections_count;
+            largest = larger ? draft : largest;
+        }
+    }
+    if (total_count > TOTAL_CONNECTIONS_MAX_COUNT) {
+        config_problems_add(builder->problems, largest->service.line, "max_connections",
+                            "the sum over all services is %lu; give at most %lu in all (here it "
+                            "is %lu, the most)",
+                            (unsigned long)total_count, (unsigned long)TOTAL_CONNECTIONS_MAX_COUNT,
+                            (unsigned long)largest->service.max_connections_count);
+    }
+}

@@ -1,0 +1,127 @@
+/* A handler's command: which program runs, with which arguments. */
+#include "core/base/error.h"
+#include "core/base/words.h"
+#include "core/service/build.h"
+
+#include <string.h>
+
+/* The interpreter for the ending of `path`; NULL if none is set. Windows does not tell .PY from
+ * .py. */
+static const struct service_interpreter *find_interpreter(const struct service_builder *builder,
+                                                          const char *path) {
+    bool nocase = builder->world->backslash_separates;
+    for (size_t i = 0; i < builder->interpreter_count; i++) {
+        if (text_ends_with(path, builder->interpreters[i].extension, nocase)) {
+            return &builder->interpreters[i];
+        }
+    }
+    return NULL;
+}
+
+/* On Windows only an .exe runs by itself. */
+bool service_runs_alone(struct service_builder *builder, const struct config_setting *setting,
+                        const char *path) {
+    const char *base = service_base_name(builder->world, path);
+    const char *dot = strrchr(base, '.');
+
+    if (!builder->world->scripts_need_interpreter ||
+        text_ends_with(path, builder->world->executable_suffix, true)) {
+        return true;
+    }
+    if (dot == NULL || dot[1] == '\0') {
+        service_report(builder, setting,
+                       "`%s` has no ending that tells how to run it; give an .exe, or a script "
+                       "with an ending and its interpreter",
+                       base);
+    } else {
+        service_report(builder, setting,
+                       "`%s` is no .exe and so needs an interpreter; put `interpreter.%s = "
+                       "C:\\path\\of\\program.exe` into [supervisor]",
+                       base, dot + 1);
+    }
+    return false;
+}
+
+/* CommandLineToArgvW and the C runtimes agree on argv[0] only without these. */
+static bool check_argv0(struct service_builder *builder, const struct config_setting *setting,
+                        const char *argv0) {
+    size_t length = strlen(argv0);
+    if (!builder->world->backslash_separates ||
+        (strchr(argv0, '"') == NULL && (length == 0 || argv0[length - 1] != '\\'))) {
+        return true;
+    }
+    service_report(builder, setting,
+                   "Windows cannot pass on a name with a quote or a backslash at its end; choose "
+                   "another");
+    return false;
+}
+
+/* argv = the interpreter's words and the handler's path if there is an interpreter, then the
+ * handler's own arguments. */
+static void fill_argv(struct service_builder *builder,
+                      const struct service_interpreter *interpreter, char **words,
+                      size_t word_count, struct service *service) {
+    size_t before = interpreter != NULL ? interpreter->word_count : 0;
+    char **argv = arena_alloc(builder->arena, (before + word_count + 1) * sizeof(*argv));
+
+    if (argv == NULL) {
+        return;
+    }
+    memcpy(argv + before, words, word_count * sizeof(*argv));
+    if (interpreter != NULL) {
+        memcpy(argv, interpreter->words, before * sizeof(*argv));
+        /* An interpreter finds its own library by this name, so it is never a bare one. */
+        argv[0] = arena_text(builder->arena, interpreter->program);
+        argv[before] = arena_text(builder->arena, service->handler);
+    } else if (service->argv0 != NULL) {
+        argv[0] = arena_text(builder->arena, service->argv0);
+    }
+    /* Templates are for the handler's own arguments. */
+    for (size_t i = 0; service->argv_varies && i <= before; i++) {
+        argv[i] = argv[i] == NULL ? NULL : service_escape(builder, argv[i]);
+    }
+    for (size_t i = 0; i < before + word_count; i++) {
+        if (argv[i] == NULL) {
+            return; /* out of memory */
+        }
+    }
+    service->argv = argv;
+    service->argc = before + word_count;
+}
+
+bool service_read_handler(struct service_builder *builder, const struct config_setting *setting,
+                          const struct config_setting *argv0, bool probe, struct service *service) {
+    char **words = NULL;
+    size_t word_count = 0;
+    const char *wrong = words_split(builder->arena, setting->value, &words, &word_count);
+
+    if (wrong != NULL || (words != NULL && (word_count == 0 || words[0][0] == '\0'))) {
+        service_report(builder, setting, "%s",
+                       wrong != NULL ? wrong : "names no program; give a handler's name");
+        return false;
+    }
+    if (words == NULL) {
+        return false;
+    }
+    service_check_arguments(builder, setting, words, word_count, service);
+    const struct service_interpreter *interpreter = find_interpreter(builder, words[0]);
+    if (interpreter != NULL && argv0 != NULL) {
+        service_report(builder, argv0,
+                       "has no meaning here, because `%s` is run by `interpreter%s`; leave it out",
+                       text_excerpt(words[0]).text, interpreter->extension);
+        return false;
+    }
+    service->argv0 = argv0 == NULL ? NULL : service_unquote(builder, argv0);
+    if (argv0 != NULL && (service->argv0 == NULL || !check_argv0(builder, argv0, service->argv0))) {
+        return false;
+    }
+    service->handler = service_find_program(builder, setting, words[0], interpreter != NULL, probe);
+    if (service->handler == NULL ||
+        (interpreter == NULL && probe && !service_runs_alone(builder, setting, service->handler))) {
+        return false;
+    }
+    service->program =
+        interpreter != NULL ? arena_text(builder->arena, interpreter->program) : service->handler;
+    fill_argv(builder, interpreter, words, word_count, service);
+    return service->argv != NULL;
+}

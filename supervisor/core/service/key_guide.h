@@ -1,0 +1,13 @@
+/*
+ * The texts of conf/KEYS.md that belong to no single key. Private to key_reference.c.
+ */
+#ifndef BATON_SERVICE_KEY_GUIDE_H
+#define BATON_SERVICE_KEY_GUIDE_H
+
+/* Sections, form and commands. */
+extern const char *const key_guide_form;
+
+/* Hand-off modes and what goes with them, up to the table of facts. */
+extern const char *const key_guide_modes;
+
+#endif

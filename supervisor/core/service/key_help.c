@@ -1,0 +1,104 @@
+/* What each key is for, one paragraph each: the texts of the reference, which batond does not
+ * carry. */
+#include "core/service/key_reference.h"
+
+static const char *const texts[KEY_COUNT] = {
+    [KEY_LISTEN] =
+        "Where to listen: one or more places, separated by commas. A place is a port (`8080`), a "
+        "range of ports (`7000-7015`) or the name of a service in the system's list of services "
+        "(`http`), each with or without a host before it: `127.0.0.1:8080`, `[::1]:http`. Names "
+        "of hosts are not looked up. Without a host the address of `bind` is taken. Port 0 lets "
+        "the system choose a free port; the log tells which. A service listens at 1024 places at "
+        "most. With `protocol = unix` the value is the path of the socket's file, at most 107 "
+        "bytes long. Required in every section of a service.",
+    [KEY_HANDLER] = "The program to launch and its arguments, see \"Commands\". The arguments may "
+                    "have templates. Required in every section of a service; in `[ports]` it is "
+                    "the value of the line.",
+    [KEY_ARGV0] = "What the handler is told to be called (its argument number 0); otherwise "
+                  "that is the program as `handler` names it. Not together with an interpreter.",
+    [KEY_HANDOFF] = "How the handler gets its clients, see \"Hand-off\". With `protocol = udp` it "
+                    "is always `listener`.",
+    [KEY_PROTOCOL] = "What `listen` speaks of: ports of TCP or UDP, or a local stream socket. "
+                     "`[ports]` has ports of TCP only. Where the system has no local sockets "
+                     "(Windows before 10 1803, Wine) the log tells so at start.",
+    [KEY_STDERR] = "Where the handler's standard error goes: to the log, or to the client along "
+                   "with its standard output, as under inetd.",
+    [KEY_BIND] = "The address for every place in `listen` that has no host. `0.0.0.0` is every "
+                 "IPv4 address of this machine and `::` every IPv6 address; `127.0.0.1` and `::1` "
+                 "can be reached from this machine only.",
+    [KEY_V6ONLY] = "`no` lets a socket that listens at `::` take IPv4 clients as well; then "
+                   "nothing else can listen at that port for IPv4.",
+    [KEY_BACKLOG] = "How many clients the system may keep waiting until they are accepted; a hint "
+                    "to the system, which may take less.",
+    [KEY_MAX_CONNECTIONS] = "How many connections of this service may live at once. At that "
+                            "number accepting pauses, and further clients wait. All services "
+                            "together: at most 32768, a service that hands over its listener "
+                            "counting as one.",
+    [KEY_HANDSHAKE_TIMEOUT] = "How long a handler has from its launch until it says HELLO, and "
+                              "from an offer until it acknowledges it. On Windows the value of "
+                              "`[defaults]` also holds for listeners that are handed over.",
+    [KEY_ATTEMPTS] = "To how many handler processes, one after the other, a connection is offered "
+                     "before it is given up. Without a channel that is how often a launch is "
+                     "tried; a program that was started has its client.",
+    [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
+                         "terminated, and after that before it is killed.",
+    [KEY_ENVIRONMENT] =
+        "Variables `NAME=VALUE` that the handler gets besides those of the "
+        "supervisor, separated by blanks; quote as in \"Commands\": "
+        "`LANGUAGE=en MOTTO=\"mind the gap\"`. The values may have templates. A variable of "
+        "\"Facts\" that is named here has this value instead; names that begin with `BATON_`, "
+        "`LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` are reserved. A service that has the key "
+        "does not get the variables of `[defaults]`.",
+    [KEY_DIRECTORY] = "The folder in which the handler starts; otherwise it is the supervisor's.",
+    [KEY_ENABLED] = "`no` switches the service off and leaves its lines where they are. Its values "
+                    "are still checked, but its handler and folders need not exist.",
+    [KEY_SOCKET_MODE] = "The permissions of a local socket's file, in octal; who may write to it "
+                        "may connect. It has them from the moment it exists. `0600` is its owner "
+                        "alone, `0660` its group as well, `0666` everybody. Windows has no such "
+                        "thing: there the folder's access list decides.",
+    [KEY_SOCKET_OWNER] = "Who owns a local socket's file: `USER`, `USER:GROUP` or `:GROUP`, as "
+                         "names or numbers; otherwise it is the supervisor's user and group. To "
+                         "give it to another user takes root. Ignored on Windows.",
+    [KEY_NODELAY] = "`yes` sends small pieces at once (TCP_NODELAY) instead of waiting for more.",
+    [KEY_KEEPALIVE] = "`yes` has the system probe silent connections (SO_KEEPALIVE), so that one "
+                      "whose client has vanished ends.",
+    [KEY_KEEPALIVE_IDLE] = "How long a connection is silent before the first probe; 0 is the "
+                           "system's choice, usually two hours.",
+    [KEY_KEEPALIVE_INTERVAL] = "How long to wait for an answer to a probe before the next one; 0 "
+                               "is the system's choice.",
+    [KEY_KEEPALIVE_COUNT] = "How many probes without an answer end the connection; 0 is the "
+                            "system's choice.",
+    [KEY_DEFER_ACCEPT] = "On Linux a client is not shown to us before it has sent something, or "
+                         "about this time has passed (TCP_DEFER_ACCEPT); no handler is launched "
+                         "for one that only connects. Not for protocols in which the server "
+                         "speaks first. 0 is off; other systems ignore it.",
+    [KEY_RECEIVE_BUFFER] = "How much the system may keep of what the handler has not yet read "
+                           "(SO_RCVBUF), a hint; 0 is the system's choice.",
+    [KEY_SEND_BUFFER] = "The same for what the client has not yet taken (SO_SNDBUF).",
+    [KEY_PROXY_PROTOCOL] = "`on`: every connection begins with a header of the PROXY protocol, "
+                           "version 1 or 2, and the client that it names is the client for "
+                           "everything after. A connection without one is closed. See \"Behind a "
+                           "proxy\".",
+    [KEY_PROXY_TRUSTED] = "Who may send PROXY headers: addresses and blocks of them, separated by "
+                          "commas, as in `127.0.0.1, 10.1.0.0/16, 2001:db8::/32`. A connection "
+                          "from anybody else is closed. Required with `proxy_protocol = on` and "
+                          "TCP; at a local socket, `mode` and `owner` say who may connect.",
+    [KEY_PROXY_TIMEOUT] = "How long a connection has from its acceptance until its PROXY header "
+                          "is complete.",
+    [KEY_HANDLERS] = "The handlers folder. `--handlers` on the command line goes before it; "
+                     "without either it is the folder `handlers` of the installation.",
+    [KEY_INTERPRETER] = "The program, with arguments, that runs handlers whose file name ends in "
+                        "`.EXT`: with `interpreter.py = /usr/bin/python3 -u`, the handler `a.py x` "
+                        "runs as `/usr/bin/python3 -u /path/of/a.py x`. On Windows every handler "
+                        "that is no .exe needs one; elsewhere a script names its own interpreter "
+                        "in its first line, `#!`. On Windows .bat and .cmd are always refused: "
+                        "what a client sends could reach their command line and be run.",
+    [KEY_LOG] = "The log file; it is created, or appended to. Otherwise the log goes to standard "
+                "error.",
+    [KEY_LOG_FORMAT] = "One line per event, as `key=value` pairs or as a JSON object.",
+    [KEY_LOG_LEVEL] = "The least important events that are still logged.",
+};
+
+const char *key_help(enum key_id id) {
+    return texts[id];
+}

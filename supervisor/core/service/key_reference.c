@@ -1,0 +1,140 @@
+/* conf/KEYS.md, from the table. */
+#include "core/service/key_reference.h"
+
+#include "core/service/facts.h"
+#include "core/service/key_guide.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct bit_word {
+    unsigned bit;
+    const char *word;
+};
+
+/* A line with the words whose bits the key has, unless it has all of them. */
+static void print_bits(const struct key *key, const char *title, const struct bit_word *words,
+                       text_emit *emit, void *context) {
+    const char *separator = title;
+    unsigned all = 0;
+    for (size_t i = 0; words[i].word != NULL; i++) {
+        all |= words[i].bit;
+    }
+    if ((key->modes & all) == all) {
+        return;
+    }
+    for (size_t i = 0; words[i].word != NULL; i++) {
+        if ((key->modes & words[i].bit) != 0) {
+            emit(context, separator);
+            emit(context, words[i].word);
+            separator = "`, `";
+        }
+    }
+    emit(context, "`");
+}
+
+static void print_modes(const struct key *key, text_emit *emit, void *context) {
+    static const struct bit_word modes[] = {{KEY_MODE_CHANNEL, "channel"},
+                                            {KEY_MODE_STDIO, "stdio"},
+                                            {KEY_MODE_LISTENER, "listener"},
+                                            {KEY_MODE_PUMP, "pump"},
+                                            {0, NULL}};
+    static const struct bit_word protocols[] = {
+        {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, NULL}};
+
+    print_bits(key, "\n- Only with `handoff`: `", modes, emit, context);
+    print_bits(key, "\n- Only with `protocol`: `", protocols, emit, context);
+}
+
+static void print_type(const struct key *key, text_emit *emit, void *context) {
+    static const char *const words[] = {[KEY_TYPE_LISTEN] = "places, or a path",
+                                        [KEY_TYPE_HOST] = "IPv4 or IPv6 address",
+                                        [KEY_TYPE_COMMAND] = "command",
+                                        [KEY_TYPE_TEXT] = "text",
+                                        [KEY_TYPE_FILE] = "path of a file",
+                                        [KEY_TYPE_DIRECTORY] = "path of a folder",
+                                        [KEY_TYPE_ENVIRONMENT] = "variables",
+                                        [KEY_TYPE_NUMBER] = NULL,
+                                        [KEY_TYPE_PERMISSIONS] = "three octal digits",
+                                        [KEY_TYPE_OWNER] = "user and group",
+                                        [KEY_TYPE_BLOCKS] = "addresses and blocks",
+                                        [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
+    char line[96];
+
+    emit(context, "- Value: ");
+    if (key->type == KEY_TYPE_NUMBER) {
+        (void)snprintf(line, sizeof(line), "%s, %lu to %lu", key->unit, (unsigned long)key->minimum,
+                       (unsigned long)key->maximum);
+        emit(context, line);
+    } else if (key->type == KEY_TYPE_CHOICE) {
+        for (size_t i = 0; key->choices[i] != NULL; i++) {
+            emit(context, i == 0 ? "`" : ", `");
+            emit(context, key->choices[i]);
+            emit(context, "`");
+        }
+    } else {
+        emit(context, words[key->type]);
+    }
+}
+
+static void print_key(enum key_id id, text_emit *emit, void *context) {
+    const struct key *key = &key_table[id];
+
+    emit(context, "\n### ");
+    emit(context, key->name);
+    emit(context, "\n\n");
+    emit(context, key_help(id));
+    emit(context, "\n\n");
+    print_type(key, emit, context);
+    if (key->default_text != NULL) {
+        emit(context, "\n- Default: `");
+        emit(context, key->default_text);
+        emit(context, "`");
+    }
+    if ((key->places & KEY_IN_SERVICE) != 0 && (key->places & KEY_IN_DEFAULTS) == 0) {
+        emit(context, "\n- Not in `[defaults]`");
+    }
+    print_modes(key, emit, context);
+    emit(context, "\n");
+}
+
+static void print_place(unsigned place, const char *title, text_emit *emit, void *context) {
+    emit(context, title);
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if ((key_table[i].places & place) != 0) {
+            print_key((enum key_id)i, emit, context);
+        }
+    }
+}
+
+static void print_facts(text_emit *emit, void *context) {
+    static const enum fact_context columns[] = {FACT_OF_IP, FACT_OF_IP_ACTIVATION, FACT_OF_UNIX,
+                                                FACT_OF_UNIX_ACTIVATION};
+
+    emit(context,
+         "| variable | its value | TCP | UDP, TCP listener | local socket | its listener |\n"
+         "|---|---|---|---|---|---|\n");
+    for (const struct fact_variable *fact = fact_variables; fact->name != NULL; fact++) {
+        emit(context, "| `");
+        emit(context, fact->name);
+        emit(context, "` | `");
+        emit(context, fact->template);
+        emit(context, "` |");
+        for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+            emit(context, (fact->contexts & (unsigned)columns[i]) != 0 ? " yes |" : " |");
+        }
+        emit(context, "\n");
+    }
+    emit(context,
+         "\nAt a local socket, variables with addresses and ports are set only when a PROXY "
+         "header has named a client that came by TCP. The names of UCSPI (`PROTO`, `TCP...`, "
+         "`UNIX...`) and of CGI (`REMOTE_...`, `SERVER_...`) mean what they mean there.\n");
+}
+
+void key_print_reference(text_emit *emit, void *context) {
+    emit(context, key_guide_form);
+    emit(context, key_guide_modes);
+    print_facts(emit, context);
+    print_place(KEY_IN_SERVICE, "\n## Keys of a service\n", emit, context);
+    print_place(KEY_IN_SUPERVISOR, "\n## Keys of `[supervisor]`\n", emit, context);
+}

@@ -1,0 +1,354 @@
+/* The rows. What each key is for stands in key_help.c. */
+#include "core/service/key.h"
+
+#include "core/service/service.h"
+
+#define SERVICE_KEY (KEY_IN_SERVICE | KEY_IN_DEFAULTS)
+#define FIELD(name) offsetof(struct service, name)
+#define OPTION(name) offsetof(struct supervisor_options, name)
+
+#define MODES_STREAM (KEY_MODES_ALL & ~(unsigned)KEY_MODE_UDP)
+#define MODES_INTERNET (KEY_MODES_ALL & ~(unsigned)KEY_OVER_UNIX)
+#define MODES_TCP (MODES_STREAM & MODES_INTERNET)
+#define MODES_UNIX (MODES_STREAM & ~(unsigned)KEY_OVER_TCP)
+
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const log_levels[] = {"error", "warning", "info", "debug", NULL};
+/* In the order of the enums of core/service/service.h. */
+static const char *const handoffs[] = {"channel", "stdio", "listener", "pump", NULL};
+static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
+static const char *const error_streams[] = {"log", "socket", NULL};
+
+const struct key key_table[KEY_COUNT] = {
+    [KEY_LISTEN] =
+        {
+            .name = "listen",
+            .places = KEY_IN_SERVICE,
+            .type = KEY_TYPE_LISTEN,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_HANDLER] =
+        {
+            .name = "handler",
+            .places = KEY_IN_SERVICE,
+            .type = KEY_TYPE_COMMAND,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_ARGV0] =
+        {
+            .name = "argv0",
+            .places = KEY_IN_SERVICE,
+            .type = KEY_TYPE_TEXT,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_HANDOFF] =
+        {
+            .name = "handoff",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "channel",
+            .choices = handoffs,
+            .field_offset = FIELD(handoff),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_PROTOCOL] =
+        {
+            .name = "protocol",
+            .places = KEY_IN_SERVICE,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "tcp",
+            .choices = protocols,
+            .field_offset = FIELD(protocol),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_STDERR] =
+        {
+            .name = "stderr",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "log",
+            .modes = KEY_MODE_STDIO | KEY_MODE_PUMP | KEY_OVER_ANY,
+            .choices = error_streams,
+            .field_offset = FIELD(stderr_to),
+        },
+    [KEY_BIND] =
+        {
+            .name = "bind",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_HOST,
+            .default_text = "0.0.0.0",
+            .modes = MODES_INTERNET,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_V6ONLY] =
+        {
+            .name = "v6only",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "yes",
+            .modes = MODES_INTERNET,
+            .field_offset = FIELD(v6only),
+        },
+    [KEY_BACKLOG] =
+        {
+            .name = "backlog",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "connections",
+            .minimum = 1,
+            .maximum = 65535,
+            .default_text = "511",
+            .modes = MODES_STREAM,
+            .field_offset = FIELD(backlog_count),
+        },
+    [KEY_MAX_CONNECTIONS] =
+        {
+            .name = "max_connections",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "connections",
+            .minimum = 1,
+            .maximum = 65536,
+            .default_text = "256",
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(max_connections_count),
+        },
+    [KEY_HANDSHAKE_TIMEOUT] =
+        {
+            .name = "handshake_timeout_ms",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "milliseconds",
+            .minimum = 10,
+            .maximum = 600000,
+            .default_text = "5000",
+            .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+            .field_offset = FIELD(handshake_timeout_ms),
+        },
+    [KEY_ATTEMPTS] =
+        {
+            .name = "attempts",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "processes",
+            .minimum = 1,
+            .maximum = 10,
+            .default_text = "2",
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(attempts_count),
+        },
+    [KEY_STOP_TIMEOUT] =
+        {
+            .name = "stop_timeout_ms",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "milliseconds",
+            .maximum = 3600000,
+            .default_text = "5000",
+            .field_offset = FIELD(stop_timeout_ms),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_ENVIRONMENT] =
+        {
+            .name = "environment",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_ENVIRONMENT,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_DIRECTORY] =
+        {
+            .name = "directory",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_DIRECTORY,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_ENABLED] =
+        {
+            .name = "enabled",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "yes",
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_SOCKET_MODE] =
+        {
+            .name = "mode",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_PERMISSIONS,
+            .maximum = 0777,
+            .default_text = "0600",
+            .modes = MODES_UNIX,
+            .field_offset = FIELD(socket_mode),
+        },
+    [KEY_SOCKET_OWNER] =
+        {
+            .name = "owner",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_OWNER,
+            .modes = MODES_UNIX,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_NODELAY] =
+        {
+            .name = "nodelay",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "no",
+            .modes = MODES_TCP,
+            .field_offset = FIELD(nodelay),
+        },
+    [KEY_KEEPALIVE] =
+        {
+            .name = "keepalive",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "no",
+            .modes = MODES_TCP,
+            .field_offset = FIELD(keepalive),
+        },
+    [KEY_KEEPALIVE_IDLE] =
+        {
+            .name = "keepalive_idle_s",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "seconds",
+            .maximum = 32767,
+            .default_text = "0",
+            .modes = MODES_TCP,
+            .field_offset = FIELD(keepalive_idle_s),
+        },
+    [KEY_KEEPALIVE_INTERVAL] =
+        {
+            .name = "keepalive_interval_s",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "seconds",
+            .maximum = 32767,
+            .default_text = "0",
+            .modes = MODES_TCP,
+            .field_offset = FIELD(keepalive_interval_s),
+        },
+    [KEY_KEEPALIVE_COUNT] =
+        {
+            .name = "keepalive_count",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "probes",
+            .maximum = 127,
+            .default_text = "0",
+            .modes = MODES_TCP,
+            .field_offset = FIELD(keepalive_count),
+        },
+    [KEY_DEFER_ACCEPT] =
+        {
+            .name = "defer_accept_s",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "seconds",
+            .maximum = 3600,
+            .default_text = "0",
+            .modes = MODES_TCP,
+            .field_offset = FIELD(defer_accept_s),
+        },
+    [KEY_RECEIVE_BUFFER] =
+        {
+            .name = "receive_buffer_bytes",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "bytes",
+            .maximum = 268435456,
+            .default_text = "0",
+            .field_offset = FIELD(receive_buffer_bytes),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_SEND_BUFFER] =
+        {
+            .name = "send_buffer_bytes",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "bytes",
+            .maximum = 268435456,
+            .default_text = "0",
+            .field_offset = FIELD(send_buffer_bytes),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_PROXY_PROTOCOL] =
+        {
+            .name = "proxy_protocol",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "no",
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(proxy_protocol),
+        },
+    [KEY_PROXY_TRUSTED] =
+        {
+            .name = "proxy_trusted",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_BLOCKS,
+            .modes = KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_UNIX,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_PROXY_TIMEOUT] =
+        {
+            .name = "proxy_timeout_ms",
+            .places = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "milliseconds",
+            .minimum = 10,
+            .maximum = 600000,
+            .default_text = "5000",
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(proxy_timeout_ms),
+        },
+    [KEY_HANDLERS] =
+        {
+            .name = "handlers",
+            .places = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_DIRECTORY,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_INTERPRETER] =
+        {
+            .name = "interpreter.EXT",
+            .places = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_COMMAND,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_LOG] =
+        {
+            .name = "log",
+            .places = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_FILE,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_LOG_FORMAT] =
+        {
+            .name = "log_format",
+            .places = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "logfmt",
+            .choices = log_formats,
+            .field_offset = OPTION(log_format),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_LOG_LEVEL] =
+        {
+            .name = "log_level",
+            .places = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "info",
+            .choices = log_levels,
+            .field_offset = OPTION(log_level),
+            .modes = KEY_MODES_ALL,
+        },
+};

@@ -1,0 +1,98 @@
+/* Which keys a service's hand-off and protocol can honour. */
+#include "core/service/build.h"
+
+#include <string.h>
+
+unsigned service_mode(uint32_t handoff, uint32_t protocol) {
+    static const unsigned modes[] = {[HANDOFF_CHANNEL] = KEY_MODE_CHANNEL,
+                                     [HANDOFF_STDIO] = KEY_MODE_STDIO,
+                                     [HANDOFF_LISTENER] = KEY_MODE_LISTENER,
+                                     [HANDOFF_PUMP] = KEY_MODE_PUMP};
+    if (protocol == PROTOCOL_UDP) {
+        return KEY_MODE_UDP;
+    }
+    return modes[handoff] | (protocol == PROTOCOL_UNIX ? KEY_OVER_UNIX : KEY_OVER_TCP);
+}
+
+void service_choose_mode(struct service_builder *builder, struct service_values *values,
+                         bool handoff_read, bool protocol_read) {
+    uint32_t protocol = values->numbers[KEY_PROTOCOL];
+    const struct config_setting *handoff = values->own[KEY_HANDOFF];
+
+    values->protocol_known = protocol_read;
+    if (protocol_read && protocol == PROTOCOL_UDP) {
+        if (handoff != NULL && handoff_read && values->numbers[KEY_HANDOFF] != HANDOFF_LISTENER) {
+            service_report(builder, handoff,
+                           "`%s` needs connections, and UDP has none; with `protocol = udp` the "
+                           "socket itself is handed over: give `listener`, or leave the key out",
+                           text_excerpt(handoff->value).text);
+        }
+        values->numbers[KEY_HANDOFF] = HANDOFF_LISTENER;
+        handoff_read = true;
+    }
+    values->mode =
+        protocol_read && handoff_read ? service_mode(values->numbers[KEY_HANDOFF], protocol) : 0;
+}
+
+/* Windows hands listeners over on a channel, so what [defaults] says of channels holds. */
+static bool holds_for_listeners(size_t id, unsigned mode) {
+    return id == KEY_HANDSHAKE_TIMEOUT && (mode & (KEY_MODE_LISTENER | KEY_MODE_UDP)) != 0;
+}
+
+void service_fit_values(struct service_values *values) {
+    struct key_message message;
+
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        if (key_fits_mode(key, values->mode, &message) || values->own[i] != NULL ||
+            holds_for_listeners(i, values->mode)) {
+            continue;
+        }
+        values->given[i] = NULL;
+        if (key_is_number(key)) {
+            (void)key_parse(key, key->default_text, &values->numbers[i], &message);
+        } else if (i == KEY_SOCKET_OWNER) {
+            values->user = NULL;
+            values->group = NULL;
+        } else if (i == KEY_PROXY_TRUSTED) {
+            values->trusted = NULL;
+            values->trusted_count = 0;
+        }
+    }
+}
+
+void service_check_values(struct service_builder *builder, const struct service_values *values) {
+    static const struct {
+        enum key_id key, needs;
+        const char *cure;
+    } pairs[] = {{KEY_KEEPALIVE_IDLE, KEY_KEEPALIVE, "keepalive = yes"},
+                 {KEY_KEEPALIVE_INTERVAL, KEY_KEEPALIVE, "keepalive = yes"},
+                 {KEY_KEEPALIVE_COUNT, KEY_KEEPALIVE, "keepalive = yes"},
+                 {KEY_PROXY_TRUSTED, KEY_PROXY_PROTOCOL, "proxy_protocol = on"},
+                 {KEY_PROXY_TIMEOUT, KEY_PROXY_PROTOCOL, "proxy_protocol = on"}};
+    struct key_message message;
+
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        const struct config_setting *setting = values->own[pairs[i].key];
+        const struct config_setting *needed = values->given[pairs[i].needs];
+        bool fits = key_fits_mode(&key_table[pairs[i].key], values->mode, &message);
+        uint32_t number = 0;
+        bool readable = needed == NULL ||
+                        key_parse(&key_table[pairs[i].needs], needed->value, &number, &message);
+        if (setting != NULL && fits && readable && number == 0) {
+            service_report(builder, setting,
+                           "has no effect without `%s`; add that, or leave this out",
+                           pairs[i].cure);
+        }
+    }
+    const struct config_setting *proxy = values->given[KEY_PROXY_PROTOCOL];
+    bool is_own = proxy != NULL && proxy == values->own[KEY_PROXY_PROTOCOL];
+    if (values->numbers[KEY_PROXY_PROTOCOL] != 0 && (values->mode & KEY_OVER_TCP) != 0 &&
+        values->given[KEY_PROXY_TRUSTED] == NULL && (is_own || !builder->told_trusted)) {
+        service_report(builder, proxy,
+                       "needs `proxy_trusted`, because otherwise any client could claim any "
+                       "address; give the addresses of the proxies, as in "
+                       "`proxy_trusted = 127.0.0.1, 10.1.0.0/16`");
+        builder->told_trusted = builder->told_trusted || !is_own;
+    }
+}

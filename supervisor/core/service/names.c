@@ -1,0 +1,68 @@
+/* Names for the services of [ports]: the handler's, made unique by the port. */
+#include "core/service/build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The handler's file name without its last ending, at most CONFIG_NAME_MAX_BYTES - 6 bytes, with
+ * '_' for what a section's name may not hold either. */
+static const char *name_of_handler(struct service_builder *builder, const char *handler) {
+    const size_t longest = CONFIG_NAME_MAX_BYTES - strlen("-65535");
+    const char *base = service_base_name(builder->world, handler);
+    const char *dot = strrchr(base, '.');
+    size_t length = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
+    char *name = arena_copy(builder->arena, base, length < longest ? length : longest);
+
+    for (char *at = name; at != NULL && *at != '\0'; at++) {
+        if (!text_is_name_char(*at) && *at != '.' && *at != '-') {
+            *at = '_';
+        }
+    }
+    return name;
+}
+
+static bool is_taken(const struct service_builder *builder, const char *const *names,
+                     size_t index) {
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        if (i != index && names[i] != NULL && strcmp(names[i], names[index]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void service_name_drafts(struct service_builder *builder) {
+    const char **names = arena_alloc(builder->scratch, (builder->draft_count + 1) * sizeof(*names));
+
+    if (names == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        struct service_draft *draft = &builder->drafts[i];
+        if (draft->from_ports != NULL && draft->listen != NULL && draft->service.handler != NULL) {
+            draft->service.name = name_of_handler(builder, draft->service.handler);
+        }
+        names[i] = draft->service.name;
+    }
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        struct service_draft *draft = &builder->drafts[i];
+        if (draft->from_ports != NULL && names[i] != NULL && is_taken(builder, names, i)) {
+            char port[8];
+            (void)snprintf(port, sizeof(port), "-%u",
+                           (unsigned)draft->service.listen->address.port);
+            draft->service.name = arena_join(builder->arena, names[i], port, "");
+        }
+    }
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        names[i] = builder->drafts[i].service.name;
+    }
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        if (builder->drafts[i].from_ports != NULL && names[i] != NULL &&
+            is_taken(builder, names, i)) {
+            service_report(builder, builder->drafts[i].from_ports,
+                           "its service would be named `%s`, which is taken; give it a section of "
+                           "its own with another name",
+                           names[i]);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+/* [supervisor]: options and interpreters. */
+#include "core/base/error.h"
+#include "core/base/words.h"
+#include "core/service/build.h"
+
+#include <string.h>
+
+static const struct config_section *find_section(const struct service_builder *builder,
+                                                 enum config_section_kind kind) {
+    for (size_t i = 0; i < builder->config->section_count; i++) {
+        if (builder->config->sections[i].kind == kind) {
+            return &builder->config->sections[i];
+        }
+    }
+    return NULL;
+}
+
+static void read_handlers(struct service_builder *builder, const struct config_setting *setting) {
+    const struct service_world *world = builder->world;
+    bool override = world->handlers_override != NULL;
+    const char *own = setting == NULL ? NULL : service_find_directory(builder, setting, !override);
+    const char *chosen = override ? world->handlers_override : own;
+
+    /* After a fault the default stands in, so that messages about handlers have a folder to name.
+     */
+    builder->options.handlers =
+        arena_text(builder->arena, chosen != NULL ? chosen : world->handlers_directory);
+    if (override && world->probe_directory(world->context, world->handlers_override) != BATON_OK) {
+        config_problems_add(builder->problems, 0, "--handlers",
+                            "there is no folder %s; create it, or correct the path",
+                            world->handlers_override);
+    }
+}
+
+static void read_log(struct service_builder *builder, const struct config_setting *setting) {
+    const struct service_world *world = builder->world;
+    const char *text = setting == NULL ? NULL : service_unquote(builder, setting);
+    const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
+    const char *base = path == NULL ? NULL : service_base_name(world, path);
+    const char *folder = path == NULL ? NULL : service_folder_of(builder, path);
+
+    if (folder == NULL) {
+        return;
+    }
+    if (base[0] == '\0') {
+        service_report(builder, setting, "%s is a folder; give the path of a file", path);
+    } else if (world->probe_directory(world->context, folder) != BATON_OK) {
+        service_report(builder, setting,
+                       "there is no folder %s for the log; create it, or correct "
+                       "the path",
+                       folder);
+    }
+    builder->options.log = arena_text(builder->arena, path);
+}
+
+static void add_interpreter(struct service_builder *builder, const struct config_setting *setting) {
+    struct service_interpreter interpreter = {.extension = strchr(setting->key, '.')};
+    const char *wrong =
+        words_split(builder->arena, setting->value, &interpreter.words, &interpreter.word_count);
+
+    if (service_is_batch_file(builder->world, setting->key)) {
+        service_report(builder, setting,
+                       "batch files are refused whatever runs them: what a client sends could "
+                       "reach their command line and be run; write the handler as an .exe or in "
+                       "another language");
+        return;
+    }
+    if (wrong != NULL || (interpreter.words != NULL && interpreter.word_count == 0)) {
+        service_report(builder, setting, "%s", wrong != NULL ? wrong : "names no program");
+        return;
+    }
+    if (interpreter.words == NULL) {
+        return;
+    }
+    interpreter.program = service_find_program(builder, setting, interpreter.words[0], false, true);
+    if (interpreter.program != NULL) {
+        (void)service_runs_alone(builder, setting, interpreter.program);
+    } else {
+        /* The fault is reported here; its handlers shall not be reported for want of it as well. */
+        interpreter.program = interpreter.words[0];
+    }
+    struct service_interpreter *grown =
+        arena_grow(builder->scratch, builder->interpreters, builder->interpreter_count,
+                   &builder->interpreter_capacity, sizeof(interpreter));
+    if (grown != NULL) {
+        builder->interpreters = grown;
+        grown[builder->interpreter_count++] = interpreter;
+    }
+}
+
+void service_read_options(struct service_builder *builder) {
+    const struct config_section *section = find_section(builder, CONFIG_SECTION_SUPERVISOR);
+    struct service_values values;
+
+    service_default_values(&values);
+    if (section == NULL) {
+        service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);
+        read_handlers(builder, NULL);
+        return;
+    }
+    service_read_values(builder, section, &values);
+    service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);
+    read_handlers(builder, values.own[KEY_HANDLERS]);
+    read_log(builder, values.own[KEY_LOG]);
+    for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;
+         i++) {
+        const struct config_setting *setting = &builder->config->settings[i];
+        if (setting->section == section->name &&
+            key_find(setting->key, KEY_IN_SUPERVISOR) == &key_table[KEY_INTERPRETER]) {
+            add_interpreter(builder, setting);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+/* The effective table for people (--check). */
+#include "core/base/words.h"
+#include "core/service/build.h"
+#include "core/service/facts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Longer texts of places run over into the next column. */
+#define LISTEN_WIDTH_MAX 40u
+
+struct columns {
+    size_t name_width;
+    size_t listen_width;
+};
+
+static void emit_padding(text_emit *emit, void *context, size_t used, size_t width) {
+    for (; used < width; used++) {
+        emit(context, " ");
+    }
+}
+
+static void emit_padded(text_emit *emit, void *context, const char *text, size_t width) {
+    emit(context, text);
+    emit_padding(emit, context, strlen(text), width);
+}
+
+static void count_bytes(void *context, const char *text) {
+    size_t *total = context;
+    *total += strlen(text);
+}
+
+/* ---- Places ---- */
+
+/* True if `next` is the same address at the port after that of `place`. */
+static bool follows(const struct service_listen *place, const struct service_listen *next) {
+    struct address address = place->address;
+    if (place->path != NULL || address.port == 0 || address.port == UINT16_MAX) {
+        return false;
+    }
+    address.port++;
+    return address_equal(&address, &next->address);
+}
+
+/* Ports that follow each other are printed as a range. */
+static void print_places(const struct service *service, text_emit *emit, void *context) {
+    for (size_t i = 0; i < service->listen_count; i++) {
+        const struct service_listen *first = &service->listen[i];
+        char text[ADDRESS_TEXT_SIZE];
+        emit(context, i > 0 ? ", " : "");
+        if (first->path != NULL) {
+            words_emit(emit, context, first->path);
+            continue;
+        }
+        emit(context, address_print(&first->address, text, sizeof(text)));
+        while (i + 1 < service->listen_count &&
+               follows(&service->listen[i], &service->listen[i + 1])) {
+            i++;
+        }
+        if (&service->listen[i] != first) {
+            (void)snprintf(text, sizeof(text), "-%u", (unsigned)service->listen[i].address.port);
+            emit(context, text);
+        }
+    }
+}
+
+static size_t places_width(const struct service *service) {
+    size_t width = 0;
+    print_places(service, count_bytes, &width);
+    return width;
+}
+
+static struct columns measure(const struct service_table *table) {
+    struct columns columns = {0, 0};
+    for (size_t i = 0; i < table->service_count; i++) {
+        size_t name = strlen(table->services[i].name);
+        size_t places = places_width(&table->services[i]);
+        columns.name_width = name > columns.name_width ? name : columns.name_width;
+        if (places <= LISTEN_WIDTH_MAX && places > columns.listen_width) {
+            columns.listen_width = places;
+        }
+    }
+    return columns;
+}
+
+/* ---- A service ---- */
+
+static void print_extra(const char *name, const char *value, text_emit *emit, void *context) {
+    emit(context, "  * ");
+    emit(context, name);
+    emit(context, " = ");
+    emit(context, value);
+}
+
+/* The keys that differ from their default. */
+static void print_numbers(const struct service *service, text_emit *emit, void *context) {
+    unsigned mode = service_mode(service->handoff, service->protocol);
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        struct key_message message;
+        char value[32];
+        uint32_t number = 0;
+        if ((key->places & KEY_IN_SERVICE) == 0 || key->field_offset == KEY_NO_FIELD ||
+            !key_fits_mode(key, mode, &message)) {
+            continue;
+        }
+        memcpy(&number, (const char *)service + key->field_offset, sizeof(number));
+        if (strcmp(key_print_value(key, number, value, sizeof(value)), key->default_text) != 0) {
+            print_extra(key->name, value, emit, context);
+            emit(context, " (default ");
+            emit(context, key->default_text);
+            emit(context, ")\n");
+        }
+    }
+}
+
+/* True for the facts that every service has; their names are used as they stand in the table. */
+static bool is_fact(const struct service *service, size_t index) {
+    const struct fact_variable *fact = fact_variables;
+    while (fact->name != NULL && fact->name != service->variables[index]) {
+        fact++;
+    }
+    return fact->name != NULL;
+}
+
+/* Emits what does not depend on the launch, then what does. Returns true if there was any. */
+static bool print_environment(const struct service *service, text_emit *emit, void *context) {
+    const char *separator = "  * environment = ";
+
+    for (size_t i = 0; i < service->environment_count; i++) {
+        emit(context, separator);
+        words_emit(emit, context, service->environment[i]);
+        separator = " ";
+    }
+    for (size_t i = 0; i < service->variable_count; i++) {
+        if (!is_fact(service, i)) {
+            emit(context, separator);
+            emit(context, service->variables[i]);
+            emit(context, "=");
+            words_emit(emit, context, service->variable_templates[i]);
+            separator = " ";
+        }
+    }
+    return separator[1] == '\0';
+}
+
+static void print_trusted(const struct service *service, text_emit *emit, void *context) {
+    for (size_t i = 0; i < service->proxy_trusted_count; i++) {
+        const struct address_block *block = &service->proxy_trusted[i];
+        char text[ADDRESS_TEXT_SIZE];
+        unsigned all = block->address.family == ADDRESS_IPV4 ? 32 : 128;
+        emit(context, i > 0 ? ", " : "  * proxy_trusted = ");
+        emit(context, address_print_host(&block->address, text, sizeof(text)));
+        if (block->prefix_bits != all) {
+            (void)snprintf(text, sizeof(text), "/%u", block->prefix_bits);
+            emit(context, text);
+        }
+    }
+    emit(context, service->proxy_trusted_count > 0 ? "\n" : "");
+}
+
+static void print_texts(const struct service *service, text_emit *emit, void *context) {
+    if (service->argv0 != NULL) {
+        print_extra("argv0", service->argv0, emit, context);
+        emit(context, "\n");
+    }
+    if (print_environment(service, emit, context)) {
+        emit(context, "\n");
+    }
+    if (service->directory != NULL) {
+        print_extra("directory", service->directory, emit, context);
+        emit(context, "\n");
+    }
+    if (service->socket_user != NULL || service->socket_group != NULL) {
+        print_extra("owner", service->socket_user != NULL ? service->socket_user : "", emit,
+                    context);
+        emit(context, service->socket_group != NULL ? ":" : "");
+        emit(context, service->socket_group != NULL ? service->socket_group : "");
+        emit(context, "\n");
+    }
+    if (service->proxy_protocol != 0) {
+        print_trusted(service, emit, context);
+    }
+}
+
+static void print_service(const struct service *service, struct columns columns, text_emit *emit,
+                          void *context) {
+    emit_padded(emit, context, service->name, columns.name_width + 2);
+    print_places(service, emit, context);
+    emit(context, "  ");
+    emit_padding(emit, context, places_width(service), columns.listen_width);
+    words_emit(emit, context, service->program);
+    for (size_t i = 1; i < service->argc; i++) {
+        emit(context, " ");
+        words_emit(emit, context, service->argv[i]);
+    }
+    emit(context, "\n");
+    print_numbers(service, emit, context);
+    print_texts(service, emit, context);
+}
+
+/* ---- The rest ---- */
+
+static void print_defaults(text_emit *emit, void *context) {
+    emit(context, "\nWhere nothing else is said above:\n");
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        if ((key->places & KEY_IN_SERVICE) != 0 && key->field_offset != KEY_NO_FIELD) {
+            emit(context, "    ");
+            emit_padded(emit, context, key->name, 22);
+            emit(context, key->default_text);
+            emit(context, key->unit != NULL ? " " : "");
+            emit(context, key->unit != NULL ? key->unit : "");
+            emit(context, "\n");
+        }
+    }
+}
+
+static void print_options(const struct supervisor_options *options, text_emit *emit,
+                          void *context) {
+    emit(context, "\nSupervisor:\n    handlers              ");
+    emit(context, options->handlers);
+    emit(context, "\n    log                   ");
+    emit(context, options->log != NULL ? options->log : "standard error");
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        char value[32];
+        uint32_t number = 0;
+        if ((key->places & KEY_IN_SUPERVISOR) != 0 && key->field_offset != KEY_NO_FIELD) {
+            memcpy(&number, (const char *)options + key->field_offset, sizeof(number));
+            emit(context, "\n    ");
+            emit_padded(emit, context, key->name, 22);
+            emit(context, key_print_value(key, number, value, sizeof(value)));
+        }
+    }
+    emit(context, "\n");
+}
+
+void service_table_print(const struct service_table *table, text_emit *emit, void *context) {
+    struct columns columns = measure(table);
+    char line[96];
+
+    (void)snprintf(line, sizeof(line), "%lu service%s", (unsigned long)table->service_count,
+                   table->service_count == 1 ? "" : "s");
+    emit(context, line);
+    if (table->disabled_count > 0) {
+        (void)snprintf(line, sizeof(line), ", and %lu switched off",
+                       (unsigned long)table->disabled_count);
+        emit(context, line);
+    }
+    emit(context, "\n\n");
+    for (size_t i = 0; i < table->service_count; i++) {
+        print_service(&table->services[i], columns, emit, context);
+    }
+    print_defaults(emit, context);
+    print_options(&table->options, emit, context);
+}

@@ -1,0 +1,244 @@
+#include "core/service/service.h"
+
+#include "core/base/error.h"
+#include "core/service/build.h"
+#include "core/service/template.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Fields that the key table reaches by offset are 32 bits wide. */
+_Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "choices are stored as 32 bits");
+_Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored as 32 bits");
+
+void service_report(struct service_builder *builder, const struct config_setting *setting,
+                    const char *format, ...) {
+    char text[CONFIG_PROBLEM_MAX_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    /* clang 14 does not see through va_start here.
+     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    config_problems_keep(builder->problems, setting->line,
+                         config_key_label(builder->problems, setting->section, setting->key), text);
+}
+
+/* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
+static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
+    if (builder->draft_count == CONFIG_SERVICES_MAX_COUNT) {
+        config_problems_add(builder->problems, line, NULL,
+                            "there are more than %lu services; leave some out",
+                            (unsigned long)CONFIG_SERVICES_MAX_COUNT);
+        return NULL;
+    }
+    struct service_draft *drafts =
+        arena_grow(builder->scratch, builder->drafts, builder->draft_count,
+                   &builder->draft_capacity, sizeof(*drafts));
+    builder->drafts = drafts != NULL ? drafts : builder->drafts;
+    if (drafts == NULL) {
+        return NULL;
+    }
+    struct service_draft *draft = &drafts[builder->draft_count++];
+    memset(draft, 0, sizeof(*draft));
+    draft->service.line = line;
+    draft->service.reuse_count = 1;
+    return draft;
+}
+
+static void take_values(struct service_builder *builder, struct service_draft *draft,
+                        const struct service_values *values) {
+    struct service *service = &draft->service;
+
+    service_fill_fields(values, KEY_IN_SERVICE, service);
+    draft->enabled = values->numbers[KEY_ENABLED] != 0;
+    service->has_channel =
+        service->handoff == HANDOFF_CHANNEL ||
+        (service->handoff == HANDOFF_LISTENER && !builder->world->inherits_listeners);
+    if (service->handoff == HANDOFF_LISTENER) {
+        service->max_connections_count = 1;
+        service->attempts_count = 1;
+    }
+    service->directory = values->directory;
+    service->socket_user = values->user;
+    service->socket_group = values->group;
+    service->proxy_trusted = values->trusted;
+    service->proxy_trusted_count = values->trusted_count;
+    service_fill_variables(builder, values, service);
+}
+
+/* Returns false when no more can be added. */
+static bool add_port(struct service_builder *builder, const struct config_setting *setting) {
+    struct service_draft *draft = add_draft(builder, setting->line);
+    struct service_values values = builder->defaults;
+
+    if (draft == NULL) {
+        return false;
+    }
+    memset(values.own, 0, sizeof(values.own));
+    service_choose_mode(builder, &values, true, true);
+    service_fit_values(&values);
+    service_check_values(builder, &values);
+    take_values(builder, draft, &values);
+    draft->from_ports = setting;
+    if (service_read_listen(builder, setting, setting->key, &values, draft)) {
+        draft->listen = setting;
+    }
+    (void)service_read_handler(builder, setting, NULL, draft->enabled, &draft->service);
+    return true;
+}
+
+static void report_missing(struct service_builder *builder, const struct config_section *section,
+                           const struct service_values *values) {
+    static const enum key_id required[] = {KEY_LISTEN, KEY_HANDLER};
+    static const char *const cures[] = {"the port to listen at", "the handler to launch"};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (values->own[required[i]] == NULL && !section->incomplete &&
+            !builder->config->incomplete) {
+            config_problems_add(
+                builder->problems, section->line,
+                config_key_label(builder->problems, section->name, key_table[required[i]].name),
+                "is missing; give %s", cures[i]);
+        }
+    }
+}
+
+static void add_section(struct service_builder *builder, const struct config_section *section) {
+    struct service_draft *draft = add_draft(builder, section->line);
+    struct service_values values = builder->defaults;
+
+    if (draft == NULL) {
+        return;
+    }
+    service_read_values(builder, section, &values);
+    report_missing(builder, section, &values);
+    take_values(builder, draft, &values);
+    draft->service.name = arena_text(builder->arena, section->name);
+    const struct config_setting *listen = values.own[KEY_LISTEN];
+    if (listen != NULL && service_read_listen(builder, listen, listen->value, &values, draft)) {
+        draft->listen = listen;
+    }
+    if (values.own[KEY_HANDLER] != NULL) {
+        (void)service_read_handler(builder, values.own[KEY_HANDLER], values.own[KEY_ARGV0],
+                                   draft->enabled, &draft->service);
+    }
+}
+
+static void add_drafts(struct service_builder *builder) {
+    const struct config *config = builder->config;
+
+    for (size_t i = 0; i < config->section_count; i++) {
+        const struct config_section *section = &config->sections[i];
+        if (section->kind == CONFIG_SECTION_SERVICE) {
+            add_section(builder, section);
+        }
+        for (size_t j = 0; section->kind == CONFIG_SECTION_PORTS && j < config->setting_count;
+             j++) {
+            if (config->settings[j].section == section->name &&
+                !add_port(builder, &config->settings[j])) {
+                break;
+            }
+        }
+    }
+}
+
+/* A file that has faults may hold the services that seem to be missing. */
+static void check_not_empty(struct service_builder *builder) {
+    size_t enabled_count = 0;
+
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        enabled_count += builder->drafts[i].enabled;
+    }
+    if (enabled_count > 0 || builder->problems->problem_count > 0) {
+        return;
+    }
+    config_problems_add(builder->problems, 0, NULL,
+                        builder->draft_count > 0
+                            ? "every service is switched off; set `enabled = yes` for one"
+                            : "the file has no service; add a section `ports` and a line for each "
+                              "port, as 7777 and the handler `ok`");
+}
+
+/* Only what is whole can be measured. */
+static void fill_table(struct service_builder *builder, struct service_table *out) {
+    struct service *services =
+        arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof(*services));
+
+    if (services == NULL) {
+        return;
+    }
+    out->services = services;
+    for (size_t i = 0; i < builder->draft_count; i++) {
+        if (builder->drafts[i].enabled) {
+            struct service *service = &services[out->service_count++];
+            *service = builder->drafts[i].service;
+            if (service->handoff == HANDOFF_LISTENER && service->has_channel) {
+                service->max_connections_count = (uint32_t)service->listen_count;
+            }
+            service->launch_bytes = template_launch_bytes(service);
+        } else {
+            out->disabled_count++;
+        }
+    }
+    out->options = builder->options;
+}
+
+static void build(struct service_builder *builder) {
+    service_default_values(&builder->defaults);
+    service_read_options(builder);
+    if (builder->options.handlers == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < builder->config->section_count; i++) {
+        if (builder->config->sections[i].kind == CONFIG_SECTION_DEFAULTS) {
+            service_read_values(builder, &builder->config->sections[i], &builder->defaults);
+        }
+    }
+    add_drafts(builder);
+    service_name_drafts(builder);
+    service_check_clashes(builder);
+    check_not_empty(builder);
+}
+
+static bool has_failed(const struct service_builder *builder) {
+    return arena_failed(builder->arena) || arena_failed(builder->scratch) ||
+           arena_failed(builder->problems->arena) || builder->problems->out_of_memory;
+}
+
+int service_table_build(struct config *config, const struct service_world *world,
+                        struct config_problems *problems, struct service_table *out) {
+    struct service_builder builder = {.config = config, .world = world, .problems = problems};
+    int result = BATON_NO_MEMORY;
+
+    memset(out, 0, sizeof(*out));
+    out->arena = builder.arena = arena_create();
+    builder.scratch = arena_create();
+    if (out->arena == NULL || builder.scratch == NULL || problems->arena == NULL) {
+        goto done;
+    }
+    service_check_names(config, problems);
+    build(&builder);
+    if (has_failed(&builder)) {
+        goto done;
+    }
+    if (problems->problem_count == 0) {
+        fill_table(&builder, out);
+    }
+    if (!has_failed(&builder)) {
+        result = problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
+    }
+done:
+    arena_destroy(&builder.scratch);
+    if (result != BATON_OK) {
+        service_table_clear(out);
+    }
+    return result;
+}
+
+void service_table_clear(struct service_table *table) {
+    arena_destroy(&table->arena);
+    memset(table, 0, sizeof(*table));
+}

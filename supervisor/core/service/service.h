@@ -1,0 +1,146 @@
+/*
+ * The validated, immutable table of services: what the rest of the supervisor reads.
+ *
+ * Built from a `struct config` (core/config/config.h) by service_table_build(), which owns every
+ * rule about values that belong together: port clashes, handlers that are missing, keys that a mode
+ * cannot honour. All texts are UTF-8 and owned by the table.
+ */
+#ifndef BATON_SERVICE_SERVICE_H
+#define BATON_SERVICE_SERVICE_H
+
+#include "core/base/address.h"
+#include "core/config/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Places where one service, and all of a table together, may listen. */
+#define SERVICE_LISTEN_MAX_COUNT 1024u
+#define SERVICE_TABLE_LISTEN_MAX_COUNT 4096u
+
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* How a handler gets its connections. DESIGN.md, "What each mode can do". */
+enum service_handoff {
+    HANDOFF_CHANNEL,  /* an OFFER on a channel carries the socket */
+    HANDOFF_STDIO,    /* the connection is standard input and output */
+    HANDOFF_LISTENER, /* the listening (or UDP) socket itself is handed over */
+    HANDOFF_PUMP      /* the supervisor relays between the connection and pipes */
+};
+
+enum service_protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UNIX };
+
+enum service_stderr { STDERR_LOG, STDERR_SOCKET };
+
+/* One place where a service listens. */
+struct service_listen {
+    struct address address; /* TCP, UDP: family set; a local socket: ADDRESS_UNIX alone */
+    const char *path;       /* of a local socket, absolute; else NULL */
+};
+
+struct service {
+    const char *name;              /* unique; the section's name, or the handler's in [ports] */
+    struct service_listen *listen; /* listen_count entries */
+    size_t listen_count;           /* at least 1 */
+    uint32_t handoff;              /* enum service_handoff */
+    uint32_t protocol;             /* enum service_protocol */
+    bool has_channel;              /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
+                                      inherited (Windows) */
+    uint32_t stderr_to;            /* enum service_stderr; LOG but for stdio and pump */
+    const char *program;           /* absolute path of what is executed (handler or interpreter) */
+    const char *handler;           /* absolute path of the handler itself */
+    char **argv;        /* argc texts and a NULL; argv[0] = argv0, or the handler's name */
+    size_t argc;        /* at least 1 */
+    const char *argv0;  /* the key argv0; NULL = not given, argv[0] is as `handler` has it */
+    char **environment; /* environment_count texts NAME=VALUE and a NULL; additions only */
+    size_t environment_count;
+    /* The names of the variables that depend on the connection (core/service/facts.h), and of those
+     * of `environment` that have templates, which are not in `environment` then; ends with NULL. */
+    const char **variables;
+    size_t variable_count;
+    const char **variable_templates; /* their values: variable_count templates */
+    bool argv_varies;                /* argv has templates */
+    size_t launch_bytes;    /* room for what one launch adds: the values, and argv if it varies */
+    const char *directory;  /* working directory, absolute; NULL = the supervisor's own */
+    uint32_t backlog_count; /* waiting connections the system may queue, a hint to listen() */
+    uint32_t v6only;        /* 0: an IPv6 listener takes IPv4 clients too */
+    uint32_t nodelay, keepalive;                                      /* 0 or 1 */
+    uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count; /* 0 = the system's */
+    uint32_t defer_accept_s;                                          /* 0 = off */
+    uint32_t receive_buffer_bytes, send_buffer_bytes;                 /* 0 = the system's */
+    uint32_t socket_mode;                   /* local sockets: permission bits of the file */
+    const char *socket_user, *socket_group; /* local sockets: the file's owner; NULL = left alone */
+    uint32_t
+        proxy_protocol; /* 1: every connection begins with a PROXY header (core/door/proxy.h) */
+    uint32_t proxy_timeout_ms;           /* from accept to the end of that header */
+    struct address_block *proxy_trusted; /* who may send one: proxy_trusted_count blocks */
+    size_t proxy_trusted_count;          /* at least 1 with proxy_protocol */
+    uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
+                                       For HANDOFF_LISTENER, whose one "connection" is an
+                                       activation, the life of the process that has the listener: 1,
+                                       or with a channel one for each listen entry */
+    uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
+                                HANDOFF_LISTENER */
+    uint32_t reuse_count;    /* connections one handler process gets in its life; 1 for now */
+    uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
+    uint32_t stop_timeout_ms;      /* from DRAIN to terminate, and from terminate to kill */
+    size_t line;                   /* where the service is defined, for messages */
+};
+
+struct supervisor_options {
+    const char *handlers; /* the handlers folder, absolute */
+    const char *log;      /* absolute path of the log file; NULL = standard error */
+    enum log_format log_format;
+    enum log_level log_level;
+};
+
+/* Read-only once built. Owner: whoever called service_table_build(). */
+struct service_table {
+    struct service *services; /* enabled services only, in the order of the file */
+    size_t service_count;
+    size_t disabled_count; /* services with enabled = no */
+    struct supervisor_options options;
+    struct arena *arena; /* owns all of the above */
+};
+
+/* What validation has to know of the machine; core/ itself never asks the system. */
+struct service_world {
+    const char *executable_suffix; /* "" or ".exe": appended to a handler name that lacks it */
+    bool scripts_need_interpreter; /* true on Windows: a file without the suffix needs one */
+    bool backslash_separates;      /* true on Windows: '\\' and drive letters form paths */
+    bool inherits_listeners;       /* true on POSIX: a listener is handed over at launch */
+    /* Absolute; relative paths in the config start here: the folder that holds the config file. */
+    const char *base_directory;
+    /* Absolute; used when neither --handlers nor the config names one. */
+    const char *handlers_directory;
+    const char *handlers_override; /* --handlers DIR, made absolute; NULL = not given */
+    /* Tells whether `path` names a file that can be executed (for a script with interpreter: read).
+     * BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED, or BATON_INVALID for a folder.
+     */
+    int (*probe_program)(void *context, const char *path);
+    /* The same for a folder: BATON_OK, BATON_NOT_FOUND, BATON_INVALID when it is not a folder. */
+    int (*probe_directory)(void *context, const char *path);
+    /* The port of a service name ("rsync") in the system's database, for TCP or UDP. BATON_OK or
+     * BATON_NOT_FOUND. */
+    int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
+    void *context;
+};
+
+/* Validates `config`, from which it drops what it does not know, and builds the table. Every fault
+ * is added to `problems` (all of them, not the first only); returns BATON_OK, BATON_INVALID when
+ * there were problems (then *out is empty), or BATON_NO_MEMORY. Neither blocks nor does I/O except
+ * through `world`. */
+int service_table_build(struct config *config, const struct service_world *world,
+                        struct config_problems *problems, struct service_table *out);
+
+/* Writes the effective table as a person would read it: a line for each service (name, where it
+ * listens, command), the keys that differ from their default below it, marked with `*`, then the
+ * other defaults and the supervisor's options. */
+void service_table_print(const struct service_table *table, text_emit *emit, void *context);
+
+/* Frees everything and leaves the table empty; an empty (zeroed) table is accepted. */
+void service_table_clear(struct service_table *table);
+
+#endif

@@ -1,0 +1,151 @@
+/* The keys of a service, by their types: own section over [defaults] over the table. */
+#include "core/base/words.h"
+#include "core/service/build.h"
+
+#include <string.h>
+
+const char *service_unquote(struct service_builder *builder, const struct config_setting *setting) {
+    char **words = NULL;
+    size_t count = 0;
+
+    if (setting->value[0] != '"' && setting->value[0] != '\'') {
+        return arena_text(builder->arena, setting->value);
+    }
+    const char *wrong = words_split(builder->arena, setting->value, &words, &count);
+    if (wrong != NULL) {
+        service_report(builder, setting, "%s", wrong);
+        return NULL;
+    }
+    if (words != NULL && (count != 1 || words[0][0] == '\0')) {
+        service_report(builder, setting,
+                       count == 1 ? "is empty; give a text, or leave the key out"
+                                  : "a text that begins with a quote must end with it; put all of "
+                                    "it into quotes, or none");
+        return NULL;
+    }
+    return words == NULL ? NULL : words[0];
+}
+
+void service_default_values(struct service_values *values) {
+    struct key_message message;
+
+    memset(values, 0, sizeof(*values));
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        if (key_is_number(key)) {
+            (void)key_parse(key, key->default_text, &values->numbers[i], &message);
+        }
+    }
+    (void)address_parse_host(key_table[KEY_BIND].default_text, &values->bind);
+    values->protocol_known = true;
+}
+
+void service_fill_fields(const struct service_values *values, unsigned places, void *object) {
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (key_table[i].field_offset != KEY_NO_FIELD && (key_table[i].places & places) != 0) {
+            memcpy((char *)object + key_table[i].field_offset, &values->numbers[i],
+                   sizeof(values->numbers[i]));
+        }
+    }
+}
+
+static void read_bind(struct service_builder *builder, const struct config_setting *setting,
+                      struct service_values *values) {
+    if (!address_parse_host(setting->value, &values->bind)) {
+        service_report(builder, setting,
+                       "`%s` is not an address; give an IPv4 or IPv6 address without port (for "
+                       "localhost 127.0.0.1), names are not looked up",
+                       text_excerpt(setting->value).text);
+    }
+}
+
+/* Reads a number, permissions, boolean or choice. False after a fault was reported. */
+static bool read_number(struct service_builder *builder, const struct config_setting *setting,
+                        size_t id, struct service_values *values) {
+    struct key_message message;
+
+    if (key_parse(&key_table[id], setting->value, &values->numbers[id], &message)) {
+        return true;
+    }
+    service_report(builder, setting, "%s", message.text);
+    return false;
+}
+
+static void read_value(struct service_builder *builder, const struct config_setting *setting,
+                       size_t id, struct service_values *values) {
+    const struct key *key = &key_table[id];
+    struct key_message message;
+
+    if (!key_fits_mode(key, values->mode, &message)) {
+        service_report(builder, setting, "%s", message.text);
+        return;
+    }
+    switch (key->type) {
+    case KEY_TYPE_NUMBER:
+    case KEY_TYPE_PERMISSIONS:
+    case KEY_TYPE_BOOLEAN:
+    case KEY_TYPE_CHOICE:
+        (void)read_number(builder, setting, id, values);
+        break;
+    case KEY_TYPE_HOST:
+        read_bind(builder, setting, values);
+        break;
+    case KEY_TYPE_ENVIRONMENT:
+        service_read_environment(builder, setting, values);
+        break;
+    case KEY_TYPE_OWNER:
+        service_read_owner(builder, setting, values);
+        break;
+    case KEY_TYPE_BLOCKS:
+        service_read_trusted(builder, setting, values);
+        break;
+    default: /* depends on others, so it is read when all are known */
+        break;
+    }
+}
+
+/* Finds the settings of a section. */
+static void find_settings(const struct service_builder *builder,
+                          const struct config_section *section, unsigned places,
+                          struct service_values *values) {
+    memset(values->own, 0, sizeof(values->own));
+    for (size_t i = 0; i < builder->config->setting_count; i++) {
+        const struct config_setting *setting = &builder->config->settings[i];
+        if (setting->section == section->name) {
+            size_t id = (size_t)(key_find(setting->key, places) - key_table);
+            values->own[id] = setting;
+            values->given[id] = setting;
+        }
+    }
+}
+
+void service_read_values(struct service_builder *builder, const struct config_section *section,
+                         struct service_values *values) {
+    static const unsigned places[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
+                                      [CONFIG_SECTION_PORTS] = 0,
+                                      [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
+                                      [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
+    const struct config_setting *const *own = (const struct config_setting *const *)values->own;
+
+    find_settings(builder, section, places[section->kind], values);
+    bool handoff =
+        own[KEY_HANDOFF] == NULL || read_number(builder, own[KEY_HANDOFF], KEY_HANDOFF, values);
+    bool protocol =
+        own[KEY_PROTOCOL] == NULL || read_number(builder, own[KEY_PROTOCOL], KEY_PROTOCOL, values);
+    if (section->kind == CONFIG_SECTION_SERVICE) {
+        service_choose_mode(builder, values, handoff, protocol);
+    }
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (own[i] != NULL && i != KEY_HANDOFF && i != KEY_PROTOCOL) {
+            read_value(builder, own[i], i, values);
+        }
+    }
+    if (section->kind == CONFIG_SECTION_SERVICE) {
+        service_fit_values(values);
+        service_check_values(builder, values);
+    }
+    if (own[KEY_DIRECTORY] != NULL) {
+        bool probe = section->kind == CONFIG_SECTION_DEFAULTS || values->numbers[KEY_ENABLED] != 0;
+        values->directory = service_find_directory(builder, own[KEY_DIRECTORY], probe);
+    }
+}

@@ -1,0 +1,187 @@
+/* What a handler finds in its environment and its arguments: what is the same for every launch, and
+ * what core/tell/filling.h fills in. */
+#include "core/base/words.h"
+#include "core/service/build.h"
+#include "core/service/facts.h"
+#include "core/service/template.h"
+
+#include <string.h>
+
+static const char *value_of(const char *variable) {
+    return strchr(variable, '=') + 1;
+}
+
+/* Checks one NAME=VALUE against those before it. Returns what is wrong, or NULL. */
+static const char *check_variable(const struct service_builder *builder, char *const *words,
+                                  size_t index) {
+    static const char *const reserved[] = {"LISTEN_FDS=", "LISTEN_FDNAMES=", "LISTEN_PID="};
+    const char *word = words[index];
+    size_t name_length = 0;
+
+    while (text_is_name_char(word[name_length])) {
+        name_length++;
+    }
+    if (word[name_length] != '=' || name_length == 0 || (word[0] >= '0' && word[0] <= '9')) {
+        return "is not NAME=VALUE; a name has letters, digits and `_`, and does not begin with a "
+               "digit (a value with blanks goes into quotes)";
+    }
+    if (text_equal_start(word, "BATON_", 6, true)) {
+        return "is reserved; choose a name that does not begin with BATON_";
+    }
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        if (text_equal_start(word, reserved[i], strlen(reserved[i]), true)) {
+            return "is reserved for the handing over of listeners; choose another name";
+        }
+    }
+    for (size_t i = 0; i < index; i++) {
+        /* The names of Windows' variables have no case. */
+        if (text_equal_start(words[i], word, name_length + 1,
+                             builder->world->backslash_separates)) {
+            return "stands twice; leave one of them out";
+        }
+    }
+    return NULL;
+}
+
+/* In [defaults], whose `mode` is 0, a template may speak of the peer; each service looks again. */
+static bool knows_peer(unsigned mode) {
+    return (mode & (KEY_MODE_LISTENER | KEY_MODE_UDP)) == 0;
+}
+
+void service_read_environment(struct service_builder *builder, const struct config_setting *setting,
+                              struct service_values *values) {
+    char **words = NULL;
+    size_t count = 0;
+    const char *fault = words_split(builder->arena, setting->value, &words, &count);
+
+    if (fault != NULL) {
+        service_report(builder, setting, "%s", fault);
+    }
+    for (size_t i = 0; i < count && words != NULL; i++) {
+        fault = check_variable(builder, words, i);
+        if (fault != NULL) {
+            service_report(builder, setting, "`%s` %s", text_excerpt(words[i]).text, fault);
+            continue;
+        }
+        fault = template_check(value_of(words[i]), knows_peer(values->mode));
+        if (fault != NULL) {
+            service_report(builder, setting, "`%s`: %s", text_excerpt(words[i]).text, fault);
+        }
+    }
+    values->environment = words;
+    values->environment_count = words == NULL ? 0 : count;
+}
+
+/* True if one of the `count` texts NAME=VALUE has this name. */
+static bool is_named(const struct service_builder *builder, char *const *variables, size_t count,
+                     const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < count; i++) {
+        if (text_equal_start(variables[i], name, length, builder->world->backslash_separates) &&
+            variables[i][length] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The facts that the service's mode knows, but for those that the config itself sets. */
+static void add_facts(struct service_builder *builder, const struct service_values *values,
+                      struct service *service) {
+    enum fact_context context = fact_context_of(service->protocol, service->handoff);
+    const struct fact_variable *next = fact_variables;
+
+    while ((next = fact_variable_next(next, context)) != NULL) {
+        if (!is_named(builder, values->environment, values->environment_count, next->name)) {
+            service->variables[service->variable_count] = next->name;
+            service->variable_templates[service->variable_count++] = next->template;
+        }
+        next++;
+    }
+}
+
+/* Adds a variable of the config to those that are the same for every launch, or to the others. */
+static void add_variable(struct service_builder *builder, char *variable, struct service *service) {
+    const char *value = value_of(variable);
+
+    if (template_is_one(value)) {
+        service->variables[service->variable_count] =
+            arena_copy(builder->arena, variable, (size_t)(value - variable) - 1);
+        service->variable_templates[service->variable_count++] = value;
+    } else {
+        service->environment[service->environment_count++] = variable;
+    }
+}
+
+/* [defaults] may have said what this service cannot fill in. */
+static void check_peer(struct service_builder *builder, const struct service_values *values,
+                       const char *value) {
+    const struct config_setting *setting = values->given[KEY_ENVIRONMENT];
+    bool is_own = setting == values->own[KEY_ENVIRONMENT];
+
+    if (!is_own && !builder->told_peer && template_check(value, true) == NULL &&
+        template_check(value, false) != NULL) {
+        service_report(builder, setting,
+                       "`%s` cannot be filled in where a listener is handed over; give the "
+                       "services with `handoff = listener` or `protocol = udp` an `environment` "
+                       "of their own",
+                       text_excerpt(value).text);
+        builder->told_peer = true;
+    }
+}
+
+void service_fill_variables(struct service_builder *builder, const struct service_values *values,
+                            struct service *service) {
+    size_t count = values->environment_count;
+
+    for (const struct fact_variable *fact = fact_variables; fact->name != NULL; fact++) {
+        count++;
+    }
+    service->environment = arena_alloc(builder->arena, (count + 1) * sizeof(char *));
+    service->variables = arena_alloc(builder->arena, (count + 1) * sizeof(char *));
+    service->variable_templates = arena_alloc(builder->arena, (count + 1) * sizeof(char *));
+    if (service->environment == NULL || service->variables == NULL ||
+        service->variable_templates == NULL) {
+        service->environment = NULL;
+        service->variables = NULL;
+        return;
+    }
+    add_facts(builder, values, service);
+    for (size_t i = 0; i < values->environment_count; i++) {
+        if (strchr(values->environment[i], '=') == NULL) {
+            continue; /* reported */
+        }
+        if (!knows_peer(values->mode)) {
+            check_peer(builder, values, value_of(values->environment[i]));
+        }
+        add_variable(builder, values->environment[i], service);
+    }
+}
+
+/* ---- Arguments ---- */
+
+char *service_escape(struct service_builder *builder, const char *text) {
+    char *escaped = arena_alloc(builder->arena, 2 * strlen(text) + 1);
+    char *out = escaped;
+
+    for (; escaped != NULL && *text != '\0'; text++) {
+        if (*text == '{' || *text == '}') {
+            *out++ = *text;
+        }
+        *out++ = *text;
+    }
+    return escaped;
+}
+
+void service_check_arguments(struct service_builder *builder, const struct config_setting *setting,
+                             char **words, size_t word_count, struct service *service) {
+    bool peer_is_known = service->handoff != HANDOFF_LISTENER;
+
+    for (size_t i = 1; i < word_count; i++) {
+        const char *wrong = template_check(words[i], peer_is_known);
+        if (wrong != NULL) {
+            service_report(builder, setting, "`%s`: %s", text_excerpt(words[i]).text, wrong);
+        }
+        service->argv_varies = service->argv_varies || template_is_one(words[i]);
+    }
+}

@@ -1,0 +1,224 @@
+#include "core/tell/filling.h"
+
+#include "core/base/error.h"
+#include "core/service/template.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The facts ---- */
+
+struct view {
+    const struct service *service;
+    const struct connection *connection;
+    uint32_t from_peer_count;
+};
+
+/* Each returns its text, perhaps in `room` of ADDRESS_TEXT_SIZE bytes; NULL = not known. */
+typedef const char *fact_get(const struct view *view, char *room);
+
+static bool is_ip(const struct address *address) {
+    return address->family == ADDRESS_IPV4 || address->family == ADDRESS_IPV6;
+}
+
+static const char *get_number(uint64_t number, char *room) {
+    (void)snprintf(room, ADDRESS_TEXT_SIZE, "%" PRIu64, number);
+    return room;
+}
+
+static const char *get_host(const struct address *address, char *room) {
+    struct address without_zone = *address;
+    without_zone.scope_id = 0;
+    return is_ip(address) ? address_print_host(&without_zone, room, ADDRESS_TEXT_SIZE) : NULL;
+}
+
+static const char *get_port_of(const struct address *address, char *room) {
+    return is_ip(address) ? get_number(address->port, room) : NULL;
+}
+
+static const char *get_service(const struct view *view, char *room) {
+    (void)room;
+    return view->service->name;
+}
+
+static const char *get_id(const struct view *view, char *room) {
+    return get_number(view->connection->id, room);
+}
+
+static const char *get_protocol(const struct view *view, char *room) {
+    (void)room;
+    /* Not the service's: a PROXY header may come by a local socket. */
+    if (is_ip(&view->connection->peer)) {
+        return "TCP";
+    }
+    switch ((enum service_protocol)view->service->protocol) {
+    case PROTOCOL_TCP:
+        return "TCP";
+    case PROTOCOL_UDP:
+        return "UDP";
+    case PROTOCOL_UNIX:
+        return "UNIX";
+    }
+    return NULL;
+}
+
+static const char *get_port(const struct view *view, char *room) {
+    return get_port_of(&view->connection->local, room);
+}
+
+static const char *get_local_address(const struct view *view, char *room) {
+    return get_host(&view->connection->local, room);
+}
+
+static const char *get_path(const struct view *view, char *room) {
+    (void)room;
+    return view->service->listen[view->connection->place].path;
+}
+
+static const char *get_peer_address(const struct view *view, char *room) {
+    return get_host(&view->connection->peer, room);
+}
+
+static const char *get_peer_port(const struct view *view, char *room) {
+    return get_port_of(&view->connection->peer, room);
+}
+
+static uint32_t read_u32(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/* The system has told who the client is: no process has the pid 0, but a user may have the id. */
+static bool is_known_process(const struct address *address) {
+    return address->family == ADDRESS_UNIX && read_u32(address->bytes + 4) != 0;
+}
+
+static const char *get_peer_uid(const struct view *view, char *room) {
+    const struct address *peer = &view->connection->peer;
+    return is_known_process(peer) ? get_number(read_u32(peer->bytes), room) : NULL;
+}
+
+static const char *get_peer_pid(const struct view *view, char *room) {
+    const struct address *peer = &view->connection->peer;
+    return is_known_process(peer) ? get_number(read_u32(peer->bytes + 4), room) : NULL;
+}
+
+static const char *get_peer_count(const struct view *view, char *room) {
+    bool is_counted = is_ip(&view->connection->peer);
+    return is_counted ? get_number(view->from_peer_count, room) : NULL;
+}
+
+static fact_get *const getters[FACT_COUNT] = {
+    [FACT_SERVICE] = get_service,
+    [FACT_ID] = get_id,
+    [FACT_PROTOCOL] = get_protocol,
+    [FACT_PORT] = get_port,
+    [FACT_LOCAL_ADDRESS] = get_local_address,
+    [FACT_PATH] = get_path,
+    [FACT_PEER_ADDRESS] = get_peer_address,
+    [FACT_PEER_PORT] = get_peer_port,
+    [FACT_PEER_UID] = get_peer_uid,
+    [FACT_PEER_PID] = get_peer_pid,
+    [FACT_PEER_COUNT] = get_peer_count,
+};
+
+/* ---- Templates ---- */
+
+/* Where the texts of a launch are put one after the other. */
+struct writer {
+    char *at;
+    size_t left_bytes;
+};
+
+static void append(struct writer *writer, const char *bytes, size_t length) {
+    /* The room was measured by filling_reserve(); nothing is written past it even so. */
+    size_t fitting = length < writer->left_bytes ? length : writer->left_bytes;
+    memcpy(writer->at, bytes, fitting);
+    writer->at += fitting;
+    writer->left_bytes -= fitting;
+}
+
+/* Puts a template's text and its NUL there and returns it; NULL if it is one fact alone that is not
+ * known. */
+static const char *expand(struct writer *writer, const char *text, const struct view *view) {
+    const char *start = writer->at;
+    size_t piece_count = 0;
+    size_t unknown_count = 0;
+    for (struct template_piece piece = template_next(&text); piece.kind != TEMPLATE_END;
+         piece = template_next(&text)) {
+        char room[ADDRESS_TEXT_SIZE];
+        piece_count++;
+        if (piece.kind != TEMPLATE_FACT) {
+            append(writer, piece.bytes, piece.length);
+            continue;
+        }
+        const char *known = getters[piece.fact](view, room);
+        if (known != NULL) {
+            append(writer, known, strlen(known));
+        } else {
+            unknown_count++;
+        }
+    }
+    append(writer, "", 1);
+    return piece_count == 1 && unknown_count == 1 ? NULL : start;
+}
+
+/* ---- A launch ---- */
+
+/* Room for at least `count` texts and a NULL; what is there already is kept when that fails. */
+static bool grow_texts(const char ***texts, size_t *room_count, size_t count) {
+    if (count <= *room_count && *texts != NULL) {
+        return true;
+    }
+    const char **grown = realloc((void *)*texts, (count + 1) * sizeof **texts);
+    if (grown == NULL) {
+        return false;
+    }
+    *texts = grown;
+    *room_count = count;
+    return true;
+}
+
+int filling_reserve(struct filling *filling, const struct service *service) {
+    if (!grow_texts(&filling->values, &filling->values_count, service->variable_count) ||
+        !grow_texts(&filling->argv_room, &filling->argv_count, service->argc)) {
+        return BATON_NO_MEMORY;
+    }
+    if (service->launch_bytes > filling->bytes_count || filling->bytes == NULL) {
+        char *grown = realloc(filling->bytes, service->launch_bytes + 1);
+        if (grown == NULL) {
+            return BATON_NO_MEMORY;
+        }
+        filling->bytes = grown;
+        filling->bytes_count = service->launch_bytes;
+        grown[service->launch_bytes] = '\0';
+    }
+    return BATON_OK;
+}
+
+void filling_clear(struct filling *filling) {
+    free((void *)filling->values);
+    free((void *)filling->argv_room);
+    free(filling->bytes);
+    *filling = (struct filling){0};
+}
+
+void filling_make(struct filling *filling, const struct service *service,
+                  const struct connection *connection, uint32_t from_peer_count) {
+    struct view view = {service, connection, from_peer_count};
+    struct writer writer = {filling->bytes, filling->bytes_count};
+    for (size_t i = 0; i < service->variable_count; i++) {
+        filling->values[i] = expand(&writer, service->variable_templates[i], &view);
+    }
+    filling->argv = NULL;
+    if (!service->argv_varies) {
+        return;
+    }
+    for (size_t i = 0; i < service->argc; i++) {
+        const char *argument = expand(&writer, service->argv[i], &view);
+        filling->argv_room[i] = argument == NULL ? "" : argument;
+    }
+    filling->argv_room[service->argc] = NULL;
+    filling->argv = filling->argv_room;
+}

@@ -1,0 +1,278 @@
+#include "core/tell/record.h"
+
+#include "core/base/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Kept free for closing quotes, the brace and the line feed. */
+#define CLOSING_BYTES 8
+
+/* All or nothing, so that no escape is cut in two. */
+static bool put(struct record *record, const char *bytes, size_t length) {
+    if (record->full || record->length + length + CLOSING_BYTES > sizeof record->bytes) {
+        record->full = true;
+        return false;
+    }
+    memcpy(record->bytes + record->length, bytes, length);
+    record->length += length;
+    return true;
+}
+
+static void put_text(struct record *record, const char *text) {
+    put(record, text, strlen(text));
+}
+
+/* Goes into the room that put() keeps free. */
+static void put_closing(struct record *record, const char *text) {
+    size_t length = strlen(text);
+    if (record->length + length <= sizeof record->bytes) {
+        memcpy(record->bytes + record->length, text, length);
+        record->length += length;
+    }
+}
+
+static bool is_plain(const char *value, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 0x7f) {
+            return false;
+        }
+    }
+    return length > 0;
+}
+
+/* A control character: one byte, or two (U+0080 to U+009F, which terminals obey, too). */
+static void put_control(struct record *record, const char *bytes, size_t length) {
+    unsigned char c = (unsigned char)bytes[length - 1];
+    char escape[9];
+    const char *name = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
+    if (name != NULL) {
+        put_text(record, name);
+    } else if (record->format == LOG_FORMAT_JSON) {
+        snprintf(escape, sizeof escape, "\\u%04x", c);
+        put_text(record, escape);
+    } else {
+        snprintf(escape, sizeof escape, length == 2 ? "\\xc2\\x%02x" : "\\x%02x", c);
+        put_text(record, escape);
+    }
+}
+
+static bool is_control(const char *bytes) {
+    unsigned char first = (unsigned char)bytes[0];
+    return first < ' ' || first == 0x7f || (first == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+}
+
+static void put_escaped(struct record *record, const char *value, size_t length) {
+    for (size_t i = 0; i < length && !record->full;) {
+        size_t sequence = text_utf8_length(value + i, length - i);
+        if (sequence == 0 && record->format == LOG_FORMAT_JSON) {
+            put(record, "\xef\xbf\xbd", 3);
+        } else if (sequence == 0) {
+            put_control(record, value + i, 1);
+        } else if (is_control(value + i)) {
+            put_control(record, value + i, sequence);
+        } else if (value[i] == '"' || value[i] == '\\') {
+            put(record, (const char[]){'\\', value[i]}, 2);
+        } else {
+            put(record, value + i, sequence);
+        }
+        i += sequence == 0 ? 1 : sequence;
+    }
+}
+
+static void put_quoted(struct record *record, const char *value, size_t length) {
+    if (put(record, "\"", 1)) {
+        put_escaped(record, value, length);
+        put_closing(record, "\"");
+    }
+}
+
+/* As much as fits. */
+static void put_plain(struct record *record, const char *value, size_t length) {
+    size_t room = sizeof record->bytes - CLOSING_BYTES - record->length;
+    put(record, value, length < room ? length : room);
+    record->full = record->full || length > room;
+}
+
+static void put_key(struct record *record, const char *key) {
+    bool json = record->format == LOG_FORMAT_JSON;
+    bool first = record->length == 0;
+    put_text(record, json ? (first ? "{\"" : ",\"") : first ? "" : " ");
+    put_text(record, key);
+    put_text(record, json ? "\":" : "=");
+}
+
+/* A key without a value would spoil the line: it goes when nothing of the value fits. */
+static void drop_bare_key(struct record *record, size_t start, size_t value) {
+    if (record->length == value) {
+        record->length = start;
+    }
+}
+
+void record_bytes(struct record *record, const char *key, const char *value, size_t length) {
+    size_t start = record->length;
+    put_key(record, key);
+    size_t behind_key = record->length;
+    if (record->full) {
+        record->length = start;
+    } else if (record->format == LOG_FORMAT_JSON || !is_plain(value, length)) {
+        put_quoted(record, value, length);
+    } else {
+        put_plain(record, value, length);
+    }
+    drop_bare_key(record, start, behind_key);
+}
+
+void record_text(struct record *record, const char *key, const char *value) {
+    record_bytes(record, key, value, strlen(value));
+}
+
+void record_number(struct record *record, const char *key, uint64_t value) {
+    size_t start = record->length;
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    put_key(record, key);
+    put_text(record, text);
+    if (record->full) {
+        record->length = start; /* half a number would be another number */
+    }
+}
+
+static uint32_t read_u32(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+void record_address(struct record *record, const char *key, const struct address *address) {
+    char text[ADDRESS_TEXT_SIZE];
+    uint32_t pid = read_u32(address->bytes + 4);
+    if (address->family != ADDRESS_UNIX) {
+        address_print(address, text, sizeof text);
+    } else if (pid == 0) { /* the system has not told who it is */
+        (void)snprintf(text, sizeof text, "-");
+    } else {
+        (void)snprintf(text, sizeof text, "uid:%" PRIu32 ",pid:%" PRIu32, read_u32(address->bytes),
+                       pid);
+    }
+    record_text(record, key, text);
+}
+
+void record_place(struct record *record, const char *key, const struct service_listen *place,
+                  const struct address *bound) {
+    if (place->path != NULL) {
+        record_text(record, key, place->path);
+    } else {
+        record_address(record, key, bound);
+    }
+}
+
+/* Days since 1970-01-01 to a date of the Gregorian calendar, by counting from 0000-03-01 in eras
+ * of 400 years (146,097 days), so that the leap day is the last of its year. */
+static void date_of_day(int64_t day, int *year, int *month, int *day_of_month) {
+    int64_t shifted = day + 719468;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t of_era = shifted - era * 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+    int64_t m = (5 * of_year + 2) / 153;
+    *day_of_month = (int)(of_year - (153 * m + 2) / 5 + 1);
+    *month = (int)(m < 10 ? m + 3 : m - 9);
+    *year = (int)(y + era * 400 + (*month <= 2 ? 1 : 0));
+}
+
+static void put_time(struct record *record, int64_t wall_us) {
+    int64_t ms = wall_us / 1000 - (wall_us % 1000 < 0 ? 1 : 0);
+    int64_t day = ms / 86400000;
+    int64_t of_day = ms % 86400000;
+    int year, month, day_of_month;
+    char text[64];
+    if (of_day < 0) {
+        of_day += 86400000;
+        day--;
+    }
+    date_of_day(day, &year, &month, &day_of_month);
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day_of_month,
+             (int)(of_day / 3600000), (int)(of_day / 60000 % 60), (int)(of_day / 1000 % 60),
+             (int)(of_day % 1000));
+    record_text(record, "time", text);
+}
+
+const char *record_level_text(enum log_level level) {
+    static const char *const texts[] = {"error", "warning", "info", "debug"};
+    return texts[level];
+}
+
+void record_begin(struct record *record, enum log_format format, int64_t wall_us,
+                  enum log_level level, const char *event) {
+    record->format = format;
+    record->length = 0;
+    record->full = false;
+    put_time(record, wall_us);
+    record_text(record, "level", record_level_text(level));
+    record_text(record, "event", event);
+}
+
+void record_end(struct record *record) {
+    put_closing(record, record->format == LOG_FORMAT_JSON ? "}\n" : "\n");
+}
+
+static uint64_t span_us(uint64_t from_us, uint64_t to_us) {
+    return to_us > from_us ? to_us - from_us : 0;
+}
+
+/* Spans of steps that the connection did not reach are left out. */
+static void put_spans(struct record *record, const struct connection *c) {
+    if (c->launched_us != 0) {
+        record_number(record, "wait_us", span_us(c->accepted_us, c->launched_us));
+        record_number(record, "launch_us", span_us(c->launched_us, c->greeted_us));
+    }
+    if (c->acked_us != 0) {
+        record_number(record, "handoff_us", span_us(c->offered_us, c->acked_us));
+    }
+    record_number(record, "duration_ms", span_us(c->accepted_us, c->ended_us) / 1000);
+}
+
+/* An activation has no peer. */
+static void put_addresses(struct record *record, const struct connection *c,
+                          const struct service *service) {
+    if (!c->is_activation) {
+        record_address(record, "peer", &c->peer);
+    }
+    record_place(record, "local", &service->listen[c->place], &c->local);
+    if (c->via.family != ADDRESS_NONE) {
+        record_address(record, "via", &c->via);
+    }
+}
+
+void record_connection(struct record *record, enum log_format format, const struct connection *c,
+                       const struct service *service, const char *text, size_t text_bytes) {
+    int64_t end_wall_us = c->accepted_wall_us + (int64_t)span_us(c->accepted_us, c->ended_us);
+    record_begin(record, format, end_wall_us, LOG_LEVEL_INFO,
+                 c->is_activation ? "activation" : "connection");
+    record_text(record, "service", service->name);
+    record_number(record, "id", c->id);
+    put_addresses(record, c, service);
+    record_text(record, "outcome", outcome_text(c->outcome));
+    if (c->pid != 0) {
+        record_number(record, "pid", c->pid);
+    }
+    if (c->has_status) {
+        record_number(record, "status", c->status);
+    }
+    if (c->has_exit) {
+        record_number(record, c->exit_by_signal ? "signal" : "exit", c->exit_code);
+    }
+    record_number(record, "attempts", c->attempts_used + (c->acked_us != 0 ? 1u : 0u));
+    if (c->has_bytes_in) {
+        record_number(record, "bytes_in", c->bytes_in);
+    }
+    if (c->has_bytes_out) {
+        record_number(record, "bytes_out", c->bytes_out);
+    }
+    put_spans(record, c);
+    if (text_bytes > 0) {
+        record_bytes(record, "text", text, text_bytes);
+    }
+    record_end(record);
+}

@@ -1,0 +1,57 @@
+/*
+ * Log lines: one event, one line, as logfmt or as JSON, built in a buffer of the caller's.
+ *
+ *   time=2026-01-01T00:00:00.000Z level=info event=connection service=ok id=17
+ *   {"time":"2026-01-01T00:00:00.000Z","level":"info","event":"connection","service":"ok","id":17}
+ *
+ * Texts may hold any bytes. In logfmt a text with a blank, a quote, '=', a control character or
+ * bytes that are not ASCII is quoted, with \" \\ \n \r \t and \xHH; in JSON bytes that are not
+ * UTF-8 become U+FFFD. Either way a line is valid UTF-8 and has one line feed, at its end.
+ * A line that outgrows the buffer loses the end of its last texts, never its closing.
+ */
+#ifndef BATON_TELL_RECORD_H
+#define BATON_TELL_RECORD_H
+
+#include "core/pool/connection.h"
+#include "core/service/service.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The longest line, with its line feed; also the least that a log buffer must take at once. */
+#define RECORD_LINE_BYTES 8192
+
+/* A line under construction. Owner of the bytes: the record. */
+struct record {
+    enum log_format format;
+    size_t length;
+    bool full; /* something did not fit any more */
+    char bytes[RECORD_LINE_BYTES];
+};
+
+/* Starts a line: time (`wall_us`, microseconds since 1970 UTC), level, event. */
+void record_begin(struct record *record, enum log_format format, int64_t wall_us,
+                  enum log_level level, const char *event);
+void record_text(struct record *record, const char *key, const char *value);
+void record_bytes(struct record *record, const char *key, const char *value, size_t length);
+void record_number(struct record *record, const char *key, uint64_t value);
+/* The peer of a local socket as "uid:1000,pid:4711"; "-" where the system does not tell. */
+void record_address(struct record *record, const char *key, const struct address *address);
+/* Ends the line with a line feed. */
+void record_end(struct record *record);
+
+/* Where a service listens: the path of a local socket, else `bound`. */
+void record_place(struct record *record, const char *key, const struct service_listen *place,
+                  const struct address *bound);
+
+/* The whole line `event=connection` (or `event=activation`) for a connection of `service` that has
+ * ended. `text` (`text_bytes`, 0 = none) is what its handler said of it. */
+void record_connection(struct record *record, enum log_format format,
+                       const struct connection *connection, const struct service *service,
+                       const char *text, size_t text_bytes);
+
+/* "error", "warning", "info", "debug". */
+const char *record_level_text(enum log_level level);
+
+#endif

@@ -1,0 +1,204 @@
+/* What inetd and xinetd say alike of a service: port, addresses, program, user. */
+#include "core/base/error.h"
+#include "core/config/config.h"
+#include "import/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct import_entry *import_entry_add(struct importer *importer, struct import_where where,
+                                      const char *label) {
+    if (importer->entry_count == CONFIG_SERVICES_MAX_COUNT) {
+        import_fault(importer, where,
+                     "there are more than %lu services, which is what one config can hold; import "
+                     "the rest apart",
+                     (unsigned long)CONFIG_SERVICES_MAX_COUNT);
+    }
+    if (importer->entry_count >= CONFIG_SERVICES_MAX_COUNT) {
+        return NULL;
+    }
+    /* An array of pointers, as it is meant to be.
+     * NOLINTNEXTLINE(bugprone-sizeof-expression) */
+    const size_t item_bytes = sizeof(*importer->entries);
+    struct import_entry **entries =
+        arena_grow(importer->arena, importer->entries, importer->entry_count,
+                   &importer->entry_capacity, item_bytes);
+    struct import_entry *entry = arena_alloc(importer->arena, sizeof(*entry));
+    if (entries == NULL || entry == NULL) {
+        return NULL;
+    }
+    importer->entries = entries;
+    entry->where = where;
+    entry->label = arena_text(importer->arena, label);
+    entry->name = entry->label;
+    if (entry->label == NULL) {
+        return NULL;
+    }
+    entries[importer->entry_count++] = entry;
+    return entry;
+}
+
+/* Names of services(5) that `listen` can hold: it ends a place at blanks, commas and colons. */
+static bool is_service_name(const char *text) {
+    bool has_letter = false;
+    if (strchr("+-.", text[0]) != NULL) {
+        return false;
+    }
+    for (const char *at = text; *at != '\0'; at++) {
+        bool digit = *at >= '0' && *at <= '9';
+        if (!text_is_name_char(*at) && strchr("+-.", *at) == NULL) {
+            return false;
+        }
+        has_letter = has_letter || (text_is_name_char(*at) && !digit && *at != '_');
+    }
+    return has_letter;
+}
+
+bool import_entry_port(struct importer *importer, struct import_entry *entry, const char *text) {
+    const struct import_world *world = importer->world;
+    bool udp = entry->protocol == PROTOCOL_UDP;
+    bool is_number = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+
+    if (is_number && (!address_parse_port(text, &entry->port) || entry->port == 0)) {
+        import_drop(importer, entry, "`%s` is no port; give 1 to 65535", text_excerpt(text).text);
+    } else if (!is_number &&
+               (!is_service_name(text) ||
+                world->find_port(world->context, text, udp, &entry->port) != BATON_OK)) {
+        import_drop(importer, entry,
+                    "this system's list of services has no `%s/%s`, so its port is not known; add "
+                    "it there, or give the port here, and import again",
+                    text_excerpt(text).text, udp ? "udp" : "tcp");
+    } else {
+        entry->port_text = text;
+    }
+    return !entry->dropped;
+}
+
+/* True if `wide` has all the clients of `narrow`. */
+static bool covers(const struct import_entry *entry, const struct address *wide,
+                   const struct address *narrow) {
+    if (wide->family != narrow->family) {
+        return wide->family == ADDRESS_IPV6 && address_is_any(wide) && entry->family == IMPORT_DUAL;
+    }
+    return address_is_any(wide) || memcmp(wide->bytes, narrow->bytes, sizeof(wide->bytes)) == 0;
+}
+
+/* Makes room among the places for one more: false if an earlier one has its clients already; takes
+ * those away whose clients it has. */
+static bool is_new_place(struct import_entry *entry, const struct address *address) {
+    size_t kept_count = 0;
+    for (size_t i = 0; i < entry->place_count; i++) {
+        if (covers(entry, &entry->places[i].address, address)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < entry->place_count; i++) {
+        if (!covers(entry, address, &entry->places[i].address)) {
+            entry->places[kept_count++] = entry->places[i];
+        }
+    }
+    entry->place_count = kept_count;
+    return true;
+}
+
+static void add_place(struct importer *importer, struct import_entry *entry,
+                      const struct address *address, const char *host) {
+    if (!is_new_place(entry, address)) {
+        return;
+    }
+    struct import_place *places = arena_grow(importer->arena, entry->places, entry->place_count,
+                                             &entry->place_capacity, sizeof(*places));
+    const char *before = address->family == ADDRESS_IPV6 ? "[" : "";
+    const char *after = address->family == ADDRESS_IPV6 ? "]:" : ":";
+    const char *text =
+        host == NULL ? entry->port_text : arena_join(importer->arena, before, host, after);
+
+    if (host != NULL && text != NULL) {
+        text = arena_join(importer->arena, text, entry->port_text, "");
+    }
+    if (places == NULL || text == NULL) {
+        return;
+    }
+    entry->places = places;
+    places[entry->place_count] = (struct import_place){.text = text, .address = *address};
+    places[entry->place_count++].address.port = entry->port;
+}
+
+void import_entry_host(struct importer *importer, struct import_entry *entry, const char *host) {
+    struct address address = {.family = ADDRESS_IPV4};
+    bool wants_ipv6 = entry->family != IMPORT_IPV4;
+    char text[ADDRESS_TEXT_SIZE];
+
+    if (host == NULL || strcmp(host, "*") == 0) {
+        address.family = wants_ipv6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
+        add_place(importer, entry, &address, wants_ipv6 ? "::" : NULL);
+        return;
+    }
+    if (strcmp(host, "localhost") == 0) {
+        bool ipv6_alone = entry->family == IMPORT_IPV6 || entry->family == IMPORT_IPV6_MAYBE;
+        host = ipv6_alone ? "::1" : "127.0.0.1";
+        import_remark(importer, &entry->notes, entry->where,
+                      "names of hosts are not looked up; `localhost` became `%s`", host);
+    }
+    size_t length = strlen(host);
+    if (length > 2 && host[0] == '[' && host[length - 1] == ']') {
+        host = arena_copy(importer->arena, host + 1, length - 2);
+    }
+    if (host == NULL) {
+        return;
+    }
+    if (!address_parse_host(host, &address)) {
+        import_note(importer, &entry->notes, entry->where,
+                    "host `%s`: names of hosts are not looked up; give its address in `listen`",
+                    text_excerpt(host).text);
+        return;
+    }
+    add_place(importer, entry, &address, address_print_host(&address, text, sizeof(text)));
+}
+
+void import_entry_builtin(struct importer *importer, struct import_entry *entry, const char *name) {
+    static const struct {
+        const char *name;
+        uint16_t port;
+    } builtins[] = {{"echo", 7}, {"discard", 9}, {"daytime", 13}, {"chargen", 19}, {"time", 37}};
+
+    entry->handoff = entry->protocol == PROTOCOL_UDP ? HANDOFF_LISTENER : HANDOFF_CHANNEL;
+    for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+        char number[8];
+        (void)snprintf(number, sizeof(number), "%u", (unsigned)builtins[i].port);
+        if (strcmp(name, builtins[i].name) == 0 || strcmp(name, number) == 0) {
+            entry->program = builtins[i].name;
+            return;
+        }
+    }
+    import_drop(importer, entry,
+                "`%s` is a service that the old server does itself, and Baton has no handler for "
+                "it; give it a program",
+                text_excerpt(name).text);
+}
+
+void import_entry_user(struct importer *importer, struct import_entry *entry,
+                       struct import_where where, const char *what) {
+    import_note(importer, &entry->notes, where,
+                "%s: handlers run as the user of batond; run a batond as that user, or begin "
+                "`handler` with a program that changes it, such as setpriv(1)",
+                what);
+}
+
+bool import_entry_program(struct importer *importer, struct import_entry *entry,
+                          const char *program) {
+    size_t length = strlen(program);
+    if (program[0] != '/') {
+        import_drop(importer, entry,
+                    "`%s` is no absolute path, so where it is depends on where the old server was "
+                    "started; give the path",
+                    text_excerpt(program).text);
+        return false;
+    }
+    entry->program = program;
+    if (length >= 5 && strcmp(program + length - 5, "/tcpd") == 0) {
+        import_remark(importer, &entry->notes, entry->where,
+                      "tcpd goes on to ask hosts.allow and hosts.deny, as before");
+    }
+    return true;
+}

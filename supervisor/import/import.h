@@ -1,0 +1,50 @@
+/*
+ * The config of another super-server as one of ours: an inetd.conf(5) or xinetd.conf(5) in, the
+ * equivalent INI out. What it says and Baton has no key for becomes a comment with the reason and
+ * the cure; nothing is left out or guessed without one.
+ *
+ * Pure: files, folders and names of services are asked for through `struct import_world`.
+ */
+#ifndef BATON_IMPORT_IMPORT_H
+#define BATON_IMPORT_IMPORT_H
+
+#include "core/base/text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Limits over a file and all that it includes; a further one on each file is that of a config. */
+#define IMPORT_FILES_MAX_COUNT 1024
+#define IMPORT_BYTES_MAX_COUNT (4u * 1024u * 1024u)
+#define IMPORT_DEPTH_MAX_COUNT 8     /* files that include one another */
+#define IMPORT_NOTES_MAX_COUNT 16384 /* comments in the output */
+#define IMPORT_FAULTS_MAX_COUNT 100  /* messages; the others are counted */
+
+/* Takes the name of a file in a folder, without the folder. */
+typedef void import_visit(void *visitor, const char *name);
+
+/* What the import has to ask of the machine. Paths are as the user or the file gave them, so they
+ * may be relative to the working directory. */
+struct import_world {
+    /* Reads a whole file of at most CONFIG_FILE_MAX_BYTES; `*bytes` is valid until the next call.
+     * BATON_OK, BATON_NOT_FOUND, BATON_DENIED, BATON_INVALID (a folder or special file),
+     * BATON_TOO_LONG, or another code. */
+    int (*read_file)(void *context, const char *path, const char **bytes, size_t *length);
+    /* Calls `visit` for each name in a folder, in any order. BATON_OK, BATON_NOT_FOUND,
+     * BATON_DENIED, BATON_INVALID (no folder), or another code. */
+    int (*list_folder)(void *context, const char *path, import_visit *visit, void *visitor);
+    /* As in struct service_world. */
+    int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
+    bool backslash_separates; /* in paths: true on Windows */
+    void *context;
+};
+
+/* Reads the file at `path`, tells by its content what it is, and writes the config to `out` as a
+ * whole; or writes nothing there, and each fault to `complain` as "FILE:LINE: what is wrong and
+ * what would be right", one a line. Returns BATON_OK, BATON_INVALID when there were faults, or
+ * BATON_NO_MEMORY (then neither has been called). `context` is handed to both. */
+int import_config(const char *path, const struct import_world *world, text_emit *out,
+                  text_emit *complain, void *context);
+
+#endif

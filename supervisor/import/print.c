@@ -1,0 +1,148 @@
+/* The entries as sections of INI. */
+#include "import/internal.h"
+
+#include <stdio.h>
+
+struct printer {
+    text_emit *emit;
+    void *context;
+};
+
+static void say(const struct printer *printer, const char *before, const char *text,
+                const char *after) {
+    printer->emit(printer->context, before);
+    printer->emit(printer->context, text);
+    printer->emit(printer->context, after);
+}
+
+static void print_notes(const struct printer *printer, const struct import_lines *notes) {
+    for (const struct import_line *line = notes->first; line != NULL; line = line->next) {
+        say(printer, "; ", line->text, "\n");
+    }
+}
+
+/* True if the service has a socket for every IPv6 address that takes IPv4, too. */
+static bool is_dual(const struct import_entry *entry) {
+    for (size_t i = 0; i < entry->place_count && entry->family == IMPORT_DUAL; i++) {
+        const struct address *address = &entry->places[i].address;
+        if (address->family == ADDRESS_IPV6 && address_is_any(address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_section(const struct printer *printer, const struct import_entry *entry) {
+    static const char *const protocols[] = {"tcp", "udp", "unix"};
+    static const char *const handoffs[] = {"channel", "stdio", "listener", "pump"};
+    char number[24];
+
+    say(printer, "[", entry->name, "]\n");
+    if (entry->disabled) {
+        say(printer, "enabled = ", "no", "\n");
+    }
+    if (entry->protocol != PROTOCOL_TCP) {
+        say(printer, "protocol = ", protocols[entry->protocol], "\n");
+    }
+    say(printer, "listen = ", entry->listen, "\n");
+    if (is_dual(entry)) {
+        say(printer, "v6only = ", "no", "\n");
+    }
+    if (entry->mode != NULL) {
+        say(printer, "mode = ", entry->mode, "\n");
+        say(printer, "owner = ", entry->owner, "\n");
+    }
+    if (entry->handoff != HANDOFF_CHANNEL) {
+        say(printer, "handoff = ", handoffs[entry->handoff], "\n");
+    }
+    if (entry->handoff == HANDOFF_STDIO) {
+        say(printer, "stderr = ", "socket", "\n");
+    }
+    say(printer, "handler = ", entry->handler, "\n");
+    if (entry->argv0_text != NULL) {
+        say(printer, "argv0 = ", entry->argv0_text, "\n");
+    }
+    if (entry->environment_text != NULL) {
+        say(printer, "environment = ", entry->environment_text, "\n");
+    }
+    if (entry->max_connections_count > 0) {
+        (void)snprintf(number, sizeof(number), "%lu", (unsigned long)entry->max_connections_count);
+        say(printer, "max_connections = ", number, "\n");
+    }
+    if (entry->nodelay) {
+        say(printer, "nodelay = ", "yes", "\n");
+    }
+    if (entry->keepalive) {
+        say(printer, "keepalive = ", "yes", "\n");
+    }
+    if (entry->receive_buffer != NULL) {
+        say(printer, "receive_buffer_bytes = ", entry->receive_buffer, "\n");
+    }
+    if (entry->send_buffer != NULL) {
+        say(printer, "send_buffer_bytes = ", entry->send_buffer, "\n");
+    }
+}
+
+static void print_heading(const struct printer *printer, const struct importer *importer) {
+    bool is_xinetd = importer->format == IMPORT_XINETD;
+    size_t carried_count = 0;
+    size_t enabled_count = 0;
+
+    for (size_t i = 0; i < importer->entry_count; i++) {
+        const struct import_entry *entry = importer->entries[i];
+        carried_count += !entry->dropped;
+        enabled_count += !entry->dropped && !entry->disabled;
+    }
+    say(printer, "; Imported by batond from an ", is_xinetd ? "xinetd.conf" : "inetd.conf",
+        ". `not carried over` marks what this config\n"
+        "; does not say, with the reason and the cure. Check it with `batond --check -c FILE`.\n");
+    say(printer, "; ",
+        is_xinetd
+            ? "xinetd with libwrap asks hosts.allow for every service, and Baton for none: a "
+              "server that\n; needs it is named through tcpd. `[::]` with `v6only = no` is "
+              "every address, as xinetd\n; listens by itself; without IPv6 leave both out."
+            : "An inetd with libwrap asks hosts.allow by itself, and Baton does not: a server "
+              "that needs it\n; is named through tcpd.",
+        "\n");
+    if (importer->has_plain_protocol) {
+        say(printer, "; ",
+            "tcp and udp are IPv4 here, as GNU inetutils has it. Debian's openbsd-inetd listens "
+            "for IPv6,\n; too: then write `listen = NAME, [::]:NAME`.",
+            "\n");
+    }
+    say(printer, "; ",
+        "Where nothing else is said, 256 connections of a service live at once, and further ones\n"
+        "; wait: see `max_connections`.",
+        "\n");
+    if (carried_count == 0) {
+        say(printer, "; ", "There is no service in it.", "\n");
+    } else if (enabled_count == 0) {
+        say(printer, "; ",
+            "Every service in it is switched off. batond wants one at least: give one "
+            "`enabled = yes`.",
+            "\n");
+    }
+}
+
+void import_print(const struct importer *importer, text_emit *emit, void *context) {
+    const struct printer printer = {.emit = emit, .context = context};
+
+    print_heading(&printer, importer);
+    if (importer->notes.first != NULL) {
+        emit(context, "\n");
+        print_notes(&printer, &importer->notes);
+    }
+    for (size_t i = 0; i < importer->entry_count; i++) {
+        const struct import_entry *entry = importer->entries[i];
+        char where[1024];
+        emit(context, "\n");
+        (void)snprintf(where, sizeof(where), "%.900s:%lu%s%s", entry->where.file,
+                       (unsigned long)entry->where.line, entry->label[0] == '\0' ? "" : ": ",
+                       text_excerpt(entry->label).text);
+        say(&printer, "; ", where, "\n");
+        print_notes(&printer, &entry->notes);
+        if (!entry->dropped) {
+            print_section(&printer, entry);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+#include "load.h"
+
+#include "core/base/error.h"
+#include "core/config/config.h"
+#include "platform/platform.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Cuts the last part of a path off; "/" stays. */
+static void cut_last_part(char *path) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] != '/' &&
+           !(platform_backslash_separates && path[length - 1] == '\\')) {
+        length--;
+    }
+    path[length > 1 ? length - 1 : length] = '\0';
+}
+
+/* The folder `handlers` beside the one that batond is in. */
+static int find_handlers(struct load_places *places) {
+    struct baton_cause cause = {0};
+    char folder[PATH_BYTES];
+    int result = platform_own_directory(folder, sizeof folder, &cause);
+    if (result != BATON_OK) {
+        return result;
+    }
+    cut_last_part(folder);
+    int length = snprintf(places->handlers, sizeof places->handlers, "%s%shandlers", folder,
+                          platform_backslash_separates ? "\\" : "/");
+    return length < 0 || (size_t)length >= sizeof places->handlers ? BATON_TOO_LONG : BATON_OK;
+}
+
+int load_find_places(const char *config, const char *handlers, struct load_places *out,
+                     const char **what) {
+    const char *name = config != NULL ? config : LOAD_DEFAULT_CONFIG;
+    *what = "finding the config file";
+    int length = snprintf(out->shown_name, sizeof out->shown_name, "%s", name);
+    if (length < 0 || (size_t)length >= sizeof out->shown_name) {
+        return BATON_TOO_LONG;
+    }
+    int result = platform_path_absolute(name, out->config_file, sizeof out->config_file);
+    if (result != BATON_OK) {
+        return result;
+    }
+    memcpy(out->config_folder, out->config_file, sizeof out->config_folder);
+    cut_last_part(out->config_folder);
+    *what = "finding the folder of --handlers";
+    out->handlers_override[0] = '\0';
+    if (handlers != NULL) {
+        result =
+            platform_path_absolute(handlers, out->handlers_override, sizeof out->handlers_override);
+    }
+    if (result != BATON_OK) {
+        return result;
+    }
+    *what = "finding batond's own folder";
+    return find_handlers(out);
+}
+
+/* Not from malloc: a large block that is freed again teaches glibc to keep all later tables in its
+ * heap, where they are resident; here only the pages that the file fills are ever touched. */
+static char file_bytes[CONFIG_FILE_MAX_BYTES];
+
+/* Says why a file cannot be read, in the place of its faults. */
+static void report_unread(int result, const struct baton_cause *cause,
+                          struct config_problems *problems) {
+    char words[256];
+    if (result == BATON_INVALID) {
+        config_problems_add(problems, 0, NULL,
+                            "this is a folder or no regular file; name the config file itself");
+    } else if (result == BATON_TOO_LONG) {
+        config_problems_add(problems, 0, NULL, "longer than 1 MiB, which no config needs");
+    } else {
+        config_problems_add(problems, 0, NULL, "cannot be read: %s",
+                            cause->call != NULL
+                                ? platform_error_text(cause->system_code, words, sizeof words)
+                                : baton_error_text(result));
+    }
+}
+
+/* BATON_OK, BATON_INVALID or BATON_NO_MEMORY. */
+static int read_config(const struct load_places *places, struct config *config,
+                       struct config_problems *problems) {
+    struct baton_cause cause = {0};
+    enum config_format format;
+    size_t length = 0;
+    if (!config_format_of(places->config_file, &format)) {
+        config_problems_add(problems, 0, NULL,
+                            "the format is told by the ending, and this is neither; name the file "
+                            ".ini, .yaml or .yml");
+        return BATON_INVALID;
+    }
+    int result =
+        platform_file_read(places->config_file, file_bytes, sizeof file_bytes, &length, &cause);
+    if (result != BATON_OK) {
+        report_unread(result, &cause, problems);
+        return BATON_INVALID;
+    }
+    return config_parse(config, format, places->shown_name, file_bytes, length, problems);
+}
+
+int load_table(const struct load_places *places, struct service_table *table,
+               struct config_problems *problems) {
+    struct config config = {0};
+    const struct service_world world = {
+        .executable_suffix = platform_executable_suffix,
+        .scripts_need_interpreter = platform_scripts_need_interpreter,
+        .backslash_separates = platform_backslash_separates,
+        .inherits_listeners = platform_inherits_listeners,
+        .base_directory = places->config_folder,
+        .handlers_directory = places->handlers,
+        .handlers_override =
+            places->handlers_override[0] != '\0' ? places->handlers_override : NULL,
+        .probe_program = platform_probe_program,
+        .probe_directory = platform_probe_directory,
+        .find_port = platform_service_port,
+    };
+    problems->file_name = places->shown_name;
+    int read = read_config(places, &config, problems);
+    int result = read;
+    /* What could be read is validated too, so that one run tells every fault of the file. */
+    if (read == BATON_OK || (read == BATON_INVALID && config.setting_count > 0)) {
+        int built = service_table_build(&config, &world, problems, table);
+        result = read == BATON_OK ? built : read;
+    }
+    config_clear(&config);
+    if (problems->out_of_memory) {
+        result = BATON_NO_MEMORY;
+    }
+    if (result != BATON_OK) {
+        service_table_clear(table);
+    }
+    return result;
+}

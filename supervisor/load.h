@@ -1,0 +1,38 @@
+/*
+ * Loading: the name of a config file in, the validated table of services or the faults of the file
+ * out, as data. Prints nothing and ends nothing, so that a start, --check, a reload and a control
+ * client can all call it and say what comes of it in their own way.
+ */
+#ifndef BATON_LOAD_H
+#define BATON_LOAD_H
+
+#include "core/config/problems.h"
+#include "core/service/service.h"
+#include "program.h"
+
+/* Where what is not given is looked for. Relative to the working directory; and where a whole
+ * installation lies, to the folder that batond is in. */
+#define LOAD_DEFAULT_CONFIG "conf/ports.ini"
+
+/* The folders that relative names start from; absolute, fixed at start. */
+struct load_places {
+    char shown_name[PATH_BYTES]; /* the config file as the user called it, for messages */
+    char config_file[PATH_BYTES];
+    char config_folder[PATH_BYTES];     /* relative paths in the config start here */
+    char handlers[PATH_BYTES];          /* the handlers folder of the installation */
+    char handlers_override[PATH_BYTES]; /* of the command line; empty = not given */
+};
+
+/* Makes the places from the command line: `config` NULL = LOAD_DEFAULT_CONFIG, `handlers` NULL =
+ * not given. BATON_OK; or BATON_TOO_LONG, BATON_SYSTEM, with what was looked for in *what (static).
+ */
+int load_find_places(const char *config, const char *handlers, struct load_places *out,
+                     const char **what);
+
+/* Reads the file and validates it, every fault of it into `problems` (zeroed; the caller clears
+ * them). Blocks on the disk. BATON_OK and the table, which the caller clears; BATON_INVALID when
+ * there are faults, or BATON_NO_MEMORY: then the table is empty. */
+int load_table(const struct load_places *places, struct service_table *table,
+               struct config_problems *problems);
+
+#endif

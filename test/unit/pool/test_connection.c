@@ -1,0 +1,188 @@
+/* The state machines of a connection and of a process: every state with every event. */
+#include "core/pool/connection.h"
+#include "core/pool/process.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { STATE_COUNT = CONNECTION_ENDED + 1, EVENT_COUNT = CONNECTION_END + 1 };
+
+/* The next state; CONNECTION_FREE = the event is not allowed. */
+static const enum connection_state next[STATE_COUNT][EVENT_COUNT] = {
+    [CONNECTION_PREFACE] =
+        {[CONNECTION_BEGIN] = CONNECTION_WAITING, [CONNECTION_END] = CONNECTION_ENDED},
+    [CONNECTION_WAITING] = {[CONNECTION_OFFER] = CONNECTION_OFFERED,
+                            [CONNECTION_ATTEMPT_FAILED] = CONNECTION_WAITING,
+                            [CONNECTION_END] = CONNECTION_ENDED},
+    [CONNECTION_OFFERED] = {[CONNECTION_RECALL] = CONNECTION_RECALLED,
+                            [CONNECTION_ACK] = CONNECTION_HELD,
+                            [CONNECTION_DECLINE] = CONNECTION_WAITING,
+                            [CONNECTION_ATTEMPT_FAILED] = CONNECTION_WAITING,
+                            [CONNECTION_END] = CONNECTION_ENDED},
+    [CONNECTION_RECALLED] = {[CONNECTION_ACK] = CONNECTION_HELD,
+                             [CONNECTION_DECLINE] = CONNECTION_WAITING,
+                             [CONNECTION_ATTEMPT_FAILED] = CONNECTION_WAITING,
+                             [CONNECTION_END] = CONNECTION_ENDED},
+    [CONNECTION_HELD] = {[CONNECTION_END] = CONNECTION_ENDED},
+};
+
+static void test_every_state_with_every_event(void **state) {
+    (void)state;
+    for (int from = 0; from < STATE_COUNT; from++) {
+        for (int event = 0; event < EVENT_COUNT; event++) {
+            struct connection c = {.state = (enum connection_state)from, .attempts_max = 2};
+            struct connection before = c;
+            enum connection_state wanted = next[from][event];
+            bool fails = event == CONNECTION_ATTEMPT_FAILED;
+            enum outcome outcome = fails                     ? OUTCOME_CRASHED
+                                   : event == CONNECTION_END ? OUTCOME_SERVED
+                                                             : OUTCOME_NONE;
+            bool allowed = connection_step(&c, (enum connection_event)event, outcome);
+            assert_int_equal(allowed, wanted != CONNECTION_FREE);
+            if (!allowed) {
+                assert_memory_equal(&c, &before, sizeof c);
+                continue;
+            }
+            assert_int_equal(c.state, wanted);
+            assert_int_equal(c.attempts_used, fails ? 1 : 0);
+            assert_int_equal(c.outcome, wanted == CONNECTION_ENDED ? OUTCOME_SERVED : OUTCOME_NONE);
+        }
+    }
+}
+
+static void test_last_attempt(void **state) {
+    (void)state;
+    static const enum connection_state from[] = {CONNECTION_WAITING, CONNECTION_OFFERED,
+                                                 CONNECTION_RECALLED};
+    for (size_t i = 0; i < 3; i++) {
+        struct connection c = {.state = from[i], .attempts_used = 1, .attempts_max = 2};
+        assert_true(connection_step(&c, CONNECTION_ATTEMPT_FAILED, OUTCOME_HANDSHAKE_TIMEOUT));
+        assert_int_equal(c.state, CONNECTION_ENDED);
+        assert_int_equal(c.outcome, OUTCOME_HANDSHAKE_TIMEOUT);
+        assert_int_equal(c.attempts_used, 2);
+        assert_false(connection_step(&c, CONNECTION_END, OUTCOME_SERVED));
+        assert_int_equal(c.outcome, OUTCOME_HANDSHAKE_TIMEOUT);
+    }
+}
+
+static void test_outcome_texts(void **state) {
+    (void)state;
+    assert_string_equal(outcome_text(OUTCOME_SERVED), "served");
+    assert_string_equal(outcome_text(OUTCOME_LAUNCH_FAILED), "launch_failed");
+    assert_string_equal(outcome_text((enum outcome)1000), "none");
+}
+
+/* ---- Processes ---- */
+
+static struct process ready_process(void) {
+    return (struct process){.state = PROCESS_READY,
+                            .offer = SLOT_NONE,
+                            .first_held = SLOT_NONE,
+                            .wanted_by = SLOT_NONE,
+                            .capacity_count = 2,
+                            .held_count = 1,
+                            .life_left_count = 1,
+                            .channel_open = true};
+}
+
+static void test_who_takes_offers(void **state) {
+    (void)state;
+    struct process p = ready_process();
+    assert_true(process_takes_offers(&p));
+    for (int reason = 0; reason < 9; reason++) {
+        p = ready_process();
+        switch (reason) {
+        case 0:
+            p.state = PROCESS_LAUNCHED;
+            break;
+        case 1:
+            p.state = PROCESS_DRAINING;
+            break;
+        case 2:
+            p.offer = 5;
+            break;
+        case 3:
+            p.held_count = 2;
+            break;
+        case 4:
+            p.life_left_count = 0;
+            break;
+        case 5:
+            p.channel_open = false;
+            break;
+        case 6:
+            p.fault = OUTCOME_HANDSHAKE_INVALID;
+            break;
+        case 7:
+            p.exiting = true;
+            break;
+        default:
+            p.busy = true;
+            break;
+        }
+        assert_false(process_takes_offers(&p));
+    }
+}
+
+static void test_who_is_finished(void **state) {
+    (void)state;
+    struct process p = ready_process();
+    assert_false(process_is_finished(&p));
+    p.life_left_count = 0;
+    assert_false(process_is_finished(&p));
+    p.held_count = 0;
+    assert_true(process_is_finished(&p));
+    p.offer = 3;
+    assert_false(process_is_finished(&p));
+    p.offer = SLOT_NONE;
+    p.state = PROCESS_DRAINING;
+    assert_false(process_is_finished(&p));
+}
+
+static void test_process_only_advances(void **state) {
+    (void)state;
+    for (int from = PROCESS_FREE; from <= PROCESS_KILLED; from++) {
+        for (int to = PROCESS_FREE; to <= PROCESS_KILLED; to++) {
+            struct process p = {.state = (enum process_state)from};
+            bool may = from != PROCESS_FREE && to > from;
+            assert_int_equal(process_advance(&p, (enum process_state)to), may);
+            assert_int_equal(p.state, may ? to : from);
+        }
+    }
+}
+
+static void test_number_is_never_zero(void **state) {
+    (void)state;
+    const struct {
+        uint64_t id;
+        uint32_t number;
+    } cases[] = {
+        {1, 1},
+        {2, 2},
+        {UINT32_MAX, UINT32_MAX},
+        {UINT64_C(1) << 32, 1},
+        {(UINT64_C(1) << 32) + 1, 2},
+        {UINT64_MAX, UINT32_MAX},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct connection c = {.id = cases[i].id};
+        assert_int_equal(connection_number(&c), cases[i].number);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_state_with_every_event),
+        cmocka_unit_test(test_last_attempt),
+        cmocka_unit_test(test_number_is_never_zero),
+        cmocka_unit_test(test_outcome_texts),
+        cmocka_unit_test(test_who_takes_offers),
+        cmocka_unit_test(test_who_is_finished),
+        cmocka_unit_test(test_process_only_advances),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

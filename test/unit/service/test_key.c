@@ -1,0 +1,314 @@
+#include "core/base/address.h"
+#include "core/base/words.h"
+#include "core/service/key.h"
+#include "core/service/key_reference.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void every_row_is_whole(void **state) {
+    (void)state;
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        struct key_message message;
+        uint32_t number = 0;
+        assert_non_null(key->name);
+        assert_true(strlen(key_help((enum key_id)i)) > 20);
+        assert_true(key->places != 0 && key->modes != 0);
+        assert_true((key->type == KEY_TYPE_NUMBER) == (key->unit != NULL));
+        assert_true((key->type == KEY_TYPE_CHOICE) == (key->choices != NULL));
+        /* A key for some modes needs something that these modes go over. */
+        assert_true((key->modes & KEY_MODES_ALL) == key->modes);
+        assert_true((key->modes & KEY_OVER_ANY) != 0);
+        assert_true(key->minimum <= key->maximum);
+        for (size_t j = 0; j < i; j++) {
+            assert_string_not_equal(key->name, key_table[j].name);
+        }
+        assert_true(key_is_number(key) || key->field_offset == KEY_NO_FIELD);
+        if (key_is_number(key)) {
+            char printed[32];
+            assert_true(key_parse(key, key->default_text, &number, &message));
+            assert_string_equal(key_print_value(key, number, printed, sizeof(printed)),
+                                key->default_text);
+        }
+    }
+}
+
+static void what_can_have_a_default_is_as_promised(void **state) {
+    (void)state;
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        const struct key *key = &key_table[i];
+        bool own = strcmp(key->name, "listen") == 0 || strcmp(key->name, "handler") == 0 ||
+                   strcmp(key->name, "argv0") == 0 || strcmp(key->name, "protocol") == 0;
+        if ((key->places & KEY_IN_SERVICE) != 0) {
+            assert_int_equal((key->places & KEY_IN_DEFAULTS) != 0, !own);
+        }
+    }
+}
+
+static void names_are_found_where_they_may_stand(void **state) {
+    (void)state;
+    assert_ptr_equal(key_find("backlog", KEY_IN_SERVICE), &key_table[KEY_BACKLOG]);
+    assert_ptr_equal(key_find("backlog", KEY_IN_DEFAULTS), &key_table[KEY_BACKLOG]);
+    assert_null(key_find("backlog", KEY_IN_SUPERVISOR));
+    assert_null(key_find("handler", KEY_IN_DEFAULTS));
+    assert_null(key_find("Backlog", KEY_IN_SERVICE));
+    assert_null(key_find("", KEY_IN_SERVICE | KEY_IN_DEFAULTS | KEY_IN_SUPERVISOR));
+    assert_ptr_equal(key_find("interpreter.py", KEY_IN_SUPERVISOR), &key_table[KEY_INTERPRETER]);
+    assert_null(key_find("interpreter.", KEY_IN_SUPERVISOR));
+    assert_null(key_find("interpreter", KEY_IN_SUPERVISOR));
+    assert_null(key_find("interpreter.tar.gz", KEY_IN_SUPERVISOR));
+    assert_null(key_find("interpreter.a b", KEY_IN_SUPERVISOR));
+}
+
+static void the_nearest_name_is_suggested(void **state) {
+    (void)state;
+    assert_string_equal(key_nearest("hadnler", KEY_IN_SERVICE), "handler");
+    assert_string_equal(key_nearest("LISTEN", KEY_IN_SERVICE), "listen");
+    assert_string_equal(key_nearest("max-connections", KEY_IN_SERVICE), "max_connections");
+    assert_string_equal(key_nearest("handshake_timeout", KEY_IN_SERVICE), "handshake_timeout_ms");
+    assert_string_equal(key_nearest("handler", KEY_IN_SUPERVISOR), "handlers");
+    assert_null(key_nearest("x", KEY_IN_SERVICE));
+    assert_null(key_nearest("colour", KEY_IN_SERVICE));
+    assert_null(key_nearest("", KEY_IN_SERVICE));
+}
+
+static void distance_is_damerau_levenshtein(void **state) {
+    (void)state;
+    assert_int_equal(text_distance("abc", "abc", 9), 0);
+    assert_int_equal(text_distance("abc", "ABC", 9), 0);
+    assert_int_equal(text_distance("abc", "acb", 9), 1);
+    assert_int_equal(text_distance("abc", "ab", 9), 1);
+    assert_int_equal(text_distance("", "abc", 9), 3);
+    assert_int_equal(text_distance("kitten", "sitting", 9), 3);
+    assert_int_equal(text_distance("ca", "abc", 9), 3);
+    assert_int_equal(text_distance("abcdef", "uvwxyz", 2), 3);
+    char longer[65] = {0};
+    memset(longer, 'a', 64);
+    assert_int_equal(text_distance(longer, longer, 2), 3);
+    longer[63] = '\0';
+    assert_int_equal(text_distance(longer, longer, 2), 0);
+}
+
+static void a_wrong_number_is_told_with_range_and_unit(void **state) {
+    const struct key *key = &key_table[KEY_HANDSHAKE_TIMEOUT];
+    struct key_message message;
+    uint32_t number = 0;
+    (void)state;
+    assert_true(key_parse(key, "10", &number, &message));
+    assert_int_equal(number, 10);
+    assert_true(key_parse(key, "600000", &number, &message));
+    assert_false(key_parse(key, "5s", &number, &message));
+    assert_string_equal(message.text,
+                        "`5s` is not a whole number; give milliseconds from 10 to 600000");
+    static const char *const wrong[] = {"9",   "600001", "",    "-10", "+10",        "010",
+                                        "1 0", "0x10",   "1.5", "1e3", "4294967306", " 10"};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(key_parse(key, wrong[i], &number, &message));
+        assert_non_null(strstr(message.text, "milliseconds from 10 to 600000"));
+    }
+    assert_int_equal(number, 600000);
+}
+
+static void a_long_wrong_value_is_cut_between_characters(void **state) {
+    struct key_message message;
+    uint32_t number = 0;
+    char value[4097] = {0};
+    (void)state;
+    for (size_t i = 0; i + 2 < sizeof(value); i += 2) {
+        value[i] = '\xc3';
+        value[i + 1] = '\xa9';
+    }
+    assert_false(key_parse(&key_table[KEY_BACKLOG], value + 1, &number, &message));
+    assert_false(key_parse(&key_table[KEY_BACKLOG], value, &number, &message));
+    size_t where = 0;
+    assert_int_equal(text_check(message.text, strlen(message.text), &where), TEXT_FINE);
+    assert_non_null(strstr(message.text, "...` is not a whole number"));
+}
+
+static void booleans_have_three_spellings(void **state) {
+    static const char *const yes[] = {"yes", "true", "on", "YES", "On"};
+    static const char *const no[] = {"no", "false", "off"};
+    struct key_message message;
+    uint32_t number = 9;
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(key_parse(&key_table[KEY_ENABLED], yes[i], &number, &message));
+        assert_int_equal(number, 1);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(key_parse(&key_table[KEY_ENABLED], no[i], &number, &message));
+        assert_int_equal(number, 0);
+    }
+    assert_false(key_parse(&key_table[KEY_ENABLED], "1", &number, &message));
+    assert_false(key_parse(&key_table[KEY_ENABLED], "y", &number, &message));
+}
+
+static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
+    struct key key = key_table[KEY_ATTEMPTS];
+    struct key_message message;
+    (void)state;
+    key.modes = KEY_MODE_CHANNEL | KEY_MODE_PUMP;
+    assert_true(key_fits_mode(&key, KEY_MODE_CHANNEL, &message));
+    assert_true(key_fits_mode(&key, KEY_MODE_PUMP, &message));
+    assert_false(key_fits_mode(&key, KEY_MODE_UDP, &message));
+    assert_string_equal(message.text, "cannot be honoured in mode udp; leave it out, or take one "
+                                      "of the modes that can: channel pump");
+    assert_true(key_fits_mode(&key, 0, &message));
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP, &message),
+                         i != KEY_STDERR && i != KEY_SOCKET_MODE && i != KEY_SOCKET_OWNER);
+    }
+}
+
+static void a_key_that_a_protocol_cannot_honour_names_those_that_can(void **state) {
+    static const unsigned local = KEY_MODE_STDIO | KEY_OVER_UNIX;
+    struct key_message message;
+    (void)state;
+    assert_false(key_fits_mode(&key_table[KEY_NODELAY], local, &message));
+    assert_string_equal(message.text,
+                        "cannot be honoured with protocol unix; leave it out, or take "
+                        "one of the protocols that can: tcp");
+    assert_false(key_fits_mode(&key_table[KEY_V6ONLY], local, &message));
+    assert_non_null(strstr(message.text, "that can: tcp udp"));
+    assert_false(
+        key_fits_mode(&key_table[KEY_SOCKET_MODE], KEY_MODE_PUMP | KEY_OVER_TCP, &message));
+    assert_non_null(strstr(message.text, "protocol tcp; leave"));
+    /* Of UDP that is blamed which leaves a choice. */
+    assert_false(key_fits_mode(&key_table[KEY_BACKLOG], KEY_MODE_UDP, &message));
+    assert_non_null(strstr(message.text, "protocol udp; leave"));
+    assert_false(key_fits_mode(&key_table[KEY_ATTEMPTS], KEY_MODE_UDP, &message));
+    assert_non_null(strstr(message.text, "mode udp; leave"));
+    assert_true(key_fits_mode(&key_table[KEY_RECEIVE_BUFFER], KEY_MODE_UDP, &message));
+}
+
+static void permissions_are_octal(void **state) {
+    static const char *const wrong[] = {
+        "",    "660u", "8",    "0800", "1777", "01777",        "rw-",
+        "-60", "0o66", "0x1b", " 660", "60",   "7777777777777"};
+    const struct key *key = &key_table[KEY_SOCKET_MODE];
+    struct key_message message;
+    char printed[32];
+    uint32_t number = 0;
+    (void)state;
+    assert_true(key_parse(key, "0660", &number, &message));
+    assert_int_equal(number, 0660);
+    assert_true(key_parse(key, "777", &number, &message));
+    assert_int_equal(number, 0777);
+    assert_true(key_parse(key, "000", &number, &message));
+    assert_string_equal(key_print_value(key, number, printed, sizeof(printed)), "0000");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_false(key_parse(key, wrong[i], &number, &message));
+        assert_non_null(strstr(message.text, "as in 0660"));
+    }
+}
+
+static void expect_words(const char *value, size_t count, const char *const *expected) {
+    struct arena *arena = arena_create();
+    char **words = NULL;
+    size_t got = 0;
+    assert_null(words_split(arena, value, &words, &got));
+    assert_int_equal(got, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(words[i], expected[i]);
+    }
+    assert_null(words[count]);
+    arena_destroy(&arena);
+}
+
+static void commands_fall_into_words(void **state) {
+    (void)state;
+    expect_words("", 0, NULL);
+    expect_words(" \t ", 0, NULL);
+    expect_words("ok  -v\tx ", 3, (const char *const[]){"ok", "-v", "x"});
+    expect_words("C:\\dir\\x.exe \\", 2, (const char *const[]){"C:\\dir\\x.exe", "\\"});
+    expect_words("\"C:\\Program Files\\x.exe\" \"\" ''", 3,
+                 (const char *const[]){"C:\\Program Files\\x.exe", "", ""});
+    expect_words("\"a\\\"b\" \"a\\\\b\" 'a\\b\\' \"a'b\" 'a\"b'", 5,
+                 (const char *const[]){"a\"b", "a\\b", "a\\b\\", "a'b", "a\"b"});
+    expect_words("A=\"b c\"'d e'f", 1, (const char *const[]){"A=b cd ef"});
+}
+
+static void an_open_quote_is_a_fault(void **state) {
+    static const char *const open[] = {"\"a", "'a", "a \"", "\"C:\\x\\\"", "a'b\"'\""};
+    (void)state;
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+        struct arena *arena = arena_create();
+        char **words = NULL;
+        size_t count = 0;
+        assert_non_null(words_split(arena, open[i], &words, &count));
+        arena_destroy(&arena);
+    }
+}
+
+struct growing {
+    char text[65536];
+    size_t length;
+};
+
+static void grow(void *context, const char *text) {
+    struct growing *growing = context;
+    size_t length = strlen(text);
+    assert_true(growing->length + length < sizeof(growing->text));
+    memcpy(growing->text + growing->length, text, length + 1);
+    growing->length += length;
+}
+
+static void words_survive_print_and_split(void **state) {
+    static const char *const words[] = {"plain", "",          "two words", "it's", "say \"x\"",
+                                        "'\"\\", "C:\\a b\\", "\\",        "a\tb"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct growing printed = {.length = 0};
+        words_emit(grow, &printed, words[i]);
+        expect_words(printed.text, 1, &words[i]);
+    }
+}
+
+/* The committed reference is what the table prints. */
+static void the_reference_is_up_to_date(void **state) {
+    static struct growing expected;
+    static struct growing actual;
+    const char *path = BATON_TEST_KEYS_MD;
+    (void)state;
+    key_print_reference(grow, &actual);
+    if (getenv("BATON_REGENERATE") != NULL) {
+        FILE *out = fopen(path, "wb");
+        assert_non_null(out);
+        (void)fputs(actual.text, out);
+        assert_int_equal(fclose(out), 0);
+    }
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    expected.length = fread(expected.text, 1, sizeof(expected.text) - 1, file);
+    expected.text[expected.length] = '\0';
+    (void)fclose(file);
+    assert_string_equal(actual.text, expected.text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_is_whole),
+        cmocka_unit_test(what_can_have_a_default_is_as_promised),
+        cmocka_unit_test(names_are_found_where_they_may_stand),
+        cmocka_unit_test(the_nearest_name_is_suggested),
+        cmocka_unit_test(distance_is_damerau_levenshtein),
+        cmocka_unit_test(a_wrong_number_is_told_with_range_and_unit),
+        cmocka_unit_test(a_long_wrong_value_is_cut_between_characters),
+        cmocka_unit_test(booleans_have_three_spellings),
+        cmocka_unit_test(a_key_that_a_mode_cannot_honour_names_those_that_can),
+        cmocka_unit_test(a_key_that_a_protocol_cannot_honour_names_those_that_can),
+        cmocka_unit_test(permissions_are_octal),
+        cmocka_unit_test(commands_fall_into_words),
+        cmocka_unit_test(an_open_quote_is_a_fault),
+        cmocka_unit_test(words_survive_print_and_split),
+        cmocka_unit_test(the_reference_is_up_to_date),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+#include "config_world.h"
+#include "core/base/error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct service_table load(const struct service_world *world, const char *ini) {
+    struct service_table table = {0};
+    assert_int_equal(
+        config_world_load(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), &table, NULL),
+        BATON_OK);
+    return table;
+}
+
+static void expect_fault(const struct service_world *world, const char *ini, const char *expected) {
+    struct config_output out = {0};
+    assert_int_equal(config_world_check(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), &out),
+                     BATON_INVALID);
+    assert_string_equal(out.text, expected);
+    free(out.text);
+}
+
+static void expect_argv(const struct service *service, size_t argc, const char *const *argv) {
+    assert_int_equal(service->argc, argc);
+    for (size_t i = 0; i < argc; i++) {
+        assert_string_equal(service->argv[i], argv[i]);
+    }
+    assert_null(service->argv[argc]);
+}
+
+static void a_port_line_is_a_service_with_all_defaults(void **state) {
+    struct service_table table = load(&config_world_posix, "[ports]\n7777 = ok -v\n");
+    const struct service *service = &table.services[0];
+    char text[ADDRESS_TEXT_SIZE];
+    (void)state;
+    assert_int_equal(table.service_count, 1);
+    assert_string_equal(service->name, "ok");
+    assert_int_equal(service->listen_count, 1);
+    assert_string_equal(address_print(&service->listen->address, text, sizeof(text)),
+                        "0.0.0.0:7777");
+    assert_string_equal(service->program, "/srv/handlers/ok");
+    assert_string_equal(service->handler, "/srv/handlers/ok");
+    expect_argv(service, 2, (const char *const[]){"ok", "-v"});
+    assert_int_equal(service->environment_count, 0);
+    assert_null(service->directory);
+    assert_int_equal(service->backlog_count, 511);
+    assert_int_equal(service->max_connections_count, 256);
+    assert_int_equal(service->attempts_count, 2);
+    assert_int_equal(service->reuse_count, 1);
+    assert_int_equal(service->handshake_timeout_ms, 5000);
+    assert_int_equal(service->stop_timeout_ms, 5000);
+    assert_int_equal(service->line, 2);
+    assert_string_equal(table.options.handlers, "/srv/handlers");
+    assert_null(table.options.log);
+    assert_int_equal(table.options.log_format, LOG_FORMAT_LOGFMT);
+    assert_int_equal(table.options.log_level, LOG_LEVEL_INFO);
+    service_table_clear(&table);
+}
+
+static void a_section_goes_before_defaults_before_the_table(void **state) {
+    struct service_table table =
+        load(&config_world_posix,
+             "[a]\nlisten = 1\nhandler = ok\nbacklog = 7\nenvironment = C=3\n"
+             "[b]\nlisten = 2\nhandler = ok\nbind = ::1\ndirectory = data\n"
+             "[defaults]\nbacklog = 6\nattempts = 3\nbind = 127.0.0.1\nenvironment = A=1 B=\n");
+    const struct service *a = &table.services[0];
+    const struct service *b = &table.services[1];
+    char text[ADDRESS_TEXT_SIZE];
+    (void)state;
+    assert_int_equal(a->backlog_count, 7);
+    assert_int_equal(a->attempts_count, 3);
+    assert_int_equal(a->max_connections_count, 256);
+    assert_string_equal(address_print(&a->listen->address, text, sizeof(text)), "127.0.0.1:1");
+    assert_int_equal(a->environment_count, 1);
+    assert_string_equal(a->environment[0], "C=3");
+    assert_null(a->environment[1]);
+    assert_int_equal(b->backlog_count, 6);
+    assert_string_equal(address_print(&b->listen->address, text, sizeof(text)), "[::1]:2");
+    assert_int_equal(b->environment_count, 2);
+    assert_string_equal(b->environment[1], "B=");
+    assert_null(b->environment[2]);
+    assert_string_equal(b->directory, "/srv/data");
+    service_table_clear(&table);
+}
+
+static void argv0_is_what_was_written(void **state) {
+    struct service_table table =
+        load(&config_world_posix, "[ports]\n1 = '/opt/my tools/x' a\n"
+                                  "[s]\nlisten = 2\nhandler = ok b\nargv0 = \"-my name\"\n");
+    (void)state;
+    expect_argv(&table.services[0], 2, (const char *const[]){"/opt/my tools/x", "a"});
+    expect_argv(&table.services[1], 2, (const char *const[]){"-my name", "b"});
+    assert_string_equal(table.services[1].program, "/srv/handlers/ok");
+    service_table_clear(&table);
+}
+
+static void an_interpreter_gets_the_script_by_its_path(void **state) {
+    struct service_table table =
+        load(&config_world_posix, "[ports]\n1 = data.rb a\n2 = hello.py\n"
+                                  "[supervisor]\ninterpreter.rb = /usr/bin/ruby -W0\n");
+    (void)state;
+    assert_string_equal(table.services[0].program, "/usr/bin/ruby");
+    assert_string_equal(table.services[0].handler, "/srv/handlers/data.rb");
+    expect_argv(&table.services[0], 4,
+                (const char *const[]){"/usr/bin/ruby", "-W0", "/srv/handlers/data.rb", "a"});
+    assert_string_equal(table.services[1].program, "/srv/handlers/hello.py");
+    expect_argv(&table.services[1], 1, (const char *const[]){"hello.py"});
+    service_table_clear(&table);
+}
+
+static void on_windows_the_suffix_may_be_left_out(void **state) {
+    struct service_table table =
+        load(&config_world_windows, "[ports]\n1 = ok\n2 = OK.EXE\n[supervisor]\n"
+                                    "interpreter.py = C:\\Python\\python.exe\n"
+                                    "[s]\nlisten = 3\nhandler = hello.py x\n");
+    (void)state;
+    assert_string_equal(table.services[0].program, "C:\\baton\\handlers\\ok.exe");
+    expect_argv(&table.services[0], 1, (const char *const[]){"ok"});
+    expect_argv(
+        &table.services[2], 3,
+        (const char *const[]){"C:\\Python\\python.exe", "C:\\baton\\handlers\\hello.py", "x"});
+    service_table_clear(&table);
+}
+
+static void the_command_line_goes_before_the_file(void **state) {
+    struct service_world world = config_world_posix;
+    struct service_table table;
+    (void)state;
+    world.handlers_directory = "/nowhere";
+    world.handlers_override = "/srv/handlers";
+    table = load(&world, "[supervisor]\nhandlers = /srv/data\n[ports]\n1 = ok\n");
+    assert_string_equal(table.options.handlers, "/srv/handlers");
+    service_table_clear(&table);
+    world.handlers_override = "/srv/absent";
+    expect_fault(&world, "[ports]\n1 = /usr/bin/ruby\n",
+                 "f.ini: --handlers: there is no folder /srv/absent; create it, or correct the "
+                 "path\n");
+}
+
+static void what_is_switched_off_need_not_exist_and_never_clashes(void **state) {
+    struct service_table table =
+        load(&config_world_posix, "[ports]\n1 = ok\n[a]\nlisten = 1\nhandler = nothere\n"
+                                  "directory = /nowhere\nenabled = off\n");
+    (void)state;
+    assert_int_equal(table.service_count, 1);
+    assert_int_equal(table.disabled_count, 1);
+    service_table_clear(&table);
+    expect_fault(&config_world_posix,
+                 "[ports]\n1 = ok\n[a]\nlisten = x\nhandler = ../y\nenabled = off\nattempts = 0\n",
+                 "f.ini:4: a.listen: `x` is not in the system's list of services; give the number "
+                 "of the port\n"
+                 "f.ini:5: a.handler: `../y` is neither the bare name of a file in the handlers "
+                 "folder /srv/handlers nor an absolute path; give one of them\n"
+                 "f.ini:7: a.attempts: `0` is out of range; give processes from 1 to 10\n");
+}
+
+static void a_service_that_is_switched_on_again_has_its_folder_checked(void **state) {
+    (void)state;
+    expect_fault(&config_world_posix,
+                 "[defaults]\nenabled = no\ndirectory = gone\n"
+                 "[a]\nlisten = 1\nhandler = ok\nenabled = yes\n",
+                 "f.ini:3: defaults.directory: there is no folder /srv/gone; create it, or correct "
+                 "the path\n");
+}
+
+static void connections_are_limited_in_sum(void **state) {
+    struct service_table table =
+        load(&config_world_posix, "[defaults]\nmax_connections = 16384\n[ports]\n1 = ok\n2 = ok\n");
+    (void)state;
+    assert_int_equal(table.service_count, 2);
+    service_table_clear(&table);
+    expect_fault(&config_world_posix,
+                 "[a]\nlisten = 1\nhandler = ok\nmax_connections = 16384\n"
+                 "[b]\nlisten = 2\nhandler = ok\nmax_connections = 16385\n",
+                 "f.ini:5: max_connections: the sum over all services is 32769; give at most 32768 "
+                 "in all (here it is 16385, the most)\n");
+}
+
+static void names_of_ports_are_made_of_file_names(void **state) {
+    struct service_table table =
+        load(&config_world_windows, "[ports]\n1 = \"C:\\Program Files\\x\\x.exe\"\n2 = ok\n3 = ok\n"
+                                    "[supervisor]\ninterpreter.py = C:\\Python\\python.exe\n"
+                                    "[ok-4]\nlisten = 4\nhandler = ok\n");
+    (void)state;
+    assert_string_equal(table.services[0].name, "x");
+    assert_string_equal(table.services[1].name, "ok-2");
+    assert_string_equal(table.services[2].name, "ok-3");
+    assert_string_equal(table.services[3].name, "ok-4");
+    service_table_clear(&table);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_port_line_is_a_service_with_all_defaults),
+        cmocka_unit_test(a_section_goes_before_defaults_before_the_table),
+        cmocka_unit_test(argv0_is_what_was_written),
+        cmocka_unit_test(an_interpreter_gets_the_script_by_its_path),
+        cmocka_unit_test(on_windows_the_suffix_may_be_left_out),
+        cmocka_unit_test(the_command_line_goes_before_the_file),
+        cmocka_unit_test(what_is_switched_off_need_not_exist_and_never_clashes),
+        cmocka_unit_test(a_service_that_is_switched_on_again_has_its_folder_checked),
+        cmocka_unit_test(connections_are_limited_in_sum),
+        cmocka_unit_test(names_of_ports_are_made_of_file_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

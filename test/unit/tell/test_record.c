@@ -1,0 +1,361 @@
+/* Log lines (core/tell/record.h): escapes, times, and lines that outgrow the buffer. */
+#include "core/base/text.h"
+#include "core/tell/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define BEGINNING_LOGFMT "time=1970-01-01T00:00:00.000Z level=info event=x"
+#define BEGINNING_JSON "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"event\":\"x\""
+
+static struct record record;
+
+/* ---- A small parser: one flat object, or one line of logfmt ---- */
+
+static bool is_utf8(const char *text, size_t length) {
+    size_t where;
+    return text_check(text, length, &where) != TEXT_NOT_UTF8;
+}
+
+/* Behind the string that starts at `at`; NULL if it is none. */
+static const char *skip_string(const char *at, bool json) {
+    if (*at++ != '"') {
+        return NULL;
+    }
+    for (; *at != '"'; at++) {
+        if ((unsigned char)*at < ' ') {
+            return NULL;
+        }
+        if (*at != '\\') {
+            continue;
+        }
+        at++;
+        size_t digits = *at == 'u' && json ? 4 : *at == 'x' && !json ? 2 : 0;
+        if (digits == 0 && strchr("\"\\nrt", *at) == NULL) {
+            return NULL;
+        }
+        if (strspn(at + 1, "0123456789abcdef") < digits) {
+            return NULL;
+        }
+        at += digits;
+    }
+    return at + 1;
+}
+
+static bool is_json(const char *at) {
+    if (*at++ != '{') {
+        return false;
+    }
+    for (;;) {
+        at = skip_string(at, true);
+        if (at == NULL || *at++ != ':') {
+            return false;
+        }
+        if (*at == '"') {
+            at = skip_string(at, true);
+        } else {
+            size_t digits = strspn(at, "0123456789");
+            at = digits > 0 ? at + digits : NULL;
+        }
+        if (at == NULL) {
+            return false;
+        }
+        if (*at == '}') {
+            return strcmp(at, "}\n") == 0;
+        }
+        if (*at++ != ',') {
+            return false;
+        }
+    }
+}
+
+static bool is_logfmt(const char *at) {
+    for (;;) {
+        size_t key = strspn(at, "abcdefghijklmnopqrstuvwxyz_");
+        if (key == 0 || at[key] != '=') {
+            return false;
+        }
+        at += key + 1;
+        if (*at == '"') {
+            at = skip_string(at, false);
+        } else {
+            size_t plain = strcspn(at, " \"=\\\n");
+            at = plain > 0 ? at + plain : NULL;
+        }
+        if (at == NULL) {
+            return false;
+        }
+        if (*at == '\n') {
+            return at[1] == '\0';
+        }
+        if (*at++ != ' ') {
+            return false;
+        }
+    }
+}
+
+/* Ends the line, checks its form, and gives it as a text. */
+static const char *finish(void) {
+    static char line[RECORD_LINE_BYTES + 1];
+    record_end(&record);
+    assert_true(record.length <= sizeof record.bytes);
+    memcpy(line, record.bytes, record.length);
+    line[record.length] = '\0';
+    assert_int_equal(strlen(line), record.length);
+    assert_true(is_utf8(line, record.length));
+    if (!(record.format == LOG_FORMAT_JSON ? is_json(line) : is_logfmt(line))) {
+        fprintf(stderr, "%s", line);
+        fail_msg("%s", "not a valid line");
+    }
+    return line;
+}
+
+static void begin(enum log_format format) {
+    record_begin(&record, format, 0, LOG_LEVEL_INFO, "x");
+}
+
+/* ---- Escapes ---- */
+
+static const struct {
+    const char *bytes;
+    size_t length;
+    const char *logfmt, *json;
+} texts[] = {
+    {"plain", 5, "plain", "\"plain\""},
+    {"", 0, "\"\"", "\"\""},
+    {"two words", 9, "\"two words\"", "\"two words\""},
+    {"a=b", 3, "\"a=b\"", "\"a=b\""},
+    {"q\"b\\", 4, "\"q\\\"b\\\\\"", "\"q\\\"b\\\\\""},
+    {"l\nr\rt\t", 6, "\"l\\nr\\rt\\t\"", "\"l\\nr\\rt\\t\""},
+    {"\0\x1b\x7f", 3, "\"\\x00\\x1b\\x7f\"", "\"\\u0000\\u001b\\u007f\""},
+    {"caf\xc3\xa9", 5, "\"caf\xc3\xa9\"", "\"caf\xc3\xa9\""},
+    {"\xf0\x9f\x98\x80", 4, "\"\xf0\x9f\x98\x80\"", "\"\xf0\x9f\x98\x80\""},
+    {"\xff\xc3", 2, "\"\\xff\\xc3\"", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+    {"\xc0\x80", 2, "\"\\xc0\\x80\"", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+    {"\xed\xa0\x80", 3, "\"\\xed\\xa0\\x80\"", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+    {"\xf4\x90\x80\x80", 4, "\"\\xf4\\x90\\x80\\x80\"",
+     "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+    {"\xc2\x9b", 2, "\"\\xc2\\x9b\"", "\"\\u009b\""},
+    {"\xc2\xa0", 2, "\"\xc2\xa0\"", "\"\xc2\xa0\""},
+};
+
+static void test_escapes(void **state) {
+    (void)state;
+    char wanted[256];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        begin(LOG_FORMAT_LOGFMT);
+        record_bytes(&record, "key", texts[i].bytes, texts[i].length);
+        snprintf(wanted, sizeof wanted, BEGINNING_LOGFMT " key=%s\n", texts[i].logfmt);
+        assert_string_equal(finish(), wanted);
+        begin(LOG_FORMAT_JSON);
+        record_bytes(&record, "key", texts[i].bytes, texts[i].length);
+        snprintf(wanted, sizeof wanted, BEGINNING_JSON ",\"key\":%s}\n", texts[i].json);
+        assert_string_equal(finish(), wanted);
+    }
+}
+
+static void test_any_bytes_make_a_valid_line(void **state) {
+    (void)state;
+    char bytes[64];
+    srand(4711);
+    for (int turn = 0; turn < 20000; turn++) {
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            /* Often the lead bytes and continuations that make and break sequences. */
+            int kind = rand() % 3;
+            bytes[i] = (char)(kind == 0   ? rand() % 256
+                              : kind == 1 ? 0xc0 + rand() % 64
+                                          : 0x80 + rand() % 64);
+        }
+        begin(turn % 2 == 0 ? LOG_FORMAT_LOGFMT : LOG_FORMAT_JSON);
+        record_bytes(&record, "key", bytes, (size_t)(rand() % (int)sizeof bytes));
+        finish();
+    }
+}
+
+/* ---- Lines that do not fit ---- */
+
+static void check_long(enum log_format format, char fill, size_t length) {
+    static char bytes[RECORD_LINE_BYTES + 100];
+    memset(bytes, fill, sizeof bytes);
+    begin(format);
+    record_bytes(&record, "first", bytes, length);
+    record_number(&record, "number", UINT64_MAX);
+    record_bytes(&record, "second", "two words", 9);
+    record_text(&record, "third", "plain");
+    const char *line = finish();
+    /* What is full stays full: nothing follows a text that was cut. */
+    if (strstr(line, "number") == NULL) {
+        assert_null(strstr(line, "second"));
+    }
+    if (strstr(line, "second") == NULL) {
+        assert_null(strstr(line, "third"));
+    }
+}
+
+/* Lengths that make a line just fit or not, for every width that a byte can take in the line. */
+static void test_every_length_around_the_end(void **state) {
+    (void)state;
+    static const char fills[] = {'x', ' ', '\n', '\x01', '\xff'};
+    static const size_t widths[] = {1, 2, 3, 4, 6};
+    for (size_t fill = 0; fill < sizeof fills; fill++) {
+        for (size_t width = 0; width < 5; width++) {
+            size_t most = RECORD_LINE_BYTES / widths[width];
+            for (size_t length = most - 160; length < most + 10; length++) {
+                check_long(LOG_FORMAT_LOGFMT, fills[fill], length);
+                check_long(LOG_FORMAT_JSON, fills[fill], length);
+            }
+        }
+    }
+}
+
+static void test_plain_text_is_cut_at_the_end(void **state) {
+    (void)state;
+    static char bytes[2 * RECORD_LINE_BYTES];
+    memset(bytes, 'x', sizeof bytes);
+    begin(LOG_FORMAT_LOGFMT);
+    record_bytes(&record, "key", bytes, sizeof bytes);
+    assert_true(strlen(finish()) > RECORD_LINE_BYTES - 16);
+}
+
+static void test_long_keys(void **state) {
+    (void)state;
+    static const char key[] =
+        "a_key_that_is_longer_than_any_that_a_reasonable_person_would_think_of"
+        "_and_then_some_more_of_it";
+    char wanted[512];
+    begin(LOG_FORMAT_JSON);
+    record_number(&record, key, 5);
+    snprintf(wanted, sizeof wanted, BEGINNING_JSON ",\"%s\":5}\n", key);
+    assert_string_equal(finish(), wanted);
+}
+
+/* ---- Times ---- */
+
+static void test_times(void **state) {
+    (void)state;
+    static const struct {
+        int64_t seconds, us;
+        const char *text;
+    } times[] = {
+        {0, 0, "1970-01-01T00:00:00.000Z"},
+        {0, 999, "1970-01-01T00:00:00.000Z"},
+        {0, 1000, "1970-01-01T00:00:00.001Z"},
+        {0, -1, "1969-12-31T23:59:59.999Z"},
+        {0, -1001, "1969-12-31T23:59:59.998Z"},
+        {-86400, 0, "1969-12-31T00:00:00.000Z"},
+        {951782399, 999999, "2000-02-28T23:59:59.999Z"},
+        {951782400, 0, "2000-02-29T00:00:00.000Z"},
+        {951868800, 0, "2000-03-01T00:00:00.000Z"},
+        {1709164800, 0, "2024-02-29T00:00:00.000Z"},
+        {1767225600, 0, "2026-01-01T00:00:00.000Z"},
+        {4107542399, 0, "2100-02-28T23:59:59.000Z"},
+        {4107542400, 0, "2100-03-01T00:00:00.000Z"},
+        {2147483648, 0, "2038-01-19T03:14:08.000Z"},
+        {-2208988800, 0, "1900-01-01T00:00:00.000Z"},
+        {-11676096000, 0, "1600-01-01T00:00:00.000Z"},
+        {253402300799, 999999, "9999-12-31T23:59:59.999Z"},
+    };
+    char wanted[64];
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        record_begin(&record, LOG_FORMAT_LOGFMT, times[i].seconds * 1000000 + times[i].us,
+                     LOG_LEVEL_ERROR, "x");
+        snprintf(wanted, sizeof wanted, "time=%s level=error event=x\n", times[i].text);
+        assert_string_equal(finish(), wanted);
+    }
+}
+
+/* ---- The record of a connection ---- */
+
+static struct service_listen places[2] = {{.address = {.family = ADDRESS_IPV4}},
+                                          {.path = "/run/ok.sock"}};
+static const struct service service = {.name = "ok", .listen = places, .listen_count = 2};
+
+static struct connection served(void) {
+    return (struct connection){
+        .outcome = OUTCOME_SERVED,
+        .id = 17,
+        .accepted_us = 1000,
+        .launched_us = 1012,
+        .greeted_us = 1322,
+        .offered_us = 1400,
+        .acked_us = 1495,
+        .ended_us = 42000,
+        .accepted_wall_us = 0,
+        .peer = {.family = ADDRESS_IPV4, .bytes = {127, 0, 0, 1}, .port = 50122},
+        .local = {.family = ADDRESS_IPV6, .bytes = {[15] = 1}, .port = 7777},
+        .pid = 4711,
+    };
+}
+
+static const char *line_of(enum log_format format, const struct connection *c, const char *text) {
+    record_connection(&record, format, c, &service, text, strlen(text));
+    record.length--; /* finish() ends the line a second time */
+    if (format == LOG_FORMAT_JSON) {
+        record.length--;
+    }
+    return finish();
+}
+
+static void test_connection(void **state) {
+    (void)state;
+    struct connection c = served();
+    assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                        "time=1970-01-01T00:00:00.041Z level=info event=connection service=ok "
+                        "id=17 peer=127.0.0.1:50122 local=[::1]:7777 outcome=served pid=4711 "
+                        "attempts=1 wait_us=12 launch_us=310 handoff_us=95 duration_ms=41\n");
+    c.has_status = c.has_exit = c.has_bytes_in = c.has_bytes_out = true;
+    c.status = 3;
+    c.exit_code = 9;
+    c.bytes_in = UINT64_MAX;
+    assert_string_equal(line_of(LOG_FORMAT_JSON, &c, "a \"text\""),
+                        "{\"time\":\"1970-01-01T00:00:00.041Z\",\"level\":\"info\",\"event\":"
+                        "\"connection\",\"service\":\"ok\",\"id\":17,\"peer\":\"127.0.0.1:50122\","
+                        "\"local\":\"[::1]:7777\",\"outcome\":\"served\",\"pid\":4711,\"status\":3,"
+                        "\"exit\":9,\"attempts\":1,\"bytes_in\":18446744073709551615,"
+                        "\"bytes_out\":0,\"wait_us\":12,\"launch_us\":310,\"handoff_us\":95,"
+                        "\"duration_ms\":41,\"text\":\"a \\\"text\\\"\"}\n");
+    c = (struct connection){.outcome = OUTCOME_LAUNCH_FAILED, .id = 1, .attempts_used = 2};
+    assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                        "time=1970-01-01T00:00:00.000Z level=info event=connection service=ok id=1 "
+                        "peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
+}
+
+static void test_other_kinds(void **state) {
+    (void)state;
+    struct connection c = {.outcome = OUTCOME_SERVED,
+                           .id = 3,
+                           .is_activation = true,
+                           .local = {.family = ADDRESS_IPV4, .port = 69}};
+    assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                        "time=1970-01-01T00:00:00.000Z level=info event=activation service=ok id=3 "
+                        "local=0.0.0.0:69 outcome=served attempts=0 duration_ms=0\n");
+    c = (struct connection){.outcome = OUTCOME_SERVED,
+                            .id = 4,
+                            .place = 1,
+                            .peer = {.family = ADDRESS_IPV4, .port = 5},
+                            .via = {.family = ADDRESS_IPV4, .bytes = {9, 9, 9, 9}, .port = 6}};
+    assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                        "time=1970-01-01T00:00:00.000Z level=info event=connection service=ok id=4 "
+                        "peer=0.0.0.0:5 local=/run/ok.sock via=9.9.9.9:6 outcome=served attempts=0 "
+                        "duration_ms=0\n");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_any_bytes_make_a_valid_line),
+        cmocka_unit_test(test_every_length_around_the_end),
+        cmocka_unit_test(test_plain_text_is_cut_at_the_end),
+        cmocka_unit_test(test_long_keys),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_other_kinds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
