@@ -5,11 +5,6 @@
 
 #include <stdlib.h>
 
-#define SLOT_BITS 24
-#define GENERATION_BITS 28
-#define SLOT_MASK ((1u << SLOT_BITS) - 1)
-#define GENERATION_MASK ((1u << GENERATION_BITS) - 1)
-
 int slots_init(struct slots *slots, uint32_t count) {
     *slots = (struct slots){.first_free = SLOT_NONE};
     if (count == 0 || count > SLOT_COUNT_MAX) {
@@ -56,17 +51,14 @@ void slots_give(struct slots *slots, uint32_t slot) {
 }
 
 uint64_t slots_token(const struct slots *slots, unsigned type, uint32_t slot) {
-    uint64_t generation = slots->generation[slot] & GENERATION_MASK;
-    return ((uint64_t)type << (SLOT_BITS + GENERATION_BITS)) | (generation << SLOT_BITS) | slot;
+    return token_make(type, slots->generation[slot], slot);
 }
 
 uint32_t slots_find(const struct slots *slots, uint64_t token) {
-    uint32_t slot = (uint32_t)(token & SLOT_MASK);
-    uint32_t generation = (uint32_t)(token >> SLOT_BITS) & GENERATION_MASK;
-    if (!slots_is_used(slots, slot)) {
-        return SLOT_NONE;
-    }
-    return (slots->generation[slot] & GENERATION_MASK) == generation ? slot : SLOT_NONE;
+    uint32_t slot = token_index(token);
+    bool is_same_use = slots_is_used(slots, slot) &&
+                       token_generation(slots_token(slots, 0, slot)) == token_generation(token);
+    return is_same_use ? slot : SLOT_NONE;
 }
 
 bool slots_is_used(const struct slots *slots, uint32_t slot) {

@@ -8,12 +8,14 @@
 #ifndef BATON_BASE_SLOTS_H
 #define BATON_BASE_SLOTS_H
 
+#include "core/base/token.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define SLOT_NONE UINT32_MAX
-#define SLOT_COUNT_MAX (1u << 24)
+#define SLOT_COUNT_MAX TOKEN_INDEX_COUNT
 
 /* Owns two arrays of `count` numbers. A slot that was never used is not touched in memory. */
 struct slots {
@@ -33,8 +35,7 @@ void slots_clear(struct slots *slots);
 uint32_t slots_take(struct slots *slots);
 void slots_give(struct slots *slots, uint32_t slot);
 
-/* The name of a slot in use: `type` (0..15) in the top 4 of 56 bits, then 28 bits of generation,
- * then 24 bits of slot. */
+/* The name of a slot in use, as a token (core/base/token.h) of this type. */
 uint64_t slots_token(const struct slots *slots, unsigned type, uint32_t slot);
 
 /* The slot that `token` names, or SLOT_NONE if that use of it has ended. */

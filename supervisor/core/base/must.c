@@ -1,0 +1,10 @@
+#include "core/base/must.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+_Noreturn void must_fail(const char *file, int line, const char *condition) {
+    (void)fprintf(stderr, "baton: bug: %s:%d: not so: %s\n", file, line, condition);
+    (void)fflush(stderr);
+    abort();
+}
