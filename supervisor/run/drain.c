@@ -1,4 +1,3 @@
-/* Drain: the ordered stop. Nothing is left behind: no connection without a record, no process. */
 #include "run/internal.h"
 
 static void log_stopping(struct supervisor *s, const char *event) {
@@ -21,4 +20,37 @@ void drain_on_stop(struct supervisor *s) {
     log_stopping(s, "stopping");
     listen_close_all(s);
     pool_stop(&s->pool, s->now_us);
+}
+
+static const char *end_reason(const struct supervisor *s, const struct process *p) {
+    if (p->fault != OUTCOME_NONE) {
+        return outcome_text(p->fault);
+    }
+    return s->hurrying ? "a second stop was asked for" : "stop_timeout_ms has passed";
+}
+
+void drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {
+    const struct process *p = &s->pool.processes[process];
+    struct pump_end end = pump_give_up(s, process);
+    if (end.is_over) {
+        reap_pumped(s, &end);
+        return;
+    }
+    struct record *line =
+        tell_line(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+                  how == PLATFORM_KILL ? "kill" : "terminate", p->service, process);
+    if (line != NULL) {
+        record_text(line, "reason", end_reason(s, p));
+        run_log_end(&s->log);
+    }
+    platform_process_signal(s->launching.processes[process].handle, how);
+}
+
+void drain_tell_stuck(struct supervisor *s, uint32_t process) {
+    struct record *line =
+        tell_line(s, LOG_LEVEL_ERROR, "kill_failed", s->pool.processes[process].service, process);
+    if (line != NULL) {
+        record_text(line, "reason", "the process was killed and has not ended");
+        run_log_end(&s->log);
+    }
 }

@@ -1,14 +1,15 @@
-/* Hand-off: offer, acknowledgement, and what else is said on a channel. */
 #include "run/internal.h"
 
 #include <string.h>
 
-#define FRAMES_AT_A_TIME 16
-/* More than the buffers of a channel hold; a stream that has lost step is never at its end. */
-#define FRAMES_TO_THE_END 1024
 #define OFFER_RETRY_US 100000u
 
 _Static_assert(WIRE_OFFER_MAX_BYTES <= PLATFORM_SEND_MAX_BYTES, "an offer fits the channel");
+_Static_assert(WIRE_TEXT_MAX_BYTES <= POOL_TEXT_MAX_BYTES, "what a handler says is kept whole");
+
+void handoff_create(struct supervisor *s) {
+    s->offering.retry.token = token_make(RUN_TOKEN_OFFERS, 0, 0);
+}
 
 /* What is known of a local socket goes into fields of their own: see tell_local(). */
 static struct wire_address to_wire(const struct address *address) {
@@ -30,8 +31,8 @@ static int send_frame(struct supervisor *s, uint32_t process, const struct wire_
     if (length < 0) {
         return BATON_TOO_LONG;
     }
-    return platform_channel_send(s->processes[process].handle, frame, (size_t)length, attach,
-                                 &cause);
+    return platform_channel_send(s->launching.processes[process].handle, frame, (size_t)length,
+                                 attach, &cause);
 }
 
 static uint32_t number_at(const uint8_t bytes[4]) {
@@ -63,22 +64,22 @@ static void tell_local(const struct connection *c, const struct service *service
 
 static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    const struct service *service = &s->table->services[c->service];
+    const struct service *service = services_get(&s->services, c->service);
     struct platform_socket socket = s->sockets[connection];
     uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
     size_t info_bytes = 0;
     struct baton_cause cause = {0};
     if (c->is_activation) {
-        socket = platform_listener_socket(supervisor_listener(s, c->service, c->place)->handle);
+        socket = platform_listener_socket(listen_at(s, c->service, c->place)->handle);
     }
-    int result = platform_socket_export(s->processes[process].handle, c->pid, socket, info,
-                                        &info_bytes, &cause);
+    int result = platform_socket_export(s->launching.processes[process].handle, c->pid, socket,
+                                        info, &info_bytes, &cause);
     if (result != BATON_OK) {
         return result;
     }
     struct wire_message message = {
         .type = WIRE_OFFER,
-        .connection = connection_number(c),
+        .connection = pool_number_of(&s->pool, connection),
         .service = {service->name, strlen(service->name)},
         .kind = (uint8_t)kind_of(c, service),
         .peer = to_wire(&c->peer),
@@ -103,13 +104,13 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
 /* There is nothing left to offer: the client has reset, or the stop has closed the listener. */
 static bool is_void(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    return c->is_activation ? supervisor_listener(s, c->service, c->place)->handle == NULL
+    return c->is_activation ? listen_at(s, c->service, c->place)->handle == NULL
                             : platform_socket_was_reset(s->sockets[connection]);
 }
 
 void handoff_offer(struct supervisor *s, uint32_t process) {
     uint32_t connection = s->pool.processes[process].offer;
-    struct run_process *r = &s->processes[process];
+    struct run_process *r = &s->launching.processes[process];
     r->offer_unsent = false;
     if (connection == SLOT_NONE || s->pool.connections[connection].state != CONNECTION_OFFERED) {
         return;
@@ -122,7 +123,7 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
     r->offer_unsent = result == BATON_AGAIN || result == BATON_SHORTAGE;
     if (result == BATON_SHORTAGE) {
         /* No fault of the process; its deadline holds all the same. */
-        timers_set(&s->timers, &s->offers, s->now_us + OFFER_RETRY_US);
+        timers_set(&s->timers, &s->offering.retry, s->now_us + OFFER_RETRY_US);
     } else if (result != BATON_OK && result != BATON_AGAIN) {
         pool_offer_failed(&s->pool, process, s->now_us);
     }
@@ -131,29 +132,28 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
 void handoff_send_drain(struct supervisor *s, uint32_t process) {
     struct wire_message message = {.type = WIRE_DRAIN};
     const struct process *p = &s->pool.processes[process];
-    if (!s->table->services[p->service].has_channel) {
-        platform_process_signal(s->processes[process].handle, PLATFORM_TERMINATE);
+    if (!services_get(&s->services, p->service)->has_channel) {
+        platform_process_signal(s->launching.processes[process].handle, PLATFORM_TERMINATE);
         return;
     }
     /* The end of its channel says the same, and so does any other failure. */
-    s->processes[process].drain_unsent =
+    s->launching.processes[process].drain_unsent =
         p->channel_open && send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
 }
 
 void handoff_retry(struct supervisor *s) {
     for (uint32_t i = 0; i < s->pool.process_slots.used_mark; i++) {
-        if (slots_is_used(&s->pool.process_slots, i) && s->processes[i].offer_unsent) {
+        if (slots_is_used(&s->pool.process_slots, i) && s->launching.processes[i].offer_unsent) {
             handoff_offer(s, i);
-            supervisor_act(s);
         }
     }
 }
 
 void handoff_on_writable(struct supervisor *s, uint32_t process) {
-    if (s->processes[process].offer_unsent) {
+    if (s->launching.processes[process].offer_unsent) {
         handoff_offer(s, process);
     }
-    if (s->processes[process].drain_unsent) {
+    if (s->launching.processes[process].drain_unsent) {
         handoff_send_drain(s, process);
     }
 }
@@ -174,7 +174,7 @@ static void log_breach(struct supervisor *s, uint32_t process, uint8_t type, con
 /* NULL, or what is wrong with a HELLO. */
 static const char *take_hello(struct supervisor *s, uint32_t process,
                               const struct wire_message *message) {
-    struct run_process *r = &s->processes[process];
+    struct run_process *r = &s->launching.processes[process];
     if (memcmp(message->nonce, r->nonce, sizeof r->nonce) != 0) {
         return "HELLO with a wrong nonce";
     }
@@ -186,20 +186,19 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
                : "a second HELLO";
 }
 
-/* Fork servers name the process that has the connection. Only for the record: who is signalled and
- * waited for is the process that was launched. */
-static void note_pid(struct connection *c, const struct wire_message *message) {
-    if (message->has_pid) {
-        c->pid = message->pid;
-    }
-}
-
-static void note_done(struct connection *c, const struct wire_message *message) {
-    note_pid(c, message);
-    c->has_bytes_in = message->has_bytes_in;
-    c->has_bytes_out = message->has_bytes_out;
-    c->bytes_in = message->bytes_in;
-    c->bytes_out = message->bytes_out;
+/* What the frame says of its connection. A pid is told by fork servers, which name the process that
+ * has it: for the record only, since who is signalled and waited for is who was launched. */
+static struct pool_words words_of(const struct wire_message *message) {
+    return (struct pool_words){
+        .status = message->status,
+        .pid = message->has_pid ? message->pid : 0,
+        .has_bytes_in = message->has_bytes_in,
+        .has_bytes_out = message->has_bytes_out,
+        .bytes_in = message->bytes_in,
+        .bytes_out = message->bytes_out,
+        .text = message->text.bytes,
+        .text_bytes = message->text.length,
+    };
 }
 
 static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connection,
@@ -210,33 +209,28 @@ static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connectio
     } else if (message->reason == WIRE_REASON_BUSY) {
         reason = POOL_DECLINE_BUSY;
     }
-    tell_note(s, connection, message->text.bytes, message->text.length);
-    return pool_nack(&s->pool, process, connection, reason, s->now_us);
+    struct pool_words words = words_of(message);
+    return pool_nack(&s->pool, process, connection, reason, &words, s->now_us);
 }
 
 /* NULL, or what is wrong with the frame. */
 static const char *take_message(struct supervisor *s, uint32_t process,
                                 const struct wire_message *message) {
     uint32_t connection = pool_find_connection(&s->pool, process, message->connection);
+    struct pool_words words = words_of(message);
     switch (message->type) {
     case WIRE_HELLO:
         return take_hello(s, process, message);
     case WIRE_ACK:
-        if (!pool_ack(&s->pool, process, connection, s->now_us)) {
-            return "ACK for a connection that was not offered";
-        }
-        note_pid(&s->pool.connections[connection], message);
-        return NULL;
+        return pool_ack(&s->pool, process, connection, &words, s->now_us)
+                   ? NULL
+                   : "ACK for a connection that was not offered";
     case WIRE_NACK:
         return take_nack(s, process, connection, message)
                    ? NULL
                    : "NACK for a connection that was not offered";
     case WIRE_DONE:
-        if (connection != SLOT_NONE && s->pool.connections[connection].state == CONNECTION_HELD) {
-            note_done(&s->pool.connections[connection], message);
-        }
-        tell_note(s, connection, message->text.bytes, message->text.length);
-        return pool_done(&s->pool, process, connection, message->status, s->now_us)
+        return pool_done(&s->pool, process, connection, &words, s->now_us)
                    ? NULL
                    : "DONE for a connection that is not held";
     case WIRE_RETIRE:
@@ -256,14 +250,16 @@ static const char *take_frame(struct supervisor *s, uint32_t process, const uint
     return message.skip ? NULL : take_message(s, process, &message);
 }
 
-/* True if there may be more to read. */
-static bool receive(struct supervisor *s, uint32_t process) {
+bool handoff_on_channel(struct supervisor *s, uint32_t process) {
     uint8_t frame[WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR];
     size_t length = 0;
     struct baton_cause cause = {0};
     const char *fault = NULL;
-    int result = platform_channel_receive(s->processes[process].handle, frame, sizeof frame,
-                                          &length, &cause);
+    if (!s->pool.processes[process].channel_open) {
+        return false; /* ended by a breach, or a DONE that was the last */
+    }
+    int result = platform_channel_receive(s->launching.processes[process].handle, frame,
+                                          sizeof frame, &length, &cause);
     switch (result) {
     case BATON_AGAIN:
         return false;
@@ -285,17 +281,4 @@ static bool receive(struct supervisor *s, uint32_t process) {
         pool_breach(&s->pool, process, s->now_us);
     }
     return true;
-}
-
-void handoff_on_channel(struct supervisor *s, uint32_t process, bool to_the_end) {
-    int most = to_the_end ? FRAMES_TO_THE_END : FRAMES_AT_A_TIME;
-    for (int i = 0; i < most; i++) {
-        /* A frame can end the channel: by a breach, or a DONE that was the last. */
-        bool more = s->pool.processes[process].channel_open && receive(s, process);
-        supervisor_act(s);
-        s->told.connection = SLOT_NONE;
-        if (!more) {
-            return;
-        }
-    }
 }

@@ -1,4 +1,5 @@
 /* Launch: service -> handler process and channel. */
+#include "core/base/table.h"
 #include "run/internal.h"
 
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static bool inherits_listeners(const struct service *service) {
 }
 
 static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
-    const struct service *service = &s->table->services[index];
-    struct run_service *r = &s->services[index];
+    const struct service *service = services_get(&s->services, index);
+    struct run_service *r = &s->launching.services[index];
     struct platform_program_spec spec = {
         .path = service->program,
         .argv = (const char *const *)service->argv,
@@ -37,25 +38,69 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
             return BATON_NO_MEMORY;
         }
     }
-    uint64_t token = ((uint64_t)TOKEN_OUTPUT << 52) | index;
-    int result = filling_reserve(&s->filling, service);
+    r->listeners = calloc(service->listen_count, sizeof *r->listeners);
+    int result = r->listeners == NULL ? BATON_NO_MEMORY : listen_add(s, index, r->listeners);
+    if (result == BATON_OK) {
+        result = filling_reserve(&s->launching.filling, service);
+    }
     if (result == BATON_OK) {
         result = platform_program_create(s->platform, &spec, &r->program, cause);
     }
-    return result == BATON_OK ? platform_output_open(s->platform, token, &r->output, cause)
-                              : result;
-}
-
-int launch_prepare(struct supervisor *s) {
-    struct baton_cause cause = {0};
-    int result = BATON_OK;
-    for (uint32_t i = 0; i < s->table->service_count && result == BATON_OK; i++) {
-        result = prepare(s, i, &cause);
-        if (result != BATON_OK) {
-            log_launch_failed(s, i, result, &cause);
-        }
+    if (result == BATON_OK) {
+        uint64_t token = slots_token(&s->services.slots, RUN_TOKEN_OUTPUT, index);
+        result = platform_output_open(s->platform, token, &r->output, cause);
     }
     return result;
+}
+
+bool launch_prepare(struct supervisor *s, uint32_t service) {
+    struct baton_cause cause = {0};
+    int result = prepare(s, service, &cause);
+    if (result != BATON_OK) {
+        log_launch_failed(s, service, result, &cause);
+    }
+    return result == BATON_OK;
+}
+
+void launch_forget(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    platform_program_destroy(&r->program);
+    platform_output_close(&r->output);
+    free(r->listeners);
+    free((void *)r->handles);
+    *r = (struct run_service){0};
+}
+
+int launch_create(struct supervisor *s) {
+    struct launching *launching = &s->launching;
+    /* Few entries of a large table: not table_create(), whose first ones would be resident. */
+    launching->services = calloc(SERVICES_MAX_COUNT, sizeof *launching->services);
+    launching->processes = table_create(POOL_PROCESSES_MAX_COUNT, sizeof *launching->processes);
+    return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;
+}
+
+void launch_clear(struct supervisor *s) {
+    uint32_t service = services_next(&s->services, 0);
+    for (; service != SLOT_NONE && s->launching.services != NULL;
+         service = services_next(&s->services, service + 1)) {
+        launch_forget(s, service);
+    }
+    filling_clear(&s->launching.filling);
+    free(s->launching.services);
+    free(s->launching.processes);
+}
+
+/* Its clients wait; nobody else's do. */
+static void log_own_limit(struct supervisor *s, uint32_t service, int code,
+                          const struct baton_cause *cause) {
+    if (!shortage_may_log(&s->launching.services[service].limit, s->now_us)) {
+        return;
+    }
+    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
+    if (line != NULL) {
+        tell_reason(line, code, cause);
+        run_log_end(&s->log);
+    }
 }
 
 void launch_tell_crowded(struct supervisor *s, uint32_t service) {
@@ -67,20 +112,11 @@ void launch_tell_crowded(struct supervisor *s, uint32_t service) {
     }
 }
 
-void launch_clear(struct supervisor *s) {
-    for (uint32_t i = 0; s->services != NULL && i < s->table->service_count; i++) {
-        platform_program_destroy(&s->services[i].program);
-        platform_output_close(&s->services[i].output);
-        free(s->services[i].handles);
-    }
-    filling_clear(&s->filling);
-}
-
 /* What depends on the mode. The listeners of an activation are paused by now. */
 static void describe(struct supervisor *s, const struct connection *c,
                      struct platform_launch *launch) {
-    const struct service *service = &s->table->services[c->service];
-    struct run_service *r = &s->services[c->service];
+    const struct service *service = services_get(&s->services, c->service);
+    struct run_service *r = &s->launching.services[c->service];
     launch->error_follows_output = service->stderr_to == STDERR_SOCKET;
     if (service->handoff == HANDOFF_STDIO) {
         launch->streams = PLATFORM_STREAMS_SOCKET;
@@ -91,10 +127,10 @@ static void describe(struct supervisor *s, const struct connection *c,
         launch->streams = PLATFORM_STREAMS_LISTENERS;
         launch->listeners = r->handles;
         /* Standard input is the first one: the one where somebody waits. */
-        r->handles[0] = s->listeners[r->first_listener + c->place].handle;
+        r->handles[0] = listen_at(s, c->service, c->place)->handle;
         for (uint32_t i = 0, at = 1; i < service->listen_count; i++) {
             if (i != c->place) {
-                r->handles[at++] = s->listeners[r->first_listener + i].handle;
+                r->handles[at++] = listen_at(s, c->service, i)->handle;
             }
         }
     }
@@ -102,75 +138,86 @@ static void describe(struct supervisor *s, const struct connection *c,
 
 static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
                   struct baton_cause *cause) {
-    struct run_process *r = &s->processes[process];
+    struct run_process *r = &s->launching.processes[process];
     const struct connection *c = &s->pool.connections[connection];
-    const struct service *service = &s->table->services[c->service];
+    const struct service *service = services_get(&s->services, c->service);
     char nonce_hex[2 * WIRE_NONCE_BYTES + 1];
     int result = platform_random(r->nonce, sizeof r->nonce, cause);
     if (result != BATON_OK) {
         return result;
     }
     wire_nonce_print(r->nonce, nonce_hex);
-    filling_make(&s->filling, service, c, pool_count_from_peer(&s->pool, connection));
-    uint64_t relay_token =
-        r->relay == SLOT_NONE ? 0 : slots_token(&s->relay_slots, TOKEN_RELAY, r->relay);
+    filling_make(&s->launching.filling, service, c, pool_count_from_peer(&s->pool, connection));
+    uint64_t pump_token =
+        r->pump == SLOT_NONE ? 0 : slots_token(&s->pumps.slots, RUN_TOKEN_PUMP, r->pump);
     struct platform_launch what = {
-        .program = s->services[c->service].program,
-        .argv = s->filling.argv,
-        .values = s->filling.values,
+        .program = s->launching.services[c->service].program,
+        .argv = s->launching.filling.argv,
+        .values = s->launching.filling.values,
         .nonce_hex = service->has_channel ? nonce_hex : NULL,
-        .output = s->services[c->service].output,
+        .output = s->launching.services[c->service].output,
         .socket = PLATFORM_SOCKET_NONE,
-        .token = slots_token(&s->pool.process_slots, TOKEN_PROCESS, process),
-        .input_token = relay_token,
-        .output_token = relay_token,
+        .token = slots_token(&s->pool.process_slots, POOL_TOKEN_PROCESS, process),
+        .input_token = pump_token,
+        .output_token = pump_token,
     };
     describe(s, c, &what);
     struct platform_launched launched = {0};
     result = platform_launch(s->platform, &what, &launched, cause);
     r->handle = launched.process;
-    if (result == BATON_OK && r->relay != SLOT_NONE) {
-        relay_launched(s, process, &launched);
+    if (result == BATON_OK && r->pump != SLOT_NONE) {
+        pump_launched(s, process, &launched);
     }
     return result;
 }
 
-/* The relay comes first: where there is no room for it nothing is launched in vain. */
-static int launch_with_relay(struct supervisor *s, uint32_t process, uint32_t connection,
-                             struct baton_cause *cause) {
+/* The pump comes first: where there is no room for it nothing is launched in vain. */
+static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t connection,
+                            struct baton_cause *cause) {
     uint32_t service = s->pool.processes[process].service;
-    if (s->table->services[service].handoff != HANDOFF_PUMP) {
+    if (services_get(&s->services, service)->handoff != HANDOFF_PUMP) {
         return launch(s, process, connection, cause);
     }
-    int result = relay_begin(s, process, connection, cause);
+    int result = pump_begin(s, process, connection, cause);
     if (result == BATON_OK) {
         result = launch(s, process, connection, cause);
         if (result != BATON_OK) {
-            relay_undo(s, process, connection);
+            pump_undo(s, process, connection);
         }
     }
     return result;
+}
+
+/* Says that the launch failed, and why it did. */
+static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, int result,
+                                    const struct baton_cause *cause) {
+    if (result == BATON_SHORTAGE) {
+        pause_log_shortage(s, service, result, cause);
+        return POOL_LAUNCH_SHORTAGE;
+    }
+    if (result == BATON_LIMIT) {
+        log_own_limit(s, service, result, cause);
+        return POOL_LAUNCH_OWN_LIMIT;
+    }
+    log_launch_failed(s, service, result, cause);
+    return POOL_LAUNCH_REFUSED;
 }
 
 void launch_process(struct supervisor *s, uint32_t process) {
     struct baton_cause cause = {0};
     uint32_t service = s->pool.processes[process].service;
     uint32_t connection = s->pool.processes[process].wanted_by;
-    s->processes[process] = (struct run_process){.relay = SLOT_NONE};
+    s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
     if (connection == SLOT_NONE) { /* its client went in the meantime */
-        pool_launch_failed(&s->pool, process, false, s->now_us);
+        pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED, s->now_us);
         return;
     }
-    int result = launch_with_relay(s, process, connection, &cause);
+    int result = launch_with_pump(s, process, connection, &cause);
     if (result == BATON_OK) {
-        pool_launched(&s->pool, process, platform_process_pid(s->processes[process].handle),
+        pool_launched(&s->pool, process,
+                      platform_process_pid(s->launching.processes[process].handle),
                       platform_now_us(s->platform));
         return;
     }
-    if (result == BATON_SHORTAGE) {
-        listen_log_shortage(s, service, result, &cause);
-    } else {
-        log_launch_failed(s, service, result, &cause);
-    }
-    pool_launch_failed(&s->pool, process, result == BATON_SHORTAGE, s->now_us);
+    pool_launch_failed(&s->pool, process, judge(s, service, result, &cause), s->now_us);
 }

@@ -19,7 +19,7 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
         record = run_log_begin(&s->log, LOG_LEVEL_INFO, "output");
     }
     if (record != NULL) {
-        record_text(record, "service", s->table->services[line->service].name);
+        record_text(record, "service", services_get(&s->services, line->service)->name);
         record_number(record, "pid", line->pid);
         record_bytes(record, "text", line->bytes, line->length);
         run_log_end(&s->log);
@@ -30,7 +30,7 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
 
 static struct run_output_line *find_line(struct supervisor *s, uint32_t service, uint32_t pid) {
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT; i++) {
-        struct run_output_line *line = &s->output.lines[i];
+        struct run_output_line *line = &s->outputs.lines[i];
         if (line->pid == pid && line->service == service) {
             return line;
         }
@@ -53,9 +53,9 @@ static struct run_output_line *take_line(struct supervisor *s, uint32_t service,
     if (line != NULL) {
         return line;
     }
-    line = &s->output.lines[0];
+    line = &s->outputs.lines[0];
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT && line->pid != 0; i++) {
-        struct run_output_line *other = &s->output.lines[i];
+        struct run_output_line *other = &s->outputs.lines[i];
         if (other->pid == 0 || other->used_us < line->used_us) {
             line = other;
         }
@@ -70,7 +70,7 @@ static struct run_output_line *take_line(struct supervisor *s, uint32_t service,
 
 /* Cuts the next line, or the part of one that has room, off the piece. */
 static void cut_line(struct supervisor *s) {
-    struct run_output_piece *piece = &s->output.piece;
+    struct run_output_piece *piece = &s->outputs.piece;
     struct run_output_line *line = take_line(s, piece->service, piece->pid);
     const char *bytes = piece->bytes + piece->done;
     size_t length = piece->length - piece->done;
@@ -96,7 +96,7 @@ static void cut_line(struct supervisor *s) {
 /* BATON_OK when something was cut or read, BATON_END when a writer has ended, else there is nothing
  * for now. */
 static int read_line(struct supervisor *s, uint32_t service) {
-    struct run_output_piece *piece = &s->output.piece;
+    struct run_output_piece *piece = &s->outputs.piece;
     struct baton_cause cause = {0};
     if (piece->done < piece->length) {
         cut_line(s);
@@ -104,7 +104,7 @@ static int read_line(struct supervisor *s, uint32_t service) {
     }
     piece->done = piece->length = 0;
     piece->service = service;
-    int result = platform_output_read(s->services[service].output, piece->bytes,
+    int result = platform_output_read(s->launching.services[service].output, piece->bytes,
                                       sizeof piece->bytes, &piece->length, &piece->pid, &cause);
     if (result != BATON_OK) {
         piece->length = 0;
@@ -118,7 +118,7 @@ static int read_line(struct supervisor *s, uint32_t service) {
 /* Cuts what was read into lines, and reads at most `most_count` pieces more. True when nothing is
  * left to read; false if there may be more, or the log takes no more for now. */
 static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) {
-    struct run_output_piece *piece = &s->output.piece;
+    struct run_output_piece *piece = &s->outputs.piece;
     while (!run_log_is_congested(&s->log)) {
         bool reads = piece->done == piece->length;
         if (reads && most_count-- == 0) {
@@ -129,13 +129,13 @@ static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) 
             return true;
         }
     }
-    s->output.behind = true;
+    s->outputs.behind = true;
     return false;
 }
 
 static bool has_ended_line(const struct supervisor *s, uint32_t service) {
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT; i++) {
-        const struct run_output_line *line = &s->output.lines[i];
+        const struct run_output_line *line = &s->outputs.lines[i];
         if (line->pid != 0 && line->service == service && line->ended) {
             return true;
         }
@@ -146,7 +146,7 @@ static bool has_ended_line(const struct supervisor *s, uint32_t service) {
 /* Nothing is left to read: nothing more can come to the lines of those who are gone. */
 static void release_lines(struct supervisor *s, uint32_t service, bool all) {
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT; i++) {
-        struct run_output_line *line = &s->output.lines[i];
+        struct run_output_line *line = &s->outputs.lines[i];
         if (line->pid != 0 && line->service == service && (all || line->ended)) {
             release(s, line);
         }
@@ -166,19 +166,36 @@ void output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
         release(s, find_line(s, service, pid));
     } else {
         take_line(s, service, pid)->ended = true;
-        s->output.behind = true;
+        s->outputs.behind = true;
+    }
+}
+
+void output_update(struct supervisor *s) {
+    bool congested = run_log_is_congested(&s->log);
+    uint32_t service = services_next(&s->services, 0);
+    if (congested == s->outputs.paused) {
+        return;
+    }
+    s->outputs.paused = congested;
+    for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
+        if (congested) {
+            platform_output_pause(s->launching.services[service].output);
+        } else {
+            platform_output_resume(s->launching.services[service].output);
+        }
     }
 }
 
 void output_catch_up(struct supervisor *s) {
-    if (!s->output.behind || run_log_is_congested(&s->log)) {
+    if (!s->outputs.behind || run_log_is_congested(&s->log)) {
         return;
     }
-    s->output.behind = false;
-    if (s->output.piece.done < s->output.piece.length) {
-        output_on_readable(s, s->output.piece.service);
+    s->outputs.behind = false;
+    if (s->outputs.piece.done < s->outputs.piece.length) {
+        output_on_readable(s, s->outputs.piece.service);
     }
-    for (uint32_t service = 0; service < s->table->service_count; service++) {
+    uint32_t service = services_next(&s->services, 0);
+    for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
         if (has_ended_line(s, service)) {
             output_on_readable(s, service);
         }
@@ -186,7 +203,8 @@ void output_catch_up(struct supervisor *s) {
 }
 
 void output_finish_all(struct supervisor *s, uint64_t deadline_us) {
-    for (uint32_t service = 0; service < s->table->service_count; service++) {
+    uint32_t service = services_next(&s->services, 0);
+    for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
         while (!read_pieces(s, service, PIECES_TO_THE_END) && run_log_is_congested(&s->log)) {
             run_log_settle(&s->log, deadline_us);
         }

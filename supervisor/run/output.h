@@ -40,8 +40,9 @@ struct run_output_piece {
 };
 
 /* Owner: the supervisor. */
-struct run_output {
+struct outputs {
     bool behind; /* output_catch_up() has something to do */
+    bool paused; /* handlers wait while the log is congested */
     struct run_output_piece piece;
     struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
 };
@@ -52,6 +53,9 @@ void output_on_readable(struct supervisor *s, uint32_t service);
 /* A process has exited: reads what it has left, and ends its line. When that is too much for now,
  * or the log is congested, the rest follows with output_on_readable(). */
 void output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
+
+/* Pauses and resumes all collectors, so that handlers' output waits while the log is congested. */
+void output_update(struct supervisor *s);
 
 /* Goes on with what had to wait for the log; no event tells of it. */
 void output_catch_up(struct supervisor *s);

@@ -4,62 +4,54 @@
 #include "run/internal.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define PIECE_BYTES 256u
 
 int preface_create(struct supervisor *s) {
-    bool wanted = false;
-    for (size_t i = 0; i < s->table->service_count; i++) {
-        wanted = wanted || s->table->services[i].proxy_protocol;
-    }
-    if (wanted) {
-        s->prefaces = calloc(s->pool.connection_slots.count, sizeof *s->prefaces);
-    }
-    return wanted && s->prefaces == NULL ? BATON_NO_MEMORY : BATON_OK;
+    /* Not table_create(): its first entries would be resident, and few services have PROXY. */
+    s->prefaces.entries = calloc(POOL_CONNECTIONS_MAX_COUNT, sizeof *s->prefaces.entries);
+    return s->prefaces.entries == NULL ? BATON_NO_MEMORY : BATON_OK;
+}
+
+void preface_clear(struct supervisor *s) {
+    free(s->prefaces.entries);
 }
 
 void preface_stop(struct supervisor *s, uint32_t connection) {
-    if (s->prefaces != NULL) {
-        platform_stream_close(&s->prefaces[connection].stream);
-    }
+    platform_stream_close(&s->prefaces.entries[connection].stream);
 }
 
+/* `reason`: static. */
 static void fail(struct supervisor *s, uint32_t connection, enum outcome outcome,
                  const char *reason) {
     preface_stop(s, connection);
-    tell_note(s, connection, reason, strlen(reason));
-    pool_begin_failed(&s->pool, connection, outcome, s->now_us);
-    supervisor_act(s);
-    s->told.connection = SLOT_NONE;
+    pool_begin_failed(&s->pool, connection, outcome, reason, s->now_us);
 }
 
 void preface_start(struct supervisor *s, uint32_t connection) {
-    struct run_preface *preface = &s->prefaces[connection];
+    struct run_preface *preface = &s->prefaces.entries[connection];
     const struct connection *c = &s->pool.connections[connection];
     struct baton_cause cause = {0};
-    if (!trust_covers(&s->table->services[c->service], &c->peer)) {
+    if (!trust_covers(services_get(&s->services, c->service), &c->peer)) {
         fail(s, connection, OUTCOME_REFUSED_ACCESS, "the peer is not in proxy_trusted");
         return;
     }
     proxy_reader_init(&preface->reader);
     int result =
         platform_stream_open(s->platform, s->sockets[connection],
-                             slots_token(&s->pool.connection_slots, TOKEN_PREFACE, connection),
+                             slots_token(&s->pool.connection_slots, RUN_TOKEN_PREFACE, connection),
                              &preface->stream, &cause);
     if (result != BATON_OK) {
-        /* No fault of the client's; those behind it wait. In this order, since every end of a
-         * connection is taken for relief. */
-        uint32_t service = c->service;
+        /* No fault of the client's; those behind it wait. */
         fail(s, connection, OUTCOME_LAUNCH_FAILED, "the connection could not be watched");
-        listen_on_shortage(s, service, result, &cause);
+        pause_on_shortage(s, c->service, result, &cause);
         return;
     }
     preface_on_stream(s, connection);
 }
 
 static void take_header(struct supervisor *s, uint32_t connection) {
-    struct run_preface *preface = &s->prefaces[connection];
+    struct run_preface *preface = &s->prefaces.entries[connection];
     struct address peer, local;
     bool named = proxy_reader_result(&preface->reader, &peer, &local);
     preface_stop(s, connection);
@@ -68,7 +60,7 @@ static void take_header(struct supervisor *s, uint32_t connection) {
 
 /* True if there may be more to read at once. */
 static bool read_piece(struct supervisor *s, uint32_t connection) {
-    struct run_preface *preface = &s->prefaces[connection];
+    struct run_preface *preface = &s->prefaces.entries[connection];
     uint8_t piece[PIECE_BYTES];
     size_t length = 0;
     size_t wanted = proxy_reader_wanted(&preface->reader);
@@ -101,6 +93,6 @@ static bool read_piece(struct supervisor *s, uint32_t connection) {
 
 void preface_on_stream(struct supervisor *s, uint32_t connection) {
     /* A header is at most a few kilobytes, so this ends. */
-    while (s->prefaces[connection].stream != NULL && read_piece(s, connection)) {
+    while (s->prefaces.entries[connection].stream != NULL && read_piece(s, connection)) {
     }
 }

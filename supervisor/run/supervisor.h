@@ -1,8 +1,8 @@
 /*
  * The imperative shell: carries out between the platform and core/pool what the pool decides.
  *
- * supervisor_run() is all that main.c sees. The rest is shared by the files of run/, each of which
- * is one verb of the data flow.
+ * supervisor_run() is all that batond.c sees. The rest is shared by the files of run/, each of
+ * which is one verb of the data flow (run/internal.h).
  */
 #ifndef BATON_RUN_SUPERVISOR_H
 #define BATON_RUN_SUPERVISOR_H
@@ -17,7 +17,8 @@ enum supervisor_result {
 };
 
 /* Serves `table` until a stop is asked for. Blocks. What goes wrong is in the log; before the log
- * is open, on standard error. The table must outlive the call. */
-enum supervisor_result supervisor_run(const struct service_table *table);
+ * is open, on standard error. Copies of the services are served, each for as long as somebody goes
+ * by it; once these are made the table is emptied. */
+enum supervisor_result supervisor_run(struct service_table *table);
 
 #endif

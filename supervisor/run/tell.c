@@ -1,14 +1,12 @@
-/* Tell: the lines of the log that more than one file writes, and what stands in them. */
 #include "run/internal.h"
 
 #include <stdio.h>
-#include <string.h>
 
 struct record *tell_line(struct supervisor *s, enum log_level level, const char *event,
                          uint32_t service, uint32_t process) {
     struct record *line = run_log_begin(&s->log, level, event);
     if (line != NULL) {
-        record_text(line, "service", s->table->services[service].name);
+        record_text(line, "service", services_get(&s->services, service)->name);
         if (process != SLOT_NONE && s->pool.processes[process].pid != 0) {
             record_number(line, "pid", s->pool.processes[process].pid);
         }
@@ -16,27 +14,21 @@ struct record *tell_line(struct supervisor *s, enum log_level level, const char 
     return line;
 }
 
-void tell_reason(struct record *line, int code, const struct baton_cause *cause) {
+const char *tell_words(int code, const struct baton_cause *cause, char *out) {
     char words[256];
-    char reason[320];
     if (cause->call == NULL) {
-        record_text(line, "reason", baton_error_text(code));
-        return;
+        return baton_error_text(code);
     }
     platform_error_text(cause->system_code, words, sizeof words);
-    snprintf(reason, sizeof reason, "%s: %s", cause->call, words);
-    record_text(line, "reason", reason);
+    snprintf(out, TELL_REASON_BYTES, "%s: %s", cause->call, words);
+    return out;
 }
 
-void tell_note(struct supervisor *s, uint32_t connection, const char *bytes, size_t length) {
-    s->told.connection = connection;
-    s->told.length = length < sizeof s->told.bytes ? length : sizeof s->told.bytes;
-    if (s->told.length > 0) {
-        memcpy(s->told.bytes, bytes, s->told.length);
-    }
+void tell_reason(struct record *line, int code, const struct baton_cause *cause) {
+    char reason[TELL_REASON_BYTES];
+    record_text(line, "reason", tell_words(code, cause, reason));
 }
 
-/* The socket of a service is ready, and yet nothing is launched for it. */
 void tell_held_back(struct supervisor *s, const struct pool_action *action) {
     struct record *line = tell_line(s, LOG_LEVEL_WARNING, "held_back", action->service, SLOT_NONE);
     if (line != NULL) {
@@ -54,7 +46,8 @@ static bool is_foreign(const struct supervisor *s, const struct pool_action *act
     const struct connection *c = &s->pool.connections[action->connection];
     bool was_silent = action->outcome == OUTCOME_HANDSHAKE_TIMEOUT ||
                       (action->outcome == OUTCOME_LAUNCH_FAILED && c->has_exit);
-    return was_silent && c->greeted_us == 0 && s->table->services[action->service].has_channel;
+    return was_silent && c->greeted_us == 0 &&
+           services_get(&s->services, action->service)->has_channel;
 }
 
 void tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {

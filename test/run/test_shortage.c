@@ -113,9 +113,11 @@ static void test_stop_when_starved(void **state) {
 
 /* ---- Accepting ---- */
 
-static void test_accept_shortage(void **state) {
+/* A shortage is everybody's, any other fault the listener's own. */
+static void test_accept_fails(void **state) {
     (void)state;
     static const int codes[] = {BATON_SHORTAGE, BATON_SYSTEM};
+    static const char *const events[] = {"accept_paused", "accept_failed"};
     for (size_t i = 0; i < 2; i++) {
         for (uint32_t count = 1; count <= 8; count++) {
             struct scene scene;
@@ -125,7 +127,8 @@ static void test_accept_shortage(void **state) {
             run(&scene);
             assert_records(1, 3, "served", "1");
             assert_true(fake_call_count(FAKE_ACCEPT) <= count + 8);
-            assert_true(lines_count("accept_paused") >= 1);
+            assert_true(lines_count(events[i]) >= 1);
+            assert_int_equal(lines_count(events[1 - i]), 0);
             scene_clear(&scene);
         }
     }
@@ -368,7 +371,7 @@ int main(void) {
         cmocka_unit_test(test_launch_shortage_costs_nothing),
         cmocka_unit_test(test_shortage_keeps_the_order),
         cmocka_unit_test(test_stop_when_starved),
-        cmocka_unit_test(test_accept_shortage),
+        cmocka_unit_test(test_accept_fails),
         cmocka_unit_test(test_accepting_resumes_when_something_is_freed),
         cmocka_unit_test(test_client_gone_before_accept),
         cmocka_unit_test(test_max_connections),

@@ -24,7 +24,8 @@
     X(UNAVAILABLE, -11, "address not available on this machine")                                   \
     X(DENIED, -12, "permission denied")                                                            \
     X(UNSUPPORTED, -13, "not supported on this system")                                            \
-    X(SYSTEM, -14, "system call failed")
+    X(SYSTEM, -14, "system call failed")                                                           \
+    X(LIMIT, -15, "a limit of the service's own is reached")
 
 enum baton_error {
 #define BATON_ERROR_ENUM(name, number, text) BATON_##name = (number),

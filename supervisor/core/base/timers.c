@@ -1,9 +1,9 @@
 #include "core/base/timers.h"
 
 #include "core/base/error.h"
+#include "core/base/must.h"
 #include "core/base/table.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 int timers_init(struct timers *timers, uint32_t capacity) {
@@ -21,7 +21,7 @@ void timers_clear(struct timers *timers) {
     *timers = (struct timers){0};
 }
 
-static void place(struct timers *timers, uint32_t position, struct timer *timer) {
+static void put(struct timers *timers, uint32_t position, struct timer *timer) {
     timers->heap[position] = timer;
     timer->position = position;
 }
@@ -29,10 +29,10 @@ static void place(struct timers *timers, uint32_t position, struct timer *timer)
 static void sift_up(struct timers *timers, struct timer *timer) {
     uint32_t position = timer->position;
     while (position > 1 && timers->heap[position / 2]->deadline_us > timer->deadline_us) {
-        place(timers, position, timers->heap[position / 2]);
+        put(timers, position, timers->heap[position / 2]);
         position /= 2;
     }
-    place(timers, position, timer);
+    put(timers, position, timer);
 }
 
 static void sift_down(struct timers *timers, struct timer *timer) {
@@ -49,18 +49,18 @@ static void sift_down(struct timers *timers, struct timer *timer) {
         if (timers->heap[child]->deadline_us >= timer->deadline_us) {
             break;
         }
-        place(timers, position, timers->heap[child]);
+        put(timers, position, timers->heap[child]);
         position = child;
     }
-    place(timers, position, timer);
+    put(timers, position, timer);
 }
 
 void timers_set(struct timers *timers, struct timer *timer, uint64_t deadline_us) {
     timer->deadline_us = deadline_us;
-    if (timer->position == 0) {
-        assert(timers->count < timers->capacity);
+    if (!timer_is_set(timer)) {
+        must(timers->count < timers->capacity);
         timers->count++;
-        place(timers, timers->count, timer);
+        put(timers, timers->count, timer);
     }
     sift_up(timers, timer);
     sift_down(timers, timer);
@@ -75,7 +75,7 @@ void timers_unset(struct timers *timers, struct timer *timer) {
     timers->count--;
     timer->position = 0;
     if (last != timer) {
-        place(timers, position, last);
+        put(timers, position, last);
         sift_up(timers, last);
         sift_down(timers, last);
     }

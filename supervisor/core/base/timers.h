@@ -14,9 +14,13 @@
 /* One deadline; lives in its owner. All zero = not set. */
 struct timer {
     uint64_t deadline_us;
+    uint64_t token; /* what it belongs to (core/base/token.h); the caller's, never changed here */
     uint32_t position; /* in the heap, from 1; 0 = not set */
-    uint32_t owner;    /* the caller's number for who this belongs to */
 };
+
+static inline bool timer_is_set(const struct timer *timer) {
+    return timer->position != 0;
+}
 
 /* Owns the array, not the timers in it. */
 struct timers {

@@ -11,10 +11,6 @@ const char *outcome_text(enum outcome outcome) {
     return "none";
 }
 
-uint32_t connection_number(const struct connection *connection) {
-    return (uint32_t)((connection->id - 1) % UINT32_MAX) + 1;
-}
-
 static bool is_with_supervisor(enum connection_state state) {
     return state == CONNECTION_PREFACE || state == CONNECTION_WAITING ||
            state == CONNECTION_OFFERED || state == CONNECTION_RECALLED;

@@ -98,10 +98,6 @@ struct connection {
     uint64_t bytes_in, bytes_out;
 };
 
-/* What names a connection on its channel: 1..2^32-1, from its id, so unique among any 2^32-1
- * connections that follow each other. */
-uint32_t connection_number(const struct connection *connection);
-
 /* Applies `event` (with `outcome` for ATTEMPT_FAILED and END, else OUTCOME_NONE). Returns true if
  * the state allows it, false (and changes nothing) if not: for an event that a handler caused, that
  * is a breach of the protocol. ATTEMPT_FAILED counts the attempt and leads to WAITING, or to ENDED

@@ -1,30 +1,6 @@
 /* Who gets whom: idle processes, waiting connections, and launches for those that find none. */
+#include "core/base/must.h"
 #include "core/pool/internal.h"
-
-#include <assert.h>
-
-void pool_update_idle(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
-    uint32_t *first = &pool->services[p->service].idle_first;
-    bool idle = process_takes_offers(p);
-    if (idle == p->is_idle) {
-        return;
-    }
-    p->is_idle = idle;
-    if (idle) {
-        p->previous = SLOT_NONE;
-        p->next = *first;
-        if (p->next != SLOT_NONE) {
-            pool->processes[p->next].previous = process;
-        }
-        *first = process;
-        return;
-    }
-    *(p->previous == SLOT_NONE ? first : &pool->processes[p->previous].next) = p->next;
-    if (p->next != SLOT_NONE) {
-        pool->processes[p->next].previous = p->previous;
-    }
-}
 
 /* The record tells of the last attempt alone. */
 static void forget_attempt(struct connection *c) {
@@ -46,20 +22,13 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64
     c->offered_us = now_us;
     p->offer = connection;
     p->life_left_count--;
-    timers_set(&pool->timers, &p->timer, now_us + pool_ms(service->handshake_timeout_ms));
+    timers_set(pool->timers, &p->timer, now_us + pool_ms(service->handshake_timeout_ms));
     pool_update_idle(pool, process);
-    pool_push(pool, POOL_OFFER, process, connection, OUTCOME_NONE);
+    pool_push_process(pool, POOL_OFFER, process, connection, OUTCOME_NONE);
 }
 
-void pool_free_process(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
-    pool->services[p->service].process_count--;
-    p->state = PROCESS_FREE;
-    slots_give(&pool->process_slots, process);
-}
-
-static bool may_launch(struct pool *pool, uint32_t connection) {
-    uint32_t service = pool->connections[connection].service;
+/* The service may have another process, by its own bound. */
+static bool may_launch(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
     uint32_t most_count =
         pool_service_of(pool, service)->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
@@ -68,7 +37,7 @@ static bool may_launch(struct pool *pool, uint32_t connection) {
     }
     if (!s->crowded) {
         s->crowded = true;
-        pool_push(pool, POOL_CROWDED, SLOT_NONE, connection, OUTCOME_NONE);
+        pool_push_service(pool, POOL_CROWDED, service);
     }
     return false;
 }
@@ -77,7 +46,8 @@ static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) 
     struct connection *c = &pool->connections[connection];
     const struct service *service = pool_service_of(pool, c->service);
     uint32_t slot = slots_take(&pool->process_slots);
-    assert(slot != SLOT_NONE); /* the table has room for what all services may have */
+    must(slot != SLOT_NONE);
+    pool_join_service(pool, c->service);
     pool->services[c->service].process_count++;
     pool->processes[slot] =
         (struct process){.state = PROCESS_LAUNCHED,
@@ -87,13 +57,27 @@ static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) 
                          .first_held = SLOT_NONE,
                          .life_left_count = service->reuse_count,
                          .channel_open = service->has_channel,
-                         .timer = {.owner = pool_timer_owner(POOL_TIMER_PROCESS, slot)},
+                         .timer = {.token = token_make(POOL_TOKEN_PROCESS, 0, slot)},
                          .launched_us = now_us};
-    timers_set(&pool->timers, &pool->processes[slot].timer,
+    timers_set(pool->timers, &pool->processes[slot].timer,
                now_us + pool_ms(service->handshake_timeout_ms));
     c->process = slot;
     forget_attempt(c);
-    pool_push(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
+    pool_push_process(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
+}
+
+/* What is short for all, or for this service alone; and a table that is full of processes of
+ * services that were, as long as they are. */
+static bool is_held_up(struct pool *pool, uint32_t service, uint64_t now_us) {
+    if (pool->stopping || shortage_lasts(&pool->starved) ||
+        shortage_lasts(&pool->services[service].shortage)) {
+        return true;
+    }
+    if (pool->process_slots.in_use_count == pool->process_slots.count) {
+        shortage_hit(&pool->starved, pool->timers, now_us);
+        return true;
+    }
+    return false;
 }
 
 void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
@@ -105,7 +89,7 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
             pool_offer(pool, s->idle_first, connection, now_us);
             continue;
         }
-        if (pool->stopping || pool->starved.position != 0 || !may_launch(pool, connection)) {
+        if (is_held_up(pool, service, now_us) || !may_launch(pool, service)) {
             return;
         }
         pool_dequeue(pool, connection);
@@ -114,24 +98,9 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
     s->crowded = false;
 }
 
-void pool_starve(struct pool *pool, uint64_t now_us) {
-    timers_set(&pool->timers, &pool->starved, now_us + POOL_STARVED_RETRY_US);
-}
-
 void pool_dispatch_all(struct pool *pool, uint64_t now_us) {
-    for (uint32_t i = 0; i < pool->table->service_count; i++) {
-        pool_dispatch(pool, i, now_us);
-    }
-}
-
-void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us) {
-    bool was_starved = pool->starved.position != 0;
-    uint32_t service = pool->processes[process].service;
-    pool_free_process(pool, process);
-    if (was_starved) {
-        timers_unset(&pool->timers, &pool->starved);
-        pool_dispatch_all(pool, now_us);
-    } else {
+    uint32_t service = services_next(pool->registry, 0);
+    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
         pool_dispatch(pool, service, now_us);
     }
 }

@@ -1,51 +1,60 @@
-/* What the pool's files share: pool.c (tables, connections), pool_dispatch.c (who gets whom),
- * pool_process.c (the life of a process), pool_stop.c (deadlines and the stop). */
+/* What the pool's files share: pool.c (tables and services), actions.c (the ring), lists.c (queues,
+ * what a process holds, who is idle), arrival.c (a connection from its acceptance to its launch),
+ * dispatch.c (who gets whom), launch.c (what becomes of a launch), frames.c (what handlers say),
+ * end.c (ends of connections, channels and processes), stop.c (deadlines and the stop). */
 #ifndef BATON_POOL_INTERNAL_H
 #define BATON_POOL_INTERNAL_H
 
 #include "core/pool/pool.h"
 
-#define POOL_STARVED_RETRY_US 100000u
-/* Processes that a service may have for each connection: one may outlive its last connection by
- * its stop_timeout_ms. The bound is the service's own, so that none can starve another. */
-#define POOL_PROCESSES_PER_CONNECTION 2u
+/* A killed process ends at once, unless the system does not let us kill it (another user's, by a
+ * set-uid handler) or it hangs in the system. For this long it is believed to end. */
+#define POOL_KILL_GRACE_US 5000000u
 
 static inline uint64_t pool_ms(uint32_t ms) {
     return (uint64_t)ms * 1000u;
 }
 
-/* A killed process ends at once, unless the system does not let us kill it (another user's, by a
- * set-uid handler) or it hangs in the system. For this long it is believed to end. */
-#define POOL_KILL_GRACE_US 5000000u
+/* ---- actions.c ---- */
 
-/* Appends an action; `connection`, `process` SLOT_NONE and `outcome` OUTCOME_NONE where not meant.
- */
-void pool_push(struct pool *pool, enum pool_action_kind kind, uint32_t process, uint32_t connection,
-               enum outcome outcome);
+int pool_init_ring(struct pool *pool);
+void pool_clear_ring(struct pool *pool);
+void pool_push_connection(struct pool *pool, enum pool_action_kind kind, uint32_t connection,
+                          uint32_t process, enum outcome outcome);
+void pool_push_process(struct pool *pool, enum pool_action_kind kind, uint32_t process,
+                       uint32_t connection, enum outcome outcome);
+void pool_push_service(struct pool *pool, enum pool_action_kind kind, uint32_t service);
 
-/* The same for a service as such. */
-void pool_push_service(struct pool *pool, enum pool_action_kind kind, uint32_t service,
-                       uint64_t pause_us);
-
-/* What a timer of the pool belongs to: the top bits of its owner, with an index below. */
-enum pool_timer {
-    POOL_TIMER_PROCESS,
-    POOL_TIMER_CONNECTION,
-    POOL_TIMER_SERVICE,
-    POOL_TIMER_STARVED
-};
-#define POOL_TIMER_SHIFT 28u
-
-static inline uint32_t pool_timer_owner(enum pool_timer kind, uint32_t index) {
-    return ((uint32_t)kind << POOL_TIMER_SHIFT) | index;
-}
+/* ---- pool.c ---- */
 
 const struct service *pool_service_of(const struct pool *pool, uint32_t service);
 
+/* One that goes by the service (a connection, a process) is there, or is not any more. */
+void pool_join_service(struct pool *pool, uint32_t service);
+void pool_leave_service(struct pool *pool, uint32_t service);
+
+/* ---- lists.c ---- */
+
 /* Sends the connection to the queue of its service, behind those that were accepted before it. */
 void pool_enqueue(struct pool *pool, uint32_t connection);
-
 void pool_dequeue(struct pool *pool, uint32_t connection);
+
+/* Links and unlinks a connection among those that its process holds. */
+void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
+void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
+
+/* Keeps the service's list of idle processes true after a change of `process`. */
+void pool_update_idle(struct pool *pool, uint32_t process);
+
+/* ---- arrival.c ---- */
+
+/* Keeps what is said of the connection, in place of what was said before. */
+void pool_keep_text(struct pool *pool, uint32_t connection, const char *text, size_t text_bytes);
+
+/* Tells that the service has room, if that is owed and nothing else stands against it. */
+void pool_tell_room(struct pool *pool, uint32_t service);
+
+/* ---- dispatch.c ---- */
 
 /* Gives waiting connections to idle processes, and launches processes for the others. */
 void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us);
@@ -54,8 +63,12 @@ void pool_dispatch_all(struct pool *pool, uint64_t now_us);
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
 
-/* Keeps the service's list of idle processes true after a change of `process`. */
-void pool_update_idle(struct pool *pool, uint32_t process);
+/* ---- frames.c ---- */
+
+/* Keeps what was said of a connection that is held. */
+void pool_take_words(struct pool *pool, uint32_t connection, const struct pool_words *words);
+
+/* ---- end.c ---- */
 
 /* Ends a connection in any state: unlinks it from its queue or process, and asks for the record. */
 void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome,
@@ -65,36 +78,41 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
                        enum outcome outcome, uint64_t now_us);
 
-/* Links and unlinks a connection among those that its process holds. */
-void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
-void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
-
-/* Sets the one deadline of a process. */
-void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us);
-
-/* The stop_timeout_ms of the process's service. */
-uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p);
-
-/* Gives a draining process that has no deadline one. */
-void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us);
-
-/* Has the process ended, by force. */
-void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us);
+/* The handshake has gone wrong because the process is ending, or so it seems: its exit, which tells
+ * more, is awaited for a moment. */
+void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);
 
 /* The handshake has gone wrong. Nothing is offered again before the process is gone: what it wrote
  * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
 void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);
 
-/* Tells that the service has room, if that is owed and nothing else stands against it. */
-void pool_tell_room(struct pool *pool, uint32_t service);
-
-/* No process may be launched for now; tried again by timer and whenever something is freed. */
-void pool_starve(struct pool *pool, uint64_t now_us);
+/* The channel is closed while connections are held: they go on without it, for as long as they
+ * like unless the supervisor stops. */
+void pool_go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us);
 
 /* Frees the slot of a process. */
 void pool_free_process(struct pool *pool, uint32_t process);
 
+/* ---- stop.c ---- */
+
+/* The stop_timeout_ms of the process's service. */
+uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p);
+
+/* Sets the one deadline of a process. */
+void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us);
+
+/* Gives a draining process that has no deadline one. */
+void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us);
+
 /* Tells a READY process to drain, and sets its stop_timeout_ms. */
 void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* Has the process ended, by force. */
+void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us);
+
+void pool_close_channel(struct pool *pool, uint32_t process);
+
+/* It was given the listener at its launch, and has no channel: SIGTERM tells it to drain. */
+bool pool_has_bare_listener(const struct pool *pool, const struct process *p);
 
 #endif

@@ -2,50 +2,82 @@
  * The one pool: every live connection and every handler process, who has whom, and what to do next.
  *
  * Pure: it is told what happened and at what time, and answers with actions, which the caller takes
- * with pool_next_action() after each call, and carries out. All hand-off modes are the same to it:
- * capacity is credits, reuse is lifetime credits, a spare is an idle process. A process without a
- * channel has greeted and taken its connection as soon as it is launched. For a listener that is
- * handed over there is one connection at a time, the activation.
+ * with pool_next_action() and carries out before it tells of anything else that happened. All
+ * hand-off modes are the same to it: capacity is credits, reuse is lifetime credits, a spare is an
+ * idle process. A process without a channel has greeted and taken its connection as soon as it is
+ * launched. For a listener that is handed over there is one connection at a time, the activation.
  *
- * Connections and processes are named by slots (core/base/slots.h) of two tables, sized once.
+ * Connections, processes and services are named by slots (core/base/slots.h) of tables that have
+ * the program's maximum, so no config outgrows them and nothing ever moves.
  */
 #ifndef BATON_POOL_POOL_H
 #define BATON_POOL_POOL_H
 
+#include "core/base/shortage.h"
 #include "core/base/slots.h"
 #include "core/base/timers.h"
+#include "core/base/token.h"
 #include "core/door/sources.h"
 #include "core/pool/breaker.h"
 #include "core/pool/connection.h"
 #include "core/pool/process.h"
-#include "core/service/service.h"
+#include "core/service/services.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pool_action_kind {
-    POOL_LAUNCH,         /* process: launch it; then pool_launched() or pool_launch_failed() */
-    POOL_OFFER,          /* process, connection: send the offer; on failure pool_offer_failed() */
-    POOL_RELEASE,        /* connection: the handler has it; close the supervisor's copy */
-    POOL_ATTEMPT_FAILED, /* process, connection, outcome: for the log */
-    POOL_RECORD,         /* connection: close the socket if open, write its record, pool_forget() */
-    POOL_SEND_DRAIN,     /* process: send DRAIN; without a channel SIGTERM stands for it */
-    POOL_CLOSE_CHANNEL,  /* process: close our end of its channel */
-    POOL_TERMINATE,      /* process: ask the system to end it */
-    POOL_KILL,           /* process: end it */
-    POOL_CLOSE_PROCESS,  /* process: it has ended; release what the platform keeps, pool_reaped() */
-    POOL_STUCK,          /* process: was killed and has not ended; for the log */
-    POOL_CROWDED,        /* connection: waits for handlers of its service to end; for the log */
-    POOL_HELD_BACK,      /* service, pause_us: nothing is launched for it until then; for the log */
-    POOL_ROOM            /* service: it may accept again */
+#define POOL_CONNECTIONS_MAX_COUNT SERVICE_TABLE_CONNECTIONS_MAX_COUNT
+/* Processes that a service may have for each connection: one may outlive its last connection by
+ * its stop_timeout_ms. The bound is the service's own, so that none can starve another. */
+#define POOL_PROCESSES_PER_CONNECTION 2u
+#define POOL_PROCESSES_MAX_COUNT (POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT)
+/* Timers of the pool that may be set at once: one of each connection and process, two of each
+ * service, and its own. */
+#define POOL_TIMERS_MAX_COUNT                                                                      \
+    (POOL_CONNECTIONS_MAX_COUNT + POOL_PROCESSES_MAX_COUNT + 2u * SERVICES_MAX_COUNT + 1u)
+
+/* Types of the tokens (core/base/token.h) that name things of the pool. A caller that puts tokens
+ * of its own into the same heap of timers has types from POOL_TOKEN_END on. */
+enum pool_token {
+    POOL_TOKEN_PROCESS = 1,
+    POOL_TOKEN_CONNECTION,
+    POOL_TOKEN_PAUSE,    /* of a service */
+    POOL_TOKEN_SHORTAGE, /* of a service */
+    POOL_TOKEN_STARVED,
+    POOL_TOKEN_END
 };
+
+/* Each kind is in the ring at most once for what it is about: see pool/actions.c. */
+enum pool_action_kind {
+    /* About a connection. */
+    POOL_RELEASE,        /* the handler has it: close the supervisor's copy */
+    POOL_ATTEMPT_FAILED, /* by `process`, with `outcome`: for the log */
+    POOL_RECORD,         /* close the socket if open, write its record; then pool_forget() */
+    POOL_GIVE_BACK,      /* an activation is over and recorded: its listener may be watched again;
+                            pool_forget() comes now, not after the record */
+    /* About a process. */
+    POOL_LAUNCH,        /* launch it; then pool_launched() or pool_launch_failed() */
+    POOL_OFFER,         /* send it the offer of `connection`; on failure pool_offer_failed() */
+    POOL_SEND_DRAIN,    /* send DRAIN; without a channel SIGTERM stands for it */
+    POOL_CLOSE_CHANNEL, /* close our end of its channel */
+    POOL_TERMINATE,     /* ask the system to end it */
+    POOL_KILL,          /* end it */
+    POOL_STUCK,         /* it was killed and has not ended; for the log */
+    POOL_CLOSE_PROCESS, /* it has ended: release what the platform keeps; pool_reaped() */
+    /* About a service. */
+    POOL_CROWDED,     /* somebody waits for handlers of its own to end; for the log */
+    POOL_HELD_BACK,   /* nothing is launched for it for `pause_us`; for the log */
+    POOL_ROOM,        /* it may accept again */
+    POOL_SERVICE_OVER /* it was retired, and nobody goes by it any more; pool_remove_service() */
+};
+#define POOL_ACTION_KINDS_COUNT (POOL_SERVICE_OVER + 1)
 
 struct pool_action {
     enum pool_action_kind kind;
+    enum outcome outcome;
     uint32_t process;    /* slot or SLOT_NONE */
     uint32_t connection; /* slot or SLOT_NONE */
-    uint32_t service;    /* index */
-    enum outcome outcome;
+    uint32_t service;    /* slot */
     uint64_t pause_us;
 };
 
@@ -58,57 +90,108 @@ struct pool_arrival {
     int64_t wall_us;
 };
 
+#define POOL_TEXT_MAX_BYTES 256u
+
+/* What is said of a connection by whoever serves it, for its record. All zero = nothing. */
+struct pool_words {
+    uint8_t status; /* DONE */
+    uint32_t pid;   /* of the process that has it, where that is another; 0 = not told */
+    bool has_bytes_in, has_bytes_out;
+    uint64_t bytes_in, bytes_out;
+    const char *text; /* text_bytes, of which at most POOL_TEXT_MAX_BYTES are kept */
+    size_t text_bytes;
+};
+
 /* How a process ended. */
 struct pool_exit {
     bool by_signal;
     uint32_t code;
 };
 
+/* Why a launch did not succeed. */
+enum pool_launch_fault {
+    POOL_LAUNCH_REFUSED,   /* something is wrong with the program: an attempt has failed */
+    POOL_LAUNCH_OWN_LIMIT, /* a limit of this service's own is reached: it waits, alone */
+    POOL_LAUNCH_SHORTAGE   /* something is short for all: everybody waits */
+};
+
 /* What the pool keeps for each service. Counts are derived here and nowhere else. */
 struct pool_service {
-    uint32_t live_count;              /* connections accepted and not yet recorded */
+    uint32_t live_count;              /* connections accepted and not yet forgotten */
     uint32_t queue_first, queue_last; /* connections that wait and have no process */
     uint32_t idle_first;              /* processes that may be offered a connection */
     uint32_t process_count;           /* processes launched and not yet reaped */
-    bool was_full;                    /* it has been refused room; POOL_ROOM is owed */
+    bool wants_room;                  /* POOL_ROOM is owed */
     bool crowded;                     /* POOL_CROWDED was told, and somebody still waits */
+    bool retired;                     /* it accepts nobody any more */
+    uint32_t queued;                  /* kinds of actions in the ring: a bit mask */
     struct breaker breaker;           /* HANDOFF_LISTENER only */
+    uint64_t pause_us;                /* how long the last pause was */
     struct timer pause;               /* set while the breaker lets nothing be launched */
+    struct shortage shortage;         /* lasts while launches wait for a limit of its own */
+};
+
+/* The text that is said of a connection: by its slot, apart, since few have one. */
+struct pool_text {
+    uint16_t length_bytes;
+    char bytes[POOL_TEXT_MAX_BYTES];
+};
+
+/* An action in the ring; what else there is to it is known by whom it is about. */
+struct pool_entry {
+    uint32_t process, connection, service;
+    uint8_t kind, outcome;
 };
 
 /* Read by the caller, changed only by the functions below. Owner: the caller of pool_init(). */
 struct pool {
-    const struct service_table *table; /* not owned */
+    struct services *registry; /* not owned */
+    struct timers *timers;     /* not owned */
     struct pool_service *services;
     struct connection *connections;
     struct process *processes;
+    struct pool_text *texts;
+    uint8_t *queued_connections; /* kinds of actions in the ring, by connection and by process */
+    uint16_t *queued_processes;
     struct slots connection_slots;
     struct slots process_slots;
-    struct timers timers;
-    struct sources sources;      /* of connections, by the peer's address */
-    struct pool_action *actions; /* a ring */
-    uint32_t action_first, action_count, action_capacity;
+    struct sources sources; /* of connections, by the peer's address */
+    struct pool_entry *ring;
+    uint32_t ring_first, ring_count;
     uint64_t last_id;
-    struct timer starved; /* set while launches are put off for want of resources */
+    struct shortage starved; /* lasts while launches wait for what is short for all */
     bool stopping;
 };
 
-/* Sizes the tables for `table`, which must outlive the pool. `seed` is a number that clients cannot
- * know. BATON_OK, BATON_NO_MEMORY, or BATON_INVALID for a table that allows no connection. */
-int pool_init(struct pool *pool, const struct service_table *table, uint64_t seed);
+/* Makes the tables. `services` and `timers`, which has room for POOL_TIMERS_MAX_COUNT beside what
+ * the caller sets, must outlive the pool. `seed` is a number that clients cannot know. BATON_OK or
+ * BATON_NO_MEMORY. */
+int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed);
 void pool_clear(struct pool *pool);
 
 /* Takes the next action; false when there is none. */
 bool pool_next_action(struct pool *pool, struct pool_action *out);
 
-/* The earliest deadline, TIMERS_NEVER if none; and what to do when the clock has passed it. */
-uint64_t pool_next_deadline_us(const struct pool *pool);
-void pool_tick(struct pool *pool, uint64_t now_us);
+/* A timer with a token below POOL_TOKEN_END has expired. */
+void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us);
+
+/* ---- Services ---- */
+
+/* A service (slot of the registry) is there to be served. */
+void pool_add_service(struct pool *pool, uint32_t service);
+/* It has left the config: nobody is accepted any more, its idle processes are told to drain, and
+ * clients that have come are still served by its rules. POOL_SERVICE_OVER when no connection and no
+ * process of it is left. */
+void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us);
+/* The caller's part of it is gone: lets go of it. */
+void pool_remove_service(struct pool *pool, uint32_t service);
 
 /* ---- Connections ---- */
 
-/* True if the service may accept one more. If not, POOL_ROOM tells when it may. */
-bool pool_has_room(struct pool *pool, uint32_t service);
+/* True if the service may accept one more. Changes nothing. */
+bool pool_has_room(const struct pool *pool, uint32_t service);
+/* POOL_ROOM is to tell when there is room again. */
+void pool_await_room(struct pool *pool, uint32_t service);
 
 /* A connection was accepted, or a handed-over listener is ready; there must be room. Where a PROXY
  * header comes first the connection is in PREFACE until one of the next two calls, or until its
@@ -117,11 +200,15 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival);
 /* The header is read: it named the real client, or (NULL) keeps the direct peer. */
 void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
                 const struct address *local, uint64_t now_us);
+/* `text` (static or copied at once; NULL = none) is for the record. */
 void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
-                       uint64_t now_us);
+                       const char *text, uint64_t now_us);
 
 /* Live connections from the address of this one's peer, itself included. */
 uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection);
+
+/* What is said of it, for its record; *length_bytes 0 = nothing. Not NUL-terminated. */
+const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *length_bytes);
 
 /* Just as the offer was to be sent, the client was found to have reset the connection, or the
  * listener of an activation to have been closed by the stop. */
@@ -130,6 +217,9 @@ void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us);
 /* The record is written: frees the slot. */
 void pool_forget(struct pool *pool, uint32_t connection);
 
+/* What names a connection on the channel of a process: never 0, and not the same for the next one
+ * in its slot. */
+uint32_t pool_number_of(const struct pool *pool, uint32_t connection);
 /* The slot of the connection that `number` (of a frame) names on this process's channel: offered
  * or held by it. SLOT_NONE if there is none. */
 uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number);
@@ -138,21 +228,22 @@ uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_
 
 /* Without a channel the process has thereby taken the connection it was launched for. */
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us);
-/* `shortage`: nothing is wrong with the program; try again when something is freed, and by timer.
- */
-void pool_launch_failed(struct pool *pool, uint32_t process, bool shortage, uint64_t now_us);
+void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault,
+                        uint64_t now_us);
 void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us);
 
-/* Frames. `connection` is a slot from pool_find_connection(). Each returns false if the frame is a
- * breach of the protocol in this state (then call pool_breach()). */
+/* Frames. `connection` is a slot from pool_find_connection(), `words` what the frame says of it.
+ * Each returns false if the frame is a breach of the protocol in this state (then call
+ * pool_breach()). */
 bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count,
                 uint64_t now_us);
-bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
+bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
+              const struct pool_words *words, uint64_t now_us);
 enum pool_decline { POOL_DECLINE_RETIRE, POOL_DECLINE_BUSY, POOL_DECLINE_REFUSE };
 bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,
-               uint64_t now_us);
-bool pool_done(struct pool *pool, uint32_t process, uint32_t connection, uint8_t status,
-               uint64_t now_us);
+               const struct pool_words *words, uint64_t now_us);
+bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
+               const struct pool_words *words, uint64_t now_us);
 bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us);
 
 /* The process sent what it must not. */
@@ -161,8 +252,10 @@ void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us);
 void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us);
 /* The process has ended, but what it wrote before is yet to be read: it gets no more offers. */
 void pool_exiting(struct pool *pool, uint32_t process);
-/* The process has ended. Everything it wrote before has been read and told. */
-void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how, uint64_t now_us);
+/* The process has ended. Everything it wrote before has been read and told. `words` (NULL = none)
+ * are about the connection that it held, where it is known to hold one at most. */
+void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
+                 const struct pool_words *words, uint64_t now_us);
 /* The platform's part is closed: frees the slot. */
 void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us);
 

@@ -1,10 +1,66 @@
 /* Time and the ordered stop: what happens when a deadline passes, and how all come to an end. */
 #include "core/pool/internal.h"
 
+/* ---- One process ---- */
+
+void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
+    timers_set(pool->timers, &p->timer, deadline_us);
+}
+
+uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p) {
+    return pool_ms(pool_service_of(pool, p->service)->stop_timeout_ms);
+}
+
+void pool_close_channel(struct pool *pool, uint32_t process) {
+    if (pool->processes[process].channel_open) {
+        pool->processes[process].channel_open = false;
+        pool_push_process(pool, POOL_CLOSE_CHANNEL, process, SLOT_NONE, OUTCOME_NONE);
+    }
+}
+
+void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (process_advance(p, PROCESS_KILLED)) {
+        timers_unset(pool->timers, &p->timer);
+        pool_update_idle(pool, process);
+        if (p->exiting) {
+            return;
+        }
+        pool_push_process(pool, POOL_KILL, process, SLOT_NONE, p->fault);
+        pool_set_deadline(pool, p, now_us + POOL_KILL_GRACE_US);
+    }
+}
+
+void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
+    if (p->state == PROCESS_DRAINING && !timer_is_set(&p->timer)) {
+        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+    }
+}
+
+bool pool_has_bare_listener(const struct pool *pool, const struct process *p) {
+    const struct service *service = pool_service_of(pool, p->service);
+    return service->handoff == HANDOFF_LISTENER && !service->has_channel;
+}
+
+/* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
+ * end of the channel. */
+void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (process_advance(p, PROCESS_DRAINING)) {
+        pool_update_idle(pool, process);
+        if (p->held_count == 0 && p->offer == SLOT_NONE) {
+            pool_close_channel(pool, process);
+        } else if (p->channel_open || pool_has_bare_listener(pool, p)) {
+            pool_push_process(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
+        }
+        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+    }
+}
+
 static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (process_advance(p, PROCESS_TERMINATED)) {
-        pool_push(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
+        pool_push_process(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
         pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
     }
 }
@@ -18,7 +74,7 @@ static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
     if (outcome == OUTCOME_NONE) {
         outcome = pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
-    pool_push(pool, POOL_STUCK, process, SLOT_NONE, outcome);
+    pool_push_process(pool, POOL_STUCK, process, SLOT_NONE, outcome);
     while (p->first_held != SLOT_NONE) {
         pool_end_connection(pool, p->first_held, pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED,
                             now_us);
@@ -31,7 +87,7 @@ static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
         pool_fail_attempt(pool, process, p->wanted_by, outcome, now_us);
     }
     if (pool->stopping) {
-        pool_push(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+        pool_push_process(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
     }
     pool_dispatch(pool, p->service, now_us);
 }
@@ -65,33 +121,28 @@ static void process_expired(struct pool *pool, uint32_t process, uint64_t now_us
     }
 }
 
-uint64_t pool_next_deadline_us(const struct pool *pool) {
-    return timers_next_us(&pool->timers);
-}
-
-static void expired(struct pool *pool, uint32_t owner, uint64_t now_us) {
-    uint32_t index = owner & ((1u << POOL_TIMER_SHIFT) - 1);
-    switch ((enum pool_timer)(owner >> POOL_TIMER_SHIFT)) {
-    case POOL_TIMER_PROCESS:
+void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
+    uint32_t index = token_index(token);
+    switch ((enum pool_token)token_type(token)) {
+    case POOL_TOKEN_PROCESS:
         process_expired(pool, index, now_us);
         break;
-    case POOL_TIMER_CONNECTION:
-        pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, now_us);
+    case POOL_TOKEN_CONNECTION:
+        pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, NULL, now_us);
         break;
-    case POOL_TIMER_SERVICE:
+    case POOL_TOKEN_PAUSE:
         pool_tell_room(pool, index);
         break;
-    case POOL_TIMER_STARVED:
+    case POOL_TOKEN_SHORTAGE:
+        pool_tell_room(pool, index);
+        pool_dispatch(pool, index, now_us);
+        break;
+    case POOL_TOKEN_STARVED:
         /* Launches are carried out after this call; those that fail starve the pool again. */
         pool_dispatch_all(pool, now_us);
         break;
-    }
-}
-
-void pool_tick(struct pool *pool, uint64_t now_us) {
-    struct timer *timer = timers_expired(&pool->timers, now_us);
-    for (; timer != NULL; timer = timers_expired(&pool->timers, now_us)) {
-        expired(pool, timer->owner, now_us);
+    case POOL_TOKEN_END:
+        break;
     }
 }
 
@@ -109,7 +160,7 @@ static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     }
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
         pool_kill_process(pool, process, now_us);
-    } else if (p->state == PROCESS_KILLED && p->timer.position == 0 && !p->exiting) {
+    } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
         pool_set_deadline(
             pool, p, now_us + POOL_KILL_GRACE_US); /* given up on before; try for the last time */
     } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
@@ -119,18 +170,25 @@ static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     }
 }
 
+static void stop_service(struct pool *pool, uint32_t service, uint64_t now_us) {
+    struct pool_service *s = &pool->services[service];
+    while (s->queue_first != SLOT_NONE) {
+        pool_end_connection(pool, s->queue_first, OUTCOME_DRAINED, now_us);
+    }
+    timers_unset(pool->timers, &s->pause);
+    shortage_relieve(&s->shortage, pool->timers);
+}
+
 void pool_stop(struct pool *pool, uint64_t now_us) {
+    uint32_t service = services_next(pool->registry, 0);
     pool->stopping = true;
-    timers_unset(&pool->timers, &pool->starved);
-    for (uint32_t i = 0; i < pool->table->service_count; i++) {
-        while (pool->services[i].queue_first != SLOT_NONE) {
-            pool_end_connection(pool, pool->services[i].queue_first, OUTCOME_DRAINED, now_us);
-        }
-        timers_unset(&pool->timers, &pool->services[i].pause);
+    shortage_relieve(&pool->starved, pool->timers);
+    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
+        stop_service(pool, service, now_us);
     }
     for (uint32_t slot = 0; slot < pool->connection_slots.used_mark; slot++) {
         if (slots_is_used(&pool->connection_slots, slot)) {
-            pool_begin_failed(pool, slot, OUTCOME_DRAINED, now_us);
+            pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL, now_us);
         }
     }
     for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOTAL_CONNECTIONS_MAX_COUNT 32768u
 
 /* A place of an enabled service. */
 struct place {
@@ -174,11 +173,11 @@ void service_check_clashes(struct service_builder *builder) {
             largest = larger ? draft : largest;
         }
     }
-    if (total_count > TOTAL_CONNECTIONS_MAX_COUNT) {
+    if (total_count > SERVICE_TABLE_CONNECTIONS_MAX_COUNT) {
         config_problems_add(builder->problems, largest->service.line, "max_connections",
                             "the sum over all services is %lu; give at most %lu in all (here it "
                             "is %lu, the most)",
-                            (unsigned long)total_count, (unsigned long)TOTAL_CONNECTIONS_MAX_COUNT,
+                            (unsigned long)total_count, (unsigned long)SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
                             (unsigned long)largest->service.max_connections_count);
     }
 }

@@ -18,6 +18,8 @@
 /* Places where one service, and all of a table together, may listen. */
 #define SERVICE_LISTEN_MAX_COUNT 1024u
 #define SERVICE_TABLE_LISTEN_MAX_COUNT 4096u
+/* The sum of max_connections of all services of a table. */
+#define SERVICE_TABLE_CONNECTIONS_MAX_COUNT 32768u
 
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };

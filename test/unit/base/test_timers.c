@@ -25,7 +25,7 @@ static void test_empty(void **state) {
 static void test_one(void **state) {
     (void)state;
     struct timers timers;
-    struct timer timer = {.owner = 7};
+    struct timer timer = {.token = 7};
     assert_int_equal(timers_init(&timers, 1), BATON_OK);
     timers_set(&timers, &timer, 100);
     assert_int_equal(timers_next_us(&timers), 100);
@@ -36,7 +36,7 @@ static void test_one(void **state) {
     assert_null(timers_expired(&timers, 199));
     assert_ptr_equal(timers_expired(&timers, 200), &timer);
     assert_int_equal(timer.position, 0);
-    assert_int_equal(timer.owner, 7);
+    assert_int_equal(timer.token, 7);
     assert_null(timers_expired(&timers, 1000));
     timers_set(&timers, &timer, 1);
     timers_unset(&timers, &timer);

@@ -155,30 +155,10 @@ static void test_process_only_advances(void **state) {
     }
 }
 
-static void test_number_is_never_zero(void **state) {
-    (void)state;
-    const struct {
-        uint64_t id;
-        uint32_t number;
-    } cases[] = {
-        {1, 1},
-        {2, 2},
-        {UINT32_MAX, UINT32_MAX},
-        {UINT64_C(1) << 32, 1},
-        {(UINT64_C(1) << 32) + 1, 2},
-        {UINT64_MAX, UINT32_MAX},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct connection c = {.id = cases[i].id};
-        assert_int_equal(connection_number(&c), cases[i].number);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_state_with_every_event),
         cmocka_unit_test(test_last_attempt),
-        cmocka_unit_test(test_number_is_never_zero),
         cmocka_unit_test(test_outcome_texts),
         cmocka_unit_test(test_who_takes_offers),
         cmocka_unit_test(test_who_is_finished),

@@ -1,12 +1,12 @@
 /* The pool alone: its tables, its queues, and what many at once make of its actions. Lives of
  * single connections are in test/run. */
-#include "core/base/error.h"
+#include "pool_scene.h"
+
 #include "core/pool/internal.h"
-#include "core/pool/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -14,11 +14,13 @@
 #define STOP_US 3000000u
 enum { MANY = 200 };
 
-static struct service services[2];
-static const struct service_table table = {.services = services, .service_count = 2};
+static struct pool_scene scene;
+static struct pool *const pool = &scene.pool;
+static const struct pool_words silence = {0};
 static const struct address somewhere = {.family = ADDRESS_IPV4};
 
-static void begin(struct pool *pool, uint32_t max_connections_count, uint32_t reuse_count) {
+static void begin(uint32_t max_connections_count, uint32_t reuse_count) {
+    struct service services[2];
     for (size_t i = 0; i < 2; i++) {
         services[i] = (struct service){.name = "s",
                                        .has_channel = true,
@@ -28,10 +30,10 @@ static void begin(struct pool *pool, uint32_t max_connections_count, uint32_t re
                                        .handshake_timeout_ms = HANDSHAKE_US / 1000,
                                        .stop_timeout_ms = STOP_US / 1000};
     }
-    assert_int_equal(pool_init(pool, &table, 7), BATON_OK);
+    pool_scene_begin(&scene, services, 2);
 }
 
-static uint32_t accept_one(struct pool *pool, uint32_t service, uint64_t now_us) {
+static uint32_t accept_one(uint32_t service, uint64_t now_us) {
     struct pool_arrival arrival = {.service = service,
                                    .peer = somewhere,
                                    .local = somewhere,
@@ -40,33 +42,18 @@ static uint32_t accept_one(struct pool *pool, uint32_t service, uint64_t now_us)
     return pool_accept(pool, &arrival);
 }
 
-/* Takes all actions; the records are written, the processes closed. Counts by kind. */
-static void take_all(struct pool *pool, uint32_t counts[POOL_ROOM + 1], uint64_t now_us) {
-    struct pool_action action;
-    while (pool_next_action(pool, &action)) {
-        counts[action.kind]++;
-        if (action.kind == POOL_LAUNCH) {
-            pool_launched(pool, action.process, 1000 + action.process, now_us);
-        } else if (action.kind == POOL_RECORD) {
-            pool_forget(pool, action.connection);
-        } else if (action.kind == POOL_CLOSE_PROCESS) {
-            pool_reaped(pool, action.process, now_us);
-        }
-    }
-}
-
-static void accept_many(struct pool *pool, uint32_t count) {
+static void accept_many(uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         assert_true(pool_has_room(pool, i % 2));
-        accept_one(pool, i % 2, 1);
+        accept_one(i % 2, 1);
     }
 }
 
-static void exit_all(struct pool *pool, uint64_t now_us) {
+static void exit_all(uint64_t now_us) {
     for (uint32_t i = 0; i < pool->process_slots.used_mark; i++) {
         if (slots_is_used(&pool->process_slots, i)) {
             pool_exiting(pool, i);
-            pool_exited(pool, i, (struct pool_exit){true, 9}, now_us);
+            pool_exited(pool, i, (struct pool_exit){true, 9}, NULL, now_us);
         }
     }
 }
@@ -74,94 +61,92 @@ static void exit_all(struct pool *pool, uint64_t now_us) {
 /* Everything of a full pool happens in one round, and nothing is carried out in between. */
 static void test_many_at_once(void **state) {
     (void)state;
-    struct pool pool;
-    uint32_t counts[POOL_ROOM + 1] = {0};
-    begin(&pool, MANY, 1);
-    accept_many(&pool, 2 * MANY);
-    assert_false(pool_has_room(&pool, 0));
-    take_all(&pool, counts, 1);
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(MANY, 1);
+    accept_many(2 * MANY);
+    assert_false(pool_has_room(pool, 0));
+    pool_scene_take_all(&scene, counts, 1);
     assert_int_equal(counts[POOL_LAUNCH], 2 * MANY);
-    assert_int_equal(pool_next_deadline_us(&pool), 1 + HANDSHAKE_US);
-    pool_tick(&pool, HANDSHAKE_US);
-    assert_false(pool_next_action(&pool, &(struct pool_action){0}));
-    pool_tick(&pool, HANDSHAKE_US + 1);
-    exit_all(&pool, HANDSHAKE_US + 1);
-    pool_stop(&pool, HANDSHAKE_US + 1);
-    pool_hurry(&pool, 0);
-    take_all(&pool, counts, HANDSHAKE_US + 1);
+    assert_int_equal(timers_next_us(&scene.timers), 1 + HANDSHAKE_US);
+    pool_scene_tick(&scene, HANDSHAKE_US);
+    assert_false(pool_next_action(pool, &(struct pool_action){0}));
+    pool_scene_tick(&scene, HANDSHAKE_US + 1);
+    exit_all(HANDSHAKE_US + 1);
+    pool_stop(pool, HANDSHAKE_US + 1);
+    pool_hurry(pool, 0);
+    pool_scene_take_all(&scene, counts, HANDSHAKE_US + 1);
     assert_int_equal(counts[POOL_KILL], 2 * MANY);
     assert_int_equal(counts[POOL_ATTEMPT_FAILED], 2 * MANY);
     assert_int_equal(counts[POOL_RECORD], 2 * MANY);
     assert_int_equal(counts[POOL_CLOSE_PROCESS], 2 * MANY);
-    assert_true(pool_is_empty(&pool));
-    assert_int_equal(pool.services[0].live_count, 0);
-    assert_true(pool_next_deadline_us(&pool) == TIMERS_NEVER);
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    assert_int_equal(pool->services[0].live_count, 0);
+    assert_true(timers_next_us(&scene.timers) == TIMERS_NEVER);
+    pool_scene_end(&scene);
 }
 
 /* Processes that have ended but are not closed take the places of those to come: launching waits,
  * and goes on as soon as one is closed. It is told once. */
 static void test_full_table_of_processes(void **state) {
     (void)state;
-    struct pool pool;
     struct pool_action action;
     uint32_t dead[8] = {0}, dead_count = 0, crowded_count = 0;
-    begin(&pool, 2, 1);
-    services[0].attempts_count = services[1].attempts_count = 100;
-    accept_many(&pool, 4);
-    while (pool_next_action(&pool, &action)) {
+    begin(2, 1);
+    pool_scene_rules(&scene, 0)->attempts_count = 100;
+    pool_scene_rules(&scene, 1)->attempts_count = 100;
+    accept_many(4);
+    while (pool_next_action(pool, &action)) {
         if (action.kind == POOL_LAUNCH) {
-            pool_exited(&pool, action.process, (struct pool_exit){false, 1}, 5);
+            pool_exited(pool, action.process, (struct pool_exit){false, 1}, NULL, 5);
             dead[dead_count++] = action.process;
             /* As when a process of the service is closed. */
-            pool_dispatch(&pool, pool.processes[action.process].service, 5);
+            pool_dispatch(pool, pool->processes[action.process].service, 5);
         }
         crowded_count += action.kind == POOL_CROWDED;
     }
     assert_int_equal(dead_count, 8);
-    assert_int_equal(pool.process_slots.in_use_count, 8);
-    pool_reaped(&pool, dead[0], 6);
-    assert_true(pool_next_action(&pool, &action));
+    assert_int_equal(pool->process_slots.in_use_count, 8);
+    pool_reaped(pool, dead[0], 6);
+    assert_true(pool_next_action(pool, &action));
     assert_int_equal(action.kind, POOL_LAUNCH);
     assert_int_equal(action.process, dead[0]);
-    assert_false(pool_next_action(&pool, &action));
+    assert_false(pool_next_action(pool, &action));
     assert_int_equal(crowded_count, 2);
-    pool_clear(&pool);
+    pool_scene_end(&scene);
 }
 
 /* Handlers of one service that linger after DONE keep its own clients waiting, nobody else's. */
 static void test_lingering_handlers_crowd_their_own_service(void **state) {
     (void)state;
-    struct pool pool;
     struct pool_action action;
     uint32_t launches = 0, crowded_count = 0;
-    begin(&pool, 1, 1);
+    begin(1, 1);
     for (int i = 0; i < 3; i++) {
-        assert_true(pool_has_room(&pool, 0));
-        uint32_t connection = accept_one(&pool, 0, 1);
-        while (pool_next_action(&pool, &action)) {
+        assert_true(pool_has_room(pool, 0));
+        uint32_t connection = accept_one(0, 1);
+        while (pool_next_action(pool, &action)) {
             if (action.kind == POOL_LAUNCH) {
                 launches++;
-                assert_true(pool_hello(&pool, action.process, 1, 1, 1));
+                assert_true(pool_hello(pool, action.process, 1, 1, 1));
             } else if (action.kind == POOL_OFFER) {
-                assert_true(pool_ack(&pool, action.process, connection, 1));
-                assert_true(pool_done(&pool, action.process, connection, 0, 1));
+                assert_true(pool_ack(pool, action.process, connection, &silence, 1));
+                assert_true(pool_done(pool, action.process, connection, &silence, 1));
             } else if (action.kind == POOL_RECORD) {
-                pool_forget(&pool, action.connection);
+                pool_forget(pool, action.connection);
             }
             crowded_count += action.kind == POOL_CROWDED;
         }
     }
     assert_int_equal(launches, 2);
     assert_int_equal(crowded_count, 1);
-    assert_int_equal(pool.starved.position, 0);
-    accept_one(&pool, 1, 1);
-    assert_true(pool_next_action(&pool, &action));
+    assert_false(shortage_lasts(&pool->starved));
+    accept_one(1, 1);
+    assert_true(pool_next_action(pool, &action));
     assert_int_equal(action.kind, POOL_LAUNCH);
-    pool_clear(&pool);
+    pool_scene_end(&scene);
 }
 
-static void take_until(struct pool *pool, enum pool_action_kind kind, struct pool_action *action) {
+static void take_until(enum pool_action_kind kind, struct pool_action *action) {
     do {
         assert_true(pool_next_action(pool, action));
     } while (action->kind != kind);
@@ -171,143 +156,335 @@ static void take_until(struct pool *pool, enum pool_action_kind kind, struct poo
  */
 static void test_process_that_cannot_be_killed(void **state) {
     (void)state;
-    struct pool pool;
     struct pool_action action;
-    uint32_t counts[POOL_ROOM + 1] = {0};
-    begin(&pool, 1, 1);
-    accept_one(&pool, 0, 1);
-    take_until(&pool, POOL_LAUNCH, &action);
-    assert_true(pool_hello(&pool, action.process, 1, 1, 1));
-    take_until(&pool, POOL_OFFER, &action);
-    pool_tick(&pool, 1 + HANDSHAKE_US);
-    take_until(&pool, POOL_KILL, &action);
-    uint64_t grace_end_us = pool_next_deadline_us(&pool);
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(1, 1);
+    accept_one(0, 1);
+    take_until(POOL_LAUNCH, &action);
+    assert_true(pool_hello(pool, action.process, 1, 1, 1));
+    take_until(POOL_OFFER, &action);
+    pool_scene_tick(&scene, 1 + HANDSHAKE_US);
+    take_until(POOL_KILL, &action);
+    uint64_t grace_end_us = timers_next_us(&scene.timers);
     assert_true(grace_end_us > 1 + HANDSHAKE_US && grace_end_us != TIMERS_NEVER);
-    pool_tick(&pool, grace_end_us);
-    take_until(&pool, POOL_STUCK, &action);
-    take_until(&pool, POOL_RECORD, &action);
+    pool_scene_tick(&scene, grace_end_us);
+    take_until(POOL_STUCK, &action);
+    take_until(POOL_RECORD, &action);
     assert_int_equal(action.outcome, OUTCOME_HANDSHAKE_TIMEOUT);
-    pool_forget(&pool, action.connection);
-    assert_int_equal(pool.process_slots.in_use_count, 1);
-    assert_true(pool_next_deadline_us(&pool) == TIMERS_NEVER);
+    pool_forget(pool, action.connection);
+    assert_int_equal(pool->process_slots.in_use_count, 1);
+    assert_true(timers_next_us(&scene.timers) == TIMERS_NEVER);
 
-    pool_stop(&pool, grace_end_us);
-    assert_false(pool_is_empty(&pool));
-    grace_end_us = pool_next_deadline_us(&pool);
+    pool_stop(pool, grace_end_us);
+    assert_false(pool_is_empty(pool));
+    grace_end_us = timers_next_us(&scene.timers);
     assert_true(grace_end_us != TIMERS_NEVER);
-    pool_tick(&pool, grace_end_us);
-    take_all(&pool, counts, grace_end_us);
+    pool_scene_tick(&scene, grace_end_us);
+    pool_scene_take_all(&scene, counts, grace_end_us);
     assert_int_equal(counts[POOL_STUCK], 1);
     assert_int_equal(counts[POOL_CLOSE_PROCESS], 1);
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
 /* A client that comes back takes the place that its age gives it. */
 static void test_queue_is_in_order_of_acceptance(void **state) {
     (void)state;
-    struct pool pool;
     struct pool_action action;
     uint32_t processes[5], connections[5];
-    begin(&pool, 5, 1);
+    begin(5, 1);
     for (int i = 0; i < 5; i++) {
-        connections[i] = accept_one(&pool, 0, 1);
-        assert_true(pool_next_action(&pool, &action));
+        connections[i] = accept_one(0, 1);
+        assert_true(pool_next_action(pool, &action));
         assert_int_equal(action.kind, POOL_LAUNCH);
         processes[i] = action.process;
     }
     static const int shortages[] = {3, 0, 4, 1, 2};
     for (int i = 0; i < 5; i++) {
-        pool_launch_failed(&pool, processes[shortages[i]], true, 2);
+        pool_launch_failed(pool, processes[shortages[i]], POOL_LAUNCH_SHORTAGE, 2);
     }
-    assert_false(pool_next_action(&pool, &action));
-    assert_int_equal(pool.process_slots.in_use_count, 0);
-    uint32_t at = pool.services[0].queue_first;
+    assert_false(pool_next_action(pool, &action));
+    assert_int_equal(pool->process_slots.in_use_count, 0);
+    uint32_t at = pool->services[0].queue_first;
     for (int i = 0; i < 5; i++) {
         assert_int_equal(at, connections[i]);
-        at = pool.connections[at].next;
+        at = pool->connections[at].next;
     }
     assert_int_equal(at, SLOT_NONE);
-    pool_tick(&pool, pool_next_deadline_us(&pool));
+    pool_scene_tick(&scene, timers_next_us(&scene.timers));
     for (int i = 0; i < 5; i++) {
-        assert_true(pool_next_action(&pool, &action));
+        assert_true(pool_next_action(pool, &action));
         assert_int_equal(action.kind, POOL_LAUNCH);
         assert_int_equal(action.connection, connections[i]);
     }
-    pool_clear(&pool);
+    pool_scene_end(&scene);
 }
 
 static void test_room_is_told_once(void **state) {
     (void)state;
-    struct pool pool;
-    uint32_t counts[POOL_ROOM + 1] = {0};
-    begin(&pool, 1, 1);
-    accept_one(&pool, 0, 1);
-    take_all(&pool, counts, 1);
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(1, 1);
+    accept_one(0, 1);
+    pool_scene_take_all(&scene, counts, 1);
     /* Nobody has asked for room, so nobody waits to be told. */
-    exit_all(&pool, 2);
-    take_all(&pool, counts, 2);
-    exit_all(&pool, 3);
-    take_all(&pool, counts, 3);
+    exit_all(2);
+    pool_scene_take_all(&scene, counts, 2);
+    exit_all(3);
+    pool_scene_take_all(&scene, counts, 3);
     assert_int_equal(counts[POOL_RECORD], 1);
     assert_int_equal(counts[POOL_ROOM], 0);
-    uint32_t connection = accept_one(&pool, 0, 4);
-    assert_int_equal(pool.connections[connection].id, 2);
-    assert_false(pool_has_room(&pool, 0));
-    assert_true(pool_has_room(&pool, 1));
-    take_all(&pool, counts, 4);
-    for (uint64_t now_us = 5; !pool_is_empty(&pool); now_us++) {
-        exit_all(&pool, now_us);
-        take_all(&pool, counts, now_us);
+    uint32_t connection = accept_one(0, 4);
+    assert_int_equal(pool->connections[connection].id, 2);
+    assert_false(pool_has_room(pool, 0));
+    pool_await_room(pool, 0);
+    assert_true(pool_has_room(pool, 1));
+    pool_scene_take_all(&scene, counts, 4);
+    for (uint64_t now_us = 5; !pool_is_empty(pool); now_us++) {
+        exit_all(now_us);
+        pool_scene_take_all(&scene, counts, now_us);
     }
     assert_int_equal(counts[POOL_ROOM], 1);
-    assert_true(pool_has_room(&pool, 0));
-    pool_clear(&pool);
+    assert_true(pool_has_room(pool, 0));
+    pool_scene_end(&scene);
 }
 
 static void test_numbers_of_a_channel(void **state) {
     (void)state;
-    struct pool pool;
-    uint32_t counts[POOL_ROOM + 1] = {0};
-    begin(&pool, 4, 10);
-    pool.last_id = 0xfffffffd;
-    uint32_t first = accept_one(&pool, 0, 1);
-    take_all(&pool, counts, 1);
-    uint32_t process = pool.connections[first].process;
-    assert_true(pool_hello(&pool, process, 77, 3, 2));
-    assert_false(pool_hello(&pool, process, 77, 3, 2));
-    /* Ids go on beyond 32 bits; the number of a frame never is 0. */
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(4, 10);
+    uint32_t first = accept_one(0, 1);
+    pool_scene_take_all(&scene, counts, 1);
+    uint32_t process = pool->connections[first].process;
+    assert_true(pool_hello(pool, process, 77, 3, 2));
+    assert_false(pool_hello(pool, process, 77, 3, 2));
     for (int i = 0; i < 3; i++) {
-        uint32_t offered = pool.processes[process].offer;
-        uint32_t number = connection_number(&pool.connections[offered]);
+        pool_scene_take_all(&scene, counts, 3);
+        uint32_t offered = pool->processes[process].offer;
+        uint32_t number = pool_number_of(pool, offered);
         assert_int_not_equal(number, 0);
-        assert_int_equal(pool_find_connection(&pool, process, number), offered);
-        assert_false(pool_done(&pool, process, offered, 0, 3));
-        assert_true(pool_ack(&pool, process, offered, 3));
-        assert_false(pool_ack(&pool, process, offered, 3));
-        assert_int_equal(pool_find_connection(&pool, process, number), offered);
+        assert_int_equal(pool_find_connection(pool, process, number), offered);
+        assert_false(pool_done(pool, process, offered, &silence, 3));
+        assert_true(pool_ack(pool, process, offered, &silence, 3));
+        assert_false(pool_ack(pool, process, offered, &silence, 3));
+        assert_int_equal(pool_find_connection(pool, process, number), offered);
         if (i < 2) {
-            accept_one(&pool, 0, 4);
+            accept_one(0, 4);
         }
     }
-    assert_int_equal(pool_find_connection(&pool, process, 0), SLOT_NONE);
-    assert_int_equal(pool_find_connection(&pool, process, 12345), SLOT_NONE);
-    assert_int_equal(pool.processes[process].held_count, 3);
-    take_all(&pool, counts, 5);
+    assert_int_equal(pool_find_connection(pool, process, 0), SLOT_NONE);
+    assert_int_equal(pool_find_connection(pool, process, 12345), SLOT_NONE);
+    assert_int_equal(pool->processes[process].held_count, 3);
+    pool_scene_take_all(&scene, counts, 5);
     assert_int_equal(counts[POOL_RELEASE], 3);
-    exit_all(&pool, 6);
-    take_all(&pool, counts, 6);
+    exit_all(6);
+    pool_scene_take_all(&scene, counts, 6);
     assert_int_equal(counts[POOL_RECORD], 3);
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
-static void test_no_services(void **state) {
+static void test_a_question_changes_nothing(void **state) {
     (void)state;
-    struct service_table none = {0};
-    struct pool pool;
-    assert_int_equal(pool_init(&pool, &none, 7), BATON_INVALID);
-    pool_clear(&pool);
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(1, 1);
+    accept_one(0, 1);
+    assert_false(pool_has_room(pool, 0));
+    assert_false(pool->services[0].wants_room);
+    for (uint64_t now_us = 5; !pool_is_empty(pool); now_us++) {
+        exit_all(now_us);
+        pool_scene_take_all(&scene, counts, now_us);
+    }
+    assert_int_equal(counts[POOL_ROOM], 0);
+    pool_scene_end(&scene);
+}
+
+/* A slot that is used again has another number: an answer that came late finds nobody. */
+static void test_numbers_are_not_those_of_the_next(void **state) {
+    (void)state;
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    uint32_t last = 0;
+    begin(4, 10);
+    for (uint64_t now_us = 1; now_us < 50; now_us++) {
+        uint32_t connection = accept_one(0, now_us);
+        uint32_t number = pool_number_of(pool, connection);
+        assert_int_equal(connection, 0);
+        assert_int_not_equal(number, 0);
+        assert_int_not_equal(number, last);
+        pool_scene_take_all(&scene, counts, now_us);
+        uint32_t process = pool->connections[connection].process;
+        if (pool->processes[process].greeted_us == 0) {
+            assert_true(pool_hello(pool, process, 77, 1, now_us));
+        }
+        assert_int_equal(pool_find_connection(pool, process, last), SLOT_NONE);
+        assert_int_equal(pool_find_connection(pool, process, number), connection);
+        assert_true(pool_ack(pool, process, connection, &silence, now_us));
+        assert_true(pool_done(pool, process, connection, &silence, now_us));
+        assert_int_equal(pool_find_connection(pool, process, number), SLOT_NONE);
+        pool_scene_take_all(&scene, counts, now_us);
+        last = number;
+        if (pool->process_slots.in_use_count > 0 && now_us % 10 == 0) {
+            exit_all(now_us); /* its life is over: ten connections */
+            pool_scene_take_all(&scene, counts, now_us);
+        }
+    }
+    pool_scene_end(&scene);
+}
+
+/* What is said of a connection is its own, however many say something before the records. */
+static void test_words_are_kept_for_the_record(void **state) {
+    (void)state;
+    static const char *const texts[] = {"the first", "the second"};
+    struct pool_action action;
+    uint32_t processes[2], connections[2];
+    begin(2, 1);
+    for (int i = 0; i < 2; i++) {
+        connections[i] = accept_one(0, 1);
+        take_until(POOL_LAUNCH, &action);
+        processes[i] = action.process;
+        assert_true(pool_hello(pool, processes[i], 1, 1, 1));
+        take_until(POOL_OFFER, &action);
+        assert_true(
+            pool_ack(pool, processes[i], connections[i], &(struct pool_words){.pid = 4711}, 1));
+    }
+    for (int i = 0; i < 2; i++) {
+        struct pool_words words = {.status = (uint8_t)i,
+                                   .has_bytes_out = true,
+                                   .bytes_out = 17,
+                                   .text = texts[i],
+                                   .text_bytes = strlen(texts[i])};
+        assert_true(pool_done(pool, processes[i], connections[i], &words, 2));
+    }
+    for (int i = 0; i < 2; i++) {
+        size_t length = 0;
+        take_until(POOL_RECORD, &action);
+        assert_int_equal(action.connection, connections[i]);
+        assert_int_equal(action.outcome, i == 0 ? OUTCOME_SERVED : OUTCOME_FAILED);
+        const struct connection *c = &pool->connections[action.connection];
+        assert_int_equal(c->pid, 4711);
+        assert_true(c->has_bytes_out && !c->has_bytes_in);
+        assert_int_equal(c->bytes_out, 17);
+        const char *text = pool_text_of(pool, action.connection, &length);
+        assert_int_equal(length, strlen(texts[i]));
+        assert_memory_equal(text, texts[i], length);
+        pool_forget(pool, action.connection);
+    }
+    /* The slot's next has said nothing. */
+    size_t length = 1;
+    pool_text_of(pool, accept_one(0, 3), &length);
+    assert_int_equal(length, 0);
+    pool_scene_end(&scene);
+}
+
+/* What a handler said when it declined is not what the next one says. */
+static void test_words_of_an_attempt_go_with_it(void **state) {
+    (void)state;
+    struct pool_action action;
+    struct pool_words words = {.text = "busy", .text_bytes = 4};
+    size_t length = 1;
+    begin(1, 1);
+    uint32_t connection = accept_one(0, 1);
+    take_until(POOL_LAUNCH, &action);
+    assert_true(pool_hello(pool, action.process, 1, 1, 1));
+    take_until(POOL_OFFER, &action);
+    assert_true(pool_nack(pool, action.process, connection, POOL_DECLINE_BUSY, &words, 2));
+    take_until(POOL_LAUNCH, &action);
+    pool_text_of(pool, connection, &length);
+    assert_int_equal(length, 0);
+    assert_true(pool_hello(pool, action.process, 2, 1, 3));
+    take_until(POOL_OFFER, &action);
+    assert_true(pool_nack(pool, action.process, connection, POOL_DECLINE_REFUSE, &words, 4));
+    take_until(POOL_RECORD, &action);
+    pool_text_of(pool, connection, &length);
+    assert_int_equal(length, 4);
+    pool_scene_end(&scene);
+}
+
+/* A limit of one service's own makes that one wait, and nobody else. */
+static void test_a_limit_of_its_own(void **state) {
+    (void)state;
+    struct pool_action action;
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(2, 1);
+    accept_one(0, 1);
+    take_until(POOL_LAUNCH, &action);
+    pool_launch_failed(pool, action.process, POOL_LAUNCH_OWN_LIMIT, 2);
+    assert_false(pool_next_action(pool, &action));
+    assert_false(pool_has_room(pool, 0));
+    pool_await_room(pool, 0);
+    assert_true(pool_has_room(pool, 1));
+    accept_one(1, 3);
+    take_until(POOL_LAUNCH, &action);
+    assert_int_equal(action.service, 1);
+    assert_false(pool_next_action(pool, &action));
+    pool_scene_tick(&scene, 2 + 100000);
+    take_until(POOL_ROOM, &action);
+    assert_int_equal(action.service, 0);
+    take_until(POOL_LAUNCH, &action);
+    assert_int_equal(action.service, 0);
+    assert_true(pool_has_room(pool, 0));
+    pool_launched(pool, action.process, 5, 200000);
+    exit_all(200001);
+    pool_scene_take_all(&scene, counts, 200001);
+    pool_scene_end(&scene);
+}
+
+/* The config has changed: who came before is served by the rules of then. */
+static void test_a_retired_service_serves_those_it_has(void **state) {
+    (void)state;
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(4, 1);
+    uint32_t connection = accept_one(0, 1);
+    pool_retire_service(pool, 0, 2);
+    assert_false(pool_has_room(pool, 0));
+    assert_true(pool_has_room(pool, 1));
+    struct service rules = *services_get(&scene.services, 0);
+    rules.attempts_count = 7;
+    uint32_t successor = services_add(&scene.services, &rules);
+    assert_int_equal(successor, 2);
+    pool_add_service(pool, successor);
+    services_release(&scene.services, successor);
+    pool_scene_take_all(&scene, counts, 3);
+    assert_int_equal(pool->connections[connection].attempts_max, 2);
+    assert_int_equal(services_get(&scene.services, 0)->attempts_count, 2);
+    assert_int_equal(counts[POOL_SERVICE_OVER], 0);
+    exit_all(4); /* its first attempt; the second is launched by the same rules */
+    pool_scene_take_all(&scene, counts, 4);
+    assert_int_equal(counts[POOL_LAUNCH], 2);
+    assert_int_equal(counts[POOL_SERVICE_OVER], 0);
+    exit_all(5);
+    pool_scene_take_all(&scene, counts, 5);
+    assert_int_equal(counts[POOL_RECORD], 1);
+    assert_int_equal(counts[POOL_SERVICE_OVER], 1);
+    assert_int_equal(scene.services.slots.in_use_count, 2);
+    pool_retire_service(pool, successor, 6); /* nobody is there */
+    pool_scene_take_all(&scene, counts, 6);
+    assert_int_equal(counts[POOL_SERVICE_OVER], 2);
+    assert_int_equal(scene.services.slots.in_use_count, 1);
+    pool_scene_end(&scene);
+}
+
+/* An idle process of a service that is retired has nothing to wait for. */
+static void test_a_retired_service_drains_its_idle_processes(void **state) {
+    (void)state;
+    struct pool_action action;
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(4, 2);
+    uint32_t connection = accept_one(0, 1);
+    take_until(POOL_LAUNCH, &action);
+    uint32_t process = action.process;
+    assert_true(pool_hello(pool, process, 1, 1, 1));
+    take_until(POOL_OFFER, &action);
+    assert_true(pool_ack(pool, process, connection, &silence, 2));
+    assert_true(pool_done(pool, process, connection, &silence, 2));
+    pool_scene_take_all(&scene, counts, 2);
+    assert_int_equal(pool->services[0].idle_first, process);
+    pool_retire_service(pool, 0, 3);
+    pool_scene_take_all(&scene, counts, 3);
+    assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
+    exit_all(4);
+    pool_scene_take_all(&scene, counts, 4);
+    assert_int_equal(counts[POOL_SERVICE_OVER], 1);
+    pool_scene_end(&scene);
 }
 
 int main(void) {
@@ -319,7 +496,13 @@ int main(void) {
         cmocka_unit_test(test_queue_is_in_order_of_acceptance),
         cmocka_unit_test(test_room_is_told_once),
         cmocka_unit_test(test_numbers_of_a_channel),
-        cmocka_unit_test(test_no_services),
+        cmocka_unit_test(test_a_question_changes_nothing),
+        cmocka_unit_test(test_numbers_are_not_those_of_the_next),
+        cmocka_unit_test(test_words_are_kept_for_the_record),
+        cmocka_unit_test(test_words_of_an_attempt_go_with_it),
+        cmocka_unit_test(test_a_limit_of_its_own),
+        cmocka_unit_test(test_a_retired_service_serves_those_it_has),
+        cmocka_unit_test(test_a_retired_service_drains_its_idle_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

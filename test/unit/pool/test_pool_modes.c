@@ -1,7 +1,6 @@
 /* The pool and the hand-off modes: processes without a channel, listeners that are handed over, and
  * connections that begin with a PROXY header. */
-#include "core/base/error.h"
-#include "core/pool/pool.h"
+#include "pool_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,63 +9,71 @@
 
 #include <cmocka.h>
 
-static struct service service;
-static struct pool pool;
-static const struct service_table table = {.services = &service, .service_count = 1};
+static struct pool_scene scene;
+static struct pool *const pool = &scene.pool;
+static const struct pool_words silence = {0};
 static const struct address peer = {.family = ADDRESS_IPV4, .bytes = {10, 0, 0, 1}, .port = 9};
 
 static void begin(enum service_handoff handoff, bool has_channel) {
     bool is_listener = handoff == HANDOFF_LISTENER;
-    service = (struct service){.name = "s",
-                               .handoff = handoff,
-                               .has_channel = has_channel,
-                               .max_connections_count = is_listener ? 1 : 4,
-                               .attempts_count = is_listener ? 1 : 2,
-                               .reuse_count = 1,
-                               .handshake_timeout_ms = 5000,
-                               .proxy_timeout_ms = 3000,
-                               .stop_timeout_ms = 2000};
-    assert_int_equal(pool_init(&pool, &table, 1), BATON_OK);
+    struct service service = {.name = "s",
+                              .handoff = handoff,
+                              .has_channel = has_channel,
+                              .max_connections_count = is_listener ? 1 : 4,
+                              .attempts_count = is_listener ? 1 : 2,
+                              .reuse_count = 1,
+                              .handshake_timeout_ms = 5000,
+                              .proxy_timeout_ms = 3000,
+                              .stop_timeout_ms = 2000};
+    pool_scene_begin(&scene, &service, 1);
 }
 
 static uint32_t accept_at(uint64_t now_us) {
     struct pool_arrival arrival = {.now_us = now_us, .wall_us = (int64_t)now_us};
-    if (service.handoff != HANDOFF_LISTENER) {
+    if (pool_scene_rules(&scene, 0)->handoff != HANDOFF_LISTENER) {
         arrival.peer = arrival.local = peer;
     }
-    return pool_accept(&pool, &arrival);
+    return pool_accept(pool, &arrival);
 }
 
 /* The next action must be `kind`. */
 static struct pool_action next(enum pool_action_kind kind) {
     struct pool_action action = {.kind = POOL_ROOM};
-    assert_true(pool_next_action(&pool, &action));
+    assert_true(pool_next_action(pool, &action));
     assert_int_equal(action.kind, kind);
     return action;
 }
 
 static void nothing_more(void) {
     struct pool_action action;
-    assert_false(pool_next_action(&pool, &action));
+    assert_false(pool_next_action(pool, &action));
 }
 
 static uint32_t launch(uint64_t now_us) {
     uint32_t process = next(POOL_LAUNCH).process;
-    pool_launched(&pool, process, 100, now_us);
+    pool_launched(pool, process, 100, now_us);
     return process;
 }
 
 static void end_process(uint32_t process, bool by_signal, uint32_t code, uint64_t now_us) {
-    pool_exiting(&pool, process);
-    pool_exited(&pool, process, (struct pool_exit){by_signal, code}, now_us);
+    pool_exiting(pool, process);
+    pool_exited(pool, process, (struct pool_exit){by_signal, code}, NULL, now_us);
 }
 
-/* The record of the one connection, and all that follows a process's end. */
-static void finish(enum outcome outcome, uint64_t now_us) {
+/* The record of a connection or activation, and its end. */
+static void record(enum outcome outcome) {
     struct pool_action action = next(POOL_RECORD);
     assert_int_equal(action.outcome, outcome);
-    pool_forget(&pool, action.connection);
-    pool_reaped(&pool, next(POOL_CLOSE_PROCESS).process, now_us);
+    if (pool->connections[action.connection].is_activation) {
+        assert_int_equal(next(POOL_GIVE_BACK).connection, action.connection);
+    }
+    pool_forget(pool, action.connection);
+}
+
+/* The same, and all that follows a process's end. */
+static void finish(enum outcome outcome, uint64_t now_us) {
+    record(outcome);
+    pool_reaped(pool, next(POOL_CLOSE_PROCESS).process, now_us);
 }
 
 static void test_exec_is_hello_and_ack(void **state) {
@@ -76,32 +83,33 @@ static void test_exec_is_hello_and_ack(void **state) {
     uint32_t process = launch(1500);
     assert_int_equal(next(POOL_RELEASE).connection, connection);
     nothing_more();
-    const struct connection *c = &pool.connections[connection];
+    const struct connection *c = &pool->connections[connection];
     assert_int_equal(c->state, CONNECTION_HELD);
     assert_int_equal(c->pid, 100);
     assert_int_equal(c->greeted_us, 1500);
     assert_int_equal(c->acked_us, 1500);
-    assert_int_equal(pool_next_deadline_us(&pool), TIMERS_NEVER); /* no handshake, so no deadline */
+    assert_int_equal(timers_next_us(&scene.timers),
+                     TIMERS_NEVER); /* no handshake, so no deadline */
     end_process(process, false, 0, 2000);
     finish(OUTCOME_SERVED, 2000);
     nothing_more();
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
 static void test_attempts_until_exec(void **state) {
     (void)state;
     begin(HANDOFF_PUMP, false);
     uint32_t connection = accept_at(1);
-    pool_launch_failed(&pool, next(POOL_LAUNCH).process, false, 2);
+    pool_launch_failed(pool, next(POOL_LAUNCH).process, POOL_LAUNCH_REFUSED, 2);
     assert_int_equal(next(POOL_ATTEMPT_FAILED).outcome, OUTCOME_LAUNCH_FAILED);
     uint32_t process = launch(3);
     next(POOL_RELEASE);
-    assert_int_equal(pool.connections[connection].attempts_used, 1);
+    assert_int_equal(pool->connections[connection].attempts_used, 1);
     end_process(process, true, 11, 4); /* after exec there is no other attempt */
     finish(OUTCOME_CRASHED, 4);
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
 static void test_stop_of_a_process_without_channel(void **state) {
@@ -110,55 +118,54 @@ static void test_stop_of_a_process_without_channel(void **state) {
     accept_at(1);
     uint32_t process = launch(2);
     next(POOL_RELEASE);
-    pool_stop(&pool, 10);
+    pool_stop(pool, 10);
     nothing_more(); /* nothing to tell it by: it may finish */
-    pool_tick(&pool, 10 + 2000000);
+    pool_scene_tick(&scene, 10 + 2000000);
     assert_int_equal(next(POOL_TERMINATE).process, process);
-    pool_tick(&pool, 10 + 4000000);
+    pool_scene_tick(&scene, 10 + 4000000);
     assert_int_equal(next(POOL_KILL).process, process);
     end_process(process, true, 9, 4000020);
     finish(OUTCOME_DRAINED, 4000020);
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
 /* One activation at a time: the listener has no room while its process lives. */
 static void test_activation(void **state) {
     (void)state;
     begin(HANDOFF_LISTENER, false);
-    assert_true(pool_has_room(&pool, 0));
+    assert_true(pool_has_room(pool, 0));
     uint32_t connection = accept_at(1);
-    assert_true(pool.connections[connection].is_activation);
-    assert_false(pool_has_room(&pool, 0));
+    assert_true(pool->connections[connection].is_activation);
+    assert_false(pool_has_room(pool, 0));
+    pool_await_room(pool, 0);
     uint32_t process = launch(2);
     next(POOL_RELEASE);
     end_process(process, false, 0, 3);
-    struct pool_action action = next(POOL_RECORD);
-    assert_int_equal(action.outcome, OUTCOME_SERVED);
+    record(OUTCOME_SERVED);
     next(POOL_CLOSE_PROCESS);
-    pool_forget(&pool, action.connection);
     next(POOL_ROOM);
-    pool_reaped(&pool, process, 3);
-    assert_true(pool_has_room(&pool, 0));
-    pool_clear(&pool);
+    pool_reaped(pool, process, 3);
+    assert_true(pool_has_room(pool, 0));
+    pool_scene_end(&scene);
 }
 
 static void fail_activation(uint64_t now_us, uint64_t pause_us) {
     accept_at(now_us);
-    assert_false(pool_has_room(&pool, 0));
+    assert_false(pool_has_room(pool, 0));
     uint32_t process = launch(now_us);
     next(POOL_RELEASE);
     end_process(process, false, 1, now_us);
     assert_int_equal(next(POOL_HELD_BACK).pause_us, pause_us);
     finish(OUTCOME_FAILED, now_us);
     nothing_more(); /* no room before the pause is over */
-    assert_false(pool_has_room(&pool, 0));
-    assert_int_equal(pool_next_deadline_us(&pool), now_us + pause_us);
-    pool_tick(&pool, now_us + pause_us - 1);
+    assert_false(pool_has_room(pool, 0));
+    assert_int_equal(timers_next_us(&scene.timers), now_us + pause_us);
+    pool_scene_tick(&scene, now_us + pause_us - 1);
     nothing_more();
-    pool_tick(&pool, now_us + pause_us);
+    pool_scene_tick(&scene, now_us + pause_us);
     next(POOL_ROOM);
-    assert_true(pool_has_room(&pool, 0));
+    assert_true(pool_has_room(pool, 0));
 }
 
 static void test_failing_activations_are_held_back(void **state) {
@@ -167,24 +174,22 @@ static void test_failing_activations_are_held_back(void **state) {
     fail_activation(1000, 100000);
     fail_activation(200000, 200000);
     fail_activation(600000, 400000);
-    pool_clear(&pool);
+    pool_scene_end(&scene);
 }
 
 static void test_launches_that_fail_are_held_back(void **state) {
     (void)state;
     begin(HANDOFF_LISTENER, false);
     accept_at(1);
-    pool_launch_failed(&pool, next(POOL_LAUNCH).process, false, 2);
+    pool_launch_failed(pool, next(POOL_LAUNCH).process, POOL_LAUNCH_REFUSED, 2);
     next(POOL_ATTEMPT_FAILED);
     assert_int_equal(next(POOL_HELD_BACK).pause_us, 100000);
-    struct pool_action action = next(POOL_RECORD);
-    assert_int_equal(action.outcome, OUTCOME_LAUNCH_FAILED);
-    pool_forget(&pool, action.connection);
+    record(OUTCOME_LAUNCH_FAILED);
     nothing_more();
-    pool_stop(&pool, 3); /* a stop does not wait for the pause */
-    assert_true(pool_is_empty(&pool));
-    assert_int_equal(pool_next_deadline_us(&pool), TIMERS_NEVER);
-    pool_clear(&pool);
+    pool_stop(pool, 3); /* a stop does not wait for the pause */
+    assert_true(pool_is_empty(pool));
+    assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
+    pool_scene_end(&scene);
 }
 
 static void stop_activation(bool by_signal, uint32_t code, enum outcome outcome) {
@@ -192,13 +197,13 @@ static void stop_activation(bool by_signal, uint32_t code, enum outcome outcome)
     accept_at(1);
     uint32_t process = launch(2);
     next(POOL_RELEASE);
-    pool_stop(&pool, 10);
+    pool_stop(pool, 10);
     assert_int_equal(next(POOL_SEND_DRAIN).process, process);
     nothing_more();
     end_process(process, by_signal, code, 20);
     finish(outcome, 20);
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
 static void test_stop_of_an_activation(void **state) {
@@ -214,19 +219,18 @@ static void test_activation_by_offer(void **state) {
     begin(HANDOFF_LISTENER, true);
     uint32_t connection = accept_at(1);
     uint32_t process = launch(2);
-    assert_true(pool_hello(&pool, process, 100, 1, 3));
+    assert_true(pool_hello(pool, process, 100, 1, 3));
     assert_int_equal(next(POOL_OFFER).connection, connection);
-    assert_true(pool_ack(&pool, process, connection, 4));
+    assert_true(pool_ack(pool, process, connection, &silence, 4));
     next(POOL_RELEASE);
-    assert_true(pool_done(&pool, process, connection, 0, 5));
-    struct pool_action action = next(POOL_RECORD);
-    pool_forget(&pool, action.connection);
+    assert_true(pool_done(pool, process, connection, &silence, 5));
+    record(OUTCOME_SERVED);
     next(POOL_CLOSE_CHANNEL);
     nothing_more();
     end_process(process, false, 0, 6);
-    pool_reaped(&pool, next(POOL_CLOSE_PROCESS).process, 6);
-    assert_true(pool_is_empty(&pool));
-    pool_clear(&pool);
+    pool_reaped(pool, next(POOL_CLOSE_PROCESS).process, 6);
+    assert_true(pool_is_empty(pool));
+    pool_scene_end(&scene);
 }
 
 /* ---- PROXY headers ---- */
@@ -234,51 +238,51 @@ static void test_activation_by_offer(void **state) {
 static void test_preface_counts_from_accept(void **state) {
     (void)state;
     begin(HANDOFF_STDIO, false);
-    service.proxy_protocol = 1;
+    pool_scene_rules(&scene, 0)->proxy_protocol = 1;
     uint32_t connections[4];
     for (uint32_t i = 0; i < 4; i++) {
-        assert_true(pool_has_room(&pool, 0));
+        assert_true(pool_has_room(pool, 0));
         connections[i] = accept_at(1);
-        assert_int_equal(pool.connections[connections[i]].state, CONNECTION_PREFACE);
+        assert_int_equal(pool->connections[connections[i]].state, CONNECTION_PREFACE);
     }
-    assert_false(pool_has_room(&pool, 0));
+    assert_false(pool_has_room(pool, 0));
     nothing_more();
     const struct address client = {.family = ADDRESS_IPV6, .bytes = {1}, .port = 5};
-    assert_int_equal(pool_count_from_peer(&pool, connections[0]), 4);
-    pool_begin(&pool, connections[0], &client, &client, 2);
-    assert_int_equal(pool_count_from_peer(&pool, connections[0]), 1);
-    assert_int_equal(pool_count_from_peer(&pool, connections[1]), 3);
-    pool_begin(&pool, connections[1], NULL, NULL, 2);
-    const struct connection *named = &pool.connections[connections[0]];
-    const struct connection *direct = &pool.connections[connections[1]];
+    assert_int_equal(pool_count_from_peer(pool, connections[0]), 4);
+    pool_begin(pool, connections[0], &client, &client, 2);
+    assert_int_equal(pool_count_from_peer(pool, connections[0]), 1);
+    assert_int_equal(pool_count_from_peer(pool, connections[1]), 3);
+    pool_begin(pool, connections[1], NULL, NULL, 2);
+    const struct connection *named = &pool->connections[connections[0]];
+    const struct connection *direct = &pool->connections[connections[1]];
     assert_true(address_equal(&named->peer, &client));
     assert_true(address_equal(&named->via, &peer));
     assert_true(address_equal(&direct->peer, &peer));
     assert_int_equal(direct->via.family, ADDRESS_NONE);
     assert_int_equal(next(POOL_LAUNCH).connection, connections[0]);
     assert_int_equal(next(POOL_LAUNCH).connection, connections[1]);
-    pool_begin_failed(&pool, connections[2], OUTCOME_PROXY_INVALID, 3);
+    pool_begin_failed(pool, connections[2], OUTCOME_PROXY_INVALID, "why", 3);
     assert_int_equal(next(POOL_RECORD).outcome, OUTCOME_PROXY_INVALID);
-    pool_tick(&pool, 1 + 3000000);
+    pool_scene_tick(&scene, 1 + 3000000);
     struct pool_action action = next(POOL_RECORD);
     assert_int_equal(action.outcome, OUTCOME_PROXY_TIMEOUT);
     assert_int_equal(action.connection, connections[3]);
     nothing_more();
-    pool_clear(&pool);
+    pool_scene_end(&scene);
 }
 
 static void test_stop_ends_prefaces(void **state) {
     (void)state;
     begin(HANDOFF_STDIO, false);
-    service.proxy_protocol = 1;
+    pool_scene_rules(&scene, 0)->proxy_protocol = 1;
     accept_at(1);
-    pool_stop(&pool, 2);
+    pool_stop(pool, 2);
     struct pool_action action = next(POOL_RECORD);
     assert_int_equal(action.outcome, OUTCOME_DRAINED);
-    pool_forget(&pool, action.connection);
-    assert_true(pool_is_empty(&pool));
-    assert_int_equal(pool_next_deadline_us(&pool), TIMERS_NEVER);
-    pool_clear(&pool);
+    pool_forget(pool, action.connection);
+    assert_true(pool_is_empty(pool));
+    assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
+    pool_scene_end(&scene);
 }
 
 /* Its environment tells of the client that it was launched for, so no other will do. */
@@ -289,13 +293,13 @@ static void test_a_process_for_one_serves_its_own(void **state) {
     uint32_t younger = accept_at(2);
     launch(3);
     uint32_t second = launch(3);
-    assert_true(pool_hello(&pool, second, 101, 1, 4));
+    assert_true(pool_hello(pool, second, 101, 1, 4));
     struct pool_action action = next(POOL_OFFER);
     assert_int_equal(action.process, second);
     assert_int_equal(action.connection, younger);
-    assert_int_equal(pool.connections[older].state, CONNECTION_WAITING);
+    assert_int_equal(pool->connections[older].state, CONNECTION_WAITING);
     nothing_more();
-    pool_clear(&pool);
+    pool_scene_end(&scene);
 }
 
 int main(void) {

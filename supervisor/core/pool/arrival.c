@@ -1,0 +1,162 @@
+/* A connection from its acceptance to the time when it is given to a process, and when it is
+ * forgotten; whether there is room for it, and what is said of it. */
+#include "core/base/must.h"
+#include "core/pool/internal.h"
+
+#include <string.h>
+
+/* ---- Room ---- */
+
+bool pool_has_room(const struct pool *pool, uint32_t service) {
+    const struct pool_service *s = &pool->services[service];
+    return !pool->stopping && !s->retired && !timer_is_set(&s->pause) &&
+           !shortage_lasts(&s->shortage) &&
+           s->live_count < pool_service_of(pool, service)->max_connections_count &&
+           pool->connection_slots.in_use_count < pool->connection_slots.count;
+}
+
+void pool_await_room(struct pool *pool, uint32_t service) {
+    pool->services[service].wants_room = true;
+}
+
+void pool_tell_room(struct pool *pool, uint32_t service) {
+    struct pool_service *s = &pool->services[service];
+    if (s->wants_room && !pool->stopping && !timer_is_set(&s->pause) &&
+        !shortage_lasts(&s->shortage)) {
+        s->wants_room = false;
+        pool_push_service(pool, POOL_ROOM, service);
+    }
+}
+
+/* A slot is free again in a table that was full: those who had no place in it may have waited. */
+static void tell_room_in_table(struct pool *pool) {
+    uint32_t service = services_next(pool->registry, 0);
+    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
+        pool_tell_room(pool, service);
+    }
+}
+
+/* ---- What is said of it ---- */
+
+void pool_keep_text(struct pool *pool, uint32_t connection, const char *text, size_t text_bytes) {
+    struct pool_text *kept = &pool->texts[connection];
+    size_t length_bytes = text_bytes < sizeof kept->bytes ? text_bytes : sizeof kept->bytes;
+    if (length_bytes == 0 && kept->length_bytes == 0) {
+        return; /* its page need not be touched */
+    }
+    kept->length_bytes = (uint16_t)length_bytes;
+    if (length_bytes > 0) {
+        memcpy(kept->bytes, text, length_bytes);
+    }
+}
+
+const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *length_bytes) {
+    *length_bytes = pool->texts[connection].length_bytes;
+    return pool->texts[connection].bytes;
+}
+
+/* ---- From accept to launch ---- */
+
+uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
+    uint32_t slot = slots_take(&pool->connection_slots);
+    must(slot != SLOT_NONE);
+    struct connection *c = &pool->connections[slot];
+    const struct service *service = pool_service_of(pool, arrival->service);
+    *c = (struct connection){
+        .state = service->proxy_protocol ? CONNECTION_PREFACE : CONNECTION_WAITING,
+        .id = ++pool->last_id,
+        .service = arrival->service,
+        .place = arrival->place,
+        .is_activation = service->handoff == HANDOFF_LISTENER,
+        .source = sources_take(&pool->sources, &arrival->peer),
+        .timer = {.token = token_make(POOL_TOKEN_CONNECTION, 0, slot)},
+        .process = SLOT_NONE,
+        .next = SLOT_NONE,
+        .previous = SLOT_NONE,
+        .attempts_max = service->attempts_count,
+        .accepted_us = arrival->now_us,
+        .accepted_wall_us = arrival->wall_us,
+        .peer = arrival->peer,
+        .local = arrival->local,
+    };
+    pool_keep_text(pool, slot, NULL, 0);
+    pool_join_service(pool, arrival->service);
+    pool->services[arrival->service].live_count++;
+    if (c->state == CONNECTION_PREFACE) {
+        timers_set(pool->timers, &c->timer, arrival->now_us + pool_ms(service->proxy_timeout_ms));
+    } else {
+        pool_enqueue(pool, slot);
+        pool_dispatch(pool, arrival->service, arrival->now_us);
+    }
+    return slot;
+}
+
+void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
+                const struct address *local, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    if (!connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE)) {
+        return;
+    }
+    timers_unset(pool->timers, &c->timer);
+    if (peer != NULL) {
+        c->via = c->peer;
+        c->peer = *peer;
+        c->local = *local;
+        sources_give(&pool->sources, c->source);
+        c->source = sources_take(&pool->sources, peer);
+    }
+    pool_enqueue(pool, connection);
+    pool_dispatch(pool, c->service, now_us);
+}
+
+void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
+                       const char *text, uint64_t now_us) {
+    if (pool->connections[connection].state == CONNECTION_PREFACE) {
+        pool_keep_text(pool, connection, text, text == NULL ? 0 : strlen(text));
+        pool_end_connection(pool, connection, outcome, now_us);
+    }
+}
+
+uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection) {
+    return sources_count(&pool->sources, pool->connections[connection].source);
+}
+
+void pool_forget(struct pool *pool, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    uint32_t service = c->service;
+    bool was_full = pool->connection_slots.in_use_count == pool->connection_slots.count;
+    sources_give(&pool->sources, c->source);
+    c->state = CONNECTION_FREE;
+    slots_give(&pool->connection_slots, connection);
+    pool->services[service].live_count--;
+    pool_tell_room(pool, service);
+    if (was_full) {
+        tell_room_in_table(pool);
+    }
+    pool_leave_service(pool, service);
+}
+
+/* ---- Its number on a channel ---- */
+
+/* The slot below, so that it is found without a search, and above it which use of the slot this is,
+ * never 0. */
+#define NUMBER_SLOT_BITS 15
+#define NUMBER_USES_COUNT ((1u << (32 - NUMBER_SLOT_BITS)) - 1)
+_Static_assert(POOL_CONNECTIONS_MAX_COUNT <= 1u << NUMBER_SLOT_BITS, "a slot fits its bits");
+
+uint32_t pool_number_of(const struct pool *pool, uint32_t connection) {
+    uint32_t use = pool->connection_slots.generation[connection] / 2;
+    return (use % NUMBER_USES_COUNT + 1) << NUMBER_SLOT_BITS | connection;
+}
+
+uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number) {
+    uint32_t connection = number & ((1u << NUMBER_SLOT_BITS) - 1);
+    if (!slots_is_used(&pool->connection_slots, connection) ||
+        pool_number_of(pool, connection) != number) {
+        return SLOT_NONE;
+    }
+    const struct connection *c = &pool->connections[connection];
+    bool is_its_own = pool->processes[process].offer == connection ||
+                      (c->state == CONNECTION_HELD && c->process == process);
+    return is_its_own ? connection : SLOT_NONE;
+}

@@ -1,0 +1,222 @@
+/* Ends: of a connection, of an attempt, of a channel, and of a process. */
+#include "core/pool/internal.h"
+
+/* A process that crashes closes its channel a moment before its exit can be seen. For this long
+ * the end of a channel waits for an exit that tells more; then the process is killed. */
+#define EXIT_GRACE_US 100000u
+
+/* ---- Connections ---- */
+
+/* An activation is over: whatever waits at the listener would start the next one at once. */
+static void brake(struct pool *pool, const struct connection *c, uint64_t now_us) {
+    struct pool_service *s = &pool->services[c->service];
+    if (!c->is_activation || pool->stopping || s->retired) {
+        return;
+    }
+    uint64_t lived_us = c->acked_us == 0 ? 0 : now_us - c->acked_us;
+    uint64_t pause_us =
+        breaker_pause_us(&s->breaker, c->outcome != OUTCOME_SERVED, lived_us, now_us);
+    if (pause_us > 0) {
+        timers_set(pool->timers, &s->pause, now_us + pause_us);
+        s->pause_us = pause_us;
+        pool_await_room(pool, c->service); /* when the pause is over */
+        pool_push_service(pool, POOL_HELD_BACK, c->service);
+    }
+}
+
+static void finish_connection(struct pool *pool, uint32_t process, uint32_t connection,
+                              uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    c->ended_us = now_us;
+    timers_unset(pool->timers, &c->timer);
+    brake(pool, c, now_us);
+    pool_push_connection(pool, POOL_RECORD, connection, process, c->outcome);
+    if (c->is_activation) {
+        pool_push_connection(pool, POOL_GIVE_BACK, connection, process, c->outcome);
+    }
+}
+
+void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome,
+                         uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    struct process *p = c->process == SLOT_NONE ? NULL : &pool->processes[c->process];
+    if (c->state == CONNECTION_WAITING && p == NULL) {
+        pool_dequeue(pool, connection);
+    } else if (c->state == CONNECTION_HELD) {
+        pool_unhold(pool, c->process, connection);
+    } else if (p != NULL && p->wanted_by == connection) {
+        p->wanted_by = SLOT_NONE;
+    } else if (p != NULL && p->offer == connection) {
+        p->offer = SLOT_NONE;
+    }
+    if (connection_step(c, CONNECTION_END, outcome)) {
+        finish_connection(pool, c->process, connection, now_us);
+    }
+}
+
+void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
+                       enum outcome outcome, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    struct process *p = &pool->processes[process];
+    if (p->wanted_by == connection) {
+        p->wanted_by = SLOT_NONE;
+    }
+    if (p->offer == connection) {
+        p->offer = SLOT_NONE;
+    }
+    c->pid = p->pid;
+    connection_step(c, CONNECTION_ATTEMPT_FAILED, outcome);
+    pool_push_connection(pool, POOL_ATTEMPT_FAILED, connection, process, outcome);
+    if (c->state == CONNECTION_ENDED) {
+        finish_connection(pool, process, connection, now_us);
+        return;
+    }
+    pool_enqueue(pool, connection);
+    if (pool->stopping) {
+        pool_end_connection(pool, connection, OUTCOME_DRAINED, now_us);
+    }
+}
+
+/* ---- Handshakes that go wrong, and channels ---- */
+
+void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->fault != OUTCOME_NONE || p->state >= PROCESS_KILLED) {
+        return;
+    }
+    p->fault = fault;
+    if (p->offer != SLOT_NONE) {
+        connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+    }
+    if (p->held_count == 0) {
+        pool_kill_process(pool, process, now_us);
+    } else {
+        pool_drain_process(pool, process, now_us);
+    }
+}
+
+void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    p->fault = fault;
+    if (p->offer != SLOT_NONE) {
+        connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
+    }
+    pool_set_deadline(pool, p, now_us + EXIT_GRACE_US);
+}
+
+void pool_go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    pool_close_channel(pool, process);
+    process_advance(p, PROCESS_DRAINING);
+    if (pool->stopping || p->held_count == 0) {
+        pool_bound_drain(pool, p, now_us);
+    }
+    pool_update_idle(pool, process);
+}
+
+void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    p->breach = true;
+    if (p->state == PROCESS_KILLED) {
+        return; /* its last words are read for an ACK; the rest does not matter */
+    }
+    if (p->offer != SLOT_NONE || p->held_count == 0) {
+        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+    }
+    /* Behind what was wrong there may be the ACK. */
+    if (p->state != PROCESS_KILLED && p->offer == SLOT_NONE) {
+        pool_go_on_without_channel(pool, process, now_us);
+    }
+}
+
+void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    bool before_hello = p->greeted_us == 0;
+    if (!p->channel_open) {
+        return;
+    }
+    if (p->state == PROCESS_KILLED) {
+        pool_close_channel(pool, process);
+    } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
+        pool_close_channel(pool, process);
+        pool_await_exit(pool, process,
+                        before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID, now_us);
+    } else {
+        if (p->offer != SLOT_NONE) {
+            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        }
+        pool_go_on_without_channel(pool, process, now_us);
+    }
+    pool_update_idle(pool, process);
+}
+
+/* ---- Processes ---- */
+
+void pool_free_process(struct pool *pool, uint32_t process) {
+    struct process *p = &pool->processes[process];
+    pool->services[p->service].process_count--;
+    p->state = PROCESS_FREE;
+    slots_give(&pool->process_slots, process);
+    pool_leave_service(pool, p->service);
+}
+
+static enum outcome lost_outcome(const struct process *p, struct pool_exit how) {
+    if (p->fault == OUTCOME_NONE && p->state >= PROCESS_TERMINATED) {
+        return OUTCOME_DRAINED; /* ended by a stop, not for what it did */
+    }
+    if (p->state != PROCESS_KILLED && how.by_signal) {
+        return OUTCOME_CRASHED;
+    }
+    if (p->fault != OUTCOME_NONE) {
+        return p->fault;
+    }
+    return p->greeted_us == 0 ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID;
+}
+
+static enum outcome held_outcome(const struct pool *pool, const struct process *p,
+                                 struct pool_exit how) {
+    if (p->fault == OUTCOME_NONE && !p->breach && p->state >= PROCESS_TERMINATED) {
+        return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+    }
+    if (p->state == PROCESS_DRAINING && pool_has_bare_listener(pool, p) &&
+        (how.by_signal || how.code != 0)) {
+        return OUTCOME_DRAINED; /* most programs know no better answer to SIGTERM than to end by it
+                                 */
+    }
+    if (p->breach || how.by_signal || p->state == PROCESS_KILLED) {
+        return OUTCOME_CRASHED;
+    }
+    return how.code == 0 ? OUTCOME_SERVED : OUTCOME_FAILED;
+}
+
+static void note_exit(struct connection *c, struct pool_exit how) {
+    c->has_exit = true;
+    c->exit_by_signal = how.by_signal;
+    c->exit_code = how.code;
+}
+
+void pool_exiting(struct pool *pool, uint32_t process) {
+    pool->processes[process].exiting = true;
+    pool_update_idle(pool, process);
+}
+
+void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
+                 const struct pool_words *words, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    timers_unset(pool->timers, &p->timer);
+    if (words != NULL && p->first_held != SLOT_NONE) {
+        pool_take_words(pool, p->first_held, words);
+    }
+    while (p->first_held != SLOT_NONE) {
+        note_exit(&pool->connections[p->first_held], how);
+        pool_end_connection(pool, p->first_held, held_outcome(pool, p, how), now_us);
+    }
+    uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
+    if (lost != SLOT_NONE) {
+        note_exit(&pool->connections[lost], how);
+        pool_fail_attempt(pool, process, lost, lost_outcome(p, how), now_us);
+    }
+    process_advance(p, PROCESS_KILLED);
+    pool_update_idle(pool, process);
+    pool_push_process(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+}

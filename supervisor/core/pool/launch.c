@@ -1,0 +1,75 @@
+/* What becomes of a launch, and of the shortages that launches meet. */
+#include "core/pool/internal.h"
+
+/* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. */
+static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    uint32_t connection = p->wanted_by;
+    struct connection *c = &pool->connections[connection];
+    process_advance(p, PROCESS_READY);
+    timers_unset(pool->timers, &p->timer);
+    p->capacity_count = 1;
+    p->greeted_us = now_us;
+    p->wanted_by = SLOT_NONE;
+    p->life_left_count--;
+    p->taken_count++;
+    connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
+    connection_step(c, CONNECTION_ACK, OUTCOME_NONE);
+    c->pid = p->pid;
+    c->launched_us = p->launched_us;
+    c->greeted_us = c->offered_us = c->acked_us = now_us;
+    pool_hold(pool, process, connection);
+    pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
+    if (pool->stopping) {
+        pool_drain_process(pool, process, now_us);
+    }
+}
+
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    p->pid = pid;
+    if (!p->channel_open) {
+        take_at_once(pool, process, now_us);
+    }
+}
+
+/* Its client waits, with no attempt lost, until there is enough again. */
+static void put_off(struct pool *pool, uint32_t process, enum pool_launch_fault fault,
+                    uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    struct shortage *shortage =
+        fault == POOL_LAUNCH_OWN_LIMIT ? &pool->services[p->service].shortage : &pool->starved;
+    uint32_t connection = p->wanted_by;
+    p->wanted_by = SLOT_NONE;
+    pool_enqueue(pool, connection);
+    shortage_hit(shortage, pool->timers, now_us);
+}
+
+void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault,
+                        uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    uint32_t connection = p->wanted_by;
+    uint32_t service = p->service;
+    timers_unset(pool->timers, &p->timer);
+    if (connection != SLOT_NONE && fault != POOL_LAUNCH_REFUSED && !pool->stopping) {
+        put_off(pool, process, fault, now_us);
+    } else if (connection != SLOT_NONE) {
+        pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED, now_us);
+    }
+    pool_free_process(pool, process);
+    pool_dispatch(pool, service, now_us);
+}
+
+void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us) {
+    bool was_starved = shortage_lasts(&pool->starved);
+    uint32_t service = pool->processes[process].service;
+    shortage_relieve(&pool->starved, pool->timers);
+    shortage_relieve(&pool->services[service].shortage, pool->timers);
+    pool_tell_room(pool, service);
+    pool_free_process(pool, process);
+    if (was_starved) {
+        pool_dispatch_all(pool, now_us);
+    } else {
+        pool_dispatch(pool, service, now_us);
+    }
+}

@@ -1,0 +1,94 @@
+/* Accept: who comes in at a listener, and what is launched for those who wait at one that is handed
+ * over. */
+#include "run/internal.h"
+
+/* ---- Listeners that are lent to handlers ---- */
+
+/* What an activation at `place` takes along, or gives back. */
+static void set_lent(struct supervisor *s, uint32_t service, uint32_t place, bool lent) {
+    const struct service *rules = services_get(&s->services, service);
+    for (uint32_t i = 0; i < rules->listen_count; i++) {
+        if (i == place || !rules->has_channel) {
+            listen_at(s, service, i)->lent = lent;
+        }
+    }
+    pause_update_service(s, service);
+}
+
+/* Somebody waits at a listener that is handed over: from here on it is not watched until the
+ * process that gets it has ended. */
+static void activate(struct supervisor *s, struct run_listener *l) {
+    struct pool_arrival arrival = {.service = l->service,
+                                   .place = l->place,
+                                   .local = l->address,
+                                   .now_us = s->now_us,
+                                   .wall_us = platform_wall_us(s->platform)};
+    if (!listen_is_complete(s, l->service)) {
+        pause_update_listener(s, l);
+        return;
+    }
+    uint32_t connection = pool_accept(&s->pool, &arrival);
+    s->sockets[connection] = PLATFORM_SOCKET_NONE;
+    set_lent(s, l->service, l->place, true);
+}
+
+void accept_give_back(struct supervisor *s, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    set_lent(s, c->service, c->place, false);
+}
+
+/* ---- Connections ---- */
+
+static void take(struct supervisor *s, struct pool_arrival *arrival,
+                 struct platform_socket socket) {
+    arrival->now_us = s->now_us;
+    arrival->wall_us = platform_wall_us(s->platform);
+    uint32_t connection = pool_accept(&s->pool, arrival);
+    s->sockets[connection] = socket;
+    pause_after_shortage(s, arrival->service);
+    if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
+        preface_start(s, connection);
+    }
+}
+
+/* True if there may be another one. */
+static bool accept_one(struct supervisor *s, struct run_listener *l) {
+    struct platform_socket socket = PLATFORM_SOCKET_NONE;
+    struct pool_arrival arrival = {.service = l->service, .place = l->place};
+    struct baton_cause cause = {0};
+    int result =
+        platform_listener_accept(l->handle, &socket, &arrival.peer, &arrival.local, &cause);
+    switch (result) {
+    case BATON_OK:
+        shortage_over(&l->accepting, &s->timers, s->now_us);
+        take(s, &arrival, socket);
+        return true;
+    case BATON_GONE:
+        return true;
+    case BATON_AGAIN:
+        return false;
+    case BATON_SHORTAGE:
+    case BATON_NO_MEMORY:
+        pause_on_shortage(s, l->service, result, &cause);
+        return false;
+    default:
+        pause_on_fault(s, l, result, &cause);
+        return false;
+    }
+}
+
+bool accept_next(struct supervisor *s, uint32_t listener) {
+    struct run_listener *l = &s->listening.listeners[listener];
+    if (l->handle == NULL || s->listening.blocked || l->lent || shortage_lasts(&l->accepting)) {
+        return false;
+    }
+    if (!pool_has_room(&s->pool, l->service)) {
+        pause_on_room(s, l->service, false);
+        return false;
+    }
+    if (services_get(&s->services, l->service)->handoff == HANDOFF_LISTENER) {
+        activate(s, l);
+        return false;
+    }
+    return accept_one(s, l);
+}

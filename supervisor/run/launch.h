@@ -1,0 +1,58 @@
+/* Launch: service -> handler process and channel. */
+#ifndef BATON_RUN_LAUNCH_H
+#define BATON_RUN_LAUNCH_H
+
+#include "core/base/shortage.h"
+#include "core/tell/filling.h"
+#include "platform/platform.h"
+#include "wire.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct supervisor;
+
+/* What a service needs to launch handlers. */
+struct run_service {
+    struct platform_program *program;
+    struct platform_output *output;
+    uint32_t *listeners;                /* slots of its listen_count ones, by place; owned */
+    struct platform_listener **handles; /* room for them, where they are handed over at launch */
+    struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
+};
+
+/* The shell's side of a process slot of the pool. */
+struct run_process {
+    struct platform_process *handle;
+    uint8_t nonce[WIRE_NONCE_BYTES];
+    bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
+    bool drain_unsent;
+    uint32_t last_frames_count; /* read since its end */
+    uint32_t pump;              /* slot of its pump; SLOT_NONE */
+};
+
+/* Owner: the supervisor. */
+struct launching {
+    struct run_service *services;  /* by service slot */
+    struct run_process *processes; /* by process slot */
+    struct filling filling;
+};
+
+/* BATON_OK or BATON_NO_MEMORY. */
+int launch_create(struct supervisor *s);
+/* Frees all, of every service. */
+void launch_clear(struct supervisor *s);
+
+/* Prepares all that launches of the service (slot) need, its listeners included. False after the
+ * reason was logged. */
+bool launch_prepare(struct supervisor *s, uint32_t service);
+/* The service is over: frees what was prepared for it. */
+void launch_forget(struct supervisor *s, uint32_t service);
+
+/* Launches (POOL_LAUNCH), and tells the pool what came of it. */
+void launch_process(struct supervisor *s, uint32_t process);
+
+/* A client waits because too many handlers of its service are still ending. */
+void launch_tell_crowded(struct supervisor *s, uint32_t service);
+
+#endif

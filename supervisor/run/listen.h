@@ -1,0 +1,77 @@
+/* Listening: the listeners of all services, opened, retried and closed (listen.c), and what comes
+ * in at them (accept.c). When they pause is pause.h's. */
+#ifndef BATON_RUN_LISTEN_H
+#define BATON_RUN_LISTEN_H
+
+#include "core/base/address.h"
+#include "core/base/shortage.h"
+#include "core/base/slots.h"
+#include "core/service/service.h"
+#include "platform/platform.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Those of a table, and as many of tables before it. */
+#define LISTENERS_MAX_COUNT (2u * SERVICE_TABLE_LISTEN_MAX_COUNT)
+/* Timers of this part that may be set at once. */
+#define LISTENING_TIMERS_MAX_COUNT (2u * LISTENERS_MAX_COUNT + 1u)
+
+struct supervisor;
+
+/* A listener of a service. Owner: struct listening. Not open while a bind is retried. */
+struct run_listener {
+    struct platform_listener *handle; /* NULL = not open */
+    struct address address;           /* asked for; the bound one once open */
+    uint32_t service;
+    uint32_t place; /* index of the service's listen entry */
+    bool paused;
+    bool lent;  /* to a handler, with an activation: not watched before that has ended */
+    int result; /* of the last try to open it, and its cause */
+    struct baton_cause cause;
+    struct shortage opening;   /* lasts until the next try to open it */
+    struct shortage accepting; /* lasts while it alone is not asked, after a fault of its own */
+};
+
+/* Owner: the supervisor. */
+struct listening {
+    struct slots slots;
+    struct run_listener *listeners; /* by slot */
+    struct shortage shortage; /* of descriptors or memory: nothing is accepted while it lasts */
+    uint64_t short_in_step;   /* of the loop: when it was met last */
+    bool blocked;             /* listeners are paused for a reason that is not their own */
+    bool ready_logged;
+};
+
+/* BATON_OK or BATON_NO_MEMORY. */
+int listen_create(struct supervisor *s);
+void listen_clear(struct supervisor *s);
+
+/* Makes the listeners of a service, not open yet, and writes their slots to `slots`, listen_count
+ * of them by place. BATON_OK, or BATON_SHORTAGE when the table is full. */
+int listen_add(struct supervisor *s, uint32_t service, uint32_t *slots);
+
+/* Opens every listener that is not open; failures are logged and, unless all have failed, retried
+ * by timer. Returns the number of open ones. */
+uint32_t listen_open_all(struct supervisor *s);
+
+/* It is time to try again to open a listener (slot). */
+void listen_try_again(struct supervisor *s, uint32_t listener);
+
+/* The listener where a service's `place` is; `place` below its listen_count. */
+struct run_listener *listen_at(struct supervisor *s, uint32_t service, uint32_t place);
+
+/* False while a service that is given all its listeners at a launch has one that is not open. (An
+ * OFFER has one listener alone.) */
+bool listen_is_complete(struct supervisor *s, uint32_t service);
+
+void listen_close_all(struct supervisor *s);
+
+/* Takes one client, or launches for one who waits at a listener that is handed over. True if there
+ * may be more. */
+bool accept_next(struct supervisor *s, uint32_t listener);
+
+/* An activation has ended: what was lent for it can be watched again. */
+void accept_give_back(struct supervisor *s, uint32_t connection);
+
+#endif

@@ -1,0 +1,262 @@
+#include "run/loop.h"
+
+#include "run/internal.h"
+
+#define EVENTS_AT_A_TIME 64
+/* Steps that one event may take in a row before others get their turn. */
+#define STEPS_AT_A_TIME 16
+
+/* ---- What the pool has decided ---- */
+
+static void carry_out(struct supervisor *s, const struct pool_action *action) {
+    switch (action->kind) {
+    case POOL_RELEASE:
+        platform_socket_close(&s->sockets[action->connection]);
+        pause_relieve(s);
+        break;
+    case POOL_ATTEMPT_FAILED:
+        tell_attempt_failed(s, action);
+        break;
+    case POOL_RECORD:
+        reap_record(s, action->connection);
+        break;
+    case POOL_GIVE_BACK:
+        reap_activation(s, action->connection);
+        break;
+    case POOL_LAUNCH:
+        launch_process(s, action->process);
+        break;
+    case POOL_OFFER:
+        handoff_offer(s, action->process);
+        break;
+    case POOL_SEND_DRAIN:
+        handoff_send_drain(s, action->process);
+        break;
+    case POOL_CLOSE_CHANNEL:
+        platform_channel_close(s->launching.processes[action->process].handle);
+        break;
+    case POOL_TERMINATE:
+        drain_end_process(s, action->process, PLATFORM_TERMINATE);
+        break;
+    case POOL_KILL:
+        drain_end_process(s, action->process, PLATFORM_KILL);
+        break;
+    case POOL_STUCK:
+        drain_tell_stuck(s, action->process);
+        break;
+    case POOL_CLOSE_PROCESS:
+        reap_close_process(s, action->process);
+        break;
+    case POOL_CROWDED:
+        launch_tell_crowded(s, action->service);
+        break;
+    case POOL_HELD_BACK:
+        tell_held_back(s, action);
+        break;
+    case POOL_ROOM:
+        pause_on_room(s, action->service, pool_has_room(&s->pool, action->service));
+        break;
+    case POOL_SERVICE_OVER:
+        launch_forget(s, action->service);
+        pool_remove_service(&s->pool, action->service);
+        break;
+    }
+}
+
+/* Between two of these nothing is half done. */
+static void act(struct supervisor *s) {
+    struct pool_action action;
+    while (pool_next_action(&s->pool, &action)) {
+        carry_out(s, &action);
+    }
+    pause_update(s);
+}
+
+/* ---- Events: each handler takes one step, and says whether there may be more ---- */
+
+static bool on_process(struct supervisor *s, const struct platform_event *event) {
+    uint32_t process = slots_find(&s->pool.process_slots, event->token);
+    if (process == SLOT_NONE) {
+        return false; /* was under way when the process was closed */
+    }
+    switch (event->kind) {
+    case PLATFORM_EVENT_CHANNEL:
+        return handoff_on_channel(s, process);
+    case PLATFORM_EVENT_WRITABLE:
+        handoff_on_writable(s, process);
+        return false;
+    case PLATFORM_EVENT_EXIT:
+        return reap_on_exit(s, process);
+    default:
+        return false;
+    }
+}
+
+static void on_pump(struct supervisor *s, uint32_t pump) {
+    struct pump_end end = pump_on_stream(s, pump);
+    reap_pumped(s, &end);
+}
+
+static void on_stream(struct supervisor *s, uint64_t token) {
+    uint32_t slot = SLOT_NONE; /* the stream was closed when the event was under way */
+    switch ((enum run_token)token_type(token)) {
+    case RUN_TOKEN_PREFACE:
+        slot = slots_find(&s->pool.connection_slots, token);
+        if (slot != SLOT_NONE) {
+            preface_on_stream(s, slot);
+        }
+        break;
+    case RUN_TOKEN_PUMP:
+        slot = slots_find(&s->pumps.slots, token);
+        if (slot != SLOT_NONE) {
+            on_pump(s, slot);
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static bool on_accept(struct supervisor *s, uint64_t token) {
+    uint32_t listener = slots_find(&s->listening.slots, token);
+    return listener != SLOT_NONE && accept_next(s, listener);
+}
+
+static void on_output(struct supervisor *s, uint64_t token) {
+    uint32_t service = slots_find(&s->services.slots, token);
+    if (service != SLOT_NONE) {
+        output_on_readable(s, service);
+    }
+}
+
+static bool on_event(struct supervisor *s, const struct platform_event *event) {
+    switch (event->kind) {
+    case PLATFORM_EVENT_ACCEPT:
+        return on_accept(s, event->token);
+    case PLATFORM_EVENT_OUTPUT:
+        on_output(s, event->token);
+        return false;
+    case PLATFORM_EVENT_STREAM:
+        on_stream(s, event->token);
+        return false;
+    case PLATFORM_EVENT_STOP:
+        drain_on_stop(s);
+        return false;
+    case PLATFORM_EVENT_LOG_WRITABLE:
+        run_log_flush(&s->log);
+        return false;
+    case PLATFORM_EVENT_CHANNEL:
+    case PLATFORM_EVENT_WRITABLE:
+    case PLATFORM_EVENT_EXIT:
+        return on_process(s, event);
+    }
+    return false;
+}
+
+/* An event that is left with more to do is told again, but for an exit, whose steps have an end of
+ * their own. */
+static void take_event(struct supervisor *s, const struct platform_event *event) {
+    bool goes_to_the_end = event->kind == PLATFORM_EVENT_EXIT;
+    bool more = true;
+    for (int steps = 0; more && (goes_to_the_end || steps < STEPS_AT_A_TIME); steps++) {
+        /* A launch takes long enough to spoil the times of what follows it. */
+        s->now_us = platform_now_us(s->platform);
+        s->steps_count++;
+        more = on_event(s, event);
+        act(s);
+    }
+}
+
+/* ---- What no event tells of ---- */
+
+static void go_on_with_pumps(struct supervisor *s) {
+    uint32_t next = pump_take_ready(s);
+    while (next != SLOT_NONE) {
+        uint32_t pump = next;
+        next = pump_next_ready(s, pump);
+        s->steps_count++;
+        struct pump_end end = pump_go_on(s, pump);
+        reap_pumped(s, &end);
+        act(s);
+    }
+}
+
+static void on_timer(struct supervisor *s, uint64_t token) {
+    uint32_t index = token_index(token);
+    if (token_type(token) < POOL_TOKEN_END) {
+        pool_expired(&s->pool, token, s->now_us);
+        return;
+    }
+    switch ((enum run_token)token_type(token)) {
+    case RUN_TOKEN_REOPEN:
+        listen_try_again(s, index);
+        break;
+    case RUN_TOKEN_ACCEPT:
+        pause_update_listener(s, &s->listening.listeners[index]);
+        break;
+    case RUN_TOKEN_PUMP: {
+        struct pump_end end = pump_on_timer(s, index);
+        reap_pumped(s, &end);
+        break;
+    }
+    case RUN_TOKEN_OFFERS:
+        handoff_retry(s);
+        break;
+    default: /* RELIEF: pause_update() finds it over */
+        break;
+    }
+}
+
+static void tick(struct supervisor *s) {
+    struct timer *timer = timers_expired(&s->timers, s->now_us);
+    for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
+        s->steps_count++;
+        on_timer(s, timer->token);
+        act(s);
+    }
+}
+
+static uint64_t next_deadline_us(const struct supervisor *s) {
+    if (s->outputs.behind && !run_log_is_congested(&s->log)) {
+        return 0; /* no event tells that there is room again: the log never said it had none */
+    }
+    if (s->pumps.ready != SLOT_NONE) {
+        return 0; /* it has not said AGAIN, so no event follows */
+    }
+    return timers_next_us(&s->timers);
+}
+
+/* ---- Round by round ---- */
+
+static void log_broken(struct supervisor *s, int code, const struct baton_cause *cause) {
+    struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "broken");
+    if (line != NULL) {
+        tell_reason(line, code, cause);
+        run_log_end(&s->log);
+    }
+}
+
+int loop_run(struct supervisor *s) {
+    struct platform_event events[EVENTS_AT_A_TIME];
+    while (!s->stopping || !pool_is_empty(&s->pool)) {
+        struct baton_cause cause = {0};
+        int count =
+            platform_wait(s->platform, events, EVENTS_AT_A_TIME, next_deadline_us(s), &cause);
+        if (count < 0) {
+            log_broken(s, count, &cause);
+            return count;
+        }
+        for (int i = 0; i < count; i++) {
+            take_event(s, &events[i]);
+        }
+        s->now_us = platform_now_us(s->platform);
+        go_on_with_pumps(s);
+        tick(s);
+        run_log_flush(&s->log);
+        output_catch_up(s);
+        run_log_flush(&s->log);
+        pause_update(s);
+        output_update(s);
+    }
+    return BATON_OK;
+}

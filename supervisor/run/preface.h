@@ -1,0 +1,33 @@
+/* Preface: PROXY headers, before anything else is done for a connection. */
+#ifndef BATON_RUN_PREFACE_H
+#define BATON_RUN_PREFACE_H
+
+#include "core/door/proxy.h"
+#include "platform/platform.h"
+
+#include <stdint.h>
+
+struct supervisor;
+
+/* The header of a connection that is being read. */
+struct run_preface {
+    struct platform_stream *stream; /* NULL = none is being read */
+    struct proxy_reader reader;
+};
+
+/* Owner: the supervisor. */
+struct prefaces {
+    struct run_preface *entries; /* by connection slot */
+};
+
+/* BATON_OK or BATON_NO_MEMORY. */
+int preface_create(struct supervisor *s);
+void preface_clear(struct supervisor *s);
+
+/* A connection in PREFACE was accepted. */
+void preface_start(struct supervisor *s, uint32_t connection);
+void preface_on_stream(struct supervisor *s, uint32_t connection);
+/* Stops reading, if it is under way. */
+void preface_stop(struct supervisor *s, uint32_t connection);
+
+#endif

@@ -1,0 +1,322 @@
+/* The pool is told of the program's end only when all that the program
+ * has written is with the client, so that the connection's record is the last word about it. */
+#include "run/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Pieces that one pump moves in a row before others get their turn. */
+#define ROUNDS_AT_A_TIME 16
+/* After the end of the program: a client that takes nothing for this long gets no more. */
+#define FLUSH_US 30000000u
+/* When everything is flushed, closing at once would make a reset of what the client still sends,
+ * and a reset can destroy what it has not read yet: so that is taken for this long. */
+#define LINGER_US 2000000u
+
+int pump_create(struct supervisor *s) {
+    struct pumps *pumps = &s->pumps;
+    pumps->ready = SLOT_NONE;
+    pumps->chunks = calloc(PUMP_CHUNKS_COUNT, sizeof(struct run_pump *));
+    return pumps->chunks == NULL ? BATON_NO_MEMORY : slots_init(&pumps->slots, PUMPS_MAX_COUNT);
+}
+
+void pump_clear(struct supervisor *s) {
+    for (uint32_t i = 0; s->pumps.chunks != NULL && i < PUMP_CHUNKS_COUNT; i++) {
+        free(s->pumps.chunks[i]);
+    }
+    free((void *)s->pumps.chunks);
+    slots_clear(&s->pumps.slots);
+}
+
+/* Its chunk must have been made. */
+static struct run_pump *at(struct supervisor *s, uint32_t pump) {
+    return &s->pumps.chunks[pump / PUMPS_IN_A_CHUNK][pump % PUMPS_IN_A_CHUNK];
+}
+
+/* A free slot whose chunk is there; SLOT_NONE when there is none. */
+static uint32_t take_slot(struct supervisor *s) {
+    uint32_t slot = slots_take(&s->pumps.slots);
+    if (slot == SLOT_NONE) {
+        return SLOT_NONE;
+    }
+    struct run_pump **chunk = &s->pumps.chunks[slot / PUMPS_IN_A_CHUNK];
+    if (*chunk == NULL) {
+        /* calloc: pages of buffers are not resident before they are used. */
+        *chunk = calloc(PUMPS_IN_A_CHUNK, sizeof **chunk);
+    }
+    if (*chunk == NULL) {
+        slots_give(&s->pumps.slots, slot);
+        return SLOT_NONE;
+    }
+    return slot;
+}
+
+static uint32_t pump_of(const struct supervisor *s, uint32_t process) {
+    return s->launching.processes[process].pump;
+}
+
+/* ---- The beginning ---- */
+
+static void free_pump(struct supervisor *s, uint32_t pump) {
+    struct run_pump *r = at(s, pump);
+    timers_unset(&s->timers, &r->timer);
+    platform_stream_close(&r->client);
+    platform_stream_close(&r->input);
+    platform_stream_close(&r->output);
+    s->launching.processes[r->process].pump = SLOT_NONE;
+    slots_give(&s->pumps.slots, pump);
+}
+
+int pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
+               struct baton_cause *cause) {
+    uint32_t pump = take_slot(s);
+    if (pump == SLOT_NONE) {
+        return BATON_SHORTAGE;
+    }
+    struct run_pump *r = at(s, pump);
+    relay_init(&r->relay);
+    r->client = r->input = r->output = NULL;
+    r->process = process;
+    r->waiting = 0;
+    /* is_ready stays: it may still be in that list */
+    r->exited = r->lingers = r->client_lost = false;
+    r->timer = (struct timer){.token = token_make(RUN_TOKEN_PUMP, 0, pump)};
+    s->launching.processes[process].pump = pump;
+    int result =
+        platform_stream_open(s->platform, s->sockets[connection],
+                             slots_token(&s->pumps.slots, RUN_TOKEN_PUMP, pump), &r->client, cause);
+    if (result != BATON_OK) {
+        free_pump(s, pump);
+        return result;
+    }
+    r->socket = s->sockets[connection];
+    s->sockets[connection] = PLATFORM_SOCKET_NONE;
+    return BATON_OK;
+}
+
+void pump_undo(struct supervisor *s, uint32_t process, uint32_t connection) {
+    uint32_t pump = pump_of(s, process);
+    s->sockets[connection] = at(s, pump)->socket;
+    free_pump(s, pump);
+}
+
+static void set_ready(struct supervisor *s, uint32_t pump) {
+    struct run_pump *r = at(s, pump);
+    if (!r->is_ready) {
+        r->is_ready = true;
+        r->next_ready = s->pumps.ready;
+        s->pumps.ready = pump;
+    }
+}
+
+void pump_launched(struct supervisor *s, uint32_t process,
+                   const struct platform_launched *launched) {
+    struct run_pump *r = at(s, pump_of(s, process));
+    r->input = launched->input;
+    r->output = launched->output;
+    set_ready(s, pump_of(s, process)); /* what waits already will not be told again */
+}
+
+/* ---- Moving ---- */
+
+/* What said AGAIN, and is not asked again before an event. */
+enum waiting { READ_CLIENT = 1, WRITE_INPUT = 2, READ_OUTPUT = 4, WRITE_CLIENT = 8 };
+
+/* The client has reset the connection. The program finds its output broken; its input ends behind
+ * what the client has sent, which a failed write does not take from the socket. */
+static void lose_client(struct run_pump *r) {
+    relay_client_lost(&r->relay);
+    r->client_lost = true;
+    r->waiting &= ~(unsigned)READ_CLIENT;
+    platform_stream_close(&r->output);
+}
+
+/* AGAIN means that there is nothing for now; or for ever, when nobody is left to say more: a client
+ * that is lost, or a program that has ended, whoever has its pipe. */
+static bool has_ended(const struct run_pump *r, enum waiting what) {
+    return (what == READ_OUTPUT && r->exited) || (what == READ_CLIENT && r->client_lost);
+}
+
+/* Reads for a direction once. True if that changed anything. */
+static bool fill(struct run_pump *r, struct relay_direction *d, struct platform_stream *stream,
+                 enum waiting what) {
+    uint8_t *room = NULL;
+    size_t room_bytes = relay_space(d, &room);
+    size_t length = 0;
+    struct baton_cause cause = {0};
+    if (stream == NULL || room_bytes == 0 || (r->waiting & what) != 0) {
+        return false;
+    }
+    int result = platform_stream_read(stream, room, room_bytes, &length, &cause);
+    if (result == BATON_OK) {
+        relay_filled(d, length);
+        return true;
+    }
+    if (result == BATON_AGAIN && !has_ended(r, what)) {
+        r->waiting |= what;
+        return false;
+    }
+    if (result == BATON_GONE && what == READ_CLIENT) {
+        lose_client(r);
+    }
+    relay_source_ended(d);
+    return true;
+}
+
+/* Writes for a direction once. The same. */
+static bool empty(struct run_pump *r, struct relay_direction *d, struct platform_stream *stream,
+                  enum waiting what) {
+    const uint8_t *data = NULL;
+    size_t data_bytes = relay_data(d, &data);
+    size_t written = 0;
+    struct baton_cause cause = {0};
+    if (stream == NULL || data_bytes == 0 || (r->waiting & what) != 0) {
+        return false;
+    }
+    int result = platform_stream_write(stream, data, data_bytes, &written, &cause);
+    if (result == BATON_AGAIN) {
+        r->waiting |= what;
+        return false;
+    }
+    if (result == BATON_OK) {
+        relay_drained(d, written);
+    } else if (what == WRITE_CLIENT) {
+        lose_client(r);
+    } else {
+        relay_sink_gone(d); /* the program has closed its input: the rest is for nobody */
+    }
+    return true;
+}
+
+/* One piece in each direction. True if there may be more to do. */
+static bool move(struct run_pump *r) {
+    struct relay_direction *in = &r->relay.in;
+    struct relay_direction *out = &r->relay.out;
+    bool moved = fill(r, in, r->client, READ_CLIENT);
+    moved = empty(r, in, r->input, WRITE_INPUT) || moved;
+    moved = fill(r, out, r->output, READ_OUTPUT) || moved;
+    moved = empty(r, out, r->client, WRITE_CLIENT) || moved;
+    if (relay_should_finish(in)) {
+        platform_stream_finish(r->input);
+    }
+    if (relay_should_finish(out)) {
+        platform_stream_finish(r->client);
+    }
+    return moved;
+}
+
+/* ---- The end ---- */
+
+void pump_close(struct supervisor *s, uint32_t process) {
+    uint32_t pump = pump_of(s, process);
+    if (pump != SLOT_NONE) {
+        struct platform_socket socket = at(s, pump)->socket;
+        free_pump(s, pump);
+        platform_socket_close(&socket);
+    }
+}
+
+/* `note`: static, for the record; NULL = nothing to be said. */
+static struct pump_end finish(struct supervisor *s, uint32_t pump, const char *note) {
+    const struct run_pump *r = at(s, pump);
+    struct pump_end end = {
+        .is_over = true,
+        .process = r->process,
+        .words = {.has_bytes_in = true,
+                  .has_bytes_out = true,
+                  .bytes_in = relay_bytes_in(&r->relay),
+                  .bytes_out = relay_bytes_out(&r->relay),
+                  .text = note,
+                  .text_bytes = note == NULL ? 0 : strlen(note)},
+    };
+    pump_close(s, r->process);
+    return end;
+}
+
+static const struct pump_end goes_on = {.is_over = false};
+
+static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_us) {
+    timers_set(&s->timers, &r->timer, s->now_us + delay_us);
+}
+
+/* After the program's end: done, or how long to wait for the client. */
+static struct pump_end wait_for_client(struct supervisor *s, uint32_t pump) {
+    struct run_pump *r = at(s, pump);
+    uint64_t sent_bytes = relay_bytes_out(&r->relay);
+    if (relay_is_over(&r->relay)) {
+        return finish(s, pump, NULL);
+    }
+    if (relay_direction_is_over(&r->relay.out)) {
+        if (!r->lingers) {
+            r->lingers = true;
+            set_timer(s, r, LINGER_US);
+        }
+    } else if (!timer_is_set(&r->timer) || sent_bytes != r->sent_bytes) {
+        r->sent_bytes = sent_bytes;
+        set_timer(s, r, FLUSH_US);
+    }
+    return goes_on;
+}
+
+static struct pump_end go_on(struct supervisor *s, uint32_t pump) {
+    struct run_pump *r = at(s, pump);
+    int rounds = 0;
+    while (rounds < ROUNDS_AT_A_TIME && move(r)) {
+        rounds++;
+    }
+    if (rounds == ROUNDS_AT_A_TIME) {
+        set_ready(s, pump);
+    }
+    return r->exited ? wait_for_client(s, pump) : goes_on;
+}
+
+struct pump_end pump_on_stream(struct supervisor *s, uint32_t pump) {
+    at(s, pump)->waiting = 0; /* the event does not tell for which of them it is */
+    return go_on(s, pump);
+}
+
+uint32_t pump_take_ready(struct supervisor *s) {
+    uint32_t first = s->pumps.ready;
+    s->pumps.ready = SLOT_NONE;
+    return first;
+}
+
+uint32_t pump_next_ready(struct supervisor *s, uint32_t pump) {
+    return at(s, pump)->next_ready;
+}
+
+struct pump_end pump_go_on(struct supervisor *s, uint32_t pump) {
+    at(s, pump)->is_ready = false;
+    return slots_is_used(&s->pumps.slots, pump) ? go_on(s, pump) : goes_on;
+}
+
+struct pump_end pump_on_exit(struct supervisor *s, uint32_t process) {
+    uint32_t pump = pump_of(s, process);
+    struct run_pump *r = at(s, pump);
+    r->exited = true;
+    r->waiting = 0; /* AGAIN means something else from now on */
+    platform_stream_close(&r->input);
+    relay_program_exited(&r->relay);
+    struct pump_end end = go_on(s, pump);
+    if (!end.is_over && s->pool.processes[process].state == PROCESS_KILLED) {
+        return pump_give_up(s, process); /* there is no time left to wait for the client */
+    }
+    return end;
+}
+
+struct pump_end pump_give_up(struct supervisor *s, uint32_t process) {
+    uint32_t pump = pump_of(s, process);
+    if (pump == SLOT_NONE || !at(s, pump)->exited) {
+        return goes_on;
+    }
+    return finish(s, pump,
+                  at(s, pump)->lingers
+                      ? NULL
+                      : "the supervisor stopped before the client had taken everything");
+}
+
+struct pump_end pump_on_timer(struct supervisor *s, uint32_t pump) {
+    return finish(s, pump,
+                  at(s, pump)->lingers ? NULL
+                                       : "the client stopped taking what the program had written");
+}

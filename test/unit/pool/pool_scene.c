@@ -1,0 +1,70 @@
+#include "pool_scene.h"
+
+#include "core/base/error.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count) {
+    assert_int_equal(services_init(&scene->services), BATON_OK);
+    assert_int_equal(timers_init(&scene->timers, POOL_TIMERS_MAX_COUNT), BATON_OK);
+    assert_int_equal(pool_init(&scene->pool, &scene->services, &scene->timers, 7), BATON_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(services_add(&scene->services, &services[i]), i);
+        pool_add_service(&scene->pool, i);
+        services_release(&scene->services, i);
+    }
+}
+
+void pool_scene_end(struct pool_scene *scene) {
+    pool_clear(&scene->pool);
+    timers_clear(&scene->timers);
+    services_clear(&scene->services);
+}
+
+struct service *pool_scene_rules(struct pool_scene *scene, uint32_t service) {
+    return scene->services.entries[service];
+}
+
+void pool_scene_tick(struct pool_scene *scene, uint64_t now_us) {
+    struct timer *timer = timers_expired(&scene->timers, now_us);
+    for (; timer != NULL; timer = timers_expired(&scene->timers, now_us)) {
+        pool_expired(&scene->pool, timer->token, now_us);
+    }
+}
+
+static void carry_out(struct pool *pool, const struct pool_action *action, uint64_t now_us) {
+    switch (action->kind) {
+    case POOL_LAUNCH:
+        pool_launched(pool, action->process, 1000 + action->process, now_us);
+        break;
+    case POOL_RECORD:
+        if (!pool->connections[action->connection].is_activation) {
+            pool_forget(pool, action->connection);
+        }
+        break;
+    case POOL_GIVE_BACK:
+        pool_forget(pool, action->connection);
+        break;
+    case POOL_CLOSE_PROCESS:
+        pool_reaped(pool, action->process, now_us);
+        break;
+    case POOL_SERVICE_OVER:
+        pool_remove_service(pool, action->service);
+        break;
+    default:
+        break;
+    }
+}
+
+void pool_scene_take_all(struct pool_scene *scene, uint32_t counts[POOL_ACTION_KINDS_COUNT],
+                         uint64_t now_us) {
+    struct pool_action action;
+    while (pool_next_action(&scene->pool, &action)) {
+        counts[action.kind]++;
+        carry_out(&scene->pool, &action, now_us);
+    }
+}

@@ -1,0 +1,28 @@
+/* The pool with what it stands on: services, a heap of timers, a clock of the test's. */
+#ifndef BATON_TEST_POOL_SCENE_H
+#define BATON_TEST_POOL_SCENE_H
+
+#include "core/pool/pool.h"
+
+struct pool_scene {
+    struct services services;
+    struct timers timers;
+    struct pool pool;
+};
+
+/* Begins with these services, in slots 0, 1, ...; ends the test if that cannot be. */
+void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count);
+void pool_scene_end(struct pool_scene *scene);
+
+/* The rules of a service, for a test that changes them. */
+struct service *pool_scene_rules(struct pool_scene *scene, uint32_t service);
+
+/* Lets the time pass: every deadline up to `now_us`. */
+void pool_scene_tick(struct pool_scene *scene, uint64_t now_us);
+
+/* Takes all actions; the records are written, the processes closed, the services let go. Counts by
+ * kind. */
+void pool_scene_take_all(struct pool_scene *scene, uint32_t counts[POOL_ACTION_KINDS_COUNT],
+                         uint64_t now_us);
+
+#endif
