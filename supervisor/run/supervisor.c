@@ -68,6 +68,15 @@ static bool add_services(struct supervisor *s, struct service_table *table) {
     return true;
 }
 
+/* Connections that may have to be recorded while nothing can be written. */
+static size_t count_connections(const struct service_table *table) {
+    size_t count = 0;
+    for (size_t i = 0; i < table->service_count; i++) {
+        count += table->services[i].max_connections_count;
+    }
+    return count;
+}
+
 /* False after saying why. */
 static bool start(struct supervisor *s, struct service_table *table) {
     struct baton_cause cause = {0};
@@ -82,8 +91,7 @@ static bool start(struct supervisor *s, struct service_table *table) {
         print_failure("cannot start", result, &cause);
         return false;
     }
-    result =
-        run_log_open(&s->log, s->platform, &table->options, POOL_CONNECTIONS_MAX_COUNT, &cause);
+    result = run_log_open(&s->log, s->platform, &table->options, count_connections(table), &cause);
     if (result != BATON_OK) {
         print_failure(table->options.log != NULL ? table->options.log : "standard error", result,
                       &cause);
