@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/fsuid.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -144,6 +145,41 @@ static void test_port_of_a_connection_in_time_wait_is_free(void **state) {
     assert_int_equal(bench_try_listen(bench, &connection.address, bench_token(bench), &listener),
                      BATON_OK);
     platform_listener_close(&listener);
+}
+
+/* Where both are wrong it is the directory that the launch has failed for. */
+static void test_closed_directory_is_no_fault_of_the_file(void **state) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
+        skip();
+    }
+    struct bench *bench = *state;
+    const char *const argv[] = {"program", NULL};
+    char directory[256];
+    char plain[256];
+    snprintf(directory, sizeof directory, "%s/closed", system_scratch());
+    snprintf(plain, sizeof plain, "%s/plain", system_scratch());
+    chmod(system_scratch(), 0755);
+    system_make_directory(directory);
+    system_write_file(plain, "this is no program\n", false);
+    struct platform_program_spec spec = {
+        .path = plain, .argv = argv, .directory = directory, .has_channel = true};
+    struct platform_program *program;
+    struct platform_process *process;
+    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                     BATON_OK);
+    chmod(directory, 0);
+    setfsuid(65534); /* root may enter any; without privileges this changes nothing */
+    int result = bench_try_launch(bench, program, bench_token(bench), &process);
+    setfsuid(geteuid());
+    assert_int_equal(result, BATON_DENIED);
+    assert_string_equal(bench->cause.call, "chdir");
+    chmod(directory, 0755);
+    assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process),
+                     BATON_NOT_EXECUTABLE);
+    assert_string_equal(bench->cause.call, "execve");
+    platform_program_destroy(&program);
+    system_remove_file(plain);
+    system_remove_directory(directory);
 }
 
 static void test_packet_of_no_bytes_is_not_the_end(void **state) {
@@ -355,12 +391,10 @@ static void test_file_read_does_not_wait_for_a_fifo(void **state) {
     size_t length;
     struct baton_cause cause;
     snprintf(path, sizeof path, "%s/fifo", system_scratch());
-    mkdir(system_scratch(), 0700);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(platform_file_read(path, text, sizeof text, &length, &cause), BATON_INVALID);
     assert_int_equal(platform_probe_program(NULL, path), BATON_INVALID);
     unlink(path);
-    rmdir(system_scratch());
 }
 
 int main(void) {
@@ -370,6 +404,7 @@ int main(void) {
         WITH_BENCH(test_accepted_socket_blocks),
         WITH_BENCH(test_accept_out_of_descriptors),
         WITH_BENCH(test_port_of_a_connection_in_time_wait_is_free),
+        WITH_BENCH(test_closed_directory_is_no_fault_of_the_file),
         WITH_BENCH(test_packet_of_no_bytes_is_not_the_end),
         WITH_BENCH(test_packet_cut_off_at_the_capacity_is_refused),
         WITH_BENCH(test_attached_descriptors_are_refused_and_closed),
@@ -385,5 +420,5 @@ int main(void) {
         WITH_BENCH(test_missing_standard_streams_are_filled),
         cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),
     };
-    return cmocka_run_group_tests_name("posix", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("posix", tests, NULL, bench_remove_scratch);
 }

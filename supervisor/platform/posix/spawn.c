@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,7 +129,8 @@ static int not_executed(const struct platform_program *program, struct baton_cau
     if (failure->code == EAGAIN) { /* the user's limit of processes, RLIMIT_NPROC */
         return BATON_SHORTAGE;
     }
-    if (failure->code == EACCES && stat(program->path, &status) == 0 &&
+    if (failure->code == EACCES && strcmp(failure->call, "execve") == 0 &&
+        stat(program->path, &status) == 0 &&
         (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0)) {
         return BATON_NOT_EXECUTABLE;
     }
