@@ -10,6 +10,7 @@
 #define BATON_PLATFORM_POSIX_INTERNAL_H
 
 #include "platform/platform.h"
+#include "platform/posix/plan.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -94,10 +95,11 @@ struct platform_program {
     char *values;        /* room for all variables of one launch */
     size_t launch_bytes; /* for the values and an argv of its own */
     char *nonce;      /* 32 digits in `environment`, rewritten by each launch; NULL = no channel */
-    char *listen_pid; /* room for the digits in `environment`, written by the child; or NULL */
-    int *listeners;   /* listener_count descriptors of one launch; the child moves them */
+    char *listen_pid; /* room for the digits in `environment`, or NULL */
+    int *passed; /* of one launch: listener_count descriptors, and then room for the channel's */
     uint32_t listener_count;
-    void *memory; /* the one allocation that all of the above point into */
+    struct plan plan; /* of the child, which writes to `listen_pid` and `passed` */
+    void *memory;     /* the one allocation that all of the above point into */
 };
 
 /* A slot of the table. In use from platform_launch() to platform_process_close(). */
@@ -199,15 +201,10 @@ struct fixed_environment {
 int environment_choose(const struct platform_program_spec *spec, struct fixed_environment *out);
 void environment_clear(struct fixed_environment *environment);
 
-/* spawn.c: runs the program in a new process. Blocks until it has been executed or has failed. */
-struct spawn {
-    const struct platform *platform;
-    const struct platform_program *program;
-    char *const *argv;
-    int input, output, error; /* become 0, 1 and 2 */
-    int channel;              /* the child's end; -1 = none */
-};
-int spawn_process(const struct spawn *spawn, pid_t *pid, struct baton_cause *cause);
+/* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
+ * the latter case nothing of it is left. */
+int spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
+                  struct baton_cause *cause);
 
 /* credentials.c: recvmsg(2) without waiting, from a socket with SO_PASSCRED. There is room for the
  * credentials alone, so the kernel closes descriptors that came along and sets MSG_CTRUNC. Returns

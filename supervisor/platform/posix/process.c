@@ -11,7 +11,7 @@
 /* What a launch has open until the child has it, and the streams that stay. */
 struct preparation {
     struct spawn spawn;
-    int input_end, output_end; /* the program's ends of pipes; -1 = none */
+    int input_end, output_end, channel_end; /* the program's ends; -1 = none */
     struct platform_stream *input, *output;
 };
 
@@ -78,12 +78,13 @@ static int start(struct platform *platform, const struct platform_launch *launch
                  struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
-        result = channel_open(process, &p->spawn.channel, cause);
+        result = channel_open(process, &p->channel_end, cause);
+        p->spawn.passed[launch->program->listener_count] = p->channel_end;
     }
     if (result == BATON_OK) {
-        result = spawn_process(&p->spawn, &process->pid, cause);
+        result = spawn_process(&launch->program->plan, &p->spawn, &process->pid, cause);
     }
-    close_descriptor(&p->spawn.channel);
+    close_descriptor(&p->channel_end);
     close_descriptor(&p->input_end);
     close_descriptor(&p->output_end);
     return result;
@@ -104,8 +105,8 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         return BATON_SHORTAGE;
     }
     process->channel.token = launch->token;
-    struct preparation p = {.input_end = -1, .output_end = -1};
-    p.spawn = (struct spawn){.platform = platform, .program = program, .channel = -1};
+    struct preparation p = {.input_end = -1, .output_end = -1, .channel_end = -1};
+    p.spawn.passed = program->passed;
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
     result = start(platform, launch, process, &p, cause);
     if (result != BATON_OK) {

@@ -113,8 +113,8 @@ static bool add_launch(size_t *total_bytes, struct platform_program *program,
         names_bytes += strlen(spec->variables[i]) + 1;
     }
     /* The '=' of each copied name; then names, '=' and values; then pointers to them. */
-    *total_bytes += program->variable_count * (1 + sizeof(char *)) + names_bytes +
-                    spec->launch_bytes + program->listener_count * sizeof(int);
+    *total_bytes +=
+        program->variable_count * (1 + sizeof(char *)) + names_bytes + spec->launch_bytes;
     return true;
 }
 
@@ -138,8 +138,8 @@ static char *find_value(const struct platform_program *program, const char *lead
 }
 
 /* Copies everything into one block: first pointers and numbers, then the texts. */
-static int build(struct platform_program *program, const struct platform_program_spec *spec,
-                 const struct fixed_environment *fixed) {
+static int build(struct platform_program *program, const struct platform *platform,
+                 const struct platform_program_spec *spec, const struct fixed_environment *fixed) {
     size_t argument_count = count_texts(spec->argv);
     size_t total_bytes = strlen(spec->path) + 1;
     program->fixed_count = fixed->count;
@@ -152,6 +152,8 @@ static int build(struct platform_program *program, const struct platform_program
         !add_launch(&total_bytes, program, spec) || total_bytes > total_limit_bytes()) {
         return BATON_TOO_LONG;
     }
+    size_t passed_count = (size_t)spec->listener_count + 1;
+    total_bytes += passed_count * sizeof(int);
     total_bytes += spec->directory != NULL ? strlen(spec->directory) + 1 : 0;
     program->memory = malloc(total_bytes);
     if (program->memory == NULL) {
@@ -160,8 +162,8 @@ static int build(struct platform_program *program, const struct platform_program
     program->argv = program->memory;
     program->variables = program->argv + argument_count + 1;
     program->environment = program->variables + program->variable_count + 1;
-    program->listeners = (int *)(program->environment + fixed->count + program->variable_count + 1);
-    char *at = (char *)(program->listeners + program->listener_count);
+    program->passed = (int *)(program->environment + fixed->count + program->variable_count + 1);
+    char *at = (char *)(program->passed + passed_count);
     copy_texts(&at, program->argv, spec->argv, argument_count);
     copy_texts(&at, program->environment, fixed->entries, fixed->count);
     for (size_t i = 0; i < program->variable_count; i++) {
@@ -172,6 +174,7 @@ static int build(struct platform_program *program, const struct platform_program
     program->nonce = spec->has_channel ? find_value(program, "BATON_NONCE=") : NULL;
     program->listen_pid = spec->listener_count > 0 ? find_value(program, "LISTEN_PID=") : NULL;
     program->values = at;
+    plan_make(&program->plan, platform, program);
     return BATON_OK;
 }
 
@@ -193,7 +196,6 @@ static bool is_valid(const struct platform_program_spec *spec) {
 
 int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
                             struct platform_program **out, struct baton_cause *cause) {
-    (void)platform;
     *out = NULL;
     *cause = (struct baton_cause){0};
     if (!is_valid(spec)) {
@@ -203,7 +205,7 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     struct platform_program *program = calloc(1, sizeof *program);
     int result = environment_choose(spec, &fixed);
     if (result == BATON_OK) {
-        result = program == NULL ? BATON_NO_MEMORY : build(program, spec, &fixed);
+        result = program == NULL ? BATON_NO_MEMORY : build(program, platform, spec, &fixed);
     }
     environment_clear(&fixed);
     if (result != BATON_OK) {
@@ -260,7 +262,7 @@ static int fill_listeners(struct platform_program *program,
             return BATON_INVALID;
         }
         listener_make_blocking(listeners[i]);
-        program->listeners[i] = listeners[i]->source.descriptor;
+        program->passed[i] = listeners[i]->source.descriptor;
     }
     return BATON_OK;
 }

@@ -1,0 +1,96 @@
+/*
+ * What a new process does between vfork(2) and execve(2): a list of steps. plan_make() writes it
+ * once for each program, and the child of every launch walks it.
+ *
+ * The child runs in the supervisor's memory while the supervisor stands still, whatever that had
+ * been about to do. Therefore a step
+ * - calls nothing but what signal-safety(7) lists, and what is a system call and no more on Linux
+ *   (setrlimit(2), so far). It does not allocate, format, look anything up, or wait. What libc does
+ *   in all threads at once (setuid(2), setgroups(2) and their like: nptl(7)) is more than that; a
+ *   step makes the system call itself. A check of the sources (test/lint) has the list.
+ * - works on what was prepared: the constants of its program, which are in its `struct step`, and
+ *   what differs from launch to launch, which is in `struct spawn`. Names of users are numbers by
+ *   then, texts have their final form.
+ * - writes to its own stack, to errno, and to what each launch fills anew (`passed`, `listen_pid`).
+ * - returns 0, or the errno that the launch fails with. Its name is in the table in plan.c.
+ */
+#ifndef BATON_PLATFORM_POSIX_PLAN_H
+#define BATON_PLATFORM_POSIX_PLAN_H
+
+#include <stddef.h>
+#include <sys/resource.h>
+
+struct platform;
+struct platform_program;
+
+/* In the order of the walk; plan_make() tells why it is this one. */
+enum step_kind {
+    STEP_GROUP,      /* a process group of its own */
+    STEP_STREAMS,    /* descriptors 0, 1 and 2 */
+    STEP_MAKE_WAY,   /* what is passed leaves the numbers that it does not end at */
+    STEP_PASS,       /* descriptors 3, 4, ...: listeners, and then the channel */
+    STEP_LISTEN_PID, /* the digits of LISTEN_PID, which nobody knows but the child */
+    STEP_DIRECTORY,
+    STEP_DESCRIPTOR_LIMIT, /* RLIMIT_NOFILE as it was before the supervisor raised it */
+    STEP_DISPOSITIONS,     /* signals that the supervisor ignores */
+    STEP_MASK,             /* signals that the supervisor blocks */
+    STEP_EXECUTE,          /* does not come back unless it fails */
+    STEP_KIND_COUNT
+};
+
+/* What is passed, at the numbers from FIRST_PASSED_DESCRIPTOR on. */
+struct step_pass {
+    int count;
+    int listeners_end; /* the number after those of the listeners */
+};
+
+struct step {
+    enum step_kind kind;
+    union {
+        struct step_pass pass; /* STEP_MAKE_WAY, STEP_PASS */
+        char *listen_pid;
+        struct rlimit descriptor_limit;
+        const char *directory;
+        struct {
+            const int *numbers;
+            size_t count;
+        } signals; /* STEP_DISPOSITIONS */
+        struct {
+            const char *path;
+            char *const *environment;
+        } execute;
+    };
+};
+
+/* Texts and numbers that it points to are the program's and the platform's. A kind that does not
+ * apply to the program is not in the list, and none is there twice. */
+struct plan {
+    struct step steps[STEP_KIND_COUNT];
+    size_t count;
+};
+
+/* What differs from launch to launch. All descriptors are above 2 and stay the parent's. */
+struct spawn {
+    char *const *argv;
+    int input, output, error; /* become 0, 1 and 2 */
+    int *passed;              /* become 3, 4, ...; the child writes to it */
+};
+
+/* Written by the child in the parent's memory. */
+struct plan_failure {
+    const struct step *volatile step; /* NULL: none has failed */
+    volatile int code;                /* its errno */
+};
+
+/* `program` is complete but for its plan. */
+void plan_make(struct plan *plan, const struct platform *platform,
+               const struct platform_program *program);
+
+/* For the child alone. Returns only when a step has failed: the process must end then, without
+ * returning from the function that has called vfork(2). */
+void plan_walk(const struct plan *plan, const struct spawn *spawn, struct plan_failure *failure);
+
+/* What a step is called in `struct baton_cause`: the system call that it fails at. Static. */
+const char *plan_step_name(const struct step *step);
+
+#endif

@@ -1,0 +1,373 @@
+/* The plan of a new process: which steps a program's list has, that each which fails says its own
+ * name, and that nothing is left of a process whose plan has failed. */
+#include "harness.h"
+
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXIT_SKIPPED 77
+#define ABOVE_ANY_LIMIT (1 << 30)
+
+/* ---- The list ---- */
+
+static void expect_steps(const struct plan *plan, const enum step_kind *wanted, size_t count) {
+    for (size_t i = 0; i < plan->count && i < count; i++) {
+        assert_string_equal(plan_step_name(&plan->steps[i]),
+                            plan_step_name(&(struct step){.kind = wanted[i]}));
+        assert_int_equal(plan->steps[i].kind, wanted[i]);
+        assert_true(i == 0 || wanted[i - 1] < wanted[i]);
+    }
+    assert_int_equal(plan->count, count);
+}
+
+#define EXPECT_STEPS(plan, ...)                                                                    \
+    expect_steps(plan, (const enum step_kind[]){__VA_ARGS__},                                      \
+                 sizeof((const enum step_kind[]){__VA_ARGS__}) / sizeof(enum step_kind))
+
+static struct platform_program *recipe(struct bench *bench, struct platform_program_spec spec) {
+    return BENCH_RECIPE(bench, spec, "exit:0");
+}
+
+static void test_the_shortest_list(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program = recipe(bench, (struct platform_program_spec){0});
+    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS,
+                 STEP_MASK, STEP_EXECUTE);
+    platform_program_destroy(&program);
+    /* The platform itself ignores SIGPIPE; without that there is nothing to reset. */
+    struct platform platform = {.ignored_count = 0};
+    struct platform_program bare = {.path = NULL};
+    struct plan plan;
+    plan_make(&plan, &platform, &bare);
+    EXPECT_STEPS(&plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK, STEP_EXECUTE);
+}
+
+static void test_the_longest_list(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program = recipe(
+        bench,
+        (struct platform_program_spec){.directory = "/", .has_channel = true, .listener_count = 2});
+    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
+                 STEP_LISTEN_PID, STEP_DIRECTORY, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS,
+                 STEP_MASK, STEP_EXECUTE);
+    assert_int_equal(program->plan.count, STEP_KIND_COUNT);
+    platform_program_destroy(&program);
+}
+
+static void test_what_a_program_adds_to_the_list(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program =
+        recipe(bench, (struct platform_program_spec){.directory = "/"});
+    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_DIRECTORY, STEP_DESCRIPTOR_LIMIT,
+                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+    platform_program_destroy(&program);
+    program = recipe(bench, (struct platform_program_spec){.has_channel = true});
+    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_PASS, STEP_DESCRIPTOR_LIMIT,
+                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+    platform_program_destroy(&program);
+    program = recipe(bench, (struct platform_program_spec){.listener_count = 1});
+    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
+                 STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK,
+                 STEP_EXECUTE);
+    platform_program_destroy(&program);
+}
+
+/* ---- Steps that fail, each in a plan of its own ---- */
+
+static char program_name[] = "program";
+static char *const arguments[] = {program_name, NULL};
+static char *const no_environment[] = {NULL};
+
+/* A step of a failed plan, and what the launch then says. */
+struct fault {
+    struct step step;
+    const char *name;
+    int code;
+    int result;
+};
+
+static void expect_no_child(void) {
+    siginfo_t info;
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* Written to by the step behind the one that fails, if the walk gets there. */
+static char trace[16];
+
+static int spawn_with(struct step step, const struct spawn *spawn, pid_t *pid,
+                      struct baton_cause *cause) {
+    struct plan plan = {.count = 3};
+    plan.steps[0] = step;
+    plan.steps[1] = (struct step){.kind = STEP_LISTEN_PID, .listen_pid = trace};
+    plan.steps[2] =
+        (struct step){.kind = STEP_EXECUTE, .execute = {bench_child_path(), no_environment}};
+    *pid = -1;
+    trace[0] = '\0';
+    return spawn_process(&plan, spawn, pid, cause);
+}
+
+static void expect_faults(const struct fault *faults, size_t count, const struct spawn *spawn) {
+    for (size_t i = 0; i < count; i++) {
+        size_t before_count = system_descriptor_count();
+        struct baton_cause cause = {0};
+        pid_t pid;
+        int result = spawn_with(faults[i].step, spawn, &pid, &cause);
+        if (result != faults[i].result || cause.call == NULL ||
+            strcmp(cause.call, faults[i].name) != 0 || cause.system_code != faults[i].code) {
+            fail_msg("%zu, %s: %s: %s %ld", i, faults[i].name, baton_error_text(result),
+                     cause.call != NULL ? cause.call : "none", cause.system_code);
+        }
+        assert_int_equal(pid, -1);
+        assert_string_equal(trace, "");
+        expect_no_child();
+        assert_int_equal(system_descriptor_count(), before_count);
+    }
+}
+
+#define EXPECT_FAULTS(faults, spawn) expect_faults(faults, sizeof faults / sizeof faults[0], spawn)
+
+static void test_descriptors_that_cannot_be_passed(void **state) {
+    (void)state;
+    int passed[] = {-1};
+    const struct spawn closed = {.argv = arguments, .input = -1, .passed = passed};
+    const struct fault with_closed[] = {
+        {{.kind = STEP_STREAMS}, "dup2", EBADF, BATON_SYSTEM},
+        {{.kind = STEP_MAKE_WAY, .pass = {1, 4}}, "fcntl", EBADF, BATON_SYSTEM},
+        {{.kind = STEP_PASS, .pass = {1, 4}}, "dup2", EBADF, BATON_SYSTEM},
+    };
+    EXPECT_FAULTS(with_closed, &closed);
+
+    passed[0] = STDIN_FILENO;
+    const struct fault too_many[] = {
+        {{.kind = STEP_MAKE_WAY, .pass = {1, ABOVE_ANY_LIMIT}}, "fcntl", EMFILE, BATON_SHORTAGE},
+    };
+    EXPECT_FAULTS(too_many, &closed);
+
+    int lowest_free = dup(STDIN_FILENO);
+    assert_true(lowest_free >= 3);
+    close(lowest_free);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    /* One is free, for the test's own look into /proc, and the step needs a second one. */
+    struct rlimit short_of_one = {(rlim_t)lowest_free + 1, before.rlim_max};
+    int both[] = {STDIN_FILENO, STDIN_FILENO};
+    const struct spawn full = {.argv = arguments, .passed = both};
+    const struct fault one_too_many[] = {
+        {{.kind = STEP_MAKE_WAY, .pass = {2, lowest_free}}, "fcntl", EMFILE, BATON_SHORTAGE},
+    };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &short_of_one), 0);
+    EXPECT_FAULTS(one_too_many, &full);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+/* The child's memory is ours, so what it has moved can be seen. */
+static void test_only_what_is_in_the_way_is_moved(void **state) {
+    (void)state;
+    int settled = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 50);
+    int in_the_way = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 50);
+    int far = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200);
+    assert_true(settled >= 50 && in_the_way > settled && in_the_way < 100 && far >= 200);
+    int passed[100];
+    int count = settled - FIRST_PASSED_DESCRIPTOR + 1;
+    for (int i = 0; i < count; i++) {
+        passed[i] = far;
+    }
+    passed[0] = in_the_way;
+    passed[count - 1] = settled;
+    const struct plan plan = {
+        .count = 2,
+        .steps = {{.kind = STEP_MAKE_WAY, .pass = {count, 100}},
+                  {.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}}}};
+    const struct spawn spawn = {.argv = arguments, .passed = passed};
+    struct baton_cause cause;
+    pid_t pid;
+    assert_int_equal(spawn_process(&plan, &spawn, &pid, &cause), BATON_NOT_FOUND);
+    assert_in_range(passed[0], 100, far);
+    for (int i = 1; i < count - 1; i++) {
+        assert_int_equal(passed[i], far);
+    }
+    assert_int_equal(passed[count - 1], settled);
+    close(settled);
+    close(in_the_way);
+    close(far);
+}
+
+static void test_steps_that_the_system_refuses(void **state) {
+    (void)state;
+    static const int no_signal[] = {SIGPIPE, 0};
+    const struct spawn spawn = {.argv = arguments};
+    const struct fault faults[] = {
+        {{.kind = STEP_DESCRIPTOR_LIMIT, .descriptor_limit = {2, 1}},
+         "setrlimit",
+         EINVAL,
+         BATON_SYSTEM},
+        {{.kind = STEP_DIRECTORY, .directory = "/no/such"}, "chdir", ENOENT, BATON_NOT_FOUND},
+        {{.kind = STEP_DIRECTORY, .directory = "/dev/null"}, "chdir", ENOTDIR, BATON_NOT_FOUND},
+        {{.kind = STEP_DISPOSITIONS, .signals = {no_signal, 2}}, "sigaction", EINVAL, BATON_SYSTEM},
+        {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
+         "execve",
+         ENOENT,
+         BATON_NOT_FOUND},
+        {{.kind = STEP_EXECUTE, .execute = {"/", no_environment}},
+         "execve",
+         EACCES,
+         BATON_NOT_EXECUTABLE},
+    };
+    EXPECT_FAULTS(faults, &spawn);
+}
+
+/* Makes one system call fail from here on, in this process and its children (seccomp(2)). */
+static bool make_fail(long number, int code) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)code),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* What nothing but a filter can make fail, and what takes another user. In a process of its own,
+ * since a filter stays. */
+static void test_steps_that_a_filter_refuses(void **state) {
+    (void)state;
+    const struct spawn spawn = {.argv = arguments};
+    const struct {
+        long number;
+        struct fault fault;
+    } cases[] = {
+        {SYS_setpgid, {{.kind = STEP_GROUP}, "setpgid", EPERM, BATON_DENIED}},
+        {SYS_rt_sigprocmask, {{.kind = STEP_MASK}, "sigprocmask", EPERM, BATON_DENIED}},
+        {SYS_execve,
+         {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
+          "execve",
+          EAGAIN,
+          BATON_SHORTAGE}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct fault *fault = &cases[i].fault;
+        pid_t tester = fork();
+        assert_true(tester >= 0);
+        if (tester == 0) {
+            struct baton_cause cause = {0};
+            pid_t pid;
+            siginfo_t info;
+            if (!make_fail(cases[i].number, fault->code)) {
+                _exit(EXIT_SKIPPED);
+            }
+            _exit(spawn_with(fault->step, &spawn, &pid, &cause) != fault->result || pid != -1 ||
+                  strcmp(cause.call, fault->name) != 0 || cause.system_code != fault->code ||
+                  waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != -1);
+        }
+        int status;
+        assert_int_equal(waitpid(tester, &status, 0), tester);
+        assert_true(WIFEXITED(status));
+        if (WEXITSTATUS(status) == EXIT_SKIPPED) {
+            skip();
+        }
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
+/* ---- Whole launches that fail ---- */
+
+/* As often as would fill the table if a slot were lost. */
+static void expect_launch_fails(struct bench *bench, const struct platform_program *program,
+                                const char *name, int code, int wanted) {
+    size_t before_count = system_descriptor_count();
+    for (int i = 0; i < BENCH_PROCESS_COUNT + 1; i++) {
+        struct platform_process *process;
+        assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process), wanted);
+        assert_null(process);
+        assert_string_equal(bench->cause.call, name);
+        assert_int_equal(bench->cause.system_code, code);
+        expect_no_child();
+        assert_int_equal(system_descriptor_count(), before_count);
+    }
+    bench_expect_silence(bench);
+}
+
+static void expect_launch_works(struct bench *bench, const struct platform_program *program) {
+    struct platform_process *process;
+    uint64_t token = bench_token(bench);
+    assert_int_equal(bench_try_launch(bench, program, token, &process), BATON_OK);
+    assert_int_equal(bench_finish(bench, &process, token).code, 0);
+    expect_no_child();
+}
+
+static void test_directory_that_goes_and_comes_back(void **state) {
+    struct bench *bench = *state;
+    char directory[256];
+    snprintf(directory, sizeof directory, "%s/home", system_scratch());
+    system_make_directory(directory);
+    struct platform_program *program =
+        recipe(bench, (struct platform_program_spec){.directory = directory, .has_channel = true});
+    expect_launch_works(bench, program);
+    system_remove_directory(directory);
+    expect_launch_fails(bench, program, "chdir", ENOENT, BATON_NOT_FOUND);
+    system_make_directory(directory);
+    expect_launch_works(bench, program);
+    system_remove_directory(directory);
+    platform_program_destroy(&program);
+}
+
+static void test_program_that_goes_and_comes_back(void **state) {
+    struct bench *bench = *state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/program", system_scratch());
+    const char *const argv[] = {"program", "exit:0", NULL};
+    struct platform_program_spec spec = {.path = path, .argv = argv, .has_channel = true};
+    struct platform_program *program;
+    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                     BATON_OK);
+    expect_launch_fails(bench, program, "execve", ENOENT, BATON_NOT_FOUND);
+    assert_int_equal(symlink(bench_child_path(), path), 0);
+    expect_launch_works(bench, program);
+    system_remove_file(path);
+    platform_program_destroy(&program);
+}
+
+static void test_descriptor_limit_that_cannot_be_given_back(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program =
+        recipe(bench, (struct platform_program_spec){.has_channel = true});
+    struct step *limit = &program->plan.steps[3];
+    assert_int_equal(limit->kind, STEP_DESCRIPTOR_LIMIT);
+    struct rlimit original = limit->descriptor_limit;
+    limit->descriptor_limit = (struct rlimit){2, 1};
+    expect_launch_fails(bench, program, "setrlimit", EINVAL, BATON_SYSTEM);
+    limit->descriptor_limit = original;
+    expect_launch_works(bench, program);
+    platform_program_destroy(&program);
+}
+
+int main(void) {
+    if (getenv(UNDER_VALGRIND) != NULL) {
+        return EXIT_SKIPPED;
+    }
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_the_shortest_list),
+        WITH_BENCH(test_the_longest_list),
+        WITH_BENCH(test_what_a_program_adds_to_the_list),
+        cmocka_unit_test(test_descriptors_that_cannot_be_passed),
+        cmocka_unit_test(test_only_what_is_in_the_way_is_moved),
+        cmocka_unit_test(test_steps_that_the_system_refuses),
+        cmocka_unit_test(test_steps_that_a_filter_refuses),
+        WITH_BENCH(test_directory_that_goes_and_comes_back),
+        WITH_BENCH(test_program_that_goes_and_comes_back),
+        WITH_BENCH(test_descriptor_limit_that_cannot_be_given_back),
+    };
+    return cmocka_run_group_tests_name("posix_plan", tests, NULL, bench_remove_scratch);
+}
