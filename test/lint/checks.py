@@ -26,6 +26,28 @@ def check_banned(path, text):
             yield number, f"{match.group(1)}() is banned"
 
 
+# What a new process may call before it executes its program (plan.h says why). signal-safety(7) lists
+# the first group; the second is system calls and no more on Linux.
+CHILD_CALLS = set(
+    "chdir dup2 execve fcntl getpid setpgid sigaction sigemptyset sigprocmask "
+    "setrlimit".split()
+)
+NO_CALLS = set("assert for if int return sizeof switch while".split())
+CALL = re.compile(r"(?<![\w.>])(\w+)\s*\(")
+DEFINITION = re.compile(r"^\w[\w *]*\b(\w+)\(", re.MULTILINE)
+
+
+def check_child_calls(path, text):
+    if not re.fullmatch(r"supervisor/platform/posix/plan\w*\.c", path):
+        return
+    code = source.code_only(text)
+    known = CHILD_CALLS | NO_CALLS | set(DEFINITION.findall(code))
+    for number, line in enumerate(code.split("\n"), 1):
+        for name in CALL.findall(line):
+            if name not in known:
+                yield number, f"{name}() is nothing that a child may call before execve"
+
+
 def check_file_size(path, text):
     count = text.count("\n")
     if count > FILE_MAX_LINES:
@@ -130,7 +152,7 @@ C = (".c", ".h")
 CHECKS = {
     "walls": (C, [check_walls]),
     "sizes": ((*C, ".py"), [check_file_size, check_function_size]),
-    "banned": (C, [check_banned]),
+    "banned": (C, [check_banned, check_child_calls]),
     "python": ((".py",), [check_python]),
     "text": ((), [check_finished, check_machine_paths, check_blanks]),
 }

@@ -108,6 +108,16 @@ class Texts(unittest.TestCase):
         bad = 'x;\nstrcpy(a, b);\n/* strcpy(a, b) */\n"strcpy(";\nmy_strcpy(a);\natoi (a);\n'
         self.assertEqual(lines(checks.check_banned, "x.c", bad), [2, 6])
 
+    def test_child_calls(self):
+        text = "static int f(const char *a) {\n    return chdir(a);\n}\nint g(void) {\n" + \
+            "    if (x[0].take(y) != f(b)) {\n        setuid (1);\n    }\n    puts(a);\n}\n"
+        self.assertEqual(
+            lines(checks.check_child_calls, "supervisor/platform/posix/plan.c", text), [6, 8])
+        self.assertEqual(
+            lines(checks.check_child_calls, "supervisor/platform/posix/spawn.c", text), [])
+        self.assertTrue(os.path.exists(
+            os.path.join(source.ROOT, "supervisor/platform/posix/plan.c")))
+
     def test_unfinished(self):
         self.assertEqual(lines(checks.check_finished, "x.c", "a\n/* TO" "DO b */\n"), [2])
 
