@@ -57,7 +57,7 @@ static void test_the_longest_list(void **state) {
         bench,
         (struct platform_program_spec){.directory = "/", .has_channel = true, .listener_count = 2});
     EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
-                 STEP_LISTEN_PID, STEP_DIRECTORY, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS,
+                 STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY, STEP_DISPOSITIONS,
                  STEP_MASK, STEP_EXECUTE);
     assert_int_equal(program->plan.count, STEP_KIND_COUNT);
     platform_program_destroy(&program);
@@ -67,7 +67,7 @@ static void test_what_a_program_adds_to_the_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.directory = "/"});
-    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_DIRECTORY, STEP_DESCRIPTOR_LIMIT,
+    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY,
                  STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.has_channel = true});

@@ -175,11 +175,10 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  *   group                  first: a Ctrl-C for the supervisor finds the child with it until then
  *                          [a session has a group, and stands here instead]
  *   descriptors            while the supervisor's raised limit holds, which their numbers need
- *   [limits]               raising one takes privileges
+ *   descriptor limit       [all other limits here: raising one takes privileges]
  *   [oom_score_adj]        is a file in /proc, which the next root may not have
  *   [nice, groups, chroot] take privileges
  *   directory              is one inside the new root
- *   descriptor limit       as above
  *   [ids]                  the user's and the group's: from here on without privileges
  *   [capabilities]         those that shall be kept have to outlast the change of ids
  *   [no new privileges]    binds everything behind it
@@ -193,10 +192,10 @@ void plan_make(struct plan *plan, const struct platform *platform,
     plan->count = 0;
     add(plan, STEP_GROUP);
     add_descriptors(plan, program);
+    add(plan, STEP_DESCRIPTOR_LIMIT)->descriptor_limit = platform->original_descriptors;
     if (program->directory != NULL) {
         add(plan, STEP_DIRECTORY)->directory = program->directory;
     }
-    add(plan, STEP_DESCRIPTOR_LIMIT)->descriptor_limit = platform->original_descriptors;
     if (platform->ignored_count > 0) {
         struct step *dispositions = add(plan, STEP_DISPOSITIONS);
         dispositions->signals.numbers = platform->ignored;

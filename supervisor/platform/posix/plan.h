@@ -25,16 +25,16 @@ struct platform_program;
 
 /* In the order of the walk; plan_make() tells why it is this one. */
 enum step_kind {
-    STEP_GROUP,      /* a process group of its own */
-    STEP_STREAMS,    /* descriptors 0, 1 and 2 */
-    STEP_MAKE_WAY,   /* what is passed leaves the numbers that it does not end at */
-    STEP_PASS,       /* descriptors 3, 4, ...: listeners, and then the channel */
-    STEP_LISTEN_PID, /* the digits of LISTEN_PID, which nobody knows but the child */
-    STEP_DIRECTORY,
+    STEP_GROUP,            /* a process group of its own */
+    STEP_STREAMS,          /* descriptors 0, 1 and 2 */
+    STEP_MAKE_WAY,         /* what is passed leaves the numbers that it does not end at */
+    STEP_PASS,             /* descriptors 3, 4, ...: listeners, and then the channel */
+    STEP_LISTEN_PID,       /* the digits of LISTEN_PID, which nobody knows but the child */
     STEP_DESCRIPTOR_LIMIT, /* RLIMIT_NOFILE as it was before the supervisor raised it */
-    STEP_DISPOSITIONS,     /* signals that the supervisor ignores */
-    STEP_MASK,             /* signals that the supervisor blocks */
-    STEP_EXECUTE,          /* does not come back unless it fails */
+    STEP_DIRECTORY,
+    STEP_DISPOSITIONS, /* signals that the supervisor ignores */
+    STEP_MASK,         /* signals that the supervisor blocks */
+    STEP_EXECUTE,      /* does not come back unless it fails */
     STEP_KIND_COUNT
 };
 
