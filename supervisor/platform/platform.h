@@ -216,7 +216,8 @@ void platform_listener_address(const struct platform_listener *listener, struct 
 
 /* Takes one connection. Its socket is blocking, not inheritable, bears no event or completion-port
  * registration, and getpeername and shutdown work on it; the caller owns it. UNIX: *peer has the
- * user id and pid of who connected, where the system tells (SO_PEERCRED). Returns BATON_OK;
+ * user id and pid of who connected, as far as the system tells (SO_PEERCRED, unix(7)). Returns
+ * BATON_OK;
  * BATON_AGAIN when there is none (an event follows); BATON_GONE when that client has already left
  * (try again at once); BATON_SHORTAGE when the process or the system is out of descriptors or
  * memory (nothing was taken; pause the listener, resume when one is free and by timer);

@@ -35,10 +35,6 @@ static int send_frame(struct supervisor *s, uint32_t process, const struct wire_
                                  attach, &cause);
 }
 
-static uint32_t number_at(const uint8_t bytes[4]) {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 static enum wire_kind kind_of(const struct connection *c, const struct service *service) {
     if (!c->is_activation) {
         return WIRE_KIND_CONNECTION;
@@ -54,12 +50,10 @@ static void tell_local(const struct connection *c, const struct service *service
     if (path != NULL) {
         message->path = (struct wire_text){path, strlen(path)};
     }
-    if (direct->family == ADDRESS_UNIX) {
-        message->peer_uid = number_at(direct->bytes);
-        message->peer_pid = number_at(direct->bytes + 4);
-        message->has_peer_pid = message->peer_pid != 0;
-        message->has_peer_uid = message->has_peer_pid || message->peer_uid != 0;
-    }
+    message->has_peer_uid = direct->has_uid;
+    message->peer_uid = direct->uid;
+    message->has_peer_pid = direct->pid != 0;
+    message->peer_pid = direct->pid;
 }
 
 static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {

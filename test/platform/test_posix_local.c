@@ -97,13 +97,9 @@ static void test_accepts_and_names_the_peer(void **state) {
                      BATON_OK);
     assert_int_equal(local_end.family, ADDRESS_UNIX);
     assert_int_equal(peer.family, ADDRESS_UNIX);
-    uint32_t ids[2];
-    for (int i = 0; i < 2; i++) {
-        const uint8_t *at = peer.bytes + (size_t)4 * i;
-        ids[i] = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-    }
-    assert_int_equal(ids[0], geteuid());
-    assert_int_equal(ids[1], getpid());
+    assert_true(peer.has_uid);
+    assert_int_equal(peer.uid, geteuid());
+    assert_int_equal(peer.pid, getpid());
     assert_int_equal(fcntl((int)socket.value, F_GETFL) & O_NONBLOCK, 0);
     int buffer_bytes = 0;
     socklen_t length = sizeof buffer_bytes;

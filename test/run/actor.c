@@ -114,6 +114,9 @@ bool actor_listen(struct actor *actor, uint32_t process) {
             actor->offered = message.connection;
             actor->client = frame.client;
             actor->kind = message.kind;
+            actor->told_uid = message.has_peer_uid;
+            actor->told_pid = message.has_peer_pid;
+            actor->uid = message.peer_uid;
             actor->offer_count++;
         }
         actor->drained = actor->drained || message.type == WIRE_DRAIN;

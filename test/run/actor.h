@@ -68,12 +68,14 @@ struct play {
 
 struct actor {
     const struct play *play;
-    size_t at;            /* next act */
-    bool greeted;         /* has said HELLO, right or wrong */
-    bool moved;           /* it copied something since this was last looked at */
-    uint32_t offered;     /* connection number of the offer that came last, 0 = none */
-    uint32_t client;      /* whose it is; FAKE_NONE: it was a listener's */
-    uint8_t kind;         /* of that offer */
+    size_t at;               /* next act */
+    bool greeted;            /* has said HELLO, right or wrong */
+    bool moved;              /* it copied something since this was last looked at */
+    uint32_t offered;        /* connection number of the offer that came last, 0 = none */
+    uint32_t client;         /* whose it is; FAKE_NONE: it was a listener's */
+    uint8_t kind;            /* of that offer */
+    bool told_uid, told_pid; /* by that offer, of a client of a local socket */
+    uint32_t uid;
     uint32_t taken_count; /* clients and datagrams that it took from its listeners */
     size_t read_bytes;    /* that it read from its standard input */
     uint32_t offer_count;

@@ -134,6 +134,38 @@ static void test_local_clients(void **state) {
     scene_clear(&scene);
 }
 
+static bool local_client_of_elsewhere(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_connect_path("/run/one");
+    LOOK(s);
+    if (s->services[0].has_channel) {
+        assert_true(scene_actor(s, 0)->told_uid);
+        assert_int_equal(scene_actor(s, 0)->uid, s->number);
+        assert_false(scene_actor(s, 0)->told_pid);
+    }
+    SCENE_END(s);
+}
+
+/* Its user is told to everybody, though nobody can name its process. */
+static void test_local_clients_of_another_pid_namespace(void **state) {
+    static const uint32_t uids[] = {0, 1000};
+    (void)state;
+    for (uint32_t way = 0; way < 4; way++) {
+        struct scene scene;
+        scene_init(&scene);
+        scene_mode(&scene, 0, way < 2 ? HANDOFF_STDIO : HANDOFF_CHANNEL, PROTOCOL_UNIX, false);
+        scene_play(&scene, way < 2 ? &play_exit : &play_good);
+        fake_hide_pids(uids[way % 2]);
+        scene.number = uids[way % 2];
+        scene.script = local_client_of_elsewhere;
+        scene_run(&scene);
+        assert_record(1, "served", "1");
+        assert_string_equal(lines_value(lines_record(1), "peer"),
+                            way % 2 == 0 ? "uid:0" : "uid:1000");
+        scene_clear(&scene);
+    }
+}
+
 /* ---- Launches that fail ---- */
 
 static void test_launch_failures(void **state) {
@@ -252,6 +284,7 @@ int main(void) {
         cmocka_unit_test(test_max_connections),
         cmocka_unit_test(test_local_socket),
         cmocka_unit_test(test_local_clients),
+        cmocka_unit_test(test_local_clients_of_another_pid_namespace),
         cmocka_unit_test(test_launch_failures),
         cmocka_unit_test(test_launch_shortage_costs_nothing),
         cmocka_unit_test(test_stop),

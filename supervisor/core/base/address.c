@@ -264,12 +264,11 @@ char *address_print_host(const struct address *address, char *out, size_t size_b
 /* How many of its bytes mean something. */
 static size_t used_bytes_of(enum address_family family) {
     switch (family) {
-    case ADDRESS_UNIX:
-        return 8;
     case ADDRESS_IPV4:
         return 4;
     case ADDRESS_IPV6:
         return 16;
+    case ADDRESS_UNIX:
     case ADDRESS_NONE:
         break;
     }
@@ -279,6 +278,7 @@ static size_t used_bytes_of(enum address_family family) {
 bool address_equal(const struct address *a, const struct address *b) {
     size_t used_bytes = used_bytes_of(a->family);
     return a->family == b->family && a->port == b->port && a->scope_id == b->scope_id &&
+           a->has_uid == b->has_uid && a->uid == b->uid && a->pid == b->pid &&
            memcmp(a->bytes, b->bytes, used_bytes) == 0;
 }
 

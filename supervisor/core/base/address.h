@@ -15,8 +15,7 @@
 
 enum address_family {
     ADDRESS_NONE = 0,
-    ADDRESS_UNIX = 1, /* a local socket; of a peer, bytes 0..3 are its user id and bytes 4..7 its
-                         pid, in network order, where the system tells them (else all are 0) */
+    ADDRESS_UNIX = 1, /* a local socket; of a peer, who it is, where the system tells */
     ADDRESS_IPV4 = 4,
     ADDRESS_IPV6 = 6
 };
@@ -25,7 +24,10 @@ struct address {
     enum address_family family;
     uint8_t bytes[16]; /* network order; 4 used for IPv4, 16 for IPv6 */
     uint16_t port;     /* host order; 0 = any free port (when listening) */
+    bool has_uid;      /* UNIX, of a peer: the system has told `uid`. All 0 otherwise */
     uint32_t scope_id; /* IPv6 zone as the OS numbers it; 0 = none. Not parsed from text */
+    uint32_t uid;      /* who has connected: any number, 0 is root */
+    uint32_t pid; /* the process that has; 0 = not known, as from another pid namespace (unix(7)) */
 };
 
 /* Room for the longest text: "[" 39 characters of IPv6 "%" 10 digits "]:" 5 digits, and NUL. */
@@ -50,7 +52,8 @@ char *address_print(const struct address *address, char *out, size_t size_bytes)
 /* The same without port and brackets. */
 char *address_print_host(const struct address *address, char *out, size_t size_bytes);
 
-/* True if both have the same family, bytes, port and scope. */
+/* True if both have the same family, bytes, port and scope, and are the same user's and process's.
+ */
 bool address_equal(const struct address *a, const struct address *b);
 
 /* True for 0.0.0.0 and ::, whatever the port. */

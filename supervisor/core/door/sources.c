@@ -45,12 +45,15 @@ static uint32_t *bucket_of(const struct sources *sources, const struct address *
     uint64_t hash = mix(sources->seed ^ (uint64_t)address->family);
     hash = mix(hash ^ halves[0]);
     hash = mix(hash ^ halves[1] ^ address->scope_id);
+    if (address->family == ADDRESS_UNIX) {
+        hash = mix(hash ^ (uint64_t)address->uid << 32 ^ address->pid);
+    }
     return &sources->buckets[hash & sources->bucket_mask];
 }
 
 static bool is_same_host(const struct address *a, const struct address *b) {
-    return a->family == b->family && a->scope_id == b->scope_id &&
-           memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+    return a->family == b->family && a->scope_id == b->scope_id && a->has_uid == b->has_uid &&
+           a->uid == b->uid && a->pid == b->pid && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 /* Chains hold entry + 1, so that a table of zeros is one of empty chains. */

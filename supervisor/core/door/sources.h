@@ -1,6 +1,7 @@
 /*
  * How many live connections each source address has: a hash table of counters. The port does not
- * count. Sized once; allocates nothing afterwards.
+ * count. Of a local socket the source is the process that has connected: its user id and pid, as
+ * far as they are known. Sized once; allocates nothing afterwards.
  */
 #ifndef BATON_DOOR_SOURCES_H
 #define BATON_DOOR_SOURCES_H

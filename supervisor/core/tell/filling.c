@@ -85,23 +85,14 @@ static const char *get_peer_port(const struct view *view, char *room) {
     return get_port_of(&view->connection->peer, room);
 }
 
-static uint32_t read_u32(const uint8_t *bytes) {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
-/* The system has told who the client is: no process has the pid 0, but a user may have the id. */
-static bool is_known_process(const struct address *address) {
-    return address->family == ADDRESS_UNIX && read_u32(address->bytes + 4) != 0;
-}
-
 static const char *get_peer_uid(const struct view *view, char *room) {
     const struct address *peer = &view->connection->peer;
-    return is_known_process(peer) ? get_number(read_u32(peer->bytes), room) : NULL;
+    return peer->has_uid ? get_number(peer->uid, room) : NULL;
 }
 
 static const char *get_peer_pid(const struct view *view, char *room) {
     const struct address *peer = &view->connection->peer;
-    return is_known_process(peer) ? get_number(read_u32(peer->bytes + 4), room) : NULL;
+    return peer->pid != 0 ? get_number(peer->pid, room) : NULL;
 }
 
 static const char *get_peer_count(const struct view *view, char *room) {

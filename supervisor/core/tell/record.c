@@ -140,20 +140,15 @@ void record_number(struct record *record, const char *key, uint64_t value) {
     }
 }
 
-static uint32_t read_u32(const uint8_t *bytes) {
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 void record_address(struct record *record, const char *key, const struct address *address) {
     char text[ADDRESS_TEXT_SIZE];
-    uint32_t pid = read_u32(address->bytes + 4);
-    if (address->family != ADDRESS_UNIX) {
+    if (!address->has_uid) {
         address_print(address, text, sizeof text);
-    } else if (pid == 0) { /* the system has not told who it is */
-        (void)snprintf(text, sizeof text, "-");
+    } else if (address->pid == 0) {
+        (void)snprintf(text, sizeof text, "uid:%" PRIu32, address->uid);
     } else {
-        (void)snprintf(text, sizeof text, "uid:%" PRIu32 ",pid:%" PRIu32, read_u32(address->bytes),
-                       pid);
+        (void)snprintf(text, sizeof text, "uid:%" PRIu32 ",pid:%" PRIu32, address->uid,
+                       address->pid);
     }
     record_text(record, key, text);
 }

@@ -36,7 +36,8 @@ void record_begin(struct record *record, enum log_format format, int64_t wall_us
 void record_text(struct record *record, const char *key, const char *value);
 void record_bytes(struct record *record, const char *key, const char *value, size_t length);
 void record_number(struct record *record, const char *key, uint64_t value);
-/* The peer of a local socket as "uid:1000,pid:4711"; "-" where the system does not tell. */
+/* The peer of a local socket as "uid:1000,pid:4711", or "uid:1000" where the system cannot name the
+ * process; "-" where it does not tell. */
 void record_address(struct record *record, const char *key, const struct address *address);
 /* Ends the line with a line feed. */
 void record_end(struct record *record);

@@ -64,6 +64,11 @@ void fake_as_on_windows(bool on) {
     fake_world.is_windows = on;
 }
 
+void fake_hide_pids(uint32_t uid) {
+    fake_world.hides_pids = true;
+    fake_world.local_uid = uid;
+}
+
 void fake_peer_released(struct fake_peer *peer) {
     if (peer->face.supervisor_has || peer->face.copy_count > 0) {
         return;

@@ -130,6 +130,9 @@ struct fake_client {
 uint32_t fake_connect(uint16_t port);
 /* The same for a local socket. Its peer has user id 1000 and that number + 1 as its pid. */
 uint32_t fake_connect_path(const char *path);
+/* Clients of local sockets that are accepted from now on have this user id, and no pid, as those of
+ * a pid namespace that ours does not contain. */
+void fake_hide_pids(uint32_t uid);
 /* A datagram arrives at the UDP socket on `port`. */
 uint32_t fake_datagram(uint16_t port);
 /* The client resets the connection, and what it has sent is gone; fake_lose(): writes to it fail,

@@ -136,7 +136,8 @@ struct fake_world {
     uint64_t change_count; /* times that the director was asked for changes */
     uint64_t shuffle, random;
     size_t chunk_bytes;
-    bool stop_due, is_windows;
+    bool stop_due, is_windows, hides_pids;
+    uint32_t local_uid; /* of clients of local sockets */
     struct fake_text log, printed;
     size_t log_room, log_forced_bytes;
     bool log_short, log_due;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define FREE_PORT_FIRST 40000u
-#define CLIENT_USER 1000u
 
 /* ---- Opening and closing ---- */
 
@@ -155,9 +154,10 @@ static struct address peer_address(const struct platform_listener *listener, uin
     uint8_t middle = (uint8_t)(client >> 8);
     uint8_t low = (uint8_t)client;
     if (is_local) {
-        return (struct address){
-            .family = ADDRESS_UNIX,
-            .bytes = {0, 0, CLIENT_USER >> 8, CLIENT_USER & 0xff, 0, high, middle, low}};
+        return (struct address){.family = ADDRESS_UNIX,
+                                .has_uid = true,
+                                .uid = fake_world.local_uid,
+                                .pid = fake_world.hides_pids ? 0 : client};
     }
     return (struct address){
         .family = ADDRESS_IPV4, .bytes = {10, high, middle, low}, .port = 50000};

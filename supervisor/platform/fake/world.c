@@ -7,6 +7,7 @@
 
 /* 2026-01-01T00:00:00Z */
 #define WALL_START_US INT64_C(1767225600000000)
+#define CLIENT_UID 1000u
 
 struct fake_world fake_world;
 
@@ -101,6 +102,7 @@ void fake_begin(const struct fake_director *director) {
     fake_world.director = *director;
     fake_world.now_us = FAKE_START_US;
     fake_world.random = 1;
+    fake_world.local_uid = CLIENT_UID;
     fake_world.log_room = fake_world.chunk_bytes = SIZE_MAX;
     fake_text_append(&fake_world.log, "", 0);
     fake_text_append(&fake_world.printed, "", 0);

@@ -171,20 +171,16 @@ static int accept_failed(struct baton_cause *cause, int code) {
     }
 }
 
-static void put_number(uint8_t bytes[4], uint32_t number) {
-    for (int i = 0; i < 4; i++) {
-        bytes[i] = (uint8_t)(number >> (24 - 8 * i));
-    }
-}
-
-/* A client in another pid namespace has the pid 0 (unix(7)). */
+/* A client whose pid namespace ours does not contain has the pid 0, and its user id all the same
+ * (unix(7)). */
 static void name_local_peer(int descriptor, struct address *peer) {
     struct ucred who;
     socklen_t length = sizeof who;
     *peer = (struct address){.family = ADDRESS_UNIX};
     if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0) {
-        put_number(peer->bytes, who.uid);
-        put_number(peer->bytes + 4, (uint32_t)who.pid);
+        peer->has_uid = true;
+        peer->uid = who.uid;
+        peer->pid = (uint32_t)who.pid;
     }
 }
 

@@ -239,8 +239,21 @@ static void a_local_socket_is_no_address_of_a_network(void **state) {
     assert_string_equal(address_print_host(&a, text, sizeof(text)), "-");
     assert_false(address_is_any(&a));
     assert_true(address_equal(&a, &b));
-    b.bytes[7] = 1; /* another process */
-    assert_false(address_equal(&a, &b));
+}
+
+static void local_peers_differ_by_user_and_process(void **state) {
+    const struct address peer = {.family = ADDRESS_UNIX, .has_uid = true, .uid = 7, .pid = 8};
+    struct address other = peer;
+    (void)state;
+    assert_true(address_equal(&peer, &other));
+    other.pid = 0; /* one that the system cannot name */
+    assert_false(address_equal(&peer, &other));
+    other = peer;
+    other.uid = 0;
+    assert_false(address_equal(&peer, &other));
+    const struct address root = {.family = ADDRESS_UNIX, .has_uid = true};
+    const struct address unknown = {.family = ADDRESS_UNIX};
+    assert_false(address_equal(&root, &unknown));
 }
 
 int main(void) {
@@ -254,6 +267,7 @@ int main(void) {
         cmocka_unit_test(equal_means_everything_that_counts),
         cmocka_unit_test(any_is_the_wildcard_of_a_family),
         cmocka_unit_test(a_local_socket_is_no_address_of_a_network),
+        cmocka_unit_test(local_peers_differ_by_user_and_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

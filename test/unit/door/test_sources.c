@@ -52,6 +52,27 @@ static void test_family_and_scope_tell_apart(void **state) {
     sources_clear(&sources);
 }
 
+/* Whoever the system cannot name counts as one with all such of the same user. */
+static void test_local_clients_count_by_process(void **state) {
+    static const struct address clients[] = {
+        {.family = ADDRESS_UNIX, .has_uid = true, .uid = 1000, .pid = 8},
+        {.family = ADDRESS_UNIX, .has_uid = true, .uid = 1000, .pid = 9},
+        {.family = ADDRESS_UNIX, .has_uid = true, .uid = 1001, .pid = 8},
+        {.family = ADDRESS_UNIX, .has_uid = true, .uid = 1000},
+        {.family = ADDRESS_UNIX, .has_uid = true},
+        {.family = ADDRESS_UNIX},
+    };
+    (void)state;
+    struct sources sources;
+    assert_int_equal(sources_init(&sources, 6, 1), BATON_OK);
+    for (uint32_t round = 1; round <= 2; round++) {
+        for (size_t i = 0; i < sizeof clients / sizeof *clients; i++) {
+            assert_int_equal(sources_count(&sources, sources_take(&sources, &clients[i])), round);
+        }
+    }
+    sources_clear(&sources);
+}
+
 /* Against plain counters, with as many live connections as there is room for. */
 static void test_random_comings_and_goings(void **state) {
     (void)state;
@@ -94,6 +115,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_by_host),
         cmocka_unit_test(test_family_and_scope_tell_apart),
+        cmocka_unit_test(test_local_clients_count_by_process),
         cmocka_unit_test(test_random_comings_and_goings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,12 +62,9 @@ static void set_addresses(const char *peer, const char *local) {
 }
 
 static void set_user(uint32_t uid, uint32_t pid) {
-    scene.connection.peer = (struct address){.family = ADDRESS_UNIX};
+    scene.connection.peer =
+        (struct address){.family = ADDRESS_UNIX, .has_uid = true, .uid = uid, .pid = pid};
     scene.connection.local = (struct address){.family = ADDRESS_UNIX};
-    for (int i = 0; i < 4; i++) {
-        scene.connection.peer.bytes[i] = (uint8_t)(uid >> (24 - 8 * i));
-        scene.connection.peer.bytes[4 + i] = (uint8_t)(pid >> (24 - 8 * i));
-    }
 }
 
 static void fill(void) {
@@ -153,7 +150,11 @@ static void a_local_connection_has_the_unix_names(void **state) {
                                        "UNIXREMOTEPID=4711 ");
     set_user(4294967295u, 4294967295u);
     assert_non_null(strstr(environment(), "EUID=4294967295 UNIXREMOTEPID=4294967295 "));
-    set_user(0, 0); /* the system does not tell */
+    set_user(0, 0); /* the system cannot name the process, as from another pid namespace */
+    assert_string_equal(environment(), "BATON_SERVICE=web BATON_ID=17 PROTO=UNIX "
+                                       "UNIXLOCALPATH=/run/web UNIXREMOTEEUID=0 ");
+    assert_string_equal(expand("{peer_uid}:{peer_pid}"), "0:");
+    scene.connection.peer.has_uid = false; /* it does not tell at all */
     assert_string_equal(environment(),
                         "BATON_SERVICE=web BATON_ID=17 PROTO=UNIX UNIXLOCALPATH=/run/web ");
 }

@@ -346,6 +346,27 @@ static void test_other_kinds(void **state) {
                         "duration_ms=0\n");
 }
 
+static void test_local_peers(void **state) {
+    static const struct {
+        struct address peer;
+        const char *text;
+    } examples[] = {
+        {{.family = ADDRESS_UNIX}, "-"},
+        {{.family = ADDRESS_UNIX, .has_uid = true}, "uid:0"},
+        {{.family = ADDRESS_UNIX, .has_uid = true, .uid = UINT32_MAX}, "uid:4294967295"},
+        {{.family = ADDRESS_UNIX, .has_uid = true, .pid = 4711}, "uid:0,pid:4711"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        char wanted[256];
+        record_begin(&record, LOG_FORMAT_LOGFMT, 0, LOG_LEVEL_ERROR, "x");
+        record_address(&record, "peer", &examples[i].peer);
+        snprintf(wanted, sizeof wanted,
+                 "time=1970-01-01T00:00:00.000Z level=error event=x peer=%s\n", examples[i].text);
+        assert_string_equal(finish(), wanted);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_escapes),
@@ -356,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_connection),
         cmocka_unit_test(test_other_kinds),
+        cmocka_unit_test(test_local_peers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
