@@ -107,8 +107,9 @@ def _describe(connection: Connection) -> None:
     if connection.path and hasattr(socket, "SO_PEERCRED"):
         told = stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         pid, uid, _ = struct.unpack("=iII", told)
-        if pid > 0:
-            connection.peer_pid, connection.peer_uid = pid, uid
+        if uid != 0xFFFFFFFF:  # of a socket without a peer
+            connection.peer_uid = uid
+            connection.peer_pid = pid or None  # 0: of a pid namespace that ours does not contain
 
 
 def _describe_by_environment(connection: Connection) -> None:

@@ -19,10 +19,12 @@ void body_socket_local(struct baton_connection *connection) {
     _Static_assert(sizeof name.sun_path < BATON_PATH_BYTES, "the longest path fits");
     memcpy(connection->path, name.sun_path, sizeof name.sun_path);
 #ifdef SO_PEERCRED
+    /* A peer of another pid namespace has the pid 0; a socket without a peer the uid -1 (unix(7)).
+     */
     struct ucred peer = {0};
     length = sizeof peer;
     if (getsockopt(connection->socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-        peer.pid > 0) {
+        peer.uid != (uid_t)-1) {
         connection->peer_uid_known = 1;
         connection->peer_uid = peer.uid;
         connection->peer_pid = (uint32_t)peer.pid;

@@ -177,7 +177,8 @@ static void name_local_peer(int descriptor, struct address *peer) {
     struct ucred who;
     socklen_t length = sizeof who;
     *peer = (struct address){.family = ADDRESS_UNIX};
-    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0) {
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
+        who.uid != (uid_t)-1) {
         peer->has_uid = true;
         peer->uid = who.uid;
         peer->pid = (uint32_t)who.pid;

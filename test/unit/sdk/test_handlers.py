@@ -8,10 +8,13 @@ import re
 import socket
 import struct
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 import unittest
 
+SDK = pathlib.Path(__file__).resolve().parents[3] / "handlers" / "sdk"
 HANDLERS = pathlib.Path(os.environ.get("BATON_HANDLERS_DIR", "build/dev/handlers"))
 DEADLINE_S = 20
 WAYS = ("channel", "stdio", "stdio-error", "wait", "listen-fds")
@@ -383,6 +386,51 @@ class Forward(unittest.TestCase):
         for arguments in ([], ["127.0.0.1"], ["127.0.0.1", "1", "2"]):
             process = subprocess.run([HANDLERS / "forward", *arguments], capture_output=True)
             self.assertEqual((process.returncode, process.stderr), (64, b"usage: forward HOST PORT\n"))
+
+
+BATON_PY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import baton
+def tell(connection):
+    connection.answer(f"peer_uid {connection.peer_uid}\\npeer_pid {connection.peer_pid}\\n".encode())
+raise SystemExit(baton.serve(tell))
+"""
+
+
+class LocalClient(unittest.TestCase):
+    """Who a local client is, told by the socket itself (unix(7))."""
+
+    PROGRAMS = ([str(HANDLERS / "env")], [sys.executable, "-c", BATON_PY, str(SDK)])
+
+    def facts(self, command):
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener, \
+                socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(DEADLINE_S)
+            listener.bind(f"{folder}/s")
+            listener.listen()
+            client.connect(f"{folder}/s")
+            given, _ = listener.accept()
+            process = subprocess.Popen(command, stdin=given, stdout=given)
+            given.close()
+            said = rest(client).decode()
+            self.assertEqual(process.wait(DEADLINE_S), 0)
+        lines = dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+        return lines.get("peer_uid"), lines.get("peer_pid", "None")
+
+    def test_user_and_process(self):
+        for program in self.PROGRAMS:
+            self.assertEqual(self.facts(program), (str(os.getuid()), str(os.getpid())))
+
+    def test_the_user_alone_where_the_process_cannot_be_named(self):
+        for options in (["--pid"], ["--user", "--map-current-user", "--pid"]):
+            apart = ["unshare", *options, "--fork"]
+            if subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                break
+        else:
+            self.skipTest("no pid namespace may be made here")
+        for program in self.PROGRAMS:
+            self.assertEqual(self.facts([*apart, *program]), (str(os.getuid()), "None"))
 
 
 if __name__ == "__main__":
