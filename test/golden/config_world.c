@@ -234,14 +234,16 @@ bool config_tables_equal(const struct service_table *a, const struct service_tab
 }
 
 int config_world_check(const struct service_world *world, enum config_format format,
-                       const char *file_name, const void *bytes, size_t length,
+                       const char *file_name, const void *bytes, size_t length, bool whole,
                        struct config_output *out) {
     struct config_problems problems = {0};
     struct service_table table = {0};
     int result = config_world_load(world, format, file_name, bytes, length, &table, &problems);
 
-    if (result == BATON_OK) {
+    if (result == BATON_OK && whole) {
         service_table_print(&table, config_output_add, out);
+    } else if (result == BATON_OK) {
+        service_table_print_services(&table, config_output_add, out);
     } else {
         config_problems_print(&problems, config_output_add, out);
     }

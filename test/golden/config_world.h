@@ -29,10 +29,10 @@ int config_world_load(const struct service_world *world, enum config_format form
 /* True if all that the supervisor reads of them is equal: everything but line numbers. */
 bool config_tables_equal(const struct service_table *a, const struct service_table *b);
 
-/* Reads `bytes` the way the supervisor does and writes what --check would: the table, or the
- * faults. Returns the last error code. */
+/* Reads `bytes` the way the supervisor does and writes what --check would: the table, of which the
+ * services alone unless `whole`, or the faults. Returns the last error code. */
 int config_world_check(const struct service_world *world, enum config_format format,
-                       const char *file_name, const void *bytes, size_t length,
+                       const char *file_name, const void *bytes, size_t length, bool whole,
                        struct config_output *out);
 
 #endif

@@ -21,7 +21,7 @@
 static int check_config(const char *path, const struct config_output *out, bool is_empty) {
     struct config_output words = {0};
     int result = config_world_check(&import_world_services, CONFIG_FORMAT_INI, "imported.ini",
-                                    out->text, out->length, &words);
+                                    out->text, out->length, true, &words);
     bool wrong = is_empty ? result != BATON_INVALID || strstr(words.text, "no service") == NULL
                           : result != BATON_OK;
     if (wrong) {

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 /* A place of an enabled service. */
 struct place {
     const struct service_draft *draft;
@@ -177,7 +176,8 @@ void service_check_clashes(struct service_builder *builder) {
         config_problems_add(builder->problems, largest->service.line, "max_connections",
                             "the sum over all services is %lu; give at most %lu in all (here it "
                             "is %lu, the most)",
-                            (unsigned long)total_count, (unsigned long)SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
+                            (unsigned long)total_count,
+                            (unsigned long)SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
                             (unsigned long)largest->service.max_connections_count);
     }
 }

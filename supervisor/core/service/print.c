@@ -236,7 +236,8 @@ static void print_options(const struct supervisor_options *options, text_emit *e
     emit(context, "\n");
 }
 
-void service_table_print(const struct service_table *table, text_emit *emit, void *context) {
+void service_table_print_services(const struct service_table *table, text_emit *emit,
+                                  void *context) {
     struct columns columns = measure(table);
     char line[96];
 
@@ -252,6 +253,10 @@ void service_table_print(const struct service_table *table, text_emit *emit, voi
     for (size_t i = 0; i < table->service_count; i++) {
         print_service(&table->services[i], columns, emit, context);
     }
+}
+
+void service_table_print(const struct service_table *table, text_emit *emit, void *context) {
+    service_table_print_services(table, emit, context);
     print_defaults(emit, context);
     print_options(&table->options, emit, context);
 }

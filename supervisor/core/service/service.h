@@ -141,6 +141,9 @@ int service_table_build(struct config *config, const struct service_world *world
  * listens, command), the keys that differ from their default below it, marked with `*`, then the
  * other defaults and the supervisor's options. */
 void service_table_print(const struct service_table *table, text_emit *emit, void *context);
+/* The services alone: what does not change with each key that is added. */
+void service_table_print_services(const struct service_table *table, text_emit *emit,
+                                  void *context);
 
 /* Frees everything and leaves the table empty; an empty (zeroed) table is accepted. */
 void service_table_clear(struct service_table *table);

@@ -94,7 +94,8 @@ static void faults_beyond_the_limit_are_counted(void **state) {
 static char *faults_of(enum config_format format, const char *bytes, size_t length) {
     struct config_output out = {0};
     config_output_add(&out, "");
-    if (config_world_check(&config_world_posix, format, "f", bytes, length, &out) == BATON_OK) {
+    if (config_world_check(&config_world_posix, format, "f", bytes, length, true, &out) ==
+        BATON_OK) {
         out.text[0] = '\0';
     }
     return out.text;
@@ -209,7 +210,7 @@ static void there_may_be_16384_settings(void **state) {
     char *file = many_lines("[ports]\n", "port", CONFIG_SETTINGS_MAX_COUNT + 2, &length);
     struct config_output out = {0};
     assert_int_equal(
-        config_world_check(&config_world_posix, CONFIG_FORMAT_INI, "f", file, length, &out),
+        config_world_check(&config_world_posix, CONFIG_FORMAT_INI, "f", file, length, true, &out),
         BATON_INVALID);
     char *fault = strstr(out.text, "f:16386: there are more than 16384 settings");
     assert_non_null(fault);

@@ -19,8 +19,9 @@ static struct service_table load(const struct service_world *world, const char *
 
 static void expect_fault(const struct service_world *world, const char *ini, const char *expected) {
     struct config_output out = {0};
-    assert_int_equal(config_world_check(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), &out),
-                     BATON_INVALID);
+    assert_int_equal(
+        config_world_check(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), true, &out),
+        BATON_INVALID);
     assert_string_equal(out.text, expected);
     free(out.text);
 }
