@@ -23,6 +23,7 @@
 
 #include "core/base/address.h"
 #include "core/base/error.h"
+#include "core/base/socket_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -166,18 +167,6 @@ void platform_stream_close(struct platform_stream **stream);
 
 enum platform_protocol { PLATFORM_TCP, PLATFORM_UDP, PLATFORM_UNIX };
 
-/* What accepted sockets (and a UDP socket itself, where it applies) are set to. 0 and false leave
- * what the system does by itself. */
-struct platform_socket_options {
-    bool nodelay;              /* TCP_NODELAY */
-    bool keepalive;            /* SO_KEEPALIVE */
-    uint32_t keepalive_idle_s; /* before the first probe */
-    uint32_t keepalive_interval_s;
-    uint32_t keepalive_count; /* unanswered probes that end the connection */
-    uint32_t defer_accept_s;  /* TCP_DEFER_ACCEPT, tcp(7); Linux only, ignored elsewhere */
-    uint32_t receive_buffer_bytes, send_buffer_bytes; /* SO_RCVBUF, SO_SNDBUF; hints */
-};
-
 struct platform_listener_spec {
     enum platform_protocol protocol;
     struct address address;   /* TCP, UDP: family set; port 0 = any free port */
@@ -189,7 +178,7 @@ struct platform_listener_spec {
     bool is_handed_over;      /* it is watched only; never accepted or read from by us */
     bool is_plain; /* Windows: accepted sockets are not overlapped, so that ReadFile works
                       on them (PITFALLS 10) */
-    struct platform_socket_options options;
+    struct socket_options options;
 };
 
 /* Opens a listener and starts to report PLATFORM_EVENT_ACCEPT with `token`. TCP: SO_REUSEADDR on

@@ -156,17 +156,7 @@ static struct platform_listener_spec describe(const struct supervisor *s,
         .v6only = service->v6only != 0,
         .is_handed_over = service->handoff == HANDOFF_LISTENER,
         .is_plain = service->handoff == HANDOFF_STDIO,
-        .options =
-            {
-                .nodelay = service->nodelay != 0,
-                .keepalive = service->keepalive != 0,
-                .keepalive_idle_s = service->keepalive_idle_s,
-                .keepalive_interval_s = service->keepalive_interval_s,
-                .keepalive_count = service->keepalive_count,
-                .defer_accept_s = service->defer_accept_s,
-                .receive_buffer_bytes = service->receive_buffer_bytes,
-                .send_buffer_bytes = service->send_buffer_bytes,
-            },
+        .options = service->options,
     };
 }
 

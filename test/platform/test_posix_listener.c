@@ -368,14 +368,14 @@ static void test_options_of_accepted_sockets(void **state) {
     struct bench *bench = *state;
     struct address address = bench_loopback();
     struct platform_listener_spec spec = bench_tcp(&address);
-    spec.options = (struct platform_socket_options){.nodelay = true,
-                                                    .keepalive = true,
-                                                    .keepalive_idle_s = 111,
-                                                    .keepalive_interval_s = 22,
-                                                    .keepalive_count = 7,
-                                                    .defer_accept_s = 5,
-                                                    .receive_buffer_bytes = 30000,
-                                                    .send_buffer_bytes = 40000};
+    spec.options = (struct socket_options){.nodelay = 1,
+                                           .keepalive = 1,
+                                           .keepalive_idle_s = 111,
+                                           .keepalive_interval_s = 22,
+                                           .keepalive_count = 7,
+                                           .defer_accept_s = 5,
+                                           .receive_buffer_bytes = 30000,
+                                           .send_buffer_bytes = 40000};
     uint64_t token;
     struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
     platform_listener_address(listener, &address);
@@ -420,7 +420,7 @@ static void test_buffers_of_datagrams(void **state) {
     spec.protocol = PLATFORM_UDP;
     spec.options.receive_buffer_bytes = 30000;
     /* What TCP alone has is no error. */
-    spec.options.nodelay = true;
+    spec.options.nodelay = 1;
     uint64_t token;
     struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
     int descriptor = (int)platform_listener_socket(listener).value;

@@ -176,14 +176,14 @@ static void test_options_of_accepted_sockets(void **state) {
     uint64_t token;
     for (int set = 0; set < 2; set++) {
         if (set) {
-            spec.options = (struct platform_socket_options){.nodelay = true,
-                                                            .keepalive = true,
-                                                            .keepalive_idle_s = 60,
-                                                            .keepalive_interval_s = 5,
-                                                            .keepalive_count = 3,
-                                                            .defer_accept_s = 3,
-                                                            .receive_buffer_bytes = 32768,
-                                                            .send_buffer_bytes = 49152};
+            spec.options = (struct socket_options){.nodelay = 1,
+                                                   .keepalive = 1,
+                                                   .keepalive_idle_s = 60,
+                                                   .keepalive_interval_s = 5,
+                                                   .keepalive_count = 3,
+                                                   .defer_accept_s = 3,
+                                                   .receive_buffer_bytes = 32768,
+                                                   .send_buffer_bytes = 49152};
         }
         for (int plain = 0; plain < 2; plain++) {
             uintptr_t client;

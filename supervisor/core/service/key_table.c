@@ -201,7 +201,7 @@ const struct key key_table[KEY_COUNT] = {
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "no",
             .modes = MODES_TCP,
-            .field_offset = FIELD(nodelay),
+            .field_offset = FIELD(options.nodelay),
         },
     [KEY_KEEPALIVE] =
         {
@@ -210,7 +210,7 @@ const struct key key_table[KEY_COUNT] = {
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "no",
             .modes = MODES_TCP,
-            .field_offset = FIELD(keepalive),
+            .field_offset = FIELD(options.keepalive),
         },
     [KEY_KEEPALIVE_IDLE] =
         {
@@ -221,7 +221,7 @@ const struct key key_table[KEY_COUNT] = {
             .maximum = 32767,
             .default_text = "0",
             .modes = MODES_TCP,
-            .field_offset = FIELD(keepalive_idle_s),
+            .field_offset = FIELD(options.keepalive_idle_s),
         },
     [KEY_KEEPALIVE_INTERVAL] =
         {
@@ -232,7 +232,7 @@ const struct key key_table[KEY_COUNT] = {
             .maximum = 32767,
             .default_text = "0",
             .modes = MODES_TCP,
-            .field_offset = FIELD(keepalive_interval_s),
+            .field_offset = FIELD(options.keepalive_interval_s),
         },
     [KEY_KEEPALIVE_COUNT] =
         {
@@ -243,7 +243,7 @@ const struct key key_table[KEY_COUNT] = {
             .maximum = 127,
             .default_text = "0",
             .modes = MODES_TCP,
-            .field_offset = FIELD(keepalive_count),
+            .field_offset = FIELD(options.keepalive_count),
         },
     [KEY_DEFER_ACCEPT] =
         {
@@ -254,7 +254,7 @@ const struct key key_table[KEY_COUNT] = {
             .maximum = 3600,
             .default_text = "0",
             .modes = MODES_TCP,
-            .field_offset = FIELD(defer_accept_s),
+            .field_offset = FIELD(options.defer_accept_s),
         },
     [KEY_RECEIVE_BUFFER] =
         {
@@ -264,7 +264,7 @@ const struct key key_table[KEY_COUNT] = {
             .unit = "bytes",
             .maximum = 268435456,
             .default_text = "0",
-            .field_offset = FIELD(receive_buffer_bytes),
+            .field_offset = FIELD(options.receive_buffer_bytes),
             .modes = KEY_MODES_ALL,
         },
     [KEY_SEND_BUFFER] =
@@ -275,7 +275,7 @@ const struct key key_table[KEY_COUNT] = {
             .unit = "bytes",
             .maximum = 268435456,
             .default_text = "0",
-            .field_offset = FIELD(send_buffer_bytes),
+            .field_offset = FIELD(options.send_buffer_bytes),
             .modes = KEY_MODES_ALL,
         },
     [KEY_PROXY_PROTOCOL] =

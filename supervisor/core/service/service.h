@@ -9,6 +9,7 @@
 #define BATON_SERVICE_SERVICE_H
 
 #include "core/base/address.h"
+#include "core/base/socket_options.h"
 #include "core/config/config.h"
 
 #include <stdbool.h>
@@ -68,10 +69,7 @@ struct service {
     const char *directory;  /* working directory, absolute; NULL = the supervisor's own */
     uint32_t backlog_count; /* waiting connections the system may queue, a hint to listen() */
     uint32_t v6only;        /* 0: an IPv6 listener takes IPv4 clients too */
-    uint32_t nodelay, keepalive;                                      /* 0 or 1 */
-    uint32_t keepalive_idle_s, keepalive_interval_s, keepalive_count; /* 0 = the system's */
-    uint32_t defer_accept_s;                                          /* 0 = off */
-    uint32_t receive_buffer_bytes, send_buffer_bytes;                 /* 0 = the system's */
+    struct socket_options options;          /* of accepted sockets */
     uint32_t socket_mode;                   /* local sockets: permission bits of the file */
     const char *socket_user, *socket_group; /* local sockets: the file's owner; NULL = left alone */
     uint32_t

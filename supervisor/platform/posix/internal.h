@@ -60,7 +60,7 @@ struct platform_listener {
     enum platform_protocol protocol;
     bool is_handed_over;
     uint32_t backlog_count;
-    struct platform_socket_options options;
+    struct socket_options options;
     struct address bound;
     struct local_plan plan;    /* UNIX */
     bool has_file;             /* UNIX: we have made one, which is `file` */

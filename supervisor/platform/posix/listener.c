@@ -28,7 +28,7 @@ static int set_options(int descriptor, const struct option *options, size_t coun
     return BATON_OK;
 }
 
-static int set_buffers(int descriptor, const struct platform_socket_options *options,
+static int set_buffers(int descriptor, const struct socket_options *options,
                        struct baton_cause *cause) {
     const struct option buffers[] = {
         {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes},
@@ -40,12 +40,12 @@ static int set_buffers(int descriptor, const struct platform_socket_options *opt
 /* On Linux accepted sockets take all of these from their listener, so that accepting costs no call
  * for them; and the size of the receive buffer must be known before listen(2), for it decides what
  * window is offered (tcp(7)). */
-static int set_tcp_options(int descriptor, const struct platform_socket_options *options,
+static int set_tcp_options(int descriptor, const struct socket_options *options,
                            struct baton_cause *cause) {
     const struct option all[] = {
         {SOL_SOCKET, SO_REUSEADDR, 1},
-        {IPPROTO_TCP, TCP_NODELAY, options->nodelay},
-        {SOL_SOCKET, SO_KEEPALIVE, options->keepalive},
+        {IPPROTO_TCP, TCP_NODELAY, (int)options->nodelay},
+        {SOL_SOCKET, SO_KEEPALIVE, (int)options->keepalive},
         {IPPROTO_TCP, TCP_KEEPIDLE, (int)options->keepalive_idle_s},
         {IPPROTO_TCP, TCP_KEEPINTVL, (int)options->keepalive_interval_s},
         {IPPROTO_TCP, TCP_KEEPCNT, (int)options->keepalive_count},

@@ -85,9 +85,8 @@ static int bind_to_address(struct platform_listener *listener,
  */
 static int set_options(SOCKET socket, const struct platform_listener_spec *spec,
                        struct baton_cause *cause) {
-    struct platform_socket_options options = {.receive_buffer_bytes =
-                                                  spec->options.receive_buffer_bytes,
-                                              .send_buffer_bytes = spec->options.send_buffer_bytes};
+    struct socket_options options = {.receive_buffer_bytes = spec->options.receive_buffer_bytes,
+                                     .send_buffer_bytes = spec->options.send_buffer_bytes};
     if (spec->is_handed_over) {
         options = spec->options;
     }

@@ -30,7 +30,7 @@ struct platform_listener {
     bool is_handed_over;
     bool is_plain;
     enum platform_protocol protocol;
-    struct platform_socket_options options;
+    struct socket_options options;
     SOCKET socket;
     HANDLE event; /* of the AcceptEx under way, or of the registration of one that is handed over */
     struct watch watch;
@@ -63,7 +63,7 @@ bool listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *,
 
 /* Sets what is not the default. Stops at the first that cannot be set. BATON_OK, BATON_SHORTAGE,
  * BATON_SYSTEM. */
-int listener_set_options(SOCKET socket, const struct platform_socket_options *options,
+int listener_set_options(SOCKET socket, const struct socket_options *options,
                          enum platform_protocol protocol, struct baton_cause *cause);
 
 /* Prepares for accepting, and starts it. */

@@ -31,7 +31,7 @@ static u_long to_ms(uint32_t seconds, uint32_t if_zero_s) {
 /* Both times go in one call, which every Windows and Wine 8 know; TCP_KEEPIDLE and TCP_KEEPINTVL
  * Wine 8 does not. Where there is no TCP_KEEPCNT the system's number of probes stands: 10.
  * https://learn.microsoft.com/windows/win32/winsock/sio-keepalive-vals */
-static int set_keepalive_times(SOCKET socket, const struct platform_socket_options *options,
+static int set_keepalive_times(SOCKET socket, const struct socket_options *options,
                                struct baton_cause *cause) {
     int code = BATON_OK;
     if (options->keepalive_idle_s > 0 || options->keepalive_interval_s > 0) {
@@ -55,8 +55,7 @@ static int set_keepalive_times(SOCKET socket, const struct platform_socket_optio
     return code;
 }
 
-static int set_tcp(SOCKET socket, const struct platform_socket_options *options,
-                   struct baton_cause *cause) {
+static int set_tcp(SOCKET socket, const struct socket_options *options, struct baton_cause *cause) {
     int code = BATON_OK;
     if (options->nodelay) {
         code = set(socket, IPPROTO_TCP, TCP_NODELAY, 1, "setsockopt(TCP_NODELAY)", cause);
@@ -70,7 +69,7 @@ static int set_tcp(SOCKET socket, const struct platform_socket_options *options,
     return code;
 }
 
-int listener_set_options(SOCKET socket, const struct platform_socket_options *options,
+int listener_set_options(SOCKET socket, const struct socket_options *options,
                          enum platform_protocol protocol, struct baton_cause *cause) {
     int code = BATON_OK;
     if (options->receive_buffer_bytes > 0) {

@@ -47,8 +47,9 @@ static void a_service_is_as_it_was_without_new_keys(void **state) {
     assert_true(service->has_channel);
     assert_int_equal(service->stderr_to, STDERR_LOG);
     assert_int_equal(service->v6only, 1);
-    assert_int_equal(service->nodelay + service->keepalive + service->defer_accept_s, 0);
-    assert_int_equal(service->receive_buffer_bytes + service->send_buffer_bytes, 0);
+    assert_int_equal(
+        service->options.nodelay + service->options.keepalive + service->options.defer_accept_s, 0);
+    assert_int_equal(service->options.receive_buffer_bytes + service->options.send_buffer_bytes, 0);
     assert_int_equal(service->proxy_protocol, 0);
     assert_false(service->argv_varies);
     service_table_clear(&table);
@@ -106,14 +107,14 @@ static void defaults_hold_where_they_can_be_honoured(void **state) {
     const struct service *udp = &table.services[1];
     const struct service *local = &table.services[2];
     (void)state;
-    assert_int_equal(tcp->nodelay + tcp->keepalive + tcp->proxy_protocol, 3);
+    assert_int_equal(tcp->options.nodelay + tcp->options.keepalive + tcp->proxy_protocol, 3);
     assert_int_equal(tcp->proxy_trusted_count, 2);
     assert_int_equal(tcp->handshake_timeout_ms, 5000);
     assert_null(tcp->socket_user);
-    assert_int_equal(udp->nodelay + udp->keepalive + udp->proxy_protocol, 0);
+    assert_int_equal(udp->options.nodelay + udp->options.keepalive + udp->proxy_protocol, 0);
     assert_int_equal(udp->proxy_trusted_count, 0);
     assert_int_equal(udp->stderr_to, STDERR_LOG);
-    assert_int_equal(local->nodelay, 0);
+    assert_int_equal(local->options.nodelay, 0);
     assert_int_equal(local->proxy_protocol, 1);
     assert_int_equal(local->proxy_trusted_count, 0);
     assert_int_equal(local->socket_mode, 0666);
