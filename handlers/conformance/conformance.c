@@ -36,7 +36,7 @@ static const struct point {
     {"the socket can be bound to a completion port", check_completion_port, WITH_CONNECTION},
 };
 
-enum { POINT_COUNT = sizeof points / sizeof points[0] };
+enum { POINT_COUNT = sizeof points / sizeof *points };
 
 static struct subject subject;
 static struct verdict verdicts[POINT_COUNT];

@@ -17,7 +17,7 @@ static int compare(const void *left, const void *right) {
 
 static int send_line(struct baton_connection *connection, const char *name, const char *value) {
     const char *pieces[] = {name, " ", value, "\n"};
-    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
         if (baton_send(connection, pieces[i], strlen(pieces[i])) != 0)
             return 1;
     return 0;

@@ -73,7 +73,7 @@ int baton_would_loop(const struct baton_connection *connection) {
     static const unsigned long answering[] = {7, 13, 17, 19, 37};
     unsigned long port = port_of(connection->peer);
     bool found = port == 0 || port == port_of(connection->local);
-    for (size_t i = 0; i < sizeof answering / sizeof answering[0]; i++)
+    for (size_t i = 0; i < sizeof answering / sizeof *answering; i++)
         found = found || port == answering[i];
     return found;
 }

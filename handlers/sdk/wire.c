@@ -81,8 +81,8 @@ static const struct field_rule {
 };
 
 enum {
-    MESSAGE_RULE_COUNT = sizeof message_rules / sizeof message_rules[0],
-    FIELD_RULE_COUNT = sizeof field_rules / sizeof field_rules[0]
+    MESSAGE_RULE_COUNT = sizeof message_rules / sizeof *message_rules,
+    FIELD_RULE_COUNT = sizeof field_rules / sizeof *field_rules
 };
 
 _Static_assert(FIELD_RULE_COUNT <= 32, "a field's bit must fit the mask of fields seen");

@@ -19,11 +19,11 @@ struct import_entry *import_entry_add(struct importer *importer, struct import_w
     }
     /* An array of pointers, as it is meant to be.
      * NOLINTNEXTLINE(bugprone-sizeof-expression) */
-    const size_t item_bytes = sizeof(*importer->entries);
+    const size_t item_bytes = sizeof *importer->entries;
     struct import_entry **entries =
         arena_grow(importer->arena, importer->entries, importer->entry_count,
                    &importer->entry_capacity, item_bytes);
-    struct import_entry *entry = arena_alloc(importer->arena, sizeof(*entry));
+    struct import_entry *entry = arena_alloc(importer->arena, sizeof *entry);
     if (entries == NULL || entry == NULL) {
         return NULL;
     }
@@ -58,7 +58,6 @@ bool import_entry_port(struct importer *importer, struct import_entry *entry, co
     const struct import_world *world = importer->world;
     bool udp = entry->protocol == PROTOCOL_UDP;
     bool is_number = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
-
     if (is_number && (!address_parse_port(text, &entry->port) || entry->port == 0)) {
         import_drop(importer, entry, "`%s` is no port; give 1 to 65535", text_excerpt(text).text);
     } else if (!is_number &&
@@ -80,7 +79,7 @@ static bool covers(const struct import_entry *entry, const struct address *wide,
     if (wide->family != narrow->family) {
         return wide->family == ADDRESS_IPV6 && address_is_any(wide) && entry->family == IMPORT_DUAL;
     }
-    return address_is_any(wide) || memcmp(wide->bytes, narrow->bytes, sizeof(wide->bytes)) == 0;
+    return address_is_any(wide) || memcmp(wide->bytes, narrow->bytes, sizeof wide->bytes) == 0;
 }
 
 /* Makes room among the places for one more: false if an earlier one has its clients already; takes
@@ -107,7 +106,7 @@ static void add_place(struct importer *importer, struct import_entry *entry,
         return;
     }
     struct import_place *places = arena_grow(importer->arena, entry->places, entry->place_count,
-                                             &entry->place_capacity, sizeof(*places));
+                                             &entry->place_capacity, sizeof *places);
     const char *before = address->family == ADDRESS_IPV6 ? "[" : "";
     const char *after = address->family == ADDRESS_IPV6 ? "]:" : ":";
     const char *text =
@@ -128,7 +127,6 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
     struct address address = {.family = ADDRESS_IPV4};
     bool wants_ipv6 = entry->family != IMPORT_IPV4;
     char text[ADDRESS_TEXT_SIZE];
-
     if (host == NULL || strcmp(host, "*") == 0) {
         address.family = wants_ipv6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
         add_place(importer, entry, &address, wants_ipv6 ? "::" : NULL);
@@ -153,7 +151,7 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
                     text_excerpt(host).text);
         return;
     }
-    add_place(importer, entry, &address, address_print_host(&address, text, sizeof(text)));
+    add_place(importer, entry, &address, address_print_host(&address, text, sizeof text));
 }
 
 void import_entry_builtin(struct importer *importer, struct import_entry *entry, const char *name) {
@@ -163,9 +161,9 @@ void import_entry_builtin(struct importer *importer, struct import_entry *entry,
     } builtins[] = {{"echo", 7}, {"discard", 9}, {"daytime", 13}, {"chargen", 19}, {"time", 37}};
 
     entry->handoff = entry->protocol == PROTOCOL_UDP ? HANDOFF_LISTENER : HANDOFF_CHANNEL;
-    for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
         char number[8];
-        (void)snprintf(number, sizeof(number), "%u", (unsigned)builtins[i].port);
+        snprintf(number, sizeof number, "%u", (unsigned)builtins[i].port);
         if (strcmp(name, builtins[i].name) == 0 || strcmp(name, number) == 0) {
             entry->program = builtins[i].name;
             return;

@@ -46,7 +46,6 @@ static bool entries_clash(const struct import_entry *a, const struct import_entr
  * be IPv6 alone. */
 static void decide_family(struct importer *importer, struct import_entry *entry) {
     bool has_other = false;
-
     entry->family = IMPORT_DUAL;
     for (size_t i = 0; i < entry->place_count; i++) {
         has_other = has_other || entry->places[i].address.family == ADDRESS_IPV4;
@@ -67,7 +66,6 @@ static void decide_family(struct importer *importer, struct import_entry *entry)
 
 static void drop_if_taken(struct importer *importer, size_t index) {
     struct import_entry *entry = importer->entries[index];
-
     for (size_t i = 0; i < index && !entry->disabled; i++) {
         const struct import_entry *other = importer->entries[i];
         if (!other->dropped && !other->disabled && entries_clash(entry, other)) {
@@ -122,7 +120,7 @@ struct line {
 };
 
 static void append(struct line *line, const char *text, const char *separator) {
-    size_t room = sizeof(line->text) - line->length;
+    size_t room = sizeof line->text - line->length;
     int length = snprintf(line->text + line->length, room, "%s%s",
                           line->length > 0 ? separator : "", text == NULL ? "" : text);
     if (length < 0 || (size_t)length >= room) {
@@ -149,7 +147,6 @@ static void make_texts(struct importer *importer, struct import_entry *entry) {
     struct line listen = {{0}, 0, false};
     struct line handler = {{0}, 0, false};
     struct line environment = {{0}, 0, false};
-
     for (size_t i = 0; i < entry->place_count; i++) {
         append(&listen, entry->places[i].text, ", ");
     }
@@ -198,23 +195,22 @@ static void name_entry(struct importer *importer, size_t index) {
     char stem[STEM_MAX_BYTES + 1];
     char name[CONFIG_NAME_MAX_BYTES + 1];
     size_t length = 0;
-
     for (; base[length] != '\0' && length < STEM_MAX_BYTES; length++) {
         bool fits = text_is_name_char(base[length]) || base[length] == '.' || base[length] == '-';
         stem[length] = (char)(fits ? base[length] : '_');
     }
     stem[length] = '\0';
     bool starts_well = length > 0 && strchr("._-", stem[0]) == NULL;
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         starts_well = starts_well && strcmp(stem, reserved[i]) != 0;
     }
     const char *before = starts_well ? "" : "s-";
-    (void)snprintf(name, sizeof(name), "%s%s", before, stem);
+    snprintf(name, sizeof name, "%s%s", before, stem);
     if (is_taken(importer, index, name)) {
-        (void)snprintf(name, sizeof(name), "%s%s-%s", before, stem, protocols[entry->protocol]);
+        snprintf(name, sizeof name, "%s%s-%s", before, stem, protocols[entry->protocol]);
     }
     for (unsigned number = 2; is_taken(importer, index, name); number++) {
-        (void)snprintf(name, sizeof(name), "%s%s-%u", before, stem, number);
+        snprintf(name, sizeof name, "%s%s-%u", before, stem, number);
     }
     entry->name = arena_text(importer->arena, name);
     if (entry->name == NULL) {
@@ -237,7 +233,6 @@ static void share_connections(struct importer *importer) {
     uint32_t taking_count = 0;
     uint64_t total_count = 0;
     uint64_t other_count = 0;
-
     (void)key_parse(&key_table[KEY_MAX_CONNECTIONS], key_table[KEY_MAX_CONNECTIONS].default_text,
                     &default_count, &message);
     for (size_t i = 0; i < importer->entry_count; i++) {
@@ -305,7 +300,7 @@ void import_finish(struct importer *importer) {
     for (size_t i = 0; i < importer->entry_count && !arena_failed(importer->arena); i++) {
         struct import_entry *entry = importer->entries[i];
         if (!entry->dropped && entry->protocol == PROTOCOL_UNIX) {
-            struct import_place *place = arena_alloc(importer->arena, sizeof(*place));
+            struct import_place *place = arena_alloc(importer->arena, sizeof *place);
             if (place != NULL) {
                 place->text = entry->port_text;
                 entry->places = place;

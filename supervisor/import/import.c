@@ -26,9 +26,8 @@ static void make_plain(char *text) {
 }
 
 static void keep_line(struct importer *importer, struct import_lines *lines, const char *text) {
-    struct import_line *line = arena_alloc(importer->arena, sizeof(*line));
+    struct import_line *line = arena_alloc(importer->arena, sizeof *line);
     char *copy = arena_text(importer->arena, text);
-
     if (line == NULL || copy == NULL) {
         return;
     }
@@ -52,17 +51,16 @@ static void keep_located(struct importer *importer, struct import_lines *lines, 
 
     /* clang 14 does not see through va_start in the caller.
      * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-    (void)vsnprintf(words, sizeof(words), format, arguments);
+    vsnprintf(words, sizeof words, format, arguments);
     if (where.line > 0) {
-        (void)snprintf(number, sizeof(number), ":%lu", (unsigned long)where.line);
+        snprintf(number, sizeof number, ":%lu", (unsigned long)where.line);
     }
-    (void)snprintf(text, sizeof(text), "%s%.900s%s: %s", kind, where.file, number, words);
+    snprintf(text, sizeof text, "%s%.900s%s: %s", kind, where.file, number, words);
     keep_line(importer, lines, text);
 }
 
 void import_fault(struct importer *importer, struct import_where where, const char *format, ...) {
     va_list arguments;
-
     if (importer->faults.count >= IMPORT_FAULTS_MAX_COUNT) {
         importer->faults.count++;
         return;
@@ -240,12 +238,12 @@ bool import_words_add(struct importer *importer, struct import_words *words, con
     /* Words are few, and a power of two tells how many places there are. */
     size_t count = words->count;
     if ((count & (count - 1)) == 0) {
-        char **grown = arena_alloc(importer->arena, (count == 0 ? 1 : 2 * count) * sizeof(*grown));
+        char **grown = arena_alloc(importer->arena, (count == 0 ? 1 : 2 * count) * sizeof *grown);
         if (grown == NULL) {
             return false;
         }
         if (count > 0) {
-            memcpy(grown, words->items, count * sizeof(*grown));
+            memcpy(grown, words->items, count * sizeof *grown);
         }
         words->items = grown;
     }
@@ -289,7 +287,7 @@ static bool is_xinetd(struct importer *importer, struct import_source source) {
         faults.last->next = NULL;
     }
     struct import_words words = import_split(importer, line);
-    for (size_t i = 0; words.count > 0 && i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+    for (size_t i = 0; words.count > 0 && i < sizeof keywords / sizeof *keywords; i++) {
         if (strcmp(words.items[0], keywords[i].word) == 0 && words.count <= keywords[i].most) {
             return true;
         }
@@ -300,7 +298,6 @@ static bool is_xinetd(struct importer *importer, struct import_source source) {
 static void read_all(struct importer *importer) {
     struct import_source source = {0};
     struct import_where from = {.file = importer->path};
-
     if (!import_open(importer, from, importer->path, &source)) {
         return;
     }
@@ -338,8 +335,8 @@ static void print_faults(const struct importer *importer, text_emit *complain, v
         complain(context, "\n");
     }
     if (importer->faults.count > IMPORT_FAULTS_MAX_COUNT) {
-        (void)snprintf(more, sizeof(more), "and %lu more\n",
-                       (unsigned long)(importer->faults.count - IMPORT_FAULTS_MAX_COUNT));
+        snprintf(more, sizeof more, "and %lu more\n",
+                 (unsigned long)(importer->faults.count - IMPORT_FAULTS_MAX_COUNT));
         complain(context, more);
     }
 }

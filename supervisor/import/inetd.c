@@ -31,7 +31,7 @@ struct inetd {
 
 static bool is_socket_type(const char *word) {
     static const char *const types[] = {"stream", "dgram", "seqpacket", "raw", "rdm", "tli", "xti"};
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (strcmp(word, types[i]) == 0) {
             return true;
         }
@@ -82,7 +82,7 @@ static const char *read_size(struct importer *importer, const char *text) {
         number > UINT32_MAX >> shift) {
         return NULL;
     }
-    (void)snprintf(bytes, sizeof(bytes), "%lu", (unsigned long)number << shift);
+    snprintf(bytes, sizeof bytes, "%lu", (unsigned long)number << shift);
     return arena_text(importer->arena, bytes);
 }
 
@@ -95,7 +95,6 @@ static void read_buffer(struct importer *importer, struct import_entry *entry, c
     const char *size = sends || receives ? read_size(importer, option + 7) : NULL;
     struct key_message message;
     uint32_t number = 0;
-
     if (size == NULL || key == NULL || !key_parse(key, size, &number, &message)) {
         import_note(
             importer, &entry->notes, entry->where,
@@ -133,10 +132,10 @@ static bool read_protocol(struct importer *importer, struct import_entry *entry,
     char *options = cut(text, ",");
     size_t i = 0;
 
-    while (i < sizeof(protocols) / sizeof(protocols[0]) && strcmp(protocols[i].name, text) != 0) {
+    while (i < sizeof protocols / sizeof *protocols && strcmp(protocols[i].name, text) != 0) {
         i++;
     }
-    if (i == sizeof(protocols) / sizeof(protocols[0])) {
+    if (i == sizeof protocols / sizeof *protocols) {
         import_drop(importer, entry, "protocol `%s`; what Baton serves is tcp, udp and unix",
                     text_excerpt(text).text);
         return false;
@@ -224,7 +223,6 @@ static void read_path(struct importer *importer, struct import_entry *entry, cha
 
 static void read_hosts(struct importer *importer, struct import_entry *entry, const char *hosts) {
     char *at = hosts == NULL ? NULL : arena_text(importer->arena, hosts);
-
     if (at == NULL) {
         import_entry_host(importer, entry, NULL);
     }
@@ -242,7 +240,6 @@ static bool read_wait(struct importer *importer, struct import_entry *entry, cha
     char *rest = cut(text, ".:/");
     bool waits = strcmp(text, "wait") == 0;
     uint32_t number = 0;
-
     if (!waits && strcmp(text, "nowait") != 0) {
         import_drop(importer, entry, "`%s` where wait or nowait belongs; correct the line",
                     text_excerpt(text).text);
@@ -294,7 +291,7 @@ static void read_program(struct importer *importer, struct import_entry *entry,
         entry->words.items = words->items + FIELD_COUNT + 1;
         entry->words.count = words->count - FIELD_COUNT - 1;
     }
-    (void)snprintf(who, sizeof(who), "user `%s`", text_excerpt(words->items[USER]).text);
+    snprintf(who, sizeof who, "user `%s`", text_excerpt(words->items[USER]).text);
     import_entry_user(importer, entry, entry->where, who);
     if (statement->has_quotes) {
         import_remark(importer, &entry->notes, entry->where,
@@ -362,7 +359,6 @@ static void read_service(struct inetd *inetd, struct import_entry *entry,
 static void end_statement(struct inetd *inetd, struct statement *statement) {
     struct importer *importer = inetd->importer;
     struct import_words *words = &statement->words;
-
     if (words->count == 0) {
         return;
     }
@@ -384,7 +380,7 @@ static void end_statement(struct inetd *inetd, struct statement *statement) {
                         "USER PROGRAM ARGUMENTS");
         }
     }
-    memset(statement, 0, sizeof(*statement));
+    memset(statement, 0, sizeof *statement);
 }
 
 /* An indented line goes on with the entry above, unless it is one itself. */
@@ -425,7 +421,6 @@ void import_read_inetd(struct importer *importer, struct import_source *source) 
     struct inetd inetd = {.importer = importer};
     struct statement statement = {0};
     const char *line = NULL;
-
     while ((line = import_next_line(importer, source)) != NULL) {
         if (line[0] == '\0') {
             end_statement(&inetd, &statement);

@@ -36,7 +36,6 @@ static void print_section(const struct printer *printer, const struct import_ent
     static const char *const protocols[] = {"tcp", "udp", "unix"};
     static const char *const handoffs[] = {"channel", "stdio", "listener", "pump"};
     char number[24];
-
     say(printer, "[", entry->name, "]\n");
     if (entry->disabled) {
         say(printer, "enabled = ", "no", "\n");
@@ -66,7 +65,7 @@ static void print_section(const struct printer *printer, const struct import_ent
         say(printer, "environment = ", entry->environment_text, "\n");
     }
     if (entry->max_connections_count > 0) {
-        (void)snprintf(number, sizeof(number), "%lu", (unsigned long)entry->max_connections_count);
+        snprintf(number, sizeof number, "%lu", (unsigned long)entry->max_connections_count);
         say(printer, "max_connections = ", number, "\n");
     }
     if (entry->nodelay) {
@@ -87,7 +86,6 @@ static void print_heading(const struct printer *printer, const struct importer *
     bool is_xinetd = importer->format == IMPORT_XINETD;
     size_t carried_count = 0;
     size_t enabled_count = 0;
-
     for (size_t i = 0; i < importer->entry_count; i++) {
         const struct import_entry *entry = importer->entries[i];
         carried_count += !entry->dropped;
@@ -126,7 +124,6 @@ static void print_heading(const struct printer *printer, const struct importer *
 
 void import_print(const struct importer *importer, text_emit *emit, void *context) {
     const struct printer printer = {.emit = emit, .context = context};
-
     print_heading(&printer, importer);
     if (importer->notes.first != NULL) {
         emit(context, "\n");
@@ -136,9 +133,9 @@ void import_print(const struct importer *importer, text_emit *emit, void *contex
         const struct import_entry *entry = importer->entries[i];
         char where[1024];
         emit(context, "\n");
-        (void)snprintf(where, sizeof(where), "%.900s:%lu%s%s", entry->where.file,
-                       (unsigned long)entry->where.line, entry->label[0] == '\0' ? "" : ": ",
-                       text_excerpt(entry->label).text);
+        snprintf(where, sizeof where, "%.900s:%lu%s%s", entry->where.file,
+                 (unsigned long)entry->where.line, entry->label[0] == '\0' ? "" : ": ",
+                 text_excerpt(entry->label).text);
         say(&printer, "; ", where, "\n");
         print_notes(&printer, &entry->notes);
         if (!entry->dropped) {

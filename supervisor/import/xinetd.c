@@ -64,7 +64,6 @@ static void take_name(void *visitor, const char *name) {
     struct names *names = visitor;
     size_t length = strlen(name);
     bool is_left_out = strchr(name, '.') != NULL || length == 0 || name[length - 1] == '~';
-
     /* One more than can be read, so that too many are told. */
     if (!is_left_out && names->words.count <= IMPORT_FILES_MAX_COUNT) {
         (void)import_words_add(names->importer, &names->words, name);
@@ -81,7 +80,6 @@ static void include_folder(struct xinetd *xinetd, struct import_where from, cons
     struct names names = {.importer = importer};
     size_t length = strlen(path);
     int result = world->list_folder(world->context, path, take_name, &names);
-
     if (result != BATON_OK) {
         import_fault(importer, from, "%.500s: %s", path,
                      result == BATON_NOT_FOUND ? "there is no such folder; correct the path"
@@ -90,7 +88,7 @@ static void include_folder(struct xinetd *xinetd, struct import_where from, cons
         return;
     }
     if (names.words.count > 1) {
-        qsort(names.words.items, names.words.count, sizeof(*names.words.items), compare_names);
+        qsort(names.words.items, names.words.count, sizeof *names.words.items, compare_names);
     }
     for (size_t i = 0; i < names.words.count && importer->file_count < IMPORT_FILES_MAX_COUNT;
          i++) {
@@ -122,7 +120,7 @@ static void read_attribute(struct xinetd *xinetd, struct xinetd_block *block,
     at += strspn(at, " \t");
     char operation = *at;
     at += (*at == '+' || *at == '-');
-    struct xinetd_attribute *attribute = arena_alloc(importer->arena, sizeof(*attribute));
+    struct xinetd_attribute *attribute = arena_alloc(importer->arena, sizeof *attribute);
     if (length == 0 || *at != '=') {
         import_fault(importer, where,
                      "`%s` is no attribute; write NAME = VALUES, and end the block with `}`",
@@ -192,7 +190,7 @@ static void read_heading(struct xinetd *xinetd, struct import_source *source,
                      is_service ? "service NAME" : "defaults");
     }
     if (is_service) {
-        block = arena_alloc(importer->arena, sizeof(*block));
+        block = arena_alloc(importer->arena, sizeof *block);
         if (block == NULL) {
             return;
         }
@@ -216,7 +214,6 @@ static void read_heading(struct xinetd *xinetd, struct import_source *source,
 static void read_file(struct xinetd *xinetd, struct import_source *source) {
     struct importer *importer = xinetd->importer;
     const char *line = NULL;
-
     while ((line = import_next_line(importer, source)) != NULL) {
         struct import_words words = import_split(importer, line + strspn(line, " \t"));
         if (words.count == 0) {
@@ -246,7 +243,6 @@ static void read_file(struct xinetd *xinetd, struct import_source *source) {
 
 void import_read_xinetd(struct importer *importer, struct import_source *source) {
     struct xinetd xinetd = {.importer = importer};
-
     read_file(&xinetd, source);
     xinetd_note_defaults(importer, &xinetd.defaults);
     for (const struct xinetd_block *block = xinetd.first; block != NULL; block = block->next) {

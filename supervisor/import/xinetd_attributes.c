@@ -72,7 +72,7 @@ static const struct xinetd_known attributes[] = {
 };
 
 const struct xinetd_known *xinetd_find(const char *name) {
-    for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+    for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++) {
         if (strcmp(attributes[i].name, name) == 0) {
             return &attributes[i];
         }

@@ -111,7 +111,7 @@ static void collect(const struct reading *reading, const char *name, struct impo
                 for (size_t k = 0; k < out->count; k++) {
                     if (strcmp(out->items[k], at->values.items[i]) == 0) {
                         memmove(&out->items[k], &out->items[k + 1],
-                                (out->count - k - 1) * sizeof(*out->items));
+                                (out->count - k - 1) * sizeof *out->items);
                         out->count--;
                         k--;
                     }
@@ -124,7 +124,7 @@ static void collect(const struct reading *reading, const char *name, struct impo
 static bool is_loopback4(const char *word) {
     static const char *const words[] = {"127.0.0.1", "127.0.0.1/32", "localhost", "127.0.0.0/8",
                                         "127.0.0.0"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i], word) == 0) {
             return true;
         }
@@ -151,7 +151,6 @@ static void read_rules(struct reading *reading) {
     size_t loopback4_count = 0;
     size_t loopback6_count = 0;
     bool everyone = false;
-
     collect(reading, "only_from", &allowed, &only_from);
     collect(reading, "no_access", &denied, &no_access);
     for (size_t i = 0; i < allowed.count; i++) {
@@ -193,7 +192,6 @@ static void read_flags(struct reading *reading) {
     struct import_entry *entry = reading->entry;
     struct import_words flags = {0};
     const struct xinetd_attribute *where = NULL;
-
     collect(reading, "flags", &flags, &where);
     for (size_t i = 0; i < flags.count; i++) {
         const char *flag = flags.items[i];
@@ -239,7 +237,6 @@ static bool read_kind(struct reading *reading) {
     const char *socket_type = word_of(reading, "socket_type");
     const char *protocol = word_of(reading, "protocol");
     const char *wait = word_of(reading, "wait");
-
     for (size_t i = 0; type != NULL && i < type->values.count; i++) {
         const char *word = type->values.items[i];
         if (strcmp(word, "RPC") == 0) {
@@ -290,7 +287,6 @@ static void read_instances(struct reading *reading) {
     struct import_entry *entry = reading->entry;
     struct key_message message;
     uint32_t number = 0;
-
     if (instances == NULL || instances->values.count == 0) {
         return;
     }
@@ -312,7 +308,6 @@ static void read_environment(struct reading *reading) {
     const struct xinetd_attribute *where = NULL;
     struct import_words words = {0};
     struct import_entry *entry = reading->entry;
-
     collect(reading, "env", &words, &where);
     for (size_t i = 0; i < words.count; i++) {
         const char *word = words.items[i];
@@ -346,7 +341,6 @@ static void read_server(struct reading *reading) {
     const struct xinetd_attribute *arguments = find(reading, "server_args");
     const char *server = word_of(reading, "server");
     size_t skip = 0;
-
     if (redirect != NULL && entry->protocol == PROTOCOL_TCP) {
         if (redirect->values.count != 2) {
             import_drop(importer, entry, "`%s`: redirect takes a host and a port",
@@ -390,12 +384,11 @@ static void read_server(struct reading *reading) {
 static void read_users(struct reading *reading) {
     static const char *const names[] = {"user", "group"};
     char what[128];
-
     for (size_t i = 0; i < 2; i++) {
         const struct xinetd_attribute *attribute = find(reading, names[i]);
         if (attribute != NULL && attribute->values.count > 0 && reading->entry->program[0] == '/') {
-            (void)snprintf(what, sizeof(what), "%s = %s", names[i],
-                           text_excerpt(attribute->values.items[0]).text);
+            snprintf(what, sizeof what, "%s = %s", names[i],
+                     text_excerpt(attribute->values.items[0]).text);
             import_entry_user(reading->importer, reading->entry, attribute->where, what);
         }
     }
@@ -406,7 +399,6 @@ static bool is_yes(struct reading *reading, const char *name) {
     const struct xinetd_attribute *attribute = find(reading, name);
     const char *word = word_of(reading, name);
     bool yes = word != NULL && strcmp(word, "yes") == 0;
-
     if (attribute != NULL && !yes && (word == NULL || strcmp(word, "no") != 0)) {
         leave_out(reading, attribute, "takes yes or no");
     }
@@ -422,7 +414,6 @@ static void read_enabled(struct reading *reading) {
     const struct reading no_block = {.importer = reading->importer,
                                      .defaults = reading->defaults,
                                      .block = &(struct xinetd_block){0}};
-
     collect(&no_block, "enabled", &enabled, &where);
     collect(&no_block, "disabled", &disabled, &where);
     reading->entry->disabled = is_yes(reading, "disable") || has_word(&disabled, id) ||
@@ -433,7 +424,6 @@ static void read_addresses(struct reading *reading) {
     struct import_entry *entry = reading->entry;
     const char *host = word_of(reading, "bind");
     const char *port = word_of(reading, "port");
-
     host = host == NULL ? word_of(reading, "interface") : host;
     if (is_yes(reading, "v6only")) {
         entry->family = IMPORT_IPV6;

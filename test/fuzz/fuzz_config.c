@@ -26,9 +26,8 @@ static void check_launch(const struct service *service) {
                                     .local = {.family = ADDRESS_IPV6, .port = UINT16_MAX}};
     struct filling filling = {0};
     size_t used_bytes = 0;
-
-    memset(connection.peer.bytes, 0xff, sizeof(connection.peer.bytes));
-    memset(connection.local.bytes, 0xff, sizeof(connection.local.bytes));
+    memset(connection.peer.bytes, 0xff, sizeof connection.peer.bytes);
+    memset(connection.local.bytes, 0xff, sizeof connection.local.bytes);
     require(filling_reserve(&filling, service) == BATON_OK);
     filling_make(&filling, service, &connection, UINT32_MAX);
     for (size_t i = 0; i < service->variable_count; i++) {

@@ -58,7 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     const struct import_world world = import_world_of(files);
     struct emitted emitted = {{0}, {0}};
     int result = import_config("f", &world, take_out, take_fault, &emitted);
-
     require(result == BATON_OK || result == BATON_INVALID);
     require((result == BATON_OK) == (emitted.out.text != NULL));
     require((result == BATON_OK) == (emitted.faults.text == NULL));

@@ -16,11 +16,11 @@ static size_t replay_file(const char *path) {
     FILE *file = fopen(path, "rb");
     uint8_t *bytes = malloc(INPUT_MAX_BYTES);
     if (file == NULL || bytes == NULL) {
-        (void)fprintf(stderr, "%s: cannot be read\n", path);
+        fprintf(stderr, "%s: cannot be read\n", path);
         exit(1);
     }
     size_t length = fread(bytes, 1, INPUT_MAX_BYTES, file);
-    (void)fclose(file);
+    fclose(file);
     /* In a block of its exact size, a sanitizer sees a read past the end. */
     uint8_t *exact = realloc(bytes, length > 0 ? length : 1);
     if (exact == NULL) {
@@ -40,7 +40,7 @@ static size_t replay(const char *path) {
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         char file[4096];
         if (entry->d_name[0] != '.') {
-            (void)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+            snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
             count += replay_file(file);
         }
     }
@@ -53,6 +53,6 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         count += replay(argv[i]);
     }
-    (void)printf("%lu inputs replayed\n", (unsigned long)count);
+    printf("%lu inputs replayed\n", (unsigned long)count);
     return count == 0;
 }

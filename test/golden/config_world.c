@@ -102,7 +102,7 @@ static int find_port(void *context, const char *name, bool udp, uint16_t *port) 
                     {"domain", false, 53},  {"domain", true, 53},      {"tftp", true, 69},
                     {"z39.50", false, 210}, {"discard", false, 9},     {"discard", true, 9}};
     (void)context;
-    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
         if (services[i].udp == udp && strcmp(services[i].name, name) == 0) {
             *port = services[i].port;
             return BATON_OK;
@@ -151,7 +151,7 @@ int config_world_load(const struct service_world *world, enum config_format form
     struct config_problems own_problems = {0};
     struct config_problems *kept = problems != NULL ? problems : &own_problems;
 
-    memset(table, 0, sizeof(*table));
+    memset(table, 0, sizeof *table);
     int result = config_parse(&config, format, file_name, bytes, length, kept);
     if (result != BATON_NO_MEMORY) {
         result = service_table_build(&config, world, kept, table);

@@ -17,7 +17,7 @@ char *golden_read(const char *path, size_t *length) {
         bytes[*length] = '\0';
     }
     if (file != NULL) {
-        (void)fclose(file);
+        fclose(file);
     }
     return bytes;
 }
@@ -25,25 +25,25 @@ char *golden_read(const char *path, size_t *length) {
 static int write_expected(const char *path, const char *text) {
     FILE *file = fopen(path, "wb");
     if (file == NULL) {
-        (void)fprintf(stderr, "%s: cannot be written\n", path);
+        fprintf(stderr, "%s: cannot be written\n", path);
         return 1;
     }
-    (void)fputs(text, file);
+    fputs(text, file);
     return fclose(file) != 0;
 }
 
 int golden_compare(const char *path, const char *actual) {
     char expected_path[4096];
     size_t length = 0;
-    (void)snprintf(expected_path, sizeof(expected_path), "%s.expected", path);
+    snprintf(expected_path, sizeof expected_path, "%s.expected", path);
     if (getenv("BATON_REGENERATE") != NULL) {
         return write_expected(expected_path, actual);
     }
     char *expected = golden_read(expected_path, &length);
     int wrong = expected == NULL || strcmp(expected, actual) != 0;
     if (wrong) {
-        (void)fprintf(stderr, "%s: expected\n%s\nbut got\n%s\n", path,
-                      expected != NULL ? expected : "(no such file)", actual);
+        fprintf(stderr, "%s: expected\n%s\nbut got\n%s\n", path,
+                expected != NULL ? expected : "(no such file)", actual);
     }
     free(expected);
     return wrong;

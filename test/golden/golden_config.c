@@ -26,9 +26,8 @@ static int check_file(const char *path) {
     struct config_output out = {0};
     size_t length = 0;
     char *bytes = golden_read(path, &length);
-
     if (bytes == NULL || !config_format_of(name, &format)) {
-        (void)fprintf(stderr, "%s: cannot be read, or is no config\n", path);
+        fprintf(stderr, "%s: cannot be read, or is no config\n", path);
         free(bytes);
         return 1;
     }
@@ -37,7 +36,7 @@ static int check_file(const char *path) {
     int wrong = golden_compare(path, out.text != NULL ? out.text : "");
     if ((strncmp(name, "good-", 5) == 0 || strncmp(name, "win-good-", 9) == 0) !=
         (result == BATON_OK)) {
-        (void)fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
+        fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
         wrong = 1;
     }
     free(out.text);
@@ -61,16 +60,15 @@ static int check_pair(const char *path) {
     struct service_table yaml = {0};
     struct service_table ini = {0};
     size_t stem = strlen(path) - strlen(".yaml");
-
     if (strncmp(base_name(path), "good-", 5) != 0 || strcmp(path + stem, ".yaml") != 0) {
         return 0;
     }
-    (void)snprintf(ini_path, sizeof(ini_path), "%.*s.ini", (int)stem, path);
+    snprintf(ini_path, sizeof ini_path, "%.*s.ini", (int)stem, path);
     int wrong = load(path, CONFIG_FORMAT_YAML, &yaml) != BATON_OK ||
                 load(ini_path, CONFIG_FORMAT_INI, &ini) != BATON_OK ||
                 !config_tables_equal(&yaml, &ini);
     if (wrong) {
-        (void)fprintf(stderr, "%s: its table differs from that of %s\n", path, ini_path);
+        fprintf(stderr, "%s: its table differs from that of %s\n", path, ini_path);
     }
     service_table_clear(&yaml);
     service_table_clear(&ini);
@@ -85,6 +83,6 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         wrong_count += check_pair(argv[i]);
     }
-    (void)printf("%d files, %d faults\n", argc - 1, wrong_count);
+    printf("%d files, %d faults\n", argc - 1, wrong_count);
     return argc < 2 || wrong_count > 0;
 }

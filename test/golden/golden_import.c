@@ -25,7 +25,7 @@ static int check_config(const char *path, const struct config_output *out, bool 
     bool wrong = is_empty ? result != BATON_INVALID || strstr(words.text, "no service") == NULL
                           : result != BATON_OK;
     if (wrong) {
-        (void)fprintf(stderr, "%s: --check of the config says\n%s\n", path, words.text);
+        fprintf(stderr, "%s: --check of the config says\n%s\n", path, words.text);
     }
     free(words.text);
     return wrong;
@@ -37,9 +37,8 @@ static int check_import(const char *path, const char *name, const struct import_
     bool is_bad = strncmp(name, "bad-", 4) == 0;
     int result = import_config(name, &world, config_output_add, config_output_add, &out);
     int wrong = golden_compare(path, out.text != NULL ? out.text : "");
-
     if (result != (is_bad ? BATON_INVALID : BATON_OK)) {
-        (void)fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
+        fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
         wrong = 1;
     } else if (!is_bad) {
         wrong |= check_config(path, &out, strncmp(name, "empty-", 6) == 0);
@@ -53,13 +52,12 @@ int main(int argc, char **argv) {
     int wrong_count = 0;
     int import_count = 0;
     size_t folder_length = argc < 2 ? 0 : strlen(argv[1]) + 1;
-
     for (int i = 2; i < argc && i - 2 < FILES_MAX_COUNT; i++) {
         struct import_file *file = &files[i - 2];
         file->path = argv[i] + folder_length;
         file->bytes = golden_read(argv[i], &file->length);
         if (file->bytes == NULL) {
-            (void)fprintf(stderr, "%s: cannot be read\n", argv[i]);
+            fprintf(stderr, "%s: cannot be read\n", argv[i]);
             return 1;
         }
     }
@@ -72,6 +70,6 @@ int main(int argc, char **argv) {
     for (const struct import_file *file = files; file->path != NULL; file++) {
         free((char *)file->bytes);
     }
-    (void)printf("%d imports, %d faults\n", import_count, wrong_count);
+    printf("%d imports, %d faults\n", import_count, wrong_count);
     return import_count == 0 || wrong_count > 0;
 }

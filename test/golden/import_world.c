@@ -8,7 +8,6 @@ static int read_file(void *context, const char *path, const char **bytes, size_t
     const struct import_file *files = context;
     size_t path_length = strlen(path);
     int result = BATON_NOT_FOUND;
-
     for (; files->path != NULL; files++) {
         if (strcmp(files->path, path) == 0) {
             *bytes = files->bytes;
@@ -26,7 +25,6 @@ static int list_folder(void *context, const char *path, import_visit *visit, voi
     const struct import_file *files = context;
     size_t path_length = strlen(path);
     int result = BATON_NOT_FOUND;
-
     for (; files->path != NULL; files++) {
         if (strcmp(files->path, path) == 0) {
             return BATON_INVALID;
@@ -52,7 +50,7 @@ int import_world_find_port(void *context, const char *name, bool udp, uint16_t *
         {"shell", true, false, 514}, {"talk", false, true, 517}, {"ntalk", false, true, 518},
         {"rsync", true, false, 873}, {"git", true, false, 9418}, {"z39.50", true, false, 210}};
     (void)context;
-    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
         if (strcmp(services[i].name, name) == 0 && (udp ? services[i].udp : services[i].tcp)) {
             *port = services[i].port;
             return BATON_OK;
@@ -65,13 +63,12 @@ static int probe_program(void *context, const char *path) {
     static const char *const handlers[] = {"echo",    "discard", "daytime",
                                            "chargen", "time",    "forward"};
     const char folder[] = "/srv/handlers/";
-
     (void)context;
-    if (strncmp(path, folder, sizeof(folder) - 1) != 0) {
+    if (strncmp(path, folder, sizeof folder - 1) != 0) {
         return path[0] == '/' ? BATON_OK : BATON_NOT_FOUND;
     }
-    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
-        if (strcmp(path + sizeof(folder) - 1, handlers[i]) == 0) {
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        if (strcmp(path + sizeof folder - 1, handlers[i]) == 0) {
             return BATON_OK;
         }
     }

@@ -103,7 +103,7 @@ void check_environment(const struct subject *subject, struct verdict *verdict) {
                                         "LISTEN_FDS",     "LISTEN_PID",    "LISTEN_FDNAMES"};
     const char *found = NULL;
     (void)subject;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (getenv(names[i]) != NULL)
             found = names[i];
     judge(verdict, found == NULL, "there is %s", found != NULL ? found : "");

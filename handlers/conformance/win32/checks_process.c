@@ -70,7 +70,7 @@ void check_environment(const struct subject *subject, struct verdict *verdict) {
     static const wchar_t *const names[] = {L"BATON_PROTOCOL", L"BATON_CHANNEL", L"BATON_NONCE"};
     const wchar_t *found = NULL;
     (void)subject;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (GetEnvironmentVariableW(names[i], NULL, 0) != 0)
             found = names[i];
     judge(verdict, found == NULL, "there is %ls", found != NULL ? found : L"");

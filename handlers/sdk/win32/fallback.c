@@ -30,7 +30,7 @@ static bool is_wanted(int kind, uint32_t kinds) {
 /* Makes the standard streams that are this very handle the null device. */
 static int free_standard_streams(HANDLE handle) {
     static const DWORD streams[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
-    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
         if (GetStdHandle(streams[i]) != handle)
             continue;
         HANDLE null_device =

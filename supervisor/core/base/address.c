@@ -70,7 +70,6 @@ static bool parse_ipv6(const char *text, uint8_t out[16]) {
     uint8_t bytes[16] = {0};
     size_t used = 0;
     size_t gap = SIZE_MAX;
-
     if (text[0] == ':' && text[1] != ':') {
         return false;
     }
@@ -102,7 +101,7 @@ static bool parse_ipv6(const char *text, uint8_t out[16]) {
     if (!close_gap(bytes, used, gap)) {
         return false;
     }
-    memcpy(out, bytes, sizeof(bytes));
+    memcpy(out, bytes, sizeof bytes);
     return true;
 }
 
@@ -121,7 +120,7 @@ bool address_parse_host(const char *text, struct address *out) {
     struct address parsed = {.family = ADDRESS_IPV4};
     const char *end = read_ipv4(text, parsed.bytes);
     if (end == NULL || *end != '\0') {
-        memset(parsed.bytes, 0, sizeof(parsed.bytes));
+        memset(parsed.bytes, 0, sizeof parsed.bytes);
         parsed.family = ADDRESS_IPV6;
         if (!parse_ipv6(text, parsed.bytes)) {
             return false;
@@ -149,13 +148,12 @@ bool address_parse(const char *text, struct address *out) {
     const char *host_start = brackets ? text + 1 : text;
     const char *host_end = brackets ? strchr(text, ']') : strchr(text, ':');
     const char *port_text = text;
-
     if (brackets && (host_end == NULL || host_end[1] != ':')) {
         return false;
     }
     if (host_end != NULL) {
         size_t length = (size_t)(host_end - host_start);
-        if (length >= sizeof(host)) {
+        if (length >= sizeof host) {
             return false;
         }
         memcpy(host, host_start, length);
@@ -202,7 +200,6 @@ static size_t print_ipv6(const struct address *address, char *out, size_t size_b
     int length = 0;
     size_t used = 0;
     struct address plain = *address;
-
     for (int i = 0; i < 8; i++) {
         groups[i] = (uint16_t)(address->bytes[2 * i] << 8 | address->bytes[2 * i + 1]);
     }
@@ -245,11 +242,11 @@ char *address_print(const struct address *address, char *out, size_t size_bytes)
     char host[ADDRESS_TEXT_SIZE];
     print_host(address, host);
     if (address->family == ADDRESS_IPV6) {
-        (void)snprintf(out, size_bytes, "[%s]:%u", host, (unsigned)address->port);
+        snprintf(out, size_bytes, "[%s]:%u", host, (unsigned)address->port);
     } else if (address->family == ADDRESS_IPV4) {
-        (void)snprintf(out, size_bytes, "%s:%u", host, (unsigned)address->port);
+        snprintf(out, size_bytes, "%s:%u", host, (unsigned)address->port);
     } else {
-        (void)snprintf(out, size_bytes, "-");
+        snprintf(out, size_bytes, "-");
     }
     return out;
 }
@@ -257,7 +254,7 @@ char *address_print(const struct address *address, char *out, size_t size_bytes)
 char *address_print_host(const struct address *address, char *out, size_t size_bytes) {
     char host[ADDRESS_TEXT_SIZE];
     print_host(address, host);
-    (void)snprintf(out, size_bytes, "%s", host);
+    snprintf(out, size_bytes, "%s", host);
     return out;
 }
 

@@ -21,7 +21,7 @@ static bool refuse(char *message, const char *format, ...) {
         va_start(arguments, format);
         /* clang-tidy 14 loses the va_list of a function that it looks into from a caller.
          * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-        (void)vsnprintf(message, ADDRESS_BLOCK_MESSAGE_SIZE, format, arguments);
+        vsnprintf(message, ADDRESS_BLOCK_MESSAGE_SIZE, format, arguments);
         va_end(arguments);
     }
     return false;

@@ -45,7 +45,7 @@ static struct arena_block *add_block(struct arena *arena, size_t size_bytes) {
     if (room_bytes > SIZE_MAX - sizeof(struct arena_block)) {
         return NULL;
     }
-    struct arena_block *block = malloc(sizeof(*block) + room_bytes);
+    struct arena_block *block = malloc(sizeof *block + room_bytes);
     if (block == NULL) {
         return NULL;
     }
@@ -60,7 +60,6 @@ void *arena_alloc(struct arena *arena, size_t size_bytes) {
     const size_t unit = sizeof(max_align_t);
     struct arena_block *block = arena->newest;
     void *result = NULL;
-
     if (size_bytes > SIZE_MAX - unit) {
         arena->failed = true;
         return NULL;
@@ -96,7 +95,7 @@ char *arena_join(struct arena *arena, const char *first, const char *second, con
     size_t size_bytes = strlen(first) + strlen(second) + strlen(third) + 1;
     char *joined = arena_alloc(arena, size_bytes);
     if (joined != NULL) {
-        (void)snprintf(joined, size_bytes, "%s%s%s", first, second, third);
+        snprintf(joined, size_bytes, "%s%s%s", first, second, third);
     }
     return joined;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 _Noreturn void must_fail(const char *file, int line, const char *condition) {
-    (void)fprintf(stderr, "baton: bug: %s:%d: not so: %s\n", file, line, condition);
-    (void)fflush(stderr);
+    fprintf(stderr, "baton: bug: %s:%d: not so: %s\n", file, line, condition);
+    fflush(stderr);
     abort();
 }

@@ -118,7 +118,6 @@ bool text_ends_with(const char *text, const char *ending, bool nocase) {
 bool text_parse_number(const char *text, uint32_t *out) {
     uint64_t number = 0;
     size_t digits = 0;
-
     for (; text[digits] >= '0' && text[digits] <= '9' && digits < 11; digits++) {
         number = number * 10 + (uint64_t)(text[digits] - '0');
     }
@@ -140,7 +139,6 @@ size_t text_distance(const char *a, const char *b, size_t limit) {
     size_t rows[3][DISTANCE_WORD_MAX_BYTES + 1];
     size_t a_length = strlen(a);
     size_t b_length = strlen(b);
-
     if (a_length > DISTANCE_WORD_MAX_BYTES || b_length > DISTANCE_WORD_MAX_BYTES) {
         return limit + 1;
     }

@@ -39,7 +39,7 @@ const char *words_split(struct arena *arena, const char *value, char ***words, s
     *words = NULL;
     *count = 0;
     for (const char *at = value;;) {
-        char **grown = arena_grow(arena, list, *count, &capacity, sizeof(*list));
+        char **grown = arena_grow(arena, list, *count, &capacity, sizeof *list);
         if (grown == NULL) {
             return NULL;
         }

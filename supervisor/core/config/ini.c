@@ -30,7 +30,6 @@ static void report(struct ini_source *source, const char *text, const char *word
     const struct config_reader *reader = source->reader;
     size_t length = strcspn(text, "=:");
     const char *label = NULL;
-
     config_mark_incomplete(source->reader);
     while (length > 0 && text_is_blank(text[length - 1])) {
         length--;
@@ -50,7 +49,6 @@ static size_t take_line(struct ini_source *source, const char **line) {
     size_t rest = (size_t)(source->end - source->at);
     const char *newline = memchr(source->at, '\n', rest);
     size_t length = newline == NULL ? rest : (size_t)(newline - source->at);
-
     *line = source->at;
     source->at += length + (newline != NULL);
     source->line++;
@@ -101,7 +99,6 @@ static bool has_inline_comment(struct ini_source *source, const char *text) {
 
 static void read_section_line(struct ini_source *source, char *text) {
     char *close = strchr(text, ']');
-
     source->in_section = true;
     config_skip_section(source->reader);
     if (has_inline_comment(source, text)) {
@@ -120,7 +117,6 @@ static void read_section_line(struct ini_source *source, char *text) {
 static void read_setting_line(struct ini_source *source, char *text) {
     char *equals = strchr(text, '=');
     char *colon = strchr(text, ':');
-
     if (has_inline_comment(source, text)) {
         return;
     }
@@ -154,7 +150,6 @@ static void read_line(struct ini_source *source, const char *line, size_t length
     size_t where = 0;
     enum text_fault fault = text_check(line, length, &where);
     const bool is_section = length > 0 && line[0] == '[';
-
     source->key = NULL;
     if (is_section && (fault != TEXT_FINE || length > CONFIG_LINE_MAX_BYTES)) {
         source->in_section = true;
@@ -197,7 +192,6 @@ static void read_line(struct ini_source *source, const char *line, size_t length
 static char *next_line(char *out, int size_bytes, void *stream) {
     struct ini_source *source = stream;
     const char *line = NULL;
-
     if (source->at == source->end) {
         return NULL;
     }
@@ -207,10 +201,10 @@ static char *next_line(char *out, int size_bytes, void *stream) {
         if (source->key != NULL) {
             report(source, "", "the key is too long; give at most 48 bytes");
         }
-        (void)snprintf(out, (size_t)size_bytes, "\n");
+        snprintf(out, (size_t)size_bytes, "\n");
         return out;
     }
-    (void)snprintf(out, (size_t)size_bytes, "%s=%lu\n", source->key, (unsigned long)source->line);
+    snprintf(out, (size_t)size_bytes, "%s=%lu\n", source->key, (unsigned long)source->line);
     return out;
 }
 
@@ -218,10 +212,9 @@ static char *next_line(char *out, int size_bytes, void *stream) {
 static int take_setting(void *user, const char *section, const char *key, const char *value) {
     struct ini_source *source = user;
     char token[24];
-
     /* inih sees no section lines, so that a section without keys is known to us as well. */
     (void)section;
-    (void)snprintf(token, sizeof(token), "%lu", (unsigned long)source->line);
+    snprintf(token, sizeof token, "%lu", (unsigned long)source->line);
     if (strcmp(value, token) != 0) {
         return 0;
     }
@@ -232,7 +225,6 @@ static int take_setting(void *user, const char *section, const char *key, const 
 void config_read_ini(struct config_reader *reader, const char *bytes, size_t length) {
     struct ini_source source = {.reader = reader, .at = bytes, .end = bytes + length};
     int fault_line = ini_parse_stream(next_line, &source, take_setting, &source);
-
     if (fault_line == -2) {
         reader->out_of_memory = true;
     } else if (fault_line != 0) {

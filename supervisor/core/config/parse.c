@@ -45,7 +45,7 @@ int config_parse(struct config *config, enum config_format format, const char *f
                  const void *bytes, size_t length, struct config_problems *problems) {
     struct config_reader reader = {.config = config, .problems = problems, .current = SIZE_MAX};
 
-    memset(config, 0, sizeof(*config));
+    memset(config, 0, sizeof *config);
     config->arena = arena_create();
     if (problems->arena == NULL) {
         problems->arena = arena_create();
@@ -66,5 +66,5 @@ int config_parse(struct config *config, enum config_format format, const char *f
 
 void config_clear(struct config *config) {
     arena_destroy(&config->arena);
-    memset(config, 0, sizeof(*config));
+    memset(config, 0, sizeof *config);
 }

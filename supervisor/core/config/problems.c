@@ -34,7 +34,7 @@ void config_problems_keep(struct config_problems *problems, size_t line, const c
     (void)text_check(text, strlen(text), &length);
     struct config_problem *grown =
         arena_grow(problems->arena, problems->problems, problems->problem_count,
-                   &problems->problem_capacity, sizeof(*grown));
+                   &problems->problem_capacity, sizeof *grown);
     struct config_problem problem = {.line = line,
                                      .key = arena_text(problems->arena, key),
                                      .text = arena_copy(problems->arena, text, length)};
@@ -54,7 +54,7 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
     va_start(arguments, format);
     /* clang 14 does not see through va_start here.
      * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     config_problems_keep(problems, line, key, text);
 }
@@ -70,7 +70,7 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
         const struct config_problem *problem = &problems->problems[i];
         emit(context, problems->file_name);
         if (problem->line > 0) {
-            (void)snprintf(number, sizeof(number), ":%lu", (unsigned long)problem->line);
+            snprintf(number, sizeof number, ":%lu", (unsigned long)problem->line);
             emit(context, number);
         }
         emit(context, ": ");
@@ -82,8 +82,8 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
         emit(context, "\n");
     }
     if (problems->unkept_count > 0) {
-        (void)snprintf(number, sizeof(number), ": and %lu faults more\n",
-                       (unsigned long)problems->unkept_count);
+        snprintf(number, sizeof number, ": and %lu faults more\n",
+                 (unsigned long)problems->unkept_count);
         emit(context, problems->file_name);
         emit(context, number);
     }
@@ -91,5 +91,5 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
 
 void config_problems_clear(struct config_problems *problems) {
     arena_destroy(&problems->arena);
-    memset(problems, 0, sizeof(*problems));
+    memset(problems, 0, sizeof *problems);
 }

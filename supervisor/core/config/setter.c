@@ -23,7 +23,7 @@ static enum config_section_kind kind_of(const char *name) {
     } special[] = {{"ports", CONFIG_SECTION_PORTS},
                    {"defaults", CONFIG_SECTION_DEFAULTS},
                    {"supervisor", CONFIG_SECTION_SUPERVISOR}};
-    for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
         if (strcmp(name, special[i].name) == 0) {
             return special[i].kind;
         }
@@ -48,7 +48,6 @@ static bool name_is_fine(struct config_reader *reader, const char *name, const c
 
 void config_open_section(struct config_reader *reader, const char *name, size_t line) {
     struct config *config = reader->config;
-
     config_skip_section(reader);
     if (!name_is_fine(reader, name, "section", line)) {
         return;
@@ -72,7 +71,7 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
     }
     struct config_section *sections =
         arena_grow(config->arena, config->sections, config->section_count,
-                   &reader->section_capacity, sizeof(*sections));
+                   &reader->section_capacity, sizeof *sections);
     char *copy = arena_text(config->arena, name);
     config->sections = sections != NULL ? sections : config->sections;
     if (sections == NULL || copy == NULL) {
@@ -155,10 +154,9 @@ static bool grow(struct config_reader *reader) {
     struct config *config = reader->config;
     struct config_setting *settings =
         arena_grow(config->arena, config->settings, config->setting_count,
-                   &reader->setting_capacity, sizeof(*settings));
+                   &reader->setting_capacity, sizeof *settings);
     struct config_link *links = arena_grow(config->arena, reader->links, config->setting_count,
-                                           &reader->link_capacity, sizeof(*links));
-
+                                           &reader->link_capacity, sizeof *links);
     config->settings = settings != NULL ? settings : config->settings;
     reader->links = links != NULL ? links : reader->links;
     return settings != NULL && links != NULL;

@@ -34,7 +34,6 @@ struct yaml_source {
 static void report(struct yaml_source *source, size_t line, const char *words) {
     const struct config_reader *reader = source->reader;
     const char *label = source->has_key && !source->key_is_bad ? source->key : NULL;
-
     if (source->depth == 2) {
         if (label != NULL && reader->current != SIZE_MAX) {
             label = config_key_label(reader->problems,
@@ -57,7 +56,6 @@ static void report_and_stop(struct yaml_source *source, size_t line, const char 
 static char *clean_copy(struct config_reader *reader, const char *bytes, size_t length) {
     char *copy = arena_copy(reader->config->arena, bytes, length);
     size_t line = 0;
-
     for (size_t start = 0; copy != NULL && start < length;) {
         const char *newline = memchr(copy + start, '\n', length - start);
         size_t next = newline == NULL ? length : (size_t)(newline - copy) + 1;
@@ -89,7 +87,6 @@ static void take_key(struct yaml_source *source, const yaml_event_t *event, size
     const char *text = (const char *)event->data.scalar.value;
     size_t where = 0;
     enum text_fault fault = text_check(text, length, &where);
-
     source->has_key = true;
     source->key_line = line;
     source->key_is_bad = fault != TEXT_FINE;
@@ -99,7 +96,7 @@ static void take_key(struct yaml_source *source, const yaml_event_t *event, size
         config_mark_incomplete(source->reader);
         return;
     }
-    size_t kept = length < sizeof(source->key) ? length : sizeof(source->key) - 1;
+    size_t kept = length < sizeof source->key ? length : sizeof source->key - 1;
     while (kept < length && ((unsigned char)text[kept] & 0xc0) == 0x80) {
         kept--; /* not within a character */
     }
@@ -112,7 +109,6 @@ static void take_value(struct yaml_source *source, const yaml_event_t *event, si
     size_t length = event->data.scalar.length;
     size_t where = 0;
     enum text_fault fault = text_check(text, length, &where);
-
     if (source->key_is_bad) {
         source->has_key = false;
         return;
@@ -207,7 +203,6 @@ static void take_alias(struct yaml_source *source, size_t line) {
 static void take_event(struct yaml_source *source, const yaml_event_t *event) {
     size_t line = event->start_mark.line + 1;
     bool skip = source->skip_depth > 0;
-
     if (++source->event_count > YAML_EVENTS_MAX_COUNT) {
         report_and_stop(source, line, "the file has too many parts; is it the right one?");
         return;
@@ -266,7 +261,6 @@ static bool line_has_tab_indent(const struct yaml_source *source, size_t line) {
 
 static void report_syntax(struct yaml_source *source, const yaml_parser_t *parser) {
     size_t line = parser->problem_mark.line;
-
     if (parser->error == YAML_MEMORY_ERROR) {
         source->reader->out_of_memory = true;
         return;
@@ -299,7 +293,6 @@ void config_read_yaml(struct config_reader *reader, const char *bytes, size_t le
     struct yaml_source source = {.reader = reader, .length = length};
     yaml_parser_t parser;
     yaml_event_t event;
-
     source.bytes = clean_copy(reader, bytes, length);
     if (source.bytes == NULL) {
         return;

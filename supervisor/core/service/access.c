@@ -22,7 +22,7 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
         return false;
     }
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
-    struct service_listen *place = arena_alloc(builder->arena, sizeof(*place));
+    struct service_listen *place = arena_alloc(builder->arena, sizeof *place);
 
     if (path == NULL || place == NULL) {
         return false;
@@ -104,7 +104,7 @@ void service_read_trusted(struct service_builder *builder, const struct config_s
             continue;
         }
         struct address_block *grown = arena_grow(builder->arena, values->trusted,
-                                                 values->trusted_count, &capacity, sizeof(block));
+                                                 values->trusted_count, &capacity, sizeof block);
         if (grown == NULL) {
             return;
         }

@@ -44,7 +44,6 @@ static char next_byte(const struct service_world *world, const char **path) {
     bool windows = world->backslash_separates;
     const char *at = *path;
     char byte = *at;
-
     if (byte == '/' || (windows && byte == '\\')) {
         while (*at == '/' || (windows && *at == '\\') ||
                (*at == '.' && (at[1] == '/' || (windows && at[1] == '\\')))) {
@@ -137,10 +136,9 @@ static void check_places(struct service_builder *builder, const struct place *pl
 
 static void check_clashes(struct service_builder *builder) {
     struct place *places =
-        arena_alloc(builder->scratch, (builder->place_count + 1) * sizeof(*places));
-    bool *told = arena_alloc(builder->scratch, (builder->draft_count + 1) * sizeof(*told));
+        arena_alloc(builder->scratch, (builder->place_count + 1) * sizeof *places);
+    bool *told = arena_alloc(builder->scratch, (builder->draft_count + 1) * sizeof *told);
     size_t count = 0;
-
     if (places == NULL || told == NULL) {
         return;
     }
@@ -154,14 +152,13 @@ static void check_clashes(struct service_builder *builder) {
             count++;
         }
     }
-    qsort(places, count, sizeof(*places), compare);
+    qsort(places, count, sizeof *places, compare);
     check_places(builder, places, count, told);
 }
 
 void service_check_clashes(struct service_builder *builder) {
     uint64_t total_count = 0;
     const struct service_draft *largest = NULL;
-
     check_clashes(builder);
     for (size_t i = 0; i < builder->draft_count; i++) {
         const struct service_draft *draft = &builder->drafts[i];

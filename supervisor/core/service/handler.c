@@ -62,14 +62,14 @@ static void fill_argv(struct service_builder *builder,
                       const struct service_interpreter *interpreter, char **words,
                       size_t word_count, struct service *service) {
     size_t before = interpreter != NULL ? interpreter->word_count : 0;
-    char **argv = arena_alloc(builder->arena, (before + word_count + 1) * sizeof(*argv));
+    char **argv = arena_alloc(builder->arena, (before + word_count + 1) * sizeof *argv);
 
     if (argv == NULL) {
         return;
     }
-    memcpy(argv + before, words, word_count * sizeof(*argv));
+    memcpy(argv + before, words, word_count * sizeof *argv);
     if (interpreter != NULL) {
-        memcpy(argv, interpreter->words, before * sizeof(*argv));
+        memcpy(argv, interpreter->words, before * sizeof *argv);
         /* An interpreter finds its own library by this name, so it is never a bare one. */
         argv[0] = arena_text(builder->arena, interpreter->program);
         argv[before] = arena_text(builder->arena, service->handler);

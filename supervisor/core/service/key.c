@@ -54,9 +54,9 @@ static bool parse_number(const struct key *key, const char *value, uint32_t *num
         wrong = "is out of range";
     }
     if (wrong != NULL) {
-        (void)snprintf(message->text, sizeof(message->text), "`%s` %s; give %s from %lu to %lu",
-                       text_excerpt(value).text, wrong, key->unit, (unsigned long)key->minimum,
-                       (unsigned long)key->maximum);
+        snprintf(message->text, sizeof message->text, "`%s` %s; give %s from %lu to %lu",
+                 text_excerpt(value).text, wrong, key->unit, (unsigned long)key->minimum,
+                 (unsigned long)key->maximum);
         return false;
     }
     *number = parsed;
@@ -65,16 +65,16 @@ static bool parse_number(const struct key *key, const char *value, uint32_t *num
 
 static bool parse_boolean(const char *value, uint32_t *number, struct key_message *message) {
     static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (text_equal_nocase(value, words[i])) {
             *number = (uint32_t)(i % 2);
             return true;
         }
     }
-    (void)snprintf(message->text, sizeof(message->text),
-                   "`%s` is neither yes nor no; give one of "
-                   "yes, no, true, false, on, off",
-                   text_excerpt(value).text);
+    snprintf(message->text, sizeof message->text,
+             "`%s` is neither yes nor no; give one of "
+             "yes, no, true, false, on, off",
+             text_excerpt(value).text);
     return false;
 }
 
@@ -87,12 +87,12 @@ static bool parse_choice(const struct key *key, const char *value, uint32_t *num
             return true;
         }
     }
-    used = (size_t)snprintf(message->text, sizeof(message->text),
+    used = (size_t)snprintf(message->text, sizeof message->text,
                             "`%s` is not known here; give "
                             "one of",
                             text_excerpt(value).text);
-    for (size_t i = 0; key->choices[i] != NULL && used < sizeof(message->text); i++) {
-        used += (size_t)snprintf(message->text + used, sizeof(message->text) - used, "%s %s",
+    for (size_t i = 0; key->choices[i] != NULL && used < sizeof message->text; i++) {
+        used += (size_t)snprintf(message->text + used, sizeof message->text - used, "%s %s",
                                  i > 0 ? "," : "", key->choices[i]);
     }
     return false;
@@ -107,10 +107,10 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
         parsed = parsed * 8 + (uint32_t)(value[i] - '0');
     }
     if (value[digits] != '\0' || digits < 3 || parsed > key->maximum) {
-        (void)snprintf(message->text, sizeof(message->text),
-                       "`%s` gives no permissions; write three octal digits for owner, group and "
-                       "others, as in 0660",
-                       text_excerpt(value).text);
+        snprintf(message->text, sizeof message->text,
+                 "`%s` gives no permissions; write three octal digits for owner, group and "
+                 "others, as in 0660",
+                 text_excerpt(value).text);
         return false;
     }
     *number = parsed;
@@ -134,7 +134,7 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
     case KEY_TYPE_CHOICE:
         return parse_choice(key, value, number, message);
     default:
-        (void)snprintf(message->text, sizeof(message->text), "is not a number or a choice");
+        snprintf(message->text, sizeof message->text, "is not a number or a choice");
         return false;
     }
 }
@@ -165,12 +165,12 @@ static bool fits(const struct key *key, unsigned mode, const struct mode_word *w
         return true;
     }
     used = (size_t)snprintf(
-        message->text, sizeof(message->text),
+        message->text, sizeof message->text,
         "cannot be honoured %s %s %s; leave it out, or take one of the %ss that can:",
         words == over_words ? "with" : "in", kind, own, kind);
-    for (size_t i = 0; words[i].word != NULL && used < sizeof(message->text); i++) {
+    for (size_t i = 0; words[i].word != NULL && used < sizeof message->text; i++) {
         if ((key->modes & words[i].bit) != 0) {
-            used += (size_t)snprintf(message->text + used, sizeof(message->text) - used, " %s",
+            used += (size_t)snprintf(message->text + used, sizeof message->text - used, " %s",
                                      words[i].word);
         }
     }
@@ -189,13 +189,13 @@ bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *mes
 
 char *key_print_value(const struct key *key, uint32_t number, char *out, size_t size_bytes) {
     if (key->type == KEY_TYPE_CHOICE) {
-        (void)snprintf(out, size_bytes, "%s", key->choices[number]);
+        snprintf(out, size_bytes, "%s", key->choices[number]);
     } else if (key->type == KEY_TYPE_BOOLEAN) {
-        (void)snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
+        snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
     } else if (key->type == KEY_TYPE_PERMISSIONS) {
-        (void)snprintf(out, size_bytes, "0%03lo", (unsigned long)number);
+        snprintf(out, size_bytes, "0%03lo", (unsigned long)number);
     } else {
-        (void)snprintf(out, size_bytes, "%lu", (unsigned long)number);
+        snprintf(out, size_bytes, "%lu", (unsigned long)number);
     }
     return out;
 }

@@ -41,7 +41,6 @@ static void print_modes(const struct key *key, text_emit *emit, void *context) {
                                             {0, NULL}};
     static const struct bit_word protocols[] = {
         {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, NULL}};
-
     print_bits(key, "\n- Only with `handoff`: `", modes, emit, context);
     print_bits(key, "\n- Only with `protocol`: `", protocols, emit, context);
 }
@@ -60,11 +59,10 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
                                         [KEY_TYPE_BLOCKS] = "addresses and blocks",
                                         [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
     char line[96];
-
     emit(context, "- Value: ");
     if (key->type == KEY_TYPE_NUMBER) {
-        (void)snprintf(line, sizeof(line), "%s, %lu to %lu", key->unit, (unsigned long)key->minimum,
-                       (unsigned long)key->maximum);
+        snprintf(line, sizeof line, "%s, %lu to %lu", key->unit, (unsigned long)key->minimum,
+                 (unsigned long)key->maximum);
         emit(context, line);
     } else if (key->type == KEY_TYPE_CHOICE) {
         for (size_t i = 0; key->choices[i] != NULL; i++) {
@@ -79,7 +77,6 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
 
 static void print_key(enum key_id id, text_emit *emit, void *context) {
     const struct key *key = &key_table[id];
-
     emit(context, "\n### ");
     emit(context, key->name);
     emit(context, "\n\n");
@@ -110,7 +107,6 @@ static void print_place(unsigned place, const char *title, text_emit *emit, void
 static void print_facts(text_emit *emit, void *context) {
     static const enum fact_context columns[] = {FACT_OF_IP, FACT_OF_IP_ACTIVATION, FACT_OF_UNIX,
                                                 FACT_OF_UNIX_ACTIVATION};
-
     emit(context,
          "| variable | its value | TCP | UDP, TCP listener | local socket | its listener |\n"
          "|---|---|---|---|---|---|\n");

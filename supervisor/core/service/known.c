@@ -23,7 +23,7 @@ static const char *meant_section(const struct config *config,
             has_ports = has_ports || (key[0] >= '0' && key[0] <= '9');
         }
     }
-    for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
         size_t limit = text_distance_limit(special[i]);
         if (text_distance(section->name, special[i], limit) <= limit) {
             return special[i];

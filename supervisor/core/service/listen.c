@@ -57,7 +57,6 @@ static bool split_host(const struct reading *reading, struct entry *entry) {
     bool brackets = text[0] == '[';
     const char *start = brackets ? text + 1 : text;
     const char *end = brackets ? strchr(text, ']') : strrchr(text, ':');
-
     entry->ports = text;
     if (end == NULL && !brackets) {
         return true;
@@ -98,7 +97,6 @@ static bool report_port(const struct reading *reading, const struct entry *entry
 /* LOW-HIGH, whose first `length` digits are LOW. */
 static bool read_range(const struct reading *reading, struct entry *entry, size_t length) {
     const char *low = arena_copy(reading->builder->scratch, entry->ports, length);
-
     if (low == NULL) {
         return false;
     }
@@ -139,7 +137,6 @@ static bool read_name(const struct reading *reading, struct entry *entry) {
     const struct service_world *world = reading->builder->world;
     bool udp = reading->service->protocol == PROTOCOL_UDP;
     uint16_t port = 0;
-
     if (world->find_port(world->context, entry->ports, udp, &port) == BATON_OK) {
         entry->first = entry->last = port;
         return true;
@@ -159,7 +156,6 @@ static bool read_name(const struct reading *reading, struct entry *entry) {
 static bool read_ports(const struct reading *reading, struct entry *entry) {
     struct address ignored;
     size_t digits = strspn(entry->ports, "0123456789");
-
     if (address_parse_port(entry->ports, &entry->first)) {
         entry->last = entry->first;
         return true;
@@ -189,7 +185,6 @@ static bool read_ports(const struct reading *reading, struct entry *entry) {
 static bool make_room(struct reading *reading) {
     struct service_builder *builder = reading->builder;
     struct service *service = reading->service;
-
     if (service->listen_count == SERVICE_LISTEN_MAX_COUNT) {
         service_report(builder, reading->setting,
                        "these are more than %lu places; give fewer, or narrower ranges",
@@ -207,7 +202,7 @@ static bool make_room(struct reading *reading) {
         return false;
     }
     struct service_listen *grown = arena_grow(
-        builder->arena, service->listen, service->listen_count, &reading->capacity, sizeof(*grown));
+        builder->arena, service->listen, service->listen_count, &reading->capacity, sizeof *grown);
     service->listen = grown != NULL ? grown : service->listen;
     return grown != NULL;
 }
@@ -215,7 +210,6 @@ static bool make_room(struct reading *reading) {
 static bool add_places(struct reading *reading, const struct entry *entry) {
     struct service *service = reading->service;
     bool hosted = entry->host.family != ADDRESS_NONE;
-
     reading->uses_bind = reading->uses_bind || !hosted;
     for (uint32_t port = entry->first; port <= entry->last; port++) {
         if (!make_room(reading)) {

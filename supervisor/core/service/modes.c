@@ -41,7 +41,6 @@ static bool holds_for_listeners(size_t id, unsigned mode) {
 
 void service_fit_values(struct service_values *values) {
     struct key_message message;
-
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
         if (key_fits_mode(key, values->mode, &message) || values->own[i] != NULL ||
@@ -72,7 +71,7 @@ void service_check_values(struct service_builder *builder, const struct service_
                  {KEY_PROXY_TIMEOUT, KEY_PROXY_PROTOCOL, "proxy_protocol = on"}};
     struct key_message message;
 
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const struct config_setting *setting = values->own[pairs[i].key];
         const struct config_setting *needed = values->given[pairs[i].needs];
         bool fits = key_fits_mode(&key_table[pairs[i].key], values->mode, &message);

@@ -32,8 +32,7 @@ static bool is_taken(const struct service_builder *builder, const char *const *n
 }
 
 void service_name_drafts(struct service_builder *builder) {
-    const char **names = arena_alloc(builder->scratch, (builder->draft_count + 1) * sizeof(*names));
-
+    const char **names = arena_alloc(builder->scratch, (builder->draft_count + 1) * sizeof *names);
     if (names == NULL) {
         return;
     }
@@ -48,8 +47,7 @@ void service_name_drafts(struct service_builder *builder) {
         struct service_draft *draft = &builder->drafts[i];
         if (draft->from_ports != NULL && names[i] != NULL && is_taken(builder, names, i)) {
             char port[8];
-            (void)snprintf(port, sizeof(port), "-%u",
-                           (unsigned)draft->service.listen->address.port);
+            snprintf(port, sizeof port, "-%u", (unsigned)draft->service.listen->address.port);
             draft->service.name = arena_join(builder->arena, names[i], port, "");
         }
     }

@@ -20,7 +20,6 @@ static void read_handlers(struct service_builder *builder, const struct config_s
     bool override = world->handlers_override != NULL;
     const char *own = setting == NULL ? NULL : service_find_directory(builder, setting, !override);
     const char *chosen = override ? world->handlers_override : own;
-
     /* After a fault the default stands in, so that messages about handlers have a folder to name.
      */
     builder->options.handlers =
@@ -38,7 +37,6 @@ static void read_log(struct service_builder *builder, const struct config_settin
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
     const char *base = path == NULL ? NULL : service_base_name(world, path);
     const char *folder = path == NULL ? NULL : service_folder_of(builder, path);
-
     if (folder == NULL) {
         return;
     }
@@ -57,7 +55,6 @@ static void add_interpreter(struct service_builder *builder, const struct config
     struct service_interpreter interpreter = {.extension = strchr(setting->key, '.')};
     const char *wrong =
         words_split(builder->arena, setting->value, &interpreter.words, &interpreter.word_count);
-
     if (service_is_batch_file(builder->world, setting->key)) {
         service_report(builder, setting,
                        "batch files are refused whatever runs them: what a client sends could "
@@ -81,7 +78,7 @@ static void add_interpreter(struct service_builder *builder, const struct config
     }
     struct service_interpreter *grown =
         arena_grow(builder->scratch, builder->interpreters, builder->interpreter_count,
-                   &builder->interpreter_capacity, sizeof(interpreter));
+                   &builder->interpreter_capacity, sizeof interpreter);
     if (grown != NULL) {
         builder->interpreters = grown;
         grown[builder->interpreter_count++] = interpreter;
@@ -91,7 +88,6 @@ static void add_interpreter(struct service_builder *builder, const struct config
 void service_read_options(struct service_builder *builder) {
     const struct config_section *section = find_section(builder, CONFIG_SECTION_SUPERVISOR);
     struct service_values values;
-
     service_default_values(&values);
     if (section == NULL) {
         service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);

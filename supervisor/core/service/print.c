@@ -52,13 +52,13 @@ static void print_places(const struct service *service, text_emit *emit, void *c
             words_emit(emit, context, first->path);
             continue;
         }
-        emit(context, address_print(&first->address, text, sizeof(text)));
+        emit(context, address_print(&first->address, text, sizeof text));
         while (i + 1 < service->listen_count &&
                follows(&service->listen[i], &service->listen[i + 1])) {
             i++;
         }
         if (&service->listen[i] != first) {
-            (void)snprintf(text, sizeof(text), "-%u", (unsigned)service->listen[i].address.port);
+            snprintf(text, sizeof text, "-%u", (unsigned)service->listen[i].address.port);
             emit(context, text);
         }
     }
@@ -104,8 +104,8 @@ static void print_numbers(const struct service *service, text_emit *emit, void *
             !key_fits_mode(key, mode, &message)) {
             continue;
         }
-        memcpy(&number, (const char *)service + key->field_offset, sizeof(number));
-        if (strcmp(key_print_value(key, number, value, sizeof(value)), key->default_text) != 0) {
+        memcpy(&number, (const char *)service + key->field_offset, sizeof number);
+        if (strcmp(key_print_value(key, number, value, sizeof value), key->default_text) != 0) {
             print_extra(key->name, value, emit, context);
             emit(context, " (default ");
             emit(context, key->default_text);
@@ -126,7 +126,6 @@ static bool is_fact(const struct service *service, size_t index) {
 /* Emits what does not depend on the launch, then what does. Returns true if there was any. */
 static bool print_environment(const struct service *service, text_emit *emit, void *context) {
     const char *separator = "  * environment = ";
-
     for (size_t i = 0; i < service->environment_count; i++) {
         emit(context, separator);
         words_emit(emit, context, service->environment[i]);
@@ -150,9 +149,9 @@ static void print_trusted(const struct service *service, text_emit *emit, void *
         char text[ADDRESS_TEXT_SIZE];
         unsigned all = block->address.family == ADDRESS_IPV4 ? 32 : 128;
         emit(context, i > 0 ? ", " : "  * proxy_trusted = ");
-        emit(context, address_print_host(&block->address, text, sizeof(text)));
+        emit(context, address_print_host(&block->address, text, sizeof text));
         if (block->prefix_bits != all) {
-            (void)snprintf(text, sizeof(text), "/%u", block->prefix_bits);
+            snprintf(text, sizeof text, "/%u", block->prefix_bits);
             emit(context, text);
         }
     }
@@ -227,10 +226,10 @@ static void print_options(const struct supervisor_options *options, text_emit *e
         char value[32];
         uint32_t number = 0;
         if ((key->places & KEY_IN_SUPERVISOR) != 0 && key->field_offset != KEY_NO_FIELD) {
-            memcpy(&number, (const char *)options + key->field_offset, sizeof(number));
+            memcpy(&number, (const char *)options + key->field_offset, sizeof number);
             emit(context, "\n    ");
             emit_padded(emit, context, key->name, 22);
-            emit(context, key_print_value(key, number, value, sizeof(value)));
+            emit(context, key_print_value(key, number, value, sizeof value));
         }
     }
     emit(context, "\n");
@@ -241,12 +240,11 @@ void service_table_print_services(const struct service_table *table, text_emit *
     struct columns columns = measure(table);
     char line[96];
 
-    (void)snprintf(line, sizeof(line), "%lu service%s", (unsigned long)table->service_count,
-                   table->service_count == 1 ? "" : "s");
+    snprintf(line, sizeof line, "%lu service%s", (unsigned long)table->service_count,
+             table->service_count == 1 ? "" : "s");
     emit(context, line);
     if (table->disabled_count > 0) {
-        (void)snprintf(line, sizeof(line), ", and %lu switched off",
-                       (unsigned long)table->disabled_count);
+        snprintf(line, sizeof line, ", and %lu switched off", (unsigned long)table->disabled_count);
         emit(context, line);
     }
     emit(context, "\n\n");

@@ -57,7 +57,6 @@ bool service_is_batch_file(const struct service_world *world, const char *path) 
     char ending[5] = {0};
     const char *base = service_base_name(world, path);
     size_t length = strcspn(base, ":");
-
     if (!world->backslash_separates) {
         return false;
     }

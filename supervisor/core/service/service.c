@@ -20,7 +20,7 @@ void service_report(struct service_builder *builder, const struct config_setting
     va_start(arguments, format);
     /* clang 14 does not see through va_start here.
      * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-    (void)vsnprintf(text, sizeof(text), format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     config_problems_keep(builder->problems, setting->line,
                          config_key_label(builder->problems, setting->section, setting->key), text);
@@ -36,13 +36,13 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
     }
     struct service_draft *drafts =
         arena_grow(builder->scratch, builder->drafts, builder->draft_count,
-                   &builder->draft_capacity, sizeof(*drafts));
+                   &builder->draft_capacity, sizeof *drafts);
     builder->drafts = drafts != NULL ? drafts : builder->drafts;
     if (drafts == NULL) {
         return NULL;
     }
     struct service_draft *draft = &drafts[builder->draft_count++];
-    memset(draft, 0, sizeof(*draft));
+    memset(draft, 0, sizeof *draft);
     draft->service.line = line;
     draft->service.reuse_count = 1;
     return draft;
@@ -73,11 +73,10 @@ static void take_values(struct service_builder *builder, struct service_draft *d
 static bool add_port(struct service_builder *builder, const struct config_setting *setting) {
     struct service_draft *draft = add_draft(builder, setting->line);
     struct service_values values = builder->defaults;
-
     if (draft == NULL) {
         return false;
     }
-    memset(values.own, 0, sizeof(values.own));
+    memset(values.own, 0, sizeof values.own);
     service_choose_mode(builder, &values, true, true);
     service_fit_values(&values);
     service_check_values(builder, &values);
@@ -109,7 +108,6 @@ static void report_missing(struct service_builder *builder, const struct config_
 static void add_section(struct service_builder *builder, const struct config_section *section) {
     struct service_draft *draft = add_draft(builder, section->line);
     struct service_values values = builder->defaults;
-
     if (draft == NULL) {
         return;
     }
@@ -129,7 +127,6 @@ static void add_section(struct service_builder *builder, const struct config_sec
 
 static void add_drafts(struct service_builder *builder) {
     const struct config *config = builder->config;
-
     for (size_t i = 0; i < config->section_count; i++) {
         const struct config_section *section = &config->sections[i];
         if (section->kind == CONFIG_SECTION_SERVICE) {
@@ -148,7 +145,6 @@ static void add_drafts(struct service_builder *builder) {
 /* A file that has faults may hold the services that seem to be missing. */
 static void check_not_empty(struct service_builder *builder) {
     size_t enabled_count = 0;
-
     for (size_t i = 0; i < builder->draft_count; i++) {
         enabled_count += builder->drafts[i].enabled;
     }
@@ -165,8 +161,7 @@ static void check_not_empty(struct service_builder *builder) {
 /* Only what is whole can be measured. */
 static void fill_table(struct service_builder *builder, struct service_table *out) {
     struct service *services =
-        arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof(*services));
-
+        arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof *services);
     if (services == NULL) {
         return;
     }
@@ -213,7 +208,7 @@ int service_table_build(struct config *config, const struct service_world *world
     struct service_builder builder = {.config = config, .world = world, .problems = problems};
     int result = BATON_NO_MEMORY;
 
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     out->arena = builder.arena = arena_create();
     builder.scratch = arena_create();
     if (out->arena == NULL || builder.scratch == NULL || problems->arena == NULL) {
@@ -240,5 +235,5 @@ done:
 
 void service_table_clear(struct service_table *table) {
     arena_destroy(&table->arena);
-    memset(table, 0, sizeof(*table));
+    memset(table, 0, sizeof *table);
 }

@@ -28,8 +28,7 @@ const char *service_unquote(struct service_builder *builder, const struct config
 
 void service_default_values(struct service_values *values) {
     struct key_message message;
-
-    memset(values, 0, sizeof(*values));
+    memset(values, 0, sizeof *values);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
         if (key_is_number(key)) {
@@ -44,7 +43,7 @@ void service_fill_fields(const struct service_values *values, unsigned places, v
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (key_table[i].field_offset != KEY_NO_FIELD && (key_table[i].places & places) != 0) {
             memcpy((char *)object + key_table[i].field_offset, &values->numbers[i],
-                   sizeof(values->numbers[i]));
+                   sizeof values->numbers[i]);
         }
     }
 }
@@ -108,7 +107,7 @@ static void read_value(struct service_builder *builder, const struct config_sett
 static void find_settings(const struct service_builder *builder,
                           const struct config_section *section, unsigned places,
                           struct service_values *values) {
-    memset(values->own, 0, sizeof(values->own));
+    memset(values->own, 0, sizeof values->own);
     for (size_t i = 0; i < builder->config->setting_count; i++) {
         const struct config_setting *setting = &builder->config->settings[i];
         if (setting->section == section->name) {

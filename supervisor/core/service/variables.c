@@ -28,7 +28,7 @@ static const char *check_variable(const struct service_builder *builder, char *c
     if (text_equal_start(word, "BATON_", 6, true)) {
         return "is reserved; choose a name that does not begin with BATON_";
     }
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
         if (text_equal_start(word, reserved[i], strlen(reserved[i]), true)) {
             return "is reserved for the handing over of listeners; choose another name";
         }
@@ -103,7 +103,6 @@ static void add_facts(struct service_builder *builder, const struct service_valu
 /* Adds a variable of the config to those that are the same for every launch, or to the others. */
 static void add_variable(struct service_builder *builder, char *variable, struct service *service) {
     const char *value = value_of(variable);
-
     if (template_is_one(value)) {
         service->variables[service->variable_count] =
             arena_copy(builder->arena, variable, (size_t)(value - variable) - 1);
@@ -163,7 +162,6 @@ void service_fill_variables(struct service_builder *builder, const struct servic
 char *service_escape(struct service_builder *builder, const char *text) {
     char *escaped = arena_alloc(builder->arena, 2 * strlen(text) + 1);
     char *out = escaped;
-
     for (; escaped != NULL && *text != '\0'; text++) {
         if (*text == '{' || *text == '}') {
             *out++ = *text;

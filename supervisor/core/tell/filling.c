@@ -24,7 +24,7 @@ static bool is_ip(const struct address *address) {
 }
 
 static const char *get_number(uint64_t number, char *room) {
-    (void)snprintf(room, ADDRESS_TEXT_SIZE, "%" PRIu64, number);
+    snprintf(room, ADDRESS_TEXT_SIZE, "%" PRIu64, number);
     return room;
 }
 

@@ -145,10 +145,9 @@ void record_address(struct record *record, const char *key, const struct address
     if (!address->has_uid) {
         address_print(address, text, sizeof text);
     } else if (address->pid == 0) {
-        (void)snprintf(text, sizeof text, "uid:%" PRIu32, address->uid);
+        snprintf(text, sizeof text, "uid:%" PRIu32, address->uid);
     } else {
-        (void)snprintf(text, sizeof text, "uid:%" PRIu32 ",pid:%" PRIu32, address->uid,
-                       address->pid);
+        snprintf(text, sizeof text, "uid:%" PRIu32 ",pid:%" PRIu32, address->uid, address->pid);
     }
     record_text(record, key, text);
 }

@@ -40,7 +40,7 @@ static bool build_wrong_header(const char *act, struct frame *frame) {
                 {"wrong-flags", 7, 1},
                 {"unknown-type", 5, 0x42},
                 {"type-zero", 5, 0}};
-    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         if (strcmp(act, lies[i].act) == 0) {
             frame->bytes[lies[i].offset] = lies[i].value;
             return true;
@@ -118,7 +118,7 @@ static bool perform_nack(const char *act, uint32_t connection) {
     } reasons[] = {{"nack-retire", WIRE_REASON_RETIRE},
                    {"nack-busy", WIRE_REASON_BUSY},
                    {"nack-refuse", WIRE_REASON_REFUSE}};
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         if (strcmp(act, reasons[i].act) == 0) {
             struct frame frame;
             frame_nack(&frame, connection, reasons[i].reason);

@@ -6,7 +6,7 @@
 
 static bool parse_step(const char *text, enum step *out) {
     static const char *const names[] = {"never", "start", "hello", "offer", "ack", "done"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(text, names[i]) == 0) {
             *out = (enum step)i;
             return true;

@@ -112,7 +112,7 @@ static const struct example ports[] = {
     {"1e3", NULL}, {"80a", NULL}, {"4294967376", NULL}, {"99999999999999999999", NULL},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define COUNT(array) (sizeof array / sizeof((array)[0]))
 
 static const struct address untouched = {
     .family = ADDRESS_IPV6, .bytes = {9}, .port = 9, .scope_id = 9};
@@ -126,7 +126,7 @@ static void hosts_are_read_and_printed(void **state) {
         if (parsed != (hosts[i].printed != NULL)) {
             fail_msg("`%s` was %s", hosts[i].text, parsed ? "taken" : "refused");
         } else if (parsed) {
-            assert_string_equal(address_print_host(&address, text, sizeof(text)), hosts[i].printed);
+            assert_string_equal(address_print_host(&address, text, sizeof text), hosts[i].printed);
             assert_int_equal(address.port, 0);
             assert_int_equal(address.scope_id, 0);
         } else {
@@ -144,7 +144,7 @@ static void endpoints_are_read_and_printed(void **state) {
         if (parsed != (endpoints[i].printed != NULL)) {
             fail_msg("`%s` was %s", endpoints[i].text, parsed ? "taken" : "refused");
         } else if (parsed) {
-            assert_string_equal(address_print(&address, text, sizeof(text)), endpoints[i].printed);
+            assert_string_equal(address_print(&address, text, sizeof text), endpoints[i].printed);
         } else {
             assert_true(address_equal(&address, &untouched));
         }
@@ -160,7 +160,7 @@ static void ports_are_strict(void **state) {
         if (parsed != (ports[i].printed != NULL)) {
             fail_msg("`%s` was %s", ports[i].text, parsed ? "taken" : "refused");
         }
-        (void)snprintf(text, sizeof(text), "%u", (unsigned)port);
+        snprintf(text, sizeof text, "%u", (unsigned)port);
         assert_string_equal(text, parsed ? ports[i].printed : "9");
     }
 }
@@ -175,7 +175,7 @@ static void every_address_survives_print_and_parse(void **state) {
         for (unsigned group = 0; group < 8; group++) {
             address.bytes[2 * group + 1] = (mask >> group & 1) != 0 ? (uint8_t)(group + 1) : 0;
         }
-        assert_true(address_parse_host(address_print_host(&address, text, sizeof(text)), &again));
+        assert_true(address_parse_host(address_print_host(&address, text, sizeof text), &again));
         assert_true(address_equal(&address, &again));
     }
 }
@@ -184,8 +184,8 @@ static void the_longest_text_fits(void **state) {
     struct address address = {.family = ADDRESS_IPV6, .port = 65535, .scope_id = UINT32_MAX};
     char text[ADDRESS_TEXT_SIZE];
     (void)state;
-    memset(address.bytes, 0xff, sizeof(address.bytes));
-    assert_string_equal(address_print(&address, text, sizeof(text)),
+    memset(address.bytes, 0xff, sizeof address.bytes);
+    assert_string_equal(address_print(&address, text, sizeof text),
                         "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535");
 }
 
@@ -194,11 +194,11 @@ static void a_mapped_address_prints_as_such_until_it_is_unmapped(void **state) {
         .family = ADDRESS_IPV6, .bytes = {[10] = 0xff, [11] = 0xff, [12] = 1, 2, 3, 4}, .port = 80};
     char text[ADDRESS_TEXT_SIZE];
     (void)state;
-    assert_string_equal(address_print(&address, text, sizeof(text)), "[::ffff:1.2.3.4]:80");
+    assert_string_equal(address_print(&address, text, sizeof text), "[::ffff:1.2.3.4]:80");
     address_unmap(&address);
-    assert_string_equal(address_print(&address, text, sizeof(text)), "1.2.3.4:80");
+    assert_string_equal(address_print(&address, text, sizeof text), "1.2.3.4:80");
     address_unmap(&address);
-    assert_string_equal(address_print(&address, text, sizeof(text)), "1.2.3.4:80");
+    assert_string_equal(address_print(&address, text, sizeof text), "1.2.3.4:80");
 }
 
 static void equal_means_everything_that_counts(void **state) {
@@ -235,8 +235,8 @@ static void a_local_socket_is_no_address_of_a_network(void **state) {
     struct address a = {.family = ADDRESS_UNIX}, b = a;
     char text[ADDRESS_TEXT_SIZE];
     (void)state;
-    assert_string_equal(address_print(&a, text, sizeof(text)), "-");
-    assert_string_equal(address_print_host(&a, text, sizeof(text)), "-");
+    assert_string_equal(address_print(&a, text, sizeof text), "-");
+    assert_string_equal(address_print_host(&a, text, sizeof text), "-");
     assert_false(address_is_any(&a));
     assert_true(address_equal(&a, &b));
 }

@@ -11,8 +11,8 @@ const char *config_file_read(const char *path, size_t *length) {
     static char bytes[65536];
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    *length = fread(bytes, 1, sizeof(bytes) - 1, file);
+    *length = fread(bytes, 1, sizeof bytes - 1, file);
     bytes[*length] = '\0';
-    (void)fclose(file);
+    fclose(file);
     return bytes;
 }

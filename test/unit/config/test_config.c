@@ -32,7 +32,7 @@ static void settings_keep_order_text_and_line(void **state) {
     struct config_problems problems = {0};
     (void)state;
     assert_int_equal(
-        config_parse(&config, CONFIG_FORMAT_INI, "x.ini", ini, sizeof(ini) - 1, &problems),
+        config_parse(&config, CONFIG_FORMAT_INI, "x.ini", ini, sizeof ini - 1, &problems),
         BATON_OK);
     assert_int_equal(config.setting_count, 2);
     assert_string_equal(config.settings[0].section, "ports");
@@ -118,11 +118,11 @@ static void expect_utf8(enum config_format format, const char *head, size_t shif
                         const char *tail) {
     static char file[4000];
     size_t where = 0;
-    size_t length = (size_t)snprintf(file, sizeof(file), "%s%.*s", head, (int)shift, "xxx");
+    size_t length = (size_t)snprintf(file, sizeof file, "%s%.*s", head, (int)shift, "xxx");
     for (size_t i = 0; i < 1000; i++, length += 3) {
         memcpy(file + length, "\xe4\xb8\x96", 3);
     }
-    length += (size_t)snprintf(file + length, sizeof(file) - length, "%s", tail);
+    length += (size_t)snprintf(file + length, sizeof file - length, "%s", tail);
     char *faults = faults_of(format, file, length);
     assert_non_null(strstr(faults, "\xe4\xb8\x96"));
     for (char *at = strchr(faults, '\n'); at != NULL; at = strchr(at, '\n')) {
@@ -166,7 +166,7 @@ static void a_long_value_arrives_whole(void **state) {
     char file[2000];
     struct service_table table = {0};
     (void)state;
-    int length = snprintf(file, sizeof(file), "[%048d]\nlisten=1\nhandler=ok %01500d x\n", 7, 8);
+    int length = snprintf(file, sizeof file, "[%048d]\nlisten=1\nhandler=ok %01500d x\n", 7, 8);
     assert_int_equal(config_world_load(&config_world_posix, CONFIG_FORMAT_INI, "f", file,
                                        (size_t)length, &table, NULL),
                      BATON_OK);
@@ -345,10 +345,10 @@ static void the_examples_of_the_reference_are_good(void **state) {
         const char *end = strstr(at + 7, "```");
         assert_non_null(end);
         used +=
-            (size_t)snprintf(ini + used, sizeof(ini) - used, "%.*s", (int)(end - at - 7), at + 7);
+            (size_t)snprintf(ini + used, sizeof ini - used, "%.*s", (int)(end - at - 7), at + 7);
         at = end + 3;
     }
-    assert_true(used > 0 && used < sizeof(ini));
+    assert_true(used > 0 && used < sizeof ini);
     expect_fault(CONFIG_FORMAT_INI, ini, used, NULL);
 }
 

@@ -93,7 +93,6 @@ static void fail_each(enum config_format format, const char *path, int final_res
     int result = BATON_NO_MEMORY;
     long live_before = live_count;
     const char *bytes = config_file_read(path, &length);
-
     assert_int_equal(load_with_failure(format, bytes, length, 0, &expected, &expected_problems),
                      final_result);
     size_t total_count = call_count;

@@ -76,14 +76,13 @@ static void arguments_stay_what_they_are(void **state) {
     static const char *const words[] = {
         "plain", "two words", " ;",   "a ;b",  "; ;", "#",   "a #b", "{port}", "}{",     "{{",
         "\\",    "a\\",       "\\\\", "$HOME", "*",   "a;b", "=",    ":",      "\t;\tx", "%s"};
-    const size_t count = sizeof(words) / sizeof(words[0]);
+    const size_t count = sizeof words / sizeof *words;
     char text[1024] = "7001 stream tcp nowait root /usr/bin/a a";
     struct service_table table = {0};
-
     (void)state;
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(text);
-        (void)snprintf(text + length, sizeof(text) - length, " \"%s\" '%s\"'", words[i], words[i]);
+        snprintf(text + length, sizeof text - length, " \"%s\" '%s\"'", words[i], words[i]);
     }
     import_table(text, &table);
     assert_int_equal(table.services[0].argc, 1 + 2 * count);
@@ -101,8 +100,8 @@ static void arguments_stay_what_they_are(void **state) {
             }
         }
         expected[length] = '\0';
-        quoted_length = (size_t)snprintf(quoted, sizeof(quoted), "%s\"", expected);
-        assert_true(quoted_length < sizeof(quoted));
+        quoted_length = (size_t)snprintf(quoted, sizeof quoted, "%s\"", expected);
+        assert_true(quoted_length < sizeof quoted);
         assert_string_equal(table.services[0].argv[1 + 2 * i], expected);
         assert_string_equal(table.services[0].argv[2 + 2 * i], quoted);
     }
@@ -185,7 +184,7 @@ static void a_service_named_service_is_of_inetd(void **state) {
 static void nothing_in_it_is_no_fault(void **state) {
     static const char *const texts[] = {"", "\n", "# x", "\xef\xbb\xbf", "defaults\n{\n}\n"};
     (void)state;
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct emitted emitted;
         assert_int_equal(import_bytes(texts[i], strlen(texts[i]), &emitted), BATON_OK);
         assert_non_null(strstr(emitted.out.text, "There is no service in it."));
@@ -198,12 +197,11 @@ static void files_may_include_one_another_so_deep(void **state) {
     static char names[12][8];
     struct import_file files[13] = {{NULL, NULL, 0}};
     struct emitted emitted;
-
     (void)state;
     for (size_t depth = 1; depth <= 12; depth++) {
         for (size_t i = 0; i < depth; i++) {
-            (void)snprintf(names[i], sizeof(names[i]), "f%u", (unsigned)i);
-            (void)snprintf(texts[i], sizeof(texts[i]), "include f%u\n", (unsigned)i + 1);
+            snprintf(names[i], sizeof names[i], "f%u", (unsigned)i);
+            snprintf(texts[i], sizeof texts[i], "include f%u\n", (unsigned)i + 1);
             files[i] = (struct import_file){names[i], texts[i], strlen(texts[i])};
         }
         files[depth - 1].bytes = "defaults\n{\n}\n";
@@ -239,11 +237,10 @@ static void includes_are_bounded(void **state) {
     static char names[IMPORT_FILES_MAX_COUNT + 2][16];
     static char large[CONFIG_FILE_MAX_BYTES];
     struct emitted emitted;
-
     (void)state;
     files[0] = (struct import_file){"f", "includedir d\n", 13};
     for (size_t i = 0; i < IMPORT_FILES_MAX_COUNT + 1; i++) {
-        (void)snprintf(names[i], sizeof(names[i]), "d/%05u", (unsigned)i);
+        snprintf(names[i], sizeof names[i], "d/%05u", (unsigned)i);
         files[i + 1] = (struct import_file){names[i], "#\n", 2};
     }
     assert_int_equal(import_files(files, &emitted), BATON_INVALID);
@@ -252,10 +249,10 @@ static void includes_are_bounded(void **state) {
     files[IMPORT_FILES_MAX_COUNT].path = NULL;
     assert_int_equal(import_files(files, &emitted), BATON_OK);
     clear(&emitted);
-    memset(large, '\n', sizeof(large));
+    memset(large, '\n', sizeof large);
     for (size_t i = 1; i <= 5; i++) {
         files[i].bytes = large;
-        files[i].length = sizeof(large);
+        files[i].length = sizeof large;
     }
     assert_int_equal(import_files(files, &emitted), BATON_INVALID);
     assert_non_null(strstr(emitted.faults.text, "longer than 4 MiB"));
@@ -271,7 +268,7 @@ static void services_are_bounded(void **state) {
         struct emitted emitted;
         size_t length = 0;
         for (size_t i = 0; i < count; i++) {
-            length += (size_t)snprintf(text + length, sizeof(text) - length,
+            length += (size_t)snprintf(text + length, sizeof text - length,
                                        "%u stream tcp nowait root /usr/bin/a a\n", (unsigned)i + 1);
         }
         int result = import_bytes(text, length, &emitted);
@@ -309,10 +306,9 @@ static void awkward_names_of_files_stay_comments(void **state) {
     char long_name[5000];
     struct emitted emitted = {{0}, {0}};
     struct service_table table = {0};
-
     (void)state;
-    memset(long_name, 'n', sizeof(long_name) - 1);
-    long_name[sizeof(long_name) - 1] = '\0';
+    memset(long_name, 'n', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
     for (int i = 0; i < 2; i++) {
         assert_int_equal(
             import_config(i == 0 ? name : long_name, &world, take_out, take_fault, &emitted),

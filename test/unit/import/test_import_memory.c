@@ -87,7 +87,6 @@ static int import_with_failure(const struct import_file *files, size_t failing,
 static void fail_each(const struct import_file *files, int final_result) {
     struct emitted expected;
     struct emitted emitted;
-
     assert_int_equal(import_with_failure(files, 0, &expected), final_result);
     size_t total_count = call_count;
     assert_true(total_count > 20);
@@ -111,7 +110,7 @@ static void inetd_survives_each_failure(void **state) {
         "7 stream tcp nowait root internal\n"
         ":u:g:660:/run/a stream unix nowait/3/4 root /a b\n"
         "what\n";
-    const struct import_file files[] = {{"f", text, sizeof(text) - 1}, {NULL, NULL, 0}};
+    const struct import_file files[] = {{"f", text, sizeof text - 1}, {NULL, NULL, 0}};
     (void)state;
     fail_each(files, BATON_OK);
 }
@@ -124,9 +123,9 @@ static void xinetd_survives_each_failure(void **state) {
                                "instances = 3\n}\nincludedir d\n";
     static const char more[] = "service s\n{\ntype = UNLISTED\nport = 7001\nsocket_type = stream\n"
                                "wait = no\nredirect = a 1\n}\n";
-    const struct import_file files[] = {{"f", text, sizeof(text) - 1},
-                                        {"d/b", more, sizeof(more) - 1},
-                                        {"d/a", more, sizeof(more) - 1},
+    const struct import_file files[] = {{"f", text, sizeof text - 1},
+                                        {"d/b", more, sizeof more - 1},
+                                        {"d/a", more, sizeof more - 1},
                                         {NULL, NULL, 0}};
     (void)state;
     fail_each(files, BATON_OK);
@@ -135,8 +134,8 @@ static void xinetd_survives_each_failure(void **state) {
 static void faulty_files_survive_each_failure(void **state) {
     static const char xinetd[] = "include g\nservice a\nb = c\n}\n}\nservice a b\n{\nd\n";
     static const char inetd[] = "a\x01\nb\n";
-    const struct import_file files[] = {{"f", xinetd, sizeof(xinetd) - 1}, {NULL, NULL, 0}};
-    const struct import_file others[] = {{"f", inetd, sizeof(inetd) - 1}, {NULL, NULL, 0}};
+    const struct import_file files[] = {{"f", xinetd, sizeof xinetd - 1}, {NULL, NULL, 0}};
+    const struct import_file others[] = {{"f", inetd, sizeof inetd - 1}, {NULL, NULL, 0}};
     (void)state;
     fail_each(files, BATON_INVALID);
     fail_each(others, BATON_INVALID);

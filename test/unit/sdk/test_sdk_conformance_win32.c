@@ -132,7 +132,7 @@ static void examine(enum fault fault, char *report) {
     assert_int_equal(WaitForSingleObject(process.hProcess, DEADLINE_MS), WAIT_OBJECT_0);
     closesocket(pair[0]);
     HANDLE handles[] = {process.hProcess, null_device, other_read, event, port};
-    for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
         if (handles[i] != NULL)
             CloseHandle(handles[i]);
 }
@@ -185,7 +185,7 @@ int main(void) {
     };
     /* This process inherited its own streams, and would pass them on. */
     static const DWORD streams[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
-    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++)
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
         SetHandleInformation(GetStdHandle(streams[i]), HANDLE_FLAG_INHERIT, 0);
     WSADATA data;
     if (WSAStartup(MAKEWORD(2, 2), &data) != 0)

@@ -327,7 +327,7 @@ static void facts_of_the_environment(void **state) {
         {"BATON_SERVICE", "web"}, {"BATON_ID", "17"},           {"REMOTE_ADDR", "2001:db8::1"},
         {"REMOTE_PORT", "50122"}, {"SERVER_ADDR", "192.0.2.7"}, {"SERVER_PORT", "443"},
         {"TCPCONNNUM", "3"}};
-    enum { COUNT = sizeof facts / sizeof facts[0] };
+    enum { COUNT = sizeof facts / sizeof *facts };
     struct sockaddr_in address, name;
     socklen_t length = sizeof name;
     char expected[128], said[128] = "";

@@ -299,7 +299,7 @@ static void services_that_answer_anything_are_known(void **state) {
                  {"192.0.2.1:50122", "0.0.0.0:7007", 0},  {"192.0.2.1:70", "0.0.0.0:7007", 0},
                  {"[2001:db8::7]:50122", "[::]:7007", 0}, {"", "0.0.0.0:7007", 1}};
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct baton_connection connection = {.socket = BATON_SOCKET_NONE};
         snprintf(connection.peer, sizeof connection.peer, "%s", cases[i].peer);
         snprintf(connection.local, sizeof connection.local, "%s", cases[i].local);

@@ -169,7 +169,7 @@ static void malformed_environments(void **state) {
     static const char *const channels[] = {"1", "0,0", "4,4", "x,y", "4294967296,8", "65528,65532"};
     struct baton *baton = NULL;
     (void)state;
-    for (size_t i = 0; i < sizeof channels / sizeof channels[0]; i++) {
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
         set_variable("BATON_PROTOCOL", "1");
         set_variable("BATON_CHANNEL", channels[i]);
         set_variable("BATON_NONCE", TEST_NONCE);

@@ -21,7 +21,7 @@ static void seconds_as_the_page_has_them(void **state) {
         {INT64_C(2085978495), {0xff, 0xff, 0xff, 0xff}}, /* 2036-02-07 06:28:15 */
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         unsigned char number[SECONDS_BYTES];
         assert_true(seconds_since_1900(cases[i].since_1970, number));
         assert_memory_equal(number, cases[i].number, SECONDS_BYTES);

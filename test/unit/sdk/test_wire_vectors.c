@@ -97,7 +97,7 @@ const char *result_name(enum wire_result result) {
                  {WIRE_BAD_TAG, "BAD_TAG"},
                  {WIRE_MISSING, "MISSING"},
                  {WIRE_BAD_TEXT, "BAD_TEXT"}};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].result == result)
             return names[i].name;
     return "?";

@@ -34,7 +34,7 @@ static void every_row_is_whole(void **state) {
         if (key_is_number(key)) {
             char printed[32];
             assert_true(key_parse(key, key->default_text, &number, &message));
-            assert_string_equal(key_print_value(key, number, printed, sizeof(printed)),
+            assert_string_equal(key_print_value(key, number, printed, sizeof printed),
                                 key->default_text);
         }
     }
@@ -109,7 +109,7 @@ static void a_wrong_number_is_told_with_range_and_unit(void **state) {
                         "`5s` is not a whole number; give milliseconds from 10 to 600000");
     static const char *const wrong[] = {"9",   "600001", "",    "-10", "+10",        "010",
                                         "1 0", "0x10",   "1.5", "1e3", "4294967306", " 10"};
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(key_parse(key, wrong[i], &number, &message));
         assert_non_null(strstr(message.text, "milliseconds from 10 to 600000"));
     }
@@ -121,7 +121,7 @@ static void a_long_wrong_value_is_cut_between_characters(void **state) {
     uint32_t number = 0;
     char value[4097] = {0};
     (void)state;
-    for (size_t i = 0; i + 2 < sizeof(value); i += 2) {
+    for (size_t i = 0; i + 2 < sizeof value; i += 2) {
         value[i] = '\xc3';
         value[i + 1] = '\xa9';
     }
@@ -202,8 +202,8 @@ static void permissions_are_octal(void **state) {
     assert_true(key_parse(key, "777", &number, &message));
     assert_int_equal(number, 0777);
     assert_true(key_parse(key, "000", &number, &message));
-    assert_string_equal(key_print_value(key, number, printed, sizeof(printed)), "0000");
-    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+    assert_string_equal(key_print_value(key, number, printed, sizeof printed), "0000");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(key_parse(key, wrong[i], &number, &message));
         assert_non_null(strstr(message.text, "as in 0660"));
     }
@@ -238,7 +238,7 @@ static void commands_fall_into_words(void **state) {
 static void an_open_quote_is_a_fault(void **state) {
     static const char *const open[] = {"\"a", "'a", "a \"", "\"C:\\x\\\"", "a'b\"'\""};
     (void)state;
-    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++) {
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
         struct arena *arena = arena_create();
         char **words = NULL;
         size_t count = 0;
@@ -255,7 +255,7 @@ struct growing {
 static void grow(void *context, const char *text) {
     struct growing *growing = context;
     size_t length = strlen(text);
-    assert_true(growing->length + length < sizeof(growing->text));
+    assert_true(growing->length + length < sizeof growing->text);
     memcpy(growing->text + growing->length, text, length + 1);
     growing->length += length;
 }
@@ -264,7 +264,7 @@ static void words_survive_print_and_split(void **state) {
     static const char *const words[] = {"plain", "",          "two words", "it's", "say \"x\"",
                                         "'\"\\", "C:\\a b\\", "\\",        "a\tb"};
     (void)state;
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         struct growing printed = {.length = 0};
         words_emit(grow, &printed, words[i]);
         expect_words(printed.text, 1, &words[i]);
@@ -281,14 +281,14 @@ static void the_reference_is_up_to_date(void **state) {
     if (getenv("BATON_REGENERATE") != NULL) {
         FILE *out = fopen(path, "wb");
         assert_non_null(out);
-        (void)fputs(actual.text, out);
+        fputs(actual.text, out);
         assert_int_equal(fclose(out), 0);
     }
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    expected.length = fread(expected.text, 1, sizeof(expected.text) - 1, file);
+    expected.length = fread(expected.text, 1, sizeof expected.text - 1, file);
     expected.text[expected.length] = '\0';
-    (void)fclose(file);
+    fclose(file);
     assert_string_equal(actual.text, expected.text);
 }
 

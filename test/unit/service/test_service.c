@@ -42,7 +42,7 @@ static void a_port_line_is_a_service_with_all_defaults(void **state) {
     assert_int_equal(table.service_count, 1);
     assert_string_equal(service->name, "ok");
     assert_int_equal(service->listen_count, 1);
-    assert_string_equal(address_print(&service->listen->address, text, sizeof(text)),
+    assert_string_equal(address_print(&service->listen->address, text, sizeof text),
                         "0.0.0.0:7777");
     assert_string_equal(service->program, "/srv/handlers/ok");
     assert_string_equal(service->handler, "/srv/handlers/ok");
@@ -76,12 +76,12 @@ static void a_section_goes_before_defaults_before_the_table(void **state) {
     assert_int_equal(a->backlog_count, 7);
     assert_int_equal(a->attempts_count, 3);
     assert_int_equal(a->max_connections_count, 256);
-    assert_string_equal(address_print(&a->listen->address, text, sizeof(text)), "127.0.0.1:1");
+    assert_string_equal(address_print(&a->listen->address, text, sizeof text), "127.0.0.1:1");
     assert_int_equal(a->environment_count, 1);
     assert_string_equal(a->environment[0], "C=3");
     assert_null(a->environment[1]);
     assert_int_equal(b->backlog_count, 6);
-    assert_string_equal(address_print(&b->listen->address, text, sizeof(text)), "[::1]:2");
+    assert_string_equal(address_print(&b->listen->address, text, sizeof text), "[::1]:2");
     assert_int_equal(b->environment_count, 2);
     assert_string_equal(b->environment[1], "B=");
     assert_null(b->environment[2]);

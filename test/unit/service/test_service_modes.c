@@ -33,7 +33,7 @@ static int find_variable(const struct service *service, const char *name) {
 static void expect_place(const struct service *service, size_t index, const char *expected) {
     char text[ADDRESS_TEXT_SIZE];
     assert_true(index < service->listen_count);
-    assert_string_equal(address_print(&service->listen[index].address, text, sizeof(text)),
+    assert_string_equal(address_print(&service->listen[index].address, text, sizeof text),
                         expected);
     assert_null(service->listen[index].path);
 }
