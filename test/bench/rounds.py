@@ -1,0 +1,134 @@
+"""Two supervisors under the same load by turns."""
+
+import ctypes
+import re
+import signal
+import subprocess
+import time
+
+MODES = ("stdio", "channel")
+SIDES = ("old", "new")
+
+AT_ONCE = 32
+LEGS = 4
+WARM_UP_COUNT = 2 * AT_ONCE
+QUIET_MS = 20000
+LEG_DEADLINE_S = 180
+START_DEADLINE_S = 30
+STOP_DEADLINE_S = 30
+
+CONFIG = "".join(
+    f"[{mode}]\nlisten = 127.0.0.1:0\nhandler = ok\nhandoff = {mode}\n" for mode in MODES)
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Broken(Exception):
+    """The bench cannot go on; the text says why."""
+
+
+def _end_with_the_bench():
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Supervisor:
+    """A batond with the `bin` and `handlers` of `folder`, where its config and log go as well."""
+
+    def __init__(self, folder, name):
+        self.name = name
+        self.log = folder / "log"
+        config = folder / "bench.ini"
+        config.write_text(CONFIG, encoding="utf-8")
+        command = [folder / "bin" / "batond", "-c", config, "--handlers", folder / "handlers"]
+        try:
+            # A file and not a pipe: nobody has to read along while we measure.
+            with open(self.log, "wb") as log:
+                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                                stderr=log, cwd=folder,
+                                                preexec_fn=_end_with_the_bench)
+        except OSError as error:
+            raise Broken(f"batond of the {name} tree could not be started: {error}") from error
+
+    def __enter__(self):
+        try:
+            self.ports = self._await_ports()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def _end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def _await_ports(self):
+        deadline_s = time.monotonic() + START_DEADLINE_S
+        while True:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+            if re.search(r"\bevent=ready\b", text):
+                break
+            if self.process.poll() is not None or time.monotonic() > deadline_s:
+                raise Broken(self.explain("did not get ready"))
+            time.sleep(0.01)
+        ports = dict(re.findall(
+            r"event=listening .*service=(\S+) .*address=127\.0\.0\.1:(\d+)", text))
+        if set(ports) != set(MODES):
+            raise Broken(self.explain("does not listen for every mode"))
+        return ports
+
+    def explain(self, what):
+        """What to tell of a fault, with the end of the log."""
+        state = self.process.poll()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([f"batond of the {self.name} tree {what}"
+                          + (f" and has ended with {state}" if state is not None else "")
+                          + "; its log ends:", *(f"  {line}" for line in lines[-10:])])
+
+
+def leg(load, supervisor, mode, count):
+    """Seconds that `count` connections take. Every answer was right, or the bench is over."""
+    command = [load, supervisor.ports[mode], str(AT_ONCE), str(count), str(QUIET_MS)]
+    try:
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                timeout=LEG_DEADLINE_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Broken(supervisor.explain(
+            f"served {count} connections not within {LEG_DEADLINE_S} s ({mode} mode)")) from error
+    except OSError as error:
+        raise Broken(f"the load could not be started: {error}") from error
+    if result.returncode != 0:
+        raise Broken(supervisor.explain(
+            f"lost a connection ({mode} mode): {result.stderr.strip()}"))
+    return int(result.stdout) / 1e6
+
+
+def run_round(load, folders, number, count):
+    """One round, of LEGS * count connections a mode and side: {(mode, side): how many per second}.
+
+    The sides take turns of one leg, and which of them begins alternates: what another program does
+    to the machine for some seconds meets both, and no drift favours either. Each round has
+    supervisors of its own: what a process owes to chance for its whole life, such as where its
+    memory lies, differs from round to round, and so counts as the noise that it is.
+    """
+    rates = {}
+    with Supervisor(folders["old"], "old") as old, Supervisor(folders["new"], "new") as new:
+        supervisors = {"old": old, "new": new}
+        for mode in MODES:
+            spans_s = dict.fromkeys(SIDES, 0.0)
+            for side in SIDES:
+                leg(load, supervisors[side], mode, WARM_UP_COUNT)
+            for turn in range(number, number + LEGS):
+                for side in SIDES if turn % 2 == 0 else SIDES[::-1]:
+                    spans_s[side] += leg(load, supervisors[side], mode, count)
+            for side in SIDES:
+                rates[mode, side] = LEGS * count / spans_s[side]
+    return rates
