@@ -10,7 +10,8 @@
  * `cause` (never NULL) with the system call and its number when the system was the reason.
  * - Nothing is allocated after platform_open(), platform_listener_open(), platform_output_open()
  *   and platform_program_create(): accepting, launching, relaying, sending, receiving and closing
- *   use tables that those calls have sized.
+ *   use tables that those calls have made. Nothing in them ever moves, and memory for them is taken
+ *   from the system as their places are first used: who finds none is told BATON_SHORTAGE.
  * - Nothing that is created here is inherited by a process, except what platform_launch() gives it.
  * - Events name what they are about by the caller's `token`. A token is a number that the caller
  *   never uses twice within one platform (slot and generation), so an event that was under way when
@@ -38,17 +39,17 @@ struct platform_stream;   /* a socket or pipe that the supervisor itself reads a
 
 /* ---- The platform itself --------------------------------------------------------------------- */
 
-struct platform_limits {
-    size_t process_count; /* processes that may exist at once, 1..65536 */
-    size_t stream_count;  /* streams that may be open at once, 0..196608 */
-};
+/* How many may exist at once, whatever the config: 32768 connections, each with a process and one
+ * more that is ending; and three streams for each relay (its socket and two pipes) beside one for
+ * each connection whose PROXY header is being read. */
+#define PLATFORM_PROCESS_COUNT_MAX (2u * 32768u)
+#define PLATFORM_STREAM_COUNT_MAX (3u * 32768u + 32768u)
 
 /* Opens the loop. Raises the descriptor limit to what the system allows (children get the original
  * one back), ignores SIGPIPE, blocks the stop signals and SIGCHLD (POSIX), installs the console
  * handler (Windows), starts Winsock, becomes subreaper (Linux), and makes standard streams 0-2
  * valid (opens the null device where one is missing). Only one may be open in a process. */
-int platform_open(const struct platform_limits *limits, struct platform **out,
-                  struct baton_cause *cause);
+int platform_open(struct platform **out, struct baton_cause *cause);
 
 /* Closes the loop and what is left in its tables. Handler processes that still live are left alone
  * (an ordered stop ends them first with platform_process_signal and platform_end_strays). */
@@ -137,7 +138,7 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
 
 /* Starts to watch a connected socket for the supervisor's own reading and writing; STREAM events
  * come with `token`. The socket stays the caller's, who must not use, close or hand it over while
- * the stream is open. BATON_OK, BATON_SHORTAGE (also when the table of platform_limits is full),
+ * the stream is open. BATON_OK, BATON_SHORTAGE (also with PLATFORM_STREAM_COUNT_MAX open),
  * BATON_SYSTEM. */
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause);
@@ -316,7 +317,7 @@ struct platform_launched {
  * and EXIT come with `token`. The streams of PIPES are the caller's, to be closed by
  * platform_stream_close(), before or after the process. Blocks as long as the system needs to start
  * a process. Errors (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
- * BATON_SHORTAGE (also when a table of platform_limits is full), BATON_TOO_LONG (more than
+ * BATON_SHORTAGE (also when a table is full), BATON_TOO_LONG (more than
  * launch_bytes, or than the system allows), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause);

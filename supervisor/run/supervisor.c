@@ -85,8 +85,7 @@ static bool start(struct supervisor *s, struct service_table *table) {
         print_failure("cannot make the tables", result, &cause);
         return false;
     }
-    struct platform_limits limits = {65536, 196608};
-    result = platform_open(&limits, &s->platform, &cause);
+    result = platform_open(&s->platform, &cause);
     if (result != BATON_OK) {
         print_failure("cannot start", result, &cause);
         return false;

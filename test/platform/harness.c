@@ -25,8 +25,8 @@ int bench_setup(void **state) {
     struct bench *bench = &bench_storage;
     memset(bench, 0, sizeof *bench);
     bench->descriptor_count = system_descriptor_count();
-    struct platform_limits limits = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT};
-    int result = platform_open(&limits, &bench->platform, &bench->cause);
+    const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT};
+    int result = platform_open_sized(&sizes, &bench->platform, &bench->cause);
     if (result != BATON_OK) {
         print_error("platform_open: %s: %s %ld\n", baton_error_text(result), bench->cause.call,
                     bench->cause.system_code);

@@ -17,6 +17,7 @@
 
 #include "core/base/address.h"
 #include "platform/platform.h"
+#include "platform/sized.h"
 #include "wire.h"
 
 #define BENCH_PROCESS_COUNT 8
@@ -169,6 +170,9 @@ int bench_remove_scratch(void **state);
 size_t system_descriptor_count(void);
 /* CPU time that this process has used, in microseconds. */
 uint64_t system_cpu_us(void);
+/* Memory of this process that costs the system something: what is resident (POSIX), what is
+ * committed (Windows). */
+size_t system_memory_bytes(void);
 /* True while a process with that id lives (a zombie does not). */
 bool system_process_lives(uint32_t pid);
 /* Ends when the process does; false after a generous deadline. */

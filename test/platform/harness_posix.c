@@ -35,6 +35,16 @@ uint64_t system_cpu_us(void) {
     return (uint64_t)used.tv_sec * 1000000u + (uint64_t)used.tv_nsec / 1000u;
 }
 
+size_t system_memory_bytes(void) {
+    unsigned long total_pages = 0;
+    unsigned long resident_pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &total_pages, &resident_pages), 2);
+    (void)fclose(file);
+    return resident_pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 /* The state letter of proc(5): Z and X are dead. */
 bool system_process_lives(uint32_t pid) {
     char path[64];

@@ -35,6 +35,17 @@ uint64_t system_cpu_us(void) {
     return (kernel_ticks + user_ticks) / 10;
 }
 
+size_t system_memory_bytes(void) {
+    MEMORY_BASIC_INFORMATION region;
+    size_t bytes = 0;
+    for (const char *at = NULL; VirtualQuery(at, &region, sizeof region) == sizeof region;
+         at = (const char *)region.BaseAddress + region.RegionSize) {
+        bool counts = region.State == MEM_COMMIT && region.Type == MEM_PRIVATE;
+        bytes += counts ? region.RegionSize : 0;
+    }
+    return bytes;
+}
+
 /* True if the process has ended `within_ms`, or was not there any more. */
 static bool ends_within(uint32_t pid, DWORD within_ms) {
     HANDLE process = OpenProcess(SYNCHRONIZE, FALSE, pid);

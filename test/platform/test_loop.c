@@ -1,6 +1,9 @@
 /* The platform itself and its wait. */
 #include "harness.h"
 
+/* All tables together would take more than twice as much. */
+#define OPEN_MAX_BYTES (6u << 20)
+
 static void test_clock_does_not_go_back(void **state) {
     struct bench *bench = *state;
     uint64_t last_us = platform_now_us(bench->platform);
@@ -46,17 +49,34 @@ static void test_error_text(void **state) {
     assert_true(strlen(narrow) < sizeof narrow);
 }
 
-static void test_limits_are_checked(void **state) {
+static void test_sizes_are_checked(void **state) {
     (void)state;
-    const struct platform_limits wrong[] = {{0, 0}, {65537, 0}, {1, 196609}};
+    const struct platform_sizes wrong[] = {
+        {0, 0}, {PLATFORM_PROCESS_COUNT_MAX + 1, 0}, {1, PLATFORM_STREAM_COUNT_MAX + 1}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct baton_cause cause;
         struct platform *platform = NULL;
-        assert_int_equal(platform_open(&wrong[i], &platform, &cause), BATON_INVALID);
+        assert_int_equal(platform_open_sized(&wrong[i], &platform, &cause), BATON_INVALID);
         assert_null(platform);
     }
     struct platform *none = NULL;
     platform_close(&none);
+}
+
+static void test_tables_cost_nothing_until_used(void **state) {
+    (void)state;
+    struct platform *platform;
+    struct baton_cause cause;
+    assert_int_equal(platform_open(&platform, &cause), BATON_OK); /* what is made once, is now */
+    platform_close(&platform);
+    size_t before_bytes = system_memory_bytes();
+    assert_int_equal(platform_open(&platform, &cause), BATON_OK);
+    size_t after_bytes = system_memory_bytes();
+    platform_close(&platform);
+    if (after_bytes > before_bytes + OPEN_MAX_BYTES) {
+        fail_msg("%lu bytes before, %lu after", (unsigned long)before_bytes,
+                 (unsigned long)after_bytes);
+    }
 }
 
 static void test_wait_ends_at_deadline(void **state) {
@@ -122,7 +142,8 @@ int main(void) {
         WITH_BENCH(test_random_fills_exactly),
         WITH_BENCH(test_own_pid),
         WITH_BENCH(test_error_text),
-        cmocka_unit_test(test_limits_are_checked),
+        cmocka_unit_test(test_sizes_are_checked),
+        cmocka_unit_test(test_tables_cost_nothing_until_used),
         WITH_BENCH(test_wait_ends_at_deadline),
         WITH_BENCH(test_past_deadline_only_looks),
         WITH_BENCH(test_wait_forever_ends_with_an_event),

@@ -455,13 +455,12 @@ static void test_a_stream_over_it(void **state) {
 
 /* Tells by one byte how it went, and keeps what it got until it is killed. */
 _Noreturn static void compete(const char *path, int start, int result_out) {
-    struct platform_limits limits = {.process_count = 1};
     struct platform *platform;
     struct platform_listener *listener;
     struct baton_cause cause;
     struct platform_listener_spec spec = local(path);
     spec.backlog_count = 64; /* the others look whether we listen, and none is taken */
-    char byte = platform_open(&limits, &platform, &cause) == BATON_OK ? 0 : 'p';
+    char byte = platform_open(&platform, &cause) == BATON_OK ? 0 : 'p';
     if (byte == 0 && read(start, &byte, 1) == 0) { /* the end: all at once */
         int result = platform_listener_open(platform, &spec, 1, &listener, &cause);
         byte = 'x';

@@ -33,13 +33,12 @@ static void tell(int out, const struct report *report) {
 
 /* Accepts one client and tells who it is. */
 _Noreturn static void serve(int out) {
-    struct platform_limits limits = {.process_count = 1};
     struct platform_listener_spec spec = {
         .protocol = PLATFORM_UNIX, .path = socket_path(), .mode = 0600, .backlog_count = 1};
     struct platform *platform;
     struct platform_listener *listener;
     struct baton_cause cause;
-    if (platform_open(&limits, &platform, &cause) != BATON_OK ||
+    if (platform_open(&platform, &cause) != BATON_OK ||
         platform_listener_open(platform, &spec, 1, &listener, &cause) != BATON_OK) {
         _exit(1);
     }

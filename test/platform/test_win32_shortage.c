@@ -44,6 +44,22 @@ static int WSAAPI set_option_or_not(SOCKET socket, int level, int name, const ch
     return real_set_option(socket, level, name, value, length);
 }
 
+typedef LPVOID(WINAPI *allocate_pages)(LPVOID address, SIZE_T length, DWORD type, DWORD access);
+
+extern allocate_pages __imp_VirtualAlloc;
+
+static allocate_pages real_allocate;
+static bool memory_is_short;
+static int commits_left; /* that are granted all the same */
+
+static LPVOID WINAPI allocate_or_not(LPVOID address, SIZE_T length, DWORD type, DWORD access) {
+    if (memory_is_short && type == MEM_COMMIT && commits_left-- <= 0) {
+        SetLastError(ERROR_COMMITMENT_LIMIT);
+        return NULL;
+    }
+    return real_allocate(address, length, type, access);
+}
+
 static post_packet real_post;
 static HANDLE exit_lost; /* an event; NULL = nothing gets lost */
 
@@ -62,16 +78,18 @@ static int replace_imports(void **state) {
     (void)state;
     DWORD ignored;
     void *const entries[] = {&__imp_WSASocketW, &__imp_setsockopt,
-                             &__imp_PostQueuedCompletionStatus};
+                             &__imp_PostQueuedCompletionStatus, &__imp_VirtualAlloc};
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         assert_true(VirtualProtect(entries[i], sizeof(void *), PAGE_READWRITE, &ignored));
     }
     real_make_socket = __imp_WSASocketW;
     real_set_option = __imp_setsockopt;
     real_post = __imp_PostQueuedCompletionStatus;
+    real_allocate = __imp_VirtualAlloc;
     __imp_WSASocketW = make_socket_or_not;
     __imp_setsockopt = set_option_or_not;
     __imp_PostQueuedCompletionStatus = post_or_not;
+    __imp_VirtualAlloc = allocate_or_not;
     return 0;
 }
 
@@ -228,11 +246,46 @@ static void test_what_was_not_posted_is_told(void **state) {
     assert_int_equal(bench_finish(bench, &process, token).code, 3);
 }
 
+/* Each table in turn: that of the processes, then of the streams and their buffers, then of the
+ * pipes. What was there before is used again, and when there is memory all goes on. */
+static void test_no_memory_for_a_place(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program =
+        BENCH_RECIPE(bench, (struct platform_program_spec){.has_channel = true}, "exit:0");
+    struct platform_launch launch = {.program = program,
+                                     .nonce_hex = BENCH_NONCE,
+                                     .output = bench->output,
+                                     .streams = PLATFORM_STREAMS_PIPES,
+                                     .socket = PLATFORM_SOCKET_NONE};
+    struct platform_launched made;
+    int tries = 0;
+    int result;
+    do {
+        launch.token = bench_token(bench);
+        memory_is_short = true;
+        commits_left = tries;
+        result = platform_launch(bench->platform, &launch, &made, &bench->cause);
+        memory_is_short = false;
+        if (result != BATON_OK) {
+            assert_int_equal(result, BATON_SHORTAGE);
+            assert_string_equal(bench->cause.call, "VirtualAlloc");
+            assert_null(made.process);
+        }
+        tries++;
+    } while (result != BATON_OK && tries < 10);
+    assert_int_equal(result, BATON_OK);
+    assert_true(tries >= 3);
+    platform_stream_close(&made.input);
+    platform_stream_close(&made.output);
+    assert_int_equal(bench_finish(bench, &made.process, launch.token).code, 0);
+    platform_program_destroy(&program);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_paused_and_resumed),          WITH_BENCH(test_accept_again_without_a_pause),
         WITH_BENCH(test_resume_without_a_pause),      WITH_BENCH(test_a_shortage_loses_nobody),
-        WITH_BENCH(test_what_was_not_posted_is_told),
+        WITH_BENCH(test_what_was_not_posted_is_told), WITH_BENCH(test_no_memory_for_a_place),
     };
     return cmocka_run_group_tests_name("win32_shortage", tests, replace_imports, NULL);
 }

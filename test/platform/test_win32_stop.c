@@ -119,11 +119,10 @@ static void test_a_close_asks_again_in_time(void **state) {
 
 /* A supervisor that waits for its end. */
 static int run_until_stopped(const wchar_t *ready_name) {
-    struct platform_limits limits = {.process_count = 1};
     struct platform *platform;
     struct platform_event event = {0};
     struct baton_cause cause;
-    if (platform_open(&limits, &platform, &cause) != BATON_OK) {
+    if (platform_open(&platform, &cause) != BATON_OK) {
         return 1;
     }
     HANDLE ready = OpenEventW(EVENT_MODIFY_STATE, FALSE, ready_name);
@@ -143,7 +142,6 @@ static DWORD console_mode(HANDLE console) {
 /* Runs in a console of its own. Returns STOPPED_EXIT_CODE if a click does not hold it up while a
  * platform is open, and afterwards all is as it was. */
 static int look_at_quick_edit(void) {
-    struct platform_limits limits = {.process_count = 1};
     struct platform *platform;
     struct baton_cause cause;
     HANDLE console = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
@@ -153,7 +151,7 @@ static int look_at_quick_edit(void) {
     if ((before & ENABLE_QUICK_EDIT_MODE) == 0) {
         return 6;
     }
-    if (platform_open(&limits, &platform, &cause) != BATON_OK) {
+    if (platform_open(&platform, &cause) != BATON_OK) {
         return 1;
     }
     DWORD during = console_mode(console);

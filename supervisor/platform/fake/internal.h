@@ -37,7 +37,6 @@ struct fake_queue {
 };
 
 struct platform {
-    uint32_t process_limit_count, stream_limit_count;
     bool is_open;
 };
 

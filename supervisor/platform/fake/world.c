@@ -245,8 +245,7 @@ int fake_try(enum fake_call call, struct baton_cause *cause) {
 
 /* ---- The platform itself ---- */
 
-int platform_open(const struct platform_limits *limits, struct platform **out,
-                  struct baton_cause *cause) {
+int platform_open(struct platform **out, struct baton_cause *cause) {
     *out = NULL;
     int code = fake_try(FAKE_OPEN, cause);
     if (code != BATON_OK) {
@@ -255,9 +254,7 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
     if (fake_world.platform.is_open) {
         fake_wrong("a second platform was opened");
     }
-    fake_world.platform = (struct platform){.process_limit_count = (uint32_t)limits->process_count,
-                                            .stream_limit_count = (uint32_t)limits->stream_count,
-                                            .is_open = true};
+    fake_world.platform = (struct platform){.is_open = true};
     *out = &fake_world.platform;
     return BATON_OK;
 }

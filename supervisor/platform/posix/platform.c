@@ -2,6 +2,7 @@
  * Opening and closing the platform: what changes the process itself.
  */
 #include "platform/posix/internal.h"
+#include "platform/sized.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -75,12 +76,17 @@ static int open_loop(struct platform *platform, struct baton_cause *cause) {
     return signals_open(platform, cause);
 }
 
-int platform_open(const struct platform_limits *limits, struct platform **out,
-                  struct baton_cause *cause) {
+int platform_open(struct platform **out, struct baton_cause *cause) {
+    const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX};
+    return platform_open_sized(&largest, out, cause);
+}
+
+int platform_open_sized(const struct platform_sizes *sizes, struct platform **out,
+                        struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){0};
-    if (limits->process_count < 1 || limits->process_count > 65536 ||
-        limits->stream_count > 196608) {
+    if (sizes->process_count < 1 || sizes->process_count > PLATFORM_PROCESS_COUNT_MAX ||
+        sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
         return BATON_INVALID;
     }
     struct platform *platform = calloc(1, sizeof *platform);
@@ -98,10 +104,10 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
         result = raise_descriptor_limit(platform, cause);
     }
     if (result == BATON_OK) {
-        result = processes_open(platform, limits->process_count);
+        result = processes_open(platform, sizes->process_count);
     }
     if (result == BATON_OK) {
-        result = streams_open(platform, limits->stream_count);
+        result = streams_open(platform, sizes->stream_count);
     }
     if (result == BATON_OK) {
         result = elders_open(platform);

@@ -103,12 +103,32 @@ int pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
 /* Cancels and closes. Accepts a zeroed or closed end. */
 void pipe_close(struct pipe_end *end);
 
+/* ---- Tables (reserve.c) ------------------------------------------------------------------------
+ */
+
+/* Room for all that the program may ever have, of which nothing moves: addresses are reserved, and
+ * memory is committed as entries are first used, since Windows counts what is committed as used
+ * (the commit charge), touched or not.
+ * https://learn.microsoft.com/windows/win32/memory/reserving-and-committing-memory */
+struct reserve {
+    void *entries; /* the table; only those that were reached are there, all zero at first */
+    size_t entry_bytes;
+    size_t reserved_bytes;
+    size_t committed_bytes;
+};
+
+/* BATON_OK or BATON_NO_MEMORY. */
+int reserve_create(struct reserve *reserve, size_t count, size_t entry_bytes);
+/* Makes sure that the entries up to this one are there; false when the system has no memory. */
+bool reserve_reach(struct reserve *reserve, uint32_t index, struct baton_cause *cause);
+/* Accepts a zeroed one. */
+void reserve_clear(struct reserve *reserve);
+
 /* ---- Objects -----------------------------------------------------------------------------------
  */
 
 #define CHANNEL_FRAME_MAX_BYTES (16 + 512) /* from a handler */
-/* A few lines of a log: every process has several of these in the tables, which Windows counts as
- * used from the start (the commit charge), whether they are touched or not. */
+/* A few lines of a log: every process that ran at once may have several of these in the tables. */
 #define OUTPUT_PIECE_BYTES 512
 
 /* Owner: the platform's table. */
@@ -216,11 +236,13 @@ struct platform {
     struct command_line *command_line; /* of the launch or the recipe at hand */
     struct source *sources;
     size_t source_count;
-    struct platform_process *processes;
+    struct reserve process_memory;
+    struct platform_process *processes; /* in there */
     uint32_t process_capacity;
     uint32_t process_high; /* slots from here on were never used */
     uint32_t process_free;
-    struct output_pipe *pipes;
+    struct reserve pipe_memory;
+    struct output_pipe *pipes; /* in there */
     uint32_t pipe_capacity;
     uint32_t pipe_high;
     uint32_t pipe_free;

@@ -32,11 +32,12 @@ struct parts {
     } theirs;
 };
 
-static struct platform_process *process_take(struct platform *platform) {
+static struct platform_process *process_take(struct platform *platform, struct baton_cause *cause) {
     uint32_t index = platform->process_free;
     if (index != INDEX_NONE) {
         platform->process_free = platform->processes[index].next_free;
-    } else if (platform->process_high < platform->process_capacity) {
+    } else if (platform->process_high < platform->process_capacity &&
+               reserve_reach(&platform->process_memory, platform->process_high, cause)) {
         index = platform->process_high++;
     } else {
         return NULL;
@@ -310,7 +311,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
         return BATON_UNSUPPORTED; /* platform_inherits_listeners is false */
     }
-    parts.process = process_take(platform);
+    parts.process = process_take(platform, cause);
     if (parts.process == NULL) {
         return BATON_SHORTAGE;
     }

@@ -1,3 +1,4 @@
+#include "platform/sized.h"
 #include "program.h"
 #include "stream.h"
 
@@ -17,12 +18,15 @@ static int create_tables(struct platform *platform, size_t process_count) {
     platform->pipe_capacity = (uint32_t)(process_count * PIPES_PER_PROCESS);
     platform->process_free = INDEX_NONE;
     platform->pipe_free = INDEX_NONE;
-    platform->processes = calloc(platform->process_capacity, sizeof *platform->processes);
-    platform->pipes = calloc(platform->pipe_capacity, sizeof *platform->pipes);
-    if (platform->processes == NULL || platform->pipes == NULL) {
-        return BATON_NO_MEMORY;
+    int code = reserve_create(&platform->process_memory, platform->process_capacity,
+                              sizeof *platform->processes);
+    if (code == BATON_OK) {
+        code = reserve_create(&platform->pipe_memory, platform->pipe_capacity,
+                              sizeof *platform->pipes);
     }
-    return BATON_OK;
+    platform->processes = platform->process_memory.entries;
+    platform->pipes = platform->pipe_memory.entries;
+    return code;
 }
 
 static int create_launch_space(struct platform *platform) {
@@ -59,12 +63,18 @@ static int create_handles(struct platform *platform, struct baton_cause *cause) 
     return BATON_OK;
 }
 
-int platform_open(const struct platform_limits *limits, struct platform **out,
-                  struct baton_cause *cause) {
+int platform_open(struct platform **out, struct baton_cause *cause) {
+    const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX};
+    return platform_open_sized(&largest, out, cause);
+}
+
+int platform_open_sized(const struct platform_sizes *sizes, struct platform **out,
+                        struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
-    if (is_platform_open || limits->process_count < 1 || limits->process_count > 65536 ||
-        limits->stream_count > 196608) {
+    if (is_platform_open || sizes->process_count < 1 ||
+        sizes->process_count > PLATFORM_PROCESS_COUNT_MAX ||
+        sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
         return BATON_INVALID;
     }
     struct platform *platform = calloc(1, sizeof *platform);
@@ -76,9 +86,9 @@ int platform_open(const struct platform_limits *limits, struct platform **out,
     console_complete_handles();
     /* Inherited: a handler that crashes ends, instead of waiting in a dialog that nobody sees. */
     SetErrorMode(GetErrorMode() | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
-    int code = create_tables(platform, limits->process_count);
+    int code = create_tables(platform, sizes->process_count);
     if (code == BATON_OK) {
-        code = streams_create(platform, limits->stream_count, limits->process_count);
+        code = streams_create(platform, sizes->stream_count, sizes->process_count);
     }
     if (code == BATON_OK) {
         code = create_launch_space(platform);
@@ -141,8 +151,8 @@ void platform_close(struct platform **address) {
     }
     free(platform->attributes);
     free(platform->command_line);
-    free(platform->processes);
-    free(platform->pipes);
+    reserve_clear(&platform->process_memory);
+    reserve_clear(&platform->pipe_memory);
     free(platform->sources);
     if (log_ended) { /* else its thread may come back to its lock, until the process ends */
         free(platform);

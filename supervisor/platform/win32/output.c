@@ -171,7 +171,8 @@ int output_pipe_open(struct platform_output *output, struct output_pipe **out, H
     *out = NULL;
     if (index != INDEX_NONE) {
         platform->pipe_free = platform->pipes[index].next_free;
-    } else if (platform->pipe_high < platform->pipe_capacity) {
+    } else if (platform->pipe_high < platform->pipe_capacity &&
+               reserve_reach(&platform->pipe_memory, platform->pipe_high, cause)) {
         index = platform->pipe_high++;
     } else {
         return BATON_SHORTAGE;

@@ -14,10 +14,11 @@ int streams_create(struct platform *platform, size_t limit, size_t process_count
     if (table->capacity == 0) {
         return BATON_OK;
     }
-    table->streams = calloc(table->capacity, sizeof *table->streams);
+    int code = reserve_create(&table->memory, table->capacity, sizeof *table->streams);
+    table->streams = table->memory.entries;
     table->buffers = VirtualAlloc(NULL, (SIZE_T)table->capacity * STREAM_BUFFER_BYTES, MEM_RESERVE,
                                   PAGE_READWRITE);
-    return table->streams == NULL || table->buffers == NULL ? BATON_NO_MEMORY : BATON_OK;
+    return table->buffers == NULL ? BATON_NO_MEMORY : code;
 }
 
 void streams_clear(struct platform *platform) {
@@ -36,7 +37,7 @@ void streams_clear(struct platform *platform) {
     if (table->buffers != NULL) {
         VirtualFree(table->buffers, 0, MEM_RELEASE);
     }
-    free(table->streams);
+    reserve_clear(&table->memory);
     free(table);
 }
 
@@ -64,7 +65,7 @@ static void put_back(struct stream_table *table, struct platform_stream *stream)
 }
 
 struct platform_stream *stream_take(struct platform *platform, enum stream_kind kind,
-                                    uint64_t token) {
+                                    uint64_t token, struct baton_cause *cause) {
     struct stream_table *table = platform->streams;
     uint32_t index = table->free;
     if (table->open_count >= table->limit) {
@@ -72,7 +73,7 @@ struct platform_stream *stream_take(struct platform *platform, enum stream_kind 
     }
     if (index != INDEX_NONE) {
         table->free = table->streams[index].next_free;
-    } else if (table->high < table->capacity) {
+    } else if (table->high < table->capacity && reserve_reach(&table->memory, table->high, cause)) {
         index = table->high++;
     } else {
         return NULL;
@@ -89,6 +90,7 @@ struct platform_stream *stream_take(struct platform *platform, enum stream_kind 
     /* What was committed for the place before is kept, and this does nothing then. */
     if (kind != STREAM_SOCKET && VirtualAlloc(stream_buffer(stream), STREAM_BUFFER_BYTES,
                                               MEM_COMMIT, PAGE_READWRITE) == NULL) {
+        cause_last(cause, "VirtualAlloc");
         put_back(table, stream);
         return NULL;
     }

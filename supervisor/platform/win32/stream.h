@@ -31,9 +31,10 @@ struct platform_stream {
 };
 
 struct stream_table {
-    struct platform_stream *streams;
-    /* STREAM_BUFFER_BYTES for each, as reserved addresses: Windows counts memory that is committed
-     * whether it is touched or not, so that is done when a stream first is a pipe. */
+    struct reserve memory;
+    struct platform_stream *streams; /* in there */
+    /* STREAM_BUFFER_BYTES for each, as reserved addresses: memory for them is committed when a
+     * stream first is a pipe. */
     char *buffers;
     uint32_t limit;    /* what callers may have open at once */
     uint32_t capacity; /* with room for orphans: one for each process */
@@ -54,7 +55,7 @@ void streams_report(const struct platform *platform);
 
 /* Takes a place; NULL when the table or the memory is full. The caller starts the watch. */
 struct platform_stream *stream_take(struct platform *platform, enum stream_kind kind,
-                                    uint64_t token);
+                                    uint64_t token, struct baton_cause *cause);
 /* Closes what the stream has of its own and gives the place back. */
 void stream_release(struct platform_stream *stream);
 /* Of a pipe: its STREAM_BUFFER_BYTES. */

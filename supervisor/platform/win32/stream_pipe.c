@@ -15,7 +15,7 @@ int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t 
                      struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause) {
     *out = NULL;
     *theirs = INVALID_HANDLE_VALUE;
-    struct platform_stream *stream = stream_take(platform, kind, token);
+    struct platform_stream *stream = stream_take(platform, kind, token, cause);
     if (stream == NULL) {
         return BATON_SHORTAGE;
     }

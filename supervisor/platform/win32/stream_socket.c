@@ -12,7 +12,7 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
                          struct platform_stream **out, struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
-    struct platform_stream *stream = stream_take(platform, STREAM_SOCKET, token);
+    struct platform_stream *stream = stream_take(platform, STREAM_SOCKET, token, cause);
     if (stream == NULL) {
         return BATON_SHORTAGE;
     }
