@@ -12,7 +12,6 @@ static bool places_clash(const struct import_entry *a, const struct import_place
                          const struct import_entry *b, const struct import_place *at_b) {
     const struct address *one = &at_a->address;
     const struct address *other = &at_b->address;
-
     if (a->protocol == PROTOCOL_UNIX) {
         return strcmp(at_a->text, at_b->text) == 0;
     }
@@ -87,7 +86,6 @@ static const char *quote(struct importer *importer, const char *word, bool brace
     char mark = strchr(word, '\'') == NULL ? '\'' : '"';
     char *out = arena_alloc(importer->arena, 3 * length + 3);
     size_t at = 0;
-
     if (out == NULL) {
         return NULL;
     }

@@ -44,7 +44,6 @@ static bool split_quoted(struct importer *importer, const char *line, struct imp
                          bool *has_quotes) {
     char *room = arena_alloc(importer->arena, strlen(line) + 1);
     const char *at = line + strspn(line, " \t");
-
     while (room != NULL && *at != '\0') {
         size_t length = 0;
         char quote = '\0';
@@ -77,7 +76,6 @@ static const char *read_size(struct importer *importer, const char *text) {
     char bytes[24];
     unsigned shift = text[digits] == 'k' ? 10 : text[digits] == 'm' ? 20 : 0;
     char *copy = arena_copy(importer->arena, text, digits);
-
     if (copy == NULL || text[digits + (shift > 0)] != '\0' || !text_parse_number(copy, &number) ||
         number > UINT32_MAX >> shift) {
         return NULL;
@@ -180,7 +178,6 @@ static void read_owner(struct importer *importer, struct import_entry *entry, co
     uint32_t number = 0;
     bool is_user = user[0] != '\0' && user[strcspn(user, " \t'\"/;#")] == '\0';
     bool is_group = group[0] != '\0' && group[strcspn(group, " \t'\"/;#")] == '\0';
-
     if (!is_user || !is_group || key == NULL || !key_parse(key, mode, &number, &message)) {
         import_note(importer, &entry->notes, entry->where,
                     "`:%s:%s:%s:` before the path; see `owner` and `mode`", text_excerpt(user).text,
@@ -271,7 +268,6 @@ static void read_program(struct importer *importer, struct import_entry *entry,
     const struct import_words *words = &statement->words;
     const char *program = words->items[PROGRAM];
     char who[128];
-
     if (strcmp(program, "internal") == 0) {
         import_entry_builtin(importer, entry, service);
         return;
@@ -323,7 +319,6 @@ static void read_service(struct inetd *inetd, struct import_entry *entry,
     char *service = words[SERVICE];
     const char *hosts = inetd->hosts;
     bool is_unix = strcmp(words[PROTOCOL], "unix") == 0;
-
     if (strncmp(service, "tcpmux/", 7) == 0) {
         import_drop(importer, entry,
                     "TCPMUX (RFC 1078) is not served; give the service a port of its own");
@@ -396,7 +391,6 @@ static void read_line(struct inetd *inetd, struct statement *statement, const ch
     struct import_words words = {0};
     bool has_quotes = false;
     bool has_open_quote = false;
-
     if (!split_quoted(importer, line, &words, &has_quotes)) {
         has_quotes = false;
         has_open_quote = true;

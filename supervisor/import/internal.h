@@ -96,7 +96,11 @@ struct importer {
     bool skips_folders;         /* import_open() is for a name of an includedir */
 };
 
-/* ---- import.c: messages, files and lines ---- */
+/* ---- messages.c ---- */
+
+/* Names of files may hold anything, and what was cut may end within a character: puts '?' for what
+ * is no text. */
+void import_make_plain(char *text);
 
 /* Keeps a message: the whole import fails. */
 void import_fault(struct importer *importer, struct import_where where, const char *format, ...)
@@ -112,6 +116,8 @@ void import_remark(struct importer *importer, struct import_lines *notes, struct
 /* import_note() for an entry that cannot be a service. */
 void import_drop(struct importer *importer, struct import_entry *entry, const char *format, ...)
     IMPORT_PRINTF(3, 4);
+
+/* ---- files.c ---- */
 
 /* The lines of one file. */
 struct import_source {

@@ -30,7 +30,6 @@ static void include_file(struct xinetd *xinetd, struct import_where from, const 
                          bool from_folder) {
     struct importer *importer = xinetd->importer;
     struct import_source source = {0};
-
     for (size_t i = 0; i < importer->depth_count; i++) {
         if (strcmp(importer->open_files[i], path) == 0) {
             import_fault(importer, from, "%.500s: this file includes itself; delete the line",
@@ -111,7 +110,6 @@ static void read_attribute(struct xinetd *xinetd, struct xinetd_block *block,
     struct importer *importer = xinetd->importer;
     size_t length = strcspn(line, " \t=+");
     const char *at = line + length;
-
     /* `-` may stand in a name; an operation `-=` that touches one has its `=` behind it. */
     if (*at == '=' && length > 0 && line[length - 1] == '-') {
         length--;
@@ -153,7 +151,6 @@ static void read_block(struct xinetd *xinetd, struct import_source *source,
     struct importer *importer = xinetd->importer;
     struct import_where start = source->where;
     char *line = NULL;
-
     while ((line = import_next_line(importer, source)) != NULL) {
         const char *text = line + strspn(line, " \t");
         if (text[0] == '\0') {
@@ -184,7 +181,6 @@ static void read_heading(struct xinetd *xinetd, struct import_source *source,
     bool is_service = strcmp(words->items[0], "service") == 0;
     size_t name_count = is_service ? 2 : 1;
     bool is_open = words->count == name_count + 1 && strcmp(words->items[name_count], "{") == 0;
-
     if (words->count != name_count && !is_open) {
         import_fault(importer, source->where, "a block begins with `%s`, and `{` in the next line",
                      is_service ? "service NAME" : "defaults");

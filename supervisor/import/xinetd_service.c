@@ -91,7 +91,6 @@ static void note_attributes(struct reading *reading) {
 static void collect(const struct reading *reading, const char *name, struct import_words *out,
                     const struct xinetd_attribute **last) {
     const struct xinetd_block *blocks[] = {reading->defaults, reading->block};
-
     for (size_t b = 0; b < 2; b++) {
         bool is_first = true;
         for (const struct xinetd_attribute *at = blocks[b]->first; at != NULL; at = at->next) {
@@ -447,7 +446,6 @@ void xinetd_add_service(struct importer *importer, const struct xinetd_block *de
     struct reading reading = {.importer = importer, .defaults = defaults, .block = block};
     const struct xinetd_attribute *id = find_in(block, "id");
     const char *label = id != NULL && id->values.count > 0 ? id->values.items[0] : block->name;
-
     reading.entry = import_entry_add(importer, block->where, label);
     if (reading.entry == NULL) {
         return;

@@ -196,12 +196,10 @@ uint32_t listen_open_all(struct supervisor *s) {
 }
 
 void listen_try_again(struct supervisor *s, uint32_t listener) {
-    struct run_listener *l = &s->listening.listeners[listener];
     if (!open_listener(s, listener)) {
-        retry_later(s, l);
+        retry_later(s, &s->listening.listeners[listener]);
         return;
     }
-    pause_update_service(s, l->service);
     log_ready(s);
 }
 

@@ -190,6 +190,7 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     switch ((enum run_token)token_type(token)) {
     case RUN_TOKEN_REOPEN:
         listen_try_again(s, index);
+        pause_update_service(s, s->listening.listeners[index].service);
         break;
     case RUN_TOKEN_ACCEPT:
         pause_update_listener(s, &s->listening.listeners[index]);

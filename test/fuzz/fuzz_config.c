@@ -84,7 +84,6 @@ static void check_world(const struct service_world *world, enum config_format fo
     struct service_table table = {0};
     size_t printed_bytes = 0;
     int result = config_world_load(world, format, "fuzz", bytes, length, &table, &problems);
-
     require(result == BATON_OK || result == BATON_INVALID);
     if (result == BATON_OK) {
         require(problems.problem_count == 0 && table.service_count > 0);

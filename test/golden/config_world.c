@@ -150,7 +150,6 @@ int config_world_load(const struct service_world *world, enum config_format form
     struct config config = {0};
     struct config_problems own_problems = {0};
     struct config_problems *kept = problems != NULL ? problems : &own_problems;
-
     memset(table, 0, sizeof *table);
     int result = config_parse(&config, format, file_name, bytes, length, kept);
     if (result != BATON_NO_MEMORY) {
@@ -239,7 +238,6 @@ int config_world_check(const struct service_world *world, enum config_format for
     struct config_problems problems = {0};
     struct service_table table = {0};
     int result = config_world_load(world, format, file_name, bytes, length, &table, &problems);
-
     if (result == BATON_OK && whole) {
         service_table_print(&table, config_output_add, out);
     } else if (result == BATON_OK) {

@@ -8,6 +8,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import checks  # noqa: E402
+import circles  # noqa: E402
 import source  # noqa: E402
 import walls  # noqa: E402
 
@@ -79,6 +80,26 @@ class Walls(unittest.TestCase):
     def test_comments_do_not_count(self):
         good = '/*\n#include <windows.h>\n_WIN32 */\n// __linux__\n'
         self.assertEqual(lines(walls.check_walls, "supervisor/core/pool/x.c", good), [])
+
+
+class Circles(unittest.TestCase):
+    SYMBOLS = """lib/libx.a:a.c.o:0000000000000000 T one
+lib/libx.a:a.c.o:                 U two
+lib/libx.a:b.c.o:0000000000000010 T two
+lib/libx.a:b.c.o:                 U three
+lib/libx.a:c.c.o:0000000000000010 T three
+lib/libx.a:c.c.o:0000000000000010 t one
+lib/libx.a:c.c.o:                 U printf
+"""
+
+    def test_a_line_is_no_circle(self):
+        edges = circles.edges_of(self.SYMBOLS)
+        self.assertEqual(edges, {"a": {"b"}, "b": {"c"}, "c": set()})
+        self.assertEqual(circles.circles(edges), [])
+
+    def test_a_circle_is_found(self):
+        edges = circles.edges_of(self.SYMBOLS + "lib/libx.a:c.c.o:                 U one\n")
+        self.assertEqual(circles.circles(edges), [["a", "b", "c"]])
 
 
 class Sizes(unittest.TestCase):

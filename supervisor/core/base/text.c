@@ -24,7 +24,6 @@ enum text_fault text_check(const char *bytes, size_t length, size_t *where) {
     const unsigned char *at = (const unsigned char *)bytes;
     size_t i = 0;
     enum text_fault fault = TEXT_FINE;
-
     while (i < length) {
         size_t step = text_utf8_length(bytes + i, length - i);
         if (step == 0) {
@@ -61,7 +60,6 @@ struct text_excerpt text_excerpt(const char *value) {
     const size_t shown_bytes = 60;
     struct text_excerpt out = {{0}};
     size_t length = strlen(value);
-
     if (length <= shown_bytes) {
         memcpy(out.text, value, length);
         return out;

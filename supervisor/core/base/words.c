@@ -35,7 +35,6 @@ static const char *read_word(const char *at, char *out) {
 const char *words_split(struct arena *arena, const char *value, char ***words, size_t *count) {
     size_t capacity = 0;
     char **list = NULL;
-
     *words = NULL;
     *count = 0;
     for (const char *at = value;;) {

@@ -1,11 +1,14 @@
 /*
  * The INI front end: inih, fed by a reader of ours.
  *
- * inih, as distributions build it, cuts section names at 49 bytes and lines at 197 without an
- * error, cuts values at " ;" even inside quotes, takes ':' for '=', and takes an indented line for
- * a repetition of the key above. So every line is looked at here first, faulty ones are reported
+ * Why inih does not see the values. As distributions build it, and how is not told to who links it,
+ * it cuts section names at 49 bytes and lines at 197 without an error, cuts values at " ;" even
+ * inside quotes, takes ':' for '=', and takes an indented line for a repetition of the key above. A
+ * reader that only counts, checks and neutralises could not help that: no rewriting of a line of
+ * 4,096 bytes makes it one of 197. So every line is looked at here first, faulty ones are reported
  * and handed on as blank ones, and of a setting inih sees the key and, in place of the value, the
- * number of its line: a token that no build of inih can cut or misread.
+ * number of its line: a token that no build of inih can cut or misread. inih still has the last
+ * word on what is a setting.
  */
 #include "core/config/reader.h"
 

@@ -22,7 +22,6 @@ bool config_format_of(const char *file_name, enum config_format *out) {
 static void read_format(struct config_reader *reader, enum config_format format, const char *bytes,
                         size_t length) {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
-
     if (length > CONFIG_FILE_MAX_BYTES) {
         config_problems_add(reader->problems, 0, NULL,
                             "the file is longer than 1 MiB; is it the "
@@ -44,7 +43,6 @@ static void read_format(struct config_reader *reader, enum config_format format,
 int config_parse(struct config *config, enum config_format format, const char *file_name,
                  const void *bytes, size_t length, struct config_problems *problems) {
     struct config_reader reader = {.config = config, .problems = problems, .current = SIZE_MAX};
-
     memset(config, 0, sizeof *config);
     config->arena = arena_create();
     if (problems->arena == NULL) {

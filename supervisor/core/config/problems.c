@@ -18,7 +18,6 @@ static void insert(struct config_problems *problems, struct config_problem probl
 void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
                           const char *text) {
     size_t length = 0;
-
     if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
         problems->unkept_count++;
         return;
@@ -50,7 +49,6 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
                          const char *format, ...) {
     char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
-
     va_start(arguments, format);
     /* clang 14 does not see through va_start here.
      * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */

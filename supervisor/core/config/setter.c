@@ -97,7 +97,6 @@ static const struct config_setting *find_setting(const struct config_reader *rea
     const struct config *config = reader->config;
     const char *section = config->sections[reader->current].name;
     uint32_t number = reader->buckets[hash % CONFIG_BUCKET_COUNT];
-
     for (; number != 0; number = reader->links[number - 1].next) {
         const struct config_setting *setting = &config->settings[number - 1];
         if (reader->links[number - 1].hash == hash && setting->section == section &&
@@ -113,7 +112,6 @@ static bool setting_is_fine(struct config_reader *reader, const char *key, const
                             size_t line, uint32_t hash) {
     const struct config_setting *earlier = find_setting(reader, key, hash);
     bool too_long = strlen(value) > CONFIG_VALUE_MAX_BYTES;
-
     if (earlier == NULL && value[0] != '\0' && !too_long) {
         return true;
     }
@@ -165,7 +163,6 @@ static bool grow(struct config_reader *reader) {
 void config_add_setting(struct config_reader *reader, const char *key, const char *value,
                         size_t line) {
     struct config *config = reader->config;
-
     if (reader->current == SIZE_MAX || !has_room(reader, line)) {
         return;
     }

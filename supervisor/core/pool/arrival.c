@@ -1,61 +1,9 @@
-/* A connection from its acceptance to the time when it is given to a process, and when it is
- * forgotten; whether there is room for it, and what is said of it. */
+/* A connection from its acceptance to the time when it is given to a process; when it is forgotten;
+ * and its number on a channel. */
 #include "core/base/must.h"
 #include "core/pool/internal.h"
 
 #include <string.h>
-
-/* ---- Room ---- */
-
-bool pool_has_room(const struct pool *pool, uint32_t service) {
-    const struct pool_service *s = &pool->services[service];
-    return !pool->stopping && !s->retired && !timer_is_set(&s->pause) &&
-           !shortage_lasts(&s->shortage) &&
-           s->live_count < pool_service_of(pool, service)->max_connections_count &&
-           pool->connection_slots.in_use_count < pool->connection_slots.count;
-}
-
-void pool_await_room(struct pool *pool, uint32_t service) {
-    pool->services[service].wants_room = true;
-}
-
-void pool_tell_room(struct pool *pool, uint32_t service) {
-    struct pool_service *s = &pool->services[service];
-    if (s->wants_room && !pool->stopping && !timer_is_set(&s->pause) &&
-        !shortage_lasts(&s->shortage)) {
-        s->wants_room = false;
-        pool_push_service(pool, POOL_ROOM, service);
-    }
-}
-
-/* A slot is free again in a table that was full: those who had no place in it may have waited. */
-static void tell_room_in_table(struct pool *pool) {
-    uint32_t service = services_next(pool->registry, 0);
-    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
-        pool_tell_room(pool, service);
-    }
-}
-
-/* ---- What is said of it ---- */
-
-void pool_keep_text(struct pool *pool, uint32_t connection, const char *text, size_t text_bytes) {
-    struct pool_text *kept = &pool->texts[connection];
-    size_t length_bytes = text_bytes < sizeof kept->bytes ? text_bytes : sizeof kept->bytes;
-    if (length_bytes == 0 && kept->length_bytes == 0) {
-        return; /* its page need not be touched */
-    }
-    kept->length_bytes = (uint16_t)length_bytes;
-    if (length_bytes > 0) {
-        memcpy(kept->bytes, text, length_bytes);
-    }
-}
-
-const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *length_bytes) {
-    *length_bytes = pool->texts[connection].length_bytes;
-    return pool->texts[connection].bytes;
-}
-
-/* ---- From accept to launch ---- */
 
 uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     uint32_t slot = slots_take(&pool->connection_slots);
@@ -131,7 +79,7 @@ void pool_forget(struct pool *pool, uint32_t connection) {
     pool->services[service].live_count--;
     pool_tell_room(pool, service);
     if (was_full) {
-        tell_room_in_table(pool);
+        pool_tell_room_in_table(pool);
     }
     pool_leave_service(pool, service);
 }

@@ -1,18 +1,6 @@
 /* What handlers say on their channels, and what becomes of an offer that was not answered. */
 #include "core/pool/internal.h"
 
-void pool_take_words(struct pool *pool, uint32_t connection, const struct pool_words *words) {
-    struct connection *c = &pool->connections[connection];
-    if (words->pid != 0) {
-        c->pid = words->pid;
-    }
-    c->has_bytes_in = words->has_bytes_in;
-    c->has_bytes_out = words->has_bytes_out;
-    c->bytes_in = words->bytes_in;
-    c->bytes_out = words->bytes_out;
-    pool_keep_text(pool, connection, words->text, words->text_bytes);
-}
-
 bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count,
                 uint64_t now_us) {
     struct process *p = &pool->processes[process];

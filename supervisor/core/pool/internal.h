@@ -1,7 +1,11 @@
-/* What the pool's files share: pool.c (tables and services), actions.c (the ring), lists.c (queues,
- * what a process holds, who is idle), arrival.c (a connection from its acceptance to its launch),
- * dispatch.c (who gets whom), launch.c (what becomes of a launch), frames.c (what handlers say),
- * end.c (ends of connections, channels and processes), stop.c (deadlines and the stop). */
+/* What the pool's files share. Calls go down this list only:
+ *   stop.c      deadlines and the ordered stop
+ *   launch.c, frames.c, arrival.c   what becomes of a launch, what handlers say, who has come
+ *   end.c       ends of connections, attempts, channels and processes
+ *   dispatch.c  who gets whom
+ *   room.c, serving.c, words.c   room, services, what is said of a connection
+ *   drain.c     how one process is brought to its end
+ *   lists.c, actions.c, pool.c   queues, the ring, the tables */
 #ifndef BATON_POOL_INTERNAL_H
 #define BATON_POOL_INTERNAL_H
 
@@ -29,6 +33,8 @@ void pool_push_service(struct pool *pool, enum pool_action_kind kind, uint32_t s
 
 const struct service *pool_service_of(const struct pool *pool, uint32_t service);
 
+/* ---- serving.c ---- */
+
 /* One that goes by the service (a connection, a process) is there, or is not any more. */
 void pool_join_service(struct pool *pool, uint32_t service);
 void pool_leave_service(struct pool *pool, uint32_t service);
@@ -46,13 +52,20 @@ void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
 /* Keeps the service's list of idle processes true after a change of `process`. */
 void pool_update_idle(struct pool *pool, uint32_t process);
 
-/* ---- arrival.c ---- */
+/* ---- words.c ---- */
 
 /* Keeps what is said of the connection, in place of what was said before. */
 void pool_keep_text(struct pool *pool, uint32_t connection, const char *text, size_t text_bytes);
 
+/* Keeps what was said of a connection that is held. */
+void pool_take_words(struct pool *pool, uint32_t connection, const struct pool_words *words);
+
+/* ---- room.c ---- */
+
 /* Tells that the service has room, if that is owed and nothing else stands against it. */
 void pool_tell_room(struct pool *pool, uint32_t service);
+/* A slot is free again in a table that was full: those who had no place in it may have waited. */
+void pool_tell_room_in_table(struct pool *pool);
 
 /* ---- dispatch.c ---- */
 
@@ -62,11 +75,6 @@ void pool_dispatch_all(struct pool *pool, uint64_t now_us);
 
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
-
-/* ---- frames.c ---- */
-
-/* Keeps what was said of a connection that is held. */
-void pool_take_words(struct pool *pool, uint32_t connection, const struct pool_words *words);
 
 /* ---- end.c ---- */
 
@@ -93,7 +101,7 @@ void pool_go_on_without_channel(struct pool *pool, uint32_t process, uint64_t no
 /* Frees the slot of a process. */
 void pool_free_process(struct pool *pool, uint32_t process);
 
-/* ---- stop.c ---- */
+/* ---- drain.c ---- */
 
 /* The stop_timeout_ms of the process's service. */
 uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p);

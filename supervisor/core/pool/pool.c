@@ -1,4 +1,4 @@
-/* The pool's tables, and the services that it serves. */
+/* The pool's tables. */
 #include "core/pool/pool.h"
 
 #include "core/base/error.h"
@@ -49,50 +49,4 @@ void pool_clear(struct pool *pool) {
 
 const struct service *pool_service_of(const struct pool *pool, uint32_t service) {
     return services_get(pool->registry, service);
-}
-
-void pool_add_service(struct pool *pool, uint32_t service) {
-    services_hold(pool->registry, service);
-    pool->services[service] = (struct pool_service){
-        .queue_first = SLOT_NONE,
-        .queue_last = SLOT_NONE,
-        .idle_first = SLOT_NONE,
-        .pause = {.token = token_make(POOL_TOKEN_PAUSE, 0, service)},
-        .shortage = shortage_make(STARVED_RETRY_MS, STARVED_RETRY_MS,
-                                  token_make(POOL_TOKEN_SHORTAGE, 0, service)),
-    };
-}
-
-static void tell_over(struct pool *pool, uint32_t service) {
-    const struct pool_service *s = &pool->services[service];
-    if (s->retired && s->live_count == 0 && s->process_count == 0) {
-        pool_push_service(pool, POOL_SERVICE_OVER, service);
-    }
-}
-
-void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us) {
-    struct pool_service *s = &pool->services[service];
-    s->retired = true;
-    s->wants_room = false;
-    timers_unset(pool->timers, &s->pause);
-    while (s->idle_first != SLOT_NONE) {
-        pool_drain_process(pool, s->idle_first, now_us);
-    }
-    tell_over(pool, service);
-}
-
-void pool_remove_service(struct pool *pool, uint32_t service) {
-    struct pool_service *s = &pool->services[service];
-    timers_unset(pool->timers, &s->pause);
-    shortage_relieve(&s->shortage, pool->timers);
-    services_release(pool->registry, service);
-}
-
-void pool_join_service(struct pool *pool, uint32_t service) {
-    services_hold(pool->registry, service);
-}
-
-void pool_leave_service(struct pool *pool, uint32_t service) {
-    services_release(pool->registry, service);
-    tell_over(pool, service);
 }

@@ -1,62 +1,6 @@
 /* Time and the ordered stop: what happens when a deadline passes, and how all come to an end. */
 #include "core/pool/internal.h"
 
-/* ---- One process ---- */
-
-void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
-    timers_set(pool->timers, &p->timer, deadline_us);
-}
-
-uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p) {
-    return pool_ms(pool_service_of(pool, p->service)->stop_timeout_ms);
-}
-
-void pool_close_channel(struct pool *pool, uint32_t process) {
-    if (pool->processes[process].channel_open) {
-        pool->processes[process].channel_open = false;
-        pool_push_process(pool, POOL_CLOSE_CHANNEL, process, SLOT_NONE, OUTCOME_NONE);
-    }
-}
-
-void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    if (process_advance(p, PROCESS_KILLED)) {
-        timers_unset(pool->timers, &p->timer);
-        pool_update_idle(pool, process);
-        if (p->exiting) {
-            return;
-        }
-        pool_push_process(pool, POOL_KILL, process, SLOT_NONE, p->fault);
-        pool_set_deadline(pool, p, now_us + POOL_KILL_GRACE_US);
-    }
-}
-
-void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
-    if (p->state == PROCESS_DRAINING && !timer_is_set(&p->timer)) {
-        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
-    }
-}
-
-bool pool_has_bare_listener(const struct pool *pool, const struct process *p) {
-    const struct service *service = pool_service_of(pool, p->service);
-    return service->handoff == HANDOFF_LISTENER && !service->has_channel;
-}
-
-/* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
- * end of the channel. */
-void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    if (process_advance(p, PROCESS_DRAINING)) {
-        pool_update_idle(pool, process);
-        if (p->held_count == 0 && p->offer == SLOT_NONE) {
-            pool_close_channel(pool, process);
-        } else if (p->channel_open || pool_has_bare_listener(pool, p)) {
-            pool_push_process(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
-        }
-        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
-    }
-}
-
 static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (process_advance(p, PROCESS_TERMINATED)) {

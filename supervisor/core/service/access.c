@@ -12,7 +12,6 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
     const struct service_world *world = builder->world;
     const char *text = service_unquote(builder, setting);
     struct address port;
-
     if (text != NULL && address_parse(text, &port)) {
         service_report(
             builder, setting,
@@ -64,7 +63,6 @@ void service_read_owner(struct service_builder *builder, const struct config_set
     const char *colon = strchr(text, ':');
     size_t user_length = colon != NULL ? (size_t)(colon - text) : strlen(text);
     bool bad_group = colon != NULL && (colon[1] == '\0' || strchr(colon + 1, ':') != NULL);
-
     values->user = NULL;
     values->group = NULL;
     if (strpbrk(text, " \t'\"/") != NULL || bad_group || (user_length == 0 && colon == NULL)) {
@@ -84,7 +82,6 @@ void service_read_owner(struct service_builder *builder, const struct config_set
 void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
                           struct service_values *values) {
     size_t capacity = 0;
-
     values->trusted = NULL;
     values->trusted_count = 0;
     for (const char *rest = setting->value; rest != NULL;) {

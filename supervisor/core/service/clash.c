@@ -101,7 +101,6 @@ static void report_clash(struct service_builder *builder, const struct place *la
     bool dual = later->listen->address.family != earlier->listen->address.family;
     char own[ADDRESS_TEXT_SIZE];
     char theirs[ADDRESS_TEXT_SIZE];
-
     if (later->draft == earlier->draft) {
         service_report(builder, later->draft->listen,
                        "%s stands here twice (as %s); leave one of them out",

@@ -23,7 +23,6 @@ bool service_runs_alone(struct service_builder *builder, const struct config_set
                         const char *path) {
     const char *base = service_base_name(builder->world, path);
     const char *dot = strrchr(base, '.');
-
     if (!builder->world->scripts_need_interpreter ||
         text_ends_with(path, builder->world->executable_suffix, true)) {
         return true;
@@ -63,7 +62,6 @@ static void fill_argv(struct service_builder *builder,
                       size_t word_count, struct service *service) {
     size_t before = interpreter != NULL ? interpreter->word_count : 0;
     char **argv = arena_alloc(builder->arena, (before + word_count + 1) * sizeof *argv);
-
     if (argv == NULL) {
         return;
     }
@@ -94,7 +92,6 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     char **words = NULL;
     size_t word_count = 0;
     const char *wrong = words_split(builder->arena, setting->value, &words, &word_count);
-
     if (wrong != NULL || (words != NULL && (word_count == 0 || words[0][0] == '\0'))) {
         service_report(builder, setting, "%s",
                        wrong != NULL ? wrong : "names no program; give a handler's name");

@@ -102,7 +102,6 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
                               struct key_message *message) {
     uint32_t parsed = 0;
     size_t digits = strspn(value, "01234567");
-
     for (size_t i = 0; i < digits && parsed <= key->maximum; i++) {
         parsed = parsed * 8 + (uint32_t)(value[i] - '0');
     }
@@ -156,7 +155,6 @@ static bool fits(const struct key *key, unsigned mode, const struct mode_word *w
                  const char *kind, struct key_message *message) {
     const char *own = NULL;
     size_t used = 0;
-
     for (size_t i = 0; words[i].word != NULL; i++) {
         bool lacks = (mode & words[i].bit) != 0 && (key->modes & words[i].bit) == 0;
         own = lacks ? words[i].word : own;

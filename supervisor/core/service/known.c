@@ -13,7 +13,6 @@ static const char *meant_section(const struct config *config,
                                  const struct config_section *section) {
     static const char *const special[] = {"ports", "defaults", "supervisor"};
     bool has_ports = false;
-
     for (size_t i = 0; i < config->setting_count; i++) {
         if (setting_of(config, section, i)) {
             const char *key = config->settings[i].key;
@@ -98,7 +97,6 @@ static void report_port_key(const struct config_setting *setting, struct config_
 static void report_key(struct config_section *section, const struct config_setting *setting,
                        unsigned place, struct config_problems *problems, const char *label) {
     const char *nearest = key_nearest(setting->key, place);
-
     if (key_find(setting->key, KEY_IN_SUPERVISOR) != NULL) {
         config_problems_add(problems, setting->line, label,
                             "belongs to the supervisor, not to a service; move it to [supervisor]");
@@ -131,7 +129,6 @@ static bool check_key(struct config_section *section, const struct config_settin
                                       [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
                                       [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
     unsigned place = places[section->kind];
-
     if (section->kind == CONFIG_SECTION_PORTS ? is_port_key(setting->key)
                                               : key_find(setting->key, place) != NULL) {
         return true;

@@ -5,21 +5,6 @@
 
 #include <string.h>
 
-const char *service_next_part(struct service_builder *builder, const char **rest) {
-    const char *start = *rest;
-    size_t length = strcspn(start, ",");
-
-    *rest = start[length] == '\0' ? NULL : start + length + 1;
-    while (length > 0 && text_is_blank(*start)) {
-        start++;
-        length--;
-    }
-    while (length > 0 && text_is_blank(start[length - 1])) {
-        length--;
-    }
-    return arena_copy(builder->scratch, start, length);
-}
-
 /* What is being read. */
 struct reading {
     struct service_builder *builder;
@@ -228,7 +213,6 @@ bool service_read_listen(struct service_builder *builder, const struct config_se
                          struct service_draft *draft) {
     struct reading reading = {builder, setting, values, &draft->service, 0, false};
     bool fine = true;
-
     if (!values->protocol_known) {
         return false;
     }

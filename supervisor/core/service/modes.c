@@ -18,7 +18,6 @@ void service_choose_mode(struct service_builder *builder, struct service_values 
                          bool handoff_read, bool protocol_read) {
     uint32_t protocol = values->numbers[KEY_PROTOCOL];
     const struct config_setting *handoff = values->own[KEY_HANDOFF];
-
     values->protocol_known = protocol_read;
     if (protocol_read && protocol == PROTOCOL_UDP) {
         if (handoff != NULL && handoff_read && values->numbers[KEY_HANDOFF] != HANDOFF_LISTENER) {

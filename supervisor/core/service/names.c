@@ -12,7 +12,6 @@ static const char *name_of_handler(struct service_builder *builder, const char *
     const char *dot = strrchr(base, '.');
     size_t length = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
     char *name = arena_copy(builder->arena, base, length < longest ? length : longest);
-
     for (char *at = name; at != NULL && *at != '\0'; at++) {
         if (!text_is_name_char(*at) && *at != '.' && *at != '-') {
             *at = '_';

@@ -239,7 +239,6 @@ void service_table_print_services(const struct service_table *table, text_emit *
                                   void *context) {
     struct columns columns = measure(table);
     char line[96];
-
     snprintf(line, sizeof line, "%lu service%s", (unsigned long)table->service_count,
              table->service_count == 1 ? "" : "s");
     emit(context, line);

@@ -37,7 +37,6 @@ const char *service_base_name(const struct service_world *world, const char *pat
 
 const char *service_folder_of(struct service_builder *builder, const char *path) {
     size_t length = (size_t)(service_base_name(builder->world, path) - path);
-
     while (length > 1 && is_separator(builder->world, path[length - 1]) &&
            path[length - 2] != ':') {
         length--;
@@ -118,7 +117,6 @@ const char *service_find_program(struct service_builder *builder,
     const struct service_world *world = builder->world;
     const char *suffix = world->executable_suffix;
     bool bare = is_bare(world, word);
-
     if (service_is_batch_file(world, word)) {
         service_report(builder, setting,
                        "`%s` is a batch file, and those are refused: what a client sends could "
@@ -176,7 +174,6 @@ const char *service_find_directory(struct service_builder *builder,
     const char *text = service_unquote(builder, setting);
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
     int result = path == NULL || !probe ? BATON_OK : world->probe_directory(world->context, path);
-
     if (result == BATON_OK) {
         return path;
     }

@@ -4,27 +4,11 @@
 #include "core/service/build.h"
 #include "core/service/template.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Fields that the key table reaches by offset are 32 bits wide. */
 _Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "choices are stored as 32 bits");
 _Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored as 32 bits");
-
-void service_report(struct service_builder *builder, const struct config_setting *setting,
-                    const char *format, ...) {
-    char text[CONFIG_PROBLEM_MAX_BYTES];
-    va_list arguments;
-
-    va_start(arguments, format);
-    /* clang 14 does not see through va_start here.
-     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    config_problems_keep(builder->problems, setting->line,
-                         config_key_label(builder->problems, setting->section, setting->key), text);
-}
 
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
 static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
@@ -51,7 +35,6 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
 static void take_values(struct service_builder *builder, struct service_draft *draft,
                         const struct service_values *values) {
     struct service *service = &draft->service;
-
     service_fill_fields(values, KEY_IN_SERVICE, service);
     draft->enabled = values->numbers[KEY_ENABLED] != 0;
     service->has_channel =
@@ -93,7 +76,6 @@ static void report_missing(struct service_builder *builder, const struct config_
                            const struct service_values *values) {
     static const enum key_id required[] = {KEY_LISTEN, KEY_HANDLER};
     static const char *const cures[] = {"the port to listen at", "the handler to launch"};
-
     for (size_t i = 0; i < 2; i++) {
         if (values->own[required[i]] == NULL && !section->incomplete &&
             !builder->config->incomplete) {
@@ -207,7 +189,6 @@ int service_table_build(struct config *config, const struct service_world *world
                         struct config_problems *problems, struct service_table *out) {
     struct service_builder builder = {.config = config, .world = world, .problems = problems};
     int result = BATON_NO_MEMORY;
-
     memset(out, 0, sizeof *out);
     out->arena = builder.arena = arena_create();
     builder.scratch = arena_create();

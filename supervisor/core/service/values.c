@@ -1,30 +1,7 @@
 /* The keys of a service, by their types: own section over [defaults] over the table. */
-#include "core/base/words.h"
 #include "core/service/build.h"
 
 #include <string.h>
-
-const char *service_unquote(struct service_builder *builder, const struct config_setting *setting) {
-    char **words = NULL;
-    size_t count = 0;
-
-    if (setting->value[0] != '"' && setting->value[0] != '\'') {
-        return arena_text(builder->arena, setting->value);
-    }
-    const char *wrong = words_split(builder->arena, setting->value, &words, &count);
-    if (wrong != NULL) {
-        service_report(builder, setting, "%s", wrong);
-        return NULL;
-    }
-    if (words != NULL && (count != 1 || words[0][0] == '\0')) {
-        service_report(builder, setting,
-                       count == 1 ? "is empty; give a text, or leave the key out"
-                                  : "a text that begins with a quote must end with it; put all of "
-                                    "it into quotes, or none");
-        return NULL;
-    }
-    return words == NULL ? NULL : words[0];
-}
 
 void service_default_values(struct service_values *values) {
     struct key_message message;
@@ -62,7 +39,6 @@ static void read_bind(struct service_builder *builder, const struct config_setti
 static bool read_number(struct service_builder *builder, const struct config_setting *setting,
                         size_t id, struct service_values *values) {
     struct key_message message;
-
     if (key_parse(&key_table[id], setting->value, &values->numbers[id], &message)) {
         return true;
     }
@@ -74,7 +50,6 @@ static void read_value(struct service_builder *builder, const struct config_sett
                        size_t id, struct service_values *values) {
     const struct key *key = &key_table[id];
     struct key_message message;
-
     if (!key_fits_mode(key, values->mode, &message)) {
         service_report(builder, setting, "%s", message.text);
         return;
@@ -125,7 +100,6 @@ void service_read_values(struct service_builder *builder, const struct config_se
                                       [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
                                       [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
     const struct config_setting *const *own = (const struct config_setting *const *)values->own;
-
     find_settings(builder, section, places[section->kind], values);
     bool handoff =
         own[KEY_HANDOFF] == NULL || read_number(builder, own[KEY_HANDOFF], KEY_HANDOFF, values);

@@ -17,7 +17,6 @@ static const char *check_variable(const struct service_builder *builder, char *c
     static const char *const reserved[] = {"LISTEN_FDS=", "LISTEN_FDNAMES=", "LISTEN_PID="};
     const char *word = words[index];
     size_t name_length = 0;
-
     while (text_is_name_char(word[name_length])) {
         name_length++;
     }
@@ -53,7 +52,6 @@ void service_read_environment(struct service_builder *builder, const struct conf
     char **words = NULL;
     size_t count = 0;
     const char *fault = words_split(builder->arena, setting->value, &words, &count);
-
     if (fault != NULL) {
         service_report(builder, setting, "%s", fault);
     }
@@ -90,7 +88,6 @@ static void add_facts(struct service_builder *builder, const struct service_valu
                       struct service *service) {
     enum fact_context context = fact_context_of(service->protocol, service->handoff);
     const struct fact_variable *next = fact_variables;
-
     while ((next = fact_variable_next(next, context)) != NULL) {
         if (!is_named(builder, values->environment, values->environment_count, next->name)) {
             service->variables[service->variable_count] = next->name;
@@ -117,7 +114,6 @@ static void check_peer(struct service_builder *builder, const struct service_val
                        const char *value) {
     const struct config_setting *setting = values->given[KEY_ENVIRONMENT];
     bool is_own = setting == values->own[KEY_ENVIRONMENT];
-
     if (!is_own && !builder->told_peer && template_check(value, true) == NULL &&
         template_check(value, false) != NULL) {
         service_report(builder, setting,
@@ -132,7 +128,6 @@ static void check_peer(struct service_builder *builder, const struct service_val
 void service_fill_variables(struct service_builder *builder, const struct service_values *values,
                             struct service *service) {
     size_t count = values->environment_count;
-
     for (const struct fact_variable *fact = fact_variables; fact->name != NULL; fact++) {
         count++;
     }
@@ -174,7 +169,6 @@ char *service_escape(struct service_builder *builder, const char *text) {
 void service_check_arguments(struct service_builder *builder, const struct config_setting *setting,
                              char **words, size_t word_count, struct service *service) {
     bool peer_is_known = service->handoff != HANDOFF_LISTENER;
-
     for (size_t i = 1; i < word_count; i++) {
         const char *wrong = template_check(words[i], peer_is_known);
         if (wrong != NULL) {

@@ -1,0 +1,51 @@
+/* The services that the pool serves, from the day they are added until nobody goes by them. */
+#include "core/pool/internal.h"
+
+/* Launches that found a limit of the service's own are tried again after this long. */
+#define LIMIT_RETRY_MS 100u
+
+void pool_add_service(struct pool *pool, uint32_t service) {
+    services_hold(pool->registry, service);
+    pool->services[service] = (struct pool_service){
+        .queue_first = SLOT_NONE,
+        .queue_last = SLOT_NONE,
+        .idle_first = SLOT_NONE,
+        .pause = {.token = token_make(POOL_TOKEN_PAUSE, 0, service)},
+        .shortage = shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS,
+                                  token_make(POOL_TOKEN_SHORTAGE, 0, service)),
+    };
+}
+
+static void tell_over(struct pool *pool, uint32_t service) {
+    const struct pool_service *s = &pool->services[service];
+    if (s->retired && s->live_count == 0 && s->process_count == 0) {
+        pool_push_service(pool, POOL_SERVICE_OVER, service);
+    }
+}
+
+void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us) {
+    struct pool_service *s = &pool->services[service];
+    s->retired = true;
+    s->wants_room = false;
+    timers_unset(pool->timers, &s->pause);
+    while (s->idle_first != SLOT_NONE) {
+        pool_drain_process(pool, s->idle_first, now_us);
+    }
+    tell_over(pool, service);
+}
+
+void pool_remove_service(struct pool *pool, uint32_t service) {
+    struct pool_service *s = &pool->services[service];
+    timers_unset(pool->timers, &s->pause);
+    shortage_relieve(&s->shortage, pool->timers);
+    services_release(pool->registry, service);
+}
+
+void pool_join_service(struct pool *pool, uint32_t service) {
+    services_hold(pool->registry, service);
+}
+
+void pool_leave_service(struct pool *pool, uint32_t service) {
+    services_release(pool->registry, service);
+    tell_over(pool, service);
+}

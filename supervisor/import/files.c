@@ -1,0 +1,170 @@
+/* Files and their lines, and the words of a line. */
+#include "core/base/error.h"
+#include "core/config/config.h"
+#include "import/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 900 /* of a file's name, as it is shown */
+
+static void report_unreadable(struct importer *importer, struct import_where from, const char *path,
+                              int result) {
+    const char *why = NULL;
+    switch (result) {
+    case BATON_NOT_FOUND:
+        why = "there is no such file; correct the path";
+        break;
+    case BATON_INVALID:
+        why = "this is a folder or no regular file; name the file itself (of a folder of xinetd, "
+              "the xinetd.conf that includes it)";
+        break;
+    case BATON_DENIED:
+        why = "it may not be read; run batond as a user who may";
+        break;
+    case BATON_TOO_LONG:
+        why = "it is longer than 1 MiB; is it the right one?";
+        break;
+    default:
+        why = baton_error_text(result);
+        break;
+    }
+    if (from.line == 0) {
+        import_fault(importer, from, "%s", why);
+    } else {
+        import_fault(importer, from, "%.500s: %s", path, why);
+    }
+}
+
+bool import_open(struct importer *importer, struct import_where from, const char *path,
+                 struct import_source *out) {
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    const struct import_world *world = importer->world;
+    const char *bytes = NULL;
+    size_t length = 0;
+
+    if (importer->file_count == IMPORT_FILES_MAX_COUNT) {
+        import_fault(importer, from, "this includes more than %lu files in all; import them apart",
+                     (unsigned long)IMPORT_FILES_MAX_COUNT);
+        return false;
+    }
+    int result = world->read_file(world->context, path, &bytes, &length);
+    if (result == BATON_INVALID && importer->skips_folders) {
+        import_note(importer, &importer->notes, from, "%.500s: this is no regular file", path);
+        return false;
+    }
+    if (result != BATON_OK) {
+        report_unreadable(importer, from, path, result);
+        return false;
+    }
+    importer->file_count++;
+    importer->bytes_count += length;
+    if (importer->bytes_count > IMPORT_BYTES_MAX_COUNT) {
+        import_fault(importer, from,
+                     "all files together are longer than %lu MiB; import them apart",
+                     (unsigned long)(IMPORT_BYTES_MAX_COUNT >> 20));
+        return false;
+    }
+    if (length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) {
+        bytes += 3;
+        length -= 3;
+    }
+    out->at = arena_copy(importer->arena, bytes, length);
+    out->end = out->at == NULL ? NULL : out->at + length;
+    out->path = path;
+    out->where.line = 0;
+    size_t shown_bytes = strlen(path) < NAME_MAX_BYTES ? strlen(path) : NAME_MAX_BYTES;
+    char *shown = arena_copy(importer->arena, path, shown_bytes);
+    if (shown != NULL) {
+        import_make_plain(shown);
+    }
+    out->where.file = shown;
+    return out->at != NULL && shown != NULL;
+}
+
+/* Reports what cannot stand in a line. Comments may be in any encoding, as old ones are. */
+static bool line_is_fine(struct importer *importer, struct import_where where, const char *line,
+                         size_t length) {
+    size_t at = 0;
+    size_t first = 0;
+
+    while (first < length && text_is_blank(line[first])) {
+        first++;
+    }
+    bool is_comment = first < length && line[first] == '#';
+    enum text_fault fault = is_comment ? TEXT_FINE : text_check(line, length, &at);
+    const char *nul = memchr(line, '\0', length);
+    if (nul != NULL) {
+        fault = TEXT_NUL;
+        at = (size_t)(nul - line);
+    }
+    if (fault != TEXT_FINE) {
+        import_fault(importer, where, "column %lu %s", (unsigned long)at + 1,
+                     text_fault_words(fault));
+    } else if (!is_comment && length > CONFIG_LINE_MAX_BYTES) {
+        import_fault(importer, where, "the line is too long, %lu bytes; give at most %lu",
+                     (unsigned long)length, (unsigned long)CONFIG_LINE_MAX_BYTES);
+        return false;
+    }
+    return fault == TEXT_FINE && !is_comment;
+}
+
+char *import_next_line(struct importer *importer, struct import_source *source) {
+    if (source->at == source->end) {
+        return NULL;
+    }
+    const char *line = source->at;
+    size_t rest = (size_t)(source->end - line);
+    const char *newline = memchr(line, '\n', rest);
+    size_t length = newline == NULL ? rest : (size_t)(newline - line);
+
+    source->at = newline == NULL ? source->end : newline + 1;
+    source->where.line++;
+    while (length > 0 && (text_is_blank(line[length - 1]) || line[length - 1] == '\r')) {
+        length--;
+    }
+    /* What has NULs is no text at all, and one message is enough. */
+    bool is_binary = memchr(line, '\0', length) != NULL;
+    if (!line_is_fine(importer, source->where, line, length)) {
+        length = 0;
+    }
+    if (is_binary) {
+        source->at = source->end;
+    }
+    return arena_copy(importer->arena, line, length);
+}
+
+bool import_words_add(struct importer *importer, struct import_words *words, const char *word) {
+    /* Words are few, and a power of two tells how many places there are. */
+    size_t count = words->count;
+    if ((count & (count - 1)) == 0) {
+        char **grown = arena_alloc(importer->arena, (count == 0 ? 1 : 2 * count) * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        if (count > 0) {
+            memcpy(grown, words->items, count * sizeof *grown);
+        }
+        words->items = grown;
+    }
+    char *copy = arena_text(importer->arena, word);
+    if (copy == NULL) {
+        return false;
+    }
+    words->items[words->count++] = copy;
+    return true;
+}
+
+struct import_words import_split(struct importer *importer, const char *text) {
+    struct import_words words = {0};
+    for (const char *at = text; at != NULL && *at != '\0';) {
+        size_t length = strcspn(at, " \t");
+        char *word = length == 0 ? NULL : arena_copy(importer->arena, at, length);
+        if (word != NULL && !import_words_add(importer, &words, word)) {
+            break;
+        }
+        at += length;
+        at += strspn(at, " \t");
+    }
+    return words;
+}
