@@ -9,10 +9,10 @@ static void set_lent(struct supervisor *s, uint32_t service, uint32_t place, boo
     const struct service *rules = services_get(&s->services, service);
     for (uint32_t i = 0; i < rules->listen_count; i++) {
         if (i == place || !rules->has_channel) {
-            listen_at(s, service, i)->lent = lent;
+            run_listen_at(s, service, i)->lent = lent;
         }
     }
-    pause_update_service(s, service);
+    run_pause_update_service(s, service);
 }
 
 /* Somebody waits at a listener that is handed over: from here on it is not watched until the
@@ -23,8 +23,8 @@ static void activate(struct supervisor *s, struct run_listener *l) {
                                    .local = l->address,
                                    .now_us = s->now_us,
                                    .wall_us = platform_wall_us(s->platform)};
-    if (!listen_is_complete(s, l->service)) {
-        pause_update_listener(s, l);
+    if (!run_listen_is_complete(s, l->service)) {
+        run_pause_update_listener(s, l);
         return;
     }
     uint32_t connection = pool_accept(&s->pool, &arrival);
@@ -32,7 +32,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     set_lent(s, l->service, l->place, true);
 }
 
-void accept_give_back(struct supervisor *s, uint32_t connection) {
+void run_accept_give_back(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     set_lent(s, c->service, c->place, false);
 }
@@ -45,9 +45,9 @@ static void take(struct supervisor *s, struct pool_arrival *arrival,
     arrival->wall_us = platform_wall_us(s->platform);
     uint32_t connection = pool_accept(&s->pool, arrival);
     s->sockets[connection] = socket;
-    pause_after_shortage(s, arrival->service);
+    run_pause_after_shortage(s, arrival->service);
     if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
-        preface_start(s, connection);
+        run_preface_start(s, connection);
     }
 }
 
@@ -69,21 +69,21 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
         return false;
     case BATON_SHORTAGE:
     case BATON_NO_MEMORY:
-        pause_on_shortage(s, l->service, result, &cause);
+        run_pause_on_shortage(s, l->service, result, &cause);
         return false;
     default:
-        pause_on_fault(s, l, result, &cause);
+        run_pause_on_fault(s, l, result, &cause);
         return false;
     }
 }
 
-bool accept_next(struct supervisor *s, uint32_t listener) {
+bool run_accept_next(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listening.listeners[listener];
     if (l->handle == NULL || s->listening.blocked || l->lent || shortage_lasts(&l->accepting)) {
         return false;
     }
     if (!pool_has_room(&s->pool, l->service)) {
-        pause_on_room(s, l->service, false);
+        run_pause_on_room(s, l->service, false);
         return false;
     }
     if (services_get(&s->services, l->service)->handoff == HANDOFF_LISTENER) {

@@ -9,7 +9,7 @@ static void log_stopping(struct supervisor *s, const char *event) {
     }
 }
 
-void drain_on_stop(struct supervisor *s) {
+void run_drain_on_stop(struct supervisor *s) {
     if (s->stopping) {
         s->hurrying = true;
         log_stopping(s, "stopping_now");
@@ -18,7 +18,7 @@ void drain_on_stop(struct supervisor *s) {
     }
     s->stopping = true;
     log_stopping(s, "stopping");
-    listen_close_all(s);
+    run_listen_close_all(s);
     pool_stop(&s->pool, s->now_us);
 }
 
@@ -29,16 +29,16 @@ static const char *end_reason(const struct supervisor *s, const struct process *
     return s->hurrying ? "a second stop was asked for" : "stop_timeout_ms has passed";
 }
 
-void drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {
+void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {
     const struct process *p = &s->pool.processes[process];
-    struct pump_end end = pump_give_up(s, process);
+    struct run_pump_end end = run_pump_give_up(s, process);
     if (end.is_over) {
-        reap_pumped(s, &end);
+        run_reap_pumped(s, &end);
         return;
     }
     struct record *line =
-        tell_line(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
-                  how == PLATFORM_KILL ? "kill" : "terminate", p->service, process);
+        run_tell_line(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+                      how == PLATFORM_KILL ? "kill" : "terminate", p->service, process);
     if (line != NULL) {
         record_text(line, "reason", end_reason(s, p));
         run_log_end(&s->log);
@@ -46,9 +46,9 @@ void drain_end_process(struct supervisor *s, uint32_t process, enum platform_sig
     platform_process_signal(s->launching.processes[process].handle, how);
 }
 
-void drain_tell_stuck(struct supervisor *s, uint32_t process) {
-    struct record *line =
-        tell_line(s, LOG_LEVEL_ERROR, "kill_failed", s->pool.processes[process].service, process);
+void run_drain_tell_stuck(struct supervisor *s, uint32_t process) {
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "kill_failed",
+                                        s->pool.processes[process].service, process);
     if (line != NULL) {
         record_text(line, "reason", "the process was killed and has not ended");
         run_log_end(&s->log);

@@ -10,11 +10,11 @@
 struct supervisor;
 
 /* A stop was asked for; at the second time, everything is ended at once. */
-void drain_on_stop(struct supervisor *s);
+void run_drain_on_stop(struct supervisor *s);
 
 /* Ends a process by the system's means (POOL_TERMINATE, POOL_KILL). */
-void drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how);
+void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how);
 /* A process was killed and has not ended (POOL_STUCK). */
-void drain_tell_stuck(struct supervisor *s, uint32_t process);
+void run_drain_tell_stuck(struct supervisor *s, uint32_t process);
 
 #endif

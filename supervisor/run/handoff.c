@@ -7,7 +7,7 @@
 _Static_assert(WIRE_OFFER_MAX_BYTES <= PLATFORM_SEND_MAX_BYTES, "an offer fits the channel");
 _Static_assert(WIRE_TEXT_MAX_BYTES <= POOL_TEXT_MAX_BYTES, "what a handler says is kept whole");
 
-void handoff_create(struct supervisor *s) {
+void run_handoff_create(struct supervisor *s) {
     s->offering.retry.token = token_make(RUN_TOKEN_OFFERS, 0, 0);
 }
 
@@ -64,7 +64,7 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
     size_t info_bytes = 0;
     struct baton_cause cause = {0};
     if (c->is_activation) {
-        socket = platform_listener_socket(listen_at(s, c->service, c->place)->handle);
+        socket = platform_listener_socket(run_listen_at(s, c->service, c->place)->handle);
     }
     int result = platform_socket_export(s->launching.processes[process].handle, c->pid, socket,
                                         info, &info_bytes, &cause);
@@ -98,11 +98,11 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
 /* There is nothing left to offer: the client has reset, or the stop has closed the listener. */
 static bool is_void(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    return c->is_activation ? listen_at(s, c->service, c->place)->handle == NULL
+    return c->is_activation ? run_listen_at(s, c->service, c->place)->handle == NULL
                             : platform_socket_was_reset(s->sockets[connection]);
 }
 
-void handoff_offer(struct supervisor *s, uint32_t process) {
+void run_handoff_offer(struct supervisor *s, uint32_t process) {
     uint32_t connection = s->pool.processes[process].offer;
     struct run_process *r = &s->launching.processes[process];
     r->offer_unsent = false;
@@ -123,7 +123,7 @@ void handoff_offer(struct supervisor *s, uint32_t process) {
     }
 }
 
-void handoff_send_drain(struct supervisor *s, uint32_t process) {
+void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
     struct wire_message message = {.type = WIRE_DRAIN};
     const struct process *p = &s->pool.processes[process];
     if (!services_get(&s->services, p->service)->has_channel) {
@@ -135,20 +135,20 @@ void handoff_send_drain(struct supervisor *s, uint32_t process) {
         p->channel_open && send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
 }
 
-void handoff_retry(struct supervisor *s) {
+void run_handoff_retry(struct supervisor *s) {
     for (uint32_t i = 0; i < s->pool.process_slots.used_mark; i++) {
         if (slots_is_used(&s->pool.process_slots, i) && s->launching.processes[i].offer_unsent) {
-            handoff_offer(s, i);
+            run_handoff_offer(s, i);
         }
     }
 }
 
-void handoff_on_writable(struct supervisor *s, uint32_t process) {
+void run_handoff_on_writable(struct supervisor *s, uint32_t process) {
     if (s->launching.processes[process].offer_unsent) {
-        handoff_offer(s, process);
+        run_handoff_offer(s, process);
     }
     if (s->launching.processes[process].drain_unsent) {
-        handoff_send_drain(s, process);
+        run_handoff_send_drain(s, process);
     }
 }
 
@@ -156,8 +156,8 @@ void handoff_on_writable(struct supervisor *s, uint32_t process) {
 
 /* `type` is that of the frame; 0 when not even that can be told. */
 static void log_breach(struct supervisor *s, uint32_t process, uint8_t type, const char *reason) {
-    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "protocol_error",
-                                    s->pool.processes[process].service, process);
+    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "protocol_error",
+                                        s->pool.processes[process].service, process);
     if (line != NULL) {
         record_text(line, "message", wire_type_name(type));
         record_text(line, "reason", reason);
@@ -244,7 +244,7 @@ static const char *take_frame(struct supervisor *s, uint32_t process, const uint
     return message.skip ? NULL : take_message(s, process, &message);
 }
 
-bool handoff_on_channel(struct supervisor *s, uint32_t process) {
+bool run_handoff_on_channel(struct supervisor *s, uint32_t process) {
     uint8_t frame[WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR];
     size_t length = 0;
     struct baton_cause cause = {0};

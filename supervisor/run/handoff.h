@@ -10,20 +10,20 @@
 struct supervisor;
 
 /* Owner: the supervisor. */
-struct offering {
+struct run_offering {
     struct timer retry; /* set while an offer waits for want of resources */
 };
 
-void handoff_create(struct supervisor *s);
+void run_handoff_create(struct supervisor *s);
 
 /* Sends the process its offer (POOL_OFFER); what fails is told the pool. */
-void handoff_offer(struct supervisor *s, uint32_t process);
+void run_handoff_offer(struct supervisor *s, uint32_t process);
 /* DRAIN on the channel; a process that has a listener and no channel gets SIGTERM. */
-void handoff_send_drain(struct supervisor *s, uint32_t process);
+void run_handoff_send_drain(struct supervisor *s, uint32_t process);
 /* Repeats the offers that could not be sent for want of resources. */
-void handoff_retry(struct supervisor *s);
-void handoff_on_writable(struct supervisor *s, uint32_t process);
+void run_handoff_retry(struct supervisor *s);
+void run_handoff_on_writable(struct supervisor *s, uint32_t process);
 /* Reads one frame and tells the pool what it says. True if there may be more. */
-bool handoff_on_channel(struct supervisor *s, uint32_t process);
+bool run_handoff_on_channel(struct supervisor *s, uint32_t process);
 
 #endif

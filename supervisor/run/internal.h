@@ -46,12 +46,12 @@ struct supervisor {
     struct timers timers; /* all deadlines of the pool and of the shell */
     struct pool pool;
     struct run_log log;
-    struct listening listening;
-    struct launching launching;
-    struct offering offering;
-    struct prefaces prefaces;
-    struct pumps pumps;
-    struct outputs outputs;
+    struct run_listening listening;
+    struct run_launching launching;
+    struct run_offering offering;
+    struct run_prefaces prefaces;
+    struct run_pumps pumps;
+    struct run_outputs outputs;
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */
     bool stopping;
     bool hurrying;        /* the stop was asked for again */

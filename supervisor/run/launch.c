@@ -6,9 +6,9 @@
 
 static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
                               const struct baton_cause *cause) {
-    struct record *line = tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service, SLOT_NONE);
     if (line != NULL) {
-        tell_reason(line, code, cause);
+        run_tell_reason(line, code, cause);
         run_log_end(&s->log);
     }
 }
@@ -39,7 +39,7 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
         }
     }
     r->listeners = calloc(service->listen_count, sizeof *r->listeners);
-    int result = r->listeners == NULL ? BATON_NO_MEMORY : listen_add(s, index, r->listeners);
+    int result = r->listeners == NULL ? BATON_NO_MEMORY : run_listen_add(s, index, r->listeners);
     if (result == BATON_OK) {
         result = filling_reserve(&s->launching.filling, service);
     }
@@ -53,7 +53,7 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
     return result;
 }
 
-bool launch_prepare(struct supervisor *s, uint32_t service) {
+bool run_launch_prepare(struct supervisor *s, uint32_t service) {
     struct baton_cause cause = {0};
     int result = prepare(s, service, &cause);
     if (result != BATON_OK) {
@@ -62,7 +62,7 @@ bool launch_prepare(struct supervisor *s, uint32_t service) {
     return result == BATON_OK;
 }
 
-void launch_forget(struct supervisor *s, uint32_t service) {
+void run_launch_forget(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     platform_program_destroy(&r->program);
     platform_output_close(&r->output);
@@ -71,19 +71,19 @@ void launch_forget(struct supervisor *s, uint32_t service) {
     *r = (struct run_service){0};
 }
 
-int launch_create(struct supervisor *s) {
-    struct launching *launching = &s->launching;
+int run_launch_create(struct supervisor *s) {
+    struct run_launching *launching = &s->launching;
     /* Few entries of a large table: not table_create(), whose first ones would be resident. */
     launching->services = calloc(SERVICES_MAX_COUNT, sizeof *launching->services);
     launching->processes = table_create(POOL_PROCESSES_MAX_COUNT, sizeof *launching->processes);
     return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;
 }
 
-void launch_clear(struct supervisor *s) {
+void run_launch_clear(struct supervisor *s) {
     uint32_t service = services_next(&s->services, 0);
     for (; service != SLOT_NONE && s->launching.services != NULL;
          service = services_next(&s->services, service + 1)) {
-        launch_forget(s, service);
+        run_launch_forget(s, service);
     }
     filling_clear(&s->launching.filling);
     free(s->launching.services);
@@ -96,15 +96,15 @@ static void log_own_limit(struct supervisor *s, uint32_t service, int code,
     if (!shortage_may_log(&s->launching.services[service].limit, s->now_us)) {
         return;
     }
-    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
     if (line != NULL) {
-        tell_reason(line, code, cause);
+        run_tell_reason(line, code, cause);
         run_log_end(&s->log);
     }
 }
 
-void launch_tell_crowded(struct supervisor *s, uint32_t service) {
-    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
+void run_launch_tell_crowded(struct supervisor *s, uint32_t service) {
+    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
     if (line != NULL) {
         record_text(line, "reason", "its handlers take long to exit after their last connection");
         record_number(line, "processes", s->pool.services[service].process_count);
@@ -127,10 +127,10 @@ static void describe(struct supervisor *s, const struct connection *c,
         launch->streams = PLATFORM_STREAMS_LISTENERS;
         launch->listeners = r->handles;
         /* Standard input is the first one: the one where somebody waits. */
-        r->handles[0] = listen_at(s, c->service, c->place)->handle;
+        r->handles[0] = run_listen_at(s, c->service, c->place)->handle;
         for (uint32_t i = 0, at = 1; i < service->listen_count; i++) {
             if (i != c->place) {
-                r->handles[at++] = listen_at(s, c->service, i)->handle;
+                r->handles[at++] = run_listen_at(s, c->service, i)->handle;
             }
         }
     }
@@ -166,7 +166,7 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
     result = platform_launch(s->platform, &what, &launched, cause);
     r->handle = launched.process;
     if (result == BATON_OK && r->pump != SLOT_NONE) {
-        pump_launched(s, process, &launched);
+        run_pump_launched(s, process, &launched);
     }
     return result;
 }
@@ -178,11 +178,11 @@ static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t con
     if (services_get(&s->services, service)->handoff != HANDOFF_PUMP) {
         return launch(s, process, connection, cause);
     }
-    int result = pump_begin(s, process, connection, cause);
+    int result = run_pump_begin(s, process, connection, cause);
     if (result == BATON_OK) {
         result = launch(s, process, connection, cause);
         if (result != BATON_OK) {
-            pump_undo(s, process, connection);
+            run_pump_undo(s, process, connection);
         }
     }
     return result;
@@ -192,7 +192,7 @@ static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t con
 static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, int result,
                                     const struct baton_cause *cause) {
     if (result == BATON_SHORTAGE) {
-        pause_log_shortage(s, service, result, cause);
+        run_pause_log_shortage(s, service, result, cause);
         return POOL_LAUNCH_SHORTAGE;
     }
     if (result == BATON_LIMIT) {
@@ -203,7 +203,7 @@ static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, int 
     return POOL_LAUNCH_REFUSED;
 }
 
-void launch_process(struct supervisor *s, uint32_t process) {
+void run_launch_process(struct supervisor *s, uint32_t process) {
     struct baton_cause cause = {0};
     uint32_t service = s->pool.processes[process].service;
     uint32_t connection = s->pool.processes[process].wanted_by;

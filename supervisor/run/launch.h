@@ -32,27 +32,27 @@ struct run_process {
 };
 
 /* Owner: the supervisor. */
-struct launching {
+struct run_launching {
     struct run_service *services;  /* by service slot */
     struct run_process *processes; /* by process slot */
     struct filling filling;
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
-int launch_create(struct supervisor *s);
+int run_launch_create(struct supervisor *s);
 /* Frees all, of every service. */
-void launch_clear(struct supervisor *s);
+void run_launch_clear(struct supervisor *s);
 
 /* Prepares all that launches of the service (slot) need, its listeners included. False after the
  * reason was logged. */
-bool launch_prepare(struct supervisor *s, uint32_t service);
+bool run_launch_prepare(struct supervisor *s, uint32_t service);
 /* The service is over: frees what was prepared for it. */
-void launch_forget(struct supervisor *s, uint32_t service);
+void run_launch_forget(struct supervisor *s, uint32_t service);
 
 /* Launches (POOL_LAUNCH), and tells the pool what came of it. */
-void launch_process(struct supervisor *s, uint32_t process);
+void run_launch_process(struct supervisor *s, uint32_t process);
 
 /* A client waits because too many handlers of its service are still ending. */
-void launch_tell_crowded(struct supervisor *s, uint32_t service);
+void run_launch_tell_crowded(struct supervisor *s, uint32_t service);
 
 #endif

@@ -10,8 +10,8 @@
 #define FAULT_FIRST_MS 50u
 #define FAULT_LAST_MS 10000u
 
-int listen_create(struct supervisor *s) {
-    struct listening *listening = &s->listening;
+int run_listen_create(struct supervisor *s) {
+    struct run_listening *listening = &s->listening;
     listening->listeners = calloc(LISTENERS_MAX_COUNT, sizeof *listening->listeners);
     listening->shortage =
         shortage_make(SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS, token_make(RUN_TOKEN_RELIEF, 0, 0));
@@ -19,12 +19,12 @@ int listen_create(struct supervisor *s) {
                                         : slots_init(&listening->slots, LISTENERS_MAX_COUNT);
 }
 
-void listen_clear(struct supervisor *s) {
+void run_listen_clear(struct supervisor *s) {
     free(s->listening.listeners);
     slots_clear(&s->listening.slots);
 }
 
-int listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
+int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
     const struct service *rules = services_get(&s->services, service);
     for (uint32_t place = 0; place < rules->listen_count; place++) {
         uint32_t slot = slots_take(&s->listening.slots);
@@ -45,18 +45,18 @@ int listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
     return BATON_OK;
 }
 
-struct run_listener *listen_at(struct supervisor *s, uint32_t service, uint32_t place) {
+struct run_listener *run_listen_at(struct supervisor *s, uint32_t service, uint32_t place) {
     return &s->listening.listeners[s->launching.services[service].listeners[place]];
 }
 
-bool listen_is_complete(struct supervisor *s, uint32_t service) {
+bool run_listen_is_complete(struct supervisor *s, uint32_t service) {
     const struct service *rules = services_get(&s->services, service);
     bool complete = true;
     if (rules->handoff != HANDOFF_LISTENER || rules->has_channel) {
         return true;
     }
     for (uint32_t place = 0; place < rules->listen_count; place++) {
-        complete = complete && listen_at(s, service, place)->handle != NULL;
+        complete = complete && run_listen_at(s, service, place)->handle != NULL;
     }
     return complete;
 }
@@ -73,7 +73,7 @@ static const struct service_listen *place_of(const struct supervisor *s,
 }
 
 static void log_listening(struct supervisor *s, const struct run_listener *l) {
-    struct record *line = tell_line(s, LOG_LEVEL_INFO, "listening", l->service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_INFO, "listening", l->service, SLOT_NONE);
     if (line != NULL) {
         record_place(line, "address", place_of(s, l), &l->address);
         record_text(line, "handler", rules_of(s, l)->handler);
@@ -96,14 +96,14 @@ static const char *local_reason(const struct run_listener *l) {
 /* `retry_ms` 0: there will be no other try. */
 static void log_listen_failed(struct supervisor *s, const struct run_listener *l,
                               uint32_t retry_ms) {
-    struct record *line = tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
     if (line != NULL) {
         record_place(line, "address", place_of(s, l), &l->address);
         const char *reason = place_of(s, l)->path != NULL ? local_reason(l) : NULL;
         if (reason != NULL) {
             record_text(line, "reason", reason);
         } else {
-            tell_reason(line, l->result, &l->cause);
+            run_tell_reason(line, l->result, &l->cause);
         }
         if (l->result == BATON_IN_USE && place_of(s, l)->path != NULL) {
             record_text(line, "hint",
@@ -118,7 +118,7 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
 }
 
 static void log_ready(struct supervisor *s) {
-    struct listening *listening = &s->listening;
+    struct run_listening *listening = &s->listening;
     if (listening->ready_logged) {
         return;
     }
@@ -177,7 +177,7 @@ static void retry_later(struct supervisor *s, struct run_listener *l) {
     log_listen_failed(s, l, shortage_hit(&l->opening, &s->timers, s->now_us));
 }
 
-uint32_t listen_open_all(struct supervisor *s) {
+uint32_t run_listen_open_all(struct supervisor *s) {
     const struct slots *slots = &s->listening.slots;
     uint32_t open_count = 0;
     for (uint32_t i = 0; i < slots->used_mark; i++) {
@@ -195,7 +195,7 @@ uint32_t listen_open_all(struct supervisor *s) {
     return open_count;
 }
 
-void listen_try_again(struct supervisor *s, uint32_t listener) {
+void run_listen_try_again(struct supervisor *s, uint32_t listener) {
     if (!open_listener(s, listener)) {
         retry_later(s, &s->listening.listeners[listener]);
         return;
@@ -203,7 +203,7 @@ void listen_try_again(struct supervisor *s, uint32_t listener) {
     log_ready(s);
 }
 
-void listen_close_all(struct supervisor *s) {
+void run_listen_close_all(struct supervisor *s) {
     for (uint32_t i = 0; i < s->listening.slots.used_mark; i++) {
         struct run_listener *l = &s->listening.listeners[i];
         shortage_relieve(&l->opening, &s->timers);

@@ -19,7 +19,7 @@
 
 struct supervisor;
 
-/* A listener of a service. Owner: struct listening. Not open while a bind is retried. */
+/* A listener of a service. Owner: struct run_listening. Not open while a bind is retried. */
 struct run_listener {
     struct platform_listener *handle; /* NULL = not open */
     struct address address;           /* asked for; the bound one once open */
@@ -34,7 +34,7 @@ struct run_listener {
 };
 
 /* Owner: the supervisor. */
-struct listening {
+struct run_listening {
     struct slots slots;
     struct run_listener *listeners; /* by slot */
     struct shortage shortage; /* of descriptors or memory: nothing is accepted while it lasts */
@@ -44,34 +44,34 @@ struct listening {
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
-int listen_create(struct supervisor *s);
-void listen_clear(struct supervisor *s);
+int run_listen_create(struct supervisor *s);
+void run_listen_clear(struct supervisor *s);
 
 /* Makes the listeners of a service, not open yet, and writes their slots to `slots`, listen_count
  * of them by place. BATON_OK, or BATON_SHORTAGE when the table is full. */
-int listen_add(struct supervisor *s, uint32_t service, uint32_t *slots);
+int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots);
 
 /* Opens every listener that is not open; failures are logged and, unless all have failed, retried
  * by timer. Returns the number of open ones. */
-uint32_t listen_open_all(struct supervisor *s);
+uint32_t run_listen_open_all(struct supervisor *s);
 
 /* It is time to try again to open a listener (slot). */
-void listen_try_again(struct supervisor *s, uint32_t listener);
+void run_listen_try_again(struct supervisor *s, uint32_t listener);
 
 /* The listener where a service's `place` is; `place` below its listen_count. */
-struct run_listener *listen_at(struct supervisor *s, uint32_t service, uint32_t place);
+struct run_listener *run_listen_at(struct supervisor *s, uint32_t service, uint32_t place);
 
 /* False while a service that is given all its listeners at a launch has one that is not open. (An
  * OFFER has one listener alone.) */
-bool listen_is_complete(struct supervisor *s, uint32_t service);
+bool run_listen_is_complete(struct supervisor *s, uint32_t service);
 
-void listen_close_all(struct supervisor *s);
+void run_listen_close_all(struct supervisor *s);
 
 /* Takes one client, or launches for one who waits at a listener that is handed over. True if there
  * may be more. */
-bool accept_next(struct supervisor *s, uint32_t listener);
+bool run_accept_next(struct supervisor *s, uint32_t listener);
 
 /* An activation has ended: what was lent for it can be watched again. */
-void accept_give_back(struct supervisor *s, uint32_t connection);
+void run_accept_give_back(struct supervisor *s, uint32_t connection);
 
 #endif

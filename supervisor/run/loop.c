@@ -12,52 +12,52 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
     switch (action->kind) {
     case POOL_RELEASE:
         platform_socket_close(&s->sockets[action->connection]);
-        pause_relieve(s);
+        run_pause_relieve(s);
         break;
     case POOL_ATTEMPT_FAILED:
-        tell_attempt_failed(s, action);
+        run_tell_attempt_failed(s, action);
         break;
     case POOL_RECORD:
-        reap_record(s, action->connection);
+        run_reap_record(s, action->connection);
         break;
     case POOL_GIVE_BACK:
-        reap_activation(s, action->connection);
+        run_reap_activation(s, action->connection);
         break;
     case POOL_LAUNCH:
-        launch_process(s, action->process);
+        run_launch_process(s, action->process);
         break;
     case POOL_OFFER:
-        handoff_offer(s, action->process);
+        run_handoff_offer(s, action->process);
         break;
     case POOL_SEND_DRAIN:
-        handoff_send_drain(s, action->process);
+        run_handoff_send_drain(s, action->process);
         break;
     case POOL_CLOSE_CHANNEL:
         platform_channel_close(s->launching.processes[action->process].handle);
         break;
     case POOL_TERMINATE:
-        drain_end_process(s, action->process, PLATFORM_TERMINATE);
+        run_drain_end_process(s, action->process, PLATFORM_TERMINATE);
         break;
     case POOL_KILL:
-        drain_end_process(s, action->process, PLATFORM_KILL);
+        run_drain_end_process(s, action->process, PLATFORM_KILL);
         break;
     case POOL_STUCK:
-        drain_tell_stuck(s, action->process);
+        run_drain_tell_stuck(s, action->process);
         break;
     case POOL_CLOSE_PROCESS:
-        reap_close_process(s, action->process);
+        run_reap_close_process(s, action->process);
         break;
     case POOL_CROWDED:
-        launch_tell_crowded(s, action->service);
+        run_launch_tell_crowded(s, action->service);
         break;
     case POOL_HELD_BACK:
-        tell_held_back(s, action);
+        run_tell_held_back(s, action);
         break;
     case POOL_ROOM:
-        pause_on_room(s, action->service, pool_has_room(&s->pool, action->service));
+        run_pause_on_room(s, action->service, pool_has_room(&s->pool, action->service));
         break;
     case POOL_SERVICE_OVER:
-        launch_forget(s, action->service);
+        run_launch_forget(s, action->service);
         pool_remove_service(&s->pool, action->service);
         break;
     }
@@ -69,7 +69,7 @@ static void act(struct supervisor *s) {
     while (pool_next_action(&s->pool, &action)) {
         carry_out(s, &action);
     }
-    pause_update(s);
+    run_pause_update(s);
 }
 
 /* ---- Events: each handler takes one step, and says whether there may be more ---- */
@@ -81,20 +81,20 @@ static bool on_process(struct supervisor *s, const struct platform_event *event)
     }
     switch (event->kind) {
     case PLATFORM_EVENT_CHANNEL:
-        return handoff_on_channel(s, process);
+        return run_handoff_on_channel(s, process);
     case PLATFORM_EVENT_WRITABLE:
-        handoff_on_writable(s, process);
+        run_handoff_on_writable(s, process);
         return false;
     case PLATFORM_EVENT_EXIT:
-        return reap_on_exit(s, process);
+        return run_reap_on_exit(s, process);
     default:
         return false;
     }
 }
 
 static void on_pump(struct supervisor *s, uint32_t pump) {
-    struct pump_end end = pump_on_stream(s, pump);
-    reap_pumped(s, &end);
+    struct run_pump_end end = run_pump_on_stream(s, pump);
+    run_reap_pumped(s, &end);
 }
 
 static void on_stream(struct supervisor *s, uint64_t token) {
@@ -103,7 +103,7 @@ static void on_stream(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_PREFACE:
         slot = slots_find(&s->pool.connection_slots, token);
         if (slot != SLOT_NONE) {
-            preface_on_stream(s, slot);
+            run_preface_on_stream(s, slot);
         }
         break;
     case RUN_TOKEN_PUMP:
@@ -119,13 +119,13 @@ static void on_stream(struct supervisor *s, uint64_t token) {
 
 static bool on_accept(struct supervisor *s, uint64_t token) {
     uint32_t listener = slots_find(&s->listening.slots, token);
-    return listener != SLOT_NONE && accept_next(s, listener);
+    return listener != SLOT_NONE && run_accept_next(s, listener);
 }
 
 static void on_output(struct supervisor *s, uint64_t token) {
     uint32_t service = slots_find(&s->services.slots, token);
     if (service != SLOT_NONE) {
-        output_on_readable(s, service);
+        run_output_on_readable(s, service);
     }
 }
 
@@ -140,7 +140,7 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         on_stream(s, event->token);
         return false;
     case PLATFORM_EVENT_STOP:
-        drain_on_stop(s);
+        run_drain_on_stop(s);
         return false;
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);
@@ -170,13 +170,13 @@ static void take_event(struct supervisor *s, const struct platform_event *event)
 /* ---- What no event tells of ---- */
 
 static void go_on_with_pumps(struct supervisor *s) {
-    uint32_t next = pump_take_ready(s);
+    uint32_t next = run_pump_take_ready(s);
     while (next != SLOT_NONE) {
         uint32_t pump = next;
-        next = pump_next_ready(s, pump);
+        next = run_pump_next_ready(s, pump);
         s->steps_count++;
-        struct pump_end end = pump_go_on(s, pump);
-        reap_pumped(s, &end);
+        struct run_pump_end end = run_pump_go_on(s, pump);
+        run_reap_pumped(s, &end);
         act(s);
     }
 }
@@ -189,21 +189,21 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     }
     switch ((enum run_token)token_type(token)) {
     case RUN_TOKEN_REOPEN:
-        listen_try_again(s, index);
-        pause_update_service(s, s->listening.listeners[index].service);
+        run_listen_try_again(s, index);
+        run_pause_update_service(s, s->listening.listeners[index].service);
         break;
     case RUN_TOKEN_ACCEPT:
-        pause_update_listener(s, &s->listening.listeners[index]);
+        run_pause_update_listener(s, &s->listening.listeners[index]);
         break;
     case RUN_TOKEN_PUMP: {
-        struct pump_end end = pump_on_timer(s, index);
-        reap_pumped(s, &end);
+        struct run_pump_end end = run_pump_on_timer(s, index);
+        run_reap_pumped(s, &end);
         break;
     }
     case RUN_TOKEN_OFFERS:
-        handoff_retry(s);
+        run_handoff_retry(s);
         break;
-    default: /* RELIEF: pause_update() finds it over */
+    default: /* RELIEF: run_pause_update() finds it over */
         break;
     }
 }
@@ -232,12 +232,12 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
 static void log_broken(struct supervisor *s, int code, const struct baton_cause *cause) {
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "broken");
     if (line != NULL) {
-        tell_reason(line, code, cause);
+        run_tell_reason(line, code, cause);
         run_log_end(&s->log);
     }
 }
 
-int loop_run(struct supervisor *s) {
+int run_loop_run(struct supervisor *s) {
     struct platform_event events[EVENTS_AT_A_TIME];
     while (!s->stopping || !pool_is_empty(&s->pool)) {
         struct baton_cause cause = {0};
@@ -254,10 +254,10 @@ int loop_run(struct supervisor *s) {
         go_on_with_pumps(s);
         tick(s);
         run_log_flush(&s->log);
-        output_catch_up(s);
+        run_output_catch_up(s);
         run_log_flush(&s->log);
-        pause_update(s);
-        output_update(s);
+        run_pause_update(s);
+        run_output_update(s);
     }
     return BATON_OK;
 }

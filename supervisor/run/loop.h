@@ -7,6 +7,6 @@ struct supervisor;
 
 /* Runs until an ordered stop is complete. Blocks. BATON_OK, or the code with which waiting failed,
  * after it was logged. */
-int loop_run(struct supervisor *s);
+int run_loop_run(struct supervisor *s);
 
 #endif

@@ -153,14 +153,14 @@ static void release_lines(struct supervisor *s, uint32_t service, bool all) {
     }
 }
 
-void output_on_readable(struct supervisor *s, uint32_t service) {
+void run_output_on_readable(struct supervisor *s, uint32_t service) {
     bool all = has_ended_line(s, service);
     if (read_pieces(s, service, all ? PIECES_TO_THE_END : PIECES_AT_A_TIME)) {
         release_lines(s, service, false);
     }
 }
 
-void output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
+void run_output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
     if (read_pieces(s, service, PIECES_TO_THE_END)) {
         release_lines(s, service, false);
         release(s, find_line(s, service, pid));
@@ -170,7 +170,7 @@ void output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
     }
 }
 
-void output_update(struct supervisor *s) {
+void run_output_update(struct supervisor *s) {
     bool congested = run_log_is_congested(&s->log);
     uint32_t service = services_next(&s->services, 0);
     if (congested == s->outputs.paused) {
@@ -186,23 +186,23 @@ void output_update(struct supervisor *s) {
     }
 }
 
-void output_catch_up(struct supervisor *s) {
+void run_output_catch_up(struct supervisor *s) {
     if (!s->outputs.behind || run_log_is_congested(&s->log)) {
         return;
     }
     s->outputs.behind = false;
     if (s->outputs.piece.done < s->outputs.piece.length) {
-        output_on_readable(s, s->outputs.piece.service);
+        run_output_on_readable(s, s->outputs.piece.service);
     }
     uint32_t service = services_next(&s->services, 0);
     for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
         if (has_ended_line(s, service)) {
-            output_on_readable(s, service);
+            run_output_on_readable(s, service);
         }
     }
 }
 
-void output_finish_all(struct supervisor *s, uint64_t deadline_us) {
+void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
     uint32_t service = services_next(&s->services, 0);
     for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
         while (!read_pieces(s, service, PIECES_TO_THE_END) && run_log_is_congested(&s->log)) {

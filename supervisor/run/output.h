@@ -40,28 +40,28 @@ struct run_output_piece {
 };
 
 /* Owner: the supervisor. */
-struct outputs {
-    bool behind; /* output_catch_up() has something to do */
+struct run_outputs {
+    bool behind; /* run_output_catch_up() has something to do */
     bool paused; /* handlers wait while the log is congested */
     struct run_output_piece piece;
     struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
 };
 
 /* Reads what there is of a service's output, a bounded amount at a time. */
-void output_on_readable(struct supervisor *s, uint32_t service);
+void run_output_on_readable(struct supervisor *s, uint32_t service);
 
 /* A process has exited: reads what it has left, and ends its line. When that is too much for now,
- * or the log is congested, the rest follows with output_on_readable(). */
-void output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
+ * or the log is congested, the rest follows with run_output_on_readable(). */
+void run_output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
 
 /* Pauses and resumes all collectors, so that handlers' output waits while the log is congested. */
-void output_update(struct supervisor *s);
+void run_output_update(struct supervisor *s);
 
 /* Goes on with what had to wait for the log; no event tells of it. */
-void output_catch_up(struct supervisor *s);
+void run_output_catch_up(struct supervisor *s);
 
 /* Reads all there is of all services and ends all lines; for the end, when nobody
  * writes. Blocks for the log, until `deadline_us` at most. */
-void output_finish_all(struct supervisor *s, uint64_t deadline_us);
+void run_output_finish_all(struct supervisor *s, uint64_t deadline_us);
 
 #endif

@@ -12,27 +12,27 @@ struct run_listener;
 
 /* Pauses or resumes all listeners when what concerns them all has changed: shortages, and a log
  * that takes no more. */
-void pause_update(struct supervisor *s);
+void run_pause_update(struct supervisor *s);
 /* The same for what concerns one listener, and one service. */
-void pause_update_listener(struct supervisor *s, struct run_listener *listener);
-void pause_update_service(struct supervisor *s, uint32_t service);
+void run_pause_update_listener(struct supervisor *s, struct run_listener *listener);
+void run_pause_update_service(struct supervisor *s, uint32_t service);
 
 /* The service has no room, or has it again (POOL_ROOM). */
-void pause_on_room(struct supervisor *s, uint32_t service, bool has_room);
+void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room);
 
 /* Nothing is accepted for a while, because descriptors or memory are short. */
-void pause_on_shortage(struct supervisor *s, uint32_t service, int code,
-                       const struct baton_cause *cause);
+void run_pause_on_shortage(struct supervisor *s, uint32_t service, int code,
+                           const struct baton_cause *cause);
 /* The same is said, not too often, without a pause. */
-void pause_log_shortage(struct supervisor *s, uint32_t service, int code,
-                        const struct baton_cause *cause);
+void run_pause_log_shortage(struct supervisor *s, uint32_t service, int code,
+                            const struct baton_cause *cause);
 /* A descriptor or a process was freed: a shortage may be over. */
-void pause_relieve(struct supervisor *s);
+void run_pause_relieve(struct supervisor *s);
 /* A connection was accepted: whatever was short is there again. */
-void pause_after_shortage(struct supervisor *s, uint32_t service);
+void run_pause_after_shortage(struct supervisor *s, uint32_t service);
 
 /* The listener alone cannot accept, for a reason of its own: it is not asked for a while. */
-void pause_on_fault(struct supervisor *s, struct run_listener *listener, int code,
-                    const struct baton_cause *cause);
+void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int code,
+                        const struct baton_cause *cause);
 
 #endif

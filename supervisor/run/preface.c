@@ -7,28 +7,28 @@
 
 #define PIECE_BYTES 256u
 
-int preface_create(struct supervisor *s) {
+int run_preface_create(struct supervisor *s) {
     /* Not table_create(): its first entries would be resident, and few services have PROXY. */
     s->prefaces.entries = calloc(POOL_CONNECTIONS_MAX_COUNT, sizeof *s->prefaces.entries);
     return s->prefaces.entries == NULL ? BATON_NO_MEMORY : BATON_OK;
 }
 
-void preface_clear(struct supervisor *s) {
+void run_preface_clear(struct supervisor *s) {
     free(s->prefaces.entries);
 }
 
-void preface_stop(struct supervisor *s, uint32_t connection) {
+void run_preface_stop(struct supervisor *s, uint32_t connection) {
     platform_stream_close(&s->prefaces.entries[connection].stream);
 }
 
 /* `reason`: static. */
 static void fail(struct supervisor *s, uint32_t connection, enum outcome outcome,
                  const char *reason) {
-    preface_stop(s, connection);
+    run_preface_stop(s, connection);
     pool_begin_failed(&s->pool, connection, outcome, reason, s->now_us);
 }
 
-void preface_start(struct supervisor *s, uint32_t connection) {
+void run_preface_start(struct supervisor *s, uint32_t connection) {
     struct run_preface *preface = &s->prefaces.entries[connection];
     const struct connection *c = &s->pool.connections[connection];
     struct baton_cause cause = {0};
@@ -44,17 +44,17 @@ void preface_start(struct supervisor *s, uint32_t connection) {
     if (result != BATON_OK) {
         /* No fault of the client's; those behind it wait. */
         fail(s, connection, OUTCOME_LAUNCH_FAILED, "the connection could not be watched");
-        pause_on_shortage(s, c->service, result, &cause);
+        run_pause_on_shortage(s, c->service, result, &cause);
         return;
     }
-    preface_on_stream(s, connection);
+    run_preface_on_stream(s, connection);
 }
 
 static void take_header(struct supervisor *s, uint32_t connection) {
     struct run_preface *preface = &s->prefaces.entries[connection];
     struct address peer, local;
     bool named = proxy_reader_result(&preface->reader, &peer, &local);
-    preface_stop(s, connection);
+    run_preface_stop(s, connection);
     pool_begin(&s->pool, connection, named ? &peer : NULL, named ? &local : NULL, s->now_us);
 }
 
@@ -91,7 +91,7 @@ static bool read_piece(struct supervisor *s, uint32_t connection) {
     return false;
 }
 
-void preface_on_stream(struct supervisor *s, uint32_t connection) {
+void run_preface_on_stream(struct supervisor *s, uint32_t connection) {
     /* A header is at most a few kilobytes, so this ends. */
     while (s->prefaces.entries[connection].stream != NULL && read_piece(s, connection)) {
     }

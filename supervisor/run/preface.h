@@ -16,18 +16,18 @@ struct run_preface {
 };
 
 /* Owner: the supervisor. */
-struct prefaces {
+struct run_prefaces {
     struct run_preface *entries; /* by connection slot */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
-int preface_create(struct supervisor *s);
-void preface_clear(struct supervisor *s);
+int run_preface_create(struct supervisor *s);
+void run_preface_clear(struct supervisor *s);
 
 /* A connection in PREFACE was accepted. */
-void preface_start(struct supervisor *s, uint32_t connection);
-void preface_on_stream(struct supervisor *s, uint32_t connection);
+void run_preface_start(struct supervisor *s, uint32_t connection);
+void run_preface_on_stream(struct supervisor *s, uint32_t connection);
 /* Stops reading, if it is under way. */
-void preface_stop(struct supervisor *s, uint32_t connection);
+void run_preface_stop(struct supervisor *s, uint32_t connection);
 
 #endif

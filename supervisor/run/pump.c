@@ -13,14 +13,14 @@
  * and a reset can destroy what it has not read yet: so that is taken for this long. */
 #define LINGER_US 2000000u
 
-int pump_create(struct supervisor *s) {
-    struct pumps *pumps = &s->pumps;
+int run_pump_create(struct supervisor *s) {
+    struct run_pumps *pumps = &s->pumps;
     pumps->ready = SLOT_NONE;
     pumps->chunks = calloc(PUMP_CHUNKS_COUNT, sizeof(struct run_pump *));
     return pumps->chunks == NULL ? BATON_NO_MEMORY : slots_init(&pumps->slots, PUMPS_MAX_COUNT);
 }
 
-void pump_clear(struct supervisor *s) {
+void run_pump_clear(struct supervisor *s) {
     for (uint32_t i = 0; s->pumps.chunks != NULL && i < PUMP_CHUNKS_COUNT; i++) {
         free(s->pumps.chunks[i]);
     }
@@ -67,8 +67,8 @@ static void free_pump(struct supervisor *s, uint32_t pump) {
     slots_give(&s->pumps.slots, pump);
 }
 
-int pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
-               struct baton_cause *cause) {
+int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
+                   struct baton_cause *cause) {
     uint32_t pump = take_slot(s);
     if (pump == SLOT_NONE) {
         return BATON_SHORTAGE;
@@ -94,7 +94,7 @@ int pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     return BATON_OK;
 }
 
-void pump_undo(struct supervisor *s, uint32_t process, uint32_t connection) {
+void run_pump_undo(struct supervisor *s, uint32_t process, uint32_t connection) {
     uint32_t pump = pump_of(s, process);
     s->sockets[connection] = at(s, pump)->socket;
     free_pump(s, pump);
@@ -109,8 +109,8 @@ static void set_ready(struct supervisor *s, uint32_t pump) {
     }
 }
 
-void pump_launched(struct supervisor *s, uint32_t process,
-                   const struct platform_launched *launched) {
+void run_pump_launched(struct supervisor *s, uint32_t process,
+                       const struct platform_launched *launched) {
     struct run_pump *r = at(s, pump_of(s, process));
     r->input = launched->input;
     r->output = launched->output;
@@ -207,7 +207,7 @@ static bool move(struct run_pump *r) {
 
 /* ---- The end ---- */
 
-void pump_close(struct supervisor *s, uint32_t process) {
+void run_pump_close(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     if (pump != SLOT_NONE) {
         struct platform_socket socket = at(s, pump)->socket;
@@ -217,9 +217,9 @@ void pump_close(struct supervisor *s, uint32_t process) {
 }
 
 /* `note`: static, for the record; NULL = nothing to be said. */
-static struct pump_end finish(struct supervisor *s, uint32_t pump, const char *note) {
+static struct run_pump_end finish(struct supervisor *s, uint32_t pump, const char *note) {
     const struct run_pump *r = at(s, pump);
-    struct pump_end end = {
+    struct run_pump_end end = {
         .is_over = true,
         .process = r->process,
         .words = {.has_bytes_in = true,
@@ -229,18 +229,18 @@ static struct pump_end finish(struct supervisor *s, uint32_t pump, const char *n
                   .text = note,
                   .text_bytes = note == NULL ? 0 : strlen(note)},
     };
-    pump_close(s, r->process);
+    run_pump_close(s, r->process);
     return end;
 }
 
-static const struct pump_end goes_on = {.is_over = false};
+static const struct run_pump_end goes_on = {.is_over = false};
 
 static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_us) {
     timers_set(&s->timers, &r->timer, s->now_us + delay_us);
 }
 
 /* After the program's end: done, or how long to wait for the client. */
-static struct pump_end wait_for_client(struct supervisor *s, uint32_t pump) {
+static struct run_pump_end wait_for_client(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     uint64_t sent_bytes = relay_bytes_out(&r->relay);
     if (relay_is_over(&r->relay)) {
@@ -258,7 +258,7 @@ static struct pump_end wait_for_client(struct supervisor *s, uint32_t pump) {
     return goes_on;
 }
 
-static struct pump_end go_on(struct supervisor *s, uint32_t pump) {
+static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     int rounds = 0;
     while (rounds < ROUNDS_AT_A_TIME && move(r)) {
@@ -270,41 +270,41 @@ static struct pump_end go_on(struct supervisor *s, uint32_t pump) {
     return r->exited ? wait_for_client(s, pump) : goes_on;
 }
 
-struct pump_end pump_on_stream(struct supervisor *s, uint32_t pump) {
+struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump) {
     at(s, pump)->waiting = 0; /* the event does not tell for which of them it is */
     return go_on(s, pump);
 }
 
-uint32_t pump_take_ready(struct supervisor *s) {
+uint32_t run_pump_take_ready(struct supervisor *s) {
     uint32_t first = s->pumps.ready;
     s->pumps.ready = SLOT_NONE;
     return first;
 }
 
-uint32_t pump_next_ready(struct supervisor *s, uint32_t pump) {
+uint32_t run_pump_next_ready(struct supervisor *s, uint32_t pump) {
     return at(s, pump)->next_ready;
 }
 
-struct pump_end pump_go_on(struct supervisor *s, uint32_t pump) {
+struct run_pump_end run_pump_go_on(struct supervisor *s, uint32_t pump) {
     at(s, pump)->is_ready = false;
     return slots_is_used(&s->pumps.slots, pump) ? go_on(s, pump) : goes_on;
 }
 
-struct pump_end pump_on_exit(struct supervisor *s, uint32_t process) {
+struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     struct run_pump *r = at(s, pump);
     r->exited = true;
     r->waiting = 0; /* AGAIN means something else from now on */
     platform_stream_close(&r->input);
     relay_program_exited(&r->relay);
-    struct pump_end end = go_on(s, pump);
+    struct run_pump_end end = go_on(s, pump);
     if (!end.is_over && s->pool.processes[process].state == PROCESS_KILLED) {
-        return pump_give_up(s, process); /* there is no time left to wait for the client */
+        return run_pump_give_up(s, process); /* there is no time left to wait for the client */
     }
     return end;
 }
 
-struct pump_end pump_give_up(struct supervisor *s, uint32_t process) {
+struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     if (pump == SLOT_NONE || !at(s, pump)->exited) {
         return goes_on;
@@ -315,7 +315,7 @@ struct pump_end pump_give_up(struct supervisor *s, uint32_t process) {
                       : "the supervisor stopped before the client had taken everything");
 }
 
-struct pump_end pump_on_timer(struct supervisor *s, uint32_t pump) {
+struct run_pump_end run_pump_on_timer(struct supervisor *s, uint32_t pump) {
     return finish(s, pump,
                   at(s, pump)->lingers ? NULL
                                        : "the client stopped taking what the program had written");

@@ -36,7 +36,7 @@ struct run_pump {
 };
 
 /* Owner: the supervisor. */
-struct pumps {
+struct run_pumps {
     struct slots slots;
     struct run_pump *
         *chunks;    /* PUMP_CHUNKS_COUNT of PUMPS_IN_A_CHUNK, made when needed; NULL = not */
@@ -45,39 +45,39 @@ struct pumps {
 
 /* A pump that is over: its process has ended, all is with the client or given up, and the pump is
  * gone. Then the pool is to be told of the process's end, with these words for the record. */
-struct pump_end {
+struct run_pump_end {
     bool is_over; /* false = it goes on, and nothing below is set */
     uint32_t process;
     struct pool_words words;
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
-int pump_create(struct supervisor *s);
-void pump_clear(struct supervisor *s);
+int run_pump_create(struct supervisor *s);
+void run_pump_clear(struct supervisor *s);
 
 /* Starts the pump of a process that is about to be launched for the connection, and takes over its
  * socket. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
-int pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
-               struct baton_cause *cause);
+int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
+                   struct baton_cause *cause);
 /* The launch succeeded, or did not: then the socket is given back. */
-void pump_launched(struct supervisor *s, uint32_t process,
-                   const struct platform_launched *launched);
-void pump_undo(struct supervisor *s, uint32_t process, uint32_t connection);
+void run_pump_launched(struct supervisor *s, uint32_t process,
+                       const struct platform_launched *launched);
+void run_pump_undo(struct supervisor *s, uint32_t process, uint32_t connection);
 
-struct pump_end pump_on_stream(struct supervisor *s, uint32_t pump);
+struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump);
 /* The process has ended: what it wrote is still on its way. */
-struct pump_end pump_on_exit(struct supervisor *s, uint32_t process);
-struct pump_end pump_on_timer(struct supervisor *s, uint32_t pump);
+struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process);
+struct run_pump_end run_pump_on_timer(struct supervisor *s, uint32_t pump);
 /* The process is to be ended. If it has ended already, what is not flushed yet is given up. */
-struct pump_end pump_give_up(struct supervisor *s, uint32_t process);
+struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process);
 
 /* Takes the list of the pumps that have more to do; then each is to go on, before the list is taken
  * again. The first, or SLOT_NONE, and the one behind `pump`, to be asked before that goes on. */
-uint32_t pump_take_ready(struct supervisor *s);
-uint32_t pump_next_ready(struct supervisor *s, uint32_t pump);
-struct pump_end pump_go_on(struct supervisor *s, uint32_t pump);
+uint32_t run_pump_take_ready(struct supervisor *s);
+uint32_t run_pump_next_ready(struct supervisor *s, uint32_t pump);
+struct run_pump_end run_pump_go_on(struct supervisor *s, uint32_t pump);
 
 /* Closes all that is left of the process's pump, if there is one. */
-void pump_close(struct supervisor *s, uint32_t process);
+void run_pump_close(struct supervisor *s, uint32_t process);
 
 #endif

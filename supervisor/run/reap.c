@@ -7,39 +7,39 @@
 static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_words *words) {
     struct platform_process *handle = s->launching.processes[process].handle;
     struct platform_exit how = platform_process_exit(handle);
-    output_finish(s, s->pool.processes[process].service, platform_process_pid(handle));
+    run_output_finish(s, s->pool.processes[process].service, platform_process_pid(handle));
     pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, words, s->now_us);
 }
 
-bool reap_on_exit(struct supervisor *s, uint32_t process) {
+bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
     if (r->pump != SLOT_NONE) {
-        struct pump_end end = pump_on_exit(s, process);
-        reap_pumped(s, &end);
+        struct run_pump_end end = run_pump_on_exit(s, process);
+        run_reap_pumped(s, &end);
         return false;
     }
     /* What it wrote before its end decides: an ACK found there means that the client was taken. */
     pool_exiting(&s->pool, process);
     if (r->last_frames_count++ < FRAMES_TO_THE_END && s->pool.processes[process].channel_open &&
-        handoff_on_channel(s, process)) {
+        run_handoff_on_channel(s, process)) {
         return true;
     }
     tell_exit(s, process, NULL);
     return false;
 }
 
-void reap_pumped(struct supervisor *s, const struct pump_end *end) {
+void run_reap_pumped(struct supervisor *s, const struct run_pump_end *end) {
     if (end->is_over) {
         pool_exiting(&s->pool, end->process);
         tell_exit(s, end->process, &end->words);
     }
 }
 
-void reap_record(struct supervisor *s, uint32_t connection) {
+void run_reap_record(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
-    preface_stop(s, connection);
+    run_preface_stop(s, connection);
     platform_socket_close(&s->sockets[connection]);
     record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service), text,
                       text_bytes);
@@ -47,17 +47,17 @@ void reap_record(struct supervisor *s, uint32_t connection) {
     if (!c->is_activation) {
         pool_forget(&s->pool, connection);
     }
-    pause_relieve(s);
+    run_pause_relieve(s);
 }
 
-void reap_activation(struct supervisor *s, uint32_t connection) {
-    accept_give_back(s, connection);
+void run_reap_activation(struct supervisor *s, uint32_t connection) {
+    run_accept_give_back(s, connection);
     pool_forget(&s->pool, connection);
 }
 
-void reap_close_process(struct supervisor *s, uint32_t process) {
-    pump_close(s, process); /* still there when a stop has given up on the process */
+void run_reap_close_process(struct supervisor *s, uint32_t process) {
+    run_pump_close(s, process); /* still there when a stop has given up on the process */
     platform_process_close(&s->launching.processes[process].handle);
     pool_reaped(&s->pool, process, s->now_us);
-    pause_relieve(s);
+    run_pause_relieve(s);
 }

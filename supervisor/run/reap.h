@@ -6,19 +6,19 @@
 #include <stdint.h>
 
 struct supervisor;
-struct pump_end;
+struct run_pump_end;
 
 /* The process has ended. What it has left on its channel is read one frame at a time, before the
  * pool is told; true while there is more to read. */
-bool reap_on_exit(struct supervisor *s, uint32_t process);
+bool run_reap_on_exit(struct supervisor *s, uint32_t process);
 /* The same, of the process of a pump that is over; does nothing for one that goes on. */
-void reap_pumped(struct supervisor *s, const struct pump_end *end);
+void run_reap_pumped(struct supervisor *s, const struct run_pump_end *end);
 
 /* Writes the record of a connection that has ended (POOL_RECORD). */
-void reap_record(struct supervisor *s, uint32_t connection);
+void run_reap_record(struct supervisor *s, uint32_t connection);
 /* An activation is over and recorded (POOL_GIVE_BACK). */
-void reap_activation(struct supervisor *s, uint32_t connection);
+void run_reap_activation(struct supervisor *s, uint32_t connection);
 /* The process has ended, and nobody needs it any more (POOL_CLOSE_PROCESS). */
-void reap_close_process(struct supervisor *s, uint32_t process);
+void run_reap_close_process(struct supervisor *s, uint32_t process);
 
 #endif

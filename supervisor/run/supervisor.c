@@ -22,15 +22,16 @@
 static void print_failure(const char *what, int code, const struct baton_cause *cause) {
     char reason[TELL_REASON_BYTES];
     char text[1024];
-    snprintf(text, sizeof text, "batond: error: %s: %s\n", what, tell_words(code, cause, reason));
+    snprintf(text, sizeof text, "batond: error: %s: %s\n", what,
+             run_tell_words(code, cause, reason));
     platform_print(true, text);
 }
 
 static int create_parts(struct supervisor *s) {
     uint64_t seed = 0;
     struct baton_cause cause = {0};
-    int (*const parts[])(struct supervisor *) = {listen_create, launch_create, preface_create,
-                                                 pump_create};
+    int (*const parts[])(struct supervisor *) = {run_listen_create, run_launch_create,
+                                                 run_preface_create, run_pump_create};
     int result = platform_random(&seed, sizeof seed, &cause);
     if (result == BATON_OK) {
         result = services_init(&s->services);
@@ -44,7 +45,7 @@ static int create_parts(struct supervisor *s) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts && result == BATON_OK; i++) {
         result = parts[i](s);
     }
-    handoff_create(s);
+    run_handoff_create(s);
     s->sockets = table_create(POOL_CONNECTIONS_MAX_COUNT, sizeof *s->sockets);
     return result == BATON_OK && s->sockets == NULL ? BATON_NO_MEMORY : result;
 }
@@ -60,7 +61,7 @@ static bool add_services(struct supervisor *s, struct service_table *table) {
         }
         pool_add_service(&s->pool, service);
         services_release(&s->services, service); /* the pool holds it now */
-        if (!launch_prepare(s, service)) {
+        if (!run_launch_prepare(s, service)) {
             return false;
         }
     }
@@ -100,7 +101,7 @@ static bool start(struct supervisor *s, struct service_table *table) {
     if (!add_services(s, table)) {
         return false;
     }
-    if (listen_open_all(s) > 0) {
+    if (run_listen_open_all(s) > 0) {
         return true;
     }
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "start_failed");
@@ -114,10 +115,10 @@ static bool start(struct supervisor *s, struct service_table *table) {
 /* ---- End ---- */
 
 static void finish(struct supervisor *s) {
-    listen_close_all(s);
+    run_listen_close_all(s);
     size_t strays = platform_end_strays(s->platform, platform_now_us(s->platform) + STRAYS_US);
     s->now_us = platform_now_us(s->platform);
-    output_finish_all(s, s->now_us + LOG_CLOSE_US);
+    run_output_finish_all(s, s->now_us + LOG_CLOSE_US);
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
     if (line != NULL) {
         record_number(line, "connections", s->pool.last_id);
@@ -129,12 +130,12 @@ static void finish(struct supervisor *s) {
 /* Frees everything, however far the start has come. */
 static void clear(struct supervisor *s) {
     run_log_close(&s->log, s->now_us + LOG_CLOSE_US);
-    listen_close_all(s);
-    launch_clear(s);
+    run_listen_close_all(s);
+    run_launch_clear(s);
     platform_close(&s->platform);
-    pump_clear(s);
-    preface_clear(s);
-    listen_clear(s);
+    run_pump_clear(s);
+    run_preface_clear(s);
+    run_listen_clear(s);
     pool_clear(&s->pool);
     timers_clear(&s->timers);
     services_clear(&s->services);
@@ -151,12 +152,12 @@ enum supervisor_result supervisor_run(struct service_table *table) {
     }
     if (start(s, table)) {
         run_log_flush(&s->log);
-        result = loop_run(s) == BATON_OK ? SUPERVISOR_STOPPED : SUPERVISOR_BROKEN;
+        result = run_loop_run(s) == BATON_OK ? SUPERVISOR_STOPPED : SUPERVISOR_BROKEN;
     }
     if (result == SUPERVISOR_STOPPED) {
         finish(s);
     } else {
-        listen_close_all(s);
+        run_listen_close_all(s);
     }
     clear(s);
     return result;

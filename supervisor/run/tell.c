@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-struct record *tell_line(struct supervisor *s, enum log_level level, const char *event,
-                         uint32_t service, uint32_t process) {
+struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
+                             uint32_t service, uint32_t process) {
     struct record *line = run_log_begin(&s->log, level, event);
     if (line != NULL) {
         record_text(line, "service", services_get(&s->services, service)->name);
@@ -14,7 +14,7 @@ struct record *tell_line(struct supervisor *s, enum log_level level, const char 
     return line;
 }
 
-const char *tell_words(int code, const struct baton_cause *cause, char *out) {
+const char *run_tell_words(int code, const struct baton_cause *cause, char *out) {
     char words[256];
     if (cause->call == NULL) {
         return baton_error_text(code);
@@ -24,13 +24,14 @@ const char *tell_words(int code, const struct baton_cause *cause, char *out) {
     return out;
 }
 
-void tell_reason(struct record *line, int code, const struct baton_cause *cause) {
+void run_tell_reason(struct record *line, int code, const struct baton_cause *cause) {
     char reason[TELL_REASON_BYTES];
-    record_text(line, "reason", tell_words(code, cause, reason));
+    record_text(line, "reason", run_tell_words(code, cause, reason));
 }
 
-void tell_held_back(struct supervisor *s, const struct pool_action *action) {
-    struct record *line = tell_line(s, LOG_LEVEL_WARNING, "held_back", action->service, SLOT_NONE);
+void run_tell_held_back(struct supervisor *s, const struct pool_action *action) {
+    struct record *line =
+        run_tell_line(s, LOG_LEVEL_WARNING, "held_back", action->service, SLOT_NONE);
     if (line != NULL) {
         record_text(line, "reason",
                     s->pool.services[action->service].breaker.failures_count > 0
@@ -50,10 +51,10 @@ static bool is_foreign(const struct supervisor *s, const struct pool_action *act
            services_get(&s->services, action->service)->has_channel;
 }
 
-void tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
+void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
     const struct connection *c = &s->pool.connections[action->connection];
     struct record *line =
-        tell_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service, action->process);
+        run_tell_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service, action->process);
     if (line != NULL) {
         record_number(line, "id", c->id);
         record_number(line, "attempt", c->attempts_used);

@@ -13,21 +13,21 @@ struct supervisor;
 
 /* Starts a log line about a service (slot) and a process slot (SLOT_NONE = none). NULL when the
  * level is not logged; else finish it with run_log_end(). */
-struct record *tell_line(struct supervisor *s, enum log_level level, const char *event,
-                         uint32_t service, uint32_t process);
+struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
+                             uint32_t service, uint32_t process);
 
 /* Room for the words of a cause. */
 #define TELL_REASON_BYTES 320
 
 /* Writes "call: words of the system", or the text of `code` alone where no call was the reason, to
  * `out` of TELL_REASON_BYTES, and returns it. */
-const char *tell_words(int code, const struct baton_cause *cause, char *out);
+const char *run_tell_words(int code, const struct baton_cause *cause, char *out);
 
 /* Appends reason="..." with these words. */
-void tell_reason(struct record *line, int code, const struct baton_cause *cause);
+void run_tell_reason(struct record *line, int code, const struct baton_cause *cause);
 
-void tell_attempt_failed(struct supervisor *s, const struct pool_action *action);
+void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action);
 /* The socket of a service is ready, and yet nothing is launched for it. */
-void tell_held_back(struct supervisor *s, const struct pool_action *action);
+void run_tell_held_back(struct supervisor *s, const struct pool_action *action);
 
 #endif
