@@ -45,13 +45,13 @@ static int list_folder(void *context, const char *path, import_visit *visit, voi
 }
 
 static enum exit_code import(const char *path) {
-    const struct import_world world = {
+    const struct import_machine machine = {
         .read_file = read_file,
         .list_folder = list_folder,
         .find_port = platform_service_port,
         .backslash_separates = platform_backslash_separates,
     };
-    int result = import_config(path, &world, print_out, print_error, NULL);
+    int result = import_config(path, &machine, print_out, print_error, NULL);
     if (result == BATON_NO_MEMORY) {
         complain(path, baton_error_text(result));
     }

@@ -11,27 +11,27 @@
 const char program_name[] = "batond";
 
 /* Loads, and says everything that is wrong. */
-static int load(const struct load_places *places, struct service_table *table) {
+static int load(const struct load_paths *paths, struct service_table *table) {
     struct config_problems problems = {0};
-    int result = load_table(places, table, &problems);
+    int result = load_table(paths, table, &problems);
     config_problems_print(&problems, print_error, NULL);
     if (result == BATON_NO_MEMORY) {
-        complain(places->shown_name, baton_error_text(result));
+        complain(paths->shown_name, baton_error_text(result));
     }
     config_problems_clear(&problems);
     return result;
 }
 
-static enum exit_code check_or_serve(const struct options *options, struct load_places *places) {
+static enum exit_code check_or_serve(const struct options *options, struct load_paths *paths) {
     struct service_table table = {0};
     const char *what = NULL;
     enum exit_code code = EXIT_DONE;
-    int result = load_find_places(options->config, options->handlers, places, &what);
+    int result = load_find_paths(options->config, options->handlers, paths, &what);
     if (result != BATON_OK) {
         complain(what, baton_error_text(result));
         return EXIT_SYSTEM;
     }
-    result = load(places, &table);
+    result = load(paths, &table);
     if (result != BATON_OK) {
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
     } else if (options->check) {
@@ -64,12 +64,12 @@ int main(int argc, char **argv) {
         platform_print(false, "batond " BATON_VERSION "\n");
         return EXIT_DONE;
     }
-    struct load_places *places = calloc(1, sizeof *places);
-    if (places == NULL) {
+    struct load_paths *paths = calloc(1, sizeof *paths);
+    if (paths == NULL) {
         complain("starting", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
     }
-    enum exit_code code = check_or_serve(&options, places);
-    free(places);
+    enum exit_code code = check_or_serve(&options, paths);
+    free(paths);
     return (int)code;
 }

@@ -18,7 +18,7 @@ static void cut_last_part(char *path) {
 }
 
 /* The folder `handlers` beside the one that batond is in. */
-static int find_handlers(struct load_places *places) {
+static int find_handlers(struct load_paths *paths) {
     struct baton_cause cause = {0};
     char folder[PATH_BYTES];
     int result = platform_own_directory(folder, sizeof folder, &cause);
@@ -26,13 +26,13 @@ static int find_handlers(struct load_places *places) {
         return result;
     }
     cut_last_part(folder);
-    int length = snprintf(places->handlers, sizeof places->handlers, "%s%shandlers", folder,
+    int length = snprintf(paths->handlers, sizeof paths->handlers, "%s%shandlers", folder,
                           platform_backslash_separates ? "\\" : "/");
-    return length < 0 || (size_t)length >= sizeof places->handlers ? BATON_TOO_LONG : BATON_OK;
+    return length < 0 || (size_t)length >= sizeof paths->handlers ? BATON_TOO_LONG : BATON_OK;
 }
 
-int load_find_places(const char *config, const char *handlers, struct load_places *out,
-                     const char **what) {
+int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
+                    const char **what) {
     const char *name = config != NULL ? config : LOAD_DEFAULT_CONFIG;
     *what = "finding the config file";
     int length = snprintf(out->shown_name, sizeof out->shown_name, "%s", name);
@@ -80,48 +80,47 @@ static void report_unread(int result, const struct baton_cause *cause,
 }
 
 /* BATON_OK, BATON_INVALID or BATON_NO_MEMORY. */
-static int read_config(const struct load_places *places, struct config *config,
+static int read_config(const struct load_paths *paths, struct config *config,
                        struct config_problems *problems) {
     struct baton_cause cause = {0};
     enum config_format format;
     size_t length = 0;
-    if (!config_format_of(places->config_file, &format)) {
+    if (!config_format_of(paths->config_file, &format)) {
         config_problems_add(problems, 0, NULL,
                             "the format is told by the ending, and this is neither; name the file "
                             ".ini, .yaml or .yml");
         return BATON_INVALID;
     }
     int result =
-        platform_file_read(places->config_file, file_bytes, sizeof file_bytes, &length, &cause);
+        platform_file_read(paths->config_file, file_bytes, sizeof file_bytes, &length, &cause);
     if (result != BATON_OK) {
         report_unread(result, &cause, problems);
         return BATON_INVALID;
     }
-    return config_parse(config, format, places->shown_name, file_bytes, length, problems);
+    return config_parse(config, format, paths->shown_name, file_bytes, length, problems);
 }
 
-int load_table(const struct load_places *places, struct service_table *table,
+int load_table(const struct load_paths *paths, struct service_table *table,
                struct config_problems *problems) {
     struct config config = {0};
-    const struct service_world world = {
+    const struct service_machine machine = {
         .executable_suffix = platform_executable_suffix,
         .scripts_need_interpreter = platform_scripts_need_interpreter,
         .backslash_separates = platform_backslash_separates,
         .inherits_listeners = platform_inherits_listeners,
-        .base_directory = places->config_folder,
-        .handlers_directory = places->handlers,
-        .handlers_override =
-            places->handlers_override[0] != '\0' ? places->handlers_override : NULL,
+        .base_directory = paths->config_folder,
+        .handlers_directory = paths->handlers,
+        .handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL,
         .probe_program = platform_probe_program,
         .probe_directory = platform_probe_directory,
         .find_port = platform_service_port,
     };
-    problems->file_name = places->shown_name;
-    int read = read_config(places, &config, problems);
+    problems->file_name = paths->shown_name;
+    int read = read_config(paths, &config, problems);
     int result = read;
     /* What could be read is validated too, so that one run tells every fault of the file. */
     if (read == BATON_OK || (read == BATON_INVALID && config.setting_count > 0)) {
-        int built = service_table_build(&config, &world, problems, table);
+        int built = service_table_build(&config, &machine, problems, table);
         result = read == BATON_OK ? built : read;
     }
     config_clear(&config);

@@ -15,7 +15,7 @@
 #define LOAD_DEFAULT_CONFIG "conf/ports.ini"
 
 /* The folders that relative names start from; absolute, fixed at start. */
-struct load_places {
+struct load_paths {
     char shown_name[PATH_BYTES]; /* the config file as the user called it, for messages */
     char config_file[PATH_BYTES];
     char config_folder[PATH_BYTES];     /* relative paths in the config start here */
@@ -26,13 +26,13 @@ struct load_places {
 /* Makes the places from the command line: `config` NULL = LOAD_DEFAULT_CONFIG, `handlers` NULL =
  * not given. BATON_OK; or BATON_TOO_LONG, BATON_SYSTEM, with what was looked for in *what (static).
  */
-int load_find_places(const char *config, const char *handlers, struct load_places *out,
-                     const char **what);
+int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
+                    const char **what);
 
 /* Reads the file and validates it, every fault of it into `problems` (zeroed; the caller clears
  * them). Blocks on the disk. BATON_OK and the table, which the caller clears; BATON_INVALID when
  * there are faults, or BATON_NO_MEMORY: then the table is empty. */
-int load_table(const struct load_places *places, struct service_table *table,
+int load_table(const struct load_paths *paths, struct service_table *table,
                struct config_problems *problems);
 
 #endif

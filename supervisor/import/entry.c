@@ -55,14 +55,14 @@ static bool is_service_name(const char *text) {
 }
 
 bool import_entry_port(struct importer *importer, struct import_entry *entry, const char *text) {
-    const struct import_world *world = importer->world;
+    const struct import_machine *machine = importer->machine;
     bool udp = entry->protocol == PROTOCOL_UDP;
     bool is_number = text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
     if (is_number && (!address_parse_port(text, &entry->port) || entry->port == 0)) {
         import_drop(importer, entry, "`%s` is no port; give 1 to 65535", text_excerpt(text).text);
     } else if (!is_number &&
                (!is_service_name(text) ||
-                world->find_port(world->context, text, udp, &entry->port) != BATON_OK)) {
+                machine->find_port(machine->context, text, udp, &entry->port) != BATON_OK)) {
         import_drop(importer, entry,
                     "this system's list of services has no `%s/%s`, so its port is not known; add "
                     "it there, or give the port here, and import again",

@@ -37,9 +37,9 @@ static void report_unreadable(struct importer *importer, struct import_where fro
 }
 
 bool import_open(struct importer *importer, struct import_where from, const char *path,
-                 struct import_source *out) {
+                 struct import_file *out) {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
-    const struct import_world *world = importer->world;
+    const struct import_machine *machine = importer->machine;
     const char *bytes = NULL;
     size_t length = 0;
 
@@ -48,7 +48,7 @@ bool import_open(struct importer *importer, struct import_where from, const char
                      (unsigned long)IMPORT_FILES_MAX_COUNT);
         return false;
     }
-    int result = world->read_file(world->context, path, &bytes, &length);
+    int result = machine->read_file(machine->context, path, &bytes, &length);
     if (result == BATON_INVALID && importer->skips_folders) {
         import_note(importer, &importer->notes, from, "%.500s: this is no regular file", path);
         return false;
@@ -109,27 +109,27 @@ static bool line_is_fine(struct importer *importer, struct import_where where, c
     return fault == TEXT_FINE && !is_comment;
 }
 
-char *import_next_line(struct importer *importer, struct import_source *source) {
-    if (source->at == source->end) {
+char *import_next_line(struct importer *importer, struct import_file *file) {
+    if (file->at == file->end) {
         return NULL;
     }
-    const char *line = source->at;
-    size_t rest = (size_t)(source->end - line);
+    const char *line = file->at;
+    size_t rest = (size_t)(file->end - line);
     const char *newline = memchr(line, '\n', rest);
     size_t length = newline == NULL ? rest : (size_t)(newline - line);
 
-    source->at = newline == NULL ? source->end : newline + 1;
-    source->where.line++;
+    file->at = newline == NULL ? file->end : newline + 1;
+    file->where.line++;
     while (length > 0 && (text_is_blank(line[length - 1]) || line[length - 1] == '\r')) {
         length--;
     }
     /* What has NULs is no text at all, and one message is enough. */
     bool is_binary = memchr(line, '\0', length) != NULL;
-    if (!line_is_fine(importer, source->where, line, length)) {
+    if (!line_is_fine(importer, file->where, line, length)) {
         length = 0;
     }
     if (is_binary) {
-        source->at = source->end;
+        file->at = file->end;
     }
     return arena_copy(importer->arena, line, length);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A file of xinetd begins with one of its keywords; no line of an inetd.conf is so short. */
-static bool is_xinetd(struct importer *importer, struct import_source source) {
+static bool is_xinetd(struct importer *importer, struct import_file file) {
     static const struct {
         const char *word;
         size_t most;
@@ -19,7 +19,7 @@ static bool is_xinetd(struct importer *importer, struct import_source source) {
     /* The line that counts is read again; its faults are told then. */
     struct import_lines faults = importer->faults;
     while (line != NULL && line[0] == '\0') {
-        line = import_next_line(importer, &source);
+        line = import_next_line(importer, &file);
     }
     importer->faults = faults;
     if (faults.last != NULL) {
@@ -35,17 +35,17 @@ static bool is_xinetd(struct importer *importer, struct import_source source) {
 }
 
 static void read_all(struct importer *importer) {
-    struct import_source source = {0};
+    struct import_file file = {0};
     struct import_where from = {.file = importer->path};
-    if (!import_open(importer, from, importer->path, &source)) {
+    if (!import_open(importer, from, importer->path, &file)) {
         return;
     }
-    importer->format = is_xinetd(importer, source) ? IMPORT_XINETD : IMPORT_INETD;
+    importer->format = is_xinetd(importer, file) ? IMPORT_XINETD : IMPORT_INETD;
     importer->open_files[importer->depth_count++] = importer->path;
     if (importer->format == IMPORT_XINETD) {
-        import_read_xinetd(importer, &source);
+        import_read_xinetd(importer, &file);
     } else {
-        import_read_inetd(importer, &source);
+        import_read_inetd(importer, &file);
     }
     import_finish(importer);
 }
@@ -80,9 +80,9 @@ static void print_faults(const struct importer *importer, text_emit *complain, v
     }
 }
 
-int import_config(const char *path, const struct import_world *world, text_emit *out,
+int import_config(const char *path, const struct import_machine *machine, text_emit *out,
                   text_emit *complain, void *context) {
-    struct importer importer = {.world = world, .path = path, .arena = arena_create()};
+    struct importer importer = {.machine = machine, .path = path, .arena = arena_create()};
     int result = BATON_NO_MEMORY;
     if (importer.arena != NULL) {
         read_all(&importer);

@@ -3,7 +3,7 @@
  * equivalent INI out. What it says and Baton has no key for becomes a comment with the reason and
  * the cure; nothing is left out or guessed without one.
  *
- * Pure: files, folders and names of services are asked for through `struct import_world`.
+ * Pure: files, folders and names of services are asked for through `struct import_machine`.
  */
 #ifndef BATON_IMPORT_IMPORT_H
 #define BATON_IMPORT_IMPORT_H
@@ -26,7 +26,7 @@ typedef void import_visit(void *visitor, const char *name);
 
 /* What the import has to ask of the machine. Paths are as the user or the file gave them, so they
  * may be relative to the working directory. */
-struct import_world {
+struct import_machine {
     /* Reads a whole file of at most CONFIG_FILE_MAX_BYTES; `*bytes` is valid until the next call.
      * BATON_OK, BATON_NOT_FOUND, BATON_DENIED, BATON_INVALID (a folder or special file),
      * BATON_TOO_LONG, or another code. */
@@ -34,7 +34,7 @@ struct import_world {
     /* Calls `visit` for each name in a folder, in any order. BATON_OK, BATON_NOT_FOUND,
      * BATON_DENIED, BATON_INVALID (no folder), or another code. */
     int (*list_folder)(void *context, const char *path, import_visit *visit, void *visitor);
-    /* As in struct service_world. */
+    /* As in struct service_machine. */
     int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
     bool backslash_separates; /* in paths: true on Windows */
     void *context;
@@ -44,7 +44,7 @@ struct import_world {
  * whole; or writes nothing there, and each fault to `complain` as "FILE:LINE: what is wrong and
  * what would be right", one a line. Returns BATON_OK, BATON_INVALID when there were faults, or
  * BATON_NO_MEMORY (then neither has been called). `context` is handed to both. */
-int import_config(const char *path, const struct import_world *world, text_emit *out,
+int import_config(const char *path, const struct import_machine *machine, text_emit *out,
                   text_emit *complain, void *context);
 
 #endif

@@ -411,15 +411,15 @@ static void read_line(struct inetd *inetd, struct statement *statement, const ch
     }
 }
 
-void import_read_inetd(struct importer *importer, struct import_source *source) {
+void import_read_inetd(struct importer *importer, struct import_file *file) {
     struct inetd inetd = {.importer = importer};
     struct statement statement = {0};
     const char *line = NULL;
-    while ((line = import_next_line(importer, source)) != NULL) {
+    while ((line = import_next_line(importer, file)) != NULL) {
         if (line[0] == '\0') {
             end_statement(&inetd, &statement);
         } else {
-            read_line(&inetd, &statement, line, source->where);
+            read_line(&inetd, &statement, line, file->where);
         }
     }
     end_statement(&inetd, &statement);

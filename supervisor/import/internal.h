@@ -82,7 +82,7 @@ struct import_entry {
 enum import_format { IMPORT_INETD, IMPORT_XINETD };
 
 struct importer {
-    const struct import_world *world;
+    const struct import_machine *machine;
     struct arena *arena;
     const char *path;
     enum import_format format;
@@ -120,7 +120,7 @@ void import_drop(struct importer *importer, struct import_entry *entry, const ch
 /* ---- files.c ---- */
 
 /* The lines of one file. */
-struct import_source {
+struct import_file {
     const char *path;          /* as it was opened; where.file is for people */
     struct import_where where; /* of the line last read */
     const char *at, *end;
@@ -128,11 +128,11 @@ struct import_source {
 
 /* Reads a file into the arena. False, and a fault at `from`, if that is not possible. */
 bool import_open(struct importer *importer, struct import_where from, const char *path,
-                 struct import_source *out);
+                 struct import_file *out);
 
 /* The next line, NUL-terminated and without blanks at its end; "" for a comment and for one with a
  * fault, which is reported. NULL at the end of the file. */
-char *import_next_line(struct importer *importer, struct import_source *source);
+char *import_next_line(struct importer *importer, struct import_file *file);
 
 /* Splits at blanks alone; no character is special. */
 struct import_words import_split(struct importer *importer, const char *text);
@@ -142,8 +142,8 @@ bool import_words_add(struct importer *importer, struct import_words *words, con
 
 /* ---- The readers ---- */
 
-void import_read_inetd(struct importer *importer, struct import_source *source);
-void import_read_xinetd(struct importer *importer, struct import_source *source);
+void import_read_inetd(struct importer *importer, struct import_file *file);
+void import_read_xinetd(struct importer *importer, struct import_file *file);
 
 /* ---- import_entry.c: what both readers say of a service ---- */
 

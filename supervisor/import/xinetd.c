@@ -13,13 +13,13 @@ struct xinetd {
     bool has_defaults;
 };
 
-static void read_file(struct xinetd *xinetd, struct import_source *source);
+static void read_file(struct xinetd *xinetd, struct import_file *file);
 
 /* A path that a file names: a relative one starts at the file's own folder. */
 static const char *path_from(struct importer *importer, const char *file, const char *path) {
     size_t length = strlen(file);
     while (length > 0 && file[length - 1] != '/' &&
-           !(importer->world->backslash_separates && file[length - 1] == '\\')) {
+           !(importer->machine->backslash_separates && file[length - 1] == '\\')) {
         length--;
     }
     const char *folder = path[0] == '/' ? "" : arena_copy(importer->arena, file, length);
@@ -29,7 +29,7 @@ static const char *path_from(struct importer *importer, const char *file, const 
 static void include_file(struct xinetd *xinetd, struct import_where from, const char *path,
                          bool from_folder) {
     struct importer *importer = xinetd->importer;
-    struct import_source source = {0};
+    struct import_file file = {0};
     for (size_t i = 0; i < importer->depth_count; i++) {
         if (strcmp(importer->open_files[i], path) == 0) {
             import_fault(importer, from, "%.500s: this file includes itself; delete the line",
@@ -45,11 +45,11 @@ static void include_file(struct xinetd *xinetd, struct import_where from, const 
         return;
     }
     importer->skips_folders = from_folder;
-    if (!import_open(importer, from, path, &source)) {
+    if (!import_open(importer, from, path, &file)) {
         return;
     }
     importer->open_files[importer->depth_count++] = path;
-    read_file(xinetd, &source);
+    read_file(xinetd, &file);
     importer->depth_count--;
 }
 
@@ -75,10 +75,10 @@ static int compare_names(const void *a, const void *b) {
 
 static void include_folder(struct xinetd *xinetd, struct import_where from, const char *path) {
     struct importer *importer = xinetd->importer;
-    const struct import_world *world = importer->world;
+    const struct import_machine *machine = importer->machine;
     struct names names = {.importer = importer};
     size_t length = strlen(path);
-    int result = world->list_folder(world->context, path, take_name, &names);
+    int result = machine->list_folder(machine->context, path, take_name, &names);
     if (result != BATON_OK) {
         import_fault(importer, from, "%.500s: %s", path,
                      result == BATON_NOT_FOUND ? "there is no such folder; correct the path"
@@ -146,19 +146,19 @@ static void read_attribute(struct xinetd *xinetd, struct xinetd_block *block,
 }
 
 /* Reads from behind the heading to the closing brace. */
-static void read_block(struct xinetd *xinetd, struct import_source *source,
-                       struct xinetd_block *block, bool is_open) {
+static void read_block(struct xinetd *xinetd, struct import_file *file, struct xinetd_block *block,
+                       bool is_open) {
     struct importer *importer = xinetd->importer;
-    struct import_where start = source->where;
+    struct import_where start = file->where;
     char *line = NULL;
-    while ((line = import_next_line(importer, source)) != NULL) {
+    while ((line = import_next_line(importer, file)) != NULL) {
         const char *text = line + strspn(line, " \t");
         if (text[0] == '\0') {
             continue;
         }
         if (!is_open) {
             if (strcmp(text, "{") != 0) {
-                import_fault(importer, source->where, "`%s` where `{` belongs, which opens a block",
+                import_fault(importer, file->where, "`%s` where `{` belongs, which opens a block",
                              text_excerpt(text).text);
             }
             is_open = true;
@@ -169,12 +169,12 @@ static void read_block(struct xinetd *xinetd, struct import_source *source,
         if (strcmp(text, "}") == 0) {
             return;
         }
-        read_attribute(xinetd, block, source->where, text);
+        read_attribute(xinetd, block, file->where, text);
     }
     import_fault(importer, start, "this block is not closed; end it with `}` on a line of its own");
 }
 
-static void read_heading(struct xinetd *xinetd, struct import_source *source,
+static void read_heading(struct xinetd *xinetd, struct import_file *file,
                          const struct import_words *words) {
     struct importer *importer = xinetd->importer;
     struct xinetd_block *block = &xinetd->defaults;
@@ -182,7 +182,7 @@ static void read_heading(struct xinetd *xinetd, struct import_source *source,
     size_t name_count = is_service ? 2 : 1;
     bool is_open = words->count == name_count + 1 && strcmp(words->items[name_count], "{") == 0;
     if (words->count != name_count && !is_open) {
-        import_fault(importer, source->where, "a block begins with `%s`, and `{` in the next line",
+        import_fault(importer, file->where, "a block begins with `%s`, and `{` in the next line",
                      is_service ? "service NAME" : "defaults");
     }
     if (is_service) {
@@ -198,38 +198,38 @@ static void read_heading(struct xinetd *xinetd, struct import_source *source,
         }
         xinetd->last = block;
     } else if (xinetd->has_defaults) {
-        import_fault(importer, source->where,
+        import_fault(importer, file->where,
                      "`defaults` stands twice, first in %.300s:%lu; put them together in one",
                      block->where.file, (unsigned long)block->where.line);
     }
-    block->where = source->where;
+    block->where = file->where;
     xinetd->has_defaults = xinetd->has_defaults || !is_service;
-    read_block(xinetd, source, block, is_open);
+    read_block(xinetd, file, block, is_open);
 }
 
-static void read_file(struct xinetd *xinetd, struct import_source *source) {
+static void read_file(struct xinetd *xinetd, struct import_file *file) {
     struct importer *importer = xinetd->importer;
     const char *line = NULL;
-    while ((line = import_next_line(importer, source)) != NULL) {
+    while ((line = import_next_line(importer, file)) != NULL) {
         struct import_words words = import_split(importer, line + strspn(line, " \t"));
         if (words.count == 0) {
             continue;
         }
         bool is_folder = strcmp(words.items[0], "includedir") == 0;
         if (strcmp(words.items[0], "service") == 0 || strcmp(words.items[0], "defaults") == 0) {
-            read_heading(xinetd, source, &words);
+            read_heading(xinetd, file, &words);
         } else if (is_folder || strcmp(words.items[0], "include") == 0) {
             const char *path =
-                words.count != 2 ? NULL : path_from(importer, source->path, words.items[1]);
+                words.count != 2 ? NULL : path_from(importer, file->path, words.items[1]);
             if (words.count != 2) {
-                import_fault(importer, source->where, "`%s` takes one path", words.items[0]);
+                import_fault(importer, file->where, "`%s` takes one path", words.items[0]);
             } else if (path != NULL && is_folder) {
-                include_folder(xinetd, source->where, path);
+                include_folder(xinetd, file->where, path);
             } else if (path != NULL) {
-                include_file(xinetd, source->where, path, false);
+                include_file(xinetd, file->where, path, false);
             }
         } else {
-            import_fault(importer, source->where,
+            import_fault(importer, file->where,
                          "`%s` belongs to no block; what can stand here is service NAME, defaults, "
                          "include FILE and includedir FOLDER",
                          text_excerpt(line).text);
@@ -237,9 +237,9 @@ static void read_file(struct xinetd *xinetd, struct import_source *source) {
     }
 }
 
-void import_read_xinetd(struct importer *importer, struct import_source *source) {
+void import_read_xinetd(struct importer *importer, struct import_file *file) {
     struct xinetd xinetd = {.importer = importer};
-    read_file(&xinetd, source);
+    read_file(&xinetd, file);
     xinetd_note_defaults(importer, &xinetd.defaults);
     for (const struct xinetd_block *block = xinetd.first; block != NULL; block = block->next) {
         xinetd_add_service(importer, &xinetd.defaults, block);

@@ -429,7 +429,7 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
 int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),
                             void *context, struct baton_cause *cause);
 
-/* For `struct service_world`: BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
+/* For `struct service_machine`: BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
  * BATON_INVALID (not a file, or not a folder). `context` is ignored. */
 int platform_probe_program(void *context, const char *path);
 int platform_probe_directory(void *context, const char *path);
@@ -441,7 +441,7 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 /* The folder of the running executable, absolute, without a final separator. */
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
 
-/* What validation has to know of the system (struct service_world). */
+/* What validation has to know of the system (struct service_machine). */
 extern const char platform_executable_suffix[];      /* "" or ".exe" */
 extern const bool platform_scripts_need_interpreter; /* Windows */
 extern const bool platform_backslash_separates;      /* Windows */

@@ -78,7 +78,7 @@ static void check_problems(const struct config_problems *problems) {
     }
 }
 
-static void check_world(const struct service_world *world, enum config_format format,
+static void check_world(const struct service_machine *world, enum config_format format,
                         const uint8_t *bytes, size_t length) {
     struct config_problems problems = {0};
     struct service_table table = {0};

@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         {"f", length == 0 ? "" : text, first_length},
         {"d/x", nul == NULL ? "" : nul + 1, nul == NULL ? 0 : length - first_length - 1},
         {NULL, NULL, 0}};
-    const struct import_world world = import_world_of(files);
+    const struct import_machine world = import_world_of(files);
     struct emitted emitted = {{0}, {0}};
     int result = import_config("f", &world, take_out, take_fault, &emitted);
     require(result == BATON_OK || result == BATON_INVALID);

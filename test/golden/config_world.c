@@ -111,22 +111,22 @@ static int find_port(void *context, const char *name, bool udp, uint16_t *port) 
     return BATON_NOT_FOUND;
 }
 
-const struct service_world config_world_posix = {.executable_suffix = "",
-                                                 .inherits_listeners = true,
-                                                 .find_port = find_port,
-                                                 .base_directory = "/srv",
-                                                 .handlers_directory = "/srv/handlers",
-                                                 .probe_program = probe_posix,
-                                                 .probe_directory = probe_directory};
-
-const struct service_world config_world_windows = {.executable_suffix = ".exe",
-                                                   .scripts_need_interpreter = true,
-                                                   .backslash_separates = true,
+const struct service_machine config_world_posix = {.executable_suffix = "",
+                                                   .inherits_listeners = true,
                                                    .find_port = find_port,
-                                                   .base_directory = "C:\\baton",
-                                                   .handlers_directory = "C:\\baton\\handlers",
-                                                   .probe_program = probe_windows,
+                                                   .base_directory = "/srv",
+                                                   .handlers_directory = "/srv/handlers",
+                                                   .probe_program = probe_posix,
                                                    .probe_directory = probe_directory};
+
+const struct service_machine config_world_windows = {.executable_suffix = ".exe",
+                                                     .scripts_need_interpreter = true,
+                                                     .backslash_separates = true,
+                                                     .find_port = find_port,
+                                                     .base_directory = "C:\\baton",
+                                                     .handlers_directory = "C:\\baton\\handlers",
+                                                     .probe_program = probe_windows,
+                                                     .probe_directory = probe_directory};
 
 void config_output_add(void *context, const char *text) {
     struct config_output *out = context;
@@ -144,7 +144,7 @@ void config_output_add(void *context, const char *text) {
     out->length += length;
 }
 
-int config_world_load(const struct service_world *world, enum config_format format,
+int config_world_load(const struct service_machine *world, enum config_format format,
                       const char *file_name, const void *bytes, size_t length,
                       struct service_table *table, struct config_problems *problems) {
     struct config config = {0};
@@ -196,7 +196,7 @@ static bool numbers_equal(const struct service *a, const struct service *b) {
                  a->argv_varies == b->argv_varies && a->launch_bytes == b->launch_bytes;
     for (size_t i = 0; equal && i < KEY_COUNT; i++) {
         size_t offset = key_table[i].field_offset;
-        if ((key_table[i].places & KEY_IN_SERVICE) != 0 && offset != KEY_NO_FIELD) {
+        if ((key_table[i].sections & KEY_IN_SERVICE) != 0 && offset != KEY_NO_FIELD) {
             equal =
                 memcmp((const char *)a + offset, (const char *)b + offset, sizeof(uint32_t)) == 0;
         }
@@ -232,7 +232,7 @@ bool config_tables_equal(const struct service_table *a, const struct service_tab
     return equal;
 }
 
-int config_world_check(const struct service_world *world, enum config_format format,
+int config_world_check(const struct service_machine *world, enum config_format format,
                        const char *file_name, const void *bytes, size_t length, bool whole,
                        struct config_output *out) {
     struct config_problems problems = {0};

@@ -7,8 +7,8 @@
 
 #include "core/service/service.h"
 
-extern const struct service_world config_world_posix;
-extern const struct service_world config_world_windows;
+extern const struct service_machine config_world_posix;
+extern const struct service_machine config_world_windows;
 
 /* A text that grows; the owner frees `text`. */
 struct config_output {
@@ -22,7 +22,7 @@ void config_output_add(void *context, const char *text);
 
 /* Reads `bytes` into *table, which the caller clears; the faults go to *problems, unless that is
  * NULL. Returns what the core returned. */
-int config_world_load(const struct service_world *world, enum config_format format,
+int config_world_load(const struct service_machine *world, enum config_format format,
                       const char *file_name, const void *bytes, size_t length,
                       struct service_table *table, struct config_problems *problems);
 
@@ -31,7 +31,7 @@ bool config_tables_equal(const struct service_table *a, const struct service_tab
 
 /* Reads `bytes` the way the supervisor does and writes what --check would: the table, of which the
  * services alone unless `whole`, or the faults. Returns the last error code. */
-int config_world_check(const struct service_world *world, enum config_format format,
+int config_world_check(const struct service_machine *world, enum config_format format,
                        const char *file_name, const void *bytes, size_t length, bool whole,
                        struct config_output *out);
 

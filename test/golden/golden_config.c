@@ -20,7 +20,7 @@ static const char *base_name(const char *path) {
 
 static int check_file(const char *path) {
     const char *name = base_name(path);
-    const struct service_world *world =
+    const struct service_machine *world =
         strncmp(name, "win-", 4) == 0 ? &config_world_windows : &config_world_posix;
     enum config_format format = CONFIG_FORMAT_INI;
     struct config_output out = {0};

@@ -32,7 +32,7 @@ static int check_config(const char *path, const struct config_output *out, bool 
 }
 
 static int check_import(const char *path, const char *name, const struct import_file *files) {
-    const struct import_world world = import_world_of(files);
+    const struct import_machine world = import_world_of(files);
     struct config_output out = {0};
     bool is_bad = strncmp(name, "bad-", 4) == 0;
     int result = import_config(name, &world, config_output_add, config_output_add, &out);

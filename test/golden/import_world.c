@@ -80,17 +80,17 @@ static int probe_directory(void *context, const char *path) {
     return path[0] == '/' ? BATON_OK : BATON_NOT_FOUND;
 }
 
-struct import_world import_world_of(const struct import_file *files) {
-    return (struct import_world){.read_file = read_file,
-                                 .list_folder = list_folder,
-                                 .find_port = import_world_find_port,
-                                 .context = (void *)files};
+struct import_machine import_world_of(const struct import_file *files) {
+    return (struct import_machine){.read_file = read_file,
+                                   .list_folder = list_folder,
+                                   .find_port = import_world_find_port,
+                                   .context = (void *)files};
 }
 
-const struct service_world import_world_services = {.executable_suffix = "",
-                                                    .inherits_listeners = true,
-                                                    .base_directory = "/srv",
-                                                    .handlers_directory = "/srv/handlers",
-                                                    .find_port = import_world_find_port,
-                                                    .probe_program = probe_program,
-                                                    .probe_directory = probe_directory};
+const struct service_machine import_world_services = {.executable_suffix = "",
+                                                      .inherits_listeners = true,
+                                                      .base_directory = "/srv",
+                                                      .handlers_directory = "/srv/handlers",
+                                                      .find_port = import_world_find_port,
+                                                      .probe_program = probe_program,
+                                                      .probe_directory = probe_directory};

@@ -16,12 +16,12 @@ struct import_file {
 };
 
 /* A machine with these files; `files` must outlive it. A folder is what paths have before a `/`. */
-struct import_world import_world_of(const struct import_file *files);
+struct import_machine import_world_of(const struct import_file *files);
 
 /* Where every absolute path is a program or a folder, and the handlers folder holds ours. */
-extern const struct service_world import_world_services;
+extern const struct service_machine import_world_services;
 
-/* A port of the few services that this machine knows; as in struct service_world. */
+/* A port of the few services that this machine knows; as in struct service_machine. */
 int import_world_find_port(void *context, const char *name, bool udp, uint16_t *port);
 
 #endif

@@ -15,7 +15,7 @@
 static const char no_mapping[] = "the file is no mapping of sections; begin with a line like "
                                  "`ports:` and indent `7777: ok` below it";
 
-struct yaml_source {
+struct yaml_file {
     struct config_reader *reader;
     const char *bytes;
     size_t length;
@@ -31,24 +31,24 @@ struct yaml_source {
 };
 
 /* Reports on the value that comes next, by its key, or else on the line. */
-static void report(struct yaml_source *source, size_t line, const char *words) {
-    const struct config_reader *reader = source->reader;
-    const char *label = source->has_key && !source->key_is_bad ? source->key : NULL;
-    if (source->depth == 2) {
+static void report(struct yaml_file *file, size_t line, const char *words) {
+    const struct config_reader *reader = file->reader;
+    const char *label = file->has_key && !file->key_is_bad ? file->key : NULL;
+    if (file->depth == 2) {
         if (label != NULL && reader->current != SIZE_MAX) {
             label = config_key_label(reader->problems,
                                      reader->config->sections[reader->current].name, label);
         }
-        config_mark_incomplete(source->reader);
+        config_mark_incomplete(file->reader);
     }
     config_problems_add(reader->problems, line, label, "%s", words);
 }
 
 /* Reports, and gives up the rest of the file. */
-static void report_and_stop(struct yaml_source *source, size_t line, const char *words) {
-    config_problems_add(source->reader->problems, line, NULL, "%s", words);
-    source->reader->config->incomplete = true;
-    source->stop = true;
+static void report_and_stop(struct yaml_file *file, size_t line, const char *words) {
+    config_problems_add(file->reader->problems, line, NULL, "%s", words);
+    file->reader->config->incomplete = true;
+    file->stop = true;
 }
 
 /* Copies the file with '?' for every byte that libyaml would stop at, and reports each such line,
@@ -82,163 +82,162 @@ static char *clean_copy(struct config_reader *reader, const char *bytes, size_t 
 }
 
 /* Keeps the key that was just read; a bad one takes its value along. */
-static void take_key(struct yaml_source *source, const yaml_event_t *event, size_t line) {
+static void take_key(struct yaml_file *file, const yaml_event_t *event, size_t line) {
     size_t length = event->data.scalar.length;
     const char *text = (const char *)event->data.scalar.value;
     size_t where = 0;
     enum text_fault fault = text_check(text, length, &where);
-    source->has_key = true;
-    source->key_line = line;
-    source->key_is_bad = fault != TEXT_FINE;
+    file->has_key = true;
+    file->key_line = line;
+    file->key_is_bad = fault != TEXT_FINE;
     if (fault != TEXT_FINE) {
-        config_problems_add(source->reader->problems, line, NULL, "the key %s",
+        config_problems_add(file->reader->problems, line, NULL, "the key %s",
                             text_fault_words(fault));
-        config_mark_incomplete(source->reader);
+        config_mark_incomplete(file->reader);
         return;
     }
-    size_t kept = length < sizeof source->key ? length : sizeof source->key - 1;
+    size_t kept = length < sizeof file->key ? length : sizeof file->key - 1;
     while (kept < length && ((unsigned char)text[kept] & 0xc0) == 0x80) {
         kept--; /* not within a character */
     }
-    memcpy(source->key, text, kept);
-    source->key[kept] = '\0';
+    memcpy(file->key, text, kept);
+    file->key[kept] = '\0';
 }
 
-static void take_value(struct yaml_source *source, const yaml_event_t *event, size_t line) {
+static void take_value(struct yaml_file *file, const yaml_event_t *event, size_t line) {
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
     size_t where = 0;
     enum text_fault fault = text_check(text, length, &where);
-    if (source->key_is_bad) {
-        source->has_key = false;
+    if (file->key_is_bad) {
+        file->has_key = false;
         return;
     }
-    if (source->depth == 1 && length == 0) {
-        config_open_section(source->reader, source->key, source->key_line);
-    } else if (source->depth == 1) {
-        report(source, line,
-               "a section holds KEY: VALUE lines, indented below its name, not a text");
+    if (file->depth == 1 && length == 0) {
+        config_open_section(file->reader, file->key, file->key_line);
+    } else if (file->depth == 1) {
+        report(file, line, "a section holds KEY: VALUE lines, indented below its name, not a text");
     } else if (fault != TEXT_FINE) {
-        report(source, line,
+        report(file, line,
                text[where] == '\n' ? "has several lines; write it on one"
                                    : text_fault_words(fault));
     } else {
-        config_add_setting(source->reader, source->key, text, source->key_line);
+        config_add_setting(file->reader, file->key, text, file->key_line);
     }
-    source->has_key = false;
+    file->has_key = false;
 }
 
-static void take_scalar(struct yaml_source *source, const yaml_event_t *event, size_t line) {
-    if (source->depth == 0) {
-        report_and_stop(source, line, no_mapping);
-    } else if (!source->has_key) {
-        take_key(source, event, line);
+static void take_scalar(struct yaml_file *file, const yaml_event_t *event, size_t line) {
+    if (file->depth == 0) {
+        report_and_stop(file, line, no_mapping);
+    } else if (!file->has_key) {
+        take_key(file, event, line);
     } else {
-        take_value(source, event, line);
+        take_value(file, event, line);
     }
 }
 
 /* Enters a mapping or sequence: the file, a section, or something that is refused as a whole. */
-static void enter(struct yaml_source *source, bool mapping, size_t line) {
-    if (source->depth + source->skip_depth == YAML_DEPTH_MAX) {
-        report_and_stop(source, line,
+static void enter(struct yaml_file *file, bool mapping, size_t line) {
+    if (file->depth + file->skip_depth == YAML_DEPTH_MAX) {
+        report_and_stop(file, line,
                         "this is nested too deeply; a config is sections, keys and "
                         "texts, nothing below");
-    } else if (source->skip_depth > 0) {
-        source->skip_depth++;
-    } else if (source->depth == 0 && mapping) {
-        source->depth = 1;
-    } else if (source->depth == 0) {
-        report_and_stop(source, line, no_mapping);
-    } else if (source->depth == 1 && mapping && source->has_key && !source->key_is_bad) {
-        config_open_section(source->reader, source->key, source->key_line);
-        source->has_key = false;
-        source->depth = 2;
+    } else if (file->skip_depth > 0) {
+        file->skip_depth++;
+    } else if (file->depth == 0 && mapping) {
+        file->depth = 1;
+    } else if (file->depth == 0) {
+        report_and_stop(file, line, no_mapping);
+    } else if (file->depth == 1 && mapping && file->has_key && !file->key_is_bad) {
+        config_open_section(file->reader, file->key, file->key_line);
+        file->has_key = false;
+        file->depth = 2;
     } else {
-        if (!source->has_key) {
-            report(source, line, "a key must be a text, not a list or mapping");
-        } else if (!source->key_is_bad) {
-            report(source, line,
+        if (!file->has_key) {
+            report(file, line, "a key must be a text, not a list or mapping");
+        } else if (!file->key_is_bad) {
+            report(file, line,
                    mapping ? "a value must be a text, not a mapping of its own"
                            : "lists are not supported; write the value as one text");
         }
-        source->key_is_bad = true;
-        source->has_key = !source->has_key;
-        source->skip_depth++;
+        file->key_is_bad = true;
+        file->has_key = !file->has_key;
+        file->skip_depth++;
     }
 }
 
-static void leave(struct yaml_source *source) {
-    if (source->skip_depth > 0) {
-        source->skip_depth--;
+static void leave(struct yaml_file *file) {
+    if (file->skip_depth > 0) {
+        file->skip_depth--;
     } else {
-        source->depth--;
-        config_skip_section(source->reader);
-        source->has_key = false;
+        file->depth--;
+        config_skip_section(file->reader);
+        file->has_key = false;
     }
 }
 
 /* Anchors and tags are refused, but the node they stand on is read, to report what else is wrong.
  */
-static void check_properties(struct yaml_source *source, const yaml_char_t *anchor,
+static void check_properties(struct yaml_file *file, const yaml_char_t *anchor,
                              const yaml_char_t *tag, size_t line) {
     if (anchor != NULL) {
-        report(source, line,
+        report(file, line,
                "anchors (`&name`) are not supported; write the text itself, without "
                "one");
     }
     if (tag != NULL) {
-        report(source, line,
+        report(file, line,
                "tags (`!name`) are not supported; every value is a text, so leave it "
                "out");
     }
 }
 
-static void take_alias(struct yaml_source *source, size_t line) {
-    report(source, line, "aliases (`*name`) are not supported; write the text itself");
-    source->key_is_bad = true;
-    source->has_key = !source->has_key;
+static void take_alias(struct yaml_file *file, size_t line) {
+    report(file, line, "aliases (`*name`) are not supported; write the text itself");
+    file->key_is_bad = true;
+    file->has_key = !file->has_key;
 }
 
-static void take_event(struct yaml_source *source, const yaml_event_t *event) {
+static void take_event(struct yaml_file *file, const yaml_event_t *event) {
     size_t line = event->start_mark.line + 1;
-    bool skip = source->skip_depth > 0;
-    if (++source->event_count > YAML_EVENTS_MAX_COUNT) {
-        report_and_stop(source, line, "the file has too many parts; is it the right one?");
+    bool skip = file->skip_depth > 0;
+    if (++file->event_count > YAML_EVENTS_MAX_COUNT) {
+        report_and_stop(file, line, "the file has too many parts; is it the right one?");
         return;
     }
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        if (++source->document_count > 1) {
-            report_and_stop(source, line,
+        if (++file->document_count > 1) {
+            report_and_stop(file, line,
                             "a second document begins here; delete the `---`, a "
                             "config is one document");
         }
         break;
     case YAML_ALIAS_EVENT:
         if (!skip) {
-            take_alias(source, line);
+            take_alias(file, line);
         }
         break;
     case YAML_SCALAR_EVENT:
         if (!skip) {
-            check_properties(source, event->data.scalar.anchor, event->data.scalar.tag, line);
-            take_scalar(source, event, line);
+            check_properties(file, event->data.scalar.anchor, event->data.scalar.tag, line);
+            take_scalar(file, event, line);
         }
         break;
     case YAML_SEQUENCE_START_EVENT:
-        check_properties(source, event->data.sequence_start.anchor, event->data.sequence_start.tag,
+        check_properties(file, event->data.sequence_start.anchor, event->data.sequence_start.tag,
                          line);
-        enter(source, false, line);
+        enter(file, false, line);
         break;
     case YAML_MAPPING_START_EVENT:
-        check_properties(source, event->data.mapping_start.anchor, event->data.mapping_start.tag,
+        check_properties(file, event->data.mapping_start.anchor, event->data.mapping_start.tag,
                          line);
-        enter(source, true, line);
+        enter(file, true, line);
         break;
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        leave(source);
+        leave(file);
         break;
     default:
         break;
@@ -246,9 +245,9 @@ static void take_event(struct yaml_source *source, const yaml_event_t *event) {
 }
 
 /* True if the line that begins at `line` (from 0) is indented with a tab. */
-static bool line_has_tab_indent(const struct yaml_source *source, size_t line) {
-    const char *at = source->bytes;
-    const char *end = source->bytes + source->length;
+static bool line_has_tab_indent(const struct yaml_file *file, size_t line) {
+    const char *at = file->bytes;
+    const char *end = file->bytes + file->length;
     for (; line > 0 && at != NULL; line--) {
         at = memchr(at, '\n', (size_t)(end - at));
         at = at == NULL ? NULL : at + 1;
@@ -259,25 +258,25 @@ static bool line_has_tab_indent(const struct yaml_source *source, size_t line) {
     return at != NULL && at < end && *at == '\t';
 }
 
-static void report_syntax(struct yaml_source *source, const yaml_parser_t *parser) {
+static void report_syntax(struct yaml_file *file, const yaml_parser_t *parser) {
     size_t line = parser->problem_mark.line;
     if (parser->error == YAML_MEMORY_ERROR) {
-        source->reader->out_of_memory = true;
+        file->reader->out_of_memory = true;
         return;
     }
     if (parser->error == YAML_READER_ERROR) {
         line = 0;
-        for (size_t i = 0; i < parser->problem_offset && i < source->length; i++) {
-            line += source->bytes[i] == '\n';
+        for (size_t i = 0; i < parser->problem_offset && i < file->length; i++) {
+            line += file->bytes[i] == '\n';
         }
     }
-    source->reader->config->incomplete = true;
-    if (line_has_tab_indent(source, line)) {
-        config_problems_add(source->reader->problems, line + 1, NULL,
+    file->reader->config->incomplete = true;
+    if (line_has_tab_indent(file, line)) {
+        config_problems_add(file->reader->problems, line + 1, NULL,
                             "the line is indented with a tab, which YAML forbids; use blanks");
         return;
     }
-    config_problems_add(source->reader->problems, line + 1, NULL,
+    config_problems_add(file->reader->problems, line + 1, NULL,
                         "this is not YAML (%s%s%s); check indentation, quotes and colons from line "
                         "%lu on",
                         parser->context != NULL ? parser->context : "",
@@ -290,11 +289,11 @@ static void report_syntax(struct yaml_source *source, const yaml_parser_t *parse
 }
 
 void config_read_yaml(struct config_reader *reader, const char *bytes, size_t length) {
-    struct yaml_source source = {.reader = reader, .length = length};
+    struct yaml_file file = {.reader = reader, .length = length};
     yaml_parser_t parser;
     yaml_event_t event;
-    source.bytes = clean_copy(reader, bytes, length);
-    if (source.bytes == NULL) {
+    file.bytes = clean_copy(reader, bytes, length);
+    if (file.bytes == NULL) {
         return;
     }
     if (!yaml_parser_initialize(&parser)) {
@@ -302,14 +301,14 @@ void config_read_yaml(struct config_reader *reader, const char *bytes, size_t le
         return;
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)source.bytes, length);
-    while (!source.stop) {
+    yaml_parser_set_input_string(&parser, (const unsigned char *)file.bytes, length);
+    while (!file.stop) {
         if (!yaml_parser_parse(&parser, &event)) {
-            report_syntax(&source, &parser);
+            report_syntax(&file, &parser);
             break;
         }
-        source.stop = event.type == YAML_STREAM_END_EVENT;
-        take_event(&source, &event);
+        file.stop = event.type == YAML_STREAM_END_EVENT;
+        take_event(&file, &event);
         yaml_event_delete(&event);
     }
     yaml_parser_delete(&parser);

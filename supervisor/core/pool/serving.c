@@ -5,7 +5,7 @@
 #define LIMIT_RETRY_MS 100u
 
 void pool_add_service(struct pool *pool, uint32_t service) {
-    services_hold(pool->registry, service);
+    services_share(pool->registry, service);
     pool->services[service] = (struct pool_service){
         .queue_first = SLOT_NONE,
         .queue_last = SLOT_NONE,
@@ -42,7 +42,7 @@ void pool_remove_service(struct pool *pool, uint32_t service) {
 }
 
 void pool_join_service(struct pool *pool, uint32_t service) {
-    services_hold(pool->registry, service);
+    services_share(pool->registry, service);
 }
 
 void pool_leave_service(struct pool *pool, uint32_t service) {

@@ -9,7 +9,7 @@
 
 bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
                        struct service_draft *draft) {
-    const struct service_world *world = builder->world;
+    const struct service_machine *machine = builder->machine;
     const char *text = service_unquote(builder, setting);
     struct address port;
     if (text != NULL && address_parse(text, &port)) {
@@ -26,7 +26,7 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
     if (path == NULL || place == NULL) {
         return false;
     }
-    const char *base = service_base_name(world, path);
+    const char *base = service_base_name(machine, path);
     const char *folder = service_folder_of(builder, path);
     if (folder == NULL) {
         return false;
@@ -43,7 +43,7 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
                        PATH_MAX_BYTES, (unsigned long)strlen(path), text_excerpt(path).text);
         return false;
     }
-    if (draft->enabled && world->probe_directory(world->context, folder) != BATON_OK) {
+    if (draft->enabled && machine->probe_directory(machine->context, folder) != BATON_OK) {
         service_report(builder, setting,
                        "there is no folder %s for the socket; create it, or correct the path",
                        folder);

@@ -42,7 +42,7 @@ struct service_draft {
 
 struct service_builder {
     const struct config *config;
-    const struct service_world *world;
+    const struct service_machine *machine;
     struct config_problems *problems;
     struct arena *arena;   /* the table's */
     struct arena *scratch; /* thrown away at the end */
@@ -56,7 +56,7 @@ struct service_builder {
     size_t draft_capacity;
     size_t place_count; /* of all drafts */
     /* Faults of [defaults] that show with many services, told once. */
-    bool told_peer, told_trusted, told_places;
+    bool reported_peer, reported_trusted, reported_places;
 };
 
 /* Reads [supervisor]: options and interpreters (options.c). */
@@ -93,7 +93,7 @@ void service_read_trusted(struct service_builder *builder, const struct config_s
 
 /* Copies the numbers and choices of the rows whose places meet `places` into their fields of
  * `object`. */
-void service_fill_fields(const struct service_values *values, unsigned places, void *object);
+void service_fill_fields(const struct service_values *values, unsigned sections, void *object);
 
 /* Takes the quotes off a text or path: the whole value if it begins with no quote, else the one
  * word that it must be. NULL after a fault was reported. In the table's arena. */
@@ -151,10 +151,10 @@ const char *service_find_program(struct service_builder *builder,
                                  bool script, bool probe);
 
 /* True for .bat and .cmd on Windows, in whatever way they are written. */
-bool service_is_batch_file(const struct service_world *world, const char *path);
+bool service_is_batch_file(const struct service_machine *machine, const char *path);
 
 /* Where the file name in `path` starts. */
-const char *service_base_name(const struct service_world *world, const char *path);
+const char *service_base_name(const struct service_machine *machine, const char *path);
 
 /* The folder that `path` is in, in the scratch arena: without its last separators, unless they are
  * all of it ("/", "C:\"). NULL when out of memory. */

@@ -40,8 +40,8 @@ static int compare(const void *left, const void *right) {
 
 /* The next byte of a path that matters: separators that follow each other are one, and "." as a
  * part is none. Windows does not tell \ from / nor A from a. */
-static char next_byte(const struct service_world *world, const char **path) {
-    bool windows = world->backslash_separates;
+static char next_byte(const struct service_machine *machine, const char **path) {
+    bool windows = machine->backslash_separates;
     const char *at = *path;
     char byte = *at;
     if (byte == '/' || (windows && byte == '\\')) {
@@ -56,10 +56,10 @@ static char next_byte(const struct service_world *world, const char **path) {
     return windows && byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
 }
 
-static bool same_path(const struct service_world *world, const char *a, const char *b) {
+static bool same_path(const struct service_machine *machine, const char *a, const char *b) {
     for (;;) {
-        char left = next_byte(world, &a);
-        if (left != next_byte(world, &b)) {
+        char left = next_byte(machine, &a);
+        if (left != next_byte(machine, &b)) {
             return false;
         }
         if (left == '\0') {
@@ -75,11 +75,12 @@ static bool is_dual(const struct place *place) {
 }
 
 /* For places that compare_kind() finds equal. */
-static bool clash(const struct service_world *world, const struct place *a, const struct place *b) {
+static bool clash(const struct service_machine *machine, const struct place *a,
+                  const struct place *b) {
     const struct address *left = &a->listen->address;
     const struct address *right = &b->listen->address;
     if (is_unix(a)) {
-        return same_path(world, a->listen->path, b->listen->path);
+        return same_path(machine, a->listen->path, b->listen->path);
     }
     if (left->port == 0) {
         return false;
@@ -125,7 +126,7 @@ static void check_places(struct service_builder *builder, const struct place *pl
             if (compare_kind(earlier, &places[i]) != 0) {
                 break;
             }
-            if (clash(builder->world, &places[i], earlier)) {
+            if (clash(builder->machine, &places[i], earlier)) {
                 report_clash(builder, &places[i], earlier);
                 told[draft] = true;
             }

@@ -20,21 +20,21 @@ static bool name_matches(const char *row_name, const char *name) {
     return true;
 }
 
-const struct key *key_find(const char *name, unsigned places) {
+const struct key *key_find(const char *name, unsigned sections) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if ((key_table[i].places & places) != 0 && name_matches(key_table[i].name, name)) {
+        if ((key_table[i].sections & sections) != 0 && name_matches(key_table[i].name, name)) {
             return &key_table[i];
         }
     }
     return NULL;
 }
 
-const char *key_nearest(const char *name, unsigned places) {
+const char *key_nearest(const char *name, unsigned sections) {
     size_t best_distance = text_distance_limit(name) + 1;
     const char *best = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
         size_t distance = text_distance(name, key_table[i].name, best_distance);
-        if ((key_table[i].places & places) != 0 && distance < best_distance) {
+        if ((key_table[i].sections & sections) != 0 && distance < best_distance) {
             best_distance = distance;
             best = key_table[i].name;
         }

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Where a key may stand; a bit mask. */
-enum key_place { KEY_IN_SERVICE = 1, KEY_IN_DEFAULTS = 2, KEY_IN_SUPERVISOR = 4 };
+enum key_section { KEY_IN_SERVICE = 1, KEY_IN_DEFAULTS = 2, KEY_IN_SUPERVISOR = 4 };
 
 /* How a handler gets its connection, and over what; a bit mask. DESIGN.md, "What each mode can do".
  * A service has one mode, and unless that is UDP also one of the two OVER bits. */
@@ -90,8 +90,8 @@ enum key_id {
 #define KEY_NO_FIELD SIZE_MAX
 
 struct key {
-    const char *name; /* a last part ".EXT" stands for any file-name ending */
-    unsigned places;  /* enum key_place */
+    const char *name;  /* a last part ".EXT" stands for any file-name ending */
+    unsigned sections; /* enum key_section */
     enum key_type type;
     const char *unit;           /* numbers: the plural noun of messages; else NULL */
     uint32_t minimum, maximum;  /* numbers and permissions */
@@ -106,12 +106,12 @@ struct key {
 extern const struct key key_table[KEY_COUNT];
 
 /* Finds the row for a name as it stands in a file ("interpreter.py" finds "interpreter.EXT") among
- * the rows whose places meet `places`; NULL if there is none. */
-const struct key *key_find(const char *name, unsigned places);
+ * the rows whose sections meet `sections`; NULL if there is none. */
+const struct key *key_find(const char *name, unsigned sections);
 
-/* The known name nearest to `name` among rows whose places meet `places`, for "did you mean"; NULL
- * if none is near. */
-const char *key_nearest(const char *name, unsigned places);
+/* The known name nearest to `name` among rows whose sections meet `sections`, for "did you mean";
+ * NULL if none is near. */
+const char *key_nearest(const char *name, unsigned sections);
 
 /* A message's room. */
 struct key_message {

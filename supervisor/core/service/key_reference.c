@@ -88,17 +88,17 @@ static void print_key(enum key_id id, text_emit *emit, void *context) {
         emit(context, key->default_text);
         emit(context, "`");
     }
-    if ((key->places & KEY_IN_SERVICE) != 0 && (key->places & KEY_IN_DEFAULTS) == 0) {
+    if ((key->sections & KEY_IN_SERVICE) != 0 && (key->sections & KEY_IN_DEFAULTS) == 0) {
         emit(context, "\n- Not in `[defaults]`");
     }
     print_modes(key, emit, context);
     emit(context, "\n");
 }
 
-static void print_place(unsigned place, const char *title, text_emit *emit, void *context) {
+static void print_section(unsigned section, const char *title, text_emit *emit, void *context) {
     emit(context, title);
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if ((key_table[i].places & place) != 0) {
+        if ((key_table[i].sections & section) != 0) {
             print_key((enum key_id)i, emit, context);
         }
     }
@@ -131,6 +131,6 @@ void key_print_reference(text_emit *emit, void *context) {
     emit(context, key_guide_form);
     emit(context, key_guide_modes);
     print_facts(emit, context);
-    print_place(KEY_IN_SERVICE, "\n## Keys of a service\n", emit, context);
-    print_place(KEY_IN_SUPERVISOR, "\n## Keys of `[supervisor]`\n", emit, context);
+    print_section(KEY_IN_SERVICE, "\n## Keys of a service\n", emit, context);
+    print_section(KEY_IN_SUPERVISOR, "\n## Keys of `[supervisor]`\n", emit, context);
 }

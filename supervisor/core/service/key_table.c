@@ -23,7 +23,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_LISTEN] =
         {
             .name = "listen",
-            .places = KEY_IN_SERVICE,
+            .sections = KEY_IN_SERVICE,
             .type = KEY_TYPE_LISTEN,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -31,7 +31,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_HANDLER] =
         {
             .name = "handler",
-            .places = KEY_IN_SERVICE,
+            .sections = KEY_IN_SERVICE,
             .type = KEY_TYPE_COMMAND,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -39,7 +39,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_ARGV0] =
         {
             .name = "argv0",
-            .places = KEY_IN_SERVICE,
+            .sections = KEY_IN_SERVICE,
             .type = KEY_TYPE_TEXT,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -47,7 +47,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_HANDOFF] =
         {
             .name = "handoff",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_CHOICE,
             .default_text = "channel",
             .choices = handoffs,
@@ -57,7 +57,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_PROTOCOL] =
         {
             .name = "protocol",
-            .places = KEY_IN_SERVICE,
+            .sections = KEY_IN_SERVICE,
             .type = KEY_TYPE_CHOICE,
             .default_text = "tcp",
             .choices = protocols,
@@ -67,7 +67,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_STDERR] =
         {
             .name = "stderr",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_CHOICE,
             .default_text = "log",
             .modes = KEY_MODE_STDIO | KEY_MODE_PUMP | KEY_OVER_ANY,
@@ -77,7 +77,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_BIND] =
         {
             .name = "bind",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_HOST,
             .default_text = "0.0.0.0",
             .modes = MODES_INTERNET,
@@ -86,7 +86,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_V6ONLY] =
         {
             .name = "v6only",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "yes",
             .modes = MODES_INTERNET,
@@ -95,7 +95,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_BACKLOG] =
         {
             .name = "backlog",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "connections",
             .minimum = 1,
@@ -107,7 +107,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_MAX_CONNECTIONS] =
         {
             .name = "max_connections",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "connections",
             .minimum = 1,
@@ -119,7 +119,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_HANDSHAKE_TIMEOUT] =
         {
             .name = "handshake_timeout_ms",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "milliseconds",
             .minimum = 10,
@@ -131,7 +131,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_ATTEMPTS] =
         {
             .name = "attempts",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "processes",
             .minimum = 1,
@@ -143,7 +143,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_STOP_TIMEOUT] =
         {
             .name = "stop_timeout_ms",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "milliseconds",
             .maximum = 3600000,
@@ -154,7 +154,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_ENVIRONMENT] =
         {
             .name = "environment",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_ENVIRONMENT,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -162,7 +162,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_DIRECTORY] =
         {
             .name = "directory",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_DIRECTORY,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -170,7 +170,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_ENABLED] =
         {
             .name = "enabled",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "yes",
             .modes = KEY_MODES_ALL,
@@ -179,7 +179,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_SOCKET_MODE] =
         {
             .name = "mode",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_PERMISSIONS,
             .maximum = 0777,
             .default_text = "0600",
@@ -189,7 +189,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_SOCKET_OWNER] =
         {
             .name = "owner",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_OWNER,
             .modes = MODES_UNIX,
             .field_offset = KEY_NO_FIELD,
@@ -197,7 +197,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_NODELAY] =
         {
             .name = "nodelay",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "no",
             .modes = MODES_TCP,
@@ -206,7 +206,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_KEEPALIVE] =
         {
             .name = "keepalive",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "no",
             .modes = MODES_TCP,
@@ -215,7 +215,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_KEEPALIVE_IDLE] =
         {
             .name = "keepalive_idle_s",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "seconds",
             .maximum = 32767,
@@ -226,7 +226,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_KEEPALIVE_INTERVAL] =
         {
             .name = "keepalive_interval_s",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "seconds",
             .maximum = 32767,
@@ -237,7 +237,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_KEEPALIVE_COUNT] =
         {
             .name = "keepalive_count",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "probes",
             .maximum = 127,
@@ -248,7 +248,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_DEFER_ACCEPT] =
         {
             .name = "defer_accept_s",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "seconds",
             .maximum = 3600,
@@ -259,7 +259,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_RECEIVE_BUFFER] =
         {
             .name = "receive_buffer_bytes",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "bytes",
             .maximum = 268435456,
@@ -270,7 +270,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_SEND_BUFFER] =
         {
             .name = "send_buffer_bytes",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "bytes",
             .maximum = 268435456,
@@ -281,7 +281,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_PROXY_PROTOCOL] =
         {
             .name = "proxy_protocol",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_BOOLEAN,
             .default_text = "no",
             .modes = KEY_MODES_CONNECTION,
@@ -290,7 +290,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_PROXY_TRUSTED] =
         {
             .name = "proxy_trusted",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_BLOCKS,
             .modes = KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_UNIX,
             .field_offset = KEY_NO_FIELD,
@@ -298,7 +298,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_PROXY_TIMEOUT] =
         {
             .name = "proxy_timeout_ms",
-            .places = SERVICE_KEY,
+            .sections = SERVICE_KEY,
             .type = KEY_TYPE_NUMBER,
             .unit = "milliseconds",
             .minimum = 10,
@@ -310,7 +310,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_HANDLERS] =
         {
             .name = "handlers",
-            .places = KEY_IN_SUPERVISOR,
+            .sections = KEY_IN_SUPERVISOR,
             .type = KEY_TYPE_DIRECTORY,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -318,7 +318,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_INTERPRETER] =
         {
             .name = "interpreter.EXT",
-            .places = KEY_IN_SUPERVISOR,
+            .sections = KEY_IN_SUPERVISOR,
             .type = KEY_TYPE_COMMAND,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -326,7 +326,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_LOG] =
         {
             .name = "log",
-            .places = KEY_IN_SUPERVISOR,
+            .sections = KEY_IN_SUPERVISOR,
             .type = KEY_TYPE_FILE,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
@@ -334,7 +334,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_LOG_FORMAT] =
         {
             .name = "log_format",
-            .places = KEY_IN_SUPERVISOR,
+            .sections = KEY_IN_SUPERVISOR,
             .type = KEY_TYPE_CHOICE,
             .default_text = "logfmt",
             .choices = log_formats,
@@ -344,7 +344,7 @@ const struct key key_table[KEY_COUNT] = {
     [KEY_LOG_LEVEL] =
         {
             .name = "log_level",
-            .places = KEY_IN_SUPERVISOR,
+            .sections = KEY_IN_SUPERVISOR,
             .type = KEY_TYPE_CHOICE,
             .default_text = "info",
             .choices = log_levels,

@@ -95,12 +95,12 @@ static void report_port_key(const struct config_setting *setting, struct config_
 }
 
 static void report_key(struct config_section *section, const struct config_setting *setting,
-                       unsigned place, struct config_problems *problems, const char *label) {
-    const char *nearest = key_nearest(setting->key, place);
+                       unsigned where, struct config_problems *problems, const char *label) {
+    const char *nearest = key_nearest(setting->key, where);
     if (key_find(setting->key, KEY_IN_SUPERVISOR) != NULL) {
         config_problems_add(problems, setting->line, label,
                             "belongs to the supervisor, not to a service; move it to [supervisor]");
-    } else if (place == KEY_IN_SUPERVISOR && key_find(setting->key, KEY_IN_SERVICE) != NULL) {
+    } else if (where == KEY_IN_SUPERVISOR && key_find(setting->key, KEY_IN_SERVICE) != NULL) {
         config_problems_add(problems, setting->line, label,
                             "belongs to a service; move it to the section of the service%s",
                             key_find(setting->key, KEY_IN_DEFAULTS) != NULL ? ", or to [defaults]"
@@ -124,20 +124,20 @@ static void report_key(struct config_section *section, const struct config_setti
 /* Returns true if the setting stays. */
 static bool check_key(struct config_section *section, const struct config_setting *setting,
                       struct config_problems *problems) {
-    static const unsigned places[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
-                                      [CONFIG_SECTION_PORTS] = 0,
-                                      [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
-                                      [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
-    unsigned place = places[section->kind];
+    static const unsigned sections[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
+                                        [CONFIG_SECTION_PORTS] = 0,
+                                        [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
+                                        [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
+    unsigned where = sections[section->kind];
     if (section->kind == CONFIG_SECTION_PORTS ? is_port_key(setting->key)
-                                              : key_find(setting->key, place) != NULL) {
+                                              : key_find(setting->key, where) != NULL) {
         return true;
     }
     const char *label = config_key_label(problems, section->name, setting->key);
     if (section->kind == CONFIG_SECTION_PORTS) {
         report_port_key(setting, problems, label);
     } else {
-        report_key(section, setting, place, problems, label);
+        report_key(section, setting, where, problems, label);
     }
     return false;
 }

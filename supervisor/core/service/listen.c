@@ -1,5 +1,5 @@
 /* Where services listen: the texts of `listen`. Host names are not looked up; the names of services
- * are, by the world. */
+ * are, by the machine. */
 #include "core/base/error.h"
 #include "core/service/build.h"
 
@@ -119,14 +119,14 @@ static bool is_service_name(const char *text) {
 }
 
 static bool read_name(const struct reading *reading, struct entry *entry) {
-    const struct service_world *world = reading->builder->world;
+    const struct service_machine *machine = reading->builder->machine;
     bool udp = reading->service->protocol == PROTOCOL_UDP;
     uint16_t port = 0;
-    if (world->find_port(world->context, entry->ports, udp, &port) == BATON_OK) {
+    if (machine->find_port(machine->context, entry->ports, udp, &port) == BATON_OK) {
         entry->first = entry->last = port;
         return true;
     }
-    if (world->find_port(world->context, entry->ports, !udp, &port) == BATON_OK) {
+    if (machine->find_port(machine->context, entry->ports, !udp, &port) == BATON_OK) {
         service_report(reading->builder, reading->setting,
                        "`%s` is a service of %s, not of %s, in the system's list of services; put "
                        "`protocol = %s` into its section, or give the number of the port",
@@ -177,13 +177,13 @@ static bool make_room(struct reading *reading) {
         return false;
     }
     if (builder->place_count == SERVICE_TABLE_LISTEN_MAX_COUNT) {
-        if (!builder->told_places) {
+        if (!builder->reported_places) {
             service_report(builder, reading->setting,
                            "with this, all services together listen at more than %lu places; give "
                            "fewer, or narrower ranges",
                            (unsigned long)SERVICE_TABLE_LISTEN_MAX_COUNT);
         }
-        builder->told_places = true;
+        builder->reported_places = true;
         return false;
     }
     struct service_listen *grown = arena_grow(

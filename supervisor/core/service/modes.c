@@ -86,11 +86,11 @@ void service_check_values(struct service_builder *builder, const struct service_
     const struct config_setting *proxy = values->given[KEY_PROXY_PROTOCOL];
     bool is_own = proxy != NULL && proxy == values->own[KEY_PROXY_PROTOCOL];
     if (values->numbers[KEY_PROXY_PROTOCOL] != 0 && (values->mode & KEY_OVER_TCP) != 0 &&
-        values->given[KEY_PROXY_TRUSTED] == NULL && (is_own || !builder->told_trusted)) {
+        values->given[KEY_PROXY_TRUSTED] == NULL && (is_own || !builder->reported_trusted)) {
         service_report(builder, proxy,
                        "needs `proxy_trusted`, because otherwise any client could claim any "
                        "address; give the addresses of the proxies, as in "
                        "`proxy_trusted = 127.0.0.1, 10.1.0.0/16`");
-        builder->told_trusted = builder->told_trusted || !is_own;
+        builder->reported_trusted = builder->reported_trusted || !is_own;
     }
 }

@@ -8,7 +8,7 @@
  * '_' for what a section's name may not hold either. */
 static const char *name_of_handler(struct service_builder *builder, const char *handler) {
     const size_t longest = CONFIG_NAME_MAX_BYTES - strlen("-65535");
-    const char *base = service_base_name(builder->world, handler);
+    const char *base = service_base_name(builder->machine, handler);
     const char *dot = strrchr(base, '.');
     size_t length = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
     char *name = arena_copy(builder->arena, base, length < longest ? length : longest);

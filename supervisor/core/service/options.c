@@ -16,33 +16,34 @@ static const struct config_section *find_section(const struct service_builder *b
 }
 
 static void read_handlers(struct service_builder *builder, const struct config_setting *setting) {
-    const struct service_world *world = builder->world;
-    bool override = world->handlers_override != NULL;
+    const struct service_machine *machine = builder->machine;
+    bool override = machine->handlers_override != NULL;
     const char *own = setting == NULL ? NULL : service_find_directory(builder, setting, !override);
-    const char *chosen = override ? world->handlers_override : own;
+    const char *chosen = override ? machine->handlers_override : own;
     /* After a fault the default stands in, so that messages about handlers have a folder to name.
      */
     builder->options.handlers =
-        arena_text(builder->arena, chosen != NULL ? chosen : world->handlers_directory);
-    if (override && world->probe_directory(world->context, world->handlers_override) != BATON_OK) {
+        arena_text(builder->arena, chosen != NULL ? chosen : machine->handlers_directory);
+    if (override &&
+        machine->probe_directory(machine->context, machine->handlers_override) != BATON_OK) {
         config_problems_add(builder->problems, 0, "--handlers",
                             "there is no folder %s; create it, or correct the path",
-                            world->handlers_override);
+                            machine->handlers_override);
     }
 }
 
 static void read_log(struct service_builder *builder, const struct config_setting *setting) {
-    const struct service_world *world = builder->world;
+    const struct service_machine *machine = builder->machine;
     const char *text = setting == NULL ? NULL : service_unquote(builder, setting);
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
-    const char *base = path == NULL ? NULL : service_base_name(world, path);
+    const char *base = path == NULL ? NULL : service_base_name(machine, path);
     const char *folder = path == NULL ? NULL : service_folder_of(builder, path);
     if (folder == NULL) {
         return;
     }
     if (base[0] == '\0') {
         service_report(builder, setting, "%s is a folder; give the path of a file", path);
-    } else if (world->probe_directory(world->context, folder) != BATON_OK) {
+    } else if (machine->probe_directory(machine->context, folder) != BATON_OK) {
         service_report(builder, setting,
                        "there is no folder %s for the log; create it, or correct "
                        "the path",
@@ -55,7 +56,7 @@ static void add_interpreter(struct service_builder *builder, const struct config
     struct service_interpreter interpreter = {.extension = strchr(setting->key, '.')};
     const char *wrong =
         words_split(builder->arena, setting->value, &interpreter.words, &interpreter.word_count);
-    if (service_is_batch_file(builder->world, setting->key)) {
+    if (service_is_batch_file(builder->machine, setting->key)) {
         service_report(builder, setting,
                        "batch files are refused whatever runs them: what a client sends could "
                        "reach their command line and be run; write the handler as an .exe or in "

@@ -100,7 +100,7 @@ static void print_numbers(const struct service *service, text_emit *emit, void *
         struct key_message message;
         char value[32];
         uint32_t number = 0;
-        if ((key->places & KEY_IN_SERVICE) == 0 || key->field_offset == KEY_NO_FIELD ||
+        if ((key->sections & KEY_IN_SERVICE) == 0 || key->field_offset == KEY_NO_FIELD ||
             !key_fits_mode(key, mode, &message)) {
             continue;
         }
@@ -204,7 +204,7 @@ static void print_defaults(text_emit *emit, void *context) {
     emit(context, "\nWhere nothing else is said above:\n");
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        if ((key->places & KEY_IN_SERVICE) != 0 && key->field_offset != KEY_NO_FIELD) {
+        if ((key->sections & KEY_IN_SERVICE) != 0 && key->field_offset != KEY_NO_FIELD) {
             emit(context, "    ");
             emit_padded(emit, context, key->name, 22);
             emit(context, key->default_text);
@@ -225,7 +225,7 @@ static void print_options(const struct supervisor_options *options, text_emit *e
         const struct key *key = &key_table[i];
         char value[32];
         uint32_t number = 0;
-        if ((key->places & KEY_IN_SUPERVISOR) != 0 && key->field_offset != KEY_NO_FIELD) {
+        if ((key->sections & KEY_IN_SUPERVISOR) != 0 && key->field_offset != KEY_NO_FIELD) {
             memcpy(&number, (const char *)options + key->field_offset, sizeof number);
             emit(context, "\n    ");
             emit_padded(emit, context, key->name, 22);

@@ -39,7 +39,7 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     draft->enabled = values->numbers[KEY_ENABLED] != 0;
     service->has_channel =
         service->handoff == HANDOFF_CHANNEL ||
-        (service->handoff == HANDOFF_LISTENER && !builder->world->inherits_listeners);
+        (service->handoff == HANDOFF_LISTENER && !builder->machine->inherits_listeners);
     if (service->handoff == HANDOFF_LISTENER) {
         service->max_connections_count = 1;
         service->attempts_count = 1;
@@ -185,9 +185,9 @@ static bool has_failed(const struct service_builder *builder) {
            arena_failed(builder->problems->arena) || builder->problems->out_of_memory;
 }
 
-int service_table_build(struct config *config, const struct service_world *world,
+int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out) {
-    struct service_builder builder = {.config = config, .world = world, .problems = problems};
+    struct service_builder builder = {.config = config, .machine = machine, .problems = problems};
     int result = BATON_NO_MEMORY;
     memset(out, 0, sizeof *out);
     out->arena = builder.arena = arena_create();

@@ -106,7 +106,7 @@ struct service_table {
 };
 
 /* What validation has to know of the machine; core/ itself never asks the system. */
-struct service_world {
+struct service_machine {
     const char *executable_suffix; /* "" or ".exe": appended to a handler name that lacks it */
     bool scripts_need_interpreter; /* true on Windows: a file without the suffix needs one */
     bool backslash_separates;      /* true on Windows: '\\' and drive letters form paths */
@@ -131,8 +131,8 @@ struct service_world {
 /* Validates `config`, from which it drops what it does not know, and builds the table. Every fault
  * is added to `problems` (all of them, not the first only); returns BATON_OK, BATON_INVALID when
  * there were problems (then *out is empty), or BATON_NO_MEMORY. Neither blocks nor does I/O except
- * through `world`. */
-int service_table_build(struct config *config, const struct service_world *world,
+ * through `machine`. */
+int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out);
 
 /* Writes the effective table as a person would read it: a line for each service (name, where it

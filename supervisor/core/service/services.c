@@ -96,8 +96,8 @@ static struct service *copy_service(const struct service *service) {
 int services_init(struct services *services) {
     memset(services, 0, sizeof *services);
     services->entries = calloc(SERVICES_MAX_COUNT, sizeof *services->entries);
-    services->holds_count = calloc(SERVICES_MAX_COUNT, sizeof *services->holds_count);
-    if (services->entries == NULL || services->holds_count == NULL ||
+    services->users_count = calloc(SERVICES_MAX_COUNT, sizeof *services->users_count);
+    if (services->entries == NULL || services->users_count == NULL ||
         slots_init(&services->slots, SERVICES_MAX_COUNT) != BATON_OK) {
         services_clear(services);
         return BATON_NO_MEMORY;
@@ -110,7 +110,7 @@ void services_clear(struct services *services) {
         free(services->entries[slot]);
     }
     free((void *)services->entries);
-    free(services->holds_count);
+    free(services->users_count);
     slots_clear(&services->slots);
     memset(services, 0, sizeof *services);
 }
@@ -125,7 +125,7 @@ uint32_t services_add(struct services *services, const struct service *service) 
         slots_give(&services->slots, slot);
         return SLOT_NONE;
     }
-    services->holds_count[slot] = 1;
+    services->users_count[slot] = 1;
     return slot;
 }
 
@@ -133,14 +133,14 @@ const struct service *services_get(const struct services *services, uint32_t slo
     return services->entries[slot];
 }
 
-void services_hold(struct services *services, uint32_t slot) {
+void services_share(struct services *services, uint32_t slot) {
     must(slots_is_used(&services->slots, slot));
-    services->holds_count[slot]++;
+    services->users_count[slot]++;
 }
 
 void services_release(struct services *services, uint32_t slot) {
-    must(slots_is_used(&services->slots, slot) && services->holds_count[slot] > 0);
-    if (--services->holds_count[slot] == 0) {
+    must(slots_is_used(&services->slots, slot) && services->users_count[slot] > 0);
+    if (--services->users_count[slot] == 0) {
         free(services->entries[slot]);
         services->entries[slot] = NULL;
         slots_give(&services->slots, slot);

@@ -17,7 +17,7 @@
 struct services {
     struct slots slots;
     struct service **entries; /* by slot; owned */
-    uint32_t *holds_count;    /* by slot */
+    uint32_t *users_count;    /* by slot */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
@@ -33,7 +33,7 @@ uint32_t services_add(struct services *services, const struct service *service);
 const struct service *services_get(const struct services *services, uint32_t slot);
 
 /* One more who goes by it, and one less; with the last the service is freed. */
-void services_hold(struct services *services, uint32_t slot);
+void services_share(struct services *services, uint32_t slot);
 void services_release(struct services *services, uint32_t slot);
 
 /* The next slot in use at or behind `slot`; SLOT_NONE behind the last. */

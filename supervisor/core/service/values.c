@@ -16,9 +16,9 @@ void service_default_values(struct service_values *values) {
     values->protocol_known = true;
 }
 
-void service_fill_fields(const struct service_values *values, unsigned places, void *object) {
+void service_fill_fields(const struct service_values *values, unsigned sections, void *object) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (key_table[i].field_offset != KEY_NO_FIELD && (key_table[i].places & places) != 0) {
+        if (key_table[i].field_offset != KEY_NO_FIELD && (key_table[i].sections & sections) != 0) {
             memcpy((char *)object + key_table[i].field_offset, &values->numbers[i],
                    sizeof values->numbers[i]);
         }
@@ -80,13 +80,13 @@ static void read_value(struct service_builder *builder, const struct config_sett
 
 /* Finds the settings of a section. */
 static void find_settings(const struct service_builder *builder,
-                          const struct config_section *section, unsigned places,
+                          const struct config_section *section, unsigned sections,
                           struct service_values *values) {
     memset(values->own, 0, sizeof values->own);
     for (size_t i = 0; i < builder->config->setting_count; i++) {
         const struct config_setting *setting = &builder->config->settings[i];
         if (setting->section == section->name) {
-            size_t id = (size_t)(key_find(setting->key, places) - key_table);
+            size_t id = (size_t)(key_find(setting->key, sections) - key_table);
             values->own[id] = setting;
             values->given[id] = setting;
         }
@@ -95,12 +95,12 @@ static void find_settings(const struct service_builder *builder,
 
 void service_read_values(struct service_builder *builder, const struct config_section *section,
                          struct service_values *values) {
-    static const unsigned places[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
-                                      [CONFIG_SECTION_PORTS] = 0,
-                                      [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
-                                      [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
+    static const unsigned sections[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
+                                        [CONFIG_SECTION_PORTS] = 0,
+                                        [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
+                                        [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
     const struct config_setting *const *own = (const struct config_setting *const *)values->own;
-    find_settings(builder, section, places[section->kind], values);
+    find_settings(builder, section, sections[section->kind], values);
     bool handoff =
         own[KEY_HANDOFF] == NULL || read_number(builder, own[KEY_HANDOFF], KEY_HANDOFF, values);
     bool protocol =

@@ -35,7 +35,7 @@ static const char *check_variable(const struct service_builder *builder, char *c
     for (size_t i = 0; i < index; i++) {
         /* The names of Windows' variables have no case. */
         if (text_equal_start(words[i], word, name_length + 1,
-                             builder->world->backslash_separates)) {
+                             builder->machine->backslash_separates)) {
             return "stands twice; leave one of them out";
         }
     }
@@ -75,7 +75,7 @@ static bool is_named(const struct service_builder *builder, char *const *variabl
                      const char *name) {
     size_t length = strlen(name);
     for (size_t i = 0; i < count; i++) {
-        if (text_equal_start(variables[i], name, length, builder->world->backslash_separates) &&
+        if (text_equal_start(variables[i], name, length, builder->machine->backslash_separates) &&
             variables[i][length] == '=') {
             return true;
         }
@@ -114,14 +114,14 @@ static void check_peer(struct service_builder *builder, const struct service_val
                        const char *value) {
     const struct config_setting *setting = values->given[KEY_ENVIRONMENT];
     bool is_own = setting == values->own[KEY_ENVIRONMENT];
-    if (!is_own && !builder->told_peer && template_check(value, true) == NULL &&
+    if (!is_own && !builder->reported_peer && template_check(value, true) == NULL &&
         template_check(value, false) != NULL) {
         service_report(builder, setting,
                        "`%s` cannot be filled in where a listener is handed over; give the "
                        "services with `handoff = listener` or `protocol = udp` an `environment` "
                        "of their own",
                        text_excerpt(value).text);
-        builder->told_peer = true;
+        builder->reported_peer = true;
     }
 }
 

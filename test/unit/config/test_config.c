@@ -252,7 +252,7 @@ static void yaml_is_bounded_in_depth_and_events(void **state) {
 }
 
 /* Both files that a user starts from, read as on machines where their handlers are. */
-static void expect_shipped_files_equal(const struct service_world *world) {
+static void expect_shipped_files_equal(const struct service_machine *world) {
     struct service_table ini = {0};
     struct service_table yaml = {0};
     size_t length = 0;

@@ -32,7 +32,7 @@ static void clear(struct emitted *emitted) {
 
 /* Imports the first of `files`. What comes out is a config without fault, or nothing at all. */
 static int import_files(const struct import_file *files, struct emitted *emitted) {
-    const struct import_world world = import_world_of(files);
+    const struct import_machine world = import_world_of(files);
     *emitted = (struct emitted){{0}, {0}};
     int result = import_config(files[0].path, &world, take_out, take_fault, emitted);
     assert_true((result == BATON_OK) == (emitted->out.text != NULL));
@@ -301,7 +301,8 @@ static int read_any(void *context, const char *path, const char **bytes, size_t 
 }
 
 static void awkward_names_of_files_stay_comments(void **state) {
-    const struct import_world world = {.read_file = read_any, .find_port = import_world_find_port};
+    const struct import_machine world = {.read_file = read_any,
+                                         .find_port = import_world_find_port};
     const char *name = "a\nb\xff\x01;[x]\xc3\xa4";
     char long_name[5000];
     struct emitted emitted = {{0}, {0}};

@@ -73,7 +73,7 @@ static void take_fault(void *context, const char *text) {
 
 static int import_with_failure(const struct import_file *files, size_t failing,
                                struct emitted *emitted) {
-    const struct import_world world = import_world_of(files);
+    const struct import_machine world = import_world_of(files);
     long live_before = live_count;
     *emitted = (struct emitted){0, 0, false};
     call_count = 0;

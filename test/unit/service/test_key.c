@@ -20,7 +20,7 @@ static void every_row_is_whole(void **state) {
         uint32_t number = 0;
         assert_non_null(key->name);
         assert_true(strlen(key_help((enum key_id)i)) > 20);
-        assert_true(key->places != 0 && key->modes != 0);
+        assert_true(key->sections != 0 && key->modes != 0);
         assert_true((key->type == KEY_TYPE_NUMBER) == (key->unit != NULL));
         assert_true((key->type == KEY_TYPE_CHOICE) == (key->choices != NULL));
         /* A key for some modes needs something that these modes go over. */
@@ -46,8 +46,8 @@ static void what_can_have_a_default_is_as_promised(void **state) {
         const struct key *key = &key_table[i];
         bool own = strcmp(key->name, "listen") == 0 || strcmp(key->name, "handler") == 0 ||
                    strcmp(key->name, "argv0") == 0 || strcmp(key->name, "protocol") == 0;
-        if ((key->places & KEY_IN_SERVICE) != 0) {
-            assert_int_equal((key->places & KEY_IN_DEFAULTS) != 0, !own);
+        if ((key->sections & KEY_IN_SERVICE) != 0) {
+            assert_int_equal((key->sections & KEY_IN_DEFAULTS) != 0, !own);
         }
     }
 }

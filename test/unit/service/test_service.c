@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-static struct service_table load(const struct service_world *world, const char *ini) {
+static struct service_table load(const struct service_machine *world, const char *ini) {
     struct service_table table = {0};
     assert_int_equal(
         config_world_load(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), &table, NULL),
@@ -17,7 +17,8 @@ static struct service_table load(const struct service_world *world, const char *
     return table;
 }
 
-static void expect_fault(const struct service_world *world, const char *ini, const char *expected) {
+static void expect_fault(const struct service_machine *world, const char *ini,
+                         const char *expected) {
     struct config_output out = {0};
     assert_int_equal(
         config_world_check(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), true, &out),
@@ -129,7 +130,7 @@ static void on_windows_the_suffix_may_be_left_out(void **state) {
 }
 
 static void the_command_line_goes_before_the_file(void **state) {
-    struct service_world world = config_world_posix;
+    struct service_machine world = config_world_posix;
     struct service_table table;
     (void)state;
     world.handlers_directory = "/nowhere";

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-static struct service_table load(const struct service_world *world, const char *ini) {
+static struct service_table load(const struct service_machine *world, const char *ini) {
     struct service_table table = {0};
     assert_int_equal(
         config_world_load(world, CONFIG_FORMAT_INI, "f.ini", ini, strlen(ini), &table, NULL),

@@ -62,7 +62,7 @@ static void the_last_who_lets_go_frees(void **state) {
     assert_int_equal(services_init(&services), BATON_OK);
     uint32_t slot = services_add(&services, &table.services[0]);
     uint64_t name = slots_token(&services.slots, 1, slot);
-    services_hold(&services, slot);
+    services_share(&services, slot);
     services_release(&services, slot);
     assert_int_equal(services_next(&services, 0), slot);
     services_release(&services, slot);
