@@ -43,8 +43,6 @@ static void keep_located(struct importer *importer, struct import_lines *lines, 
     char text[2 * LINE_MAX_BYTES];
     char number[24] = "";
 
-    /* clang 14 does not see through va_start in the caller.
-     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(words, sizeof words, format, arguments);
     if (where.line > 0) {
         snprintf(number, sizeof number, ":%lu", (unsigned long)where.line);

@@ -19,8 +19,6 @@ static bool refuse(char *message, const char *format, ...) {
     va_list arguments;
     if (message != NULL) {
         va_start(arguments, format);
-        /* clang-tidy 14 loses the va_list of a function that it looks into from a caller.
-         * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
         vsnprintf(message, ADDRESS_BLOCK_MESSAGE_SIZE, format, arguments);
         va_end(arguments);
     }

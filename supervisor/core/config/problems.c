@@ -50,8 +50,6 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
     char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    /* clang 14 does not see through va_start here.
-     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     config_problems_keep(problems, line, key, text);

@@ -13,8 +13,6 @@ void service_report(struct service_builder *builder, const struct config_setting
     va_list arguments;
 
     va_start(arguments, format);
-    /* clang 14 does not see through va_start here.
-     * NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     config_problems_keep(builder->problems, setting->line,
