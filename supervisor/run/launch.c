@@ -40,6 +40,10 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
     }
     r->listeners = calloc(service->listen_count, sizeof *r->listeners);
     int result = r->listeners == NULL ? BATON_NO_MEMORY : run_listen_add(s, index, r->listeners);
+    if (result != BATON_OK) {
+        free(r->listeners);
+        r->listeners = NULL;
+    }
     if (result == BATON_OK) {
         result = filling_reserve(&s->launching.filling, service);
     }
@@ -66,6 +70,9 @@ void run_launch_forget(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     platform_program_destroy(&r->program);
     platform_output_close(&r->output);
+    if (r->listeners != NULL) {
+        run_listen_remove(s, r->listeners, services_get(&s->services, service)->listen_count);
+    }
     free(r->listeners);
     free((void *)r->handles);
     *r = (struct run_service){0};

@@ -24,11 +24,22 @@ void run_listen_clear(struct supervisor *s) {
     slots_clear(&s->listening.slots);
 }
 
+void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct run_listener *l = &s->listening.listeners[slots[i]];
+        shortage_relieve(&l->opening, &s->timers);
+        shortage_relieve(&l->accepting, &s->timers);
+        platform_listener_close(&l->handle);
+        slots_give(&s->listening.slots, slots[i]);
+    }
+}
+
 int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
     const struct service *rules = services_get(&s->services, service);
     for (uint32_t place = 0; place < rules->listen_count; place++) {
         uint32_t slot = slots_take(&s->listening.slots);
         if (slot == SLOT_NONE) {
+            run_listen_remove(s, slots, place);
             return BATON_SHORTAGE;
         }
         slots[place] = slot;

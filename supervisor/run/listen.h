@@ -51,6 +51,9 @@ void run_listen_clear(struct supervisor *s);
  * of them by place. BATON_OK, or BATON_SHORTAGE when the table is full. */
 int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots);
 
+/* Closes `count` listeners that run_listen_add() has made, and forgets them. */
+void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count);
+
 /* Opens every listener that is not open; failures are logged and, unless all have failed, retried
  * by timer. Returns the number of open ones. */
 uint32_t run_listen_open_all(struct supervisor *s);

@@ -57,6 +57,7 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
         run_pause_on_room(s, action->service, pool_has_room(&s->pool, action->service));
         break;
     case POOL_SERVICE_OVER:
+        run_output_forget(s, action->service);
         run_launch_forget(s, action->service);
         pool_remove_service(&s->pool, action->service);
         break;

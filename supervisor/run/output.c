@@ -202,6 +202,15 @@ void run_output_catch_up(struct supervisor *s) {
     }
 }
 
+void run_output_forget(struct supervisor *s, uint32_t service) {
+    while (!read_pieces(s, service, PIECES_TO_THE_END) && !run_log_is_congested(&s->log)) {
+    }
+    release_lines(s, service, true);
+    if (s->outputs.piece.service == service) {
+        s->outputs.piece.done = s->outputs.piece.length;
+    }
+}
+
 void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
     uint32_t service = services_next(&s->services, 0);
     for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {

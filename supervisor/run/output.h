@@ -60,6 +60,10 @@ void run_output_update(struct supervisor *s);
 /* Goes on with what had to wait for the log; no event tells of it. */
 void run_output_catch_up(struct supervisor *s);
 
+/* Nobody of the service is left who could write: reads what there is, and ends its lines. What a
+ * log that is congested cannot take then is given up. */
+void run_output_forget(struct supervisor *s, uint32_t service);
+
 /* Reads all there is of all services and ends all lines; for the end, when nobody
  * writes. Blocks for the log, until `deadline_us` at most. */
 void run_output_finish_all(struct supervisor *s, uint64_t deadline_us);
