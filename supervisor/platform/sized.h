@@ -9,7 +9,7 @@
 
 struct platform_sizes {
     size_t process_count; /* 1..PLATFORM_PROCESS_COUNT_MAX */
-    size_t stream_count;  /* 0..PLATFORM_STREAM_COUNT_MAX */
+    size_t stream_count;  /* 1..PLATFORM_STREAM_COUNT_MAX */
 };
 
 /* As platform_open(); BATON_INVALID for sizes that are out of range. */

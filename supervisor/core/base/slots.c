@@ -10,10 +10,8 @@ int slots_init(struct slots *slots, uint32_t count) {
     if (count == 0 || count > SLOT_COUNT_MAX) {
         return BATON_INVALID;
     }
-    slots->generation = table_create(count, sizeof *slots->generation);
-    slots->next_free = table_create(count, sizeof *slots->next_free);
-    if (slots->generation == NULL || slots->next_free == NULL) {
-        slots_clear(slots);
+    slots->slots = table_create(count, sizeof *slots->slots);
+    if (slots->slots == NULL) {
         return BATON_NO_MEMORY;
     }
     slots->count = count;
@@ -21,21 +19,20 @@ int slots_init(struct slots *slots, uint32_t count) {
 }
 
 void slots_clear(struct slots *slots) {
-    free(slots->generation);
-    free(slots->next_free);
+    free(slots->slots);
     *slots = (struct slots){.first_free = SLOT_NONE};
 }
 
 uint32_t slots_take(struct slots *slots) {
     uint32_t slot = slots->first_free;
     if (slot != SLOT_NONE) {
-        slots->first_free = slots->next_free[slot];
+        slots->first_free = slots->slots[slot].next_free;
     } else if (slots->used_mark < slots->count) {
         slot = slots->used_mark++;
     } else {
         return SLOT_NONE;
     }
-    slots->generation[slot]++;
+    slots->slots[slot].generation++;
     slots->in_use_count++;
     return slot;
 }
@@ -44,14 +41,14 @@ void slots_give(struct slots *slots, uint32_t slot) {
     if (!slots_is_used(slots, slot)) {
         return;
     }
-    slots->generation[slot]++;
-    slots->next_free[slot] = slots->first_free;
+    slots->slots[slot].generation++;
+    slots->slots[slot].next_free = slots->first_free;
     slots->first_free = slot;
     slots->in_use_count--;
 }
 
 uint64_t slots_token(const struct slots *slots, unsigned type, uint32_t slot) {
-    return token_make(type, slots->generation[slot], slot);
+    return token_make(type, slots->slots[slot].generation, slot);
 }
 
 uint32_t slots_find(const struct slots *slots, uint64_t token) {
@@ -62,5 +59,5 @@ uint32_t slots_find(const struct slots *slots, uint64_t token) {
 }
 
 bool slots_is_used(const struct slots *slots, uint32_t slot) {
-    return slot < slots->used_mark && (slots->generation[slot] & 1u) != 0;
+    return slot < slots->used_mark && (slots->slots[slot].generation & 1u) != 0;
 }

@@ -17,10 +17,14 @@
 #define SLOT_NONE UINT32_MAX
 #define SLOT_COUNT_MAX TOKEN_INDEX_COUNT
 
-/* Owns two arrays of `count` numbers. A slot that was never used is not touched in memory. */
+struct slot {
+    uint32_t generation; /* odd while in use, even while free */
+    uint32_t next_free;
+};
+
+/* Owns an array of `count` slots. One that was never used is not touched in memory. */
 struct slots {
-    uint32_t *generation; /* odd while in use, even while free */
-    uint32_t *next_free;
+    struct slot *slots;
     uint32_t first_free;
     uint32_t used_mark; /* slots from here on were never used */
     uint32_t count;

@@ -33,7 +33,8 @@ struct timers {
 int timers_init(struct timers *timers, uint32_t capacity);
 void timers_clear(struct timers *timers);
 
-/* Sets (or moves) the timer. There must be room: at most `capacity` timers are ever set. */
+/* Sets (or moves) the timer. There must be room (core/base/must.h): at most `capacity` timers are
+ * ever set. */
 void timers_set(struct timers *timers, struct timer *timer, uint64_t deadline_us);
 /* Clears it; harmless when it is not set. */
 void timers_unset(struct timers *timers, struct timer *timer);

@@ -1,9 +1,9 @@
 #include "core/door/sources.h"
 
 #include "core/base/error.h"
+#include "core/base/must.h"
 #include "core/base/table.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,18 +15,18 @@ int sources_init(struct sources *sources, uint32_t capacity_count, uint64_t seed
     }
     sources->entries = table_create(capacity_count, sizeof *sources->entries);
     sources->buckets = table_create(bucket_count, sizeof *sources->buckets);
-    if (sources->entries == NULL || sources->buckets == NULL) {
+    if (sources->entries == NULL || sources->buckets == NULL ||
+        slots_init(&sources->slots, capacity_count) != BATON_OK) {
         sources_clear(sources);
         return BATON_NO_MEMORY;
     }
     sources->bucket_mask = bucket_count - 1;
-    sources->capacity_count = capacity_count;
-    sources->first_free = SOURCE_NONE;
     sources->seed = seed;
     return BATON_OK;
 }
 
 void sources_clear(struct sources *sources) {
+    slots_clear(&sources->slots);
     free(sources->entries);
     free(sources->buckets);
     memset(sources, 0, sizeof *sources);
@@ -68,13 +68,8 @@ uint32_t sources_take(struct sources *sources, const struct address *address) {
             return at - 1;
         }
     }
-    uint32_t index = sources->first_free;
-    if (index != SOURCE_NONE) {
-        sources->first_free = sources->entries[index].next;
-    } else {
-        assert(sources->used_mark < sources->capacity_count);
-        index = sources->used_mark++;
-    }
+    uint32_t index = slots_take(&sources->slots);
+    must(index != SLOT_NONE);
     sources->entries[index] = (struct source_entry){*address, 1, *bucket};
     *bucket = index + 1;
     return index;
@@ -89,8 +84,7 @@ void sources_give(struct sources *sources, uint32_t entry) {
         link = &sources->entries[*link - 1].next;
     }
     *link = sources->entries[entry].next;
-    sources->entries[entry].next = sources->first_free;
-    sources->first_free = entry;
+    slots_give(&sources->slots, entry);
 }
 
 uint32_t sources_count(const struct sources *sources, uint32_t entry) {

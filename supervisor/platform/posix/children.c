@@ -4,6 +4,7 @@
  * Every child is looked at before it is reaped (WNOWAIT of waitid(2)): while the dead leader keeps
  * its pid, no stranger can have the group's number, so the group can be killed safely.
  */
+#include "core/base/table.h"
 #include "platform/posix/internal.h"
 
 #include <stdlib.h>
@@ -13,60 +14,47 @@
  */
 #define BUCKET_COUNT 512
 
-/* Slots that are made resident at once, so that the common load does not change how much memory is.
- */
-#define WARM_COUNT 256
-
 /* Strays that one look reaps at most. They are no events, so nothing else bounds how long a handler
  * that keeps making them could hold the loop. */
 #define STRAYS_PER_LOOK 64
 
-static void warm(struct platform *platform) {
-    for (size_t i = 0; i < WARM_COUNT && i < platform->process_count; i++) {
-        platform->processes[i].platform = platform;
-    }
-}
-
 int processes_open(struct platform *platform, size_t process_count) {
     platform->bucket_count = BUCKET_COUNT;
-    platform->processes = calloc(process_count, sizeof *platform->processes);
+    platform->processes = table_create(process_count, sizeof *platform->processes);
     platform->buckets = calloc(platform->bucket_count, sizeof(struct platform_process *));
     if (platform->processes == NULL || platform->buckets == NULL) {
         return BATON_NO_MEMORY;
     }
-    platform->process_count = process_count;
-    warm(platform);
-    return BATON_OK;
+    return slots_init(&platform->process_slots, (uint32_t)process_count);
 }
 
 struct platform_process *process_take(struct platform *platform) {
-    struct platform_process *process = platform->free_slots;
-    if (process != NULL) {
-        platform->free_slots = process->next;
-    } else if (platform->used_count < platform->process_count) {
-        process = &platform->processes[platform->used_count++];
-    } else {
+    uint32_t slot = slots_take(&platform->process_slots);
+    if (slot == SLOT_NONE) {
         return NULL;
     }
+    struct platform_process *process = &platform->processes[slot];
     *process = (struct platform_process){.platform = platform};
     source_init(&process->channel, SOURCE_CHANNEL, 0);
     return process;
 }
 
 void process_give(struct platform_process *process) {
-    process->next = process->platform->free_slots;
-    process->platform->free_slots = process;
+    struct platform *platform = process->platform;
+    slots_give(&platform->process_slots, (uint32_t)(process - platform->processes));
 }
 
 void processes_close(struct platform *platform) {
-    for (size_t i = 0; i < platform->used_count; i++) {
-        source_close(platform, &platform->processes[i].channel);
+    for (uint32_t i = 0; i < platform->process_slots.used_mark; i++) {
+        if (slots_is_used(&platform->process_slots, i)) {
+            source_close(platform, &platform->processes[i].channel);
+        }
     }
+    slots_clear(&platform->process_slots);
     free(platform->processes);
     free(platform->buckets);
     platform->processes = NULL;
     platform->buckets = NULL;
-    platform->process_count = platform->used_count = 0;
 }
 
 static struct platform_process **bucket_of(struct platform *platform, pid_t pid) {

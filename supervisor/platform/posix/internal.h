@@ -9,6 +9,7 @@
 #ifndef BATON_PLATFORM_POSIX_INTERNAL_H
 #define BATON_PLATFORM_POSIX_INTERNAL_H
 
+#include "core/base/slots.h"
 #include "platform/platform.h"
 #include "platform/posix/plan.h"
 
@@ -73,7 +74,6 @@ struct platform_listener {
 struct platform_stream {
     struct source source; /* its descriptor: a socket of the caller's, or a pipe of ours */
     struct platform *platform;
-    struct platform_stream *next; /* in the list of free slots */
     bool is_pipe;
     bool read_waits, write_waits; /* the last call said AGAIN */
 };
@@ -106,8 +106,7 @@ struct platform_program {
 struct platform_process {
     struct source channel;
     struct platform *platform;
-    struct platform_process
-        *next; /* in the chain of its hash bucket, or in the list of free slots */
+    struct platform_process *next; /* in the chain of its hash bucket */
     pid_t pid;
     pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
     bool ended;    /* reaped; `exit` is valid and the pid may belong to a stranger */
@@ -129,18 +128,14 @@ struct platform {
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
-    size_t process_count;
-    struct platform_process *processes; /* process_count slots */
-    size_t used_count; /* slots from here on were never used, and their pages never touched */
-    struct platform_process *free_slots;
-    struct platform_process **buckets; /* bucket_count chains of living processes, by pid */
-    size_t bucket_count;               /* a power of two */
-    pid_t *elders;                     /* elder_count living children that are not ours to end */
+    struct slots process_slots;
+    struct platform_process *processes; /* by slot */
+    struct platform_process **buckets;  /* bucket_count chains of living processes, by pid */
+    size_t bucket_count;                /* a power of two */
+    pid_t *elders;                      /* elder_count living children that are not ours to end */
     size_t elder_count;
-    size_t stream_count;
-    struct platform_stream *streams; /* stream_count slots; used like `processes` */
-    size_t used_stream_count;
-    struct platform_stream *free_streams;
+    struct slots stream_slots;
+    struct platform_stream *streams; /* by slot */
 };
 
 /* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/base/error.h

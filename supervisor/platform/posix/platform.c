@@ -86,7 +86,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     *out = NULL;
     *cause = (struct baton_cause){0};
     if (sizes->process_count < 1 || sizes->process_count > PLATFORM_PROCESS_COUNT_MAX ||
-        sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
+        sizes->stream_count < 1 || sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
         return BATON_INVALID;
     }
     struct platform *platform = calloc(1, sizeof *platform);

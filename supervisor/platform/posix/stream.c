@@ -12,50 +12,38 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* Not by table_create(): most supervisors never have a stream, and none needs its pages warm. */
 int streams_open(struct platform *platform, size_t stream_count) {
-    if (stream_count == 0) {
-        return BATON_OK;
-    }
     platform->streams = calloc(stream_count, sizeof *platform->streams);
-    platform->stream_count = platform->streams == NULL ? 0 : stream_count;
-    return platform->streams == NULL ? BATON_NO_MEMORY : BATON_OK;
+    return platform->streams == NULL ? BATON_NO_MEMORY
+                                     : slots_init(&platform->stream_slots, (uint32_t)stream_count);
 }
 
 void streams_close(struct platform *platform) {
-    for (size_t i = 0; i < platform->used_stream_count; i++) {
+    for (uint32_t i = 0; i < platform->stream_slots.used_mark; i++) {
         struct platform_stream *stream = &platform->streams[i];
-        if (stream->platform != NULL) {
+        if (slots_is_used(&platform->stream_slots, i)) {
             platform_stream_close(&stream);
         }
     }
+    slots_clear(&platform->stream_slots);
     free(platform->streams);
     platform->streams = NULL;
-    platform->stream_count = platform->used_stream_count = 0;
-}
-
-static struct platform_stream *take_slot(struct platform *platform) {
-    struct platform_stream *stream = platform->free_streams;
-    if (stream != NULL) {
-        platform->free_streams = stream->next;
-    } else if (platform->used_stream_count < platform->stream_count) {
-        stream = &platform->streams[platform->used_stream_count++];
-    }
-    return stream;
 }
 
 static void give_slot(struct platform *platform, struct platform_stream *stream) {
-    *stream = (struct platform_stream){.next = platform->free_streams};
-    platform->free_streams = stream;
+    slots_give(&platform->stream_slots, (uint32_t)(stream - platform->streams));
 }
 
 static int open_stream(struct platform *platform, int descriptor, bool is_pipe, uint32_t direction,
                        uint64_t token, struct platform_stream **out, struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){0};
-    struct platform_stream *stream = take_slot(platform);
-    if (stream == NULL) {
+    uint32_t slot = slots_take(&platform->stream_slots);
+    if (slot == SLOT_NONE) {
         return BATON_SHORTAGE;
     }
+    struct platform_stream *stream = &platform->streams[slot];
     *stream = (struct platform_stream){.platform = platform, .is_pipe = is_pipe};
     source_init(&stream->source, SOURCE_STREAM, token);
     stream->source.descriptor = descriptor;

@@ -8,6 +8,7 @@
 #ifndef BATON_PLATFORM_WIN32_INTERNAL_H
 #define BATON_PLATFORM_WIN32_INTERNAL_H
 
+#include "core/base/slots.h"
 #include "platform/platform.h"
 
 #include <winsock2.h>
@@ -103,26 +104,36 @@ int pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
 /* Cancels and closes. Accepts a zeroed or closed end. */
 void pipe_close(struct pipe_end *end);
 
-/* ---- Tables (reserve.c) ------------------------------------------------------------------------
+/* ---- Tables (slot_table.c) ---------------------------------------------------------------------
  */
 
 /* Room for all that the program may ever have, of which nothing moves: addresses are reserved, and
- * memory is committed as entries are first used, since Windows counts what is committed as used
- * (the commit charge), touched or not.
+ * memory is committed as slots are first used, since Windows counts what is committed as used (the
+ * commit charge), touched or not.
  * https://learn.microsoft.com/windows/win32/memory/reserving-and-committing-memory */
-struct reserve {
-    void *entries; /* the table; only those that were reached are there, all zero at first */
+struct slot_table {
+    struct slots slots;
+    char *entries; /* by slot; one that was never used has no memory */
     size_t entry_bytes;
-    size_t reserved_bytes;
     size_t committed_bytes;
 };
 
-/* BATON_OK or BATON_NO_MEMORY. */
-int reserve_create(struct reserve *reserve, size_t count, size_t entry_bytes);
-/* Makes sure that the entries up to this one are there; false when the system has no memory. */
-bool reserve_reach(struct reserve *reserve, uint32_t index, struct baton_cause *cause);
+/* `count` as slots_init() takes it. BATON_OK or BATON_NO_MEMORY. */
+int slot_table_create(struct slot_table *table, size_t count, size_t entry_bytes);
 /* Accepts a zeroed one. */
-void reserve_clear(struct reserve *reserve);
+void slot_table_clear(struct slot_table *table);
+
+/* A free slot, now in use; slots_give() ends that. SLOT_NONE when there is none, or, which `cause`
+ * tells then, no memory for it. What was in its entry is there again; all is 0 at first. */
+uint32_t slot_table_take(struct slot_table *table, struct baton_cause *cause);
+/* The entry of a slot that is or was in use. */
+void *slot_table_at(const struct slot_table *table, uint32_t index);
+/* What names this use of it in a packet, beside its index. */
+uint32_t slot_table_generation(const struct slot_table *table, uint32_t index);
+/* The entry that a packet names; NULL if that use of it has ended. */
+void *slot_table_find(const struct slot_table *table, uint32_t index, uint32_t generation);
+/* The first entry in use from *at on, and *at is the slot behind it; NULL behind the last. */
+void *slot_table_next(const struct slot_table *table, uint32_t *at);
 
 /* ---- Objects -----------------------------------------------------------------------------------
  */
@@ -137,8 +148,6 @@ struct platform_process {
     uint64_t token;
     uint32_t index;
     uint32_t generation;
-    uint32_t next_free; /* while it is free */
-    bool used;
     bool exited; /* EXIT was reported */
     bool wants_writable;
     bool channel_ended; /* nothing can be read any more, also after a bad frame: there is no way
@@ -162,12 +171,11 @@ struct platform_process {
 /* What one process writes to its standard output and error. Lives on after the process is closed,
  * until it has been read to its end. Owner: the platform's table. */
 struct output_pipe {
-    struct platform_output *output; /* NULL = free */
+    struct platform_output *output;
     struct pipe_end end;
     struct output_pipe *next_ready;
     uint32_t index;
     uint32_t generation;
-    uint32_t next_free;
     uint32_t pid;
     bool ready; /* in the list of its output */
     bool ended;
@@ -220,8 +228,6 @@ struct source {
     void *object;
 };
 
-#define INDEX_NONE UINT32_MAX
-
 struct command_line; /* program.h */
 struct stream_table; /* stream.h */
 
@@ -236,16 +242,8 @@ struct platform {
     struct command_line *command_line; /* of the launch or the recipe at hand */
     struct source *sources;
     size_t source_count;
-    struct reserve process_memory;
-    struct platform_process *processes; /* in there */
-    uint32_t process_capacity;
-    uint32_t process_high; /* slots from here on were never used */
-    uint32_t process_free;
-    struct reserve pipe_memory;
-    struct output_pipe *pipes; /* in there */
-    uint32_t pipe_capacity;
-    uint32_t pipe_high;
-    uint32_t pipe_free;
+    struct slot_table processes; /* of struct platform_process */
+    struct slot_table pipes;     /* of struct output_pipe */
     struct stream_table *streams;
     struct log_writer log;
 };

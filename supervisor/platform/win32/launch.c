@@ -33,19 +33,14 @@ struct parts {
 };
 
 static struct platform_process *process_take(struct platform *platform, struct baton_cause *cause) {
-    uint32_t index = platform->process_free;
-    if (index != INDEX_NONE) {
-        platform->process_free = platform->processes[index].next_free;
-    } else if (platform->process_high < platform->process_capacity &&
-               reserve_reach(&platform->process_memory, platform->process_high, cause)) {
-        index = platform->process_high++;
-    } else {
+    uint32_t index = slot_table_take(&platform->processes, cause);
+    if (index == SLOT_NONE) {
         return NULL;
     }
-    struct platform_process *process = &platform->processes[index];
+    struct platform_process *process = slot_table_at(&platform->processes, index);
     process->platform = platform;
     process->index = index;
-    process->used = true;
+    process->generation = slot_table_generation(&platform->processes, index);
     process->exited = false;
     process->wants_writable = false;
     process->channel_ended = false;
@@ -70,10 +65,7 @@ void process_release(struct platform_process *process) {
         CloseHandle(process->job);
         process->job = NULL;
     }
-    process->used = false;
-    process->generation++;
-    process->next_free = platform->process_free;
-    platform->process_free = process->index;
+    slots_give(&platform->processes.slots, process->index);
 }
 
 static void close_theirs(struct parts *parts) {

@@ -14,19 +14,11 @@
 static bool is_platform_open;
 
 static int create_tables(struct platform *platform, size_t process_count) {
-    platform->process_capacity = (uint32_t)process_count;
-    platform->pipe_capacity = (uint32_t)(process_count * PIPES_PER_PROCESS);
-    platform->process_free = INDEX_NONE;
-    platform->pipe_free = INDEX_NONE;
-    int code = reserve_create(&platform->process_memory, platform->process_capacity,
-                              sizeof *platform->processes);
-    if (code == BATON_OK) {
-        code = reserve_create(&platform->pipe_memory, platform->pipe_capacity,
-                              sizeof *platform->pipes);
-    }
-    platform->processes = platform->process_memory.entries;
-    platform->pipes = platform->pipe_memory.entries;
-    return code;
+    int code =
+        slot_table_create(&platform->processes, process_count, sizeof(struct platform_process));
+    return code != BATON_OK ? code
+                            : slot_table_create(&platform->pipes, process_count * PIPES_PER_PROCESS,
+                                                sizeof(struct output_pipe));
 }
 
 static int create_launch_space(struct platform *platform) {
@@ -73,7 +65,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
     if (is_platform_open || sizes->process_count < 1 ||
-        sizes->process_count > PLATFORM_PROCESS_COUNT_MAX ||
+        sizes->process_count > PLATFORM_PROCESS_COUNT_MAX || sizes->stream_count < 1 ||
         sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
         return BATON_INVALID;
     }
@@ -132,10 +124,9 @@ void platform_close(struct platform **address) {
     }
     console_attach(NULL);
     console_release();
-    for (uint32_t i = 0; i < platform->process_high; i++) {
-        if (platform->processes[i].used) {
-            process_release(&platform->processes[i]);
-        }
+    struct platform_process *process;
+    for (uint32_t at = 0; (process = slot_table_next(&platform->processes, &at)) != NULL;) {
+        process_release(process);
     }
     streams_clear(platform);
     close_sources(platform);
@@ -151,8 +142,8 @@ void platform_close(struct platform **address) {
     }
     free(platform->attributes);
     free(platform->command_line);
-    reserve_clear(&platform->process_memory);
-    reserve_clear(&platform->pipe_memory);
+    slot_table_clear(&platform->processes);
+    slot_table_clear(&platform->pipes);
     free(platform->sources);
     if (log_ended) { /* else its thread may come back to its lock, until the process ends */
         free(platform);
@@ -218,9 +209,9 @@ uint32_t platform_own_pid(void) {
     return GetCurrentProcessId();
 }
 
-static bool process_packet(struct platform_process *process, uint32_t generation,
-                           enum packet_kind kind, struct platform_event *event) {
-    if (!process->used || process->generation != generation) {
+static bool process_packet(struct platform_process *process, enum packet_kind kind,
+                           struct platform_event *event) {
+    if (process == NULL) {
         return false;
     }
     switch (kind) {
@@ -250,18 +241,19 @@ static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
         (enum packet_kind)(packet->lpCompletionKey & ((1u << PACKET_KIND_BITS) - 1u));
     uint32_t index = (uint32_t)(packet->lpCompletionKey >> PACKET_KIND_BITS);
     uint32_t generation = packet->dwNumberOfBytesTransferred;
+    struct output_pipe *pipe;
     switch (kind) {
     case PACKET_CHANNEL:
     case PACKET_WRITABLE:
     case PACKET_EXIT:
-        return process_packet(&platform->processes[index], generation, kind, event);
+        return process_packet(slot_table_find(&platform->processes, index, generation), kind,
+                              event);
     case PACKET_ACCEPT:
     case PACKET_OUTPUT:
         return source_packet(&platform->sources[index], generation, kind, event);
     case PACKET_PIPE:
-        return platform->pipes[index].output != NULL &&
-               platform->pipes[index].generation == generation &&
-               pipe_event(&platform->pipes[index], event);
+        pipe = slot_table_find(&platform->pipes, index, generation);
+        return pipe != NULL && pipe_event(pipe, event);
     case PACKET_STREAM:
         return stream_packet(platform, index, generation, event);
     case PACKET_STOP:
@@ -313,14 +305,14 @@ static void replace_lost(struct platform *platform) {
     if (kinds == 0) {
         return;
     }
-    for (uint32_t i = 0; i < platform->process_high; i++) {
-        if (platform->processes[i].used) {
-            replace_of_process(&platform->processes[i], kinds);
-        }
+    const struct platform_process *process;
+    for (uint32_t at = 0; (process = slot_table_next(&platform->processes, &at)) != NULL;) {
+        replace_of_process(process, kinds);
     }
-    for (uint32_t i = 0; i < platform->pipe_high && (kinds & 1 << PACKET_PIPE) != 0; i++) {
-        if (platform->pipes[i].output != NULL) {
-            packet_post(platform->port, PACKET_PIPE, i, platform->pipes[i].generation);
+    if ((kinds & 1 << PACKET_PIPE) != 0) {
+        const struct output_pipe *pipe;
+        for (uint32_t at = 0; (pipe = slot_table_next(&platform->pipes, &at)) != NULL;) {
+            packet_post(platform->port, PACKET_PIPE, pipe->index, pipe->generation);
         }
     }
     for (size_t i = 0; i < platform->source_count; i++) {

@@ -145,9 +145,9 @@ void platform_output_resume(struct platform_output *output) {
 /* When the table is full: frees a pipe that ended before anything was written. Its end need not be
  * told, because there is no line to finish. */
 static void reclaim(struct platform *platform) {
-    for (uint32_t i = 0; i < platform->pipe_high; i++) {
-        struct output_pipe *pipe = &platform->pipes[i];
-        if (pipe->output == NULL || pipe->spoke) {
+    struct output_pipe *pipe;
+    for (uint32_t at = 0; (pipe = slot_table_next(&platform->pipes, &at)) != NULL;) {
+        if (pipe->spoke) {
             continue;
         }
         int code = fill(pipe);
@@ -164,21 +164,17 @@ static void reclaim(struct platform *platform) {
 int output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
                      struct baton_cause *cause) {
     struct platform *platform = output->platform;
-    if (platform->pipe_free == INDEX_NONE && platform->pipe_high == platform->pipe_capacity) {
+    *out = NULL;
+    if (platform->pipes.slots.in_use_count == platform->pipes.slots.count) {
         reclaim(platform);
     }
-    uint32_t index = platform->pipe_free;
-    *out = NULL;
-    if (index != INDEX_NONE) {
-        platform->pipe_free = platform->pipes[index].next_free;
-    } else if (platform->pipe_high < platform->pipe_capacity &&
-               reserve_reach(&platform->pipe_memory, platform->pipe_high, cause)) {
-        index = platform->pipe_high++;
-    } else {
+    uint32_t index = slot_table_take(&platform->pipes, cause);
+    if (index == SLOT_NONE) {
         return BATON_SHORTAGE;
     }
-    struct output_pipe *pipe = &platform->pipes[index];
+    struct output_pipe *pipe = slot_table_at(&platform->pipes, index);
     pipe->index = index;
+    pipe->generation = slot_table_generation(&platform->pipes, index);
     pipe->output = output;
     pipe->next_ready = NULL;
     pipe->ready = false;
@@ -227,10 +223,7 @@ void output_pipe_close(struct platform *platform, struct output_pipe *pipe) {
         list_remove(pipe);
     }
     pipe_close(&pipe->end);
-    pipe->output = NULL;
-    pipe->generation++;
-    pipe->next_free = platform->pipe_free;
-    platform->pipe_free = pipe->index;
+    slots_give(&platform->pipes.slots, pipe->index);
 }
 
 int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
@@ -258,9 +251,10 @@ void platform_output_close(struct platform_output **address) {
     if (output == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < output->platform->pipe_high; i++) {
-        if (output->platform->pipes[i].output == output) {
-            output_pipe_close(output->platform, &output->platform->pipes[i]);
+    struct output_pipe *pipe;
+    for (uint32_t at = 0; (pipe = slot_table_next(&output->platform->pipes, &at)) != NULL;) {
+        if (pipe->output == output) {
+            output_pipe_close(output->platform, pipe);
         }
     }
     source_release(output->platform, output->index);

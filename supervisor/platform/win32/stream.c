@@ -3,21 +3,15 @@
 #include <stdlib.h>
 
 int streams_create(struct platform *platform, size_t limit, size_t process_count) {
+    size_t count = limit + process_count;
     struct stream_table *table = calloc(1, sizeof *table);
     platform->streams = table;
     if (table == NULL) {
         return BATON_NO_MEMORY;
     }
     table->limit = (uint32_t)limit;
-    table->capacity = limit > 0 ? (uint32_t)(limit + process_count) : 0;
-    table->free = INDEX_NONE;
-    if (table->capacity == 0) {
-        return BATON_OK;
-    }
-    int code = reserve_create(&table->memory, table->capacity, sizeof *table->streams);
-    table->streams = table->memory.entries;
-    table->buffers = VirtualAlloc(NULL, (SIZE_T)table->capacity * STREAM_BUFFER_BYTES, MEM_RESERVE,
-                                  PAGE_READWRITE);
+    int code = slot_table_create(&table->streams, count, sizeof(struct platform_stream));
+    table->buffers = VirtualAlloc(NULL, count * STREAM_BUFFER_BYTES, MEM_RESERVE, PAGE_READWRITE);
     return table->buffers == NULL ? BATON_NO_MEMORY : code;
 }
 
@@ -27,8 +21,8 @@ void streams_clear(struct platform *platform) {
     if (table == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < table->high; i++) {
-        struct platform_stream *stream = &table->streams[i];
+    struct platform_stream *stream;
+    for (uint32_t at = 0; (stream = slot_table_next(&table->streams, &at)) != NULL;) {
         if (stream->kind == STREAM_SOCKET) {
             stream_socket_close(stream);
         }
@@ -37,7 +31,7 @@ void streams_clear(struct platform *platform) {
     if (table->buffers != NULL) {
         VirtualFree(table->buffers, 0, MEM_RELEASE);
     }
-    reserve_clear(&table->memory);
+    slot_table_clear(&table->streams);
     free(table);
 }
 
@@ -50,36 +44,24 @@ void stream_report(const struct platform_stream *stream) {
 }
 
 void streams_report(const struct platform *platform) {
-    for (uint32_t i = 0; i < platform->streams->high; i++) {
-        if (platform->streams->streams[i].kind != STREAM_FREE) {
-            stream_report(&platform->streams->streams[i]);
-        }
+    const struct platform_stream *stream;
+    for (uint32_t at = 0; (stream = slot_table_next(&platform->streams->streams, &at)) != NULL;) {
+        stream_report(stream);
     }
-}
-
-static void put_back(struct stream_table *table, struct platform_stream *stream) {
-    stream->kind = STREAM_FREE;
-    stream->generation++;
-    stream->next_free = table->free;
-    table->free = stream->index;
 }
 
 struct platform_stream *stream_take(struct platform *platform, enum stream_kind kind,
                                     uint64_t token, struct baton_cause *cause) {
     struct stream_table *table = platform->streams;
-    uint32_t index = table->free;
     if (table->open_count >= table->limit) {
         return NULL;
     }
-    if (index != INDEX_NONE) {
-        table->free = table->streams[index].next_free;
-    } else if (table->high < table->capacity && reserve_reach(&table->memory, table->high, cause)) {
-        index = table->high++;
-    } else {
+    uint32_t index = slot_table_take(&table->streams, cause);
+    if (index == SLOT_NONE) {
         return NULL;
     }
-    struct platform_stream *stream = &table->streams[index];
-    uint32_t generation = stream->generation;
+    struct platform_stream *stream = slot_table_at(&table->streams, index);
+    uint32_t generation = slot_table_generation(&table->streams, index);
     *stream = (struct platform_stream){.platform = platform,
                                        .token = token,
                                        .index = index,
@@ -91,7 +73,7 @@ struct platform_stream *stream_take(struct platform *platform, enum stream_kind 
     if (kind != STREAM_SOCKET && VirtualAlloc(stream_buffer(stream), STREAM_BUFFER_BYTES,
                                               MEM_COMMIT, PAGE_READWRITE) == NULL) {
         cause_last(cause, "VirtualAlloc");
-        put_back(table, stream);
+        slots_give(&table->streams.slots, index);
         return NULL;
     }
     table->open_count++;
@@ -104,13 +86,14 @@ void stream_release(struct platform_stream *stream) {
     if (!stream->is_orphan) {
         table->open_count--;
     }
-    put_back(table, stream);
+    slots_give(&table->streams.slots, stream->index);
 }
 
 bool stream_packet(struct platform *platform, uint32_t index, uint32_t generation,
                    struct platform_event *event) {
-    struct platform_stream *stream = &platform->streams->streams[index];
-    if (stream->kind == STREAM_FREE || stream->generation != generation) {
+    struct platform_stream *stream =
+        slot_table_find(&platform->streams->streams, index, generation);
+    if (stream == NULL) {
         return false;
     }
     *event = (struct platform_event){PLATFORM_EVENT_STREAM, stream->token};

@@ -10,7 +10,7 @@
 /* What one operation on a program's pipe moves at most; whole pages. */
 #define STREAM_BUFFER_BYTES 16384u
 
-enum stream_kind { STREAM_FREE, STREAM_SOCKET, STREAM_FROM_PROGRAM, STREAM_TO_PROGRAM };
+enum stream_kind { STREAM_SOCKET, STREAM_FROM_PROGRAM, STREAM_TO_PROGRAM };
 
 /* Owner: the platform's table. */
 struct platform_stream {
@@ -18,7 +18,6 @@ struct platform_stream {
     uint64_t token;
     uint32_t index;
     uint32_t generation;
-    uint32_t next_free; /* while it is free */
     enum stream_kind kind;
     bool wants_read;     /* a read has said AGAIN */
     bool wants_write;    /* a write has said AGAIN */
@@ -31,16 +30,13 @@ struct platform_stream {
 };
 
 struct stream_table {
-    struct reserve memory;
-    struct platform_stream *streams; /* in there */
+    struct slot_table streams; /* of struct platform_stream, with room for orphans: one for each
+                                  process */
     /* STREAM_BUFFER_BYTES for each, as reserved addresses: memory for them is committed when a
      * stream first is a pipe. */
     char *buffers;
-    uint32_t limit;    /* what callers may have open at once */
-    uint32_t capacity; /* with room for orphans: one for each process */
+    uint32_t limit; /* what callers may have open at once */
     uint32_t open_count;
-    uint32_t high; /* slots from here on were never used */
-    uint32_t free;
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

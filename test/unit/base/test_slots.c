@@ -75,7 +75,7 @@ static void test_generations_wrap(void **state) {
         assert_int_equal(slots_init(&slots, 1), BATON_OK);
         assert_int_equal(slots_take(&slots), 0);
         slots_give(&slots, 0);
-        slots.generation[0] = starts[i];
+        slots.slots[0].generation = starts[i];
         uint64_t last = 0;
         for (int use = 0; use < 4; use++) {
             assert_int_equal(slots_take(&slots), 0);

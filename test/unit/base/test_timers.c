@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "must_fail.h"
+
 enum { TIMER_COUNT = 40 };
 
 static void test_empty(void **state) {
@@ -42,6 +44,20 @@ static void test_one(void **state) {
     timers_unset(&timers, &timer);
     timers_unset(&timers, &timer);
     assert_true(timers_next_us(&timers) == TIMERS_NEVER);
+    timers_clear(&timers);
+}
+
+/* In every build: behind the heap is somebody else's memory. */
+static void test_there_must_be_room(void **state) {
+    (void)state;
+    struct timers timers;
+    struct timer first = {0};
+    struct timer second = {0};
+    assert_int_equal(timers_init(&timers, 1), BATON_OK);
+    timers_set(&timers, &first, 100);
+    assert_must_fails(timers_set(&timers, &second, 50));
+    timers_set(&timers, &first, 200);
+    assert_int_equal(timers_next_us(&timers), 200);
     timers_clear(&timers);
 }
 
@@ -109,6 +125,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_one),
+        cmocka_unit_test(test_there_must_be_room),
         cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "../base/must_fail.h"
+
 #define CAPACITY 64u
 
 static struct address host(uint8_t last, uint16_t port) {
@@ -73,6 +75,20 @@ static void test_local_clients_count_by_process(void **state) {
     sources_clear(&sources);
 }
 
+static void test_there_must_be_room(void **state) {
+    (void)state;
+    struct sources sources;
+    struct address a = host(1, 0), b = host(2, 0);
+    assert_int_equal(sources_init(&sources, 1, 1), BATON_OK);
+    uint32_t entry = sources_take(&sources, &a);
+    assert_must_fails(sources_take(&sources, &b));
+    assert_int_equal(sources_take(&sources, &a), entry);
+    sources_give(&sources, entry);
+    sources_give(&sources, entry);
+    assert_int_equal(sources_count(&sources, sources_take(&sources, &b)), 1);
+    sources_clear(&sources);
+}
+
 /* Against plain counters, with as many live connections as there is room for. */
 static void test_random_comings_and_goings(void **state) {
     (void)state;
@@ -116,6 +132,7 @@ int main(void) {
         cmocka_unit_test(test_counts_by_host),
         cmocka_unit_test(test_family_and_scope_tell_apart),
         cmocka_unit_test(test_local_clients_count_by_process),
+        cmocka_unit_test(test_there_must_be_room),
         cmocka_unit_test(test_random_comings_and_goings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
