@@ -93,7 +93,7 @@ void pool_forget(struct pool *pool, uint32_t connection) {
 _Static_assert(POOL_CONNECTIONS_MAX_COUNT <= 1u << NUMBER_SLOT_BITS, "a slot fits its bits");
 
 uint32_t pool_number_of(const struct pool *pool, uint32_t connection) {
-    uint32_t use = pool->connection_slots.generation[connection] / 2;
+    uint32_t use = token_generation(slots_token(&pool->connection_slots, 0, connection)) / 2;
     return (use % NUMBER_USES_COUNT + 1) << NUMBER_SLOT_BITS | connection;
 }
 
