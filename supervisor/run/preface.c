@@ -9,7 +9,7 @@
 
 int run_preface_create(struct supervisor *s) {
     /* Not table_create(): its first entries would be resident, and few services have PROXY. */
-    s->prefaces.entries = calloc(POOL_CONNECTIONS_MAX_COUNT, sizeof *s->prefaces.entries);
+    s->prefaces.entries = calloc(s->pool.connection_slots.count, sizeof *s->prefaces.entries);
     return s->prefaces.entries == NULL ? BATON_NO_MEMORY : BATON_OK;
 }
 

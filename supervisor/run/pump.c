@@ -17,7 +17,8 @@ int run_pump_create(struct supervisor *s) {
     struct run_pumps *pumps = &s->pumps;
     pumps->ready = SLOT_NONE;
     pumps->chunks = calloc(PUMP_CHUNKS_COUNT, sizeof(struct run_pump *));
-    return pumps->chunks == NULL ? BATON_NO_MEMORY : slots_init(&pumps->slots, PUMPS_MAX_COUNT);
+    return pumps->chunks == NULL ? BATON_NO_MEMORY
+                                 : slots_init(&pumps->slots, s->pool.connection_slots.count);
 }
 
 void run_pump_clear(struct supervisor *s) {

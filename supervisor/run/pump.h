@@ -12,10 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PUMPS_MAX_COUNT POOL_CONNECTIONS_MAX_COUNT
 /* Pumps are large, and most configs have none, so room for them is made in chunks at first use. */
 #define PUMPS_IN_A_CHUNK 16u
-#define PUMP_CHUNKS_COUNT (PUMPS_MAX_COUNT / PUMPS_IN_A_CHUNK)
+#define PUMP_CHUNKS_COUNT (POOL_CONNECTIONS_MAX_COUNT / PUMPS_IN_A_CHUNK)
 
 struct supervisor;
 

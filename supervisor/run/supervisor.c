@@ -4,6 +4,7 @@
 #include "core/base/table.h"
 #include "run/internal.h"
 #include "run/loop.h"
+#include "run/sized.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each pump, and that of
  * offers. */
-#define TIMERS_MAX_COUNT (POOL_TIMERS_MAX_COUNT + LISTENING_TIMERS_MAX_COUNT + PUMPS_MAX_COUNT + 1u)
+#define TIMERS_COUNT(connections)                                                                  \
+    (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + (connections) + 1u)
 
 /* ---- Start ---- */
 
@@ -27,7 +29,7 @@ static void print_failure(const char *what, int code, const struct baton_cause *
     platform_print(true, text);
 }
 
-static int create_parts(struct supervisor *s) {
+static int create_parts(struct supervisor *s, uint32_t connection_count) {
     uint64_t seed = 0;
     struct baton_cause cause = {0};
     int (*const parts[])(struct supervisor *) = {run_listen_create, run_launch_create,
@@ -37,16 +39,16 @@ static int create_parts(struct supervisor *s) {
         result = services_init(&s->services);
     }
     if (result == BATON_OK) {
-        result = timers_init(&s->timers, TIMERS_MAX_COUNT);
+        result = timers_init(&s->timers, TIMERS_COUNT(connection_count));
     }
     if (result == BATON_OK) {
-        result = pool_init(&s->pool, &s->services, &s->timers, seed);
+        result = pool_init(&s->pool, &s->services, &s->timers, seed, connection_count);
     }
     for (size_t i = 0; i < sizeof parts / sizeof *parts && result == BATON_OK; i++) {
         result = parts[i](s);
     }
     run_handoff_create(s);
-    s->sockets = table_create(POOL_CONNECTIONS_MAX_COUNT, sizeof *s->sockets);
+    s->sockets = table_create(connection_count, sizeof *s->sockets);
     return result == BATON_OK && s->sockets == NULL ? BATON_NO_MEMORY : result;
 }
 
@@ -79,9 +81,9 @@ static size_t count_connections(const struct service_table *table) {
 }
 
 /* False after saying why. */
-static bool start(struct supervisor *s, struct service_table *table) {
+static bool start(struct supervisor *s, struct service_table *table, uint32_t connection_count) {
     struct baton_cause cause = {0};
-    int result = create_parts(s);
+    int result = create_parts(s, connection_count);
     if (result != BATON_OK) {
         print_failure("cannot make the tables", result, &cause);
         return false;
@@ -143,14 +145,15 @@ static void clear(struct supervisor *s) {
     free(s);
 }
 
-enum supervisor_result supervisor_run(struct service_table *table) {
+enum supervisor_result supervisor_run_sized(struct service_table *table,
+                                            uint32_t connection_count) {
     enum supervisor_result result = SUPERVISOR_NO_START;
     struct supervisor *s = table_create(1, sizeof *s);
     if (s == NULL) {
         platform_print(true, "batond: error: out of memory\n");
         return result;
     }
-    if (start(s, table)) {
+    if (start(s, table, connection_count)) {
         run_log_flush(&s->log);
         result = run_loop_run(s) == BATON_OK ? SUPERVISOR_STOPPED : SUPERVISOR_BROKEN;
     }
@@ -161,4 +164,8 @@ enum supervisor_result supervisor_run(struct service_table *table) {
     }
     clear(s);
     return result;
+}
+
+enum supervisor_result supervisor_run(struct service_table *table) {
+    return supervisor_run_sized(table, POOL_CONNECTIONS_MAX_COUNT);
 }

@@ -12,7 +12,7 @@
 #include "actor.h"
 #include "lines.h"
 
-#include "run/supervisor.h"
+#include "run/sized.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +24,7 @@
 #define STOP_MS 3000u
 #define SCENE_SERVICE_COUNT 2
 #define SCENE_PLACE_COUNT 3
+#define SCENE_CONNECTIONS_COUNT 256 /* room for all of its services together */
 
 struct scene;
 typedef bool scene_script(struct scene *scene);

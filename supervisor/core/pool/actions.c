@@ -29,18 +29,15 @@
 #define KINDS_OF_PROCESS (POOL_CLOSE_PROCESS - POOL_LAUNCH + 1)
 #define KINDS_OF_SERVICE (POOL_SERVICE_OVER - POOL_CROWDED + 1)
 
-#define RING_COUNT                                                                                 \
-    (KINDS_OF_CONNECTION * POOL_CONNECTIONS_MAX_COUNT +                                            \
-     KINDS_OF_PROCESS * POOL_PROCESSES_MAX_COUNT + KINDS_OF_SERVICE * SERVICES_MAX_COUNT)
-
 _Static_assert(KINDS_OF_CONNECTION <= 8 && KINDS_OF_PROCESS <= 16 && KINDS_OF_SERVICE <= 32,
                "a bit for each kind");
 
-int pool_init_ring(struct pool *pool) {
-    pool->ring = table_create(RING_COUNT, sizeof *pool->ring);
-    pool->queued_connections =
-        table_create(POOL_CONNECTIONS_MAX_COUNT, sizeof *pool->queued_connections);
-    pool->queued_processes = table_create(POOL_PROCESSES_MAX_COUNT, sizeof *pool->queued_processes);
+int pool_init_ring(struct pool *pool, uint32_t connection_count, uint32_t process_count) {
+    pool->ring_capacity = KINDS_OF_CONNECTION * connection_count +
+                          KINDS_OF_PROCESS * process_count + KINDS_OF_SERVICE * SERVICES_MAX_COUNT;
+    pool->ring = table_create(pool->ring_capacity, sizeof *pool->ring);
+    pool->queued_connections = table_create(connection_count, sizeof *pool->queued_connections);
+    pool->queued_processes = table_create(process_count, sizeof *pool->queued_processes);
     return pool->ring != NULL && pool->queued_connections != NULL && pool->queued_processes != NULL
                ? BATON_OK
                : BATON_NO_MEMORY;
@@ -53,7 +50,7 @@ void pool_clear_ring(struct pool *pool) {
 }
 
 static void push(struct pool *pool, struct pool_entry entry) {
-    pool->ring[(pool->ring_first + pool->ring_count) % RING_COUNT] = entry;
+    pool->ring[(pool->ring_first + pool->ring_count) % pool->ring_capacity] = entry;
     pool->ring_count++;
 }
 
@@ -112,7 +109,7 @@ bool pool_next_action(struct pool *pool, struct pool_action *out) {
     struct pool_entry entry = pool->ring[pool->ring_first];
     pool->ring_count--;
     /* From the start again when empty, so that not the whole ring becomes resident in time. */
-    pool->ring_first = pool->ring_count == 0 ? 0 : (pool->ring_first + 1) % RING_COUNT;
+    pool->ring_first = pool->ring_count == 0 ? 0 : (pool->ring_first + 1) % pool->ring_capacity;
     unmark(pool, &entry);
     *out = (struct pool_action){
         .kind = (enum pool_action_kind)entry.kind,

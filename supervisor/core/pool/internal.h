@@ -21,7 +21,7 @@ static inline uint64_t pool_ms(uint32_t ms) {
 
 /* ---- actions.c ---- */
 
-int pool_init_ring(struct pool *pool);
+int pool_init_ring(struct pool *pool, uint32_t connection_count, uint32_t process_count);
 void pool_clear_ring(struct pool *pool);
 void pool_push_connection(struct pool *pool, enum pool_action_kind kind, uint32_t connection,
                           uint32_t process, enum outcome outcome);

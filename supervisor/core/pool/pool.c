@@ -12,21 +12,23 @@
  */
 #define STARVED_RETRY_MS 100u
 
-int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed) {
+int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed,
+              uint32_t connection_count) {
+    uint32_t process_count = POOL_PROCESSES_PER_CONNECTION * connection_count;
     memset(pool, 0, sizeof *pool);
     pool->registry = services;
     pool->timers = timers;
-    pool->connections = table_create(POOL_CONNECTIONS_MAX_COUNT, sizeof *pool->connections);
-    pool->processes = table_create(POOL_PROCESSES_MAX_COUNT, sizeof *pool->processes);
+    pool->connections = table_create(connection_count, sizeof *pool->connections);
+    pool->processes = table_create(process_count, sizeof *pool->processes);
     /* Not table_create(): its first entries would be resident, and most have few services, and
      * fewer connections that have a text. */
     pool->services = calloc(SERVICES_MAX_COUNT, sizeof *pool->services);
-    pool->texts = calloc(POOL_CONNECTIONS_MAX_COUNT, sizeof *pool->texts);
+    pool->texts = calloc(connection_count, sizeof *pool->texts);
     if (pool->services == NULL || pool->connections == NULL || pool->processes == NULL ||
-        pool->texts == NULL || pool_init_ring(pool) != BATON_OK ||
-        slots_init(&pool->connection_slots, POOL_CONNECTIONS_MAX_COUNT) != BATON_OK ||
-        slots_init(&pool->process_slots, POOL_PROCESSES_MAX_COUNT) != BATON_OK ||
-        sources_init(&pool->sources, POOL_CONNECTIONS_MAX_COUNT, seed) != BATON_OK) {
+        pool->texts == NULL || pool_init_ring(pool, connection_count, process_count) != BATON_OK ||
+        slots_init(&pool->connection_slots, connection_count) != BATON_OK ||
+        slots_init(&pool->process_slots, process_count) != BATON_OK ||
+        sources_init(&pool->sources, connection_count, seed) != BATON_OK) {
         pool_clear(pool);
         return BATON_NO_MEMORY;
     }

@@ -30,11 +30,10 @@
 /* Processes that a service may have for each connection: one may outlive its last connection by
  * its stop_timeout_ms. The bound is the service's own, so that none can starve another. */
 #define POOL_PROCESSES_PER_CONNECTION 2u
-#define POOL_PROCESSES_MAX_COUNT (POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT)
-/* Timers of the pool that may be set at once: one of each connection and process, two of each
- * service, and its own. */
-#define POOL_TIMERS_MAX_COUNT                                                                      \
-    (POOL_CONNECTIONS_MAX_COUNT + POOL_PROCESSES_MAX_COUNT + 2u * SERVICES_MAX_COUNT + 1u)
+/* Timers of a pool for that many connections that may be set at once: one of each connection and
+ * process, two of each service, and its own. */
+#define POOL_TIMERS_COUNT(connections)                                                             \
+    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 2u * SERVICES_MAX_COUNT + 1u)
 
 /* Types of the tokens (core/base/token.h) that name things of the pool. A caller that puts tokens
  * of its own into the same heap of timers has types from POOL_TOKEN_END on. */
@@ -157,16 +156,18 @@ struct pool {
     struct slots process_slots;
     struct sources sources; /* of connections, by the peer's address */
     struct pool_entry *ring;
-    uint32_t ring_first, ring_count;
+    uint32_t ring_first, ring_count, ring_capacity;
     uint64_t last_id;
     struct shortage starved; /* lasts while launches wait for what is short for all */
     bool stopping;
 };
 
-/* Makes the tables. `services` and `timers`, which has room for POOL_TIMERS_MAX_COUNT beside what
- * the caller sets, must outlive the pool. `seed` is a number that clients cannot know. BATON_OK or
- * BATON_NO_MEMORY. */
-int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed);
+/* Makes the tables, for `connection_count` (1..POOL_CONNECTIONS_MAX_COUNT, which is what the
+ * program takes) connections and as many processes as these may have. `services` and `timers`,
+ * which has room for POOL_TIMERS_COUNT beside what the caller sets, must outlive the pool. `seed`
+ * is a number that clients cannot know. BATON_OK or BATON_NO_MEMORY. */
+int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed,
+              uint32_t connection_count);
 void pool_clear(struct pool *pool);
 
 /* Takes the next action; false when there is none. */
