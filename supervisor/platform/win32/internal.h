@@ -1,7 +1,7 @@
 /*
  * What the files of the Windows body share. Nothing here is seen by run/.
  *
- * Threads: the supervisor's own; the wait threads of the system's pool, which run nothing but
+ * Threads: the supervisor's own; the threads of the system's pool, which run nothing but
  * watch_fired(); the log writer (log.c); and the thread on which Windows calls the console handler
  * (console.c). Only the first one touches the tables.
  */
@@ -52,6 +52,11 @@ struct watch {
     uint32_t generation;
 };
 
+/* Before the first watch is started and after the last one was stopped, for all of the process.
+ * BATON_OK, or the code of a failed CreateEventW. */
+int watches_open(struct baton_cause *cause);
+void watches_close(void);
+
 /* Starts to watch an auto-reset event until watch_stop(), one packet a signal. BATON_OK or
  * BATON_SHORTAGE.
  * https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-registerwaitforsingleobject */
@@ -61,8 +66,11 @@ int watch_start(struct watch *watch, HANDLE event, struct baton_cause *cause);
  * passed, whichever is first. Errors as above. */
 int watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct baton_cause *cause);
 
-/* Stops it; when this returns no callback runs and none will. Packets may still be in the port.
- * Accepts a watch that was not started. Waits for a running callback, which only posts. */
+/* Stops it; when this returns no callback runs and none will, and the system looks at the object no
+ * more. Packets may still be in the port. Accepts a watch that was not started. Waits for a running
+ * callback, which only posts. For the supervisor's thread only.
+ * https://learn.microsoft.com/windows/win32/api/threadpoollegacyapiset/nf-threadpoollegacyapiset-unregisterwaitex
+ */
 void watch_stop(struct watch *watch);
 
 /* ---- Our end of a one-way pipe (pipe.c) --------------------------------------------------------

@@ -44,6 +44,10 @@ static int create_handles(struct platform *platform, struct baton_cause *cause) 
     if (platform->port == NULL) {
         return cause_last(cause, "CreateIoCompletionPort");
     }
+    int code = watches_open(cause);
+    if (code != BATON_OK) {
+        return code;
+    }
     SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
     platform->null_device =
         CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
@@ -134,6 +138,7 @@ void platform_close(struct platform **address) {
     if (platform->null_device != NULL) {
         CloseHandle(platform->null_device);
     }
+    watches_close();
     if (platform->port != NULL) {
         CloseHandle(platform->port);
     }

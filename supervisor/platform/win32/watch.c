@@ -1,6 +1,7 @@
 #include "internal.h"
 
 static LONG lost_kinds;
+static HANDLE stopped; /* auto-reset; only the supervisor's thread stops watches, one at a time */
 
 void packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation) {
     ULONG_PTR key = (ULONG_PTR)kind | ((ULONG_PTR)index << PACKET_KIND_BITS);
@@ -22,7 +23,7 @@ static void CALLBACK watch_fired(void *context, BOOLEAN timed_out) {
 static int start(struct watch *watch, HANDLE object, DWORD bound_ms, ULONG flags,
                  struct baton_cause *cause) {
     if (!RegisterWaitForSingleObject(&watch->registration, object, watch_fired, watch, bound_ms,
-                                     flags | WT_EXECUTEINWAITTHREAD)) {
+                                     flags)) {
         watch->registration = NULL;
         cause_last(cause, "RegisterWaitForSingleObject");
         return BATON_SHORTAGE;
@@ -31,16 +32,40 @@ static int start(struct watch *watch, HANDLE object, DWORD bound_ms, ULONG flags
 }
 
 int watch_start(struct watch *watch, HANDLE event, struct baton_cause *cause) {
-    return start(watch, event, INFINITE, 0, cause);
+    return start(watch, event, INFINITE, WT_EXECUTEINWAITTHREAD, cause);
 }
 
+/* A bound that passes is told by another thread of the pool: for such a callback Wine 8's wait
+ * thread leaves its list in the middle of a walk, and goes on with an entry that may be gone by
+ * then. */
 int watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct baton_cause *cause) {
-    return start(watch, process, bound_ms, WT_EXECUTEONLYONCE, cause);
+    ULONG where = bound_ms == INFINITE ? WT_EXECUTEINWAITTHREAD : WT_EXECUTEDEFAULT;
+    return start(watch, process, bound_ms, where | WT_EXECUTEONLYONCE, cause);
 }
 
+/* With INVALID_HANDLE_VALUE the call would itself wait as long. But then Wine 8 takes back a
+ * callback that its wait thread is about to run, as if it were in a queue, where it is not
+ * (tp_object_cancel() in dlls/ntdll/threadpool.c), and writes through a null pointer, holding a
+ * lock that the next call waits for. Once in some ten thousand stops was seen, more often on a busy
+ * machine. */
 void watch_stop(struct watch *watch) {
-    if (watch->registration != NULL) {
-        UnregisterWaitEx(watch->registration, INVALID_HANDLE_VALUE);
-        watch->registration = NULL;
+    if (watch->registration == NULL) {
+        return;
+    }
+    if (UnregisterWaitEx(watch->registration, stopped) || GetLastError() == ERROR_IO_PENDING) {
+        WaitForSingleObject(stopped, INFINITE);
+    }
+    watch->registration = NULL;
+}
+
+int watches_open(struct baton_cause *cause) {
+    stopped = CreateEventW(NULL, FALSE, FALSE, NULL);
+    return stopped == NULL ? cause_last(cause, "CreateEventW") : BATON_OK;
+}
+
+void watches_close(void) {
+    if (stopped != NULL) {
+        CloseHandle(stopped);
+        stopped = NULL;
     }
 }
