@@ -472,6 +472,47 @@ static void test_missing_standard_handles_are_filled(void **state) {
     CloseHandle(filled);
 }
 
+/* RtlGetVersion tells the truth; GetVersionEx tells a program without a manifest about Windows 8.
+ * https://learn.microsoft.com/windows-hardware/drivers/ddi/wdm/nf-wdm-rtlgetversion */
+static void test_this_is_windows_10(void **state) {
+    typedef LONG(WINAPI * get_version)(OSVERSIONINFOW * version);
+    (void)state;
+    OSVERSIONINFOW version = {.dwOSVersionInfoSize = sizeof version};
+    HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+    assert_non_null(ntdll);
+    get_version ask = (get_version)(void (*)(void))GetProcAddress(ntdll, "RtlGetVersion");
+    assert_non_null(ask);
+    assert_int_equal(ask(&version), 0);
+    assert_in_range(version.dwMajorVersion, 10, UINT32_MAX);
+    assert_in_range(version.dwBuildNumber, 10240, UINT32_MAX); /* the first Windows 10 */
+}
+
+/* What scripts of administrators look at: "Microsoft Windows [Version 10.0.19045.1]" there,
+ * "Microsoft Windows 10.0.18362" from Wine 8. */
+static void test_cmd_says_windows_10(void **state) {
+    struct bench *bench = *state;
+    wchar_t directory[MAX_PATH];
+    char path[MAX_PATH + 16];
+    assert_true(GetSystemDirectoryW(directory, MAX_PATH) > 0);
+    snprintf(path, sizeof path, "%ls\\cmd.exe", directory);
+    const char *const argv[] = {"cmd", "/d", "/c", "ver", NULL};
+    struct platform_program_spec spec = {.path = path, .argv = argv};
+    struct platform_program *program;
+    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                     BATON_OK);
+    struct platform_launch launch = {.program = program,
+                                     .output = bench->output,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .token = bench_token(bench)};
+    struct platform_launched made = bench_start(bench, &launch);
+    platform_program_destroy(&program);
+    assert_int_equal(bench_finish(bench, &made.process, launch.token).code, 0);
+    assert_non_null(strstr(bench->text, "Windows"));
+    if (strstr(bench->text, " 10.") == NULL) {
+        fail_msg("ver says: %s", bench->text);
+    }
+}
+
 static int remove_scratch(void **state) {
     (void)state;
     system_remove_directory(system_scratch());
@@ -496,6 +537,8 @@ int main(void) {
         WITH_BENCH(test_log_that_hangs_has_a_deadline),
         WITH_BENCH(test_close_breaks_off_a_log_that_hangs),
         cmocka_unit_test(test_missing_standard_handles_are_filled),
+        cmocka_unit_test(test_this_is_windows_10),
+        WITH_BENCH(test_cmd_says_windows_10),
     };
     return cmocka_run_group_tests_name("win32", tests, NULL, remove_scratch);
 }
