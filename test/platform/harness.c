@@ -24,7 +24,9 @@ const char *bench_child_path(void) {
 int bench_setup(void **state) {
     struct bench *bench = &bench_storage;
     memset(bench, 0, sizeof *bench);
-    bench->descriptor_count = system_descriptor_count();
+    if (!platform_backslash_separates) {
+        bench->descriptor_count = system_descriptor_count();
+    }
     const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT};
     int result = platform_open_sized(&sizes, &bench->platform, &bench->cause);
     if (result != BATON_OK) {
