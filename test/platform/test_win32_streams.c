@@ -138,7 +138,7 @@ static void pumps_run(struct bench *bench, struct pump *pumps, size_t count) {
     while (count_unfinished(pumps, count) > 0) {
         struct platform_event events[16];
         int heard = platform_wait(bench->platform, events, 16, deadline_us, &bench->cause);
-        if (heard <= 0) {
+        if (heard <= 0 || platform_now_us(bench->platform) >= deadline_us) {
             fail_msg("%u pumps do not end", (unsigned)count_unfinished(pumps, count));
         }
         for (int i = 0; i < heard; i++) {
