@@ -209,9 +209,11 @@ void platform_listener_address(const struct platform_listener *listener, struct 
  * user id and pid of who connected, as far as the system tells (SO_PEERCRED, unix(7)). Returns
  * BATON_OK;
  * BATON_AGAIN when there is none (an event follows); BATON_GONE when that client has already left
- * (try again at once); BATON_SHORTAGE when the process or the system is out of descriptors or
- * memory (nothing was taken; pause the listener, resume when one is free and by timer);
- * BATON_SYSTEM for anything else (treat as shortage). */
+ * (ECONNABORTED, and the errors of the network that accept(2) lists; try again at once);
+ * BATON_SHORTAGE when the process or the system is out of descriptors, buffers or memory (nothing
+ * was taken; every listener would fail: pause all, resume them when one is free and by timer); any
+ * other code (BATON_SYSTEM) for a fault of this listener alone: the others work. Whether a client
+ * waits there cannot be known, so pause this one, and resume it by timer. */
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
                              struct address *peer, struct address *local,
                              struct baton_cause *cause);
@@ -317,7 +319,9 @@ struct platform_launched {
  * and EXIT come with `token`. The streams of PIPES are the caller's, to be closed by
  * platform_stream_close(), before or after the process. Blocks as long as the system needs to start
  * a process. Errors (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
- * BATON_SHORTAGE (also when a table is full), BATON_TOO_LONG (more than
+ * BATON_SHORTAGE for what is short for every service (descriptors, memory, processes; also when a
+ * table is full), BATON_LIMIT for a limit that binds this program's user alone (RLIMIT_NPROC,
+ * execve(2); Windows has none), BATON_TOO_LONG (more than
  * launch_bytes, or than the system allows), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause);

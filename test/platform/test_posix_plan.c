@@ -1,13 +1,13 @@
 /* The plan of a new process: which steps a program's list has, that each which fails says its own
  * name, and that nothing is left of a process whose plan has failed. */
+#include "filter_posix.h"
 #include "harness.h"
 
 #include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -226,19 +226,6 @@ static void test_steps_that_the_system_refuses(void **state) {
     EXPECT_FAULTS(faults, &spawn);
 }
 
-/* Makes one system call fail from here on, in this process and its children (seccomp(2)). */
-static bool make_fail(long number, int code) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (uint32_t)code),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 /* What nothing but a filter can make fail, and what takes another user. In a process of its own,
  * since a filter stays. */
 static void test_steps_that_a_filter_refuses(void **state) {
@@ -254,7 +241,7 @@ static void test_steps_that_a_filter_refuses(void **state) {
          {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
           "execve",
           EAGAIN,
-          BATON_SHORTAGE}},
+          BATON_LIMIT}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct fault *fault = &cases[i].fault;
@@ -264,7 +251,7 @@ static void test_steps_that_a_filter_refuses(void **state) {
             struct baton_cause cause = {0};
             pid_t pid;
             siginfo_t info;
-            if (!make_fail(cases[i].number, fault->code)) {
+            if (!filter_make_fail(cases[i].number, fault->code)) {
                 _exit(EXIT_SKIPPED);
             }
             _exit(spawn_with(fault->step, &spawn, &pid, &cause) != fault->result || pid != -1 ||
@@ -279,6 +266,85 @@ static void test_steps_that_a_filter_refuses(void **state) {
         }
         assert_int_equal(WEXITSTATUS(status), 0);
     }
+}
+
+/* Nobody has it. */
+#define CROWDED_USER 61234
+
+/* Raises what a change of user has lowered (capabilities(7)). */
+static bool raise_capabilities(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, data) != 0) {
+        return false;
+    }
+    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        data[i].effective = data[i].permitted;
+    }
+    return syscall(SYS_capset, &header, data) == 0;
+}
+
+/* Becomes a user who has one process more than his limit allows. With CAP_SYS_RESOURCE a process
+ * may be made all the same, and then execve(2) refuses, as it does to one that changes its user
+ * after vfork(2). */
+static bool become_crowded_user(pid_t *other) {
+    const struct rlimit none = {0, 0};
+    int ready[2];
+    char byte;
+    if (pipe(ready) != 0) {
+        return false;
+    }
+    *other = fork();
+    if (*other == 0) {
+        close(ready[0]);
+        if (setuid(CROWDED_USER) == 0 && write(ready[1], "y", 1) == 1) {
+            for (;;) {
+                pause();
+            }
+        }
+        _exit(1);
+    }
+    close(ready[1]);
+    bool is_there = *other > 0 && read(ready[0], &byte, 1) == 1;
+    close(ready[0]);
+    return is_there && setrlimit(RLIMIT_NPROC, &none) == 0 &&
+           prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setuid(CROWDED_USER) == 0 &&
+           raise_capabilities();
+}
+
+/* Not a shortage for everybody: others run as somebody else. */
+static void test_a_user_with_too_many_processes(void **state) {
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    pid_t tester = fork();
+    assert_true(tester >= 0);
+    if (tester == 0) {
+        const struct spawn spawn = {.argv = arguments};
+        const struct step step = {.kind = STEP_MASK};
+        struct baton_cause cause = {0};
+        pid_t pid = -1;
+        pid_t other = -1;
+        bool is_crowded = become_crowded_user(&other);
+        int result = is_crowded ? spawn_with(step, &spawn, &pid, &cause) : BATON_OK;
+        if (other > 0) {
+            kill(other, SIGKILL);
+            waitpid(other, NULL, 0);
+        }
+        if (!is_crowded) {
+            _exit(EXIT_SKIPPED);
+        }
+        _exit(result != BATON_LIMIT || strcmp(cause.call, "execve") != 0 ||
+              cause.system_code != EAGAIN);
+    }
+    int status;
+    assert_int_equal(waitpid(tester, &status, 0), tester);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == EXIT_SKIPPED) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* ---- Whole launches that fail ---- */
@@ -365,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_only_what_is_in_the_way_is_moved),
         cmocka_unit_test(test_steps_that_the_system_refuses),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
+        cmocka_unit_test(test_a_user_with_too_many_processes),
         WITH_BENCH(test_directory_that_goes_and_comes_back),
         WITH_BENCH(test_program_that_goes_and_comes_back),
         WITH_BENCH(test_descriptor_limit_that_cannot_be_given_back),

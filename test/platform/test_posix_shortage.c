@@ -1,16 +1,23 @@
 /* Out of descriptors at each step of what needs several: nothing is left behind, and when there are
  * enough it works. */
+#include "filter_posix.h"
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_STEPS 12
+/* Exit codes of a process that tries one call. */
+#define NO_FILTER 77
+#define NOT_TOLD 99
 
 static rlim_t limit_to(rlim_t soft_count) {
     struct rlimit limit;
@@ -139,6 +146,103 @@ static void test_a_listener(void **state) {
     bench_expect_silence(bench);
 }
 
+/* In a process of its own, since a filter stays. Returns the code, or NO_FILTER. */
+static int accept_that_fails(struct bench *bench, struct platform_listener *listener, int code) {
+    pid_t tester = fork();
+    assert_true(tester >= 0);
+    if (tester == 0) {
+        struct platform_socket socket;
+        struct address peer;
+        struct address local;
+        if (!filter_make_fail(SYS_accept4, code)) {
+            _exit(NO_FILTER);
+        }
+        int result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause);
+        bool is_told = strcmp(bench->cause.call, "accept4") == 0 &&
+                       bench->cause.system_code == code && !platform_socket_is_open(socket);
+        _exit(is_told ? -result : NOT_TOLD);
+    }
+    int status;
+    assert_int_equal(waitpid(tester, &status, 0), tester);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status) == NO_FILTER ? NO_FILTER : -WEXITSTATUS(status);
+}
+
+/* What holds for all listeners, for one client, for one listener. */
+static void test_whom_a_failed_accept_concerns(void **state) {
+    static const struct {
+        int code, result;
+    } cases[] = {
+        {EAGAIN, BATON_AGAIN},     {EMFILE, BATON_SHORTAGE},     {ENFILE, BATON_SHORTAGE},
+        {ENOBUFS, BATON_SHORTAGE}, {ENOMEM, BATON_SHORTAGE},     {ECONNABORTED, BATON_GONE},
+        {ENETDOWN, BATON_GONE},    {EPROTO, BATON_GONE},         {ENOPROTOOPT, BATON_GONE},
+        {EHOSTDOWN, BATON_GONE},   {ENONET, BATON_GONE},         {EHOSTUNREACH, BATON_GONE},
+        {EOPNOTSUPP, BATON_GONE},  {ENETUNREACH, BATON_GONE},    {EPERM, BATON_SYSTEM},
+        {EACCES, BATON_SYSTEM},    {EINVAL, BATON_SYSTEM},       {ENOSPC, BATON_SYSTEM},
+        {EBADF, BATON_SYSTEM},     {ETOOMANYREFS, BATON_SYSTEM},
+    };
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int result = accept_that_fails(bench, listener, cases[i].code);
+        if (result == NO_FILTER) {
+            platform_listener_close(&listener);
+            skip();
+        }
+        if (result != cases[i].result) {
+            fail_msg("%s: %s", strerror(cases[i].code), baton_error_text(result));
+        }
+    }
+    platform_listener_close(&listener);
+}
+
+static int try_accept(struct bench *bench, struct platform_listener *listener) {
+    struct platform_socket socket;
+    struct address peer;
+    struct address local;
+    int result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause);
+    assert_int_equal(platform_socket_is_open(socket), result == BATON_OK);
+    platform_socket_close(&socket);
+    return result;
+}
+
+static void test_an_accept_without_descriptors_takes_nobody(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t client = client_connect(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    rlim_t before = limit_to(lowest_free());
+    int result = try_accept(bench, listener);
+    limit_to(before);
+    assert_int_equal(result, BATON_SHORTAGE);
+    assert_int_equal(try_accept(bench, listener), BATON_OK);
+    client_close(client);
+    platform_listener_close(&listener);
+}
+
+/* Somebody has shut its socket down. */
+static void test_one_broken_listener_is_no_shortage(void **state) {
+    struct bench *bench = *state;
+    uint64_t tokens[2];
+    struct address addresses[2];
+    struct platform_listener *broken = bench_listen(bench, &tokens[0], &addresses[0]);
+    struct platform_listener *sound = bench_listen(bench, &tokens[1], &addresses[1]);
+    assert_int_equal(shutdown((int)platform_listener_socket(broken).value, SHUT_RDWR), 0);
+    uintptr_t client = client_connect(&addresses[1]);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, tokens[0]);
+    assert_int_equal(try_accept(bench, broken), BATON_SYSTEM);
+    assert_int_equal(bench->cause.system_code, EINVAL);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, tokens[1]);
+    assert_int_equal(try_accept(bench, sound), BATON_OK);
+    client_close(client);
+    platform_listener_close(&broken);
+    platform_listener_close(&sound);
+}
+
 static void test_a_local_socket(void **state) {
     struct bench *bench = *state;
     char path[256];
@@ -171,6 +275,9 @@ int main(void) {
         WITH_BENCH(test_listeners_that_must_be_moved),
         WITH_BENCH(test_a_listener),
         WITH_BENCH(test_a_local_socket),
+        WITH_BENCH(test_whom_a_failed_accept_concerns),
+        WITH_BENCH(test_an_accept_without_descriptors_takes_nobody),
+        WITH_BENCH(test_one_broken_listener_is_no_shortage),
     };
     return cmocka_run_group_tests_name("posix_shortage", tests, NULL, bench_remove_scratch);
 }

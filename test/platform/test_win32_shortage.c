@@ -24,12 +24,13 @@ extern post_packet __imp_PostQueuedCompletionStatus;
 static make_socket real_make_socket;
 static set_option real_set_option;
 static bool sockets_are_short;
+static int socket_error = WSAENOBUFS;
 static bool options_are_short;
 
 static SOCKET WSAAPI make_socket_or_not(int family, int type, int protocol,
                                         LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags) {
     if (sockets_are_short) {
-        WSASetLastError(WSAENOBUFS);
+        WSASetLastError(socket_error);
         return INVALID_SOCKET;
     }
     return real_make_socket(family, type, protocol, info, group, flags);
@@ -201,6 +202,45 @@ static void test_resume_without_a_pause(void **state) {
     platform_listener_close(&listener);
 }
 
+/* What holds for all listeners, and for one. (What concerns one client needs a client.) */
+static void test_whom_a_failed_accept_concerns(void **state) {
+    static const struct {
+        int error, result;
+    } cases[] = {
+        {WSAENOBUFS, BATON_SHORTAGE},
+        {WSAEMFILE, BATON_SHORTAGE},
+        {WSA_NOT_ENOUGH_MEMORY, BATON_SHORTAGE},
+        {WSAEINVAL, BATON_SYSTEM},
+        {WSAEACCES, BATON_SYSTEM},
+        {WSAEPROVIDERFAILEDINIT, BATON_SYSTEM},
+    };
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_socket socket;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t first = connect_one(&address);
+    come_to_a_shortage(bench, listener, token);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        socket_error = cases[i].error;
+        assert_int_equal(try_accept(bench, listener, &socket), cases[i].result);
+        assert_int_equal(bench->cause.system_code, cases[i].error);
+        assert_false(platform_socket_is_open(socket));
+    }
+    /* Where one was at fault it is paused, and resumed by timer. */
+    platform_listener_pause(listener);
+    bench_forget_events(bench);
+    sockets_are_short = false;
+    socket_error = WSAENOBUFS;
+    platform_listener_resume(listener);
+    uintptr_t second = connect_one(&address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    expect_one(bench, listener, token);
+    client_close(first);
+    client_close(second);
+    platform_listener_close(&listener);
+}
+
 /* Nothing was taken, says the contract: the client is still there when the shortage is over. */
 static void test_a_shortage_loses_nobody(void **state) {
     struct bench *bench = *state;
@@ -283,9 +323,13 @@ static void test_no_memory_for_a_place(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(test_paused_and_resumed),          WITH_BENCH(test_accept_again_without_a_pause),
-        WITH_BENCH(test_resume_without_a_pause),      WITH_BENCH(test_a_shortage_loses_nobody),
-        WITH_BENCH(test_what_was_not_posted_is_told), WITH_BENCH(test_no_memory_for_a_place),
+        WITH_BENCH(test_paused_and_resumed),
+        WITH_BENCH(test_accept_again_without_a_pause),
+        WITH_BENCH(test_resume_without_a_pause),
+        WITH_BENCH(test_a_shortage_loses_nobody),
+        WITH_BENCH(test_what_was_not_posted_is_told),
+        WITH_BENCH(test_no_memory_for_a_place),
+        WITH_BENCH(test_whom_a_failed_accept_concerns),
     };
     return cmocka_run_group_tests_name("win32_shortage", tests, replace_imports, NULL);
 }

@@ -148,15 +148,21 @@ void platform_listener_address(const struct platform_listener *listener, struct 
     *out = listener->bound;
 }
 
-/* accept(2) lists what the network may have done to a connection that was still waiting. */
+/* accept(2) lists what the network may have done to a connection that was still waiting. What it
+ * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
+ * the backlog, so that trying again at once would go on for ever. */
 static int accept_failed(struct baton_cause *cause, int code) {
-    int result = failed(cause, "accept4", code);
+    (void)failed(cause, "accept4", code);
     switch (code) {
     case EAGAIN:
         return BATON_AGAIN;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return BATON_SHORTAGE;
     case ECONNABORTED:
     case EINTR:
-    case EPERM: /* a firewall's rule */
     case ENETDOWN:
     case EPROTO:
     case ENOPROTOOPT:
@@ -167,7 +173,7 @@ static int accept_failed(struct baton_cause *cause, int code) {
     case ENETUNREACH:
         return BATON_GONE;
     default:
-        return result == BATON_SHORTAGE ? BATON_SHORTAGE : BATON_SYSTEM;
+        return BATON_SYSTEM;
     }
 }
 

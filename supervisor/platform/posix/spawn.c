@@ -24,8 +24,8 @@ static bool nobody_may_execute(const char *path) {
 static int not_executed(const struct plan_failure *failure, struct baton_cause *cause) {
     const struct step *step = failure->step;
     int result = failed(cause, plan_step_name(step), failure->code);
-    if (failure->code == EAGAIN) { /* the user's limit of processes, RLIMIT_NPROC */
-        return BATON_SHORTAGE;
+    if (failure->code == EAGAIN) { /* RLIMIT_NPROC of the user that the program runs as */
+        return BATON_LIMIT;
     }
     if (step->kind == STEP_EXECUTE && failure->code == EACCES &&
         nobody_may_execute(step->execute.path)) {
