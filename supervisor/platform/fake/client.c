@@ -1,73 +1,7 @@
-/* Clients, and the sockets that they are to the supervisor. */
+/* Clients. */
 #include "platform/fake/internal.h"
 
 #include <string.h>
-
-/* ---- Sockets ---- */
-
-struct fake_peer *fake_peer_of(struct platform_socket socket) {
-    if (socket.value == 0 || socket.value > fake_world.client_count) {
-        fake_wrong("a socket that never was");
-        return NULL;
-    }
-    struct fake_peer *peer = fake_world.clients[socket.value - 1];
-    if (!peer->face.supervisor_has) {
-        fake_wrong("a closed socket was used, or closed again");
-        return NULL;
-    }
-    if (peer->is_watched) {
-        fake_wrong("a socket was used while its stream is open");
-    }
-    return peer;
-}
-
-bool platform_socket_is_open(struct platform_socket socket) {
-    return socket.value != UINTPTR_MAX;
-}
-
-void platform_socket_close(struct platform_socket *socket) {
-    if (!platform_socket_is_open(*socket)) {
-        return;
-    }
-    struct fake_peer *peer = fake_peer_of(*socket);
-    if (peer != NULL) {
-        peer->face.supervisor_has = false;
-        fake_peer_released(peer);
-    }
-    *socket = PLATFORM_SOCKET_NONE;
-}
-
-bool platform_socket_was_reset(struct platform_socket socket) {
-    const struct fake_peer *peer = fake_peer_of(socket);
-    return peer != NULL && peer->face.was_reset;
-}
-
-int platform_socket_export(struct platform_process *process, uint32_t pid,
-                           struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
-                           size_t *length, struct baton_cause *cause) {
-    *length = 0;
-    bool there = socket.value >= FAKE_LISTENER_SOCKET ? fake_listener_of(socket) != NULL
-                                                      : fake_peer_of(socket) != NULL;
-    if (!there || pid == 0 || process->face.is_closed) {
-        fake_wrong("an export of something that is not there");
-        return BATON_SYSTEM;
-    }
-    int code = fake_try(FAKE_EXPORT, cause);
-    if (code == BATON_OK && fake_world.is_windows) {
-        memset(info, 0x5a, PLATFORM_SOCKET_INFO_BYTES);
-        *length = PLATFORM_SOCKET_INFO_BYTES;
-    }
-    return code;
-}
-
-void fake_as_on_windows(bool on) {
-    fake_world.is_windows = on;
-}
-
-void fake_hide_pids(uint32_t uid) {
-    fake_world.hides_pids = true;
-    fake_world.local_uid = uid;
-}
 
 void fake_peer_released(struct fake_peer *peer) {
     if (peer->face.supervisor_has || peer->face.copy_count > 0) {
@@ -77,8 +11,6 @@ void fake_peer_released(struct fake_peer *peer) {
     peer->face.got_end = !peer->face.was_reset && !peer->face.was_cut;
     peer->sent.broken = peer->received.broken = true;
 }
-
-/* ---- The clients' side ---- */
 
 static uint32_t arrive(struct platform_listener *listener) {
     struct fake_world *w = &fake_world;

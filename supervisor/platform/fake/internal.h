@@ -181,6 +181,8 @@ struct platform_listener *fake_listener_of(struct platform_socket socket);
 
 /* Who has waited longest at the listener; NULL if nobody does. */
 struct fake_peer *fake_waiting(const struct platform_listener *listener);
+/* The client's number. */
+uint32_t fake_number_of(const struct fake_peer *peer);
 /* The last copy of its socket may have been closed. */
 void fake_peer_released(struct fake_peer *peer);
 

@@ -1,4 +1,4 @@
-/* Programs and launches. */
+/* Launches. */
 #include "platform/fake/internal.h"
 
 #include <stdlib.h>
@@ -6,43 +6,6 @@
 
 #define PID_FIRST 1000u
 #define NONCE_HEX_CHARS 32u
-
-/* ---- Programs ---- */
-
-int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
-                            struct platform_program **out, struct baton_cause *cause) {
-    (void)platform;
-    *out = NULL;
-    int code = fake_try(FAKE_PROGRAM, cause);
-    if (code != BATON_OK) {
-        return code;
-    }
-    if (spec->path == NULL || spec->argv == NULL || spec->argv[0] == NULL) {
-        fake_wrong("a program without a name");
-    }
-    if (spec->listener_count > 0 && (fake_world.is_windows || spec->listener_name == NULL)) {
-        fake_wrong("a program that inherits listeners, on Windows or without a name for them");
-    }
-    struct platform_program *program = fake_allocate(sizeof *program);
-    *program = (struct platform_program){.next = fake_world.programs,
-                                         .is_open = true,
-                                         .has_channel = spec->has_channel,
-                                         .listener_count = spec->listener_count,
-                                         .launch_bytes = spec->launch_bytes,
-                                         .argv = fake_texts_copy(spec->argv),
-                                         .environment = fake_texts_copy(spec->environment),
-                                         .variables = fake_texts_copy(spec->variables)};
-    fake_world.programs = program;
-    *out = program;
-    return BATON_OK;
-}
-
-void platform_program_destroy(struct platform_program **program) {
-    if (*program != NULL) {
-        (*program)->is_open = false;
-        *program = NULL;
-    }
-}
 
 /* ---- What a launch needs ---- */
 

@@ -1,4 +1,4 @@
-/* Listeners: accepted from by the supervisor, or handed over to a process. */
+/* Listeners: opened, paused, handed over to a process. */
 #include "platform/fake/internal.h"
 
 #include <string.h>
@@ -139,56 +139,12 @@ struct fake_peer *fake_waiting(const struct platform_listener *listener) {
     return NULL;
 }
 
-static uint32_t number_of(const struct fake_peer *peer) {
+uint32_t fake_number_of(const struct fake_peer *peer) {
     uint32_t number = 0;
     while (fake_world.clients[number] != peer) {
         number++;
     }
     return number;
-}
-
-static struct address peer_address(const struct platform_listener *listener, uint32_t client) {
-    bool is_local = listener->face.spec.protocol == PLATFORM_UNIX;
-    client += is_local ? 1 : 0; /* no process has the pid 0 */
-    uint8_t high = (uint8_t)(client >> 16);
-    uint8_t middle = (uint8_t)(client >> 8);
-    uint8_t low = (uint8_t)client;
-    if (is_local) {
-        return (struct address){.family = ADDRESS_UNIX,
-                                .has_uid = true,
-                                .uid = fake_world.local_uid,
-                                .pid = fake_world.hides_pids ? 0 : client};
-    }
-    return (struct address){
-        .family = ADDRESS_IPV4, .bytes = {10, high, middle, low}, .port = 50000};
-}
-
-int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
-    struct fake_peer *waiting = fake_waiting(listener);
-    *out = PLATFORM_SOCKET_NONE;
-    if (!listener->face.is_open || listener->face.spec.is_handed_over) {
-        fake_wrong("an accept on a listener that is closed, or handed over");
-        return BATON_SYSTEM;
-    }
-    if (waiting == NULL) {
-        *cause = (struct baton_cause){0};
-        return BATON_AGAIN;
-    }
-    int code = fake_try(FAKE_ACCEPT, cause);
-    if (code == BATON_GONE) {
-        waiting->face.refused = true;
-    }
-    if (code != BATON_OK) {
-        return code;
-    }
-    waiting->face.accepted_number = ++fake_world.accepted_count;
-    waiting->face.supervisor_has = true;
-    *out = (struct platform_socket){(uintptr_t)number_of(waiting) + 1};
-    *peer = peer_address(listener, number_of(waiting));
-    *local = listener->address;
-    return BATON_OK;
 }
 
 void platform_listener_pause(struct platform_listener *listener) {
@@ -248,7 +204,7 @@ uint32_t fake_handler_take(uint32_t process) {
     struct fake_peer *first = NULL;
     for (uint32_t i = 0; i < p->face.listener_count; i++) {
         struct fake_peer *waiting = fake_waiting(fake_world.listeners[p->listeners[i]]);
-        if (first == NULL || (waiting != NULL && number_of(waiting) < number_of(first))) {
+        if (first == NULL || (waiting != NULL && fake_number_of(waiting) < fake_number_of(first))) {
             first = waiting;
         }
     }
@@ -257,9 +213,9 @@ uint32_t fake_handler_take(uint32_t process) {
     }
     first->face.is_taken = true;
     if (!first->face.is_datagram) {
-        fake_copy_add(p, number_of(first));
+        fake_copy_add(p, fake_number_of(first));
     }
-    return number_of(first);
+    return fake_number_of(first);
 }
 
 uint32_t fake_handed_listener(uint32_t process, uint32_t index) {

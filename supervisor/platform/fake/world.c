@@ -1,12 +1,10 @@
-/* The world itself: beginning, end, failing calls, counts, and the calls without a subject. */
+/* The world itself: beginning, end, failing calls, and counts. */
 #include "platform/fake/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* 2026-01-01T00:00:00Z */
-#define WALL_START_US INT64_C(1767225600000000)
 #define CLIENT_UID 1000u
 
 struct fake_world fake_world;
@@ -183,6 +181,10 @@ void fake_end(void) {
     memset(w, 0, sizeof *w);
 }
 
+void fake_as_on_windows(bool on) {
+    fake_world.is_windows = on;
+}
+
 void fake_wrong(const char *what) {
     if (fake_world.misuse == NULL) {
         fake_world.misuse = what;
@@ -241,69 +243,4 @@ int fake_try(enum fake_call call, struct baton_cause *cause) {
     }
     *cause = (struct baton_cause){"fake", 1};
     return fake_world.calls[call].code;
-}
-
-/* ---- The platform itself ---- */
-
-int platform_open(struct platform **out, struct baton_cause *cause) {
-    *out = NULL;
-    int code = fake_try(FAKE_OPEN, cause);
-    if (code != BATON_OK) {
-        return code;
-    }
-    if (fake_world.platform.is_open) {
-        fake_wrong("a second platform was opened");
-    }
-    fake_world.platform = (struct platform){.is_open = true};
-    *out = &fake_world.platform;
-    return BATON_OK;
-}
-
-void platform_close(struct platform **platform) {
-    if (*platform != NULL) {
-        (*platform)->is_open = false;
-        *platform = NULL;
-    }
-}
-
-uint64_t platform_now_us(struct platform *platform) {
-    (void)platform;
-    return fake_world.now_us;
-}
-
-int64_t platform_wall_us(struct platform *platform) {
-    (void)platform;
-    return WALL_START_US + (int64_t)(fake_world.now_us - FAKE_START_US);
-}
-
-int platform_random(void *out, size_t length, struct baton_cause *cause) {
-    int code = fake_try(FAKE_RANDOM, cause);
-    for (size_t i = 0; i < length && code == BATON_OK; i++) {
-        ((uint8_t *)out)[i] = (uint8_t)(fake_draw(&fake_world.random) >> 56);
-    }
-    return code;
-}
-
-uint32_t platform_own_pid(void) {
-    return 999;
-}
-
-char *platform_error_text(long system_code, char *out, size_t size_bytes) {
-    snprintf(out, size_bytes, "made up, number %ld", system_code);
-    return out;
-}
-
-void platform_print(bool error, const char *text) {
-    (void)error;
-    fake_text_append(&fake_world.printed, text, strlen(text));
-}
-
-const char *fake_printed(void) {
-    return fake_world.printed.bytes;
-}
-
-size_t platform_end_strays(struct platform *platform, uint64_t deadline_us) {
-    (void)platform;
-    (void)deadline_us;
-    return 0;
 }

@@ -1,14 +1,12 @@
 /*
- * Files, paths, and plain printing.
+ * Files and paths.
  */
 #include "platform/posix/internal.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,11 +16,6 @@ const char platform_executable_suffix[] = "";
 const bool platform_scripts_need_interpreter = false;
 const bool platform_backslash_separates = false;
 const bool platform_inherits_listeners = true;
-
-char **platform_arguments(int argc, char **argv, int *out_argc) {
-    *out_argc = argc;
-    return argv;
-}
 
 /* Reads until the end of the file or `capacity` bytes. Returns the number or -1 and errno. */
 static ssize_t read_up_to(int descriptor, char *buffer, size_t capacity) {
@@ -136,16 +129,6 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
     return result;
 }
 
-int platform_service_port(void *context, const char *name, bool udp, uint16_t *port) {
-    (void)context;
-    const struct servent *service = getservbyname(name, udp ? "udp" : "tcp");
-    if (service == NULL) {
-        return BATON_NOT_FOUND;
-    }
-    *port = ntohs((uint16_t)service->s_port);
-    return BATON_OK;
-}
-
 int platform_path_absolute(const char *path, char *out, size_t size_bytes) {
     char base[PATH_MAX] = "";
     const char *separator = "";
@@ -175,19 +158,4 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     separator[separator == path ? 1 : 0] = '\0';
     int written = snprintf(out, size_bytes, "%s", path);
     return written >= 0 && (size_t)written < size_bytes ? BATON_OK : BATON_TOO_LONG;
-}
-
-void platform_print(bool error, const char *text) {
-    int descriptor = error ? STDERR_FILENO : STDOUT_FILENO;
-    size_t left = strlen(text);
-    while (left > 0) {
-        ssize_t written = write(descriptor, text, left);
-        if (written < 0 && errno != EINTR) {
-            return;
-        }
-        if (written > 0) {
-            text += written;
-            left -= (size_t)written;
-        }
-    }
 }

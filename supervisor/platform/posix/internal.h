@@ -227,7 +227,10 @@ int stream_open_pipe(struct platform *platform, int descriptor, uint32_t directi
 /* True if what epoll has reported is what somebody waits for. */
 bool stream_takes_news(struct platform_stream *stream, uint32_t report);
 
-/* listener.c: before a launch that hands it over. */
+/* listener.c: SO_RCVBUF and SO_SNDBUF, where they are not 0. */
+int listener_set_buffers(int descriptor, const struct socket_options *options,
+                         struct baton_cause *cause);
+/* Before a launch that hands it over. */
 void listener_make_blocking(const struct platform_listener *listener);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */

@@ -1,6 +1,6 @@
 /*
- * Listening sockets: socket(7), ip(7), ipv6(7), tcp(7), udp(7), accept(2). What is peculiar to
- * local sockets is in local.c.
+ * Listening sockets: socket(7), ip(7), ipv6(7), tcp(7), udp(7). What is peculiar to local sockets
+ * is in local.c, and accept.c takes clients.
  */
 #include "platform/posix/internal.h"
 
@@ -28,8 +28,8 @@ static int set_options(int descriptor, const struct option *options, size_t coun
     return BATON_OK;
 }
 
-static int set_buffers(int descriptor, const struct socket_options *options,
-                       struct baton_cause *cause) {
+int listener_set_buffers(int descriptor, const struct socket_options *options,
+                         struct baton_cause *cause) {
     const struct option buffers[] = {
         {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes},
         {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes},
@@ -57,7 +57,7 @@ static int set_tcp_options(int descriptor, const struct socket_options *options,
 static int bind_address(int descriptor, const struct platform_listener_spec *spec,
                         struct baton_cause *cause) {
     const int v6only = spec->v6only;
-    int result = set_buffers(descriptor, &spec->options, cause);
+    int result = listener_set_buffers(descriptor, &spec->options, cause);
     /* SO_REUSEADDR of a UDP socket would let others take its datagrams (socket(7)). */
     if (result == BATON_OK && spec->protocol == PLATFORM_TCP) {
         result = set_tcp_options(descriptor, &spec->options, cause);
@@ -146,98 +146,6 @@ struct platform_socket platform_listener_socket(const struct platform_listener *
 
 void platform_listener_address(const struct platform_listener *listener, struct address *out) {
     *out = listener->bound;
-}
-
-/* accept(2) lists what the network may have done to a connection that was still waiting. What it
- * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
- * the backlog, so that trying again at once would go on for ever. */
-static int accept_failed(struct baton_cause *cause, int code) {
-    (void)failed(cause, "accept4", code);
-    switch (code) {
-    case EAGAIN:
-        return BATON_AGAIN;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        return BATON_SHORTAGE;
-    case ECONNABORTED:
-    case EINTR:
-    case ENETDOWN:
-    case EPROTO:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case EOPNOTSUPP:
-    case ENETUNREACH:
-        return BATON_GONE;
-    default:
-        return BATON_SYSTEM;
-    }
-}
-
-/* A client whose pid namespace ours does not contain has the pid 0, and its user id all the same
- * (unix(7)). */
-static void name_local_peer(int descriptor, struct address *peer) {
-    struct ucred who;
-    socklen_t length = sizeof who;
-    *peer = (struct address){.family = ADDRESS_UNIX};
-    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
-        who.uid != (uid_t)-1) {
-        peer->has_uid = true;
-        peer->uid = who.uid;
-        peer->pid = (uint32_t)who.pid;
-    }
-}
-
-/* Unlike those of TCP, local sockets take nothing from their listener. */
-static int finish_local(const struct platform_listener *listener, int descriptor,
-                        struct address *peer, struct address *local, struct baton_cause *cause) {
-    name_local_peer(descriptor, peer);
-    *local = listener->bound;
-    return set_buffers(descriptor, &listener->options, cause);
-}
-
-static int name_local_end(int descriptor, struct address *local, struct baton_cause *cause) {
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
-        return failed(cause, "getsockname", errno);
-    }
-    address_from_system(&name, local);
-    return BATON_OK;
-}
-
-int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
-    *out = PLATFORM_SOCKET_NONE;
-    *cause = (struct baton_cause){0};
-    if (listener->is_handed_over) {
-        return BATON_INVALID; /* it might block */
-    }
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    /* On Linux the new socket does not take O_NONBLOCK from the listener: it blocks. */
-    int descriptor =
-        accept4(listener->source.descriptor, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
-    if (descriptor < 0) {
-        return accept_failed(cause, errno);
-    }
-    int result;
-    if (listener->protocol == PLATFORM_UNIX) {
-        result = finish_local(listener, descriptor, peer, local, cause);
-    } else {
-        address_from_system(&name, peer);
-        result = name_local_end(descriptor, local, cause);
-    }
-    if (result != BATON_OK) {
-        close(descriptor);
-        return BATON_GONE;
-    }
-    out->value = (uintptr_t)descriptor;
-    return BATON_OK;
 }
 
 /* Cannot fail while the listener is registered: changing a registration needs no memory. So it

@@ -1,52 +1,14 @@
 /*
- * The loop: one epoll(7), level-triggered except for streams, and the clocks.
+ * The loop: one epoll(7), level-triggered except for streams.
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BATCH_COUNT 64
-
-static uint64_t microseconds(clockid_t clock) {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-uint64_t platform_now_us(struct platform *platform) {
-    (void)platform;
-    return microseconds(CLOCK_MONOTONIC);
-}
-
-int64_t platform_wall_us(struct platform *platform) {
-    (void)platform;
-    return (int64_t)microseconds(CLOCK_REALTIME);
-}
-
-int platform_random(void *out, size_t length, struct baton_cause *cause) {
-    unsigned char *bytes = out;
-    while (length > 0) {
-        ssize_t got = getrandom(bytes, length, 0);
-        if (got < 0 && errno != EINTR) {
-            failed(cause, "getrandom", errno);
-            return BATON_SYSTEM;
-        }
-        if (got > 0) {
-            bytes += got;
-            length -= (size_t)got;
-        }
-    }
-    return BATON_OK;
-}
-
-uint32_t platform_own_pid(void) {
-    return (uint32_t)getpid();
-}
 
 void close_descriptor(int *descriptor) {
     if (*descriptor >= 0) {

@@ -1,5 +1,6 @@
 /*
- * Opening and closing the platform: what changes the process itself.
+ * The platform itself: opening and closing, which change the process, its clocks, and what is known
+ * without it.
  */
 #include "platform/posix/internal.h"
 #include "platform/sized.h"
@@ -10,7 +11,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -142,4 +145,40 @@ void platform_close(struct platform **platform) {
     }
     free(closing);
     *platform = NULL;
+}
+
+static uint64_t microseconds(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+uint64_t platform_now_us(struct platform *platform) {
+    (void)platform;
+    return microseconds(CLOCK_MONOTONIC);
+}
+
+int64_t platform_wall_us(struct platform *platform) {
+    (void)platform;
+    return (int64_t)microseconds(CLOCK_REALTIME);
+}
+
+int platform_random(void *out, size_t length, struct baton_cause *cause) {
+    unsigned char *bytes = out;
+    while (length > 0) {
+        ssize_t got = getrandom(bytes, length, 0);
+        if (got < 0 && errno != EINTR) {
+            failed(cause, "getrandom", errno);
+            return BATON_SYSTEM;
+        }
+        if (got > 0) {
+            bytes += got;
+            length -= (size_t)got;
+        }
+    }
+    return BATON_OK;
+}
+
+uint32_t platform_own_pid(void) {
+    return (uint32_t)getpid();
 }

@@ -1,0 +1,99 @@
+/*
+ * Accepting: accept(2), SO_PEERCRED (unix(7)).
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* accept(2) lists what the network may have done to a connection that was still waiting. What it
+ * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
+ * the backlog, so that trying again at once would go on for ever. */
+static int accept_failed(struct baton_cause *cause, int code) {
+    (void)failed(cause, "accept4", code);
+    switch (code) {
+    case EAGAIN:
+        return BATON_AGAIN;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return BATON_SHORTAGE;
+    case ECONNABORTED:
+    case EINTR:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+        return BATON_GONE;
+    default:
+        return BATON_SYSTEM;
+    }
+}
+
+/* A client whose pid namespace ours does not contain has the pid 0, and its user id all the same
+ * (unix(7)). */
+static void name_local_peer(int descriptor, struct address *peer) {
+    struct ucred who;
+    socklen_t length = sizeof who;
+    *peer = (struct address){.family = ADDRESS_UNIX};
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
+        who.uid != (uid_t)-1) {
+        peer->has_uid = true;
+        peer->uid = who.uid;
+        peer->pid = (uint32_t)who.pid;
+    }
+}
+
+/* Unlike those of TCP, local sockets take nothing from their listener. */
+static int finish_local(const struct platform_listener *listener, int descriptor,
+                        struct address *peer, struct address *local, struct baton_cause *cause) {
+    name_local_peer(descriptor, peer);
+    *local = listener->bound;
+    return listener_set_buffers(descriptor, &listener->options, cause);
+}
+
+static int name_local_end(int descriptor, struct address *local, struct baton_cause *cause) {
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
+        return failed(cause, "getsockname", errno);
+    }
+    address_from_system(&name, local);
+    return BATON_OK;
+}
+
+int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
+                             struct address *peer, struct address *local,
+                             struct baton_cause *cause) {
+    *out = PLATFORM_SOCKET_NONE;
+    *cause = (struct baton_cause){0};
+    if (listener->is_handed_over) {
+        return BATON_INVALID; /* it might block */
+    }
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    /* On Linux the new socket does not take O_NONBLOCK from the listener: it blocks. */
+    int descriptor =
+        accept4(listener->source.descriptor, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
+    if (descriptor < 0) {
+        return accept_failed(cause, errno);
+    }
+    int result;
+    if (listener->protocol == PLATFORM_UNIX) {
+        result = finish_local(listener, descriptor, peer, local, cause);
+    } else {
+        address_from_system(&name, peer);
+        result = name_local_end(descriptor, local, cause);
+    }
+    if (result != BATON_OK) {
+        close(descriptor);
+        return BATON_GONE;
+    }
+    out->value = (uintptr_t)descriptor;
+    return BATON_OK;
+}

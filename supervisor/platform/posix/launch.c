@@ -1,0 +1,122 @@
+/*
+ * Launching a process: its pipes, its channel, and what becomes its standard streams.
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* What a launch has open until the child has it, and the streams that stay. */
+struct preparation {
+    struct spawn spawn;
+    int input_end, output_end, channel_end; /* the program's ends; -1 = none */
+    struct platform_stream *input, *output;
+};
+
+/* A pipe with our end as a stream. `direction` is ours: EPOLLOUT writes to standard input. */
+static int open_pipe(struct platform *platform, uint32_t direction, uint64_t token,
+                     struct platform_stream **stream, int *program_end, struct baton_cause *cause) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return failed(cause, "pipe2", errno);
+    }
+    int ours = direction == EPOLLOUT ? ends[1] : ends[0];
+    *program_end = direction == EPOLLOUT ? ends[0] : ends[1];
+    int result = fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : failed(cause, "fcntl", errno);
+    if (result == BATON_OK) {
+        result = stream_open_pipe(platform, ours, direction, token, stream, cause);
+    }
+    if (result != BATON_OK) {
+        close(ours);
+    }
+    return result;
+}
+
+static int open_pipes(struct platform *platform, const struct platform_launch *launch,
+                      struct preparation *p, struct baton_cause *cause) {
+    int result =
+        open_pipe(platform, EPOLLOUT, launch->input_token, &p->input, &p->input_end, cause);
+    if (result == BATON_OK) {
+        result =
+            open_pipe(platform, EPOLLIN, launch->output_token, &p->output, &p->output_end, cause);
+    }
+    return result;
+}
+
+/* Chooses what becomes descriptors 0, 1 and 2. */
+static int prepare_streams(struct platform *platform, const struct platform_launch *launch,
+                           struct preparation *p, struct baton_cause *cause) {
+    struct spawn *spawn = &p->spawn;
+    int log = platform->null_device;
+    if (launch->output != NULL) {
+        log = launch->output->child_end;
+        output_make_blocking(launch->output);
+    }
+    spawn->input = platform->null_device;
+    spawn->output = spawn->error = log;
+    if (launch->streams == PLATFORM_STREAMS_SOCKET) {
+        spawn->input = spawn->output = (int)launch->socket.value;
+    } else if (launch->streams == PLATFORM_STREAMS_PIPES) {
+        int result = open_pipes(platform, launch, p, cause);
+        if (result != BATON_OK) {
+            return result;
+        }
+        spawn->input = p->input_end;
+        spawn->output = p->output_end;
+    } else if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
+        spawn->input = launch->listeners[0]->source.descriptor;
+    }
+    /* Where both go to the log this changes nothing. */
+    spawn->error = launch->error_follows_output ? spawn->output : log;
+    return BATON_OK;
+}
+
+static int start(struct platform *platform, const struct platform_launch *launch,
+                 struct platform_process *process, struct preparation *p,
+                 struct baton_cause *cause) {
+    int result = prepare_streams(platform, launch, p, cause);
+    if (result == BATON_OK && launch->program->nonce != NULL) {
+        result = channel_open(process, &p->channel_end, cause);
+        p->spawn.passed[launch->program->listener_count] = p->channel_end;
+    }
+    if (result == BATON_OK) {
+        result = spawn_process(&launch->program->plan, &p->spawn, &process->pid, cause);
+    }
+    close_descriptor(&p->channel_end);
+    close_descriptor(&p->input_end);
+    close_descriptor(&p->output_end);
+    return result;
+}
+
+int platform_launch(struct platform *platform, const struct platform_launch *launch,
+                    struct platform_launched *out, struct baton_cause *cause) {
+    *out = (struct platform_launched){0};
+    *cause = (struct baton_cause){0};
+    /* The places that a launch fills belong to the recipe, which is const for its owner only. */
+    struct platform_program *program = (struct platform_program *)(uintptr_t)launch->program;
+    int result = program_fill(program, launch);
+    if (result != BATON_OK) {
+        return result;
+    }
+    struct platform_process *process = process_take(platform);
+    if (process == NULL) {
+        return BATON_SHORTAGE;
+    }
+    process->channel.token = launch->token;
+    struct preparation p = {.input_end = -1, .output_end = -1, .channel_end = -1};
+    p.spawn.passed = program->passed;
+    p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
+    result = start(platform, launch, process, &p, cause);
+    if (result != BATON_OK) {
+        platform_stream_close(&p.input);
+        platform_stream_close(&p.output);
+        source_close(platform, &process->channel);
+        process_give(process);
+        return result;
+    }
+    process_add(platform, process);
+    *out = (struct platform_launched){process, p.input, p.output};
+    return BATON_OK;
+}
