@@ -8,6 +8,7 @@ import re
 import sys
 
 import source
+from bodies import check_bodies
 from walls import check_walls
 
 FUNCTION_MAX_LINES = 100
@@ -150,7 +151,7 @@ def check_blanks(path, text):
 
 C = (".c", ".h")
 CHECKS = {
-    "walls": (C, [check_walls]),
+    "walls": (C, [check_walls, check_bodies]),
     "sizes": ((*C, ".py"), [check_file_size, check_function_size]),
     "banned": (C, [check_banned, check_child_calls]),
     "python": ((".py",), [check_python]),

@@ -7,6 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import bodies  # noqa: E402
 import checks  # noqa: E402
 import circles  # noqa: E402
 import source  # noqa: E402
@@ -122,6 +123,35 @@ class Sizes(unittest.TestCase):
     def test_file(self):
         self.assertEqual(lines(checks.check_file_size, "x.c", "\n" * 600), [])
         self.assertEqual(lines(checks.check_file_size, "x.c", "\n" * 601), [601])
+
+
+class Bodies(unittest.TestCase):
+    HEADER = ("/* platform_a() is\n * told of */\nint platform_a(int x);\n\n"
+              "/* ---- Files and the process ---- */\nextern const bool platform_b;\n")
+
+    def compare(self, **texts):
+        found = {body: {} for body in bodies.BODIES}
+        for name, text in texts.items():
+            body, file = name.split("_")
+            found[body][file] = text
+        return [line for line, _ in bodies.compare(self.HEADER, found)]
+
+    def test_equal_names(self):
+        a = "static void f(void) {\n    if (platform_a(1)) {\n    }\n}\n\nint platform_a(int x) {\n}\n"
+        b = "const bool platform_b = true;\n"
+        self.assertEqual(
+            self.compare(posix_x=a, posix_y=b, win32_x=a, win32_y=b, fake_x=a), [])
+        self.assertEqual(
+            self.compare(posix_x=a, posix_y=b, win32_y=a + b, fake_x=a), [3])
+        self.assertEqual(self.compare(posix_x=a + b, win32_x=a + b), [3])
+        self.assertEqual(
+            self.compare(posix_x=a + b, win32_x=a, win32_y=b, fake_x=a, fake_y=b), [6])
+        self.assertEqual(self.compare(posix_x=a + b, win32_x=a + b, fake_x=a, fake_y=a), [3])
+
+    def test_the_header_is_read(self):
+        header = source.read(bodies.HEADER)
+        self.assertGreater(len(set(bodies.names(bodies.DECLARED, header))), 50)
+        self.assertEqual(list(bodies.check_bodies("supervisor/platform/sized.h", header)), [])
 
 
 class Texts(unittest.TestCase):

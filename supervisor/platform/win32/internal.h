@@ -324,7 +324,8 @@ void console_complete_handles(void);
  * GetLastError(). */
 bool console_write(HANDLE file, const char *bytes, size_t length);
 
-/* ---- Texts, errors, addresses (text.c, cause.c, socket.c) ---------------------------------------
+/* ---- Texts, errors, addresses (text.c, errors.c, socket.c)
+ * ---------------------------------------
  */
 
 /* UTF-8 to UTF-16 in new memory (free()). BATON_OK, BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY.

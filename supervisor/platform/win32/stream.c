@@ -100,6 +100,13 @@ bool stream_packet(struct platform *platform, uint32_t index, uint32_t generatio
     return stream->kind == STREAM_SOCKET ? stream_socket_event(stream) : stream_pipe_event(stream);
 }
 
+int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
+                         struct platform_stream **out, struct baton_cause *cause) {
+    *out = NULL;
+    *cause = (struct baton_cause){NULL, 0};
+    return stream_socket_open(platform, socket, token, out, cause);
+}
+
 int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
                          size_t *length, struct baton_cause *cause) {
     *length = 0;

@@ -65,6 +65,8 @@ int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t 
                      struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause);
 
 /* platform.h's calls for one kind. */
+int stream_socket_open(struct platform *platform, struct platform_socket socket, uint64_t token,
+                       struct platform_stream **out, struct baton_cause *cause);
 int stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
                        size_t *length, struct baton_cause *cause);
 int stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,

@@ -8,10 +8,8 @@
 
 #include <limits.h>
 
-int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
-                         struct platform_stream **out, struct baton_cause *cause) {
-    *out = NULL;
-    *cause = (struct baton_cause){NULL, 0};
+int stream_socket_open(struct platform *platform, struct platform_socket socket, uint64_t token,
+                       struct platform_stream **out, struct baton_cause *cause) {
     struct platform_stream *stream = stream_take(platform, STREAM_SOCKET, token, cause);
     if (stream == NULL) {
         return BATON_SHORTAGE;

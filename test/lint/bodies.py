@@ -1,0 +1,49 @@
+"""One contract, bodies alike: what platform.h declares stands in the file of the same name in each."""
+
+import re
+
+import source
+
+FOLDER = "supervisor/platform/"
+HEADER = FOLDER + "platform.h"
+BODIES = ("posix", "win32", "fake")
+# The fake body has none of what is declared behind this line: only the mains call that.
+WITHOUT_FAKE = "/* ---- Files and the process"
+DECLARED = re.compile(r"\b(platform_\w+)\s*\(|^extern const \w+ (platform_\w+)", re.MULTILINE)
+DEFINED = re.compile(r"^\w[\w *]*?\b(platform_\w+)\([^;{]*\)\s*\{|^const \w+ (platform_\w+)",
+                     re.MULTILINE)
+
+
+def names(pattern, text):
+    return [match.group(1) or match.group(2) for match in pattern.finditer(source.code_only(text))]
+
+
+def compare(header, bodies):
+    """Faults as (line, message); `bodies` has, by body, its files' texts by their names."""
+    places = {body: {} for body in BODIES}
+    for body, files in bodies.items():
+        for file, text in files.items():
+            for name in names(DEFINED, text):
+                places[body].setdefault(name, []).append(file)
+    code = source.code_only(header)
+    needed_by_all = set(names(DECLARED, header.split(WITHOUT_FAKE)[0]))
+    for name in dict.fromkeys(names(DECLARED, header)):
+        found = {body: places[body].get(name, []) for body in BODIES}
+        if name not in needed_by_all and not found["fake"]:
+            del found["fake"]
+        files = {tuple(where) for where in found.values()}
+        if len(files) != 1 or len(files.pop()) != 1:
+            told = ", ".join(f"{body}/{'+'.join(where) or '-'}" for body, where in found.items())
+            line = code[:re.search(rf"\b{name}\b[(;\[]", code).start()].count("\n") + 1
+            yield line, f"{name} is not in files of one name: {told}"
+
+
+def check_bodies(path, text):
+    if path != HEADER:
+        return
+    bodies = {body: {} for body in BODIES}
+    for file in source.files(".c"):
+        parts = file.removeprefix(FOLDER).split("/")
+        if file.startswith(FOLDER) and len(parts) == 2 and parts[0] in bodies:
+            bodies[parts[0]][parts[1]] = source.read(file)
+    yield from compare(text, bodies)
