@@ -24,7 +24,7 @@
 #define STOP_MS 3000u
 #define SCENE_SERVICE_COUNT 2
 #define SCENE_PLACE_COUNT 3
-#define SCENE_CONNECTIONS_COUNT 256 /* room for all of its services together */
+#define SCENE_CONNECTIONS_COUNT 1024 /* room for all of its services together */
 
 struct scene;
 typedef bool scene_script(struct scene *scene);
