@@ -96,6 +96,9 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
         launch_for(pool, connection, now_us);
     }
     s->crowded = false;
+    if (s->retired) {
+        pool_drain_idle(pool, service, now_us); /* nobody comes any more whom it could wait for */
+    }
 }
 
 void pool_dispatch_all(struct pool *pool, uint64_t now_us) {

@@ -38,6 +38,9 @@ const struct service *pool_service_of(const struct pool *pool, uint32_t service)
 /* One that goes by the service (a connection, a process) is there, or is not any more. */
 void pool_join_service(struct pool *pool, uint32_t service);
 void pool_leave_service(struct pool *pool, uint32_t service);
+/* Of a service that was retired: tells those who may be offered more that there is no more. What
+ * they hold they may finish. */
+void pool_drain_idle(struct pool *pool, uint32_t service, uint64_t now_us);
 
 /* ---- lists.c ---- */
 

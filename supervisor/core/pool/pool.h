@@ -180,8 +180,9 @@ void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us);
 
 /* A service (slot of the registry) is there to be served. */
 void pool_add_service(struct pool *pool, uint32_t service);
-/* It has left the config: nobody is accepted any more, its idle processes are told to drain, and
- * clients that have come are still served by its rules. POOL_SERVICE_OVER when no connection and no
+/* It has left the config: nobody is accepted any more, its processes are told to drain once nobody
+ * waits whom they could be offered, and clients that have come are served by its rules, without a
+ * deadline. POOL_SERVICE_OVER when no connection and no
  * process of it is left. */
 void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us);
 /* The caller's part of it is gone: lets go of it. */

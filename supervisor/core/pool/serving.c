@@ -23,14 +23,23 @@ static void tell_over(struct pool *pool, uint32_t service) {
     }
 }
 
+void pool_drain_idle(struct pool *pool, uint32_t service, uint64_t now_us) {
+    while (pool->services[service].idle_first != SLOT_NONE) {
+        uint32_t process = pool->services[service].idle_first;
+        struct process *p = &pool->processes[process];
+        pool_drain_process(pool, process, now_us);
+        if (p->held_count > 0) {
+            timers_unset(pool->timers, &p->timer); /* what it holds is bound by no time */
+        }
+    }
+}
+
 void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us) {
     struct pool_service *s = &pool->services[service];
     s->retired = true;
     s->wants_room = false;
     timers_unset(pool->timers, &s->pause);
-    while (s->idle_first != SLOT_NONE) {
-        pool_drain_process(pool, s->idle_first, now_us);
-    }
+    pool_drain_idle(pool, service, now_us);
     tell_over(pool, service);
 }
 

@@ -487,6 +487,41 @@ static void test_a_retired_service_drains_its_idle_processes(void **state) {
     pool_scene_end(&scene);
 }
 
+/* A process that is at work when its service is retired serves to the end, without a deadline, and
+ * is drained when it has nothing left. */
+static void retire_while_held(uint32_t capacity_count) {
+    struct pool_action action;
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(4, 5);
+    uint32_t connection = accept_one(0, 1);
+    take_until(POOL_LAUNCH, &action);
+    uint32_t process = action.process;
+    assert_true(pool_hello(pool, process, 1, capacity_count, 1));
+    take_until(POOL_OFFER, &action);
+    assert_true(pool_ack(pool, process, connection, &silence, 2));
+    pool_retire_service(pool, 0, 3);
+    pool_scene_take_all(&scene, counts, 3);
+    assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
+    assert_true(pool_done(pool, process, connection, &silence, 4));
+    pool_scene_take_all(&scene, counts, 4);
+    assert_int_equal(counts[POOL_RECORD], 1);
+    assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
+    exit_all(5);
+    pool_scene_take_all(&scene, counts, 5);
+    assert_int_equal(counts[POOL_SERVICE_OVER], 1);
+    pool_scene_end(&scene);
+}
+
+static void test_a_retired_service_drains_who_was_at_work(void **state) {
+    (void)state;
+    retire_while_held(1);
+}
+
+static void test_a_retired_service_does_not_end_who_is_at_work(void **state) {
+    (void)state;
+    retire_while_held(8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_at_once),
@@ -503,6 +538,8 @@ int main(void) {
         cmocka_unit_test(test_a_limit_of_its_own),
         cmocka_unit_test(test_a_retired_service_serves_those_it_has),
         cmocka_unit_test(test_a_retired_service_drains_its_idle_processes),
+        cmocka_unit_test(test_a_retired_service_drains_who_was_at_work),
+        cmocka_unit_test(test_a_retired_service_does_not_end_who_is_at_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
