@@ -207,10 +207,18 @@ static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connectio
     return pool_nack(&s->pool, process, connection, reason, &words, s->now_us);
 }
 
+/* An offer that still waits to be sent cannot be answered, but its number can be guessed. */
+static uint32_t find_connection(const struct supervisor *s, uint32_t process, uint32_t number) {
+    uint32_t connection = pool_find_connection(&s->pool, process, number);
+    bool is_unsent = s->launching.processes[process].offer_unsent &&
+                     connection == s->pool.processes[process].offer;
+    return is_unsent ? SLOT_NONE : connection;
+}
+
 /* NULL, or what is wrong with the frame. */
 static const char *take_message(struct supervisor *s, uint32_t process,
                                 const struct wire_message *message) {
-    uint32_t connection = pool_find_connection(&s->pool, process, message->connection);
+    uint32_t connection = find_connection(s, process, message->connection);
     struct pool_words words = words_of(message);
     switch (message->type) {
     case WIRE_HELLO:

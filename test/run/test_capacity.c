@@ -238,6 +238,44 @@ static void test_recalled_before_it_was_sent(void **state) {
     scene_clear(&scene);
 }
 
+static void say_number(uint32_t process, uint8_t type, uint32_t number) {
+    struct wire_message message = {.type = type, .connection = number, .reason = WIRE_REASON_BUSY};
+    uint8_t frame[64];
+    long length = wire_encode(&message, frame, sizeof frame);
+    assert_true(length > 0);
+    assert_true(fake_handler_send(process, frame, (size_t)length, 0));
+}
+
+/* It answers an offer that waits for room in its channel, and whose number it has guessed. Were
+ * that taken, its next offer could be sent twice, once by whoever sends the waiting ones again. */
+static bool guessed(struct scene *s) {
+    const uint32_t number_of_second = 1u << 15 | 1; /* slot 1, used for the first time */
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    fake_handler_set_full(0, true);
+    CONNECT(s);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 1);
+    say_number(0, s->number == 0 ? WIRE_ACK : WIRE_NACK, number_of_second);
+    LOOK(s);
+    assert_non_null(lines_find("protocol_error", 0));
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_answer_to_an_offer_that_was_not_sent(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 2; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, guessed);
+        scene.services[0].reuse_count = 5;
+        scene_play(&scene, &play_server);
+        scene.number = way;
+        scene_run(&scene);
+        assert_record(2, "served", "2");
+        scene_clear(&scene);
+    }
+}
+
 /* DONE and exit are seen in one round: the next client must not lose an attempt to the dead. */
 static bool done_and_exit(struct scene *s) {
     SCENE_BEGIN(s);
@@ -302,6 +340,7 @@ int main(void) {
         cmocka_unit_test(test_second_done_is_a_breach),
         cmocka_unit_test(test_breach_with_held),
         cmocka_unit_test(test_recalled_before_it_was_sent),
+        cmocka_unit_test(test_answer_to_an_offer_that_was_not_sent),
         cmocka_unit_test(test_done_and_exit_in_one_round),
         cmocka_unit_test(test_end_of_the_channel_with_held_and_offered),
     };
