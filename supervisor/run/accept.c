@@ -32,9 +32,8 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     set_lent(s, l->service, l->place, true);
 }
 
-void run_accept_give_back(struct supervisor *s, uint32_t connection) {
-    const struct connection *c = &s->pool.connections[connection];
-    set_lent(s, c->service, c->place, false);
+void run_accept_give_back(struct supervisor *s, uint32_t service, uint32_t place) {
+    set_lent(s, service, place, false);
 }
 
 /* ---- Connections ---- */

@@ -74,7 +74,7 @@ void run_listen_close_all(struct supervisor *s);
  * may be more. */
 bool run_accept_next(struct supervisor *s, uint32_t listener);
 
-/* An activation has ended: what was lent for it can be watched again. */
-void run_accept_give_back(struct supervisor *s, uint32_t connection);
+/* An activation at a service's `place` has ended: what was lent for it can be watched again. */
+void run_accept_give_back(struct supervisor *s, uint32_t service, uint32_t place);
 
 #endif

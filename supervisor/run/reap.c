@@ -51,8 +51,10 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
 }
 
 void run_reap_activation(struct supervisor *s, uint32_t connection) {
-    run_accept_give_back(s, connection);
-    pool_forget(&s->pool, connection);
+    uint32_t service = s->pool.connections[connection].service;
+    uint32_t place = s->pool.connections[connection].place;
+    pool_forget(&s->pool, connection); /* first, or the listener would seem to have no room */
+    run_accept_give_back(s, service, place);
 }
 
 void run_reap_close_process(struct supervisor *s, uint32_t process) {

@@ -82,6 +82,7 @@ static bool live(struct scene *s) {
     arrive(s);
     LOOK(s);
     assert_int_equal(fake_process_count(), 2);
+    assert_null(lines_find("accept_resumed", 0)); /* it was not for want of room that it paused */
     if (is_windows(s->way)) {
         ACTS(s, 1, ACT_HELLO, ACT_ACK);
     }

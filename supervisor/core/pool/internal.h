@@ -65,7 +65,8 @@ void pool_take_words(struct pool *pool, uint32_t connection, const struct pool_w
 
 /* ---- room.c ---- */
 
-/* Tells that the service has room, if that is owed and nothing else stands against it. */
+/* Tells that the service has room, if that is owed and so. To be asked whenever anything that stood
+ * against it has gone. */
 void pool_tell_room(struct pool *pool, uint32_t service);
 /* A slot is free again in a table that was full: those who had no place in it may have waited. */
 void pool_tell_room_in_table(struct pool *pool);

@@ -15,8 +15,7 @@ void pool_await_room(struct pool *pool, uint32_t service) {
 
 void pool_tell_room(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
-    if (s->wants_room && !pool->stopping && !timer_is_set(&s->pause) &&
-        !shortage_lasts(&s->shortage)) {
+    if (s->wants_room && pool_has_room(pool, service)) {
         s->wants_room = false;
         pool_push_service(pool, POOL_ROOM, service);
     }
