@@ -12,8 +12,7 @@
 #define SMALL_BYTES ((size_t)4 * PAGE_BYTES)
 
 static char *allocate(size_t count, size_t entry_bytes) {
-    bool is_between =
-        entry_bytes > 0 && count > SMALL_BYTES / entry_bytes && count <= FRESH_BYTES / entry_bytes;
+    bool is_between = count > SMALL_BYTES / entry_bytes && count <= FRESH_BYTES / entry_bytes;
     return is_between ? calloc(1, FRESH_BYTES) : calloc(count, entry_bytes);
 }
 

@@ -13,7 +13,8 @@
 /* Entries that are made resident at once. */
 #define TABLE_WARM_COUNT 256
 
-/* `count` zeroed entries of `entry_bytes` each, to be freed by free(3); NULL when out of memory. */
+/* `count` zeroed entries of `entry_bytes` each (at least 1), to be freed by free(3); NULL when out
+ * of memory. */
 void *table_create(size_t count, size_t entry_bytes);
 
 #endif
