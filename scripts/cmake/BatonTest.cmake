@@ -1,15 +1,21 @@
 # Registers tests so that those of all presets can run in one ctest call.
 #
-#   baton_unit_test(NAME SOURCES a.c ... [LIBRARIES baton_core ...] [ARGUMENTS ...]
-#                   [TIMEOUT seconds] [LABELS ...] [ENVIRONMENT NAME=VALUE ...] [SERIAL])
-#       Builds the cmocka executable test_NAME from the sources and registers it.
+#   baton_unit_test(NAME KIND kind SOURCES a.c ... [LIBRARIES baton_base ...] [TIMEOUT seconds]
+#                   [LABELS ...] [ENVIRONMENT NAME=VALUE ...] [APART])
+#       Builds the cmocka executable test_NAME from the sources and registers it. Where programs run
+#       through Wine, which takes half a second to start one, the PURE ones without APART become
+#       groups of the one program test_units instead, and run as the one test `units`.
 #
-#   baton_script_test(NAME COMMAND target-or-program arguments ... [TIMEOUT seconds] [LABELS ...]
-#                     [ENVIRONMENT NAME=VALUE ...] [SERIAL])
+#   baton_script_test(NAME KIND kind COMMAND target-or-program arguments ... [TIMEOUT seconds]
+#                     [LABELS ...] [ENVIRONMENT NAME=VALUE ...])
 #       Registers any command. If it is a target of ours it runs through Wine where needed.
 #
+#   baton_test_program(NAME KIND kind SOURCES a.c ... [LIBRARIES ...] [FOLDER folder])
+#       Builds a program that tests of that kind need, in the build's folder tests, or another.
+#
 # A test is called PRESET.NAME, for example dev.wire or windows.wire. Exit code 77 means skipped.
-# TIMEOUT is 60 s by default. SERIAL keeps every other test away while it runs.
+# TIMEOUT is 120 s by default and 300 s at most: that is what a hang may cost. scripts/test names each
+# test that needs more than a third of its own.
 # Every test sees these variables:
 #   BATON_PRESET        dev, asan, release, windows or fuzz
 #   BATON_SOURCE_DIR    the root of the source tree
@@ -48,43 +54,154 @@ if(WIN32 AND CMAKE_CROSSCOMPILING)
         "WINEDLLOVERRIDES=mscoree=\;mshtml=\;winemenubuilder.exe=d\;winedbg.exe=d")
 endif()
 
-# Properties that every test has. Arguments: the test's full name, then what the callers parsed.
-function(baton_test_properties test timeout labels environment serial)
-    if(NOT timeout)
-        set(timeout 60)
+# The gate (scripts/test) runs a test under every build that can fail it differently. The test names its
+# kind, and this is where a kind runs; by hand and with `scripts/test --all` every build runs all of it.
+#
+# PURE: calls nothing of the system, so a build can only change what the code means. asan sees undefined
+# behaviour and lost memory; windows has the other compiler's optimiser and the other data model, where
+# a long has 32 bits, and that is all there is to find.
+set(BATON_KIND_PURE asan windows)
+# SANITIZED: leads the code to odd places (kept inputs of the fuzzers, no memory at the nth allocation)
+# where the sanitizers can tell right from wrong, and hardly anything else can.
+set(BATON_KIND_SANITIZED asan)
+# SYSTEM: speaks to the kernel. asan sees what is wrong in memory, release is what users get (another
+# compiler, -Os, without asserts, hardened, at its real speed), windows is another system. What dev
+# would fail, one of the first two fails.
+set(BATON_KIND_SYSTEM asan release windows)
+# FOREIGN: programs of others at the other end. They see what we send, which is the same in every
+# build, and SYSTEM has taken the same ways with the sanitizers; so once, as users have it.
+set(BATON_KIND_FOREIGN release)
+# SHIPPED: looks at the files that users get.
+set(BATON_KIND_SHIPPED release windows)
+# TREE: looks at nothing that is compiled: a page, the SDK for Python, the tests' own tools.
+set(BATON_KIND_TREE dev)
+# HERE: is registered only by the presets that it is for, such as the lint.
+set(BATON_KIND_HERE ${BATON_PRESET})
+
+# Whether the gate runs tests of this kind in this build.
+function(baton_in_gate kind result)
+    if(NOT DEFINED BATON_KIND_${kind})
+        message(FATAL_ERROR "KIND `${kind}` of a test: see the kinds in scripts/cmake/BatonTest.cmake")
     endif()
+    set(${result} FALSE)
+    if(BATON_PRESET IN_LIST BATON_KIND_${kind})
+        set(${result} TRUE)
+    endif()
+    set(${result} ${${result}} PARENT_SCOPE)
+endfunction()
+
+# What the gate needs of this build: the product, and what baton_gate_needs names.
+add_custom_target(gate)
+
+function(baton_gate_needs kind)
+    baton_in_gate("${kind}" inside)
+    if(inside)
+        add_dependencies(gate ${ARGN})
+    endif()
+endfunction()
+
+# How many of scripts/test's slots a test takes, of which there are two for each processor: one that
+# works all the time takes two, one that mostly waits for others takes one. Wine's do both at once.
+function(baton_slots kind result)
+    set(${result} 2 PARENT_SCOPE)
+    if(kind MATCHES "^(SYSTEM|FOREIGN)$" AND NOT BATON_EMULATOR)
+        set(${result} 1 PARENT_SCOPE)
+    endif()
+endfunction()
+
+# Properties that every test has. Arguments: the test's full name, its kind, then what the callers
+# parsed.
+function(baton_test_properties test kind timeout labels environment)
+    if(NOT timeout)
+        set(timeout 120)
+    elseif(timeout GREATER 300)
+        message(FATAL_ERROR "${test}: a hang must not cost ${timeout} s")
+    endif()
+    baton_in_gate("${kind}" inside)
+    if(inside)
+        list(APPEND labels gate)
+    endif()
+    baton_slots("${kind}" slots)
     set_tests_properties(${test} PROPERTIES
         TIMEOUT ${timeout}
         SKIP_RETURN_CODE 77
+        PROCESSORS ${slots}
         LABELS "${BATON_PRESET};${labels}"
         ENVIRONMENT "${BATON_TEST_ENVIRONMENT};${environment}")
-    if(serial)
-        set_tests_properties(${test} PROPERTIES RUN_SERIAL ON)
-    endif()
     if(WIN32 AND CMAKE_CROSSCOMPILING)
-        set_tests_properties(${test} PROPERTIES FIXTURES_REQUIRED ${BATON_PRESET}.wine)
+        # Those through Wine take the longest; scripts/test wants them to start before the others.
+        set_tests_properties(${test} PROPERTIES FIXTURES_REQUIRED ${BATON_PRESET}.wine COST 100)
     endif()
+endfunction()
+
+function(baton_test_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 T "" "KIND;FOLDER" "SOURCES;LIBRARIES")
+    add_executable(${name} ${T_SOURCES})
+    target_link_libraries(${name} PRIVATE ${T_LIBRARIES})
+    if(NOT T_FOLDER)
+        set(T_FOLDER "${CMAKE_BINARY_DIR}/tests")
+    endif()
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${T_FOLDER}")
+    baton_target(${name})
+    baton_gate_needs("${T_KIND}" ${name})
 endfunction()
 
 function(baton_unit_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 T "SERIAL" "TIMEOUT"
-        "SOURCES;LIBRARIES;ARGUMENTS;LABELS;ENVIRONMENT")
+    cmake_parse_arguments(PARSE_ARGV 1 T "APART" "KIND;TIMEOUT"
+        "SOURCES;LIBRARIES;LABELS;ENVIRONMENT")
     string(REGEX REPLACE "^test_" "" name "${name}")
-    add_executable(test_${name} ${T_SOURCES})
-    target_link_libraries(test_${name} PRIVATE ${T_LIBRARIES} Baton::cmocka)
-    set_target_properties(test_${name} PROPERTIES
-        RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-    baton_target(test_${name})
-    add_test(NAME ${BATON_PRESET}.${name} COMMAND test_${name} ${T_ARGUMENTS})
-    baton_test_properties(${BATON_PRESET}.${name} "${T_TIMEOUT}" "unit;${T_LABELS}"
-        "${T_ENVIRONMENT}" "${T_SERIAL}")
+    if(T_KIND STREQUAL PURE AND BATON_EMULATOR AND NOT T_APART)
+        baton_unit_group(${name} "${T_SOURCES}" "${T_LIBRARIES}" "${T_ENVIRONMENT}")
+        return()
+    endif()
+    baton_test_program(test_${name} KIND ${T_KIND} SOURCES ${T_SOURCES}
+        LIBRARIES ${T_LIBRARIES} Baton::cmocka)
+    add_test(NAME ${BATON_PRESET}.${name} COMMAND test_${name})
+    baton_test_properties(${BATON_PRESET}.${name} "${T_KIND}" "${T_TIMEOUT}" "unit;${T_LABELS}"
+        "${T_ENVIRONMENT}")
 endfunction()
 
 function(baton_script_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 T "SERIAL" "TIMEOUT" "COMMAND;LABELS;ENVIRONMENT")
+    cmake_parse_arguments(PARSE_ARGV 1 T "" "KIND;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT")
     add_test(NAME ${BATON_PRESET}.${name} COMMAND ${T_COMMAND})
-    baton_test_properties(${BATON_PRESET}.${name} "${T_TIMEOUT}" "${T_LABELS}"
-        "${T_ENVIRONMENT}" "${T_SERIAL}")
+    baton_test_properties(${BATON_PRESET}.${name} "${T_KIND}" "${T_TIMEOUT}" "${T_LABELS}"
+        "${T_ENVIRONMENT}")
+endfunction()
+
+# A unit test's sources as objects whose main has a name of its own, test_NAME_main.
+function(baton_unit_group name sources libraries environment)
+    set(header "${CMAKE_CURRENT_BINARY_DIR}/test_${name}_main.h")
+    file(CONFIGURE OUTPUT "${header}" CONTENT
+        "int test_@name@_main(void);\n#define main test_@name@_main\n" @ONLY)
+    add_library(test_${name} OBJECT ${sources})
+    target_link_libraries(test_${name} PRIVATE ${libraries} Baton::cmocka)
+    target_compile_options(test_${name} PRIVATE "SHELL:-include \"${header}\"")
+    baton_target(test_${name})
+    set_property(GLOBAL APPEND PROPERTY BATON_UNIT_GROUPS ${name})
+    set_property(GLOBAL APPEND PROPERTY BATON_UNIT_LIBRARIES ${libraries})
+    set_property(GLOBAL APPEND PROPERTY BATON_UNIT_ENVIRONMENT ${environment})
+endfunction()
+
+# Called once after all unit tests: one program of all groups, if there are any.
+function(baton_units main)
+    get_property(groups GLOBAL PROPERTY BATON_UNIT_GROUPS)
+    get_property(libraries GLOBAL PROPERTY BATON_UNIT_LIBRARIES)
+    get_property(environment GLOBAL PROPERTY BATON_UNIT_ENVIRONMENT)
+    if(NOT groups)
+        return()
+    endif()
+    list(REMOVE_DUPLICATES libraries)
+    list(REMOVE_DUPLICATES environment)
+    list(TRANSFORM groups REPLACE ".+" "GROUP(\\0)" OUTPUT_VARIABLE rows)
+    list(JOIN rows " " rows)
+    set(folder "${CMAKE_CURRENT_BINARY_DIR}/units")
+    file(CONFIGURE OUTPUT "${folder}/unit_groups.h" CONTENT "#define UNIT_GROUPS @rows@\n" @ONLY)
+    list(TRANSFORM groups REPLACE ".+" "$<TARGET_OBJECTS:test_\\0>" OUTPUT_VARIABLE objects)
+    baton_test_program(test_units KIND PURE SOURCES ${main} ${objects}
+        LIBRARIES ${libraries} Baton::cmocka)
+    target_include_directories(test_units PRIVATE "${folder}")
+    add_test(NAME ${BATON_PRESET}.units COMMAND test_units)
+    baton_test_properties(${BATON_PRESET}.units PURE "" unit "${environment}")
 endfunction()
 
 # The Wine prefix is made before the first test that needs it; the server ends after the last.

@@ -1,12 +1,20 @@
 """The scripts' own promises that can be checked without a network or a build."""
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import source
+
+sys.path.insert(0, os.path.join(source.ROOT, "scripts/cmake"))
+
+import report  # noqa: E402
 
 FETCH = os.path.join(source.ROOT, "scripts/cmake/fetch-sources")
 PEERS = os.path.join(source.ROOT, "scripts/cmake/fetch-peers")
@@ -95,6 +103,43 @@ class Peers(unittest.TestCase):
                 os.symlink("/bin/sh", os.path.join(folder, "peers/bin", name))
             result = self.fetch(folder)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
+
+class Report(unittest.TestCase):
+    TESTS = {
+        "dev.quick": {"TIMEOUT": 120.0, "LABELS": ["dev"]},
+        "asan.quick": {"TIMEOUT": 120.0, "LABELS": ["asan", "gate"]},
+        "asan.near": {"TIMEOUT": 120.0, "LABELS": ["asan", "gate"]},
+        "dev.lost": {"TIMEOUT": 120.0, "LABELS": ["dev"]},
+        "windows.made": {"FIXTURES_SETUP": ["made"], "LABELS": ["windows"]},
+    }
+    TIMES = """<testsuite>
+        <testcase name="asan.near" time="40.5" status="run"/>
+        <testcase name="asan.quick" time="39.5" status="fail"/>
+        <testcase name="dev.quick" time="0" status="notrun"/></testsuite>"""
+
+    def report(self, tests):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "test-results.xml"), "w", encoding="utf-8") as file:
+                file.write(self.TIMES)
+            with mock.patch.object(report, "registered", return_value=tests), \
+                    contextlib.redirect_stdout(io.StringIO()) as said:
+                status = report.main(folder)
+            with open(os.path.join(folder, "test-times.tsv"), encoding="utf-8") as file:
+                return status, said.getvalue(), file.read().splitlines()[1:]
+
+    def test_times_and_deadlines(self):
+        tests = {name: each for name, each in self.TESTS.items() if name != "dev.lost"}
+        status, said, rows = self.report(tests)
+        self.assertEqual(status, 0)
+        self.assertEqual(rows, ["asan.near\t40.50\t120", "asan.quick\t39.50\t120"])
+        self.assertEqual(said.count("warning"), 1)
+        self.assertIn("warning: asan.near needed 40.5 s", said)
+
+    def test_a_test_that_no_gate_runs_is_a_fault(self):
+        status, said, _ = self.report(self.TESTS)
+        self.assertEqual(status, 1)
+        self.assertIn("\nlost: in no preset", said)
 
 
 if __name__ == "__main__":
