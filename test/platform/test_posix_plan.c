@@ -21,8 +21,8 @@
 
 static void expect_steps(const struct plan *plan, const enum step_kind *wanted, size_t count) {
     for (size_t i = 0; i < plan->count && i < count; i++) {
-        assert_string_equal(plan_step_name(&plan->steps[i]),
-                            plan_step_name(&(struct step){.kind = wanted[i]}));
+        assert_string_equal(posix_plan_step_name(&plan->steps[i]),
+                            posix_plan_step_name(&(struct step){.kind = wanted[i]}));
         assert_int_equal(plan->steps[i].kind, wanted[i]);
         assert_true(i == 0 || wanted[i - 1] < wanted[i]);
     }
@@ -47,7 +47,7 @@ static void test_the_shortest_list(void **state) {
     struct platform platform = {.ignored_count = 0};
     struct platform_program bare = {.path = NULL};
     struct plan plan;
-    plan_make(&plan, &platform, &bare);
+    posix_plan_make(&plan, &platform, &bare);
     EXPECT_STEPS(&plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK, STEP_EXECUTE);
 }
 
@@ -113,7 +113,7 @@ static int spawn_with(struct step step, const struct spawn *spawn, pid_t *pid,
         (struct step){.kind = STEP_EXECUTE, .execute = {bench_child_path(), no_environment}};
     *pid = -1;
     trace[0] = '\0';
-    return spawn_process(&plan, spawn, pid, cause);
+    return posix_spawn_process(&plan, spawn, pid, cause);
 }
 
 static void expect_faults(const struct fault *faults, size_t count, const struct spawn *spawn) {
@@ -191,7 +191,7 @@ static void test_only_what_is_in_the_way_is_moved(void **state) {
     const struct spawn spawn = {.argv = arguments, .passed = passed};
     struct baton_cause cause;
     pid_t pid;
-    assert_int_equal(spawn_process(&plan, &spawn, &pid, &cause), BATON_NOT_FOUND);
+    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &cause), BATON_NOT_FOUND);
     assert_in_range(passed[0], 100, far);
     for (int i = 1; i < count - 1; i++) {
         assert_int_equal(passed[i], far);

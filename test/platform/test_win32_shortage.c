@@ -277,7 +277,7 @@ static void test_what_was_not_posted_is_told(void **state) {
     assert_non_null(exit_lost);
     HANDLE event = exit_lost;
     system_go(platform_process_pid(process));
-    assert_true(console_stop(CTRL_C_EVENT));
+    assert_true(win32_console_stop(CTRL_C_EVENT));
     assert_int_equal(WaitForSingleObject(event, 20000), WAIT_OBJECT_0);
     exit_lost = NULL;
     CloseHandle(event);

@@ -77,21 +77,21 @@ static void test_a_log_that_cannot_be_broken_off(void **state) {
 
 static void test_ctrl_c_asks_once(void **state) {
     struct bench *bench = *state;
-    assert_true(console_stop(CTRL_C_EVENT));
+    assert_true(win32_console_stop(CTRL_C_EVENT));
     bench_await(bench, PLATFORM_EVENT_STOP, 0);
-    assert_true(console_stop(CTRL_BREAK_EVENT));
+    assert_true(win32_console_stop(CTRL_BREAK_EVENT));
     bench_await(bench, PLATFORM_EVENT_STOP, 0);
     bench_expect_silence(bench);
 }
 
 static void test_nobody_to_ask(void **state) {
     (void)state;
-    assert_false(console_stop(CTRL_C_EVENT));
-    assert_false(console_stop(CTRL_CLOSE_EVENT));
+    assert_false(win32_console_stop(CTRL_C_EVENT));
+    assert_false(win32_console_stop(CTRL_CLOSE_EVENT));
 }
 
 static DWORD WINAPI close_console(void *what) {
-    return (DWORD)console_stop((DWORD)(uintptr_t)what);
+    return (DWORD)win32_console_stop((DWORD)(uintptr_t)what);
 }
 
 /* Windows does not wait for as long as a handler may take to finish. */

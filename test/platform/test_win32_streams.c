@@ -203,8 +203,9 @@ static void test_empty_reads_are_not_the_end(void **state) {
         DWORD written;
         char bytes[8];
         size_t got;
-        assert_int_equal(stream_pipe_open(bench->platform, STREAM_FROM_PROGRAM, bench_token(bench),
-                                          &stream, &theirs, &bench->cause),
+        assert_int_equal(win32_stream_pipe_open(bench->platform, STREAM_FROM_PROGRAM,
+                                                bench_token(bench), &stream, &theirs,
+                                                &bench->cause),
                          BATON_OK);
         CloseHandle(theirs);
         HANDLE writer = use_messages(stream);

@@ -38,14 +38,14 @@ static void test_stopping_what_fires(void **state) {
         HANDLE event = CreateEventW(NULL, FALSE, FALSE, NULL);
         struct watch watch = {port, NULL, PACKET_STREAM, 0, round};
         unsigned packet_count = 0;
-        assert_int_equal(watch_start(&watch, event, &bench->cause), BATON_OK);
+        assert_int_equal(win32_watch_start(&watch, event, &bench->cause), BATON_OK);
         SetEvent(event);
         if (round % 2 == 0) {
             assert_true(take(port, DEADLINE_MS, &index, &generation));
             assert_int_equal(generation, round);
             packet_count++;
         }
-        watch_stop(&watch);
+        win32_watch_stop(&watch);
         while (take(port, 0, &index, &generation)) {
             assert_int_equal(generation, round); /* else it came after the stop of its watch */
             packet_count++;
@@ -69,17 +69,17 @@ static void test_stopping_beside_bounds_that_pass(void **state) {
         uint32_t generation;
         for (uint32_t i = 0; i < WATCHES; i++) {
             watches[i] = (struct watch){port, NULL, PACKET_EXIT, i, round};
-            assert_int_equal(watch_end(&watches[i], never, 1, &bench->cause), BATON_OK);
+            assert_int_equal(win32_watch_end(&watches[i], never, 1, &bench->cause), BATON_OK);
         }
         for (int told = 0; told < TOLD; told++) {
             assert_true(take(port, DEADLINE_MS, &index, &generation));
             assert_int_equal(generation, round);
-            watch_stop(&watches[(index + 1) % WATCHES]);
-            watch_stop(&watches[(index + 2) % WATCHES]);
-            watch_stop(&watches[(index + 3) % WATCHES]);
+            win32_watch_stop(&watches[(index + 1) % WATCHES]);
+            win32_watch_stop(&watches[(index + 2) % WATCHES]);
+            win32_watch_stop(&watches[(index + 3) % WATCHES]);
         }
         for (uint32_t i = 0; i < WATCHES; i++) {
-            watch_stop(&watches[i]);
+            win32_watch_stop(&watches[i]);
         }
         while (take(port, 0, &index, &generation)) {
             assert_int_equal(generation, round);

@@ -10,7 +10,7 @@
  * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
  * the backlog, so that trying again at once would go on for ever. */
 static int accept_failed(struct baton_cause *cause, int code) {
-    (void)failed(cause, "accept4", code);
+    (void)posix_failed(cause, "accept4", code);
     switch (code) {
     case EAGAIN:
         return BATON_AGAIN;
@@ -54,16 +54,16 @@ static int finish_local(const struct platform_listener *listener, int descriptor
                         struct address *peer, struct address *local, struct baton_cause *cause) {
     name_local_peer(descriptor, peer);
     *local = listener->bound;
-    return listener_set_buffers(descriptor, &listener->options, cause);
+    return posix_listener_set_buffers(descriptor, &listener->options, cause);
 }
 
 static int name_local_end(int descriptor, struct address *local, struct baton_cause *cause) {
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
     if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
-        return failed(cause, "getsockname", errno);
+        return posix_failed(cause, "getsockname", errno);
     }
-    address_from_system(&name, local);
+    posix_address_from_system(&name, local);
     return BATON_OK;
 }
 
@@ -79,7 +79,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     socklen_t length = sizeof name;
     /* On Linux the new socket does not take O_NONBLOCK from the listener: it blocks. */
     int descriptor =
-        accept4(listener->source.descriptor, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
+        accept4(listener->watch.descriptor, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
     if (descriptor < 0) {
         return accept_failed(cause, errno);
     }
@@ -87,7 +87,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     if (listener->protocol == PLATFORM_UNIX) {
         result = finish_local(listener, descriptor, peer, local, cause);
     } else {
-        address_from_system(&name, peer);
+        posix_address_from_system(&name, peer);
         result = name_local_end(descriptor, local, cause);
     }
     if (result != BATON_OK) {

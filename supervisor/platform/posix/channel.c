@@ -12,30 +12,31 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-int channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause) {
+int posix_channel_open(struct platform_process *process, int *child_end,
+                       struct baton_cause *cause) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        return failed(cause, "socketpair", errno);
+        return posix_failed(cause, "socketpair", errno);
     }
     process->channel.descriptor = pair[0];
     *child_end = pair[1];
     const int on = 1;
     if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
-        return failed(cause, "setsockopt", errno);
+        return posix_failed(cause, "setsockopt", errno);
     }
-    int code = source_watch(process->platform, &process->channel, EPOLLIN);
-    return code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
+    int code = posix_watch_set(process->platform, &process->channel, EPOLLIN);
+    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
 /* No more events for reading; nothing to tell the caller twice. */
 static int channel_ended(struct platform_process *process) {
-    struct source *channel = &process->channel;
+    struct posix_watch *channel = &process->channel;
     uint32_t wanted = channel->wanted & ~(uint32_t)EPOLLIN;
     if (wanted == 0) {
-        source_forget(process->platform, channel);
+        posix_watch_forget(process->platform, channel);
         channel->wanted = 0;
     } else {
-        source_watch(process->platform, channel, wanted);
+        posix_watch_set(process->platform, channel, wanted);
     }
     return BATON_END;
 }
@@ -46,7 +47,7 @@ static int receive_failed(struct platform_process *process, int code, struct bat
          * same. */
         return process->ended ? channel_ended(process) : BATON_AGAIN;
     }
-    failed(cause, "recvmsg", code);
+    posix_failed(cause, "recvmsg", code);
     return BATON_SYSTEM;
 }
 
@@ -74,7 +75,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     struct origin origin;
     ssize_t got;
     do {
-        got = credentials_receive(process->channel.descriptor, buffer, capacity, &origin);
+        got = posix_credentials_receive(process->channel.descriptor, buffer, capacity, &origin);
         /* A handler that ended with something unread makes the kernel say ECONNRESET once, and only
          * then what it had sent before. */
     } while (got < 0 && errno == ECONNRESET);
@@ -104,11 +105,11 @@ static void attach_descriptor(struct msghdr *message, void *control, size_t cont
 
 static int send_failed(struct platform_process *process, int code, struct baton_cause *cause) {
     if (code == EAGAIN) {
-        struct source *channel = &process->channel;
-        code = source_watch(process->platform, channel, channel->wanted | EPOLLOUT);
-        return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
+        struct posix_watch *channel = &process->channel;
+        code = posix_watch_set(process->platform, channel, channel->wanted | EPOLLOUT);
+        return code == 0 ? BATON_AGAIN : posix_failed(cause, "epoll_ctl", code);
     }
-    int result = failed(cause, "sendmsg", code);
+    int result = posix_failed(cause, "sendmsg", code);
     return result == BATON_GONE || result == BATON_SHORTAGE ? result : BATON_SYSTEM;
 }
 
@@ -139,5 +140,5 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
 }
 
 void platform_channel_close(struct platform_process *process) {
-    source_close(process->platform, &process->channel);
+    posix_watch_close(process->platform, &process->channel);
 }

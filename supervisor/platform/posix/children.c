@@ -18,7 +18,7 @@
  * that keeps making them could hold the loop. */
 #define STRAYS_PER_LOOK 64
 
-int processes_open(struct platform *platform, size_t process_count) {
+int posix_processes_open(struct platform *platform, size_t process_count) {
     platform->bucket_count = BUCKET_COUNT;
     platform->processes = table_create(process_count, sizeof *platform->processes);
     platform->buckets = calloc(platform->bucket_count, sizeof(struct platform_process *));
@@ -28,26 +28,26 @@ int processes_open(struct platform *platform, size_t process_count) {
     return slots_init(&platform->process_slots, (uint32_t)process_count);
 }
 
-struct platform_process *process_take(struct platform *platform) {
+struct platform_process *posix_process_take(struct platform *platform) {
     uint32_t slot = slots_take(&platform->process_slots);
     if (slot == SLOT_NONE) {
         return NULL;
     }
     struct platform_process *process = &platform->processes[slot];
     *process = (struct platform_process){.platform = platform};
-    source_init(&process->channel, SOURCE_CHANNEL, 0);
+    posix_watch_init(&process->channel, POSIX_WATCH_CHANNEL, 0);
     return process;
 }
 
-void process_give(struct platform_process *process) {
+void posix_process_give(struct platform_process *process) {
     struct platform *platform = process->platform;
     slots_give(&platform->process_slots, (uint32_t)(process - platform->processes));
 }
 
-void processes_close(struct platform *platform) {
+void posix_processes_close(struct platform *platform) {
     for (uint32_t i = 0; i < platform->process_slots.used_mark; i++) {
         if (slots_is_used(&platform->process_slots, i)) {
-            source_close(platform, &platform->processes[i].channel);
+            posix_watch_close(platform, &platform->processes[i].channel);
         }
     }
     slots_clear(&platform->process_slots);
@@ -61,7 +61,7 @@ static struct platform_process **bucket_of(struct platform *platform, pid_t pid)
     return &platform->buckets[(size_t)pid & (platform->bucket_count - 1)];
 }
 
-struct platform_process *process_find(struct platform *platform, pid_t pid) {
+struct platform_process *posix_process_find(struct platform *platform, pid_t pid) {
     struct platform_process *process = *bucket_of(platform, pid);
     while (process != NULL && process->pid != pid) {
         process = process->next;
@@ -69,13 +69,13 @@ struct platform_process *process_find(struct platform *platform, pid_t pid) {
     return process;
 }
 
-void process_add(struct platform *platform, struct platform_process *process) {
+void posix_process_add(struct platform *platform, struct platform_process *process) {
     struct platform_process **bucket = bucket_of(platform, process->pid);
     process->next = *bucket;
     *bucket = process;
 }
 
-void process_remove(struct platform *platform, struct platform_process *process) {
+void posix_process_remove(struct platform *platform, struct platform_process *process) {
     struct platform_process **link = bucket_of(platform, process->pid);
     while (*link != NULL && *link != process) {
         link = &(*link)->next;
@@ -85,12 +85,12 @@ void process_remove(struct platform *platform, struct platform_process *process)
     }
 }
 
-bool child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
+bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
     info->si_pid = 0;
     if (waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG) != 0 || info->si_pid != pid) {
         return false;
     }
-    elders_forget(platform, pid);
+    posix_elders_forget(platform, pid);
     return true;
 }
 
@@ -100,7 +100,8 @@ static void record_exit(struct platform_process *process, const siginfo_t *info)
     process->exit.code = (uint32_t)info->si_status;
 }
 
-size_t processes_reap(struct platform *platform, struct platform_event *events, size_t capacity) {
+size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
+                            size_t capacity) {
     size_t count = 0;
     size_t stray_count = 0;
     while (platform->children_pending && count < capacity && stray_count < STRAYS_PER_LOOK) {
@@ -110,18 +111,18 @@ size_t processes_reap(struct platform *platform, struct platform_event *events, 
             break;
         }
         pid_t pid = info.si_pid;
-        struct platform_process *process = process_find(platform, pid);
+        struct platform_process *process = posix_process_find(platform, pid);
         if (process != NULL) {
             kill(-pid, SIGKILL);
         }
-        child_reap(platform, pid, &info);
+        posix_child_reap(platform, pid, &info);
         if (process == NULL) {
             /* What closed or escaped processes have left to us as their subreaper. */
             stray_count++;
             continue;
         }
         record_exit(process, &info);
-        process_remove(platform, process);
+        posix_process_remove(platform, process);
         events[count++] = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
     }
     return count;

@@ -19,7 +19,8 @@ static pid_t sender_of(struct msghdr *message) {
     return sender.pid;
 }
 
-ssize_t credentials_receive(int descriptor, void *buffer, size_t capacity, struct origin *origin) {
+ssize_t posix_credentials_receive(int descriptor, void *buffer, size_t capacity,
+                                  struct origin *origin) {
     union {
         char bytes[CMSG_SPACE(sizeof(struct ucred))];
         struct cmsghdr align;

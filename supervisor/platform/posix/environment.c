@@ -121,7 +121,8 @@ static void merge(const struct platform_program_spec *spec, const struct own_ent
     }
 }
 
-int environment_choose(const struct platform_program_spec *spec, struct fixed_environment *out) {
+int posix_environment_choose(const struct platform_program_spec *spec,
+                             struct fixed_environment *out) {
     struct own_entries own = {.count = 0};
     *out = (struct fixed_environment){0};
     size_t most_count =
@@ -134,7 +135,7 @@ int environment_choose(const struct platform_program_spec *spec, struct fixed_en
     return result;
 }
 
-void environment_clear(struct fixed_environment *environment) {
+void posix_environment_clear(struct fixed_environment *environment) {
     free(environment->entries);
     free(environment->listen_names);
     *environment = (struct fixed_environment){0};

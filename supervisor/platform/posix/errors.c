@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int failed(struct baton_cause *cause, const char *call, int code) {
+int posix_failed(struct baton_cause *cause, const char *call, int code) {
     cause->call = call;
     cause->system_code = code;
     switch (code) {

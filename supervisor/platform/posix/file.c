@@ -40,7 +40,7 @@ static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *l
                         struct baton_cause *cause) {
     struct stat status;
     if (fstat(descriptor, &status) != 0) {
-        return failed(cause, "fstat", errno);
+        return posix_failed(cause, "fstat", errno);
     }
     if (!S_ISREG(status.st_mode)) {
         return BATON_INVALID;
@@ -49,7 +49,7 @@ static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *l
     char beyond;
     ssize_t more = got == (ssize_t)capacity ? read_up_to(descriptor, &beyond, 1) : 0;
     if (got < 0 || more < 0) {
-        failed(cause, "read", errno);
+        posix_failed(cause, "read", errno);
         return BATON_SYSTEM;
     }
     if (more > 0) {
@@ -66,7 +66,7 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
     /* O_NONBLOCK: opening a FIFO would wait for a writer. */
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (descriptor < 0) {
-        int result = failed(cause, "open", errno);
+        int result = posix_failed(cause, "open", errno);
         return result == BATON_NOT_FOUND || result == BATON_DENIED ? result : BATON_SYSTEM;
     }
     int result = read_regular(descriptor, buffer, capacity, length, cause);
@@ -77,7 +77,7 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
 /* stat(2) of `path`; BATON_OK, BATON_NOT_FOUND, BATON_DENIED or BATON_SYSTEM. */
 static int probe(const char *path, struct stat *status) {
     struct baton_cause cause;
-    return stat(path, status) == 0 ? BATON_OK : failed(&cause, "stat", errno);
+    return stat(path, status) == 0 ? BATON_OK : posix_failed(&cause, "stat", errno);
 }
 
 int platform_probe_program(void *context, const char *path) {
@@ -115,7 +115,7 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
     DIR *folder = opendir(path);
     if (folder == NULL) {
         bool is_file = errno == ENOTDIR;
-        int result = failed(cause, "opendir", errno);
+        int result = posix_failed(cause, "opendir", errno);
         return is_file ? BATON_INVALID : result;
     }
     const struct dirent *entry = NULL;
@@ -124,7 +124,7 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
             visit(context, entry->d_name);
         }
     }
-    int result = errno == 0 ? BATON_OK : failed(cause, "readdir", errno);
+    int result = errno == 0 ? BATON_OK : posix_failed(cause, "readdir", errno);
     closedir(folder);
     return result;
 }
@@ -147,7 +147,7 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length < 0) {
-        return failed(cause, "readlink", errno);
+        return posix_failed(cause, "readlink", errno);
     }
     path[length] = '\0';
     char *separator = strrchr(path, '/');

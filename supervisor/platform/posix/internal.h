@@ -20,20 +20,20 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum source_kind {
-    SOURCE_SIGNAL = 1,
-    SOURCE_LISTENER,
-    SOURCE_CHANNEL,
-    SOURCE_OUTPUT,
-    SOURCE_LOG,
-    SOURCE_STREAM
+enum posix_watch_kind {
+    POSIX_WATCH_SIGNAL = 1,
+    POSIX_WATCH_LISTENER,
+    POSIX_WATCH_CHANNEL,
+    POSIX_WATCH_OUTPUT,
+    POSIX_WATCH_LOG,
+    POSIX_WATCH_STREAM
 };
 
 /* Something that epoll watches; embedded in its object, and epoll's user data points to it. That is
  * safe because platform_wait() turns the kernel's events into tokens before its caller can close
- * anything, and source_close() removes the registration first. */
-struct source {
-    enum source_kind kind;
+ * anything, and posix_watch_close() removes the registration first. */
+struct posix_watch {
+    enum posix_watch_kind kind;
     int descriptor;  /* -1 = none; owned, except the socket of a stream */
     bool registered; /* epoll knows the descriptor */
     uint32_t
@@ -56,7 +56,7 @@ struct local_plan {
 };
 
 struct platform_listener {
-    struct source source;
+    struct posix_watch watch;
     struct platform *platform;
     enum platform_protocol protocol;
     bool is_handed_over;
@@ -72,14 +72,14 @@ struct platform_listener {
  * platform_stream_close(). Watched edge-triggered: each AGAIN is followed by an edge, and the end
  * or the error of a stream of which nothing is asked costs one turn of the loop, no more. */
 struct platform_stream {
-    struct source source; /* its descriptor: a socket of the caller's, or a pipe of ours */
+    struct posix_watch watch; /* its descriptor: a socket of the caller's, or a pipe of ours */
     struct platform *platform;
     bool is_pipe;
     bool read_waits, write_waits; /* the last call said AGAIN */
 };
 
 struct platform_output {
-    struct source source; /* our end */
+    struct posix_watch watch; /* our end */
     struct platform *platform;
     int child_end; /* kept open: every launch duplicates it */
 };
@@ -104,7 +104,7 @@ struct platform_program {
 
 /* A slot of the table. In use from platform_launch() to platform_process_close(). */
 struct platform_process {
-    struct source channel;
+    struct posix_watch channel;
     struct platform *platform;
     struct platform_process *next; /* in the chain of its hash bucket */
     pid_t pid;
@@ -119,8 +119,8 @@ struct platform_process {
 struct platform {
     int epoll;
     int null_device; /* read and write */
-    struct source signals;
-    struct source log;
+    struct posix_watch signals;
+    struct posix_watch log;
     bool log_is_socket;
     bool log_ready;        /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
     bool stop_pending;     /* STOP is due */
@@ -140,48 +140,49 @@ struct platform {
 
 /* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/base/error.h
  * that stands for `code` in general; callers test first for what means something else to them. */
-int failed(struct baton_cause *cause, const char *call, int code);
+int posix_failed(struct baton_cause *cause, const char *call, int code);
 
 /* loop.c */
 /* Until a deadline, for poll(2) and epoll_wait(2): 0 if it has passed, -1 for none. */
-int timeout_ms(struct platform *platform, uint64_t deadline_us);
-void source_init(struct source *source, enum source_kind kind, uint64_t token);
+int posix_timeout_ms(struct platform *platform, uint64_t deadline_us);
+void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token);
 /* Watches for `wanted` (EPOLLIN, EPOLLOUT) from now on; 0 pauses. Returns 0 or an errno. */
-int source_watch(struct platform *platform, struct source *source, uint32_t wanted);
-void source_forget(struct platform *platform, struct source *source);
-/* Forgets and closes; accepts an empty source. */
-void source_close(struct platform *platform, struct source *source);
-void close_descriptor(int *descriptor);
+int posix_watch_set(struct platform *platform, struct posix_watch *watch, uint32_t wanted);
+void posix_watch_forget(struct platform *platform, struct posix_watch *watch);
+/* Forgets and closes; accepts an empty one. */
+void posix_watch_close(struct platform *platform, struct posix_watch *watch);
+void posix_close_descriptor(int *descriptor);
 
 /* signals.c */
-int signals_open(struct platform *platform, struct baton_cause *cause);
-void signals_read(struct platform *platform);
+int posix_signals_open(struct platform *platform, struct baton_cause *cause);
+void posix_signals_read(struct platform *platform);
 
 /* children.c: the table, and reaping */
-int processes_open(struct platform *platform, size_t process_count);
-void processes_close(struct platform *platform);
+int posix_processes_open(struct platform *platform, size_t process_count);
+void posix_processes_close(struct platform *platform);
 /* A free slot, empty; NULL when there is none. And back to the free ones. */
-struct platform_process *process_take(struct platform *platform);
-void process_give(struct platform_process *process);
-struct platform_process *process_find(struct platform *platform, pid_t pid);
-void process_add(struct platform *platform, struct platform_process *process);
-void process_remove(struct platform *platform, struct platform_process *process);
+struct platform_process *posix_process_take(struct platform *platform);
+void posix_process_give(struct platform_process *process);
+struct platform_process *posix_process_find(struct platform *platform, pid_t pid);
+void posix_process_add(struct platform *platform, struct platform_process *process);
+void posix_process_remove(struct platform *platform, struct platform_process *process);
 /* Reaps what has ended and writes at most `capacity` EXIT events. Returns their number. Does not
  * block, nor go on for long: `children_pending` stays set if there may be more. */
-size_t processes_reap(struct platform *platform, struct platform_event *events, size_t capacity);
+size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
+                            size_t capacity);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
-bool child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
+bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
 
 /* strays.c: elders are children that this process had before platform_open(). They are reaped like
  * all others, but platform_end_strays() spares them. Returns BATON_OK or BATON_NO_MEMORY. */
-int elders_open(struct platform *platform);
-void elders_close(struct platform *platform);
+int posix_elders_open(struct platform *platform);
+void posix_elders_close(struct platform *platform);
 /* To be told of each child that was reaped, since its number may come again. */
-void elders_forget(struct platform *platform, pid_t pid);
+void posix_elders_forget(struct platform *platform, pid_t pid);
 
 /* program.c: puts the values of one launch into their places. BATON_OK, BATON_TOO_LONG, or
  * BATON_INVALID if the launch is none of this program. */
-int program_fill(struct platform_program *program, const struct platform_launch *launch);
+int posix_program_fill(struct platform_program *program, const struct platform_launch *launch);
 #define FIRST_PASSED_DESCRIPTOR 3 /* listeners (sd_listen_fds(3)), and then the channel */
 
 /* environment.c: what a program's processes find in their environment, without what each launch
@@ -193,13 +194,14 @@ struct fixed_environment {
     char listen_count[32];
     char *listen_names; /* owned */
 };
-int environment_choose(const struct platform_program_spec *spec, struct fixed_environment *out);
-void environment_clear(struct fixed_environment *environment);
+int posix_environment_choose(const struct platform_program_spec *spec,
+                             struct fixed_environment *out);
+void posix_environment_clear(struct fixed_environment *environment);
 
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
  * the latter case nothing of it is left. */
-int spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
-                  struct baton_cause *cause);
+int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
+                        struct baton_cause *cause);
 
 /* credentials.c: recvmsg(2) without waiting, from a socket with SO_PASSCRED. There is room for the
  * credentials alone, so the kernel closes descriptors that came along and sets MSG_CTRUNC. Returns
@@ -209,45 +211,46 @@ struct origin {
                   which tells the end of file from a packet of no bytes */
     int flags; /* of the message: MSG_TRUNC, MSG_CTRUNC */
 };
-ssize_t credentials_receive(int descriptor, void *buffer, size_t capacity, struct origin *origin);
+ssize_t posix_credentials_receive(int descriptor, void *buffer, size_t capacity,
+                                  struct origin *origin);
 
 /* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
-int channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
+int posix_channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
 
 /* output.c: before a launch, undoes what a handler may have set with F_SETFL (fcntl(2)). */
-void output_make_blocking(const struct platform_output *output);
+void posix_output_make_blocking(const struct platform_output *output);
 
 /* stream.c: the table, and the slots of pipes */
-int streams_open(struct platform *platform, size_t stream_count);
-void streams_close(struct platform *platform);
+int posix_streams_open(struct platform *platform, size_t stream_count);
+void posix_streams_close(struct platform *platform);
 /* Watches our end of a pipe, which the stream owns from then on; if it fails, the caller still
  * does. */
-int stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction, uint64_t token,
-                     struct platform_stream **out, struct baton_cause *cause);
+int posix_stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction,
+                           uint64_t token, struct platform_stream **out, struct baton_cause *cause);
 /* True if what epoll has reported is what somebody waits for. */
-bool stream_takes_news(struct platform_stream *stream, uint32_t report);
+bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report);
 
 /* listener.c: SO_RCVBUF and SO_SNDBUF, where they are not 0. */
-int listener_set_buffers(int descriptor, const struct socket_options *options,
-                         struct baton_cause *cause);
+int posix_listener_set_buffers(int descriptor, const struct socket_options *options,
+                               struct baton_cause *cause);
 /* Before a launch that hands it over. */
-void listener_make_blocking(const struct platform_listener *listener);
+void posix_listener_make_blocking(const struct platform_listener *listener);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
-int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
-                 struct baton_cause *cause);
+int posix_local_listen(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause);
 /* Makes a new socket in the place of one that was shut down. False if that one could not be made:
  * the listener keeps the old one, which must not be watched. */
-bool local_listen_again(struct platform_listener *listener);
+bool posix_local_listen_again(struct platform_listener *listener);
 /* Removes the file, if it is still the one that was made. */
-void local_remove(struct platform_listener *listener);
+void posix_local_remove(struct platform_listener *listener);
 
 /* socket.c */
-socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out);
-bool address_from_system(const struct sockaddr_storage *storage, struct address *out);
+socklen_t posix_address_to_system(const struct address *address, struct sockaddr_storage *out);
+bool posix_address_from_system(const struct sockaddr_storage *storage, struct address *out);
 
 /* log.c */
-void log_init(struct platform *platform);
-void log_close(struct platform *platform);
+void posix_log_init(struct platform *platform);
+void posix_log_close(struct platform *platform);
 
 #endif

@@ -20,13 +20,14 @@ static int open_pipe(struct platform *platform, uint32_t direction, uint64_t tok
                      struct platform_stream **stream, int *program_end, struct baton_cause *cause) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        return failed(cause, "pipe2", errno);
+        return posix_failed(cause, "pipe2", errno);
     }
     int ours = direction == EPOLLOUT ? ends[1] : ends[0];
     *program_end = direction == EPOLLOUT ? ends[0] : ends[1];
-    int result = fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : failed(cause, "fcntl", errno);
+    int result =
+        fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : posix_failed(cause, "fcntl", errno);
     if (result == BATON_OK) {
-        result = stream_open_pipe(platform, ours, direction, token, stream, cause);
+        result = posix_stream_open_pipe(platform, ours, direction, token, stream, cause);
     }
     if (result != BATON_OK) {
         close(ours);
@@ -52,7 +53,7 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
     int log = platform->null_device;
     if (launch->output != NULL) {
         log = launch->output->child_end;
-        output_make_blocking(launch->output);
+        posix_output_make_blocking(launch->output);
     }
     spawn->input = platform->null_device;
     spawn->output = spawn->error = log;
@@ -66,7 +67,7 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
         spawn->input = p->input_end;
         spawn->output = p->output_end;
     } else if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
-        spawn->input = launch->listeners[0]->source.descriptor;
+        spawn->input = launch->listeners[0]->watch.descriptor;
     }
     /* Where both go to the log this changes nothing. */
     spawn->error = launch->error_follows_output ? spawn->output : log;
@@ -78,15 +79,15 @@ static int start(struct platform *platform, const struct platform_launch *launch
                  struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
-        result = channel_open(process, &p->channel_end, cause);
+        result = posix_channel_open(process, &p->channel_end, cause);
         p->spawn.passed[launch->program->listener_count] = p->channel_end;
     }
     if (result == BATON_OK) {
-        result = spawn_process(&launch->program->plan, &p->spawn, &process->pid, cause);
+        result = posix_spawn_process(&launch->program->plan, &p->spawn, &process->pid, cause);
     }
-    close_descriptor(&p->channel_end);
-    close_descriptor(&p->input_end);
-    close_descriptor(&p->output_end);
+    posix_close_descriptor(&p->channel_end);
+    posix_close_descriptor(&p->input_end);
+    posix_close_descriptor(&p->output_end);
     return result;
 }
 
@@ -96,11 +97,11 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     *cause = (struct baton_cause){0};
     /* The places that a launch fills belong to the recipe, which is const for its owner only. */
     struct platform_program *program = (struct platform_program *)(uintptr_t)launch->program;
-    int result = program_fill(program, launch);
+    int result = posix_program_fill(program, launch);
     if (result != BATON_OK) {
         return result;
     }
-    struct platform_process *process = process_take(platform);
+    struct platform_process *process = posix_process_take(platform);
     if (process == NULL) {
         return BATON_SHORTAGE;
     }
@@ -112,11 +113,11 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     if (result != BATON_OK) {
         platform_stream_close(&p.input);
         platform_stream_close(&p.output);
-        source_close(platform, &process->channel);
-        process_give(process);
+        posix_watch_close(platform, &process->channel);
+        posix_process_give(process);
         return result;
     }
-    process_add(platform, process);
+    posix_process_add(platform, process);
     *out = (struct platform_launched){process, p.input, p.output};
     return BATON_OK;
 }

@@ -22,14 +22,14 @@ static int set_options(int descriptor, const struct option *options, size_t coun
     for (size_t i = 0; i < count; i++) {
         if (options[i].value != 0 && setsockopt(descriptor, options[i].level, options[i].name,
                                                 &options[i].value, sizeof(int)) != 0) {
-            return failed(cause, "setsockopt", errno);
+            return posix_failed(cause, "setsockopt", errno);
         }
     }
     return BATON_OK;
 }
 
-int listener_set_buffers(int descriptor, const struct socket_options *options,
-                         struct baton_cause *cause) {
+int posix_listener_set_buffers(int descriptor, const struct socket_options *options,
+                               struct baton_cause *cause) {
     const struct option buffers[] = {
         {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes},
         {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes},
@@ -57,7 +57,7 @@ static int set_tcp_options(int descriptor, const struct socket_options *options,
 static int bind_address(int descriptor, const struct platform_listener_spec *spec,
                         struct baton_cause *cause) {
     const int v6only = spec->v6only;
-    int result = listener_set_buffers(descriptor, &spec->options, cause);
+    int result = posix_listener_set_buffers(descriptor, &spec->options, cause);
     /* SO_REUSEADDR of a UDP socket would let others take its datagrams (socket(7)). */
     if (result == BATON_OK && spec->protocol == PLATFORM_TCP) {
         result = set_tcp_options(descriptor, &spec->options, cause);
@@ -67,12 +67,12 @@ static int bind_address(int descriptor, const struct platform_listener_spec *spe
     }
     if (spec->address.family == ADDRESS_IPV6 &&
         setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) != 0) {
-        return failed(cause, "setsockopt", errno);
+        return posix_failed(cause, "setsockopt", errno);
     }
     struct sockaddr_storage name;
-    socklen_t length = address_to_system(&spec->address, &name);
+    socklen_t length = posix_address_to_system(&spec->address, &name);
     if (bind(descriptor, (struct sockaddr *)&name, length) != 0) {
-        return failed(cause, "bind", errno);
+        return posix_failed(cause, "bind", errno);
     }
     return BATON_OK;
 }
@@ -87,30 +87,30 @@ static int make_socket(struct platform_listener *listener,
     /* One that is handed over is never asked by us, and its handlers may expect it to block. */
     int flags = SOCK_CLOEXEC | (listener->is_handed_over ? 0 : SOCK_NONBLOCK);
     int descriptor = socket(family, type | flags, 0);
-    listener->source.descriptor = descriptor;
-    return descriptor < 0 ? failed(cause, "socket", errno) : BATON_OK;
+    listener->watch.descriptor = descriptor;
+    return descriptor < 0 ? posix_failed(cause, "socket", errno) : BATON_OK;
 }
 
 /* Binds, listens and watches. */
 static int open_socket(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
-    int descriptor = listener->source.descriptor;
-    int result = spec->protocol == PLATFORM_UNIX ? local_listen(listener, spec, cause)
+    int descriptor = listener->watch.descriptor;
+    int result = spec->protocol == PLATFORM_UNIX ? posix_local_listen(listener, spec, cause)
                                                  : bind_address(descriptor, spec, cause);
     if (result != BATON_OK) {
         return result;
     }
     if (spec->protocol == PLATFORM_TCP && listen(descriptor, (int)spec->backlog_count) != 0) {
-        return failed(cause, "listen", errno);
+        return posix_failed(cause, "listen", errno);
     }
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
     if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
-        return failed(cause, "getsockname", errno);
+        return posix_failed(cause, "getsockname", errno);
     }
-    address_from_system(&name, &listener->bound);
-    int code = source_watch(listener->platform, &listener->source, EPOLLIN);
-    return code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
+    posix_address_from_system(&name, &listener->bound);
+    int code = posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
+    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
@@ -127,7 +127,7 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
     listener->backlog_count = spec->backlog_count;
     listener->options = spec->options;
-    source_init(&listener->source, SOURCE_LISTENER, token);
+    posix_watch_init(&listener->watch, POSIX_WATCH_LISTENER, token);
     int result = make_socket(listener, spec, cause);
     if (result == BATON_OK) {
         result = open_socket(listener, spec, cause);
@@ -141,7 +141,7 @@ int platform_listener_open(struct platform *platform, const struct platform_list
 }
 
 struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
-    return (struct platform_socket){(uintptr_t)listener->source.descriptor};
+    return (struct platform_socket){(uintptr_t)listener->watch.descriptor};
 }
 
 void platform_listener_address(const struct platform_listener *listener, struct address *out) {
@@ -152,27 +152,27 @@ void platform_listener_address(const struct platform_listener *listener, struct 
  * stays registered for nothing while it is paused, of which those who share the socket notice
  * nothing. (It is given up when a handler shuts the socket of all down, which cannot be masked.) */
 void platform_listener_pause(struct platform_listener *listener) {
-    source_watch(listener->platform, &listener->source, 0);
+    posix_watch_set(listener->platform, &listener->watch, 0);
     if (listener->is_handed_over) {
-        listener_make_blocking(listener);
+        posix_listener_make_blocking(listener);
     }
 }
 
 /* O_NONBLOCK belongs to the open file (fcntl(2)), and event loops set it on what they get. */
-void listener_make_blocking(const struct platform_listener *listener) {
-    fcntl(listener->source.descriptor, F_SETFL, 0);
+void posix_listener_make_blocking(const struct platform_listener *listener) {
+    fcntl(listener->watch.descriptor, F_SETFL, 0);
 }
 
 /* Servers that end may call shutdown(2) on what they listened on, which ends it for all who share
  * it, until somebody listens again. The port is kept only if it was asked for by its number. */
 static void listen_again(const struct platform_listener *listener) {
-    int descriptor = listener->source.descriptor;
+    int descriptor = listener->watch.descriptor;
     int listening = 1;
     socklen_t length = sizeof listening;
     getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
     if (!listening) {
         struct sockaddr_storage name;
-        length = address_to_system(&listener->bound, &name);
+        length = posix_address_to_system(&listener->bound, &name);
         (void)bind(descriptor, (struct sockaddr *)&name, length);
         (void)listen(descriptor, (int)listener->backlog_count);
     }
@@ -182,7 +182,7 @@ static void listen_again(const struct platform_listener *listener) {
  * else would get through any more. AF_UNSPEC undoes that (connect(2)), and with it what was not
  * asked for at bind(2): a port that the system chose is to be had again only while it is free. */
 static void disconnect_peer(const struct platform_listener *listener) {
-    int descriptor = listener->source.descriptor;
+    int descriptor = listener->watch.descriptor;
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     struct sockaddr_storage name;
     struct address now;
@@ -193,8 +193,8 @@ static void disconnect_peer(const struct platform_listener *listener) {
     (void)connect(descriptor, &nobody, sizeof nobody);
     length = sizeof name;
     if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0 ||
-        !address_from_system(&name, &now) || !address_equal(&now, &listener->bound)) {
-        length = address_to_system(&listener->bound, &name);
+        !posix_address_from_system(&name, &now) || !address_equal(&now, &listener->bound)) {
+        length = posix_address_to_system(&listener->bound, &name);
         (void)bind(descriptor, (struct sockaddr *)&name, length);
     }
 }
@@ -209,7 +209,7 @@ static bool make_good(struct platform_listener *listener) {
         disconnect_peer(listener);
         return true;
     case PLATFORM_UNIX:
-        return local_listen_again(listener);
+        return posix_local_listen_again(listener);
     }
     return true;
 }
@@ -219,14 +219,14 @@ static bool make_good(struct platform_listener *listener) {
  * again. */
 void platform_listener_resume(struct platform_listener *listener) {
     if (!listener->is_handed_over || make_good(listener)) {
-        source_watch(listener->platform, &listener->source, EPOLLIN);
+        posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
     }
 }
 
 void platform_listener_close(struct platform_listener **listener) {
     if (*listener != NULL) {
-        local_remove(*listener);
-        source_close((*listener)->platform, &(*listener)->source);
+        posix_local_remove(*listener);
+        posix_watch_close((*listener)->platform, &(*listener)->watch);
         free(*listener);
         *listener = NULL;
     }

@@ -55,7 +55,7 @@ static int probe(const char *path, bool *is_listening, struct baton_cause *cause
     }
     int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (client < 0) {
-        return failed(cause, "socket", errno);
+        return posix_failed(cause, "socket", errno);
     }
     *is_listening =
         connect(client, (const struct sockaddr *)&name, sizeof name) == 0 || errno != ECONNREFUSED;
@@ -81,12 +81,12 @@ static int remove_exactly(const char *path, const struct file_identity *file,
                           struct baton_cause *cause) {
     struct stat status;
     if (lstat(path, &status) != 0) {
-        return errno == ENOENT ? BATON_OK : failed(cause, "lstat", errno);
+        return errno == ENOENT ? BATON_OK : posix_failed(cause, "lstat", errno);
     }
     if (!is_same_file(&status, file)) {
         return BATON_IN_USE;
     }
-    return unlink(path) == 0 || errno == ENOENT ? BATON_OK : failed(cause, "unlink", errno);
+    return unlink(path) == 0 || errno == ENOENT ? BATON_OK : posix_failed(cause, "unlink", errno);
 }
 
 /* ---- The lock ---- */
@@ -106,20 +106,20 @@ static int lock_take(const char *path, struct lock *lock, struct baton_cause *ca
     lock->file =
         open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (lock->file < 0) {
-        return failed(cause, "open", errno);
+        return posix_failed(cause, "open", errno);
     }
     /* Only who holds the lock removes its file. Without a name it is the lock of the one before. */
     if (flock(lock->file, LOCK_EX | LOCK_NB) == 0 && fstat(lock->file, &status) == 0 &&
         status.st_nlink > 0) {
         return BATON_OK;
     }
-    close_descriptor(&lock->file);
+    posix_close_descriptor(&lock->file);
     return BATON_IN_USE;
 }
 
 static void lock_give(struct lock *lock) {
     unlink(lock->path);
-    close_descriptor(&lock->file);
+    posix_close_descriptor(&lock->file);
 }
 
 /* ---- Owners ---- */
@@ -172,13 +172,13 @@ static int change_owner(const struct platform_listener *listener, struct baton_c
     }
     int file = open(listener->plan.name.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) {
-        return failed(cause, "open", errno);
+        return posix_failed(cause, "open", errno);
     }
     int result = BATON_OK;
     if (fstat(file, &status) != 0 || !is_same_file(&status, &listener->file)) {
         result = BATON_IN_USE;
     } else if (fchownat(file, "", user, group, AT_EMPTY_PATH) != 0) {
-        result = failed(cause, "fchownat", errno);
+        result = posix_failed(cause, "fchownat", errno);
     }
     close(file);
     return result;
@@ -200,7 +200,7 @@ static int look_at_file(const char *path, struct stat *was, struct baton_cause *
     bool listening = true;
     int result = BATON_OK;
     if (lstat(path, was) != 0) {
-        return failed(cause, "lstat", errno);
+        return posix_failed(cause, "lstat", errno);
     }
     if (S_ISSOCK(was->st_mode)) {
         result = probe(path, &listening, cause);
@@ -229,8 +229,8 @@ static int settle(struct platform_listener *listener, struct baton_cause *cause)
     struct stat status;
     int result = change_owner(listener, cause);
     if (result == BATON_OK &&
-        listen(listener->source.descriptor, (int)listener->backlog_count) != 0) {
-        result = failed(cause, "listen", errno);
+        listen(listener->watch.descriptor, (int)listener->backlog_count) != 0) {
+        result = posix_failed(cause, "listen", errno);
     }
     if (result == BATON_OK && (lstat(listener->plan.name.sun_path, &status) != 0 ||
                                !is_same_file(&status, &listener->file))) {
@@ -242,12 +242,12 @@ static int settle(struct platform_listener *listener, struct baton_cause *cause)
 static int bind_and_settle(struct platform_listener *listener, struct baton_cause *cause) {
     const struct local_plan *plan = &listener->plan;
     struct stat status;
-    int code = bind_with_mode(listener->source.descriptor, &plan->name, plan->mode);
+    int code = bind_with_mode(listener->watch.descriptor, &plan->name, plan->mode);
     if (code != 0) {
-        return failed(cause, "bind", code);
+        return posix_failed(cause, "bind", code);
     }
     if (lstat(plan->name.sun_path, &status) != 0) {
-        return failed(cause, "lstat", errno);
+        return posix_failed(cause, "lstat", errno);
     }
     listener->file = identity_of(&status);
     listener->has_file = true;
@@ -285,8 +285,8 @@ static int listen_as_planned(struct platform_listener *listener, struct baton_ca
     return result;
 }
 
-int local_listen(struct platform_listener *listener, const struct platform_listener_spec *spec,
-                 struct baton_cause *cause) {
+int posix_local_listen(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause) {
     struct local_plan *plan = &listener->plan;
     plan->mode = spec->mode;
     if (!name_file(spec->path, &plan->name)) {
@@ -306,29 +306,29 @@ static bool is_shut_down(int descriptor) {
 }
 
 /* The old socket is kept until there is a new one, so that the listener always has one. */
-bool local_listen_again(struct platform_listener *listener) {
+bool posix_local_listen_again(struct platform_listener *listener) {
     struct baton_cause ignored;
-    int old = listener->source.descriptor;
+    int old = listener->watch.descriptor;
     if (!is_shut_down(old)) {
         return true;
     }
-    source_forget(listener->platform, &listener->source);
+    posix_watch_forget(listener->platform, &listener->watch);
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) {
         return false;
     }
-    local_remove(listener);
-    listener->source.descriptor = descriptor;
+    posix_local_remove(listener);
+    listener->watch.descriptor = descriptor;
     bool works = listen_as_planned(listener, &ignored) == BATON_OK;
     if (!works) {
-        local_remove(listener);
-        listener->source.descriptor = old;
+        posix_local_remove(listener);
+        listener->watch.descriptor = old;
     }
     close(works ? old : descriptor);
     return works;
 }
 
-void local_remove(struct platform_listener *listener) {
+void posix_local_remove(struct platform_listener *listener) {
     struct baton_cause ignored;
     if (listener->has_file) {
         remove_exactly(listener->plan.name.sun_path, &listener->file, &ignored);

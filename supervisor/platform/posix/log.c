@@ -19,15 +19,15 @@
 
 #define LOG_MODE 0640
 
-void log_init(struct platform *platform) {
-    source_init(&platform->log, SOURCE_LOG, 0);
+void posix_log_init(struct platform *platform) {
+    posix_watch_init(&platform->log, POSIX_WATCH_LOG, 0);
     platform->log.descriptor = STDERR_FILENO;
 }
 
-void log_close(struct platform *platform) {
-    source_forget(platform, &platform->log);
+void posix_log_close(struct platform *platform) {
+    posix_watch_forget(platform, &platform->log);
     if (platform->log.descriptor > STDERR_FILENO) {
-        close_descriptor(&platform->log.descriptor);
+        posix_close_descriptor(&platform->log.descriptor);
     }
     platform->log.descriptor = STDERR_FILENO;
     platform->log_ready = false;
@@ -54,10 +54,10 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
         descriptor =
             open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, LOG_MODE);
         if (descriptor < 0) {
-            return failed(cause, "open", errno);
+            return posix_failed(cause, "open", errno);
         }
     }
-    log_close(platform);
+    posix_log_close(platform);
     platform->log.descriptor = descriptor;
     struct stat status;
     platform->log_is_socket = fstat(descriptor, &status) == 0 && S_ISSOCK(status.st_mode);
@@ -91,12 +91,12 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     while (done < length) {
         ssize_t written = write_some(platform, bytes + done, length - done);
         if (written < 0) {
-            failed(cause, platform->log_is_socket ? "send" : "write", errno);
+            posix_failed(cause, platform->log_is_socket ? "send" : "write", errno);
             return length;
         }
         if (written == 0) {
             /* epoll refuses what is always ready (EPERM); then the caller may try at once. */
-            platform->log_ready = source_watch(platform, &platform->log, EPOLLOUT) != 0;
+            platform->log_ready = posix_watch_set(platform, &platform->log, EPOLLOUT) != 0;
             break;
         }
         done += (size_t)written;
@@ -114,7 +114,7 @@ bool platform_log_write_all(struct platform *platform, const char *bytes, size_t
                             uint64_t deadline_us) {
     while (length > 0) {
         struct pollfd room = {.fd = platform->log.descriptor, .events = POLLOUT};
-        poll(&room, 1, timeout_ms(platform, deadline_us));
+        poll(&room, 1, posix_timeout_ms(platform, deadline_us));
         ssize_t written = write_some(platform, bytes, length);
         if (written < 0) {
             return true; /* nobody will ever read it: dropped, as platform_log_write() does */

@@ -10,90 +10,90 @@
 
 #define BATCH_COUNT 64
 
-void close_descriptor(int *descriptor) {
+void posix_close_descriptor(int *descriptor) {
     if (*descriptor >= 0) {
         close(*descriptor);
         *descriptor = -1;
     }
 }
 
-void source_init(struct source *source, enum source_kind kind, uint64_t token) {
-    *source = (struct source){.kind = kind, .descriptor = -1, .token = token};
+void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token) {
+    *watch = (struct posix_watch){.kind = kind, .descriptor = -1, .token = token};
 }
 
-int source_watch(struct platform *platform, struct source *source, uint32_t wanted) {
-    if (source->registered && source->wanted == wanted) {
+int posix_watch_set(struct platform *platform, struct posix_watch *watch, uint32_t wanted) {
+    if (watch->registered && watch->wanted == wanted) {
         return 0;
     }
-    if (!source->registered && wanted == 0) {
-        source->wanted = 0;
+    if (!watch->registered && wanted == 0) {
+        watch->wanted = 0;
         return 0;
     }
-    struct epoll_event event = {.events = wanted, .data.ptr = source};
-    int operation = source->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(platform->epoll, operation, source->descriptor, &event) != 0) {
+    struct epoll_event event = {.events = wanted, .data.ptr = watch};
+    int operation = watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(platform->epoll, operation, watch->descriptor, &event) != 0) {
         return errno;
     }
-    source->registered = true;
-    source->wanted = wanted;
+    watch->registered = true;
+    watch->wanted = wanted;
     return 0;
 }
 
-void source_forget(struct platform *platform, struct source *source) {
-    if (source->registered) {
+void posix_watch_forget(struct platform *platform, struct posix_watch *watch) {
+    if (watch->registered) {
         /* close() alone would not do: the registration belongs to the open file, of which a child
          * may hold a duplicate until it has called execve. */
-        epoll_ctl(platform->epoll, EPOLL_CTL_DEL, source->descriptor, NULL);
-        source->registered = false;
+        epoll_ctl(platform->epoll, EPOLL_CTL_DEL, watch->descriptor, NULL);
+        watch->registered = false;
     }
 }
 
-void source_close(struct platform *platform, struct source *source) {
-    source_forget(platform, source);
-    source->wanted = 0;
-    close_descriptor(&source->descriptor);
+void posix_watch_close(struct platform *platform, struct posix_watch *watch) {
+    posix_watch_forget(platform, watch);
+    watch->wanted = 0;
+    posix_close_descriptor(&watch->descriptor);
 }
 
 /* Writes the events of one report, at most `room` (at least 1). What does not fit is reported
  * again: of the level-triggered sources it holds on, and a stream has one event only. */
-static size_t translate(struct platform *platform, struct source *source, uint32_t report,
+static size_t translate(struct platform *platform, struct posix_watch *watch, uint32_t report,
                         struct platform_event *events, size_t room) {
     size_t count = 0;
-    if (source->kind == SOURCE_SIGNAL) {
-        signals_read(platform);
+    if (watch->kind == POSIX_WATCH_SIGNAL) {
+        posix_signals_read(platform);
         return 0;
     }
-    if (source->kind == SOURCE_STREAM) {
-        if (!stream_takes_news((struct platform_stream *)source, report)) {
+    if (watch->kind == POSIX_WATCH_STREAM) {
+        if (!posix_stream_takes_news((struct platform_stream *)watch, report)) {
             return 0;
         }
-        events[0] = (struct platform_event){PLATFORM_EVENT_STREAM, source->token};
+        events[0] = (struct platform_event){PLATFORM_EVENT_STREAM, watch->token};
         return 1;
     }
-    if (source->wanted == 0) {
+    if (watch->wanted == 0) {
         /* Paused; hang-ups cannot be masked, so the kernel must not be asked again. */
-        source_forget(platform, source);
+        posix_watch_forget(platform, watch);
         return 0;
     }
     /* An error or a hang-up is news to whoever reads and to whoever writes. */
-    uint32_t news = report | ((report & (EPOLLERR | EPOLLHUP)) != 0 ? source->wanted : 0);
-    news &= source->wanted;
+    uint32_t news = report | ((report & (EPOLLERR | EPOLLHUP)) != 0 ? watch->wanted : 0);
+    news &= watch->wanted;
     if ((news & EPOLLIN) != 0) {
         static const enum platform_event_kind reading[] = {
-            [SOURCE_LISTENER] = PLATFORM_EVENT_ACCEPT,
-            [SOURCE_CHANNEL] = PLATFORM_EVENT_CHANNEL,
-            [SOURCE_OUTPUT] = PLATFORM_EVENT_OUTPUT,
+            [POSIX_WATCH_LISTENER] = PLATFORM_EVENT_ACCEPT,
+            [POSIX_WATCH_CHANNEL] = PLATFORM_EVENT_CHANNEL,
+            [POSIX_WATCH_OUTPUT] = PLATFORM_EVENT_OUTPUT,
         };
-        events[count++] = (struct platform_event){reading[source->kind], source->token};
+        events[count++] = (struct platform_event){reading[watch->kind], watch->token};
     }
     if ((news & EPOLLOUT) != 0 && count < room) {
         /* Told once: whoever does not repeat the call must not make the loop spin. */
-        if (source_watch(platform, source, source->wanted & ~(uint32_t)EPOLLOUT) != 0) {
-            source_forget(platform, source);
+        if (posix_watch_set(platform, watch, watch->wanted & ~(uint32_t)EPOLLOUT) != 0) {
+            posix_watch_forget(platform, watch);
         }
         events[count++] = (struct platform_event){
-            source->kind == SOURCE_LOG ? PLATFORM_EVENT_LOG_WRITABLE : PLATFORM_EVENT_WRITABLE,
-            source->token};
+            watch->kind == POSIX_WATCH_LOG ? PLATFORM_EVENT_LOG_WRITABLE : PLATFORM_EVENT_WRITABLE,
+            watch->token};
     }
     return count;
 }
@@ -110,11 +110,11 @@ static size_t collect_due(struct platform *platform, struct platform_event *even
         platform->log_ready = false;
         events[count++] = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
     }
-    return count + processes_reap(platform, events + count, capacity - count);
+    return count + posix_processes_reap(platform, events + count, capacity - count);
 }
 
 /* epoll_wait(2) counts milliseconds: rounded up, so that it never returns before the deadline. */
-int timeout_ms(struct platform *platform, uint64_t deadline_us) {
+int posix_timeout_ms(struct platform *platform, uint64_t deadline_us) {
     if (deadline_us == PLATFORM_WAIT_FOREVER) {
         return -1;
     }
@@ -139,10 +139,10 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         }
         struct epoll_event batch[BATCH_COUNT];
         bool busy = count > 0 || platform->children_pending;
-        int timeout = busy ? 0 : timeout_ms(platform, deadline_us);
+        int timeout = busy ? 0 : posix_timeout_ms(platform, deadline_us);
         int got = epoll_wait(platform->epoll, batch, (int)(capacity - count), timeout);
         if (got < 0 && errno != EINTR) {
-            failed(cause, "epoll_wait", errno);
+            posix_failed(cause, "epoll_wait", errno);
             return BATON_SYSTEM;
         }
         for (int i = 0; i < got; i++) {
@@ -156,7 +156,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         }
         /* What a signal has told is looked at even when it is late, but only once: strays may end
          * faster than they are reaped. */
-        bool late = timeout_ms(platform, deadline_us) == 0;
+        bool late = posix_timeout_ms(platform, deadline_us) == 0;
         if (late && (got <= 0 || was_late)) {
             return 0;
         }

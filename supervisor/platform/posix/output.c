@@ -13,25 +13,25 @@
 static int make_pair(struct platform_output *output, uint32_t wanted, struct baton_cause *cause) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        return failed(cause, "socketpair", errno);
+        return posix_failed(cause, "socketpair", errno);
     }
-    output->source.descriptor = pair[0];
+    output->watch.descriptor = pair[0];
     output->child_end = pair[1];
     const int on = 1;
     if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
-        return failed(cause, "setsockopt", errno);
+        return posix_failed(cause, "setsockopt", errno);
     }
     /* A handler that reads from its standard output sees the end, instead of waiting for ever. */
     if (shutdown(pair[0], SHUT_WR) != 0) {
-        return failed(cause, "shutdown", errno);
+        return posix_failed(cause, "shutdown", errno);
     }
-    int code = source_watch(output->platform, &output->source, wanted);
-    return code == 0 ? BATON_OK : failed(cause, "epoll_ctl", code);
+    int code = posix_watch_set(output->platform, &output->watch, wanted);
+    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
 static void drop_pair(struct platform_output *output) {
-    source_close(output->platform, &output->source);
-    close_descriptor(&output->child_end);
+    posix_watch_close(output->platform, &output->watch);
+    posix_close_descriptor(&output->child_end);
 }
 
 int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
@@ -44,7 +44,7 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
     }
     output->platform = platform;
     output->child_end = -1;
-    source_init(&output->source, SOURCE_OUTPUT, token);
+    posix_watch_init(&output->watch, POSIX_WATCH_OUTPUT, token);
     int result = make_pair(output, EPOLLIN, cause);
     if (result != BATON_OK) {
         platform_output_close(&output);
@@ -59,26 +59,26 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
  * to be had, the end of the old pair is not reported again before platform_output_resume(). */
 static int renew_pair(struct platform_output *output, struct baton_cause *cause) {
     struct platform_output fresh = {.platform = output->platform, .child_end = -1};
-    source_init(&fresh.source, SOURCE_OUTPUT, output->source.token);
+    posix_watch_init(&fresh.watch, POSIX_WATCH_OUTPUT, output->watch.token);
     int result = make_pair(&fresh, 0, cause);
     if (result != BATON_OK) {
         drop_pair(&fresh);
-        source_forget(output->platform, &output->source);
-        output->source.wanted = 0;
+        posix_watch_forget(output->platform, &output->watch);
+        output->watch.wanted = 0;
         return result;
     }
-    uint32_t wanted = output->source.wanted;
+    uint32_t wanted = output->watch.wanted;
     drop_pair(output);
-    output->source.descriptor = fresh.source.descriptor;
+    output->watch.descriptor = fresh.watch.descriptor;
     output->child_end = fresh.child_end;
-    int code = source_watch(output->platform, &output->source, wanted);
-    return code == 0 ? BATON_AGAIN : failed(cause, "epoll_ctl", code);
+    int code = posix_watch_set(output->platform, &output->watch, wanted);
+    return code == 0 ? BATON_AGAIN : posix_failed(cause, "epoll_ctl", code);
 }
 
 /* O_NONBLOCK belongs to the open file, which all handlers of an output share, and event loops set
  * it on their standard streams. Who is launched finds it as a program may expect it; a sibling that
  * lives meanwhile shares it all the same, then and later, and may see EAGAIN (write(2)). */
-void output_make_blocking(const struct platform_output *output) {
+void posix_output_make_blocking(const struct platform_output *output) {
     fcntl(output->child_end, F_SETFL, 0);
 }
 
@@ -88,7 +88,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
     *pid = 0;
     *cause = (struct baton_cause){0};
     struct origin writer;
-    ssize_t got = credentials_receive(output->source.descriptor, buffer, capacity, &writer);
+    ssize_t got = posix_credentials_receive(output->watch.descriptor, buffer, capacity, &writer);
     if (got == 0) {
         return renew_pair(output, cause);
     }
@@ -96,7 +96,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
         if (errno == EAGAIN) {
             return BATON_AGAIN;
         }
-        failed(cause, "recvmsg", errno);
+        posix_failed(cause, "recvmsg", errno);
         return BATON_SYSTEM;
     }
     *length = (size_t)got;
@@ -105,11 +105,11 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
 }
 
 void platform_output_pause(struct platform_output *output) {
-    source_watch(output->platform, &output->source, 0);
+    posix_watch_set(output->platform, &output->watch, 0);
 }
 
 void platform_output_resume(struct platform_output *output) {
-    source_watch(output->platform, &output->source, EPOLLIN);
+    posix_watch_set(output->platform, &output->watch, EPOLLIN);
 }
 
 void platform_output_close(struct platform_output **output) {

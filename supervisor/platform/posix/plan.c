@@ -124,11 +124,12 @@ static const struct {
     [STEP_EXECUTE] = {"execve", execute},
 };
 
-const char *plan_step_name(const struct step *step) {
+const char *posix_plan_step_name(const struct step *step) {
     return kinds[step->kind].name;
 }
 
-void plan_walk(const struct plan *plan, const struct spawn *spawn, struct plan_failure *failure) {
+void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
+                     struct plan_failure *failure) {
     for (size_t i = 0; i < plan->count; i++) {
         const struct step *step = &plan->steps[i];
         int code = kinds[step->kind].take(step, spawn);
@@ -187,8 +188,8 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  *   dispositions, mask     in this order: a signal that waits shall find the default
  *   execute
  */
-void plan_make(struct plan *plan, const struct platform *platform,
-               const struct platform_program *program) {
+void posix_plan_make(struct plan *plan, const struct platform *platform,
+                     const struct platform_program *program) {
     plan->count = 0;
     add(plan, STEP_GROUP);
     add_descriptors(plan, program);

@@ -1,6 +1,6 @@
 /*
- * What a new process does between vfork(2) and execve(2): a list of steps. plan_make() writes it
- * once for each program, and the child of every launch walks it.
+ * What a new process does between vfork(2) and execve(2): a list of steps. posix_plan_make() writes
+ * it once for each program, and the child of every launch walks it.
  *
  * The child runs in the supervisor's memory while the supervisor stands still, whatever that had
  * been about to do. Therefore a step
@@ -23,7 +23,7 @@
 struct platform;
 struct platform_program;
 
-/* In the order of the walk; plan_make() tells why it is this one. */
+/* In the order of the walk; posix_plan_make() tells why it is this one. */
 enum step_kind {
     STEP_GROUP,            /* a process group of its own */
     STEP_STREAMS,          /* descriptors 0, 1 and 2 */
@@ -83,14 +83,15 @@ struct plan_failure {
 };
 
 /* `program` is complete but for its plan. */
-void plan_make(struct plan *plan, const struct platform *platform,
-               const struct platform_program *program);
+void posix_plan_make(struct plan *plan, const struct platform *platform,
+                     const struct platform_program *program);
 
 /* For the child alone. Returns only when a step has failed: the process must end then, without
  * returning from the function that has called vfork(2). */
-void plan_walk(const struct plan *plan, const struct spawn *spawn, struct plan_failure *failure);
+void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
+                     struct plan_failure *failure);
 
 /* What a step is called in `struct baton_cause`: the system call that it fails at. Static. */
-const char *plan_step_name(const struct step *step);
+const char *posix_plan_step_name(const struct step *step);
 
 #endif

@@ -25,7 +25,7 @@
 static int ensure_standard_streams(struct baton_cause *cause) {
     for (int stream = 0; stream <= 2; stream++) {
         if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            return failed(cause, "open", errno);
+            return posix_failed(cause, "open", errno);
         }
     }
     return BATON_OK;
@@ -54,12 +54,12 @@ static void protect_inherited(void) {
 
 static int raise_descriptor_limit(struct platform *platform, struct baton_cause *cause) {
     if (getrlimit(RLIMIT_NOFILE, &platform->original_descriptors) != 0) {
-        return failed(cause, "getrlimit", errno);
+        return posix_failed(cause, "getrlimit", errno);
     }
     struct rlimit raised = platform->original_descriptors;
     raised.rlim_cur = raised.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &raised) != 0) {
-        return failed(cause, "setrlimit", errno);
+        return posix_failed(cause, "setrlimit", errno);
     }
     return BATON_OK;
 }
@@ -67,16 +67,16 @@ static int raise_descriptor_limit(struct platform *platform, struct baton_cause 
 static int open_loop(struct platform *platform, struct baton_cause *cause) {
     platform->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (platform->epoll < 0) {
-        return failed(cause, "epoll_create1", errno);
+        return posix_failed(cause, "epoll_create1", errno);
     }
     platform->null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (platform->null_device < 0) {
-        return failed(cause, "open", errno);
+        return posix_failed(cause, "open", errno);
     }
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-        return failed(cause, "prctl", errno);
+        return posix_failed(cause, "prctl", errno);
     }
-    return signals_open(platform, cause);
+    return posix_signals_open(platform, cause);
 }
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
@@ -98,8 +98,8 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     platform->epoll = -1;
     platform->null_device = -1;
-    source_init(&platform->signals, SOURCE_SIGNAL, 0);
-    log_init(platform);
+    posix_watch_init(&platform->signals, POSIX_WATCH_SIGNAL, 0);
+    posix_log_init(platform);
 
     int result = ensure_standard_streams(cause);
     if (result == BATON_OK) {
@@ -107,13 +107,13 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         result = raise_descriptor_limit(platform, cause);
     }
     if (result == BATON_OK) {
-        result = processes_open(platform, sizes->process_count);
+        result = posix_processes_open(platform, sizes->process_count);
     }
     if (result == BATON_OK) {
-        result = streams_open(platform, sizes->stream_count);
+        result = posix_streams_open(platform, sizes->stream_count);
     }
     if (result == BATON_OK) {
-        result = elders_open(platform);
+        result = posix_elders_open(platform);
     }
     if (result == BATON_OK) {
         result = open_loop(platform, cause);
@@ -133,13 +133,13 @@ void platform_close(struct platform **platform) {
     if (closing == NULL) {
         return;
     }
-    log_close(closing);
-    processes_close(closing);
-    streams_close(closing);
-    elders_close(closing);
-    source_close(closing, &closing->signals);
-    close_descriptor(&closing->null_device);
-    close_descriptor(&closing->epoll);
+    posix_log_close(closing);
+    posix_processes_close(closing);
+    posix_streams_close(closing);
+    posix_elders_close(closing);
+    posix_watch_close(closing, &closing->signals);
+    posix_close_descriptor(&closing->null_device);
+    posix_close_descriptor(&closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
         setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);
     }
@@ -168,7 +168,7 @@ int platform_random(void *out, size_t length, struct baton_cause *cause) {
     while (length > 0) {
         ssize_t got = getrandom(bytes, length, 0);
         if (got < 0 && errno != EINTR) {
-            failed(cause, "getrandom", errno);
+            posix_failed(cause, "getrandom", errno);
             return BATON_SYSTEM;
         }
         if (got > 0) {

@@ -37,9 +37,9 @@ void platform_process_close(struct platform_process **process) {
     if (!closing->ended) {
         platform_process_signal(closing, PLATFORM_KILL);
         /* The loop reaps it like a stray. */
-        process_remove(closing->platform, closing);
+        posix_process_remove(closing->platform, closing);
     }
-    source_close(closing->platform, &closing->channel);
-    process_give(closing);
+    posix_watch_close(closing->platform, &closing->channel);
+    posix_process_give(closing);
     *process = NULL;
 }

@@ -174,7 +174,7 @@ static int build(struct platform_program *program, const struct platform *platfo
     program->nonce = spec->has_channel ? find_value(program, "BATON_NONCE=") : NULL;
     program->listen_pid = spec->listener_count > 0 ? find_value(program, "LISTEN_PID=") : NULL;
     program->values = at;
-    plan_make(&program->plan, platform, program);
+    posix_plan_make(&program->plan, platform, program);
     return BATON_OK;
 }
 
@@ -203,11 +203,11 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     }
     struct fixed_environment fixed;
     struct platform_program *program = calloc(1, sizeof *program);
-    int result = environment_choose(spec, &fixed);
+    int result = posix_environment_choose(spec, &fixed);
     if (result == BATON_OK) {
         result = program == NULL ? BATON_NO_MEMORY : build(program, platform, spec, &fixed);
     }
-    environment_clear(&fixed);
+    posix_environment_clear(&fixed);
     if (result != BATON_OK) {
         platform_program_destroy(&program);
         return result;
@@ -261,13 +261,13 @@ static int fill_listeners(struct platform_program *program,
         if (listeners == NULL || listeners[i] == NULL) {
             return BATON_INVALID;
         }
-        listener_make_blocking(listeners[i]);
-        program->passed[i] = listeners[i]->source.descriptor;
+        posix_listener_make_blocking(listeners[i]);
+        program->passed[i] = listeners[i]->watch.descriptor;
     }
     return BATON_OK;
 }
 
-int program_fill(struct platform_program *program, const struct platform_launch *launch) {
+int posix_program_fill(struct platform_program *program, const struct platform_launch *launch) {
     size_t left_bytes = program->launch_bytes;
     if ((launch->streams == PLATFORM_STREAMS_LISTENERS) != (program->listener_count > 0)) {
         return BATON_INVALID;

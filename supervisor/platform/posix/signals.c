@@ -25,7 +25,7 @@ static bool is_ignored(int number) {
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-int signals_open(struct platform *platform, struct baton_cause *cause) {
+int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
     /* An ignored SIGCHLD, inherited from whoever started us, would make the kernel reap our
      * children itself (waitid(2)) and their exit codes would be lost. */
     signal(SIGCHLD, SIG_DFL);
@@ -42,22 +42,22 @@ int signals_open(struct platform *platform, struct baton_cause *cause) {
         sigaddset(&set, SIGHUP);
     }
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
-        return failed(cause, "sigprocmask", errno);
+        return posix_failed(cause, "sigprocmask", errno);
     }
     platform->signals.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (platform->signals.descriptor < 0) {
-        return failed(cause, "signalfd", errno);
+        return posix_failed(cause, "signalfd", errno);
     }
-    int code = source_watch(platform, &platform->signals, EPOLLIN);
+    int code = posix_watch_set(platform, &platform->signals, EPOLLIN);
     if (code != 0) {
-        return failed(cause, "epoll_ctl", code);
+        return posix_failed(cause, "epoll_ctl", code);
     }
     /* A child that ended before we looked has left no signal behind. */
     platform->children_pending = true;
     return BATON_OK;
 }
 
-void signals_read(struct platform *platform) {
+void posix_signals_read(struct platform *platform) {
     struct signalfd_siginfo batch[8];
     ssize_t got;
     while ((got = read(platform->signals.descriptor, batch, sizeof batch)) > 0) {

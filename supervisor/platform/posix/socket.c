@@ -38,7 +38,7 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
     return process->ended ? BATON_GONE : BATON_OK;
 }
 
-socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out) {
+socklen_t posix_address_to_system(const struct address *address, struct sockaddr_storage *out) {
     memset(out, 0, sizeof *out);
     if (address->family == ADDRESS_IPV4) {
         struct sockaddr_in *ipv4 = (struct sockaddr_in *)out;
@@ -55,7 +55,7 @@ socklen_t address_to_system(const struct address *address, struct sockaddr_stora
     return sizeof *ipv6;
 }
 
-bool address_from_system(const struct sockaddr_storage *storage, struct address *out) {
+bool posix_address_from_system(const struct sockaddr_storage *storage, struct address *out) {
     *out = (struct address){0};
     if (storage->ss_family == AF_INET) {
         const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)storage;

@@ -23,7 +23,7 @@ static bool nobody_may_execute(const char *path) {
 
 static int not_executed(const struct plan_failure *failure, struct baton_cause *cause) {
     const struct step *step = failure->step;
-    int result = failed(cause, plan_step_name(step), failure->code);
+    int result = posix_failed(cause, posix_plan_step_name(step), failure->code);
     if (failure->code == EAGAIN) { /* RLIMIT_NPROC of the user that the program runs as */
         return BATON_LIMIT;
     }
@@ -34,21 +34,21 @@ static int not_executed(const struct plan_failure *failure, struct baton_cause *
     return result;
 }
 
-int spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
-                  struct baton_cause *cause) {
+int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
+                        struct baton_cause *cause) {
     struct plan_failure failure = {NULL, 0};
     /* The analyzer wants posix_spawn, and after vfork nothing but execve: the top of this file
      * tells why neither will do.
      * NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
     pid_t child = vfork();
     if (child == 0) {
-        plan_walk(plan, spawn, &failure);
+        posix_plan_walk(plan, spawn, &failure);
         _exit(EXIT_NOT_EXECUTED);
     }
     /* NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
     if (child < 0) {
         int code = errno;
-        int result = failed(cause, "vfork", code);
+        int result = posix_failed(cause, "vfork", code);
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
     if (failure.step != NULL) {

@@ -75,7 +75,7 @@ static bool remember_elder(void *context, pid_t pid) {
     return true;
 }
 
-int elders_open(struct platform *platform) {
+int posix_elders_open(struct platform *platform) {
     struct elders elders = {0};
     walk_children(remember_elder, &elders);
     platform->elders = elders.pids;
@@ -83,7 +83,7 @@ int elders_open(struct platform *platform) {
     return elders.failed ? BATON_NO_MEMORY : BATON_OK;
 }
 
-void elders_close(struct platform *platform) {
+void posix_elders_close(struct platform *platform) {
     free(platform->elders);
     platform->elders = NULL;
     platform->elder_count = 0;
@@ -98,7 +98,7 @@ static size_t find_elder(const struct platform *platform, pid_t pid) {
     return i;
 }
 
-void elders_forget(struct platform *platform, pid_t pid) {
+void posix_elders_forget(struct platform *platform, pid_t pid) {
     size_t i = find_elder(platform, pid);
     if (i < platform->elder_count) {
         platform->elders[i] = platform->elders[--platform->elder_count];
@@ -110,10 +110,10 @@ static bool end_stray(void *context, pid_t pid) {
     struct platform *platform = walk->platform;
     bool is_elder = find_elder(platform, pid) < platform->elder_count;
     siginfo_t info;
-    if (process_find(platform, pid) != NULL) {
+    if (posix_process_find(platform, pid) != NULL) {
         return true;
     }
-    if (!child_reap(platform, pid, &info)) {
+    if (!posix_child_reap(platform, pid, &info)) {
         if (!is_elder) {
             kill(pid, SIGKILL);
             walk->living_count++;

@@ -13,13 +13,13 @@
 #include <unistd.h>
 
 /* Not by table_create(): most supervisors never have a stream, and none needs its pages warm. */
-int streams_open(struct platform *platform, size_t stream_count) {
+int posix_streams_open(struct platform *platform, size_t stream_count) {
     platform->streams = calloc(stream_count, sizeof *platform->streams);
     return platform->streams == NULL ? BATON_NO_MEMORY
                                      : slots_init(&platform->stream_slots, (uint32_t)stream_count);
 }
 
-void streams_close(struct platform *platform) {
+void posix_streams_close(struct platform *platform) {
     for (uint32_t i = 0; i < platform->stream_slots.used_mark; i++) {
         struct platform_stream *stream = &platform->streams[i];
         if (slots_is_used(&platform->stream_slots, i)) {
@@ -45,12 +45,12 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
     }
     struct platform_stream *stream = &platform->streams[slot];
     *stream = (struct platform_stream){.platform = platform, .is_pipe = is_pipe};
-    source_init(&stream->source, SOURCE_STREAM, token);
-    stream->source.descriptor = descriptor;
-    int code = source_watch(platform, &stream->source, direction | EPOLLET);
+    posix_watch_init(&stream->watch, POSIX_WATCH_STREAM, token);
+    stream->watch.descriptor = descriptor;
+    int code = posix_watch_set(platform, &stream->watch, direction | EPOLLET);
     if (code != 0) {
         give_slot(platform, stream);
-        return failed(cause, "epoll_ctl", code);
+        return posix_failed(cause, "epoll_ctl", code);
     }
     *out = stream;
     return BATON_OK;
@@ -62,12 +62,13 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
                        out, cause);
 }
 
-int stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction, uint64_t token,
-                     struct platform_stream **out, struct baton_cause *cause) {
+int posix_stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction,
+                           uint64_t token, struct platform_stream **out,
+                           struct baton_cause *cause) {
     return open_stream(platform, descriptor, true, direction, token, out, cause);
 }
 
-bool stream_takes_news(struct platform_stream *stream, uint32_t report) {
+bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report) {
     const uint32_t broken = EPOLLERR | EPOLLHUP;
     bool readable = stream->read_waits && (report & (EPOLLIN | EPOLLRDHUP | broken)) != 0;
     bool writable = stream->write_waits && (report & (EPOLLOUT | broken)) != 0;
@@ -78,13 +79,13 @@ bool stream_takes_news(struct platform_stream *stream, uint32_t report) {
 
 /* Whatever the network or the other side has done: nothing goes this way any more. */
 static int broken(struct baton_cause *cause, const char *call, int code) {
-    failed(cause, call, code);
+    posix_failed(cause, call, code);
     return BATON_GONE;
 }
 
 int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
                          size_t *length, struct baton_cause *cause) {
-    int descriptor = stream->source.descriptor;
+    int descriptor = stream->watch.descriptor;
     *length = 0;
     *cause = (struct baton_cause){0};
     ssize_t got;
@@ -108,7 +109,7 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
 
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
                           size_t *written, struct baton_cause *cause) {
-    int descriptor = stream->source.descriptor;
+    int descriptor = stream->watch.descriptor;
     *written = 0;
     *cause = (struct baton_cause){0};
     ssize_t put;
@@ -129,9 +130,9 @@ int platform_stream_write(struct platform_stream *stream, const void *bytes, siz
 
 void platform_stream_finish(struct platform_stream *stream) {
     if (!stream->is_pipe) {
-        shutdown(stream->source.descriptor, SHUT_WR);
-    } else if ((stream->source.wanted & EPOLLOUT) != 0) {
-        source_close(stream->platform, &stream->source);
+        shutdown(stream->watch.descriptor, SHUT_WR);
+    } else if ((stream->watch.wanted & EPOLLOUT) != 0) {
+        posix_watch_close(stream->platform, &stream->watch);
     }
 }
 
@@ -140,9 +141,9 @@ void platform_stream_close(struct platform_stream **stream) {
     if (closing == NULL) {
         return;
     }
-    source_forget(closing->platform, &closing->source);
+    posix_watch_forget(closing->platform, &closing->watch);
     if (closing->is_pipe) {
-        close_descriptor(&closing->source.descriptor);
+        posix_close_descriptor(&closing->watch.descriptor);
     }
     give_slot(closing->platform, closing);
     *stream = NULL;

@@ -25,7 +25,7 @@ static bool client_has_left(DWORD error) {
 /* BATON_GONE, BATON_SHORTAGE or BATON_SYSTEM for a failed step of accepting. */
 static int accept_failed(struct baton_cause *cause, const char *call) {
     DWORD error = (DWORD)WSAGetLastError();
-    int code = cause_of(cause, call, error);
+    int code = win32_cause_of(cause, call, error);
     if (client_has_left(error)) {
         return BATON_GONE;
     }
@@ -38,7 +38,7 @@ static int arm(struct platform_listener *listener, struct baton_cause *cause) {
         return BATON_OK;
     }
     listener->accepted =
-        listener_new_socket(listener_family(listener), SOCK_STREAM, listener->is_plain);
+        win32_listener_new_socket(win32_listener_family(listener), SOCK_STREAM, listener->is_plain);
     if (listener->accepted == INVALID_SOCKET) {
         return accept_failed(cause, "WSASocketW");
     }
@@ -56,25 +56,25 @@ static int arm(struct platform_listener *listener, struct baton_cause *cause) {
     return BATON_OK;
 }
 
-void listener_accept_on(struct platform_listener *listener) {
+void win32_listener_accept_on(struct platform_listener *listener) {
     struct baton_cause ignored;
     if (!listener->paused && arm(listener, &ignored) != BATON_OK) {
-        listener_report(listener);
+        win32_listener_report(listener);
     }
 }
 
-int listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause) {
+int win32_listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause) {
     GUID guid = WSAID_ACCEPTEX;
     DWORD bytes = 0;
     if (WSAIoctl(listener->socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid,
                  &listener->accept_ex, sizeof listener->accept_ex, &bytes, NULL, NULL) != 0) {
-        return listener_failed(cause, "WSAIoctl(AcceptEx)");
+        return win32_listener_failed(cause, "WSAIoctl(AcceptEx)");
     }
     listener->operation.hEvent = listener->event;
     return arm(listener, cause);
 }
 
-void listener_stop_accepting(struct platform_listener *listener) {
+void win32_listener_stop_accepting(struct platform_listener *listener) {
     if (listener->armed) {
         DWORD received, flags;
         CancelIoEx((HANDLE)listener->socket, &listener->operation);
@@ -92,10 +92,10 @@ static int name_both(const struct platform_listener *listener, SOCKET accepted,
         *peer = *local = (struct address){.family = ADDRESS_UNIX};
         return BATON_OK;
     }
-    if (!listener_name_of(accepted, getpeername, peer)) {
+    if (!win32_listener_name_of(accepted, getpeername, peer)) {
         return accept_failed(cause, "getpeername");
     }
-    if (!listener_name_of(accepted, getsockname, local)) {
+    if (!win32_listener_name_of(accepted, getsockname, local)) {
         return accept_failed(cause, "getsockname");
     }
     return BATON_OK;
@@ -113,7 +113,8 @@ static int finish_accept(const struct platform_listener *listener, SOCKET accept
     int code = name_both(listener, accepted, peer, local, cause);
     if (code == BATON_OK) {
         struct baton_cause ignored;
-        (void)listener_set_options(accepted, &listener->options, listener->protocol, &ignored);
+        (void)win32_listener_set_options(accepted, &listener->options, listener->protocol,
+                                         &ignored);
         SetHandleInformation((HANDLE)accepted, HANDLE_FLAG_INHERIT, 0);
     }
     return code;
@@ -152,7 +153,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     listener->accepted = INVALID_SOCKET;
     listener->armed = false;
     if (code == BATON_OK || code == BATON_GONE) {
-        listener_accept_on(listener); /* so that a caller who does not come back is told */
+        win32_listener_accept_on(listener); /* so that a caller who does not come back is told */
     }
     return code;
 }

@@ -7,11 +7,11 @@ static int backlog_argument(uint32_t backlog_count) {
     return count > 200 ? -count : count;
 }
 
-int listener_failed(struct baton_cause *cause, const char *call) {
-    return cause_of(cause, call, (DWORD)WSAGetLastError());
+int win32_listener_failed(struct baton_cause *cause, const char *call) {
+    return win32_cause_of(cause, call, (DWORD)WSAGetLastError());
 }
 
-int listener_family(const struct platform_listener *listener) {
+int win32_listener_family(const struct platform_listener *listener) {
     switch (listener->address.family) {
     case ADDRESS_UNIX:
         return AF_UNIX;
@@ -22,7 +22,7 @@ int listener_family(const struct platform_listener *listener) {
     }
 }
 
-SOCKET listener_new_socket(int family, int type, bool is_plain) {
+SOCKET win32_listener_new_socket(int family, int type, bool is_plain) {
     SOCKET made =
         WSASocketW(family, type, 0, NULL, 0,
                    (is_plain ? 0u : (DWORD)WSA_FLAG_OVERLAPPED) | WSA_FLAG_NO_HANDLE_INHERIT);
@@ -33,18 +33,19 @@ SOCKET listener_new_socket(int family, int type, bool is_plain) {
     return made;
 }
 
-bool listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *, int *),
-                      struct address *out) {
+bool win32_listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *, int *),
+                            struct address *out) {
     struct sockaddr_storage name;
     int length = (int)sizeof name;
-    return ask(socket, (struct sockaddr *)&name, &length) == 0 && address_from_system(&name, out);
+    return ask(socket, (struct sockaddr *)&name, &length) == 0 &&
+           win32_address_from_system(&name, out);
 }
 
 static int set_flag(SOCKET socket, int level, int name, DWORD value, const char *call,
                     struct baton_cause *cause) {
     return setsockopt(socket, level, name, (const char *)&value, (int)sizeof value) == 0
                ? BATON_OK
-               : listener_failed(cause, call);
+               : win32_listener_failed(cause, call);
 }
 
 /* When an answer could not be delivered, Windows lets the socket's next receive fail with 10054
@@ -55,13 +56,13 @@ static int ignore_unreachable(SOCKET socket, struct baton_cause *cause) {
     DWORD bytes;
     return WSAIoctl(socket, SIO_UDP_CONNRESET, &no, sizeof no, NULL, 0, &bytes, NULL, NULL) == 0
                ? BATON_OK
-               : listener_failed(cause, "WSAIoctl(SIO_UDP_CONNRESET)");
+               : win32_listener_failed(cause, "WSAIoctl(SIO_UDP_CONNRESET)");
 }
 
 static int bind_to_address(struct platform_listener *listener,
                            const struct platform_listener_spec *spec, struct baton_cause *cause) {
     struct sockaddr_storage name;
-    socklen_t length = address_to_system(&spec->address, &name);
+    socklen_t length = win32_address_to_system(&spec->address, &name);
     int code = set_flag(listener->socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1,
                         "setsockopt(SO_EXCLUSIVEADDRUSE)", cause);
     if (code == BATON_OK && spec->address.family == ADDRESS_IPV6) {
@@ -72,10 +73,11 @@ static int bind_to_address(struct platform_listener *listener,
         code = ignore_unreachable(listener->socket, cause);
     }
     if (code == BATON_OK && bind(listener->socket, (struct sockaddr *)&name, length) != 0) {
-        code = listener_failed(cause, "bind");
+        code = win32_listener_failed(cause, "bind");
     }
-    if (code == BATON_OK && !listener_name_of(listener->socket, getsockname, &listener->address)) {
-        code = listener_failed(cause, "getsockname");
+    if (code == BATON_OK &&
+        !win32_listener_name_of(listener->socket, getsockname, &listener->address)) {
+        code = win32_listener_failed(cause, "getsockname");
     }
     return code;
 }
@@ -90,27 +92,27 @@ static int set_options(SOCKET socket, const struct platform_listener_spec *spec,
     if (spec->is_handed_over) {
         options = spec->options;
     }
-    return listener_set_options(socket, &options, spec->protocol, cause);
+    return win32_listener_set_options(socket, &options, spec->protocol, cause);
 }
 
-int listener_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
-                  struct baton_cause *cause) {
+int win32_listener_bind(struct platform_listener *listener,
+                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
     bool is_unix = spec->protocol == PLATFORM_UNIX;
     listener->address = is_unix ? (struct address){.family = ADDRESS_UNIX} : spec->address;
     listener->socket =
-        listener_new_socket(listener_family(listener),
-                            spec->protocol == PLATFORM_UDP ? SOCK_DGRAM : SOCK_STREAM, false);
+        win32_listener_new_socket(win32_listener_family(listener),
+                                  spec->protocol == PLATFORM_UDP ? SOCK_DGRAM : SOCK_STREAM, false);
     if (listener->socket == INVALID_SOCKET) {
-        return listener_failed(cause, "WSASocketW");
+        return win32_listener_failed(cause, "WSASocketW");
     }
     int code = set_options(listener->socket, spec, cause);
     if (code == BATON_OK) {
-        code = is_unix ? local_bind(listener->socket, spec->path, &listener->file, cause)
+        code = is_unix ? win32_local_bind(listener->socket, spec->path, &listener->file, cause)
                        : bind_to_address(listener, spec, cause);
     }
     if (code == BATON_OK && spec->protocol != PLATFORM_UDP &&
         listen(listener->socket, backlog_argument(spec->backlog_count)) != 0) {
-        code = listener_failed(cause, "listen");
+        code = win32_listener_failed(cause, "listen");
     }
     return code;
 }

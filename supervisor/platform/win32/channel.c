@@ -14,12 +14,12 @@ static bool is_open(const struct platform_process *process) {
 }
 
 static int read_on(struct platform_process *process, struct baton_cause *cause) {
-    return pipe_read(&process->in, process->frame + process->have_bytes,
-                     (DWORD)(process->need_bytes - process->have_bytes), cause);
+    return win32_pipe_read(&process->in, process->frame + process->have_bytes,
+                           (DWORD)(process->need_bytes - process->have_bytes), cause);
 }
 
 static void report_again(const struct platform_process *process) {
-    packet_post(process->platform->port, PACKET_CHANNEL, process->index, process->generation);
+    win32_packet_post(process->platform->port, PACKET_CHANNEL, process->index, process->generation);
 }
 
 /* Starts the read of the next frame at once, so that a caller who does not come back for it is
@@ -33,12 +33,12 @@ static void read_next_frame(struct platform_process *process) {
     }
 }
 
-int channel_start(struct platform_process *process, struct baton_cause *cause) {
+int win32_channel_start(struct platform_process *process, struct baton_cause *cause) {
     process->in.watch = (struct watch){process->platform->port, NULL, PACKET_CHANNEL,
                                        process->index, process->generation};
     process->out.watch = (struct watch){process->platform->port, NULL, PACKET_WRITABLE,
                                         process->index, process->generation};
-    int code = watch_start(&process->in.watch, process->in.event, cause);
+    int code = win32_watch_start(&process->in.watch, process->in.event, cause);
     if (code == BATON_OK) {
         read_next_frame(process);
     }
@@ -51,10 +51,10 @@ static int gather(struct platform_process *process, struct baton_cause *cause) {
     int code = process->in.started ? BATON_OK : read_on(process, cause);
     DWORD moved = 0;
     if (code == BATON_OK) {
-        code = pipe_result(&process->in, &moved, cause);
+        code = win32_pipe_result(&process->in, &moved, cause);
     }
     if (code == BATON_AGAIN && process->exited) {
-        code = pipe_cancel(&process->in, &moved, cause);
+        code = win32_pipe_cancel(&process->in, &moved, cause);
     }
     process->have_bytes += moved;
     return code;
@@ -122,23 +122,23 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
 /* BATON_OK when nothing is under way any more. */
 static int settle_write(struct platform_process *process, struct baton_cause *cause) {
     DWORD moved;
-    return process->out.started ? pipe_result(&process->out, &moved, cause) : BATON_OK;
+    return process->out.started ? win32_pipe_result(&process->out, &moved, cause) : BATON_OK;
 }
 
 /* The frame is with the system but not yet in the pipe. Without a watch nobody would learn of its
  * end, so then it is taken back; a frame that was torn by that ends the channel. */
 static int watch_write(struct platform_process *process, size_t length, struct baton_cause *cause) {
     if (process->out.watch.registration != NULL ||
-        watch_start(&process->out.watch, process->out.event, cause) == BATON_OK) {
+        win32_watch_start(&process->out.watch, process->out.event, cause) == BATON_OK) {
         return BATON_OK;
     }
     DWORD moved = 0;
     struct baton_cause ignored;
-    int code = pipe_cancel(&process->out, &moved, &ignored);
+    int code = win32_pipe_cancel(&process->out, &moved, &ignored);
     if (code == BATON_OK && moved == length) {
         return BATON_OK;
     }
-    pipe_close(&process->out);
+    win32_pipe_close(&process->out);
     return BATON_GONE;
 }
 
@@ -159,7 +159,7 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     }
     if (code == BATON_OK) {
         memcpy(process->sending, frame, length);
-        code = pipe_write(&process->out, process->sending, (DWORD)length, cause);
+        code = win32_pipe_write(&process->out, process->sending, (DWORD)length, cause);
     }
     if (code == BATON_OK && !HasOverlappedIoCompleted(&process->out.operation)) {
         code = watch_write(process, length, cause);
@@ -167,7 +167,7 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     return code == BATON_END ? BATON_GONE : code;
 }
 
-bool channel_event(struct platform_process *process, struct platform_event *event) {
+bool win32_channel_event(struct platform_process *process, struct platform_event *event) {
     if (!is_open(process) || process->end_told ||
         (process->in.started && !HasOverlappedIoCompleted(&process->in.operation))) {
         return false;
@@ -176,7 +176,7 @@ bool channel_event(struct platform_process *process, struct platform_event *even
     return true;
 }
 
-bool writable_event(struct platform_process *process, struct platform_event *event) {
+bool win32_writable_event(struct platform_process *process, struct platform_event *event) {
     if (!process->wants_writable || process->out.handle == NULL ||
         !HasOverlappedIoCompleted(&process->out.operation)) {
         return false;
@@ -187,7 +187,7 @@ bool writable_event(struct platform_process *process, struct platform_event *eve
 }
 
 void platform_channel_close(struct platform_process *process) {
-    pipe_close(&process->in);
-    pipe_close(&process->out);
+    win32_pipe_close(&process->in);
+    win32_pipe_close(&process->out);
     process->wants_writable = false;
 }

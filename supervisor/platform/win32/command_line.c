@@ -79,12 +79,12 @@ static void put_argument(struct command_line *line, const wchar_t *argument) {
     }
 }
 
-int command_line_write(const char *const *argv, struct command_line *line) {
+int win32_command_line_write(const char *const *argv, struct command_line *line) {
     int code = argv[0] == NULL ? BATON_INVALID : BATON_OK;
     line->length = 0;
     line->too_long = false;
     for (size_t i = 0; code == BATON_OK && argv[i] != NULL; i++) {
-        code = text_to_room(argv[i], line->argument, COMMAND_LINE_MAX);
+        code = win32_text_to_room(argv[i], line->argument, COMMAND_LINE_MAX);
         if (code == BATON_OK && i == 0) {
             code = put_program(line, line->argument);
         } else if (code == BATON_OK) {

@@ -27,13 +27,13 @@ static bool post_stop(void) {
     AcquireSRWLockShared(&stop_lock);
     bool open = stop_port != NULL;
     if (open) {
-        packet_post(stop_port, PACKET_STOP, 0, 0);
+        win32_packet_post(stop_port, PACKET_STOP, 0, 0);
     }
     ReleaseSRWLockShared(&stop_lock);
     return open;
 }
 
-BOOL WINAPI console_stop(DWORD what) {
+BOOL WINAPI win32_console_stop(DWORD what) {
     bool open = post_stop();
     if (open && what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT) {
         /* The end of the process is what is waited for: it takes this thread with it. To return as
@@ -46,7 +46,7 @@ BOOL WINAPI console_stop(DWORD what) {
     return open;
 }
 
-void console_attach(HANDLE port) {
+void win32_console_attach(HANDLE port) {
     static bool registered;
     AcquireSRWLockExclusive(&stop_lock);
     stop_port = port;
@@ -55,14 +55,14 @@ void console_attach(HANDLE port) {
      * process, so after a close the supervisor would stand still and be ended from outside. Without
      * a port the handler leaves everything to Windows. */
     if (!registered && port != NULL) {
-        registered = SetConsoleCtrlHandler(console_stop, TRUE);
+        registered = SetConsoleCtrlHandler(win32_console_stop, TRUE);
     }
 }
 
 static HANDLE held_console; /* NULL = its mode was not changed */
 static DWORD mode_before;
 
-void console_hold(void) {
+void win32_console_hold(void) {
     HANDLE console = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
                                  FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
     if (console == INVALID_HANDLE_VALUE) {
@@ -77,7 +77,7 @@ void console_hold(void) {
     }
 }
 
-void console_release(void) {
+void win32_console_release(void) {
     if (held_console != NULL) {
         SetConsoleMode(held_console, mode_before);
         CloseHandle(held_console);
@@ -85,7 +85,7 @@ void console_release(void) {
     }
 }
 
-void console_complete_handles(void) {
+void win32_console_complete_handles(void) {
     static const DWORD which[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
     for (size_t i = 0; i < sizeof which / sizeof which[0]; i++) {
         HANDLE handle = GetStdHandle(which[i]);
@@ -121,7 +121,7 @@ static bool write_wide(HANDLE console, const char *bytes, size_t length) {
     while (length > 0) {
         /* One byte of UTF-8 never becomes more than one character of UTF-16. */
         size_t room = sizeof wide / sizeof wide[0];
-        size_t piece = length < room ? length : text_whole_utf8(bytes, room);
+        size_t piece = length < room ? length : win32_text_whole_utf8(bytes, room);
         int count = MultiByteToWideChar(CP_UTF8, 0, bytes, (int)piece, wide, (int)room);
         int done = 0;
         while (done < count) {
@@ -138,7 +138,7 @@ static bool write_wide(HANDLE console, const char *bytes, size_t length) {
     return true;
 }
 
-bool console_write(HANDLE file, const char *bytes, size_t length) {
+bool win32_console_write(HANDLE file, const char *bytes, size_t length) {
     DWORD mode;
     return GetConsoleMode(file, &mode) ? write_wide(file, bytes, length)
                                        : write_bytes(file, bytes, length);
@@ -147,7 +147,7 @@ bool console_write(HANDLE file, const char *bytes, size_t length) {
 void platform_print(bool error, const char *text) {
     HANDLE file = GetStdHandle(error ? STD_ERROR_HANDLE : STD_OUTPUT_HANDLE);
     if (file != NULL && file != INVALID_HANDLE_VALUE) {
-        (void)console_write(file, text, strlen(text));
+        (void)win32_console_write(file, text, strlen(text));
     }
 }
 

@@ -73,7 +73,7 @@ static int add(struct entries *entries, struct entry entry) {
 
 static int add_text(struct entries *entries, const char *text) {
     wchar_t *wide;
-    int code = text_to_wide(text, &wide);
+    int code = win32_text_to_wide(text, &wide);
     return code == BATON_OK ? add(entries, (struct entry){wide, wide, HOLE_NONE}) : code;
 }
 
@@ -86,7 +86,7 @@ static int add_name(struct entries *entries, const char *name, size_t of_what) {
     if (wide == NULL) {
         return BATON_NO_MEMORY;
     }
-    int code = text_to_room(name, wide, length + 1);
+    int code = win32_text_to_room(name, wide, length + 1);
     if (code != BATON_OK) {
         free(wide);
         return code;
@@ -160,7 +160,8 @@ static int split(struct entries *entries, size_t launch_bytes, struct environmen
     return BATON_OK;
 }
 
-int environment_create(const struct platform_program_spec *spec, struct environment_block *out) {
+int win32_environment_create(const struct platform_program_spec *spec,
+                             struct environment_block *out) {
     struct entries entries = {NULL, 0, 0};
     wchar_t *own = GetEnvironmentStringsW();
     if (own == NULL) {
@@ -196,7 +197,8 @@ static const char *value_of(const struct environment_hole *hole,
     }
 }
 
-int environment_write(struct environment_block *block, const struct environment_values *values) {
+int win32_environment_write(struct environment_block *block,
+                            const struct environment_values *values) {
     wchar_t *out = block->text;
     wchar_t *end = block->text + block->capacity - 2;
     size_t done = 0; /* of what is fixed */
@@ -219,7 +221,7 @@ int environment_write(struct environment_block *block, const struct environment_
         }
         memcpy(out, hole->name, name_length * sizeof *out);
         out += name_length;
-        int code = text_to_room(value, out, (size_t)(end - out));
+        int code = win32_text_to_room(value, out, (size_t)(end - out));
         if (code != BATON_OK) {
             return code;
         }
@@ -230,7 +232,7 @@ int environment_write(struct environment_block *block, const struct environment_
     return BATON_OK;
 }
 
-void environment_clear(struct environment_block *block) {
+void win32_environment_clear(struct environment_block *block) {
     for (size_t i = 0; i < block->hole_count; i++) {
         free(block->holes[i].name);
     }

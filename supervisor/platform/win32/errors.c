@@ -55,7 +55,7 @@ static int code_of_socket(DWORD system_code) {
     }
 }
 
-int cause_of(struct baton_cause *cause, const char *call, DWORD system_code) {
+int win32_cause_of(struct baton_cause *cause, const char *call, DWORD system_code) {
     cause->call = call;
     cause->system_code = (long)system_code;
     switch (system_code) {
@@ -79,14 +79,14 @@ int cause_of(struct baton_cause *cause, const char *call, DWORD system_code) {
     }
 }
 
-int cause_last(struct baton_cause *cause, const char *call) {
-    return cause_of(cause, call, GetLastError());
+int win32_cause_last(struct baton_cause *cause, const char *call) {
+    return win32_cause_of(cause, call, GetLastError());
 }
 
 /* For a number that the system has no words for, as Wine has none for Winsock's. */
 static void name_error(long system_code, char *out, size_t size_bytes) {
     struct baton_cause cause;
-    int code = cause_of(&cause, NULL, (DWORD)system_code);
+    int code = win32_cause_of(&cause, NULL, (DWORD)system_code);
     if (code == BATON_SYSTEM) {
         (void)snprintf(out, size_bytes, "error %ld", system_code);
     } else {
@@ -103,7 +103,7 @@ char *platform_error_text(long system_code, char *out, size_t size_bytes) {
         length--;
     }
     wide[length] = L'\0';
-    if (size_bytes > 0 && (length == 0 || text_to_utf8(wide, out, size_bytes) != BATON_OK)) {
+    if (size_bytes > 0 && (length == 0 || win32_text_to_utf8(wide, out, size_bytes) != BATON_OK)) {
         name_error(system_code, out, size_bytes);
     }
     return out;

@@ -14,7 +14,7 @@ static int open_file(const wchar_t *path, HANDLE *out, struct baton_cause *cause
     DWORD attributes = GetFileAttributesW(path);
     *out = INVALID_HANDLE_VALUE;
     if (attributes == INVALID_FILE_ATTRIBUTES) {
-        return cause_last(cause, "GetFileAttributesW");
+        return win32_cause_last(cause, "GetFileAttributesW");
     }
     if ((attributes & FILE_ATTRIBUTE_DIRECTORY) != 0) {
         return BATON_INVALID;
@@ -23,7 +23,7 @@ static int open_file(const wchar_t *path, HANDLE *out, struct baton_cause *cause
         CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                     NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
     if (file == INVALID_HANDLE_VALUE) {
-        return cause_last(cause, "CreateFileW");
+        return win32_cause_last(cause, "CreateFileW");
     }
     if (GetFileType(file) != FILE_TYPE_DISK) {
         CloseHandle(file);
@@ -42,7 +42,7 @@ static int read_up_to(HANDLE file, char *buffer, size_t capacity, size_t *length
         DWORD moved = 0;
         if (!ReadFile(file, buffer + *length, left > 0x100000 ? 0x100000 : (DWORD)left, &moved,
                       NULL)) {
-            return cause_last(cause, "ReadFile");
+            return win32_cause_last(cause, "ReadFile");
         }
         if (moved == 0) {
             break;
@@ -57,7 +57,7 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
     *length = 0;
     *cause = (struct baton_cause){NULL, 0};
     wchar_t *wide;
-    int code = text_to_wide(path, &wide);
+    int code = win32_text_to_wide(path, &wide);
     if (code != BATON_OK) {
         return code == BATON_INVALID ? BATON_NOT_FOUND : code;
     }
@@ -114,13 +114,13 @@ int platform_probe_program(void *context, const char *path) {
     struct baton_cause cause = {NULL, 0};
     wchar_t *wide;
     HANDLE file;
-    int code = text_to_wide(path, &wide);
+    int code = win32_text_to_wide(path, &wide);
     if (code != BATON_OK) {
         return code == BATON_INVALID ? BATON_NOT_FOUND : code;
     }
     code = open_file(wide, &file, &cause);
     if (code == BATON_OK) {
-        code = path_is_batch(wide) ? BATON_NOT_EXECUTABLE : probe_content(file, wide);
+        code = win32_path_is_batch(wide) ? BATON_NOT_EXECUTABLE : probe_content(file, wide);
         CloseHandle(file);
     } else if (is_execution_alias(wide, &cause)) {
         code = BATON_OK;
@@ -133,13 +133,13 @@ int platform_probe_directory(void *context, const char *path) {
     (void)context;
     wchar_t *wide;
     struct baton_cause ignored;
-    int code = text_to_wide(path, &wide);
+    int code = win32_text_to_wide(path, &wide);
     if (code != BATON_OK) {
         return code == BATON_INVALID ? BATON_NOT_FOUND : code;
     }
     DWORD attributes = GetFileAttributesW(wide);
     if (attributes == INVALID_FILE_ATTRIBUTES) {
-        code = cause_last(&ignored, "GetFileAttributesW");
+        code = win32_cause_last(&ignored, "GetFileAttributesW");
     } else if ((attributes & FILE_ATTRIBUTE_DIRECTORY) == 0) {
         code = BATON_INVALID;
     }
@@ -161,7 +161,7 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
     if (code == BATON_OK) {
         memcpy(pattern, path, length);
         memcpy(pattern + length, "\\*", 3);
-        code = text_to_wide(pattern, &wide);
+        code = win32_text_to_wide(pattern, &wide);
     }
     free(pattern);
     if (code != BATON_OK) {
@@ -170,7 +170,7 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
     HANDLE search = FindFirstFileW(wide, &found);
     free(wide);
     if (search == INVALID_HANDLE_VALUE) {
-        return cause_last(cause, "FindFirstFileW");
+        return win32_cause_last(cause, "FindFirstFileW");
     }
     do {
         char name[3 * MAX_PATH + 1];
@@ -180,21 +180,22 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
             visit(context, name);
         }
     } while (FindNextFileW(search, &found));
-    code = GetLastError() == ERROR_NO_MORE_FILES ? BATON_OK : cause_last(cause, "FindNextFileW");
+    code =
+        GetLastError() == ERROR_NO_MORE_FILES ? BATON_OK : win32_cause_last(cause, "FindNextFileW");
     FindClose(search);
     return code;
 }
 
 int platform_path_absolute(const char *path, char *out, size_t size_bytes) {
     wchar_t *wide;
-    if (text_to_wide(path, &wide) != BATON_OK) {
+    if (win32_text_to_wide(path, &wide) != BATON_OK) {
         return BATON_TOO_LONG;
     }
     DWORD room = GetFullPathNameW(wide, 0, NULL, NULL);
     wchar_t *full = room > 0 ? malloc(room * sizeof *full) : NULL;
     int code = BATON_TOO_LONG;
     if (full != NULL && GetFullPathNameW(wide, room, full, NULL) < room) {
-        code = text_to_utf8(full, out, size_bytes);
+        code = win32_text_to_utf8(full, out, size_bytes);
     }
     free(full);
     free(wide);
@@ -212,7 +213,7 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     int code = BATON_OK;
     DWORD length = GetModuleFileNameW(NULL, path, OWN_PATH_CHARACTERS);
     if (length == 0) {
-        code = cause_last(cause, "GetModuleFileNameW");
+        code = win32_cause_last(cause, "GetModuleFileNameW");
     } else if (length >= OWN_PATH_CHARACTERS) {
         code = BATON_TOO_LONG;
     } else {
@@ -220,7 +221,7 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
         if (separator != NULL) {
             *separator = L'\0';
         }
-        code = text_to_utf8(path, out, size_bytes);
+        code = win32_text_to_utf8(path, out, size_bytes);
     }
     free(path);
     return code;

@@ -38,10 +38,10 @@ enum packet_kind {
 /* Posts a packet; never blocks. `index` and `generation` name the object in its table. Its kind is
  * remembered if the system has no room for it, and the next platform_wait() makes good for it.
  * https://learn.microsoft.com/windows/win32/fileio/postqueuedcompletionstatus */
-void packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation);
+void win32_packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint32_t generation);
 
 /* The kinds of which a packet was lost since the last call, each as 1 << kind. For any thread. */
-LONG packets_take_lost(void);
+LONG win32_packets_take_lost(void);
 
 /* Turns the signal of a waitable object into packets. Must not move while it is running. */
 struct watch {
@@ -54,31 +54,31 @@ struct watch {
 
 /* Before the first watch is started and after the last one was stopped, for all of the process.
  * BATON_OK, or the code of a failed CreateEventW. */
-int watches_open(struct baton_cause *cause);
-void watches_close(void);
+int win32_watches_open(struct baton_cause *cause);
+void win32_watches_close(void);
 
-/* Starts to watch an auto-reset event until watch_stop(), one packet a signal. BATON_OK or
+/* Starts to watch an auto-reset event until win32_watch_stop(), one packet a signal. BATON_OK or
  * BATON_SHORTAGE.
  * https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-registerwaitforsingleobject */
-int watch_start(struct watch *watch, HANDLE event, struct baton_cause *cause);
+int win32_watch_start(struct watch *watch, HANDLE event, struct baton_cause *cause);
 
 /* Starts to watch a process: one packet when it ends or `bound_ms` (INFINITE: no bound) have
  * passed, whichever is first. Errors as above. */
-int watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct baton_cause *cause);
+int win32_watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct baton_cause *cause);
 
 /* Stops it; when this returns no callback runs and none will, and the system looks at the object no
  * more. Packets may still be in the port. Accepts a watch that was not started. Waits for a running
  * callback, which only posts. For the supervisor's thread only.
  * https://learn.microsoft.com/windows/win32/api/threadpoollegacyapiset/nf-threadpoollegacyapiset-unregisterwaitex
  */
-void watch_stop(struct watch *watch);
+void win32_watch_stop(struct watch *watch);
 
 /* ---- Our end of a one-way pipe (pipe.c) --------------------------------------------------------
  */
 
 /* At most one overlapped operation is under way, on an auto-reset event that `watch` turns into
  * packets. Every end of an operation sets the event, also an immediate one, so every operation that
- * pipe_read() or pipe_write() started is followed by a packet once the watch runs. */
+ * win32_pipe_read() or win32_pipe_write() started is followed by a packet once the watch runs. */
 struct pipe_end {
     HANDLE handle; /* NULL = closed */
     HANDLE event;
@@ -93,24 +93,25 @@ enum pipe_direction { PIPE_TO_US, PIPE_FROM_US };
  * The watch's fields but not its registration are the caller's. BATON_OK, BATON_SHORTAGE,
  * BATON_SYSTEM.
  * https://learn.microsoft.com/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew */
-int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_bytes,
-              HANDLE *theirs, struct baton_cause *cause);
+int win32_pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_bytes,
+                    HANDLE *theirs, struct baton_cause *cause);
 
 /* Start an operation; `buffer` must live until its result was taken. BATON_OK, BATON_END (broken),
  * BATON_SHORTAGE, BATON_SYSTEM; nothing is under way after an error. */
-int pipe_read(struct pipe_end *end, void *buffer, DWORD length, struct baton_cause *cause);
-int pipe_write(struct pipe_end *end, const void *bytes, DWORD length, struct baton_cause *cause);
+int win32_pipe_read(struct pipe_end *end, void *buffer, DWORD length, struct baton_cause *cause);
+int win32_pipe_write(struct pipe_end *end, const void *bytes, DWORD length,
+                     struct baton_cause *cause);
 
 /* Takes the result of what was started: BATON_OK and *moved, BATON_AGAIN while it is under way,
  * BATON_END, BATON_SYSTEM. */
-int pipe_result(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
+int win32_pipe_result(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
 
 /* Cancels what is under way, waits for its end and takes the result; BATON_END if it was cancelled
  * with nothing moved. Stops the watch: no packet follows any more. */
-int pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
+int win32_pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause);
 
 /* Cancels and closes. Accepts a zeroed or closed end. */
-void pipe_close(struct pipe_end *end);
+void win32_pipe_close(struct pipe_end *end);
 
 /* ---- Tables (slot_table.c) ---------------------------------------------------------------------
  */
@@ -127,21 +128,21 @@ struct slot_table {
 };
 
 /* `count` as slots_init() takes it. BATON_OK or BATON_NO_MEMORY. */
-int slot_table_create(struct slot_table *table, size_t count, size_t entry_bytes);
+int win32_slot_table_create(struct slot_table *table, size_t count, size_t entry_bytes);
 /* Accepts a zeroed one. */
-void slot_table_clear(struct slot_table *table);
+void win32_slot_table_clear(struct slot_table *table);
 
 /* A free slot, now in use; slots_give() ends that. SLOT_NONE when there is none, or, which `cause`
  * tells then, no memory for it. What was in its entry is there again; all is 0 at first. */
-uint32_t slot_table_take(struct slot_table *table, struct baton_cause *cause);
+uint32_t win32_slot_table_take(struct slot_table *table, struct baton_cause *cause);
 /* The entry of a slot that is or was in use. */
-void *slot_table_at(const struct slot_table *table, uint32_t index);
+void *win32_slot_table_at(const struct slot_table *table, uint32_t index);
 /* What names this use of it in a packet, beside its index. */
-uint32_t slot_table_generation(const struct slot_table *table, uint32_t index);
+uint32_t win32_slot_table_generation(const struct slot_table *table, uint32_t index);
 /* The entry that a packet names; NULL if that use of it has ended. */
-void *slot_table_find(const struct slot_table *table, uint32_t index, uint32_t generation);
+void *win32_slot_table_find(const struct slot_table *table, uint32_t index, uint32_t generation);
 /* The first entry in use from *at on, and *at is the slot behind it; NULL behind the last. */
-void *slot_table_next(const struct slot_table *table, uint32_t *at);
+void *win32_slot_table_next(const struct slot_table *table, uint32_t *at);
 
 /* ---- Objects -----------------------------------------------------------------------------------
  */
@@ -260,69 +261,70 @@ struct platform {
  */
 
 /* Takes a place in the table of sources; allocates. BATON_OK or BATON_NO_MEMORY. */
-int source_take(struct platform *platform, enum source_kind kind, void *object, uint32_t *index,
-                uint32_t *generation);
-void source_release(struct platform *platform, uint32_t index);
+int win32_source_take(struct platform *platform, enum source_kind kind, void *object,
+                      uint32_t *index, uint32_t *generation);
+void win32_source_release(struct platform *platform, uint32_t index);
 
 /* Each turns a packet for its object into an event; false if there is nothing to report. */
-bool listener_event(struct platform_listener *listener, struct platform_event *event);
-bool channel_event(struct platform_process *process, struct platform_event *event);
-bool writable_event(struct platform_process *process, struct platform_event *event);
-bool exit_event(struct platform_process *process, struct platform_event *event);
-bool pipe_event(struct output_pipe *pipe, struct platform_event *event);
-bool output_event(struct platform_output *output, struct platform_event *event);
+bool win32_listener_event(struct platform_listener *listener, struct platform_event *event);
+bool win32_channel_event(struct platform_process *process, struct platform_event *event);
+bool win32_writable_event(struct platform_process *process, struct platform_event *event);
+bool win32_exit_event(struct platform_process *process, struct platform_event *event);
+bool win32_pipe_event(struct output_pipe *pipe, struct platform_event *event);
+bool win32_output_event(struct platform_output *output, struct platform_event *event);
 
 /* Takes a free pipe of the table for `output` and opens it; NULL in *out and BATON_SHORTAGE when
  * the table is full. */
-int output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
-                     struct baton_cause *cause);
+int win32_output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
+                           struct baton_cause *cause);
 /* Starts reading for process `pid`. BATON_OK or BATON_SHORTAGE. */
-int output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause);
-void output_pipe_close(struct platform *platform, struct output_pipe *pipe);
+int win32_output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause);
+void win32_output_pipe_close(struct platform *platform, struct output_pipe *pipe);
 
 /* Starts the watch and the first read. BATON_OK or BATON_SHORTAGE. */
-int channel_start(struct platform_process *process, struct baton_cause *cause);
+int win32_channel_start(struct platform_process *process, struct baton_cause *cause);
 
 /* Opens process `pid`, with the right to wait for it, if it is in the job of `process`. While the
  * handle is open Windows gives that id to nobody else. The caller closes *out. BATON_OK, BATON_GONE
  * or BATON_SHORTAGE.
  * https://learn.microsoft.com/windows/win32/api/jobapi/nf-jobapi-isprocessinjob */
-int process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
-                        struct baton_cause *cause);
+int win32_process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
+                              struct baton_cause *cause);
 
 /* Closes the handle of the member that is waited for. */
-void process_forget_member(struct platform_process *process);
+void win32_process_forget_member(struct platform_process *process);
 
 /* Gives the slot back without touching the process itself. */
-void process_release(struct platform_process *process);
+void win32_process_release(struct platform_process *process);
 
-int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause);
+int win32_log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause);
 /* Blocks for 2 s at most. False if the writer still hangs in a write that cannot be broken off:
  * then it goes on to use *log, which must not be freed. */
-bool log_stop(struct log_writer *log);
+bool win32_log_stop(struct log_writer *log);
 
 /* The console handler posts to `port` until it is NULL. Never waits for a handler that runs. */
-void console_attach(HANDLE port);
+void win32_console_attach(HANDLE port);
 
 /* Whoever clicks into a console where QuickEdit is on selects text, and until that ends Windows
- * holds every write to the console, ours and everybody's. console_hold() switches it off for the
- * console that this process has, if any; console_release() puts back what was there. A supervisor
- * that is killed leaves it switched off. https://learn.microsoft.com/windows/console/setconsolemode
+ * holds every write to the console, ours and everybody's. win32_console_hold() switches it off for
+ * the console that this process has, if any; win32_console_release() puts back what was there. A
+ * supervisor that is killed leaves it switched off.
+ * https://learn.microsoft.com/windows/console/setconsolemode
  */
-void console_hold(void);
-void console_release(void);
+void win32_console_hold(void);
+void win32_console_release(void);
 
 /* What Windows calls on a thread of its own for a console event (console.c). Blocks for all but
  * Ctrl-C and Ctrl-Break.
  * https://learn.microsoft.com/windows/console/handlerroutine */
-BOOL WINAPI console_stop(DWORD what);
+BOOL WINAPI win32_console_stop(DWORD what);
 
 /* Opens NUL for every standard handle that is missing; the handle stays open. */
-void console_complete_handles(void);
+void win32_console_complete_handles(void);
 
 /* Writes UTF-8 to a console as UTF-16, to anything else as it is. Blocks. False with the cause in
  * GetLastError(). */
-bool console_write(HANDLE file, const char *bytes, size_t length);
+bool win32_console_write(HANDLE file, const char *bytes, size_t length);
 
 /* ---- Texts, errors, addresses (text.c, errors.c, socket.c)
  * ---------------------------------------
@@ -330,24 +332,24 @@ bool console_write(HANDLE file, const char *bytes, size_t length);
 
 /* UTF-8 to UTF-16 in new memory (free()). BATON_OK, BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY.
  */
-int text_to_wide(const char *text, wchar_t **out);
+int win32_text_to_wide(const char *text, wchar_t **out);
 /* The same to `out`, at most `count` characters with NUL. Allocates nothing. BATON_OK,
  * BATON_INVALID, BATON_TOO_LONG. */
-int text_to_room(const char *text, wchar_t *out, size_t count);
+int win32_text_to_room(const char *text, wchar_t *out, size_t count);
 /* UTF-16 to UTF-8, at most `size_bytes` with NUL; a lone surrogate becomes U+FFFD. BATON_OK or
  * BATON_TOO_LONG. */
-int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes);
+int win32_text_to_utf8(const wchar_t *text, char *out, size_t size_bytes);
 /* How many of `length` bytes end with a whole UTF-8 sequence. */
-size_t text_whole_utf8(const char *bytes, size_t length);
+size_t win32_text_whole_utf8(const char *bytes, size_t length);
 
 /* Fills `cause` and returns the code of core/base/error.h that stands for the system's number. */
-int cause_of(struct baton_cause *cause, const char *call, DWORD system_code);
-int cause_last(struct baton_cause *cause, const char *call);
+int win32_cause_of(struct baton_cause *cause, const char *call, DWORD system_code);
+int win32_cause_last(struct baton_cause *cause, const char *call);
 
 /* True for .bat and .cmd, which cmd.exe would run with rules for arguments that cannot be met. */
-bool path_is_batch(const wchar_t *path);
+bool win32_path_is_batch(const wchar_t *path);
 
-socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out);
-bool address_from_system(const struct sockaddr_storage *from, struct address *out);
+socklen_t win32_address_to_system(const struct address *address, struct sockaddr_storage *out);
+bool win32_address_from_system(const struct sockaddr_storage *from, struct address *out);
 
 #endif

@@ -33,14 +33,14 @@ struct parts {
 };
 
 static struct platform_process *process_take(struct platform *platform, struct baton_cause *cause) {
-    uint32_t index = slot_table_take(&platform->processes, cause);
+    uint32_t index = win32_slot_table_take(&platform->processes, cause);
     if (index == SLOT_NONE) {
         return NULL;
     }
-    struct platform_process *process = slot_table_at(&platform->processes, index);
+    struct platform_process *process = win32_slot_table_at(&platform->processes, index);
     process->platform = platform;
     process->index = index;
-    process->generation = slot_table_generation(&platform->processes, index);
+    process->generation = win32_slot_table_generation(&platform->processes, index);
     process->exited = false;
     process->wants_writable = false;
     process->channel_ended = false;
@@ -52,11 +52,11 @@ static struct platform_process *process_take(struct platform *platform, struct b
     return process;
 }
 
-void process_release(struct platform_process *process) {
+void win32_process_release(struct platform_process *process) {
     struct platform *platform = process->platform;
-    watch_stop(&process->exit_watch);
+    win32_watch_stop(&process->exit_watch);
     platform_channel_close(process);
-    process_forget_member(process);
+    win32_process_forget_member(process);
     if (process->handle != NULL) {
         CloseHandle(process->handle);
         process->handle = NULL;
@@ -81,21 +81,22 @@ static void close_theirs(struct parts *parts) {
 
 static int make_channel(struct parts *parts, struct baton_cause *cause) {
     struct platform_process *process = parts->process;
-    int code = pipe_open(&process->in, PIPE_TO_US, CHANNEL_IN_BUFFER_BYTES,
-                         &parts->theirs.channel_out, cause);
+    int code = win32_pipe_open(&process->in, PIPE_TO_US, CHANNEL_IN_BUFFER_BYTES,
+                               &parts->theirs.channel_out, cause);
     return code != BATON_OK ? code
-                            : pipe_open(&process->out, PIPE_FROM_US, CHANNEL_OUT_BUFFER_BYTES,
-                                        &parts->theirs.channel_in, cause);
+                            : win32_pipe_open(&process->out, PIPE_FROM_US, CHANNEL_OUT_BUFFER_BYTES,
+                                              &parts->theirs.channel_in, cause);
 }
 
 static int make_streams(struct parts *parts, struct baton_cause *cause) {
     const struct platform_launch *launch = parts->launch;
     struct platform *platform = parts->process->platform;
-    int code = stream_pipe_open(platform, STREAM_TO_PROGRAM, launch->input_token, &parts->input,
-                                &parts->theirs.input, cause);
-    return code != BATON_OK ? code
-                            : stream_pipe_open(platform, STREAM_FROM_PROGRAM, launch->output_token,
-                                               &parts->output, &parts->theirs.output, cause);
+    int code = win32_stream_pipe_open(platform, STREAM_TO_PROGRAM, launch->input_token,
+                                      &parts->input, &parts->theirs.input, cause);
+    return code != BATON_OK
+               ? code
+               : win32_stream_pipe_open(platform, STREAM_FROM_PROGRAM, launch->output_token,
+                                        &parts->output, &parts->theirs.output, cause);
 }
 
 /* The pipes and the job. The caller undoes what was made when this fails. */
@@ -105,7 +106,7 @@ static int prepare(struct parts *parts, struct baton_cause *cause) {
      * of the supervisor leaves live connections served. */
     parts->process->job = CreateJobObjectW(NULL, NULL);
     if (parts->process->job == NULL) {
-        return cause_last(cause, "CreateJobObjectW");
+        return win32_cause_last(cause, "CreateJobObjectW");
     }
     int code = launch->program->has_channel ? make_channel(parts, cause) : BATON_OK;
     if (code == BATON_OK && launch->streams == PLATFORM_STREAMS_PIPES) {
@@ -113,7 +114,7 @@ static int prepare(struct parts *parts, struct baton_cause *cause) {
     }
     bool writes_to_log = launch->streams == PLATFORM_STREAMS_LOG || !launch->error_follows_output;
     if (code == BATON_OK && launch->output != NULL && writes_to_log) {
-        code = output_pipe_open(launch->output, &parts->log, &parts->theirs.log, cause);
+        code = win32_output_pipe_open(launch->output, &parts->log, &parts->theirs.log, cause);
     }
     return code;
 }
@@ -160,10 +161,10 @@ static int complete(const struct parts *parts, wchar_t **command_line) {
         values.nonce_hex = launch->nonce_hex;
     }
     *command_line = program->command_line;
-    int code = environment_write((struct environment_block *)&program->environment, &values);
+    int code = win32_environment_write((struct environment_block *)&program->environment, &values);
     if (code == BATON_OK && launch->argv != NULL) {
         struct command_line *line = parts->process->platform->command_line;
-        code = command_line_write(launch->argv, line);
+        code = win32_command_line_write(launch->argv, line);
         *command_line = line->text;
     }
     return code;
@@ -178,18 +179,18 @@ static int create_process(const struct parts *parts, HANDLE *handles, DWORD hand
     PROCESS_INFORMATION made;
     SIZE_T room = platform->attributes_bytes;
     if (!InitializeProcThreadAttributeList(platform->attributes, 2, 0, &room)) {
-        return cause_last(cause, "InitializeProcThreadAttributeList");
+        return win32_cause_last(cause, "InitializeProcThreadAttributeList");
     }
     int code = BATON_OK;
     if (!UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
                                    handles, handle_count * sizeof *handles, NULL, NULL) ||
         !UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST,
                                    &process->job, sizeof process->job, NULL, NULL)) {
-        code = cause_last(cause, "UpdateProcThreadAttribute");
+        code = win32_cause_last(cause, "UpdateProcThreadAttribute");
     } else if (!CreateProcessW(program->path, command_line, NULL, NULL, TRUE, CREATION_FLAGS,
                                program->environment.text, program->directory, &startup->StartupInfo,
                                &made)) {
-        code = cause_last(cause, "CreateProcessW");
+        code = win32_cause_last(cause, "CreateProcessW");
     } else {
         CloseHandle(made.hThread);
         process->handle = made.hProcess;
@@ -252,7 +253,7 @@ static int start(const struct parts *parts, wchar_t *command_line, struct baton_
     }
     HANDLE socket = (HANDLE)parts->launch->socket.value;
     if (!SetHandleInformation(socket, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
-        return cause_last(cause, "SetHandleInformation");
+        return win32_cause_last(cause, "SetHandleInformation");
     }
     int code = create_process(parts, handles, handle_count, &startup, command_line, cause);
     SetHandleInformation(socket, HANDLE_FLAG_INHERIT, 0);
@@ -264,13 +265,13 @@ static int watch_all(const struct parts *parts, struct baton_cause *cause) {
     struct platform_process *process = parts->process;
     int code = BATON_OK;
     if (parts->launch->program->has_channel) {
-        code = channel_start(process, cause);
+        code = win32_channel_start(process, cause);
     }
     if (code == BATON_OK && parts->log != NULL) {
-        code = output_pipe_start(parts->log, process->pid, cause);
+        code = win32_output_pipe_start(parts->log, process->pid, cause);
     }
     if (code == BATON_OK) {
-        code = watch_end(&process->exit_watch, process->handle, INFINITE, cause);
+        code = win32_watch_end(&process->exit_watch, process->handle, INFINITE, cause);
     }
     if (code != BATON_OK) {
         platform_process_signal(process, PLATFORM_KILL);
@@ -280,15 +281,15 @@ static int watch_all(const struct parts *parts, struct baton_cause *cause) {
 
 static void undo(struct parts *parts) {
     if (parts->log != NULL) {
-        output_pipe_close(parts->process->platform, parts->log);
+        win32_output_pipe_close(parts->process->platform, parts->log);
     }
     if (parts->input != NULL) {
-        stream_release(parts->input);
+        win32_stream_release(parts->input);
     }
     if (parts->output != NULL) {
-        stream_release(parts->output);
+        win32_stream_release(parts->output);
     }
-    process_release(parts->process);
+    win32_process_release(parts->process);
 }
 
 int platform_launch(struct platform *platform, const struct platform_launch *launch,

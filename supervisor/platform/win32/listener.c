@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-void listener_report(const struct platform_listener *listener) {
-    packet_post(listener->platform->port, PACKET_ACCEPT, listener->index, listener->generation);
+void win32_listener_report(const struct platform_listener *listener) {
+    win32_packet_post(listener->platform->port, PACKET_ACCEPT, listener->index,
+                      listener->generation);
 }
 
 /* Windows sets the event at once if something waits already, and so does Wine 8. From here on the
@@ -18,7 +19,7 @@ static int start_watching(const struct platform_listener *listener, struct baton
     long what = listener->protocol == PLATFORM_UDP ? FD_READ : FD_ACCEPT;
     return WSAEventSelect(listener->socket, listener->event, what) == 0
                ? BATON_OK
-               : listener_failed(cause, "WSAEventSelect");
+               : win32_listener_failed(cause, "WSAEventSelect");
 }
 
 static void stop_watching(const struct platform_listener *listener) {
@@ -45,7 +46,7 @@ static bool watched_event(const struct platform_listener *listener) {
     return waits;
 }
 
-bool listener_event(struct platform_listener *listener, struct platform_event *event) {
+bool win32_listener_event(struct platform_listener *listener, struct platform_event *event) {
     if (listener->paused || (listener->is_handed_over && !watched_event(listener))) {
         return false;
     }
@@ -72,13 +73,14 @@ void platform_listener_resume(struct platform_listener *listener) {
     listener->paused = false;
     if (listener->is_handed_over) {
         if (was_paused && start_watching(listener, &ignored) != BATON_OK) {
-            listener_report(listener);
+            win32_listener_report(listener);
         }
         return;
     }
-    listener_accept_on(listener); /* also where a shortage has left nothing under way */
+    win32_listener_accept_on(listener); /* also where a shortage has left nothing under way */
     if (was_paused && listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
-        listener_report(listener); /* its own packet may have come and gone during the pause */
+        win32_listener_report(
+            listener); /* its own packet may have come and gone during the pause */
     }
 }
 
@@ -93,20 +95,20 @@ void platform_listener_address(const struct platform_listener *listener, struct 
 static int start(struct platform_listener *listener, struct baton_cause *cause) {
     listener->event = CreateEventW(NULL, FALSE, FALSE, NULL);
     if (listener->event == NULL) {
-        return cause_last(cause, "CreateEventW");
+        return win32_cause_last(cause, "CreateEventW");
     }
-    int code = source_take(listener->platform, SOURCE_LISTENER, listener, &listener->index,
-                           &listener->generation);
+    int code = win32_source_take(listener->platform, SOURCE_LISTENER, listener, &listener->index,
+                                 &listener->generation);
     if (code != BATON_OK) {
         return code;
     }
     listener->in_table = true;
     listener->watch = (struct watch){listener->platform->port, NULL, PACKET_ACCEPT, listener->index,
                                      listener->generation};
-    code = watch_start(&listener->watch, listener->event, cause);
+    code = win32_watch_start(&listener->watch, listener->event, cause);
     if (code == BATON_OK) {
         code = listener->is_handed_over ? start_watching(listener, cause)
-                                        : listener_start_accepting(listener, cause);
+                                        : win32_listener_start_accepting(listener, cause);
     }
     return code;
 }
@@ -128,7 +130,7 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     listener->options = spec->options;
     listener->socket = INVALID_SOCKET;
     listener->accepted = INVALID_SOCKET;
-    int code = listener_bind(listener, spec, cause);
+    int code = win32_listener_bind(listener, spec, cause);
     if (code == BATON_OK) {
         code = start(listener, cause);
     }
@@ -145,20 +147,20 @@ void platform_listener_close(struct platform_listener **address) {
     if (listener == NULL) {
         return;
     }
-    watch_stop(&listener->watch);
-    listener_stop_accepting(listener);
+    win32_watch_stop(&listener->watch);
+    win32_listener_stop_accepting(listener);
     if (listener->socket != INVALID_SOCKET) {
         if (listener->is_handed_over && !listener->paused) {
             stop_watching(listener); /* somebody may have a duplicate */
         }
         closesocket(listener->socket);
     }
-    local_remove(&listener->file);
+    win32_local_remove(&listener->file);
     if (listener->event != NULL) {
         CloseHandle(listener->event);
     }
     if (listener->in_table) {
-        source_release(listener->platform, listener->index);
+        win32_source_release(listener->platform, listener->index);
     }
     free(listener);
 }

@@ -46,43 +46,44 @@ struct platform_listener {
 
 /* Makes listener->socket: bound, with its options, and listening unless it is UDP. Errors as
  * platform_listener_open() has them. */
-int listener_bind(struct platform_listener *listener, const struct platform_listener_spec *spec,
-                  struct baton_cause *cause);
+int win32_listener_bind(struct platform_listener *listener,
+                        const struct platform_listener_spec *spec, struct baton_cause *cause);
 
 /* A new socket that nobody inherits. INVALID_SOCKET with the cause in WSAGetLastError(). */
-SOCKET listener_new_socket(int family, int type, bool is_plain);
+SOCKET win32_listener_new_socket(int family, int type, bool is_plain);
 
-int listener_family(const struct platform_listener *listener);
+int win32_listener_family(const struct platform_listener *listener);
 
-/* cause_of() for the error of the last call. */
-int listener_failed(struct baton_cause *cause, const char *call);
+/* win32_cause_of() for the error of the last call. */
+int win32_listener_failed(struct baton_cause *cause, const char *call);
 
 /* The name that getpeername() or getsockname() gives. */
-bool listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *, int *),
-                      struct address *out);
+bool win32_listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct sockaddr *, int *),
+                            struct address *out);
 
 /* Sets what is not the default. Stops at the first that cannot be set. BATON_OK, BATON_SHORTAGE,
  * BATON_SYSTEM. */
-int listener_set_options(SOCKET socket, const struct socket_options *options,
-                         enum platform_protocol protocol, struct baton_cause *cause);
+int win32_listener_set_options(SOCKET socket, const struct socket_options *options,
+                               enum platform_protocol protocol, struct baton_cause *cause);
 
 /* Prepares for accepting, and starts it. */
-int listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause);
+int win32_listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause);
 /* Starts an AcceptEx unless one is under way. Where that fails a packet is posted, and the caller
  * learns why when it accepts. */
-void listener_accept_on(struct platform_listener *listener);
+void win32_listener_accept_on(struct platform_listener *listener);
 /* Ends the AcceptEx under way. Its watch was stopped before: that could take the event's one signal
  * from under the wait. */
-void listener_stop_accepting(struct platform_listener *listener);
+void win32_listener_stop_accepting(struct platform_listener *listener);
 
 /* Posts a packet for it. */
-void listener_report(const struct platform_listener *listener);
+void win32_listener_report(const struct platform_listener *listener);
 
 /* Binds a local socket to the file at `path`, and replaces a socket's file that nobody listens on.
  * BATON_OK, BATON_IN_USE, BATON_TOO_LONG, BATON_NOT_FOUND, BATON_DENIED, BATON_NO_MEMORY,
  * BATON_SYSTEM. */
-int local_bind(SOCKET socket, const char *path, struct local_file *file, struct baton_cause *cause);
-/* Removes the file, if it is still the one that local_bind() made, and forgets it. */
-void local_remove(struct local_file *file);
+int win32_local_bind(SOCKET socket, const char *path, struct local_file *file,
+                     struct baton_cause *cause);
+/* Removes the file, if it is still the one that win32_local_bind() made, and forgets it. */
+void win32_local_remove(struct local_file *file);
 
 #endif

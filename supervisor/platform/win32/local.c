@@ -47,7 +47,7 @@ static bool is_stale(const wchar_t *path, const SOCKADDR_UN *name) {
     if (!is_socket_file(path)) {
         return false;
     }
-    SOCKET probe = listener_new_socket(AF_UNIX, SOCK_STREAM, false);
+    SOCKET probe = win32_listener_new_socket(AF_UNIX, SOCK_STREAM, false);
     if (probe == INVALID_SOCKET) {
         return false;
     }
@@ -72,15 +72,15 @@ static bool folder_exists(const wchar_t *path) {
 }
 
 static int bind_failed(const wchar_t *path, struct baton_cause *cause) {
-    int code = listener_failed(cause, "bind");
+    int code = win32_listener_failed(cause, "bind");
     if (GetFileAttributesW(path) != INVALID_FILE_ATTRIBUTES) {
         return BATON_IN_USE;
     }
     return folder_exists(path) ? code : BATON_NOT_FOUND;
 }
 
-int local_bind(SOCKET socket, const char *path, struct local_file *file,
-               struct baton_cause *cause) {
+int win32_local_bind(SOCKET socket, const char *path, struct local_file *file,
+                     struct baton_cause *cause) {
     SOCKADDR_UN name = {.sun_family = AF_UNIX};
     size_t length = strlen(path);
     if (length >= sizeof name.sun_path) {
@@ -88,7 +88,7 @@ int local_bind(SOCKET socket, const char *path, struct local_file *file,
     }
     memcpy(name.sun_path, path, length + 1);
     wchar_t *wide;
-    int code = text_to_wide(path, &wide);
+    int code = win32_text_to_wide(path, &wide);
     if (code != BATON_OK) {
         return code;
     }
@@ -106,7 +106,7 @@ int local_bind(SOCKET socket, const char *path, struct local_file *file,
     return code;
 }
 
-void local_remove(struct local_file *file) {
+void win32_local_remove(struct local_file *file) {
     struct local_file now = {NULL, 0, 0};
     if (file->path != NULL && identify(file->path, &now) && now.volume == file->volume &&
         now.number == file->number) {

@@ -20,7 +20,7 @@ static size_t take_piece(struct log_writer *log) {
     size_t first = length < to_end ? length : to_end;
     memcpy(log->piece, log->ring + log->start, first);
     memcpy(log->piece + first, log->ring, length - first);
-    size_t whole = text_whole_utf8(log->piece, length);
+    size_t whole = win32_text_whole_utf8(log->piece, length);
     length = whole > 0 ? whole : length;
     log->start = (log->start + length) % LOG_BUFFER_BYTES;
     log->count_bytes -= length;
@@ -39,14 +39,14 @@ static DWORD WINAPI log_thread(void *context) {
         HANDLE file = log->file;
         log->writing = true;
         LeaveCriticalSection(&log->lock);
-        bool written = console_write(file, log->piece, length);
+        bool written = win32_console_write(file, log->piece, length);
         DWORD failed_code = written ? 0 : GetLastError();
         EnterCriticalSection(&log->lock);
         log->writing = false;
         log->failed_code = failed_code != 0 ? failed_code : log->failed_code;
         if (log->wants_writable) {
             log->wants_writable = false;
-            packet_post(log->port, PACKET_LOG, 0, 0);
+            win32_packet_post(log->port, PACKET_LOG, 0, 0);
         }
         WakeConditionVariable(&log->emptied);
     }
@@ -54,7 +54,7 @@ static DWORD WINAPI log_thread(void *context) {
     return 0;
 }
 
-int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause) {
+int win32_log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause) {
     InitializeCriticalSection(&log->lock);
     InitializeConditionVariable(&log->filled);
     InitializeConditionVariable(&log->emptied);
@@ -64,7 +64,7 @@ int log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause) {
         CreateThread(NULL, 65536, log_thread, log, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     if (log->thread == NULL) {
         DeleteCriticalSection(&log->lock);
-        return cause_last(cause, "CreateThread");
+        return win32_cause_last(cause, "CreateThread");
     }
     return BATON_OK;
 }
@@ -82,7 +82,7 @@ static bool await_writer(struct log_writer *log) {
     return result != WAIT_TIMEOUT;
 }
 
-bool log_stop(struct log_writer *log) {
+bool win32_log_stop(struct log_writer *log) {
     if (log->thread == NULL) {
         return true;
     }
@@ -109,7 +109,7 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
     *cause = (struct baton_cause){NULL, 0};
     if (path != NULL) {
         wchar_t *wide;
-        int code = text_to_wide(path, &wide);
+        int code = win32_text_to_wide(path, &wide);
         if (code != BATON_OK) {
             return code;
         }
@@ -120,7 +120,7 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
         DWORD error = GetLastError();
         free(wide);
         if (file == INVALID_HANDLE_VALUE) {
-            return cause_of(cause, "CreateFileW", error);
+            return win32_cause_of(cause, "CreateFileW", error);
         }
     }
     platform_log_flush(platform, PLATFORM_WAIT_FOREVER);
@@ -149,7 +149,7 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     log->count_bytes += taken;
     log->wants_writable = log->wants_writable || taken < length;
     if (log->failed_code != 0) {
-        cause_of(cause, "WriteFile", log->failed_code);
+        win32_cause_of(cause, "WriteFile", log->failed_code);
         log->failed_code = 0;
     }
     WakeConditionVariable(&log->filled);

@@ -7,8 +7,8 @@
 
 #define PACKETS_PER_WAIT 64
 
-int source_take(struct platform *platform, enum source_kind kind, void *object, uint32_t *index,
-                uint32_t *generation) {
+int win32_source_take(struct platform *platform, enum source_kind kind, void *object,
+                      uint32_t *index, uint32_t *generation) {
     size_t at = 0;
     while (at < platform->source_count && platform->sources[at].kind != SOURCE_FREE) {
         at++;
@@ -29,7 +29,7 @@ int source_take(struct platform *platform, enum source_kind kind, void *object, 
     return BATON_OK;
 }
 
-void source_release(struct platform *platform, uint32_t index) {
+void win32_source_release(struct platform *platform, uint32_t index) {
     platform->sources[index].kind = SOURCE_FREE;
     platform->sources[index].object = NULL;
     platform->sources[index].generation++;
@@ -42,11 +42,11 @@ static bool process_packet(struct platform_process *process, enum packet_kind ki
     }
     switch (kind) {
     case PACKET_CHANNEL:
-        return channel_event(process, event);
+        return win32_channel_event(process, event);
     case PACKET_WRITABLE:
-        return writable_event(process, event);
+        return win32_writable_event(process, event);
     default:
-        return exit_event(process, event);
+        return win32_exit_event(process, event);
     }
 }
 
@@ -56,8 +56,8 @@ static bool source_packet(const struct source *source, uint32_t generation, enum
     if (source->kind != wanted || source->generation != generation) {
         return false;
     }
-    return kind == PACKET_ACCEPT ? listener_event(source->object, event)
-                                 : output_event(source->object, event);
+    return kind == PACKET_ACCEPT ? win32_listener_event(source->object, event)
+                                 : win32_output_event(source->object, event);
 }
 
 /* Finds the packet's object; one that has been closed since is another generation. */
@@ -72,16 +72,16 @@ static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
     case PACKET_CHANNEL:
     case PACKET_WRITABLE:
     case PACKET_EXIT:
-        return process_packet(slot_table_find(&platform->processes, index, generation), kind,
+        return process_packet(win32_slot_table_find(&platform->processes, index, generation), kind,
                               event);
     case PACKET_ACCEPT:
     case PACKET_OUTPUT:
         return source_packet(&platform->sources[index], generation, kind, event);
     case PACKET_PIPE:
-        pipe = slot_table_find(&platform->pipes, index, generation);
-        return pipe != NULL && pipe_event(pipe, event);
+        pipe = win32_slot_table_find(&platform->pipes, index, generation);
+        return pipe != NULL && win32_pipe_event(pipe, event);
     case PACKET_STREAM:
-        return stream_packet(platform, index, generation, event);
+        return win32_stream_packet(platform, index, generation, event);
     case PACKET_STOP:
         *event = (struct platform_event){PLATFORM_EVENT_STOP, 0};
         return true;
@@ -105,14 +105,14 @@ static DWORD wait_ms(struct platform *platform, uint64_t deadline_us) {
 static void replace_of_process(const struct platform_process *process, LONG kinds) {
     HANDLE port = process->platform->port;
     if ((kinds & 1 << PACKET_CHANNEL) != 0) {
-        packet_post(port, PACKET_CHANNEL, process->index, process->generation);
+        win32_packet_post(port, PACKET_CHANNEL, process->index, process->generation);
     }
     if ((kinds & 1 << PACKET_WRITABLE) != 0) {
-        packet_post(port, PACKET_WRITABLE, process->index, process->generation);
+        win32_packet_post(port, PACKET_WRITABLE, process->index, process->generation);
     }
     if ((kinds & 1 << PACKET_EXIT) != 0 &&
         WaitForSingleObject(process->handle, 0) == WAIT_OBJECT_0) {
-        packet_post(port, PACKET_EXIT, process->index, process->generation);
+        win32_packet_post(port, PACKET_EXIT, process->index, process->generation);
     }
 }
 
@@ -120,38 +120,38 @@ static void replace_of_source(const struct platform *platform, uint32_t index, L
     const struct source *source = &platform->sources[index];
     enum packet_kind kind = source->kind == SOURCE_LISTENER ? PACKET_ACCEPT : PACKET_OUTPUT;
     if (source->kind != SOURCE_FREE && (kinds & 1 << kind) != 0) {
-        packet_post(platform->port, kind, index, source->generation);
+        win32_packet_post(platform->port, kind, index, source->generation);
     }
 }
 
 /* A packet for which the system had no room would never come again. Who lost it is not known, so
  * everybody gets one; each object looks for itself if there is something to report. */
 static void replace_lost(struct platform *platform) {
-    LONG kinds = packets_take_lost();
+    LONG kinds = win32_packets_take_lost();
     if (kinds == 0) {
         return;
     }
     const struct platform_process *process;
-    for (uint32_t at = 0; (process = slot_table_next(&platform->processes, &at)) != NULL;) {
+    for (uint32_t at = 0; (process = win32_slot_table_next(&platform->processes, &at)) != NULL;) {
         replace_of_process(process, kinds);
     }
     if ((kinds & 1 << PACKET_PIPE) != 0) {
         const struct output_pipe *pipe;
-        for (uint32_t at = 0; (pipe = slot_table_next(&platform->pipes, &at)) != NULL;) {
-            packet_post(platform->port, PACKET_PIPE, pipe->index, pipe->generation);
+        for (uint32_t at = 0; (pipe = win32_slot_table_next(&platform->pipes, &at)) != NULL;) {
+            win32_packet_post(platform->port, PACKET_PIPE, pipe->index, pipe->generation);
         }
     }
     for (size_t i = 0; i < platform->source_count; i++) {
         replace_of_source(platform, (uint32_t)i, kinds);
     }
     if ((kinds & 1 << PACKET_STREAM) != 0) {
-        streams_report(platform);
+        win32_streams_report(platform);
     }
     if ((kinds & 1 << PACKET_STOP) != 0) {
-        packet_post(platform->port, PACKET_STOP, 0, 0);
+        win32_packet_post(platform->port, PACKET_STOP, 0, 0);
     }
     if ((kinds & 1 << PACKET_LOG) != 0) {
-        packet_post(platform->port, PACKET_LOG, 0, 0);
+        win32_packet_post(platform->port, PACKET_LOG, 0, 0);
     }
 }
 
@@ -169,7 +169,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         if (!GetQueuedCompletionStatusEx(platform->port, packets, room, &packet_count, timeout_ms,
                                          FALSE)) {
             if (GetLastError() != WAIT_TIMEOUT) {
-                cause_last(cause, "GetQueuedCompletionStatusEx");
+                win32_cause_last(cause, "GetQueuedCompletionStatusEx");
                 return BATON_SYSTEM;
             }
             if (timeout_ms == 0 || platform_now_us(platform) >= deadline_us) {

@@ -17,7 +17,7 @@
 static int set(SOCKET socket, int level, int name, DWORD value, const char *call,
                struct baton_cause *cause) {
     if (setsockopt(socket, level, name, (const char *)&value, (int)sizeof value) != 0) {
-        int code = listener_failed(cause, call);
+        int code = win32_listener_failed(cause, call);
         return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_SYSTEM;
     }
     return BATON_OK;
@@ -40,7 +40,7 @@ static int set_keepalive_times(SOCKET socket, const struct socket_options *optio
         DWORD bytes;
         if (WSAIoctl(socket, SIO_KEEPALIVE_VALS, &times, sizeof times, NULL, 0, &bytes, NULL,
                      NULL) != 0) {
-            (void)listener_failed(cause, "WSAIoctl(SIO_KEEPALIVE_VALS)");
+            (void)win32_listener_failed(cause, "WSAIoctl(SIO_KEEPALIVE_VALS)");
             code = BATON_SYSTEM;
         }
     }
@@ -69,8 +69,8 @@ static int set_tcp(SOCKET socket, const struct socket_options *options, struct b
     return code;
 }
 
-int listener_set_options(SOCKET socket, const struct socket_options *options,
-                         enum platform_protocol protocol, struct baton_cause *cause) {
+int win32_listener_set_options(SOCKET socket, const struct socket_options *options,
+                               enum platform_protocol protocol, struct baton_cause *cause) {
     int code = BATON_OK;
     if (options->receive_buffer_bytes > 0) {
         code = set(socket, SOL_SOCKET, SO_RCVBUF, options->receive_buffer_bytes,

@@ -39,7 +39,7 @@ static struct output_pipe *list_take_first(struct platform_output *output) {
 static void report_again(struct platform_output *output) {
     if (output->first_ready != NULL && !output->posted && !output->paused) {
         output->posted = true;
-        packet_post(output->platform->port, PACKET_OUTPUT, output->index, output->generation);
+        win32_packet_post(output->platform->port, PACKET_OUTPUT, output->index, output->generation);
     }
 }
 
@@ -48,7 +48,7 @@ static void read_on(struct output_pipe *pipe) {
     struct baton_cause ignored;
     pipe->have_bytes = 0;
     pipe->taken_bytes = 0;
-    if (pipe_read(&pipe->end, pipe->piece, sizeof pipe->piece, &ignored) != BATON_OK) {
+    if (win32_pipe_read(&pipe->end, pipe->piece, sizeof pipe->piece, &ignored) != BATON_OK) {
         pipe->ended = true;
     }
     if (pipe->ended || HasOverlappedIoCompleted(&pipe->end.operation)) {
@@ -66,7 +66,7 @@ static int fill(struct output_pipe *pipe) {
     if (pipe->ended) {
         return BATON_END;
     }
-    int code = pipe_result(&pipe->end, &moved, &ignored);
+    int code = win32_pipe_result(&pipe->end, &moved, &ignored);
     if (code == BATON_OK && moved == 0) { /* somebody wrote nothing; a pipe tells even that */
         read_on(pipe);
         return pipe->ended ? BATON_END : BATON_AGAIN;
@@ -103,14 +103,14 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
         if (code == BATON_OK) {
             *length = give(pipe, buffer, capacity);
         } else if (code == BATON_END) {
-            output_pipe_close(output->platform, pipe);
+            win32_output_pipe_close(output->platform, pipe);
         }
     }
     report_again(output);
     return code;
 }
 
-bool output_event(struct platform_output *output, struct platform_event *event) {
+bool win32_output_event(struct platform_output *output, struct platform_event *event) {
     output->posted = false;
     if (output->first_ready == NULL || output->paused ||
         output->reported_wait == output->platform->wait_count) {
@@ -121,14 +121,14 @@ bool output_event(struct platform_output *output, struct platform_event *event) 
     return true;
 }
 
-bool pipe_event(struct output_pipe *pipe, struct platform_event *event) {
+bool win32_pipe_event(struct output_pipe *pipe, struct platform_event *event) {
     struct platform_output *output = pipe->output;
     if (pipe->end.started && !HasOverlappedIoCompleted(&pipe->end.operation)) {
         return false;
     }
     list_append(pipe);
     bool posted = output->posted;
-    bool report = output_event(output, event);
+    bool report = win32_output_event(output, event);
     output->posted = posted;
     return report;
 }
@@ -146,13 +146,13 @@ void platform_output_resume(struct platform_output *output) {
  * told, because there is no line to finish. */
 static void reclaim(struct platform *platform) {
     struct output_pipe *pipe;
-    for (uint32_t at = 0; (pipe = slot_table_next(&platform->pipes, &at)) != NULL;) {
+    for (uint32_t at = 0; (pipe = win32_slot_table_next(&platform->pipes, &at)) != NULL;) {
         if (pipe->spoke) {
             continue;
         }
         int code = fill(pipe);
         if (code == BATON_END) {
-            output_pipe_close(platform, pipe);
+            win32_output_pipe_close(platform, pipe);
             return;
         }
         if (code == BATON_OK) {
@@ -161,20 +161,20 @@ static void reclaim(struct platform *platform) {
     }
 }
 
-int output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
-                     struct baton_cause *cause) {
+int win32_output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
+                           struct baton_cause *cause) {
     struct platform *platform = output->platform;
     *out = NULL;
     if (platform->pipes.slots.in_use_count == platform->pipes.slots.count) {
         reclaim(platform);
     }
-    uint32_t index = slot_table_take(&platform->pipes, cause);
+    uint32_t index = win32_slot_table_take(&platform->pipes, cause);
     if (index == SLOT_NONE) {
         return BATON_SHORTAGE;
     }
-    struct output_pipe *pipe = slot_table_at(&platform->pipes, index);
+    struct output_pipe *pipe = win32_slot_table_at(&platform->pipes, index);
     pipe->index = index;
-    pipe->generation = slot_table_generation(&platform->pipes, index);
+    pipe->generation = win32_slot_table_generation(&platform->pipes, index);
     pipe->output = output;
     pipe->next_ready = NULL;
     pipe->ready = false;
@@ -183,18 +183,18 @@ int output_pipe_open(struct platform_output *output, struct output_pipe **out, H
     pipe->have_bytes = 0;
     pipe->taken_bytes = 0;
     pipe->end.watch = (struct watch){platform->port, NULL, PACKET_PIPE, index, pipe->generation};
-    int code = pipe_open(&pipe->end, PIPE_TO_US, LOG_BUFFER_BYTES, theirs, cause);
+    int code = win32_pipe_open(&pipe->end, PIPE_TO_US, LOG_BUFFER_BYTES, theirs, cause);
     if (code != BATON_OK) {
-        output_pipe_close(platform, pipe);
+        win32_output_pipe_close(platform, pipe);
         return code;
     }
     *out = pipe;
     return BATON_OK;
 }
 
-int output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause) {
+int win32_output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause) {
     pipe->pid = pid;
-    int code = watch_start(&pipe->end.watch, pipe->end.event, cause);
+    int code = win32_watch_start(&pipe->end.watch, pipe->end.event, cause);
     if (code == BATON_OK) {
         read_on(pipe);
         report_again(pipe->output);
@@ -218,11 +218,11 @@ static void list_remove(struct output_pipe *pipe) {
     }
 }
 
-void output_pipe_close(struct platform *platform, struct output_pipe *pipe) {
+void win32_output_pipe_close(struct platform *platform, struct output_pipe *pipe) {
     if (pipe->ready) {
         list_remove(pipe);
     }
-    pipe_close(&pipe->end);
+    win32_pipe_close(&pipe->end);
     slots_give(&platform->pipes.slots, pipe->index);
 }
 
@@ -236,7 +236,8 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
     }
     output->platform = platform;
     output->token = token;
-    int code = source_take(platform, SOURCE_OUTPUT, output, &output->index, &output->generation);
+    int code =
+        win32_source_take(platform, SOURCE_OUTPUT, output, &output->index, &output->generation);
     if (code != BATON_OK) {
         free(output);
         return code;
@@ -252,11 +253,11 @@ void platform_output_close(struct platform_output **address) {
         return;
     }
     struct output_pipe *pipe;
-    for (uint32_t at = 0; (pipe = slot_table_next(&output->platform->pipes, &at)) != NULL;) {
+    for (uint32_t at = 0; (pipe = win32_slot_table_next(&output->platform->pipes, &at)) != NULL;) {
         if (pipe->output == output) {
-            output_pipe_close(output->platform, pipe);
+            win32_output_pipe_close(output->platform, pipe);
         }
     }
-    source_release(output->platform, output->index);
+    win32_source_release(output->platform, output->index);
     free(output);
 }

@@ -22,14 +22,14 @@ static int confirm_connected(struct pipe_end *end, struct baton_cause *cause) {
         return BATON_OK;
     }
     if (GetLastError() == ERROR_IO_PENDING) {
-        end->started = true; /* pipe_close() cancels it */
+        end->started = true; /* win32_pipe_close() cancels it */
         SetLastError(ERROR_PIPE_LISTENING);
     }
-    return cause_last(cause, "ConnectNamedPipe");
+    return win32_cause_last(cause, "ConnectNamedPipe");
 }
 
-int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_bytes,
-              HANDLE *theirs, struct baton_cause *cause) {
+int win32_pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_bytes,
+                    HANDLE *theirs, struct baton_cause *cause) {
     bool to_us = direction == PIPE_TO_US;
     wchar_t name[64];
     *theirs = INVALID_HANDLE_VALUE;
@@ -41,7 +41,7 @@ int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_
     memset(&end->operation, 0, sizeof end->operation);
     end->event = CreateEventW(NULL, FALSE, FALSE, NULL);
     if (end->event == NULL) {
-        return cause_last(cause, "CreateEventW");
+        return win32_cause_last(cause, "CreateEventW");
     }
     end->operation.hEvent = end->event;
     end->handle = CreateNamedPipeW(name,
@@ -52,7 +52,7 @@ int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_
                                    1, buffer_bytes, buffer_bytes, 0, NULL);
     if (end->handle == INVALID_HANDLE_VALUE) {
         end->handle = NULL;
-        code = cause_last(cause, "CreateNamedPipeW");
+        code = win32_cause_last(cause, "CreateNamedPipeW");
         goto failed;
     }
     SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
@@ -60,7 +60,7 @@ int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_
         name, to_us ? GENERIC_WRITE | FILE_READ_ATTRIBUTES : GENERIC_READ | FILE_WRITE_ATTRIBUTES,
         0, &inheritable, OPEN_EXISTING, 0, NULL);
     if (*theirs == INVALID_HANDLE_VALUE) {
-        code = cause_last(cause, "CreateFileW");
+        code = win32_cause_last(cause, "CreateFileW");
         goto failed;
     }
     code = confirm_connected(end, cause);
@@ -70,13 +70,13 @@ int pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD buffer_
     CloseHandle(*theirs);
     *theirs = INVALID_HANDLE_VALUE;
 failed:
-    pipe_close(end);
+    win32_pipe_close(end);
     return code;
 }
 
 /* ERROR_NO_DATA is what a write gets when the reader has closed its end. */
 static int code_of_transfer(struct baton_cause *cause, const char *call, DWORD system_code) {
-    int code = cause_of(cause, call, system_code);
+    int code = win32_cause_of(cause, call, system_code);
     switch (system_code) {
     case ERROR_BROKEN_PIPE:
     case ERROR_HANDLE_EOF:
@@ -89,7 +89,7 @@ static int code_of_transfer(struct baton_cause *cause, const char *call, DWORD s
     }
 }
 
-int pipe_read(struct pipe_end *end, void *buffer, DWORD length, struct baton_cause *cause) {
+int win32_pipe_read(struct pipe_end *end, void *buffer, DWORD length, struct baton_cause *cause) {
     if (!ReadFile(end->handle, buffer, length, NULL, &end->operation) &&
         GetLastError() != ERROR_IO_PENDING) {
         return code_of_transfer(cause, "ReadFile", GetLastError());
@@ -98,7 +98,8 @@ int pipe_read(struct pipe_end *end, void *buffer, DWORD length, struct baton_cau
     return BATON_OK;
 }
 
-int pipe_write(struct pipe_end *end, const void *bytes, DWORD length, struct baton_cause *cause) {
+int win32_pipe_write(struct pipe_end *end, const void *bytes, DWORD length,
+                     struct baton_cause *cause) {
     if (!WriteFile(end->handle, bytes, length, NULL, &end->operation) &&
         GetLastError() != ERROR_IO_PENDING) {
         return code_of_transfer(cause, "WriteFile", GetLastError());
@@ -107,7 +108,7 @@ int pipe_write(struct pipe_end *end, const void *bytes, DWORD length, struct bat
     return BATON_OK;
 }
 
-int pipe_result(struct pipe_end *end, DWORD *moved, struct baton_cause *cause) {
+int win32_pipe_result(struct pipe_end *end, DWORD *moved, struct baton_cause *cause) {
     *moved = 0;
     if (GetOverlappedResult(end->handle, &end->operation, moved, FALSE)) {
         end->started = false;
@@ -120,9 +121,9 @@ int pipe_result(struct pipe_end *end, DWORD *moved, struct baton_cause *cause) {
     return code_of_transfer(cause, "GetOverlappedResult", GetLastError());
 }
 
-int pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause) {
+int win32_pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause) {
     /* The watch goes first: it could take the event's one signal from under the wait below. */
-    watch_stop(&end->watch);
+    win32_watch_stop(&end->watch);
     CancelIoEx(end->handle, &end->operation);
     end->started = false;
     *moved = 0;
@@ -132,13 +133,13 @@ int pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *cause) {
     return code_of_transfer(cause, "GetOverlappedResult", GetLastError());
 }
 
-void pipe_close(struct pipe_end *end) {
-    watch_stop(&end->watch);
+void win32_pipe_close(struct pipe_end *end) {
+    win32_watch_stop(&end->watch);
     if (end->handle != NULL) {
         if (end->started) {
             DWORD moved;
             struct baton_cause ignored;
-            (void)pipe_cancel(end, &moved, &ignored);
+            (void)win32_pipe_cancel(end, &moved, &ignored);
         }
         CloseHandle(end->handle);
         end->handle = NULL;

@@ -14,11 +14,12 @@
 static bool is_platform_open;
 
 static int create_tables(struct platform *platform, size_t process_count) {
-    int code =
-        slot_table_create(&platform->processes, process_count, sizeof(struct platform_process));
-    return code != BATON_OK ? code
-                            : slot_table_create(&platform->pipes, process_count * PIPES_PER_PROCESS,
-                                                sizeof(struct output_pipe));
+    int code = win32_slot_table_create(&platform->processes, process_count,
+                                       sizeof(struct platform_process));
+    return code != BATON_OK
+               ? code
+               : win32_slot_table_create(&platform->pipes, process_count * PIPES_PER_PROCESS,
+                                         sizeof(struct output_pipe));
 }
 
 static int create_launch_space(struct platform *platform) {
@@ -33,7 +34,7 @@ static int start_sockets(struct platform *platform, struct baton_cause *cause) {
     WSADATA data;
     int error = WSAStartup(MAKEWORD(2, 2), &data);
     if (error != 0) {
-        return cause_of(cause, "WSAStartup", (DWORD)error);
+        return win32_cause_of(cause, "WSAStartup", (DWORD)error);
     }
     platform->sockets_started = true;
     return BATON_OK;
@@ -42,9 +43,9 @@ static int start_sockets(struct platform *platform, struct baton_cause *cause) {
 static int create_handles(struct platform *platform, struct baton_cause *cause) {
     platform->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 1);
     if (platform->port == NULL) {
-        return cause_last(cause, "CreateIoCompletionPort");
+        return win32_cause_last(cause, "CreateIoCompletionPort");
     }
-    int code = watches_open(cause);
+    int code = win32_watches_open(cause);
     if (code != BATON_OK) {
         return code;
     }
@@ -54,7 +55,7 @@ static int create_handles(struct platform *platform, struct baton_cause *cause) 
                     &inheritable, OPEN_EXISTING, 0, NULL);
     if (platform->null_device == INVALID_HANDLE_VALUE) {
         platform->null_device = NULL;
-        return cause_last(cause, "CreateFileW(NUL)");
+        return win32_cause_last(cause, "CreateFileW(NUL)");
     }
     return BATON_OK;
 }
@@ -79,12 +80,12 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     is_platform_open = true;
     QueryPerformanceFrequency(&platform->clock_frequency);
-    console_complete_handles();
+    win32_console_complete_handles();
     /* Inherited: a handler that crashes ends, instead of waiting in a dialog that nobody sees. */
     SetErrorMode(GetErrorMode() | SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
     int code = create_tables(platform, sizes->process_count);
     if (code == BATON_OK) {
-        code = streams_create(platform, sizes->stream_count, sizes->process_count);
+        code = win32_streams_create(platform, sizes->stream_count, sizes->process_count);
     }
     if (code == BATON_OK) {
         code = create_launch_space(platform);
@@ -96,14 +97,14 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         code = create_handles(platform, cause);
     }
     if (code == BATON_OK) {
-        code = log_start(&platform->log, platform->port, cause);
+        code = win32_log_start(&platform->log, platform->port, cause);
     }
     if (code != BATON_OK) {
         platform_close(&platform);
         return code;
     }
-    console_hold();
-    console_attach(platform->port);
+    win32_console_hold();
+    win32_console_attach(platform->port);
     *out = platform;
     return BATON_OK;
 }
@@ -126,19 +127,19 @@ void platform_close(struct platform **address) {
     if (platform == NULL) {
         return;
     }
-    console_attach(NULL);
-    console_release();
+    win32_console_attach(NULL);
+    win32_console_release();
     struct platform_process *process;
-    for (uint32_t at = 0; (process = slot_table_next(&platform->processes, &at)) != NULL;) {
-        process_release(process);
+    for (uint32_t at = 0; (process = win32_slot_table_next(&platform->processes, &at)) != NULL;) {
+        win32_process_release(process);
     }
-    streams_clear(platform);
+    win32_streams_clear(platform);
     close_sources(platform);
-    bool log_ended = log_stop(&platform->log);
+    bool log_ended = win32_log_stop(&platform->log);
     if (platform->null_device != NULL) {
         CloseHandle(platform->null_device);
     }
-    watches_close();
+    win32_watches_close();
     if (platform->port != NULL) {
         CloseHandle(platform->port);
     }
@@ -147,8 +148,8 @@ void platform_close(struct platform **address) {
     }
     free(platform->attributes);
     free(platform->command_line);
-    slot_table_clear(&platform->processes);
-    slot_table_clear(&platform->pipes);
+    win32_slot_table_clear(&platform->processes);
+    win32_slot_table_clear(&platform->pipes);
     free(platform->sources);
     if (log_ended) { /* else its thread may come back to its lock, until the process ends */
         free(platform);

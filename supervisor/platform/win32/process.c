@@ -33,11 +33,11 @@ static int open_member(HANDLE job, uint32_t pid, DWORD access, HANDLE *out,
     *cause = (struct baton_cause){NULL, 0};
     *out = OpenProcess(access | SYNCHRONIZE, FALSE, pid);
     if (*out == NULL) {
-        int code = cause_last(cause, "OpenProcess");
+        int code = win32_cause_last(cause, "OpenProcess");
         return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_GONE;
     }
     if (!IsProcessInJob(*out, job, &member)) {
-        cause_last(cause, "IsProcessInJob");
+        win32_cause_last(cause, "IsProcessInJob");
     }
     if (!member) {
         CloseHandle(*out);
@@ -49,8 +49,8 @@ static int open_member(HANDLE job, uint32_t pid, DWORD access, HANDLE *out,
 
 /* Either right is enough by IsProcessInJob()'s page. Windows grants the limited one more widely
  * (for an elevated process, say), Wine 8 accepts the full one only. */
-int process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
-                        struct baton_cause *cause) {
+int win32_process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
+                              struct baton_cause *cause) {
     int code = open_member(process->job, pid, PROCESS_QUERY_LIMITED_INFORMATION, out, cause);
     if (code == BATON_GONE) {
         code = open_member(process->job, pid, PROCESS_QUERY_INFORMATION, out, cause);
@@ -64,7 +64,7 @@ bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
     if (pid == process->pid) { /* our handle keeps its id, also when it has ended since */
         return true;
     }
-    if (process_open_member(process, pid, &speaker, &ignored) != BATON_OK) {
+    if (win32_process_open_member(process, pid, &speaker, &ignored) != BATON_OK) {
         return false;
     }
     CloseHandle(speaker);
@@ -85,7 +85,7 @@ static HANDLE open_living(const struct platform_process *process,
         struct baton_cause ignored;
         HANDLE member;
         if (members->ids[i] == process->pid ||
-            process_open_member(process, (uint32_t)members->ids[i], &member, &ignored) !=
+            win32_process_open_member(process, (uint32_t)members->ids[i], &member, &ignored) !=
                 BATON_OK) {
             continue;
         }
@@ -115,7 +115,7 @@ static HANDLE end_members(const struct platform_process *process) {
     return member;
 }
 
-void process_forget_member(struct platform_process *process) {
+void win32_process_forget_member(struct platform_process *process) {
     if (process->member != NULL) {
         CloseHandle(process->member);
         process->member = NULL;
@@ -125,8 +125,8 @@ void process_forget_member(struct platform_process *process) {
 /* True if somebody else in the job is still ending; a packet tells when to look again. */
 static bool members_are_ending(struct platform_process *process) {
     struct baton_cause ignored;
-    watch_stop(&process->exit_watch);
-    process_forget_member(process);
+    win32_watch_stop(&process->exit_watch);
+    win32_process_forget_member(process);
     process->member = end_members(process);
     if (process->member == NULL) {
         return false;
@@ -139,7 +139,7 @@ static bool members_are_ending(struct platform_process *process) {
         return false;
     }
     DWORD bound_ms = (DWORD)((process->members_end_us - now_us + 999u) / 1000u);
-    if (watch_end(&process->exit_watch, process->member, bound_ms, &ignored) != BATON_OK) {
+    if (win32_watch_end(&process->exit_watch, process->member, bound_ms, &ignored) != BATON_OK) {
         WaitForSingleObject(process->member, bound_ms); /* nobody else would tell its end */
         return false;
     }
@@ -162,12 +162,12 @@ static bool is_exception(DWORD code) {
     }
 }
 
-bool exit_event(struct platform_process *process, struct platform_event *event) {
+bool win32_exit_event(struct platform_process *process, struct platform_event *event) {
     DWORD code = 0;
     if (process->exited || members_are_ending(process)) {
         return false;
     }
-    process_forget_member(process);
+    win32_process_forget_member(process);
     GetExitCodeProcess(process->handle, &code);
     process->exit = (struct platform_exit){is_exception(code), code};
     process->exited = true;
@@ -184,6 +184,6 @@ void platform_process_close(struct platform_process **address) {
     *address = NULL;
     if (process != NULL) {
         platform_process_signal(process, PLATFORM_KILL);
-        process_release(process);
+        win32_process_release(process);
     }
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <wchar.h>
 
-bool path_is_batch(const wchar_t *path) {
+bool win32_path_is_batch(const wchar_t *path) {
     size_t length = wcslen(path);
     /* The system drops these at the end of a name, so "x.bat. " would still run x.bat. */
     while (length > 0 && (path[length - 1] == L'.' || path[length - 1] == L' ')) {
@@ -16,7 +16,7 @@ bool path_is_batch(const wchar_t *path) {
 }
 
 static int copy_command_line(const char *const *argv, struct command_line *line, wchar_t **out) {
-    int code = command_line_write(argv, line);
+    int code = win32_command_line_write(argv, line);
     if (code == BATON_OK) {
         *out = malloc((line->length + 1) * sizeof **out);
         if (*out == NULL) {
@@ -35,18 +35,18 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     if (program == NULL) {
         return BATON_NO_MEMORY;
     }
-    int code = text_to_wide(spec->path, &program->path);
-    if (code == BATON_OK && path_is_batch(program->path)) {
+    int code = win32_text_to_wide(spec->path, &program->path);
+    if (code == BATON_OK && win32_path_is_batch(program->path)) {
         code = BATON_INVALID;
     }
     if (code == BATON_OK && spec->directory != NULL) {
-        code = text_to_wide(spec->directory, &program->directory);
+        code = win32_text_to_wide(spec->directory, &program->directory);
     }
     if (code == BATON_OK) {
         code = copy_command_line(spec->argv, platform->command_line, &program->command_line);
     }
     if (code == BATON_OK) {
-        code = environment_create(spec, &program->environment);
+        code = win32_environment_create(spec, &program->environment);
     }
     program->launch_bytes = spec->launch_bytes;
     program->has_channel = spec->has_channel;
@@ -64,7 +64,7 @@ void platform_program_destroy(struct platform_program **address) {
         free(program->path);
         free(program->directory);
         free(program->command_line);
-        environment_clear(&program->environment);
+        win32_environment_clear(&program->environment);
         free(program);
     }
 }

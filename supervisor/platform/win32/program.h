@@ -19,7 +19,7 @@ struct command_line {
 
 /* Writes argv to line->text: 1..32766 characters and NUL. BATON_OK, BATON_INVALID, BATON_TOO_LONG.
  */
-int command_line_write(const char *const *argv, struct command_line *line);
+int win32_command_line_write(const char *const *argv, struct command_line *line);
 
 /* BATON_CHANNEL: two numbers of 32 bits, a comma and NUL. */
 #define CHANNEL_TEXT_SIZE 22
@@ -52,11 +52,13 @@ struct environment_block {
 /* Makes the block of our own environment, the spec's additions, and room for what launches set; its
  * variables, BATON_* and LISTEN_* are not inherited. BATON_OK, BATON_INVALID, BATON_TOO_LONG,
  * BATON_NO_MEMORY. */
-int environment_create(const struct platform_program_spec *spec, struct environment_block *out);
+int win32_environment_create(const struct platform_program_spec *spec,
+                             struct environment_block *out);
 /* Writes block->text. BATON_OK, BATON_INVALID, BATON_TOO_LONG. */
-int environment_write(struct environment_block *block, const struct environment_values *values);
+int win32_environment_write(struct environment_block *block,
+                            const struct environment_values *values);
 /* Accepts a zeroed block. */
-void environment_clear(struct environment_block *block);
+void win32_environment_clear(struct environment_block *block);
 
 struct platform_program {
     wchar_t *path;

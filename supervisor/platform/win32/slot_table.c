@@ -6,7 +6,7 @@ static size_t whole_pieces(size_t bytes) {
     return (bytes + PIECE_BYTES - 1) / PIECE_BYTES * PIECE_BYTES;
 }
 
-int slot_table_create(struct slot_table *table, size_t count, size_t entry_bytes) {
+int win32_slot_table_create(struct slot_table *table, size_t count, size_t entry_bytes) {
     *table = (struct slot_table){.entry_bytes = entry_bytes};
     int code = slots_init(&table->slots, (uint32_t)count);
     if (code == BATON_OK) {
@@ -17,7 +17,7 @@ int slot_table_create(struct slot_table *table, size_t count, size_t entry_bytes
     return code;
 }
 
-void slot_table_clear(struct slot_table *table) {
+void win32_slot_table_clear(struct slot_table *table) {
     if (table->entries != NULL) {
         VirtualFree(table->entries, 0, MEM_RELEASE);
     }
@@ -33,14 +33,14 @@ static bool commit(struct slot_table *table, uint32_t index, struct baton_cause 
     }
     if (VirtualAlloc(table->entries + table->committed_bytes, wanted - table->committed_bytes,
                      MEM_COMMIT, PAGE_READWRITE) == NULL) {
-        cause_last(cause, "VirtualAlloc");
+        win32_cause_last(cause, "VirtualAlloc");
         return false;
     }
     table->committed_bytes = wanted;
     return true;
 }
 
-uint32_t slot_table_take(struct slot_table *table, struct baton_cause *cause) {
+uint32_t win32_slot_table_take(struct slot_table *table, struct baton_cause *cause) {
     uint32_t index = slots_take(&table->slots);
     if (index != SLOT_NONE && !commit(table, index, cause)) {
         slots_give(&table->slots, index);
@@ -49,24 +49,24 @@ uint32_t slot_table_take(struct slot_table *table, struct baton_cause *cause) {
     return index;
 }
 
-void *slot_table_at(const struct slot_table *table, uint32_t index) {
+void *win32_slot_table_at(const struct slot_table *table, uint32_t index) {
     return table->entries + (size_t)index * table->entry_bytes;
 }
 
-uint32_t slot_table_generation(const struct slot_table *table, uint32_t index) {
+uint32_t win32_slot_table_generation(const struct slot_table *table, uint32_t index) {
     return token_generation(slots_token(&table->slots, 0, index));
 }
 
-void *slot_table_find(const struct slot_table *table, uint32_t index, uint32_t generation) {
+void *win32_slot_table_find(const struct slot_table *table, uint32_t index, uint32_t generation) {
     uint32_t slot = slots_find(&table->slots, token_make(0, generation, index));
-    return slot == SLOT_NONE ? NULL : slot_table_at(table, slot);
+    return slot == SLOT_NONE ? NULL : win32_slot_table_at(table, slot);
 }
 
-void *slot_table_next(const struct slot_table *table, uint32_t *at) {
+void *win32_slot_table_next(const struct slot_table *table, uint32_t *at) {
     while (*at < table->slots.used_mark) {
         uint32_t index = (*at)++;
         if (slots_is_used(&table->slots, index)) {
-            return slot_table_at(table, index);
+            return win32_slot_table_at(table, index);
         }
     }
     return NULL;

@@ -38,7 +38,7 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
     /* Who spoke may have died since, and its id may be a stranger's by now; while we hold it open,
      * the id stays its own. */
     HANDLE receiver;
-    int code = process_open_member(process, pid, &receiver, cause);
+    int code = win32_process_open_member(process, pid, &receiver, cause);
     if (code != BATON_OK) {
         return code;
     }
@@ -51,7 +51,7 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
     }
     CloseHandle(receiver);
     if (error != 0) {
-        code = cause_of(cause, "WSADuplicateSocketW", error);
+        code = win32_cause_of(cause, "WSADuplicateSocketW", error);
         if (error == WSAEINVAL || error == ERROR_INVALID_PARAMETER) {
             return BATON_GONE;
         }
@@ -62,7 +62,7 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
     return BATON_OK;
 }
 
-socklen_t address_to_system(const struct address *address, struct sockaddr_storage *out) {
+socklen_t win32_address_to_system(const struct address *address, struct sockaddr_storage *out) {
     memset(out, 0, sizeof *out);
     if (address->family == ADDRESS_IPV4) {
         struct sockaddr_in *v4 = (struct sockaddr_in *)out;
@@ -79,7 +79,7 @@ socklen_t address_to_system(const struct address *address, struct sockaddr_stora
     return (socklen_t)sizeof *v6;
 }
 
-bool address_from_system(const struct sockaddr_storage *from, struct address *out) {
+bool win32_address_from_system(const struct sockaddr_storage *from, struct address *out) {
     memset(out, 0, sizeof *out);
     if (from->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;

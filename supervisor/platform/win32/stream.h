@@ -40,48 +40,49 @@ struct stream_table {
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
-int streams_create(struct platform *platform, size_t limit, size_t process_count);
+int win32_streams_create(struct platform *platform, size_t limit, size_t process_count);
 /* Closes all that are left and frees the table, if there is one. */
-void streams_clear(struct platform *platform);
+void win32_streams_clear(struct platform *platform);
 /* A packet of PACKET_STREAM: the event, or false if there is nothing to report. */
-bool stream_packet(struct platform *platform, uint32_t index, uint32_t generation,
-                   struct platform_event *event);
+bool win32_stream_packet(struct platform *platform, uint32_t index, uint32_t generation,
+                         struct platform_event *event);
 /* Posts a packet for every stream. */
-void streams_report(const struct platform *platform);
+void win32_streams_report(const struct platform *platform);
 
 /* Takes a place; NULL when the table or the memory is full. The caller starts the watch. */
-struct platform_stream *stream_take(struct platform *platform, enum stream_kind kind,
-                                    uint64_t token, struct baton_cause *cause);
+struct platform_stream *win32_stream_take(struct platform *platform, enum stream_kind kind,
+                                          uint64_t token, struct baton_cause *cause);
 /* Closes what the stream has of its own and gives the place back. */
-void stream_release(struct platform_stream *stream);
+void win32_stream_release(struct platform_stream *stream);
 /* Of a pipe: its STREAM_BUFFER_BYTES. */
-char *stream_buffer(const struct platform_stream *stream);
+char *win32_stream_buffer(const struct platform_stream *stream);
 /* Posts a packet for it. */
-void stream_report(const struct platform_stream *stream);
+void win32_stream_report(const struct platform_stream *stream);
 
 /* Makes a pipe to or from a program. *theirs is its inheritable end, the caller's. BATON_OK,
  * BATON_SHORTAGE, BATON_SYSTEM. */
-int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
-                     struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause);
+int win32_stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
+                           struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause);
 
 /* platform.h's calls for one kind. */
-int stream_socket_open(struct platform *platform, struct platform_socket socket, uint64_t token,
-                       struct platform_stream **out, struct baton_cause *cause);
-int stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
-                       size_t *length, struct baton_cause *cause);
-int stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,
-                        size_t *written, struct baton_cause *cause);
-int stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity, size_t *length,
-                     struct baton_cause *cause);
-int stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
-                      size_t *written, struct baton_cause *cause);
-void stream_pipe_finish(struct platform_stream *stream);
-void stream_socket_close(struct platform_stream *stream);
-void stream_pipe_close(struct platform_stream *stream);
+int win32_stream_socket_open(struct platform *platform, struct platform_socket socket,
+                             uint64_t token, struct platform_stream **out,
+                             struct baton_cause *cause);
+int win32_stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                             size_t *length, struct baton_cause *cause);
+int win32_stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,
+                              size_t *written, struct baton_cause *cause);
+int win32_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                           size_t *length, struct baton_cause *cause);
+int win32_stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
+                            size_t *written, struct baton_cause *cause);
+void win32_stream_pipe_finish(struct platform_stream *stream);
+void win32_stream_socket_close(struct platform_stream *stream);
+void win32_stream_pipe_close(struct platform_stream *stream);
 
-/* True if a packet means that a call which said AGAIN may be repeated. stream_pipe_event() may give
- * the place back. */
-bool stream_socket_event(struct platform_stream *stream);
-bool stream_pipe_event(struct platform_stream *stream);
+/* True if a packet means that a call which said AGAIN may be repeated. win32_stream_pipe_event()
+ * may give the place back. */
+bool win32_stream_socket_event(struct platform_stream *stream);
+bool win32_stream_pipe_event(struct platform_stream *stream);
 
 #endif

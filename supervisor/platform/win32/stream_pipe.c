@@ -11,25 +11,26 @@
 #define PIPE_BYTES 65536
 #define EMPTY_READS_IN_A_ROW 64
 
-int stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
-                     struct platform_stream **out, HANDLE *theirs, struct baton_cause *cause) {
+int win32_stream_pipe_open(struct platform *platform, enum stream_kind kind, uint64_t token,
+                           struct platform_stream **out, HANDLE *theirs,
+                           struct baton_cause *cause) {
     *out = NULL;
     *theirs = INVALID_HANDLE_VALUE;
-    struct platform_stream *stream = stream_take(platform, kind, token, cause);
+    struct platform_stream *stream = win32_stream_take(platform, kind, token, cause);
     if (stream == NULL) {
         return BATON_SHORTAGE;
     }
     enum pipe_direction direction = kind == STREAM_FROM_PROGRAM ? PIPE_TO_US : PIPE_FROM_US;
-    int code = pipe_open(&stream->end, direction, PIPE_BYTES, theirs, cause);
+    int code = win32_pipe_open(&stream->end, direction, PIPE_BYTES, theirs, cause);
     if (code == BATON_OK) {
-        code = watch_start(&stream->end.watch, stream->end.event, cause);
+        code = win32_watch_start(&stream->end.watch, stream->end.event, cause);
         if (code != BATON_OK) {
             CloseHandle(*theirs);
             *theirs = INVALID_HANDLE_VALUE;
         }
     }
     if (code != BATON_OK) {
-        stream_release(stream);
+        win32_stream_release(stream);
         return code == BATON_NO_MEMORY ? BATON_SHORTAGE : code;
     }
     *out = stream;
@@ -52,9 +53,10 @@ static int read_once(struct platform_stream *stream, DWORD *moved, struct baton_
     int code = BATON_OK;
     *moved = 0;
     if (!stream->end.started) {
-        code = pipe_read(&stream->end, stream_buffer(stream), STREAM_BUFFER_BYTES, cause);
+        code =
+            win32_pipe_read(&stream->end, win32_stream_buffer(stream), STREAM_BUFFER_BYTES, cause);
     }
-    return code == BATON_OK ? pipe_result(&stream->end, moved, cause) : code;
+    return code == BATON_OK ? win32_pipe_result(&stream->end, moved, cause) : code;
 }
 
 /* A program may write nothing, which a pipe passes on as a read of 0 bytes. Bytes may lie behind
@@ -72,14 +74,14 @@ static int fill(struct platform_stream *stream, struct baton_cause *cause) {
     stream->have_bytes = moved;
     stream->taken_bytes = 0;
     if (code == BATON_OK && moved == 0) {
-        stream_report(stream);
+        win32_stream_report(stream);
         return BATON_AGAIN;
     }
     return code_of_break(code);
 }
 
-int stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity, size_t *length,
-                     struct baton_cause *cause) {
+int win32_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                           size_t *length, struct baton_cause *cause) {
     int code = BATON_OK;
     if (stream->kind != STREAM_FROM_PROGRAM) {
         return BATON_END;
@@ -90,7 +92,7 @@ int stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capaci
     if (code == BATON_OK) {
         size_t left_bytes = stream->have_bytes - stream->taken_bytes;
         *length = left_bytes < capacity ? left_bytes : capacity;
-        memcpy(buffer, stream_buffer(stream) + stream->taken_bytes, *length);
+        memcpy(buffer, win32_stream_buffer(stream) + stream->taken_bytes, *length);
         stream->taken_bytes += *length;
     }
     return code;
@@ -99,11 +101,11 @@ int stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capaci
 /* BATON_OK when no write is under way any more and the last one was no failure. */
 static int settle(struct platform_stream *stream, struct baton_cause *cause) {
     DWORD moved;
-    return stream->end.started ? pipe_result(&stream->end, &moved, cause) : BATON_OK;
+    return stream->end.started ? win32_pipe_result(&stream->end, &moved, cause) : BATON_OK;
 }
 
-int stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
-                      size_t *written, struct baton_cause *cause) {
+int win32_stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
+                            size_t *written, struct baton_cause *cause) {
     if (stream->kind != STREAM_TO_PROGRAM || stream->finished) {
         return BATON_GONE;
     }
@@ -113,8 +115,9 @@ int stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t 
     }
     size_t piece_bytes = length < STREAM_BUFFER_BYTES ? length : STREAM_BUFFER_BYTES;
     if (code == BATON_OK) {
-        memcpy(stream_buffer(stream), bytes, piece_bytes);
-        code = pipe_write(&stream->end, stream_buffer(stream), (DWORD)piece_bytes, cause);
+        memcpy(win32_stream_buffer(stream), bytes, piece_bytes);
+        code =
+            win32_pipe_write(&stream->end, win32_stream_buffer(stream), (DWORD)piece_bytes, cause);
     }
     if (code != BATON_OK) {
         return BATON_GONE;
@@ -127,14 +130,14 @@ int stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t 
  * (Wine 8 was seen to do both). DisconnectNamedPipe() would drop that, and FlushFileBuffers() would
  * block until it is read.
  * https://learn.microsoft.com/windows/win32/api/namedpipeapi/nf-namedpipeapi-disconnectnamedpipe */
-void stream_pipe_finish(struct platform_stream *stream) {
+void win32_stream_pipe_finish(struct platform_stream *stream) {
     struct baton_cause ignored;
     if (settle(stream, &ignored) != BATON_AGAIN) {
-        pipe_close(&stream->end);
+        win32_pipe_close(&stream->end);
     }
 }
 
-bool stream_pipe_event(struct platform_stream *stream) {
+bool win32_stream_pipe_event(struct platform_stream *stream) {
     if (stream->end.started && !HasOverlappedIoCompleted(&stream->end.operation)) {
         return false;
     }
@@ -142,16 +145,16 @@ bool stream_pipe_event(struct platform_stream *stream) {
     stream->wants_read = false;
     stream->wants_write = false;
     if (stream->is_orphan) {
-        stream_release(stream);
+        win32_stream_release(stream);
     } else if (stream->finished && stream->kind == STREAM_TO_PROGRAM) {
-        stream_pipe_finish(stream);
+        win32_stream_pipe_finish(stream);
     }
     return wanted;
 }
 
 /* What was written still arrives, as on POSIX, where the system has it by now: the place stays
  * taken until the program has read it, or has ended. */
-void stream_pipe_close(struct platform_stream *stream) {
+void win32_stream_pipe_close(struct platform_stream *stream) {
     struct baton_cause ignored;
     if (stream->kind == STREAM_TO_PROGRAM && stream->end.handle != NULL &&
         settle(stream, &ignored) == BATON_AGAIN) {
@@ -159,6 +162,6 @@ void stream_pipe_close(struct platform_stream *stream) {
         stream->is_orphan = true;
         stream->platform->streams->open_count--;
     } else {
-        stream_release(stream);
+        win32_stream_release(stream);
     }
 }

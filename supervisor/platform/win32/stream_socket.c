@@ -8,27 +8,28 @@
 
 #include <limits.h>
 
-int stream_socket_open(struct platform *platform, struct platform_socket socket, uint64_t token,
-                       struct platform_stream **out, struct baton_cause *cause) {
-    struct platform_stream *stream = stream_take(platform, STREAM_SOCKET, token, cause);
+int win32_stream_socket_open(struct platform *platform, struct platform_socket socket,
+                             uint64_t token, struct platform_stream **out,
+                             struct baton_cause *cause) {
+    struct platform_stream *stream = win32_stream_take(platform, STREAM_SOCKET, token, cause);
     if (stream == NULL) {
         return BATON_SHORTAGE;
     }
     int code = BATON_OK;
     stream->end.event = CreateEventW(NULL, FALSE, FALSE, NULL);
     if (stream->end.event == NULL) {
-        code = cause_last(cause, "CreateEventW");
+        code = win32_cause_last(cause, "CreateEventW");
     }
     if (code == BATON_OK) {
-        code = watch_start(&stream->end.watch, stream->end.event, cause);
+        code = win32_watch_start(&stream->end.watch, stream->end.event, cause);
     }
     /* From here on the socket does not block. */
     if (code == BATON_OK && WSAEventSelect((SOCKET)socket.value, stream->end.event,
                                            FD_READ | FD_WRITE | FD_CLOSE) != 0) {
-        code = cause_of(cause, "WSAEventSelect", (DWORD)WSAGetLastError());
+        code = win32_cause_of(cause, "WSAEventSelect", (DWORD)WSAGetLastError());
     }
     if (code != BATON_OK) {
-        stream_release(stream);
+        win32_stream_release(stream);
         return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_SYSTEM;
     }
     stream->socket = (SOCKET)socket.value;
@@ -40,7 +41,7 @@ static int transfer_failed(const char *call, DWORD error, struct baton_cause *ca
     if (error == WSAEWOULDBLOCK) {
         return BATON_AGAIN;
     }
-    (void)cause_of(cause, call, error);
+    (void)win32_cause_of(cause, call, error);
     return BATON_GONE;
 }
 
@@ -54,8 +55,8 @@ static int within_int(size_t length) {
     return length > INT_MAX ? INT_MAX : (int)length;
 }
 
-int stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
-                       size_t *length, struct baton_cause *cause) {
+int win32_stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                             size_t *length, struct baton_cause *cause) {
     int got = recv(stream->socket, buffer, within_int(capacity), 0);
     if (got < 0) {
         return transfer_failed("recv", (DWORD)WSAGetLastError(), cause);
@@ -67,8 +68,8 @@ int stream_socket_read(struct platform_stream *stream, void *buffer, size_t capa
     return got == 0 ? BATON_END : BATON_OK;
 }
 
-int stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,
-                        size_t *written, struct baton_cause *cause) {
+int win32_stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,
+                              size_t *written, struct baton_cause *cause) {
     int sent = send(stream->socket, bytes, within_int(length), 0);
     if (sent < 0) {
         return transfer_failed("send", (DWORD)WSAGetLastError(), cause);
@@ -81,7 +82,7 @@ int stream_socket_write(struct platform_stream *stream, const void *bytes, size_
  * again. What nobody waits for may be forgotten: a call that says AGAIN makes the system record it
  * anew as soon as it holds. An end or a reset is told once, but then no call says AGAIN any more.
  * https://learn.microsoft.com/windows/win32/api/winsock2/nf-winsock2-wsaenumnetworkevents */
-bool stream_socket_event(struct platform_stream *stream) {
+bool win32_stream_socket_event(struct platform_stream *stream) {
     WSANETWORKEVENTS seen = {0};
     if (WSAEnumNetworkEvents(stream->socket, NULL, &seen) != 0) {
         seen.lNetworkEvents = FD_CLOSE; /* the next call tells why */
@@ -93,7 +94,7 @@ bool stream_socket_event(struct platform_stream *stream) {
     return read || write;
 }
 
-void stream_socket_close(struct platform_stream *stream) {
+void win32_stream_socket_close(struct platform_stream *stream) {
     u_long blocking = 0;
     /* In this order: a registered socket cannot be made blocking. */
     WSAEventSelect(stream->socket, NULL, 0);

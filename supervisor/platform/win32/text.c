@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int text_to_wide(const char *text, wchar_t **out) {
+int win32_text_to_wide(const char *text, wchar_t **out) {
     *out = NULL;
     size_t bytes = strlen(text) + 1;
     if (bytes > INT_MAX) {
@@ -23,7 +23,7 @@ int text_to_wide(const char *text, wchar_t **out) {
     return BATON_OK;
 }
 
-int text_to_room(const char *text, wchar_t *out, size_t count) {
+int win32_text_to_room(const char *text, wchar_t *out, size_t count) {
     size_t bytes = strlen(text) + 1;
     if (count == 0 || bytes > INT_MAX) {
         return BATON_TOO_LONG;
@@ -35,7 +35,7 @@ int text_to_room(const char *text, wchar_t *out, size_t count) {
     return GetLastError() == ERROR_INSUFFICIENT_BUFFER ? BATON_TOO_LONG : BATON_INVALID;
 }
 
-int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes) {
+int win32_text_to_utf8(const wchar_t *text, char *out, size_t size_bytes) {
     int room = size_bytes > INT_MAX ? INT_MAX : (int)size_bytes;
     if (room == 0) {
         return BATON_TOO_LONG;
@@ -47,7 +47,7 @@ int text_to_utf8(const wchar_t *text, char *out, size_t size_bytes) {
     return BATON_OK;
 }
 
-size_t text_whole_utf8(const char *bytes, size_t length) {
+size_t win32_text_whole_utf8(const char *bytes, size_t length) {
     size_t back = 0;
     while (back < 3 && back < length) {
         unsigned char byte = (unsigned char)bytes[length - 1 - back];
