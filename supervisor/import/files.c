@@ -42,7 +42,6 @@ bool import_open(struct importer *importer, struct import_where from, const char
     const struct import_machine *machine = importer->machine;
     const char *bytes = NULL;
     size_t length = 0;
-
     if (importer->file_count == IMPORT_FILES_MAX_COUNT) {
         import_fault(importer, from, "this includes more than %lu files in all; import them apart",
                      (unsigned long)IMPORT_FILES_MAX_COUNT);
@@ -87,7 +86,6 @@ static bool line_is_fine(struct importer *importer, struct import_where where, c
                          size_t length) {
     size_t at = 0;
     size_t first = 0;
-
     while (first < length && text_is_blank(line[first])) {
         first++;
     }

@@ -42,7 +42,6 @@ static void keep_located(struct importer *importer, struct import_lines *lines, 
     char words[LINE_MAX_BYTES];
     char text[2 * LINE_MAX_BYTES];
     char number[24] = "";
-
     vsnprintf(words, sizeof words, format, arguments);
     if (where.line > 0) {
         snprintf(number, sizeof number, ":%lu", (unsigned long)where.line);

@@ -282,15 +282,15 @@ static void list_handles(void) {
         DWORD flags;
         if (GetHandleInformation((HANDLE)value, &flags) && (flags & HANDLE_FLAG_INHERIT) != 0) {
             size_t used = strlen(line);
-            (void)snprintf(line + used, sizeof line - used, "%llu ", (unsigned long long)value);
+            snprintf(line + used, sizeof line - used, "%llu ", (unsigned long long)value);
         }
     }
     size_t used = strlen(line);
-    (void)snprintf(line + used, sizeof line - used, "| %llu %llu %llu %s\n",
-                   (unsigned long long)(uintptr_t)GetStdHandle(STD_INPUT_HANDLE),
-                   (unsigned long long)(uintptr_t)GetStdHandle(STD_OUTPUT_HANDLE),
-                   (unsigned long long)(uintptr_t)GetStdHandle(STD_ERROR_HANDLE),
-                   child_variable("BATON_CHANNEL"));
+    snprintf(line + used, sizeof line - used, "| %llu %llu %llu %s\n",
+             (unsigned long long)(uintptr_t)GetStdHandle(STD_INPUT_HANDLE),
+             (unsigned long long)(uintptr_t)GetStdHandle(STD_OUTPUT_HANDLE),
+             (unsigned long long)(uintptr_t)GetStdHandle(STD_ERROR_HANDLE),
+             child_variable("BATON_CHANNEL"));
     child_write(line, strlen(line));
 }
 

@@ -41,7 +41,7 @@ size_t system_memory_bytes(void) {
     FILE *file = fopen("/proc/self/statm", "re");
     assert_non_null(file);
     assert_int_equal(fscanf(file, "%lu %lu", &total_pages, &resident_pages), 2);
-    (void)fclose(file);
+    fclose(file);
     return resident_pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 

@@ -11,7 +11,6 @@ void service_report(struct service_builder *builder, const struct config_setting
                     const char *format, ...) {
     char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
-
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
@@ -22,7 +21,6 @@ void service_report(struct service_builder *builder, const struct config_setting
 const char *service_unquote(struct service_builder *builder, const struct config_setting *setting) {
     char **words = NULL;
     size_t count = 0;
-
     if (setting->value[0] != '"' && setting->value[0] != '\'') {
         return arena_text(builder->arena, setting->value);
     }
@@ -44,7 +42,6 @@ const char *service_unquote(struct service_builder *builder, const struct config
 const char *service_next_part(struct service_builder *builder, const char **rest) {
     const char *start = *rest;
     size_t length = strcspn(start, ",");
-
     *rest = start[length] == '\0' ? NULL : start + length + 1;
     while (length > 0 && text_is_blank(*start)) {
         start++;

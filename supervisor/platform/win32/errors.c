@@ -88,9 +88,9 @@ static void name_error(long system_code, char *out, size_t size_bytes) {
     struct baton_cause cause;
     int code = win32_cause_of(&cause, NULL, (DWORD)system_code);
     if (code == BATON_SYSTEM) {
-        (void)snprintf(out, size_bytes, "error %ld", system_code);
+        snprintf(out, size_bytes, "error %ld", system_code);
     } else {
-        (void)snprintf(out, size_bytes, "%s (error %ld)", baton_error_text(code), system_code);
+        snprintf(out, size_bytes, "%s (error %ld)", baton_error_text(code), system_code);
     }
 }
 

@@ -154,9 +154,8 @@ static int complete(const struct parts *parts, wchar_t **command_line) {
     struct environment_values values = {launch->values, NULL, NULL};
     if (program->has_channel) {
         /* Handle values have 32 significant bits, also in 64-bit processes. */
-        (void)snprintf(channel, sizeof channel, "%u,%u",
-                       (unsigned)(uintptr_t)parts->theirs.channel_in,
-                       (unsigned)(uintptr_t)parts->theirs.channel_out);
+        snprintf(channel, sizeof channel, "%u,%u", (unsigned)(uintptr_t)parts->theirs.channel_in,
+                 (unsigned)(uintptr_t)parts->theirs.channel_out);
         values.channel = channel;
         values.nonce_hex = launch->nonce_hex;
     }
