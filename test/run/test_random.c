@@ -20,6 +20,7 @@
 
 static uint64_t state;
 static uint32_t steps_left;
+static bool hasty;
 static uint32_t oddness; /* one act in this many is anything */
 
 /* A client sends a header, where its service wants one, and then text_at(0), text_at(1), ... */
@@ -135,6 +136,19 @@ static void act_alone(struct actor *actor, uint32_t process) {
     }
 }
 
+/* An answer to any connection, whether or not it was offered. */
+static void guess(uint32_t process) {
+    static const uint8_t types[] = {WIRE_ACK, WIRE_DONE, WIRE_ACK, WIRE_ACK};
+    struct wire_message message = {.type = types[draw(4)],
+                                   .connection = (1 + draw(4)) << 15 | draw(6),
+                                   .reason = (uint8_t)(1 + draw(3))};
+    uint8_t frame[64];
+    long length = wire_encode(&message, frame, sizeof frame);
+    if (length > 0) {
+        fake_handler_send(process, frame, (size_t)length, 0);
+    }
+}
+
 static void act(struct scene *scene) {
     uint32_t count = fake_process_count();
     uint32_t process = count == 0 ? 0 : draw(count);
@@ -153,6 +167,9 @@ static void act(struct scene *scene) {
         if (fake_process(process)->listener_count > 0 && draw(2) == 0) {
             actor_act(actor, process, ACT_TAKE);
         }
+        if (draw(oddness) == 0) {
+            guess(process);
+        }
         actor_act(actor, process, draw_act(actor));
     }
     if (draw(6) == 0 && fake_process(process)->is_alive) {
@@ -169,7 +186,10 @@ static void fail_a_call(void) {
                 {FAKE_EXPORT, BATON_GONE},      {FAKE_EXPORT, BATON_SHORTAGE},
                 {FAKE_SEND, BATON_GONE},        {FAKE_SEND, BATON_SHORTAGE},
                 {FAKE_RANDOM, BATON_SYSTEM},    {FAKE_SEND, BATON_SYSTEM},
-                {FAKE_STREAM, BATON_SHORTAGE},  {FAKE_STREAM, BATON_SYSTEM}};
+                {FAKE_STREAM, BATON_SHORTAGE},  {FAKE_STREAM, BATON_SYSTEM},
+                {FAKE_LAUNCH, BATON_LIMIT},     {FAKE_ACCEPT, BATON_SYSTEM},
+                {FAKE_ACCEPT, BATON_NO_MEMORY}, {FAKE_SEND, BATON_AGAIN},
+                {FAKE_LAUNCH, BATON_NO_MEMORY}, {FAKE_STREAM, BATON_NO_MEMORY}};
     size_t way = draw(sizeof ways / sizeof *ways);
     fake_fail(ways[way].call, ways[way].code, 1 + draw(4));
 }
@@ -307,7 +327,8 @@ static bool drawn(struct scene *scene) {
     for (uint32_t i = 1 + draw(4); i > 0; i--) {
         change(scene);
     }
-    if (draw(300) == 0) {
+    if (draw(300) == 0 || (hasty && draw(20) == 0)) {
+        hasty = true;
         fake_stop();
     }
     /* Sometimes the clock jumps to the deadline. */
@@ -328,7 +349,7 @@ static void draw_service(struct scene *scene, uint32_t service, bool windows) {
         protocol = PROTOCOL_UDP;
     }
     s->reuse_count = mode == HANDOFF_CHANNEL ? 1 + draw(6) : 1;
-    s->max_connections_count = 1 + draw(8);
+    s->max_connections_count = 1 + draw(draw(2) == 0 ? 2 : 8);
     s->attempts_count = 1 + draw(3);
     s->stderr_to = (mode == HANDOFF_STDIO || mode == HANDOFF_PUMP) && draw(2) == 0 ? STDERR_SOCKET
                                                                                    : STDERR_LOG;
@@ -396,6 +417,7 @@ static void play(uint64_t seed, bool print) {
     bool windows;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     steps_left = STEP_COUNT;
+    hasty = false;
     oddness = 8u << draw(5);
     windows = draw(2) == 0;
     memset(clients, 0, sizeof clients);
@@ -405,7 +427,11 @@ static void play(uint64_t seed, bool print) {
     scene.service_count = 2;
     draw_service(&scene, 0, windows);
     draw_service(&scene, 1, windows);
-    scene_play(&scene, draw(2) == 0 ? &play_deaf : &play_puppet);
+    static const enum act stay[] = {ACT_STAY};
+    static const struct play play_immortal = {.acts = stay, .deaf = true, .immortal = true};
+    static const struct play *const plays[] = {&play_deaf, &play_puppet, &play_deaf, &play_puppet,
+                                               &play_immortal};
+    scene_play(&scene, plays[draw(5)]);
     scene.script = drawn;
     fake_shuffle(draw(2) == 0 ? 0 : seed + 1);
     fake_set_chunk(draw(2) == 0 ? SIZE_MAX : 1 + draw(3000));
