@@ -18,6 +18,29 @@ static bool inherits_listeners(const struct service *service) {
     return service->handoff == HANDOFF_LISTENER && !service->has_channel;
 }
 
+/* What other parts of the shell have to have for the service. */
+static int prepare_parts(struct supervisor *s, uint32_t index) {
+    const struct service *service = services_get(&s->services, index);
+    struct run_service *r = &s->launching.services[index];
+    int result = BATON_OK;
+    if (service->handoff == HANDOFF_PUMP) {
+        result = run_pump_prepare(s);
+    }
+    if (result == BATON_OK && service->proxy_protocol != 0) {
+        result = run_preface_prepare(s);
+    }
+    if (result != BATON_OK) {
+        return result;
+    }
+    r->listeners = calloc(service->listen_count, sizeof *r->listeners);
+    result = r->listeners == NULL ? BATON_NO_MEMORY : run_listen_add(s, index, r->listeners);
+    if (result != BATON_OK) {
+        free(r->listeners);
+        r->listeners = NULL;
+    }
+    return result;
+}
+
 static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
     const struct service *service = services_get(&s->services, index);
     struct run_service *r = &s->launching.services[index];
@@ -38,12 +61,7 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
             return BATON_NO_MEMORY;
         }
     }
-    r->listeners = calloc(service->listen_count, sizeof *r->listeners);
-    int result = r->listeners == NULL ? BATON_NO_MEMORY : run_listen_add(s, index, r->listeners);
-    if (result != BATON_OK) {
-        free(r->listeners);
-        r->listeners = NULL;
-    }
+    int result = prepare_parts(s, index);
     if (result == BATON_OK) {
         result = filling_reserve(&s->launching.filling, service);
     }

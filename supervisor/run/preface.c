@@ -7,9 +7,10 @@
 
 #define PIECE_BYTES 256u
 
-int run_preface_create(struct supervisor *s) {
-    /* Not table_create(): its first entries would be resident, and few services have PROXY. */
-    s->prefaces.entries = calloc(s->pool.connection_slots.count, sizeof *s->prefaces.entries);
+int run_preface_prepare(struct supervisor *s) {
+    if (s->prefaces.entries == NULL) {
+        s->prefaces.entries = calloc(s->pool.connection_slots.count, sizeof *s->prefaces.entries);
+    }
     return s->prefaces.entries == NULL ? BATON_NO_MEMORY : BATON_OK;
 }
 
@@ -18,7 +19,9 @@ void run_preface_clear(struct supervisor *s) {
 }
 
 void run_preface_stop(struct supervisor *s, uint32_t connection) {
-    platform_stream_close(&s->prefaces.entries[connection].stream);
+    if (s->prefaces.entries != NULL) {
+        platform_stream_close(&s->prefaces.entries[connection].stream);
+    }
 }
 
 /* `reason`: static. */

@@ -17,11 +17,12 @@ struct run_preface {
 
 /* Owner: the supervisor. */
 struct run_prefaces {
-    struct run_preface *entries; /* by connection slot */
+    struct run_preface *entries; /* by connection slot; NULL before a service has PROXY */
 };
 
-/* BATON_OK or BATON_NO_MEMORY. */
-int run_preface_create(struct supervisor *s);
+/* There is a service with PROXY: makes the table, unless it is there. BATON_OK or BATON_NO_MEMORY.
+ */
+int run_preface_prepare(struct supervisor *s);
 void run_preface_clear(struct supervisor *s);
 
 /* A connection in PREFACE was accepted. */

@@ -34,20 +34,26 @@ static struct run_pump *at(struct supervisor *s, uint32_t pump) {
     return &s->pumps.chunks[pump / PUMPS_IN_A_CHUNK][pump % PUMPS_IN_A_CHUNK];
 }
 
-/* A free slot whose chunk is there; SLOT_NONE when there is none. */
-static uint32_t take_slot(struct supervisor *s) {
-    uint32_t slot = slots_take(&s->pumps.slots);
-    if (slot == SLOT_NONE) {
-        return SLOT_NONE;
-    }
-    struct run_pump **chunk = &s->pumps.chunks[slot / PUMPS_IN_A_CHUNK];
+/* Sees to it that there is memory for the pump in this slot. */
+static bool make_chunk(struct supervisor *s, uint32_t pump) {
+    struct run_pump **chunk = &s->pumps.chunks[pump / PUMPS_IN_A_CHUNK];
     if (*chunk == NULL) {
         /* calloc: pages of buffers are not resident before they are used. */
         *chunk = calloc(PUMPS_IN_A_CHUNK, sizeof **chunk);
     }
-    if (*chunk == NULL) {
+    return *chunk != NULL;
+}
+
+int run_pump_prepare(struct supervisor *s) {
+    return make_chunk(s, 0) ? BATON_OK : BATON_NO_MEMORY;
+}
+
+/* A free slot whose chunk is there; SLOT_NONE when there is none. */
+static uint32_t take_slot(struct supervisor *s) {
+    uint32_t slot = slots_take(&s->pumps.slots);
+    if (slot != SLOT_NONE && !make_chunk(s, slot)) {
         slots_give(&s->pumps.slots, slot);
-        return SLOT_NONE;
+        slot = SLOT_NONE;
     }
     return slot;
 }

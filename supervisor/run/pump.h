@@ -54,6 +54,10 @@ struct run_pump_end {
 int run_pump_create(struct supervisor *s);
 void run_pump_clear(struct supervisor *s);
 
+/* There is a service that pumps: makes the first chunk, so that a machine with too little memory is
+ * told at the start and not by its first client. BATON_OK or BATON_NO_MEMORY. */
+int run_pump_prepare(struct supervisor *s);
+
 /* Starts the pump of a process that is about to be launched for the connection, and takes over its
  * socket. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
 int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,

@@ -33,7 +33,7 @@ static int create_parts(struct supervisor *s, uint32_t connection_count) {
     uint64_t seed = 0;
     struct baton_cause cause = {0};
     int (*const parts[])(struct supervisor *) = {run_listen_create, run_launch_create,
-                                                 run_preface_create, run_pump_create};
+                                                 run_pump_create};
     int result = platform_random(&seed, sizeof seed, &cause);
     if (result == BATON_OK) {
         result = services_init(&s->services);
