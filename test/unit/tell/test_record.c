@@ -23,7 +23,8 @@ static bool is_utf8(const char *text, size_t length) {
     return text_check(text, length, &where) != TEXT_NOT_UTF8;
 }
 
-/* Byte by byte: strspn() under AddressSanitizer looks at all of the text, however long, each time. */
+/* Byte by byte: strspn() under AddressSanitizer looks at all of the text, however long, each time.
+ */
 static bool are_hex(const char *at, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (at[i] == '\0' || strchr("0123456789abcdef", at[i]) == NULL) {
