@@ -201,7 +201,7 @@ function(baton_units main)
         LIBRARIES ${libraries} Baton::cmocka)
     target_include_directories(test_units PRIVATE "${folder}")
     add_test(NAME ${BATON_PRESET}.units COMMAND test_units)
-    baton_test_properties(${BATON_PRESET}.units PURE "" unit "${environment}")
+    baton_test_properties(${BATON_PRESET}.units PURE 300 unit "${environment}")
 endfunction()
 
 # The Wine prefix is made before the first test that needs it; the server ends after the last.

@@ -7,6 +7,7 @@ The names are those of scripts/cmake/BatonTest.cmake. By hand:
 
 import os
 import pathlib
+import unittest
 
 PRESET = os.environ.get("BATON_PRESET", "")
 BIN_DIR = pathlib.Path(os.environ["BATON_BIN_DIR"])
@@ -23,9 +24,18 @@ SANITIZED = PRESET == "asan"
 # long as this when all is well.
 DEADLINE_S = 60 if ON_WINE else 30
 
+# scripts/test --all: every case, in its full size. The gate has a small one of each kind.
+ALL_WANTED = os.environ.get("BATON_ALL") == "1"
+one_more_of_a_kind = unittest.skipUnless(ALL_WANTED, "one more of a kind: scripts/test --all")
+
+
+def size(whole, small):
+    return whole if ALL_WANTED else small
+
+
 # The number of connections in a row of the soak test.
 SOAK_COUNT = int(os.environ.get("BATON_SOAK_COUNT") or
-                 (300 if ON_WINE else 500 if SANITIZED else 3000))
+                 (size(300, 60) if ON_WINE else size(500, 150) if SANITIZED else size(3000, 600)))
 
 
 def executable(name):

@@ -1,4 +1,7 @@
-"""Handlers that were written with our SDK, unchanged, under the super-servers of others."""
+"""Handlers that were written with our SDK, unchanged, under the super-servers of others.
+
+There are four kinds of hand-off among them: the connection on the standard streams, the listener
+there, and either in LISTEN_FDS. The gate has one server of each kind."""
 
 import getpass
 import pathlib
@@ -8,9 +11,9 @@ import tempfile
 import harness
 import peers
 from harness import SupervisorCase, shared
-from settings import DEADLINE_S
+from settings import DEADLINE_S, one_more_of_a_kind, size
 
-ROUNDS = 3
+ROUNDS = size(3, 2)
 
 
 class Elsewhere(SupervisorCase):
@@ -73,12 +76,15 @@ class Elsewhere(SupervisorCase):
     def test_inetutils_inetd(self):
         self.inetutils("nowait")
 
+    @one_more_of_a_kind
     def test_inetutils_inetd_wait(self):
         self.inetutils("wait")
 
+    @one_more_of_a_kind
     def test_openbsd_inetd(self):
         self.openbsd("nowait")
 
+    @one_more_of_a_kind
     def test_openbsd_inetd_wait(self):
         self.openbsd("wait")
 
@@ -96,6 +102,7 @@ class Elsewhere(SupervisorCase):
                          folder / "pid", port=port)
         self.check(start)
 
+    @one_more_of_a_kind
     def test_xinetd(self):
         self.xinetd("no")
 
@@ -104,6 +111,7 @@ class Elsewhere(SupervisorCase):
 
     # -- tcpserver
 
+    @one_more_of_a_kind
     def test_tcpserver(self):
         self.check(lambda handler, port: peers.Server(
             self, peers.tool("tcpserver"), "-HRl0", "127.0.0.1", port, handler, port=port))
@@ -121,6 +129,7 @@ class Elsewhere(SupervisorCase):
     def test_systemd_socket_activate_accept(self):
         self.systemd("--accept")
 
+    @one_more_of_a_kind
     def test_systemd_socket_activate_accept_inetd(self):
         self.systemd("--accept", "--inetd")
 

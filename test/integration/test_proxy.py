@@ -11,11 +11,11 @@ import processes
 from client import Client
 from harness import SupervisorCase
 from proxied import facts_of, trusting
-from settings import ON_WINE
+from settings import ON_WINE, size
 
 IDLE_SHARE = 0.2            # of a processor; a loop that spins uses all of one
 WATCH_S = 1
-TORN_COUNT = 200 if ON_WINE else 1000
+TORN_COUNT = size(200, 40) if ON_WINE else size(1000, 200)
 SHORT_MS = 400
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

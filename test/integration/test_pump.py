@@ -12,12 +12,12 @@ import harness
 import processes
 from harness import SupervisorCase, service
 from peers import raise_descriptor_limit, tool
-from settings import DEADLINE_S, ON_WINE, SANITIZED
+from settings import DEADLINE_S, ON_WINE, SANITIZED, size
 
 MIB = 1 << 20
 # How much goes each way through one program; the figure is 1024.
-PUMP_MIB = int(os.environ.get("BATON_PUMP_MIB") or (16 if ON_WINE or SANITIZED else 64))
-AT_ONCE = 24 if ON_WINE else 500
+PUMP_MIB = int(os.environ.get("BATON_PUMP_MIB") or (16 if ON_WINE or SANITIZED else size(64, 16)))
+AT_ONCE = 24 if ON_WINE else size(500, 100)
 GROWTH_MAX_BYTES = 4 * MIB
 IDLE_SHARE = 0.2
 STALL_S = 0.7  # how long nothing moves while the processor time is watched

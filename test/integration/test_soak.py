@@ -7,10 +7,10 @@ import unittest
 import harness
 import processes
 from harness import SupervisorCase, misbehave, service
-from settings import ON_WINE, SANITIZED, SOAK_COUNT
+from settings import ON_WINE, SANITIZED, SOAK_COUNT, size
 
-AT_ONCE = 200
-WARM_UP = 100
+AT_ONCE = size(200, 50 if ON_WINE else 100)
+WARM_UP = size(100, 50)
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 POOL_IDLE_S = 60
 

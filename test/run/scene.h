@@ -117,6 +117,9 @@ struct actor *scene_listen(struct scene *scene, uint32_t process);
 /* Plays one act of a process now. */
 void scene_act(struct scene *scene, uint32_t process, enum act act);
 
+/* Whether long loops are wanted whole (scripts/test --all), and not a sample of them. */
+bool scene_all_wanted(void);
+
 /* Asserts about the record of connection `id`. */
 void assert_record(uint64_t id, const char *outcome, const char *attempts);
 /* The same of the connections `first_id` to `last_id`. */

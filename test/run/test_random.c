@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define SEED_COUNT 400
+#define SEED_COUNT_ALL 2000 /* with BATON_ALL=1 */
 #define STEP_COUNT 250
 #define CLIENT_COUNT 60u
 
@@ -449,7 +450,7 @@ static void play(uint64_t seed, bool print) {
 }
 
 static uint64_t first_seed = 1;
-static uint64_t seed_count = SEED_COUNT;
+static uint64_t seed_count;
 static uint64_t seed_now;
 
 static int tell_seed(void **unused) {
@@ -469,6 +470,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_random_worlds, tell_seed),
     };
+    seed_count = scene_all_wanted() ? SEED_COUNT_ALL : SEED_COUNT;
     if (argc > 1) {
         first_seed = strtoull(argv[1], NULL, 10);
         seed_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
