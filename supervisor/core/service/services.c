@@ -95,7 +95,7 @@ static struct service *copy_service(const struct service *service) {
 
 int services_init(struct services *services) {
     memset(services, 0, sizeof *services);
-    services->entries = calloc(SERVICES_MAX_COUNT, sizeof *services->entries);
+    services->entries = calloc(SERVICES_MAX_COUNT, sizeof(struct service *));
     services->users_count = calloc(SERVICES_MAX_COUNT, sizeof *services->users_count);
     if (services->entries == NULL || services->users_count == NULL ||
         slots_init(&services->slots, SERVICES_MAX_COUNT) != BATON_OK) {
@@ -106,7 +106,7 @@ int services_init(struct services *services) {
 }
 
 void services_clear(struct services *services) {
-    for (uint32_t slot = 0; slot < services->slots.used_mark; slot++) {
+    for (uint32_t slot = 0; services->entries != NULL && slot < services->slots.used_mark; slot++) {
         free(services->entries[slot]);
     }
     free((void *)services->entries);
