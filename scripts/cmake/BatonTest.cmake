@@ -163,6 +163,9 @@ endfunction()
 
 function(baton_script_test name)
     cmake_parse_arguments(PARSE_ARGV 1 T "" "KIND;TIMEOUT" "COMMAND;LABELS;ENVIRONMENT")
+    # By its path: for the imported target CMake puts the emulator before it, and Wine runs a program of
+    # Linux without passing on how it ended, so that no test in Python could fail.
+    list(TRANSFORM T_COMMAND REPLACE "^Python3::Interpreter$" "${Python3_EXECUTABLE}")
     add_test(NAME ${BATON_PRESET}.${name} COMMAND ${T_COMMAND})
     baton_test_properties(${BATON_PRESET}.${name} "${T_KIND}" "${T_TIMEOUT}" "${T_LABELS}"
         "${T_ENVIRONMENT}")
