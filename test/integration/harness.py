@@ -270,7 +270,10 @@ class Supervisor:
     # -- the end
 
     def signal(self, number=STOP_SIGNAL):
-        self.process.send_signal(number)
+        if ON_WINE:
+            processes.signal_other_thread(self.pid, number)
+        else:
+            self.process.send_signal(number)
 
     def wait(self, deadline_s=DEADLINE_S):
         """The exit code, once the process has ended and its log is read."""

@@ -1,10 +1,13 @@
 """What the system says about processes, read from /proc. Wine's processes are there as well."""
 
+import ctypes
 import os
 import pathlib
 import select
 import signal
 import time
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 MARK_NAME = "INTEGRATION_MARK"
 
@@ -69,6 +72,18 @@ def wait_for_end(pid, deadline_s):
         return bool(select.select([descriptor], [], [], deadline_s)[0])
     finally:
         os.close(descriptor)
+
+
+def signal_other_thread(pid, number):
+    """Sends a signal to a thread of the process that is not its first (tgkill(2)).
+
+    Ctrl-C becomes a thread of the program's, which Wine makes inside its signal handler, in whichever
+    thread is interrupted. The kernel would take the first one; if that is in fork(2), as it is at each
+    launch, it holds the C library's allocator, which the new thread needs, and stands still for ever.
+    """
+    thread = next(int(entry) for entry in os.listdir(f"/proc/{pid}/task") if entry != str(pid))
+    if _libc.tgkill(pid, thread, number) != 0:
+        raise OSError(ctypes.get_errno(), f"tgkill({pid}, {thread})")
 
 
 def end(pids):
