@@ -1,15 +1,15 @@
 """report.py FOLDER: what ctest's last run there says about time.
 
-FOLDER/test-results.xml is ctest's JUnit file of that run. Writes FOLDER/test-times.tsv: each test,
-how long it took and how long it may take. Prints the ten slowest, and a warning for each test that
-needed more than a third of its deadline: on a busier machine it may not be enough. Exit status 1,
-and a line for each, if a test of some preset is in the gate of none.
+FOLDER/tests.json is what `ctest --show-only=json-v1` printed before that run, FOLDER/test-results.xml
+is the run's JUnit file. Writes FOLDER/test-times.tsv: each test, how long it took and how long it may
+take. Prints the ten slowest, and a warning for each test that needed more than a third of its
+deadline: on a busier machine it may not be enough. Exit status 1, and a line for each, if a test of
+some preset is in the gate of none.
 """
 
 import collections
 import json
 import os
-import subprocess
 import sys
 import xml.etree.ElementTree
 
@@ -19,12 +19,12 @@ DEADLINE_FACTOR = 3  # a deadline has to be so many times what the test needs
 Test = collections.namedtuple("Test", "name took_s may_take_s")
 
 
-def registered(folder):
-    """What ctest knows of every test of the folder: {name: {property: value}}."""
-    listing = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1"],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+def registered(path):
+    """What ctest knows of every test: {name: {property: value}}."""
+    with open(path, encoding="utf-8") as file:
+        listing = json.load(file)
     return {test["name"]: {each["name"]: each["value"] for each in test.get("properties", ())}
-            for test in json.loads(listing.stdout)["tests"]}
+            for test in listing["tests"]}
 
 
 def took_s(path):
@@ -60,7 +60,7 @@ def write(path, ran):
 
 
 def main(folder):
-    tests = registered(folder)
+    tests = registered(os.path.join(folder, "tests.json"))
     ran = join(tests, took_s(os.path.join(folder, "test-results.xml")))
     write(os.path.join(folder, "test-times.tsv"), ran)
     print(f"The {min(SLOWEST_COUNT, len(ran))} slowest:")

@@ -40,8 +40,7 @@ def _die_with_the_test():
 
 
 class _Shared:
-    """Made once for all tests of a file: the folder of handlers; under Wine a process that keeps the
-    Wine server and its services running between the tests."""
+    """Made once for all tests of a file: the folder of handlers."""
 
     def __init__(self):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="baton tëst ✓ "))
@@ -52,20 +51,6 @@ class _Shared:
             for file in folder.iterdir() if folder.is_dir() else ():
                 if file.is_file():
                     shutil.copy2(file, self.handlers / file.name)
-        self._keeper = None
-        if ON_WINE:
-            self._keeper = subprocess.Popen(
-                [*EMULATOR, str(TEST_HANDLERS_DIR / executable("misbehave")), "hold"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            atexit.register(self._end_keeper)
-            # Wine's services inherit the streams of whoever comes first, which must not be a
-            # supervisor: its log would never end.
-            self._keeper.stdout.readline()
-
-    def _end_keeper(self):
-        self._keeper.stdin.close()
-        self._keeper.wait(DEADLINE_S)
-        self._keeper.stdout.close()
 
 
 _shared = None

@@ -2,13 +2,13 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
-from unittest import mock
 
 import source
 
@@ -18,6 +18,7 @@ import report  # noqa: E402
 
 FETCH = os.path.join(source.ROOT, "scripts/cmake/fetch-sources")
 PEERS = os.path.join(source.ROOT, "scripts/cmake/fetch-peers")
+PREFIX = os.path.join(source.ROOT, "scripts/cmake/wine-prefix")
 PINS = os.path.join(source.ROOT, "scripts/cmake/sources.txt")
 
 
@@ -105,6 +106,41 @@ class Peers(unittest.TestCase):
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
 
+class WinePrefix(unittest.TestCase):
+    """With a Wine that only keeps what it is told, and ends with the status that the case names."""
+
+    def wine_prefix(self, step, server_status):
+        with tempfile.TemporaryDirectory() as folder:
+            script = shutil.copy(PREFIX, folder)
+            wine = os.path.join(folder, "wine")
+            with open(wine, "w", encoding="utf-8") as file:
+                file.write(f'#!/bin/sh\necho "$*" >>"{folder}/told"\n'
+                           f'[ "$1" != --server ] || exit {server_status}\n')
+            os.chmod(wine, 0o755)
+            os.mkdir(os.path.join(folder, "prefix"))
+            with open(os.path.join(folder, "prefix/baton-ready-win10"), "w", encoding="utf-8"):
+                pass
+            result = run(script, step,
+                         env={**os.environ, "WINEPREFIX": os.path.join(folder, "prefix")})
+            with open(os.path.join(folder, "told"), encoding="utf-8") as file:
+                return result, file.read().splitlines()
+
+    def test_the_server_outlives_every_pause_between_tests(self):
+        result, told = self.wine_prefix("setup", 0)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertRegex(told[0], r"^--server -p\d{4,}$")
+
+    def test_one_that_runs_already_will_do(self):
+        self.assertEqual(self.wine_prefix("setup", 2)[0].returncode, 0)
+        self.assertEqual(self.wine_prefix("setup", 1)[0].returncode, 1)
+
+    def test_a_server_that_ended_before_its_tests_is_a_fault(self):
+        result, told = self.wine_prefix("cleanup", 1)
+        self.assertEqual((result.returncode, told), (1, ["--server -k"]))
+        self.assertIn("ended before its tests did", result.stderr)
+        self.assertEqual(self.wine_prefix("cleanup", 0)[0].returncode, 0)
+
+
 class Report(unittest.TestCase):
     TESTS = {
         "dev.quick": {"TIMEOUT": 120.0, "LABELS": ["dev"]},
@@ -122,8 +158,12 @@ class Report(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "test-results.xml"), "w", encoding="utf-8") as file:
                 file.write(self.TIMES)
-            with mock.patch.object(report, "registered", return_value=tests), \
-                    contextlib.redirect_stdout(io.StringIO()) as said:
+            with open(os.path.join(folder, "tests.json"), "w", encoding="utf-8") as file:
+                json.dump({"tests": [
+                    {"name": test, "properties": [{"name": name, "value": value}
+                                                  for name, value in properties.items()]}
+                    for test, properties in tests.items()]}, file)
+            with contextlib.redirect_stdout(io.StringIO()) as said:
                 status = report.main(folder)
             with open(os.path.join(folder, "test-times.tsv"), encoding="utf-8") as file:
                 return status, said.getvalue(), file.read().splitlines()[1:]
