@@ -1,7 +1,6 @@
 /* The faults of a config: kept by line, printed one a line. */
 #include "core/config/problems.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,8 +14,7 @@ static void insert(struct config_problems *problems, struct config_problem probl
     problems->problems[at] = problem;
 }
 
-void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
-                          const char *text) {
+static void keep(struct config_problems *problems, size_t line, const char *key, const char *text) {
     size_t length = 0;
     if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
         problems->unkept_count++;
@@ -45,14 +43,19 @@ void config_problems_keep(struct config_problems *problems, size_t line, const c
     insert(problems, problem);
 }
 
+void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
+                              const char *format, va_list arguments) {
+    char text[CONFIG_PROBLEM_MAX_BYTES];
+    vsnprintf(text, sizeof text, format, arguments);
+    keep(problems, line, key, text);
+}
+
 void config_problems_add(struct config_problems *problems, size_t line, const char *key,
                          const char *format, ...) {
-    char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    config_problems_add_list(problems, line, key, format, arguments);
     va_end(arguments);
-    config_problems_keep(problems, line, key, text);
 }
 
 const char *config_key_label(struct config_problems *problems, const char *section,

@@ -6,6 +6,7 @@
 
 #include "core/base/text.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,7 +31,8 @@ struct config_problems {
 };
 
 /* Adds a fault: `line` from 1, or 0 for the file as a whole; `key` may be NULL; both texts are
- * copied. `format` as in printf(3). For those who read the file, too ("cannot be read: ..."); then
+ * copied, the fault up to the first byte that is not UTF-8, NUL or a control character. `format` as
+ * in printf(3). For those who read the file, too ("cannot be read: ..."); then
  * `problems` may be zeroed but for file_name, which must outlive it. Never fails to the caller: see
  * out_of_memory. */
 void config_problems_add(struct config_problems *problems, size_t line, const char *key,
@@ -40,10 +42,13 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
 #endif
     ;
 
-/* The same with a text that is ready; it is kept up to the first byte that is not UTF-8, NUL or a
- * control character. */
-void config_problems_keep(struct config_problems *problems, size_t line, const char *key,
-                          const char *text);
+/* The same for who has a list of arguments, as vprintf(3). */
+void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
+                              const char *format, va_list arguments)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 0)))
+#endif
+    ;
 
 /* "section.key" for messages, in the arena of `problems`; may be NULL when out of memory. */
 const char *config_key_label(struct config_problems *problems, const char *section,

@@ -4,18 +4,16 @@
 #include "core/service/build.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 void service_report(struct service_builder *builder, const struct config_setting *setting,
                     const char *format, ...) {
-    char text[CONFIG_PROBLEM_MAX_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    config_problems_add_list(builder->problems, setting->line,
+                             config_key_label(builder->problems, setting->section, setting->key),
+                             format, arguments);
     va_end(arguments);
-    config_problems_keep(builder->problems, setting->line,
-                         config_key_label(builder->problems, setting->section, setting->key), text);
 }
 
 const char *service_unquote(struct service_builder *builder, const struct config_setting *setting) {
