@@ -15,8 +15,7 @@
 #define BODY_FRAME_MAX_BYTES (WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES)
 #define BODY_SOURCES_MAX_COUNT 32
 
-/* ---- The process: process.c --------------------------------------------------------------------
- */
+/* ---- The process: process.c ---- */
 
 /* Copies the environment variable `name` to `out` (`size` bytes with NUL) and removes it from the
  * environment. Returns 1 if it was there, 0 if not, BATON_E_ENVIRONMENT if it does not fit. */
@@ -37,8 +36,7 @@ void body_process_release(void);
 uint32_t body_system_error(void);
 void body_set_system_error(uint32_t error);
 
-/* ---- The channel: channel.c --------------------------------------------------------------------
- */
+/* ---- The channel: channel.c ---- */
 
 /* The handler's ends; equal on POSIX. A closed channel has in_use false. Owns the ends. */
 struct body_channel {
@@ -140,8 +138,7 @@ int body_wait(const struct body_wait *what, size_t *index);
 /* Makes body_wait() return; from any thread. */
 void body_wake(void);
 
-/* ---- Sources: sources.c, the same on both systems ----------------------------------------------
- */
+/* ---- Sources: sources.c, the same on both systems ---- */
 
 /* Takes over a socket; the caller sets number and id. NULL if there is no place: the socket is then
  * still the caller's. */
@@ -167,8 +164,7 @@ void sources_give_back(struct body_sources *sources, struct baton_connection *co
 /* Closes a source, or has it closed when it comes back. */
 void sources_close(struct body_sources *sources, size_t index);
 
-/* ---- Sockets: socket.c ------------------------------------------------------------------------
- */
+/* ---- Sockets: socket.c ---- */
 
 /* Closes the socket and sets it to BATON_SOCKET_NONE; accepts that value. */
 void body_socket_close(baton_socket *socket);
@@ -176,8 +172,7 @@ void body_socket_close(baton_socket *socket);
 /* Others may have left it non-blocking; handlers rely on the opposite. (POSIX) */
 void body_make_blocking(baton_socket socket);
 
-/* ---- Addresses: address.c, the same on both systems --------------------------------------------
- */
+/* ---- Addresses: address.c, the same on both systems ---- */
 
 /* Fills peer and local of a connection, and what is known of a local socket, from the socket
  * itself; "" where there is none. */

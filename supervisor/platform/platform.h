@@ -6,8 +6,8 @@
  * Rules that hold for every call:
  * - One thread. No call blocks unless its description says so.
  * - Every text is UTF-8 and NUL-terminated. Every path is absolute.
- * - Calls that can fail return BATON_OK (0) or a negative code of core/base/error.h, and fill
- * `cause` (never NULL) with the system call and its number when the system was the reason.
+ * - Calls that can fail return BATON_OK (0) or a negative code of core/base/error.h, and then fill
+ *   `cause` (never NULL) with the system call and its number when the system was the reason.
  * - Nothing is allocated after platform_open(), platform_listener_open(), platform_output_open()
  *   and platform_program_create(): accepting, launching, relaying, sending, receiving and closing
  *   use tables that those calls have made. Nothing in them ever moves, and memory for them is taken
@@ -15,8 +15,8 @@
  * - Nothing that is created here is inherited by a process, except what platform_launch() gives it.
  * - Events name what they are about by the caller's `token`. A token is a number that the caller
  *   never uses twice within one platform (slot and generation), so an event that was under way when
- *   its object was closed can be recognised as stale. At most 56 significant bits (the top 8 are
- * 0).
+ *   its object was closed can be recognised as stale. At most 56 significant bits: the top 8
+ *   are 0.
  * - A close function takes the address of a handle, accepts an empty one, and leaves it empty.
  */
 #ifndef BATON_PLATFORM_H
@@ -414,8 +414,7 @@ void platform_log_flush(struct platform *platform, uint64_t deadline_us);
 bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
                             uint64_t deadline_us);
 
-/* ---- Files and the process, needed before platform_open() --------------------------------------
- */
+/* ---- Files and the process, needed before platform_open() ---- */
 
 /* Converts the system's arguments to UTF-8: on POSIX gives back `argv`; on Windows reads the wide
  * command line. Static or never freed. Returns NULL when out of memory. */

@@ -136,9 +136,9 @@ void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
 }
 
 void run_handoff_retry(struct supervisor *s) {
-    for (uint32_t i = 0; i < s->pool.process_slots.used_mark; i++) {
-        if (slots_is_used(&s->pool.process_slots, i) && s->launching.processes[i].offer_unsent) {
-            run_handoff_offer(s, i);
+    SLOTS_EACH(process, &s->pool.process_slots) {
+        if (s->launching.processes[process].offer_unsent) {
+            run_handoff_offer(s, process);
         }
     }
 }

@@ -105,9 +105,7 @@ int run_launch_create(struct supervisor *s) {
 }
 
 void run_launch_clear(struct supervisor *s) {
-    uint32_t service = services_next(&s->services, 0);
-    for (; service != SLOT_NONE && s->launching.services != NULL;
-         service = services_next(&s->services, service + 1)) {
+    SLOTS_EACH(service, &s->services.slots) {
         run_launch_forget(s, service);
     }
     filling_clear(&s->launching.filling);

@@ -133,8 +133,8 @@ static void log_ready(struct supervisor *s) {
     if (listening->ready_logged) {
         return;
     }
-    for (uint32_t i = 0; i < listening->slots.used_mark; i++) {
-        if (slots_is_used(&listening->slots, i) && listening->listeners[i].handle == NULL) {
+    SLOTS_EACH(i, &listening->slots) {
+        if (listening->listeners[i].handle == NULL) {
             return;
         }
     }
@@ -191,14 +191,14 @@ static void retry_later(struct supervisor *s, struct run_listener *l) {
 uint32_t run_listen_open_all(struct supervisor *s) {
     const struct slots *slots = &s->listening.slots;
     uint32_t open_count = 0;
-    for (uint32_t i = 0; i < slots->used_mark; i++) {
-        open_count += slots_is_used(slots, i) && open_listener(s, i) ? 1 : 0;
+    SLOTS_EACH(i, slots) {
+        open_count += open_listener(s, i) ? 1 : 0;
     }
-    for (uint32_t i = 0; i < slots->used_mark; i++) {
+    SLOTS_EACH(i, slots) {
         struct run_listener *l = &s->listening.listeners[i];
-        if (slots_is_used(slots, i) && l->handle == NULL && open_count > 0) {
+        if (l->handle == NULL && open_count > 0) {
             retry_later(s, l);
-        } else if (slots_is_used(slots, i) && l->handle == NULL) {
+        } else if (l->handle == NULL) {
             log_listen_failed(s, l, 0);
         }
     }
@@ -215,7 +215,7 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
 }
 
 void run_listen_close_all(struct supervisor *s) {
-    for (uint32_t i = 0; i < s->listening.slots.used_mark; i++) {
+    SLOTS_EACH(i, &s->listening.slots) {
         struct run_listener *l = &s->listening.listeners[i];
         shortage_relieve(&l->opening, &s->timers);
         shortage_relieve(&l->accepting, &s->timers);

@@ -172,12 +172,11 @@ void run_output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
 
 void run_output_update(struct supervisor *s) {
     bool congested = run_log_is_congested(&s->log);
-    uint32_t service = services_next(&s->services, 0);
     if (congested == s->outputs.paused) {
         return;
     }
     s->outputs.paused = congested;
-    for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
+    SLOTS_EACH(service, &s->services.slots) {
         if (congested) {
             platform_output_pause(s->launching.services[service].output);
         } else {
@@ -194,8 +193,7 @@ void run_output_catch_up(struct supervisor *s) {
     if (s->outputs.piece.done < s->outputs.piece.length) {
         run_output_on_readable(s, s->outputs.piece.service);
     }
-    uint32_t service = services_next(&s->services, 0);
-    for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
+    SLOTS_EACH(service, &s->services.slots) {
         if (has_ended_line(s, service)) {
             run_output_on_readable(s, service);
         }
@@ -212,8 +210,7 @@ void run_output_forget(struct supervisor *s, uint32_t service) {
 }
 
 void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
-    uint32_t service = services_next(&s->services, 0);
-    for (; service != SLOT_NONE; service = services_next(&s->services, service + 1)) {
+    SLOTS_EACH(service, &s->services.slots) {
         while (!read_pieces(s, service, PIECES_TO_THE_END) && run_log_is_congested(&s->log)) {
             run_log_settle(&s->log, deadline_us);
         }

@@ -37,10 +37,8 @@ void run_pause_update(struct supervisor *s) {
         return;
     }
     listening->blocked = blocked;
-    for (uint32_t i = 0; i < listening->slots.used_mark; i++) {
-        if (slots_is_used(&listening->slots, i)) {
-            run_pause_update_listener(s, &listening->listeners[i]);
-        }
+    SLOTS_EACH(i, &listening->slots) {
+        run_pause_update_listener(s, &listening->listeners[i]);
     }
 }
 

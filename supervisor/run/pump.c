@@ -1,5 +1,5 @@
-/* The pool is told of the program's end only when all that the program
- * has written is with the client, so that the connection's record is the last word about it. */
+/* The pool is told of the program's end only when all that the program has written is with the
+ * client, so that the connection's record is the last word about it. */
 #include "run/internal.h"
 
 #include <stdlib.h>

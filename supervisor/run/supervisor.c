@@ -19,6 +19,12 @@
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + (connections) + 1u)
 
+_Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
+                   POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,
+               "the platform has room for every process of the pool");
+_Static_assert(PLATFORM_STREAM_COUNT_MAX == 4u * POOL_CONNECTIONS_MAX_COUNT,
+               "and for every pump and PROXY header");
+
 /* ---- Start ---- */
 
 static void print_failure(const char *what, int code, const struct baton_cause *cause) {

@@ -226,6 +226,17 @@ static void test_steps_that_the_system_refuses(void **state) {
     EXPECT_FAULTS(faults, &spawn);
 }
 
+/* Of a process that tests and says by its exit code what it found. */
+static void expect_success(pid_t tester) {
+    int status;
+    assert_int_equal(waitpid(tester, &status, 0), tester);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == EXIT_SKIPPED) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* What nothing but a filter can make fail, and what takes another user. In a process of its own,
  * since a filter stays. */
 static void test_steps_that_a_filter_refuses(void **state) {
@@ -258,13 +269,7 @@ static void test_steps_that_a_filter_refuses(void **state) {
                   strcmp(cause.call, fault->name) != 0 || cause.system_code != fault->code ||
                   waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != -1);
         }
-        int status;
-        assert_int_equal(waitpid(tester, &status, 0), tester);
-        assert_true(WIFEXITED(status));
-        if (WEXITSTATUS(status) == EXIT_SKIPPED) {
-            skip();
-        }
-        assert_int_equal(WEXITSTATUS(status), 0);
+        expect_success(tester);
     }
 }
 
@@ -338,13 +343,7 @@ static void test_a_user_with_too_many_processes(void **state) {
         _exit(result != BATON_LIMIT || strcmp(cause.call, "execve") != 0 ||
               cause.system_code != EAGAIN);
     }
-    int status;
-    assert_int_equal(waitpid(tester, &status, 0), tester);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == EXIT_SKIPPED) {
-        skip();
-    }
-    assert_int_equal(WEXITSTATUS(status), 0);
+    expect_success(tester);
 }
 
 /* ---- Whole launches that fail ---- */

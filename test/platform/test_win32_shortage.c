@@ -184,21 +184,27 @@ static void test_accept_again_without_a_pause(void **state) {
     platform_listener_close(&listener);
 }
 
+/* Resumes it: who comes then is reported. */
+static void expect_resumed(struct bench *bench, struct platform_listener *listener, uint64_t token,
+                           const struct address *address) {
+    platform_listener_resume(listener);
+    uintptr_t client = connect_one(address);
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    expect_one(bench, listener, token);
+    client_close(client);
+}
+
 static void test_resume_without_a_pause(void **state) {
     struct bench *bench = *state;
     uint64_t token;
     struct address address;
     struct platform_listener *listener = bench_listen(bench, &token, &address);
-    uintptr_t first = connect_one(&address);
+    uintptr_t client = connect_one(&address);
     come_to_a_shortage(bench, listener, token);
     bench_forget_events(bench);
     sockets_are_short = false;
-    platform_listener_resume(listener);
-    uintptr_t second = connect_one(&address);
-    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    expect_one(bench, listener, token);
-    client_close(first);
-    client_close(second);
+    expect_resumed(bench, listener, token, &address);
+    client_close(client);
     platform_listener_close(&listener);
 }
 
@@ -219,7 +225,7 @@ static void test_whom_a_failed_accept_concerns(void **state) {
     struct address address;
     struct platform_socket socket;
     struct platform_listener *listener = bench_listen(bench, &token, &address);
-    uintptr_t first = connect_one(&address);
+    uintptr_t client = connect_one(&address);
     come_to_a_shortage(bench, listener, token);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         socket_error = cases[i].error;
@@ -232,12 +238,8 @@ static void test_whom_a_failed_accept_concerns(void **state) {
     bench_forget_events(bench);
     sockets_are_short = false;
     socket_error = WSAENOBUFS;
-    platform_listener_resume(listener);
-    uintptr_t second = connect_one(&address);
-    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    expect_one(bench, listener, token);
-    client_close(first);
-    client_close(second);
+    expect_resumed(bench, listener, token, &address);
+    client_close(client);
     platform_listener_close(&listener);
 }
 

@@ -61,3 +61,10 @@ uint32_t slots_find(const struct slots *slots, uint64_t token) {
 bool slots_is_used(const struct slots *slots, uint32_t slot) {
     return slot < slots->used_mark && (slots->slots[slot].generation & 1u) != 0;
 }
+
+uint32_t slots_next(const struct slots *slots, uint32_t slot) {
+    while (slot < slots->used_mark && !slots_is_used(slots, slot)) {
+        slot++;
+    }
+    return slot < slots->used_mark ? slot : SLOT_NONE;
+}

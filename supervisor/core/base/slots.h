@@ -47,4 +47,13 @@ uint32_t slots_find(const struct slots *slots, uint64_t token);
 
 bool slots_is_used(const struct slots *slots, uint32_t slot);
 
+/* The next slot in use at or behind `slot`; SLOT_NONE behind the last. */
+uint32_t slots_next(const struct slots *slots, uint32_t slot);
+
+/* Runs the statement behind it for each slot in use, in their order; `slot` is the name of it.
+ * Slots may be taken and given meanwhile. */
+#define SLOTS_EACH(slot, slots)                                                                    \
+    for (uint32_t slot = slots_next((slots), 0); (slot) != SLOT_NONE;                              \
+         (slot) = slots_next((slots), (slot) + 1))
+
 #endif

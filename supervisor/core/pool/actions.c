@@ -7,15 +7,16 @@
  * there at most once for what it is about, because what leads to it does not come again before it
  * was taken:
  * - RELEASE, RECORD, GIVE_BACK: the connection came to HELD or ENDED, which happens once in its
- * life, and its slot is not free before the last of them;
+ *   life, and its slot is not free before the last of them;
  * - ATTEMPT_FAILED: the next attempt of the connection can fail only when its LAUNCH or OFFER,
- * which stands behind this in the ring, has been carried out;
+ *   which stands behind this in the ring, has been carried out;
  * - LAUNCH, SEND_DRAIN, CLOSE_CHANNEL, TERMINATE, KILL: a state of the process, or its open
- * channel, that is left once in its life; OFFER: it has one unacknowledged offer at a time, and no
- * answer to that is read before it was sent; STUCK, CLOSE_PROCESS: it has ended, or its last
- * deadline has passed;
+ *   channel, that is left once in its life;
+ * - OFFER: it has one unacknowledged offer at a time, and no answer to that is read before it
+ *   was sent;
+ * - STUCK, CLOSE_PROCESS: it has ended, or its last deadline has passed;
  * - CROWDED, HELD_BACK, ROOM, SERVICE_OVER: words about a service, which need not be said twice.
- * The first three are checked at each push, in every build, and the last is seen to, so the ring,
+ * All but the last are checked at each push, in every build, and the last is seen to, so the ring,
  * which has room for each kind of each thing, cannot overflow.
  */
 #include "core/base/error.h"

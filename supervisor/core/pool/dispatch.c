@@ -102,8 +102,7 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
 }
 
 void pool_dispatch_all(struct pool *pool, uint64_t now_us) {
-    uint32_t service = services_next(pool->registry, 0);
-    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
+    SLOTS_EACH(service, &pool->registry->slots) {
         pool_dispatch(pool, service, now_us);
     }
 }

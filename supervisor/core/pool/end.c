@@ -79,15 +79,20 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
 
 /* ---- Handshakes that go wrong, and channels ---- */
 
+void pool_recall_offer(struct pool *pool, uint32_t process) {
+    uint32_t connection = pool->processes[process].offer;
+    if (connection != SLOT_NONE) {
+        connection_step(&pool->connections[connection], CONNECTION_RECALL, OUTCOME_NONE);
+    }
+}
+
 void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     if (p->fault != OUTCOME_NONE || p->state >= PROCESS_KILLED) {
         return;
     }
     p->fault = fault;
-    if (p->offer != SLOT_NONE) {
-        connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
-    }
+    pool_recall_offer(pool, process);
     if (p->held_count == 0) {
         pool_kill_process(pool, process, now_us);
     } else {
@@ -98,9 +103,7 @@ void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault,
 void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     p->fault = fault;
-    if (p->offer != SLOT_NONE) {
-        connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
-    }
+    pool_recall_offer(pool, process);
     pool_set_deadline(pool, p, now_us + EXIT_GRACE_US);
 }
 

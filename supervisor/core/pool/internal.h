@@ -90,6 +90,10 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
                        enum outcome outcome, uint64_t now_us);
 
+/* What the process was offered, if anything, is not to be offered to it any longer; an answer that
+ * is under way still counts. */
+void pool_recall_offer(struct pool *pool, uint32_t process);
+
 /* The handshake has gone wrong because the process is ending, or so it seems: its exit, which tells
  * more, is awaited for a moment. */
 void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);

@@ -22,8 +22,7 @@ void pool_tell_room(struct pool *pool, uint32_t service) {
 }
 
 void pool_tell_room_in_table(struct pool *pool) {
-    uint32_t service = services_next(pool->registry, 0);
-    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
+    SLOTS_EACH(service, &pool->registry->slots) {
         pool_tell_room(pool, service);
     }
 }

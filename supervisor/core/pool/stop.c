@@ -124,31 +124,23 @@ static void stop_service(struct pool *pool, uint32_t service, uint64_t now_us) {
 }
 
 void pool_stop(struct pool *pool, uint64_t now_us) {
-    uint32_t service = services_next(pool->registry, 0);
     pool->stopping = true;
     shortage_relieve(&pool->starved, pool->timers);
-    for (; service != SLOT_NONE; service = services_next(pool->registry, service + 1)) {
+    SLOTS_EACH(service, &pool->registry->slots) {
         stop_service(pool, service, now_us);
     }
-    for (uint32_t slot = 0; slot < pool->connection_slots.used_mark; slot++) {
-        if (slots_is_used(&pool->connection_slots, slot)) {
-            pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL, now_us);
-        }
+    SLOTS_EACH(slot, &pool->connection_slots) {
+        pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL, now_us);
     }
-    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
-        if (slots_is_used(&pool->process_slots, slot)) {
-            stop_process(pool, slot, now_us);
-        }
+    SLOTS_EACH(slot, &pool->process_slots) {
+        stop_process(pool, slot, now_us);
     }
 }
 
 void pool_hurry(struct pool *pool, uint64_t now_us) {
-    for (uint32_t slot = 0; slot < pool->process_slots.used_mark; slot++) {
-        struct process *p = &pool->processes[slot];
-        if (slots_is_used(&pool->process_slots, slot) && p->state != PROCESS_KILLED) {
-            if (p->offer != SLOT_NONE) {
-                connection_step(&pool->connections[p->offer], CONNECTION_RECALL, OUTCOME_NONE);
-            }
+    SLOTS_EACH(slot, &pool->process_slots) {
+        if (pool->processes[slot].state != PROCESS_KILLED) {
+            pool_recall_offer(pool, slot);
             pool_kill_process(pool, slot, now_us);
         }
     }

@@ -106,8 +106,10 @@ int services_init(struct services *services) {
 }
 
 void services_clear(struct services *services) {
-    for (uint32_t slot = 0; services->entries != NULL && slot < services->slots.used_mark; slot++) {
-        free(services->entries[slot]);
+    if (services->entries != NULL) {
+        SLOTS_EACH(slot, &services->slots) {
+            free(services->entries[slot]);
+        }
     }
     free((void *)services->entries);
     free(services->users_count);
@@ -145,11 +147,4 @@ void services_release(struct services *services, uint32_t slot) {
         services->entries[slot] = NULL;
         slots_give(&services->slots, slot);
     }
-}
-
-uint32_t services_next(const struct services *services, uint32_t slot) {
-    while (slot < services->slots.used_mark && !slots_is_used(&services->slots, slot)) {
-        slot++;
-    }
-    return slot < services->slots.used_mark ? slot : SLOT_NONE;
 }

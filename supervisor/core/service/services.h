@@ -15,7 +15,7 @@
 
 /* Owner: the caller of services_init(). */
 struct services {
-    struct slots slots;
+    struct slots slots;       /* SLOTS_EACH: all of them */
     struct service **entries; /* by slot; owned */
     uint32_t *users_count;    /* by slot */
 };
@@ -35,8 +35,5 @@ const struct service *services_get(const struct services *services, uint32_t slo
 /* One more who goes by it, and one less; with the last the service is freed. */
 void services_share(struct services *services, uint32_t slot);
 void services_release(struct services *services, uint32_t slot);
-
-/* The next slot in use at or behind `slot`; SLOT_NONE behind the last. */
-uint32_t services_next(const struct services *services, uint32_t slot);
 
 #endif

@@ -45,10 +45,8 @@ void posix_process_give(struct platform_process *process) {
 }
 
 void posix_processes_close(struct platform *platform) {
-    for (uint32_t i = 0; i < platform->process_slots.used_mark; i++) {
-        if (slots_is_used(&platform->process_slots, i)) {
-            posix_watch_close(platform, &platform->processes[i].channel);
-        }
+    SLOTS_EACH(i, &platform->process_slots) {
+        posix_watch_close(platform, &platform->processes[i].channel);
     }
     slots_clear(&platform->process_slots);
     free(platform->processes);

@@ -20,11 +20,9 @@ int posix_streams_open(struct platform *platform, size_t stream_count) {
 }
 
 void posix_streams_close(struct platform *platform) {
-    for (uint32_t i = 0; i < platform->stream_slots.used_mark; i++) {
+    SLOTS_EACH(i, &platform->stream_slots) {
         struct platform_stream *stream = &platform->streams[i];
-        if (slots_is_used(&platform->stream_slots, i)) {
-            platform_stream_close(&stream);
-        }
+        platform_stream_close(&stream);
     }
     slots_clear(&platform->stream_slots);
     free(platform->streams);

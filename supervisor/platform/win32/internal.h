@@ -16,8 +16,7 @@
 
 #include <windows.h>
 
-/* ---- Packets and watches (watch.c) ------------------------------------------------------------
- */
+/* ---- Packets and watches (watch.c) ---- */
 
 /* What a packet of the completion port is about. Only posted packets travel there: an object that
  * is bound to a port can never be bound to another process's. */
@@ -73,8 +72,7 @@ int win32_watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct 
  */
 void win32_watch_stop(struct watch *watch);
 
-/* ---- Our end of a one-way pipe (pipe.c) --------------------------------------------------------
- */
+/* ---- Our end of a one-way pipe (pipe.c) ---- */
 
 /* At most one overlapped operation is under way, on an auto-reset event that `watch` turns into
  * packets. Every end of an operation sets the event, also an immediate one, so every operation that
@@ -113,8 +111,7 @@ int win32_pipe_cancel(struct pipe_end *end, DWORD *moved, struct baton_cause *ca
 /* Cancels and closes. Accepts a zeroed or closed end. */
 void win32_pipe_close(struct pipe_end *end);
 
-/* ---- Tables (slot_table.c) ---------------------------------------------------------------------
- */
+/* ---- Tables (slot_table.c) ---- */
 
 /* Room for all that the program may ever have, of which nothing moves: addresses are reserved, and
  * memory is committed as slots are first used, since Windows counts what is committed as used (the
@@ -144,8 +141,7 @@ void *win32_slot_table_find(const struct slot_table *table, uint32_t index, uint
 /* The first entry in use from *at on, and *at is the slot behind it; NULL behind the last. */
 void *win32_slot_table_next(const struct slot_table *table, uint32_t *at);
 
-/* ---- Objects -----------------------------------------------------------------------------------
- */
+/* ---- Objects ---- */
 
 #define CHANNEL_FRAME_MAX_BYTES (16 + 512) /* from a handler */
 /* A few lines of a log: every process that ran at once may have several of these in the tables. */
@@ -257,8 +253,7 @@ struct platform {
     struct log_writer log;
 };
 
-/* ---- Between the files -------------------------------------------------------------------------
- */
+/* ---- Between the files ---- */
 
 /* Takes a place in the table of sources; allocates. BATON_OK or BATON_NO_MEMORY. */
 int win32_source_take(struct platform *platform, enum source_kind kind, void *object,
@@ -326,9 +321,7 @@ void win32_console_complete_handles(void);
  * GetLastError(). */
 bool win32_console_write(HANDLE file, const char *bytes, size_t length);
 
-/* ---- Texts, errors, addresses (text.c, errors.c, socket.c)
- * ---------------------------------------
- */
+/* ---- Texts, errors, addresses (text.c, errors.c, socket.c) ---- */
 
 /* UTF-8 to UTF-16 in new memory (free()). BATON_OK, BATON_INVALID, BATON_TOO_LONG, BATON_NO_MEMORY.
  */

@@ -63,11 +63,10 @@ void *win32_slot_table_find(const struct slot_table *table, uint32_t index, uint
 }
 
 void *win32_slot_table_next(const struct slot_table *table, uint32_t *at) {
-    while (*at < table->slots.used_mark) {
-        uint32_t index = (*at)++;
-        if (slots_is_used(&table->slots, index)) {
-            return win32_slot_table_at(table, index);
-        }
+    uint32_t index = slots_next(&table->slots, *at);
+    if (index == SLOT_NONE) {
+        return NULL;
     }
-    return NULL;
+    *at = index + 1;
+    return win32_slot_table_at(table, index);
 }

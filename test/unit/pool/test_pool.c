@@ -50,11 +50,9 @@ static void accept_many(uint32_t count) {
 }
 
 static void exit_all(uint64_t now_us) {
-    for (uint32_t i = 0; i < pool->process_slots.used_mark; i++) {
-        if (slots_is_used(&pool->process_slots, i)) {
-            pool_exiting(pool, i);
-            pool_exited(pool, i, (struct pool_exit){true, 9}, NULL, now_us);
-        }
+    SLOTS_EACH(i, &pool->process_slots) {
+        pool_exiting(pool, i);
+        pool_exited(pool, i, (struct pool_exit){true, 9}, NULL, now_us);
     }
 }
 

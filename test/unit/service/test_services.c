@@ -64,9 +64,9 @@ static void the_last_who_lets_go_frees(void **state) {
     uint64_t name = slots_token(&services.slots, 1, slot);
     services_share(&services, slot);
     services_release(&services, slot);
-    assert_int_equal(services_next(&services, 0), slot);
+    assert_int_equal(slots_next(&services.slots, 0), slot);
     services_release(&services, slot);
-    assert_int_equal(services_next(&services, 0), SLOT_NONE);
+    assert_int_equal(slots_next(&services.slots, 0), SLOT_NONE);
     /* Its successor has the slot, and another name. */
     assert_int_equal(services_add(&services, &table.services[1]), slot);
     assert_int_equal(slots_find(&services.slots, name), SLOT_NONE);
@@ -85,7 +85,7 @@ static void there_is_room_for_two_tables(void **state) {
     }
     assert_int_equal(services_add(&services, &table.services[0]), SLOT_NONE);
     services_release(&services, 3);
-    assert_int_equal(services_next(&services, 3), 4);
+    assert_int_equal(slots_next(&services.slots, 3), 4);
     assert_int_equal(services_add(&services, &table.services[0]), 3);
     services_clear(&services);
     service_table_clear(&table);
