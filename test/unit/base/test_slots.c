@@ -42,6 +42,34 @@ static void test_take_and_give(void **state) {
     slots_clear(&slots);
 }
 
+/* Each in use once, in their order; one that is given in the walk does not end it. */
+static void test_each(void **state) {
+    (void)state;
+    struct slots slots = {0};
+    uint32_t seen[4];
+    size_t count = 0;
+    SLOTS_EACH(slot, &slots) {
+        fail();
+    }
+    assert_int_equal(slots_init(&slots, 5), BATON_OK);
+    for (int i = 0; i < 4; i++) {
+        slots_take(&slots);
+    }
+    slots_give(&slots, 0);
+    SLOTS_EACH(slot, &slots) {
+        assert_true(count < 3);
+        seen[count++] = slot;
+        slots_give(&slots, slot);
+    }
+    assert_int_equal(count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(seen[i], i + 1);
+    }
+    assert_int_equal(slots_next(&slots, 0), SLOT_NONE);
+    assert_int_equal(slots_next(&slots, 7), SLOT_NONE);
+    slots_clear(&slots);
+}
+
 static void test_stale_tokens(void **state) {
     (void)state;
     struct slots slots;
@@ -130,8 +158,11 @@ static void test_random_use(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),        cmocka_unit_test(test_take_and_give),
-        cmocka_unit_test(test_stale_tokens), cmocka_unit_test(test_generations_wrap),
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_take_and_give),
+        cmocka_unit_test(test_each),
+        cmocka_unit_test(test_stale_tokens),
+        cmocka_unit_test(test_generations_wrap),
         cmocka_unit_test(test_random_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
