@@ -82,7 +82,9 @@ enum platform_event_kind {
     PLATFORM_EVENT_OUTPUT,     /* output: platform_output_read() may have something */
     PLATFORM_EVENT_EXIT,       /* process: it has ended; platform_process_exit() tells how */
     PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
-    PLATFORM_EVENT_STOP, /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
+    PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed.
+                              token 0 */
+    PLATFORM_EVENT_STOP,   /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
 
@@ -114,8 +116,15 @@ struct platform_socket {
 
 bool platform_socket_is_open(struct platform_socket socket);
 
-/* Closes the socket and sets it to PLATFORM_SOCKET_NONE. */
+/* Closes a socket that no process but this one has ever had, and sets it to PLATFORM_SOCKET_NONE.
+ */
 void platform_socket_close(struct platform_socket *socket);
+
+/* Lets go of a socket that a process was given, or may have been, and sets it to
+ * PLATFORM_SOCKET_NONE. It is closed soon, by another thread: whoever has had it can make closing
+ * it wait (SO_LINGER, socket(7)). What was sent still goes out. When a call says BATON_SHORTAGE
+ * while any such socket is not closed yet, PLATFORM_EVENT_RELIEF follows. */
+void platform_socket_let_go(struct platform *platform, struct platform_socket *socket);
 
 /* True if the peer has reset the connection (an orderly end of sending does not count). Takes no
  * byte from the socket. */
@@ -232,23 +241,30 @@ void platform_listener_close(struct platform_listener **listener);
 
 /* ---- Output of handlers ---------------------------------------------------------------------- */
 
-/* Opens a collector and reports PLATFORM_EVENT_OUTPUT with `token`. POSIX: one local stream socket
- * for all processes launched with it, the kernel naming the writer (SO_PASSCRED, unix(7)).
- * Windows: a pipe for each process, behind the same calls. */
+/* Opens a collector and reports PLATFORM_EVENT_OUTPUT with `token`. Each process that is launched
+ * with it has a pipe of its own, which it and its descendants alone can write to. It is read from
+ * within 100 ms of the launch, or 10 ms if half of it is full then (POSIX; Windows: at once). */
 int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
                          struct baton_cause *cause);
 
-/* Reads the next piece that one process wrote: 1..capacity bytes to `buffer`, their number to
- * *length, and the writer's pid to *pid (Windows: the pid of the process that was launched).
- * Returns BATON_OK; BATON_AGAIN when there is nothing now; BATON_END (Windows only) when the
- * process *pid and its job can write no more: its line can be finished. The output stays usable. */
-int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
-                         size_t *length, uint32_t *pid, struct baton_cause *cause);
+/* Which launch a piece is of, whoever of its processes wrote it. */
+struct platform_writer {
+    uint32_t pid; /* of the process that was launched */
+    uint64_t id;  /* platform_launch.output_id */
+};
 
-/* Stops and restarts the reporting of PLATFORM_EVENT_OUTPUT; handlers that write more than the
- * system buffers wait. Idempotent. */
-void platform_output_pause(struct platform_output *output);
-void platform_output_resume(struct platform_output *output);
+/* Reads the next piece that was written: 1..capacity bytes to `buffer`, their number to *length.
+ * Who has exited comes first (POSIX). Returns BATON_OK; BATON_AGAIN when there is nothing now;
+ * BATON_END when nobody is left who could write for *writer: its line can be finished. Each launch
+ * that succeeds has one END (Windows: but for one that wrote nothing, when places are short). The
+ * output stays usable. */
+int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
+                         size_t *length, struct platform_writer *writer, struct baton_cause *cause);
+
+/* Stops and restarts the reporting of PLATFORM_EVENT_OUTPUT for all collectors; handlers that write
+ * more than the system buffers wait. Idempotent. */
+void platform_outputs_pause(struct platform *platform);
+void platform_outputs_resume(struct platform *platform);
 
 void platform_output_close(struct platform_output **output);
 
@@ -296,6 +312,7 @@ struct platform_launch {
                                   one is not set; NULL = none is set */
     const char *nonce_hex;     /* 32 hex digits where the program has a channel; else NULL */
     struct platform_output *output; /* NULL = the null device */
+    uint64_t output_id;             /* for platform_output_read() */
     enum platform_streams streams;
     bool error_follows_output;                  /* SOCKET, PIPES: error does not go to the log */
     struct platform_socket socket;              /* SOCKET: stays the caller's */

@@ -179,6 +179,7 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
         .values = s->launching.filling.values,
         .nonce_hex = service->has_channel ? nonce_hex : NULL,
         .output = s->launching.services[c->service].output,
+        .output_id = c->id,
         .socket = PLATFORM_SOCKET_NONE,
         .token = slots_token(&s->pool.process_slots, POOL_TOKEN_PROCESS, process),
         .input_token = pump_token,
@@ -188,6 +189,7 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
     struct platform_launched launched = {0};
     result = platform_launch(s->platform, &what, &launched, cause);
     r->handle = launched.process;
+    r->output_id = c->id;
     if (result == BATON_OK && r->pump != SLOT_NONE) {
         run_pump_launched(s, process, &launched);
     }

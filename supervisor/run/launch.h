@@ -24,6 +24,7 @@ struct run_service {
 /* The shell's side of a process slot of the pool. */
 struct run_process {
     struct platform_process *handle;
+    uint64_t output_id; /* the connection it was launched for: what is said of its output */
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;

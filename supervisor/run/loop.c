@@ -11,7 +11,7 @@
 static void carry_out(struct supervisor *s, const struct pool_action *action) {
     switch (action->kind) {
     case POOL_RELEASE:
-        platform_socket_close(&s->sockets[action->connection]);
+        platform_socket_let_go(s->platform, &s->sockets[action->connection]);
         run_pause_relieve(s);
         break;
     case POOL_ATTEMPT_FAILED:
@@ -139,6 +139,9 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         return false;
     case PLATFORM_EVENT_STREAM:
         on_stream(s, event->token);
+        return false;
+    case PLATFORM_EVENT_RELIEF:
+        run_pause_relieve(s);
         return false;
     case PLATFORM_EVENT_STOP:
         run_drain_on_stop(s);

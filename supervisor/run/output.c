@@ -20,7 +20,8 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
     }
     if (record != NULL) {
         record_text(record, "service", services_get(&s->services, line->service)->name);
-        record_number(record, "pid", line->pid);
+        record_number(record, "pid", line->writer.pid);
+        record_number(record, "id", line->writer.id);
         record_bytes(record, "text", line->bytes, line->length);
         run_log_end(&s->log);
     }
@@ -28,10 +29,15 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
     line->continued = !whole;
 }
 
-static struct run_output_line *find_line(struct supervisor *s, uint32_t service, uint32_t pid) {
+static bool is_same(const struct platform_writer *a, const struct platform_writer *b) {
+    return a->pid == b->pid && a->id == b->id;
+}
+
+static struct run_output_line *find_line(struct supervisor *s, uint32_t service,
+                                         const struct platform_writer *writer) {
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT; i++) {
         struct run_output_line *line = &s->outputs.lines[i];
-        if (line->pid == pid && line->service == service) {
+        if (is_same(&line->writer, writer) && line->service == service) {
             return line;
         }
     }
@@ -43,26 +49,27 @@ static void release(struct supervisor *s, struct run_output_line *line) {
         if (line->length > 0) {
             emit(s, line, true);
         }
-        line->pid = 0;
+        line->writer.pid = 0;
     }
 }
 
 /* The writer's place; a new one, if need be at the cost of the line that grew longest ago. */
-static struct run_output_line *take_line(struct supervisor *s, uint32_t service, uint32_t pid) {
-    struct run_output_line *line = find_line(s, service, pid);
+static struct run_output_line *take_line(struct supervisor *s, uint32_t service,
+                                         const struct platform_writer *writer) {
+    struct run_output_line *line = find_line(s, service, writer);
     if (line != NULL) {
         return line;
     }
     line = &s->outputs.lines[0];
-    for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT && line->pid != 0; i++) {
+    for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT && line->writer.pid != 0; i++) {
         struct run_output_line *other = &s->outputs.lines[i];
-        if (other->pid == 0 || other->used_us < line->used_us) {
+        if (other->writer.pid == 0 || other->used_us < line->used_us) {
             line = other;
         }
     }
     release(s, line);
     line->service = service;
-    line->pid = pid;
+    line->writer = *writer;
     line->length = 0;
     line->ended = line->continued = false;
     return line;
@@ -71,7 +78,7 @@ static struct run_output_line *take_line(struct supervisor *s, uint32_t service,
 /* Cuts the next line, or the part of one that has room, off the piece. */
 static void cut_line(struct supervisor *s) {
     struct run_output_piece *piece = &s->outputs.piece;
-    struct run_output_line *line = take_line(s, piece->service, piece->pid);
+    struct run_output_line *line = take_line(s, piece->service, &piece->writer);
     const char *bytes = piece->bytes + piece->done;
     size_t length = piece->length - piece->done;
     const char *feed = memchr(bytes, '\n', length);
@@ -89,7 +96,7 @@ static void cut_line(struct supervisor *s) {
         emit(s, line, false);
     }
     if (line->length == 0 && !line->continued && !line->ended) {
-        line->pid = 0;
+        line->writer.pid = 0;
     }
 }
 
@@ -105,19 +112,21 @@ static int read_line(struct supervisor *s, uint32_t service) {
     piece->done = piece->length = 0;
     piece->service = service;
     int result = platform_output_read(s->launching.services[service].output, piece->bytes,
-                                      sizeof piece->bytes, &piece->length, &piece->pid, &cause);
+                                      sizeof piece->bytes, &piece->length, &piece->writer, &cause);
     if (result != BATON_OK) {
         piece->length = 0;
     }
     if (result == BATON_END) {
-        release(s, find_line(s, service, piece->pid));
+        release(s, find_line(s, service, &piece->writer));
     }
     return result;
 }
 
-/* Cuts what was read into lines, and reads at most `most_count` pieces more. True when nothing is
- * left to read; false if there may be more, or the log takes no more for now. */
-static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) {
+/* Cuts what was read into lines, and reads at most `most_count` pieces more, but not behind the end
+ * of `last` (NULL = of all). True when that or nothing is left to read; false if there may be more,
+ * or the log takes no more for now. */
+static bool read_pieces(struct supervisor *s, uint32_t service, int most_count,
+                        const struct platform_writer *last) {
     struct run_output_piece *piece = &s->outputs.piece;
     while (!run_log_is_congested(&s->log)) {
         bool reads = piece->done == piece->length;
@@ -125,7 +134,8 @@ static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) 
             return false;
         }
         int result = read_line(s, service);
-        if (result != BATON_OK && result != BATON_END) {
+        bool is_end = result == BATON_END && last != NULL && is_same(&piece->writer, last);
+        if (is_end || (result != BATON_OK && result != BATON_END)) {
             return true;
         }
     }
@@ -136,7 +146,7 @@ static bool read_pieces(struct supervisor *s, uint32_t service, int most_count) 
 static bool has_ended_line(const struct supervisor *s, uint32_t service) {
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT; i++) {
         const struct run_output_line *line = &s->outputs.lines[i];
-        if (line->pid != 0 && line->service == service && line->ended) {
+        if (line->writer.pid != 0 && line->service == service && line->ended) {
             return true;
         }
     }
@@ -147,7 +157,7 @@ static bool has_ended_line(const struct supervisor *s, uint32_t service) {
 static void release_lines(struct supervisor *s, uint32_t service, bool all) {
     for (size_t i = 0; i < RUN_OUTPUT_LINE_COUNT; i++) {
         struct run_output_line *line = &s->outputs.lines[i];
-        if (line->pid != 0 && line->service == service && (all || line->ended)) {
+        if (line->writer.pid != 0 && line->service == service && (all || line->ended)) {
             release(s, line);
         }
     }
@@ -155,17 +165,17 @@ static void release_lines(struct supervisor *s, uint32_t service, bool all) {
 
 void run_output_on_readable(struct supervisor *s, uint32_t service) {
     bool all = has_ended_line(s, service);
-    if (read_pieces(s, service, all ? PIECES_TO_THE_END : PIECES_AT_A_TIME)) {
+    if (read_pieces(s, service, all ? PIECES_TO_THE_END : PIECES_AT_A_TIME, NULL)) {
         release_lines(s, service, false);
     }
 }
 
-void run_output_finish(struct supervisor *s, uint32_t service, uint32_t pid) {
-    if (read_pieces(s, service, PIECES_TO_THE_END)) {
-        release_lines(s, service, false);
-        release(s, find_line(s, service, pid));
+void run_output_finish(struct supervisor *s, uint32_t service,
+                       const struct platform_writer *writer) {
+    if (read_pieces(s, service, PIECES_TO_THE_END, writer)) {
+        release(s, find_line(s, service, writer));
     } else {
-        take_line(s, service, pid)->ended = true;
+        take_line(s, service, writer)->ended = true;
         s->outputs.behind = true;
     }
 }
@@ -176,12 +186,10 @@ void run_output_update(struct supervisor *s) {
         return;
     }
     s->outputs.paused = congested;
-    SLOTS_EACH(service, &s->services.slots) {
-        if (congested) {
-            platform_output_pause(s->launching.services[service].output);
-        } else {
-            platform_output_resume(s->launching.services[service].output);
-        }
+    if (congested) {
+        platform_outputs_pause(s->platform);
+    } else {
+        platform_outputs_resume(s->platform);
     }
 }
 
@@ -201,7 +209,7 @@ void run_output_catch_up(struct supervisor *s) {
 }
 
 void run_output_forget(struct supervisor *s, uint32_t service) {
-    while (!read_pieces(s, service, PIECES_TO_THE_END) && !run_log_is_congested(&s->log)) {
+    while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && !run_log_is_congested(&s->log)) {
     }
     release_lines(s, service, true);
     if (s->outputs.piece.service == service) {
@@ -211,7 +219,7 @@ void run_output_forget(struct supervisor *s, uint32_t service) {
 
 void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
     SLOTS_EACH(service, &s->services.slots) {
-        while (!read_pieces(s, service, PIECES_TO_THE_END) && run_log_is_congested(&s->log)) {
+        while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && run_log_is_congested(&s->log)) {
             run_log_settle(&s->log, deadline_us);
         }
         release_lines(s, service, true);

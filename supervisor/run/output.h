@@ -8,6 +8,8 @@
 #ifndef BATON_RUN_OUTPUT_H
 #define BATON_RUN_OUTPUT_H
 
+#include "platform/platform.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,10 +23,10 @@ struct supervisor;
 /* A line of one writer that has not ended yet. */
 struct run_output_line {
     uint32_t service;
-    uint32_t pid;     /* 0 = the place is free */
-    uint64_t used_us; /* when it grew last */
-    bool ended;       /* its writer is gone; ends when nothing is left to read */
-    bool continued;   /* its beginning went to the log already */
+    struct platform_writer writer; /* pid 0 = the place is free */
+    uint64_t used_us;              /* when it grew last */
+    bool ended;                    /* its writer is gone; ends when nothing is left to read */
+    bool continued;                /* its beginning went to the log already */
     size_t length;
     char bytes[RUN_OUTPUT_LINE_BYTES];
 };
@@ -33,7 +35,7 @@ struct run_output_line {
  * lines. Nothing else is read before it. */
 struct run_output_piece {
     uint32_t service;
-    uint32_t pid;
+    struct platform_writer writer;
     size_t length;
     size_t done; /* cut into lines already; equal to `length` when nothing waits */
     char bytes[RUN_OUTPUT_PIECE_BYTES];
@@ -50,9 +52,10 @@ struct run_outputs {
 /* Reads what there is of a service's output, a bounded amount at a time. */
 void run_output_on_readable(struct supervisor *s, uint32_t service);
 
-/* A process has exited: reads what it has left, and ends its line. When that is too much for now,
- * or the log is congested, the rest follows with run_output_on_readable(). */
-void run_output_finish(struct supervisor *s, uint32_t service, uint32_t pid);
+/* A process of the service has exited: reads what it has left, and ends its line. When that is too
+ * much for now, or the log is congested, the rest follows with run_output_on_readable(). */
+void run_output_finish(struct supervisor *s, uint32_t service,
+                       const struct platform_writer *writer);
 
 /* Pauses and resumes all collectors, so that handlers' output waits while the log is congested. */
 void run_output_update(struct supervisor *s);

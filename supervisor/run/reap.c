@@ -7,7 +7,9 @@
 static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_words *words) {
     struct platform_process *handle = s->launching.processes[process].handle;
     struct platform_exit how = platform_process_exit(handle);
-    run_output_finish(s, s->pool.processes[process].service, platform_process_pid(handle));
+    const struct platform_writer writer = {platform_process_pid(handle),
+                                           s->launching.processes[process].output_id};
+    run_output_finish(s, s->pool.processes[process].service, &writer);
     pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, words, s->now_us);
 }
 
@@ -40,7 +42,7 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
     run_preface_stop(s, connection);
-    platform_socket_close(&s->sockets[connection]);
+    platform_socket_let_go(s->platform, &s->sockets[connection]);
     record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service), text,
                       text_bytes);
     run_log_keep(&s->log);

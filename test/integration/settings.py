@@ -7,6 +7,7 @@ The names are those of scripts/cmake/BatonTest.cmake. By hand:
 
 import os
 import pathlib
+import socket
 import unittest
 
 PRESET = os.environ.get("BATON_PRESET", "")
@@ -18,6 +19,19 @@ EMULATOR = [os.environ["BATON_EMULATOR"]] if os.environ.get("BATON_EMULATOR") el
 
 # Clients are always Linux sockets; with Wine the supervisor and its handlers are Windows programs.
 ON_WINE = bool(EMULATOR)
+
+
+def system_refuses_rights():
+    """Linux 6.16 and later tell the sender that no descriptor can be attached (SO_PASSRIGHTS)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, 83, 0)
+        except OSError:
+            return False
+    return True
+
+
+REFUSES_RIGHTS = not ON_WINE and system_refuses_rights()
 SANITIZED = PRESET == "asan"
 
 # How long something that must happen may take before the test gives up. Nothing waits for as

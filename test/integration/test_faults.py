@@ -10,7 +10,7 @@ import os
 import harness
 import processes
 from harness import SupervisorCase, misbehave, service, shared
-from settings import ALL_WANTED, DEADLINE_S, ON_WINE, executable
+from settings import ALL_WANTED, DEADLINE_S, ON_WINE, REFUSES_RIGHTS, executable
 
 # Faults that show only by a deadline. On Windows the channel is a stream of bytes, where half a
 # frame may still become a whole one. And Wine gives each handler's console host a copy of what the
@@ -21,7 +21,7 @@ SHORT_MS = 3000 if ON_WINE else 700
 ENDS = ("crash", "exit-0", "exit-3", "hang", "close")
 LIES = ("garbage", "half", "half-body", "wrong-magic", "wrong-version", "wrong-flags",
         "unknown-type", "type-zero", "long-body", "no-fields", "ack-unknown", "done-unknown",
-        *(() if ON_WINE else ("descriptor",)))
+        *(() if ON_WINE or REFUSES_RIGHTS else ("descriptor",)))
 IN_PLACE_OF_HELLO = ("wrong-nonce", "stranger-pid", "capacity-zero", "two-hello")
 
 

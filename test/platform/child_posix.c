@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -260,6 +262,28 @@ static void print_whether_output_blocks(void) {
     child_write(blocks ? "blocks\n" : "does not block\n", blocks ? 7 : 15);
 }
 
+/* Gives its privileges away, as a daemon does. */
+static void become(uid_t user) {
+    if (setgroups(0, NULL) != 0 || setgid((gid_t)user) != 0 || setuid(user) != 0) {
+        _exit(97);
+    }
+}
+
+static void print_to(const char *path) {
+    char line[256];
+    int length = snprintf(line, sizeof line, "to %s\n", path);
+    int opened = open(path, O_WRONLY);
+    if (opened < 0 || write(opened, line, (size_t)length) != length) {
+        _exit(96);
+    }
+    close(opened);
+}
+
+static void print_whether_opened(const char *path) {
+    bool denied = open(path, O_RDONLY) < 0 && errno == EACCES;
+    child_write(denied ? "EACCES\n" : "opened\n", 7);
+}
+
 /* By the system's own calls, as runtimes of all languages do it in the end. */
 static void copy_input(void) {
     char bytes[4096];
@@ -378,6 +402,12 @@ bool child_special(const char *action) {
         start_chains();
     } else if (strcmp(action, "unblock-output") == 0) {
         fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+    } else if (strncmp(action, "become:", 7) == 0) {
+        become((uid_t)strtoul(action + 7, NULL, 10));
+    } else if (strncmp(action, "print-to:", 9) == 0) {
+        print_to(action + 9);
+    } else if (strncmp(action, "read-from:", 10) == 0) {
+        print_whether_opened(action + 10);
     } else if (strcmp(action, "output-blocks") == 0) {
         print_whether_output_blocks();
     } else if (strcmp(action, "leave-group") == 0) {

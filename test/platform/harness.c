@@ -21,13 +21,16 @@ const char *bench_child_path(void) {
     return path;
 }
 
+bool bench_takes_rights = false;
+
 int bench_setup(void **state) {
     struct bench *bench = &bench_storage;
     memset(bench, 0, sizeof *bench);
     if (!platform_backslash_separates) {
         bench->descriptor_count = system_descriptor_count();
     }
-    const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT};
+    const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT,
+                                         bench_takes_rights};
     int result = platform_open_sized(&sizes, &bench->platform, &bench->cause);
     if (result != BATON_OK) {
         print_error("platform_open: %s: %s %ld\n", baton_error_text(result), bench->cause.call,
@@ -125,6 +128,14 @@ void bench_expect_silence(struct bench *bench) {
     assert_true(platform_now_us(bench->platform) >= deadline_us);
 }
 
+void bench_expect_descriptors(struct bench *bench, size_t count) {
+    uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
+    while (system_descriptor_count() != count && platform_now_us(bench->platform) < deadline_us) {
+        look(bench, platform_now_us(bench->platform) + 1000);
+    }
+    assert_int_equal(system_descriptor_count(), count);
+}
+
 void bench_expect_rest(struct bench *bench) {
     uint64_t before_us = system_cpu_us();
     uint64_t start_us = platform_now_us(bench->platform);
@@ -209,15 +220,15 @@ struct platform_process *bench_launch(struct bench *bench, const char *const *ac
 /* Takes all that can be read now. */
 static void drain_output(struct bench *bench) {
     for (;;) {
-        uint32_t pid;
+        struct platform_writer writer;
         size_t length;
         assert_true(bench->text_length + 1 < sizeof bench->text);
         int result = platform_output_read(bench->output, bench->text + bench->text_length,
                                           sizeof bench->text - 1 - bench->text_length, &length,
-                                          &pid, &bench->cause);
+                                          &writer, &bench->cause);
         if (result == BATON_END) {
             assert_true(bench->ended_pid_count < BENCH_QUEUE_COUNT);
-            bench->ended_pids[bench->ended_pid_count++] = pid;
+            bench->ended_pids[bench->ended_pid_count++] = writer.pid;
             continue;
         }
         if (result == BATON_AGAIN) {
@@ -225,7 +236,7 @@ static void drain_output(struct bench *bench) {
         }
         assert_int_equal(result, BATON_OK);
         assert_true(length > 0);
-        assert_true(pid != 0);
+        assert_true(writer.pid != 0);
         bench->text_length += length;
     }
     bench->text[bench->text_length] = '\0';
@@ -242,6 +253,7 @@ void bench_await_text(struct bench *bench, const char *wanted) {
 void bench_forget_text(struct bench *bench) {
     bench->text_length = 0;
     bench->text[0] = '\0';
+    bench->ended_pid_count = 0;
 }
 
 /* True if the end of that process's output was told; forgets it, since pids come again. */
@@ -258,7 +270,7 @@ static bool take_ended_pid(struct bench *bench, uint32_t pid) {
 struct platform_exit bench_finish(struct bench *bench, struct platform_process **process,
                                   uint64_t token) {
     bool ended = false;
-    bool output_ended = !system_output_ends;
+    bool output_ended = false;
     uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
     for (;;) {
         drain_output(bench); /* first: what there is may have been told before */
@@ -334,6 +346,12 @@ bench_listen_as(struct bench *bench, const struct platform_listener_spec *spec, 
     struct platform_listener *listener;
     *token = bench_token(bench);
     int result = platform_listener_open(bench->platform, spec, *token, &listener, &bench->cause);
+    uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
+    while (result == BATON_IN_USE && platform_now_us(bench->platform) < deadline_us) {
+        /* One that was handed over there, and closed, is let go soon, not at once. */
+        look(bench, platform_now_us(bench->platform) + 1000);
+        result = platform_listener_open(bench->platform, spec, *token, &listener, &bench->cause);
+    }
     if (result != BATON_OK) {
         fail_msg("listen: %s: %s %ld", baton_error_text(result), bench->cause.call,
                  bench->cause.system_code);

@@ -73,6 +73,12 @@ void bench_expect_rest(struct bench *bench);
 struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
                                       uint64_t *token);
 /* The same; its output goes to `output` (NULL = nowhere). */
+/* Fails unless `count` descriptors are open soon: some are let go, which another thread does. */
+void bench_expect_descriptors(struct bench *bench, size_t count);
+
+/* For platform_sizes, from the next bench_setup() on. */
+extern bool bench_takes_rights;
+
 struct platform_process *bench_launch_to(struct bench *bench, struct platform_output *output,
                                          const char *const *actions, uint64_t *token);
 #define LAUNCH(bench, token, ...)                                                                  \
@@ -188,8 +194,6 @@ void system_make_directory(const char *path);
 void system_remove_directory(const char *path);
 /* A folder for scratch files, without a final separator. */
 const char *system_scratch(void);
-/* True if platform_output_read() tells BATON_END at the end of a process. */
-extern const bool system_output_ends;
 /* True if the packets of the channel keep their borders. */
 extern const bool system_channel_is_packets;
 

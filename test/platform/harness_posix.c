@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-const bool system_output_ends = false;
 const bool system_channel_is_packets = true;
 
 size_t system_descriptor_count(void) {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <wchar.h>
 
-const bool system_output_ends = true;
 const bool system_channel_is_packets = false;
 
 #define HANDLE_VALUE_MAX 65536

@@ -4,13 +4,15 @@
 /* Reads one piece, waiting for it. */
 static void read_piece(struct bench *bench, char *buffer, size_t capacity, size_t *length,
                        uint32_t *pid) {
+    struct platform_writer writer;
     int result;
-    while ((result = platform_output_read(bench->output, buffer, capacity, length, pid,
+    while ((result = platform_output_read(bench->output, buffer, capacity, length, &writer,
                                           &bench->cause)) != BATON_OK) {
         assert_true(result == BATON_AGAIN || result == BATON_END);
         bench_await(bench, PLATFORM_EVENT_OUTPUT, bench->output_token);
     }
     assert_in_range(*length, 1, capacity);
+    *pid = writer.pid;
 }
 
 static void test_two_writers_are_never_mixed(void **state) {
@@ -77,8 +79,8 @@ static void test_output_outlives_its_process(void **state) {
 
 static void test_pause_holds_writers_back(void **state) {
     struct bench *bench = *state;
-    platform_output_pause(bench->output);
-    platform_output_pause(bench->output);
+    platform_outputs_pause(bench->platform);
+    platform_outputs_pause(bench->platform);
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "print:held", "hello", "wait-for-end");
     bench_await(bench, PLATFORM_EVENT_CHANNEL, token); /* it has printed */
@@ -86,8 +88,8 @@ static void test_pause_holds_writers_back(void **state) {
     bench_receive(bench, process, token, frame);
     bench_forget_events(bench);
     bench_expect_silence(bench);
-    platform_output_resume(bench->output);
-    platform_output_resume(bench->output);
+    platform_outputs_resume(bench->platform);
+    platform_outputs_resume(bench->platform);
     bench_await_text(bench, "held\n");
     platform_channel_close(process);
     bench_finish(bench, &process, token);
@@ -106,9 +108,9 @@ static void test_two_outputs_are_told_apart(void **state) {
     assert_false(bench_has(bench, PLATFORM_EVENT_OUTPUT, bench->output_token));
     char text[64];
     size_t length;
-    uint32_t pid;
+    struct platform_writer writer;
     assert_int_equal(
-        platform_output_read(bench->output, text, sizeof text, &length, &pid, &bench->cause),
+        platform_output_read(bench->output, text, sizeof text, &length, &writer, &bench->cause),
         BATON_AGAIN);
     bench_await(bench, PLATFORM_EVENT_EXIT, token);
     platform_process_close(&process);

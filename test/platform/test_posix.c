@@ -2,6 +2,8 @@
  * limits, packets. */
 #include "harness.h"
 
+#include "platform/posix/internal.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -210,6 +212,25 @@ static void test_packet_cut_off_at_the_capacity_is_refused(void **state) {
     bench_finish(bench, &process, token);
 }
 
+/* Where the system can refuse them to the sender, nothing comes. */
+static void test_descriptors_cannot_be_attached(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    if (!posix_rights_can_be_refused()) {
+        skip();
+    }
+    struct platform_process *process = LAUNCH(bench, &token, "attach-two", "print:sent", "exit:0");
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_END);
+    bench_finish(bench, &process, token);
+}
+
+static int setup_taking_rights(void **state) {
+    bench_takes_rights = true;
+    int result = bench_setup(state);
+    bench_takes_rights = false;
+    return result;
+}
+
 static void test_attached_descriptors_are_refused_and_closed(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -217,7 +238,7 @@ static void test_attached_descriptors_are_refused_and_closed(void **state) {
     struct platform_process *process = LAUNCH(bench, &token, "attach-two", "print:sent", "exit:0");
     assert_int_equal(bench_receive_fault(bench, process, token), BATON_INVALID);
     bench_finish(bench, &process, token);
-    assert_int_equal(system_descriptor_count(), before_count);
+    bench_expect_descriptors(bench, before_count);
 }
 
 static void test_speaker_is_named_by_the_kernel(void **state) {
@@ -246,76 +267,56 @@ static void test_half_closed_channel_still_takes_frames(void **state) {
     bench_finish(bench, &process, token);
 }
 
-static void test_standard_streams_of_a_child_are_at_their_end(void **state) {
+static void test_input_is_at_its_end_and_output_cannot_be_read(void **state) {
     struct bench *bench = *state;
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "streams");
-    bench_await_text(bench, "input=0 output=0\n");
+    bench_await_text(bench, "input=0 output=-1\n");
     bench_finish(bench, &process, token);
 }
 
-static void expect_print(struct bench *bench, const char *action, const char *printed) {
-    uint64_t token;
-    struct platform_process *process = LAUNCH(bench, &token, action);
-    bench_finish(bench, &process, token);
-    assert_non_null(strstr(bench->text, printed));
-}
-
-static void test_output_survives_a_shutdown_by_a_handler(void **state) {
+/* Whatever a handler does with its output, the others' is as it was: those that run already, and
+ * those that come. */
+static void test_output_is_nobody_elses(void **state) {
     struct bench *bench = *state;
-    uint64_t token;
-    struct platform_process *process = LAUNCH(bench, &token, "print:before", "shut-output");
-    bench_finish(bench, &process, token);
-    assert_non_null(strstr(bench->text, "before\n"));
-    expect_print(bench, "print:after", "after\n");
-
-    /* Without descriptors for a new pair it is told once, and asked again after a resume. */
-    process = LAUNCH(bench, &token, "shut-output");
-    bench_await(bench, PLATFORM_EVENT_EXIT, token);
-    platform_process_close(&process);
-    rlim_t before = descriptor_limit();
-    set_descriptor_limit(3);
-    char none[8];
-    size_t length;
-    uint32_t pid;
-    int result =
-        platform_output_read(bench->output, none, sizeof none, &length, &pid, &bench->cause);
-    set_descriptor_limit(before);
-    bench_forget_events(bench);
-    if (getenv(UNDER_VALGRIND) == NULL) {
-        assert_int_equal(result, BATON_SHORTAGE);
-        bench_expect_silence(bench);
-        platform_output_resume(bench->output);
-        bench_await(bench, PLATFORM_EVENT_OUTPUT, bench->output_token);
-    }
-    bench_await_text(bench, "");
-    expect_print(bench, "print:again", "again\n");
-
-    /* The same while paused: a hang-up cannot be masked, and must not make the loop turn. */
-    platform_output_pause(bench->output);
-    process = LAUNCH(bench, &token, "shut-output");
-    bench_await(bench, PLATFORM_EVENT_EXIT, token);
-    platform_process_close(&process);
-    bench_forget_events(bench);
-    bench_expect_rest(bench);
-    platform_output_resume(bench->output);
-    bench_await(bench, PLATFORM_EVENT_OUTPUT, bench->output_token);
-    bench_await_text(bench, "");
-    expect_print(bench, "print:at last", "at last\n");
-}
-
-/* All handlers share one open file, and event loops set O_NONBLOCK on theirs. */
-static void test_output_blocks_whatever_a_sibling_did(void **state) {
-    struct bench *bench = *state;
-    uint64_t token;
+    uint64_t before_token, token, after_token;
+    struct platform_process *before =
+        LAUNCH(bench, &before_token, "hello", "read", "output-blocks", "print:before");
     struct platform_process *process =
-        LAUNCH(bench, &token, "unblock-output", "output-blocks", "wait-for-end");
-    bench_await_text(bench, "does not block\n");
+        LAUNCH(bench, &token, "unblock-output", "shut-output", "output-blocks");
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "does not block\n"));
     bench_forget_text(bench);
-    uint64_t next_token;
-    struct platform_process *next = LAUNCH(bench, &next_token, "output-blocks");
-    bench_finish(bench, &next, next_token);
-    assert_string_equal(bench->text, "blocks\n");
+    struct platform_process *after = LAUNCH(bench, &after_token, "output-blocks", "print:after");
+    bench_finish(bench, &after, after_token);
+    assert_string_equal(bench->text, "blocks\nafter\n");
+    bench_forget_text(bench);
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    bench_receive(bench, before, before_token, frame);
+    assert_int_equal(bench_offer(bench, before, PLATFORM_SOCKET_NONE), BATON_OK);
+    bench_finish(bench, &before, before_token);
+    assert_non_null(strstr(bench->text, "\nblocks\nbefore\n"));
+}
+
+/* Programs that log to /dev/stderr open it anew, as whom they have become by then. */
+static void test_output_can_be_opened_by_its_name(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    if (geteuid() != 0) {
+        skip();
+    }
+    struct platform_process *process =
+        LAUNCH(bench, &token, "become:65534", "print-to:/dev/stderr", "read-from:/dev/stderr");
+    bench_finish(bench, &process, token);
+    assert_string_equal(bench->text, "to /dev/stderr\nEACCES\n");
+}
+
+/* Who lives long is read while it lives, and who writes much does not wait for that. */
+static void test_output_of_the_living_is_read(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "print:here", "wait-for-end");
+    bench_await_text(bench, "here\n");
     platform_channel_close(process);
     bench_finish(bench, &process, token);
 }
@@ -344,7 +345,8 @@ static void test_leader_in_another_group_is_reached(void **state) {
     struct platform_process *process = LAUNCH(bench, &token, "leave-group", "print:ready", "hold");
     bench_await_text(bench, "ready\n");
     platform_process_signal(process, PLATFORM_TERMINATE);
-    struct platform_exit how = bench_finish(bench, &process, token);
+    /* Who it has left behind has its output still. */
+    struct platform_exit how = bench_await_exit(bench, &process, token);
     assert_true(how.by_signal);
     assert_int_equal(how.code, SIGTERM);
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
@@ -407,12 +409,15 @@ int main(void) {
         WITH_BENCH(test_closed_directory_is_no_fault_of_the_file),
         WITH_BENCH(test_packet_of_no_bytes_is_not_the_end),
         WITH_BENCH(test_packet_cut_off_at_the_capacity_is_refused),
-        WITH_BENCH(test_attached_descriptors_are_refused_and_closed),
+        WITH_BENCH(test_descriptors_cannot_be_attached),
+        cmocka_unit_test_setup_teardown(test_attached_descriptors_are_refused_and_closed,
+                                        setup_taking_rights, bench_teardown),
         WITH_BENCH(test_speaker_is_named_by_the_kernel),
         WITH_BENCH(test_half_closed_channel_still_takes_frames),
-        WITH_BENCH(test_standard_streams_of_a_child_are_at_their_end),
-        WITH_BENCH(test_output_survives_a_shutdown_by_a_handler),
-        WITH_BENCH(test_output_blocks_whatever_a_sibling_did),
+        WITH_BENCH(test_input_is_at_its_end_and_output_cannot_be_read),
+        WITH_BENCH(test_output_is_nobody_elses),
+        WITH_BENCH(test_output_can_be_opened_by_its_name),
+        WITH_BENCH(test_output_of_the_living_is_read),
         WITH_BENCH(test_terminate_that_is_ignored_then_kill),
         WITH_BENCH(test_leader_in_another_group_is_reached),
         WITH_BENCH(test_stop_signals_are_events),

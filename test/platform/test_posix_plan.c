@@ -40,15 +40,16 @@ static struct platform_program *recipe(struct bench *bench, struct platform_prog
 static void test_the_shortest_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program = recipe(bench, (struct platform_program_spec){0});
-    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS,
-                 STEP_MASK, STEP_EXECUTE);
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
+                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     /* The platform itself ignores SIGPIPE; without that there is nothing to reset. */
     struct platform platform = {.ignored_count = 0};
     struct platform_program bare = {.path = NULL};
     struct plan plan;
     posix_plan_make(&plan, &platform, &bare);
-    EXPECT_STEPS(&plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK, STEP_EXECUTE);
+    EXPECT_STEPS(&plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK,
+                 STEP_EXECUTE);
 }
 
 static void test_the_longest_list(void **state) {
@@ -56,7 +57,7 @@ static void test_the_longest_list(void **state) {
     struct platform_program *program = recipe(
         bench,
         (struct platform_program_spec){.directory = "/", .has_channel = true, .listener_count = 2});
-    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
                  STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY, STEP_DISPOSITIONS,
                  STEP_MASK, STEP_EXECUTE);
     assert_int_equal(program->plan.count, STEP_KIND_COUNT);
@@ -67,15 +68,15 @@ static void test_what_a_program_adds_to_the_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.directory = "/"});
-    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY,
-                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
+                 STEP_DIRECTORY, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.has_channel = true});
-    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_PASS, STEP_DESCRIPTOR_LIMIT,
-                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_PASS,
+                 STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.listener_count = 1});
-    EXPECT_STEPS(&program->plan, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
                  STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK,
                  STEP_EXECUTE);
     platform_program_destroy(&program);
@@ -113,7 +114,8 @@ static int spawn_with(struct step step, const struct spawn *spawn, pid_t *pid,
         (struct step){.kind = STEP_EXECUTE, .execute = {bench_child_path(), no_environment}};
     *pid = -1;
     trace[0] = '\0';
-    return posix_spawn_process(&plan, spawn, pid, cause);
+    int pidfd;
+    return posix_spawn_process(&plan, spawn, pid, &pidfd, cause);
 }
 
 static void expect_faults(const struct fault *faults, size_t count, const struct spawn *spawn) {
@@ -191,7 +193,8 @@ static void test_only_what_is_in_the_way_is_moved(void **state) {
     const struct spawn spawn = {.argv = arguments, .passed = passed};
     struct baton_cause cause;
     pid_t pid;
-    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &cause), BATON_NOT_FOUND);
+    int pidfd;
+    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_NOT_FOUND);
     assert_in_range(passed[0], 100, far);
     for (int i = 1; i < count - 1; i++) {
         assert_int_equal(passed[i], far);
@@ -408,7 +411,7 @@ static void test_descriptor_limit_that_cannot_be_given_back(void **state) {
     struct bench *bench = *state;
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.has_channel = true});
-    struct step *limit = &program->plan.steps[3];
+    struct step *limit = &program->plan.steps[4];
     assert_int_equal(limit->kind, STEP_DESCRIPTOR_LIMIT);
     struct rlimit original = limit->descriptor_limit;
     limit->descriptor_limit = (struct rlimit){2, 1};

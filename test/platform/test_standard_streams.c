@@ -270,8 +270,8 @@ static void test_a_program_that_does_not_read_holds_us_back(void **state) {
 static void test_a_program_that_is_gone(void **state) {
     struct bench *bench = *state;
     struct pump pump = pump_start(bench, BENCH_RECIPE(bench, plain, "print:last words"), false);
-    platform_output_pause(
-        bench->output); /* on Windows its end would be reported until it is read */
+    platform_outputs_pause(
+        bench->platform); /* on Windows its end would be reported until it is read */
     /* The streams outlive the process, and nobody asks. */
     assert_int_equal(bench_await_exit(bench, &pump.made.process, pump.token).code, 0);
     bench_expect_rest(bench);

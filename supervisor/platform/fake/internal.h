@@ -51,6 +51,7 @@ struct fake_peer {
     struct fake_client face;
     struct fake_flow sent, received;
     bool is_watched; /* a stream of the supervisor's is open on it */
+    bool was_handed_out;
 };
 
 struct platform_stream {
@@ -74,7 +75,7 @@ struct platform_program {
 /* A piece that one process wrote. Owner: its output. */
 struct fake_piece {
     struct fake_piece *next;
-    uint32_t pid;
+    struct platform_writer writer;
     bool is_end;
     size_t length, taken;
     char bytes[];
@@ -83,13 +84,14 @@ struct fake_piece {
 struct platform_output {
     struct platform_output *next;
     uint64_t token;
-    bool is_open, is_paused;
+    bool is_open;
     struct fake_piece *first, *last;
 };
 
 struct platform_process {
     struct fake_process face;
     struct platform_output *output_collector;
+    uint64_t output_id;
     struct fake_queue to_supervisor, to_handler;
     struct fake_message *read; /* the frame that the handler took last */
     struct platform_exit exit;
@@ -117,6 +119,7 @@ struct fake_world {
     uint32_t listener_count, listener_capacity;
     struct platform_program *programs;
     struct platform_output *outputs;
+    bool outputs_paused;
     struct platform_process **processes;
     uint32_t process_count, process_capacity;
     struct fake_peer **clients;

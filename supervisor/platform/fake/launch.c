@@ -164,6 +164,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         memcpy(p->face.nonce_hex, launch->nonce_hex, sizeof p->face.nonce_hex);
     }
     p->output_collector = launch->output;
+    p->output_id = launch->output_id;
     p->argv = fake_texts_copy(launch->argv != NULL ? launch->argv
                                                    : (const char *const *)launch->program->argv);
     p->environment = make_environment(launch);

@@ -20,10 +20,12 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
 }
 
 int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
-                         size_t *length, uint32_t *pid, struct baton_cause *cause) {
+                         size_t *length, struct platform_writer *writer,
+                         struct baton_cause *cause) {
     struct fake_piece *piece = output->first;
     *cause = (struct baton_cause){0};
     *length = 0;
+    *writer = (struct platform_writer){0};
     if (!output->is_open) {
         fake_wrong("a closed output was read from");
         return BATON_SYSTEM;
@@ -33,7 +35,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
     }
     size_t left = piece->length - piece->taken;
     *length = left < capacity ? left : capacity;
-    *pid = piece->pid;
+    *writer = piece->writer;
     memcpy(buffer, piece->bytes + piece->taken, *length);
     piece->taken += *length;
     int result = piece->is_end ? BATON_END : BATON_OK;
@@ -44,12 +46,14 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
     return result;
 }
 
-void platform_output_pause(struct platform_output *output) {
-    output->is_paused = true;
+void platform_outputs_pause(struct platform *platform) {
+    (void)platform;
+    fake_world.outputs_paused = true;
 }
 
-void platform_output_resume(struct platform_output *output) {
-    output->is_paused = false;
+void platform_outputs_resume(struct platform *platform) {
+    (void)platform;
+    fake_world.outputs_paused = false;
 }
 
 void platform_output_close(struct platform_output **output) {
@@ -63,7 +67,8 @@ static void add_piece(struct platform_process *process, uint32_t pid, const void
                       size_t length, bool is_end) {
     struct platform_output *output = process->output_collector;
     struct fake_piece *piece = fake_allocate(sizeof *piece + length);
-    piece->pid = pid != 0 ? pid : process->face.pid;
+    piece->writer.pid = pid != 0 ? pid : process->face.pid;
+    piece->writer.id = process->output_id;
     piece->is_end = is_end;
     piece->length = length;
     if (length > 0) {

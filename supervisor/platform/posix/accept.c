@@ -9,7 +9,7 @@
 /* accept(2) lists what the network may have done to a connection that was still waiting. What it
  * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
  * the backlog, so that trying again at once would go on for ever. */
-static int accept_failed(struct baton_cause *cause, int code) {
+static int accept_failed(struct platform *platform, struct baton_cause *cause, int code) {
     (void)posix_failed(cause, "accept4", code);
     switch (code) {
     case EAGAIN:
@@ -18,7 +18,7 @@ static int accept_failed(struct baton_cause *cause, int code) {
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        return BATON_SHORTAGE;
+        return posix_short(platform);
     case ECONNABORTED:
     case EINTR:
     case ENETDOWN:
@@ -81,7 +81,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     int descriptor =
         accept4(listener->watch.descriptor, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
     if (descriptor < 0) {
-        return accept_failed(cause, errno);
+        return accept_failed(listener->platform, cause, errno);
     }
     int result;
     if (listener->protocol == PLATFORM_UNIX) {

@@ -20,9 +20,9 @@ int posix_channel_open(struct platform_process *process, int *child_end,
     }
     process->channel.descriptor = pair[0];
     *child_end = pair[1];
-    const int on = 1;
-    if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
-        return posix_failed(cause, "setsockopt", errno);
+    int result = posix_credentials_ask(process->platform, pair[0], cause);
+    if (result != BATON_OK) {
+        return result;
     }
     int code = posix_watch_set(process->platform, &process->channel, EPOLLIN);
     return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
@@ -51,13 +51,12 @@ static int receive_failed(struct platform_process *process, int code, struct bat
     return BATON_SYSTEM;
 }
 
-static int check_frame(const void *frame, size_t length, int flags) {
+static int check_frame(const void *frame, size_t length, const struct origin *origin) {
     size_t body_bytes;
-    if ((flags & MSG_TRUNC) != 0) {
+    if ((origin->flags & MSG_TRUNC) != 0) {
         return BATON_TOO_LONG;
     }
-    /* There was room for the credentials alone, so the kernel has closed any descriptor. */
-    if ((flags & MSG_CTRUNC) != 0 ||
+    if (origin->has_rights || (origin->flags & MSG_CTRUNC) != 0 ||
         wire_check_header(frame, length, WIRE_FROM_HANDLER, &body_bytes) != WIRE_OK ||
         length != WIRE_HEADER_BYTES + body_bytes) {
         return BATON_INVALID;
@@ -75,7 +74,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     struct origin origin;
     ssize_t got;
     do {
-        got = posix_credentials_receive(process->channel.descriptor, buffer, capacity, &origin);
+        got = posix_credentials_receive(process->platform, process->channel.descriptor, buffer,
+                                        capacity, &origin);
         /* A handler that ended with something unread makes the kernel say ECONNRESET once, and only
          * then what it had sent before. */
     } while (got < 0 && errno == ECONNRESET);
@@ -86,7 +86,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
         return channel_ended(process);
     }
     process->speaker = origin.pid > 0 ? origin.pid : 0;
-    int result = check_frame(buffer, (size_t)got, origin.flags);
+    int result = check_frame(buffer, (size_t)got, &origin);
     *length = result == BATON_OK ? (size_t)got : 0;
     return result;
 }
@@ -139,6 +139,9 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     return sent < 0 ? send_failed(process, errno, cause) : BATON_OK;
 }
 
+/* What lies in it unread may have a descriptor with it that closing it would close. */
 void platform_channel_close(struct platform_process *process) {
-    posix_watch_close(process->platform, &process->channel);
+    posix_watch_forget(process->platform, &process->channel);
+    process->channel.wanted = 0;
+    posix_let_go(process->platform, &process->channel.descriptor);
 }

@@ -1,14 +1,24 @@
 /*
  * The table of processes, and reaping.
  *
+ * The end of a process is told by its pidfd (pidfd_open(2)), so that it costs the same whatever the
+ * number of the others: waitid(2) for any child goes through all of them. What is not in the table,
+ * and processes without a pidfd (Linux before 5.3), are found by such a walk when SIGCHLD says that
+ * there may be something, but not more often than every SWEEP_US.
+ *
  * Every child is looked at before it is reaped (WNOWAIT of waitid(2)): while the dead leader keeps
  * its pid, no stranger can have the group's number, so the group can be killed safely.
  */
 #include "core/base/table.h"
 #include "platform/posix/internal.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* Pids go round, so in time every bucket is touched: one page of them, whatever the table's size.
  */
@@ -17,6 +27,9 @@
 /* Strays that one look reaps at most. They are no events, so nothing else bounds how long a handler
  * that keeps making them could hold the loop. */
 #define STRAYS_PER_LOOK 64
+
+/* How long a child that is nobody's may wait to be reaped. */
+#define SWEEP_US 100000u
 
 int posix_processes_open(struct platform *platform, size_t process_count) {
     platform->bucket_count = BUCKET_COUNT;
@@ -36,6 +49,7 @@ struct platform_process *posix_process_take(struct platform *platform) {
     struct platform_process *process = &platform->processes[slot];
     *process = (struct platform_process){.platform = platform};
     posix_watch_init(&process->channel, POSIX_WATCH_CHANNEL, 0);
+    posix_watch_init(&process->end, POSIX_WATCH_EXIT, 0);
     return process;
 }
 
@@ -47,6 +61,7 @@ void posix_process_give(struct platform_process *process) {
 void posix_processes_close(struct platform *platform) {
     SLOTS_EACH(i, &platform->process_slots) {
         posix_watch_close(platform, &platform->processes[i].channel);
+        posix_watch_close(platform, &platform->processes[i].end);
     }
     slots_clear(&platform->process_slots);
     free(platform->processes);
@@ -92,36 +107,95 @@ bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
     return true;
 }
 
-static void record_exit(struct platform_process *process, const siginfo_t *info) {
+/* It is dead and not reaped yet. Returns false if that cannot be done now: who traces it is told
+ * first (ptrace(2)), and SIGCHLD comes once more. */
+static bool end_process(struct platform_process *process, struct platform_event *event) {
+    struct platform *platform = process->platform;
+    siginfo_t info;
+    kill(-process->pid, SIGKILL);
+    posix_watch_close(platform, &process->end);
+    if (!posix_child_reap(platform, process->pid, &info)) {
+        return false;
+    }
     process->ended = true;
-    process->exit.by_signal = info->si_code != CLD_EXITED;
-    process->exit.code = (uint32_t)info->si_status;
+    process->exit.by_signal = info.si_code != CLD_EXITED;
+    process->exit.code = (uint32_t)info.si_status;
+    posix_process_remove(platform, process);
+    if (process->output != NULL) {
+        posix_pipe_end(process->output);
+    }
+    *event = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
+    return true;
+}
+
+bool posix_process_take_end(struct posix_watch *end, struct platform_event *event) {
+    size_t offset = offsetof(struct platform_process, end);
+    return end_process((struct platform_process *)(void *)((char *)end - offset), event);
+}
+
+/* ---- Children that nothing else tells of ---- */
+
+/* One report, and then none before the walk that it asks for. */
+static int watch_children(struct platform *platform) {
+    return posix_watch_set(platform, &platform->children, EPOLLIN | (uint32_t)EPOLLONESHOT);
+}
+
+int posix_children_open(struct platform *platform, struct baton_cause *cause) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+        return posix_failed(cause, "sigprocmask", errno);
+    }
+    platform->children.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (platform->children.descriptor < 0) {
+        return posix_failed(cause, "signalfd", errno);
+    }
+    /* A child that ended before we looked has left no signal behind: children_due_us is 0. */
+    int code = watch_children(platform);
+    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+}
+
+void posix_children_on_signal(struct platform *platform) {
+    platform->children.wanted = 0; /* EPOLLONESHOT */
+    platform->children_due_us =
+        platform->has_exit_watches ? platform->children_seen_us + SWEEP_US : 0;
+}
+
+/* Before the walk: what ends during it says so again. */
+static void take_signal(struct platform *platform) {
+    struct signalfd_siginfo signal;
+    while (read(platform->children.descriptor, &signal, sizeof signal) > 0) {
+    }
 }
 
 size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
                             size_t capacity) {
     size_t count = 0;
     size_t stray_count = 0;
-    while (platform->children_pending && count < capacity && stray_count < STRAYS_PER_LOOK) {
+    uint64_t now_us = platform_now_us(platform);
+    if (capacity == 0 || now_us < platform->children_due_us) {
+        return 0;
+    }
+    take_signal(platform);
+    while (count < capacity && stray_count < STRAYS_PER_LOOK) {
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
-            platform->children_pending = false;
-            break;
+            platform->children_due_us = PLATFORM_WAIT_FOREVER;
+            platform->children_seen_us = now_us;
+            watch_children(platform);
+            return count;
         }
         pid_t pid = info.si_pid;
         struct platform_process *process = posix_process_find(platform, pid);
-        if (process != NULL) {
-            kill(-pid, SIGKILL);
-        }
-        posix_child_reap(platform, pid, &info);
         if (process == NULL) {
             /* What closed or escaped processes have left to us as their subreaper. */
+            posix_child_reap(platform, pid, &info);
             stray_count++;
-            continue;
+        } else if (end_process(process, &events[count])) {
+            count++;
         }
-        record_exit(process, &info);
-        posix_process_remove(platform, process);
-        events[count++] = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
     }
+    platform->children_due_us = 0; /* there may be more */
     return count;
 }

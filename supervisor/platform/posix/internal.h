@@ -11,6 +11,7 @@
 
 #include "core/base/slots.h"
 #include "platform/platform.h"
+#include "platform/posix/closer.h"
 #include "platform/posix/plan.h"
 
 #include <signal.h>
@@ -22,8 +23,11 @@
 
 enum posix_watch_kind {
     POSIX_WATCH_SIGNAL = 1,
+    POSIX_WATCH_CHILDREN, /* SIGCHLD */
+    POSIX_WATCH_CLOSER,
     POSIX_WATCH_LISTENER,
     POSIX_WATCH_CHANNEL,
+    POSIX_WATCH_EXIT, /* the end of a process */
     POSIX_WATCH_OUTPUT,
     POSIX_WATCH_LOG,
     POSIX_WATCH_STREAM
@@ -78,10 +82,46 @@ struct platform_stream {
     bool read_waits, write_waits; /* the last call said AGAIN */
 };
 
+struct output_pipe;
+
+/* Doubly linked by before and behind, oldest first. */
+struct pipe_list {
+    struct output_pipe *first, *last;
+};
+
+/* What one process writes. A slot of the table, in use from the launch until all who can write are
+ * gone. */
+struct output_pipe {
+    struct platform_output *output;
+    struct platform_process *process; /* NULL once that is closed */
+    int descriptor;                   /* our end; blocks */
+    uint32_t pid;
+    uint64_t id; /* the caller's */
+    uint64_t born_us;
+    bool is_ready;   /* in its collector's list */
+    bool is_watched; /* in the epoll of the pipes */
+    struct output_pipe *next_ready;
+    struct pipe_list *list; /* of those that are not watched yet; NULL = none */
+    struct output_pipe *before, *behind;
+};
+
+/* A collector. */
 struct platform_output {
-    struct posix_watch watch; /* our end */
     struct platform *platform;
-    int child_end; /* kept open: every launch duplicates it */
+    uint64_t token;
+    struct output_pipe *first_ready, *last_ready; /* that may have something */
+    struct platform_output *next;                 /* of those that have any */
+};
+
+/* All pipes; output.c. */
+struct posix_outputs {
+    struct posix_watch watch; /* their epoll */
+    bool is_paused;
+    struct slots slots;
+    struct output_pipe *pipes;            /* by slot */
+    struct platform_output *first, *last; /* collectors to be told of */
+    bool are_last;                        /* in what the next platform_wait() tells */
+    struct pipe_list young, old;          /* not looked at yet; looked at, and not long-lived yet */
 };
 
 struct platform_program {
@@ -105,8 +145,10 @@ struct platform_program {
 /* A slot of the table. In use from platform_launch() to platform_process_close(). */
 struct platform_process {
     struct posix_watch channel;
+    struct posix_watch end; /* its pidfd (pidfd_open(2)); without one it is found by its SIGCHLD */
     struct platform *platform;
     struct platform_process *next; /* in the chain of its hash bucket */
+    struct output_pipe *output;    /* NULL = none, or at its end */
     pid_t pid;
     pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
     bool ended;    /* reaped; `exit` is valid and the pid may belong to a stranger */
@@ -116,15 +158,30 @@ struct platform_process {
 /* Signals that programs may have been told to ignore; a child must not inherit that. */
 #define IGNORED_MAX 64
 
+/* Descriptors that a launch lends at most without a copy of the whole table. */
+#define WINDOW_COUNT 12
+
 struct platform {
     int epoll;
-    int null_device; /* read and write */
+    int null_device;          /* read and write */
+    int window[WINDOW_COUNT]; /* low numbers, of the null device while nothing is lent (window.c) */
+    int lent[WINDOW_COUNT];   /* whose duplicate they are now: lent_count of them */
+    int lent_count;
+    int window_end;    /* the number above those and the null device */
+    bool shares_table; /* children leave the table of descriptors; else they copy it */
+    struct closer *closer;
+    struct posix_watch closed; /* the closer's news */
     struct posix_watch signals;
+    struct posix_watch children; /* SIGCHLD, looked at now and then (children.c) */
+    bool takes_rights;           /* handlers can send descriptors (credentials.c) */
+    bool has_exit_watches;       /* a process's end is told by its own descriptor */
+    uint64_t children_due_us;    /* when to look at them all; PLATFORM_WAIT_FOREVER = not at all */
+    uint64_t children_seen_us;   /* when that was done last */
+    bool relief_pending;         /* RELIEF is due */
     struct posix_watch log;
     bool log_is_socket;
-    bool log_ready;        /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
-    bool stop_pending;     /* STOP is due */
-    bool children_pending; /* a child may have ended that was not looked at */
+    bool log_ready;    /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
+    bool stop_pending; /* STOP is due */
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
@@ -134,6 +191,7 @@ struct platform {
     size_t bucket_count;                /* a power of two */
     pid_t *elders;                      /* elder_count living children that are not ours to end */
     size_t elder_count;
+    struct posix_outputs outputs;
     struct slots stream_slots;
     struct platform_stream *streams; /* by slot */
 };
@@ -153,6 +211,24 @@ void posix_watch_forget(struct platform *platform, struct posix_watch *watch);
 void posix_watch_close(struct platform *platform, struct posix_watch *watch);
 void posix_close_descriptor(int *descriptor);
 
+/* platform.c */
+/* Leaves to the closer what others hold or have held, and forgets it; accepts -1. */
+void posix_let_go(struct platform *platform, int *descriptor);
+/* Something was short: RELIEF will tell when what the closer has is closed. Returns the code for
+ * it.
+ */
+int posix_short(struct platform *platform);
+
+/* window.c */
+int posix_window_open(struct platform *platform, struct baton_cause *cause);
+void posix_window_close(struct platform *platform);
+/* Lends `*descriptor` a number below window_end, which it becomes. 0, or an errno: EMFILE when all
+ * are lent. */
+int posix_window_lend(struct platform *platform, int *descriptor);
+void posix_window_take_back(struct platform *platform);
+/* For the child: a table of its own, with what is below `first_closed`. -1 and errno. */
+int posix_leave_table(int first_closed);
+
 /* signals.c */
 int posix_signals_open(struct platform *platform, struct baton_cause *cause);
 void posix_signals_read(struct platform *platform);
@@ -166,8 +242,15 @@ void posix_process_give(struct platform_process *process);
 struct platform_process *posix_process_find(struct platform *platform, pid_t pid);
 void posix_process_add(struct platform *platform, struct platform_process *process);
 void posix_process_remove(struct platform *platform, struct platform_process *process);
-/* Reaps what has ended and writes at most `capacity` EXIT events. Returns their number. Does not
- * block, nor go on for long: `children_pending` stays set if there may be more. */
+int posix_children_open(struct platform *platform, struct baton_cause *cause);
+/* SIGCHLD has come: children_due_us says when posix_processes_reap() will look. */
+void posix_children_on_signal(struct platform *platform);
+/* A process's descriptor says that it is dead: reaps it and writes EXIT. False if there is nothing
+ * to tell yet. */
+bool posix_process_take_end(struct posix_watch *end, struct platform_event *event);
+/* If it is time to, goes through all children, reaps those that have ended and writes at most
+ * `capacity` EXIT events. Returns their number. Does not block, nor go on for long:
+ * `children_due_us` is 0 if there may be more. */
 size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
                             size_t capacity);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
@@ -199,26 +282,51 @@ int posix_environment_choose(const struct platform_program_spec *spec,
 void posix_environment_clear(struct fixed_environment *environment);
 
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
- * the latter case nothing of it is left. */
-int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
+ * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */
+int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
                         struct baton_cause *cause);
 
-/* credentials.c: recvmsg(2) without waiting, from a socket with SO_PASSCRED. There is room for the
- * credentials alone, so the kernel closes descriptors that came along and sets MSG_CTRUNC. Returns
- * what recvmsg(2) does, with errno, but never EINTR. */
+/* credentials.c: makes a socket one to receive from. */
+int posix_credentials_ask(const struct platform *platform, int descriptor,
+                          struct baton_cause *cause);
+/* True if the system can refuse descriptors to who sends them; else platform->takes_rights. */
+bool posix_rights_can_be_refused(void);
+/* Of so many descriptors, how many are then kept for them. */
+rlim_t posix_rights_reserve_count(rlim_t limit_count);
+/* recvmsg(2) without waiting. Returns what that does, with errno, but never EINTR. Descriptors that
+ * came along are let go. */
 struct origin {
     pid_t pid; /* 0: one that our pid namespace cannot name; -1: the message has no credentials,
                   which tells the end of file from a packet of no bytes */
     int flags; /* of the message: MSG_TRUNC, MSG_CTRUNC */
+    bool has_rights;
 };
-ssize_t posix_credentials_receive(int descriptor, void *buffer, size_t capacity,
-                                  struct origin *origin);
+ssize_t posix_credentials_receive(struct platform *platform, int descriptor, void *buffer,
+                                  size_t capacity, struct origin *origin);
 
 /* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
 int posix_channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
 
-/* output.c: before a launch, undoes what a handler may have set with F_SETFL (fcntl(2)). */
-void posix_output_make_blocking(const struct platform_output *output);
+/* output.c */
+int posix_outputs_open(struct platform *platform, size_t pipe_count, struct baton_cause *cause);
+void posix_outputs_close(struct platform *platform);
+/* Their epoll has something. */
+void posix_outputs_take_reports(struct platform *platform);
+/* True if there is something to tell. */
+bool posix_outputs_are_ready(const struct platform *platform);
+/* Writes an OUTPUT event for each collector that has something. Returns their number. */
+size_t posix_outputs_tell(struct platform *platform, struct platform_event *events,
+                          size_t capacity);
+/* Looks at pipes of processes that live long. Returns when to do so again. */
+uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us);
+/* A new pipe; the writing end is the caller's. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
+int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_pipe **out,
+                    int *child_end, struct baton_cause *cause);
+/* Its process runs; has exited. */
+void posix_pipe_begin(struct output_pipe *pipe, pid_t pid);
+void posix_pipe_end(struct output_pipe *pipe);
+/* Not while it is ready. */
+void posix_pipe_close(struct output_pipe *pipe);
 
 /* stream.c: the table, and the slots of pipes */
 int posix_streams_open(struct platform *platform, size_t stream_count);

@@ -11,8 +11,9 @@
 /* What a launch has open until the child has it, and the streams that stay. */
 struct preparation {
     struct spawn spawn;
-    int input_end, output_end, channel_end; /* the program's ends; -1 = none */
+    int input_end, output_end, log_end, channel_end; /* the program's ends; -1 = none */
     struct platform_stream *input, *output;
+    struct output_pipe *log;
 };
 
 /* A pipe with our end as a stream. `direction` is ours: EPOLLOUT writes to standard input. */
@@ -51,9 +52,16 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
                            struct preparation *p, struct baton_cause *cause) {
     struct spawn *spawn = &p->spawn;
     int log = platform->null_device;
-    if (launch->output != NULL) {
-        log = launch->output->child_end;
-        posix_output_make_blocking(launch->output);
+    bool writes_to_log = launch->streams == PLATFORM_STREAMS_LOG ||
+                         launch->streams == PLATFORM_STREAMS_LISTENERS ||
+                         !launch->error_follows_output;
+    if (launch->output != NULL && writes_to_log) {
+        int result =
+            posix_pipe_open(launch->output, launch->output_id, &p->log, &p->log_end, cause);
+        if (result != BATON_OK) {
+            return result;
+        }
+        log = p->log_end;
     }
     spawn->input = platform->null_device;
     spawn->output = spawn->error = log;
@@ -74,6 +82,40 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
     return BATON_OK;
 }
 
+/* Numbers below the window's end for all that the program is to have. What is passed comes first,
+ * at the numbers where it may stay. False if there are too many. */
+static bool lend_all(struct platform *platform, struct spawn *spawn, uint32_t passed_count) {
+    int code = 0;
+    for (uint32_t i = 0; i < passed_count && code == 0; i++) {
+        code = posix_window_lend(platform, &spawn->passed[i]);
+    }
+    int *const streams[] = {&spawn->input, &spawn->output, &spawn->error};
+    for (size_t i = 0; i < 3 && code == 0; i++) {
+        code = posix_window_lend(platform, streams[i]);
+    }
+    return code == 0;
+}
+
+static int spawn(struct platform *platform, const struct platform_program *program,
+                 struct platform_process *process, struct spawn *spawn, struct baton_cause *cause) {
+    uint32_t passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
+    struct spawn lent = *spawn;
+    if (platform->shares_table && passed_count + 3 <= WINDOW_COUNT &&
+        lend_all(platform, &lent, passed_count)) {
+        lent.table_end = platform->window_end;
+    }
+    int result =
+        posix_spawn_process(&program->plan, &lent, &process->pid, &process->end.descriptor, cause);
+    posix_window_take_back(platform);
+    if (process->end.descriptor >= 0 && posix_watch_set(platform, &process->end, EPOLLIN) != 0) {
+        posix_close_descriptor(&process->end.descriptor); /* SIGCHLD will do */
+    }
+    if (result == BATON_OK && process->end.descriptor < 0) {
+        platform->has_exit_watches = false;
+    }
+    return result;
+}
+
 static int start(struct platform *platform, const struct platform_launch *launch,
                  struct platform_process *process, struct preparation *p,
                  struct baton_cause *cause) {
@@ -83,11 +125,12 @@ static int start(struct platform *platform, const struct platform_launch *launch
         p->spawn.passed[launch->program->listener_count] = p->channel_end;
     }
     if (result == BATON_OK) {
-        result = posix_spawn_process(&launch->program->plan, &p->spawn, &process->pid, cause);
+        result = spawn(platform, launch->program, process, &p->spawn, cause);
     }
     posix_close_descriptor(&p->channel_end);
     posix_close_descriptor(&p->input_end);
     posix_close_descriptor(&p->output_end);
+    posix_close_descriptor(&p->log_end);
     return result;
 }
 
@@ -106,18 +149,26 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         return BATON_SHORTAGE;
     }
     process->channel.token = launch->token;
-    struct preparation p = {.input_end = -1, .output_end = -1, .channel_end = -1};
+    struct preparation p = {.input_end = -1, .output_end = -1, .log_end = -1, .channel_end = -1};
     p.spawn.passed = program->passed;
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
     result = start(platform, launch, process, &p, cause);
     if (result != BATON_OK) {
         platform_stream_close(&p.input);
         platform_stream_close(&p.output);
-        posix_watch_close(platform, &process->channel);
+        if (p.log != NULL) {
+            posix_pipe_close(p.log);
+        }
+        posix_watch_close(platform, &process->channel); /* nobody had its other end */
         posix_process_give(process);
-        return result;
+        return result == BATON_SHORTAGE ? posix_short(platform) : result;
     }
     posix_process_add(platform, process);
+    if (p.log != NULL) {
+        process->output = p.log;
+        p.log->process = process;
+        posix_pipe_begin(p.log, process->pid);
+    }
     *out = (struct platform_launched){process, p.input, p.output};
     return BATON_OK;
 }

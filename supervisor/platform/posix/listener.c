@@ -223,11 +223,18 @@ void platform_listener_resume(struct platform_listener *listener) {
     }
 }
 
+/* A handler that had it may have made a connection of it, and let that linger. */
 void platform_listener_close(struct platform_listener **listener) {
-    if (*listener != NULL) {
-        posix_local_remove(*listener);
-        posix_watch_close((*listener)->platform, &(*listener)->watch);
-        free(*listener);
-        *listener = NULL;
+    struct platform_listener *closing = *listener;
+    if (closing == NULL) {
+        return;
     }
+    posix_local_remove(closing);
+    posix_watch_forget(closing->platform, &closing->watch);
+    if (closing->is_handed_over) {
+        posix_let_go(closing->platform, &closing->watch.descriptor);
+    }
+    posix_close_descriptor(&closing->watch.descriptor);
+    free(closing);
+    *listener = NULL;
 }

@@ -59,16 +59,30 @@ void posix_watch_close(struct platform *platform, struct posix_watch *watch) {
 static size_t translate(struct platform *platform, struct posix_watch *watch, uint32_t report,
                         struct platform_event *events, size_t room) {
     size_t count = 0;
-    if (watch->kind == POSIX_WATCH_SIGNAL) {
+    switch (watch->kind) {
+    case POSIX_WATCH_SIGNAL:
         posix_signals_read(platform);
         return 0;
-    }
-    if (watch->kind == POSIX_WATCH_STREAM) {
+    case POSIX_WATCH_CHILDREN:
+        posix_children_on_signal(platform);
+        return 0;
+    case POSIX_WATCH_CLOSER:
+        closer_forget_news(platform->closer);
+        platform->relief_pending = true;
+        return 0;
+    case POSIX_WATCH_OUTPUT:
+        posix_outputs_take_reports(platform);
+        return 0;
+    case POSIX_WATCH_EXIT:
+        return posix_process_take_end(watch, events) ? 1 : 0;
+    case POSIX_WATCH_STREAM:
         if (!posix_stream_takes_news((struct platform_stream *)watch, report)) {
             return 0;
         }
         events[0] = (struct platform_event){PLATFORM_EVENT_STREAM, watch->token};
         return 1;
+    default:
+        break;
     }
     if (watch->wanted == 0) {
         /* Paused; hang-ups cannot be masked, so the kernel must not be asked again. */
@@ -82,7 +96,6 @@ static size_t translate(struct platform *platform, struct posix_watch *watch, ui
         static const enum platform_event_kind reading[] = {
             [POSIX_WATCH_LISTENER] = PLATFORM_EVENT_ACCEPT,
             [POSIX_WATCH_CHANNEL] = PLATFORM_EVENT_CHANNEL,
-            [POSIX_WATCH_OUTPUT] = PLATFORM_EVENT_OUTPUT,
         };
         events[count++] = (struct platform_event){reading[watch->kind], watch->token};
     }
@@ -106,6 +119,10 @@ static size_t collect_due(struct platform *platform, struct platform_event *even
         platform->stop_pending = false;
         events[count++] = (struct platform_event){PLATFORM_EVENT_STOP, 0};
     }
+    if (platform->relief_pending && count < capacity) {
+        platform->relief_pending = false;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_RELIEF, 0};
+    }
     if (platform->log_ready && count < capacity) {
         platform->log_ready = false;
         events[count++] = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
@@ -126,6 +143,39 @@ int posix_timeout_ms(struct platform *platform, uint64_t deadline_us) {
     return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
+/* What is to be done between two looks at epoll, and until when at the latest to wait. */
+static uint64_t do_chores(struct platform *platform, uint64_t deadline_us) {
+    uint64_t now_us = platform_now_us(platform);
+    uint64_t again_us;
+    closer_feed(platform->closer, now_us, &again_us);
+    deadline_us = again_us < deadline_us ? again_us : deadline_us;
+    again_us = posix_outputs_look(platform, now_us);
+    deadline_us = again_us < deadline_us ? again_us : deadline_us;
+    return platform->children_due_us < deadline_us ? platform->children_due_us : deadline_us;
+}
+
+/* Waits for epoll until `until_us` at the latest, and writes the events. Returns their number, or a
+ * negative errno; `*got_any`: epoll had something, be it no event. */
+static int take_reports(struct platform *platform, struct platform_event *events, size_t capacity,
+                        uint64_t until_us, bool *got_any) {
+    struct epoll_event batch[BATCH_COUNT];
+    size_t count = 0;
+    int got =
+        epoll_wait(platform->epoll, batch, (int)capacity, posix_timeout_ms(platform, until_us));
+    if (got < 0) {
+        *got_any = false;
+        return errno == EINTR ? 0 : -errno;
+    }
+    *got_any = got > 0;
+    for (int i = 0; i < got; i++) {
+        /* A stream is not reported twice, so each of the batch keeps room for one event. */
+        size_t others_count = (size_t)(got - i - 1);
+        count += translate(platform, batch[i].data.ptr, batch[i].events, events + count,
+                           capacity - count - others_count);
+    }
+    return (int)count;
+}
+
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
     if (capacity > BATCH_COUNT) {
@@ -134,22 +184,27 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
     bool was_late = false;
     for (;;) {
         size_t count = collect_due(platform, events, capacity);
+        /* By turns, so that neither output nor anything else takes all there is room for. */
+        bool outputs_are_last = platform->outputs.are_last;
+        platform->outputs.are_last = !outputs_are_last;
+        if (!outputs_are_last) {
+            count += posix_outputs_tell(platform, events + count, capacity - count);
+        }
         if (count == capacity) {
             return (int)count;
         }
-        struct epoll_event batch[BATCH_COUNT];
-        bool busy = count > 0 || platform->children_pending;
-        int timeout = busy ? 0 : posix_timeout_ms(platform, deadline_us);
-        int got = epoll_wait(platform->epoll, batch, (int)(capacity - count), timeout);
-        if (got < 0 && errno != EINTR) {
-            posix_failed(cause, "epoll_wait", errno);
+        bool got_any;
+        uint64_t until_us = do_chores(platform, deadline_us);
+        int more =
+            take_reports(platform, events + count, capacity - count,
+                         count > 0 || posix_outputs_are_ready(platform) ? 0 : until_us, &got_any);
+        if (more < 0) {
+            posix_failed(cause, "epoll_wait", -more);
             return BATON_SYSTEM;
         }
-        for (int i = 0; i < got; i++) {
-            /* A stream is not reported twice, so each of the batch keeps room for one event. */
-            size_t others_count = (size_t)(got - i - 1);
-            count += translate(platform, batch[i].data.ptr, batch[i].events, events + count,
-                               capacity - count - others_count);
+        count += (size_t)more;
+        if (outputs_are_last) {
+            count += posix_outputs_tell(platform, events + count, capacity - count);
         }
         if (count > 0) {
             return (int)count;
@@ -157,7 +212,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         /* What a signal has told is looked at even when it is late, but only once: strays may end
          * faster than they are reaped. */
         bool late = posix_timeout_ms(platform, deadline_us) == 0;
-        if (late && (got <= 0 || was_late)) {
+        if (late && (!got_any || was_late)) {
             return 0;
         }
         was_late = late;

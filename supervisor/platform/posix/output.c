@@ -1,121 +1,332 @@
 /*
- * What handlers write: one pair of stream sockets for all of them, on which the kernel names the
- * writer and never gives out bytes of two writers together (SO_PASSCRED, unix(7)).
+ * What handlers write: a pipe for each process, which nobody but the process and its descendants
+ * can write to, shut, or put anything but bytes in. It is used once, so that who wrote is known.
+ *
+ * Most handlers live for a moment and write nothing. Their pipe is looked at once, when they have
+ * exited. Those of the others get into an epoll of their own: of who lives for LONG_LIFE_US, or has
+ * half filled the pipe at FIRST_LOOK_US. That one epoll is watched by the loop's, so all pipes can
+ * be paused at once.
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static int make_pair(struct platform_output *output, uint32_t wanted, struct baton_cause *cause) {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-        return posix_failed(cause, "socketpair", errno);
+#define FIRST_LOOK_US 10000u
+#define LONG_LIFE_US 100000u
+/* Of the 65536 that a pipe has unless somebody changes that (pipe(7)). */
+#define HALF_BYTES 32768
+#define BATCH_COUNT 64
+
+/* Anybody may open it for writing by the name /dev/stderr, whatever user the program becomes; its
+ * contents are for us. */
+#define PIPE_MODE 0222
+
+/* ---- All pipes ---- */
+
+int posix_outputs_open(struct platform *platform, size_t pipe_count, struct baton_cause *cause) {
+    struct posix_outputs *outputs = &platform->outputs;
+    /* Not by table_create(): a pipe's page is warm when the pipe is in use. */
+    outputs->pipes = calloc(pipe_count, sizeof *outputs->pipes);
+    if (outputs->pipes == NULL || slots_init(&outputs->slots, (uint32_t)pipe_count) != BATON_OK) {
+        return BATON_NO_MEMORY;
     }
-    output->watch.descriptor = pair[0];
-    output->child_end = pair[1];
-    const int on = 1;
-    if (setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
-        return posix_failed(cause, "setsockopt", errno);
+    outputs->watch.descriptor = epoll_create1(EPOLL_CLOEXEC);
+    if (outputs->watch.descriptor < 0) {
+        return posix_failed(cause, "epoll_create1", errno);
     }
-    /* A handler that reads from its standard output sees the end, instead of waiting for ever. */
-    if (shutdown(pair[0], SHUT_WR) != 0) {
-        return posix_failed(cause, "shutdown", errno);
-    }
-    int code = posix_watch_set(output->platform, &output->watch, wanted);
+    int code = posix_watch_set(platform, &outputs->watch, EPOLLIN);
     return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
-static void drop_pair(struct platform_output *output) {
-    posix_watch_close(output->platform, &output->watch);
-    posix_close_descriptor(&output->child_end);
+void posix_outputs_close(struct platform *platform) {
+    struct posix_outputs *outputs = &platform->outputs;
+    SLOTS_EACH(i, &outputs->slots) {
+        posix_close_descriptor(&outputs->pipes[i].descriptor);
+    }
+    posix_watch_close(platform, &outputs->watch);
+    slots_clear(&outputs->slots);
+    free(outputs->pipes);
 }
+
+/* ---- Which pipes have something ---- */
+
+static void add_collector(struct platform_output *output) {
+    struct posix_outputs *outputs = &output->platform->outputs;
+    output->next = NULL;
+    *(outputs->last != NULL ? &outputs->last->next : &outputs->first) = output;
+    outputs->last = output;
+}
+
+static void forget_collector(struct platform_output *output) {
+    struct posix_outputs *outputs = &output->platform->outputs;
+    struct platform_output *before = NULL;
+    struct platform_output *at = outputs->first;
+    while (at != NULL && at != output) {
+        before = at;
+        at = at->next;
+    }
+    if (at != NULL) {
+        *(before != NULL ? &before->next : &outputs->first) = at->next;
+        outputs->last = outputs->last == at ? before : outputs->last;
+    }
+}
+
+/* The collector is told of until all its ready pipes have been read. */
+static void set_ready(struct output_pipe *pipe, bool first) {
+    struct platform_output *output = pipe->output;
+    if (pipe->is_ready) {
+        return;
+    }
+    pipe->is_ready = true;
+    if (output->first_ready == NULL) {
+        add_collector(output);
+        output->last_ready = pipe;
+    }
+    if (first || output->first_ready == NULL) {
+        pipe->next_ready = output->first_ready;
+        output->first_ready = pipe;
+    } else {
+        pipe->next_ready = NULL;
+        output->last_ready->next_ready = pipe;
+        output->last_ready = pipe;
+    }
+}
+
+/* Takes the first out of the list. */
+static void unset_ready(struct platform_output *output) {
+    struct output_pipe *pipe = output->first_ready;
+    pipe->is_ready = false;
+    output->first_ready = pipe->next_ready;
+    if (output->first_ready == NULL) {
+        output->last_ready = NULL;
+        forget_collector(output);
+    }
+}
+
+void posix_outputs_take_reports(struct platform *platform) {
+    struct epoll_event batch[BATCH_COUNT];
+    int got = epoll_wait(platform->outputs.watch.descriptor, batch, BATCH_COUNT, 0);
+    for (int i = 0; i < got; i++) {
+        set_ready(batch[i].data.ptr, false);
+    }
+}
+
+bool posix_outputs_are_ready(const struct platform *platform) {
+    return platform->outputs.first != NULL && !platform->outputs.is_paused;
+}
+
+/* Who was told stands behind who was not. */
+size_t posix_outputs_tell(struct platform *platform, struct platform_event *events,
+                          size_t capacity) {
+    struct platform_output *last = platform->outputs.last;
+    size_t count = 0;
+    while (count < capacity && posix_outputs_are_ready(platform)) {
+        struct platform_output *output = platform->outputs.first;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_OUTPUT, output->token};
+        forget_collector(output);
+        add_collector(output);
+        if (output == last) {
+            break;
+        }
+    }
+    return count;
+}
+
+/* ---- When a pipe gets into the epoll ---- */
+
+static void link_last(struct pipe_list *list, struct output_pipe *pipe) {
+    pipe->list = list;
+    pipe->before = list->last;
+    pipe->behind = NULL;
+    *(list->last != NULL ? &list->last->behind : &list->first) = pipe;
+    list->last = pipe;
+}
+
+static void unlink_pipe(struct output_pipe *pipe) {
+    struct pipe_list *list = pipe->list;
+    if (list == NULL) {
+        return;
+    }
+    *(pipe->before != NULL ? &pipe->before->behind : &list->first) = pipe->behind;
+    *(pipe->behind != NULL ? &pipe->behind->before : &list->last) = pipe->before;
+    pipe->list = NULL;
+}
+
+/* False if the system has no memory for it. */
+static bool watch_pipe(struct output_pipe *pipe) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = pipe};
+    int epoll = pipe->output->platform->outputs.watch.descriptor;
+    pipe->is_watched = epoll_ctl(epoll, EPOLL_CTL_ADD, pipe->descriptor, &event) == 0;
+    return pipe->is_watched;
+}
+
+static bool is_half_full(const struct output_pipe *pipe) {
+    int unread_bytes = 0;
+    return ioctl(pipe->descriptor, FIONREAD, &unread_bytes) == 0 && unread_bytes >= HALF_BYTES;
+}
+
+uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us) {
+    struct posix_outputs *outputs = &platform->outputs;
+    struct output_pipe *pipe;
+    while ((pipe = outputs->old.first) != NULL && now_us >= pipe->born_us + LONG_LIFE_US) {
+        unlink_pipe(pipe);
+        if (!watch_pipe(pipe)) {
+            pipe->born_us = now_us; /* once more, later */
+            link_last(&outputs->old, pipe);
+        }
+    }
+    while ((pipe = outputs->young.first) != NULL && now_us >= pipe->born_us + FIRST_LOOK_US) {
+        unlink_pipe(pipe);
+        if (!is_half_full(pipe) || !watch_pipe(pipe)) {
+            link_last(&outputs->old, pipe);
+        }
+    }
+    uint64_t young_us = outputs->young.first == NULL
+                            ? PLATFORM_WAIT_FOREVER
+                            : outputs->young.first->born_us + FIRST_LOOK_US;
+    uint64_t old_us = outputs->old.first == NULL ? PLATFORM_WAIT_FOREVER
+                                                 : outputs->old.first->born_us + LONG_LIFE_US;
+    return young_us < old_us ? young_us : old_us;
+}
+
+/* ---- One pipe ---- */
+
+int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_pipe **out,
+                    int *child_end, struct baton_cause *cause) {
+    struct posix_outputs *outputs = &output->platform->outputs;
+    int ends[2];
+    uint32_t slot = slots_take(&outputs->slots);
+    if (slot == SLOT_NONE) {
+        return BATON_SHORTAGE;
+    }
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        int code = errno;
+        slots_give(&outputs->slots, slot);
+        return posix_failed(cause, "pipe2", code);
+    }
+    fchmod(ends[1], PIPE_MODE);
+    struct output_pipe *pipe = &outputs->pipes[slot];
+    *pipe = (struct output_pipe){.output = output, .descriptor = ends[0], .id = id};
+    *child_end = ends[1];
+    *out = pipe;
+    return BATON_OK;
+}
+
+void posix_pipe_begin(struct output_pipe *pipe, pid_t pid) {
+    struct platform *platform = pipe->output->platform;
+    pipe->pid = (uint32_t)pid;
+    pipe->born_us = platform_now_us(platform);
+    link_last(&platform->outputs.young, pipe);
+}
+
+void posix_pipe_end(struct output_pipe *pipe) {
+    unlink_pipe(pipe);
+    set_ready(pipe, true);
+}
+
+/* Closing our end of a pipe does not wait for anybody. */
+void posix_pipe_close(struct output_pipe *pipe) {
+    struct posix_outputs *outputs = &pipe->output->platform->outputs;
+    unlink_pipe(pipe);
+    if (pipe->process != NULL) {
+        pipe->process->output = NULL;
+    }
+    close(pipe->descriptor); /* it is nowhere else, so the epoll forgets it */
+    slots_give(&outputs->slots, (uint32_t)(pipe - outputs->pipes));
+}
+
+/* BATON_OK and the bytes; BATON_AGAIN: nothing now; BATON_END: nothing any more. The pipe blocks,
+ * so it is asked first: whoever inherited it can write to it, but not read from it. */
+static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
+    struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
+    if (poll(&look, 1, 0) != 1) {
+        return BATON_AGAIN;
+    }
+    if ((look.revents & POLLIN) == 0) {
+        return BATON_END;
+    }
+    ssize_t got = read(pipe->descriptor, buffer, capacity);
+    *length = got > 0 ? (size_t)got : 0;
+    return got > 0 ? BATON_OK : BATON_END;
+}
+
+/* ---- A collector ---- */
 
 int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
                          struct baton_cause *cause) {
-    *out = NULL;
     *cause = (struct baton_cause){0};
-    struct platform_output *output = calloc(1, sizeof *output);
-    if (output == NULL) {
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) {
         return BATON_NO_MEMORY;
     }
-    output->platform = platform;
-    output->child_end = -1;
-    posix_watch_init(&output->watch, POSIX_WATCH_OUTPUT, token);
-    int result = make_pair(output, EPOLLIN, cause);
-    if (result != BATON_OK) {
-        platform_output_close(&output);
-        return result;
-    }
-    *out = output;
+    (*out)->platform = platform;
+    (*out)->token = token;
     return BATON_OK;
 }
 
-/* A handler has called shutdown(2) on its standard output, which all of them share. Those who hold
- * the old pair have lost it already; new ones get a new pair, with the same token. If there is none
- * to be had, the end of the old pair is not reported again before platform_output_resume(). */
-static int renew_pair(struct platform_output *output, struct baton_cause *cause) {
-    struct platform_output fresh = {.platform = output->platform, .child_end = -1};
-    posix_watch_init(&fresh.watch, POSIX_WATCH_OUTPUT, output->watch.token);
-    int result = make_pair(&fresh, 0, cause);
-    if (result != BATON_OK) {
-        drop_pair(&fresh);
-        posix_watch_forget(output->platform, &output->watch);
-        output->watch.wanted = 0;
-        return result;
+/* The process is gone and its pipe is not at its end: somebody who was left has it, and is read
+ * from now on like who lives long. */
+static void keep(struct output_pipe *pipe) {
+    if (!pipe->is_watched && pipe->list == NULL && !watch_pipe(pipe)) {
+        struct platform *platform = pipe->output->platform;
+        pipe->born_us = platform_now_us(platform);
+        link_last(&platform->outputs.old, pipe);
     }
-    uint32_t wanted = output->watch.wanted;
-    drop_pair(output);
-    output->watch.descriptor = fresh.watch.descriptor;
-    output->child_end = fresh.child_end;
-    int code = posix_watch_set(output->platform, &output->watch, wanted);
-    return code == 0 ? BATON_AGAIN : posix_failed(cause, "epoll_ctl", code);
-}
-
-/* O_NONBLOCK belongs to the open file, which all handlers of an output share, and event loops set
- * it on their standard streams. Who is launched finds it as a program may expect it; a sibling that
- * lives meanwhile shares it all the same, then and later, and may see EAGAIN (write(2)). */
-void posix_output_make_blocking(const struct platform_output *output) {
-    fcntl(output->child_end, F_SETFL, 0);
 }
 
 int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
-                         size_t *length, uint32_t *pid, struct baton_cause *cause) {
+                         size_t *length, struct platform_writer *writer,
+                         struct baton_cause *cause) {
+    int result = BATON_AGAIN;
+    struct output_pipe *pipe;
     *length = 0;
-    *pid = 0;
+    *writer = (struct platform_writer){0};
     *cause = (struct baton_cause){0};
-    struct origin writer;
-    ssize_t got = posix_credentials_receive(output->watch.descriptor, buffer, capacity, &writer);
-    if (got == 0) {
-        return renew_pair(output, cause);
-    }
-    if (got < 0) {
-        if (errno == EAGAIN) {
-            return BATON_AGAIN;
+    while (result == BATON_AGAIN && (pipe = output->first_ready) != NULL) {
+        result = read_pipe(pipe, buffer, capacity, length);
+        *writer = (struct platform_writer){.pid = pipe->pid, .id = pipe->id};
+        if (result == BATON_OK) {
+            break; /* it is the first still, and may have more */
         }
-        posix_failed(cause, "recvmsg", errno);
-        return BATON_SYSTEM;
+        unset_ready(output);
+        if (result == BATON_END) {
+            posix_pipe_close(pipe);
+        } else {
+            keep(pipe);
+        }
     }
-    *length = (size_t)got;
-    *pid = writer.pid > 0 ? (uint32_t)writer.pid : 0;
-    return BATON_OK;
+    return result;
 }
 
-void platform_output_pause(struct platform_output *output) {
-    posix_watch_set(output->platform, &output->watch, 0);
+void platform_outputs_pause(struct platform *platform) {
+    platform->outputs.is_paused = true;
+    posix_watch_set(platform, &platform->outputs.watch, 0);
 }
 
-void platform_output_resume(struct platform_output *output) {
-    posix_watch_set(output->platform, &output->watch, EPOLLIN);
+void platform_outputs_resume(struct platform *platform) {
+    platform->outputs.is_paused = false;
+    posix_watch_set(platform, &platform->outputs.watch, EPOLLIN);
 }
 
 void platform_output_close(struct platform_output **output) {
-    if (*output != NULL) {
-        drop_pair(*output);
-        free(*output);
-        *output = NULL;
+    struct platform_output *closing = *output;
+    if (closing == NULL) {
+        return;
     }
+    struct posix_outputs *outputs = &closing->platform->outputs;
+    forget_collector(closing);
+    SLOTS_EACH(i, &outputs->slots) {
+        if (outputs->pipes[i].output == closing) {
+            posix_pipe_close(&outputs->pipes[i]);
+        }
+    }
+    free(closing);
+    *output = NULL;
 }

@@ -15,6 +15,11 @@ static int code_of(int result) {
     return result == -1 ? errno : 0;
 }
 
+static int own_table(const struct step *step, const struct spawn *spawn) {
+    (void)step;
+    return spawn->table_end == 0 ? 0 : code_of(posix_leave_table(spawn->table_end));
+}
+
 static int lead_group(const struct step *step, const struct spawn *spawn) {
     (void)step;
     (void)spawn;
@@ -112,6 +117,7 @@ static const struct {
     const char *name;
     int (*take)(const struct step *step, const struct spawn *spawn);
 } kinds[STEP_KIND_COUNT] = {
+    [STEP_OWN_TABLE] = {"close_range", own_table},
     [STEP_GROUP] = {"setpgid", lead_group},
     [STEP_STREAMS] = {"dup2", replace_streams},
     [STEP_MAKE_WAY] = {"fcntl", make_way},
@@ -173,7 +179,8 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  * Each step stands where what it needs is still there and what it takes away is needed no more.
  * In brackets: what is not there yet, in the place where it belongs.
  *
- *   group                  first: a Ctrl-C for the supervisor finds the child with it until then
+ *   own table              before anything that touches a descriptor
+ *   group                  soon: a Ctrl-C for the supervisor finds the child with it until then
  *                          [a session has a group, and stands here instead]
  *   descriptors            while the supervisor's raised limit holds, which their numbers need
  *   descriptor limit       [all other limits here: raising one takes privileges]
@@ -191,6 +198,7 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
 void posix_plan_make(struct plan *plan, const struct platform *platform,
                      const struct platform_program *program) {
     plan->count = 0;
+    add(plan, STEP_OWN_TABLE);
     add(plan, STEP_GROUP);
     add_descriptors(plan, program);
     add(plan, STEP_DESCRIPTOR_LIMIT)->descriptor_limit = platform->original_descriptors;

@@ -11,6 +11,7 @@
  * - works on what was prepared: the constants of its program, which are in its `struct step`, and
  *   what differs from launch to launch, which is in `struct spawn`. Names of users are numbers by
  *   then, texts have their final form.
+ * - does not touch a descriptor before it has a table of its own.
  * - writes to its own stack, to errno, and to what each launch fills anew (`passed`, `listen_pid`).
  * - returns 0, or the errno that the launch fails with. Its name is in the table in plan.c.
  */
@@ -25,6 +26,7 @@ struct platform_program;
 
 /* In the order of the walk; posix_plan_make() tells why it is this one. */
 enum step_kind {
+    STEP_OWN_TABLE,        /* of descriptors, where it has shared the supervisor's until here */
     STEP_GROUP,            /* a process group of its own */
     STEP_STREAMS,          /* descriptors 0, 1 and 2 */
     STEP_MAKE_WAY,         /* what is passed leaves the numbers that it does not end at */
@@ -72,6 +74,7 @@ struct plan {
 /* What differs from launch to launch. All descriptors are above 2 and stay the parent's. */
 struct spawn {
     char *const *argv;
+    int table_end; /* its own table has what is below this number; 0: it has a whole copy already */
     int input, output, error; /* become 0, 1 and 2 */
     int *passed;              /* become 3, 4, ...; the child writes to it */
 };

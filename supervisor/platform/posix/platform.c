@@ -52,35 +52,52 @@ static void protect_inherited(void) {
     closedir(folder);
 }
 
-static int raise_descriptor_limit(struct platform *platform, struct baton_cause *cause) {
+static int raise_descriptor_limit(struct platform *platform, bool takes_rights,
+                                  struct baton_cause *cause) {
     if (getrlimit(RLIMIT_NOFILE, &platform->original_descriptors) != 0) {
         return posix_failed(cause, "getrlimit", errno);
     }
     struct rlimit raised = platform->original_descriptors;
-    raised.rlim_cur = raised.rlim_max;
+    platform->takes_rights = takes_rights || !posix_rights_can_be_refused();
+    raised.rlim_cur = raised.rlim_max -
+                      (platform->takes_rights ? posix_rights_reserve_count(raised.rlim_max) : 0);
     if (setrlimit(RLIMIT_NOFILE, &raised) != 0) {
         return posix_failed(cause, "setrlimit", errno);
     }
     return BATON_OK;
 }
 
-static int open_loop(struct platform *platform, struct baton_cause *cause) {
+/* Where the news of this platform's own parts come from. */
+static int watch_closer(struct platform *platform, struct baton_cause *cause) {
+    platform->closed.descriptor = platform->closer->told;
+    int code = posix_watch_set(platform, &platform->closed, EPOLLIN);
+    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+}
+
+static int open_loop(struct platform *platform, size_t process_count, struct baton_cause *cause) {
     platform->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (platform->epoll < 0) {
         return posix_failed(cause, "epoll_create1", errno);
     }
-    platform->null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (platform->null_device < 0) {
-        return posix_failed(cause, "open", errno);
-    }
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
         return posix_failed(cause, "prctl", errno);
     }
-    return posix_signals_open(platform, cause);
+    int result = posix_signals_open(platform, cause);
+    if (result == BATON_OK) {
+        result = posix_children_open(platform, cause);
+    }
+    if (result == BATON_OK) {
+        result = posix_outputs_open(platform, process_count, cause);
+    }
+    if (result == BATON_OK) {
+        result = closer_open(platform->original_descriptors.rlim_max, &platform->closer, cause);
+    }
+    return result == BATON_OK ? watch_closer(platform, cause) : result;
 }
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
-    const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX};
+    const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX,
+                                           false};
     return platform_open_sized(&largest, out, cause);
 }
 
@@ -98,13 +115,23 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     platform->epoll = -1;
     platform->null_device = -1;
+    for (int i = 0; i < WINDOW_COUNT; i++) {
+        platform->window[i] = -1;
+    }
+    platform->has_exit_watches = true;
     posix_watch_init(&platform->signals, POSIX_WATCH_SIGNAL, 0);
+    posix_watch_init(&platform->children, POSIX_WATCH_CHILDREN, 0);
+    posix_watch_init(&platform->closed, POSIX_WATCH_CLOSER, 0);
+    posix_watch_init(&platform->outputs.watch, POSIX_WATCH_OUTPUT, 0);
     posix_log_init(platform);
 
     int result = ensure_standard_streams(cause);
     if (result == BATON_OK) {
         protect_inherited();
-        result = raise_descriptor_limit(platform, cause);
+        result = raise_descriptor_limit(platform, sizes->takes_rights, cause);
+    }
+    if (result == BATON_OK) {
+        result = posix_window_open(platform, cause);
     }
     if (result == BATON_OK) {
         result = posix_processes_open(platform, sizes->process_count);
@@ -116,7 +143,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         result = posix_elders_open(platform);
     }
     if (result == BATON_OK) {
-        result = open_loop(platform, cause);
+        result = open_loop(platform, sizes->process_count, cause);
     }
     if (result != BATON_OK) {
         platform_close(&platform);
@@ -136,15 +163,31 @@ void platform_close(struct platform **platform) {
     posix_log_close(closing);
     posix_processes_close(closing);
     posix_streams_close(closing);
+    posix_outputs_close(closing);
     posix_elders_close(closing);
     posix_watch_close(closing, &closing->signals);
-    posix_close_descriptor(&closing->null_device);
+    posix_watch_close(closing, &closing->children);
+    posix_watch_forget(closing, &closing->closed); /* the closer's */
+    closer_close(&closing->closer);
+    posix_window_close(closing);
     posix_close_descriptor(&closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
         setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);
     }
     free(closing);
     *platform = NULL;
+}
+
+void posix_let_go(struct platform *platform, int *descriptor) {
+    if (*descriptor >= 0) {
+        closer_take(platform->closer, *descriptor);
+        *descriptor = -1;
+    }
+}
+
+int posix_short(struct platform *platform) {
+    (void)closer_await(platform->closer);
+    return BATON_SHORTAGE;
 }
 
 static uint64_t microseconds(clockid_t clock) {

@@ -39,7 +39,14 @@ void platform_process_close(struct platform_process **process) {
         /* The loop reaps it like a stray. */
         posix_process_remove(closing->platform, closing);
     }
-    posix_watch_close(closing->platform, &closing->channel);
+    platform_channel_close(closing);
+    if (closing->output != NULL) {
+        closing->output->process = NULL;
+        if (!closing->ended) {
+            posix_pipe_end(closing->output);
+        }
+    }
+    posix_watch_close(closing->platform, &closing->end);
     posix_process_give(closing);
     *process = NULL;
 }

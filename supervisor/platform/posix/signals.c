@@ -1,5 +1,5 @@
 /*
- * Signals as events: signalfd(2) for SIGCHLD and the stop signals.
+ * Signals as events: signalfd(2) for the stop signals; SIGCHLD is children.c's.
  */
 #include "platform/posix/internal.h"
 
@@ -34,7 +34,6 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
 
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     /* nohup(1) has asked that we outlive the terminal. */
@@ -49,24 +48,13 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
         return posix_failed(cause, "signalfd", errno);
     }
     int code = posix_watch_set(platform, &platform->signals, EPOLLIN);
-    if (code != 0) {
-        return posix_failed(cause, "epoll_ctl", code);
-    }
-    /* A child that ended before we looked has left no signal behind. */
-    platform->children_pending = true;
-    return BATON_OK;
+    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
 void posix_signals_read(struct platform *platform) {
     struct signalfd_siginfo batch[8];
     ssize_t got;
     while ((got = read(platform->signals.descriptor, batch, sizeof batch)) > 0) {
-        for (size_t i = 0; i < (size_t)got / sizeof batch[0]; i++) {
-            if (batch[i].ssi_signo == SIGCHLD) {
-                platform->children_pending = true;
-            } else {
-                platform->stop_pending = true;
-            }
-        }
+        platform->stop_pending = true;
     }
 }

@@ -1,15 +1,18 @@
 /*
- * A new process: vfork(2), and in the child the steps of its plan up to execve(2).
+ * A new process: clone(2) in the manner of vfork(2), and in the child the steps of its plan up to
+ * execve(2). window.c tells what becomes of the descriptors.
  *
- * vfork because a launch then costs the same whatever the supervisor's size, and because the child
- * can tell in shared memory why it failed. The parent stands still until the child has executed the
- * program or has ended; plan.h says what that asks of the steps. posix_spawn(3) can neither set a
- * resource limit nor say which step failed.
+ * In that manner because a launch then costs the same whatever the supervisor's size, and because
+ * the child can tell in shared memory why it failed. The parent stands still until the child has
+ * executed the program or has ended; plan.h says what that asks of the steps. posix_spawn(3) can
+ * neither set a resource limit nor say which step failed.
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,27 +37,62 @@ static int not_executed(const struct plan_failure *failure, struct baton_cause *
     return result;
 }
 
-int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid,
-                        struct baton_cause *cause) {
-    struct plan_failure failure = {NULL, 0};
+/* Runs in the supervisor's memory, on a stack of its own. */
+struct child {
+    const struct plan *plan;
+    const struct spawn *spawn;
+    struct plan_failure *failure;
+};
+
+static int walk(void *argument) {
+    const struct child *child = argument;
+    posix_plan_walk(child->plan, child->spawn, child->failure);
+    return EXIT_NOT_EXECUTED;
+}
+
+#define STACK_BYTES (64 * 1024)
+
+/* One child at a time, for the supervisor stands still meanwhile. */
+static pid_t begin_sharing(struct child *child, int *pidfd) {
+    static _Alignas(64) char stack[STACK_BYTES];
+    return clone(walk, stack + sizeof stack,
+                 CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, child, pidfd);
+}
+
+static pid_t begin_copying(struct child *child, int *pidfd) {
     /* The analyzer wants posix_spawn, and after vfork nothing but execve: the top of this file
      * tells why neither will do.
      * NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
-    pid_t child = vfork();
-    if (child == 0) {
-        posix_plan_walk(plan, spawn, &failure);
+    pid_t pid = vfork();
+    if (pid == 0) {
+        posix_plan_walk(child->plan, child->spawn, child->failure);
         _exit(EXIT_NOT_EXECUTED);
     }
     /* NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
+#ifdef SYS_pidfd_open
+    if (pid > 0 && child->failure->step == NULL) {
+        *pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    }
+#endif
+    return pid;
+}
+
+int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
+                        struct baton_cause *cause) {
+    struct plan_failure failure = {NULL, 0};
+    struct child what = {plan, spawn, &failure};
+    *pidfd = -1;
+    pid_t child = spawn->table_end > 0 ? begin_sharing(&what, pidfd) : begin_copying(&what, pidfd);
     if (child < 0) {
         int code = errno;
-        int result = posix_failed(cause, "vfork", code);
+        int result = posix_failed(cause, spawn->table_end > 0 ? "clone" : "vfork", code);
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
     if (failure.step != NULL) {
         siginfo_t info;
         while (waitid(P_PID, (id_t)child, &info, WEXITED) != 0 && errno == EINTR) {
         }
+        posix_close_descriptor(pidfd);
         return not_executed(&failure, cause);
     }
     *pid = child;

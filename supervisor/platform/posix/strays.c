@@ -164,6 +164,6 @@ size_t platform_end_strays(struct platform *platform, uint64_t deadline_us) {
         ended_count += walk.killed_count;
     }
     /* The signals of children in the table may have been taken here as well. */
-    platform->children_pending = true;
+    platform->children_due_us = 0;
     return ended_count;
 }

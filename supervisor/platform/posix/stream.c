@@ -48,7 +48,8 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
     int code = posix_watch_set(platform, &stream->watch, direction | EPOLLET);
     if (code != 0) {
         give_slot(platform, stream);
-        return posix_failed(cause, "epoll_ctl", code);
+        int result = posix_failed(cause, "epoll_ctl", code);
+        return result == BATON_SHORTAGE ? posix_short(platform) : result;
     }
     *out = stream;
     return BATON_OK;

@@ -181,7 +181,7 @@ struct output_pipe {
     struct output_pipe *next_ready;
     uint32_t index;
     uint32_t generation;
-    uint32_t pid;
+    struct platform_writer writer;
     bool ready; /* in the list of its output */
     bool ended;
     bool spoke; /* something was read from it */
@@ -196,7 +196,6 @@ struct platform_output {
     uint64_t reported_wait; /* number of the platform_wait() that reported it last */
     uint32_t index;
     uint32_t generation;
-    bool paused;
     bool posted; /* a PACKET_OUTPUT is in the port */
     struct output_pipe *first_ready;
     struct output_pipe *last_ready;
@@ -241,6 +240,7 @@ struct platform {
     HANDLE null_device; /* inheritable: it is in the list of every launch */
     LARGE_INTEGER clock_frequency;
     uint64_t wait_count;
+    bool outputs_paused;
     bool sockets_started;
     LPPROC_THREAD_ATTRIBUTE_LIST attributes; /* room for one launch */
     SIZE_T attributes_bytes;
@@ -273,7 +273,8 @@ bool win32_output_event(struct platform_output *output, struct platform_event *e
 int win32_output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
                            struct baton_cause *cause);
 /* Starts reading for process `pid`. BATON_OK or BATON_SHORTAGE. */
-int win32_output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause);
+int win32_output_pipe_start(struct output_pipe *pipe, const struct platform_writer *writer,
+                            struct baton_cause *cause);
 void win32_output_pipe_close(struct platform *platform, struct output_pipe *pipe);
 
 /* Starts the watch and the first read. BATON_OK or BATON_SHORTAGE. */

@@ -267,7 +267,8 @@ static int watch_all(const struct parts *parts, struct baton_cause *cause) {
         code = win32_channel_start(process, cause);
     }
     if (code == BATON_OK && parts->log != NULL) {
-        code = win32_output_pipe_start(parts->log, process->pid, cause);
+        const struct platform_writer writer = {process->pid, parts->launch->output_id};
+        code = win32_output_pipe_start(parts->log, &writer, cause);
     }
     if (code == BATON_OK) {
         code = win32_watch_end(&process->exit_watch, process->handle, INFINITE, cause);

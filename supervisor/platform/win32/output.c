@@ -37,7 +37,7 @@ static struct output_pipe *list_take_first(struct platform_output *output) {
 
 /* What is ready now has no packet of its own any more, so one is kept in the port for it. */
 static void report_again(struct platform_output *output) {
-    if (output->first_ready != NULL && !output->posted && !output->paused) {
+    if (output->first_ready != NULL && !output->posted && !output->platform->outputs_paused) {
         output->posted = true;
         win32_packet_post(output->platform->port, PACKET_OUTPUT, output->index, output->generation);
     }
@@ -91,15 +91,16 @@ static size_t give(struct output_pipe *pipe, char *buffer, size_t capacity) {
 }
 
 int platform_output_read(struct platform_output *output, char *buffer, size_t capacity,
-                         size_t *length, uint32_t *pid, struct baton_cause *cause) {
+                         size_t *length, struct platform_writer *writer,
+                         struct baton_cause *cause) {
     struct output_pipe *pipe;
     int code = BATON_AGAIN;
     *length = 0;
-    *pid = 0;
+    *writer = (struct platform_writer){0};
     *cause = (struct baton_cause){NULL, 0};
     while (code == BATON_AGAIN && (pipe = list_take_first(output)) != NULL) {
         code = fill(pipe);
-        *pid = pipe->pid;
+        *writer = pipe->writer;
         if (code == BATON_OK) {
             *length = give(pipe, buffer, capacity);
         } else if (code == BATON_END) {
@@ -112,7 +113,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
 
 bool win32_output_event(struct platform_output *output, struct platform_event *event) {
     output->posted = false;
-    if (output->first_ready == NULL || output->paused ||
+    if (output->first_ready == NULL || output->platform->outputs_paused ||
         output->reported_wait == output->platform->wait_count) {
         return false;
     }
@@ -133,13 +134,17 @@ bool win32_pipe_event(struct output_pipe *pipe, struct platform_event *event) {
     return report;
 }
 
-void platform_output_pause(struct platform_output *output) {
-    output->paused = true;
+void platform_outputs_pause(struct platform *platform) {
+    platform->outputs_paused = true;
 }
 
-void platform_output_resume(struct platform_output *output) {
-    output->paused = false;
-    report_again(output);
+void platform_outputs_resume(struct platform *platform) {
+    platform->outputs_paused = false;
+    for (size_t i = 0; i < platform->source_count; i++) {
+        if (platform->sources[i].kind == SOURCE_OUTPUT) {
+            report_again(platform->sources[i].object);
+        }
+    }
 }
 
 /* When the table is full: frees a pipe that ended before anything was written. Its end need not be
@@ -192,8 +197,9 @@ int win32_output_pipe_open(struct platform_output *output, struct output_pipe **
     return BATON_OK;
 }
 
-int win32_output_pipe_start(struct output_pipe *pipe, uint32_t pid, struct baton_cause *cause) {
-    pipe->pid = pid;
+int win32_output_pipe_start(struct output_pipe *pipe, const struct platform_writer *writer,
+                            struct baton_cause *cause) {
+    pipe->writer = *writer;
     int code = win32_watch_start(&pipe->end.watch, pipe->end.event, cause);
     if (code == BATON_OK) {
         read_on(pipe);

@@ -1,0 +1,282 @@
+#include "platform/posix/closer.h"
+
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How long a lingering socket may hold its thread. */
+#define PATIENCE_NS 200000
+/* A thread that was in the same call at two looks, this long apart, is held by something that no
+ * signal ends. */
+#define HELD_US 500000u
+#define CLOSE_WAIT_S 1
+/* Needs little: it calls close(2). glibc and sanitizers want their part. */
+#define STACK_BYTES (256u * 1024u)
+
+/* The signal that ends the wait of the thread that gets it, and of no other: the timer names the
+ * thread, and it is blocked everywhere else. */
+static int patience_signal(void) {
+    return SIGRTMIN + 1;
+}
+
+static void be_woken(int number) {
+    (void)number;
+}
+
+/* ---- In a thread ---- */
+
+static int take_out(struct closer *closer) {
+    uint_least64_t taken = atomic_load(&closer->taken_count);
+    while (taken < atomic_load(&closer->put_count)) {
+        int descriptor = atomic_load(&closer->ring[taken % CLOSER_RING_COUNT]);
+        /* What was read may have been overwritten only if another thread took it before. */
+        if (atomic_compare_exchange_weak(&closer->taken_count, &taken, taken + 1)) {
+            return descriptor;
+        }
+    }
+    return -1;
+}
+
+static bool make_timer(timer_t *timer) {
+    struct sigevent how = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = patience_signal()};
+    how._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    return timer_create(CLOCK_MONOTONIC, &how, timer) == 0;
+}
+
+static void set_timer(timer_t timer, long period_ns) {
+    struct itimerspec period = {{0, period_ns}, {0, period_ns}};
+    timer_settime(timer, 0, &period, NULL);
+}
+
+static void close_all(struct closer_thread *self) {
+    struct closer *closer = self->closer;
+    int descriptor;
+    while ((descriptor = take_out(closer)) >= 0) {
+        atomic_fetch_add(&self->closed_count, 1);
+        close(descriptor);
+        atomic_fetch_add(&self->closed_count, 1);
+    }
+    if (atomic_exchange(&closer->tells, false)) {
+        const uint64_t one = 1;
+        ssize_t ignored = write(closer->told, &one, sizeof one);
+        (void)ignored; /* it can only be full, and then it is readable */
+    }
+}
+
+static void *run(void *argument) {
+    struct closer_thread *self = argument;
+    struct closer *closer = self->closer;
+    sigset_t patience;
+    sigemptyset(&patience);
+    sigaddset(&patience, patience_signal());
+    timer_t timer;
+    bool has_timer = make_timer(&timer);
+    pthread_sigmask(SIG_UNBLOCK, &patience, NULL);
+    while (!atomic_load(&closer->ends)) {
+        if (sem_wait(&closer->news) != 0) {
+            continue; /* the last signal of the timer */
+        }
+        if (has_timer) {
+            set_timer(timer, PATIENCE_NS);
+        }
+        close_all(self);
+        if (has_timer) {
+            set_timer(timer, 0);
+        }
+    }
+    if (has_timer) {
+        timer_delete(timer);
+    }
+    return NULL;
+}
+
+/* ---- In the loop ---- */
+
+static int start_thread(struct closer *closer, struct baton_cause *cause) {
+    struct closer_thread *self = &closer->threads[closer->thread_count];
+    sigset_t all, before;
+    pthread_attr_t attributes;
+    *self = (struct closer_thread){.closer = closer};
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&self->thread, &attributes, run, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (code != 0) {
+        return code == EAGAIN ? (posix_failed(cause, "pthread_create", code), BATON_SHORTAGE)
+                              : posix_failed(cause, "pthread_create", code);
+    }
+    closer->thread_count++;
+    return BATON_OK;
+}
+
+static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_cause *cause) {
+    struct sigaction action = {.sa_handler = be_woken}; /* without SA_RESTART */
+    closer->waiting = malloc(descriptor_count * sizeof *closer->waiting);
+    closer->waiting_room_count = descriptor_count;
+    if (closer->waiting == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    closer->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (closer->told < 0) {
+        return posix_failed(cause, "eventfd", errno);
+    }
+    if (sigaction(patience_signal(), &action, NULL) != 0) {
+        return posix_failed(cause, "sigaction", errno);
+    }
+    return start_thread(closer, cause);
+}
+
+int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause *cause) {
+    *out = NULL;
+    struct closer *closer = calloc(1, sizeof *closer);
+    if (closer == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    closer->told = -1;
+    sem_init(&closer->news, 0, 0);
+    int result = fill_in(closer, descriptor_count, cause);
+    if (result != BATON_OK) {
+        closer_close(&closer);
+        return result;
+    }
+    *out = closer;
+    return BATON_OK;
+}
+
+static bool has_room(struct closer *closer) {
+    return atomic_load(&closer->put_count) - atomic_load(&closer->taken_count) < CLOSER_RING_COUNT;
+}
+
+static void put_in(struct closer *closer, int descriptor) {
+    uint_least64_t at = atomic_load(&closer->put_count);
+    atomic_store(&closer->ring[at % CLOSER_RING_COUNT], descriptor);
+    atomic_store(&closer->put_count, at + 1);
+    closer->has_news = true;
+}
+
+void closer_take(struct closer *closer, int descriptor) {
+    if (has_room(closer)) {
+        put_in(closer, descriptor);
+    } else if (closer->waiting_count < closer->waiting_room_count) {
+        closer->waiting[closer->waiting_count++] = descriptor;
+    }
+    /* Else it stays open: every thread is held, and there are more than may be open. */
+}
+
+/* Which threads are held; true if all are. */
+static bool look_at_threads(struct closer *closer) {
+    bool all = true;
+    for (unsigned i = 0; i < closer->thread_count; i++) {
+        struct closer_thread *thread = &closer->threads[i];
+        uint64_t count = atomic_load(&thread->closed_count);
+        thread->is_held = count % 2 == 1 && count == thread->seen_count;
+        thread->seen_count = count;
+        all = all && thread->is_held;
+    }
+    return all;
+}
+
+static bool is_empty(struct closer *closer) {
+    return closer->waiting_count == 0 &&
+           atomic_load(&closer->put_count) == atomic_load(&closer->taken_count);
+}
+
+/* Nothing more will come of waiting. */
+static bool is_idle(struct closer *closer) {
+    bool idle = is_empty(closer);
+    for (unsigned i = 0; i < closer->thread_count; i++) {
+        const struct closer_thread *thread = &closer->threads[i];
+        idle = idle && (thread->is_held || atomic_load(&thread->closed_count) % 2 == 0);
+    }
+    return idle;
+}
+
+void closer_feed(struct closer *closer, uint64_t now_us, uint64_t *again_us) {
+    struct baton_cause ignored;
+    while (closer->waiting_count > 0 && has_room(closer)) {
+        put_in(closer, closer->waiting[--closer->waiting_count]);
+    }
+    if (closer->has_news) {
+        closer->has_news = false;
+        sem_post(&closer->news);
+    }
+    *again_us = UINT64_MAX;
+    if (is_idle(closer)) {
+        closer->looked_us = now_us;
+        return;
+    }
+    if (now_us - closer->looked_us >= HELD_US) {
+        closer->looked_us = now_us;
+        if (look_at_threads(closer) && !is_empty(closer) &&
+            closer->thread_count < CLOSER_THREADS_MAX &&
+            start_thread(closer, &ignored) == BATON_OK) {
+            sem_post(&closer->news);
+        }
+    }
+    *again_us = closer->looked_us + HELD_US;
+    if (closer->waiting_count > 0) {
+        closer_await(closer);
+    }
+}
+
+bool closer_await(struct closer *closer) {
+    if (is_idle(closer)) {
+        return false;
+    }
+    atomic_store(&closer->tells, true);
+    sem_post(&closer->news); /* whoever is through before it sees the mark looks again */
+    return true;
+}
+
+void closer_forget_news(struct closer *closer) {
+    uint64_t count;
+    ssize_t ignored = read(closer->told, &count, sizeof count);
+    (void)ignored;
+}
+
+static void close_rest(struct closer *closer) {
+    int descriptor;
+    while ((descriptor = take_out(closer)) >= 0) {
+        close(descriptor);
+    }
+    while (closer->waiting_count > 0) {
+        close(closer->waiting[--closer->waiting_count]);
+    }
+}
+
+void closer_close(struct closer **closer) {
+    struct closer *closing = *closer;
+    struct timespec until;
+    uint64_t again_us;
+    bool all_ended = true;
+    *closer = NULL;
+    if (closing == NULL) {
+        return;
+    }
+    closer_feed(closing, 0, &again_us);
+    atomic_store(&closing->ends, true);
+    for (unsigned i = 0; i < closing->thread_count; i++) {
+        sem_post(&closing->news);
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_WAIT_S;
+    for (unsigned i = 0; i < closing->thread_count; i++) {
+        all_ended =
+            pthread_timedjoin_np(closing->threads[i].thread, NULL, &until) == 0 && all_ended;
+    }
+    if (all_ended) {
+        close_rest(closing);
+        free(closing->waiting);
+        posix_close_descriptor(&closing->told);
+        sem_destroy(&closing->news);
+        free(closing);
+    }
+}

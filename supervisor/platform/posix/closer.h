@@ -1,0 +1,76 @@
+/*
+ * Closing what others hold, or have held.
+ *
+ * close(2) of the last copy of a socket waits as long as SO_LINGER says, non-blocking or not
+ * (socket(7)), and whoever has a copy can set that at any time: looking at the option first is a
+ * race that a handler can win. A descriptor that a handler has sent can be of any kind, of a hung
+ * file server too. So the loop closes nothing of this sort. It puts the descriptors into a ring;
+ * threads of the closer, which share the table of descriptors, take them out and close them.
+ *
+ * A signal ends the wait for a lingering socket, and what was sent still goes out (the kernel then
+ * goes on as without SO_LINGER). So a thread at work has a timer that sends it one every now and
+ * then, and a thousand slow clients do not queue up behind each other. What no signal ends holds
+ * its thread; then another is started, up to CLOSER_THREADS_MAX. When all are held, the descriptors
+ * stay open.
+ */
+#ifndef BATON_PLATFORM_POSIX_CLOSER_H
+#define BATON_PLATFORM_POSIX_CLOSER_H
+
+#include "core/base/error.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLOSER_RING_COUNT 1024u /* a power of two */
+#define CLOSER_THREADS_MAX 8u
+
+struct closer;
+
+struct closer_thread {
+    struct closer *closer;
+    pthread_t thread;
+    atomic_uint_least64_t closed_count; /* calls of close(2) begun and come back; odd = in one */
+    uint64_t seen_count;                /* of the loop: what it was when looked at last */
+    bool is_held;                       /* of the loop: it was in the same call at two looks */
+};
+
+/* The loop alone puts in and grows `waiting`; the threads take out. */
+struct closer {
+    _Atomic(int) ring[CLOSER_RING_COUNT];
+    atomic_uint_least64_t put_count, taken_count;
+    sem_t news;
+    atomic_bool ends;
+    atomic_bool tells; /* write to `told` when all is closed */
+    int told;          /* eventfd(2); owned */
+    int *waiting;      /* what found no room in the ring: waiting_count; used as a stack; owned */
+    size_t waiting_count, waiting_room_count;
+    bool has_news;      /* something was put in since closer_feed() */
+    uint64_t looked_us; /* when the threads were last looked at */
+    unsigned thread_count;
+    struct closer_thread threads[CLOSER_THREADS_MAX];
+};
+
+/* `descriptor_count`: how many may wait at most. BATON_OK, BATON_NO_MEMORY, BATON_SHORTAGE,
+ * BATON_SYSTEM. */
+int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause *cause);
+
+/* Waits a moment for what is still to be closed, ends the threads, and frees the closer; but for
+ * one whose thread is held for good, which goes on using it. Accepts an empty one. */
+void closer_close(struct closer **closer);
+
+/* Takes a descriptor over, to be closed soon. Does not block. */
+void closer_take(struct closer *closer, int descriptor);
+
+/* Once a round of the loop: lets the threads begin, and replaces one that is held. `*again_us`:
+ * when the next call is due at the latest, UINT64_MAX = no call is. */
+void closer_feed(struct closer *closer, uint64_t now_us, uint64_t *again_us);
+
+/* False if nothing is left to be closed; else `told` becomes readable when all is. */
+bool closer_await(struct closer *closer);
+/* After that: takes the news. */
+void closer_forget_news(struct closer *closer);
+
+#endif
