@@ -364,6 +364,7 @@ struct platform_exit {
                        0xC0000000..0xCFFFFFFF; breakpoint, C++ and .NET: 0x80000003, 0xE06D7363,
                        0xE0434352) */
     uint32_t code;  /* exit code; or the signal's number, or the exception's code */
+    bool by_broken_pipe; /* the signal was SIGPIPE; never on Windows, which has none */
 };
 
 /* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of

@@ -7,10 +7,16 @@
 static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_words *words) {
     struct platform_process *handle = s->launching.processes[process].handle;
     struct platform_exit how = platform_process_exit(handle);
+<<<<<<< HEAD
     const struct platform_writer writer = {platform_process_pid(handle),
                                            s->launching.processes[process].output_id};
     run_output_finish(s, s->pool.processes[process].service, &writer);
     pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, words, s->now_us);
+=======
+    run_output_finish(s, s->pool.processes[process].service, platform_process_pid(handle));
+    struct pool_exit ended = {how.by_signal, how.code, how.by_broken_pipe};
+    pool_exited(&s->pool, process, ended, words, s->now_us);
+>>>>>>> 84274bc (pool: SIGPIPE after the hand-off is an outcome of its own)
 }
 
 bool run_reap_on_exit(struct supervisor *s, uint32_t process) {

@@ -7,7 +7,12 @@ been in the handler's hands and is not offered again. Either way there is one re
 import concurrent.futures
 import os
 
+import socket
+import struct
+import unittest
+
 import harness
+import peers
 import processes
 from harness import SupervisorCase, misbehave, service, shared
 from settings import ALL_WANTED, DEADLINE_S, ON_WINE, REFUSES_RIGHTS, executable
@@ -232,6 +237,36 @@ class Capacity(SupervisorCase):
         self.assertEqual(len(pids), 2)
         supervisor.wait_events(2, "connection", outcome="served")
         self.stop(supervisor)
+
+
+@unittest.skipIf(ON_WINE, "Windows has no SIGPIPE")
+class ClientsThatLeave(SupervisorCase):
+    """A program that writes to a client that is gone dies by SIGPIPE, which is no crash of its own."""
+
+    def check(self, leave, **keys):
+        supervisor = self.supervisor({"yes": service(peers.tool("yes"), **keys)})
+        with supervisor.connect("yes") as client:
+            client.line()
+            leave(client)
+        record = supervisor.record(client)
+        self.assertEqual((record["outcome"], record["signal"]), ("broken_pipe", "13"))
+        self.stop(supervisor)
+
+    def test_stdio(self):
+        """Behind the end of its sending: a reset alone is told as an error (ECONNRESET), and `yes`
+        exits by itself."""
+        def leave(client):
+            client.end()
+            client.close()
+
+        self.check(leave, handoff="stdio")
+
+    def test_pump_by_a_reset(self):
+        def leave(client):
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+
+        self.check(leave, handoff="pump")
 
 
 if __name__ == "__main__":

@@ -410,6 +410,8 @@ bool child_special(const char *action) {
         print_whether_opened(action + 10);
     } else if (strcmp(action, "output-blocks") == 0) {
         print_whether_output_blocks();
+    } else if (strcmp(action, "broken-pipe") == 0) {
+        raise(SIGPIPE);
     } else if (strcmp(action, "leave-group") == 0) {
         leave_group();
     } else {

@@ -339,6 +339,19 @@ static void test_terminate_that_is_ignored_then_kill(void **state) {
     assert_int_equal(how.code, SIGKILL);
 }
 
+static void test_broken_pipe_is_told_from_a_crash(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "broken-pipe");
+    struct platform_exit how = bench_finish(bench, &process, token);
+    assert_true(how.by_signal && how.by_broken_pipe);
+    process = LAUNCH(bench, &token, "crash");
+    how = bench_finish(bench, &process, token);
+    assert_true(how.by_signal && !how.by_broken_pipe);
+    process = LAUNCH(bench, &token, "exit:13");
+    assert_false(bench_finish(bench, &process, token).by_broken_pipe);
+}
+
 static void test_leader_in_another_group_is_reached(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -419,6 +432,7 @@ int main(void) {
         WITH_BENCH(test_output_can_be_opened_by_its_name),
         WITH_BENCH(test_output_of_the_living_is_read),
         WITH_BENCH(test_terminate_that_is_ignored_then_kill),
+        WITH_BENCH(test_broken_pipe_is_told_from_a_crash),
         WITH_BENCH(test_leader_in_another_group_is_reached),
         WITH_BENCH(test_stop_signals_are_events),
         WITH_BENCH(test_sigpipe_is_ignored),

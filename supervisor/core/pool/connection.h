@@ -31,6 +31,7 @@
     X(SERVED, "served")                       /* DONE 0, or exit 0 */                              \
     X(FAILED, "failed")                       /* DONE or exit with another number */               \
     X(CRASHED, "crashed")                     /* signal, exception, or a channel that we ended */  \
+    X(BROKEN_PIPE, "broken_pipe")             /* SIGPIPE, the client's doing as a rule */          \
     X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
     X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \

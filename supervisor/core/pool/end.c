@@ -14,8 +14,9 @@ static void brake(struct pool *pool, const struct connection *c, uint64_t now_us
         return;
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : now_us - c->acked_us;
-    uint64_t pause_us =
-        breaker_pause_us(&s->breaker, c->outcome != OUTCOME_SERVED, lived_us, now_us);
+    /* A broken pipe was its client's doing. */
+    bool has_failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE;
+    uint64_t pause_us = breaker_pause_us(&s->breaker, has_failed, lived_us, now_us);
     if (pause_us > 0) {
         timers_set(pool->timers, &s->pause, now_us + pause_us);
         s->pause_us = pause_us;
@@ -186,8 +187,11 @@ static enum outcome held_outcome(const struct pool *pool, const struct process *
         return OUTCOME_DRAINED; /* most programs know no better answer to SIGTERM than to end by it
                                  */
     }
-    if (p->breach || how.by_signal || p->state == PROCESS_KILLED) {
+    if (p->breach || p->state == PROCESS_KILLED) {
         return OUTCOME_CRASHED;
+    }
+    if (how.by_signal) {
+        return how.by_broken_pipe ? OUTCOME_BROKEN_PIPE : OUTCOME_CRASHED;
     }
     return how.code == 0 ? OUTCOME_SERVED : OUTCOME_FAILED;
 }

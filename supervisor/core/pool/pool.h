@@ -105,6 +105,7 @@ struct pool_words {
 struct pool_exit {
     bool by_signal;
     uint32_t code;
+    bool by_broken_pipe; /* by_signal, and it was SIGPIPE: it wrote to who had left */
 };
 
 /* Why a launch did not succeed. */

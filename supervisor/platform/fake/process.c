@@ -2,6 +2,7 @@
 #include "platform/fake/internal.h"
 
 #define SIGNAL_KILL 9u
+#define SIGNAL_PIPE 13u
 #define SIGNAL_TERMINATE 15u
 
 /* ---- The supervisor's side ---- */
@@ -34,8 +35,9 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         fake_world.director.signalled(fake_world.director.context, number_of(process), how);
         return;
     }
-    fake_process_die(process, (struct platform_exit){
-                                  true, how == PLATFORM_KILL ? SIGNAL_KILL : SIGNAL_TERMINATE});
+    fake_process_die(
+        process,
+        (struct platform_exit){true, how == PLATFORM_KILL ? SIGNAL_KILL : SIGNAL_TERMINATE, false});
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {
@@ -57,7 +59,7 @@ void platform_process_close(struct platform_process **process) {
         if (closing->face.kill_count == 0) {
             fake_wrong("a living process was closed that was not killed");
         }
-        fake_process_die(closing, (struct platform_exit){true, SIGNAL_KILL});
+        fake_process_die(closing, (struct platform_exit){true, SIGNAL_KILL, false});
     }
     closing->face.supervisor_end_open = false;
     closing->face.handler_end_open = false; /* a descendant sees the end of the channel and goes */
@@ -118,5 +120,6 @@ void fake_handler_close_client(uint32_t process, uint32_t client) {
 }
 
 void fake_handler_exit(uint32_t process, bool by_signal, uint32_t code) {
-    fake_process_die(fake_world.processes[process], (struct platform_exit){by_signal, code});
+    fake_process_die(fake_world.processes[process],
+                     (struct platform_exit){by_signal, code, by_signal && code == SIGNAL_PIPE});
 }

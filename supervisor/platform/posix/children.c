@@ -120,6 +120,7 @@ static bool end_process(struct platform_process *process, struct platform_event 
     process->ended = true;
     process->exit.by_signal = info.si_code != CLD_EXITED;
     process->exit.code = (uint32_t)info.si_status;
+    process->exit.by_broken_pipe = process->exit.by_signal && info.si_status == SIGPIPE;
     posix_process_remove(platform, process);
     if (process->output != NULL) {
         posix_pipe_end(process->output);

@@ -46,7 +46,7 @@ static struct platform_process *process_take(struct platform *platform, struct b
     process->channel_ended = false;
     process->end_told = false;
     process->members_end_us = 0;
-    process->exit = (struct platform_exit){false, 0};
+    process->exit = (struct platform_exit){0};
     process->exit_watch =
         (struct watch){platform->port, NULL, PACKET_EXIT, index, process->generation};
     return process;

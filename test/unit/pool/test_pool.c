@@ -52,7 +52,7 @@ static void accept_many(uint32_t count) {
 static void exit_all(uint64_t now_us) {
     SLOTS_EACH(i, &pool->process_slots) {
         pool_exiting(pool, i);
-        pool_exited(pool, i, (struct pool_exit){true, 9}, NULL, now_us);
+        pool_exited(pool, i, (struct pool_exit){true, 9, false}, NULL, now_us);
     }
 }
 
@@ -95,7 +95,7 @@ static void test_full_table_of_processes(void **state) {
     accept_many(4);
     while (pool_next_action(pool, &action)) {
         if (action.kind == POOL_LAUNCH) {
-            pool_exited(pool, action.process, (struct pool_exit){false, 1}, NULL, 5);
+            pool_exited(pool, action.process, (struct pool_exit){false, 1, false}, NULL, 5);
             dead[dead_count++] = action.process;
             /* As when a process of the service is closed. */
             pool_dispatch(pool, pool->processes[action.process].service, 5);

@@ -57,7 +57,7 @@ static uint32_t launch(uint64_t now_us) {
 
 static void end_process(uint32_t process, bool by_signal, uint32_t code, uint64_t now_us) {
     pool_exiting(pool, process);
-    pool_exited(pool, process, (struct pool_exit){by_signal, code}, NULL, now_us);
+    pool_exited(pool, process, (struct pool_exit){by_signal, code, false}, NULL, now_us);
 }
 
 /* The record of a connection or activation, and its end. */
@@ -206,6 +206,85 @@ static void stop_activation(bool by_signal, uint32_t code, enum outcome outcome)
     pool_scene_end(&scene);
 }
 
+static void break_pipe(uint32_t process, uint64_t now_us) {
+    pool_exiting(pool, process);
+    pool_exited(pool, process, (struct pool_exit){true, 13, true}, NULL, now_us);
+}
+
+/* Who wrote to a client that had left did nothing wrong. */
+static void test_broken_pipe_is_no_crash(void **state) {
+    static const enum service_handoff without_channel[] = {HANDOFF_STDIO, HANDOFF_PUMP};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        begin(without_channel[i], false);
+        accept_at(1);
+        uint32_t process = launch(2);
+        next(POOL_RELEASE);
+        break_pipe(process, 3);
+        finish(OUTCOME_BROKEN_PIPE, 3);
+        pool_scene_end(&scene);
+    }
+    begin(HANDOFF_CHANNEL, true);
+    uint32_t connection = accept_at(1);
+    uint32_t process = launch(2);
+    assert_true(pool_hello(pool, process, 100, 1, 3));
+    next(POOL_OFFER);
+    assert_true(pool_ack(pool, process, connection, &silence, 4));
+    next(POOL_RELEASE);
+    break_pipe(process, 5);
+    finish(OUTCOME_BROKEN_PIPE, 5);
+    pool_scene_end(&scene);
+}
+
+/* Before the ACK it cannot have been the client. */
+static void test_broken_pipe_before_the_ack(void **state) {
+    (void)state;
+    begin(HANDOFF_CHANNEL, true);
+    pool_scene_rules(&scene, 0)->attempts_count = 1;
+    accept_at(1);
+    uint32_t process = launch(2);
+    assert_true(pool_hello(pool, process, 100, 1, 3));
+    next(POOL_OFFER);
+    break_pipe(process, 4);
+    assert_int_equal(next(POOL_ATTEMPT_FAILED).outcome, OUTCOME_CRASHED);
+    finish(OUTCOME_CRASHED, 4);
+    pool_scene_end(&scene);
+}
+
+/* It may still finish by itself, and so by its client; not any more when it was told to end. */
+static void test_broken_pipe_at_a_stop(void **state) {
+    (void)state;
+    for (int is_terminated = 0; is_terminated < 2; is_terminated++) {
+        begin(HANDOFF_STDIO, false);
+        accept_at(1);
+        uint32_t process = launch(2);
+        next(POOL_RELEASE);
+        pool_stop(pool, 10);
+        if (is_terminated) {
+            pool_scene_tick(&scene, 10 + 2000000);
+            next(POOL_TERMINATE);
+        }
+        break_pipe(process, 3000000);
+        finish(is_terminated ? OUTCOME_DRAINED : OUTCOME_BROKEN_PIPE, 3000000);
+        pool_scene_end(&scene);
+    }
+}
+
+/* A listener's handler that a client took down is launched again at once, however often. */
+static void test_broken_pipe_is_not_held_back(void **state) {
+    (void)state;
+    begin(HANDOFF_LISTENER, false);
+    for (uint64_t i = 0; i < 5; i++) {
+        accept_at(i * 1000000);
+        uint32_t process = launch(i * 1000000 + 1);
+        next(POOL_RELEASE);
+        break_pipe(process, i * 1000000 + 2);
+        finish(OUTCOME_BROKEN_PIPE, i * 1000000 + 2);
+        nothing_more();
+    }
+    pool_scene_end(&scene);
+}
+
 static void test_stop_of_an_activation(void **state) {
     (void)state;
     stop_activation(false, 0, OUTCOME_SERVED);
@@ -310,6 +389,10 @@ int main(void) {
         cmocka_unit_test(test_activation),
         cmocka_unit_test(test_failing_activations_are_held_back),
         cmocka_unit_test(test_launches_that_fail_are_held_back),
+        cmocka_unit_test(test_broken_pipe_is_no_crash),
+        cmocka_unit_test(test_broken_pipe_before_the_ack),
+        cmocka_unit_test(test_broken_pipe_at_a_stop),
+        cmocka_unit_test(test_broken_pipe_is_not_held_back),
         cmocka_unit_test(test_stop_of_an_activation),
         cmocka_unit_test(test_activation_by_offer),
         cmocka_unit_test(test_preface_counts_from_accept),
