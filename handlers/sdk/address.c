@@ -79,23 +79,32 @@ int baton_would_loop(const struct baton_connection *connection) {
 }
 
 /* "REMOTE_ADDR" and "REMOTE_PORT" to "192.0.2.1:5000". False, and nothing is changed, if they are
- * not there. */
+ * not there, or are no address and no port. */
 static bool read_address(const char *host_name, const char *port_name,
                          char out[BATON_ADDRESS_BYTES]) {
-    char host[INET6_ADDRSTRLEN], port[8];
-    if (body_read_environment(host_name, host, sizeof host) != 1 || host[0] == '\0' ||
-        body_read_environment(port_name, port, sizeof port) != 1)
+    char host[INET6_ADDRSTRLEN], port_text[8];
+    struct wire_address address = {0};
+    uint64_t port = 0;
+    if (body_read_environment(host_name, host, sizeof host) != 1 ||
+        body_read_environment(port_name, port_text, sizeof port_text) != 1 ||
+        !body_number_parse(port_text, UINT16_MAX, &port))
         return false;
-    snprintf(out, BATON_ADDRESS_BYTES, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    address.family = strchr(host, ':') != NULL ? 6 : 4;
+    address.port = (uint16_t)port;
+    if (inet_pton(address.family == 6 ? AF_INET6 : AF_INET, host, address.bytes) != 1)
+        return false;
+    body_address_print(&address, out);
     return true;
 }
 
 void body_environment_facts(struct baton_connection *connection) {
     char number[24], direct[BATON_ADDRESS_BYTES];
+    uint64_t count = 0;
     if (body_read_environment("BATON_ID", number, sizeof number) != 1)
         return;
-    if (body_read_environment("TCPCONNNUM", number, sizeof number) == 1)
-        connection->peer_count = (uint32_t)strtoul(number, NULL, 10);
+    if (body_read_environment("TCPCONNNUM", number, sizeof number) == 1 &&
+        body_number_parse(number, UINT32_MAX, &count))
+        connection->peer_count = (uint32_t)count;
     memcpy(direct, connection->peer, sizeof direct);
     if (read_address("REMOTE_ADDR", "REMOTE_PORT", connection->peer) &&
         strcmp(direct, connection->peer) != 0)

@@ -25,33 +25,31 @@ struct baton {
     uint8_t frame[BODY_FRAME_MAX_BYTES];
 };
 
-/* Reads "3,4" or "3": decimal numbers of at most 32 bits, nothing else. */
-static bool parse_u32(const char **text, uint32_t *out) {
-    uint64_t value = 0;
-    const char *at = *text;
-    while (*at >= '0' && *at <= '9' && value <= UINT32_MAX)
-        value = value * 10 + (uint64_t)(*at++ - '0');
-    if (at == *text || value > UINT32_MAX)
+/* "3,4" */
+static bool parse_channel(const char *text, uint32_t *in, uint32_t *out) {
+    uint64_t first = 0, second = 0;
+    if (!body_number_read(&text, UINT32_MAX, &first) || *text++ != ',' ||
+        !body_number_parse(text, UINT32_MAX, &second))
         return false;
-    *out = (uint32_t)value;
-    *text = at;
+    *in = (uint32_t)first;
+    *out = (uint32_t)second;
     return true;
 }
 
-static bool parse_channel(const char *text, uint32_t *in, uint32_t *out) {
-    return parse_u32(&text, in) && *text++ == ',' && parse_u32(&text, out) && *text == '\0';
-}
-
-/* True if the comma-separated list of versions holds ours. */
-static bool speaks_our_version(const char *list) {
-    uint32_t version = 0;
-    do {
-        if (!parse_u32(&list, &version))
-            return false;
+/* Looks for ours among the versions, "1,2". */
+static int check_versions(const char *list) {
+    uint64_t version = 0;
+    int fault = BATON_E_VERSION;
+    for (;;) {
+        if (!body_number_read(&list, UINT32_MAX, &version))
+            return BATON_E_ENVIRONMENT;
         if (version == WIRE_VERSION)
-            return true;
-    } while (*list++ == ',');
-    return false;
+            fault = 0;
+        if (*list == '\0')
+            return fault;
+        if (*list++ != ',')
+            return BATON_E_ENVIRONMENT;
+    }
 }
 
 static int send_message(struct baton *baton, const struct wire_message *message) {
@@ -93,9 +91,9 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
     if (words->has_channel != 1 || words->has_protocol != 1 || words->has_nonce != 1 ||
         !parse_channel(words->channel, &in, &out) || !wire_nonce_parse(words->nonce, nonce))
         return BATON_E_ENVIRONMENT;
-    if (!speaks_our_version(words->protocol))
-        return BATON_E_VERSION;
-    int fault = held_open(&baton->held, baton->options.capacity);
+    int fault = check_versions(words->protocol);
+    if (fault == 0)
+        fault = held_open(&baton->held, baton->options.capacity);
     if (fault == 0)
         fault = body_channel_open(&baton->channel, in, out);
     if (fault == 0)
@@ -105,16 +103,17 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
 
 static int take_idle_ms(struct baton *baton) {
     char text[16];
-    const char *at = text;
+    uint64_t idle_ms = 0;
     int result = body_read_environment("LIBBATON_IDLE_MS", text, sizeof text);
     if (baton->options.idle_ms != 0)
         return 0;
     baton->options.idle_ms = IDLE_MS;
     if (result == 0 || (result == 1 && text[0] == '\0'))
         return 0;
-    return result == 1 && parse_u32(&at, &baton->options.idle_ms) && *at == '\0'
-               ? 0
-               : BATON_E_ENVIRONMENT;
+    if (result != 1 || !body_number_parse(text, UINT32_MAX, &idle_ms))
+        return BATON_E_IDLE_MS;
+    baton->options.idle_ms = (uint32_t)idle_ms;
+    return 0;
 }
 
 static int open_sources(struct baton *baton) {

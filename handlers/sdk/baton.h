@@ -40,14 +40,15 @@ typedef int baton_socket;
 enum baton_fault {
     BATON_E_SYSTEM = -1,      /* a system call failed: errno or GetLastError() */
     BATON_E_NO_SOURCE = -2,   /* no channel, and no socket of the right kind elsewhere */
-    BATON_E_ENVIRONMENT = -3, /* BATON_... or LISTEN_... is malformed or names no usable channel */
+    BATON_E_ENVIRONMENT = -3, /* BATON_... or LISTEN_... is malformed, or names what is not there */
     BATON_E_VERSION = -4,     /* the supervisor does not speak version 1 */
     BATON_E_PROTOCOL =
         -5,              /* the supervisor sent what the protocol forbids; the channel is closed */
     BATON_E_CLOSED = -6, /* the other side has gone */
     BATON_E_MEMORY = -7, /* out of memory */
     BATON_E_ARGUMENT = -8, /* an argument is out of its range */
-    BATON_E_AGAIN = -9     /* no datagram waits */
+    BATON_E_AGAIN = -9,    /* no datagram waits */
+    BATON_E_IDLE_MS = -10  /* LIBBATON_IDLE_MS is no number from 0 to 4294967295 */
 };
 
 /* What a socket is. The values can be or-ed together in baton_options.kinds. DATAGRAM is a bound
@@ -112,7 +113,8 @@ struct baton_options {
                           kind is refused; without a channel it is BATON_E_NO_SOURCE. */
     uint32_t idle_ms;  /* a listener or datagram socket is given back, and baton_next() returns 0,
                           when nobody came for so long and nothing is unfinished. 0 = what the
-                          environment says in LIBBATON_IDLE_MS, else 10 s; UINT32_MAX = never */
+                          environment says in LIBBATON_IDLE_MS (decimal digits; 4294967295 =
+                          never), else 10 s; UINT32_MAX = never */
     const char *name;  /* for the supervisor's log, at most 64 bytes; NULL = "libbaton". Copied. */
     void *context;     /* given to the functions below */
     /* Called by baton_next() for each offer, before it is acknowledged; must not read from the
@@ -143,8 +145,9 @@ struct baton; /* one per process; owned by the caller, from baton_open() to bato
  * SIGTERM means DRAIN: baton_next() gives out nothing more. The next one ends the process.
  *
  * Returns 0 and the new object in *out (free with baton_close()), or BATON_E_NO_SOURCE,
- * BATON_E_ENVIRONMENT, BATON_E_VERSION, BATON_E_CLOSED, BATON_E_MEMORY, BATON_E_ARGUMENT,
- * BATON_E_SYSTEM; *out is then NULL. Does not block beyond writing one small frame.
+ * BATON_E_ENVIRONMENT, BATON_E_IDLE_MS, BATON_E_VERSION, BATON_E_CLOSED, BATON_E_MEMORY,
+ * BATON_E_ARGUMENT, BATON_E_SYSTEM; *out is then NULL. Does not block beyond writing one small
+ * frame.
  */
 int baton_open(const struct baton_options *options, struct baton **out);
 

@@ -37,7 +37,8 @@ from baton_sources import Channel, Connection, EnvironmentFault, Source, Sources
 from baton_wire import *  # noqa: F403
 
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
-IDLE_S = 10.0
+IDLE_MS = 10000
+NEVER_MS = (1 << 32) - 1
 Attached = Optional[socket.socket]  # what came with a frame
 
 
@@ -56,6 +57,23 @@ def _address_text(value: Optional[bytes]) -> str:
     return f"{host}:{port}" if value[0] == 4 else f"[{host}]:{port}"
 
 
+_HEX_DIGITS = set("0123456789abcdefABCDEF")
+
+
+def _idle_s(wanted: Optional[float]) -> Optional[float]:
+    """How long to wait for a client, in seconds; None is for ever."""
+    if wanted is None:
+        text = os.environ.get("LIBBATON_IDLE_MS")
+        try:
+            wanted_ms = parse_number(text) if text else IDLE_MS
+        except ValueError as error:
+            raise EnvironmentFault(f"LIBBATON_IDLE_MS: {error}") from error
+        return None if wanted_ms == NEVER_MS else wanted_ms / 1000
+    if not wanted >= 0:  # a NaN too
+        raise ValueError("idle_s is 0 or more")
+    return None if wanted * 1000 >= NEVER_MS else wanted
+
+
 def _number(fields: Fields, tag: int) -> Optional[int]:
     return int.from_bytes(fields[tag], "big") if tag in fields else None
 
@@ -72,16 +90,17 @@ class _PosixChannel(Channel):
     """One end of a SOCK_SEQPACKET pair; a frame is a packet."""
 
     def __init__(self, read_end: int, write_end: int) -> None:
-        if read_end != write_end:
-            raise EnvironmentFault("BATON_CHANNEL names two different descriptors")
+        if read_end != write_end or read_end >= 1 << 31:
+            raise EnvironmentFault("BATON_CHANNEL names two descriptors, or one that cannot be")
         try:
-            os.set_inheritable(read_end, False)
             self._socket = socket.socket(fileno=read_end)
         except OSError as error:
             raise EnvironmentFault("BATON_CHANNEL names no socket") from error
+        # Whatever else it is stays as it was: the number may be somebody else's.
         if (self._socket.family, self._socket.type) != (socket.AF_UNIX, socket.SOCK_SEQPACKET):
             self._socket.detach()
             raise EnvironmentFault("BATON_CHANNEL names no channel")
+        os.set_inheritable(read_end, False)
         self._socket.setblocking(True)
 
     def fileno(self) -> int:
@@ -215,33 +234,31 @@ class Baton:
         self._sources = Sources(KIND_LISTENER in options.kinds)
         try:
             words = {key: os.environ.pop(key, None) for key in _VARIABLES}
-            self._idle_s = options.idle_s
-            if self._idle_s is None:
-                self._idle_s = int(os.environ.get("LIBBATON_IDLE_MS") or IDLE_S * 1000) / 1000
+            self._idle_s = _idle_s(options.idle_s)
             if words["BATON_CHANNEL"] is not None:
                 self._open_channel(words, options.capacity, options.name)
                 return
             if os.name == "posix":
                 self._sources.items = fallback_sources(words, list(options.kinds))
             if not self._sources.items:
-                raise NoSource(NoSource.__doc__)
+                raise NoSource(" ".join((NoSource.__doc__ or "").split()))
             self._sources.watch_sigterm()
-        except ValueError as error:
-            self._sources.close()
-            raise EnvironmentFault(EnvironmentFault.__doc__) from error
         except BaseException:
             self._sources.close()
             raise
 
     def _open_channel(self, words: Dict[str, Optional[str]], capacity: int, name: str) -> None:
         try:
-            read_end, write_end = (int(part) for part in (words["BATON_CHANNEL"] or "").split(","))
-            nonce = bytes.fromhex(words["BATON_NONCE"] or "")
-            versions = [int(part) for part in (words["BATON_PROTOCOL"] or "").split(",")]
+            read_end, write_end = map(parse_number, (words["BATON_CHANNEL"] or "").split(","))
+            versions = list(map(parse_number, (words["BATON_PROTOCOL"] or "").split(",")))
         except ValueError as error:
-            raise EnvironmentFault(EnvironmentFault.__doc__) from error
-        if len(nonce) != 16 or VERSION not in versions:
-            raise EnvironmentFault("BATON_NONCE or BATON_PROTOCOL cannot be used")
+            raise EnvironmentFault(f"BATON_CHANNEL or BATON_PROTOCOL: {error}") from error
+        nonce_text = words["BATON_NONCE"] or ""
+        if len(nonce_text) != 32 or not set(nonce_text) <= _HEX_DIGITS:
+            raise EnvironmentFault("BATON_NONCE is not 32 hexadecimal digits")
+        if VERSION not in versions:
+            raise EnvironmentFault("BATON_PROTOCOL: the supervisor does not speak version 1")
+        nonce = bytes.fromhex(nonce_text)
         self._channel = _Channel(read_end, write_end)
         fields = {
             TAG_NONCE: nonce,
@@ -437,8 +454,9 @@ def open(  # noqa: A001 - the name that baton.h has
     LISTEN_... out of the environment. `decide(connection)` is asked before an offer is acknowledged
     and returns TAKE, RETIRE_ME, BUSY or REFUSE; it must not read. `cancelled(number)` is told when
     that connection should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
-    listener. `idle_s`: when to give up a listener or datagram socket to which nobody comes; None is
-    LIBBATON_IDLE_MS of the environment, else 10 s. Without a channel the first SIGTERM means DRAIN.
+    listener. `idle_s`: when to give up a listener or datagram socket to which nobody comes, in
+    seconds, 0 or more (from 4294967.295 on: never); None is LIBBATON_IDLE_MS of the environment
+    (decimal digits; 4294967295 is never), else 10 s. Without a channel the first SIGTERM means DRAIN.
     Raises NoSource, EnvironmentFault, ValueError or OSError.
     """
     return Baton(_Options(capacity, name, decide, cancelled, kinds, idle_s))

@@ -13,15 +13,16 @@ import time
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
-from baton_wire import KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error
+from baton_wire import KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error, parse_number
 
 LISTEN_FDS_START = 3
+LISTEN_FDS_MAX = 32
 LOOK_EVERY_S = 0.1  # where a channel cannot be waited for
 Words = Dict[str, Optional[str]]  # of the environment
 
 
 class EnvironmentFault(Error):
-    """BATON_ or LISTEN_ variables are malformed or name no usable channel."""
+    """BATON_, LISTEN_ or LIBBATON_ variables are malformed, or name what is not there."""
 
 
 @dataclass
@@ -112,20 +113,34 @@ def _describe(connection: Connection) -> None:
             connection.peer_pid = pid or None  # 0: of a pid namespace that ours does not contain
 
 
+def _told_number(name: str, most: int) -> int:
+    """A number of the environment; 0 if there is none."""
+    try:
+        return parse_number(os.environ.get(name, ""), most)
+    except ValueError:
+        return 0
+
+
+def _told_address(kind: str) -> str:
+    """REMOTE_ADDR and REMOTE_PORT, or SERVER_...; "" if they are no address and no port."""
+    host = os.environ.get(f"{kind}_ADDR", "")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        packed = socket.inet_pton(family, host)
+        port = parse_number(os.environ.get(f"{kind}_PORT", ""), 65535)
+    except (OSError, ValueError):
+        return ""
+    return name_text((socket.inet_ntop(family, packed), port))
+
+
 def _describe_by_environment(connection: Connection) -> None:
     """What batond says of the one connection on standard input."""
-    facts = os.environ
-
-    def address(kind: str) -> str:
-        host, port = facts.get(f"{kind}_ADDR"), facts.get(f"{kind}_PORT")
-        return name_text((host, port)) if host and port else ""
-
-    if "BATON_ID" not in facts:
+    if "BATON_ID" not in os.environ:
         return
-    connection.peer_count = int(facts.get("TCPCONNNUM", "0"))
+    connection.peer_count = _told_number("TCPCONNNUM", (1 << 32) - 1)
     direct = connection.peer
-    connection.peer = address("REMOTE") or direct
-    connection.local = address("SERVER") or connection.local
+    connection.peer = _told_address("REMOTE") or direct
+    connection.local = _told_address("SERVER") or connection.local
     connection.via = direct if direct != connection.peer else ""
 
 
@@ -290,7 +305,7 @@ def _source_of(descriptor: int, name: str, kinds: List[int]) -> Optional[Source]
     os.set_inheritable(descriptor, False)
     if kind == KIND_CONNECTION:
         candidate.setblocking(True)
-    return Source(candidate, kind or 0, os.environ.get("BATON_SERVICE", name))
+    return Source(candidate, kind or 0, name)
 
 
 def _free_standard_streams(given: socket.socket) -> None:
@@ -308,24 +323,48 @@ def _free_standard_streams(given: socket.socket) -> None:
         os.close(null_device)
 
 
+def _listen_fds(words: Words) -> int:
+    """How many descriptors were passed to this process, from LISTEN_FDS_START on."""
+    if words["LISTEN_PID"] is None or words["LISTEN_FDS"] is None:
+        return 0
+    try:
+        if parse_number(words["LISTEN_PID"]) != os.getpid():
+            return 0
+        count = parse_number(words["LISTEN_FDS"], LISTEN_FDS_MAX)
+    except ValueError as error:
+        raise EnvironmentFault(f"LISTEN_PID or LISTEN_FDS: {error}") from error
+    if count == 0:
+        raise EnvironmentFault("LISTEN_FDS is 0")
+    import fcntl  # POSIX only, as LISTEN_FDS is
+
+    for descriptor in range(LISTEN_FDS_START, LISTEN_FDS_START + count):
+        try:
+            flags = fcntl.fcntl(descriptor, fcntl.F_GETFD)
+        except OSError as error:
+            raise EnvironmentFault(f"LISTEN_FDS: descriptor {descriptor}: {error}") from error
+        # What was passed is not closed by execve(2): this was opened since, by ourselves maybe.
+        if flags & fcntl.FD_CLOEXEC:
+            raise EnvironmentFault(f"LISTEN_FDS: descriptor {descriptor} was not passed")
+    return count
+
+
 def fallback_sources(words: Words, kinds: List[int]) -> List[Source]:
     """What another super-server gave."""
     sources: List[Source] = []
-    if words["LISTEN_PID"] == str(os.getpid()) and words["LISTEN_FDS"] is not None:
-        if not words["LISTEN_FDS"].isdecimal():
-            raise EnvironmentFault("LISTEN_FDS is no number")
-        names = (words["LISTEN_FDNAMES"] or "").split(":")
-        for index in range(int(words["LISTEN_FDS"])):
-            name = names[index] if index < len(names) else ""
-            source = _source_of(LISTEN_FDS_START + index, name, kinds)
-            if source is not None:
-                sources.append(source)
+    names = (words["LISTEN_FDNAMES"] or "").split(":")
+    for index in range(_listen_fds(words)):
+        name = names[index] if index < len(names) else ""
+        source = _source_of(LISTEN_FDS_START + index, name, kinds)
+        if source is not None:
+            sources.append(source)
     if not sources:
         source = _source_of(0, "", kinds)
         if source is not None:
             source.socket = socket.socket(fileno=os.dup(source.socket.detach()))
             sources.append(source)
     for source in sources:
-        source.id = int(os.environ.get("BATON_ID", "0"))
+        if "BATON_ID" in os.environ:
+            source.id = _told_number("BATON_ID", (1 << 64) - 1)
+            source.service = os.environ.get("BATON_SERVICE", "")
         _free_standard_streams(source.socket)
     return sources

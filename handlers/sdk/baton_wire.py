@@ -73,6 +73,14 @@ class ProtocolFault(Error):
     """The supervisor sent what the protocol forbids."""
 
 
+def parse_number(text: str, most: int = (1 << 32) - 1) -> int:
+    """The number that the text is: decimal digits and nothing else, at most `most`; ValueError.
+    int() takes blanks, signs, underscores, and the digits of every script."""
+    if len(text) > 20 or not (text.isascii() and text.isdigit()) or int(text) > most:
+        raise ValueError(f"{text!r} is no number from 0 to {most}")
+    return int(text)
+
+
 Fields = Dict[int, bytes]
 
 

@@ -36,6 +36,15 @@ void body_process_release(void);
 uint32_t body_system_error(void);
 void body_set_system_error(uint32_t error);
 
+/* ---- Numbers of the environment: number.c, the same on both systems ---- */
+
+/* Reads a number of decimal digits, at most `most`, from *text, which is behind it afterwards.
+ * False, and nothing is changed, if there is none or it is greater. */
+bool body_number_read(const char **text, uint64_t most, uint64_t *out);
+
+/* The same of a text that is a number and nothing else. */
+bool body_number_parse(const char *text, uint64_t most, uint64_t *out);
+
 /* ---- The channel: channel.c ---- */
 
 /* The handler's ends; equal on POSIX. A closed channel has in_use false. Owns the ends. */

@@ -87,7 +87,11 @@ const char *baton_strerror(int fault) {
                "LISTEN_FDS or on standard input (start it by batond; not with handoff = pump, and "
                "with protocol = udp only if it serves datagrams)";
     case BATON_E_ENVIRONMENT:
-        return "BATON_ or LISTEN_ variables of the environment are malformed or stale";
+        return "BATON_ or LISTEN_ variables of the environment are malformed or stale, or name "
+               "what was not passed";
+    case BATON_E_IDLE_MS:
+        return "LIBBATON_IDLE_MS of the environment is no number of milliseconds from 0 to "
+               "4294967295";
     case BATON_E_VERSION:
         return "the supervisor does not speak protocol version 1";
     case BATON_E_PROTOCOL:

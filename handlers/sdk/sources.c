@@ -2,7 +2,6 @@
  * without a channel, which is a source of one. */
 #include "body.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct body_source *sources_add(struct body_sources *sources, baton_socket socket,
@@ -37,12 +36,14 @@ bool sources_is_empty(const struct body_sources *sources) {
 
 void sources_describe(struct body_sources *sources) {
     char number[24] = "", service[BATON_SERVICE_BYTES] = "";
+    uint64_t id = 0;
     if (body_read_environment("BATON_ID", number, sizeof number) != 1)
         return;
     if (body_read_environment("BATON_SERVICE", service, sizeof service) != 1)
         service[0] = '\0';
+    (void)body_number_parse(number, UINT64_MAX, &id);
     for (size_t i = 0; i < sources->used_mark; i++) {
-        sources->items[i].id = strtoull(number, NULL, 10);
+        sources->items[i].id = id;
         memcpy(sources->items[i].service, service, sizeof service);
     }
 }

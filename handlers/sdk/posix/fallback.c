@@ -4,10 +4,8 @@
  */
 #include "body.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,26 +38,31 @@ static bool is_wanted(int kind, uint32_t kinds) {
            (kind == BATON_KIND_LISTENER && (kinds & BATON_KIND_CONNECTION) != 0);
 }
 
-/* A positive number that fills the whole text; 0 otherwise. */
-static long whole_number(const char *text) {
-    char *end = NULL;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && value > 0 ? value : 0;
-}
-
 /* Returns 1 if LISTEN_FDS is for us, 0 if it is not there or not for us, or a fault. */
-static int take_listen_fds(long *count, char *names, size_t names_size) {
+static int take_listen_fds(int *count, char *names, size_t names_size) {
     char pid[24], number[24];
+    uint64_t process = 0, value = 0;
     int has_pid = body_take_environment("LISTEN_PID", pid, sizeof pid);
     int has_count = body_take_environment("LISTEN_FDS", number, sizeof number);
     if (body_take_environment("LISTEN_FDNAMES", names, names_size) != 1)
         names[0] = '\0';
     if (has_pid == 0 || has_count == 0)
         return 0;
-    if (has_pid < 0 || has_count < 0 || (*count = whole_number(number)) == 0)
+    if (has_pid < 0 || !body_number_parse(pid, INT32_MAX, &process) || process == 0)
         return BATON_E_ENVIRONMENT;
-    return whole_number(pid) == (long)getpid();
+    if ((pid_t)process != getpid())
+        return 0;
+    if (has_count < 0 || !body_number_parse(number, BODY_SOURCES_MAX_COUNT, &value) || value == 0)
+        return BATON_E_ENVIRONMENT;
+    *count = (int)value;
+    return 1;
+}
+
+/* What was passed is open, and not closed by execve(2): otherwise it is something that this program
+ * has opened since. */
+static bool was_passed(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFD);
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0;
 }
 
 /* Makes descriptors 0 to 2 that are the same socket as `socket` the null device. */
@@ -80,14 +83,14 @@ static int free_standard_streams(int socket) {
 
 static int open_listen_fds(struct body_sources *sources, uint32_t kinds) {
     char names[4096];
-    long count = 0;
-    int result = take_listen_fds(&count, names, sizeof names);
+    int count = 0, result = take_listen_fds(&count, names, sizeof names);
     if (result <= 0)
         return result;
-    if (count > BODY_SOURCES_MAX_COUNT)
-        return BATON_E_ENVIRONMENT;
+    for (int i = 0; i < count; i++)
+        if (!was_passed(LISTEN_FDS_START + i))
+            return BATON_E_ENVIRONMENT;
     const char *at = names;
-    for (int i = 0; i < (int)count; i++) {
+    for (int i = 0; i < count; i++) {
         char name[BATON_SERVICE_BYTES];
         int descriptor = LISTEN_FDS_START + i;
         size_t length = strcspn(at, ":");

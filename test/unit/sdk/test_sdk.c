@@ -493,7 +493,7 @@ static void malformed_environments(void **state) {
     assert_not_opened("1", good, "00", BATON_E_ENVIRONMENT);
     assert_not_opened("1", good, TEST_NONCE "00", BATON_E_ENVIRONMENT);
     assert_not_opened("2", good, TEST_NONCE, BATON_E_VERSION);
-    assert_not_opened("x", good, TEST_NONCE, BATON_E_VERSION);
+    assert_not_opened("x", good, TEST_NONCE, BATON_E_ENVIRONMENT);
     assert_not_opened("1", "", TEST_NONCE, BATON_E_ENVIRONMENT);
     assert_not_opened("1", "3", TEST_NONCE, BATON_E_ENVIRONMENT);
     assert_not_opened("1", "3,4", TEST_NONCE, BATON_E_ENVIRONMENT);

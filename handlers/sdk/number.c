@@ -1,0 +1,26 @@
+/* Numbers as the environment has them. strtol(3) is no help: it takes blanks and signs. */
+#include "body.h"
+
+bool body_number_read(const char **text, uint64_t most, uint64_t *out) {
+    const char *at = *text;
+    uint64_t value = 0;
+    while (*at >= '0' && *at <= '9') {
+        unsigned digit = (unsigned)(*at++ - '0');
+        if (digit > most || value > (most - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    if (at == *text)
+        return false;
+    *text = at;
+    *out = value;
+    return true;
+}
+
+bool body_number_parse(const char *text, uint64_t most, uint64_t *out) {
+    uint64_t value = 0;
+    if (!body_number_read(&text, most, &value) || *text != '\0')
+        return false;
+    *out = value;
+    return true;
+}

@@ -1,0 +1,251 @@
+"""What the environment may say: the same text, the same verdict, by libbaton and by baton.py (POSIX).
+
+A number is decimal digits and nothing else. strtol(3) takes blanks and signs before them, int() of
+Python also underscores between them and the digits of every script.
+"""
+
+import fcntl
+import os
+import pathlib
+import select
+import signal
+import socket
+import sys
+import tempfile
+import unittest
+
+SDK = pathlib.Path(__file__).resolve().parents[3] / "handlers" / "sdk"
+HANDLERS = pathlib.Path(os.environ.get("BATON_HANDLERS_DIR", "build/dev/handlers"))
+DEADLINE_S = 20
+
+SHOW = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import baton
+def show(c):
+    text = f"service {c.service}\\npeer {c.peer}\\nlocal {c.local}\\nid {c.id}\\n"
+    if c.via:
+        text += f"via {c.via}\\n"
+    if c.peer_count:
+        text += f"peer_count {c.peer_count}\\n"
+    c.answer(text.encode())
+raise SystemExit(baton.serve(show))
+"""
+PROGRAMS = {"libbaton": [str(HANDLERS / "env")],
+            "baton.py": [sys.executable, "-c", SHOW, str(SDK)]}
+# LISTEN_PID is known in the child alone; $PID in the case stands for it.
+WITH_PID = 'LISTEN_PID="${LISTEN_PID_BEFORE}$$${LISTEN_PID_AFTER}"; export LISTEN_PID; exec "$0" "$@"'
+
+NO_NUMBERS = ("", "x", "-1", "+1", " 1", "1 ", "\t1", "1\n", "0x1", "1_0", "1.0", "1e0", "٣", "¹", "１")
+NONCE = "00" * 16
+
+
+class Run:
+    """One program with descriptors 3, 4, ... as given, standard input too, and an environment."""
+
+    def __init__(self, command, environment, descriptors=(), given=None, pid=None):
+        if pid is not None:
+            before, after = pid
+            environment = {"LISTEN_PID_BEFORE": before, "LISTEN_PID_AFTER": after, **environment}
+            command = ["/bin/sh", "-c", WITH_PID, *command]
+        read_end, write_end = os.pipe()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        # High numbers first: the places to fill may be in use.
+        high = [os.dup(d.fileno()) for d in descriptors]
+        moved = [_above(d) for d in high]
+        actions = [(os.POSIX_SPAWN_DUP2, nothing if given is None else given.fileno(), 0),
+                   (os.POSIX_SPAWN_DUP2, nothing if given is None else given.fileno(), 1),
+                   (os.POSIX_SPAWN_DUP2, write_end, 2)]
+        actions += [(os.POSIX_SPAWN_DUP2, d, 3 + i) for i, d in enumerate(moved)]
+        base = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "LISTEN_"))}
+        self.pid = os.posix_spawn(command[0], command, {**base, **environment},
+                                  file_actions=actions, setpgroup=0)
+        for descriptor in (write_end, nothing, *high, *moved):
+            os.close(descriptor)
+        self.errors = read_end
+
+    def end(self):
+        """(exit code, standard error); the code is None if it had to be ended."""
+        code, text = None, b""
+        watch = os.pidfd_open(self.pid)
+        if select.select([watch], [], [], DEADLINE_S)[0]:
+            code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            while piece := os.read(self.errors, 65536):
+                text += piece
+        else:
+            self.stop()
+        os.close(watch)
+        os.close(self.errors)
+        return code, text.decode()
+
+    def stop(self):
+        os.killpg(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+def _above(descriptor, least=50):
+    """A copy with a number that is in nobody's way."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listener.close)
+
+    def assert_refused(self, case, word, *arguments, **options):
+        """Each SDK ends at once, with the word in what it says."""
+        runs = {name: Run(command, *arguments, **options) for name, command in PROGRAMS.items()}
+        for name, run in runs.items():
+            with self.subTest(case, sdk=name):
+                code, said = run.end()
+                self.assertEqual(code, 1, said)
+                self.assertIn(word if isinstance(word, str) else word[name], said)
+
+    def connect(self):
+        client = socket.create_connection(self.listener.getsockname(), DEADLINE_S)
+        client.settimeout(DEADLINE_S)
+        self.addCleanup(client.close)
+        return client
+
+    def facts(self, client):
+        client.shutdown(socket.SHUT_WR)
+        said = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+        lines = [line.split(" ", 1) for line in said.splitlines() if " " in line]
+        return dict(reversed(lines))  # the first of a name: behind it the environment is shown
+
+
+NOTHING = {"libbaton": "nothing to serve", "baton.py": "NoSource: No channel, and no socket"}
+
+
+class ListenFds(Case):
+    def refused(self, text, descriptors, pid=("", "")):
+        self.assert_refused((text, pid), "LISTEN_", {"LISTEN_FDS": text}, descriptors, pid=pid)
+
+    def test_texts_that_are_no_number_of_descriptors(self):
+        for text in (*NO_NUMBERS, "0", "33", "4294967295", "4294967297", "18446744073709551617"):
+            self.refused(text, [self.listener])
+
+    def test_more_than_were_passed(self):
+        self.refused("3", [self.listener])
+        self.refused("32", [self.listener, self.listener])
+
+    def test_process_ids_that_are_none(self):
+        for before, after in (("", "x"), (" ", ""), ("+", ""), ("-", ""), ("", " "), ("0x", ""),
+                              ("", "_0"), ("", "٣")):
+            self.refused("1", [self.listener], (before, after))
+
+    def test_what_is_for_another_process_is_not_read(self):
+        self.assert_refused("another's", NOTHING, {"LISTEN_FDS": "lots", "LISTEN_PID": "1"},
+                            [self.listener])
+
+    def served(self, count, descriptors):
+        for name, command in PROGRAMS.items():
+            with self.subTest(count, sdk=name):
+                client = self.connect()
+                run = Run(command, {"LISTEN_FDS": count, "LIBBATON_IDLE_MS": "50",
+                                    "LISTEN_FDNAMES": "web:other"}, descriptors, pid=("", ""))
+                self.assertEqual(self.facts(client)["service"], "web")
+                self.assertEqual(run.end()[0], 0)
+
+    def test_what_is_of_another_kind_is_left_alone(self):
+        """Named pipes and files are passed by systemd too; a handler takes the sockets."""
+        ends = os.pipe()
+        with open(ends[0], "rb"), open(ends[1], "wb") as pipe, tempfile.TemporaryFile() as file:
+            self.served("1", [self.listener])
+            self.served("3", [self.listener, file, pipe])
+            self.assert_refused("a file alone", NOTHING, {"LISTEN_FDS": "1"}, [file], pid=("", ""))
+
+
+class Idle(Case):
+    def test_texts_that_are_no_time(self):
+        for text in (*NO_NUMBERS[1:], "10s", "4294967296", "99999999999999999999"):
+            self.assert_refused(text, "LIBBATON_IDLE_MS", {"LIBBATON_IDLE_MS": text},
+                                given=self.listener)
+
+    def test_never(self):
+        for name, command in PROGRAMS.items():
+            with self.subTest(sdk=name):
+                run = Run(command, {"LIBBATON_IDLE_MS": "4294967295"}, given=self.listener)
+                self.assertIn("peer", self.facts(self.connect()))
+                os.kill(run.pid, signal.SIGTERM)
+                self.assertEqual(run.end()[0], 0)
+
+
+class Channel(Case):
+    def refused(self, descriptor, **words):
+        words = {"BATON_PROTOCOL": "1", "BATON_CHANNEL": "3,3", "BATON_NONCE": NONCE, **words}
+        word = {"libbaton": "BATON_", "baton.py": "BATON_"}
+        if words["BATON_PROTOCOL"] == "2":
+            word["libbaton"] = "version 1"
+        self.assert_refused(words, word, words, [descriptor], given=self.listener)
+
+    def test_texts(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            for text in ("", "x", "3", "3,", ",3", "3,4", "3,3,3", "3,3 ", " 3,3", "3, 3", "+3,3",
+                         "3;3", "0x3,0x3", "٣,٣", "３,３", "-1,-1", "999,999",
+                         "4294967295,4294967295", "4294967299,4294967299", "18446744073709551619,3"):
+                self.refused(theirs, BATON_CHANNEL=text)
+            for text in ("", "00", NONCE + "0", NONCE[1:], " " + NONCE, NONCE[:-1] + " ",
+                         "0x" + NONCE[2:], "00 " * 10 + "00", " ".join([NONCE[:16], NONCE[16:]]),
+                         "٠" * 32, "zz" * 16):
+                self.refused(theirs, BATON_NONCE=text)
+            for text in ("", "x", "2", "+1", " 1", "1 ", "1,", ",1", "1,x", "1_0,1", "١", "1;2"):
+                self.refused(theirs, BATON_PROTOCOL=text)
+            ours.setblocking(False)
+            self.assertRaises(BlockingIOError, ours.recv, 1)  # not one HELLO
+
+    def test_descriptors_that_are_no_channel(self):
+        stream, other = socket.socketpair()
+        with stream, other, tempfile.TemporaryFile() as file:
+            for descriptor in (file, stream, self.listener):
+                self.refused(descriptor)
+
+
+class Facts(Case):
+    """Of the one connection on standard input. What cannot be read is as if it were not told."""
+
+    TOLD = {"BATON_ID": "17", "BATON_SERVICE": "web", "REMOTE_ADDR": "192.0.2.1",
+            "REMOTE_PORT": "5000", "SERVER_ADDR": "2001:db8::1", "SERVER_PORT": "443",
+            "TCPCONNNUM": "3"}
+
+    def assert_told(self, told, expected):
+        """`expected` of what the handler knows; "own" is the client's own address, None nothing."""
+        for name, command in PROGRAMS.items():
+            with self.subTest(told, sdk=name):
+                client = self.connect()
+                given, _ = self.listener.accept()
+                run = Run(command, told, given=given)
+                given.close()
+                facts = self.facts(client)
+                self.assertEqual(run.end(), (0, ""))
+                own = "%s:%d" % client.getsockname()
+                self.assertEqual({key: facts.get(key) for key in expected},
+                                 {key: own if value == "own" else value
+                                  for key, value in expected.items()})
+
+    def test_all_of_them(self):
+        self.assert_told(self.TOLD, {"service": "web", "peer": "192.0.2.1:5000", "id": "17",
+                                     "local": "[2001:db8::1]:443", "via": "own", "peer_count": "3"})
+
+    def test_numbers(self):
+        for text in (*NO_NUMBERS, "99999999999999999999"):
+            self.assert_told({**self.TOLD, "TCPCONNNUM": text}, {"peer_count": None, "id": "17"})
+            self.assert_told({**self.TOLD, "BATON_ID": text}, {"peer_count": "3", "id": "0"})
+
+    def test_addresses(self):
+        for changed in ({"REMOTE_PORT": "65536"}, {"REMOTE_PORT": "+80"}, {"REMOTE_PORT": "80\nx"},
+                        {"REMOTE_PORT": "٨٠"}, {"REMOTE_ADDR": "localhost"}, {"REMOTE_ADDR": "127.1"},
+                        {"REMOTE_ADDR": "010.0.0.1"}, {"REMOTE_ADDR": "1.2.3.4\npeer forged:1"},
+                        {"REMOTE_ADDR": "::zz"}, {"REMOTE_ADDR": ""}):
+            self.assert_told({**self.TOLD, **changed}, {"peer": "own", "via": None})
+
+    def test_a_name_alone_says_nothing(self):
+        """Without BATON_ID none of it is batond's word about this connection."""
+        told = {key: value for key, value in self.TOLD.items() if key != "BATON_ID"}
+        self.assert_told(told, {"service": "", "peer": "own", "peer_count": None, "id": "0"})
+
+
+if __name__ == "__main__":
+    unittest.main()
