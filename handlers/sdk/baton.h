@@ -136,10 +136,12 @@ struct baton; /* one per process; owned by the caller, from baton_open() to bato
  *
  * Call it first in main(), before other threads exist: it removes BATON_PROTOCOL, BATON_CHANNEL,
  * BATON_NONCE, LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES from the environment, makes what it found
- * non-inheritable, ignores SIGPIPE (POSIX; signal(7)) or starts Winsock (Windows; WSAStartup). A
- * socket on standard input is moved away, and streams 0 to 2 that were the same socket become the
- * null device, so that it is closed when it is finished and no log line reaches the client. A
- * program that forks must call baton_close() in the child.
+ * non-inheritable, and starts Winsock (Windows; WSAStartup). On POSIX, unless the program has said
+ * itself what SIGPIPE shall do, it gets a function that does nothing: writing to a client, a
+ * supervisor or a log that is gone fails with EPIPE, and programs that are started later have the
+ * default again (signal(7), execve(2)). A socket on standard input is moved away, and streams 0 to
+ * 2 that were the same socket become the null device, so that it is closed when it is finished and
+ * no log line reaches the client. A program that forks must call baton_close() in the child.
  *
  * Without a channel, and unless the program has said itself what SIGTERM shall do, the first
  * SIGTERM means DRAIN: baton_next() gives out nothing more. The next one ends the process.
@@ -193,7 +195,8 @@ int baton_retire(struct baton *baton);
 
 /*
  * Closes the channel or listener and frees the object; connections that were given out stay open.
- * Sets *baton to NULL; accepts NULL in it. The environment and SIGPIPE stay as they are.
+ * Sets *baton to NULL; accepts NULL in it. The environment and the action for SIGPIPE stay as they
+ * are.
  */
 void baton_close(struct baton **baton);
 

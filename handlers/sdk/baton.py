@@ -1,6 +1,6 @@
 """Take connections from batond, in Python 3.9 or newer with nothing but the standard library.
 
-Three files: this one, and baton_wire.py and baton_sources.py beside it.
+Beside this file: baton_wire.py, baton_sources.py, baton_output.py.
 
 A whole handler:
 
@@ -33,6 +33,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
+from baton_output import let_streams_last, log
 from baton_sources import Channel, Connection, EnvironmentFault, Source, Sources, fallback_sources
 from baton_wire import *  # noqa: F403
 
@@ -232,6 +233,7 @@ class Baton:
         self._channel: Optional[_Channel] = None
         self._ended = False
         self._sources = Sources(KIND_LISTENER in options.kinds)
+        let_streams_last()
         try:
             words = {key: os.environ.pop(key, None) for key in _VARIABLES}
             self._idle_s = _idle_s(options.idle_s)
@@ -454,7 +456,10 @@ def open(  # noqa: A001 - the name that baton.h has
     LISTEN_... out of the environment. `decide(connection)` is asked before an offer is acknowledged
     and returns TAKE, RETIRE_ME, BUSY or REFUSE; it must not read. `cancelled(number)` is told when
     that connection should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
-    listener. `idle_s`: when to give up a listener or datagram socket to which nobody comes, in
+    listener. sys.stdout and sys.stderr become streams that outlive the supervisor, unless the
+    program has put others there: what nobody reads any more is dropped, and raises nothing (POSIX;
+    Python ignores SIGPIPE itself, and `subprocess` gives children the default back). log(text)
+    writes one line to the supervisor's log in the same way. `idle_s`: when to give up a listener or datagram socket to which nobody comes, in
     seconds, 0 or more (from 4294967.295 on: never); None is LIBBATON_IDLE_MS of the environment
     (decimal digits; 4294967295 is never), else 10 s. Without a channel the first SIGTERM means DRAIN.
     Raises NoSource, EnvironmentFault, ValueError or OSError.
@@ -468,7 +473,7 @@ def _serve_datagrams(connection: Connection, datagram: Datagram) -> bool:
         try:
             data = connection.receive_datagram()
         except OSError as error:
-            print(f"cannot receive: {error}", file=sys.stderr)
+            log(f"cannot receive: {error}")
             return False
         if data is None:
             break
@@ -489,7 +494,7 @@ def serve(
     try:
         baton = open(kinds=kinds)
     except Error as error:
-        print(f"cannot start: {type(error).__name__}: {error}", file=sys.stderr)
+        log(f"cannot start: {type(error).__name__}: {error}")
         return 1
     for connection in iter(baton.next, None):
         result, text, works = 0, "", True

@@ -26,7 +26,8 @@ int body_read_environment(const char *name, char *out, size_t size);
 
 uint32_t body_own_pid(void);
 
-/* Ignores SIGPIPE; starts Winsock. Returns 0 or BATON_E_SYSTEM. */
+/* Makes SIGPIPE harmless, unless the program has said what it shall do; starts Winsock. Returns 0
+ * or BATON_E_SYSTEM. */
 int body_process_prepare(void);
 
 /* Undoes what only concerns the SDK: WSACleanup. */

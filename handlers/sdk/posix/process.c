@@ -27,9 +27,21 @@ uint32_t body_own_pid(void) {
     return (uint32_t)getpid();
 }
 
+static void survive(int number) {
+    (void)number;
+}
+
+/* A supervisor, a client or a log that is gone shows as EPIPE, not as our death. By a function, not
+ * by SIG_IGN, which programs that the handler starts would inherit (execve(2)): `yes | head` would
+ * never end there. */
 int body_process_prepare(void) {
-    /* A supervisor or client that is gone shows as EPIPE, not as our death. */
-    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? BATON_E_SYSTEM : 0;
+    struct sigaction action = {.sa_handler = survive, .sa_flags = SA_RESTART}, before;
+    if (sigaction(SIGPIPE, NULL, &before) != 0)
+        return BATON_E_SYSTEM;
+    if (before.sa_handler != SIG_DFL)
+        return 0;
+    sigemptyset(&action.sa_mask);
+    return sigaction(SIGPIPE, &action, NULL) == 0 ? 0 : BATON_E_SYSTEM;
 }
 
 void body_process_release(void) {
