@@ -56,17 +56,24 @@ void body_socket_addresses(struct baton_connection *connection) {
     body_socket_local(connection);
 }
 
-void body_sender_address(struct baton_connection *connection) {
-    struct sockaddr_storage name = {0};
-    memcpy(&name, connection->sender, connection->sender_bytes);
-    struct wire_address address = from_system(&name);
-    body_address_print(&address, connection->peer);
-}
-
 /* The port of "192.0.2.1:7" or "[2001:db8::1]:7"; 0 if there is none. */
 static unsigned long port_of(const char *address) {
     const char *colon = strrchr(address, ':');
     return colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
+}
+
+void body_datagram_addresses(struct baton_connection *connection) {
+    struct sockaddr_storage name = {0};
+    memcpy(&name, connection->sender, connection->sender_bytes);
+    struct wire_address address = from_system(&name);
+    body_address_print(&address, connection->peer);
+    if (connection->arrival_family == 0)
+        return;
+    address = (struct wire_address){.family = (uint8_t)connection->arrival_family};
+    address.port = (uint16_t)port_of(connection->local);
+    memcpy(address.bytes, connection->arrival_address, address.family == 4 ? 4 : 16);
+    unmap(&address);
+    body_address_print(&address, connection->local);
 }
 
 int baton_would_loop(const struct baton_connection *connection) {

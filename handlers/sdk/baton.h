@@ -87,7 +87,8 @@ struct baton_connection {
     uint64_t accepted_us;              /* microseconds since 1970-01-01 UTC; 0 when not known */
     char service[BATON_SERVICE_BYTES]; /* name of the service; "" when not known */
     char peer[BATON_ADDRESS_BYTES];    /* "192.0.2.1:5000", "[2001:db8::1]:5000"; "" when none */
-    char local[BATON_ADDRESS_BYTES];   /* the same, our side */
+    char local[BATON_ADDRESS_BYTES];   /* the same, our side; of a datagram socket that is bound to
+                                          all addresses: which one the last datagram came to */
     char via[BATON_ADDRESS_BYTES];     /* the proxy's address, when a PROXY header named `peer` and
                                           `local`: what getpeername() says; else "" */
     char path[BATON_PATH_BYTES];       /* of a local socket; else "" */
@@ -103,6 +104,9 @@ struct baton_connection {
     uint32_t source;       /* which listener or datagram socket it came from */
     uint32_t sender_bytes; /* of `sender`: where the datagram came from that was received last */
     unsigned char sender[BATON_SENDER_BYTES];
+    uint32_t arrival_family; /* of the address of ours that it came to: 4, 6, 0 = not known */
+    uint32_t arrival_interface;
+    unsigned char arrival_address[16];
 };
 
 struct baton_options {
@@ -227,8 +231,10 @@ long baton_receive(struct baton_connection *connection, void *buffer, size_t siz
 
 /*
  * Takes a datagram that waits at a socket of kind DATAGRAM; its sender is in connection->peer
- * afterwards. Returns its length, 0..size (what exceeds `size` is lost; 65,536 is always enough),
- * BATON_E_AGAIN when none waits, or BATON_E_SYSTEM. Does not block. recvfrom(2).
+ * afterwards, and the address of ours that it was sent to in connection->local. Returns its length,
+ * 0..size (what exceeds `size` is lost; 65,536 is always enough), BATON_E_AGAIN when none waits, or
+ * BATON_E_SYSTEM. Does not block. recvmsg(2) with IP_PKTINFO and IPV6_PKTINFO (ip(7), ipv6(7)),
+ * which are set on the socket; WSARecvMsg.
  */
 long baton_receive_datagram(struct baton_connection *connection, void *buffer, size_t size);
 
@@ -241,8 +247,10 @@ int baton_would_loop(const struct baton_connection *connection);
 
 /*
  * Sends all `length` bytes (0 or more); on a socket of kind DATAGRAM as one datagram, to the sender
- * of the one that was received last. Returns 0, BATON_E_CLOSED when the client has gone,
- * BATON_E_SYSTEM. Adds what was sent to bytes_out. Blocks while the client does not read. send(2).
+ * of the one that was received last, and from the address that it had been sent to (a broadcast or
+ * a group is answered from the address that the system chooses). Returns 0, BATON_E_CLOSED when the
+ * client has gone, BATON_E_SYSTEM. Adds what was sent to bytes_out. Blocks while the client does
+ * not read. send(2), sendmsg(2); WSASendMsg (Wine 8 does not look at the address there).
  */
 int baton_send(struct baton_connection *connection, const void *bytes, size_t length);
 

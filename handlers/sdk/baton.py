@@ -1,6 +1,6 @@
 """Take connections from batond, in Python 3.9 or newer with nothing but the standard library.
 
-Beside this file: baton_wire.py, baton_sources.py, baton_output.py.
+Beside this file: baton_wire.py, baton_sources.py, baton_datagram.py, baton_output.py.
 
 A whole handler:
 

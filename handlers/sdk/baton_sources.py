@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
+import baton_datagram
 from baton_wire import KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error, parse_number
 
 LISTEN_FDS_START = 3
@@ -50,22 +51,27 @@ class Connection:
     finished: bool = False
     source: Optional[Source] = None  # private: where it came from
     sender: object = None  # of the datagram that was received last
+    arrival: baton_datagram.Arrival = None  # private: where that came
 
     def receive_datagram(self, size: int = 65536) -> Optional[bytes]:
-        """The next datagram that waits, its sender in `peer`; None if there is none."""
+        """The next datagram that waits, its sender in `peer` and the address of ours that it was
+        sent to in `local`; None if there is none."""
         if not select.select([self.socket], [], [], 0)[0]:
             return None
         try:
-            data, self.sender = self.socket.recvfrom(size)
+            data, self.sender, self.arrival, host = baton_datagram.receive(self.socket, size)
         except (BlockingIOError, ConnectionResetError):  # Windows says that an answer was lost
             return None
         self.peer = name_text(self.sender)
+        if host:
+            self.local = name_text((host, int(self.local.rpartition(":")[2])))
         return data
 
     def answer(self, data: bytes) -> None:
-        """Sends `data` to the client: one datagram, to the sender of the last, if that is the kind."""
+        """Sends `data` to the client. If that is the kind: as one datagram to the sender of the
+        last, from the address that it had been sent to."""
         if self.kind == KIND_DATAGRAM:
-            self.socket.sendto(data, self.sender)  # type: ignore[arg-type]
+            baton_datagram.send(self.socket, data, self.sender, self.arrival)
         else:
             self.socket.sendall(data)
 
@@ -82,6 +88,10 @@ class Source:
     id: int = 0
     lent: bool = False
     closed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind == KIND_DATAGRAM:
+            baton_datagram.prepare(self.socket)
 
 
 def name_text(name: object) -> str:

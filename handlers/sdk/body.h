@@ -182,6 +182,19 @@ void body_socket_close(baton_socket *socket);
 /* Others may have left it non-blocking; handlers rely on the opposite. (POSIX) */
 void body_make_blocking(baton_socket socket);
 
+/* baton_receive() and baton_send(): the fault for an error of Winsock's, which becomes
+ * GetLastError(). (Windows) */
+int body_socket_fault(int error);
+
+/* ---- Datagrams: datagram.c ---- */
+
+/* From now on the system tells at which of our addresses a datagram came. Nothing happens where it
+ * does not know how. */
+void body_datagram_prepare(baton_socket socket);
+
+/* baton_send() for a socket of kind DATAGRAM. */
+int body_datagram_send(struct baton_connection *connection, const void *bytes, size_t length);
+
 /* ---- Addresses: address.c, the same on both systems ---- */
 
 /* Fills peer and local of a connection, and what is known of a local socket, from the socket
@@ -191,8 +204,9 @@ void body_socket_addresses(struct baton_connection *connection);
 /* Path and peer of a local socket, as the system tells them; nothing for others. (socket.c) */
 void body_socket_local(struct baton_connection *connection);
 
-/* Sets peer to the sender of a datagram. */
-void body_sender_address(struct baton_connection *connection);
+/* Sets peer to the sender of the datagram that was received last, and the host of local to where it
+ * arrived, if that is known. */
+void body_datagram_addresses(struct baton_connection *connection);
 
 /* Takes what batond's environment says of the one connection that is on standard input. Nothing if
  * that is not where we are. */

@@ -21,6 +21,8 @@ struct body_source *sources_add(struct body_sources *sources, baton_socket socke
         length = sizeof source->service - 1;
     memcpy(source->service, service, length);
     source->service[length] = '\0';
+    if (kind == BATON_KIND_DATAGRAM)
+        body_datagram_prepare(socket);
     source->state = BODY_SOURCE_HERE;
     if (at == sources->used_mark)
         sources->used_mark++;

@@ -55,38 +55,10 @@ long baton_receive(struct baton_connection *connection, void *buffer, size_t siz
     return (long)length;
 }
 
-long baton_receive_datagram(struct baton_connection *connection, void *buffer, size_t size) {
-    socklen_t sender_bytes = sizeof connection->sender;
-    ssize_t length;
-    do
-        length = recvfrom(connection->socket, buffer, size, MSG_DONTWAIT,
-                          (struct sockaddr *)(void *)connection->sender, &sender_bytes);
-    while (length < 0 && errno == EINTR);
-    if (length < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? BATON_E_AGAIN : BATON_E_SYSTEM;
-    connection->sender_bytes = (uint32_t)sender_bytes;
-    connection->bytes_in += (uint64_t)length;
-    body_sender_address(connection);
-    return (long)length;
-}
-
-static int send_datagram(struct baton_connection *connection, const void *bytes, size_t length) {
-    ssize_t sent;
-    do
-        sent = sendto(connection->socket, bytes, length, MSG_NOSIGNAL,
-                      (const struct sockaddr *)(const void *)connection->sender,
-                      (socklen_t)connection->sender_bytes);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0)
-        return BATON_E_SYSTEM;
-    connection->bytes_out += (uint64_t)sent;
-    return 0;
-}
-
 int baton_send(struct baton_connection *connection, const void *bytes, size_t length) {
     const char *at = bytes;
     if (connection->kind == BATON_KIND_DATAGRAM)
-        return send_datagram(connection, bytes, length);
+        return body_datagram_send(connection, bytes, length);
     while (length > 0) {
         ssize_t sent = send(connection->socket, at, length, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)

@@ -216,6 +216,99 @@ class Datagram(unittest.TestCase):
         self.assertRaises(BlockingIOError, self.bound.recv, 1)
 
 
+PYTHON_ECHO = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import baton
+def answer(connection, data):
+    connection.answer(data + b" " + connection.local.encode())
+raise SystemExit(baton.serve(None, answer))
+"""
+
+
+class AnyAddress(unittest.TestCase):
+    """A socket that is bound to all addresses answers from the one that was asked: a connected
+    client takes nothing else."""
+
+    def bind(self, host):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_DGRAM)
+        self.addCleanup(bound.close)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        bound.bind((host, 0))
+        return bound
+
+    def client(self, bound, host):
+        client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(client.close)
+        client.settimeout(DEADLINE_S)
+        client.connect((host, bound.getsockname()[1]))
+        return client
+
+    def each(self, command, check, **environment):
+        """check(client, the address that it asks) for each way to ask, the first of which is also
+        what the handler was started for."""
+        for bound_to, asked in (("0.0.0.0", ("127.0.0.2", "127.0.0.1", "127.1.2.3")),
+                                ("::", ("127.0.0.2", "::1", "127.0.0.1")),
+                                ("127.0.0.3", ("127.0.0.3",)), ("::1", ("::1",))):
+            bound = self.bind(bound_to)
+            first = self.client(bound, asked[0])
+            first.send(b"before it was started")
+            process = subprocess.Popen(command, stdin=bound, env={**os.environ, **environment})
+            for host in asked:
+                with self.subTest(command=command[0], bound_to=bound_to, asked=host):
+                    client = first if host == asked[0] else self.client(bound, host)
+                    if client is not first:
+                        client.send(b"question")
+                    check(client, host)
+            if not environment:
+                process.terminate()
+            self.assertEqual(process.wait(DEADLINE_S), 0)
+
+    def test_handlers(self):
+        def check(client, _):
+            self.assertTrue(client.recv(65536))
+            client.send(b"again")
+            self.assertTrue(client.recv(65536))
+
+        for name in ("echo", "chargen", "daytime", "time"):
+            self.each([HANDLERS / name], check)
+
+    def test_discard(self):
+        """Reads all, and answers from no address."""
+        clients = []
+        self.each([HANDLERS / "discard"], lambda client, _: clients.append(client),
+                  LIBBATON_IDLE_MS="50")
+        for client in clients:
+            client.setblocking(False)
+            self.assertRaises(BlockingIOError, client.recv, 1)
+
+    def test_python(self):
+        def check(client, host):
+            local = b"[%s]" % host.encode() if ":" in host else host.encode()
+            self.assertEqual(client.recv(65536).split(b" ")[-1],
+                             local + b":%d" % client.getpeername()[1])
+
+        self.each([sys.executable, "-c", PYTHON_ECHO, str(SDK)], check)
+
+    def test_what_was_sent_to_all(self):
+        """A broadcast is answered from an address of the host's own."""
+        bound = self.bind("0.0.0.0")
+        for command in ([HANDLERS / "echo"], [sys.executable, "-c", PYTHON_ECHO, str(SDK)]):
+            process = subprocess.Popen(command, stdin=bound)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(DEADLINE_S)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+                for _ in range(2):
+                    client.sendto(b"all", ("127.255.255.255", bound.getsockname()[1]))
+                    data, sender = client.recvfrom(99)
+                    self.assertTrue(data.startswith(b"all"))
+                    self.assertTrue(sender[0].startswith("127."), sender)
+            process.terminate()
+            self.assertEqual(process.wait(DEADLINE_S), 0)
+
+
 class Target:
     """A server for one connection, on a thread of its own."""
 

@@ -9,6 +9,7 @@
 #include "baton.h"
 #include "test_sdk_supervisor_win32.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct baton *start_open(struct supervisor *supervisor) {
@@ -222,6 +223,48 @@ static void a_listener_on_standard_input(void **state) {
     SetStdHandle(STD_INPUT_HANDLE, before);
 }
 
+/* Wine 8 does not look at what is said of the address to answer from. */
+static bool is_wine(void) {
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+}
+
+/* Asked at another address than the first, at a socket that is bound to all. */
+static void a_datagram_is_answered_from_where_it_came(void **state) {
+    HANDLE before = GetStdHandle(STD_INPUT_HANDLE);
+    struct baton_options options = {.kinds = BATON_KIND_DATAGRAM};
+    struct baton_connection connection;
+    struct baton *baton = NULL;
+    struct sockaddr_in address = {.sin_family = AF_INET}, sender = {0};
+    int length = sizeof address;
+    DWORD limit_ms = 20000;
+    char expected[64], bytes[16];
+    SOCKET bound = socket(AF_INET, SOCK_DGRAM, 0), client = socket(AF_INET, SOCK_DGRAM, 0);
+    (void)state;
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, (const char *)&limit_ms, sizeof limit_ms);
+    assert_int_equal(bind(bound, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &length), 0);
+    address.sin_addr.s_addr = htonl(0x7f000002);
+    snprintf(expected, sizeof expected, "127.0.0.2:%u", ntohs(address.sin_port));
+    assert_true(SetStdHandle(STD_INPUT_HANDLE, (HANDLE)bound));
+    assert_int_equal(baton_open(&options, &baton), 0);
+    assert_int_equal(sendto(client, "ask", 3, 0, (struct sockaddr *)&address, sizeof address), 3);
+    assert_int_equal(baton_next(baton, &connection), 1);
+    assert_int_equal(baton_receive_datagram(&connection, bytes, sizeof bytes), 3);
+    assert_string_equal(connection.local, expected);
+    assert_int_equal(baton_send(&connection, "answer", 6), 0);
+    assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
+    length = sizeof sender;
+    assert_int_equal(recvfrom(client, bytes, sizeof bytes, 0, (struct sockaddr *)&sender, &length),
+                     6);
+    assert_int_equal(sender.sin_port, address.sin_port);
+    if (!is_wine())
+        assert_int_equal(sender.sin_addr.s_addr, address.sin_addr.s_addr);
+    baton_close(&baton);
+    closesocket(client);
+    CloseHandle(GetStdHandle(STD_INPUT_HANDLE));
+    SetStdHandle(STD_INPUT_HANDLE, before);
+}
+
 static void nothing_to_serve(void **state) {
     struct baton *baton = NULL;
     (void)state;
@@ -240,6 +283,7 @@ int main(void) {
         cmocka_unit_test(malformed_environments),
         cmocka_unit_test(a_connection_on_standard_input),
         cmocka_unit_test(a_listener_on_standard_input),
+        cmocka_unit_test(a_datagram_is_answered_from_where_it_came),
         cmocka_unit_test(nothing_to_serve),
     };
     WSADATA data;
