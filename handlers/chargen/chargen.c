@@ -38,7 +38,7 @@ static int answer(struct baton_connection *connection, const void *bytes, size_t
     static unsigned shift;
     char lines[(ANSWER_BYTES / LINE_BYTES + 1) * LINE_BYTES];
     (void)bytes;
-    if (baton_would_loop(connection))
+    if (!baton_may_answer(connection))
         return 0;
     fill(lines, sizeof lines / LINE_BYTES, shift++ % COUNT);
     return baton_send(connection, lines, length < ANSWER_BYTES ? length : ANSWER_BYTES);

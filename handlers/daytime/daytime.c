@@ -22,7 +22,7 @@ static int tell_time(struct baton_connection *connection) {
 
 static int answer(struct baton_connection *connection, const void *bytes, size_t length) {
     (void)bytes, (void)length;
-    return baton_would_loop(connection) ? 0 : send_time(connection);
+    return baton_may_answer(connection) ? send_time(connection) : 0;
 }
 
 int main(void) {

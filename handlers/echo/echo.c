@@ -11,7 +11,7 @@ static int echo(struct baton_connection *connection) {
 }
 
 static int echo_datagram(struct baton_connection *connection, const void *bytes, size_t length) {
-    return baton_would_loop(connection) ? 0 : baton_send(connection, bytes, length);
+    return baton_may_answer(connection) ? baton_send(connection, bytes, length) : 0;
 }
 
 int main(void) {

@@ -2,7 +2,6 @@
 #include "sockets.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void body_address_print(const struct wire_address *address, char out[BATON_ADDRESS_BYTES]) {
@@ -41,6 +40,14 @@ static struct wire_address from_system(const struct sockaddr_storage *name) {
     return address;
 }
 
+uint16_t body_bound_port(baton_socket socket) {
+    struct sockaddr_storage name = {0};
+    socklen_t length = sizeof name;
+    if (getsockname(socket, (struct sockaddr *)&name, &length) != 0)
+        return 0;
+    return from_system(&name).port;
+}
+
 void body_socket_addresses(struct baton_connection *connection) {
     struct sockaddr_storage name = {0};
     socklen_t length = sizeof name;
@@ -56,10 +63,10 @@ void body_socket_addresses(struct baton_connection *connection) {
     body_socket_local(connection);
 }
 
-/* The port of "192.0.2.1:7" or "[2001:db8::1]:7"; 0 if there is none. */
-static unsigned long port_of(const char *address) {
+uint16_t body_port_of(const char *address) {
     const char *colon = strrchr(address, ':');
-    return colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
+    uint64_t port = 0;
+    return colon != NULL && body_number_parse(colon + 1, UINT16_MAX, &port) ? (uint16_t)port : 0;
 }
 
 void body_datagram_addresses(struct baton_connection *connection) {
@@ -70,19 +77,10 @@ void body_datagram_addresses(struct baton_connection *connection) {
     if (connection->arrival_family == 0)
         return;
     address = (struct wire_address){.family = (uint8_t)connection->arrival_family};
-    address.port = (uint16_t)port_of(connection->local);
+    address.port = body_port_of(connection->local);
     memcpy(address.bytes, connection->arrival_address, address.family == 4 ? 4 : 16);
     unmap(&address);
     body_address_print(&address, connection->local);
-}
-
-int baton_would_loop(const struct baton_connection *connection) {
-    static const unsigned long answering[] = {7, 13, 17, 19, 37};
-    unsigned long port = port_of(connection->peer);
-    bool found = port == 0 || port == port_of(connection->local);
-    for (size_t i = 0; i < sizeof answering / sizeof *answering; i++)
-        found = found || port == answering[i];
-    return found;
 }
 
 /* "REMOTE_ADDR" and "REMOTE_PORT" to "192.0.2.1:5000". False, and nothing is changed, if they are

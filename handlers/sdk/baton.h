@@ -101,6 +101,7 @@ struct baton_connection {
     uint64_t bytes_in, bytes_out; /* counted by baton_receive and baton_send; a handler that does
                                      its own I/O may set them. Sent with DONE unless both are 0 */
     /* Private to the SDK. */
+    void *sources;         /* all of them, until baton_close(); NULL when offered on a channel */
     uint32_t source;       /* which listener or datagram socket it came from */
     uint32_t sender_bytes; /* of `sender`: where the datagram came from that was received last */
     unsigned char sender[BATON_SENDER_BYTES];
@@ -239,9 +240,25 @@ long baton_receive(struct baton_connection *connection, void *buffer, size_t siz
 long baton_receive_datagram(struct baton_connection *connection, void *buffer, size_t size);
 
 /*
- * 1 if the datagram that was received last came from a port whose service answers whatever it gets
- * (7 echo, 13 daytime, 17 quote, 19 chargen, 37 time), or from a port with our own number; else 0.
- * A service of that sort must not answer it: the two would answer each other for ever.
+ * For a service that answers whatever it gets, such as echo: 1 if the datagram that was received
+ * last may be answered, 0 if it must be dropped. Anybody can send a datagram in the name of another
+ * such service, and without this the two would answer each other for ever. 0 is
+ * - what baton_would_loop() says, and
+ * - a sender (address and port) that has had its share: 1,000 answers at once, and 100 a second
+ *   after that. A datagram that goes round between two servers is lost there, and it is quiet.
+ * Ask once for each answer: a 1 is counted as one. Counters are of this socket and this process;
+ * there are 1,024, which senders share by a secret hash, so no more than 102,400 a second are
+ * answered in all. A service whose protocol ends by itself (TFTP, DNS) does not need it. Does not
+ * block.
+ */
+int baton_may_answer(struct baton_connection *connection);
+
+/*
+ * 1 if the datagram that was received last came from a port from which no client asks and where a
+ * service may answer whatever it gets: 0 to 1023 (RFC 6335, 6: echo 7, chargen 19, DNS 53, NTP 123
+ * and their like), 1900 SSDP, 2049 NFS, 3074 Xbox, 3702 WS-Discovery, 5060 SIP, 5353 multicast DNS,
+ * 5683 CoAP, 11211 memcached, 27960 Quake, or a port at which this process has a datagram socket
+ * itself; else 0.
  */
 int baton_would_loop(const struct baton_connection *connection);
 

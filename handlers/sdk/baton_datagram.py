@@ -1,4 +1,4 @@
-"""For baton.py: datagrams, and at which of our addresses they came.
+"""For baton.py: datagrams, at which of our addresses they came, and which may be answered.
 
 A socket that is bound to all of them would answer from the one that the route suggests, which a
 connected client does not take (ip(7), ipv6(7)). On Windows Python has no recvmsg(), and it does.
@@ -10,7 +10,7 @@ import errno
 import socket
 import struct
 import sys
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 # Python names them since 3.14 only, or not on every system.
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # Linux's own number
@@ -25,8 +25,40 @@ CAN_TELL = sys.platform == "linux" or (
 Arrival = Optional[Tuple[int, int, bytes]]  # level, type and data of what names our address
 
 
+# Ports from which no client asks and where a service may answer whatever it gets: baton.h has names.
+_ANSWERING = (*range(1024), 1900, 2049, 3074, 3702, 5060, 5353, 5683, 11211, 27960)
+_own_ports: Set[int] = set()  # of this process
+BUCKETS_COUNT = 1024
+BURST_COUNT = 1000  # answers at once
+INTERVAL_S = 0.01  # and then one in this time
+
+
+class Limit:
+    """How many answers a sender gets, as limit.h has it: counters by a hash, bounded memory."""
+
+    def __init__(self) -> None:
+        self._full_at_s = [0.0] * BUCKETS_COUNT  # when a counter will be full again
+
+    def take(self, sender: str, now_s: float) -> bool:
+        """Counts one answer to `sender`; False if it has had too many. hash() of a text is secret."""
+        bucket = hash(sender) % BUCKETS_COUNT
+        from_s = max(self._full_at_s[bucket], now_s)
+        if from_s - now_s > (BURST_COUNT - 0.5) * INTERVAL_S:
+            return False
+        self._full_at_s[bucket] = from_s + INTERVAL_S
+        return True
+
+
+def would_loop(port: int) -> bool:
+    """Is it a port that a datagram must not be answered to, by who answers whatever he gets?"""
+    return port in _ANSWERING or port in _own_ports
+
+
 def prepare(bound: socket.socket) -> None:
     """From now on the system tells where a datagram came."""
+    name = bound.getsockname()
+    if isinstance(name, tuple):
+        _own_ports.add(name[1])
     if not CAN_TELL:
         return
     for level, option in (

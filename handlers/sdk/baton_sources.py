@@ -67,6 +67,18 @@ class Connection:
             self.local = name_text((host, int(self.local.rpartition(":")[2])))
         return data
 
+    def may_answer(self) -> bool:
+        """For a service that answers whatever it gets: may the datagram that was received last be
+        answered? Without this two such services answer each other for ever, once somebody has sent
+        one a datagram in the other's name. False: it came from a port of such a service or of our
+        own (baton_would_loop() of baton.h has the list), or its sender has had its share: 1,000
+        answers at once, and 100 a second after that. Ask once for each answer."""
+        if self.kind != KIND_DATAGRAM or self.source is None:
+            return True
+        if baton_datagram.would_loop(int(self.peer.rpartition(":")[2] or "0")):
+            return False
+        return self.source.limit.take(self.peer, time.monotonic())
+
     def answer(self, data: bytes) -> None:
         """Sends `data` to the client. If that is the kind: as one datagram to the sender of the
         last, from the address that it had been sent to."""
@@ -91,6 +103,7 @@ class Source:
 
     def __post_init__(self) -> None:
         if self.kind == KIND_DATAGRAM:
+            self.limit = baton_datagram.Limit()
             baton_datagram.prepare(self.socket)
 
 

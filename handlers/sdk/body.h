@@ -7,6 +7,7 @@
 #define BATON_SDK_BODY_H
 
 #include "baton.h"
+#include "limit.h"
 #include "wire.h"
 
 #include <stdatomic.h>
@@ -32,6 +33,9 @@ int body_process_prepare(void);
 
 /* Undoes what only concerns the SDK: WSACleanup. */
 void body_process_release(void);
+
+/* Milliseconds from an arbitrary start; never goes back. */
+uint64_t body_now_ms(void);
 
 /* What errno or GetLastError() says, to be kept across calls that change it. */
 uint32_t body_system_error(void);
@@ -100,6 +104,9 @@ struct body_source {
     uint32_t number; /* of its OFFER; 0 without a channel */
     uint64_t id;
     char service[BATON_SERVICE_BYTES];
+    /* Of a datagram socket; else 0. Stays when the socket is given up. */
+    _Atomic uint16_t datagram_port;
+    struct limit limit; /* for who has it lent; pages that nobody uses cost nothing */
 };
 
 /* Owns the sockets. All zero is an empty object. */
@@ -200,6 +207,12 @@ int body_datagram_send(struct baton_connection *connection, const void *bytes, s
 /* Fills peer and local of a connection, and what is known of a local socket, from the socket
  * itself; "" where there is none. */
 void body_socket_addresses(struct baton_connection *connection);
+
+/* Where it is bound; 0 if it has no port. */
+uint16_t body_bound_port(baton_socket socket);
+
+/* The port of "192.0.2.1:7" or "[2001:db8::1]:7"; 0 if there is none. */
+uint16_t body_port_of(const char *address);
 
 /* Path and peer of a local socket, as the system tells them; nothing for others. (socket.c) */
 void body_socket_local(struct baton_connection *connection);

@@ -4,6 +4,14 @@
 
 #include <string.h>
 
+static void prepare_datagrams(struct body_source *source) {
+    body_datagram_prepare(source->socket);
+    source->datagram_port = body_bound_port(source->socket);
+    /* What nobody outside can know: where the system has put us, when, and as which process. */
+    source->limit = (struct limit){.secret = body_now_ms() ^ (uint64_t)(uintptr_t)source ^
+                                             (uint64_t)body_own_pid() << 40};
+}
+
 struct body_source *sources_add(struct body_sources *sources, baton_socket socket,
                                 enum baton_kind kind, const char *service) {
     size_t at = 0;
@@ -21,8 +29,9 @@ struct body_source *sources_add(struct body_sources *sources, baton_socket socke
         length = sizeof source->service - 1;
     memcpy(source->service, service, length);
     source->service[length] = '\0';
+    source->datagram_port = 0;
     if (kind == BATON_KIND_DATAGRAM)
-        body_datagram_prepare(socket);
+        prepare_datagrams(source);
     source->state = BODY_SOURCE_HERE;
     if (at == sources->used_mark)
         sources->used_mark++;
@@ -73,6 +82,7 @@ int sources_take(struct body_sources *sources, size_t index, struct baton_connec
     if (result != 1)
         return result;
     connection->source = is_whole ? 0 : (uint32_t)index + 1;
+    connection->sources = sources;
     connection->id = source->id;
     memcpy(connection->service, source->service, sizeof connection->service);
     body_socket_addresses(connection);

@@ -26,7 +26,7 @@ static int tell_time(struct baton_connection *connection) {
 static int answer(struct baton_connection *connection, const void *bytes, size_t length) {
     unsigned char number[SECONDS_BYTES];
     (void)bytes, (void)length;
-    if (baton_would_loop(connection) || !seconds_since_1900((int64_t)time(NULL), number))
+    if (!baton_may_answer(connection) || !seconds_since_1900((int64_t)time(NULL), number))
         return 0;
     return baton_send(connection, number, sizeof number);
 }

@@ -4,8 +4,9 @@ import socket
 import unittest
 
 import harness
+import peers
 from harness import SupervisorCase, service
-from settings import DEADLINE_S, ON_WINE
+from settings import DEADLINE_S, HANDLERS_DIR, ON_WINE
 
 
 def udp(handler, listen="127.0.0.1:0", **keys):
@@ -41,6 +42,31 @@ class AnyAddress(SupervisorCase):
 
     def test_both_families(self):
         self.check("[::]:0", v6only="no")
+
+
+@unittest.skipIf(ON_WINE, "a handler in Python, which is told of its socket as on POSIX")
+class Loop(SupervisorCase):
+    """Two services that answer whatever they get, at ports that say nothing, and one datagram that
+    somebody sent to one of them in the other's name."""
+
+    def check(self, name):
+        supervisor = self.supervisor({
+            "forged": udp(peers.program("forge.py", f"{HANDLERS_DIR / name}"),
+                          environment="LIBBATON_IDLE_MS=300"),
+            "other": udp(name, environment="LIBBATON_IDLE_MS=300")})
+        _, port = supervisor.address("other")
+        client_of(self, *supervisor.address("forged")).send(b"%d" % port)
+        # A loop never leaves them idle; each ends when it has died.
+        for service_name in ("other", "forged"):
+            record = supervisor.wait_event("activation", service=service_name)
+            self.assertEqual(record["outcome"], "served")
+        self.stop(supervisor)
+
+    def test_echo(self):
+        self.check("echo")
+
+    def test_chargen(self):
+        self.check("chargen")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ CORE = rooms_from(ROOMS[0])
 # (path, system headers, quoted headers, may it ask which system it is on)
 WALLS = [
     (r"handlers/sdk/wire\.[ch]", PURE, r"wire\.h", False),
+    (r"handlers/sdk/limit\.[ch]", PURE, r"limit\.h", False),
     (r"handlers/sdk/", ANY, r"(wire|baton|body|sockets)\.h|\w+/\w+\.h", True),
     (r"handlers/conformance/", ANY, r"(baton|sockets)\.h", True),
     (r"handlers/", ANY, r"baton\.h", True),

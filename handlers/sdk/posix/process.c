@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int body_read_environment(const char *name, char *out, size_t size) {
@@ -45,6 +46,12 @@ int body_process_prepare(void) {
 }
 
 void body_process_release(void) {
+}
+
+uint64_t body_now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 uint32_t body_system_error(void) {

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 void body_socket_local(struct baton_connection *connection) {
@@ -72,19 +71,13 @@ int baton_send(struct baton_connection *connection, const void *bytes, size_t le
     return 0;
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes) {
     char dropped[4096];
-    int64_t deadline_ms = now_ms() + timeout_ms;
+    int64_t deadline_ms = (int64_t)body_now_ms() + timeout_ms;
     shutdown(connection->socket, SHUT_WR);
     while (max_bytes > 0) {
         struct pollfd wait = {.fd = connection->socket, .events = POLLIN};
-        int64_t left_ms = deadline_ms - now_ms();
+        int64_t left_ms = deadline_ms - (int64_t)body_now_ms();
         if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0)
             return;
         size_t room = max_bytes < sizeof dropped ? max_bytes : sizeof dropped;

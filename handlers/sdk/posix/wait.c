@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WAKE, CHANNEL, FIRST_SOURCE };
@@ -65,12 +64,6 @@ void body_wait_release(void) {
     }
 }
 
-static int64_t now_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Fills in whom to wait for; poll(2) passes over negative descriptors. False if a source needs no
  * waiting: it is *index. */
 static bool set_up(const struct body_wait *what, struct pollfd *polls, size_t *index) {
@@ -110,13 +103,13 @@ static int tell_ready(const struct body_wait *what, const struct pollfd *polls, 
 
 int body_wait(const struct body_wait *what, size_t *index) {
     struct pollfd polls[FIRST_SOURCE + BODY_SOURCES_MAX_COUNT];
-    int64_t deadline_ms = now_ms() + what->idle_ms;
+    int64_t deadline_ms = (int64_t)body_now_ms() + what->idle_ms;
     for (;;) {
         if (stop_is_wanted)
             return BODY_READY_STOP;
         if (!set_up(what, polls, index))
             return BODY_READY_SOURCE;
-        int64_t left_ms = deadline_ms - now_ms();
+        int64_t left_ms = deadline_ms - (int64_t)body_now_ms();
         int timeout_ms = left_ms > INT32_MAX ? INT32_MAX : left_ms > 0 ? (int)left_ms : 0;
         if (what->idle_ms == UINT32_MAX)
             timeout_ms = -1;

@@ -48,6 +48,10 @@ void body_process_release(void) {
     WSACleanup();
 }
 
+uint64_t body_now_ms(void) {
+    return GetTickCount64();
+}
+
 uint32_t body_system_error(void) {
     return GetLastError();
 }

@@ -138,6 +138,42 @@ static void datagrams_are_answered(void **state) {
     closesocket(bound);
 }
 
+/* The other service is played by the test, and somebody has sent a datagram in its name. */
+static void a_loop_of_datagrams_ends(void **state) {
+    enum {
+        LATER_MS = 1000,
+        ENDLESS = 20000,
+        LEAST = 1000,
+        MOST = 1000 + 100 * (DEADLINE_MS / 1000)
+    };
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    int length = sizeof address, count = 0;
+    DWORD later_ms = LATER_MS;
+    SOCKET bound = patient(socket(AF_INET, SOCK_DGRAM, 0));
+    char bytes[64];
+    (void)state;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(bound, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &length), 0);
+    SOCKET other = connect_to(&address, SOCK_DGRAM);
+    struct running running = start("echo.exe\"");
+    offer(&running, bound, WIRE_KIND_DATAGRAM);
+    assert_int_equal(send(other, "for ever", 8, 0), 8);
+    for (; count < ENDLESS && recv(other, bytes, sizeof bytes, 0) == 8; count++) {
+        setsockopt(other, SOL_SOCKET, SO_RCVTIMEO, (const char *)&later_ms, sizeof later_ms);
+        assert_int_equal(send(other, bytes, 8, 0), 8);
+    }
+    assert_in_range(count, LEAST, MOST);
+    SOCKET stranger = connect_to(&address, SOCK_DGRAM);
+    assert_int_equal(send(stranger, "still there", 11, 0), 11);
+    assert_int_equal(recv(stranger, bytes, sizeof bytes, 0), 11);
+    say_drain(&running);
+    finish(&running, 0, NULL);
+    closesocket(stranger);
+    closesocket(other);
+    closesocket(bound);
+}
+
 struct transfer {
     SOCKET socket;
     unsigned seed;
@@ -240,6 +276,7 @@ int main(void) {
         cmocka_unit_test(a_listener_serves_many),
         cmocka_unit_test(an_idle_listener_is_given_back),
         cmocka_unit_test(datagrams_are_answered),
+        cmocka_unit_test(a_loop_of_datagrams_ends),
         cmocka_unit_test(forward_loses_nothing),
         cmocka_unit_test(forward_says_that_nobody_is_there),
     };
