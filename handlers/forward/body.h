@@ -14,8 +14,9 @@
 baton_socket forward_connect(const char *host, const char *port, uint32_t timeout_ms, char *why,
                              size_t why_bytes);
 
-/* Makes a socket not block. Returns 0, or -1. */
-int forward_unblock(baton_socket socket);
+/* Makes a socket not block, and what comes as urgent stay in its place among the other bytes
+ * (SO_OOBINLINE; it is passed on like them). Returns 0, or -1. */
+int forward_prepare(baton_socket socket);
 
 /* What is wished for a socket; forward_wait() leaves what can be done. */
 struct forward_wish {

@@ -79,7 +79,8 @@ static bool pass_on(struct baton_connection *connection, baton_socket target) {
     in.first = in.count = out.first = out.count = 0;
     in.total_bytes = out.total_bytes = 0;
     in.has_ended = in.is_passed_on = out.has_ended = out.is_passed_on = false;
-    bool is_whole = forward_unblock(connection->socket) == 0 && pass(&in, &out);
+    bool is_whole =
+        forward_prepare(connection->socket) == 0 && forward_prepare(target) == 0 && pass(&in, &out);
     connection->bytes_in = in.total_bytes;
     connection->bytes_out = out.total_bytes - out.count;
     return is_whole;

@@ -147,8 +147,8 @@ int platform_socket_export(struct platform_process *process, uint32_t pid,
 
 /* Starts to watch a connected socket for the supervisor's own reading and writing; STREAM events
  * come with `token`. The socket stays the caller's, who must not use, close or hand it over while
- * the stream is open. BATON_OK, BATON_SHORTAGE (also with PLATFORM_STREAM_COUNT_MAX open),
- * BATON_SYSTEM. */
+ * the stream is open. An urgent byte is read like any other, in its place (SO_OOBINLINE). BATON_OK,
+ * BATON_SHORTAGE (also with PLATFORM_STREAM_COUNT_MAX open), BATON_SYSTEM. */
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause);
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import hashlib
 import os
 import random
+import socket
 import threading
 import unittest
 
@@ -98,6 +99,16 @@ class Much(SupervisorCase):
               f"{resident.before} -> at most {resident.most} bytes", flush=True)
         if not SANITIZED and not ON_WINE:
             self.assertLess(resident.most - resident.before, GROWTH_MAX_BYTES)
+        self.stop(supervisor)
+
+    def test_urgent_bytes_in_their_place(self):
+        supervisor = self.supervisor({"copy": pump(COPY)})
+        with supervisor.connect("copy") as client:
+            for part, flags in ((b"ab", 0), (b"cD", socket.MSG_OOB), (b"ef", 0), (b"G", socket.MSG_OOB)):
+                client.socket.send(part, flags)
+            client.end()
+            self.assertEqual(client.rest(), "abcDefG")
+        self.assertEqual(supervisor.record(client)["bytes_in"], "7")
         self.stop(supervisor)
 
     def test_a_client_that_does_not_read_holds_back_the_program(self):

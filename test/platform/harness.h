@@ -200,6 +200,11 @@ extern const bool system_channel_is_packets;
 /* A client's blocking socket. */
 uintptr_t client_connect(const struct address *address);
 void client_send(uintptr_t client, const char *text);
+/* Sends its last byte as urgent (MSG_OOB). */
+void client_send_urgent(uintptr_t client, const char *text);
+/* Whether an urgent byte of the client's waits apart from the others, as it does by itself; within
+ * the bench's deadline. */
+bool server_urgent_arrives(uintptr_t server);
 /* Reads until the end, at most `size` - 1 bytes, and ends with NUL. */
 void client_receive_all(uintptr_t client, char *text, size_t size);
 void client_end_sending(uintptr_t client);

@@ -154,6 +154,17 @@ void client_send(uintptr_t client, const char *text) {
     assert_int_equal(send((int)client, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
+void client_send_urgent(uintptr_t client, const char *text) {
+    assert_int_equal(send((int)client, text, strlen(text), MSG_NOSIGNAL | MSG_OOB),
+                     (ssize_t)strlen(text));
+}
+
+bool server_urgent_arrives(uintptr_t server) {
+    struct pollfd wait = {.fd = (int)server, .events = POLLPRI};
+    char byte;
+    return poll(&wait, 1, 20000) == 1 && recv((int)server, &byte, 1, MSG_OOB) == 1;
+}
+
 void client_receive_all(uintptr_t client, char *text, size_t size) {
     size_t done = 0;
     ssize_t got;

@@ -163,6 +163,20 @@ void client_send(uintptr_t client, const char *text) {
     assert_int_equal(send((SOCKET)client, text, (int)strlen(text), 0), (int)strlen(text));
 }
 
+void client_send_urgent(uintptr_t client, const char *text) {
+    assert_int_equal(send((SOCKET)client, text, (int)strlen(text), MSG_OOB), (int)strlen(text));
+}
+
+bool server_urgent_arrives(uintptr_t server) {
+    struct timeval limit = {.tv_sec = 20};
+    fd_set urgent;
+    char byte;
+    FD_ZERO(&urgent);
+    FD_SET((SOCKET)server, &urgent);
+    return select(0, NULL, NULL, &urgent, &limit) == 1 &&
+           recv((SOCKET)server, &byte, 1, MSG_OOB) == 1;
+}
+
 void client_receive_all(uintptr_t client, char *text, size_t size) {
     size_t done = 0;
     int got;

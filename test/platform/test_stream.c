@@ -76,6 +76,25 @@ static void test_again_is_followed_by_an_event(void **state) {
     close_line(&line);
 }
 
+/* A byte that is sent as urgent is one of the stream, in its place (RFC 6093, 5); for whoever gets
+ * the socket after us it is what the system makes of it. */
+static void test_an_urgent_byte_is_in_its_place(void **state) {
+    struct bench *bench = *state;
+    struct line line = open_line(bench);
+    char text[8] = "";
+    client_send(line.connection.client, "ab");
+    client_send_urgent(line.connection.client, "cD");
+    client_send(line.connection.client, "ef");
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(bench_stream_read(bench, line.stream, line.token, &text[i], 1), BATON_OK);
+    }
+    assert_string_equal(text, "abcDef");
+    platform_stream_close(&line.stream);
+    client_send_urgent(line.connection.client, "G");
+    assert_true(server_urgent_arrives((uintptr_t)line.connection.socket.value));
+    bench_disconnect(&line.connection);
+}
+
 /* Nothing is asked: nothing is told, neither bytes nor the end, and the loop does not turn. */
 static void test_nobody_asks(void **state) {
     struct bench *bench = *state;
@@ -335,6 +354,7 @@ static void test_many_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_again_is_followed_by_an_event),
+        WITH_BENCH(test_an_urgent_byte_is_in_its_place),
         WITH_BENCH(test_nobody_asks),
         WITH_BENCH(test_reads_exactly_what_was_asked_for),
         WITH_BENCH(test_the_client_ends_first),

@@ -75,8 +75,9 @@ baton_socket forward_connect(const char *host, const char *port, uint32_t timeou
     return result;
 }
 
-int forward_unblock(baton_socket socket) {
-    int flags = fcntl(socket, F_GETFL);
+int forward_prepare(baton_socket socket) {
+    int flags = fcntl(socket, F_GETFL), on = 1;
+    setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
     return flags >= 0 && fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -1;
 }
 

@@ -41,7 +41,7 @@ static int connect_one(const struct addrinfo *address, ULONGLONG left_ms, SOCKET
     if (candidate == INVALID_SOCKET)
         return WSAGetLastError();
     setsockopt(candidate, SOL_SOCKET, SO_KEEPALIVE, (const char *)&on, sizeof on);
-    int error = forward_unblock((baton_socket)candidate) == 0 ? 0 : WSAGetLastError();
+    int error = forward_prepare((baton_socket)candidate) == 0 ? 0 : WSAGetLastError();
     if (error == 0 && connect(candidate, address->ai_addr, (int)address->ai_addrlen) != 0)
         error = WSAGetLastError();
     if (error == WSAEWOULDBLOCK)
@@ -79,8 +79,11 @@ baton_socket forward_connect(const char *host, const char *port, uint32_t timeou
     return (baton_socket)result;
 }
 
-int forward_unblock(baton_socket socket) {
+int forward_prepare(baton_socket socket) {
     u_long on = 1;
+    BOOL is_inline = TRUE;
+    setsockopt((SOCKET)socket, SOL_SOCKET, SO_OOBINLINE, (const char *)&is_inline,
+               sizeof is_inline);
     return ioctlsocket((SOCKET)socket, FIONBIO, &on) == 0 ? 0 : -1;
 }
 

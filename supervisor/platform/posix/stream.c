@@ -55,8 +55,14 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
     return BATON_OK;
 }
 
+/* With it an urgent byte stays in its place, otherwise recv(2) leaves it out (tcp(7)). */
+static void set_urgent_inline(int descriptor, int value) {
+    setsockopt(descriptor, SOL_SOCKET, SO_OOBINLINE, &value, sizeof value);
+}
+
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause) {
+    set_urgent_inline((int)socket.value, 1);
     return open_stream(platform, (int)socket.value, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
                        out, cause);
 }
@@ -143,6 +149,8 @@ void platform_stream_close(struct platform_stream **stream) {
     posix_watch_forget(closing->platform, &closing->watch);
     if (closing->is_pipe) {
         posix_close_descriptor(&closing->watch.descriptor);
+    } else {
+        set_urgent_inline(closing->watch.descriptor, 0);
     }
     give_slot(closing->platform, closing);
     *stream = NULL;

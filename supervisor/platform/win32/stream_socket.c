@@ -8,6 +8,11 @@
 
 #include <limits.h>
 
+/* With it an urgent byte stays in its place, otherwise recv leaves it out. */
+static void set_urgent_inline(SOCKET socket, BOOL value) {
+    setsockopt(socket, SOL_SOCKET, SO_OOBINLINE, (const char *)&value, sizeof value);
+}
+
 int win32_stream_socket_open(struct platform *platform, struct platform_socket socket,
                              uint64_t token, struct platform_stream **out,
                              struct baton_cause *cause) {
@@ -33,6 +38,7 @@ int win32_stream_socket_open(struct platform *platform, struct platform_socket s
         return code == BATON_SHORTAGE || code == BATON_NO_MEMORY ? BATON_SHORTAGE : BATON_SYSTEM;
     }
     stream->socket = (SOCKET)socket.value;
+    set_urgent_inline(stream->socket, TRUE);
     *out = stream;
     return BATON_OK;
 }
@@ -99,4 +105,5 @@ void win32_stream_socket_close(struct platform_stream *stream) {
     /* In this order: a registered socket cannot be made blocking. */
     WSAEventSelect(stream->socket, NULL, 0);
     ioctlsocket(stream->socket, FIONBIO, &blocking);
+    set_urgent_inline(stream->socket, FALSE);
 }

@@ -254,6 +254,22 @@ class Forward(unittest.TestCase):
         for result in self.each_way(serve, client):
             self.assertEqual(result, digest(self.there))
 
+    def test_urgent_bytes_in_their_place(self):
+        def serve(connection):
+            connection.send(b"xY", socket.MSG_OOB)
+            connection.sendall(b"z")
+            connection.shutdown(socket.SHUT_WR)
+            return rest(connection)
+
+        def client(connection):
+            self.assertEqual(rest(connection), b"xYz")
+            connection.send(b"abC", socket.MSG_OOB)
+            connection.sendall(b"d")
+            connection.shutdown(socket.SHUT_WR)
+
+        for result in self.each_way(serve, client):
+            self.assertEqual(result, b"abCd")
+
     def assert_reset(self, connection):
         with self.assertRaises(ConnectionResetError):
             rest(connection)
