@@ -20,7 +20,8 @@ static const char help[] =
     "  --version  print the version and end\n"
     "  --help     print this and end\n"
     "\n"
-    "exit: 0 printed, 64 usage, 71 the system refused, 78 FILE has faults\n";
+    "exit: 0 printed, 64 usage, 71 the system refused, 74 standard output could not\n"
+    "      be written, 78 FILE has faults\n";
 
 static char file_bytes[CONFIG_FILE_MAX_BYTES];
 
@@ -69,18 +70,18 @@ int main(int argc, char **argv) {
     }
     /* After "--" comes a file, whatever its name is like. */
     if (count == 3 && strcmp(arguments[1], "--") == 0) {
-        return (int)import(arguments[2]);
+        return (int)program_end(import(arguments[2]));
     }
     if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
-        platform_print(false, help);
-        return EXIT_DONE;
+        print_out(NULL, help);
+        return (int)program_end(EXIT_DONE);
     }
     if (count == 2 && strcmp(arguments[1], "--version") == 0) {
-        platform_print(false, "baton-import " BATON_VERSION "\n");
-        return EXIT_DONE;
+        print_out(NULL, "baton-import " BATON_VERSION "\n");
+        return (int)program_end(EXIT_DONE);
     }
     if (count == 2 && arguments[1][0] != '-') {
-        return (int)import(arguments[1]);
+        return (int)program_end(import(arguments[1]));
     }
     complain("usage", "name one FILE, an inetd.conf or xinetd.conf, and nothing else; "
                       "`baton-import --help` says more");

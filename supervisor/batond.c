@@ -57,12 +57,12 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     if (options.help) {
-        platform_print(false, options_help);
-        return EXIT_DONE;
+        print_out(NULL, options_help);
+        return (int)program_end(EXIT_DONE);
     }
     if (options.version) {
-        platform_print(false, "batond " BATON_VERSION "\n");
-        return EXIT_DONE;
+        print_out(NULL, "batond " BATON_VERSION "\n");
+        return (int)program_end(EXIT_DONE);
     }
     struct load_paths *paths = calloc(1, sizeof *paths);
     if (paths == NULL) {
@@ -71,5 +71,5 @@ int main(int argc, char **argv) {
     }
     enum exit_code code = check_or_serve(&options, paths);
     free(paths);
-    return (int)code;
+    return (int)program_end(code);
 }

@@ -18,7 +18,8 @@ const char options_help[] =
     "\n"
     "An inetd.conf or xinetd.conf becomes a config by `baton-import FILE`.\n"
     "\n"
-    "exit: 0 ordered stop or valid config, 64 usage, 71 the system refused, 78 config\n";
+    "exit: 0 ordered stop or valid config, 64 usage, 71 the system refused,\n"
+    "      74 standard output could not be written, 78 config\n";
 
 static bool fault(char *message, size_t size_bytes, const char *what, const char *word) {
     snprintf(message, size_bytes, "%s `%s`; `batond --help` lists what there is", what, word);

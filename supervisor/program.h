@@ -3,7 +3,13 @@
 #define BATON_PROGRAM_H
 
 /* sysexits.h, where it exists; the numbers are the same on every system. */
-enum exit_code { EXIT_DONE = 0, EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CONFIG_INVALID = 78 };
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_USAGE = 64,
+    EXIT_SYSTEM = 71,
+    EXIT_OUTPUT = 74, /* standard output did not take all that was printed */
+    EXIT_CONFIG_INVALID = 78
+};
 
 #define PATH_BYTES 4096
 
@@ -16,5 +22,9 @@ void complain(const char *what, const char *why);
 /* Standard output and standard error for the core, as its text_emit. `context` is ignored. */
 void print_out(void *context, const char *text);
 void print_error(void *context, const char *text);
+
+/* What the program ends with: `code`, or EXIT_OUTPUT, and a word about it, where all went well but
+ * that print_out() could not write. */
+enum exit_code program_end(enum exit_code code);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * baton-demo: several clients at once. Each thread connects, sends two messages, and prints what
  * comes back; the handler at the other end should be `ok`. Exit code 0 only if every message was
- * answered OK; 1 if not; 64 for a wrong command line.
+ * answered OK; 1 if not; 64 for a wrong command line; 74 if standard output could not be written.
  */
 #include "body.h"
 
@@ -10,7 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMEOUT_MS = 10000, THREADS_DEFAULT = 5, THREADS_MAX = 1000, EXIT_USAGE = 64 };
+enum {
+    TIMEOUT_MS = 10000,
+    THREADS_DEFAULT = 5,
+    THREADS_MAX = 1000,
+    EXIT_USAGE = 64,
+    EXIT_OUTPUT = 74
+};
 enum { MESSAGES_EACH = 2 };
 
 static const char usage[] =
@@ -104,6 +110,16 @@ static int split_address(char *text, const char **host, const char **port) {
     return **host == '\0' ? -1 : 0;
 }
 
+/* `code`, or EXIT_OUTPUT where all went well but that standard output did not take it all. */
+static int finish(int code) {
+    int torn = ferror(stdout) != 0;
+    torn = fflush(stdout) != 0 || torn;
+    if (code != EXIT_SUCCESS || !torn)
+        return code;
+    fputs("baton-demo: standard output could not all be written\n", stderr);
+    return EXIT_OUTPUT;
+}
+
 static int run(const char *host, const char *port, unsigned thread_count) {
     struct task *tasks = calloc(thread_count, sizeof *tasks);
     unsigned answered_count = 0, message_count = thread_count * MESSAGES_EACH;
@@ -134,7 +150,7 @@ int main(int argc, char **argv) {
         char *end = NULL;
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             fputs(usage, stdout);
-            return EXIT_SUCCESS;
+            return finish(EXIT_SUCCESS);
         }
         if (strcmp(argv[i], "-n") == 0 && i + 1 < argc) {
             thread_count = strtoul(argv[++i], &end, 10);
@@ -144,7 +160,7 @@ int main(int argc, char **argv) {
         }
     }
     if (valid)
-        return run(host, port, (unsigned)thread_count);
+        return finish(run(host, port, (unsigned)thread_count));
     fputs(usage, stderr);
     return EXIT_USAGE;
 }

@@ -473,7 +473,8 @@ extern const bool platform_inherits_listeners;       /* POSIX: a listener is han
 int platform_service_port(void *context, const char *name, bool udp, uint16_t *port);
 
 /* Writes UTF-8 text to standard output (`error` false) or standard error, blocking, for --help,
- * --check and messages before the log is open. */
-void platform_print(bool error, const char *text);
+ * --check and messages before the log is open. False if not all of it was taken: the stream is
+ * closed, its disk is full, its reader has gone. */
+bool platform_print(bool error, const char *text);
 
 #endif

@@ -32,7 +32,7 @@ static void print_failure(const char *what, int code, const struct baton_cause *
     char text[1024];
     snprintf(text, sizeof text, "batond: error: %s: %s\n", what,
              run_tell_words(code, cause, reason));
-    platform_print(true, text);
+    (void)platform_print(true, text);
 }
 
 static int create_parts(struct supervisor *s, uint32_t connection_count) {
@@ -156,7 +156,7 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
     enum supervisor_result result = SUPERVISOR_NO_START;
     struct supervisor *s = table_create(1, sizeof *s);
     if (s == NULL) {
-        platform_print(true, "batond: error: out of memory\n");
+        (void)platform_print(true, "batond: error: out of memory\n");
         return result;
     }
     if (start(s, table, connection_count)) {

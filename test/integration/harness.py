@@ -28,7 +28,7 @@ from settings import (BIN_DIR, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, TEST
 # What asks for an ordered stop. Wine turns SIGINT into Ctrl-C, and SIGTERM into an end at once.
 STOP_SIGNAL = signal.SIGINT if ON_WINE else signal.SIGTERM
 
-EXIT_USAGE, EXIT_SYSTEM, EXIT_CONFIG = 64, 71, 78
+EXIT_USAGE, EXIT_SYSTEM, EXIT_OUTPUT, EXIT_CONFIG = 64, 71, 74, 78
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import EXIT_CONFIG, EXIT_USAGE, SupervisorCase, render, service, shared
+from harness import EXIT_CONFIG, EXIT_OUTPUT, EXIT_USAGE, SupervisorCase, render, service, shared
 from settings import (BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, executable,
                       system_path)
 
@@ -107,6 +107,24 @@ class Usage(Program):
         self.assertEqual((code, err), (0, ""))
         for option in ("--config", "--handlers", "--check", "--version", "--help"):
             self.assertIn(option, out)
+
+    @unittest.skipIf(ON_WINE, "there is no /dev/full in it")
+    def test_standard_output_that_takes_nothing(self):
+        config = self.write("good.ini", render(GOOD, "ini"))
+        imported = self.write("inetd.conf", "7 stream tcp nowait root internal\n")
+        supervisor = self.supervisor({"ok": service("ok")})
+        address = "%s:%d" % supervisor.address("ok")
+        commands = (["batond", "--version"], ["batond", "--help"],
+                    ["batond", "--check", "-c", config, "--handlers", shared().handlers],
+                    ["baton-import", "--version"], ["baton-import", "--help"],
+                    ["baton-import", imported], ["baton-demo", "--help"], ["baton-demo", address])
+        for program, *arguments in commands:
+            with self.subTest([program, *arguments]), open("/dev/full", "wb") as full:
+                done = subprocess.run([BIN_DIR / program, *arguments], stdin=subprocess.DEVNULL,
+                                      stdout=full, stderr=subprocess.PIPE, timeout=DEADLINE_S,
+                                      check=False, env=clean_environment())
+                self.assertEqual(done.returncode, EXIT_OUTPUT)
+                self.assertIn(b"standard output", done.stderr)
 
     def test_usage_faults(self):
         for arguments in (["--nonsense"], ["extra"], ["-c"], ["--handlers"]):

@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-void platform_print(bool error, const char *text) {
+bool platform_print(bool error, const char *text) {
     (void)error;
     fake_text_append(&fake_world.printed, text, strlen(text));
+    return true;
 }
 
 const char *fake_printed(void) {

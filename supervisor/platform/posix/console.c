@@ -12,17 +12,18 @@ char **platform_arguments(int argc, char **argv, int *out_argc) {
     return argv;
 }
 
-void platform_print(bool error, const char *text) {
+bool platform_print(bool error, const char *text) {
     int descriptor = error ? STDERR_FILENO : STDOUT_FILENO;
     size_t left = strlen(text);
     while (left > 0) {
         ssize_t written = write(descriptor, text, left);
         if (written < 0 && errno != EINTR) {
-            return;
+            return false;
         }
         if (written > 0) {
             text += written;
             left -= (size_t)written;
         }
     }
+    return true;
 }

@@ -144,11 +144,10 @@ bool win32_console_write(HANDLE file, const char *bytes, size_t length) {
                                        : write_bytes(file, bytes, length);
 }
 
-void platform_print(bool error, const char *text) {
+bool platform_print(bool error, const char *text) {
     HANDLE file = GetStdHandle(error ? STD_ERROR_HANDLE : STD_OUTPUT_HANDLE);
-    if (file != NULL && file != INVALID_HANDLE_VALUE) {
-        (void)win32_console_write(file, text, strlen(text));
-    }
+    return file != NULL && file != INVALID_HANDLE_VALUE &&
+           win32_console_write(file, text, strlen(text));
 }
 
 static char *argument_to_utf8(const wchar_t *argument) {
