@@ -12,23 +12,40 @@
 const char program_name[] = "baton-import";
 
 static const char help[] =
-    "usage: baton-import FILE\n"
+    "usage: baton-import [--defaults FILE | --no-defaults] FILE\n"
     "\n"
     "Prints the config that serves what FILE, an inetd.conf or xinetd.conf, serves,\n"
-    "with a comment on what it cannot say.\n"
+    "with a comment on what it cannot say. FILE may be a folder, which is read as\n"
+    "xinetd reads one, and `-` is standard input.\n"
     "\n"
-    "  --version  print the version and end\n"
-    "  --help     print this and end\n"
+    "  --defaults FILE  the xinetd.conf whose `defaults` hold for FILE (default: the\n"
+    "                   one beside FILE or above its folder that includes it)\n"
+    "  --no-defaults    there is none\n"
+    "  --version        print the version and end\n"
+    "  --help           print this and end\n"
     "\n"
     "exit: 0 printed, 64 usage, 71 the system refused, 74 standard output could not\n"
     "      be written, 78 FILE has faults\n";
 
 static char file_bytes[CONFIG_FILE_MAX_BYTES];
 
+static int read_standard_input(size_t *length) {
+    size_t count = fread(file_bytes, 1, sizeof file_bytes, stdin);
+    *length = count;
+    if (ferror(stdin)) {
+        return BATON_SYSTEM;
+    }
+    return count == sizeof file_bytes && getc(stdin) != EOF ? BATON_TOO_LONG : BATON_OK;
+}
+
 static int read_file(void *context, const char *path, const char **bytes, size_t *length) {
     struct baton_cause cause = {0};
     char absolute[PATH_BYTES];
     (void)context;
+    if (strcmp(path, IMPORT_STANDARD_INPUT) == 0) {
+        *bytes = file_bytes;
+        return read_standard_input(length);
+    }
     int result = platform_path_absolute(path, absolute, sizeof absolute);
     *bytes = file_bytes;
     return result != BATON_OK
@@ -45,11 +62,15 @@ static int list_folder(void *context, const char *path, import_visit *visit, voi
                               : platform_directory_list(absolute, visit, visitor, &cause);
 }
 
-static enum exit_code import(const char *path) {
+static enum exit_code import(const char *path, const struct import_options *options) {
+    static const char *const wrapper_files[] = {"/etc/hosts.deny", "/etc/hosts.allow", NULL};
     const struct import_machine machine = {
         .read_file = read_file,
         .list_folder = list_folder,
         .find_port = platform_service_port,
+        .probe_program = platform_probe_program,
+        .wrapper_files = wrapper_files,
+        .options = options,
         .backslash_separates = platform_backslash_separates,
     };
     int result = import_config(path, &machine, print_out, print_error, NULL);
@@ -61,16 +82,37 @@ static enum exit_code import(const char *path) {
                                      : EXIT_SYSTEM;
 }
 
+/* Takes the options; returns the file, or NULL for a wrong command line. */
+static const char *parse(int count, char *const *arguments, struct import_options *options) {
+    const char *path = NULL;
+    for (int i = 1; i < count; i++) {
+        const char *word = arguments[i];
+        bool is_last = i + 1 == count;
+        if (strcmp(word, "--") == 0 && i + 2 == count && path == NULL) {
+            return arguments[i + 1]; /* a file, whatever its name is like */
+        }
+        if (strcmp(word, "--defaults") == 0 && !is_last && options->defaults == NULL) {
+            options->defaults = arguments[++i];
+        } else if (strncmp(word, "--defaults=", 11) == 0 && word[11] != '\0' &&
+                   options->defaults == NULL) {
+            options->defaults = word + 11;
+        } else if (strcmp(word, "--no-defaults") == 0) {
+            options->no_defaults = true;
+        } else if (path == NULL && (word[0] != '-' || strcmp(word, IMPORT_STANDARD_INPUT) == 0)) {
+            path = word;
+        } else {
+            return NULL;
+        }
+    }
+    return options->no_defaults && options->defaults != NULL ? NULL : path;
+}
+
 int main(int argc, char **argv) {
     int count = 0;
     char **arguments = platform_arguments(argc, argv, &count);
     if (arguments == NULL) {
         complain("reading the arguments", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
-    }
-    /* After "--" comes a file, whatever its name is like. */
-    if (count == 3 && strcmp(arguments[1], "--") == 0) {
-        return (int)program_end(import(arguments[2]));
     }
     if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
         print_out(NULL, help);
@@ -80,8 +122,10 @@ int main(int argc, char **argv) {
         print_out(NULL, "baton-import " BATON_VERSION "\n");
         return (int)program_end(EXIT_DONE);
     }
-    if (count == 2 && arguments[1][0] != '-') {
-        return (int)program_end(import(arguments[1]));
+    struct import_options options = {0};
+    const char *path = parse(count, arguments, &options);
+    if (path != NULL) {
+        return (int)program_end(import(path, &options));
     }
     complain("usage", "name one FILE, an inetd.conf or xinetd.conf, and nothing else; "
                       "`baton-import --help` says more");

@@ -74,12 +74,9 @@ bool import_entry_port(struct importer *importer, struct import_entry *entry, co
 }
 
 /* True if `wide` has all the clients of `narrow`. */
-static bool covers(const struct import_entry *entry, const struct address *wide,
-                   const struct address *narrow) {
-    if (wide->family != narrow->family) {
-        return wide->family == ADDRESS_IPV6 && address_is_any(wide) && entry->family == IMPORT_DUAL;
-    }
-    return address_is_any(wide) || memcmp(wide->bytes, narrow->bytes, sizeof wide->bytes) == 0;
+static bool covers(const struct address *wide, const struct address *narrow) {
+    return wide->family == narrow->family &&
+           (address_is_any(wide) || memcmp(wide->bytes, narrow->bytes, sizeof wide->bytes) == 0);
 }
 
 /* Makes room among the places for one more: false if an earlier one has its clients already; takes
@@ -87,12 +84,12 @@ static bool covers(const struct import_entry *entry, const struct address *wide,
 static bool is_new_place(struct import_entry *entry, const struct address *address) {
     size_t kept_count = 0;
     for (size_t i = 0; i < entry->place_count; i++) {
-        if (covers(entry, &entry->places[i].address, address)) {
+        if (covers(&entry->places[i].address, address)) {
             return false;
         }
     }
     for (size_t i = 0; i < entry->place_count; i++) {
-        if (!covers(entry, address, &entry->places[i].address)) {
+        if (!covers(address, &entry->places[i].address)) {
             entry->places[kept_count++] = entry->places[i];
         }
     }
@@ -123,13 +120,25 @@ static void add_place(struct importer *importer, struct import_entry *entry,
     places[entry->place_count++].address.port = entry->port;
 }
 
+/* Every address of the entry's family. Both families are two places, each with a socket of its own,
+ * since one for both cannot be had where there is no IPv6. */
+static void add_any(struct importer *importer, struct import_entry *entry) {
+    const struct address any4 = {.family = ADDRESS_IPV4};
+    const struct address any6 = {.family = ADDRESS_IPV6};
+    bool is_one = entry->family == IMPORT_IPV4;
+    if (is_one || entry->family == IMPORT_DUAL) {
+        add_place(importer, entry, &any4, is_one ? NULL : "0.0.0.0");
+    }
+    if (!is_one) {
+        add_place(importer, entry, &any6, "::");
+    }
+}
+
 void import_entry_host(struct importer *importer, struct import_entry *entry, const char *host) {
     struct address address = {.family = ADDRESS_IPV4};
-    bool wants_ipv6 = entry->family != IMPORT_IPV4;
     char text[ADDRESS_TEXT_SIZE];
     if (host == NULL || strcmp(host, "*") == 0) {
-        address.family = wants_ipv6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
-        add_place(importer, entry, &address, wants_ipv6 ? "::" : NULL);
+        add_any(importer, entry);
         return;
     }
     if (strcmp(host, "localhost") == 0) {
@@ -149,6 +158,10 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
         import_note(importer, &entry->notes, entry->where,
                     "host `%s`: names of hosts are not looked up; give its address in `listen`",
                     text_excerpt(host).text);
+        return;
+    }
+    if (address.family == ADDRESS_IPV6 && address_is_any(&address)) {
+        add_any(importer, entry);
         return;
     }
     add_place(importer, entry, &address, address_print_host(&address, text, sizeof text));
@@ -177,15 +190,25 @@ void import_entry_builtin(struct importer *importer, struct import_entry *entry,
 
 void import_entry_user(struct importer *importer, struct import_entry *entry,
                        struct import_where where, const char *what) {
-    import_note(importer, &entry->notes, where,
-                "%s: handlers run as the user of batond; run a batond as that user, or begin "
-                "`handler` with a program that changes it, such as setpriv(1)",
-                what);
+    import_off(importer, entry, where,
+               "%s: handlers run as the user of batond, and there is no key for another yet, so "
+               "this is switched off; run a batond as that user, or begin `handler` with a program "
+               "that changes it, such as setpriv(1), then delete `enabled = no`",
+               what);
+}
+
+void import_entry_wrapped(struct importer *importer, struct import_entry *entry) {
+    if (importer->wrapped_by != NULL && !text_ends_with(entry->program, "/tcpd", false)) {
+        import_off(importer, entry, entry->where,
+                   "%.300s has rules, which the old server may have asked and Baton does not, so "
+                   "this is switched off; begin `handler` with tcpd(8), then delete `enabled = no`",
+                   importer->wrapped_by);
+    }
 }
 
 bool import_entry_program(struct importer *importer, struct import_entry *entry,
                           const char *program) {
-    size_t length = strlen(program);
+    const struct import_machine *machine = importer->machine;
     if (program[0] != '/') {
         import_drop(importer, entry,
                     "`%s` is no absolute path, so where it is depends on where the old server was "
@@ -194,9 +217,21 @@ bool import_entry_program(struct importer *importer, struct import_entry *entry,
         return false;
     }
     entry->program = program;
-    if (length >= 5 && strcmp(program + length - 5, "/tcpd") == 0) {
+    if (text_ends_with(program, "/", false)) {
+        import_drop(importer, entry, "`%s` is a folder; give a program",
+                    text_excerpt(program).text);
+        return false;
+    }
+    if (text_ends_with(program, "/tcpd", false)) {
         import_remark(importer, &entry->notes, entry->where,
                       "tcpd goes on to ask hosts.allow and hosts.deny, as before");
+    }
+    if (machine->probe_program != NULL &&
+        machine->probe_program(machine->context, program) != BATON_OK) {
+        import_was_off(importer, entry, entry->where,
+                       "there is no program `%s` that can be run here, so the old server served "
+                       "nobody; install it, then delete `enabled = no`",
+                       text_excerpt(program).text);
     }
     return true;
 }

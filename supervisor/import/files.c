@@ -16,8 +16,7 @@ static void report_unreadable(struct importer *importer, struct import_where fro
         why = "there is no such file; correct the path";
         break;
     case BATON_INVALID:
-        why = "this is a folder or no regular file; name the file itself (of a folder of xinetd, "
-              "the xinetd.conf that includes it)";
+        why = "this is no regular file; name the file itself, or a folder of xinetd";
         break;
     case BATON_DENIED:
         why = "it may not be read; run batond as a user who may";
@@ -64,7 +63,8 @@ bool import_open(struct importer *importer, struct import_where from, const char
                      (unsigned long)(IMPORT_BYTES_MAX_COUNT >> 20));
         return false;
     }
-    if (length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) {
+    out->is_marked = length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0;
+    if (out->is_marked) {
         bytes += 3;
         length -= 3;
     }
@@ -72,8 +72,9 @@ bool import_open(struct importer *importer, struct import_where from, const char
     out->end = out->at == NULL ? NULL : out->at + length;
     out->path = path;
     out->where.line = 0;
-    size_t shown_bytes = strlen(path) < NAME_MAX_BYTES ? strlen(path) : NAME_MAX_BYTES;
-    char *shown = arena_copy(importer->arena, path, shown_bytes);
+    const char *name = strcmp(path, IMPORT_STANDARD_INPUT) == 0 ? "standard input" : path;
+    size_t shown_bytes = strlen(name) < NAME_MAX_BYTES ? strlen(name) : NAME_MAX_BYTES;
+    char *shown = arena_copy(importer->arena, name, shown_bytes);
     if (shown != NULL) {
         import_make_plain(shown);
     }
@@ -118,6 +119,7 @@ char *import_next_line(struct importer *importer, struct import_file *file) {
 
     file->at = newline == NULL ? file->end : newline + 1;
     file->where.line++;
+    file->ends_in_return = length > 0 && line[length - 1] == '\r';
     while (length > 0 && (text_is_blank(line[length - 1]) || line[length - 1] == '\r')) {
         length--;
     }

@@ -9,7 +9,7 @@
 
 /* The entries listen for the same clients: then the old server could serve one of them, too. */
 static bool places_clash(const struct import_entry *a, const struct import_place *at_a,
-                         const struct import_entry *b, const struct import_place *at_b) {
+                         const struct import_place *at_b) {
     const struct address *one = &at_a->address;
     const struct address *other = &at_b->address;
     if (a->protocol == PROTOCOL_UNIX) {
@@ -18,13 +18,8 @@ static bool places_clash(const struct import_entry *a, const struct import_place
     if (one->port != other->port) {
         return false;
     }
-    if (one->family == other->family) {
-        return address_is_any(one) || address_is_any(other) || address_equal(one, other);
-    }
-    bool dual_a = one->family == ADDRESS_IPV6 && address_is_any(one) && a->family == IMPORT_DUAL;
-    bool dual_b =
-        other->family == ADDRESS_IPV6 && address_is_any(other) && b->family == IMPORT_DUAL;
-    return dual_a || dual_b;
+    return one->family == other->family &&
+           (address_is_any(one) || address_is_any(other) || address_equal(one, other));
 }
 
 static bool entries_clash(const struct import_entry *a, const struct import_entry *b) {
@@ -33,7 +28,7 @@ static bool entries_clash(const struct import_entry *a, const struct import_entr
     }
     for (size_t i = 0; i < a->place_count; i++) {
         for (size_t k = 0; k < b->place_count; k++) {
-            if (places_clash(a, &a->places[i], b, &b->places[k])) {
+            if (places_clash(a, &a->places[i], &b->places[k])) {
                 return true;
             }
         }
@@ -41,38 +36,52 @@ static bool entries_clash(const struct import_entry *a, const struct import_entr
     return false;
 }
 
-/* inetd's tcp6 is IPv6 alone to BSD and both to GNU inetutils. Beside an entry for IPv4 it can only
- * be IPv6 alone. */
+/* inetd's tcp6 is IPv6 alone to BSD and both to GNU inetutils; what one of them had closed stays
+ * closed. */
 static void decide_family(struct importer *importer, struct import_entry *entry) {
     bool has_other = false;
-    entry->family = IMPORT_DUAL;
-    for (size_t i = 0; i < entry->place_count; i++) {
-        has_other = has_other || entry->places[i].address.family == ADDRESS_IPV4;
-    }
+    entry->family = IMPORT_IPV6;
     for (size_t i = 0; i < importer->entry_count; i++) {
         const struct import_entry *other = importer->entries[i];
-        has_other = has_other || (other != entry && !other->dropped &&
-                                  other->family == IMPORT_IPV4 && entries_clash(entry, other));
+        has_other = has_other || (other->family == IMPORT_IPV4 && !other->was_off &&
+                                  other->protocol == entry->protocol && other->port == entry->port);
     }
-    if (has_other) {
-        entry->family = IMPORT_IPV6;
-    } else if (entry->place_count > 0 && address_is_any(&entry->places[0].address)) {
+    if (!has_other && entry->place_count > 0 && address_is_any(&entry->places[0].address)) {
         import_remark(importer, &entry->notes, entry->where,
-                      "IPv6 and IPv4, as GNU inetutils has it; for IPv6 alone, as BSD has it, "
-                      "delete `v6only = no`");
+                      "IPv6 alone, as BSD has it; for IPv4 as well, as GNU inetutils has it, write "
+                      "`listen = %s, %s`",
+                      entry->port_text, entry->places[0].text);
+    }
+}
+
+/* Of two lines for the same service inetd takes the last. */
+static void drop_if_replaced(struct importer *importer, size_t index) {
+    struct import_entry *entry = importer->entries[index];
+    for (size_t i = index + 1; i < importer->entry_count && entry->identity != NULL; i++) {
+        const struct import_entry *other = importer->entries[i];
+        if (other->identity != NULL && other->where.line != entry->where.line &&
+            strcmp(other->identity, entry->identity) == 0) {
+            import_drop(importer, entry,
+                        "%.300s:%lu is for the same service, and inetd takes the last; delete "
+                        "either",
+                        other->where.file, (unsigned long)other->where.line);
+            entry->was_off = true;
+            return;
+        }
     }
 }
 
 static void drop_if_taken(struct importer *importer, size_t index) {
     struct import_entry *entry = importer->entries[index];
-    for (size_t i = 0; i < index && !entry->disabled; i++) {
+    for (size_t i = 0; i < index && !entry->was_off; i++) {
         const struct import_entry *other = importer->entries[i];
-        if (!other->dropped && !other->disabled && entries_clash(entry, other)) {
+        if (!other->was_off && entries_clash(entry, other)) {
             import_drop(importer, entry,
                         "it listens at the address of `%s` in %.300s:%lu, and one alone can have "
                         "that; delete either",
                         text_excerpt(other->label).text, other->where.file,
                         (unsigned long)other->where.line);
+            entry->was_off = true;
             return;
         }
     }
@@ -152,6 +161,9 @@ static void make_texts(struct importer *importer, struct import_entry *entry) {
     for (size_t i = 0; i < entry->words.count; i++) {
         append(&handler, quote(importer, entry->words.items[i], true), " ");
     }
+    if (entry->fact != NULL) {
+        append(&environment, entry->fact, "");
+    }
     for (size_t i = 0; i < entry->environment.count; i++) {
         append(&environment, quote(importer, entry->environment.items[i], true), " ");
     }
@@ -166,6 +178,12 @@ static void make_texts(struct importer *importer, struct import_entry *entry) {
                         "the empty name of the program; `argv0` has at least one character");
         } else {
             entry->argv0_text = quote(importer, entry->argv0, false);
+        }
+        if (entry->argv0[0] == '-') {
+            import_remark(importer, &entry->notes, entry->where,
+                          "`%s` is what the program is told to be called (argument 0), and not its "
+                          "first argument; is the name forgotten?",
+                          text_excerpt(entry->argv0).text);
         }
     }
 }
@@ -281,43 +299,55 @@ static void split_places(struct importer *importer, struct import_entry *entry) 
         }
         *other = *entry;
         other->notes = (struct import_lines){0};
+        other->name = arena_join(importer->arena, entry->name, "-2", "");
+        if (other->name == NULL) {
+            other->name = entry->name;
+        }
         other->places = &entry->places[i];
         other->place_count = 1;
     }
     entry->place_count = 1;
 }
 
+/* The place of a local socket is its path. */
+static void place_socket(struct importer *importer, struct import_entry *entry) {
+    struct import_place *place = arena_alloc(importer->arena, sizeof *place);
+    if (place != NULL) {
+        place->text = entry->port_text;
+        entry->places = place;
+        entry->place_count = 1;
+    }
+}
+
 void import_finish(struct importer *importer) {
-    size_t count = importer->entry_count;
+    const size_t count = importer->entry_count;
     for (size_t i = 0; i < count; i++) {
         struct import_entry *entry = importer->entries[i];
-        if (!entry->dropped && entry->handoff == HANDOFF_LISTENER && entry->place_count > 1) {
-            split_places(importer, entry);
+        if (!entry->dropped) {
+            drop_if_replaced(importer, i);
         }
-    }
-    for (size_t i = 0; i < importer->entry_count && !arena_failed(importer->arena); i++) {
-        struct import_entry *entry = importer->entries[i];
         if (!entry->dropped && entry->protocol == PROTOCOL_UNIX) {
-            struct import_place *place = arena_alloc(importer->arena, sizeof *place);
-            if (place != NULL) {
-                place->text = entry->port_text;
-                entry->places = place;
-                entry->place_count = 1;
-            }
+            place_socket(importer, entry);
         }
         if (!entry->dropped && entry->place_count == 0) {
             import_drop(importer, entry, "there is no address left for it to listen at");
         }
     }
-    for (size_t i = 0; i < importer->entry_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (importer->entries[i]->family == IMPORT_IPV6_MAYBE && !importer->entries[i]->dropped) {
             decide_family(importer, importer->entries[i]);
         }
     }
-    for (size_t i = 0; i < importer->entry_count && !arena_failed(importer->arena); i++) {
-        if (!importer->entries[i]->dropped) {
+    for (size_t i = 0; i < count && !arena_failed(importer->arena); i++) {
+        struct import_entry *entry = importer->entries[i];
+        if (!entry->dropped) {
             drop_if_taken(importer, i);
         }
+        if (!entry->dropped && entry->handoff == HANDOFF_LISTENER && entry->place_count > 1) {
+            split_places(importer, entry);
+        }
+    }
+    for (size_t i = 0; i < importer->entry_count && !arena_failed(importer->arena); i++) {
         if (!importer->entries[i]->dropped) {
             make_texts(importer, importer->entries[i]);
         }

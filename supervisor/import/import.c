@@ -8,12 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A file of xinetd begins with one of its keywords; no line of an inetd.conf is so short. */
+/* A file of xinetd begins with one of its keywords, and is no line of an inetd.conf. */
 static bool is_xinetd(struct importer *importer, struct import_file file) {
-    static const struct {
-        const char *word;
-        size_t most;
-    } keywords[] = {{"service", 3}, {"defaults", 2}, {"include", 2}, {"includedir", 2}};
+    static const char *const keywords[] = {"service", "defaults", "include", "includedir"};
     const char *line = "";
 
     /* The line that counts is read again; its faults are told then. */
@@ -27,16 +24,50 @@ static bool is_xinetd(struct importer *importer, struct import_file file) {
     }
     struct import_words words = import_split(importer, line);
     for (size_t i = 0; words.count > 0 && i < sizeof keywords / sizeof *keywords; i++) {
-        if (strcmp(words.items[0], keywords[i].word) == 0 && words.count <= keywords[i].most) {
-            return true;
+        if (text_equal_nocase(words.items[0], keywords[i])) {
+            return !import_is_inetd(&words);
         }
     }
     return false;
 }
 
+static void visit_nothing(void *visitor, const char *name) {
+    (void)visitor;
+    (void)name;
+}
+
+/* Whether hosts.allow or hosts.deny has anything but comments, or cannot be told. */
+static void look_for_wrappers(struct importer *importer) {
+    const struct import_machine *machine = importer->machine;
+    const char *const *path = machine->wrapper_files;
+    for (; path != NULL && *path != NULL && importer->wrapped_by == NULL; path++) {
+        const char *bytes = NULL;
+        size_t length = 0;
+        int result = machine->read_file(machine->context, *path, &bytes, &length);
+        bool is_blank = true;
+        bool is_comment = false;
+        for (size_t at = 0; result == BATON_OK && at < length && is_blank; at++) {
+            is_comment = bytes[at] != '\n' && (is_comment || bytes[at] == '#');
+            is_blank = is_comment || strchr(" \t\r\n", bytes[at]) != NULL;
+        }
+        if (result != BATON_NOT_FOUND && (result != BATON_OK || !is_blank)) {
+            importer->wrapped_by = *path;
+        }
+    }
+}
+
 static void read_all(struct importer *importer) {
+    const struct import_machine *machine = importer->machine;
     struct import_file file = {0};
     struct import_where from = {.file = importer->path};
+    look_for_wrappers(importer);
+    if (strcmp(importer->path, IMPORT_STANDARD_INPUT) != 0 && machine->list_folder != NULL &&
+        machine->list_folder(machine->context, importer->path, visit_nothing, NULL) == BATON_OK) {
+        importer->format = IMPORT_XINETD;
+        import_read_xinetd_folder(importer);
+        import_finish(importer);
+        return;
+    }
     if (!import_open(importer, from, importer->path, &file)) {
         return;
     }
@@ -82,7 +113,11 @@ static void print_faults(const struct importer *importer, text_emit *complain, v
 
 int import_config(const char *path, const struct import_machine *machine, text_emit *out,
                   text_emit *complain, void *context) {
-    struct importer importer = {.machine = machine, .path = path, .arena = arena_create()};
+    static const struct import_options none = {0};
+    struct importer importer = {.machine = machine,
+                                .options = machine->options != NULL ? machine->options : &none,
+                                .path = path,
+                                .arena = arena_create()};
     int result = BATON_NO_MEMORY;
     if (importer.arena != NULL) {
         read_all(&importer);

@@ -24,6 +24,13 @@
 /* Takes the name of a file in a folder, without the folder. */
 typedef void import_visit(void *visitor, const char *name);
 
+/* Where the `defaults` of a file of xinetd.d come from that has none itself. With neither, the
+ * xinetd.conf beside the file or above its folder is looked for. */
+struct import_options {
+    const char *defaults; /* the xinetd.conf; NULL = not named */
+    bool no_defaults;     /* there is none */
+};
+
 /* What the import has to ask of the machine. Paths are as the user or the file gave them, so they
  * may be relative to the working directory. */
 struct import_machine {
@@ -36,14 +43,24 @@ struct import_machine {
     int (*list_folder)(void *context, const char *path, import_visit *visit, void *visitor);
     /* As in struct service_machine. */
     int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
-    bool backslash_separates; /* in paths: true on Windows */
+    /* As in struct service_machine; NULL if programs are not to be looked for. */
+    int (*probe_program)(void *context, const char *path);
+    /* The files of hosts_access(5), if the old server may have asked them; NULL ends them, or
+     * stands for none. */
+    const char *const *wrapper_files;
+    const struct import_options *options; /* NULL = none is given */
+    bool backslash_separates;             /* in paths: true on Windows */
     void *context;
 };
 
-/* Reads the file at `path`, tells by its content what it is, and writes the config to `out` as a
- * whole; or writes nothing there, and each fault to `complain` as "FILE:LINE: what is wrong and
- * what would be right", one a line. Returns BATON_OK, BATON_INVALID when there were faults, or
- * BATON_NO_MEMORY (then neither has been called). `context` is handed to both. */
+/* The path that stands for standard input; read_file gets it as it is. */
+#define IMPORT_STANDARD_INPUT "-"
+
+/* Reads the file at `path`, or the folder, as xinetd reads an includedir; tells by the content what
+ * it is, and writes the config to `out` as a whole; or writes nothing there, and each fault to
+ * `complain` as "FILE:LINE: what is wrong and what would be right", one a line. Returns BATON_OK,
+ * BATON_INVALID when there were faults, or BATON_NO_MEMORY (then neither has been called).
+ * `context` is handed to both. */
 int import_config(const char *path, const struct import_machine *machine, text_emit *out,
                   text_emit *complain, void *context);
 

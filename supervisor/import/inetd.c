@@ -18,13 +18,14 @@ struct statement {
     struct import_where where;
     const char *text; /* the first line */
     struct import_words words;
-    bool has_quotes, has_open_quote, is_continued;
+    bool has_quotes, has_open_quote, is_continued, is_indented, is_marked;
 };
 
 /* What the lines above have said. */
 struct inetd {
     struct importer *importer;
     const char *hosts; /* of a line "HOSTS:"; NULL = every address */
+    bool is_marked;    /* the file begins with a byte order mark */
     size_t entry_count, bad_count;
     struct import_where first_bad;
 };
@@ -37,6 +38,10 @@ static bool is_socket_type(const char *word) {
         }
     }
     return false;
+}
+
+bool import_is_inetd(const struct import_words *words) {
+    return words->count >= FIELD_COUNT && is_socket_type(words->items[TYPE]);
 }
 
 /* Words with quotes: '...' and "..." group. False if one is not closed. */
@@ -263,6 +268,12 @@ static bool read_wait(struct importer *importer, struct import_entry *entry, cha
     return true;
 }
 
+/* Both inetds know it by its name alone, and its group behind a dot or colon. */
+static bool is_root(const char *user) {
+    return strcmp(user, "root") == 0 || strcmp(user, "root.root") == 0 ||
+           strcmp(user, "root:root") == 0;
+}
+
 static void read_program(struct importer *importer, struct import_entry *entry,
                          const struct statement *statement, const char *service) {
     const struct import_words *words = &statement->words;
@@ -287,8 +298,11 @@ static void read_program(struct importer *importer, struct import_entry *entry,
         entry->words.items = words->items + FIELD_COUNT + 1;
         entry->words.count = words->count - FIELD_COUNT - 1;
     }
-    snprintf(who, sizeof who, "user `%s`", text_excerpt(words->items[USER]).text);
-    import_entry_user(importer, entry, entry->where, who);
+    if (!is_root(words->items[USER])) {
+        snprintf(who, sizeof who, "user `%s`", text_excerpt(words->items[USER]).text);
+        import_entry_user(importer, entry, entry->where, who);
+    }
+    import_entry_wrapped(importer, entry);
     if (statement->has_quotes) {
         import_remark(importer, &entry->notes, entry->where,
                       "quotes were taken to group words, as GNU inetutils has it; others take them "
@@ -351,6 +365,33 @@ static void read_service(struct inetd *inetd, struct import_entry *entry,
     }
 }
 
+/* Of entries with the same inetd takes the last. */
+static const char *identify(const struct inetd *inetd, const struct import_words *words) {
+    struct importer *importer = inetd->importer;
+    const char *service =
+        arena_join(importer->arena, words->items[SERVICE], " ", words->items[PROTOCOL]);
+    return service == NULL ? NULL
+                           : arena_join(importer->arena, inetd->hosts == NULL ? "" : inetd->hosts,
+                                        " ", service);
+}
+
+/* Lines that one inetd or the other does not take for a service. */
+static void check_place(struct inetd *inetd, struct import_entry *entry,
+                        const struct statement *statement) {
+    if (statement->is_indented) {
+        import_off(
+            inetd->importer, entry, entry->where,
+            "the line is indented, so OpenBSD's inetd takes it for arguments of the one above "
+            "and GNU inetutils for a service; delete the blanks, or the line");
+    }
+    if (statement->is_marked) {
+        import_was_off(
+            inetd->importer, entry, entry->where,
+            "the line begins with a byte order mark, which inetd takes for a part of the "
+            "name; delete it");
+    }
+}
+
 static void end_statement(struct inetd *inetd, struct statement *statement) {
     struct importer *importer = inetd->importer;
     struct import_words *words = &statement->words;
@@ -362,12 +403,14 @@ static void end_statement(struct inetd *inetd, struct statement *statement) {
         words->items[0][length - 1] = '\0';
         inetd->hosts = words->items[0];
     } else {
-        bool is_entry = words->count >= FIELD_COUNT && is_socket_type(words->items[TYPE]);
+        bool is_entry = import_is_inetd(words);
         struct import_entry *entry = import_entry_add(
             importer, statement->where, is_entry ? words->items[SERVICE] : statement->text);
         if (entry != NULL && is_entry) {
             inetd->entry_count++;
+            entry->identity = identify(inetd, words);
             read_service(inetd, entry, statement);
+            check_place(inetd, entry, statement);
         } else if (entry != NULL) {
             inetd->first_bad = inetd->bad_count++ == 0 ? statement->where : inetd->first_bad;
             import_drop(importer, entry,
@@ -381,8 +424,7 @@ static void end_statement(struct inetd *inetd, struct statement *statement) {
 /* An indented line goes on with the entry above, unless it is one itself. */
 static bool continues(const struct statement *statement, const char *line,
                       const struct import_words *words) {
-    return statement->words.count > 0 && text_is_blank(line[0]) &&
-           !(words->count >= FIELD_COUNT && is_socket_type(words->items[TYPE]));
+    return statement->words.count > 0 && text_is_blank(line[0]) && !(import_is_inetd(words));
 }
 
 static void read_line(struct inetd *inetd, struct statement *statement, const char *line,
@@ -397,8 +439,12 @@ static void read_line(struct inetd *inetd, struct statement *statement, const ch
         words = import_split(importer, line + strspn(line, " \t"));
     }
     if (!continues(statement, line, &words)) {
+        bool is_indented = statement->words.count > 0 && text_is_blank(line[0]);
         end_statement(inetd, statement);
-        *statement = (struct statement){.where = where, .text = line + strspn(line, " \t")};
+        *statement = (struct statement){.where = where,
+                                        .text = line + strspn(line, " \t"),
+                                        .is_indented = is_indented,
+                                        .is_marked = inetd->is_marked && where.line == 1};
     } else {
         statement->is_continued = true;
     }
@@ -412,7 +458,7 @@ static void read_line(struct inetd *inetd, struct statement *statement, const ch
 }
 
 void import_read_inetd(struct importer *importer, struct import_file *file) {
-    struct inetd inetd = {.importer = importer};
+    struct inetd inetd = {.importer = importer, .is_marked = file->is_marked};
     struct statement statement = {0};
     const char *line = NULL;
     while ((line = import_next_line(importer, file)) != NULL) {

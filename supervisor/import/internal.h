@@ -42,8 +42,8 @@ struct import_words {
 enum import_family {
     IMPORT_IPV4,
     IMPORT_IPV6,      /* IPv6 only */
-    IMPORT_DUAL,      /* both, through one IPv6 socket */
-    IMPORT_IPV6_MAYBE /* inetd's tcp6: IPv6 only, or both; the other entries tell */
+    IMPORT_DUAL,      /* both */
+    IMPORT_IPV6_MAYBE /* inetd's tcp6: IPv6 only to some, both to others */
 };
 
 /* One place to listen at. */
@@ -59,6 +59,7 @@ struct import_entry {
     const char *name;  /* the section's; import_finish() makes it valid and unique */
     bool dropped;      /* nothing but its comments is written */
     bool disabled;     /* enabled = no */
+    bool was_off;      /* the old server did not serve it */
     enum service_protocol protocol;
     enum service_handoff handoff;
     enum import_family family;
@@ -70,6 +71,8 @@ struct import_entry {
     struct import_words words; /* the arguments after argv[0] */
     const char *argv0;         /* NULL = as the program */
     struct import_words environment;
+    const char *fact;     /* a variable whose value is a template; NULL = none */
+    const char *identity; /* inetd: of two entries with the same, the last counts; NULL = none */
     uint32_t max_connections_count; /* 0 = not given */
     bool nodelay, keepalive;
     const char *receive_buffer, *send_buffer; /* numbers; NULL = not given */
@@ -83,6 +86,7 @@ enum import_format { IMPORT_INETD, IMPORT_XINETD };
 
 struct importer {
     const struct import_machine *machine;
+    const struct import_options *options;
     struct arena *arena;
     const char *path;
     enum import_format format;
@@ -94,6 +98,7 @@ struct importer {
     struct import_lines faults; /* messages: any of them, and nothing is written */
     bool has_plain_protocol;    /* inetd: tcp or udp without 4 or 6 */
     bool skips_folders;         /* import_open() is for a name of an includedir */
+    const char *wrapped_by;     /* hosts.allow or hosts.deny, if it has a rule; else NULL */
 };
 
 /* ---- messages.c ---- */
@@ -113,6 +118,15 @@ void import_note(struct importer *importer, struct import_lines *notes, struct i
 void import_remark(struct importer *importer, struct import_lines *notes, struct import_where where,
                    const char *format, ...) IMPORT_PRINTF(4, 5);
 
+/* import_note(), and the entry is switched off until somebody has looked at it: what it says might
+ * have kept clients out, or run its program as somebody else. */
+void import_off(struct importer *importer, struct import_entry *entry, struct import_where where,
+                const char *format, ...) IMPORT_PRINTF(4, 5);
+
+/* The same for what the old server did not serve. */
+void import_was_off(struct importer *importer, struct import_entry *entry,
+                    struct import_where where, const char *format, ...) IMPORT_PRINTF(4, 5);
+
 /* import_note() for an entry that cannot be a service. */
 void import_drop(struct importer *importer, struct import_entry *entry, const char *format, ...)
     IMPORT_PRINTF(3, 4);
@@ -124,6 +138,8 @@ struct import_file {
     const char *path;          /* as it was opened; where.file is for people */
     struct import_where where; /* of the line last read */
     const char *at, *end;
+    bool is_marked;      /* begins with a byte order mark, which the old servers do not know */
+    bool ends_in_return; /* the line last read ended with CR and LF */
 };
 
 /* Reads a file into the arena. False, and a fault at `from`, if that is not possible. */
@@ -142,8 +158,12 @@ bool import_words_add(struct importer *importer, struct import_words *words, con
 
 /* ---- The readers ---- */
 
+/* True if these are the fields of a service of an inetd.conf. */
+bool import_is_inetd(const struct import_words *words);
+
 void import_read_inetd(struct importer *importer, struct import_file *file);
 void import_read_xinetd(struct importer *importer, struct import_file *file);
+void import_read_xinetd_folder(struct importer *importer);
 
 /* ---- import_entry.c: what both readers say of a service ---- */
 
@@ -160,9 +180,12 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
 /* Makes the entry a service that the old server did itself: one of our handlers, or dropped. */
 void import_entry_builtin(struct importer *importer, struct import_entry *entry, const char *name);
 
-/* Says that the handler runs as another user than it did. */
+/* Switches a service off that ran as another user or group than root: as `what` has it. */
 void import_entry_user(struct importer *importer, struct import_entry *entry,
                        struct import_where where, const char *what);
+
+/* Switches a service off that hosts.allow and hosts.deny guard; tcpd asks them by itself. */
+void import_entry_wrapped(struct importer *importer, struct import_entry *entry);
 
 /* Takes the server's path, which must be absolute. */
 bool import_entry_program(struct importer *importer, struct import_entry *entry,

@@ -91,6 +91,25 @@ void import_remark(struct importer *importer, struct import_lines *notes, struct
     va_end(arguments);
 }
 
+void import_off(struct importer *importer, struct import_entry *entry, struct import_where where,
+                const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    keep_note(importer, &entry->notes, "not carried over: ", where, format, arguments);
+    va_end(arguments);
+    entry->disabled = true;
+}
+
+void import_was_off(struct importer *importer, struct import_entry *entry,
+                    struct import_where where, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    keep_note(importer, &entry->notes, "switched off: ", where, format, arguments);
+    va_end(arguments);
+    entry->disabled = true;
+    entry->was_off = true;
+}
+
 void import_drop(struct importer *importer, struct import_entry *entry, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

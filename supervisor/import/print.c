@@ -21,17 +21,6 @@ static void print_notes(const struct printer *printer, const struct import_lines
     }
 }
 
-/* True if the service has a socket for every IPv6 address that takes IPv4, too. */
-static bool is_dual(const struct import_entry *entry) {
-    for (size_t i = 0; i < entry->place_count && entry->family == IMPORT_DUAL; i++) {
-        const struct address *address = &entry->places[i].address;
-        if (address->family == ADDRESS_IPV6 && address_is_any(address)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void print_section(const struct printer *printer, const struct import_entry *entry) {
     static const char *const protocols[] = {"tcp", "udp", "unix"};
     static const char *const handoffs[] = {"channel", "stdio", "listener", "pump"};
@@ -44,9 +33,6 @@ static void print_section(const struct printer *printer, const struct import_ent
         say(printer, "protocol = ", protocols[entry->protocol], "\n");
     }
     say(printer, "listen = ", entry->listen, "\n");
-    if (is_dual(entry)) {
-        say(printer, "v6only = ", "no", "\n");
-    }
     if (entry->mode != NULL) {
         say(printer, "mode = ", entry->mode, "\n");
         say(printer, "owner = ", entry->owner, "\n");
@@ -93,12 +79,12 @@ static void print_heading(const struct printer *printer, const struct importer *
     }
     say(printer, "; Imported by batond from an ", is_xinetd ? "xinetd.conf" : "inetd.conf",
         ". `not carried over` marks what this config\n"
-        "; does not say, with the reason and the cure. Check it with `batond --check -c FILE`.\n");
+        "; does not say, `switched off` what was off before, with the reason and the cure. Check\n"
+        "; it with `batond --check -c FILE`. Services of root want a batond that root runs.\n");
     say(printer, "; ",
         is_xinetd
             ? "xinetd with libwrap asks hosts.allow for every service, and Baton for none: a "
-              "server that\n; needs it is named through tcpd. `[::]` with `v6only = no` is "
-              "every address, as xinetd\n; listens by itself; without IPv6 leave both out."
+              "server that\n; needs it is named through tcpd."
             : "An inetd with libwrap asks hosts.allow by itself, and Baton does not: a server "
               "that needs it\n; is named through tcpd.",
         "\n");

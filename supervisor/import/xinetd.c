@@ -6,15 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct xinetd {
-    struct importer *importer;
-    struct xinetd_block defaults; /* of all `defaults` together */
-    struct xinetd_block *first, *last;
-    bool has_defaults;
-};
-
-static void read_file(struct xinetd *xinetd, struct import_file *file);
-
 /* A path that a file names: a relative one starts at the file's own folder. */
 static const char *path_from(struct importer *importer, const char *file, const char *path) {
     size_t length = strlen(file);
@@ -49,8 +40,13 @@ static void include_file(struct xinetd *xinetd, struct import_where from, const 
         return;
     }
     importer->open_files[importer->depth_count++] = path;
-    read_file(xinetd, &file);
+    xinetd_read_file(xinetd, &file);
     importer->depth_count--;
+}
+
+bool xinetd_is_included(const char *name) {
+    size_t length = strlen(name);
+    return length > 0 && strchr(name, '.') == NULL && name[length - 1] != '~';
 }
 
 /* The names of a folder, as the visitor collects them. */
@@ -61,10 +57,8 @@ struct names {
 
 static void take_name(void *visitor, const char *name) {
     struct names *names = visitor;
-    size_t length = strlen(name);
-    bool is_left_out = strchr(name, '.') != NULL || length == 0 || name[length - 1] == '~';
     /* One more than can be read, so that too many are told. */
-    if (!is_left_out && names->words.count <= IMPORT_FILES_MAX_COUNT) {
+    if (xinetd_is_included(name) && names->words.count <= IMPORT_FILES_MAX_COUNT) {
         (void)import_words_add(names->importer, &names->words, name);
     }
 }
@@ -73,12 +67,30 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void include_folder(struct xinetd *xinetd, struct import_where from, const char *path) {
+/* True if the last part of the path is `name`, or any would do. */
+static bool is_named(const struct importer *importer, const char *path, const char *name) {
+    size_t length = strlen(path);
+    while (length > 0 && path[length - 1] == '/') {
+        length--;
+    }
+    size_t name_length = strlen(name);
+    return name_length == 0 ||
+           (length >= name_length && strncmp(path + length - name_length, name, name_length) == 0 &&
+            (length == name_length || path[length - name_length - 1] == '/' ||
+             (importer->machine->backslash_separates && path[length - name_length - 1] == '\\')));
+}
+
+void xinetd_read_folder(struct xinetd *xinetd, struct import_where from, const char *path) {
     struct importer *importer = xinetd->importer;
     const struct import_machine *machine = importer->machine;
     struct names names = {.importer = importer};
     size_t length = strlen(path);
+    bool is_wanted = xinetd->wanted != NULL && is_named(importer, path, xinetd->wanted);
+    xinetd->has_wanted = xinetd->has_wanted || is_wanted;
     int result = machine->list_folder(machine->context, path, take_name, &names);
+    if (result == BATON_NOT_FOUND && is_wanted) {
+        return; /* a copy of a tree has what is imported elsewhere */
+    }
     if (result != BATON_OK) {
         import_fault(importer, from, "%.500s: %s", path,
                      result == BATON_NOT_FOUND ? "there is no such folder; correct the path"
@@ -104,144 +116,198 @@ static void include_folder(struct xinetd *xinetd, struct import_where from, cons
     }
 }
 
-/* NAME OPERATION VALUES; the operation may touch its neighbours. */
-static void read_attribute(struct xinetd *xinetd, struct xinetd_block *block,
-                           struct import_where where, const char *line) {
+/* The next line that is not empty, without blanks before it; NULL at the end of the file. */
+static const char *next_text(struct importer *importer, struct import_file *file) {
+    const char *line = "";
+    while (line != NULL && line[0] == '\0') {
+        line = import_next_line(importer, file);
+        line = line == NULL ? NULL : line + strspn(line, " \t");
+    }
+    return line;
+}
+
+/* xinetd passes over everything up to a line that has `}` alone; a service in it is named. */
+static void skip_block(struct xinetd *xinetd, struct import_file *file) {
     struct importer *importer = xinetd->importer;
-    size_t length = strcspn(line, " \t=+");
-    const char *at = line + length;
-    /* `-` may stand in a name; an operation `-=` that touches one has its `=` behind it. */
-    if (*at == '=' && length > 0 && line[length - 1] == '-') {
-        length--;
-        at--;
+    struct import_where start = file->where;
+    const char *line = NULL;
+    while ((line = next_text(importer, file)) != NULL && strcmp(line, "}") != 0) {
+        struct import_words words = import_split(importer, line);
+        if (words.count < 2 || !text_equal_nocase(words.items[0], "service")) {
+            continue;
+        }
+        struct import_entry *entry = import_entry_add(importer, file->where, words.items[1]);
+        if (entry != NULL) {
+            import_drop(importer, entry,
+                        "xinetd passes over it, since it has no way to read line %lu; correct that",
+                        (unsigned long)start.line);
+            entry->was_off = true;
+        }
     }
-    at += strspn(at, " \t");
-    char operation = *at;
+}
+
+/* Reads NAME OPERATION VALUES into *out. Returns what is wrong with the line, or NULL. */
+static const char *parse_attribute(struct importer *importer, const char *line,
+                                   struct xinetd_attribute *out) {
+    size_t length = strcspn(line, " \t");
+    const char *at = line + length + strspn(line + length, " \t");
+    out->text = line;
+    out->operation = *at;
     at += (*at == '+' || *at == '-');
-    struct xinetd_attribute *attribute = arena_alloc(importer->arena, sizeof *attribute);
-    if (length == 0 || *at != '=') {
-        import_fault(importer, where,
-                     "`%s` is no attribute; write NAME = VALUES, and end the block with `}`",
-                     text_excerpt(line).text);
-        return;
-    }
-    if (attribute == NULL) {
-        return;
+    if (*at != '=' || memchr(line, '=', length) != NULL) {
+        return "NAME = VALUES belongs here, with a blank before the `=`";
     }
     at++;
-    attribute->where = where;
-    attribute->name = arena_copy(importer->arena, line, length);
-    attribute->operation = operation;
-    attribute->values = import_split(importer, at + strspn(at, " \t"));
-    attribute->text = line;
-    if (attribute->name == NULL) {
-        return;
+    const char *name = arena_copy(importer->arena, line, length);
+    out->known = name == NULL ? NULL : xinetd_find(name);
+    out->values = import_split(importer, at + strspn(at, " \t"));
+    return NULL;
+}
+
+/* Returns what is wrong, or NULL. */
+static const char *read_attribute(struct xinetd *xinetd, const struct import_file *file,
+                                  struct xinetd_block *block, const char *line) {
+    struct importer *importer = xinetd->importer;
+    struct xinetd_attribute *attribute = arena_alloc(importer->arena, sizeof *attribute);
+    if (file->ends_in_return) {
+        return "the line ends with CR and LF, and xinetd takes the CR for a part of the value";
     }
+    if (attribute == NULL) {
+        return NULL;
+    }
+    const char *fault = parse_attribute(importer, line, attribute);
+    if (fault != NULL) {
+        return fault;
+    }
+    attribute->where = file->where;
+    attribute->order = xinetd->order++;
     if (block->last == NULL) {
         block->first = attribute;
     } else {
         block->last->next = attribute;
     }
     block->last = attribute;
+    return NULL;
 }
 
-/* Reads from behind the heading to the closing brace. */
-static void read_block(struct xinetd *xinetd, struct import_file *file, struct xinetd_block *block,
-                       bool is_open) {
-    struct importer *importer = xinetd->importer;
-    struct import_where start = file->where;
-    char *line = NULL;
-    while ((line = import_next_line(importer, file)) != NULL) {
-        const char *text = line + strspn(line, " \t");
-        if (text[0] == '\0') {
-            continue;
+/* Reads from behind the `{` to the `}`. Returns what is wrong, or NULL. */
+static const char *read_block(struct xinetd *xinetd, struct import_file *file,
+                              struct xinetd_block *block) {
+    const char *line = NULL;
+    while ((line = next_text(xinetd->importer, file)) != NULL) {
+        if (strcmp(line, "}") == 0) {
+            return NULL;
         }
-        if (!is_open) {
-            if (strcmp(text, "{") != 0) {
-                import_fault(importer, file->where, "`%s` where `{` belongs, which opens a block",
-                             text_excerpt(text).text);
-            }
-            is_open = true;
-            if (text[0] == '{' || strchr(text, '=') == NULL) {
-                continue;
-            }
+        const char *fault = read_attribute(xinetd, file, block, line);
+        if (fault != NULL) {
+            return fault;
         }
-        if (strcmp(text, "}") == 0) {
-            return;
-        }
-        read_attribute(xinetd, block, file->where, text);
     }
-    import_fault(importer, start, "this block is not closed; end it with `}` on a line of its own");
+    return "the block is not closed by `}` on a line of its own";
 }
 
-static void read_heading(struct xinetd *xinetd, struct import_file *file,
+static void read_service(struct xinetd *xinetd, struct import_file *file,
                          const struct import_words *words) {
-    struct importer *importer = xinetd->importer;
-    struct xinetd_block *block = &xinetd->defaults;
-    bool is_service = strcmp(words->items[0], "service") == 0;
-    size_t name_count = is_service ? 2 : 1;
-    bool is_open = words->count == name_count + 1 && strcmp(words->items[name_count], "{") == 0;
-    if (words->count != name_count && !is_open) {
-        import_fault(importer, file->where, "a block begins with `%s`, and `{` in the next line",
-                     is_service ? "service NAME" : "defaults");
-    }
-    if (is_service) {
-        block = arena_alloc(importer->arena, sizeof *block);
-        if (block == NULL) {
-            return;
-        }
-        block->name = words->count > 1 ? words->items[1] : "";
-        if (xinetd->last == NULL) {
-            xinetd->first = block;
-        } else {
-            xinetd->last->next = block;
-        }
-        xinetd->last = block;
-    } else if (xinetd->has_defaults) {
-        import_fault(importer, file->where,
-                     "`defaults` stands twice, first in %.300s:%lu; put them together in one",
-                     block->where.file, (unsigned long)block->where.line);
+    struct xinetd_block *block = arena_alloc(xinetd->importer->arena, sizeof *block);
+    if (block == NULL) {
+        return;
     }
     block->where = file->where;
-    xinetd->has_defaults = xinetd->has_defaults || !is_service;
-    read_block(xinetd, file, block, is_open);
-}
-
-static void read_file(struct xinetd *xinetd, struct import_file *file) {
-    struct importer *importer = xinetd->importer;
-    const char *line = NULL;
-    while ((line = import_next_line(importer, file)) != NULL) {
-        struct import_words words = import_split(importer, line + strspn(line, " \t"));
-        if (words.count == 0) {
-            continue;
-        }
-        bool is_folder = strcmp(words.items[0], "includedir") == 0;
-        if (strcmp(words.items[0], "service") == 0 || strcmp(words.items[0], "defaults") == 0) {
-            read_heading(xinetd, file, &words);
-        } else if (is_folder || strcmp(words.items[0], "include") == 0) {
-            const char *path =
-                words.count != 2 ? NULL : path_from(importer, file->path, words.items[1]);
-            if (words.count != 2) {
-                import_fault(importer, file->where, "`%s` takes one path", words.items[0]);
-            } else if (path != NULL && is_folder) {
-                include_folder(xinetd, file->where, path);
-            } else if (path != NULL) {
-                include_file(xinetd, file->where, path, false);
-            }
-        } else {
-            import_fault(importer, file->where,
-                         "`%s` belongs to no block; what can stand here is service NAME, defaults, "
-                         "include FILE and includedir FOLDER",
-                         text_excerpt(line).text);
-        }
+    block->order = xinetd->order++;
+    block->name = words->items[1];
+    if (xinetd->last == NULL) {
+        xinetd->first = block;
+    } else {
+        xinetd->last->next = block;
+    }
+    xinetd->last = block;
+    const char *line = next_text(xinetd->importer, file);
+    block->fault = line == NULL || strcmp(line, "{") != 0
+                       ? "a line with `{` alone belongs below the name"
+                       : read_block(xinetd, file, block);
+    block->fault_where = file->where;
+    if (block->fault != NULL) {
+        skip_block(xinetd, file);
     }
 }
 
-void import_read_xinetd(struct importer *importer, struct import_file *file) {
-    struct xinetd xinetd = {.importer = importer};
-    read_file(&xinetd, file);
-    xinetd_note_defaults(importer, &xinetd.defaults);
-    for (const struct xinetd_block *block = xinetd.first; block != NULL; block = block->next) {
-        xinetd_add_service(importer, &xinetd.defaults, block);
+/* `has_defaults` of this file, which counts one alone. */
+static void read_defaults(struct xinetd *xinetd, struct import_file *file, bool *has_defaults) {
+    struct importer *importer = xinetd->importer;
+    struct import_where where = file->where;
+    const char *line = next_text(importer, file);
+    const char *fault = line == NULL || strcmp(line, "{") != 0
+                            ? "a line with `{` alone belongs below `defaults`"
+                            : NULL;
+    xinetd->has_frame = true;
+    if (fault == NULL && *has_defaults) {
+        import_note(importer, &importer->notes, where,
+                    "a second `defaults`, which xinetd passes over; put them together in one");
+        skip_block(xinetd, file);
+        return;
+    }
+    if (fault == NULL) {
+        fault = read_block(xinetd, file, &xinetd->config.defaults);
+        *has_defaults = fault == NULL;
+    }
+    if (fault != NULL) {
+        /* Whether the rules above the line are in force hangs on what follows: nobody is let in. */
+        import_note(importer, &importer->notes, file->where,
+                    "defaults: %s, so it is not clear what of them is in force", fault);
+        xinetd->config.is_dead = true;
+        skip_block(xinetd, file);
+    }
+}
+
+/* A path in a line with CR and LF is none that xinetd finds. */
+static void read_include(struct xinetd *xinetd, struct import_file *file,
+                         const struct import_words *words, bool is_folder) {
+    struct importer *importer = xinetd->importer;
+    const char *path = path_from(importer, file->path, words->items[1]);
+    xinetd->has_frame = true;
+    if (path != NULL && !is_folder && xinetd->wanted != NULL && xinetd->wanted[0] != '\0') {
+        xinetd->has_wanted = xinetd->has_wanted || is_named(importer, path, xinetd->wanted);
+    }
+    if (file->ends_in_return) {
+        import_note(importer, &importer->notes, file->where,
+                    "the line ends with CR and LF, and xinetd takes the CR for a part of the path, "
+                    "which it does not find");
+    } else if (path != NULL && is_folder) {
+        xinetd_read_folder(xinetd, file->where, path);
+    } else if (path != NULL) {
+        include_file(xinetd, file->where, path, false);
+    }
+}
+
+void xinetd_read_file(struct xinetd *xinetd, struct import_file *file) {
+    struct importer *importer = xinetd->importer;
+    bool has_defaults = false;
+    const char *line = NULL;
+    bool is_bad = file->is_marked;
+    while (is_bad || (line = next_text(importer, file)) != NULL) {
+        struct import_words words = import_split(importer, line);
+        const char *first = words.count > 0 ? words.items[0] : "";
+        bool is_folder = text_equal_nocase(first, "includedir");
+        if (is_bad || words.count == 0) {
+            import_note(importer, &importer->notes, file->where,
+                        "the file begins with a byte order mark, which xinetd takes for a part of "
+                        "the first word; delete it");
+            skip_block(xinetd, file);
+        } else if (text_equal_nocase(first, "defaults")) {
+            read_defaults(xinetd, file, &has_defaults);
+        } else if (words.count > 1 && text_equal_nocase(first, "service")) {
+            read_service(xinetd, file, &words);
+        } else if (words.count > 1 && (is_folder || text_equal_nocase(first, "include"))) {
+            read_include(xinetd, file, &words, is_folder);
+        } else {
+            import_note(
+                importer, &importer->notes, file->where,
+                "`%s` belongs to no block, and xinetd passes over all from here to the next "
+                "line with `}` alone; what can stand here is service NAME, defaults, "
+                "include FILE and includedir FOLDER",
+                text_excerpt(line).text);
+            skip_block(xinetd, file);
+        }
+        is_bad = false;
     }
 }

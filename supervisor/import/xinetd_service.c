@@ -1,313 +1,165 @@
 /* xinetd.conf(5): from a block of attributes to an entry. */
+#include "core/base/error.h"
 #include "core/service/key.h"
 #include "import/xinetd.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A service under way. */
-struct reading {
-    struct importer *importer;
-    const struct xinetd_block *defaults, *block;
-    struct import_entry *entry;
-    bool is_internal;
-    bool takes_name;                 /* NAMEINARGS */
-    bool at_loopback4, at_loopback6; /* its clients are on this machine alone */
-    /* What keeps clients out and is not carried over; NULL = nothing. */
-    const struct xinetd_attribute *rule;
-};
-
-static const struct xinetd_attribute *find_in(const struct xinetd_block *block, const char *name) {
-    const struct xinetd_attribute *attribute = block->first;
-    while (attribute != NULL && strcmp(attribute->name, name) != 0) {
-        attribute = attribute->next;
-    }
-    return attribute;
-}
-
-/* The service's own attribute, or that of defaults where one may stand there. */
-static const struct xinetd_attribute *find(const struct reading *reading, const char *name) {
-    const struct xinetd_attribute *own = find_in(reading->block, name);
-    return own == NULL && xinetd_find(name)->in_defaults ? find_in(reading->defaults, name) : own;
-}
-
-/* The one word of an attribute; NULL if it is not given. */
-static const char *word_of(const struct reading *reading, const char *name) {
-    const struct xinetd_attribute *attribute = find(reading, name);
-    return attribute == NULL || attribute->values.count == 0 ? NULL : attribute->values.items[0];
-}
-
 static bool has_word(const struct import_words *words, const char *word) {
     for (size_t i = 0; i < words->count; i++) {
-        if (strcmp(words->items[i], word) == 0) {
+        if (text_equal_nocase(words->items[i], word)) {
             return true;
         }
     }
     return false;
 }
 
-static void leave_out(struct reading *reading, const struct xinetd_attribute *attribute,
-                      const char *why) {
-    import_note(reading->importer, &reading->entry->notes, attribute->where, "%s: %s",
-                text_excerpt(attribute->text).text, why);
+static bool is_yes(const struct xinetd_reading *reading, const char *name) {
+    const char *word = xinetd_word(reading, name);
+    return word != NULL && text_equal_nocase(word, "yes");
 }
 
-/* True for a limit that is none, and what is not wanted: there is nothing to carry over. */
-static bool asks_nothing(const struct xinetd_attribute *attribute) {
-    const char *value = attribute->values.count == 1 ? attribute->values.items[0] : "";
-    return (strcmp(attribute->name, "per_source") == 0 && strcmp(value, "UNLIMITED") == 0) ||
-           (strcmp(attribute->name, "mdns") == 0 && strcmp(value, "no") == 0);
-}
-
-/* Everything that stands in the block and is not looked at further on. */
-static void note_attributes(struct reading *reading) {
-    const struct xinetd_attribute *attribute = reading->block->first;
-    for (; attribute != NULL; attribute = attribute->next) {
-        const struct xinetd_known *known = xinetd_find(attribute->name);
-        if (known == NULL) {
-            leave_out(reading, attribute, "xinetd has no such attribute; is it misspelt?");
-        } else if (known->kind == XINETD_SINGLE &&
-                   find_in(reading->block, attribute->name) != attribute) {
-            leave_out(reading, attribute, "stands twice, and the first counts; delete this one");
-        } else if (strcmp(attribute->name, "enabled") == 0 ||
-                   strcmp(attribute->name, "disabled") == 0) {
-            leave_out(reading, attribute, "belongs into defaults; here it is `disable`");
-        } else if (known->restricts || asks_nothing(attribute)) {
-            continue;
-        } else if (known->cure != NULL) {
-            leave_out(reading, attribute, known->cure);
-        } else if (attribute->operation != '=' && known->kind != XINETD_LIST) {
-            leave_out(reading, attribute, "takes `=` alone; it was read so");
-        } else if (attribute->values.count != 1 && known->kind == XINETD_SINGLE &&
-                   strcmp(attribute->name, "server_args") != 0 &&
-                   strcmp(attribute->name, "redirect") != 0 &&
-                   strcmp(attribute->name, "type") != 0) {
-            leave_out(reading, attribute, "takes one value; the first was read");
-        }
-    }
-}
-
-/* The values in effect of a list: those of defaults, and what the service makes of them. */
-static void collect(const struct reading *reading, const char *name, struct import_words *out,
-                    const struct xinetd_attribute **last) {
-    const struct xinetd_block *blocks[] = {reading->defaults, reading->block};
-    for (size_t b = 0; b < 2; b++) {
-        bool is_first = true;
-        for (const struct xinetd_attribute *at = blocks[b]->first; at != NULL; at = at->next) {
-            if (strcmp(at->name, name) != 0 || (b == 0 && !xinetd_find(name)->in_defaults)) {
-                continue;
-            }
-            if (b == 1 && at->operation == '=' && is_first) {
-                *out = (struct import_words){0};
-            }
-            is_first = false;
-            *last = at;
-            for (size_t i = 0; i < at->values.count; i++) {
-                if (at->operation != '-') {
-                    (void)import_words_add(reading->importer, out, at->values.items[i]);
-                    continue;
-                }
-                for (size_t k = 0; k < out->count; k++) {
-                    if (strcmp(out->items[k], at->values.items[i]) == 0) {
-                        memmove(&out->items[k], &out->items[k + 1],
-                                (out->count - k - 1) * sizeof *out->items);
-                        out->count--;
-                        k--;
-                    }
-                }
-            }
-        }
-    }
-}
-
-static bool is_loopback4(const char *word) {
-    static const char *const words[] = {"127.0.0.1", "127.0.0.1/32", "localhost", "127.0.0.0/8",
-                                        "127.0.0.0"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(words[i], word) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_loopback6(const char *word) {
-    return strcmp(word, "::1") == 0 || strcmp(word, "::1/128") == 0;
-}
-
-static bool is_everyone(const char *word) {
-    return strcmp(word, "0.0.0.0") == 0 || strcmp(word, "0.0.0.0/0") == 0 ||
-           strcmp(word, "::/0") == 0;
-}
-
-/* Who may connect. Rules are not carried over, so a service that has any is switched off, but for
- * the rule that an address to listen at can say. */
-static void read_rules(struct reading *reading) {
-    struct import_words allowed = {0};
-    struct import_words denied = {0};
-    const struct xinetd_attribute *only_from = NULL;
-    const struct xinetd_attribute *no_access = NULL;
-    size_t loopback4_count = 0;
-    size_t loopback6_count = 0;
-    bool everyone = false;
-    collect(reading, "only_from", &allowed, &only_from);
-    collect(reading, "no_access", &denied, &no_access);
-    for (size_t i = 0; i < allowed.count; i++) {
-        loopback4_count += is_loopback4(allowed.items[i]);
-        loopback6_count += is_loopback6(allowed.items[i]);
-        everyone = everyone || is_everyone(allowed.items[i]);
-    }
-    reading->rule = find(reading, "access_times");
-    reading->rule = denied.count > 0 ? no_access : reading->rule;
-    if (only_from == NULL || everyone) {
-        return;
-    }
-    if (allowed.count > 0 && loopback4_count + loopback6_count == allowed.count &&
-        find(reading, "bind") == NULL && find(reading, "interface") == NULL) {
-        reading->at_loopback4 = loopback4_count > 0;
-        reading->at_loopback6 = loopback6_count > 0;
-        import_remark(reading->importer, &reading->entry->notes, only_from->where,
-                      "%s: it listens where this machine alone can reach it, instead",
-                      text_excerpt(only_from->text).text);
-    } else {
-        reading->rule = only_from;
-    }
-}
-
-static void apply_rule(struct reading *reading) {
-    struct import_entry *entry = reading->entry;
-    if (reading->rule == NULL || entry->dropped) {
-        return;
-    }
-    import_note(reading->importer, &entry->notes, reading->rule->where,
-                "%s: Baton has no such rule, so this is switched off rather than opened to "
-                "everyone; have a firewall or tcpd guard it, then delete `enabled = no`",
-                text_excerpt(reading->rule->text).text);
-    entry->disabled = true;
-}
-
-static void read_flags(struct reading *reading) {
+static void read_flags(struct xinetd_reading *reading) {
     struct importer *importer = reading->importer;
     struct import_entry *entry = reading->entry;
-    struct import_words flags = {0};
-    const struct xinetd_attribute *where = NULL;
-    collect(reading, "flags", &flags, &where);
-    for (size_t i = 0; i < flags.count; i++) {
-        const char *flag = flags.items[i];
-        bool is_tcp = entry->protocol == PROTOCOL_TCP;
-        if (strcmp(flag, "NODELAY") == 0) {
-            entry->nodelay = is_tcp;
-        } else if (strcmp(flag, "KEEPALIVE") == 0) {
-            entry->keepalive = is_tcp;
-        } else if (strcmp(flag, "NAMEINARGS") == 0) {
-            reading->takes_name = true;
-        } else if (strcmp(flag, "IPv4") == 0) {
-            entry->family = IMPORT_IPV4;
-        } else if (strcmp(flag, "IPv6") == 0) {
-            entry->family = IMPORT_DUAL;
-        } else if (strcmp(flag, "SENSOR") == 0) {
-            import_drop(importer, entry, "flag SENSOR: there are no sensors");
-        } else if (strcmp(flag, "DISABLE") == 0) {
-            entry->disabled = true;
-        } else if (strcmp(flag, "IDONLY") == 0) {
-            reading->rule = where;
-        } else if (strcmp(flag, "INTERCEPT") == 0) {
-            import_note(importer, &entry->notes, where->where,
-                        "flag INTERCEPT: what a socket that was handed over gets is not looked at");
-        } else if (strcmp(flag, "LABELED") == 0) {
-            import_note(importer, &entry->notes, where->where,
-                        "flag LABELED: handlers have batond's SELinux context");
-        } else if (strcmp(flag, "NORETRY") == 0) {
-            import_note(importer, &entry->notes, where->where,
-                        "flag NORETRY: `attempts` says how often a launch is tried");
-        } else if (strcmp(flag, "REUSE") != 0 && strcmp(flag, "NOLIBWRAP") != 0) {
-            import_note(importer, &entry->notes, where->where,
-                        "flag `%s`: xinetd has no such flag; is it misspelt?",
-                        text_excerpt(flag).text);
-        }
+    const struct xinetd_attribute *flags = xinetd_find_in(reading->block, "flags");
+    bool is_tcp = entry->protocol == PROTOCOL_TCP;
+    if (flags == NULL) {
+        return;
+    }
+    const struct import_words *words = &flags->values;
+    entry->nodelay = is_tcp && has_word(words, "NODELAY");
+    entry->keepalive = is_tcp && has_word(words, "KEEPALIVE");
+    reading->takes_name = has_word(words, "NAMEINARGS");
+    reading->has_ipv6_flag = has_word(words, "IPv6");
+    reading->has_ipv4_flag = !reading->has_ipv6_flag && has_word(words, "IPv4");
+    reading->is_guarded = !has_word(words, "NOLIBWRAP");
+    if (reading->has_ipv4_flag) {
+        entry->family = IMPORT_IPV4;
+    }
+    if (has_word(words, "IDONLY")) {
+        import_off(
+            importer, entry, flags->where,
+            "flag IDONLY: Baton has no such rule, so this is switched off rather than opened "
+            "to everyone; have a firewall or tcpd guard it, then delete `enabled = no`");
+    }
+    if (has_word(words, "INTERCEPT")) {
+        import_note(importer, &entry->notes, flags->where,
+                    "flag INTERCEPT: what a socket that was handed over gets is not looked at");
+    }
+    if (has_word(words, "LABELED")) {
+        import_off(importer, entry, flags->where,
+                   "flag LABELED: handlers have batond's SELinux context and not the client's, so "
+                   "this is switched off");
+    }
+    if (has_word(words, "NORETRY")) {
+        import_note(importer, &entry->notes, flags->where,
+                    "flag NORETRY: `attempts` says how often a launch is tried");
     }
 }
 
 /* Type, socket and protocol: what kind of service it is. */
-static bool read_kind(struct reading *reading) {
+static bool read_kind(struct xinetd_reading *reading) {
     struct importer *importer = reading->importer;
     struct import_entry *entry = reading->entry;
-    const struct xinetd_attribute *type = find(reading, "type");
-    const char *socket_type = word_of(reading, "socket_type");
-    const char *protocol = word_of(reading, "protocol");
-    const char *wait = word_of(reading, "wait");
-    for (size_t i = 0; type != NULL && i < type->values.count; i++) {
-        const char *word = type->values.items[i];
-        if (strcmp(word, "RPC") == 0) {
-            import_drop(importer, entry,
-                        "services of Sun RPC are not registered with rpcbind; "
-                        "start this one by itself");
-        } else if (strncmp(word, "TCPMUX", 6) == 0) {
-            import_drop(importer, entry,
-                        "TCPMUX (RFC 1078) is not served; give the service a port "
-                        "of its own");
-        } else if (strcmp(word, "INTERNAL") == 0) {
-            reading->is_internal = true;
-        } else if (strcmp(word, "UNLISTED") != 0) {
-            leave_out(reading, type, "xinetd has no such type; is it misspelt?");
-        }
-    }
-    if (entry->dropped) {
+    const struct xinetd_attribute *type = xinetd_find_in(reading->block, "type");
+    const struct import_words none = {0};
+    const struct import_words *types = type == NULL ? &none : &type->values;
+    const char *socket_type = xinetd_word(reading, "socket_type");
+    const char *protocol = xinetd_word(reading, "protocol");
+    if (has_word(types, "RPC")) {
+        import_drop(
+            importer, entry,
+            "services of Sun RPC are not registered with rpcbind; start this one by itself");
         return false;
     }
-    if (socket_type == NULL || wait == NULL) {
-        import_drop(importer, entry, "it has no `%s`, which xinetd needs; add that",
-                    socket_type == NULL ? "socket_type" : "wait");
+    if (has_word(types, "TCPMUX") || has_word(types, "TCPMUXPLUS")) {
+        import_drop(importer, entry,
+                    "TCPMUX (RFC 1078) is not served; give the service a port of its own");
         return false;
     }
-    bool is_dgram = strcmp(socket_type, "dgram") == 0;
-    if ((!is_dgram && strcmp(socket_type, "stream") != 0) ||
-        (protocol != NULL && strcmp(protocol, is_dgram ? "udp" : "tcp") != 0)) {
+    reading->is_internal = has_word(types, "INTERNAL");
+    reading->is_listed = !has_word(types, "UNLISTED");
+    if (socket_type == NULL && protocol == NULL) {
+        import_drop(importer, entry,
+                    "it has neither `socket_type` nor `protocol`; xinetd needs one");
+        return false;
+    }
+    /* xinetd takes the one from the other. */
+    bool is_dgram = socket_type != NULL ? text_equal_nocase(socket_type, "dgram")
+                                        : text_equal_nocase(protocol, "udp");
+    bool is_stream = socket_type == NULL || text_equal_nocase(socket_type, "stream");
+    if ((!is_dgram && !is_stream) ||
+        (protocol != NULL && !text_equal_nocase(protocol, is_dgram ? "udp" : "tcp"))) {
         import_drop(importer, entry,
                     "a `%s` socket of `%s`; what Baton serves is stream sockets of tcp, and dgram "
                     "sockets of udp",
-                    text_excerpt(socket_type).text,
+                    socket_type == NULL ? "stream" : text_excerpt(socket_type).text,
                     protocol == NULL ? "its usual protocol" : text_excerpt(protocol).text);
         return false;
     }
-    bool waits = strcmp(wait, "yes") == 0;
-    if (!waits && strcmp(wait, "no") != 0) {
-        import_drop(importer, entry, "`wait = %s`; give yes or no", text_excerpt(wait).text);
+    if (protocol != NULL && strcmp(protocol, is_dgram ? "udp" : "tcp") != 0) {
+        import_was_off(importer, entry, entry->where,
+                       "`protocol = %s`: xinetd finds no service of it; write `%s`",
+                       text_excerpt(protocol).text, is_dgram ? "udp" : "tcp");
+    }
+    if (xinetd_word(reading, "wait") == NULL) {
+        import_drop(importer, entry, "it has no `wait`, which xinetd needs; add that");
         return false;
     }
     entry->protocol = is_dgram ? PROTOCOL_UDP : PROTOCOL_TCP;
-    entry->handoff = waits ? HANDOFF_LISTENER : HANDOFF_STDIO;
+    entry->handoff = is_yes(reading, "wait") ? HANDOFF_LISTENER : HANDOFF_STDIO;
     return true;
 }
 
-static void read_instances(struct reading *reading) {
-    const struct xinetd_attribute *instances = find(reading, "instances");
+static void read_instances(struct xinetd_reading *reading) {
+    const struct xinetd_attribute *instances = xinetd_get(reading, "instances");
+    const struct xinetd_attribute *per_source = xinetd_get(reading, "per_source");
     const struct key *key = key_find("max_connections", KEY_IN_SERVICE);
     struct import_entry *entry = reading->entry;
     struct key_message message;
     uint32_t number = 0;
-    if (instances == NULL || instances->values.count == 0) {
+    const struct xinetd_attribute *both[] = {instances, per_source};
+    for (size_t i = 0; i < 2; i++) {
+        if (both[i] != NULL &&
+            both[i]->values.items[0][strspn(both[i]->values.items[0], "0+")] == '\0') {
+            import_was_off(reading->importer, entry, both[i]->where, "%s: xinetd serves nobody so",
+                           text_excerpt(both[i]->text).text);
+        }
+    }
+    if (instances == NULL || entry->disabled) {
         return;
     }
-    bool is_own = find_in(reading->block, "instances") == instances;
+    const char *word = instances->values.items[0];
+    const char *why = NULL;
     if (entry->handoff == HANDOFF_LISTENER) {
-        if (is_own) {
-            leave_out(reading, instances, "a handler that waits is one process at a time");
-        }
-    } else if (strcmp(instances->values.items[0], "UNLIMITED") == 0) {
-        leave_out(reading, instances, "there always is a limit; see `max_connections`");
-    } else if (!key_parse(key, instances->values.items[0], &number, &message)) {
-        leave_out(reading, instances, message.text);
+        why = xinetd_find_in(reading->block, "instances") == instances
+                  ? "a handler that waits is one process at a time"
+                  : NULL;
+    } else if (text_equal_nocase(word, "UNLIMITED")) {
+        why = "there always is a limit; see `max_connections`";
+    } else if (!key_parse(key, word + (word[0] == '+'), &number, &message)) {
+        why = message.text;
     } else {
         entry->max_connections_count = number;
     }
+    if (why != NULL) {
+        import_note(reading->importer, &entry->notes, instances->where, "%s: %s",
+                    text_excerpt(instances->text).text, why);
+    }
 }
 
-static void read_environment(struct reading *reading) {
+static void read_environment(struct xinetd_reading *reading) {
     const struct xinetd_attribute *where = NULL;
     struct import_words words = {0};
     struct import_entry *entry = reading->entry;
-    collect(reading, "env", &words, &where);
+    xinetd_collect(reading->importer, &reading->config->defaults, reading->block, "env", &words,
+                   &where);
+    /* What xinetd sets unasked. */
+    if (entry->handoff == HANDOFF_STDIO) {
+        entry->fact = "REMOTE_HOST={peer_address}";
+    }
     for (size_t i = 0; i < words.count; i++) {
         const char *word = words.items[i];
         size_t length = 0;
@@ -322,6 +174,9 @@ static void read_environment(struct reading *reading) {
         for (size_t k = i + 1; is_name && k < words.count; k++) {
             is_late = is_late || strncmp(words.items[k], word, length + 1) == 0;
         }
+        if (strncmp(word, "REMOTE_HOST=", 12) == 0) {
+            entry->fact = NULL;
+        }
         if (!is_name || is_ours) {
             import_note(reading->importer, &entry->notes, where->where, "env: `%s` is %s",
                         text_excerpt(word).text,
@@ -333,59 +188,83 @@ static void read_environment(struct reading *reading) {
     }
 }
 
-static void read_server(struct reading *reading) {
-    struct importer *importer = reading->importer;
+/* A service that xinetd hands on to another place. */
+static void read_redirect(struct xinetd_reading *reading, const struct xinetd_attribute *redirect) {
     struct import_entry *entry = reading->entry;
-    const struct xinetd_attribute *redirect = find(reading, "redirect");
-    const struct xinetd_attribute *arguments = find(reading, "server_args");
-    const char *server = word_of(reading, "server");
-    size_t skip = 0;
-    if (redirect != NULL && entry->protocol == PROTOCOL_TCP) {
-        if (redirect->values.count != 2) {
-            import_drop(importer, entry, "`%s`: redirect takes a host and a port",
-                        text_excerpt(redirect->text).text);
-            return;
-        }
-        entry->handoff = HANDOFF_CHANNEL;
-        entry->program = "forward";
-        entry->words = redirect->values;
+    if (entry->protocol != PROTOCOL_TCP || entry->handoff != HANDOFF_STDIO ||
+        reading->is_internal || reading->takes_name || xinetd_word(reading, "user") == NULL) {
+        import_drop(reading->importer, entry,
+                    "xinetd redirects streams alone, with `wait = no`, a `user`, no NAMEINARGS and "
+                    "no INTERNAL, and has the service off");
+        entry->was_off = true;
         return;
     }
-    if (reading->is_internal) {
-        import_entry_builtin(importer, entry, reading->block->name);
-        return;
-    }
-    if (entry->protocol == PROTOCOL_UDP && entry->handoff == HANDOFF_STDIO) {
-        import_drop(importer, entry,
-                    "a dgram service with `wait = no`: there is one socket for "
-                    "all clients; if the program reads the socket itself, say "
-                    "`wait = yes`");
-        return;
-    }
-    if (server == NULL) {
-        import_drop(importer, entry, "it has no `server`, which xinetd needs; add that");
-        return;
-    }
-    if (!import_entry_program(importer, entry, server)) {
-        return;
-    }
+    entry->handoff = HANDOFF_CHANNEL;
+    entry->program = "forward";
+    entry->words = redirect->values;
+}
+
+static void read_arguments(struct xinetd_reading *reading, const char *server) {
+    struct import_entry *entry = reading->entry;
+    const struct xinetd_attribute *arguments = xinetd_find_in(reading->block, "server_args");
+    const struct xinetd_attribute *flags = xinetd_find_in(reading->block, "flags");
+    size_t skip = reading->takes_name ? 1 : 0;
     entry->argv0 = strrchr(server, '/') + 1;
-    if (reading->takes_name && arguments != NULL && arguments->values.count > 0) {
-        entry->argv0 = arguments->values.items[0];
-        skip = 1;
+    if (reading->takes_name && arguments == NULL) {
+        import_was_off(reading->importer, entry, flags->where,
+                       "flag NAMEINARGS without `server_args`: xinetd has the service off for it");
+        return;
     }
-    if (arguments != NULL && arguments->values.count > skip) {
+    if (reading->takes_name && arguments->order < flags->order) {
+        import_off(reading->importer, entry, flags->where,
+                   "flag NAMEINARGS below `server_args`: xinetd launches the program without any "
+                   "argument so; put the flag above");
+    }
+    if (arguments != NULL) {
+        entry->argv0 = skip > 0 ? arguments->values.items[0] : entry->argv0;
         entry->words.items = arguments->values.items + skip;
         entry->words.count = arguments->values.count - skip;
     }
 }
 
-static void read_users(struct reading *reading) {
+static void read_server(struct xinetd_reading *reading) {
+    struct importer *importer = reading->importer;
+    struct import_entry *entry = reading->entry;
+    const struct xinetd_attribute *redirect = xinetd_find_in(reading->block, "redirect");
+    const char *server = xinetd_word(reading, "server");
+    const char *name = reading->block->name;
+    if (redirect != NULL) {
+        read_redirect(reading, redirect);
+    } else if (reading->is_internal && reading->takes_name) {
+        import_drop(importer, entry, "xinetd takes no NAMEINARGS with INTERNAL");
+    } else if (reading->is_internal && name[0] >= '0' && name[0] <= '9') {
+        import_drop(importer, entry, "xinetd knows what it does itself by name alone");
+    } else if (reading->is_internal) {
+        import_entry_builtin(importer, entry, name);
+    } else if (entry->protocol == PROTOCOL_UDP && entry->handoff == HANDOFF_STDIO) {
+        import_drop(importer, entry,
+                    "a dgram service with `wait = no`: there is one socket for all clients; if the "
+                    "program reads the socket itself, say `wait = yes`");
+    } else if (server == NULL || xinetd_word(reading, "user") == NULL) {
+        import_drop(importer, entry, "it has no `%s`, which xinetd needs; add that",
+                    server == NULL ? "server" : "user");
+        entry->was_off = true;
+    } else if (import_entry_program(importer, entry, server)) {
+        read_arguments(reading, server);
+    }
+}
+
+/* True for root as xinetd takes it, a name or a number. */
+static bool is_root(const char *word) {
+    return strcmp(word, "root") == 0 || (word[0] == '0' && word[strspn(word, "0")] == '\0');
+}
+
+static void read_users(struct xinetd_reading *reading) {
     static const char *const names[] = {"user", "group"};
     char what[128];
-    for (size_t i = 0; i < 2; i++) {
-        const struct xinetd_attribute *attribute = find(reading, names[i]);
-        if (attribute != NULL && attribute->values.count > 0 && reading->entry->program[0] == '/') {
+    for (size_t i = 0; i < 2 && reading->entry->program[0] == '/'; i++) {
+        const struct xinetd_attribute *attribute = xinetd_get(reading, names[i]);
+        if (attribute != NULL && !is_root(attribute->values.items[0])) {
             snprintf(what, sizeof what, "%s = %s", names[i],
                      text_excerpt(attribute->values.items[0]).text);
             import_entry_user(reading->importer, reading->entry, attribute->where, what);
@@ -393,78 +272,185 @@ static void read_users(struct reading *reading) {
     }
 }
 
-/* yes or no; anything else is left out. */
-static bool is_yes(struct reading *reading, const char *name) {
-    const struct xinetd_attribute *attribute = find(reading, name);
-    const char *word = word_of(reading, name);
-    bool yes = word != NULL && strcmp(word, "yes") == 0;
-    if (attribute != NULL && !yes && (word == NULL || strcmp(word, "no") != 0)) {
-        leave_out(reading, attribute, "takes yes or no");
+/* What is logged can switch a service off: bytes are counted for redirected ones alone. */
+static void check_traffic(struct xinetd_reading *reading) {
+    struct import_words words = {0};
+    const struct xinetd_attribute *last = NULL;
+    xinetd_collect(reading->importer, &reading->config->defaults, reading->block, "log_on_success",
+                   &words, &last);
+    if (has_word(&words, "TRAFFIC") && xinetd_find_in(reading->block, "redirect") == NULL) {
+        import_was_off(reading->importer, reading->entry, last->where,
+                       "log_on_success has TRAFFIC without `redirect`: xinetd has the service off "
+                       "for it");
     }
-    return yes;
 }
 
-static void read_enabled(struct reading *reading) {
-    struct import_words enabled = {0};
-    struct import_words disabled = {0};
-    const struct xinetd_attribute *has_enabled = find_in(reading->defaults, "enabled");
-    const struct xinetd_attribute *where = NULL;
-    const char *id = reading->entry->label;
-    const struct reading no_block = {.importer = reading->importer,
-                                     .defaults = reading->defaults,
-                                     .block = &(struct xinetd_block){0}};
-    collect(&no_block, "enabled", &enabled, &where);
-    collect(&no_block, "disabled", &disabled, &where);
-    reading->entry->disabled = is_yes(reading, "disable") || has_word(&disabled, id) ||
-                               (has_enabled != NULL && !has_word(&enabled, id));
+static void visit_nothing(void *visitor, const char *name) {
+    (void)visitor;
+    (void)name;
 }
 
-static void read_addresses(struct reading *reading) {
-    struct import_entry *entry = reading->entry;
-    const char *host = word_of(reading, "bind");
-    const char *port = word_of(reading, "port");
-    host = host == NULL ? word_of(reading, "interface") : host;
-    if (is_yes(reading, "v6only")) {
-        entry->family = IMPORT_IPV6;
-    }
-    if (!import_entry_port(reading->importer, entry, port == NULL ? reading->block->name : port)) {
+/* xinetd does not serve what it cannot log. */
+static void check_log(struct xinetd_reading *reading) {
+    struct importer *importer = reading->importer;
+    const struct import_machine *machine = importer->machine;
+    const struct xinetd_attribute *log = xinetd_find_in(reading->block, "log_type");
+    const char *file =
+        log != NULL && text_equal_nocase(log->values.items[0], "FILE") ? log->values.items[1] : "";
+    const char *slash = strrchr(file, '/');
+    if (slash == NULL || machine->list_folder == NULL) {
         return;
+    }
+    const char *folder = arena_copy(importer->arena, file, (size_t)(slash - file) + 1);
+    if (folder != NULL &&
+        machine->list_folder(machine->context, folder, visit_nothing, NULL) == BATON_NOT_FOUND) {
+        import_was_off(importer, reading->entry, log->where,
+                       "%s: there is no such folder here, and xinetd has the service off for it",
+                       text_excerpt(log->text).text);
+    }
+}
+
+static void read_enabled(struct xinetd_reading *reading) {
+    const struct xinetd_block *defaults = &reading->config->defaults;
+    struct import_entry *entry = reading->entry;
+    bool is_enabled = xinetd_find_in(defaults, "enabled") == NULL;
+    bool is_disabled = is_yes(reading, "disable");
+    for (const struct xinetd_attribute *at = defaults->first; at != NULL; at = at->next) {
+        /* Whatever the operation is, xinetd adds the names. */
+        bool is_named = at->is_taken && has_word(&at->values, entry->label);
+        is_enabled = is_enabled || (is_named && strcmp(at->known->name, "enabled") == 0);
+        is_disabled = is_disabled || (is_named && strcmp(at->known->name, "disabled") == 0);
+    }
+    entry->disabled = is_disabled || !is_enabled;
+    entry->was_off = entry->disabled;
+}
+
+static void read_port(struct xinetd_reading *reading) {
+    struct importer *importer = reading->importer;
+    const struct import_machine *machine = importer->machine;
+    struct import_entry *entry = reading->entry;
+    const char *name = reading->block->name;
+    const char *port = xinetd_word(reading, "port");
+    uint16_t listed = 0;
+    if (!reading->is_listed && port == NULL) {
+        import_drop(importer, entry,
+                    "it is UNLISTED and has no `port`, which xinetd needs; add that");
+        return;
+    }
+    bool is_sole_name = reading->is_listed && port == NULL;
+    bool is_digits = name[strspn(name, "0123456789")] == '\0';
+    if (is_sole_name && !is_digits) {
+        (void)import_entry_port(importer, entry, name);
+        return;
+    }
+    if (!import_entry_port(importer, entry, port == NULL ? name : port) || !reading->is_listed) {
+        return;
+    }
+    int found = is_digits ? BATON_NOT_FOUND
+                          : machine->find_port(machine->context, name,
+                                               entry->protocol == PROTOCOL_UDP, &listed);
+    if (found != BATON_OK || listed != entry->port) {
+        import_was_off(
+            importer, entry, entry->where,
+            "this system's list of services has no `%s` with that port, and xinetd has a "
+            "service off that is not there, unless it says `type = UNLISTED`",
+            text_excerpt(name).text);
+    }
+}
+
+static void read_addresses(struct xinetd_reading *reading) {
+    struct importer *importer = reading->importer;
+    struct import_entry *entry = reading->entry;
+    const struct xinetd_attribute *bind = xinetd_get(reading, "bind");
+    const char *host = xinetd_word(reading, "bind");
+    bool is_ipv6 = host != NULL && strchr(host, ':') != NULL;
+    if (host != NULL &&
+        ((is_ipv6 && reading->has_ipv4_flag) || (!is_ipv6 && reading->has_ipv6_flag))) {
+        import_off(importer, entry, bind->where,
+                   "%s: an address of the other family than the flag's, of which xinetd makes "
+                   "nothing or every address",
+                   text_excerpt(bind->text).text);
     }
     if (reading->at_loopback4) {
-        import_entry_host(reading->importer, entry, "127.0.0.1");
+        import_entry_host(importer, entry, "127.0.0.1");
     }
     if (reading->at_loopback6) {
-        import_entry_host(reading->importer, entry, "::1");
+        import_entry_host(importer, entry, "::1");
     }
     if (!reading->at_loopback4 && !reading->at_loopback6) {
-        import_entry_host(reading->importer, entry, host);
+        import_entry_host(importer, entry, host);
     }
 }
 
-void xinetd_add_service(struct importer *importer, const struct xinetd_block *defaults,
-                        const struct xinetd_block *block) {
-    struct reading reading = {.importer = importer, .defaults = defaults, .block = block};
-    const struct xinetd_attribute *id = find_in(block, "id");
-    const char *label = id != NULL && id->values.count > 0 ? id->values.items[0] : block->name;
-    reading.entry = import_entry_add(importer, block->where, label);
-    if (reading.entry == NULL) {
+/* What holds for every service alike. */
+static void read_config(struct xinetd_reading *reading) {
+    const struct xinetd_config *config = reading->config;
+    struct importer *importer = reading->importer;
+    struct import_entry *entry = reading->entry;
+    if (config->is_dead) {
+        import_was_off(importer, entry, entry->where,
+                       "xinetd does not get past `defaults`, see above");
+    }
+    if (config->are_unseen) {
+        import_off(
+            importer, entry, entry->where,
+            "no xinetd.conf was seen beside it or above, whose `defaults` may have rules, so "
+            "this is switched off; name it with --defaults FILE, or say --no-defaults");
+    }
+    if (config->sensor != NULL && config->sensor != reading->block) {
+        import_off(importer, entry, entry->where,
+                   "%.300s:%lu is a SENSOR, whose visitors are kept out here for its `deny_time`, "
+                   "and there are none, so this is switched off",
+                   config->sensor->where.file, (unsigned long)config->sensor->where.line);
+    }
+}
+
+void xinetd_add_service(struct xinetd_config *config, struct xinetd_block *block) {
+    struct importer *importer = config->importer;
+    struct xinetd_reading reading = {
+        .importer = importer, .config = config, .block = block, .is_guarded = true};
+    const struct xinetd_attribute *id = xinetd_find_in(block, "id");
+    struct import_entry *entry =
+        import_entry_add(importer, block->where, id != NULL ? id->values.items[0] : block->name);
+    reading.entry = entry;
+    if (entry == NULL) {
         return;
     }
-    reading.entry->family = IMPORT_DUAL;
+    entry->family = IMPORT_DUAL;
     read_enabled(&reading);
-    if (read_kind(&reading)) {
-        read_rules(&reading);
-        read_flags(&reading);
+    if (block->fault != NULL) {
+        import_was_off(importer, entry, block->fault_where, "%s, so xinetd leaves the service out",
+                       block->fault);
+    }
+    xinetd_note_faults(&reading);
+    if (!read_kind(&reading)) {
+        return;
+    }
+    read_flags(&reading);
+    if (is_yes(&reading, "v6only") && !reading.has_ipv4_flag) {
+        entry->family = IMPORT_IPV6;
+    }
+    xinetd_read_rules(&reading);
+    read_port(&reading);
+    if (!entry->dropped) {
+        read_addresses(&reading);
+        const struct xinetd_attribute *flags = xinetd_find_in(block, "flags");
+        if (flags != NULL && has_word(&flags->values, "SENSOR")) {
+            import_drop(importer, entry, "flag SENSOR: there are no sensors");
+            return;
+        }
         read_server(&reading);
-        if (!reading.entry->dropped) {
-            read_addresses(&reading);
+    }
+    if (!entry->dropped) {
+        read_config(&reading);
+        read_instances(&reading);
+        read_environment(&reading);
+        read_users(&reading);
+        check_traffic(&reading);
+        check_log(&reading);
+        xinetd_note_cures(&reading);
+        if (reading.is_guarded) {
+            import_entry_wrapped(importer, entry);
         }
-        if (!reading.entry->dropped) {
-            read_instances(&reading);
-            read_environment(&reading);
-            read_users(&reading);
-            note_attributes(&reading);
-        }
-        apply_rule(&reading);
     }
 }

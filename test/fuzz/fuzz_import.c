@@ -52,12 +52,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     const char *nul = length == 0 ? NULL : memchr(text, '\0', length);
     size_t first_length = nul == NULL ? length : (size_t)(nul - text);
     const struct import_file files[] = {
-        {"f", length == 0 ? "" : text, first_length},
+        {"f.conf", length == 0 ? "" : text, first_length},
         {"d/x", nul == NULL ? "" : nul + 1, nul == NULL ? 0 : length - first_length - 1},
         {NULL, NULL, 0}};
     const struct import_machine world = import_world_of(files);
     struct emitted emitted = {{0}, {0}};
-    int result = import_config("f", &world, take_out, take_fault, &emitted);
+    int result = import_config("f.conf", &world, take_out, take_fault, &emitted);
     require(result == BATON_OK || result == BATON_INVALID);
     require((result == BATON_OK) == (emitted.out.text != NULL));
     require((result == BATON_OK) == (emitted.faults.text == NULL));

@@ -20,11 +20,11 @@ TIME_1970 = 2208988800  # 1970-01-01 in the seconds of RFC 868
 
 
 class Import(SupervisorCase):
-    def program(self, name, *arguments):
+    def program(self, name, *arguments, said=b"", cwd=None):
         done = subprocess.run(
-            [str(BIN_DIR / executable(name)), *map(str, arguments)], stdin=subprocess.DEVNULL,
+            [str(BIN_DIR / executable(name)), *map(str, arguments)], input=said,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False,
-            env=clean_environment())
+            env=clean_environment(), cwd=cwd)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def import_file(self, path):
@@ -75,6 +75,9 @@ class Xinetd(Import):
         """The folder of the packaged files with each service on, except those that are twice."""
         folder = self.plain_folder() / "xinetd.d"
         folder.mkdir()
+        text = (XINETD / "xinetd.conf").read_text()
+        self.assertIn("includedir /etc/xinetd.d\n", text)
+        (folder.parent / "xinetd.conf").write_text(text.replace("/etc/xinetd.d", str(folder)))
         for path in (XINETD / "xinetd.d").iterdir():
             text, count = re.subn(r"disable\s*= yes", "disable = no", path.read_text())
             self.assertGreater(count, 0)
@@ -97,11 +100,7 @@ class Xinetd(Import):
         folder = self.switched_on()
         for path in folder.glob(f"*{self.TWICE}"):
             path.unlink()
-        text = (XINETD / "xinetd.conf").read_text()
-        self.assertIn("includedir /etc/xinetd.d\n", text)
-        config = folder.parent / "xinetd.conf"
-        config.write_text(text.replace("/etc/xinetd.d", str(folder)))
-        text = self.import_file(config)
+        text = self.import_file(folder.parent / "xinetd.conf")
         supervisor = self.supervisor({}, text=self.on_free_ports(text))
         self.assertEqual(self.ask(supervisor, supervisor.address("echo-stream"), b"hello"), "hello")
         self.assertRegex(self.ask(supervisor, supervisor.address("daytime-stream")), r"20\d\d")
@@ -116,6 +115,43 @@ class Xinetd(Import):
         self.assertEqual(len(self.ask_datagram(supervisor.address("time-dgram"), b"")), 4)
         self.stop(supervisor)
 
+    def test_one_file_wherever_it_is_read_from(self):
+        folder = self.switched_on()
+        said = (folder / "echo").read_bytes()
+        ways = {"its path": self.program("baton-import", folder / "echo"),
+                "its name": self.program("baton-import", "echo", cwd=folder),
+                "standard input": self.program("baton-import", "--no-defaults", "-", said=said),
+                "its defaults": self.program("baton-import", "--defaults",
+                                             folder.parent / "xinetd.conf", "-", said=said)}
+        for name, (code, text, complaint) in ways.items():
+            with self.subTest(name):
+                self.assertEqual((code, complaint), (0, ""))
+                self.assertIn("\n[echo-stream]\nlisten = 0.0.0.0:echo, [::]:echo\nhandler = echo\n",
+                              text)
+        code, text, _ = self.program("baton-import", "-", said=said)
+        self.assertEqual(code, 0)
+        self.assertIn("standard input:", text)
+        self.assertRegex(text, r"no xinetd.conf was seen[^[]*\[echo-stream\]\nenabled = no\n")
+
+    def test_a_folder(self):
+        folder = self.switched_on()
+        (folder / "echo~").write_text("service of-an-editor\n{\n}\n")
+        (folder / "echo.rpmsave").write_text("service of-a-package\n{\n}\n")
+        (folder / "deeper").mkdir()
+        for udp in folder.glob(f"*{self.TWICE}"):
+            udp.unlink()
+        text = self.import_file(folder)
+        for name in "echo-stream", "discard-stream", "time-stream":
+            self.assertIn(f"\n[{name}]\nlisten = ", text)
+        self.assertIn("deeper: this is no regular file", text)
+        self.assertNotIn("of-a", text)
+
+    def test_services_of_an_inetd_from_standard_input(self):
+        code, text, complaint = self.program(
+            "baton-import", "-", said=b"7 stream tcp nowait root internal\n")
+        self.assertEqual((code, complaint), (0, ""))
+        self.assertIn("; standard input:1: 7\n[7]\nlisten = 7\nhandler = echo\n", text)
+
     def test_a_file_that_is_not_there(self):
         code, text, complaint = self.program("baton-import", self.folder() / "nothing.conf")
         self.assertEqual((code, text), (EXIT_CONFIG, ""))
@@ -127,10 +163,34 @@ class Xinetd(Import):
         self.assertIn("--help", complaint)
 
     def test_a_wrong_command_line_of_it(self):
-        for arguments in [], ["--nothing"], ["a", "b"], ["--"]:
+        for arguments in ([], ["--nothing"], ["a", "b"], ["--"], ["--defaults", "a"],
+                          ["--defaults=", "a"], ["--no-defaults"], ["-", "-"],
+                          ["--no-defaults", "--defaults", "a", "b"]):
             code, text, complaint = self.program("baton-import", *arguments)
             self.assertEqual((code, text), (EXIT_USAGE, ""), arguments)
             self.assertIn("name one FILE", complaint)
+
+
+class Variables(Import):
+    def test_what_other_servers_tell_can_be_said(self):
+        page = (pathlib.Path(__file__).parents[2] / "conf/KEYS.md").read_text()
+        table = page.split("### What other servers tell")[1].split("\n## ")[0]
+        settings = re.findall(r"`((?:\w+=\{\w+\}(?::\{\w+\})? ?)+)`", table)
+        self.assertGreaterEqual(len(settings), 4)
+        text = "".join(f"[s{i}]\nlisten = 127.0.0.1:0\nhandler = env\nenvironment = {setting}\n"
+                       for i, setting in enumerate(settings))
+        supervisor = self.supervisor({}, text=text)
+        for i, setting in enumerate(settings):
+            with supervisor.connect(f"s{i}") as client:
+                facts = {"peer_address": "127.0.0.1", "local_address": "127.0.0.1",
+                         "port": str(client.socket.getpeername()[1]),
+                         "peer_port": str(client.socket.getsockname()[1]), "protocol": "TCP"}
+                client.end()
+                shown = client.rest()
+            wanted = re.sub(r"\{(\w+)\}", lambda match: facts[match[1]], setting)
+            for word in wanted.split():
+                self.assertIn(f"\nenvironment {word}\n", shown, setting)
+        self.stop(supervisor)
 
 
 class Inetd(Import):

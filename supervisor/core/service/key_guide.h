@@ -10,4 +10,7 @@ extern const char *const key_guide_form;
 /* Hand-off modes and what goes with them, up to the table of facts. */
 extern const char *const key_guide_modes;
 
+/* Behind the table of facts: which of them other servers tell, and how. */
+extern const char *const key_guide_servers;
+
 #endif

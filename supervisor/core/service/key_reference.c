@@ -131,6 +131,7 @@ void key_print_reference(text_emit *emit, void *context) {
     emit(context, key_guide_form);
     emit(context, key_guide_modes);
     print_facts(emit, context);
+    emit(context, key_guide_servers);
     print_section(KEY_IN_SERVICE, "\n## Keys of a service\n", emit, context);
     print_section(KEY_IN_SUPERVISOR, "\n## Keys of `[supervisor]`\n", emit, context);
 }
