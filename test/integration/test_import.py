@@ -1,10 +1,14 @@
 """`baton-import`: what other super-servers served is served by the config that it prints."""
 
+import ctypes
+import errno
 import getpass
+import os
 import pathlib
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -169,6 +173,53 @@ class Xinetd(Import):
             code, text, complaint = self.program("baton-import", *arguments)
             self.assertEqual((code, text), (EXIT_USAGE, ""), arguments)
             self.assertIn("name one FILE", complaint)
+
+
+def without_ipv6():
+    """For a child: socket(AF_INET6, ...) fails as where the kernel has none (seccomp(2))."""
+    number = {"x86_64": 41, "aarch64": 198}[os.uname().machine]
+    load, equal, end = 0x20, 0x15, 0x06
+    steps = [(load, 0, 0, 0), (equal, 0, 3, number),  # which call, socket
+             (load, 0, 0, 16), (equal, 0, 1, socket.AF_INET6),
+             (end, 0, 0, 0x50000 | errno.EAFNOSUPPORT), (end, 0, 0, 0x7FFF0000)]
+    code = b"".join(struct.pack("HBBI", *step) for step in steps)
+    room = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(room))
+    no_new_privileges, seccomp, filter_mode = 38, 22, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(seccomp, filter_mode, program, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+class EitherWorld(Import):
+    TEXT = """\
+service plain
+{
+	type = UNLISTED INTERNAL
+	port = @
+	socket_type = stream
+	wait = no
+}
+"""
+
+    def test_where_there_is_no_ipv6(self):
+        self.serve(preexec_fn=without_ipv6, hosts=["127.0.0.1"])
+
+    def test_where_there_is(self):
+        self.serve(hosts=["127.0.0.1", "::1"])
+
+    def serve(self, hosts, **options):
+        port = peers.free_ports()
+        path = self.plain_folder() / "x.conf"
+        path.write_text(self.TEXT.replace("plain", "echo").replace("@", str(port)))
+        config = self.folder() / "imported.ini"
+        config.write_text(self.import_file(path))
+        peers.Server(self, BIN_DIR / "batond", "-c", config, "--handlers", shared().handlers,
+                     port=port, **options)
+        for host in hosts:
+            with socket.create_connection((host, port), DEADLINE_S) as client:
+                client.sendall(b"hello")
+                self.assertEqual(client.recv(100), b"hello")
 
 
 class Variables(Import):
