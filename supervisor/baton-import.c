@@ -104,7 +104,11 @@ static const char *parse(int count, char *const *arguments, struct import_option
             return NULL;
         }
     }
-    return options->no_defaults && options->defaults != NULL ? NULL : path;
+    /* Standard input can be read once. */
+    bool is_clear =
+        options->defaults == NULL ||
+        (!options->no_defaults && strcmp(options->defaults, IMPORT_STANDARD_INPUT) != 0);
+    return is_clear ? path : NULL;
 }
 
 int main(int argc, char **argv) {

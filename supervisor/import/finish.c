@@ -338,11 +338,13 @@ void import_finish(struct importer *importer) {
             decide_family(importer, importer->entries[i]);
         }
     }
-    for (size_t i = 0; i < count && !arena_failed(importer->arena); i++) {
-        struct import_entry *entry = importer->entries[i];
-        if (!entry->dropped) {
+    for (size_t i = 0; i < count; i++) {
+        if (!importer->entries[i]->dropped) {
             drop_if_taken(importer, i);
         }
+    }
+    for (size_t i = 0; i < count && !arena_failed(importer->arena); i++) {
+        struct import_entry *entry = importer->entries[i];
         if (!entry->dropped && entry->handoff == HANDOFF_LISTENER && entry->place_count > 1) {
             split_places(importer, entry);
         }

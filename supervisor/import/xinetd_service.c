@@ -295,8 +295,10 @@ static void check_log(struct xinetd_reading *reading) {
     struct importer *importer = reading->importer;
     const struct import_machine *machine = importer->machine;
     const struct xinetd_attribute *log = xinetd_find_in(reading->block, "log_type");
-    const char *file =
-        log != NULL && text_equal_nocase(log->values.items[0], "FILE") ? log->values.items[1] : "";
+    if (log == NULL || !text_equal_nocase(log->values.items[0], "FILE")) {
+        return;
+    }
+    const char *file = log->values.items[1];
     const char *slash = strrchr(file, '/');
     if (slash == NULL || machine->list_folder == NULL) {
         return;

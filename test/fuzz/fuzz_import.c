@@ -1,6 +1,7 @@
 /*
  * Any bytes as an inetd.conf or xinetd.conf. What stands behind the first NUL is a second file,
- * `d/x`, which the first may include. What must hold: a config that the config's own code finds
+ * `d/x`, which the first may include; and it is imported by itself,
+ * with the first as its xinetd.conf. What must hold: a config that the config's own code finds
  * without fault, but for having no service, or messages and nothing else.
  */
 #include "config_world.h"
@@ -47,17 +48,9 @@ static void check_config(const struct config_output *out) {
     config_problems_clear(&problems);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
-    const char *text = (const char *)bytes;
-    const char *nul = length == 0 ? NULL : memchr(text, '\0', length);
-    size_t first_length = nul == NULL ? length : (size_t)(nul - text);
-    const struct import_file files[] = {
-        {"f.conf", length == 0 ? "" : text, first_length},
-        {"d/x", nul == NULL ? "" : nul + 1, nul == NULL ? 0 : length - first_length - 1},
-        {NULL, NULL, 0}};
-    const struct import_machine world = import_world_of(files);
+static void check_import(const struct import_machine *world, const char *name) {
     struct emitted emitted = {{0}, {0}};
-    int result = import_config("f.conf", &world, take_out, take_fault, &emitted);
+    int result = import_config(name, world, take_out, take_fault, &emitted);
     require(result == BATON_OK || result == BATON_INVALID);
     require((result == BATON_OK) == (emitted.out.text != NULL));
     require((result == BATON_OK) == (emitted.faults.text == NULL));
@@ -66,5 +59,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     }
     free(emitted.out.text);
     free(emitted.faults.text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    const char *text = length == 0 ? "" : (const char *)bytes;
+    const char *nul = length == 0 ? NULL : memchr(text, '\0', length);
+    size_t first_length = nul == NULL ? length : (size_t)(nul - text);
+    const struct import_file files[] = {
+        {"f.conf", text, first_length},
+        {"xinetd.conf", text, first_length},
+        {"d/x", nul == NULL ? "" : nul + 1, nul == NULL ? 0 : length - first_length - 1},
+        {NULL, NULL, 0}};
+    const struct import_machine world = import_world_of(files);
+    check_import(&world, "f.conf");
+    check_import(&world, "d/x"); /* a part: its defaults are in the other */
     return 0;
 }

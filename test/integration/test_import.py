@@ -168,7 +168,7 @@ class Xinetd(Import):
 
     def test_a_wrong_command_line_of_it(self):
         for arguments in ([], ["--nothing"], ["a", "b"], ["--"], ["--defaults", "a"],
-                          ["--defaults=", "a"], ["--no-defaults"], ["-", "-"],
+                          ["--defaults=", "a"], ["--no-defaults"], ["-", "-"], ["--defaults", "-", "-"],
                           ["--no-defaults", "--defaults", "a", "b"]):
             code, text, complaint = self.program("baton-import", *arguments)
             self.assertEqual((code, text), (EXIT_USAGE, ""), arguments)

@@ -202,6 +202,20 @@ static void each_rule_in_force_is_told(void **state) {
            "it listens at the address of `a`");
 }
 
+/* Of two for the same clients the old server serves the first, which may have several places. */
+static void what_another_had_is_off(void **state) {
+    (void)state;
+    expect(true,
+           "127.0.0.1,127.0.0.2:7001 dgram udp wait root /usr/bin/a a\n"
+           "127.0.0.3,127.0.0.2:7001 dgram udp wait root /usr/bin/b b\n",
+           "it listens at the address of `127.0.0.1,127.0.0.2:7001`");
+    expect(true,
+           "service tftp\n{\n protocol = udp\n wait = yes\n user = root\n server = /usr/bin/a\n}\n"
+           "service b\n{\n type = UNLISTED\n port = 69\n protocol = udp\n wait = yes\n"
+           " user = root\n server = /usr/bin/b\n bind = ::\n}\n",
+           "it listens at the address of `tftp`");
+}
+
 static void another_user_is_off(void **state) {
     (void)state;
     expect(false,
@@ -358,6 +372,7 @@ int main(void) {
         cmocka_unit_test(what_xinetd_refuses_is_off),
         cmocka_unit_test(what_xinetd_passes_over_is_off),
         cmocka_unit_test(each_rule_in_force_is_told),
+        cmocka_unit_test(what_another_had_is_off),
         cmocka_unit_test(another_user_is_off),
         cmocka_unit_test(what_is_missing_is_derived),
         cmocka_unit_test(a_part_has_the_defaults_of_the_whole),
