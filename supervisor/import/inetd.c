@@ -99,11 +99,11 @@ static void read_buffer(struct importer *importer, struct import_entry *entry, c
     struct key_message message;
     uint32_t number = 0;
     if (size == NULL || key == NULL || !key_parse(key, size, &number, &message)) {
-        import_note(
-            importer, &entry->notes, entry->where,
-            "`%s` behind the protocol; what can stand there is sndbuf=SIZE and rcvbuf=SIZE, "
-            "see `send_buffer_bytes` and `receive_buffer_bytes`",
-            text_excerpt(option).text);
+        import_off(importer, entry, entry->where,
+                   "`%s` behind the protocol; what can stand there is sndbuf=SIZE and rcvbuf=SIZE, "
+                   "see `send_buffer_bytes` and `receive_buffer_bytes`; inetd serves nobody for "
+                   "others, so this is switched off",
+                   text_excerpt(option).text);
     } else if (sends) {
         entry->send_buffer = size;
     } else {

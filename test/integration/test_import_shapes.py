@@ -250,6 +250,32 @@ class Inetd(Shapes):
         off = {**shapes.INETD_OFF, **shapes.INETUTILS_OFF}
         self.check("inetutils-inetd", ["-d", "-p", self.place / "pid"], off)
 
+    def test_no_line_opens_what_was_closed(self):
+        first = peers.free_ports(len(shapes.INETD_LINES) + 1)
+        ports = dict(enumerate(range(first, first + len(shapes.INETD_LINES))))
+        ready = first + len(ports)
+        text = "".join(line.replace("@", str(ports[number])) + "\n"
+                       for number, line in enumerate(shapes.INETD_LINES))
+        config = self.place / "inetd.conf"
+        config.write_text(self.prepare(text, {}) +
+                          f"127.0.0.2:{ready} stream tcp nowait root {self.place}/srv/plain plain\n")
+        theirs = {}
+        for server, arguments in (("openbsd-inetd", ["-i"]),
+                                  ("inetutils-inetd", ["-d", "-p", self.place / "pid"])):
+            process = peers.Server(self, peers.server(server), *arguments, config, port=ready)
+            theirs[server] = self.hear(ports)
+            process.stop()
+        text = self.run_import(config)
+        ours = self.hear_baton(text, ports)
+        users = re.compile(r"uid=\d+")
+        for server, heard in theirs.items():
+            opened = [(shapes.INETD_LINES[number], ours[number], heard[number]) for number in ports
+                      if any(mine != REFUSED and users.findall(mine) != users.findall(other)
+                             for mine, other in zip(ours[number][:2], heard[number][:2]))]
+            self.assertEqual(opened, [], server)
+        served = sum(heard[0] != REFUSED for heard in ours.values())
+        self.assertGreater(served, len(ports) // 4)
+
 
 if __name__ == "__main__":
     harness.main()
