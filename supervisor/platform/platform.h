@@ -282,7 +282,8 @@ struct platform_program_spec {
                                      an argv of its own, all with their NULs */
     bool has_channel;             /* launches make a channel */
     uint32_t listener_count;      /* POSIX: listeners that every launch hands over; 0 = none */
-    const char *listener_name;    /* what each is called in LISTEN_FDNAMES; no ':' */
+    const char *listener_names;   /* LISTEN_FDNAMES: a name for each, ':' between them; NULL =
+                                     "unknown" for each */
 };
 
 /* Prepares a launch recipe; copies everything it needs. On Windows argv becomes a command line that
@@ -301,7 +302,7 @@ enum platform_streams {
     PLATFORM_STREAMS_PIPES,  /* input, output: pipes to the supervisor; error: the log, or the same
                                 pipe as output */
     PLATFORM_STREAMS_LISTENERS /* POSIX: descriptors 3, 4, ... are `listeners`, made blocking, and
-                                  input is the first of them; output, error: the log. LISTEN_FDS,
+                                  input is one of them; output, error: the log. LISTEN_FDS,
                                   LISTEN_FDNAMES and LISTEN_PID are set (sd_listen_fds(3)) */
 };
 
@@ -318,8 +319,9 @@ struct platform_launch {
     struct platform_socket socket;              /* SOCKET: stays the caller's */
     struct platform_listener *const *listeners; /* LISTENERS: as many as the program's
                                                    listener_count; paused */
-    uint64_t token;                             /* of the process's events */
-    uint64_t input_token, output_token;         /* PIPES: of the two streams' events */
+    uint32_t input_listener;            /* LISTENERS: index of the one that is standard input too */
+    uint64_t token;                     /* of the process's events */
+    uint64_t input_token, output_token; /* PIPES: of the two streams' events */
 };
 
 /* What platform_launch() made. */

@@ -3,6 +3,7 @@
 #include "run/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
                               const struct baton_cause *cause) {
@@ -41,7 +42,25 @@ static int prepare_parts(struct supervisor *s, uint32_t index) {
     return result;
 }
 
-static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
+/* What its listeners are called in LISTEN_FDNAMES, to be freed; NULL when out of memory. */
+static char *name_listeners(const struct service *service) {
+    size_t length = 0;
+    for (size_t i = 0; i < service->listen_count; i++) {
+        length += strlen(service_place_name(service, i)) + 1;
+    }
+    char *names = malloc(length);
+    char *at = names;
+    for (size_t i = 0; names != NULL && i < service->listen_count; i++) {
+        const char *name = service_place_name(service, i);
+        size_t name_length = strlen(name);
+        memcpy(at, name, name_length);
+        at[name_length] = i + 1 < service->listen_count ? ':' : '\0';
+        at += name_length + 1;
+    }
+    return names;
+}
+
+static int create_program(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
     const struct service *service = services_get(&s->services, index);
     struct run_service *r = &s->launching.services[index];
     struct platform_program_spec spec = {
@@ -53,20 +72,30 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
         .launch_bytes = service->launch_bytes,
         .has_channel = service->has_channel,
     };
+    char *names = NULL;
     if (inherits_listeners(service)) {
         spec.listener_count = (uint32_t)service->listen_count;
-        spec.listener_name = service->name;
+        spec.listener_names = names = name_listeners(service);
         r->handles = calloc(service->listen_count, sizeof(struct platform_listener *));
-        if (r->handles == NULL) {
+        if (r->handles == NULL || names == NULL) {
+            free(names);
             return BATON_NO_MEMORY;
         }
     }
+    int result = platform_program_create(s->platform, &spec, &r->program, cause);
+    free(names);
+    return result;
+}
+
+static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
+    const struct service *service = services_get(&s->services, index);
+    struct run_service *r = &s->launching.services[index];
     int result = prepare_parts(s, index);
     if (result == BATON_OK) {
         result = filling_reserve(&s->launching.filling, service);
     }
     if (result == BATON_OK) {
-        result = platform_program_create(s->platform, &spec, &r->program, cause);
+        result = create_program(s, index, cause);
     }
     if (result == BATON_OK) {
         uint64_t token = slots_token(&s->services.slots, RUN_TOKEN_OUTPUT, index);
@@ -149,12 +178,10 @@ static void describe(struct supervisor *s, const struct connection *c,
     } else if (inherits_listeners(service)) {
         launch->streams = PLATFORM_STREAMS_LISTENERS;
         launch->listeners = r->handles;
-        /* Standard input is the first one: the one where somebody waits. */
-        r->handles[0] = run_listen_at(s, c->service, c->place)->handle;
-        for (uint32_t i = 0, at = 1; i < service->listen_count; i++) {
-            if (i != c->place) {
-                r->handles[at++] = run_listen_at(s, c->service, i)->handle;
-            }
+        launch->input_listener = c->place;
+        launch->input_listener = c->place;
+        for (uint32_t i = 0; i < service->listen_count; i++) {
+            r->handles[i] = run_listen_at(s, c->service, i)->handle;
         }
     }
 }

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 import unittest
 
@@ -134,14 +135,32 @@ class Listeners(SupervisorCase):
         supervisor = self.supervisor({"both": service(
             peers.program("listener.py"), listen="127.0.0.1:0, [::1]:0", handoff="listener")})
         places = supervisor.wait_events(2, "listening", service="both")
-        for place in places:
+        for number, place in enumerate(places):
             facts = self.ask(supervisor, harness.split_address(place["address"]))
             self.assertEqual(facts["names"], ["both", "both"])
             self.assertEqual(facts["listening"], [True, True])
+            self.assertEqual(facts["ready"], 3 + number, "descriptors are in the config's order")
             self.assertEqual(facts["input_is"], [facts["ready"]],
                              "standard input is the one where somebody waits")
             record = supervisor.wait_event("activation", pid=facts["pid"])
             self.assertEqual(record["local"], place["address"])
+        self.stop(supervisor)
+
+    def test_order_and_names_are_as_under_systemd(self):
+        """What a program sees whose client has come to the second of two places."""
+        port = peers.free_ports(2)
+        peers.Server(self, peers.server("systemd-socket-activate"), "-l", f"127.0.0.1:{port}",
+                     "-l", f"127.0.0.1:{port + 1}", "--fdname=http:admin", sys.executable, "-I", "-S",
+                     peers.PROGRAMS_DIR / "listener.py", port=port + 1)
+        theirs = self.ask(None, ("127.0.0.1", port + 1))
+        supervisor = self.supervisor({"two": service(
+            peers.program("listener.py"), listen="127.0.0.1:0, 127.0.0.1:0", handoff="listener",
+            listen_names="http, admin")})
+        places = supervisor.wait_events(2, "listening", service="two")
+        ours = self.ask(supervisor, harness.split_address(places[1]["address"]))
+        for fact in ("ours", "names", "listening", "ready"):
+            self.assertEqual(ours[fact], theirs[fact], fact)
+        self.assertEqual(ours["names"], ["http", "admin"])
         self.stop(supervisor)
 
     def test_a_local_socket_is_handed_over(self):

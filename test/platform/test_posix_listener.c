@@ -25,10 +25,11 @@ static struct platform_listener *listen_for_handlers(struct bench *bench,
     return listener;
 }
 
-static struct platform_process *launch_with(struct bench *bench,
-                                            const struct platform_program *program,
-                                            struct platform_listener *const *listeners,
-                                            uint64_t *token) {
+/* `input`: which of them is standard input. */
+static struct platform_process *launch_for(struct bench *bench,
+                                           const struct platform_program *program,
+                                           struct platform_listener *const *listeners,
+                                           uint32_t input, uint64_t *token) {
     *token = bench_token(bench);
     struct platform_launch launch = {.program = program,
                                      .nonce_hex = BENCH_NONCE,
@@ -36,8 +37,16 @@ static struct platform_process *launch_with(struct bench *bench,
                                      .streams = PLATFORM_STREAMS_LISTENERS,
                                      .socket = PLATFORM_SOCKET_NONE,
                                      .listeners = listeners,
+                                     .input_listener = input,
                                      .token = *token};
     return bench_start(bench, &launch).process;
+}
+
+static struct platform_process *launch_with(struct bench *bench,
+                                            const struct platform_program *program,
+                                            struct platform_listener *const *listeners,
+                                            uint64_t *token) {
+    return launch_for(bench, program, listeners, 0, token);
 }
 
 static void test_a_program_of_systemd_launched_twice(void **state) {
@@ -46,7 +55,7 @@ static void test_a_program_of_systemd_launched_twice(void **state) {
     uint64_t process_token;
     struct address address;
     struct platform_listener *listener = listen_for_handlers(bench, PLATFORM_TCP, &token, &address);
-    struct platform_program_spec spec = {.listener_count = 1, .listener_name = "web"};
+    struct platform_program_spec spec = {.listener_count = 1, .listener_names = "web"};
     struct platform_program *program =
         BENCH_RECIPE(bench, spec, "listeners", "descriptors", "unblock-listeners", "hold");
     struct platform_program *serving = BENCH_RECIPE(bench, spec, "listeners", "serve-listener");
@@ -276,8 +285,8 @@ static void test_many_in_their_order(void **state) {
         platform_listener_pause(opened[i]);
     }
     char wanted[512];
-    int used = snprintf(wanted, sizeof wanted, "for-me=1 names=a:a:a:a:a:a:a:a:a:a:a:a input=%u ",
-                        addresses[order[0]].port);
+    int used = snprintf(wanted, sizeof wanted, "for-me=1 names=0:1:2:3:4:5:6:7:8:9:a:b input=%u ",
+                        addresses[order[7]].port);
     for (int i = 0; i < LISTENER_COUNT; i++) {
         given[i] = opened[order[i]];
         used +=
@@ -285,8 +294,9 @@ static void test_many_in_their_order(void **state) {
     }
     snprintf(wanted + used, sizeof wanted - (size_t)used,
              "\nBATON_CHANNEL=15,15\ndescriptors 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 \n");
-    struct platform_program_spec spec = {
-        .has_channel = true, .listener_count = LISTENER_COUNT, .listener_name = "a"};
+    struct platform_program_spec spec = {.has_channel = true,
+                                         .listener_count = LISTENER_COUNT,
+                                         .listener_names = "0:1:2:3:4:5:6:7:8:9:a:b"};
     struct platform_program *program =
         BENCH_RECIPE(bench, spec, "listeners", "variable:BATON_CHANNEL", "descriptors", "hello");
     close(holes[0]);
@@ -295,7 +305,7 @@ static void test_many_in_their_order(void **state) {
         /* A sibling that lives may unblock them at any time. */
         fcntl((int)platform_listener_socket(given[i]).value, F_SETFL, O_NONBLOCK);
         bench_forget_text(bench);
-        struct platform_process *process = launch_with(bench, program, given, &token);
+        struct platform_process *process = launch_for(bench, program, given, 7, &token);
         bench_receive(bench, process, token, frame);
         bench_finish(bench, &process, token);
         assert_string_equal(bench->text, wanted);
@@ -352,7 +362,7 @@ static void test_a_launch_that_is_none_of_the_program(void **state) {
     platform_program_destroy(&program);
     const char *const argv[] = {"program", NULL};
     struct platform_program_spec colon = {
-        .path = "/program", .argv = argv, .listener_count = 1, .listener_name = "a:b"};
+        .path = "/program", .argv = argv, .listener_count = 1, .listener_names = "a:b"};
     assert_int_equal(platform_program_create(bench->platform, &colon, &program, &bench->cause),
                      BATON_INVALID);
 }

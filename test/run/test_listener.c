@@ -147,8 +147,12 @@ static bool places(struct scene *s) {
         assert_true(fake_listener(s->number)->is_paused);
     }
     assert_int_equal(fake_process(0)->listener_count, 3);
-    /* The one where somebody waits comes first, as standard input. */
-    assert_int_equal(fake_handed_listener(0, 0), 1);
+    /* In the order of the config, whoever has come; only standard input tells where that was. */
+    for (s->number = 0; s->number < 3; s->number++) {
+        assert_int_equal(fake_handed_listener(0, s->number), s->number);
+    }
+    assert_int_equal(fake_process(0)->input_listener, 1);
+    assert_string_equal(fake_process(0)->listener_names, "one:admin:one");
     ACTS(s, 0, ACT_TAKE);
     scene_act(s, 0, ACT_EXIT);
     LOOK(s);
@@ -169,6 +173,7 @@ static void test_several_places(void **state) {
     struct scene scene;
     stage(&scene, WAY_TCP, places);
     scene.services[0].listen_count = 3;
+    scene.services[0].listen[1].name = "admin";
     scene_play(&scene, &play_puppet);
     scene_run(&scene);
     assert_records(1, 2, "served", "1");

@@ -25,6 +25,14 @@ static bool is_same_socket(int one, int other) {
            a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+static bool is_listener(const struct subject *subject, int descriptor) {
+    for (uint32_t i = 0; i < subject->listener_count; i++) {
+        if (is_same_socket(descriptor, LISTEN_FDS_START + (int)i))
+            return true;
+    }
+    return false;
+}
+
 void check_input(const struct subject *subject, struct verdict *verdict) {
     switch (subject->mode) {
     case MODE_CHANNEL:
@@ -35,8 +43,7 @@ void check_input(const struct subject *subject, struct verdict *verdict) {
               "input and output are not the same socket");
         break;
     case MODE_LISTENER:
-        judge(verdict, is_same_socket(STDIN_FILENO, LISTEN_FDS_START),
-              "it is not the first listener");
+        judge(verdict, is_listener(subject, STDIN_FILENO), "it is none of the listeners");
         break;
     case MODE_FOREIGN:
         skip(verdict, "only promised by batond");

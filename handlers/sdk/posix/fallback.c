@@ -101,7 +101,7 @@ static int open_listen_fds(struct body_sources *sources, uint32_t kinds) {
         if (!is_wanted(kind, kinds))
             continue;
         add(sources, descriptor, kind, name);
-        /* batond gives the first one as standard input too. */
+        /* batond gives the one where somebody waits as standard input too. */
         if ((result = free_standard_streams(descriptor)) < 0)
             return result;
     }

@@ -8,7 +8,7 @@
 #define PATH_MAX_BYTES 107u
 
 bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
-                       struct service_draft *draft) {
+                       const struct service_values *values, struct service_draft *draft) {
     const struct service_machine *machine = builder->machine;
     const char *text = service_unquote(builder, setting);
     struct address port;
@@ -51,6 +51,8 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
     }
     place->address.family = ADDRESS_UNIX;
     place->path = path;
+    place->name = service_listen_name(values, 0);
+    service_check_listen_names(builder, values, 1);
     draft->service.listen = place;
     draft->service.listen_count = 1;
     builder->place_count++;

@@ -20,6 +20,8 @@ struct service_values {
     size_t environment_count;
     const char *directory;
     const char *user, *group;
+    const char **listen_names; /* listen_name_count names; NULL = not given, or not readable */
+    size_t listen_name_count;
     struct address_block *trusted; /* trusted_count entries */
     size_t trusted_count;
 };
@@ -91,6 +93,17 @@ void service_read_owner(struct service_builder *builder, const struct config_set
 void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
                           struct service_values *values);
 
+/* Reads `listen_names` into `values` (listen_names.c). */
+void service_read_listen_names(struct service_builder *builder,
+                               const struct config_setting *setting, struct service_values *values);
+
+/* The name of the place that is number `entry` of the list in `listen`; NULL = none of its own. */
+const char *service_listen_name(const struct service_values *values, size_t entry);
+
+/* Reports it if there are not as many names as places (a range being one). */
+void service_check_listen_names(struct service_builder *builder,
+                                const struct service_values *values, size_t entry_count);
+
 /* Copies the numbers and choices of the rows whose places meet `places` into their fields of
  * `object`. */
 void service_fill_fields(const struct service_values *values, unsigned sections, void *object);
@@ -108,7 +121,7 @@ bool service_read_listen(struct service_builder *builder, const struct config_se
 
 /* The same for the path of a local socket (access.c). */
 bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
-                       struct service_draft *draft);
+                       const struct service_values *values, struct service_draft *draft);
 
 /* The next part of a list that is separated by commas, without blanks around it, in the scratch
  * arena; NULL when out of memory. *rest is what follows, NULL after the last one. */

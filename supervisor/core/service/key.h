@@ -45,12 +45,14 @@ enum key_type {
     KEY_TYPE_PERMISSIONS, /* an octal number */
     KEY_TYPE_OWNER,       /* USER, USER:GROUP or :GROUP */
     KEY_TYPE_BLOCKS,      /* addresses and blocks of them, separated by commas */
+    KEY_TYPE_NAMES,       /* names, separated by commas */
     KEY_TYPE_BOOLEAN,     /* yes or no */
     KEY_TYPE_CHOICE       /* one word of a list */
 };
 
 enum key_id {
     KEY_LISTEN,
+    KEY_LISTEN_NAMES,
     KEY_HANDLER,
     KEY_ARGV0,
     KEY_HANDOFF,

@@ -11,6 +11,12 @@ static const char *const texts[KEY_COUNT] = {
         "the system choose a free port; the log tells which. A service listens at 1024 places at "
         "most. With `protocol = unix` the value is the path of the socket's file, at most 107 "
         "bytes long. Required in every section of a service.",
+    [KEY_LISTEN_NAMES] =
+        "What the listeners are called in `LISTEN_FDNAMES`, as `FileDescriptorName=` in a systemd "
+        "socket unit: a name for each place in `listen`, in the same order, separated by commas. "
+        "The listeners of a range share its name. A name has 1 to 255 printable ASCII characters "
+        "without `:` (nor `,`, which separates them). Otherwise each is called as the service is. "
+        "On Windows, where each place is handed over by itself, the names are not used.",
     [KEY_HANDLER] = "The program to launch and its arguments, see \"Commands\". The arguments may "
                     "have templates. Required in every section of a service; in `[ports]` it is "
                     "the value of the line.",

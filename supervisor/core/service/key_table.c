@@ -28,6 +28,14 @@ const struct key key_table[KEY_COUNT] = {
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
         },
+    [KEY_LISTEN_NAMES] =
+        {
+            .name = "listen_names",
+            .sections = KEY_IN_SERVICE,
+            .type = KEY_TYPE_NAMES,
+            .modes = KEY_MODE_LISTENER | KEY_MODE_UDP | KEY_OVER_ANY,
+            .field_offset = KEY_NO_FIELD,
+        },
     [KEY_HANDLER] =
         {
             .name = "handler",

@@ -12,6 +12,7 @@ struct reading {
     const struct service_values *values;
     struct service *service;
     size_t capacity;
+    size_t entry_count; /* read so far, the current one not included */
     bool uses_bind;
 };
 
@@ -204,6 +205,7 @@ static bool add_places(struct reading *reading, const struct entry *entry) {
         reading->builder->place_count++;
         *place = (struct service_listen){.address = hosted ? entry->host : reading->values->bind};
         place->address.port = (uint16_t)port;
+        place->name = service_listen_name(reading->values, reading->entry_count);
     }
     return true;
 }
@@ -211,13 +213,13 @@ static bool add_places(struct reading *reading, const struct entry *entry) {
 bool service_read_listen(struct service_builder *builder, const struct config_setting *setting,
                          const char *text, const struct service_values *values,
                          struct service_draft *draft) {
-    struct reading reading = {builder, setting, values, &draft->service, 0, false};
+    struct reading reading = {builder, setting, values, &draft->service, 0, 0, false};
     bool fine = true;
     if (!values->protocol_known) {
         return false;
     }
     if (draft->service.protocol == PROTOCOL_UNIX) {
-        return service_read_path(builder, setting, draft);
+        return service_read_path(builder, setting, values, draft);
     }
     for (const char *rest = text; rest != NULL;) {
         struct entry entry = {.text = service_next_part(builder, &rest)};
@@ -234,7 +236,9 @@ bool service_read_listen(struct service_builder *builder, const struct config_se
             return false;
         }
         fine = fine && readable;
+        reading.entry_count++;
     }
+    service_check_listen_names(builder, values, reading.entry_count);
     if (fine && values->own[KEY_BIND] != NULL && !reading.uses_bind) {
         service_report(builder, values->own[KEY_BIND],
                        "has no effect, because `listen` names its host; leave one of them out");

@@ -163,6 +163,10 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
         print_extra("argv0", service->argv0, emit, context);
         emit(context, "\n");
     }
+    if (service->listen_names != NULL) {
+        print_extra("listen_names", service->listen_names, emit, context);
+        emit(context, "\n");
+    }
     if (print_environment(service, emit, context)) {
         emit(context, "\n");
     }

@@ -45,6 +45,9 @@ static void take_values(struct service_builder *builder, struct service_draft *d
         service->attempts_count = 1;
     }
     service->directory = values->directory;
+    if (values->listen_names != NULL) {
+        service->listen_names = arena_text(builder->arena, values->own[KEY_LISTEN_NAMES]->value);
+    }
     service->socket_user = values->user;
     service->socket_group = values->group;
     service->proxy_trusted = values->trusted;
@@ -212,6 +215,11 @@ done:
         service_table_clear(out);
     }
     return result;
+}
+
+const char *service_place_name(const struct service *service, size_t place) {
+    const char *name = service->listen[place].name;
+    return name != NULL ? name : service->name;
 }
 
 void service_table_clear(struct service_table *table) {

@@ -41,12 +41,14 @@ enum service_stderr { STDERR_LOG, STDERR_SOCKET };
 struct service_listen {
     struct address address; /* TCP, UDP: family set; a local socket: ADDRESS_UNIX alone */
     const char *path;       /* of a local socket, absolute; else NULL */
+    const char *name;       /* in LISTEN_FDNAMES; NULL = the service's */
 };
 
 struct service {
     const char *name;              /* unique; the section's name, or the handler's in [ports] */
     struct service_listen *listen; /* listen_count entries */
     size_t listen_count;           /* at least 1 */
+    const char *listen_names;      /* the key listen_names as it stands; NULL = not given */
     uint32_t handoff;              /* enum service_handoff */
     uint32_t protocol;             /* enum service_protocol */
     bool has_channel;              /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
@@ -134,6 +136,9 @@ struct service_machine {
  * through `machine`. */
 int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out);
+
+/* What the listener at one of the service's places is called where it is handed over. */
+const char *service_place_name(const struct service *service, size_t place);
 
 /* Writes the effective table as a person would read it: a line for each service (name, where it
  * listens, command), the keys that differ from their default below it, marked with `*`, then the

@@ -52,8 +52,10 @@ static struct service_listen *pack_listen(struct packer *packer, const struct se
              alignof(struct service_listen));
     for (size_t i = 0; i < service->listen_count; i++) {
         const char *path = pack_text(packer, service->listen[i].path);
+        const char *name = pack_text(packer, service->listen[i].name);
         if (copies != NULL) {
             copies[i].path = path;
+            copies[i].name = name;
         }
     }
     return copies;
@@ -74,6 +76,7 @@ static struct service *pack_service(struct packer *packer, const struct service 
     copy.variable_templates =
         (const char **)pack_texts(packer, service->variable_templates, service->variable_count);
     copy.name = pack_text(packer, service->name);
+    copy.listen_names = pack_text(packer, service->listen_names);
     copy.program = pack_text(packer, service->program);
     copy.handler = pack_text(packer, service->handler);
     copy.argv0 = pack_text(packer, service->argv0);

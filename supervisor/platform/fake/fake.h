@@ -188,6 +188,8 @@ struct fake_process {
     bool has_channel;                     /* was launched with one */
     enum platform_streams streams;
     bool error_follows_output;
+    uint32_t input_listener;    /* number of the listener that is standard input; FAKE_NONE */
+    const char *listener_names; /* of those that it was handed, ':' between them; NULL */
     uint32_t client; /* whose connection its standard streams were at the launch; FAKE_NONE */
     uint64_t launched_us, ended_us;
 };

@@ -68,6 +68,7 @@ struct platform_program {
     bool is_open;
     bool has_channel;
     uint32_t listener_count;
+    const char *listener_names; /* owned; NULL */
     size_t launch_bytes;
     char **argv, **environment, **variables; /* owned; end with NULL */
 };
@@ -166,6 +167,8 @@ struct fake_message *fake_queue_take(struct fake_queue *queue);
 void fake_queue_clear(struct fake_queue *queue);
 
 /* Copies a list of texts that ends with NULL; NULL is an empty one. */
+/* A copy, to be freed; NULL of NULL. */
+const char *fake_text_copy(const char *text);
 char **fake_texts_copy(const char *const *texts);
 void fake_texts_free(char **texts);
 /* Bytes of the texts with their NULs; 0 for NULL. */

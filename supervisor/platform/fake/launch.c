@@ -25,7 +25,8 @@ static const char *find_fault(const struct platform_launch *launch) {
         return "a launch without argv[0]";
     }
     if (has_listeners != (program->listener_count > 0) ||
-        (has_listeners && launch->listeners == NULL)) {
+        (has_listeners &&
+         (launch->listeners == NULL || launch->input_listener >= program->listener_count))) {
         return "a launch that hands over listeners without any, or the other way round";
     }
     if ((launch->streams == PLATFORM_STREAMS_SOCKET) != platform_socket_is_open(launch->socket)) {
@@ -131,6 +132,8 @@ static void give_streams(struct platform_process *p, const struct platform_launc
         fake_listener_give(p, launch->listeners[i]);
         p->handed[i] = p->listeners[p->face.listener_count - 1];
     }
+    p->face.input_listener = p->handed_count > 0 ? p->handed[launch->input_listener] : FAKE_NONE;
+    p->face.listener_names = launch->program->listener_names;
 }
 
 int platform_launch(struct platform *platform, const struct platform_launch *launch,

@@ -29,15 +29,6 @@ static bool makes_sense(const struct platform_listener_spec *spec) {
            (spec->protocol == PLATFORM_TCP || spec->is_handed_over);
 }
 
-static const char *keep(const char *text) {
-    if (text == NULL) {
-        return NULL;
-    }
-    struct fake_text copy = {0};
-    fake_text_append(&copy, text, strlen(text));
-    return copy.bytes;
-}
-
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause) {
@@ -63,9 +54,9 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     struct platform_listener *l = fake_allocate(sizeof *l);
     *l = (struct platform_listener){
         .face = {.spec = *spec, .is_open = true}, .address = spec->address, .token = token};
-    l->face.spec.path = keep(spec->path);
-    l->face.spec.user = keep(spec->user);
-    l->face.spec.group = keep(spec->group);
+    l->face.spec.path = fake_text_copy(spec->path);
+    l->face.spec.user = fake_text_copy(spec->user);
+    l->face.spec.group = fake_text_copy(spec->group);
     if (spec->protocol != PLATFORM_UNIX) {
         l->address.port = port;
     }

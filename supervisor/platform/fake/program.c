@@ -12,7 +12,7 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     if (spec->path == NULL || spec->argv == NULL || spec->argv[0] == NULL) {
         fake_wrong("a program without a name");
     }
-    if (spec->listener_count > 0 && (fake_world.is_windows || spec->listener_name == NULL)) {
+    if (spec->listener_count > 0 && (fake_world.is_windows || spec->listener_names == NULL)) {
         fake_wrong("a program that inherits listeners, on Windows or without a name for them");
     }
     struct platform_program *program = fake_allocate(sizeof *program);
@@ -20,6 +20,7 @@ int platform_program_create(struct platform *platform, const struct platform_pro
                                          .is_open = true,
                                          .has_channel = spec->has_channel,
                                          .listener_count = spec->listener_count,
+                                         .listener_names = fake_text_copy(spec->listener_names),
                                          .launch_bytes = spec->launch_bytes,
                                          .argv = fake_texts_copy(spec->argv),
                                          .environment = fake_texts_copy(spec->environment),

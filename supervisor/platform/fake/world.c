@@ -61,6 +61,14 @@ static size_t texts_count(const char *const *texts) {
     return count;
 }
 
+const char *fake_text_copy(const char *text) {
+    struct fake_text copy = {0};
+    if (text != NULL) {
+        fake_text_append(&copy, text, strlen(text));
+    }
+    return copy.bytes;
+}
+
 char **fake_texts_copy(const char *const *texts) {
     size_t count = texts_count(texts);
     char **copy = fake_allocate((count + 1) * sizeof *copy);
@@ -137,6 +145,7 @@ static void free_listener(struct platform_listener *listener) {
 }
 
 static void free_program(struct platform_program *program) {
+    free((char *)program->listener_names);
     fake_texts_free(program->argv);
     fake_texts_free(program->environment);
     fake_texts_free(program->variables);

@@ -53,19 +53,24 @@ static bool is_private(const char *entry) {
            is_named_in(entry, names, sizeof names / sizeof names[0]);
 }
 
-/* "LISTEN_FDNAMES=web:web". NULL when out of memory. */
-static char *name_listeners(const char *name, uint32_t count) {
+/* "LISTEN_FDNAMES=web:web", or without names "LISTEN_FDNAMES=unknown:unknown", as systemd has it.
+ * NULL when out of memory. */
+static char *name_listeners(const char *names, uint32_t count) {
     static const char lead[] = "LISTEN_FDNAMES=";
-    size_t name_bytes = strlen(name) + 1;
-    char *text = malloc(sizeof lead + count * name_bytes);
+    static const char unknown[] = "unknown:";
+    size_t names_bytes = names != NULL ? strlen(names) + 1 : count * (sizeof unknown - 1);
+    char *text = malloc(sizeof lead + names_bytes);
     if (text == NULL) {
         return NULL;
     }
     memcpy(text, lead, sizeof lead);
     char *at = text + sizeof lead - 1;
-    for (uint32_t i = 0; i < count; i++, at += name_bytes) {
-        memcpy(at, name, name_bytes - 1);
-        at[name_bytes - 1] = ':';
+    if (names != NULL) {
+        memcpy(at, names, names_bytes);
+        return text;
+    }
+    for (uint32_t i = 0; i < count; i++, at += sizeof unknown - 1) {
+        memcpy(at, unknown, sizeof unknown - 1);
     }
     at[-1] = '\0';
     return text;
@@ -81,8 +86,7 @@ static int describe_own(const struct platform_program_spec *spec, struct fixed_e
         own->texts[own->count++] = NONCE_ENTRY;
     }
     if (spec->listener_count > 0) {
-        const char *name = spec->listener_name != NULL ? spec->listener_name : "unknown";
-        out->listen_names = name_listeners(name, spec->listener_count);
+        out->listen_names = name_listeners(spec->listener_names, spec->listener_count);
         if (out->listen_names == NULL) {
             return BATON_NO_MEMORY;
         }

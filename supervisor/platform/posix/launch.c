@@ -75,7 +75,7 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
         spawn->input = p->input_end;
         spawn->output = p->output_end;
     } else if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
-        spawn->input = launch->listeners[0]->watch.descriptor;
+        spawn->input = launch->listeners[launch->input_listener]->watch.descriptor;
     }
     /* Where both go to the log this changes nothing. */
     spawn->error = launch->error_follows_output ? spawn->output : log;

@@ -187,11 +187,19 @@ static bool are_names(const char *const *variables) {
     return all_utf8(variables);
 }
 
+static bool are_listeners_named(const char *names, uint32_t count) {
+    uint32_t named_count = 1;
+    for (const char *at = names; at != NULL && *at != '\0'; at++) {
+        named_count += *at == ':' ? 1 : 0;
+    }
+    return names == NULL || named_count == count;
+}
+
 static bool is_valid(const struct platform_program_spec *spec) {
     return spec->argv != NULL && spec->argv[0] != NULL && is_utf8(spec->path) &&
            all_utf8(spec->argv) && all_utf8(spec->environment) && are_names(spec->variables) &&
            spec->listener_count <= UINT16_MAX &&
-           (spec->listener_name == NULL || strchr(spec->listener_name, ':') == NULL);
+           are_listeners_named(spec->listener_names, spec->listener_count);
 }
 
 int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
@@ -269,7 +277,9 @@ static int fill_listeners(struct platform_program *program,
 
 int posix_program_fill(struct platform_program *program, const struct platform_launch *launch) {
     size_t left_bytes = program->launch_bytes;
-    if ((launch->streams == PLATFORM_STREAMS_LISTENERS) != (program->listener_count > 0)) {
+    bool has_listeners = launch->streams == PLATFORM_STREAMS_LISTENERS;
+    if (has_listeners != (program->listener_count > 0) ||
+        (has_listeners && launch->input_listener >= program->listener_count)) {
         return BATON_INVALID;
     }
     if (program->nonce != NULL) {

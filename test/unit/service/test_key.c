@@ -44,8 +44,9 @@ static void what_can_have_a_default_is_as_promised(void **state) {
     (void)state;
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        bool own = strcmp(key->name, "listen") == 0 || strcmp(key->name, "handler") == 0 ||
-                   strcmp(key->name, "argv0") == 0 || strcmp(key->name, "protocol") == 0;
+        bool own = strcmp(key->name, "listen") == 0 || strcmp(key->name, "listen_names") == 0 ||
+                   strcmp(key->name, "handler") == 0 || strcmp(key->name, "argv0") == 0 ||
+                   strcmp(key->name, "protocol") == 0;
         if ((key->sections & KEY_IN_SERVICE) != 0) {
             assert_int_equal((key->sections & KEY_IN_DEFAULTS) != 0, !own);
         }
@@ -163,7 +164,8 @@ static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
     assert_true(key_fits_mode(&key, 0, &message));
     for (size_t i = 0; i < KEY_COUNT; i++) {
         assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP, &message),
-                         i != KEY_STDERR && i != KEY_SOCKET_MODE && i != KEY_SOCKET_OWNER);
+                         i != KEY_LISTEN_NAMES && i != KEY_STDERR && i != KEY_SOCKET_MODE &&
+                             i != KEY_SOCKET_OWNER);
     }
 }
 
