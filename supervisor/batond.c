@@ -10,11 +10,17 @@
 
 const char program_name[] = "batond";
 
-/* Loads, and says everything that is wrong. */
-static int load(const struct load_paths *paths, struct service_table *table) {
+/* Loads, and says everything that is wrong; before a start, what may heal is the log's to tell. */
+static int load(const struct load_paths *paths, const struct service_machine *machine, bool check,
+                struct service_table *table) {
     struct config_problems problems = {0};
-    int result = load_table(paths, table, &problems);
-    config_problems_print(&problems, print_error, NULL);
+    int result = load_table(paths, machine, table, &problems);
+    if (check && result == BATON_OK && problems.problem_count > 0) {
+        result = BATON_INVALID;
+    }
+    if (result != BATON_OK) {
+        config_problems_print(&problems, print_error, NULL);
+    }
     if (result == BATON_NO_MEMORY) {
         complain(paths->shown_name, baton_error_text(result));
     }
@@ -24,6 +30,7 @@ static int load(const struct load_paths *paths, struct service_table *table) {
 
 static enum exit_code check_or_serve(const struct options *options, struct load_paths *paths) {
     struct service_table table = {0};
+    struct service_machine machine;
     const char *what = NULL;
     enum exit_code code = EXIT_DONE;
     int result = load_find_paths(options->config, options->handlers, paths, &what);
@@ -31,12 +38,13 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         complain(what, baton_error_text(result));
         return EXIT_SYSTEM;
     }
-    result = load(paths, &table);
+    load_describe_machine(paths, &machine);
+    result = load(paths, &machine, options->check, &table);
     if (result != BATON_OK) {
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
     } else if (options->check) {
         service_table_print(&table, print_out, NULL);
-    } else if (supervisor_run(&table) != SUPERVISOR_STOPPED) {
+    } else if (supervisor_run(&table, &machine) != SUPERVISOR_STOPPED) {
         code = EXIT_SYSTEM;
     }
     service_table_clear(&table);

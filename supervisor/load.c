@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/config/config.h"
+#include "core/service/program_head.h"
 #include "platform/platform.h"
 
 #include <stdio.h>
@@ -100,10 +101,28 @@ static int read_config(const struct load_paths *paths, struct config *config,
     return config_parse(config, format, paths->shown_name, file_bytes, length, problems);
 }
 
-int load_table(const struct load_paths *paths, struct service_table *table,
-               struct config_problems *problems) {
-    struct config config = {0};
-    const struct service_machine machine = {
+static void note_format(void *context, const char *name) {
+    bool *runs_others = context;
+    *runs_others = *runs_others || (strcmp(name, "register") != 0 && strcmp(name, "status") != 0);
+}
+
+/* Which programs this system runs. Where that cannot be known it may be any. */
+static void describe_formats(struct service_machine *out) {
+    struct program_head head;
+    uint8_t bytes[PROGRAM_HEAD_BYTES];
+    struct baton_cause cause;
+    size_t length = 0;
+    int result = platform_file_read(platform_own_program, bytes, sizeof bytes, &length, &cause);
+    program_head_read(bytes, length, &head);
+    out->own_machine = head.machine;
+    out->runs_other_formats =
+        (result != BATON_OK && result != BATON_TOO_LONG) || head.kind != PROGRAM_ELF;
+    (void)platform_directory_list(platform_formats_folder, note_format, &out->runs_other_formats,
+                                  &cause);
+}
+
+void load_describe_machine(const struct load_paths *paths, struct service_machine *out) {
+    *out = (struct service_machine){
         .executable_suffix = platform_executable_suffix,
         .scripts_need_interpreter = platform_scripts_need_interpreter,
         .backslash_separates = platform_backslash_separates,
@@ -114,13 +133,20 @@ int load_table(const struct load_paths *paths, struct service_table *table,
         .probe_program = platform_probe_program,
         .probe_directory = platform_probe_directory,
         .find_port = platform_service_port,
+        .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
     };
+    describe_formats(out);
+}
+
+int load_table(const struct load_paths *paths, const struct service_machine *machine,
+               struct service_table *table, struct config_problems *problems) {
+    struct config config = {0};
     problems->file_name = paths->shown_name;
     int read = read_config(paths, &config, problems);
     int result = read;
     /* What could be read is validated too, so that one run tells every fault of the file. */
     if (read == BATON_OK || (read == BATON_INVALID && config.setting_count > 0)) {
-        int built = service_table_build(&config, &machine, problems, table);
+        int built = service_table_build(&config, machine, problems, table);
         result = read == BATON_OK ? built : read;
     }
     config_clear(&config);

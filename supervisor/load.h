@@ -29,10 +29,15 @@ struct load_paths {
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
                     const char **what);
 
+/* What validation asks of this machine, for these folders, which must outlive *out. Blocks on the
+ * disk. */
+void load_describe_machine(const struct load_paths *paths, struct service_machine *out);
+
 /* Reads the file and validates it, every fault of it into `problems` (zeroed; the caller clears
- * them). Blocks on the disk. BATON_OK and the table, which the caller clears; BATON_INVALID when
- * there are faults, or BATON_NO_MEMORY: then the table is empty. */
-int load_table(const struct load_paths *paths, struct service_table *table,
-               struct config_problems *problems);
+ * them). Blocks on the disk. BATON_OK and the table, which the caller clears (there may be
+ * problems all the same: service_table_build()); BATON_INVALID when there are faults, or
+ * BATON_NO_MEMORY: then the table is empty. */
+int load_table(const struct load_paths *paths, const struct service_machine *machine,
+               struct service_table *table, struct config_problems *problems);
 
 #endif

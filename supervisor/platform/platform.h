@@ -441,8 +441,8 @@ bool platform_log_write_all(struct platform *platform, const char *bytes, size_t
 char **platform_arguments(int argc, char **argv, int *out_argc);
 
 /* Reads a whole regular file of at most `capacity` bytes. Returns BATON_OK and *length, or
- * BATON_NOT_FOUND, BATON_DENIED, BATON_INVALID (a folder or special file), BATON_TOO_LONG,
- * BATON_SYSTEM. Blocks. */
+ * BATON_NOT_FOUND, BATON_DENIED, BATON_INVALID (a folder or special file), BATON_TOO_LONG
+ * (*length is `capacity`, and that much was read), BATON_SYSTEM. Blocks. */
 int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
                        struct baton_cause *cause);
 
@@ -465,6 +465,9 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
 
 /* What validation has to know of the system (struct service_machine). */
+extern const char platform_own_program[];    /* POSIX: the file of the running program; else "" */
+extern const char platform_formats_folder[]; /* POSIX: lists further formats that are programs,
+                                                 beside `register`, `status`; else "" */
 extern const char platform_executable_suffix[];      /* "" or ".exe" */
 extern const bool platform_scripts_need_interpreter; /* Windows */
 extern const bool platform_backslash_separates;      /* Windows */

@@ -23,6 +23,7 @@
 #include "run/preface.h"
 #include "run/pump.h"
 #include "run/reap.h"
+#include "run/start.h"
 #include "run/supervisor.h"
 #include "run/tell.h"
 
@@ -35,6 +36,7 @@ enum run_token {
     RUN_TOKEN_REOPEN, /* timers: a listener's next try to open */
     RUN_TOKEN_ACCEPT, /* a listener may accept again */
     RUN_TOKEN_RELIEF, /* all listeners may */
+    RUN_TOKEN_START,  /* a service that could not start is tried again */
     RUN_TOKEN_OFFERS, /* offers that found a shortage are sent again */
     RUN_TOKEN_END
 };
@@ -42,6 +44,7 @@ _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its
 
 struct supervisor {
     struct platform *platform;
+    const struct service_machine *machine; /* not owned */
     struct services services;
     struct timers timers; /* all deadlines of the pool and of the shell */
     struct pool pool;

@@ -10,6 +10,7 @@ static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
     struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service, SLOT_NONE);
     if (line != NULL) {
         run_tell_reason(line, code, cause);
+        run_tell_lack(s, service, line, "hint");
         run_log_end(&s->log);
     }
 }
@@ -104,16 +105,8 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
     return result;
 }
 
-bool run_launch_prepare(struct supervisor *s, uint32_t service) {
-    struct baton_cause cause = {0};
-    int result = prepare(s, service, &cause);
-    if (result != BATON_OK) {
-        log_launch_failed(s, service, result, &cause);
-    }
-    return result == BATON_OK;
-}
-
-void run_launch_forget(struct supervisor *s, uint32_t service) {
+/* What there is of it. */
+static void clear(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     platform_program_destroy(&r->program);
     platform_output_close(&r->output);
@@ -122,6 +115,22 @@ void run_launch_forget(struct supervisor *s, uint32_t service) {
     }
     free(r->listeners);
     free((void *)r->handles);
+    r->listeners = NULL;
+    r->handles = NULL;
+}
+
+int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_cause *cause) {
+    int result = prepare(s, service, cause);
+    if (result != BATON_OK) {
+        clear(s, service);
+    }
+    return result;
+}
+
+void run_launch_forget(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    shortage_relieve(&r->starting, &s->timers);
+    clear(s, service);
     *r = (struct run_service){0};
 }
 

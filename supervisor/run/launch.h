@@ -18,7 +18,11 @@ struct run_service {
     struct platform_output *output;
     uint32_t *listeners;                /* slots of its listen_count ones, by place; owned */
     struct platform_listener **handles; /* room for them, where they are handed over at launch */
-    struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
+    bool is_ready;                      /* all of this is there */
+    int result;                         /* why it is not, and its cause */
+    struct baton_cause cause;
+    struct shortage starting; /* lasts until the next try */
+    struct shortage limit;    /* of its own: when it was logged (the pool says how long it lasts) */
 };
 
 /* The shell's side of a process slot of the pool. */
@@ -44,9 +48,9 @@ int run_launch_create(struct supervisor *s);
 /* Frees all, of every service. */
 void run_launch_clear(struct supervisor *s);
 
-/* Prepares all that launches of the service (slot) need, its listeners included. False after the
- * reason was logged. */
-bool run_launch_prepare(struct supervisor *s, uint32_t service);
+/* Prepares all that launches of the service (slot) need, its listeners included. BATON_OK, or why
+ * not: then nothing of it is left. */
+int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_cause *cause);
 /* The service is over: frees what was prepared for it. */
 void run_launch_forget(struct supervisor *s, uint32_t service);
 

@@ -138,6 +138,11 @@ static void log_ready(struct supervisor *s) {
             return;
         }
     }
+    SLOTS_EACH(service, &s->services.slots) {
+        if (!s->launching.services[service].is_ready) {
+            return;
+        }
+    }
     listening->ready_logged = true;
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "ready");
     if (line != NULL) {
@@ -204,6 +209,17 @@ uint32_t run_listen_open_all(struct supervisor *s) {
     }
     log_ready(s);
     return open_count;
+}
+
+void run_listen_open_service(struct supervisor *s, uint32_t service) {
+    size_t count = services_get(&s->services, service)->listen_count;
+    for (uint32_t place = 0; place < count; place++) {
+        struct run_listener *l = run_listen_at(s, service, place);
+        if (!open_listener(s, s->launching.services[service].listeners[place])) {
+            retry_later(s, l);
+        }
+    }
+    log_ready(s);
 }
 
 void run_listen_try_again(struct supervisor *s, uint32_t listener) {

@@ -58,6 +58,9 @@ void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count
  * by timer. Returns the number of open ones. */
 uint32_t run_listen_open_all(struct supervisor *s);
 
+/* The same for the listeners of one service that has been added since. */
+void run_listen_open_service(struct supervisor *s, uint32_t service);
+
 /* It is time to try again to open a listener (slot). */
 void run_listen_try_again(struct supervisor *s, uint32_t listener);
 

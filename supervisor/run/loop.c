@@ -204,6 +204,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
         run_reap_pumped(s, &end);
         break;
     }
+    case RUN_TOKEN_START:
+        run_start_again(s, index);
+        break;
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);
         break;

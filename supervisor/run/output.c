@@ -219,6 +219,9 @@ void run_output_forget(struct supervisor *s, uint32_t service) {
 
 void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
     SLOTS_EACH(service, &s->services.slots) {
+        if (!s->launching.services[service].is_ready) {
+            continue;
+        }
         while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && run_log_is_congested(&s->log)) {
             run_log_settle(&s->log, deadline_us);
         }

@@ -11,6 +11,8 @@
 
 /* As supervisor_run(), with tables for `connection_count` connections: at least as many as the
  * services of the table may have together, at most POOL_CONNECTIONS_MAX_COUNT. */
-enum supervisor_result supervisor_run_sized(struct service_table *table, uint32_t connection_count);
+enum supervisor_result supervisor_run_sized(struct service_table *table,
+                                            const struct service_machine *machine,
+                                            uint32_t connection_count);
 
 #endif

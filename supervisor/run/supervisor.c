@@ -14,10 +14,11 @@
 /* How long the rest of the log may take, when nobody reads it. */
 #define LOG_CLOSE_US 3000000u
 
-/* Timers that may be set at once: those of the pool and of listeners, one of each pump, and that of
- * offers. */
+/* Timers that may be set at once: those of the pool and of listeners, one of each service that
+ * cannot start yet, one of each pump, and that of offers. */
 #define TIMERS_COUNT(connections)                                                                  \
-    (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + (connections) + 1u)
+    (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + SERVICES_MAX_COUNT +            \
+     (connections) + 1u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,
@@ -69,9 +70,7 @@ static bool add_services(struct supervisor *s, struct service_table *table) {
         }
         pool_add_service(&s->pool, service);
         services_release(&s->services, service); /* the pool holds it now */
-        if (!run_launch_prepare(s, service)) {
-            return false;
-        }
+        run_start_prepare(s, service);
     }
     service_table_clear(table);
     return true;
@@ -109,7 +108,9 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     if (!add_services(s, table)) {
         return false;
     }
-    if (run_listen_open_all(s) > 0) {
+    uint32_t open_count = run_listen_open_all(s);
+    run_start_tell(s, open_count > 0);
+    if (open_count > 0) {
         return true;
     }
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "start_failed");
@@ -152,6 +153,7 @@ static void clear(struct supervisor *s) {
 }
 
 enum supervisor_result supervisor_run_sized(struct service_table *table,
+                                            const struct service_machine *machine,
                                             uint32_t connection_count) {
     enum supervisor_result result = SUPERVISOR_NO_START;
     struct supervisor *s = table_create(1, sizeof *s);
@@ -159,6 +161,7 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
         (void)platform_print(true, "batond: error: out of memory\n");
         return result;
     }
+    s->machine = machine;
     if (start(s, table, connection_count)) {
         run_log_flush(&s->log);
         result = run_loop_run(s) == BATON_OK ? SUPERVISOR_STOPPED : SUPERVISOR_BROKEN;
@@ -172,6 +175,7 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
     return result;
 }
 
-enum supervisor_result supervisor_run(struct service_table *table) {
-    return supervisor_run_sized(table, POOL_CONNECTIONS_MAX_COUNT);
+enum supervisor_result supervisor_run(struct service_table *table,
+                                      const struct service_machine *machine) {
+    return supervisor_run_sized(table, machine, POOL_CONNECTIONS_MAX_COUNT);
 }

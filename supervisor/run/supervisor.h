@@ -18,7 +18,9 @@ enum supervisor_result {
 
 /* Serves `table` until a stop is asked for. Blocks. What goes wrong is in the log; before the log
  * is open, on standard error. Copies of the services are served, each for as long as somebody goes
- * by it; once these are made the table is emptied. */
-enum supervisor_result supervisor_run(struct service_table *table);
+ * by it; once these are made the table is emptied. `machine` is what the table was built with: what
+ * services lack is looked for again there. */
+enum supervisor_result supervisor_run(struct service_table *table,
+                                      const struct service_machine *machine);
 
 #endif

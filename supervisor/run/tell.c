@@ -1,3 +1,4 @@
+#include "core/service/lack.h"
 #include "run/internal.h"
 
 #include <stdio.h>
@@ -27,6 +28,18 @@ const char *run_tell_words(int code, const struct baton_cause *cause, char *out)
 void run_tell_reason(struct record *line, int code, const struct baton_cause *cause) {
     char reason[TELL_REASON_BYTES];
     record_text(line, "reason", run_tell_words(code, cause, reason));
+}
+
+bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, const char *key) {
+    struct service_lack lack;
+    char text[LACK_TEXT_MAX_BYTES];
+    if (s->machine == NULL ||
+        !service_find_lack(services_get(&s->services, service), s->machine, &lack)) {
+        return false;
+    }
+    (void)service_lack_text(&lack, text);
+    record_text(line, key, text);
+    return true;
 }
 
 void run_tell_held_back(struct supervisor *s, const struct pool_action *action) {

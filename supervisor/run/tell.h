@@ -30,4 +30,7 @@ void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *act
 /* The socket of a service is ready, and yet nothing is launched for it. */
 void run_tell_held_back(struct supervisor *s, const struct pool_action *action);
 
+/* Adds to the line what the service lacks now, if it lacks anything. Reads from the disk. */
+bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, const char *key);
+
 #endif

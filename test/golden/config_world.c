@@ -32,6 +32,7 @@ static const struct entry posix_entries[] = {{"/srv/handlers/ok", BATON_OK},
                                              {"/srv/handlers/data.rb", BATON_NOT_EXECUTABLE},
                                              {"/srv/handlers/secret", BATON_DENIED},
                                              {"/srv/handlers/folder", BATON_INVALID},
+                                             {"/srv/data", BATON_INVALID},
                                              {"/opt/my tools/x", BATON_OK},
                                              {"/usr/bin/python3", BATON_OK},
                                              {"/usr/bin/ruby", BATON_OK},
@@ -59,6 +60,7 @@ static const struct entry directories[] = {{"/srv/handlers", BATON_OK},
                                            {"/srv/data//.", BATON_OK},
                                            {"/srv", BATON_OK},
                                            {"/srv/my data", BATON_OK},
+                                           {"/srv/closed", BATON_DENIED},
                                            {"/", BATON_OK},
                                            {"/run", BATON_OK},
                                            {"/run/baton", BATON_OK},
@@ -154,6 +156,9 @@ int config_world_load(const struct service_machine *world, enum config_format fo
     int result = config_parse(&config, format, file_name, bytes, length, kept);
     if (result != BATON_NO_MEMORY) {
         result = service_table_build(&config, world, kept, table);
+    }
+    if (result == BATON_OK && kept->problem_count > 0) {
+        result = BATON_INVALID; /* as --check has it */
     }
     config_clear(&config);
     config_problems_clear(&own_problems);

@@ -2,12 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import unittest
 
 import harness
 from harness import EXIT_CONFIG, EXIT_OUTPUT, EXIT_USAGE, SupervisorCase, render, service, shared
-from settings import (BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, executable,
+from settings import (BIN_DIR, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, clean_environment, executable,
                       system_path)
 
 NOBODY = 65534  # the user id that owns nothing, on every Linux
@@ -164,6 +165,71 @@ class Check(Program):
         code, _, err = self.check(path)
         self.assertEqual(code, EXIT_CONFIG)
         self.assertIn("directory", err)
+
+
+class Lacking(Program):
+    """What one service lacks at start is its own trouble."""
+
+    def test_the_others_start_and_it_comes_when_it_can(self):
+        late = self.folder() / executable("late")
+        supervisor = self.launch({
+            "late": service(f'"{system_path(late)}"', handoff="stdio" if not ON_WINE else "channel"),
+            "other": harness.misbehave()})
+        failed = supervisor.wait_event("service_failed", service="late")
+        self.assertIn(system_path(late), failed["reason"])
+        self.assertTrue(failed["retry_ms"].isdigit())
+        self.assertIn("served", supervisor.ask("other", "hello"))
+        self.assertEqual(supervisor.find("ready"), [])
+        shutil.copy(HANDLERS_DIR / executable("ok"), late)
+        late.chmod(0o755)
+        supervisor.wait_event("listening", service="late")
+        supervisor.wait_event("ready")
+        self.stop(supervisor)
+
+    def test_nothing_starts_with_strict_or_when_all_lack_something(self):
+        for text in ("[supervisor]\nstrict = yes\n[a]\nlisten = 127.0.0.1:0\nhandler = misbehave\n"
+                     "[b]\nlisten = 127.0.0.1:0\nhandler = nosuch\n",
+                     "[b]\nlisten = 127.0.0.1:0\nhandler = nosuch\n"):
+            path = self.write("a.ini", text)
+            code, out, err = self.batond("-c", system_path(path), "--handlers",
+                                         system_path(shared().handlers))
+            self.assertEqual((code, out), (EXIT_CONFIG, ""), err)
+            self.assertIn("nosuch", err)
+
+    def test_check_tells_it_all_the_same(self):
+        code, _, err = self.check(self.write("a.ini", render(
+            {"a": service("misbehave"), "b": service("nosuch")}, "ini")))
+        self.assertEqual(code, EXIT_CONFIG)
+        self.assertIn("nosuch", err)
+
+    @unittest.skipIf(ON_WINE, "interpreters and loaders of POSIX")
+    def test_who_runs_a_program(self):
+        folder = self.folder()
+        for name, head, wanted in (("crlf", b"#!/bin/sh\r\nexit 0\r\n", "carriage return"),
+                                   ("none", b"#!/bin/nosuch\n", "`/bin/nosuch`"),
+                                   ("text", b"exit 0\n", "no script with `#!`")):
+            with self.subTest(name):
+                program = folder / name
+                program.write_bytes(head)
+                program.chmod(0o755)
+                code, _, err = self.check(self.write("a.ini", render(
+                    {"a": service(f'"{program}"')}, "ini")))
+                self.assertEqual(code, EXIT_CONFIG)
+                self.assertIn(wanted, err)
+                self.assertIn(str(program), err)
+
+    @unittest.skipIf(ON_WINE, "a shell's script")
+    def test_a_launch_that_fails_names_the_file(self):
+        program = self.folder() / "script"
+        program.write_text("#!/bin/sh\nexit 0\n")
+        program.chmod(0o755)
+        supervisor = self.supervisor({"a": service(f'"{program}"', handoff="stdio")})
+        program.write_text("#!/bin/nosuch\n")
+        supervisor.connect("a")
+        failed = supervisor.wait_event("launch_failed", service="a")
+        self.assertIn("`/bin/nosuch`", failed["hint"])
+        self.assertIn(str(program), failed["hint"])
+        self.stop(supervisor)
 
 
 class Bad(Program):

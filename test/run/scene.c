@@ -157,7 +157,7 @@ void scene_try(struct scene *scene) {
                                   .options = {.handlers = "/handlers",
                                               .log_format = scene->log_format,
                                               .log_level = LOG_LEVEL_DEBUG}};
-    scene->result = supervisor_run_sized(&table, SCENE_CONNECTIONS_COUNT);
+    scene->result = supervisor_run_sized(&table, scene->machine, SCENE_CONNECTIONS_COUNT);
 }
 
 void scene_run(struct scene *scene) {

@@ -39,6 +39,7 @@ struct scene {
     uint32_t play_count;
     uint32_t client_count; /* connect to the first service at the start */
     scene_script *script;
+    const struct service_machine *machine; /* NULL = nothing is looked for on the disk */
 
     /* For the script. */
     int line;

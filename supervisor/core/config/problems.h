@@ -26,7 +26,8 @@ struct config_problems {
     size_t problem_count;            /* at most CONFIG_PROBLEMS_MAX_COUNT */
     size_t problem_capacity;         /* room in `problems` */
     size_t unkept_count;             /* faults beyond that maximum */
-    bool out_of_memory;  /* some fault could not be kept; the config is unusable anyway */
+    size_t lacks_count; /* faults of all these that are about what the machine lacks, and may get */
+    bool out_of_memory; /* some fault could not be kept; the config is unusable anyway */
     struct arena *arena; /* owns all of the above */
 };
 

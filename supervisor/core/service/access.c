@@ -31,7 +31,8 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
     if (folder == NULL) {
         return false;
     }
-    if (base[0] == '\0') {
+    struct service_lack lack;
+    if (base[0] == '\0' || (draft->enabled && service_is_folder(machine, path))) {
         service_report(builder, setting, "%s is a folder; give the path of the socket's file",
                        path);
         return false;
@@ -43,11 +44,8 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
                        PATH_MAX_BYTES, (unsigned long)strlen(path), text_excerpt(path).text);
         return false;
     }
-    if (draft->enabled && machine->probe_directory(machine->context, folder) != BATON_OK) {
-        service_report(builder, setting,
-                       "there is no folder %s for the socket; create it, or correct the path",
-                       folder);
-        return false;
+    if (draft->enabled && service_lacks_folder(machine, folder, &lack)) {
+        service_report_lack(builder, setting, &lack);
     }
     place->address.family = ADDRESS_UNIX;
     place->path = path;

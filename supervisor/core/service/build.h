@@ -5,6 +5,7 @@
 #define BATON_SERVICE_BUILD_H
 
 #include "core/service/key.h"
+#include "core/service/lack.h"
 #include "core/service/service.h"
 
 /* The keys of one service: its own, then those of [defaults], then the table's. */
@@ -59,6 +60,7 @@ struct service_builder {
     size_t place_count; /* of all drafts */
     /* Faults of [defaults] that show with many services, told once. */
     bool reported_peer, reported_trusted, reported_places;
+    bool lacks_handlers; /* the handlers folder is not there, which was told */
 };
 
 /* Reads [supervisor]: options and interpreters (options.c). */
@@ -157,27 +159,38 @@ bool service_runs_alone(struct service_builder *builder, const struct config_set
                         const char *path);
 
 /* Finds the program that the first word of a command names (program.c): the path, in the
- * table's arena, or NULL after a fault was reported. `script`: an interpreter will read it, so it
- * need not be executable. */
+ * table's arena, or NULL after a fault was reported. If `probe`, it is also reported if it is not
+ * there, or cannot be run in `directory` (NULL = here). `script`: an interpreter will read it, so
+ * it need not be executable. */
 const char *service_find_program(struct service_builder *builder,
                                  const struct config_setting *setting, const char *word,
-                                 bool script, bool probe);
+                                 bool script, const char *directory, bool probe);
+
+/* Reports what is lacking, as one of the faults that may heal. */
+void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
+                         const struct service_lack *lack);
 
 /* True for .bat and .cmd on Windows, in whatever way they are written. */
 bool service_is_batch_file(const struct service_machine *machine, const char *path);
 
+/* True for what parts a path: '/', on Windows '\\' too (path.c). */
+bool service_is_separator(const struct service_machine *machine, char c);
+
 /* Where the file name in `path` starts. */
 const char *service_base_name(const struct service_machine *machine, const char *path);
 
-/* The folder that `path` is in, in the scratch arena: without its last separators, unless they are
- * all of it ("/", "C:\"). NULL when out of memory. */
+/* How much of `path` is the folder that it is in: without its last separators, unless they are all
+ * of it ("/", "C:\\"). */
+size_t service_folder_length(const struct service_machine *machine, const char *path);
+
+/* That folder, in the scratch arena. NULL when out of memory. */
 const char *service_folder_of(struct service_builder *builder, const char *path);
 
 /* Makes a path absolute against base_directory, in the table's arena. NULL after a fault. */
 const char *service_absolute_path(struct service_builder *builder,
                                   const struct config_setting *setting, const char *path);
 
-/* The same for a folder, which must exist unless `probe` is false. */
+/* The same for a folder; if `probe`, it is also reported if it is not there. */
 const char *service_find_directory(struct service_builder *builder,
                                    const struct config_setting *setting, bool probe);
 

@@ -86,6 +86,7 @@ enum key_id {
     KEY_LOG,
     KEY_LOG_FORMAT,
     KEY_LOG_LEVEL,
+    KEY_STRICT,
     KEY_COUNT
 };
 

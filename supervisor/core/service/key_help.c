@@ -103,6 +103,10 @@ static const char *const texts[KEY_COUNT] = {
                 "error.",
     [KEY_LOG_FORMAT] = "One line per event, as `key=value` pairs or as a JSON object.",
     [KEY_LOG_LEVEL] = "The least important events that are still logged.",
+    [KEY_STRICT] = "`yes`: where one service cannot start because of what the machine lacks (its "
+                   "program or who runs that, a folder), none does, and batond ends with 78. "
+                   "Otherwise the others start, the log says `service_failed`, and it is tried "
+                   "again until it can. `--check` tells all of that in both cases.",
 };
 
 const char *key_help(enum key_id id) {

@@ -19,6 +19,8 @@ static const char *const handoffs[] = {"channel", "stdio", "listener", "pump", N
 static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
 static const char *const error_streams[] = {"log", "socket", NULL};
 
+/* clang-format 14 indents a table of this size twice. */
+/* clang-format off */
 const struct key key_table[KEY_COUNT] = {
     [KEY_LISTEN] =
         {
@@ -359,4 +361,14 @@ const struct key key_table[KEY_COUNT] = {
             .field_offset = OPTION(log_level),
             .modes = KEY_MODES_ALL,
         },
+    [KEY_STRICT] =
+        {
+            .name = "strict",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "no",
+            .field_offset = OPTION(strict),
+            .modes = KEY_MODES_ALL,
+        },
 };
+/* clang-format on */

@@ -20,15 +20,18 @@ static void read_handlers(struct service_builder *builder, const struct config_s
     bool override = machine->handlers_override != NULL;
     const char *own = setting == NULL ? NULL : service_find_directory(builder, setting, !override);
     const char *chosen = override ? machine->handlers_override : own;
+    builder->lacks_handlers = builder->problems->lacks_count > 0;
     /* After a fault the default stands in, so that messages about handlers have a folder to name.
      */
     builder->options.handlers =
         arena_text(builder->arena, chosen != NULL ? chosen : machine->handlers_directory);
-    if (override &&
-        machine->probe_directory(machine->context, machine->handlers_override) != BATON_OK) {
-        config_problems_add(builder->problems, 0, "--handlers",
-                            "there is no folder %s; create it, or correct the path",
-                            machine->handlers_override);
+    struct service_lack lack;
+    if (override && service_lacks_folder(machine, machine->handlers_override, &lack)) {
+        char text[LACK_TEXT_MAX_BYTES];
+        const char *cure = service_lack_text(&lack, text);
+        builder->problems->lacks_count++;
+        builder->lacks_handlers = true;
+        config_problems_add(builder->problems, 0, "--handlers", "%s; %s", text, cure);
     }
 }
 
@@ -41,13 +44,12 @@ static void read_log(struct service_builder *builder, const struct config_settin
     if (folder == NULL) {
         return;
     }
-    if (base[0] == '\0') {
+    struct service_lack lack;
+    if (base[0] == '\0' || service_is_folder(machine, path)) {
         service_report(builder, setting, "%s is a folder; give the path of a file", path);
-    } else if (machine->probe_directory(machine->context, folder) != BATON_OK) {
-        service_report(builder, setting,
-                       "there is no folder %s for the log; create it, or correct "
-                       "the path",
-                       folder);
+    } else if (service_lacks_folder(machine, folder, &lack)) {
+        service_report_lack(builder, setting, &lack);
+        builder->problems->lacks_count--; /* nothing can be told of what goes on without it */
     }
     builder->options.log = arena_text(builder->arena, path);
 }
@@ -70,7 +72,8 @@ static void add_interpreter(struct service_builder *builder, const struct config
     if (interpreter.words == NULL) {
         return;
     }
-    interpreter.program = service_find_program(builder, setting, interpreter.words[0], false, true);
+    interpreter.program =
+        service_find_program(builder, setting, interpreter.words[0], false, NULL, true);
     if (interpreter.program != NULL) {
         (void)service_runs_alone(builder, setting, interpreter.program);
     } else {

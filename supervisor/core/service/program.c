@@ -8,40 +8,23 @@ static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static bool is_separator(const struct service_machine *machine, char c) {
-    return c == '/' || (machine->backslash_separates && c == '\\');
-}
-
 static bool is_absolute(const struct service_machine *machine, const char *path) {
     if (!machine->backslash_separates) {
         return path[0] == '/';
     }
-    bool drive = is_letter(path[0]) && path[1] == ':' && is_separator(machine, path[2]);
-    bool share = is_separator(machine, path[0]) && is_separator(machine, path[1]);
+    bool drive = is_letter(path[0]) && path[1] == ':' && service_is_separator(machine, path[2]);
+    bool share = service_is_separator(machine, path[0]) && service_is_separator(machine, path[1]);
     return drive || share;
 }
 
 /* "\folder" and "C:file" start at whatever the current drive or folder happens to be. */
 static bool is_half_absolute(const struct service_machine *machine, const char *path) {
     return machine->backslash_separates && !is_absolute(machine, path) &&
-           (is_separator(machine, path[0]) || (is_letter(path[0]) && path[1] == ':'));
-}
-
-const char *service_base_name(const struct service_machine *machine, const char *path) {
-    const char *base = path;
-    for (const char *at = path; *at != '\0'; at++) {
-        base = is_separator(machine, *at) ? at + 1 : base;
-    }
-    return base;
+           (service_is_separator(machine, path[0]) || (is_letter(path[0]) && path[1] == ':'));
 }
 
 const char *service_folder_of(struct service_builder *builder, const char *path) {
-    size_t length = (size_t)(service_base_name(builder->machine, path) - path);
-    while (length > 1 && is_separator(builder->machine, path[length - 1]) &&
-           path[length - 2] != ':') {
-        length--;
-    }
-    return arena_copy(builder->scratch, path, length);
+    return arena_copy(builder->scratch, path, service_folder_length(builder->machine, path));
 }
 
 static bool is_bare(const struct service_machine *machine, const char *word) {
@@ -72,50 +55,63 @@ bool service_is_batch_file(const struct service_machine *machine, const char *pa
 static const char *join_path(struct service_builder *builder, const char *directory,
                              const char *name) {
     size_t length = strlen(directory);
-    bool closed = length > 0 && is_separator(builder->machine, directory[length - 1]);
+    bool closed = length > 0 && service_is_separator(builder->machine, directory[length - 1]);
     const char *separator = closed ? "" : builder->machine->backslash_separates ? "\\" : "/";
     return arena_join(builder->arena, directory, separator, name);
 }
 
-static void report_probe(struct service_builder *builder, const struct config_setting *setting,
-                         const char *path, bool bare, int result) {
-    bool windows = builder->machine->backslash_separates;
-    switch (result) {
-    case BATON_NOT_FOUND:
-        if (bare) {
-            service_report(builder, setting,
-                           "`%s` is not in the handlers folder %s; put it there, or give an "
-                           "absolute path",
-                           service_base_name(builder->machine, path), builder->options.handlers);
-        } else {
-            service_report(builder, setting, "there is no file %s; correct the path", path);
+/* `bare`: it was looked for in the handlers folder. */
+static void report_program(struct service_builder *builder, const struct config_setting *setting,
+                           const struct service_lack *lack, bool bare) {
+    if (bare && lack->kind == LACK_PROGRAM && lack->result == BATON_NOT_FOUND) {
+        if (builder->lacks_handlers) {
+            return;
         }
-        break;
-    case BATON_NOT_EXECUTABLE:
-        service_report(builder, setting, "%s is not executable; %s", path,
-                       windows ? "give a program (.exe)" : "run `chmod +x` on it");
-        break;
-    case BATON_DENIED:
+        builder->problems->lacks_count++;
         service_report(builder, setting,
-                       "%s may not be executed; give the supervisor's user the right to", path);
-        break;
-    default:
-        service_report(builder, setting, "%s is not a regular file; give a program", path);
-        break;
+                       "`%s` is not in the handlers folder %s; put it there, or give an absolute "
+                       "path",
+                       service_base_name(builder->machine, lack->path), builder->options.handlers);
+        return;
     }
+    service_report_lack(builder, setting, lack);
 }
 
-/* Asks whether `path` can be run; as a script it only has to be there. */
-static int probe_program(const struct service_machine *machine, const char *path, bool script) {
-    int result = machine->probe_program(machine->context, path);
-    return script && result == BATON_NOT_EXECUTABLE ? BATON_OK : result;
+void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
+                         const struct service_lack *lack) {
+    char text[LACK_TEXT_MAX_BYTES];
+    const char *cure = service_lack_text(lack, text);
+    if (cure == NULL) {
+        cure = builder->machine->backslash_separates ? "give a program (.exe)"
+                                                     : "run `chmod +x` on it";
+    }
+    builder->problems->lacks_count++;
+    service_report(builder, setting, "%s; %s", text, cure);
+}
+
+/* On Windows the ending may be left out. True, and *path, if the file is there with it. */
+static bool find_longer(struct service_builder *builder, bool script, const char **path) {
+    const struct service_machine *machine = builder->machine;
+    const char *suffix = machine->executable_suffix;
+    if (suffix[0] == '\0' || text_ends_with(*path, suffix, true)) {
+        return false;
+    }
+    const char *longer = arena_join(builder->arena, *path, suffix, "");
+    struct service_lack lack;
+    if (longer == NULL || service_lacks_program(machine, longer, script, NULL, &lack)) {
+        /* Where neither is there yet, what will come has the ending. */
+        bool has_ending = strchr(service_base_name(machine, *path), '.') != NULL;
+        *path = has_ending || longer == NULL ? *path : longer;
+        return false;
+    }
+    *path = longer;
+    return true;
 }
 
 const char *service_find_program(struct service_builder *builder,
                                  const struct config_setting *setting, const char *word,
-                                 bool script, bool probe) {
+                                 bool script, const char *directory, bool probe) {
     const struct service_machine *machine = builder->machine;
-    const char *suffix = machine->executable_suffix;
     bool bare = is_bare(machine, word);
     if (service_is_batch_file(machine, word)) {
         service_report(builder, setting,
@@ -140,16 +136,10 @@ const char *service_find_program(struct service_builder *builder,
     if (path == NULL || !probe) {
         return path;
     }
-    int result = probe_program(machine, path, script);
-    if (result != BATON_OK && suffix[0] != '\0' && !text_ends_with(path, suffix, true)) {
-        const char *longer = arena_join(builder->arena, path, suffix, "");
-        if (longer != NULL && probe_program(machine, longer, script) == BATON_OK) {
-            return longer;
-        }
-    }
-    if (result != BATON_OK) {
-        report_probe(builder, setting, path, bare, result);
-        return NULL;
+    struct service_lack lack;
+    if (service_lacks_program(machine, path, script, directory, &lack) &&
+        !find_longer(builder, script, &path)) {
+        report_program(builder, setting, &lack, bare);
     }
     return path;
 }
@@ -173,17 +163,9 @@ const char *service_find_directory(struct service_builder *builder,
     const struct service_machine *machine = builder->machine;
     const char *text = service_unquote(builder, setting);
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
-    int result =
-        path == NULL || !probe ? BATON_OK : machine->probe_directory(machine->context, path);
-    if (result == BATON_OK) {
-        return path;
+    struct service_lack lack;
+    if (path != NULL && probe && service_lacks_folder(machine, path, &lack)) {
+        service_report_lack(builder, setting, &lack);
     }
-    service_report(builder, setting,
-                   result == BATON_NOT_FOUND
-                       ? "there is no folder %s; create it, or correct the path"
-                   : result == BATON_INVALID ? "%s is not a folder; give one"
-                                             : "the folder %s cannot be used; give the "
-                                               "supervisor's user the right to",
-                   path);
-    return NULL;
+    return path;
 }

@@ -143,12 +143,14 @@ static void check_not_empty(struct service_builder *builder) {
                               "port, as 7777 and the handler `ok`");
 }
 
-/* Only what is whole can be measured. */
-static void fill_table(struct service_builder *builder, struct service_table *out) {
+/* Only what is whole can be measured. Returns how many services lack nothing. */
+static size_t fill_table(struct service_builder *builder, struct service_table *out) {
     struct service *services =
         arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof *services);
+    struct service_lack lack;
+    size_t ready_count = 0;
     if (services == NULL) {
-        return;
+        return 0;
     }
     out->services = services;
     for (size_t i = 0; i < builder->draft_count; i++) {
@@ -159,11 +161,15 @@ static void fill_table(struct service_builder *builder, struct service_table *ou
                 service->max_connections_count = (uint32_t)service->listen_count;
             }
             service->launch_bytes = template_launch_bytes(service);
+            service->lacks = builder->problems->lacks_count > 0 &&
+                             service_find_lack(service, builder->machine, &lack);
+            ready_count += service->lacks ? 0 : 1;
         } else {
             out->disabled_count++;
         }
     }
     out->options = builder->options;
+    return ready_count;
 }
 
 static void build(struct service_builder *builder) {
@@ -203,11 +209,11 @@ int service_table_build(struct config *config, const struct service_machine *mac
     if (has_failed(&builder)) {
         goto done;
     }
-    if (problems->problem_count == 0) {
-        fill_table(&builder, out);
-    }
+    size_t lacks_count = builder.options.strict != 0 ? 0 : problems->lacks_count;
+    bool is_good = problems->problem_count + problems->unkept_count == lacks_count &&
+                   fill_table(&builder, out) > 0;
     if (!has_failed(&builder)) {
-        result = problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
+        result = is_good ? BATON_OK : BATON_INVALID;
     }
 done:
     arena_destroy(&builder.scratch);

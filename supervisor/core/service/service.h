@@ -9,6 +9,7 @@
 #define BATON_SERVICE_SERVICE_H
 
 #include "core/base/address.h"
+#include "core/base/error.h"
 #include "core/base/socket_options.h"
 #include "core/config/config.h"
 
@@ -89,6 +90,7 @@ struct service {
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t stop_timeout_ms;      /* from DRAIN to terminate, and from terminate to kill */
     size_t line;                   /* where the service is defined, for messages */
+    bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
 
 struct supervisor_options {
@@ -96,6 +98,7 @@ struct supervisor_options {
     const char *log;      /* absolute path of the log file; NULL = standard error */
     enum log_format log_format;
     enum log_level log_level;
+    uint32_t strict; /* 1: a service that lacks something keeps all from starting */
 };
 
 /* Read-only once built. Owner: whoever called service_table_build(). */
@@ -124,6 +127,12 @@ struct service_machine {
     int (*probe_program)(void *context, const char *path);
     /* The same for a folder: BATON_OK, BATON_NOT_FOUND, BATON_INVALID when it is not a folder. */
     int (*probe_directory)(void *context, const char *path);
+    /* Reads the first bytes of a file (platform_file_read()); NULL = who runs a program is not
+     * looked at. */
+    int (*read_file)(const char *path, void *buffer, size_t capacity, size_t *length,
+                     struct baton_cause *cause);
+    bool runs_other_formats; /* programs may be of any format and processor (binfmt_misc) */
+    uint32_t own_machine;    /* struct program_head.machine of the supervisor itself */
     /* The port of a service name ("rsync") in the system's database, for TCP or UDP. BATON_OK or
      * BATON_NOT_FOUND. */
     int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
@@ -132,7 +141,9 @@ struct service_machine {
 
 /* Validates `config`, from which it drops what it does not know, and builds the table. Every fault
  * is added to `problems` (all of them, not the first only); returns BATON_OK, BATON_INVALID when
- * there were problems (then *out is empty), or BATON_NO_MEMORY. Neither blocks nor does I/O except
+ * there were problems (then *out is empty), or BATON_NO_MEMORY. Where services lack what may come
+ * yet (lack.h), and some lack nothing, that is BATON_OK unless they are not to start without them
+ * (`strict`): problems->lacks_count tells, and each has `lacks`. Neither blocks nor does I/O except
  * through `machine`. */
 int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out);

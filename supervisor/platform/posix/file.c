@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+const char platform_own_program[] = "/proc/self/exe";
+const char platform_formats_folder[] = "/proc/sys/fs/binfmt_misc";
 const char platform_executable_suffix[] = "";
 const bool platform_scripts_need_interpreter = false;
 const bool platform_backslash_separates = false;
@@ -52,11 +54,8 @@ static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *l
         posix_failed(cause, "read", errno);
         return BATON_SYSTEM;
     }
-    if (more > 0) {
-        return BATON_TOO_LONG;
-    }
     *length = (size_t)got;
-    return BATON_OK;
+    return more > 0 ? BATON_TOO_LONG : BATON_OK;
 }
 
 int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,

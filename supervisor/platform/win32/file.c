@@ -4,6 +4,8 @@
 #include <string.h>
 #include <wchar.h>
 
+const char platform_own_program[] = "";
+const char platform_formats_folder[] = "";
 const char platform_executable_suffix[] = ".exe";
 const bool platform_scripts_need_interpreter = true;
 const bool platform_backslash_separates = true;

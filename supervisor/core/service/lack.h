@@ -1,0 +1,50 @@
+/*
+ * What a service needs of the machine and does not find there: its program, who runs that, its
+ * folders. Not a fault of the config alone: it may come yet, so a start goes on with the other
+ * services and looks again.
+ */
+#ifndef BATON_SERVICE_LACK_H
+#define BATON_SERVICE_LACK_H
+
+#include "core/service/program_head.h"
+#include "core/service/service.h"
+
+enum lack_kind {
+    LACK_PROGRAM,     /* `path` is not there, or may not be executed */
+    LACK_FOLDER,      /* `path` is not there, no folder, or may not be entered */
+    LACK_INTERPRETER, /* the script `path` names one after `#!` that is not there */
+    LACK_LOADER,      /* the ELF file `path` asks for one that is not there */
+    LACK_FORMAT,      /* `path` is neither a script with `#!` nor a program for this system */
+    LACK_PROCESSOR    /* `path` is for another processor */
+};
+
+#define LACK_PATH_MAX_BYTES 4096u
+
+struct service_lack {
+    enum lack_kind kind;
+    int result;            /* of the probe */
+    bool ends_with_return; /* INTERPRETER: its name ends with a carriage return */
+    char path[LACK_PATH_MAX_BYTES];
+    char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER */
+};
+
+#define LACK_TEXT_MAX_BYTES (LACK_PATH_MAX_BYTES + 512u)
+
+/* Looks at the disk, through `machine`, for what the service needs. True, and the first that it
+ * lacks; false when nothing is missing, as far as can be told. */
+bool service_find_lack(const struct service *service, const struct service_machine *machine,
+                       struct service_lack *out);
+
+/* The same for one program and who runs it (`directory`: where it will be run, NULL = here), and
+ * for one folder. `is_script`: it is read by an interpreter, so it need not be executable. */
+bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
+                           const char *directory, struct service_lack *out);
+bool service_lacks_folder(const struct service_machine *machine, const char *path,
+                          struct service_lack *out);
+/* True if `path`, which is to be a file's, is a folder's. */
+bool service_is_folder(const struct service_machine *machine, const char *path);
+
+/* Writes what is wrong. Returns what would be right (static); NULL: that depends on the system. */
+const char *service_lack_text(const struct service_lack *lack, char out[LACK_TEXT_MAX_BYTES]);
+
+#endif

@@ -1,0 +1,74 @@
+#include "core/service/lack.h"
+#include "run/internal.h"
+
+/* As for a listener that cannot be opened. */
+#define START_RETRY_FIRST_MS 1000u
+#define START_RETRY_LAST_MS 60000u
+
+/* What is missing is looked for before anybody is let in whom nobody could serve. */
+static bool is_ready(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    const struct service *rules = services_get(&s->services, service);
+    struct service_lack lack;
+    r->cause = (struct baton_cause){0};
+    r->result = rules->lacks && service_find_lack(rules, s->machine, &lack)
+                    ? BATON_NOT_FOUND
+                    : run_launch_prepare(s, service, &r->cause);
+    r->is_ready = r->result == BATON_OK;
+    return r->is_ready;
+}
+
+/* `retry_ms` 0: there will be no other try. */
+static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms) {
+    const struct run_service *r = &s->launching.services[service];
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "service_failed", service, SLOT_NONE);
+    if (line == NULL) {
+        return;
+    }
+    if (r->result != BATON_NOT_FOUND || !run_tell_lack(s, service, line, "reason")) {
+        run_tell_reason(line, r->result, &r->cause);
+    }
+    if (retry_ms != 0) {
+        record_number(line, "retry_ms", retry_ms);
+    }
+    run_log_end(&s->log);
+}
+
+static void retry_later(struct supervisor *s, uint32_t service) {
+    struct shortage *starting = &s->launching.services[service].starting;
+    log_failed(s, service, shortage_hit(starting, &s->timers, s->now_us));
+}
+
+void run_start_prepare(struct supervisor *s, uint32_t service) {
+    s->launching.services[service].starting = shortage_make(
+        START_RETRY_FIRST_MS, START_RETRY_LAST_MS, token_make(RUN_TOKEN_START, 0, service));
+    (void)is_ready(s, service);
+}
+
+void run_start_tell(struct supervisor *s, bool retry) {
+    SLOTS_EACH(service, &s->services.slots) {
+        if (s->launching.services[service].is_ready) {
+            continue;
+        }
+        if (retry) {
+            retry_later(s, service);
+        } else {
+            log_failed(s, service, 0);
+        }
+    }
+}
+
+void run_start_again(struct supervisor *s, uint32_t service) {
+    if (is_ready(s, service)) {
+        run_listen_open_service(s, service);
+        run_pause_update_service(s, service);
+    } else {
+        retry_later(s, service);
+    }
+}
+
+void run_start_give_up(struct supervisor *s) {
+    SLOTS_EACH(service, &s->services.slots) {
+        shortage_relieve(&s->launching.services[service].starting, &s->timers);
+    }
+}

@@ -1,0 +1,23 @@
+/* Start: each service as soon as what it needs is there. One that lacks something keeps no other
+ * from serving. */
+#ifndef BATON_RUN_START_H
+#define BATON_RUN_START_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct supervisor;
+
+/* Prepares a service (slot) that was added just now, without opening its listeners. */
+void run_start_prepare(struct supervisor *s, uint32_t service);
+
+/* Logs the services that could not be prepared; with `retry` these are tried again by timer. */
+void run_start_tell(struct supervisor *s, bool retry);
+
+/* It is time to try a service (slot) again. */
+void run_start_again(struct supervisor *s, uint32_t service);
+
+/* No service that waits for its start is tried again: the supervisor stops. */
+void run_start_give_up(struct supervisor *s);
+
+#endif

@@ -1,0 +1,155 @@
+/* A service that cannot start yet keeps no other from serving, and comes when it can. */
+#include "core/base/error.h"
+#include "scene.h"
+
+#include <string.h>
+
+static const char *missing; /* a path that is not there */
+
+static int probe_program(void *context, const char *path) {
+    (void)context;
+    return missing != NULL && strcmp(path, missing) == 0 ? BATON_NOT_FOUND : BATON_OK;
+}
+
+static int probe_directory(void *context, const char *path) {
+    return probe_program(context, path);
+}
+
+static const struct service_machine machine = {.probe_program = probe_program,
+                                               .probe_directory = probe_directory};
+
+/* Two services, of which the first lacks `path`. */
+static void stage(struct scene *scene, const char *path, scene_script *script) {
+    scene_init(scene);
+    scene->service_count = 2;
+    scene->services[0].lacks = true;
+    scene->machine = &machine;
+    scene->script = script;
+    scene_play(scene, &play_good);
+    missing = path;
+}
+
+static bool come_later(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(fake_listener_count(), 1);
+    assert_int_equal(fake_connect(SCENE_PORT), FAKE_NONE);
+    fake_connect(SCENE_PORT + 1);
+    LOOK(s);
+    assert_record(1, "served", "1");
+    assert_null(lines_find("ready", 0));
+    /* Looked for ever less often, but once a minute. */
+    s->mark_us = s->deadline_us;
+    for (s->number = 1; s->number < 10; s->number++) {
+        JUMP(s);
+        assert_int_equal(lines_count("service_failed"), s->number + 1);
+        uint32_t wait_s = s->number < 6 ? 1u << s->number : 60;
+        assert_int_equal(s->deadline_us - s->mark_us, wait_s * UINT64_C(1000000));
+        s->mark_us = s->deadline_us;
+    }
+    missing = NULL;
+    JUMP(s);
+    assert_int_equal(lines_count("service_failed"), 10);
+    assert_non_null(lines_find("ready", 0));
+    assert_true(s->deadline_us == UINT64_MAX);
+    CONNECT(s);
+    assert_record(2, "served", "1");
+    SCENE_END(s);
+}
+
+static void test_a_program_that_comes_later(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, "/handlers/one", come_later);
+    scene_run(&scene);
+    const char *line = lines_find("service_failed", 0);
+    assert_string_equal(lines_value(line, "service"), "one");
+    assert_string_equal(lines_value(line, "reason"), "there is no file /handlers/one");
+    assert_string_equal(lines_value(line, "retry_ms"), "1000");
+    scene_clear(&scene);
+}
+
+static bool stop_at_once(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_stop(s);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static void test_a_stop_waits_for_none(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, "/srv", stop_at_once);
+    scene.services[0].directory = "/srv";
+    scene_run(&scene);
+    assert_int_equal(lines_count("service_failed"), 1);
+    assert_string_equal(lines_value(lines_find("service_failed", 0), "reason"),
+                        "there is no folder /srv");
+    scene_clear(&scene);
+}
+
+/* What the system refuses to one service is that service's own. */
+static bool refused(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(lines_count("service_failed"), 1);
+    fake_connect(SCENE_PORT + 1);
+    LOOK(s);
+    assert_record(1, "served", "1");
+    JUMP(s);
+    CONNECT(s);
+    assert_record(2, "served", "1");
+    SCENE_END(s);
+}
+
+static void test_a_program_that_cannot_be_prepared(void **state) {
+    static const enum fake_call calls[] = {FAKE_PROGRAM, FAKE_OUTPUT};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct scene scene;
+        stage(&scene, NULL, refused);
+        scene.services[0].lacks = false;
+        fake_fail(calls[i], BATON_TOO_LONG, 1);
+        scene_run(&scene);
+        assert_string_equal(lines_value(lines_find("service_failed", 0), "reason"),
+                            "fake: made up, number 1");
+        scene_clear(&scene);
+    }
+}
+
+static void test_none_can_start(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, NULL, NULL);
+    fake_fail(FAKE_PROGRAM, BATON_TOO_LONG, FAKE_ALWAYS);
+    scene_try(&scene);
+    assert_int_equal(scene.result, SUPERVISOR_NO_START);
+    assert_int_equal(lines_count("service_failed"), 2);
+    assert_false(lines_has(lines_find("service_failed", 0), "retry_ms"));
+    scene_clear(&scene);
+}
+
+/* execve(2) says "No such file" of a program whose interpreter is missing. */
+static void test_a_failed_launch_names_the_file(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, "/handlers/one", NULL);
+    scene.services[0].lacks = false;
+    scene.service_count = 1;
+    scene.client_count = 1;
+    fake_fail(FAKE_LAUNCH, BATON_NOT_FOUND, FAKE_ALWAYS);
+    scene_run(&scene);
+    assert_record(1, "launch_failed", "2");
+    assert_string_equal(lines_value(lines_find("launch_failed", 0), "hint"),
+                        "there is no file /handlers/one");
+    scene_clear(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_program_that_comes_later),
+        cmocka_unit_test(test_a_stop_waits_for_none),
+        cmocka_unit_test(test_a_program_that_cannot_be_prepared),
+        cmocka_unit_test(test_none_can_start),
+        cmocka_unit_test(test_a_failed_launch_names_the_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

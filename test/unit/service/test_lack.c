@@ -1,0 +1,255 @@
+/* Heads of programs made by hand, and what a service lacks on a made-up machine. */
+#include "core/base/error.h"
+#include "core/service/lack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define X86_64 62
+#define ARM_64 183
+
+static void put(uint8_t *at, uint64_t number, size_t count, bool little) {
+    for (size_t i = 0; i < count; i++) {
+        at[little ? i : count - 1 - i] = (uint8_t)(number >> (8 * i));
+    }
+}
+
+/* An ELF file that asks for `loader` in its second program header; returns its length. */
+static size_t make_elf(uint8_t bytes[512], unsigned bits, bool little, uint16_t machine,
+                       const char *loader) {
+    bool wide = bits == 64;
+    size_t word = wide ? 8 : 4;
+    size_t header = wide ? 64 : 52;
+    size_t step = wide ? 56 : 32;
+    uint8_t *second = bytes + header + step;
+    memset(bytes, 0, 512);
+    memcpy(bytes, "\177ELF", 4);
+    bytes[4] = wide ? 2 : 1;
+    bytes[5] = little ? 1 : 2;
+    put(bytes + 18, machine, 2, little);
+    put(bytes + (wide ? 32 : 28), header, word, little);
+    put(bytes + (wide ? 54 : 42), step, 2, little);
+    put(bytes + (wide ? 56 : 44), 2, 2, little);
+    put(bytes + header, 6, 4, little);
+    put(second, 3, 4, little);
+    put(second + (wide ? 8 : 4), 300, word, little);
+    put(second + (wide ? 32 : 16), strlen(loader) + 1, word, little);
+    memcpy(bytes + 300, loader, strlen(loader) + 1);
+    return 300 + strlen(loader) + 1;
+}
+
+static struct program_head head_of(const void *bytes, size_t length) {
+    struct program_head head;
+    program_head_read(bytes, length, &head);
+    return head;
+}
+
+static void test_loaders(void **state) {
+    static const unsigned bits[] = {32, 64};
+    uint8_t bytes[512];
+    uint32_t first = 0;
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        size_t length = make_elf(bytes, bits[i % 2], i < 2, X86_64, "/lib/ld.so");
+        struct program_head head = head_of(bytes, length);
+        assert_int_equal(head.kind, PROGRAM_ELF);
+        assert_string_equal(head.interpreter, "/lib/ld.so");
+        assert_int_equal(head.machine & 0xffff, X86_64);
+        first = i == 0 ? head.machine : first;
+        assert_int_equal(program_machine_fits(first, head.machine), i < 2);
+        /* Cut anywhere: no loader, and nothing read beyond. */
+        for (size_t cut = 0; cut < length; cut++) {
+            assert_string_equal(head_of(bytes, cut).interpreter, "");
+        }
+    }
+}
+
+static void test_wrong_heads(void **state) {
+    uint8_t bytes[512];
+    (void)state;
+    size_t length = make_elf(bytes, 64, true, X86_64, "/lib/ld.so");
+    put(bytes + 32, UINT64_MAX - 10, 8, true); /* headers far away */
+    assert_string_equal(head_of(bytes, length).interpreter, "");
+    length = make_elf(bytes, 64, true, X86_64, "/lib/ld.so");
+    put(bytes + 64 + 56 + 32, UINT64_MAX, 8, true); /* a name without end */
+    assert_string_equal(head_of(bytes, length).interpreter, "");
+    length = make_elf(bytes, 64, true, X86_64, "/lib/ld.so");
+    put(bytes + 54, 0, 2, true); /* headers without size */
+    assert_string_equal(head_of(bytes, length).interpreter, "");
+    bytes[4] = 3;
+    assert_int_equal(head_of(bytes, length).kind, PROGRAM_OTHER);
+    assert_int_equal(head_of("MZ", 2).kind, PROGRAM_OTHER);
+    assert_int_equal(head_of("", 0).kind, PROGRAM_OTHER);
+    assert_int_equal(head_of("#", 1).kind, PROGRAM_OTHER);
+}
+
+static void test_first_lines(void **state) {
+    static const struct {
+        const char *line, *interpreter;
+        bool returns;
+    } cases[] = {{"#!/bin/sh\necho", "/bin/sh", false},
+                 {"#! \t/bin/sh -e\n", "/bin/sh", false},
+                 {"#!/bin/sh", "/bin/sh", false},
+                 {"#!/bin/sh\r\necho\r\n", "/bin/sh\r", true},
+                 {"#!/usr/bin/env\tsh\r\n", "/usr/bin/env", false},
+                 {"#!\n", "", false},
+                 {"#!", "", false},
+                 {"#!\r\n", "\r", true},
+                 {"#!sh\n", "sh", false}};
+    char line[300] = "#!";
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct program_head head = head_of(cases[i].line, strlen(cases[i].line));
+        assert_int_equal(head.kind, PROGRAM_SCRIPT);
+        assert_string_equal(head.interpreter, cases[i].interpreter);
+        assert_int_equal(head.ends_with_return, cases[i].returns);
+    }
+    memset(line + 2, 'x', sizeof line - 2); /* Linux takes no name that it sees no end of */
+    assert_string_equal(head_of(line, sizeof line).interpreter, "");
+}
+
+static void test_processors(void **state) {
+    uint32_t own = X86_64 | 2u << 16 | 1u << 18;
+    (void)state;
+    assert_true(program_machine_fits(own, own));
+    assert_true(program_machine_fits(own, 3 | 1u << 16 | 1u << 18));
+    assert_false(program_machine_fits(own, ARM_64 | 2u << 16 | 1u << 18));
+    assert_true(program_machine_fits(ARM_64 | 2u << 16 | 1u << 18, 40 | 1u << 16 | 1u << 18));
+    assert_false(program_machine_fits(40 | 1u << 16 | 1u << 18, ARM_64 | 2u << 16 | 1u << 18));
+}
+
+/* ---- A machine ---- */
+
+static struct {
+    const char *path;
+    int result;
+    const void *bytes;
+    size_t length;
+} files[8];
+
+static int probe(void *context, const char *path) {
+    (void)context;
+    for (size_t i = 0; i < 8 && files[i].path != NULL; i++) {
+        if (strcmp(files[i].path, path) == 0) {
+            return files[i].result;
+        }
+    }
+    return BATON_NOT_FOUND;
+}
+
+static int read_file(const char *path, void *buffer, size_t capacity, size_t *length,
+                     struct baton_cause *cause) {
+    (void)cause;
+    for (size_t i = 0; i < 8 && files[i].path != NULL; i++) {
+        if (strcmp(files[i].path, path) == 0 && files[i].bytes != NULL) {
+            *length = files[i].length < capacity ? files[i].length : capacity;
+            memcpy(buffer, files[i].bytes, *length);
+            return files[i].length > capacity ? BATON_TOO_LONG : BATON_OK;
+        }
+    }
+    return BATON_DENIED;
+}
+
+static struct service_machine machine = {.probe_program = probe,
+                                         .probe_directory = probe,
+                                         .read_file = read_file,
+                                         .own_machine = X86_64 | 2u << 16 | 1u << 18};
+
+static void have(size_t place, const char *path, int result, const void *bytes, size_t length) {
+    files[place].path = path;
+    files[place].result = result;
+    files[place].bytes = bytes;
+    files[place].length = length;
+}
+
+/* What the program /p lacks. */
+static void expect(const char *text) {
+    struct service_listen place = {.path = NULL};
+    struct service service = {.listen = &place, .program = "/p", .handler = "/p"};
+    struct service_lack lack;
+    char words[LACK_TEXT_MAX_BYTES] = "";
+    if (service_find_lack(&service, &machine, &lack)) {
+        (void)service_lack_text(&lack, words);
+    }
+    assert_string_equal(words, text);
+}
+
+static void expect_script(const char *script, const char *text) {
+    have(0, "/p", BATON_OK, script, strlen(script));
+    expect(text);
+}
+
+static void test_who_runs_a_program(void **state) {
+    uint8_t bytes[512];
+    (void)state;
+    memset(files, 0, sizeof files);
+    expect("there is no file /p");
+    have(1, "/bin/sh", BATON_OK, NULL, 0);
+    have(2, "/data", BATON_NOT_EXECUTABLE, NULL, 0);
+    have(3, "/second", BATON_OK, "#!/third\n", 9);
+    have(4, "/p2", BATON_OK, "#!/p2\n", 6);
+    expect_script("#!/bin/sh\n", "");
+    expect_script("#!/bin/sh\r\n", "the first line of /p names an interpreter that cannot be run, "
+                                   "`/bin/sh` with a carriage return behind it");
+    expect_script("#!/bin/none -x\n",
+                  "the first line of /p names an interpreter that cannot be run, `/bin/none`");
+    expect_script("#!/data\n",
+                  "the first line of /p names an interpreter that cannot be run, `/data`");
+    expect_script("#!/second\n", "the first line of /second names an interpreter that cannot be "
+                                 "run, `/third`");
+    expect_script("#!/p2\n", ""); /* one that names itself: an end has this, too */
+    expect_script("echo hello\n", "/p is no program of this system, and no script with `#!`");
+    have(0, "/p", BATON_OK, bytes, make_elf(bytes, 64, true, X86_64, "/bin/sh"));
+    expect("");
+    have(0, "/p", BATON_OK, bytes, make_elf(bytes, 64, true, X86_64, "/lib/ld-musl.so.1"));
+    expect("/p needs the loader /lib/ld-musl.so.1, which cannot be run");
+    have(0, "/p", BATON_OK, bytes, make_elf(bytes, 64, true, ARM_64, "/bin/sh"));
+    expect("/p was built for another processor");
+    /* A system that runs whatever it likes. */
+    machine.runs_other_formats = true;
+    expect("");
+    expect_script("echo hello\n", "");
+    machine.runs_other_formats = false;
+    /* One that may be run, but not read. */
+    have(0, "/p", BATON_OK, NULL, 0);
+    expect("");
+    have(0, "/p", BATON_DENIED, NULL, 0);
+    expect("/p may not be executed");
+    have(0, "/p", BATON_INVALID, NULL, 0);
+    expect("/p is not a regular file");
+}
+
+static void test_folders(void **state) {
+    struct service_listen place = {.path = "/run/x/socket"};
+    struct service service = {
+        .listen = &place, .program = "/bin/sh", .handler = "/h.sh", .directory = "/work"};
+    struct service_lack lack;
+    (void)state;
+    memset(files, 0, sizeof files);
+    have(0, "/bin/sh", BATON_OK, NULL, 0);
+    have(1, "/h.sh", BATON_NOT_EXECUTABLE, NULL, 0); /* its interpreter reads it */
+    assert_true(service_find_lack(&service, &machine, &lack));
+    assert_string_equal(lack.path, "/work");
+    have(2, "/work", BATON_OK, NULL, 0);
+    assert_true(service_find_lack(&service, &machine, &lack));
+    assert_string_equal(lack.path, "/run/x");
+    have(3, "/run/x", BATON_DENIED, NULL, 0);
+    assert_true(service_find_lack(&service, &machine, &lack));
+    have(3, "/run/x", BATON_OK, NULL, 0);
+    assert_false(service_find_lack(&service, &machine, &lack));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loaders),
+        cmocka_unit_test(test_wrong_heads),
+        cmocka_unit_test(test_first_lines),
+        cmocka_unit_test(test_processors),
+        cmocka_unit_test(test_who_runs_a_program),
+        cmocka_unit_test(test_folders),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
