@@ -25,6 +25,7 @@
 #include "core/base/address.h"
 #include "core/base/error.h"
 #include "core/base/socket_options.h"
+#include "core/base/waiting.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -234,6 +235,12 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
  * socket); a local socket that cannot be made anew stays silent until the next resume. */
 void platform_listener_pause(struct platform_listener *listener);
 void platform_listener_resume(struct platform_listener *listener);
+
+/* Tells who waits at a listener that is handed over, without taking anybody; `identify`: who they
+ * are as well, which costs more. Linux: tcp(7), sock_diag(7). Windows does not tell. Does not
+ * block. */
+void platform_listener_waiting(const struct platform_listener *listener, bool identify,
+                               struct waiting_set *out);
 
 /* Closes the listener. Clients in its backlog are refused by the system. The file of a local socket
  * is removed, if it is still the one that was made. */

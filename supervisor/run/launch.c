@@ -78,7 +78,8 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
         spec.listener_count = (uint32_t)service->listen_count;
         spec.listener_names = names = name_listeners(service);
         r->handles = calloc(service->listen_count, sizeof(struct platform_listener *));
-        if (r->handles == NULL || names == NULL) {
+        r->waiting = calloc(service->listen_count, sizeof *r->waiting);
+        if (r->handles == NULL || names == NULL || r->waiting == NULL) {
             free(names);
             return BATON_NO_MEMORY;
         }
@@ -116,7 +117,9 @@ static void clear(struct supervisor *s, uint32_t service) {
     free(r->listeners);
     free((void *)r->handles);
     r->listeners = NULL;
+    free(r->waiting);
     r->handles = NULL;
+    r->waiting = NULL;
 }
 
 int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_cause *cause) {
@@ -192,6 +195,7 @@ static void describe(struct supervisor *s, const struct connection *c,
         for (uint32_t i = 0; i < service->listen_count; i++) {
             r->handles[i] = run_listen_at(s, c->service, i)->handle;
         }
+        run_accept_note_waiting(s, c->service);
     }
 }
 

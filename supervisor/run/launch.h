@@ -18,8 +18,10 @@ struct run_service {
     struct platform_output *output;
     uint32_t *listeners;                /* slots of its listen_count ones, by place; owned */
     struct platform_listener **handles; /* room for them, where they are handed over at launch */
-    bool is_ready;                      /* all of this is there */
-    int result;                         /* why it is not, and its cause */
+    struct waiting_set *waiting; /* at each of these when they were handed over last; owned */
+    bool identifies;             /* who they are, too */
+    bool is_ready;               /* all of this is there */
+    int result;                  /* why it is not, and its cause */
     struct baton_cause cause;
     struct shortage starting; /* lasts until the next try */
     struct shortage limit;    /* of its own: when it was logged (the pool says how long it lasts) */

@@ -6,6 +6,7 @@
 #include "core/base/address.h"
 #include "core/base/shortage.h"
 #include "core/base/slots.h"
+#include "core/pool/progress.h"
 #include "core/service/service.h"
 #include "platform/platform.h"
 
@@ -76,6 +77,11 @@ void run_listen_close_all(struct supervisor *s);
 /* Takes one client, or launches for one who waits at a listener that is handed over. True if there
  * may be more. */
 bool run_accept_next(struct supervisor *s, uint32_t listener);
+
+/* Listeners that are inherited: notes who waits there, just before a launch; and judges whether the
+ * process that has ended took anybody. */
+void run_accept_note_waiting(struct supervisor *s, uint32_t service);
+enum progress run_accept_judge(struct supervisor *s, uint32_t service);
 
 /* An activation at a service's `place` has ended: what was lent for it can be watched again. */
 void run_accept_give_back(struct supervisor *s, uint32_t service, uint32_t place);

@@ -7,16 +7,15 @@
 static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_words *words) {
     struct platform_process *handle = s->launching.processes[process].handle;
     struct platform_exit how = platform_process_exit(handle);
-<<<<<<< HEAD
+    uint32_t service = s->pool.processes[process].service;
     const struct platform_writer writer = {platform_process_pid(handle),
                                            s->launching.processes[process].output_id};
-    run_output_finish(s, s->pool.processes[process].service, &writer);
-    pool_exited(&s->pool, process, (struct pool_exit){how.by_signal, how.code}, words, s->now_us);
-=======
-    run_output_finish(s, s->pool.processes[process].service, platform_process_pid(handle));
+    run_output_finish(s, service, &writer);
+    if (services_get(&s->services, service)->handoff == HANDOFF_LISTENER) {
+        pool_note_progress(&s->pool, process, run_accept_judge(s, service));
+    }
     struct pool_exit ended = {how.by_signal, how.code, how.by_broken_pipe};
     pool_exited(&s->pool, process, ended, words, s->now_us);
->>>>>>> 84274bc (pool: SIGPIPE after the hand-off is an outcome of its own)
 }
 
 bool run_reap_on_exit(struct supervisor *s, uint32_t process) {

@@ -46,8 +46,10 @@ void run_tell_held_back(struct supervisor *s, const struct pool_action *action) 
     struct record *line =
         run_tell_line(s, LOG_LEVEL_WARNING, "held_back", action->service, SLOT_NONE);
     if (line != NULL) {
+        const struct pool_service *service = &s->pool.services[action->service];
         record_text(line, "reason",
-                    s->pool.services[action->service].breaker.failures_count > 0
+                    service->took_nobody ? "its handler ends and takes nobody who waits"
+                    : service->breaker.failures_count > 0
                         ? "its handler fails"
                         : "its handler ends quickly, again and again");
         record_number(line, "retry_ms", action->pause_us / 1000);

@@ -174,15 +174,47 @@ class Listeners(SupervisorCase):
         supervisor.wait_event("activation", service="local", outcome="served")
         self.stop(supervisor)
 
+    def check_a_crowd(self, at_once):
+        """100 clients, each for a process that takes one and ends: none is braked."""
+        supervisor = self.supervisor({"one": service(peers.program("takes_one.py"),
+                                                     handoff="listener", backlog=200)})
+        address = supervisor.address("one")
+        if at_once:
+            clients = [socket.create_connection(address, DEADLINE_S) for _ in range(100)]
+            pids = {client.makefile().readline() for client in clients}
+            for client in clients:
+                client.close()
+        else:
+            pids = set()
+            for _ in range(100):
+                with socket.create_connection(address, DEADLINE_S) as client:
+                    pids.add(client.makefile().readline())
+        self.assertEqual(len(pids), 100)
+        records = supervisor.wait_events(100, "activation", service="one")
+        self.stop(supervisor)
+        self.assertEqual(len(records), 100, "launches")
+        self.assertEqual([record for record in records if "took" in record], [])
+        self.assertEqual(supervisor.find("held_back"), [])
+
+    def test_a_crowd_one_after_the_other(self):
+        self.check_a_crowd(False)
+
+    def test_a_crowd_at_once(self):
+        self.check_a_crowd(True)
+
     def test_a_handler_that_does_not_accept(self):
         supervisor = self.supervisor({"bad": service(peers.tool("true"), handoff="listener"),
                                       "other": harness.misbehave()})
         with socket.create_connection(supervisor.address("bad"), DEADLINE_S):
-            supervisor.wait_event("held_back", service="bad")
+            held = supervisor.wait_events(4, "held_back", service="bad")
             watch = processes.BusyWatch(supervisor.pid)
             self.assertIn("served", supervisor.ask("other", "hello"))
             self.assertLess(watch.share(WATCH_S), IDLE_SHARE)
         self.stop(supervisor)
+        pauses_ms = [int(event["retry_ms"]) for event in held]
+        self.assertEqual(pauses_ms[1:4], [2 * pause for pause in pauses_ms[:3]])
+        self.assertIn("takes nobody", held[0]["reason"])
+        self.assertEqual(supervisor.find("activation", service="bad")[1]["took"], "nobody")
 
 
 class Sdk(SupervisorCase):

@@ -21,6 +21,7 @@
 
 #include "core/base/address.h"
 #include "core/base/timers.h"
+#include "core/pool/progress.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -79,6 +80,7 @@ struct connection {
     uint32_t service;     /* index in the table of services */
     uint32_t place;       /* index among the service's listen entries: where it was accepted */
     bool is_activation;
+    enum progress progress;  /* of an activation that has ended */
     uint32_t source;         /* in the pool's table of sources */
     struct timer timer;      /* PREFACE: its deadline */
     uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */

@@ -15,8 +15,9 @@ static void brake(struct pool *pool, const struct connection *c, uint64_t now_us
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : now_us - c->acked_us;
     /* A broken pipe was its client's doing. */
-    bool has_failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE;
-    uint64_t pause_us = breaker_pause_us(&s->breaker, has_failed, lived_us, now_us);
+    bool failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE;
+    uint64_t pause_us = breaker_pause_us(&s->breaker, c->progress, failed, lived_us, now_us);
+    s->took_nobody = !failed && c->progress != PROGRESS_UNKNOWN;
     if (pause_us > 0) {
         timers_set(pool->timers, &s->pause, now_us + pause_us);
         s->pause_us = pause_us;
@@ -200,6 +201,13 @@ static void note_exit(struct connection *c, struct pool_exit how) {
     c->has_exit = true;
     c->exit_by_signal = how.by_signal;
     c->exit_code = how.code;
+}
+
+void pool_note_progress(struct pool *pool, uint32_t process, enum progress progress) {
+    uint32_t connection = pool->processes[process].first_held;
+    if (connection != SLOT_NONE) {
+        pool->connections[connection].progress = progress;
+    }
 }
 
 void pool_exiting(struct pool *pool, uint32_t process) {

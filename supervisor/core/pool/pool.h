@@ -126,6 +126,7 @@ struct pool_service {
     bool retired;                     /* it accepts nobody any more */
     uint32_t queued;                  /* kinds of actions in the ring: a bit mask */
     struct breaker breaker;           /* HANDOFF_LISTENER only */
+    bool took_nobody;                 /* why it was: its handler did, and has not failed */
     uint64_t pause_us;                /* how long the last pause was */
     struct timer pause;               /* set while the breaker lets nothing be launched */
     struct shortage shortage;         /* lasts while launches wait for a limit of its own */
@@ -255,6 +256,8 @@ void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us);
 void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us);
 /* The process has ended, but what it wrote before is yet to be read: it gets no more offers. */
 void pool_exiting(struct pool *pool, uint32_t process);
+/* The process has ended, and its activation has taken somebody or not; before pool_exited(). */
+void pool_note_progress(struct pool *pool, uint32_t process, enum progress progress);
 /* The process has ended. Everything it wrote before has been read and told. `words` (NULL = none)
  * are about the connection that it held, where it is known to hold one at most. */
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,

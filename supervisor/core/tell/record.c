@@ -248,6 +248,9 @@ void record_connection(struct record *record, enum log_format format, const stru
     record_number(record, "id", c->id);
     put_addresses(record, c, service);
     record_text(record, "outcome", outcome_text(c->outcome));
+    if (c->progress == PROGRESS_NONE) {
+        record_text(record, "took", "nobody");
+    }
     if (c->pid != 0) {
         record_number(record, "pid", c->pid);
     }
