@@ -116,7 +116,8 @@ static bool read_kind(struct xinetd_reading *reading) {
 static void read_instances(struct xinetd_reading *reading) {
     const struct xinetd_attribute *instances = xinetd_get(reading, "instances");
     const struct xinetd_attribute *per_source = xinetd_get(reading, "per_source");
-    const struct key *key = key_find("max_connections", KEY_IN_SERVICE);
+    struct key key = *key_find("max_connections", KEY_IN_SERVICE);
+    key.maximum = 65536; /* what is too much for all together is shared out in the end */
     struct import_entry *entry = reading->entry;
     struct key_message message;
     uint32_t number = 0;
@@ -139,7 +140,7 @@ static void read_instances(struct xinetd_reading *reading) {
                   : NULL;
     } else if (text_equal_nocase(word, "UNLIMITED")) {
         why = "there always is a limit; see `max_connections`";
-    } else if (!key_parse(key, word + (word[0] == '+'), &number, &message)) {
+    } else if (!key_parse(&key, word + (word[0] == '+'), &number, &message)) {
         why = message.text;
     } else {
         entry->max_connections_count = number;

@@ -51,6 +51,18 @@ static void report_and_stop(struct yaml_file *file, size_t line, const char *wor
     file->stop = true;
 }
 
+/* A line of blanks, or with a comment behind them, says nothing; libyaml stops at a tab in it,
+ * which YAML allows there. Makes blanks of these. */
+static void clean_empty_line(char *line, size_t length) {
+    size_t blank = 0;
+    while (blank < length && text_is_blank(line[blank])) {
+        blank++;
+    }
+    if (blank == length || line[blank] == '#') {
+        memset(line, ' ', blank);
+    }
+}
+
 /* Copies the file with '?' for every byte that libyaml would stop at, and reports each such line,
  * so that all of them are found in one run. Returns NULL when out of memory. */
 static char *clean_copy(struct config_reader *reader, const char *bytes, size_t length) {
@@ -63,6 +75,7 @@ static char *clean_copy(struct config_reader *reader, const char *bytes, size_t 
         bool reported = false;
         end -= end > start && copy[end - 1] == '\r';
         line++;
+        clean_empty_line(copy + start, end - start);
         while (start < end) {
             size_t where = 0;
             enum text_fault fault = text_check(copy + start, end - start, &where);

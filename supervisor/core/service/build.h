@@ -23,6 +23,8 @@ struct service_values {
     const char *user, *group;
     const char **listen_names; /* listen_name_count names; NULL = not given, or not readable */
     size_t listen_name_count;
+    uint32_t *success_exits; /* success_exit_count codes; 0 = not given, or not readable */
+    size_t success_exit_count;
     struct address_block *trusted; /* trusted_count entries */
     size_t trusted_count;
 };
@@ -40,6 +42,7 @@ struct service_draft {
     const struct config_setting *listen;     /* where it says so; NULL = nowhere, or not readable */
     const struct config_setting *from_ports; /* its line in [ports], named by its handler; NULL =
                                                 it has a section */
+    const struct config_setting *max_connections; /* where that comes from; NULL = the table */
     bool enabled;
 };
 
@@ -94,6 +97,10 @@ void service_read_owner(struct service_builder *builder, const struct config_set
                         struct service_values *values);
 void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
                           struct service_values *values);
+
+/* Reads `success_exit` into `values` (exits.c). */
+void service_read_exits(struct service_builder *builder, const struct config_setting *setting,
+                        struct service_values *values);
 
 /* Reads `listen_names` into `values` (listen_names.c). */
 void service_read_listen_names(struct service_builder *builder,

@@ -170,11 +170,13 @@ void service_check_clashes(struct service_builder *builder) {
         }
     }
     if (total_count > SERVICE_TABLE_CONNECTIONS_MAX_COUNT) {
-        config_problems_add(builder->problems, largest->service.line, "max_connections",
-                            "the sum over all services is %lu; give at most %lu in all (here it "
-                            "is %lu, the most)",
-                            (unsigned long)total_count,
-                            (unsigned long)SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
-                            (unsigned long)largest->service.max_connections_count);
+        const struct config_setting not_given = {
+            .line = largest->service.line, .section = "defaults", .key = "max_connections"};
+        service_report(
+            builder, largest->max_connections != NULL ? largest->max_connections : &not_given,
+            "the sum over all services is %lu; give at most %lu in all (here it is "
+            "%lu, the most)",
+            (unsigned long)total_count, (unsigned long)SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
+            (unsigned long)largest->service.max_connections_count);
     }
 }

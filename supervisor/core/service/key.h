@@ -46,6 +46,7 @@ enum key_type {
     KEY_TYPE_OWNER,       /* USER, USER:GROUP or :GROUP */
     KEY_TYPE_BLOCKS,      /* addresses and blocks of them, separated by commas */
     KEY_TYPE_NAMES,       /* names, separated by commas */
+    KEY_TYPE_CODES,       /* exit codes, separated by commas */
     KEY_TYPE_BOOLEAN,     /* yes or no */
     KEY_TYPE_CHOICE       /* one word of a list */
 };
@@ -65,6 +66,7 @@ enum key_id {
     KEY_HANDSHAKE_TIMEOUT,
     KEY_ATTEMPTS,
     KEY_STOP_TIMEOUT,
+    KEY_SUCCESS_EXIT,
     KEY_ENVIRONMENT,
     KEY_DIRECTORY,
     KEY_ENABLED,

@@ -48,6 +48,11 @@ static const char *const texts[KEY_COUNT] = {
                      "tried; a program that was started has its client.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
                          "terminated, and after that before it is killed.",
+    [KEY_SUCCESS_EXIT] =
+        "Exit codes that mean that all went well (outcome `served`), separated by commas; every "
+        "other one is a failure, 0 as well if it is not among them. `0, 255` is for `sshd -i`, "
+        "which ends with 255 when the client has left. From 0 to 255, on Windows to 4294967295. "
+        "What a handler says in DONE goes before its exit code.",
     [KEY_ENVIRONMENT] =
         "Variables `NAME=VALUE` that the handler gets besides those of the "
         "supervisor, separated by blanks; quote as in \"Commands\": "

@@ -58,6 +58,7 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
                                         [KEY_TYPE_OWNER] = "user and group",
                                         [KEY_TYPE_BLOCKS] = "addresses and blocks",
                                         [KEY_TYPE_NAMES] = "names",
+                                        [KEY_TYPE_CODES] = "exit codes",
                                         [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
     char line[96];
     emit(context, "- Value: ");

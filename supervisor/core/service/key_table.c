@@ -121,7 +121,7 @@ const struct key key_table[KEY_COUNT] = {
             .type = KEY_TYPE_NUMBER,
             .unit = "connections",
             .minimum = 1,
-            .maximum = 65536,
+            .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
             .default_text = "256",
             .modes = KEY_MODES_CONNECTION,
             .field_offset = FIELD(max_connections_count),
@@ -160,6 +160,15 @@ const struct key key_table[KEY_COUNT] = {
             .default_text = "5000",
             .field_offset = FIELD(stop_timeout_ms),
             .modes = KEY_MODES_ALL,
+        },
+    [KEY_SUCCESS_EXIT] =
+        {
+            .name = "success_exit",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CODES,
+            .default_text = "0",
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
         },
     [KEY_ENVIRONMENT] =
         {

@@ -163,6 +163,13 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
         print_extra("argv0", service->argv0, emit, context);
         emit(context, "\n");
     }
+    for (size_t i = 0; i < service->success_exit_count; i++) {
+        char code[16];
+        snprintf(code, sizeof code, "%lu", (unsigned long)service->success_exits[i]);
+        emit(context, i > 0 ? ", " : "  * success_exit = ");
+        emit(context, code);
+    }
+    emit(context, service->success_exit_count > 0 ? " (default 0)\n" : "");
     if (service->listen_names != NULL) {
         print_extra("listen_names", service->listen_names, emit, context);
         emit(context, "\n");

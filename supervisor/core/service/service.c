@@ -45,6 +45,9 @@ static void take_values(struct service_builder *builder, struct service_draft *d
         service->attempts_count = 1;
     }
     service->directory = values->directory;
+    service->success_exits = values->success_exits;
+    service->success_exit_count = values->success_exit_count;
+    draft->max_connections = values->given[KEY_MAX_CONNECTIONS];
     if (values->listen_names != NULL) {
         service->listen_names = arena_text(builder->arena, values->own[KEY_LISTEN_NAMES]->value);
     }

@@ -88,8 +88,10 @@ struct service {
                                 HANDOFF_LISTENER */
     uint32_t reuse_count;    /* connections one handler process gets in its life; 1 for now */
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
-    uint32_t stop_timeout_ms;      /* from DRAIN to terminate, and from terminate to kill */
-    size_t line;                   /* where the service is defined, for messages */
+    uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
+    size_t success_exit_count;
+    uint32_t stop_timeout_ms; /* from DRAIN to terminate, and from terminate to kill */
+    size_t line;              /* where the service is defined, for messages */
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
 
@@ -147,6 +149,9 @@ struct service_machine {
  * through `machine`. */
 int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out);
+
+/* True if a handler of the service that has ended with this exit code has done well. */
+bool service_exit_is_success(const struct service *service, uint32_t code);
 
 /* What the listener at one of the service's places is called where it is handed over. */
 const char *service_place_name(const struct service *service, size_t place);

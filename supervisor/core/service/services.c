@@ -69,6 +69,9 @@ static struct service *pack_service(struct packer *packer, const struct service 
     copy.proxy_trusted = pack(packer, service->proxy_trusted,
                               service->proxy_trusted_count * sizeof *service->proxy_trusted,
                               alignof(struct address_block));
+    copy.success_exits =
+        pack(packer, service->success_exits,
+             service->success_exit_count * sizeof *service->success_exits, alignof(uint32_t));
     copy.argv = pack_texts(packer, (const char *const *)service->argv, service->argc);
     copy.environment =
         pack_texts(packer, (const char *const *)service->environment, service->environment_count);

@@ -70,6 +70,9 @@ static void read_value(struct service_builder *builder, const struct config_sett
     case KEY_TYPE_OWNER:
         service_read_owner(builder, setting, values);
         break;
+    case KEY_TYPE_CODES:
+        service_read_exits(builder, setting, values);
+        break;
     case KEY_TYPE_NAMES:
         service_read_listen_names(builder, setting, values);
         break;
