@@ -68,7 +68,7 @@ static void take(struct supervisor *s, struct pool_arrival *arrival,
     arrival->wall_us = platform_wall_us(s->platform);
     uint32_t connection = pool_accept(&s->pool, arrival);
     s->sockets[connection] = socket;
-    run_pause_after_shortage(s, arrival->service);
+    run_pause_after_shortage(s);
     if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
         run_preface_start(s, connection);
     }
@@ -85,7 +85,7 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     case BATON_OK:
         shortage_over(&l->accepting, &s->timers, s->now_us);
         take(s, &arrival, socket);
-        return true;
+        return pool_has_room(&s->pool, l->service); /* who comes when it is full tells so */
     case BATON_GONE:
         return true;
     case BATON_AGAIN:

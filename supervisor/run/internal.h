@@ -36,6 +36,7 @@ enum run_token {
     RUN_TOKEN_REOPEN, /* timers: a listener's next try to open */
     RUN_TOKEN_ACCEPT, /* a listener may accept again */
     RUN_TOKEN_RELIEF, /* all listeners may */
+    RUN_TOKEN_QUIET,  /* nothing has been short for a while */
     RUN_TOKEN_START,  /* a service that could not start is tried again */
     RUN_TOKEN_OFFERS, /* offers that found a shortage are sent again */
     RUN_TOKEN_END

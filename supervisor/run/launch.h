@@ -24,6 +24,8 @@ struct run_service {
     int result;                  /* why it is not, and its cause */
     struct baton_cause cause;
     struct shortage starting; /* lasts until the next try */
+    uint64_t full_told_us;    /* when it was told that it is full; 0 = never */
+    uint32_t full_count;      /* how often it has been since */
     struct shortage limit;    /* of its own: when it was logged (the pool says how long it lasts) */
 };
 

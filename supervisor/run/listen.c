@@ -13,6 +13,7 @@
 int run_listen_create(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
     listening->listeners = calloc(LISTENERS_MAX_COUNT, sizeof *listening->listeners);
+    listening->quiet.token = token_make(RUN_TOKEN_QUIET, 0, 0);
     listening->shortage =
         shortage_make(SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS, token_make(RUN_TOKEN_RELIEF, 0, 0));
     return listening->listeners == NULL ? BATON_NO_MEMORY
@@ -231,6 +232,7 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
 }
 
 void run_listen_close_all(struct supervisor *s) {
+    timers_unset(&s->timers, &s->listening.quiet);
     SLOTS_EACH(i, &s->listening.slots) {
         struct run_listener *l = &s->listening.listeners[i];
         shortage_relieve(&l->opening, &s->timers);

@@ -16,7 +16,7 @@
 /* Those of a table, and as many of tables before it. */
 #define LISTENERS_MAX_COUNT (2u * SERVICE_TABLE_LISTEN_MAX_COUNT)
 /* Timers of this part that may be set at once. */
-#define LISTENING_TIMERS_MAX_COUNT (2u * LISTENERS_MAX_COUNT + 1u)
+#define LISTENING_TIMERS_MAX_COUNT (2u * LISTENERS_MAX_COUNT + 2u)
 
 struct supervisor;
 
@@ -40,6 +40,7 @@ struct run_listening {
     struct run_listener *listeners; /* by slot */
     struct shortage shortage; /* of descriptors or memory: nothing is accepted while it lasts */
     uint64_t short_in_step;   /* of the loop: when it was met last */
+    struct timer quiet;       /* set while it is over, until the log may say so */
     bool blocked;             /* listeners are paused for a reason that is not their own */
     bool ready_logged;
 };

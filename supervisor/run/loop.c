@@ -204,6 +204,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
         run_reap_pumped(s, &end);
         break;
     }
+    case RUN_TOKEN_QUIET:
+        run_pause_after_shortage(s);
+        break;
     case RUN_TOKEN_START:
         run_start_again(s, index);
         break;

@@ -1,5 +1,8 @@
 #include "run/internal.h"
 
+/* How often it is told that a service is full. */
+#define FULL_TELL_US 60000000u
+
 static void set_paused(struct run_listener *l, bool paused) {
     if (l->handle == NULL || l->paused == paused) {
         return;
@@ -33,6 +36,12 @@ void run_pause_update(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
     bool blocked = shortage_lasts(&listening->shortage) || shortage_lasts(&s->pool.starved) ||
                    run_log_is_congested(&s->log);
+    if (blocked || listening->shortage.logged_us == 0 || s->stopping) {
+        timers_unset(&s->timers, &listening->quiet);
+    } else if (!timer_is_set(&listening->quiet)) {
+        /* Nobody may come for long, whose being accepted would tell that it is over. */
+        timers_set(&s->timers, &listening->quiet, s->now_us + SHORTAGE_LOG_US);
+    }
     if (blocked == listening->blocked) {
         return;
     }
@@ -42,14 +51,36 @@ void run_pause_update(struct supervisor *s) {
     }
 }
 
-void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room) {
-    run_pause_update_service(s, service);
-    struct record *line = run_tell_line(
-        s, LOG_LEVEL_DEBUG, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
-    if (line != NULL) {
-        record_text(line, "reason", "max_connections");
-        run_log_end(&s->log);
+/* A warning at first and once a minute, with how often it has come to that since the last one. */
+static enum log_level level_of_full(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    r->full_count++;
+    if (r->full_told_us != 0 && s->now_us - r->full_told_us < FULL_TELL_US) {
+        return LOG_LEVEL_DEBUG;
     }
+    r->full_told_us = s->now_us;
+    return LOG_LEVEL_WARNING;
+}
+
+void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room) {
+    const struct pool_service *p = &s->pool.services[service];
+    const struct service *rules = services_get(&s->services, service);
+    bool is_activated = rules->handoff == HANDOFF_LISTENER;
+    bool is_full = !is_activated && p->live_count >= rules->max_connections_count;
+    enum log_level level = is_full && !has_room ? level_of_full(s, service) : LOG_LEVEL_DEBUG;
+    run_pause_update_service(s, service);
+    struct record *line =
+        run_tell_line(s, level, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
+    if (line == NULL) {
+        return;
+    }
+    record_text(line, "reason", is_activated ? "held_back" : "max_connections");
+    if (level == LOG_LEVEL_WARNING) {
+        record_number(line, "max_connections", rules->max_connections_count);
+        record_number(line, "times", s->launching.services[service].full_count);
+        s->launching.services[service].full_count = 0;
+    }
+    run_log_end(&s->log);
 }
 
 /* ---- Shortages ---- */
@@ -83,11 +114,12 @@ void run_pause_relieve(struct supervisor *s) {
     shortage_relieve(&s->listening.shortage, &s->timers);
 }
 
-void run_pause_after_shortage(struct supervisor *s, uint32_t service) {
+void run_pause_after_shortage(struct supervisor *s) {
+    timers_unset(&s->timers, &s->listening.quiet);
     if (!shortage_over(&s->listening.shortage, &s->timers, s->now_us)) {
         return;
     }
-    struct record *line = run_tell_line(s, LOG_LEVEL_INFO, "accept_resumed", service, SLOT_NONE);
+    struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "accept_resumed");
     if (line != NULL) {
         record_text(line, "reason", "descriptors and memory are there again");
         run_log_end(&s->log);

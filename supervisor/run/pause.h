@@ -17,7 +17,7 @@ void run_pause_update(struct supervisor *s);
 void run_pause_update_listener(struct supervisor *s, struct run_listener *listener);
 void run_pause_update_service(struct supervisor *s, uint32_t service);
 
-/* The service has no room, or has it again (POOL_ROOM). */
+/* The service has no room, while somebody waits; or has it again (POOL_ROOM). */
 void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room);
 
 /* Nothing is accepted for a while, because descriptors or memory are short. */
@@ -28,8 +28,8 @@ void run_pause_log_shortage(struct supervisor *s, uint32_t service, int code,
                             const struct baton_cause *cause);
 /* A descriptor or a process was freed: a shortage may be over. */
 void run_pause_relieve(struct supervisor *s);
-/* A connection was accepted: whatever was short is there again. */
-void run_pause_after_shortage(struct supervisor *s, uint32_t service);
+/* A connection was accepted, or nothing was short for a while: whatever was is there again. */
+void run_pause_after_shortage(struct supervisor *s);
 
 /* The listener alone cannot accept, for a reason of its own: it is not asked for a while. */
 void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int code,

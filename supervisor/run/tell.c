@@ -57,11 +57,13 @@ void run_tell_held_back(struct supervisor *s, const struct pool_action *action) 
     }
 }
 
-/* It ran and said no HELLO: most likely it knows nothing of Baton, and a key was forgotten. */
+/* It ran, said no HELLO, and was content: most likely it knows nothing of Baton, and a key was
+ * forgotten. One that fails before its HELLO has another trouble, which it tells itself. */
 static bool is_foreign(const struct supervisor *s, const struct pool_action *action) {
     const struct connection *c = &s->pool.connections[action->connection];
+    bool was_content = c->has_exit && !c->exit_by_signal && c->exit_code == 0;
     bool was_silent = action->outcome == OUTCOME_HANDSHAKE_TIMEOUT ||
-                      (action->outcome == OUTCOME_LAUNCH_FAILED && c->has_exit);
+                      (action->outcome == OUTCOME_LAUNCH_FAILED && was_content);
     return was_silent && c->greeted_us == 0 &&
            services_get(&s->services, action->service)->has_channel;
 }

@@ -330,6 +330,45 @@ static void test_end_of_the_channel_with_held_and_offered(void **state) {
     scene_clear(&scene);
 }
 
+/* ---- A full service ---- */
+
+/* One after the other is full for a moment, for two minutes: told at once, and once a minute. */
+static bool full(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 121; s->number++) {
+        fake_connect(SCENE_PORT);
+        fake_connect(SCENE_PORT);
+        LOOK(s);
+        ACTS(s, 2 * s->number, ACT_HELLO, ACT_ACK, ACT_DONE, ACT_EXIT);
+        ACTS(s, 2 * s->number + 1, ACT_HELLO, ACT_ACK, ACT_DONE, ACT_EXIT);
+        fake_advance_us(1000000);
+    }
+    SCENE_END(s);
+}
+
+static void test_a_full_service_is_told(void **state) {
+    (void)state;
+    static const char *const times[] = {"1", "60", "60"};
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, full);
+    scene.client_count = 0;
+    scene.services[0].max_connections_count = 1;
+    scene_run(&scene);
+    uint32_t warnings_count = 0;
+    for (uint32_t i = 0; i < lines_count("accept_paused"); i++) {
+        const char *line = lines_find("accept_paused", i);
+        if (strcmp(lines_value(line, "level"), "warning") == 0) {
+            assert_string_equal(lines_value(line, "service"), "one");
+            assert_string_equal(lines_value(line, "reason"), "max_connections");
+            assert_string_equal(lines_value(line, "max_connections"), "1");
+            assert_string_equal(lines_value(line, "times"), times[warnings_count++]);
+        }
+    }
+    assert_int_equal(warnings_count, 3);
+    assert_int_equal(lines_count("accept_paused"), 121);
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_process_serves_all_in_turn),
@@ -343,6 +382,7 @@ int main(void) {
         cmocka_unit_test(test_answer_to_an_offer_that_was_not_sent),
         cmocka_unit_test(test_done_and_exit_in_one_round),
         cmocka_unit_test(test_end_of_the_channel_with_held_and_offered),
+        cmocka_unit_test(test_a_full_service_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,8 +288,10 @@ static void test_hint_at_a_forgotten_key(void **state) {
     (void)state;
     const struct play silent = PLAY(ACT_AWAIT_OFFER);
     const struct play greets = PLAY(ACT_HELLO, ACT_EXIT);
-    const struct play *const plays[] = {&play_exit, &silent, &greets};
-    for (size_t i = 0; i < 3; i++) {
+    const struct play fails = PLAY(ACT_EXIT_3); /* as one does that cannot load its SDK */
+    const struct play crashes = PLAY(ACT_CRASH);
+    const struct play *const plays[] = {&play_exit, &silent, &greets, &fails, &crashes};
+    for (size_t i = 0; i < 5; i++) {
         struct scene scene;
         scene_stage(&scene, plays[i], NULL);
         scene_run(&scene);

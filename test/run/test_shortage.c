@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+static void assert_last_word_is_resumed(void) {
+    uint32_t paused_count = lines_count("accept_paused");
+    uint32_t resumed_count = lines_count("accept_resumed");
+    assert_true(paused_count > 0 && resumed_count > 0);
+    assert_true(lines_find("accept_resumed", resumed_count - 1) >
+                lines_find("accept_paused", paused_count - 1));
+}
+
 static void run(struct scene *scene) {
     scene_run(scene);
     assert_true(fake_wait_count() < 400);
@@ -59,8 +67,31 @@ static void test_launch_shortage_costs_nothing(void **state) {
         fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, counts[i]);
         run(&scene);
         assert_records(1, 5, "served", "1");
+        assert_last_word_is_resumed();
         scene_clear(&scene);
     }
+}
+
+/* It is over, and nobody comes who would show it: the log's last word is not that it lasts. */
+static bool nobody_comes(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(lines_count("accept_paused"), 1);
+    JUMP(s); /* the client is taken, too soon for a line to say so */
+    assert_record(1, "served", "1");
+    assert_int_equal(lines_count("accept_resumed"), 0);
+    JUMP(s);
+    assert_int_equal(lines_count("accept_resumed"), 1);
+    assert_true(s->deadline_us == UINT64_MAX);
+    SCENE_END(s);
+}
+
+static void test_the_end_of_a_shortage_is_told(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_good, nobody_comes);
+    fake_fail(FAKE_ACCEPT, BATON_SHORTAGE, 1);
+    run(&scene);
+    scene_clear(&scene);
 }
 
 /* Who came first is launched for first, however often all had to wait. */
@@ -130,6 +161,9 @@ static void test_accept_fails(void **state) {
             assert_true(fake_call_count(FAKE_ACCEPT) <= count + 8);
             assert_true(lines_count(events[i]) >= 1);
             assert_int_equal(lines_count(events[1 - i]), 0);
+            if (i == 0) {
+                assert_last_word_is_resumed();
+            }
             scene_clear(&scene);
         }
     }
@@ -372,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_launch_shortage_costs_nothing),
         cmocka_unit_test(test_shortage_keeps_the_order),
         cmocka_unit_test(test_stop_when_starved),
+        cmocka_unit_test(test_the_end_of_a_shortage_is_told),
         cmocka_unit_test(test_accept_fails),
         cmocka_unit_test(test_accepting_resumes_when_something_is_freed),
         cmocka_unit_test(test_client_gone_before_accept),

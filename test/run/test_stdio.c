@@ -277,6 +277,26 @@ static void test_stop_when_starved(void **state) {
     scene_clear(&scene);
 }
 
+/* Exit codes that the service calls a success, and those that it does not; a signal is none. */
+static void test_exit_codes_of_success(void **state) {
+    (void)state;
+    static uint32_t codes[] = {255, 3};
+    const struct play exits_3 = PLAY(ACT_EXIT_3);
+    const struct play crashes = PLAY(ACT_CRASH);
+    const struct play *const plays[] = {&exits_3, &play_exit, &crashes};
+    static const char *const outcomes[] = {"served", "failed", "crashed"};
+    for (size_t i = 0; i < 3; i++) {
+        struct scene scene;
+        scene_stage(&scene, plays[i], NULL);
+        scene_mode(&scene, 0, HANDOFF_STDIO, PROTOCOL_TCP, false);
+        scene.services[0].success_exits = codes;
+        scene.services[0].success_exit_count = 2;
+        scene_run(&scene);
+        assert_record(1, outcomes[i], "1");
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outcomes),
@@ -290,6 +310,7 @@ int main(void) {
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_second_stop),
         cmocka_unit_test(test_stop_when_starved),
+        cmocka_unit_test(test_exit_codes_of_success),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,8 +183,9 @@ static enum outcome held_outcome(const struct pool *pool, const struct process *
     if (p->fault == OUTCOME_NONE && !p->breach && p->state >= PROCESS_TERMINATED) {
         return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
-    if (p->state == PROCESS_DRAINING && pool_has_bare_listener(pool, p) &&
-        (how.by_signal || how.code != 0)) {
+    bool succeeded =
+        !how.by_signal && service_exit_is_success(pool_service_of(pool, p->service), how.code);
+    if (p->state == PROCESS_DRAINING && pool_has_bare_listener(pool, p) && !succeeded) {
         return OUTCOME_DRAINED; /* most programs know no better answer to SIGTERM than to end by it
                                  */
     }
@@ -194,7 +195,7 @@ static enum outcome held_outcome(const struct pool *pool, const struct process *
     if (how.by_signal) {
         return how.by_broken_pipe ? OUTCOME_BROKEN_PIPE : OUTCOME_CRASHED;
     }
-    return how.code == 0 ? OUTCOME_SERVED : OUTCOME_FAILED;
+    return succeeded ? OUTCOME_SERVED : OUTCOME_FAILED;
 }
 
 static void note_exit(struct connection *c, struct pool_exit how) {
