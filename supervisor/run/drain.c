@@ -19,7 +19,6 @@ void run_drain_on_stop(struct supervisor *s) {
     s->stopping = true;
     log_stopping(s, "stopping");
     run_listen_close_all(s);
-    run_start_give_up(s);
     pool_stop(&s->pool, s->now_us);
 }
 

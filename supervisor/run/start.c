@@ -59,16 +59,13 @@ void run_start_tell(struct supervisor *s, bool retry) {
 }
 
 void run_start_again(struct supervisor *s, uint32_t service) {
+    if (s->stopping) {
+        return;
+    }
     if (is_ready(s, service)) {
         run_listen_open_service(s, service);
         run_pause_update_service(s, service);
     } else {
         retry_later(s, service);
-    }
-}
-
-void run_start_give_up(struct supervisor *s) {
-    SLOTS_EACH(service, &s->services.slots) {
-        shortage_relieve(&s->launching.services[service].starting, &s->timers);
     }
 }

@@ -14,10 +14,7 @@ void run_start_prepare(struct supervisor *s, uint32_t service);
 /* Logs the services that could not be prepared; with `retry` these are tried again by timer. */
 void run_start_tell(struct supervisor *s, bool retry);
 
-/* It is time to try a service (slot) again. */
+/* It is time to try a service (slot) again; when the supervisor stops, nothing comes of it. */
 void run_start_again(struct supervisor *s, uint32_t service);
-
-/* No service that waits for its start is tried again: the supervisor stops. */
-void run_start_give_up(struct supervisor *s);
 
 #endif

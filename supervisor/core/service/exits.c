@@ -5,15 +5,6 @@
 #define POSIX_MAX 255u
 #define WINDOWS_MAX UINT32_MAX
 
-static bool is_among(const uint32_t *codes, size_t count, uint32_t code) {
-    for (size_t i = 0; i < count; i++) {
-        if (codes[i] == code) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void service_read_exits(struct service_builder *builder, const struct config_setting *setting,
                         struct service_values *values) {
     uint32_t most = builder->machine->backslash_separates ? WINDOWS_MAX : POSIX_MAX;
@@ -32,11 +23,6 @@ void service_read_exits(struct service_builder *builder, const struct config_set
                            text_excerpt(text).text, (unsigned long)most);
             continue;
         }
-        if (is_among(values->success_exits, values->success_exit_count, code)) {
-            service_report(builder, setting, "%lu stands twice; leave one of them out",
-                           (unsigned long)code);
-            continue;
-        }
         uint32_t *grown = arena_grow(builder->arena, values->success_exits,
                                      values->success_exit_count, &capacity, sizeof *grown);
         if (grown == NULL) {
@@ -48,7 +34,9 @@ void service_read_exits(struct service_builder *builder, const struct config_set
 }
 
 bool service_exit_is_success(const struct service *service, uint32_t code) {
-    return service->success_exit_count == 0
-               ? code == 0
-               : is_among(service->success_exits, service->success_exit_count, code);
+    bool is_success = service->success_exit_count == 0 && code == 0;
+    for (size_t i = 0; i < service->success_exit_count; i++) {
+        is_success = is_success || service->success_exits[i] == code;
+    }
+    return is_success;
 }

@@ -90,74 +90,51 @@ bool service_find_lack(const struct service *service, const struct service_machi
     if (socket == NULL) {
         return false;
     }
-    char folder[LACK_PATH_MAX_BYTES];
-    snprintf(folder, sizeof folder, "%.*s", (int)service_folder_length(machine, socket), socket);
+    char folder[LACK_PATH_MAX_BYTES] = "";
+    memcpy(folder, socket, service_folder_length(machine, socket)); /* at most 107 bytes */
     return service_lacks_folder(machine, folder, out);
 }
 
-/* "BEFORE PATH AFTER". */
-static void put(char *out, const char *before, const char *path, const char *after) {
-    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s", before, path, after);
-}
+/* A text is BEFORE, the path, and AFTER; of those who run a program the name stands behind it. */
+struct words {
+    const char *before, *after, *cure;
+};
 
-static const char *folder_text(const struct service_lack *lack, char *out) {
-    if (lack->result == BATON_NOT_FOUND) {
-        put(out, "there is no folder ", lack->path, "");
-        return "create it, or correct the path";
+static const struct words *words_of(const struct service_lack *lack) {
+    static const char grant[] = "give the supervisor's user the right to, and to the folders above";
+    static const struct words kinds[] = {
+        [LACK_INTERPRETER] = {"the first line of ", " names an interpreter that cannot be run, `",
+                              "install that, or correct the line"},
+        [LACK_LOADER] = {"", " needs a loader that cannot be run, `",
+                         "it was built for another system or C library; build it for this one"},
+        [LACK_FORMAT] = {"", " is no program of this system, and no script with `#!`",
+                         "begin it with `#!` and the path of its interpreter, or give a program"},
+        [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"}};
+    static const struct words results[][2] = {
+        {{"there is no file ", "", "correct the path"},
+         {"there is no folder ", "", "create it, or correct the path"}},
+        {{"", " may not be executed", grant}, {"the folder ", " may not be entered", grant}},
+        {{"", " is not executable", NULL}, {"", " is not a folder", "give one"}},
+        {{"", " is not a regular file", "give a program"}, {"", " is not a folder", "give one"}}};
+    if (lack->kind > LACK_FOLDER) {
+        return &kinds[lack->kind];
     }
-    if (lack->result == BATON_INVALID) {
-        put(out, "", lack->path, " is not a folder");
-        return "give one";
-    }
-    put(out, "the folder ", lack->path, " may not be entered");
-    return "give the supervisor's user the right to, and to the folders above it";
-}
-
-static const char *program_text(const struct service_lack *lack, char *out) {
-    switch (lack->result) {
-    case BATON_NOT_FOUND:
-        put(out, "there is no file ", lack->path, "");
-        return "correct the path";
-    case BATON_NOT_EXECUTABLE:
-        put(out, "", lack->path, " is not executable");
-        return NULL;
-    case BATON_DENIED:
-        put(out, "", lack->path, " may not be executed");
-        return "give the supervisor's user the right to, and to the folders above it";
-    default:
-        put(out, "", lack->path, " is not a regular file");
-        return "give a program";
-    }
-}
-
-static const char *interpreter_text(const struct service_lack *lack, char *out) {
-    size_t length = strlen(lack->interpreter) - (lack->ends_with_return ? 1 : 0);
-    snprintf(out, LACK_TEXT_MAX_BYTES,
-             "the first line of %s names an interpreter that cannot be run, `%.*s`%s", lack->path,
-             (int)length, lack->interpreter,
-             lack->ends_with_return ? " with a carriage return behind it" : "");
-    return lack->ends_with_return ? "end its lines with line feeds alone"
-                                  : "install that, or correct the line";
+    int row = lack->result == BATON_NOT_FOUND        ? 0
+              : lack->result == BATON_DENIED         ? 1
+              : lack->result == BATON_NOT_EXECUTABLE ? 2
+                                                     : 3;
+    return &results[row][lack->kind];
 }
 
 const char *service_lack_text(const struct service_lack *lack, char out[LACK_TEXT_MAX_BYTES]) {
-    switch (lack->kind) {
-    case LACK_PROGRAM:
-        return program_text(lack, out);
-    case LACK_FOLDER:
-        return folder_text(lack, out);
-    case LACK_INTERPRETER:
-        return interpreter_text(lack, out);
-    case LACK_LOADER:
-        snprintf(out, LACK_TEXT_MAX_BYTES, "%s needs the loader %s, which cannot be run",
-                 lack->path, lack->interpreter);
-        return "it was built for another system or C library; build it for this one";
-    case LACK_FORMAT:
-        put(out, "", lack->path, " is no program of this system, and no script with `#!`");
-        return "begin it with `#!` and the path of its interpreter, or give a program";
-    case LACK_PROCESSOR:
-        put(out, "", lack->path, " was built for another processor");
-        return "build it for this one";
-    }
-    return NULL;
+    const struct words *words = words_of(lack);
+    bool has_runner = lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER;
+    bool returns = has_runner && lack->ends_with_return;
+    const char *runner = has_runner ? lack->interpreter : "";
+    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%.*s%s", words->before, lack->path, words->after,
+             (int)(strlen(runner) - returns), runner,
+             returns      ? "` with a carriage return behind it"
+             : has_runner ? "`"
+                          : "");
+    return returns ? "end its lines with line feeds alone" : words->cure;
 }

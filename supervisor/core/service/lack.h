@@ -9,13 +9,14 @@
 #include "core/service/program_head.h"
 #include "core/service/service.h"
 
-enum lack_kind {
-    LACK_PROGRAM,     /* `path` is not there, or may not be executed */
-    LACK_FOLDER,      /* `path` is not there, no folder, or may not be entered */
-    LACK_INTERPRETER, /* the script `path` names one after `#!` that is not there */
-    LACK_LOADER,      /* the ELF file `path` asks for one that is not there */
-    LACK_FORMAT,      /* `path` is neither a script with `#!` nor a program for this system */
-    LACK_PROCESSOR    /* `path` is for another processor */
+enum lack_kind {                   /* the first two in this order: words_of() */
+                 LACK_PROGRAM,     /* `path` is not there, or may not be executed */
+                 LACK_FOLDER,      /* `path` is not there, no folder, or may not be entered */
+                 LACK_INTERPRETER, /* the script `path` names one after `#!` that is not there */
+                 LACK_LOADER,      /* the ELF file `path` asks for one that is not there */
+                 LACK_FORMAT, /* `path` is neither a script with `#!` nor a program for this system
+                               */
+                 LACK_PROCESSOR /* `path` is for another processor */
 };
 
 #define LACK_PATH_MAX_BYTES 4096u

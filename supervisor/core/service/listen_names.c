@@ -6,20 +6,12 @@
 
 #define NAME_MAX_BYTES 255u
 
-/* What is wrong with a name, or NULL. */
-static const char *check_name(const char *name) {
-    if (name[0] == '\0') {
-        return "has an empty entry; give each place a name, or delete the comma that is too many";
+static bool is_name(const char *name) {
+    size_t length = 0;
+    while (name[length] >= ' ' && name[length] <= '~' && name[length] != ':') {
+        length++;
     }
-    for (const char *at = name; *at != '\0'; at++) {
-        if (*at < ' ' || *at > '~' || *at == ':') {
-            return "is no name for a listener; give printable ASCII characters without `:`, which "
-                   "separates the names in LISTEN_FDNAMES";
-        }
-    }
-    return strlen(name) > NAME_MAX_BYTES
-               ? "is too long for the name of a listener; give 255 characters at most"
-               : NULL;
+    return length > 0 && length <= NAME_MAX_BYTES && name[length] == '\0';
 }
 
 void service_read_listen_names(struct service_builder *builder,
@@ -33,16 +25,16 @@ void service_read_listen_names(struct service_builder *builder,
     values->listen_name_count = 0;
     for (const char *rest = setting->value; rest != NULL;) {
         const char *part = service_next_part(builder, &rest);
-        const char *wrong = part == NULL ? NULL : check_name(part);
         if (part == NULL) {
             return;
         }
-        if (wrong != NULL && part[0] == '\0') {
-            service_report(builder, setting, "%s", wrong);
-        } else if (wrong != NULL) {
-            service_report(builder, setting, "`%s` %s", text_excerpt(part).text, wrong);
+        if (!is_name(part)) {
+            fine = false;
+            service_report(builder, setting,
+                           "`%s` is no name for a listener; give 1 to 255 printable ASCII "
+                           "characters without `:`, which separates names in LISTEN_FDNAMES",
+                           text_excerpt(part).text);
         }
-        fine = fine && wrong == NULL;
         const char **grown =
             arena_grow(builder->scratch, (void *)names, count, &capacity, sizeof *grown);
         if (grown == NULL) {

@@ -153,23 +153,25 @@ static void ask_unix(struct question *q) {
     q->out->is_identified = ask(q, &request, sizeof request);
 }
 
-/* The first datagram, by its sender and its beginning (FNV-1a). */
+/* The first datagram, by its sender, its length and its beginning (FNV-1a). */
 static void look_at_head(int descriptor, struct waiting_set *out) {
-    uint8_t head[HEAD_BYTES];
-    struct sockaddr_storage sender = {0};
-    struct iovec part = {head, sizeof head};
-    struct msghdr message = {
-        .msg_name = &sender, .msg_namelen = sizeof sender, .msg_iov = &part, .msg_iovlen = 1};
+    struct {
+        struct sockaddr_storage sender;
+        uint8_t bytes[HEAD_BYTES];
+    } head = {0};
+    const uint8_t *at = (const uint8_t *)&head;
+    struct iovec part = {head.bytes, sizeof head.bytes};
+    struct msghdr message = {.msg_name = &head.sender,
+                             .msg_namelen = sizeof head.sender,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1};
     ssize_t length = recvmsg(descriptor, &message, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
     if (length < 0) {
         return;
     }
     uint64_t hash = UINT64_C(14695981039346656037) ^ (uint64_t)length;
-    const uint8_t *from = (const uint8_t *)&sender;
-    for (size_t i = 0; i < message.msg_namelen + sizeof head; i++) {
-        size_t at = i - message.msg_namelen;
-        uint8_t byte = i < message.msg_namelen ? from[i] : at < (size_t)length ? head[at] : 0;
-        hash = (hash ^ byte) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < sizeof head; i++) {
+        hash = (hash ^ at[i]) * UINT64_C(1099511628211);
     }
     out->ids[out->id_count++] = hash;
 }

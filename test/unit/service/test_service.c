@@ -176,11 +176,12 @@ static void connections_are_limited_in_sum(void **state) {
     (void)state;
     assert_int_equal(table.service_count, 2);
     service_table_clear(&table);
-    expect_fault(&config_world_posix,
-                 "[a]\nlisten = 1\nhandler = ok\nmax_connections = 16384\n"
-                 "[b]\nlisten = 2\nhandler = ok\nmax_connections = 16385\n",
-                 "f.ini:5: max_connections: the sum over all services is 32769; give at most 32768 "
-                 "in all (here it is 16385, the most)\n");
+    expect_fault(
+        &config_world_posix,
+        "[a]\nlisten = 1\nhandler = ok\nmax_connections = 16384\n"
+        "[b]\nlisten = 2\nhandler = ok\nmax_connections = 16385\n",
+        "f.ini:8: b.max_connections: the sum over all services is 32769; give at most 32768 "
+        "in all (here it is 16385, the most)\n");
 }
 
 static void names_of_ports_are_made_of_file_names(void **state) {
