@@ -339,16 +339,16 @@ struct platform_launched {
 };
 
 /* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
- * BATON_NONCE. It leads a process group (POSIX) or is in a job of its own from its first
- * instruction (Windows), has default signal dispositions, an empty signal mask, the original
- * descriptor limit, and no descriptor or handle but those that were named. Events CHANNEL, WRITABLE
- * and EXIT come with `token`. The streams of PIPES are the caller's, to be closed by
- * platform_stream_close(), before or after the process. Blocks as long as the system needs to start
- * a process. Errors (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
- * BATON_SHORTAGE for what is short for every service (descriptors, memory, processes; also when a
- * table is full), BATON_LIMIT for a limit that binds this program's user alone (RLIMIT_NPROC,
- * execve(2); Windows has none), BATON_TOO_LONG (more than
- * launch_bytes, or than the system allows), BATON_SYSTEM. */
+ * BATON_NONCE. It leads a session (POSIX: no terminal, and a group of its own) or is in a job of
+ * its own from its first instruction (Windows), has default signal dispositions, an empty signal
+ * mask, the original descriptor limit, and no descriptor or handle but those that were named.
+ * Events CHANNEL, WRITABLE and EXIT come with `token`. The streams of PIPES are the caller's, to be
+ * closed by platform_stream_close(), before or after the process. Blocks as long as the system
+ * needs to start a process. Errors (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE,
+ * BATON_DENIED, BATON_SHORTAGE for what is short for every service (descriptors, memory, processes;
+ * also when a table is full), BATON_LIMIT for a limit that binds this program's user alone
+ * (RLIMIT_NPROC, execve(2); Windows has none), BATON_TOO_LONG (more than launch_bytes, or than the
+ * system allows), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause);
 

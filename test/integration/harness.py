@@ -8,6 +8,7 @@ keeps every event of its log. Whoever waits, waits for an event with a deadline.
 import atexit
 import collections
 import ctypes
+import fcntl
 import os
 import pathlib
 import resource
@@ -15,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import threading
 import unittest
 import uuid
@@ -100,7 +102,7 @@ class Supervisor:
     """One run of batond. Made by SupervisorCase.supervisor(), which stops it as well."""
 
     def __init__(self, folder, sections, *, config_format="ini", text=None, arguments=(),
-                 descriptor_limit=None, log_file=None, file_name=None):
+                 descriptor_limit=None, log_file=None, file_name=None, terminal=None):
         self.folder = folder
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
@@ -121,7 +123,7 @@ class Supervisor:
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
         command = [*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(config),
                    "--handlers", system_path(shared().handlers), *arguments]
-        self._start(command, descriptor_limit)
+        self._start(command, descriptor_limit, terminal)
         self._may_read = threading.Event()
         self._may_read.set()
         self._log = self.process.stderr
@@ -133,15 +135,19 @@ class Supervisor:
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
 
-    def _start(self, command, descriptor_limit):
+    def _start(self, command, descriptor_limit, terminal):
+        """`terminal`: the program's side of a pty, which becomes the controlling terminal."""
         def prepare():
             _die_with_the_test()
+            if terminal is not None:
+                fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
             if descriptor_limit:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit, descriptor_limit))
 
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            cwd=self.folder, start_new_session=True, preexec_fn=prepare,
+            command, stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder,
+            start_new_session=True, preexec_fn=prepare,
             env=clean_environment(**{processes.MARK_NAME: self.mark}))
         self.pid = self.process.pid
 

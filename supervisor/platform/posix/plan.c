@@ -20,10 +20,12 @@ static int own_table(const struct step *step, const struct spawn *spawn) {
     return spawn->table_end == 0 ? 0 : code_of(posix_leave_table(spawn->table_end));
 }
 
-static int lead_group(const struct step *step, const struct spawn *spawn) {
+/* Not a group alone: who stays in the supervisor's session keeps its terminal, can open it as
+ * /dev/tty, and can type there (tty_ioctl(4), TIOCSTI). */
+static int lead_session(const struct step *step, const struct spawn *spawn) {
     (void)step;
     (void)spawn;
-    return code_of(setpgid(0, 0));
+    return code_of(setsid());
 }
 
 static int replace_streams(const struct step *step, const struct spawn *spawn) {
@@ -118,7 +120,7 @@ static const struct {
     int (*take)(const struct step *step, const struct spawn *spawn);
 } kinds[STEP_KIND_COUNT] = {
     [STEP_OWN_TABLE] = {"close_range", own_table},
-    [STEP_GROUP] = {"setpgid", lead_group},
+    [STEP_SESSION] = {"setsid", lead_session},
     [STEP_STREAMS] = {"dup2", replace_streams},
     [STEP_MAKE_WAY] = {"fcntl", make_way},
     [STEP_PASS] = {"dup2", pass},
@@ -180,8 +182,7 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  * In brackets: what is not there yet, in the place where it belongs.
  *
  *   own table              before anything that touches a descriptor
- *   group                  soon: a Ctrl-C for the supervisor finds the child with it until then
- *                          [a session has a group, and stands here instead]
+ *   session                soon: a Ctrl-C for the supervisor finds the child with it until then
  *   descriptors            while the supervisor's raised limit holds, which their numbers need
  *   descriptor limit       [all other limits here: raising one takes privileges]
  *   [oom_score_adj]        is a file in /proc, which the next root may not have
@@ -199,7 +200,7 @@ void posix_plan_make(struct plan *plan, const struct platform *platform,
                      const struct platform_program *program) {
     plan->count = 0;
     add(plan, STEP_OWN_TABLE);
-    add(plan, STEP_GROUP);
+    add(plan, STEP_SESSION);
     add_descriptors(plan, program);
     add(plan, STEP_DESCRIPTOR_LIMIT)->descriptor_limit = platform->original_descriptors;
     if (program->directory != NULL) {

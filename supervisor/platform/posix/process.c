@@ -18,11 +18,7 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         return;
     }
     int number = how == PLATFORM_KILL ? SIGKILL : SIGTERM;
-    /* A leader may have moved to another group (setpgid(2)); its own would then not reach it. */
-    if (getpgid(process->pid) != process->pid) {
-        kill(process->pid, number);
-    }
-    kill(-process->pid, number);
+    kill(-process->pid, number); /* which the leader of a session cannot leave (setpgid(2)) */
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {
