@@ -47,9 +47,10 @@ struct platform_stream;   /* a socket or pipe that the supervisor itself reads a
 #define PLATFORM_STREAM_COUNT_MAX (3u * 32768u + 32768u)
 
 /* Opens the loop. Raises the descriptor limit to what the system allows (children get the original
- * one back), ignores SIGPIPE, blocks the stop signals and SIGCHLD (POSIX), installs the console
- * handler (Windows), starts Winsock, becomes subreaper (Linux), and makes standard streams 0-2
- * valid (opens the null device where one is missing). Only one may be open in a process. */
+ * one back), ignores SIGPIPE, blocks all signals (POSIX) but those that stop, debug or
+ * tell of a fault, installs the console handler (Windows), starts Winsock, becomes subreaper
+ * (Linux), and makes standard streams 0-2 valid (opens the null device where one is missing). Only
+ * one may be open in a process. */
 int platform_open(struct platform **out, struct baton_cause *cause);
 
 /* Closes the loop and what is left in its tables. Handler processes that still live are left alone
@@ -85,7 +86,8 @@ enum platform_event_kind {
     PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
     PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed.
                               token 0 */
-    PLATFORM_EVENT_STOP,   /* SIGTERM, SIGINT, SIGHUP; Ctrl-C, Ctrl-Break, console close. token 0 */
+    PLATFORM_EVENT_STOP,       /* platform_stop_reason() tells why. token 0 */
+    PLATFORM_EVENT_HANGUP,     /* SIGHUP: the log is to be opened anew. token 0 */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
 
@@ -105,6 +107,12 @@ struct platform_event {
  * handles or pauses what it is told about does not spin. */
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause);
+
+/* What asked for the stop that was reported last: "SIGTERM", ... Static.
+ * POSIX: SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGXCPU, and a SIGHUP behind which the terminal that we
+ * had at the start is gone, unless SIGHUP was ignored then (nohup(1)). Windows: Ctrl-C, Ctrl-Break,
+ * the end of the console. */
+const char *platform_stop_reason(const struct platform *platform);
 
 /* ---- Sockets --------------------------------------------------------------------------------- */
 
@@ -421,7 +429,8 @@ void platform_channel_close(struct platform_process *process);
 /* ---- The log --------------------------------------------------------------------------------- */
 
 /* Sends the log to the file at `path`, appending and creating it (mode 0640), or to standard error
- * (NULL). Never sets O_NONBLOCK on an inherited descriptor. */
+ * (NULL). May be called again: if that fails, the log goes where it went. Never sets O_NONBLOCK on
+ * an inherited descriptor. */
 int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause);
 
 /* Writes as much of `length` bytes as can be written without blocking, and returns that number;

@@ -3,6 +3,7 @@
 static void log_stopping(struct supervisor *s, const char *event) {
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, event);
     if (line != NULL) {
+        record_text(line, "reason", platform_stop_reason(s->platform));
         record_number(line, "connections", s->pool.connection_slots.in_use_count);
         record_number(line, "processes", s->pool.process_slots.in_use_count);
         run_log_end(&s->log);

@@ -1,6 +1,7 @@
 #include "run/log.h"
 
 #include "core/base/table.h"
+#include "run/tell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,14 @@ int run_log_open(struct run_log *log, struct platform *platform,
     log->buffer = table_create(log->size_bytes / BLOCK_BYTES, BLOCK_BYTES);
     if (log->buffer == NULL) {
         return BATON_NO_MEMORY;
+    }
+    if (options->log != NULL) {
+        size_t path_bytes = strlen(options->log) + 1;
+        log->path = malloc(path_bytes);
+        if (log->path == NULL) {
+            return BATON_NO_MEMORY;
+        }
+        memcpy(log->path, options->log, path_bytes);
     }
     int result = platform_log_open(platform, options->log, cause);
     /* Without a sink there is nothing to close. */
@@ -95,6 +104,30 @@ bool run_log_is_congested(const struct run_log *log) {
     return log->used_bytes > RUN_LOG_LINES_BYTES / 2;
 }
 
+static void tell_kept(struct run_log *log, enum log_level level, const char *reason) {
+    struct record *line = run_log_begin(log, level, "log_kept");
+    if (line != NULL) {
+        record_text(line, "reason", reason);
+        run_log_end(log);
+    }
+}
+
+void run_log_reopen(struct run_log *log) {
+    char reason[TELL_REASON_BYTES];
+    struct baton_cause cause = {0};
+    if (log->path == NULL) {
+        tell_kept(log, LOG_LEVEL_INFO, "standard error cannot be opened anew");
+        return;
+    }
+    run_log_flush(log);
+    int result = platform_log_open(log->platform, log->path, &cause);
+    if (result != BATON_OK) {
+        tell_kept(log, LOG_LEVEL_ERROR, run_tell_words(result, &cause, reason));
+    } else if (run_log_begin(log, LOG_LEVEL_INFO, "log_reopened") != NULL) {
+        run_log_end(log);
+    }
+}
+
 void run_log_settle(struct run_log *log, uint64_t deadline_us) {
     platform_log_write_all(log->platform, log->buffer, log->used_bytes, deadline_us);
     log->used_bytes = 0;
@@ -108,6 +141,8 @@ void run_log_close(struct run_log *log, uint64_t deadline_us) {
         platform_log_flush(log->platform, deadline_us);
     }
     free(log->buffer);
+    free(log->path);
     log->buffer = NULL;
+    log->path = NULL;
     log->size_bytes = 0;
 }

@@ -26,6 +26,7 @@ struct run_log {
     size_t used_bytes;
     size_t size_bytes;
     char *buffer; /* owned */
+    char *path;   /* owned; NULL = standard error */
     struct record line;
 };
 
@@ -34,6 +35,10 @@ struct run_log {
 int run_log_open(struct run_log *log, struct platform *platform,
                  const struct supervisor_options *options, size_t connection_count,
                  struct baton_cause *cause);
+
+/* Opens the file anew, which may have been renamed, and tells of it. If that fails the old one is
+ * kept. */
+void run_log_reopen(struct run_log *log);
 
 /* Starts a line; NULL when `level` is not logged. One line at a time. */
 struct record *run_log_begin(struct run_log *log, enum log_level level, const char *event);

@@ -146,6 +146,9 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
     case PLATFORM_EVENT_STOP:
         run_drain_on_stop(s);
         return false;
+    case PLATFORM_EVENT_HANGUP:
+        run_log_reopen(&s->log);
+        return false;
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);
         return false;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,13 +188,13 @@ static void list_descriptors(void) {
 static void print_state(void) {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
-    sigset_t mask;
-    sigprocmask(SIG_SETMASK, NULL, &mask);
+    unsigned char mask[8] = {0}; /* the kernel's, with what libc keeps for itself */
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, mask, sizeof mask);
     int blocked_count = 0;
     int ignored_count = 0;
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
-        blocked_count += sigismember(&mask, number) == 1;
+        blocked_count += mask[(number - 1) / 8] >> (number - 1) % 8 & 1;
         ignored_count += sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
     }
     char line[128];

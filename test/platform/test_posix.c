@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void set_descriptor_limit(rlim_t soft_count) {
@@ -37,6 +39,7 @@ static void test_child_starts_clean(void **state) {
     rlim_t before = limit.rlim_cur;
     set_descriptor_limit(200);
     signal(SIGUSR2, SIG_IGN);
+    signal(SIGRTMAX, SIG_IGN);
     int left_open = fcntl(STDIN_FILENO, F_DUPFD, 50);
     assert_true(left_open >= 50);
     assert_int_equal(bench_setup(state), 0);
@@ -54,6 +57,7 @@ static void test_child_starts_clean(void **state) {
     assert_true(descriptor_limit() == 200);
     close(left_open);
     signal(SIGUSR2, SIG_DFL);
+    signal(SIGRTMAX, SIG_DFL);
     set_descriptor_limit(before);
 }
 
@@ -368,12 +372,56 @@ static void test_leader_cannot_leave_its_group(void **state) {
 
 static void test_stop_signals_are_events(void **state) {
     struct bench *bench = *state;
-    const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    for (size_t i = 0; i < 3; i++) {
-        kill(getpid(), numbers[i]);
+    const struct {
+        int number;
+        const char *name;
+    } stops[] = {{SIGTERM, "SIGTERM"},
+                 {SIGINT, "SIGINT"},
+                 {SIGQUIT, "SIGQUIT"},
+                 {SIGPWR, "SIGPWR"},
+                 {SIGXCPU, "SIGXCPU"}};
+    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+        kill(getpid(), stops[i].number);
         bench_await(bench, PLATFORM_EVENT_STOP, 0);
+        assert_string_equal(platform_stop_reason(bench->platform), stops[i].name);
         bench_expect_silence(bench);
     }
+}
+
+/* Of which nobody here knows what it would mean: it ends nothing, and the loop rests. */
+static void test_other_signals_do_nothing(void **state) {
+    struct bench *bench = *state;
+    const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,      SIGIO,
+                           SIGXFSZ, SIGURG,  SIGPIPE, SIGSTKFLT, SIGWINCH,     SIGTTIN,
+                           SIGTTOU, 32,      33,      SIGRTMIN,  SIGRTMIN + 1, SIGRTMAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        syscall(SYS_kill, getpid(), numbers[i]);
+    }
+    for (int i = 0; i < 1000; i++) {
+        kill(getpid(), SIGRTMIN + 7);
+    }
+    bench_expect_rest(bench);
+}
+
+/* As if the machine had none, whatever it has; with one: test/integration/test_signals.py. */
+static void test_hangup_is_an_event(void **state) {
+    (void)state;
+    pid_t tester = fork();
+    assert_true(tester >= 0);
+    if (tester == 0) {
+        void *inner = NULL;
+        setsid();
+        signal(SIGHUP, SIG_IGN); /* as nohup(1) does */
+        bench_setup(&inner);
+        struct bench *bench = inner;
+        kill(getpid(), SIGHUP);
+        bench_await(bench, PLATFORM_EVENT_HANGUP, 0);
+        bench_expect_silence(bench);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(tester, &status, 0), tester);
+    assert_int_equal(status, 0);
 }
 
 static void test_sigpipe_is_ignored(void **state) {
@@ -435,6 +483,8 @@ int main(void) {
         WITH_BENCH(test_broken_pipe_is_told_from_a_crash),
         WITH_BENCH(test_leader_cannot_leave_its_group),
         WITH_BENCH(test_stop_signals_are_events),
+        WITH_BENCH(test_other_signals_do_nothing),
+        cmocka_unit_test(test_hangup_is_an_event),
         WITH_BENCH(test_sigpipe_is_ignored),
         WITH_BENCH(test_missing_standard_streams_are_filled),
         cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),

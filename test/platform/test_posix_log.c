@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* What was seen while standard error was a small buffer. Kept for later, because a failing
@@ -184,6 +187,47 @@ static void test_log_file_mode(void **state) {
     rmdir(system_scratch());
 }
 
+/* A session with a terminal that stops who writes from the background (stty tostop). Returns the
+ * terminal, which has become standard error, or -1. */
+static int open_terminal(void) {
+    int ours = posix_openpt(O_RDWR | O_NOCTTY);
+    if (setsid() < 0 || ours < 0 || grantpt(ours) != 0 || unlockpt(ours) != 0) {
+        return -1;
+    }
+    int terminal = open(ptsname(ours), O_RDWR);
+    struct termios settings;
+    if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) != 0 || tcgetattr(terminal, &settings) != 0) {
+        return -1;
+    }
+    settings.c_lflag |= TOSTOP;
+    return tcsetattr(terminal, TCSANOW, &settings) == 0 ? terminal : -1;
+}
+
+static void test_terminal_takes_it_from_the_background(void **state) {
+    (void)state;
+    pid_t session = fork();
+    assert_true(session >= 0);
+    if (session == 0) {
+        int terminal = open_terminal();
+        pid_t job = terminal < 0 ? -1 : fork();
+        if (job == 0) {
+            void *inner = NULL;
+            setpgid(0, 0);
+            dup2(terminal, STDERR_FILENO);
+            bench_setup(&inner);
+            struct bench *bench = inner;
+            _exit(platform_log_open(bench->platform, NULL, &bench->cause) != BATON_OK ||
+                  platform_log_write(bench->platform, "x\n", 2, &bench->cause) != 2 ||
+                  bench->cause.call != NULL);
+        }
+        int status = -1;
+        _exit(job < 0 || waitpid(job, &status, WUNTRACED) != job || status != 0);
+    }
+    int status;
+    assert_int_equal(waitpid(session, &status, 0), session);
+    assert_int_equal(status, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_log_to_a_full_pipe_does_not_block),
@@ -191,6 +235,7 @@ int main(void) {
         WITH_BENCH(test_log_to_a_full_socket_does_not_block),
         WITH_BENCH(test_log_to_a_full_disk),
         WITH_BENCH(test_log_file_mode),
+        cmocka_unit_test(test_terminal_takes_it_from_the_background),
     };
     return cmocka_run_group_tests_name("posix_log", tests, NULL, NULL);
 }

@@ -155,6 +155,7 @@ void scene_try(struct scene *scene) {
     struct service_table table = {.services = scene->services,
                                   .service_count = scene->service_count,
                                   .options = {.handlers = "/handlers",
+                                              .log = scene->log,
                                               .log_format = scene->log_format,
                                               .log_level = LOG_LEVEL_DEBUG}};
     scene->result = supervisor_run_sized(&table, scene->machine, SCENE_CONNECTIONS_COUNT);

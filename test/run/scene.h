@@ -35,6 +35,7 @@ struct scene {
         services[SCENE_SERVICE_COUNT]; /* the first on SCENE_PORT, the next on the next */
     size_t service_count;              /* 1 as a rule */
     enum log_format log_format;
+    const char *log;              /* NULL = standard error */
     const struct play *plays[64]; /* of the first processes; the last one of all further ones */
     uint32_t play_count;
     uint32_t client_count; /* connect to the first service at the start */

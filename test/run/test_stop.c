@@ -339,6 +339,34 @@ static void test_hurry_with_offer_and_held(void **state) {
     scene_clear(&scene);
 }
 
+/* ---- A hang-up ---- */
+
+static bool hang_up(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_inject(PLATFORM_EVENT_HANGUP, 0);
+    LOOK(s);
+    assert_int_equal(fake_call_count(FAKE_LOG_OPEN), 2);
+    assert_int_equal(lines_count("log_reopened"), 1);
+    fake_fail(FAKE_LOG_OPEN, BATON_DENIED, 1);
+    fake_inject(PLATFORM_EVENT_HANGUP, 0);
+    LOOK(s);
+    assert_int_equal(lines_count("log_reopened"), 1);
+    assert_int_equal(lines_count("log_kept"), 1);
+    assert_int_equal(lines_count("stopping"), 0);
+    SCENE_END(s);
+}
+
+static void test_hangup_opens_the_log_anew(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_good, hang_up);
+    scene.log = "/a/log";
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_string_equal(lines_value(lines_find("stopping", 0), "reason"), "fake stop");
+    scene_clear(&scene);
+}
+
 /* ---- A process that hangs in the system ---- */
 
 static const enum act stay_acts[] = {ACT_STAY};
@@ -382,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_reset_before_the_offer),
         cmocka_unit_test(test_stop_with_offer_and_held),
         cmocka_unit_test(test_hurry_with_offer_and_held),
+        cmocka_unit_test(test_hangup_opens_the_log_anew),
         cmocka_unit_test(test_stop_gives_up_on_a_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,11 @@ static void shuffle(struct platform_event *events, size_t count) {
     }
 }
 
+const char *platform_stop_reason(const struct platform *platform) {
+    (void)platform;
+    return "fake stop";
+}
+
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
     struct fake_world *w = &fake_world;

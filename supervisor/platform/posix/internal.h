@@ -180,8 +180,11 @@ struct platform {
     bool relief_pending;         /* RELIEF is due */
     struct posix_watch log;
     bool log_is_socket;
-    bool log_ready;    /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
-    bool stop_pending; /* STOP is due */
+    bool log_ready;          /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
+    const char *stop_reason; /* of the stop that was told last */
+    bool has_terminal;       /* whose end, told by SIGHUP, is a reason to stop */
+    bool stop_pending;       /* STOP is due */
+    bool hangup_pending;     /* HANGUP is due */
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;

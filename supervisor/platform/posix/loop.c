@@ -123,11 +123,19 @@ static size_t collect_due(struct platform *platform, struct platform_event *even
         platform->relief_pending = false;
         events[count++] = (struct platform_event){PLATFORM_EVENT_RELIEF, 0};
     }
+    if (platform->hangup_pending && count < capacity) {
+        platform->hangup_pending = false;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_HANGUP, 0};
+    }
     if (platform->log_ready && count < capacity) {
         platform->log_ready = false;
         events[count++] = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
     }
     return count + posix_processes_reap(platform, events + count, capacity - count);
+}
+
+const char *platform_stop_reason(const struct platform *platform) {
+    return platform->stop_reason;
 }
 
 /* epoll_wait(2) counts milliseconds: rounded up, so that it never returns before the deadline. */

@@ -1,11 +1,14 @@
 /*
- * Signals as events: signalfd(2) for the stop signals; SIGCHLD is children.c's.
+ * Signals as events: signalfd(2) for those that mean something. No other ends the process, whoever
+ * sends it: all are blocked. SIGCHLD is children.c's.
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Which signals this process ignores, so that children can be given the default again. A handler
@@ -25,22 +28,84 @@ static bool is_ignored(int number) {
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* Not blocked: what tells of a fault in ourselves, what a debugger or abort(3) sends, and Ctrl-Z,
+ * which stops and ends nothing. */
+static const int let_through[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,
+                                  SIGSYS,  SIGTRAP, SIGABRT, SIGTSTP};
+
+static const struct {
+    int number;
+    const char *name;
+} stops[] = {{SIGTERM, "SIGTERM"},
+             {SIGINT, "SIGINT"},
+             {SIGQUIT, "SIGQUIT"},
+             {SIGPWR, "SIGPWR"},
+             {SIGXCPU, "SIGXCPU"}}; /* the hard limit, which kills, is next (setrlimit(2)) */
+
+/* One of real time that the process needs for itself, and that nobody is to take from there. */
+#define OWN_SIGNAL (SIGRTMIN + 1)
+
+/* libc keeps two of the kernel's signals for itself (nptl(7)), and its sigset_t without them. Their
+ * default is to end the process as well. */
+static void block_hidden(void) {
+    unsigned long set[8 / sizeof(unsigned long)] = {0};
+    const int bits = 8 * (int)sizeof set[0];
+    for (int bit = 32 - 1; bit < SIGRTMIN - 1; bit++) {
+        set[bit / bits] |= 1ul << bit % bits;
+    }
+    (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, sizeof set);
+}
+
+/* A signal that is blocked ends nobody, costs a child nothing (its mask is emptied anyway), and
+ * lets a background job write to its terminal (SIGTTOU). */
+static int block_all(void) {
+    sigset_t set;
+    sigfillset(&set);
+    for (size_t i = 0; i < sizeof let_through / sizeof let_through[0]; i++) {
+        sigdelset(&set, let_through[i]);
+    }
+    block_hidden();
+    return sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Of those of real time each one sent waits, and takes memory of the user's, until it is read. */
+static void choose_read(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+        sigaddset(set, stops[i].number);
+    }
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+        if (number != OWN_SIGNAL) {
+            sigaddset(set, number);
+        }
+    }
+}
+
+/* Opening it does not make it ours (O_NOCTTY), nor wait for a line to be there. */
+static bool terminal_is_gone(void) {
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (terminal >= 0) {
+        close(terminal);
+        return false;
+    }
+    return errno == ENXIO || errno == EIO;
+}
+
 int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
     /* An ignored SIGCHLD, inherited from whoever started us, would make the kernel reap our
-     * children itself (waitid(2)) and their exit codes would be lost. */
+     * children itself (waitid(2)) and their exit codes would be lost. Others that are ignored would
+     * never be told. */
     signal(SIGCHLD, SIG_DFL);
+    /* nohup(1) has asked that we outlive the terminal. */
+    platform->has_terminal = !is_ignored(SIGHUP) && !terminal_is_gone();
+    signal(SIGHUP, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     remember_ignored(platform);
 
     sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    /* nohup(1) has asked that we outlive the terminal. */
-    if (!is_ignored(SIGHUP)) {
-        sigaddset(&set, SIGHUP);
-    }
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+    choose_read(&set);
+    if (block_all() != 0) {
         return posix_failed(cause, "sigprocmask", errno);
     }
     platform->signals.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -51,10 +116,29 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
     return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
+static void stop(struct platform *platform, const char *reason) {
+    platform->stop_pending = true;
+    platform->stop_reason = reason;
+}
+
+static void take(struct platform *platform, int number) {
+    if (number == SIGHUP && platform->has_terminal && terminal_is_gone()) {
+        stop(platform, "SIGHUP, the terminal is gone");
+    } else if (number == SIGHUP) {
+        platform->hangup_pending = true;
+    }
+    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
+        if (number == stops[i].number) {
+            stop(platform, stops[i].name);
+        }
+    }
+}
+
+/* Once: they can be sent faster than they are read, and what is left is told again. */
 void posix_signals_read(struct platform *platform) {
-    struct signalfd_siginfo batch[8];
-    ssize_t got;
-    while ((got = read(platform->signals.descriptor, batch, sizeof batch)) > 0) {
-        platform->stop_pending = true;
+    struct signalfd_siginfo batch[16];
+    ssize_t got = read(platform->signals.descriptor, batch, sizeof batch);
+    for (size_t i = 0; got > 0 && i < (size_t)got / sizeof batch[0]; i++) {
+        take(platform, (int)batch[i].ssi_signo);
     }
 }

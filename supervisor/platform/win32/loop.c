@@ -155,6 +155,11 @@ static void replace_lost(struct platform *platform) {
     }
 }
 
+const char *platform_stop_reason(const struct platform *platform) {
+    (void)platform;
+    return "Ctrl-C, Ctrl-Break or the end of the console";
+}
+
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
     OVERLAPPED_ENTRY packets[PACKETS_PER_WAIT];
