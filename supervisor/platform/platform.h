@@ -239,10 +239,11 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
 /* Stops and restarts the reporting of PLATFORM_EVENT_ACCEPT. Clients wait in the backlog; on
  * Windows one connection that was already accepted in the background is kept for the next
  * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. What a
- * handler has done to a socket that it had is made good (POSIX: shutdown(2), connect(2) of a UDP
- * socket); a local socket that cannot be made anew stays silent until the next resume. */
+ * handler has done to a socket that it had is made good (POSIX: the backlog, connect(2) of a UDP
+ * socket). False if that cannot be (POSIX: shutdown(2), another address, the file of a local socket
+ * removed): it reports nothing any more, so close it, and open one anew. */
 void platform_listener_pause(struct platform_listener *listener);
-void platform_listener_resume(struct platform_listener *listener);
+bool platform_listener_resume(struct platform_listener *listener);
 
 /* Tells who waits at a listener that is handed over, without taking anybody; `identify`: who they
  * are as well, which costs more. Linux: tcp(7), sock_diag(7). Windows does not tell. Does not

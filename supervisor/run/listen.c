@@ -228,7 +228,22 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
         retry_later(s, &s->listening.listeners[listener]);
         return;
     }
+    (void)shortage_over(&s->listening.listeners[listener].opening, &s->timers, s->now_us);
     log_ready(s);
+}
+
+void run_listen_renew(struct supervisor *s, struct run_listener *l) {
+    struct record *line =
+        run_tell_line(s, LOG_LEVEL_WARNING, "listener_lost", l->service, SLOT_NONE);
+    if (line != NULL) {
+        record_place(line, "address", place_of(s, l), &l->address);
+        record_text(line, "reason", "a handler that had it has shut it down or changed it");
+        run_log_end(&s->log);
+    }
+    platform_listener_close(&l->handle);
+    if (!open_listener(s, (uint32_t)(l - s->listening.listeners))) {
+        retry_later(s, l);
+    }
 }
 
 void run_listen_close_all(struct supervisor *s) {

@@ -66,6 +66,9 @@ void run_listen_open_service(struct supervisor *s, uint32_t service);
 /* It is time to try again to open a listener (slot). */
 void run_listen_try_again(struct supervisor *s, uint32_t listener);
 
+/* A handler has left it so that it is of no use any more: opens it anew, now or by timer. */
+void run_listen_renew(struct supervisor *s, struct run_listener *listener);
+
 /* The listener where a service's `place` is; `place` below its listen_count. */
 struct run_listener *run_listen_at(struct supervisor *s, uint32_t service, uint32_t place);
 

@@ -11,7 +11,7 @@ import unittest
 import harness
 import peers
 import processes
-from harness import SupervisorCase, service
+from harness import SupervisorCase, address_text, service
 from settings import DEADLINE_S, EMULATOR, ON_WINE, clean_environment
 
 IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
@@ -215,6 +215,53 @@ class Listeners(SupervisorCase):
         self.assertEqual(pauses_ms[1:4], [2 * pause for pause in pauses_ms[:3]])
         self.assertIn("takes nobody", held[0]["reason"])
         self.assertEqual(supervisor.find("activation", service="bad")[1]["took"], "nobody")
+
+
+@unittest.skipIf(ON_WINE, "descriptors are POSIX")
+class Spoiled(SupervisorCase):
+    """What a handler leaves behind is looked at when it has ended."""
+
+    def start(self, what, **keys):
+        supervisor = self.supervisor({"spoil": service(
+            peers.program("spoil.py", what), **{"handoff": "listener", **keys})})
+        return supervisor, supervisor.address("spoil")
+
+    def ask(self, address):
+        with socket.create_connection(address, DEADLINE_S) as client:
+            return client.makefile().readline()
+
+    def test_one_that_was_shut_down_is_made_anew(self):
+        for what in ("shut", "turn"):
+            with self.subTest(what):
+                supervisor, address = self.start(what)
+                for count in range(1, 4):
+                    self.assertTrue(self.ask(address))
+                    supervisor.wait_events(count, "listener_lost", address=address_text(address))
+                    supervisor.wait_events(count + 1, "listening", service="spoil")
+                self.assertEqual(supervisor.find("held_back"), [])
+                self.stop(supervisor)
+
+    def test_a_udp_socket_that_was_shut_down(self):
+        supervisor, address = self.start("shut", protocol="udp")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(DEADLINE_S)
+            for count in range(1, 4):
+                client.sendto(b"text", address)
+                self.assertEqual(client.recv(100), b"text")
+                supervisor.wait_events(count + 1, "listening", service="spoil")
+        self.assertEqual(len(supervisor.find("activation")), 3, "none in vain")
+        self.stop(supervisor)
+
+    def test_a_port_that_another_process_has_taken(self):
+        supervisor, address = self.start("take")
+        self.assertTrue(self.ask(address))
+        failed = supervisor.wait_event("listen_failed", service="spoil")
+        self.assertIn("in use", failed["reason"])
+        self.assertEqual(supervisor.find("held_back"), [])
+        processes.end([pid for pid in processes.marked(supervisor.mark) if pid != supervisor.pid])
+        supervisor.wait_events(2, "listening", service="spoil")
+        self.assertTrue(self.ask(address))
+        self.stop(supervisor)
 
 
 class Sdk(SupervisorCase):

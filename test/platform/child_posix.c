@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -334,6 +335,38 @@ static void connect_listener(void) {
     }
 }
 
+/* It becomes a connection, to a listener of our own. */
+static void turn_listener(void) {
+    struct sockaddr_in name = {.sin_family = AF_INET};
+    socklen_t length = sizeof name;
+    int other = socket(AF_INET, SOCK_STREAM, 0);
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(other, (struct sockaddr *)&name, sizeof name) != 0 || listen(other, 1) != 0 ||
+        getsockname(other, (struct sockaddr *)&name, &length) != 0 || shutdown(3, SHUT_RDWR) != 0 ||
+        connect(3, (struct sockaddr *)&name, sizeof name) != 0) {
+        exit(1);
+    }
+}
+
+/* It listens elsewhere. */
+static void move_listener(void) {
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    struct sockaddr_in name = {.sin_family = AF_INET};
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    shutdown(3, SHUT_RDWR);
+    connect(3, &nobody, sizeof nobody);
+    (void)bind(3, (struct sockaddr *)&name, sizeof name);
+    listen(3, 1);
+}
+
+static void remove_file(void) {
+    struct sockaddr_un name;
+    socklen_t length = sizeof name;
+    if (getsockname(3, (struct sockaddr *)&name, &length) != 0 || unlink(name.sun_path) != 0) {
+        exit(1);
+    }
+}
+
 /* Serves one client of the first listener, or one datagram: sends back what comes. */
 static void serve_listener(void) {
     char bytes[256];
@@ -373,6 +406,14 @@ static bool act_on_streams(const char *action) {
         shutdown(3, SHUT_RD);
     } else if (strcmp(action, "connect-listener") == 0) {
         connect_listener();
+    } else if (strcmp(action, "listen-for-none") == 0) {
+        listen(3, 0);
+    } else if (strcmp(action, "turn-listener") == 0) {
+        turn_listener();
+    } else if (strcmp(action, "move-listener") == 0) {
+        move_listener();
+    } else if (strcmp(action, "remove-file") == 0) {
+        remove_file();
     } else {
         return false;
     }

@@ -152,31 +152,24 @@ static int connect_local(const struct sockaddr_un *name) {
     return client;
 }
 
-/* Somebody else takes the place, if that is asked for: returns their socket. */
-static int shut_by_a_handler(struct bench *bench, struct platform_listener *listener,
-                             const char *action, const struct sockaddr_un *taken) {
+/* A handler gets it, does that, and ends. Returns what the resume does. */
+static bool works_after(struct bench *bench, struct platform_listener *listener,
+                        const char *action) {
     struct platform_program_spec spec = {.listener_count = 1};
     struct platform_program *program = BENCH_RECIPE(bench, spec, action);
     uint64_t token;
-    int other = -1;
     platform_listener_pause(listener);
     struct platform_process *process = launch_with(bench, program, &listener, &token);
     bench_finish(bench, &process, token);
     platform_program_destroy(&program);
-    if (taken != NULL) {
-        other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(unlink(taken->sun_path), 0);
-        assert_int_equal(bind(other, (const struct sockaddr *)taken, sizeof *taken), 0);
-        assert_int_equal(listen(other, 2), 0);
-    }
-    platform_listener_resume(listener);
+    bool works = platform_listener_resume(listener);
     bench_expect_rest(bench);
-    return other;
+    return works;
 }
 
-static void test_shutdown_of_a_local_one_is_made_good(void **state) {
+static void test_a_local_one_that_is_lost(void **state) {
     struct bench *bench = *state;
-    static const char *const actions[] = {"shut-listener", "shut-reading", "shut-listener"};
+    static const char *const actions[] = {"shut-listener", "shut-reading", "remove-file"};
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     char user[16];
     struct stat status;
@@ -191,8 +184,11 @@ static void test_shutdown_of_a_local_one_is_made_good(void **state) {
                                           .is_handed_over = true};
     struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
     size_t descriptor_count = system_descriptor_count();
+    assert_true(works_after(bench, listener, "exit:0"));
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-        shut_by_a_handler(bench, listener, actions[i], NULL);
+        assert_false(works_after(bench, listener, actions[i]));
+        platform_listener_close(&listener);
+        listener = bench_listen_as(bench, &spec, &token);
         int client = connect_local(&name);
         bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
         int accepted = accept((int)platform_listener_socket(listener).value, NULL, NULL);
@@ -206,17 +202,16 @@ static void test_shutdown_of_a_local_one_is_made_good(void **state) {
         assert_int_equal(system_descriptor_count(), descriptor_count);
     }
 
-    /* The place is somebody else's by now: it stays theirs, and is had again when they are gone. */
-    int other = shut_by_a_handler(bench, listener, "shut-listener", &name);
-    close(connect_local(&name));
-    bench_expect_rest(bench);
-    close(other);
-    platform_listener_pause(listener);
-    platform_listener_resume(listener);
-    close(connect_local(&name));
-    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    assert_int_equal(system_descriptor_count(), descriptor_count);
+    /* The place is somebody else's by now: it stays theirs. */
+    int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(unlink(name.sun_path), 0);
+    assert_int_equal(bind(other, (const struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(other, 2), 0);
+    assert_false(works_after(bench, listener, "exit:0"));
     platform_listener_close(&listener);
+    close(connect_local(&name));
+    close(other);
+    assert_int_equal(unlink(name.sun_path), 0);
     assert_int_equal(lstat(name.sun_path, &status), -1);
     assert_int_equal(errno, ENOENT);
 }
@@ -316,39 +311,67 @@ static void test_many_in_their_order(void **state) {
     }
 }
 
-static void expect_made_good(struct bench *bench, const struct address *asked,
-                             const struct platform_program *program) {
-    struct platform_listener_spec spec = bench_tcp(asked);
-    struct address address;
+/* It is lost, and can be had again at its address. */
+static void expect_lost(struct bench *bench, enum platform_protocol protocol, uint16_t port,
+                        const char *action) {
+    struct address address = bench_loopback();
+    address.port = port;
+    struct platform_listener_spec spec = bench_tcp(&address);
     uint64_t token;
-    uint64_t process_token;
     spec.is_handed_over = true;
+    spec.protocol = protocol;
     struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
-    platform_listener_address(listener, &address);
-    platform_listener_pause(listener);
-    struct platform_process *process = launch_with(bench, program, &listener, &process_token);
-    bench_finish(bench, &process, process_token);
-    bench_expect_rest(bench);
-    platform_listener_resume(listener);
-    bench_expect_rest(bench);
-    uintptr_t client = client_connect(&address);
+    platform_listener_address(listener, &spec.address);
+    assert_false(works_after(bench, listener, action));
+    platform_listener_close(&listener);
+    listener = bench_listen_as(bench, &spec, &token);
+    if (protocol == PLATFORM_TCP) {
+        client_close(client_connect(&spec.address));
+    } else {
+        client_send_datagram(&spec.address, "x");
+    }
     bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    client_close(client);
     platform_listener_close(&listener);
 }
 
-static void test_shutdown_by_a_handler_is_made_good(void **state) {
+static void test_one_that_is_lost(void **state) {
     struct bench *bench = *state;
-    struct platform_program_spec spec = {.listener_count = 1};
-    struct platform_program *program = BENCH_RECIPE(bench, spec, "shut-listener");
-    struct address address = bench_loopback();
-    expect_made_good(bench, &address, program);
-    /* A port asked for by its number: one that was free a moment ago. */
+    static const char *const actions[] = {"shut-listener", "shut-reading", "turn-listener"};
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        expect_lost(bench, PLATFORM_TCP, 0, actions[i]);
+        /* A port asked for by its number: one that was free a moment ago. */
+        struct address address = bench_loopback();
+        uint64_t token;
+        struct platform_listener *listener = bench_listen(bench, &token, &address);
+        platform_listener_close(&listener);
+        expect_lost(bench, PLATFORM_TCP, address.port, actions[i]);
+    }
+    expect_lost(bench, PLATFORM_TCP, 0, "move-listener");
+    expect_lost(bench, PLATFORM_UDP, 0, "shut-listener");
+    expect_lost(bench, PLATFORM_UDP, 0, "shut-reading");
+}
+
+/* All clients beside the one that the queue has room for: who is not accepted at once waits. */
+static void test_the_backlog_is_set_anew(void **state) {
+    struct bench *bench = *state;
+    struct address address;
     uint64_t token;
-    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    uintptr_t clients[8];
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    struct platform_listener *listener = listen_for_handlers(bench, PLATFORM_TCP, &token, &address);
+    assert_true(works_after(bench, listener, "listen-for-none"));
+    int descriptor = (int)platform_listener_socket(listener).value;
+    assert_int_equal(getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    assert_true(info.tcpi_sacked >= sizeof clients / sizeof clients[0]); /* the backlog's length */
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++) {
+        clients[i] = client_connect(&address);
+    }
+    bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    for (size_t i = 0; i < sizeof clients / sizeof clients[0]; i++) {
+        client_close(clients[i]);
+    }
     platform_listener_close(&listener);
-    expect_made_good(bench, &address, program);
-    platform_program_destroy(&program);
 }
 
 static void test_a_launch_that_is_none_of_the_program(void **state) {
@@ -444,10 +467,11 @@ int main(void) {
         WITH_BENCH(test_a_program_of_systemd_launched_twice),
         WITH_BENCH(test_a_paused_one_blocks),
         WITH_BENCH(test_datagrams),
-        WITH_BENCH(test_shutdown_of_a_local_one_is_made_good),
+        WITH_BENCH(test_a_local_one_that_is_lost),
         WITH_BENCH(test_connected_by_a_handler_is_made_good),
         WITH_BENCH(test_many_in_their_order),
-        WITH_BENCH(test_shutdown_by_a_handler_is_made_good),
+        WITH_BENCH(test_one_that_is_lost),
+        WITH_BENCH(test_the_backlog_is_set_anew),
         WITH_BENCH(test_a_launch_that_is_none_of_the_program),
         WITH_BENCH(test_options_of_accepted_sockets),
         WITH_BENCH(test_without_options),

@@ -108,6 +108,8 @@ struct fake_listener {
 /* How many were opened; the last is number count - 1. */
 uint32_t fake_listener_count(void);
 const struct fake_listener *fake_listener(uint32_t listener);
+/* A handler that has it does something to it that cannot be made good. */
+void fake_listener_spoil(uint32_t listener);
 
 /* ---- Clients --------------------------------------------------------------------------------- */
 

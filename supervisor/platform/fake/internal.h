@@ -44,6 +44,7 @@ struct platform_listener {
     struct fake_listener face;
     struct address address; /* bound */
     uint64_t token;
+    bool is_spoiled; /* by a handler, for good */
 };
 
 /* A client and its connection. */

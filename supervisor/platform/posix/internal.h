@@ -350,9 +350,8 @@ void posix_listener_make_blocking(const struct platform_listener *listener);
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int posix_local_listen(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause);
-/* Makes a new socket in the place of one that was shut down. False if that one could not be made:
- * the listener keeps the old one, which must not be watched. */
-bool posix_local_listen_again(struct platform_listener *listener);
+/* True if the file that was made is still there. */
+bool posix_local_has_file(const struct platform_listener *listener);
 /* Removes the file, if it is still the one that was made. */
 void posix_local_remove(struct platform_listener *listener);
 

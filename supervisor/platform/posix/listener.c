@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -163,19 +164,24 @@ void posix_listener_make_blocking(const struct platform_listener *listener) {
     fcntl(listener->watch.descriptor, F_SETFL, 0);
 }
 
+static bool is_where_it_was(const struct platform_listener *listener) {
+    struct sockaddr_storage name;
+    struct address now;
+    socklen_t length = sizeof name;
+    return getsockname(listener->watch.descriptor, (struct sockaddr *)&name, &length) == 0 &&
+           posix_address_from_system(&name, &now) && address_equal(&now, &listener->bound);
+}
+
 /* Servers that end may call shutdown(2) on what they listened on, which ends it for all who share
- * it, until somebody listens again. The port is kept only if it was asked for by its number. */
-static void listen_again(const struct platform_listener *listener) {
+ * it, and then it can be connected or listen elsewhere. To listen again would not do: what was shut
+ * down twice hands that on to all whom it accepts. The backlog holds for all who share it, and
+ * listen(2) sets it anew. */
+static bool listens_as_before(const struct platform_listener *listener) {
     int descriptor = listener->watch.descriptor;
-    int listening = 1;
+    int listening = 0;
     socklen_t length = sizeof listening;
-    getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length);
-    if (!listening) {
-        struct sockaddr_storage name;
-        length = posix_address_to_system(&listener->bound, &name);
-        (void)bind(descriptor, (struct sockaddr *)&name, length);
-        (void)listen(descriptor, (int)listener->backlog_count);
-    }
+    return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
+           listening && listen(descriptor, (int)listener->backlog_count) == 0;
 }
 
 /* A server for one client may have connected the socket, which holds for all who share it: nobody
@@ -185,42 +191,43 @@ static void disconnect_peer(const struct platform_listener *listener) {
     int descriptor = listener->watch.descriptor;
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
     struct sockaddr_storage name;
-    struct address now;
     socklen_t length = sizeof name;
     if (getpeername(descriptor, (struct sockaddr *)&name, &length) != 0) {
         return;
     }
     (void)connect(descriptor, &nobody, sizeof nobody);
-    length = sizeof name;
-    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0 ||
-        !posix_address_from_system(&name, &now) || !address_equal(&now, &listener->bound)) {
+    if (!is_where_it_was(listener)) {
         length = posix_address_to_system(&listener->bound, &name);
         (void)bind(descriptor, (struct sockaddr *)&name, length);
     }
 }
 
-/* What handlers may have done to a socket that is theirs as much as ours. */
-static bool make_good(struct platform_listener *listener) {
-    switch (listener->protocol) {
-    case PLATFORM_TCP:
-        listen_again(listener);
-        return true;
-    case PLATFORM_UDP:
-        disconnect_peer(listener);
-        return true;
-    case PLATFORM_UNIX:
-        return posix_local_listen_again(listener);
-    }
-    return true;
+/* Reading alone is enough: it would be reported for ever. */
+static bool is_shut_down(int descriptor) {
+    struct pollfd news = {.fd = descriptor, .events = POLLRDHUP};
+    return poll(&news, 1, 0) > 0 && (news.revents & (POLLRDHUP | POLLHUP)) != 0;
 }
 
-/* A socket that is shut down for good is not watched, since it would be reported for ever, and
- * handlers launched for nothing. Its clients are refused by the system; the next resume tries it
- * again. */
-void platform_listener_resume(struct platform_listener *listener) {
-    if (!listener->is_handed_over || make_good(listener)) {
+/* What handlers may have done to a socket that is theirs as much as ours. */
+static bool make_good(const struct platform_listener *listener) {
+    if (listener->protocol == PLATFORM_UDP) {
+        disconnect_peer(listener);
+    } else if (!listens_as_before(listener)) {
+        return false;
+    }
+    if (listener->protocol == PLATFORM_UNIX) {
+        return !is_shut_down(listener->watch.descriptor) && posix_local_has_file(listener);
+    }
+    return is_where_it_was(listener) &&
+           (listener->protocol == PLATFORM_TCP || !is_shut_down(listener->watch.descriptor));
+}
+
+bool platform_listener_resume(struct platform_listener *listener) {
+    bool works = !listener->is_handed_over || make_good(listener);
+    if (works) {
         posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
     }
+    return works;
 }
 
 /* A handler that had it may have made a connection of it, and let that linger. */

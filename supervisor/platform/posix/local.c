@@ -226,14 +226,12 @@ static int remove_stale(const char *path, struct baton_cause *cause) {
 
 /* What is to be done with a socket that is bound. */
 static int settle(struct platform_listener *listener, struct baton_cause *cause) {
-    struct stat status;
     int result = change_owner(listener, cause);
     if (result == BATON_OK &&
         listen(listener->watch.descriptor, (int)listener->backlog_count) != 0) {
         result = posix_failed(cause, "listen", errno);
     }
-    if (result == BATON_OK && (lstat(listener->plan.name.sun_path, &status) != 0 ||
-                               !is_same_file(&status, &listener->file))) {
+    if (result == BATON_OK && !posix_local_has_file(listener)) {
         result = BATON_IN_USE;
     }
     return result;
@@ -299,33 +297,10 @@ int posix_local_listen(struct platform_listener *listener,
     return result == BATON_OK ? listen_as_planned(listener, cause) : result;
 }
 
-/* Reading alone is enough: nobody can connect any more, and nobody can accept. */
-static bool is_shut_down(int descriptor) {
-    struct pollfd news = {.fd = descriptor, .events = POLLRDHUP};
-    return poll(&news, 1, 0) > 0 && (news.revents & (POLLRDHUP | POLLHUP)) != 0;
-}
-
-/* The old socket is kept until there is a new one, so that the listener always has one. */
-bool posix_local_listen_again(struct platform_listener *listener) {
-    struct baton_cause ignored;
-    int old = listener->watch.descriptor;
-    if (!is_shut_down(old)) {
-        return true;
-    }
-    posix_watch_forget(listener->platform, &listener->watch);
-    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (descriptor < 0) {
-        return false;
-    }
-    posix_local_remove(listener);
-    listener->watch.descriptor = descriptor;
-    bool works = listen_as_planned(listener, &ignored) == BATON_OK;
-    if (!works) {
-        posix_local_remove(listener);
-        listener->watch.descriptor = old;
-    }
-    close(works ? old : descriptor);
-    return works;
+bool posix_local_has_file(const struct platform_listener *listener) {
+    struct stat status;
+    return lstat(listener->plan.name.sun_path, &status) == 0 &&
+           is_same_file(&status, &listener->file);
 }
 
 void posix_local_remove(struct platform_listener *listener) {
