@@ -139,6 +139,10 @@ void platform_socket_let_go(struct platform *platform, struct platform_socket *s
  * byte from the socket. */
 bool platform_socket_was_reset(struct platform_socket socket);
 
+/* Before a connected socket goes to another process than the one that had it: puts back what that
+ * one may have set, as far as that can be told and undone. `options` are those of its listener. */
+void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options);
+
 /* Bytes needed by platform_socket_export(): sizeof(WSAPROTOCOL_INFOW). */
 #define PLATFORM_SOCKET_INFO_BYTES 628
 
@@ -239,8 +243,8 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
 /* Stops and restarts the reporting of PLATFORM_EVENT_ACCEPT. Clients wait in the backlog; on
  * Windows one connection that was already accepted in the background is kept for the next
  * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. What a
- * handler has done to a socket that it had is made good (POSIX: the backlog, connect(2) of a UDP
- * socket). False if that cannot be (POSIX: shutdown(2), another address, the file of a local socket
+ * handler has done to a socket that it had is made good (POSIX: its options, the backlog,
+ * connect(2) of a UDP socket). False if that cannot be (POSIX: shutdown(2), another address, the file of a local socket
  * removed): it reports nothing any more, so close it, and open one anew. */
 void platform_listener_pause(struct platform_listener *listener);
 bool platform_listener_resume(struct platform_listener *listener);

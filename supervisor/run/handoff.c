@@ -102,6 +102,15 @@ static bool is_void(struct supervisor *s, uint32_t connection) {
                             : platform_socket_was_reset(s->sockets[connection]);
 }
 
+/* A process that had the socket may have set what it liked, and it holds for the next one. */
+static void put_back(struct supervisor *s, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    if (c->offers_count > 1 && !c->is_activation) {
+        platform_socket_put_back(s->sockets[connection],
+                                 &services_get(&s->services, c->service)->options);
+    }
+}
+
 void run_handoff_offer(struct supervisor *s, uint32_t process) {
     uint32_t connection = s->pool.processes[process].offer;
     struct run_process *r = &s->launching.processes[process];
@@ -113,6 +122,7 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
         pool_abandoned(&s->pool, connection, s->now_us);
         return;
     }
+    put_back(s, connection);
     int result = send_offer(s, process, connection);
     r->offer_unsent = result == BATON_AGAIN || result == BATON_SHORTAGE;
     if (result == BATON_SHORTAGE) {

@@ -5,7 +5,9 @@ been in the handler's hands and is not offered again. Either way there is one re
 """
 
 import concurrent.futures
+import json
 import os
+import unittest
 
 import socket
 import struct
@@ -96,6 +98,18 @@ class BeforeAck(SupervisorCase):
 
     def test_after_the_offer(self):
         self.check_second_attempt("offer")
+
+
+@unittest.skipIf(ON_WINE, "a handler of POSIX")
+class Spoiled(SupervisorCase):
+    def test_what_the_first_process_has_set_is_put_back(self):
+        supervisor = self.supervisor({"second": service(peers.program("second.py", "launches"))})
+        with supervisor.connect("second") as client:
+            supervisor.wait_event("attempt_failed")
+            facts = json.loads(client.ask("hello"))
+        self.assertEqual(facts, {"line": "hello\n", "flags": 0, "linger": [0, 0]})
+        self.assertEqual(supervisor.record(client)["attempts"], "2")
+        self.stop(supervisor)
 
 
 class LastAttempt(SupervisorCase):

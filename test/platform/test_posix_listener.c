@@ -1,4 +1,4 @@
-/* Listeners that processes get at launch, as systemd passes them, and what options become. */
+/* Listeners that processes get at launch, as systemd passes them, and what they leave of them. */
 #include "harness.h"
 
 #include <errno.h>
@@ -390,78 +390,6 @@ static void test_a_launch_that_is_none_of_the_program(void **state) {
                      BATON_INVALID);
 }
 
-static int option_of(int descriptor, int level, int name) {
-    int value = -1;
-    socklen_t length = sizeof value;
-    assert_int_equal(getsockopt(descriptor, level, name, &value, &length), 0);
-    return value;
-}
-
-static void test_options_of_accepted_sockets(void **state) {
-    struct bench *bench = *state;
-    struct address address = bench_loopback();
-    struct platform_listener_spec spec = bench_tcp(&address);
-    spec.options = (struct socket_options){.nodelay = 1,
-                                           .keepalive = 1,
-                                           .keepalive_idle_s = 111,
-                                           .keepalive_interval_s = 22,
-                                           .keepalive_count = 7,
-                                           .defer_accept_s = 5,
-                                           .receive_buffer_bytes = 30000,
-                                           .send_buffer_bytes = 40000};
-    uint64_t token;
-    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
-    platform_listener_address(listener, &address);
-    int listening = (int)platform_listener_socket(listener).value;
-    assert_in_range(option_of(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT), 1, 20);
-    uintptr_t client = client_connect(&address);
-    bench_expect_rest(bench); /* deferred: nothing was sent */
-    client_send(client, "x");
-    struct platform_socket socket = bench_accept_next(bench, listener, token);
-    int accepted = (int)socket.value;
-    assert_int_not_equal(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 0);
-    assert_int_not_equal(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), 0);
-    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE), 111);
-    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPINTVL), 22);
-    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPCNT), 7);
-    /* The kernel doubles what was asked for (socket(7)). */
-    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_RCVBUF), 60000);
-    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_SNDBUF), 80000);
-    assert_int_equal(fcntl(accepted, F_GETFL) & O_NONBLOCK, 0);
-    platform_socket_close(&socket);
-    client_close(client);
-    platform_listener_close(&listener);
-}
-
-static void test_without_options(void **state) {
-    struct bench *bench = *state;
-    struct bench_connection connection = bench_connect(bench);
-    int accepted = (int)connection.socket.value;
-    int plain = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_NODELAY), 0);
-    assert_int_equal(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), 0);
-    assert_int_equal(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE),
-                     option_of(plain, IPPROTO_TCP, TCP_KEEPIDLE));
-    close(plain);
-    bench_disconnect(&connection);
-}
-
-static void test_buffers_of_datagrams(void **state) {
-    struct bench *bench = *state;
-    struct address address = bench_loopback();
-    struct platform_listener_spec spec = bench_tcp(&address);
-    spec.protocol = PLATFORM_UDP;
-    spec.options.receive_buffer_bytes = 30000;
-    /* What TCP alone has is no error. */
-    spec.options.nodelay = 1;
-    uint64_t token;
-    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
-    int descriptor = (int)platform_listener_socket(listener).value;
-    assert_int_equal(option_of(descriptor, SOL_SOCKET, SO_RCVBUF), 60000);
-    assert_int_equal(option_of(descriptor, SOL_SOCKET, SO_REUSEADDR), 0);
-    platform_listener_close(&listener);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_a_program_of_systemd_launched_twice),
@@ -473,9 +401,6 @@ int main(void) {
         WITH_BENCH(test_one_that_is_lost),
         WITH_BENCH(test_the_backlog_is_set_anew),
         WITH_BENCH(test_a_launch_that_is_none_of_the_program),
-        WITH_BENCH(test_options_of_accepted_sockets),
-        WITH_BENCH(test_without_options),
-        WITH_BENCH(test_buffers_of_datagrams),
     };
     return cmocka_run_group_tests_name("posix_listener", tests, NULL, bench_remove_scratch);
 }

@@ -339,6 +339,29 @@ static void test_hurry_with_offer_and_held(void **state) {
     scene_clear(&scene);
 }
 
+/* ---- The second attempt ---- */
+
+static bool second_attempt(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO);
+    assert_int_equal(fake_client(0)->put_back_count, 0);
+    ACTS(s, 0, ACT_CRASH);
+    ACTS(s, 1, ACT_HELLO);
+    assert_int_equal(scene_listen(s, 1)->offer_count, 1);
+    assert_int_equal(fake_client(0)->put_back_count, 1);
+    ACTS(s, 1, ACT_ACK, ACT_DONE, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_the_second_attempt_is_put_back(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, second_attempt);
+    scene_run(&scene);
+    assert_record(1, "served", "2");
+    scene_clear(&scene);
+}
+
 /* ---- A hang-up ---- */
 
 static bool hang_up(struct scene *s) {
@@ -410,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_reset_before_the_offer),
         cmocka_unit_test(test_stop_with_offer_and_held),
         cmocka_unit_test(test_hurry_with_offer_and_held),
+        cmocka_unit_test(test_the_second_attempt_is_put_back),
         cmocka_unit_test(test_hangup_opens_the_log_anew),
         cmocka_unit_test(test_stop_gives_up_on_a_process),
     };

@@ -37,6 +37,7 @@ bool connection_step(struct connection *connection, enum connection_event event,
     case CONNECTION_BEGIN:
         return move(connection, state == CONNECTION_PREFACE, CONNECTION_WAITING);
     case CONNECTION_OFFER:
+        connection->offers_count += state == CONNECTION_WAITING;
         return move(connection, state == CONNECTION_WAITING, CONNECTION_OFFERED);
     case CONNECTION_RECALL:
         return move(connection, state == CONNECTION_OFFERED, CONNECTION_RECALLED);

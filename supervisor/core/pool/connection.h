@@ -85,6 +85,7 @@ struct connection {
     struct timer timer;      /* PREFACE: its deadline */
     uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
     uint32_t next, previous; /* in the queue of its service, or among those its process holds */
+    uint32_t offers_count;   /* to processes, one after the other */
     uint32_t attempts_used;
     uint32_t attempts_max;
     uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;

@@ -122,6 +122,7 @@ struct fake_client {
     bool refused;             /* its listener was closed, or it had left before the accept */
     bool was_reset;           /* it has reset the connection */
     bool supervisor_has;      /* the supervisor's copy is open */
+    uint32_t put_back_count;  /* of platform_socket_put_back() */
     uint32_t copy_count;      /* copies that handlers have open */
     bool got_end;             /* it was told the end of what is sent to it */
     bool was_cut; /* the last copy was closed with bytes unread: it got a reset (PITFALLS 13) */

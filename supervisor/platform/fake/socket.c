@@ -49,6 +49,14 @@ bool platform_socket_was_reset(struct platform_socket socket) {
     return peer != NULL && peer->face.was_reset;
 }
 
+void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options) {
+    (void)options;
+    struct fake_peer *peer = fake_peer_of(socket);
+    if (peer != NULL) {
+        peer->face.put_back_count++;
+    }
+}
+
 int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
                            size_t *length, struct baton_cause *cause) {

@@ -54,7 +54,7 @@ static int finish_local(const struct platform_listener *listener, int descriptor
                         struct address *peer, struct address *local, struct baton_cause *cause) {
     name_local_peer(descriptor, peer);
     *local = listener->bound;
-    return posix_listener_set_buffers(descriptor, &listener->options, cause);
+    return posix_options_set_buffers(descriptor, &listener->options, cause);
 }
 
 static int name_local_end(int descriptor, struct address *local, struct baton_cause *cause) {

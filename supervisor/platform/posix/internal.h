@@ -341,10 +341,15 @@ int posix_stream_open_pipe(struct platform *platform, int descriptor, uint32_t d
 /* True if what epoll has reported is what somebody waits for. */
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report);
 
-/* listener.c: SO_RCVBUF and SO_SNDBUF, where they are not 0. */
-int posix_listener_set_buffers(int descriptor, const struct socket_options *options,
-                               struct baton_cause *cause);
-/* Before a launch that hands it over. */
+/* options.c: SO_RCVBUF and SO_SNDBUF, where they are not 0; what else TCP has. */
+int posix_options_set_buffers(int descriptor, const struct socket_options *options,
+                              struct baton_cause *cause);
+int posix_options_set_tcp(int descriptor, const struct socket_options *options,
+                          struct baton_cause *cause);
+/* As far as they can be: all options of a socket that somebody else has had. */
+void posix_options_put_back(int descriptor, const struct socket_options *options, bool is_datagram);
+
+/* listener.c: before a launch that hands it over. */
 void posix_listener_make_blocking(const struct platform_listener *listener);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */

@@ -7,61 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-struct option {
-    int level, name, value;
-};
-
-/* 0 leaves what the system does. */
-static int set_options(int descriptor, const struct option *options, size_t count,
-                       struct baton_cause *cause) {
-    for (size_t i = 0; i < count; i++) {
-        if (options[i].value != 0 && setsockopt(descriptor, options[i].level, options[i].name,
-                                                &options[i].value, sizeof(int)) != 0) {
-            return posix_failed(cause, "setsockopt", errno);
-        }
-    }
-    return BATON_OK;
-}
-
-int posix_listener_set_buffers(int descriptor, const struct socket_options *options,
-                               struct baton_cause *cause) {
-    const struct option buffers[] = {
-        {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes},
-        {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes},
-    };
-    return set_options(descriptor, buffers, sizeof buffers / sizeof buffers[0], cause);
-}
-
-/* On Linux accepted sockets take all of these from their listener, so that accepting costs no call
- * for them; and the size of the receive buffer must be known before listen(2), for it decides what
- * window is offered (tcp(7)). */
-static int set_tcp_options(int descriptor, const struct socket_options *options,
-                           struct baton_cause *cause) {
-    const struct option all[] = {
-        {SOL_SOCKET, SO_REUSEADDR, 1},
-        {IPPROTO_TCP, TCP_NODELAY, (int)options->nodelay},
-        {SOL_SOCKET, SO_KEEPALIVE, (int)options->keepalive},
-        {IPPROTO_TCP, TCP_KEEPIDLE, (int)options->keepalive_idle_s},
-        {IPPROTO_TCP, TCP_KEEPINTVL, (int)options->keepalive_interval_s},
-        {IPPROTO_TCP, TCP_KEEPCNT, (int)options->keepalive_count},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, (int)options->defer_accept_s},
-    };
-    return set_options(descriptor, all, sizeof all / sizeof all[0], cause);
-}
-
 static int bind_address(int descriptor, const struct platform_listener_spec *spec,
                         struct baton_cause *cause) {
     const int v6only = spec->v6only;
-    int result = posix_listener_set_buffers(descriptor, &spec->options, cause);
+    int result = posix_options_set_buffers(descriptor, &spec->options, cause);
     /* SO_REUSEADDR of a UDP socket would let others take its datagrams (socket(7)). */
     if (result == BATON_OK && spec->protocol == PLATFORM_TCP) {
-        result = set_tcp_options(descriptor, &spec->options, cause);
+        result = posix_options_set_tcp(descriptor, &spec->options, cause);
     }
     if (result != BATON_OK) {
         return result;
@@ -210,6 +167,8 @@ static bool is_shut_down(int descriptor) {
 
 /* What handlers may have done to a socket that is theirs as much as ours. */
 static bool make_good(const struct platform_listener *listener) {
+    posix_options_put_back(listener->watch.descriptor, &listener->options,
+                           listener->protocol == PLATFORM_UDP);
     if (listener->protocol == PLATFORM_UDP) {
         disconnect_peer(listener);
     } else if (!listens_as_before(listener)) {

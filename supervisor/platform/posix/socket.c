@@ -35,6 +35,12 @@ bool platform_socket_was_reset(struct platform_socket socket) {
     return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
 }
 
+void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options) {
+    struct socket_options own = *options;
+    own.defer_accept_s = 0; /* which a listener does not hand on */
+    posix_options_put_back((int)socket.value, &own, false);
+}
+
 int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
                            size_t *length, struct baton_cause *cause) {

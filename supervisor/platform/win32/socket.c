@@ -49,6 +49,27 @@ bool platform_socket_was_reset(struct platform_socket socket) {
     return recv((SOCKET)socket.value, &byte, 1, MSG_PEEK) == SOCKET_ERROR;
 }
 
+void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options) {
+    SOCKET s = (SOCKET)socket.value;
+    const struct linger no_linger = {0};
+    const struct {
+        int level, name;
+        DWORD value;
+    } fresh[] = {{SOL_SOCKET, SO_RCVTIMEO, 0},
+                 {SOL_SOCKET, SO_SNDTIMEO, 0},
+                 {SOL_SOCKET, SO_OOBINLINE, 0},
+                 {SOL_SOCKET, SO_KEEPALIVE, options->keepalive},
+                 {IPPROTO_TCP, TCP_NODELAY, options->nodelay}};
+    u_long blocking = 0;
+    (void)WSAEventSelect(s, NULL, 0);
+    (void)ioctlsocket(s, FIONBIO, &blocking);
+    (void)setsockopt(s, SOL_SOCKET, SO_LINGER, (const char *)&no_linger, sizeof no_linger);
+    for (size_t i = 0; i < sizeof fresh / sizeof fresh[0]; i++) {
+        (void)setsockopt(s, fresh[i].level, fresh[i].name, (const char *)&fresh[i].value,
+                         sizeof fresh[i].value);
+    }
+}
+
 int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],
                            size_t *length, struct baton_cause *cause) {
