@@ -217,6 +217,15 @@ int platform_listener_open(struct platform *platform, const struct platform_list
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause);
 
+/* Who has the place of a BATON_IN_USE, as far as that is found soon: looks at a bounded number of
+ * processes, which takes some milliseconds at most. False: not found (Windows: always). */
+struct platform_holder {
+    uint32_t pid;
+    char name[32]; /* of its program; Linux: the first 15 bytes */
+};
+bool platform_listener_holder(const struct platform_listener_spec *spec,
+                              struct platform_holder *out);
+
 /* The socket of a listener that is handed over, for platform_socket_export() and
  * platform_channel_send(). Stays the listener's. While the listener is paused the socket is as a
  * handler expects it: blocking, without any registration. */
@@ -244,8 +253,8 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
  * Windows one connection that was already accepted in the background is kept for the next
  * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. What a
  * handler has done to a socket that it had is made good (POSIX: its options, the backlog,
- * connect(2) of a UDP socket). False if that cannot be (POSIX: shutdown(2), another address, the file of a local socket
- * removed): it reports nothing any more, so close it, and open one anew. */
+ * connect(2) of a UDP socket). False if that cannot be (POSIX: shutdown(2), another address, the
+ * file of a local socket removed): it reports nothing any more, so close it, and open one anew. */
 void platform_listener_pause(struct platform_listener *listener);
 bool platform_listener_resume(struct platform_listener *listener);
 
@@ -304,6 +313,8 @@ struct platform_program_spec {
     uint32_t listener_count;      /* POSIX: listeners that every launch hands over; 0 = none */
     const char *listener_names;   /* LISTEN_FDNAMES: a name for each, ':' between them; NULL =
                                      "unknown" for each */
+    const char *service;          /* BATON_SERVICE in its environment; NULL = not set */
+    bool ends_with_supervisor;    /* POSIX: gets SIGTERM when this process has ended, however */
 };
 
 /* Prepares a launch recipe; copies everything it needs. On Windows argv becomes a command line that

@@ -72,6 +72,8 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
         .variables = service->variables,
         .launch_bytes = service->launch_bytes,
         .has_channel = service->has_channel,
+        .service = service->name,
+        .ends_with_supervisor = service_ends_with_supervisor(service),
     };
     char *names = NULL;
     if (inherits_listeners(service)) {

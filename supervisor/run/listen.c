@@ -2,6 +2,7 @@
 #include "run/internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define OPEN_RETRY_FIRST_MS 1000u
 #define OPEN_RETRY_LAST_MS 60000u
@@ -105,6 +106,43 @@ static const char *local_reason(const struct run_listener *l) {
                : NULL;
 }
 
+static struct platform_listener_spec describe(const struct supervisor *s,
+                                              const struct run_listener *l) {
+    static const enum platform_protocol protocols[] = {[PROTOCOL_TCP] = PLATFORM_TCP,
+                                                       [PROTOCOL_UDP] = PLATFORM_UDP,
+                                                       [PROTOCOL_UNIX] = PLATFORM_UNIX};
+    const struct service *service = rules_of(s, l);
+    return (struct platform_listener_spec){
+        .protocol = protocols[service->protocol],
+        .address = l->address,
+        .path = place_of(s, l)->path,
+        .mode = service->socket_mode,
+        .user = service->socket_user,
+        .group = service->socket_group,
+        .backlog_count = service->backlog_count,
+        .v6only = service->v6only != 0,
+        .is_handed_over = service->handoff == HANDOFF_LISTENER,
+        .is_plain = service->handoff == HANDOFF_STDIO,
+        .options = service->options,
+    };
+}
+
+static void tell_holder(const struct supervisor *s, const struct run_listener *l,
+                        struct record *line) {
+    struct platform_holder holder;
+    struct platform_listener_spec spec = describe(s, l);
+    if (!platform_listener_holder(&spec, &holder)) {
+        return;
+    }
+    record_text(line, "holder", holder.name);
+    record_number(line, "holder_pid", holder.pid);
+    const char *name = strrchr(rules_of(s, l)->handler, '/');
+    size_t length = strlen(holder.name);
+    if (name != NULL && length > 0 && strncmp(name + 1, holder.name, length) == 0) {
+        record_text(line, "holder_is", "perhaps a handler of this service of an earlier batond");
+    }
+}
+
 /* `retry_ms` 0: there will be no other try. */
 static void log_listen_failed(struct supervisor *s, const struct run_listener *l,
                               uint32_t retry_ms) {
@@ -116,6 +154,9 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
             record_text(line, "reason", reason);
         } else {
             run_tell_reason(line, l->result, &l->cause);
+        }
+        if (l->result == BATON_IN_USE) {
+            tell_holder(s, l, line);
         }
         if (l->result == BATON_IN_USE && place_of(s, l)->path != NULL) {
             record_text(line, "hint",
@@ -155,27 +196,6 @@ static void log_ready(struct supervisor *s) {
 }
 
 /* ---- Opening ---- */
-
-static struct platform_listener_spec describe(const struct supervisor *s,
-                                              const struct run_listener *l) {
-    static const enum platform_protocol protocols[] = {[PROTOCOL_TCP] = PLATFORM_TCP,
-                                                       [PROTOCOL_UDP] = PLATFORM_UDP,
-                                                       [PROTOCOL_UNIX] = PLATFORM_UNIX};
-    const struct service *service = rules_of(s, l);
-    return (struct platform_listener_spec){
-        .protocol = protocols[service->protocol],
-        .address = l->address,
-        .path = place_of(s, l)->path,
-        .mode = service->socket_mode,
-        .user = service->socket_user,
-        .group = service->socket_group,
-        .backlog_count = service->backlog_count,
-        .v6only = service->v6only != 0,
-        .is_handed_over = service->handoff == HANDOFF_LISTENER,
-        .is_plain = service->handoff == HANDOFF_STDIO,
-        .options = service->options,
-    };
-}
 
 static bool open_listener(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listening.listeners[listener];

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
+import time
 import unittest
 
 import harness
+import peers
 import processes
 from harness import SupervisorCase, misbehave
 from settings import DEADLINE_S, ON_WINE
@@ -195,6 +198,59 @@ class Killed(SupervisorCase):
             self.assertIn("holding", other.line())
         self.stop(successor)
         client.close()
+
+    def kill_with_sleeper(self, **keys):
+        """A supervisor whose handler has the listening socket is killed. Returns that socket's address and
+        the handler's pid."""
+        supervisor = self.supervisor({"wait": harness.service(
+            f"{peers.tool('sleep')} 600", **{"handoff": "listener", **keys})})
+        address = supervisor.wait_event("listening", service="wait")["address"]
+        kinds = {"udp": socket.SOCK_DGRAM}
+        if keys.get("protocol") == "unix":
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(supervisor.folder / address))
+        else:
+            client = socket.socket(socket.AF_INET, kinds.get(keys.get("protocol"), socket.SOCK_STREAM))
+            client.connect(harness.split_address(address))
+        client.send(b"x")
+        give_up_s = time.monotonic() + DEADLINE_S
+        pid = None
+        while pid is None and time.monotonic() < give_up_s:
+            found = [each for each, line in processes.marked(supervisor.mark).items()
+                     if line.endswith("sleep 600 ")]
+            pid = found[0] if found else None
+        os.kill(supervisor.pid, signal.SIGKILL)
+        supervisor.process.wait(DEADLINE_S)
+        client.close()
+        return address, pid
+
+    @unittest.skipIf(ON_WINE, "PR_SET_PDEATHSIG is Linux'")
+    def test_a_handler_with_a_listener_learns_that_its_supervisor_is_gone(self):
+        for keys in ({}, {"protocol": "udp"}):
+            with self.subTest(keys):
+                address, pid = self.kill_with_sleeper(**keys)
+                self.assertTrue(processes.wait_for_end(pid, DEADLINE_S), "it gets SIGTERM")
+                successor = self.supervisor({"wait": {**harness.service(
+                    f"{peers.tool('sleep')} 600", handoff="listener", **keys), "listen": address}})
+                self.stop(successor)
+
+    @unittest.skipIf(ON_WINE, "PR_SET_PDEATHSIG is Linux'")
+    def test_who_holds_the_place_is_told(self):
+        folder = self.folder()
+        for keys in ({}, {"protocol": "udp"}, {"protocol": "unix", "listen": folder / "wait.sock"}):
+            with self.subTest(keys):
+                address, pid = self.kill_with_sleeper(end_with_supervisor="no", **keys)
+                self.assertFalse(processes.wait_for_end(pid, 0))
+                wait = {**harness.service(f"{peers.tool('sleep')} 600", handoff="listener", **keys),
+                        "listen": address}
+                successor = self.launch({"wait": wait, "hold": held()})
+                failed = successor.wait_event("listen_failed", service="wait")
+                self.assertEqual(failed["holder_pid"], str(pid))
+                self.assertEqual(failed["holder"], "sleep")
+                self.assertIn("earlier batond", failed["holder_is"])
+                processes.end([pid])
+                successor.wait_event("listening", service="wait")
+                self.stop(successor)
 
 
 if __name__ == "__main__":

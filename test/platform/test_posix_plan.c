@@ -54,12 +54,14 @@ static void test_the_shortest_list(void **state) {
 
 static void test_the_longest_list(void **state) {
     struct bench *bench = *state;
-    struct platform_program *program = recipe(
-        bench,
-        (struct platform_program_spec){.directory = "/", .has_channel = true, .listener_count = 2});
+    struct platform_program *program =
+        recipe(bench, (struct platform_program_spec){.directory = "/",
+                                                     .has_channel = true,
+                                                     .listener_count = 2,
+                                                     .ends_with_supervisor = true});
     EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
-                 STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY, STEP_DISPOSITIONS,
-                 STEP_MASK, STEP_EXECUTE);
+                 STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY, STEP_DEATH_SIGNAL,
+                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     assert_int_equal(program->plan.count, STEP_KIND_COUNT);
     platform_program_destroy(&program);
 }
@@ -229,6 +231,16 @@ static void test_steps_that_the_system_refuses(void **state) {
     EXPECT_FAULTS(faults, &spawn);
 }
 
+/* Of another process than the one that has launched it: that one must have ended. */
+static void test_a_supervisor_that_has_gone(void **state) {
+    (void)state;
+    const struct spawn spawn = {.argv = arguments};
+    const struct fault faults[] = {
+        {{.kind = STEP_DEATH_SIGNAL, .supervisor = 1}, "prctl", ESRCH, BATON_SYSTEM},
+    };
+    EXPECT_FAULTS(faults, &spawn);
+}
+
 /* Of a process that tests and says by its exit code what it found. */
 static void expect_success(pid_t tester) {
     int status;
@@ -250,6 +262,7 @@ static void test_steps_that_a_filter_refuses(void **state) {
         struct fault fault;
     } cases[] = {
         {SYS_setsid, {{.kind = STEP_SESSION}, "setsid", EPERM, BATON_DENIED}},
+        {SYS_prctl, {{.kind = STEP_DEATH_SIGNAL}, "prctl", EPERM, BATON_DENIED}},
         {SYS_rt_sigprocmask, {{.kind = STEP_MASK}, "sigprocmask", EPERM, BATON_DENIED}},
         {SYS_execve,
          {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
@@ -432,6 +445,7 @@ int main(void) {
         cmocka_unit_test(test_descriptors_that_cannot_be_passed),
         cmocka_unit_test(test_only_what_is_in_the_way_is_moved),
         cmocka_unit_test(test_steps_that_the_system_refuses),
+        cmocka_unit_test(test_a_supervisor_that_has_gone),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
         cmocka_unit_test(test_a_user_with_too_many_processes),
         WITH_BENCH(test_directory_that_goes_and_comes_back),

@@ -53,6 +53,12 @@ static const char *const texts[KEY_COUNT] = {
         "other one is a failure, 0 as well if it is not among them. `0, 255` is for `sshd -i`, "
         "which ends with 255 when the client has left. From 0 to 255, on Windows to 4294967295. "
         "What a handler says in DONE goes before its exit code.",
+    [KEY_END_WITH_SUPERVISOR] =
+        "Whether the handler gets SIGTERM when batond has ended without stopping it (`kill -9`). "
+        "`auto`: one that has a listening or UDP socket does, since its port stays taken for as "
+        "long as it lives; others go on with their clients. It holds for the process that was "
+        "launched, not for its children, and not for a set-user-ID program. Windows has no such "
+        "thing: there the end of its channel tells the handler.",
     [KEY_ENVIRONMENT] =
         "Variables `NAME=VALUE` that the handler gets besides those of the "
         "supervisor, separated by blanks; quote as in \"Commands\": "

@@ -17,6 +17,7 @@ static const char *const log_levels[] = {"error", "warning", "info", "debug", NU
 /* In the order of the enums of core/service/service.h. */
 static const char *const handoffs[] = {"channel", "stdio", "listener", "pump", NULL};
 static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
+static const char *const three_ways[] = {"auto", "no", "yes", NULL};
 static const char *const error_streams[] = {"log", "socket", NULL};
 
 /* clang-format 14 indents a table of this size twice. */
@@ -169,6 +170,16 @@ const struct key key_table[KEY_COUNT] = {
             .default_text = "0",
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_END_WITH_SUPERVISOR] =
+        {
+            .name = "end_with_supervisor",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "auto",
+            .choices = three_ways,
+            .field_offset = FIELD(end_with_supervisor),
+            .modes = KEY_MODES_ALL,
         },
     [KEY_ENVIRONMENT] =
         {

@@ -10,6 +10,11 @@
 _Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "choices are stored as 32 bits");
 _Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored as 32 bits");
 
+bool service_ends_with_supervisor(const struct service *service) {
+    return service->end_with_supervisor == CHOICE_AUTO ? service->handoff == HANDOFF_LISTENER
+                                                       : service->end_with_supervisor == CHOICE_YES;
+}
+
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
 static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
     if (builder->draft_count == CONFIG_SERVICES_MAX_COUNT) {

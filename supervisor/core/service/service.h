@@ -38,6 +38,9 @@ enum service_protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UNIX };
 
 enum service_stderr { STDERR_LOG, STDERR_SOCKET };
 
+/* AUTO depends on the mode. */
+enum service_choice { CHOICE_AUTO, CHOICE_NO, CHOICE_YES };
+
 /* One place where a service listens. */
 struct service_listen {
     struct address address; /* TCP, UDP: family set; a local socket: ADDRESS_UNIX alone */
@@ -90,10 +93,15 @@ struct service {
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
     size_t success_exit_count;
+    uint32_t end_with_supervisor;  /* enum service_choice */
     uint32_t stop_timeout_ms; /* from DRAIN to terminate, and from terminate to kill */
     size_t line;              /* where the service is defined, for messages */
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
+
+/* True if a handler is told (SIGTERM) when the supervisor has ended without stopping it. AUTO: one
+ * that has a listening socket, whose port would stay taken. */
+bool service_ends_with_supervisor(const struct service *service);
 
 struct supervisor_options {
     const char *handlers; /* the handlers folder, absolute */

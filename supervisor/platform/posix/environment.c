@@ -11,7 +11,7 @@
 #define NONCE_ENTRY "BATON_NONCE=00000000000000000000000000000000"
 #define PID_ENTRY "LISTEN_PID=0000000000" /* the longest number of a pid_t */
 
-#define OWN_MAX_COUNT 6
+#define OWN_MAX_COUNT 7
 
 /* What we set, where the program has a channel or listeners. */
 struct own_entries {
@@ -53,6 +53,18 @@ static bool is_private(const char *entry) {
            is_named_in(entry, names, sizeof names / sizeof names[0]);
 }
 
+/* "BATON_SERVICE=web". NULL when out of memory. */
+static char *name_service(const char *name) {
+    static const char lead[] = "BATON_SERVICE=";
+    size_t name_bytes = strlen(name) + 1;
+    char *text = malloc(sizeof lead - 1 + name_bytes);
+    if (text != NULL) {
+        memcpy(text, lead, sizeof lead - 1);
+        memcpy(text + sizeof lead - 1, name, name_bytes);
+    }
+    return text;
+}
+
 /* "LISTEN_FDNAMES=web:web", or without names "LISTEN_FDNAMES=unknown:unknown", as systemd has it.
  * NULL when out of memory. */
 static char *name_listeners(const char *names, uint32_t count) {
@@ -78,6 +90,13 @@ static char *name_listeners(const char *names, uint32_t count) {
 
 static int describe_own(const struct platform_program_spec *spec, struct fixed_environment *out,
                         struct own_entries *own) {
+    if (spec->service != NULL) {
+        out->service = name_service(spec->service);
+        if (out->service == NULL) {
+            return BATON_NO_MEMORY;
+        }
+        own->texts[own->count++] = out->service;
+    }
     if (spec->has_channel) {
         unsigned channel = FIRST_PASSED_DESCRIPTOR + spec->listener_count;
         snprintf(out->channel, sizeof out->channel, "BATON_CHANNEL=%u,%u", channel, channel);
@@ -99,13 +118,17 @@ static int describe_own(const struct platform_program_spec *spec, struct fixed_e
     return BATON_OK;
 }
 
-/* Chooses the entries: inherited ones, the additions, ours. `out->entries` has room for all. */
+/* Chooses the entries: ours, so that who looks for them finds them soon (holder.c), inherited ones,
+ * the additions. `out->entries` has room for all. */
 static void merge(const struct platform_program_spec *spec, const struct own_entries *own,
                   struct fixed_environment *out) {
     const char *const *inherited = (const char *const *)environ;
     const char *const *additions = spec->environment;
     size_t addition_count = count_texts(additions);
     size_t variable_count = count_texts(spec->variables);
+    for (size_t i = 0; i < own->count; i++) {
+        out->entries[out->count++] = own->texts[i];
+    }
     for (size_t i = 0; inherited != NULL && inherited[i] != NULL; i++) {
         if (!is_private(inherited[i]) && !is_named_in(inherited[i], additions, addition_count) &&
             !is_named_in(inherited[i], spec->variables, variable_count)) {
@@ -119,9 +142,6 @@ static void merge(const struct platform_program_spec *spec, const struct own_ent
             !is_named_in(additions[i], own->texts, own->count)) {
             out->entries[out->count++] = additions[i];
         }
-    }
-    for (size_t i = 0; i < own->count; i++) {
-        out->entries[out->count++] = own->texts[i];
     }
 }
 
@@ -142,5 +162,6 @@ int posix_environment_choose(const struct platform_program_spec *spec,
 void posix_environment_clear(struct fixed_environment *environment) {
     free(environment->entries);
     free(environment->listen_names);
+    free(environment->service);
     *environment = (struct fixed_environment){0};
 }

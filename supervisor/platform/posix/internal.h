@@ -138,6 +138,7 @@ struct platform_program {
     char *listen_pid; /* room for the digits in `environment`, or NULL */
     int *passed; /* of one launch: listener_count descriptors, and then room for the channel's */
     uint32_t listener_count;
+    bool ends_with_supervisor;
     struct plan plan; /* of the child, which writes to `listen_pid` and `passed` */
     void *memory;     /* the one allocation that all of the above point into */
 };
@@ -279,6 +280,7 @@ struct fixed_environment {
     char channel[48]; /* texts of ours */
     char listen_count[32];
     char *listen_names; /* owned */
+    char *service;      /* owned */
 };
 int posix_environment_choose(const struct platform_program_spec *spec,
                              struct fixed_environment *out);

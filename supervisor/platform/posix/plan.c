@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* ---- What each step does ---- */
@@ -92,6 +93,15 @@ static int enter_directory(const struct step *step, const struct spawn *spawn) {
     return code_of(chdir(step->directory));
 }
 
+/* It is told of an end that comes, so behind it one that came before is looked for (prctl(2)). */
+static int ask_for_death_signal(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
+        return errno;
+    }
+    return getppid() == step->supervisor ? 0 : ESRCH;
+}
+
 static int reset_dispositions(const struct step *step, const struct spawn *spawn) {
     (void)spawn;
     struct sigaction standard = {.sa_handler = SIG_DFL};
@@ -127,6 +137,7 @@ static const struct {
     [STEP_LISTEN_PID] = {"getpid", write_listen_pid},
     [STEP_DESCRIPTOR_LIMIT] = {"setrlimit", limit_descriptors},
     [STEP_DIRECTORY] = {"chdir", enter_directory},
+    [STEP_DEATH_SIGNAL] = {"prctl", ask_for_death_signal},
     [STEP_DISPOSITIONS] = {"sigaction", reset_dispositions},
     [STEP_MASK] = {"sigprocmask", clear_mask},
     [STEP_EXECUTE] = {"execve", execute},
@@ -191,7 +202,7 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  *   [ids]                  the user's and the group's: from here on without privileges
  *   [capabilities]         those that shall be kept have to outlast the change of ids
  *   [no new privileges]    binds everything behind it
- *   [death signal]         is forgotten at a change of ids; behind it a look at getppid(2)
+ *   death signal           is forgotten at a change of ids
  *   [sandbox]              forbids system calls to whatever comes behind it
  *   dispositions, mask     in this order: a signal that waits shall find the default
  *   execute
@@ -205,6 +216,9 @@ void posix_plan_make(struct plan *plan, const struct platform *platform,
     add(plan, STEP_DESCRIPTOR_LIMIT)->descriptor_limit = platform->original_descriptors;
     if (program->directory != NULL) {
         add(plan, STEP_DIRECTORY)->directory = program->directory;
+    }
+    if (program->ends_with_supervisor) {
+        add(plan, STEP_DEATH_SIGNAL)->supervisor = getpid();
     }
     if (platform->ignored_count > 0) {
         struct step *dispositions = add(plan, STEP_DISPOSITIONS);

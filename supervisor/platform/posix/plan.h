@@ -20,6 +20,7 @@
 
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 struct platform;
 struct platform_program;
@@ -34,6 +35,7 @@ enum step_kind {
     STEP_LISTEN_PID,       /* the digits of LISTEN_PID, which nobody knows but the child */
     STEP_DESCRIPTOR_LIMIT, /* RLIMIT_NOFILE as it was before the supervisor raised it */
     STEP_DIRECTORY,
+    STEP_DEATH_SIGNAL, /* SIGTERM when the supervisor's thread has ended */
     STEP_DISPOSITIONS, /* signals that the supervisor ignores */
     STEP_MASK,         /* signals that the supervisor blocks */
     STEP_EXECUTE,      /* does not come back unless it fails */
@@ -53,6 +55,7 @@ struct step {
         char *listen_pid;
         struct rlimit descriptor_limit;
         const char *directory;
+        pid_t supervisor; /* STEP_DEATH_SIGNAL */
         struct {
             const int *numbers;
             size_t count;

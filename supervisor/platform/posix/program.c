@@ -146,6 +146,7 @@ static int build(struct platform_program *program, const struct platform *platfo
     program->variable_count = count_texts(spec->variables);
     program->launch_bytes = spec->launch_bytes;
     program->listener_count = spec->listener_count;
+    program->ends_with_supervisor = spec->ends_with_supervisor;
     /* execve itself puts the path, the texts and the pointers on the new stack. */
     if (!add_texts(&total_bytes, spec->argv, argument_count) ||
         !add_texts(&total_bytes, fixed->entries, fixed->count) ||

@@ -113,6 +113,11 @@ static int add_all(struct entries *entries, const wchar_t *own,
          i++) {
         code = add_name(entries, spec->variables[i], i);
     }
+    if (code == BATON_OK && spec->service != NULL) {
+        char text[sizeof "BATON_SERVICE=" + 64]; /* a name has 48 bytes at most */
+        snprintf(text, sizeof text, "BATON_SERVICE=%s", spec->service);
+        code = add_text(entries, text);
+    }
     if (code == BATON_OK && spec->has_channel) {
         code = add_name(entries, "BATON_CHANNEL", HOLE_CHANNEL);
     }
