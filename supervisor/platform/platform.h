@@ -314,6 +314,7 @@ struct platform_program_spec {
     const char *listener_names;   /* LISTEN_FDNAMES: a name for each, ':' between them; NULL =
                                      "unknown" for each */
     const char *service;          /* BATON_SERVICE in its environment; NULL = not set */
+    bool leaves_children;         /* what is left of its group or job when it exits lives on */
     bool ends_with_supervisor;    /* POSIX: gets SIGTERM when this process has ended, however */
 };
 
@@ -401,18 +402,30 @@ struct platform_exit {
 };
 
 /* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of
- * its group or job before it reaps the leader, and reports EXIT only then. */
+ * its group or job before it reaps the leader, and reports EXIT only then; unless its program
+ * leaves_children. */
 struct platform_exit platform_process_exit(const struct platform_process *process);
 
 /* Frees the process's slot and channel. Must be called after EXIT; before it, the process is
  * killed first and its EXIT is not reported any more. */
 void platform_process_close(struct platform_process **process);
 
-/* Ends every process that descends from handlers and escaped its group (Linux: children that came
- * to us as subreaper; children that this process had before platform_open() are spared), and waits
- * for them until `deadline_us`. For the ordered stop, after all handlers are closed. Blocks.
- * Returns the number of processes it had to end. */
-size_t platform_end_strays(struct platform *platform, uint64_t deadline_us);
+/* Which of the processes that descend from handlers are to be ended, although the handler is gone.
+ */
+struct platform_strays {
+    void *context;
+    /* Whether one of that service is; NULL: that is not known. `ends` NULL: none is. */
+    bool (*ends)(void *context, const char *service);
+    size_t left_count; /* out: those who live on */
+};
+
+/* Ends processes that descend from handlers and have become our children (Linux: as subreaper;
+ * children that this process had before platform_open() are spared), all or as `strays` says, and
+ * waits for them until `deadline_us`. Which service one is of, its environment says: a hint. For
+ * the ordered stop, after all handlers are closed. Blocks. Returns the number of processes it had
+ * to end. */
+size_t platform_end_strays(struct platform *platform, struct platform_strays *strays,
+                           uint64_t deadline_us);
 
 /* ---- The channel ----------------------------------------------------------------------------- */
 

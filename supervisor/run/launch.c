@@ -73,6 +73,7 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
         .launch_bytes = service->launch_bytes,
         .has_channel = service->has_channel,
         .service = service->name,
+        .leaves_children = service_leaves_children(service),
         .ends_with_supervisor = service_ends_with_supervisor(service),
     };
     char *names = NULL;

@@ -86,7 +86,7 @@ int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     r->process = process;
     r->waiting = 0;
     /* is_ready stays: it may still be in that list */
-    r->exited = r->lingers = r->client_lost = false;
+    r->left = r->kept = r->exited = r->lingers = r->client_lost = false;
     r->timer = (struct timer){.token = token_make(RUN_TOKEN_PUMP, 0, pump)};
     s->launching.processes[process].pump = pump;
     int result =
@@ -265,16 +265,33 @@ static struct run_pump_end wait_for_client(struct supervisor *s, uint32_t pump) 
     return goes_on;
 }
 
+/* Nobody reads the program's input any more, and what is in its output is all that there will be.
+ */
+static void program_is_over(struct run_pump *r) {
+    r->exited = true;
+    r->waiting = 0; /* AGAIN means something else from now on */
+    platform_stream_close(&r->input);
+    relay_program_exited(&r->relay);
+}
+
 static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     int rounds = 0;
     while (rounds < ROUNDS_AT_A_TIME && move(r)) {
         rounds++;
+        if (r->left && !r->exited && relay_source_has_ended(&r->relay.out)) {
+            program_is_over(r);
+        }
     }
     if (rounds == ROUNDS_AT_A_TIME) {
         set_ready(s, pump);
     }
-    return r->exited ? wait_for_client(s, pump) : goes_on;
+    /* Nothing to be read, and no end: somebody has the pipe, and no client is too slow for them. */
+    if (r->left && !r->exited && !r->kept && (r->waiting & READ_OUTPUT) != 0) {
+        r->kept = true;
+        timers_unset(&s->timers, &r->timer);
+    }
+    return r->exited || (r->left && !r->kept) ? wait_for_client(s, pump) : goes_on;
 }
 
 struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump) {
@@ -300,12 +317,14 @@ struct run_pump_end run_pump_go_on(struct supervisor *s, uint32_t pump) {
 struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     struct run_pump *r = at(s, pump);
-    r->exited = true;
-    r->waiting = 0; /* AGAIN means something else from now on */
-    platform_stream_close(&r->input);
-    relay_program_exited(&r->relay);
+    const struct process *p = &s->pool.processes[process];
+    r->left = service_leaves_children(services_get(&s->services, p->service));
+    r->waiting = 0;
+    if (!r->left || relay_source_has_ended(&r->relay.out)) {
+        program_is_over(r);
+    }
     struct run_pump_end end = go_on(s, pump);
-    if (!end.is_over && s->pool.processes[process].state == PROCESS_KILLED) {
+    if (!end.is_over && p->state == PROCESS_KILLED) {
         return run_pump_give_up(s, process); /* there is no time left to wait for the client */
     }
     return end;
@@ -313,7 +332,7 @@ struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process) {
 
 struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
-    if (pump == SLOT_NONE || !at(s, pump)->exited) {
+    if (pump == SLOT_NONE || !(at(s, pump)->left || at(s, pump)->exited)) {
         return goes_on;
     }
     return finish(s, pump,

@@ -26,7 +26,9 @@ struct run_pump {
     uint32_t process; /* slot */
     unsigned waiting; /* what has to wait for an event; private to pump.c */
     bool client_lost; /* it has reset the connection; what it sent before is still read */
-    bool exited;      /* the process has ended; the pool is told when all is flushed */
+    bool left;        /* the process has ended, and may have left its pipes to children */
+    bool kept;        /* it has, and they have them */
+    bool exited;      /* nobody has them any more; the pool is told when all is flushed */
     bool is_ready;    /* is in the list of those that stopped before they had to wait */
     uint32_t next_ready;
     struct timer timer;  /* once exited: how long the client may take */

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* How long the last act of an ordered stop, ending what escaped its process group, may take. */
 #define STRAYS_US 2000000u
@@ -123,15 +124,51 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
 
 /* ---- End ---- */
 
+/* One whose service is not known, or is none of ours. */
+static bool unknown_ends(const struct supervisor *s) {
+    bool all = true;
+    SLOTS_EACH(i, &s->services.slots) {
+        all = all && !service_leaves_children(services_get(&s->services, i));
+    }
+    return all;
+}
+
+static bool stray_ends(void *context, const char *name) {
+    const struct supervisor *s = context;
+    SLOTS_EACH(i, &s->services.slots) {
+        const struct service *service = services_get(&s->services, i);
+        if (name != NULL && strcmp(service->name, name) == 0) {
+            return !service_leaves_children(service);
+        }
+    }
+    return unknown_ends(s);
+}
+
+/* Nobody is asked what it is where the answer is the same for all. */
+static size_t end_strays(struct supervisor *s, size_t *left_count) {
+    struct platform_strays strays = {.context = s};
+    SLOTS_EACH(i, &s->services.slots) {
+        if (!service_leaves_children(services_get(&s->services, i))) {
+            strays.ends = stray_ends;
+        }
+    }
+    size_t ended_count = platform_end_strays(s->platform, unknown_ends(s) ? NULL : &strays,
+                                             platform_now_us(s->platform) + STRAYS_US);
+    *left_count = strays.left_count;
+    return ended_count;
+}
+
 static void finish(struct supervisor *s) {
+    size_t left_count = 0;
     run_listen_close_all(s);
-    size_t strays = platform_end_strays(s->platform, platform_now_us(s->platform) + STRAYS_US);
+    size_t strays = end_strays(s, &left_count);
     s->now_us = platform_now_us(s->platform);
     run_output_finish_all(s, s->now_us + LOG_CLOSE_US);
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
     if (line != NULL) {
         record_number(line, "connections", s->pool.last_id);
         record_number(line, "strays", strays);
+        record_number(line, "left", left_count);
         run_log_end(&s->log);
     }
 }

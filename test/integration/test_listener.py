@@ -253,7 +253,7 @@ class Spoiled(SupervisorCase):
         self.stop(supervisor)
 
     def test_a_port_that_another_process_has_taken(self):
-        supervisor, address = self.start("take")
+        supervisor, address = self.start("take", leave_children="no")
         self.assertTrue(self.ask(address))
         failed = supervisor.wait_event("listen_failed", service="spoil")
         self.assertIn("in use", failed["reason"])

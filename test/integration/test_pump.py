@@ -226,7 +226,8 @@ class Ends(SupervisorCase):
         self.stop(supervisor)
 
     def test_what_a_child_keeps_open_does_not_keep_the_client(self):
-        supervisor = self.supervisor({"parent": shell("sleep 600 & echo alone")})
+        supervisor = self.supervisor({"parent": shell("sleep 600 & echo alone",
+                                                      leave_children="no")})
         with supervisor.connect("parent") as client:
             self.assertEqual(client.rest(), "alone\n")
         self.assertEqual(supervisor.record(client)["outcome"], "served")

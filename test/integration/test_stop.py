@@ -163,6 +163,93 @@ class Stubborn(SupervisorCase):
         self.stop(supervisor)
 
 
+@unittest.skipIf(ON_WINE, "a handler in Python; jobs have a test of their own")
+class Left(SupervisorCase):
+    """What a handler leaves running when it exits."""
+
+    def leave(self, ways="", other=None, **keys):
+        services = {"leave": harness.service(peers.program("leave.py", ways), **keys)}
+        supervisor = self.supervisor({**services, **(other or {})})
+        with supervisor.connect("leave") as client:
+            pid = int(client.line())
+            if "pipes" not in ways:
+                client.rest()
+        supervisor.wait_event("connection", service="leave", outcome="served")
+        return supervisor, pid
+
+    def go(self, supervisor):
+        (supervisor.state / "go").write_text("")
+        give_up_s = time.monotonic() + DEADLINE_S
+        while not (supervisor.state / "finished").exists():
+            self.assertLess(time.monotonic(), give_up_s, "it does not finish")
+            time.sleep(0.01)
+
+    def stop_and_count(self, supervisor):
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+        return supervisor.find("stopped")[0]
+
+    def test_it_lives_on_as_under_inetd(self):
+        for ways in ("", "away", "bare", "away bare"):
+            with self.subTest(ways):
+                supervisor, pid = self.leave(ways, handoff="stdio")
+                stopped = self.stop_and_count(supervisor)
+                self.assertEqual((stopped["strays"], stopped["left"]), ("0", "1"))
+                self.assertFalse(processes.wait_for_end(pid, 0))
+                self.go(supervisor)
+                self.assertTrue(processes.wait_for_end(pid, DEADLINE_S))
+
+    def test_it_ends_where_that_is_said(self):
+        """In the group at once; elsewhere at the stop."""
+        for ways in ("", "away", "away bare"):
+            with self.subTest(ways):
+                supervisor, pid = self.leave(ways, handoff="stdio", leave_children="no")
+                if not ways:
+                    self.assertTrue(processes.wait_for_end(pid, DEADLINE_S))
+                self.stop(supervisor)
+                stopped = supervisor.find("stopped")[0]
+                self.assertEqual((stopped["strays"], stopped["left"]), ("1" if ways else "0", "0"))
+
+    def test_services_that_say_both(self):
+        """The environment tells whose it is; where it does not, it is left."""
+        other = {"other": harness.service(peers.program("leave.py"), handoff="stdio")}
+        for ways, ends in (("away", True), ("away bare", False)):
+            with self.subTest(ways):
+                supervisor, pid = self.leave(ways, other, handoff="stdio", leave_children="no")
+                stopped = self.stop_and_count(supervisor)
+                self.assertEqual((stopped["strays"], stopped["left"]),
+                                 ("1", "0") if ends else ("0", "1"))
+                self.assertEqual(processes.wait_for_end(pid, 0), ends)
+
+    def test_a_pump_goes_on_for_who_has_its_pipes(self):
+        supervisor = self.supervisor({"leave": harness.service(
+            peers.program("leave.py", "pipes"), handoff="pump")})
+        with supervisor.connect("leave") as client:
+            self.assertTrue(client.line().isdigit())
+            self.go(supervisor)
+            self.assertEqual(client.rest(), "the child goes on\n")
+        self.assertEqual(supervisor.record(client)["outcome"], "served")
+        self.stop(supervisor)
+
+    def test_a_udp_server_whose_child_goes_on(self):
+        supervisor = self.supervisor({"blocks": harness.service(
+            peers.program("blocks.py"), protocol="udp")})
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(DEADLINE_S)
+            client.bind(("127.0.0.1", 0))
+            client.sendto(b"20", supervisor.address("blocks"))
+            blocks = []
+            while len(blocks) < 20:
+                block, server = client.recvfrom(100)
+                if not blocks:  # only now: the parent has exited, and its end was seen
+                    supervisor.wait_event("activation", service="blocks", outcome="served")
+                blocks.append(int(block))
+                client.sendto(b"next", server)
+        self.assertEqual(blocks, list(range(20)))
+        self.assertEqual(supervisor.left_over(DEADLINE_S), {}, "it has all it wanted")
+        self.stop(supervisor)
+
+
 class Killed(SupervisorCase):
     def test_live_connections_outlive_the_supervisor(self):
         supervisor = self.supervisor({"hold": held(stop_timeout_ms=SHORT_MS)})

@@ -150,7 +150,7 @@ static void test_after_exit_never_again(void **state) {
     /* There may be something of its output; of the channel, nothing. */
     assert_false(bench_has(bench, PLATFORM_EVENT_CHANNEL, token));
     platform_process_close(&process);
-    platform_end_strays(bench->platform, platform_now_us(bench->platform) + 20000000u);
+    platform_end_strays(bench->platform, NULL, platform_now_us(bench->platform) + 20000000u);
 }
 
 static void test_crooked_frames(void **state) {

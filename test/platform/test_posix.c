@@ -367,7 +367,7 @@ static void test_leader_cannot_leave_its_group(void **state) {
     assert_true(how.by_signal);
     assert_int_equal(how.code, SIGTERM);
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
-    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+    assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 1);
 }
 
 static void test_stop_signals_are_events(void **state) {

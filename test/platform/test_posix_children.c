@@ -101,12 +101,12 @@ static void test_deadlines_hold_while_strays_come(void **state) {
         assert_int_equal(platform_wait(bench->platform, &event, 1, deadline_us, &bench->cause), 0);
         assert_true(platform_now_us(bench->platform) >= deadline_us);
     }
-    platform_end_strays(bench->platform, platform_now_us(bench->platform) + 10000);
+    platform_end_strays(bench->platform, NULL, platform_now_us(bench->platform) + 10000);
     assert_false(bench_has(bench, PLATFORM_EVENT_OUTPUT, bench->output_token));
     platform_channel_close(process);
     platform_process_signal(process, PLATFORM_KILL);
     bench_finish(bench, &process, token);
-    platform_end_strays(bench->platform, platform_now_us(bench->platform) + LONG_US);
+    platform_end_strays(bench->platform, NULL, platform_now_us(bench->platform) + LONG_US);
     assert_null(strstr(bench->text, "chain too long\n"));
 }
 
@@ -134,7 +134,7 @@ static void test_children_from_before_are_spared(void **state) {
     struct bench *bench = *state;
     pid_t stray = start_child(true);
     uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
-    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+    assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 1);
     assert_true(is_reaped(stray));
     assert_true(system_process_lives((uint32_t)before));
 
@@ -145,7 +145,7 @@ static void test_children_from_before_are_spared(void **state) {
     assert_true(is_reaped(before));
     pid_t again;
     if (start_child_with_number(before, &again)) {
-        assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+        assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 1);
         assert_true(is_reaped(again));
     }
     assert_int_equal(bench_teardown(state), 0);
@@ -159,12 +159,12 @@ static void test_child_from_before_ends_with_the_strays(void **state) {
     assert_int_equal(bench_setup(state), 0);
     struct bench *bench = *state;
     uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
-    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 0);
+    assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 0);
     assert_true(is_reaped(dead_before));
     assert_true(system_process_lives((uint32_t)before));
     pid_t again;
     if (start_child_with_number(dead_before, &again)) {
-        assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+        assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 1);
         assert_true(is_reaped(again));
     }
     kill(before, SIGKILL);
@@ -185,7 +185,7 @@ static void test_exit_during_the_end_of_strays_is_told(void **state) {
     system_go(platform_process_pid(process));
     assert_true(system_process_ends(platform_process_pid(process)));
     uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
-    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 1);
+    assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 1);
     assert_true(is_reaped(stray));
     /* The stray's own signal may have come too late to be taken there, and must not help. */
     sigset_t child;

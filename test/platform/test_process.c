@@ -142,6 +142,43 @@ static void test_group_ends_with_its_leader(void **state) {
     platform_process_close(&process);
 }
 
+/* Through the end of strays as well, unless they are asked for. */
+static bool asked(void *context, const char *service) {
+    assert_true(service == NULL || strcmp(service, "leaver") == 0);
+    return *(bool *)context;
+}
+
+static void test_children_that_are_left(void **state) {
+    struct bench *bench = *state;
+    uint64_t token = bench_token(bench);
+    struct platform_program_spec spec = {
+        .has_channel = true, .leaves_children = true, .service = "leaver"};
+    struct platform_program *program =
+        BENCH_RECIPE(bench, spec, "grandchild", "print:ready", "read");
+    struct platform_process *process;
+    uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
+    bool ends = false;
+    struct platform_strays strays = {.context = &ends, .ends = asked};
+    assert_int_equal(bench_try_launch(bench, program, token, &process), BATON_OK);
+    bench_await_text(bench, "ready\n");
+    uint32_t grandchild = number_after(bench, "grandchild ");
+    platform_channel_close(process);
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    platform_process_close(&process);
+    assert_int_equal(platform_end_strays(bench->platform, &strays, deadline_us), 0);
+    assert_true(system_process_lives(grandchild));
+    if (platform_backslash_separates) {
+        system_kill(grandchild);
+    } else {
+        assert_int_equal(strays.left_count, 1);
+        ends = true;
+        assert_int_equal(platform_end_strays(bench->platform, &strays, deadline_us), 1);
+        assert_int_equal(strays.left_count, 0);
+    }
+    assert_true(system_process_ends(grandchild));
+    platform_program_destroy(&program);
+}
+
 static void test_signal_reaches_the_whole_group(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -177,7 +214,7 @@ static void test_close_before_exit_kills_silently(void **state) {
 static void test_strays_end_on_order(void **state) {
     struct bench *bench = *state;
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
-    assert_int_equal(platform_end_strays(bench->platform, deadline_us), 0);
+    assert_int_equal(platform_end_strays(bench->platform, NULL, deadline_us), 0);
 
     uint64_t token;
     struct platform_process *process =
@@ -190,7 +227,7 @@ static void test_strays_end_on_order(void **state) {
     bench_await(bench, PLATFORM_EVENT_EXIT, token);
     platform_process_close(&process);
 
-    size_t ended_count = platform_end_strays(bench->platform, deadline_us);
+    size_t ended_count = platform_end_strays(bench->platform, NULL, deadline_us);
     /* Nobody leaves a job, so on Windows there is nothing left to end. */
     assert_int_equal(ended_count, platform_backslash_separates ? 0 : 1);
     assert_true(system_process_ends(stray));
@@ -222,6 +259,7 @@ int main(void) {
         WITH_BENCH(test_exits_wait_for_room),
         WITH_BENCH(test_kill_and_terminate),
         WITH_BENCH(test_group_ends_with_its_leader),
+        WITH_BENCH(test_children_that_are_left),
         WITH_BENCH(test_signal_reaches_the_whole_group),
         WITH_BENCH(test_close_before_exit_kills_silently),
         WITH_BENCH(test_strays_end_on_order),

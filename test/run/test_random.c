@@ -354,6 +354,7 @@ static void draw_service(struct scene *scene, uint32_t service, bool windows) {
     s->attempts_count = 1 + draw(3);
     s->stderr_to = (mode == HANDOFF_STDIO || mode == HANDOFF_PUMP) && draw(2) == 0 ? STDERR_SOCKET
                                                                                    : STDERR_LOG;
+    s->leave_children = draw(3);
     s->proxy_protocol = mode != HANDOFF_LISTENER && draw(3) == 0;
     s->proxy_timeout_ms = 3000;
     s->proxy_trusted = (struct address_block *)&trusted;

@@ -106,7 +106,54 @@ static void test_linger(void **state) {
     }
 }
 
-/* A descendant has the pipes and lives on: what it writes is nobody's. */
+/* A descendant has the pipes and lives on: they are its own, for as long as it likes. */
+static bool heir(struct scene *s) {
+    size_t length = 0;
+    char bytes[8];
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_LEAVE_PIPES, ACT_WRITE, ACT_EXIT);
+    assert_pump_received(0, ACTOR_WORDS, sizeof ACTOR_WORDS - 1);
+    assert_false(fake_client(0)->got_end);
+    assert_true(s->deadline_us == UINT64_MAX);
+    fake_client_send(0, "hello", 5);
+    LOOK(s);
+    assert_int_equal(fake_program_read(0, bytes, sizeof bytes, &length), BATON_OK);
+    assert_int_equal(length, 5);
+    fake_client_set_room(0, 0); /* nor is there a time for the client */
+    assert_true(fake_program_write(0, pump_much, PUMP_MUCH_BYTES));
+    LOOK(s);
+    assert_true(s->deadline_us == UINT64_MAX);
+    assert_int_equal(lines_count("connection"), 0);
+    if (s->number == 1) {
+        fake_reset(0);
+    } else if (s->number == 2) {
+        scene_stop(s);
+        LOOK(s);
+        JUMP(s);
+    } else {
+        fake_client_set_room(0, SIZE_MAX);
+        LOOK(s);
+        fake_client_finish(0);
+        fake_program_close_output(0);
+    }
+    LOOK(s);
+    assert_int_equal(lines_count("connection"), 1);
+    SCENE_END(s);
+}
+
+static void test_descendant_that_goes_on(void **state) {
+    (void)state;
+    for (uint32_t number = 0; number < 3; number++) {
+        struct scene scene;
+        pump_stage(&scene, &play_puppet, heir);
+        scene.number = number;
+        scene_run(&scene);
+        assert_string_equal(lines_value(lines_record(1), "bytes_in"), "5");
+        scene_clear(&scene);
+    }
+}
+
+/* With `leave_children = no` what it writes is nobody's. */
 static bool descendant(struct scene *s) {
     SCENE_BEGIN(s);
     fake_client_finish(0);
@@ -122,6 +169,7 @@ static void test_descendant_that_keeps_the_pipes(void **state) {
     (void)state;
     struct scene scene;
     pump_stage(&scene, &play_puppet, descendant);
+    scene.services[0].leave_children = CHOICE_NO;
     scene_run(&scene);
     assert_record(1, "served", "1");
     scene_clear(&scene);
@@ -411,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_exit_with_output_pending),
         cmocka_unit_test(test_client_that_never_reads),
         cmocka_unit_test(test_linger),
+        cmocka_unit_test(test_descendant_that_goes_on),
         cmocka_unit_test(test_descendant_that_keeps_the_pipes),
         cmocka_unit_test(test_client_resets),
         cmocka_unit_test(test_client_that_went_after_sending),

@@ -76,6 +76,10 @@ void relay_program_exited(struct relay *relay) {
     relay_sink_gone(&relay->in);
 }
 
+bool relay_source_has_ended(const struct relay_direction *direction) {
+    return direction->source_ended;
+}
+
 uint64_t relay_bytes_in(const struct relay *relay) {
     return relay->in.filled_bytes;
 }

@@ -52,6 +52,8 @@ void relay_filled(struct relay_direction *direction, size_t length);
 /* The source will give no more. What is held is still for the sink. */
 void relay_source_ended(struct relay_direction *direction);
 
+bool relay_source_has_ended(const struct relay_direction *direction);
+
 /* How many bytes are to be written to the sink now, from *data; 0 = none. Not more than lie in one
  * piece. */
 size_t relay_data(const struct relay_direction *direction, const uint8_t **data);

@@ -59,6 +59,13 @@ static const char *const texts[KEY_COUNT] = {
         "long as it lives; others go on with their clients. It holds for the process that was "
         "launched, not for its children, and not for a set-user-ID program. Windows has no such "
         "thing: there the end of its channel tells the handler.",
+    [KEY_LEAVE_CHILDREN] =
+        "What becomes of processes that a handler has started and that still run when it exits: "
+        "`yes` lets them live on, through an ordered stop as well, as inetd does; `no` ends them "
+        "with it. `auto` is `no` for `handoff = channel` and `yes` for the others. One that has "
+        "left the process group (setsid) is met by a stop alone; it is ended if every service "
+        "says `no`, or if the `BATON_SERVICE` in its environment is one that does. A pump goes on "
+        "until its program's output is closed by all who have it.",
     [KEY_ENVIRONMENT] =
         "Variables `NAME=VALUE` that the handler gets besides those of the "
         "supervisor, separated by blanks; quote as in \"Commands\": "

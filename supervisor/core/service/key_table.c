@@ -181,6 +181,16 @@ const struct key key_table[KEY_COUNT] = {
             .field_offset = FIELD(end_with_supervisor),
             .modes = KEY_MODES_ALL,
         },
+    [KEY_LEAVE_CHILDREN] =
+        {
+            .name = "leave_children",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "auto",
+            .choices = three_ways,
+            .field_offset = FIELD(leave_children),
+            .modes = KEY_MODES_ALL,
+        },
     [KEY_ENVIRONMENT] =
         {
             .name = "environment",

@@ -15,6 +15,11 @@ bool service_ends_with_supervisor(const struct service *service) {
                                                        : service->end_with_supervisor == CHOICE_YES;
 }
 
+bool service_leaves_children(const struct service *service) {
+    return service->leave_children == CHOICE_AUTO ? service->handoff != HANDOFF_CHANNEL
+                                                  : service->leave_children == CHOICE_YES;
+}
+
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
 static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
     if (builder->draft_count == CONFIG_SERVICES_MAX_COUNT) {

@@ -94,6 +94,7 @@ struct service {
     uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
     size_t success_exit_count;
     uint32_t end_with_supervisor;  /* enum service_choice */
+    uint32_t leave_children;       /* enum service_choice */
     uint32_t stop_timeout_ms; /* from DRAIN to terminate, and from terminate to kill */
     size_t line;              /* where the service is defined, for messages */
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
@@ -102,6 +103,10 @@ struct service {
 /* True if a handler is told (SIGTERM) when the supervisor has ended without stopping it. AUTO: one
  * that has a listening socket, whose port would stay taken. */
 bool service_ends_with_supervisor(const struct service *service);
+
+/* True if what a handler leaves running when it exits lives on, through a stop as well. AUTO: but
+ * for HANDOFF_CHANNEL, as under inetd. */
+bool service_leaves_children(const struct service *service);
 
 struct supervisor_options {
     const char *handlers; /* the handlers folder, absolute */

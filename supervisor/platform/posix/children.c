@@ -7,7 +7,8 @@
  * there may be something, but not more often than every SWEEP_US.
  *
  * Every child is looked at before it is reaped (WNOWAIT of waitid(2)): while the dead leader keeps
- * its pid, no stranger can have the group's number, so the group can be killed safely.
+ * its pid, no stranger can have the group's number, so the group can be killed safely. (A group
+ * that is left keeps that number from strangers as well, for as long as it has members.)
  */
 #include "core/base/table.h"
 #include "platform/posix/internal.h"
@@ -112,7 +113,9 @@ bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
 static bool end_process(struct platform_process *process, struct platform_event *event) {
     struct platform *platform = process->platform;
     siginfo_t info;
-    kill(-process->pid, SIGKILL);
+    if (!process->leaves_children) {
+        kill(-process->pid, SIGKILL);
+    }
     posix_watch_close(platform, &process->end);
     if (!posix_child_reap(platform, process->pid, &info)) {
         return false;

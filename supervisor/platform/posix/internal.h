@@ -139,6 +139,7 @@ struct platform_program {
     int *passed; /* of one launch: listener_count descriptors, and then room for the channel's */
     uint32_t listener_count;
     bool ends_with_supervisor;
+    bool leaves_children;
     struct plan plan; /* of the child, which writes to `listen_pid` and `passed` */
     void *memory;     /* the one allocation that all of the above point into */
 };
@@ -152,7 +153,8 @@ struct platform_process {
     struct output_pipe *output;    /* NULL = none, or at its end */
     pid_t pid;
     pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
-    bool ended;    /* reaped; `exit` is valid and the pid may belong to a stranger */
+    bool leaves_children;
+    bool ended; /* reaped; `exit` is valid and the pid may belong to a stranger */
     struct platform_exit exit;
 };
 

@@ -149,6 +149,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         return BATON_SHORTAGE;
     }
     process->channel.token = launch->token;
+    process->leaves_children = program->leaves_children;
     struct preparation p = {.input_end = -1, .output_end = -1, .log_end = -1, .channel_end = -1};
     p.spawn.passed = program->passed;
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;

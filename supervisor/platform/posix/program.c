@@ -147,6 +147,7 @@ static int build(struct platform_program *program, const struct platform *platfo
     program->launch_bytes = spec->launch_bytes;
     program->listener_count = spec->listener_count;
     program->ends_with_supervisor = spec->ends_with_supervisor;
+    program->leaves_children = spec->leaves_children;
     /* execve itself puts the path, the texts and the pointers on the new stack. */
     if (!add_texts(&total_bytes, spec->argv, argument_count) ||
         !add_texts(&total_bytes, fixed->entries, fixed->count) ||

@@ -10,19 +10,23 @@
 #include "platform/posix/internal.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ELDERS_FIRST_COUNT 16
 
-/* What one walk over the children has met, without elders and those in the table. */
+/* What one walk over the children has met, without elders, those in the table and those that are
+ * left. */
 struct walk {
     struct platform *platform;
-    size_t living_count; /* sent SIGKILL */
-    size_t reaped_count; /* were dead already, and have been reaped */
-    size_t killed_count; /* of these, ended by SIGKILL */
+    struct platform_strays *strays; /* NULL: all end */
+    size_t living_count;            /* sent SIGKILL */
+    size_t reaped_count;            /* were dead already, and have been reaped */
+    size_t killed_count;            /* of these, ended by SIGKILL */
 };
 
 /* Returns false to end the walk. */
@@ -105,6 +109,36 @@ void posix_elders_forget(struct platform *platform, pid_t pid) {
     }
 }
 
+/* The value of BATON_SERVICE that the process was launched with; false if there is none to be read.
+ * It stands near the beginning (environment.c). */
+static bool read_service(pid_t pid, char *out, size_t size_bytes) {
+    static const char name[] = "BATON_SERVICE=";
+    char path[48];
+    char text[4096];
+    snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    posix_close_descriptor(&file);
+    text[length < 0 ? 0 : length] = '\0';
+    for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
+        if (strncmp(text + at, name, sizeof name - 1) == 0) {
+            snprintf(out, size_bytes, "%s", text + at + sizeof name - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_to_end(const struct walk *walk, pid_t pid) {
+    char service[64];
+    const struct platform_strays *strays = walk->strays;
+    if (strays == NULL || strays->ends == NULL) {
+        return strays == NULL;
+    }
+    bool is_known = read_service(pid, service, sizeof service);
+    return strays->ends(strays->context, is_known ? service : NULL);
+}
+
 static bool end_stray(void *context, pid_t pid) {
     struct walk *walk = context;
     struct platform *platform = walk->platform;
@@ -114,9 +148,11 @@ static bool end_stray(void *context, pid_t pid) {
         return true;
     }
     if (!posix_child_reap(platform, pid, &info)) {
-        if (!is_elder) {
+        if (!is_elder && is_to_end(walk, pid)) {
             kill(pid, SIGKILL);
             walk->living_count++;
+        } else if (!is_elder) {
+            walk->strays->left_count++;
         }
         return true;
     }
@@ -127,8 +163,11 @@ static bool end_stray(void *context, pid_t pid) {
     return true;
 }
 
-static struct walk end_children(struct platform *platform) {
-    struct walk walk = {.platform = platform};
+static struct walk end_children(struct platform *platform, struct platform_strays *strays) {
+    struct walk walk = {.platform = platform, .strays = strays};
+    if (strays != NULL) {
+        strays->left_count = 0;
+    }
     walk_children(end_stray, &walk);
     return walk;
 }
@@ -149,9 +188,10 @@ static void wait_for_child(struct platform *platform, uint64_t deadline_us) {
     sigtimedwait(&set, NULL, &left);
 }
 
-size_t platform_end_strays(struct platform *platform, uint64_t deadline_us) {
+size_t platform_end_strays(struct platform *platform, struct platform_strays *strays,
+                           uint64_t deadline_us) {
     /* A first walk reaps those who had ended by themselves, or were killed with their group. */
-    struct walk walk = end_children(platform);
+    struct walk walk = end_children(platform, strays);
     size_t ended_count = 0;
     while ((walk.living_count > 0 || walk.reaped_count > 0) &&
            platform_now_us(platform) < deadline_us) {
@@ -160,7 +200,7 @@ size_t platform_end_strays(struct platform *platform, uint64_t deadline_us) {
         if (walk.reaped_count == 0) {
             wait_for_child(platform, deadline_us);
         }
-        walk = end_children(platform);
+        walk = end_children(platform, strays);
         ended_count += walk.killed_count;
     }
     /* The signals of children in the table may have been taken here as well. */

@@ -160,6 +160,7 @@ struct platform_process {
     bool end_told;      /* BATON_END was returned */
     HANDLE handle;
     HANDLE job;
+    bool leaves_children;
     HANDLE member;           /* of the job, still ending after the leader; NULL = none */
     uint64_t members_end_us; /* when EXIT is reported in any case; 0 = nobody was waited for */
     uint32_t pid;

@@ -309,6 +309,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         return BATON_SHORTAGE;
     }
     parts.process->token = launch->token;
+    parts.process->leaves_children = launch->program->leaves_children;
     int code = prepare(&parts, cause);
     if (code == BATON_OK) {
         code = complete(&parts, &command_line);

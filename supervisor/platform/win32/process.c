@@ -164,7 +164,7 @@ static bool is_exception(DWORD code) {
 
 bool win32_exit_event(struct platform_process *process, struct platform_event *event) {
     DWORD code = 0;
-    if (process->exited || members_are_ending(process)) {
+    if (process->exited || (!process->leaves_children && members_are_ending(process))) {
         return false;
     }
     win32_process_forget_member(process);

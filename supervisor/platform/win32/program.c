@@ -50,6 +50,7 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     }
     program->launch_bytes = spec->launch_bytes;
     program->has_channel = spec->has_channel;
+    program->leaves_children = spec->leaves_children;
     if (code != BATON_OK) {
         platform_program_destroy(&program);
     }

@@ -66,6 +66,7 @@ struct platform_program {
     wchar_t *directory; /* NULL = the supervisor's own */
     size_t launch_bytes;
     bool has_channel;
+    bool leaves_children;
     struct environment_block environment; /* its text is scratch space of a launch */
 };
 
