@@ -23,6 +23,23 @@ void run_drain_on_stop(struct supervisor *s) {
     pool_stop(&s->pool, s->now_us);
 }
 
+void run_drain_on_hangup(struct supervisor *s) {
+    struct baton_cause cause = {0};
+    int result = run_log_reopen(&s->log, &cause);
+    bool is_stream = result == BATON_UNSUPPORTED;
+    struct record *line =
+        run_log_begin(&s->log, result == BATON_OK || is_stream ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+                      result == BATON_OK ? "log_reopened" : "log_kept");
+    if (line != NULL && is_stream) {
+        record_text(line, "reason", "standard error cannot be opened anew");
+    } else if (line != NULL && result != BATON_OK) {
+        run_tell_reason(line, result, &cause);
+    }
+    if (line != NULL) {
+        run_log_end(&s->log);
+    }
+}
+
 static const char *end_reason(const struct supervisor *s, const struct process *p) {
     if (p->fault != OUTCOME_NONE) {
         return outcome_text(p->fault);

@@ -12,6 +12,9 @@ struct supervisor;
 /* A stop was asked for; at the second time, everything is ended at once. */
 void run_drain_on_stop(struct supervisor *s);
 
+/* SIGHUP: the log's file is opened anew, which is told. */
+void run_drain_on_hangup(struct supervisor *s);
+
 /* Ends a process by the system's means (POOL_TERMINATE, POOL_KILL). */
 void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how);
 /* A process was killed and has not ended (POOL_STUCK). */

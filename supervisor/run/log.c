@@ -1,7 +1,6 @@
 #include "run/log.h"
 
 #include "core/base/table.h"
-#include "run/tell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,28 +103,12 @@ bool run_log_is_congested(const struct run_log *log) {
     return log->used_bytes > RUN_LOG_LINES_BYTES / 2;
 }
 
-static void tell_kept(struct run_log *log, enum log_level level, const char *reason) {
-    struct record *line = run_log_begin(log, level, "log_kept");
-    if (line != NULL) {
-        record_text(line, "reason", reason);
-        run_log_end(log);
-    }
-}
-
-void run_log_reopen(struct run_log *log) {
-    char reason[TELL_REASON_BYTES];
-    struct baton_cause cause = {0};
+int run_log_reopen(struct run_log *log, struct baton_cause *cause) {
     if (log->path == NULL) {
-        tell_kept(log, LOG_LEVEL_INFO, "standard error cannot be opened anew");
-        return;
+        return BATON_UNSUPPORTED;
     }
     run_log_flush(log);
-    int result = platform_log_open(log->platform, log->path, &cause);
-    if (result != BATON_OK) {
-        tell_kept(log, LOG_LEVEL_ERROR, run_tell_words(result, &cause, reason));
-    } else if (run_log_begin(log, LOG_LEVEL_INFO, "log_reopened") != NULL) {
-        run_log_end(log);
-    }
+    return platform_log_open(log->platform, log->path, cause);
 }
 
 void run_log_settle(struct run_log *log, uint64_t deadline_us) {

@@ -36,9 +36,9 @@ int run_log_open(struct run_log *log, struct platform *platform,
                  const struct supervisor_options *options, size_t connection_count,
                  struct baton_cause *cause);
 
-/* Opens the file anew, which may have been renamed, and tells of it. If that fails the old one is
- * kept. */
-void run_log_reopen(struct run_log *log);
+/* Opens the file anew, which may have been renamed. If that fails the old one is kept. BATON_OK,
+ * BATON_UNSUPPORTED for standard error, or why not. */
+int run_log_reopen(struct run_log *log, struct baton_cause *cause);
 
 /* Starts a line; NULL when `level` is not logged. One line at a time. */
 struct record *run_log_begin(struct run_log *log, enum log_level level, const char *event);

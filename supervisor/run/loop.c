@@ -147,7 +147,7 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         run_drain_on_stop(s);
         return false;
     case PLATFORM_EVENT_HANGUP:
-        run_log_reopen(&s->log);
+        run_drain_on_hangup(s);
         return false;
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);

@@ -76,50 +76,6 @@ static void test_activations(void **state) {
     }
 }
 
-/* ---- What a handler has left is of no use ---- */
-
-static bool lose(struct scene *s) {
-    SCENE_BEGIN(s);
-    arrive(s);
-    LOOK(s);
-    ACTS(s, 0, ACT_TAKE);
-    fake_listener_spoil(0);
-    if (s->number > 0) {
-        fake_fail(FAKE_LISTEN, BATON_IN_USE, 1);
-    }
-    ACTS(s, 0, ACT_EXIT);
-    assert_int_equal(lines_count("listener_lost"), 1);
-    assert_false(fake_listener(0)->is_open);
-    if (s->number > 0) {
-        assert_int_equal(fake_listener_count(), 1);
-        assert_int_equal(lines_count("listen_failed"), 1);
-        assert_string_equal(lines_value(lines_find("listen_failed", 0), "retry_ms"), "1000");
-        JUMP(s);
-    }
-    assert_int_equal(fake_listener_count(), 2);
-    assert_int_equal(lines_count("listening"), 2);
-    arrive(s);
-    LOOK(s);
-    assert_int_equal(fake_handed_listener(1, 0), 1);
-    ACTS(s, 1, ACT_TAKE, ACT_EXIT);
-    assert_null(lines_find("held_back", 0));
-    SCENE_END(s);
-}
-
-static void test_a_listener_that_is_lost(void **state) {
-    (void)state;
-    for (uint32_t i = 0; i < 4; i++) {
-        struct scene scene;
-        stage(&scene, i % 2 == 0 ? WAY_TCP : WAY_UDP, lose);
-        scene.number = i / 2; /* 1: somebody else has the place for a while */
-        scene_play(&scene, &play_puppet);
-        scene_run(&scene);
-        assert_record(1, "served", "1");
-        assert_record(2, "served", "1");
-        scene_clear(&scene);
-    }
-}
-
 /* A client comes while the process is on its way out: the next activation is its own. */
 static bool late(struct scene *s) {
     SCENE_BEGIN(s);
@@ -440,7 +396,6 @@ static void test_stop_after_the_offer(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_a_listener_that_is_lost),
         cmocka_unit_test(test_who_comes_late_is_not_lost),
         cmocka_unit_test(test_several_places),
         cmocka_unit_test(test_several_places_by_offers),
