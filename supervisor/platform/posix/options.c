@@ -69,9 +69,13 @@ int posix_options_set_tcp(int descriptor, const struct socket_options *options,
 
 /* What a new socket has. Those of other protocols, and of kernels to come, fail and change nothing.
  * A filter that was locked stays (SO_LOCK_FILTER). */
-static const struct option fresh[] = {
+static const struct {
+    uint8_t level, name;
+    int8_t value;
+} fresh[] = {
     {SOL_SOCKET, SO_DETACH_FILTER, 0},
     {SOL_SOCKET, SO_RCVLOWAT, 1},
+    {SOL_SOCKET, SO_KEEPALIVE, 0},
     {SOL_SOCKET, SO_OOBINLINE, 0},
     {SOL_SOCKET, SO_DONTROUTE, 0},
     {SOL_SOCKET, SO_BROADCAST, 0},
@@ -103,6 +107,8 @@ static const struct option fresh[] = {
     {IPPROTO_IPV6, IPV6_RECVERR, 0},
     {IPPROTO_IPV6, IPV6_RECVPKTINFO, 0},
     {IPPROTO_IPV6, IPV6_RECVTCLASS, 0},
+    {IPPROTO_TCP, TCP_NODELAY, 0},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0},
     {IPPROTO_TCP, TCP_CORK, 0},
     {IPPROTO_TCP, TCP_USER_TIMEOUT, 0},
     {IPPROTO_TCP, TCP_LINGER2, 0},
@@ -116,11 +122,8 @@ static const struct option fresh[] = {
     {IPPROTO_UDP, UDP_GRO, 0},
 };
 
-static void set_all(int descriptor, const struct option *options, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        (void)setsockopt(descriptor, options[i].level, options[i].name, &options[i].value,
-                         sizeof(int));
-    }
+static void set(int descriptor, int level, int name, int value) {
+    (void)setsockopt(descriptor, level, name, &value, sizeof value);
 }
 
 /* Only where there are any: on a listener it changes what TCP_MAXSEG says. */
@@ -137,12 +140,6 @@ void posix_options_put_back(int descriptor, const struct socket_options *options
     struct baton_cause ignored;
     const struct linger no_linger = {0};
     const struct timeval no_limit = {0};
-    const struct option ours[] = {
-        {SOL_SOCKET, SO_REUSEADDR, !is_datagram},
-        {SOL_SOCKET, SO_KEEPALIVE, 0},
-        {IPPROTO_TCP, TCP_NODELAY, 0},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0},
-    };
     fcntl(descriptor, F_SETFL, 0);
     fcntl(descriptor, F_SETOWN, 0);
     fcntl(descriptor, F_SETSIG, 0);
@@ -150,9 +147,11 @@ void posix_options_put_back(int descriptor, const struct socket_options *options
     (void)setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof no_limit);
     (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &no_limit, sizeof no_limit);
     (void)setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, "", 0);
-    set_all(descriptor, fresh, COUNT(fresh));
+    for (size_t i = 0; i < COUNT(fresh); i++) {
+        set(descriptor, fresh[i].level, fresh[i].name, fresh[i].value);
+    }
+    set(descriptor, SOL_SOCKET, SO_REUSEADDR, !is_datagram);
     remove_ip_options(descriptor);
-    set_all(descriptor, ours, COUNT(ours));
     (void)posix_options_set_buffers(descriptor, options, &ignored);
     if (!is_datagram) {
         (void)posix_options_set_tcp(descriptor, options, &ignored);
