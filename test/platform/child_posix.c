@@ -354,7 +354,7 @@ static void move_listener(void) {
     struct sockaddr_in name = {.sin_family = AF_INET};
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
     shutdown(3, SHUT_RDWR);
-    connect(3, &nobody, sizeof nobody);
+    (void)connect(3, &nobody, sizeof nobody);
     (void)bind(3, (struct sockaddr *)&name, sizeof name);
     listen(3, 1);
 }

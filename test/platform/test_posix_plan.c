@@ -138,7 +138,8 @@ static void expect_faults(const struct fault *faults, size_t count, const struct
     }
 }
 
-#define EXPECT_FAULTS(faults, spawn) expect_faults(faults, sizeof faults / sizeof faults[0], spawn)
+#define EXPECT_FAULTS(faults, spawn)                                                               \
+    expect_faults(faults, sizeof(faults) / sizeof((faults)[0]), spawn)
 
 static void test_descriptors_that_cannot_be_passed(void **state) {
     (void)state;
