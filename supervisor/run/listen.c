@@ -10,6 +10,7 @@
 #define SHORTAGE_LAST_MS 1000u
 #define FAULT_FIRST_MS 50u
 #define FAULT_LAST_MS 10000u
+#define LOOK_INTERVAL_US 100000u
 
 int run_listen_create(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
@@ -127,11 +128,18 @@ static struct platform_listener_spec describe(const struct supervisor *s,
     };
 }
 
-static void tell_holder(const struct supervisor *s, const struct run_listener *l,
-                        struct record *line) {
+/* It takes its time, and hundreds of places may be in use at once. */
+static bool may_look(struct supervisor *s) {
+    uint64_t now_us = platform_now_us(s->platform);
+    bool may = s->listening.looked_us == 0 || now_us >= s->listening.looked_us + LOOK_INTERVAL_US;
+    s->listening.looked_us = may ? now_us : s->listening.looked_us;
+    return may;
+}
+
+static void tell_holder(struct supervisor *s, const struct run_listener *l, struct record *line) {
     struct platform_holder holder;
     struct platform_listener_spec spec = describe(s, l);
-    if (!platform_listener_holder(&spec, &holder)) {
+    if (!may_look(s) || !platform_listener_holder(&spec, &holder)) {
         return;
     }
     record_text(line, "holder", holder.name);

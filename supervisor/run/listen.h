@@ -43,6 +43,7 @@ struct run_listening {
     struct timer quiet;       /* set while it is over, until the log may say so */
     bool blocked;             /* listeners are paused for a reason that is not their own */
     bool ready_logged;
+    uint64_t looked_us; /* when it was looked for who has a place that is in use, last */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

@@ -57,7 +57,7 @@ static const char *const texts[KEY_COUNT] = {
         "Whether the handler gets SIGTERM when batond has ended without stopping it (`kill -9`). "
         "`auto`: one that has a listening or UDP socket does, since its port stays taken for as "
         "long as it lives; others go on with their clients. It holds for the process that was "
-        "launched, not for its children, and not for a set-user-ID program. Windows has no such "
+        "launched, not for its children, and not once it has changed its user. Windows has no such "
         "thing: there the end of its channel tells the handler.",
     [KEY_LEAVE_CHILDREN] =
         "What becomes of processes that a handler has started and that still run when it exits: "

@@ -6,16 +6,17 @@
 #include "platform/posix/internal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SOCKETS_MAX_COUNT 4096 /* TCP lists those that listen first */
-#define PROCESSES_MAX_COUNT 1024
-#define DESCRIPTORS_MAX_COUNT 8192 /* of all processes together */
-#define DESCRIPTORS_OF_ONE_MAX_COUNT 64
+#define SOCKETS_MAX_COUNT 2048 /* TCP lists those that listen first */
+#define DESCRIPTORS_MAX_COUNT 64
+#define LOOK_MAX_US 10000u /* at processes */
 #define STATE_LISTENING 0x0a
 
 /* The inode in the line of a socket that has the place; 0 if it has not. */
@@ -65,15 +66,14 @@ static unsigned long find_inode(const struct platform_listener_spec *spec) {
 }
 
 /* True if /proc/PID/fd of the process has `wanted`. */
-static bool has_descriptor(const char *pid, const char *wanted, int *left_count) {
+static bool has_descriptor(const char *pid, const char *wanted) {
     char path[64];
     char target[64];
     bool has = false;
     snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
     DIR *folder = opendir(path);
     const struct dirent *entry;
-    for (int i = 0; folder != NULL && !has && i<DESCRIPTORS_OF_ONE_MAX_COUNT && * left_count> 0;
-         i++, --*left_count) {
+    for (int i = 0; folder != NULL && !has && i < DESCRIPTORS_MAX_COUNT; i++) {
         entry = readdir(folder);
         if (entry == NULL) {
             break;
@@ -88,33 +88,44 @@ static bool has_descriptor(const char *pid, const char *wanted, int *left_count)
     return has;
 }
 
-static bool find_process(unsigned long inode, char *pid, size_t size_bytes) {
+/* Handlers and most other servers lead a session, or are of one whose leader has gone. */
+static bool is_likely(pid_t pid) {
+    pid_t session = getsid(pid);
+    return session == pid || (session > 0 && kill(session, 0) != 0 && errno == ESRCH);
+}
+
+static bool find_among(DIR *folder, bool likely, const char *wanted, uint64_t deadline_us,
+                       pid_t *pid) {
+    const struct dirent *entry;
+    while (platform_now_us(NULL) < deadline_us && (entry = readdir(folder)) != NULL) {
+        *pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (*pid > 0 && is_likely(*pid) == likely && has_descriptor(entry->d_name, wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_process(unsigned long inode, pid_t *pid) {
     char wanted[40];
-    int left_count = DESCRIPTORS_MAX_COUNT;
-    bool found = false;
+    uint64_t deadline_us = platform_now_us(NULL) + LOOK_MAX_US;
     snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
     DIR *folder = opendir("/proc");
-    const struct dirent *entry;
-    for (int i = 0; folder != NULL && !found && i < PROCESSES_MAX_COUNT && left_count > 0;) {
-        entry = readdir(folder);
-        if (entry == NULL) {
-            break;
-        }
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9') {
-            i++;
-            found = has_descriptor(entry->d_name, wanted, &left_count);
-            snprintf(pid, size_bytes, "%s", entry->d_name);
-        }
+    if (folder == NULL) {
+        return false;
     }
-    if (folder != NULL) {
-        closedir(folder);
+    bool found = find_among(folder, true, wanted, deadline_us, pid);
+    if (!found) {
+        rewinddir(folder);
+        found = find_among(folder, false, wanted, deadline_us, pid);
     }
+    closedir(folder);
     return found;
 }
 
-static void read_name(const char *pid, char *out, size_t size_bytes) {
+static void read_name(pid_t pid, char *out, size_t size_bytes) {
     char path[64];
-    snprintf(path, sizeof path, "/proc/%.20s/comm", pid);
+    snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length = file < 0 ? 0 : read(file, out, size_bytes - 1);
     posix_close_descriptor(&file);
@@ -124,13 +135,13 @@ static void read_name(const char *pid, char *out, size_t size_bytes) {
 
 bool platform_listener_holder(const struct platform_listener_spec *spec,
                               struct platform_holder *out) {
-    char pid[24];
+    pid_t pid;
     *out = (struct platform_holder){0};
     unsigned long inode = find_inode(spec);
-    if (inode == 0 || !find_process(inode, pid, sizeof pid)) {
+    if (inode == 0 || !find_process(inode, &pid)) {
         return false;
     }
-    out->pid = (uint32_t)strtoul(pid, NULL, 10);
+    out->pid = (uint32_t)pid;
     read_name(pid, out->name, sizeof out->name);
     return true;
 }
