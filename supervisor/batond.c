@@ -44,8 +44,10 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
     } else if (options->check) {
         service_table_print(&table, print_out, NULL);
-    } else if (supervisor_run(&table, &machine) != SUPERVISOR_STOPPED) {
-        code = EXIT_SYSTEM;
+    } else {
+        enum supervisor_result end = supervisor_run(&table, &machine);
+        code = end == SUPERVISOR_STOPPED ? EXIT_DONE
+                                         : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);
     }
     service_table_clear(&table);
     return code;

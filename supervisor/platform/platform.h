@@ -86,8 +86,8 @@ enum platform_event_kind {
     PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
     PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed.
                               token 0 */
-    PLATFORM_EVENT_STOP,       /* platform_stop_reason() tells why. token 0 */
-    PLATFORM_EVENT_HANGUP,     /* SIGHUP: the log is to be opened anew. token 0 */
+    PLATFORM_EVENT_STOP,   /* platform_stop_reason() tells why. token 0 */
+    PLATFORM_EVENT_HANGUP, /* SIGHUP: the log is to be opened anew. token 0 */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
 
@@ -465,19 +465,29 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
 /* Writes as much of `length` bytes as can be written without blocking, and returns that number;
  * when it is less than `length`, PLATFORM_EVENT_LOG_WRITABLE follows. A log that cannot be written
  * at all (closed pipe, full disk) takes everything and drops it; `cause` then tells why, once for
- * each failing call. */
+ * each failing call, and platform_log_take_loss() how much. The first write that succeeds again
+ * begins with a line feed if a line was torn (Windows: in any case). */
 size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
                           struct baton_cause *cause);
 
-/* Blocks until all that platform_log_write() has taken is with the system, at most until
- * `deadline_us`. */
-void platform_log_flush(struct platform *platform, uint64_t deadline_us);
+/* What a log that cannot be written has dropped. */
+struct platform_log_loss {
+    size_t bytes;       /* at the end of what platform_log_write() took last; 0 on Windows, where
+                           what was taken before is written later */
+    size_t lines_count; /* since this was asked last */
+};
+void platform_log_take_loss(struct platform *platform, struct platform_log_loss *loss);
 
-/* Writes everything, blocking, at most until `deadline_us`; for the end, and for the last resort
- * when the bounded buffer is full. Returns false if something was left unwritten at the deadline.
- */
-bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
-                            uint64_t deadline_us);
+/* Blocks until platform_log_write() may take more, at most until `deadline_us`. */
+void platform_log_wait(struct platform *platform, uint64_t deadline_us);
+
+/* Blocks until all that platform_log_write() has taken is with the system, at most until
+ * `deadline_us`. Returns how many lines are not, then. */
+size_t platform_log_flush(struct platform *platform, uint64_t deadline_us);
+
+/* Says something on standard error, beside a log that is elsewhere, if that need not wait; else it
+ * is not said. */
+void platform_log_warn(const char *text);
 
 /* ---- Files and the process, needed before platform_open() ---- */
 

@@ -57,6 +57,7 @@ struct supervisor {
     struct run_pumps pumps;
     struct run_outputs outputs;
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */
+    uint64_t log_deadline_us;        /* how long the end may wait for the log; 0 = not known yet */
     bool stopping;
     bool hurrying;        /* the stop was asked for again */
     uint64_t steps_count; /* of the loop, the current one included */

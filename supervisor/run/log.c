@@ -1,12 +1,20 @@
 #include "run/log.h"
 
+#include "core/base/must.h"
 #include "core/base/table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Blocks that the buffer is counted in, so that the room for common lines is resident at once. */
 #define BLOCK_BYTES 256
+
+/* How often it is said beside the log that it cannot be written. */
+#define WARN_US 60000000u
+
+/* Where the event of a line is found. */
+#define HEAD_BYTES 96u
 
 int run_log_open(struct run_log *log, struct platform *platform,
                  const struct supervisor_options *options, size_t connection_count,
@@ -14,7 +22,8 @@ int run_log_open(struct run_log *log, struct platform *platform,
     log->format = options->log_format;
     log->level = options->log_level;
     log->used_bytes = 0;
-    log->size_bytes = RUN_LOG_LINES_BYTES + connection_count * RUN_LOG_RECORD_BYTES;
+    log->at_line_start = true;
+    log->size_bytes = RUN_LOG_LINES_BYTES + connection_count * RECORD_CONNECTION_MAX_BYTES;
     log->buffer = table_create(log->size_bytes / BLOCK_BYTES, BLOCK_BYTES);
     if (log->buffer == NULL) {
         return BATON_NO_MEMORY;
@@ -41,13 +50,88 @@ struct record *run_log_begin(struct run_log *log, enum log_level level, const ch
     return &log->line;
 }
 
+/* True if the line at `bytes` is the record of a connection: never one of the lines that can be
+ * spared. The event stands in its first bytes (core/tell/record.h). */
+static bool is_record(const char *bytes, size_t length) {
+    static const char *const marks[] = {"event=connection ", "event=activation ",
+                                        "\"event\":\"connection\"", "\"event\":\"activation\""};
+    size_t looked_at = length < HEAD_BYTES ? length : HEAD_BYTES;
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        size_t mark_bytes = strlen(marks[i]);
+        for (size_t at = 0; at + mark_bytes <= looked_at; at++) {
+            if (memcmp(bytes + at, marks[i], mark_bytes) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Goes through the lines of the buffer up to `end`: from `start` on they are lost. Afterwards
+ * head_is_record tells of the line that `end` is in. */
+static void walk_lines(struct run_log *log, size_t start, size_t end) {
+    bool record = log->head_is_record;
+    size_t at = 0;
+    if (log->at_line_start) {
+        record = is_record(log->buffer, log->used_bytes);
+    }
+    while (at < end) {
+        const char *feed = memchr(log->buffer + at, '\n', end - at);
+        if (feed == NULL) {
+            break;
+        }
+        at = (size_t)(feed - log->buffer) + 1;
+        if (at > start) {
+            log->lost_count++;
+            log->lost_records_count += record ? 1 : 0;
+        }
+        record = is_record(log->buffer + at, log->used_bytes - at);
+    }
+    log->at_line_start = at == end;
+    log->head_is_record = record;
+}
+
+/* Told beside the log, if that is elsewhere: nobody looks into a log that does not grow. */
+static void warn(struct run_log *log, const char *text) {
+    char line[512];
+    if (log->path != NULL) {
+        snprintf(line, sizeof line, "batond: warning: %s: %s\n", log->path, text);
+        platform_log_warn(line);
+    }
+}
+
+static void note_loss(struct run_log *log, size_t taken, const struct baton_cause *cause) {
+    struct platform_log_loss loss;
+    platform_log_take_loss(log->platform, &loss);
+    walk_lines(log, taken - loss.bytes, taken);
+    if (loss.bytes == 0) {
+        log->lost_count += loss.lines_count;
+    }
+    bool fails = cause->call != NULL;
+    if (fails) {
+        char words[256];
+        platform_error_text(cause->system_code, words, sizeof words);
+        snprintf(log->reason, sizeof log->reason, "%s: %s", cause->call, words);
+    }
+    uint64_t now_us = platform_now_us(log->platform);
+    bool may_warn = log->warned_us == 0 || now_us - log->warned_us >= WARN_US;
+    if (fails && !log->is_failing && may_warn) {
+        log->warned_us = now_us;
+        char text[384];
+        snprintf(text, sizeof text, "%s; what is lost until it can be written is counted",
+                 log->reason);
+        warn(log, text);
+    }
+    log->is_failing = fails;
+}
+
 static void drain(struct run_log *log) {
-    /* A log that cannot be written has nowhere to complain to. */
     struct baton_cause cause = {0};
     if (log->used_bytes == 0) {
         return;
     }
     size_t taken = platform_log_write(log->platform, log->buffer, log->used_bytes, &cause);
+    note_loss(log, taken, &cause);
     log->used_bytes -= taken;
     memmove(log->buffer, log->buffer + taken, log->used_bytes);
 }
@@ -73,24 +157,38 @@ void run_log_end(struct run_log *log) {
     }
 }
 
+/* There is room for a record of each connection that can be live when lines have taken theirs. */
 void run_log_keep(struct run_log *log) {
-    if (!has_room(log, log->size_bytes)) {
-        /* Not even with room for every live connection: lines as long as these must wait. */
-        platform_log_write_all(log->platform, log->buffer, log->used_bytes, PLATFORM_WAIT_FOREVER);
-        log->used_bytes = 0;
-    }
+    bool fits = has_room(log, log->size_bytes);
+    must(fits);
     append(log);
 }
 
+/* Says what is missing, when the log can be written again. Goes out before anything else, so that
+ * it is not counted among what it tells of if it is lost as well. */
 static void tell_dropped(struct run_log *log) {
-    size_t count = log->dropped_count;
-    if (count == 0 || run_log_is_congested(log)) {
+    size_t count = log->dropped_count + log->lost_count;
+    if (count == 0 || log->used_bytes > 0 || log->is_failing) {
         return;
     }
-    log->dropped_count = 0;
-    if (run_log_begin(log, LOG_LEVEL_WARNING, "lines_dropped") != NULL) {
-        record_number(&log->line, "count", count);
-        run_log_end(log);
+    if (run_log_begin(log, LOG_LEVEL_WARNING, "lines_dropped") == NULL) {
+        return;
+    }
+    record_number(&log->line, "count", count);
+    record_number(&log->line, "records", log->lost_records_count);
+    record_text(&log->line, "reason",
+                log->lost_count > 0 ? log->reason : "the log was not read for so long");
+    record_end(&log->line);
+    struct run_log before = {.dropped_count = log->dropped_count,
+                             .lost_count = log->lost_count,
+                             .lost_records_count = log->lost_records_count};
+    log->dropped_count = log->lost_count = log->lost_records_count = 0;
+    append(log);
+    drain(log);
+    if (log->is_failing) {
+        log->dropped_count = before.dropped_count;
+        log->lost_count = before.lost_count;
+        log->lost_records_count = before.lost_records_count;
     }
 }
 
@@ -111,21 +209,41 @@ int run_log_reopen(struct run_log *log, struct baton_cause *cause) {
     return platform_log_open(log->platform, log->path, cause);
 }
 
-void run_log_settle(struct run_log *log, uint64_t deadline_us) {
-    platform_log_write_all(log->platform, log->buffer, log->used_bytes, deadline_us);
-    log->used_bytes = 0;
+bool run_log_settle(struct run_log *log, uint64_t deadline_us) {
+    drain(log);
+    while (log->used_bytes > 0 && platform_now_us(log->platform) < deadline_us) {
+        platform_log_wait(log->platform, deadline_us);
+        drain(log);
+    }
+    tell_dropped(log);
+    return log->used_bytes == 0;
 }
 
-void run_log_close(struct run_log *log, uint64_t deadline_us) {
+/* What is in the buffer still is lost, and nothing else will ever tell how much that is. */
+static size_t count_lost(struct run_log *log, uint64_t deadline_us) {
+    walk_lines(log, 0, log->used_bytes);
+    log->lost_count += platform_log_flush(log->platform, deadline_us);
+    size_t count = log->dropped_count + log->lost_count;
+    if (count > 0) {
+        char text[128];
+        snprintf(text, sizeof text, "%zu lines could not be written, %zu records among them", count,
+                 log->lost_records_count);
+        warn(log, text);
+    }
+    return count;
+}
+
+size_t run_log_close(struct run_log *log, uint64_t deadline_us) {
+    size_t lost_count = 0;
     if (log->platform != NULL) {
         run_log_settle(log, deadline_us);
-        tell_dropped(log);
-        run_log_settle(log, deadline_us);
-        platform_log_flush(log->platform, deadline_us);
+        lost_count = count_lost(log, deadline_us);
     }
     free(log->buffer);
     free(log->path);
     log->buffer = NULL;
     log->path = NULL;
+    log->platform = NULL;
     log->size_bytes = 0;
+    return lost_count;
 }

@@ -14,15 +14,20 @@
 
 /* Room for lines that are no records; congested from half of it on. */
 #define RUN_LOG_LINES_BYTES 65536
-/* Room for each connection that may have to be recorded while nothing can be written. */
-#define RUN_LOG_RECORD_BYTES 1024
 
 /* Owner: the supervisor. */
 struct run_log {
     struct platform *platform;
     enum log_format format;
     enum log_level level;
-    size_t dropped_count; /* lines since the last that was kept */
+    size_t dropped_count;      /* lines for which there was no room; not told yet */
+    size_t lost_count;         /* lines that the sink did not take; not told yet */
+    size_t lost_records_count; /* of these */
+    bool is_failing;           /* the sink, at the last write */
+    bool at_line_start;        /* so begins the buffer; else in a line, of which */
+    bool head_is_record;       /* this tells */
+    uint64_t warned_us;        /* when that was said beside it last; 0 = never */
+    char reason[320];          /* why the sink failed last */
     size_t used_bytes;
     size_t size_bytes;
     char *buffer; /* owned */
@@ -44,18 +49,20 @@ int run_log_reopen(struct run_log *log, struct baton_cause *cause);
 struct record *run_log_begin(struct run_log *log, enum log_level level, const char *event);
 /* Ends the line that run_log_begin() started, and keeps it for the next flush, or counts it. */
 void run_log_end(struct run_log *log);
-/* Keeps the record that is in log->line, whole and ended. */
+/* Keeps the record that is in log->line, whole and ended. There is always room: nobody is accepted
+ * while the log is congested. */
 void run_log_keep(struct run_log *log);
 
 /* Gives the sink what it takes without blocking. */
 void run_log_flush(struct run_log *log);
 bool run_log_is_congested(const struct run_log *log);
 
-/* Writes what is kept, blocking, until `deadline_us` at most; what is left then is lost. For the
+/* Writes what is kept, blocking, until `deadline_us` at most. False if something is left. For the
  * end. */
-void run_log_settle(struct run_log *log, uint64_t deadline_us);
+bool run_log_settle(struct run_log *log, uint64_t deadline_us);
 
-/* Settles, and frees the buffer. */
-void run_log_close(struct run_log *log, uint64_t deadline_us);
+/* Settles, tells beside the log what was lost, and frees the buffer. Returns how many lines were
+ * lost without the log saying so. */
+size_t run_log_close(struct run_log *log, uint64_t deadline_us);
 
 #endif

@@ -222,8 +222,10 @@ void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
         if (!s->launching.services[service].is_ready) {
             continue;
         }
-        while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && run_log_is_congested(&s->log)) {
-            run_log_settle(&s->log, deadline_us);
+        bool may_go_on = true;
+        while (may_go_on && !read_pieces(s, service, PIECES_TO_THE_END, NULL) &&
+               run_log_is_congested(&s->log)) {
+            may_go_on = run_log_settle(&s->log, deadline_us);
         }
         release_lines(s, service, true);
     }

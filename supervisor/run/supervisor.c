@@ -12,7 +12,7 @@
 
 /* How long the last act of an ordered stop, ending what escaped its process group, may take. */
 #define STRAYS_US 2000000u
-/* How long the rest of the log may take, when nobody reads it. */
+/* How long the rest of the log may take after a start that failed, when nobody reads it. */
 #define LOG_CLOSE_US 3000000u
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
@@ -158,12 +158,24 @@ static size_t end_strays(struct supervisor *s, size_t *left_count) {
     return ended_count;
 }
 
+/* Who has the patience for handlers has it for the log. */
+static uint64_t log_patience_us(const struct supervisor *s) {
+    uint64_t most_ms = 0;
+    SLOTS_EACH(i, &s->services.slots) {
+        uint64_t timeout_ms = services_get(&s->services, i)->stop_timeout_ms;
+        most_ms = timeout_ms > most_ms ? timeout_ms : most_ms;
+    }
+    return most_ms * 1000u;
+}
+
 static void finish(struct supervisor *s) {
     size_t left_count = 0;
     run_listen_close_all(s);
     size_t strays = end_strays(s, &left_count);
     s->now_us = platform_now_us(s->platform);
-    run_output_finish_all(s, s->now_us + LOG_CLOSE_US);
+    s->log_deadline_us = s->now_us + log_patience_us(s);
+    run_output_finish_all(s, s->log_deadline_us);
+    run_log_settle(&s->log, s->log_deadline_us); /* so that there is room for the last line */
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
     if (line != NULL) {
         record_number(line, "connections", s->pool.last_id);
@@ -173,9 +185,12 @@ static void finish(struct supervisor *s) {
     }
 }
 
-/* Frees everything, however far the start has come. */
-static void clear(struct supervisor *s) {
-    run_log_close(&s->log, s->now_us + LOG_CLOSE_US);
+/* Frees everything, however far the start has come. False if lines of the log were lost. */
+static bool clear(struct supervisor *s) {
+    if (s->log_deadline_us == 0) {
+        s->log_deadline_us = s->now_us + LOG_CLOSE_US;
+    }
+    bool is_whole = run_log_close(&s->log, s->log_deadline_us) == 0;
     run_listen_close_all(s);
     run_launch_clear(s);
     platform_close(&s->platform);
@@ -187,6 +202,7 @@ static void clear(struct supervisor *s) {
     services_clear(&s->services);
     free(s->sockets);
     free(s);
+    return is_whole;
 }
 
 enum supervisor_result supervisor_run_sized(struct service_table *table,
@@ -208,7 +224,9 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
     } else {
         run_listen_close_all(s);
     }
-    clear(s);
+    if (!clear(s) && result == SUPERVISOR_STOPPED) {
+        result = SUPERVISOR_LOG_LOST;
+    }
     return result;
 }
 

@@ -12,6 +12,7 @@
 /* How a run ended. */
 enum supervisor_result {
     SUPERVISOR_STOPPED,  /* an ordered stop; nothing is left */
+    SUPERVISOR_LOG_LOST, /* an ordered stop, but lines of the log could not be written */
     SUPERVISOR_NO_START, /* the loop, the log, or not one listener could be opened */
     SUPERVISOR_BROKEN    /* waiting for events failed; live handlers were left alone */
 };

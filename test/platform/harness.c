@@ -128,6 +128,22 @@ void bench_expect_silence(struct bench *bench) {
     assert_true(platform_now_us(bench->platform) >= deadline_us);
 }
 
+bool bench_log_write_all(struct bench *bench, const char *bytes, size_t length,
+                         uint64_t deadline_us) {
+    bool in_time = true;
+    while (length > 0 && in_time) {
+        struct baton_cause ignored;
+        size_t taken = platform_log_write(bench->platform, bytes, length, &ignored);
+        bytes += taken;
+        length -= taken;
+        in_time = platform_now_us(bench->platform) < deadline_us;
+        if (length > 0) {
+            platform_log_wait(bench->platform, deadline_us);
+        }
+    }
+    return platform_log_flush(bench->platform, deadline_us) == 0 && length == 0;
+}
+
 void bench_expect_descriptors(struct bench *bench, size_t count) {
     uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
     while (system_descriptor_count() != count && platform_now_us(bench->platform) < deadline_us) {

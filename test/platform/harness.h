@@ -73,6 +73,11 @@ void bench_expect_rest(struct bench *bench);
 struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
                                       uint64_t *token);
 /* The same; its output goes to `output` (NULL = nowhere). */
+/* Writes everything to the log, waiting until `deadline_us` at most. False if something is left, or
+ * is not with the system. */
+bool bench_log_write_all(struct bench *bench, const char *bytes, size_t length,
+                         uint64_t deadline_us);
+
 /* Fails unless `count` descriptors are open soon: some are let go, which another thread does. */
 void bench_expect_descriptors(struct bench *bench, size_t count);
 

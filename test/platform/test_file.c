@@ -152,7 +152,7 @@ static void test_log_appends_to_a_file(void **state) {
     assert_int_equal(platform_log_write(bench->platform, "two\n", 4, &bench->cause), 4);
     platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     expect_content("log", "before\none\ntwo\n");
-    assert_true(platform_log_write_all(bench->platform, "three\n", 6, PLATFORM_WAIT_FOREVER));
+    assert_true(bench_log_write_all(bench, "three\n", 6, PLATFORM_WAIT_FOREVER));
     platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     expect_content("log", "before\none\ntwo\nthree\n");
     assert_int_equal(platform_log_open(bench->platform, in_scratch("other"), &bench->cause),

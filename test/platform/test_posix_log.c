@@ -48,8 +48,7 @@ static void write_all_in_time(struct bench *bench, int reader, struct log_seen *
     static const char block[1 << 20];
     uint64_t used_us = system_cpu_us();
     uint64_t deadline_us = platform_now_us(bench->platform) + 50000;
-    seen->all_without_reader =
-        platform_log_write_all(bench->platform, block, sizeof block, deadline_us);
+    seen->all_without_reader = bench_log_write_all(bench, block, sizeof block, deadline_us);
     seen->early = platform_now_us(bench->platform) < deadline_us;
     seen->slept = system_cpu_us() - used_us < 25000;
     pid_t emptier = fork();
@@ -62,9 +61,8 @@ static void write_all_in_time(struct bench *bench, int reader, struct log_seen *
         _exit(got > 0 ? 0 : 1);
     }
     deadline_us = platform_now_us(bench->platform) + 20000000;
-    seen->all_with_reader =
-        platform_log_write_all(bench->platform, block, sizeof block, deadline_us) &&
-        platform_log_write_all(bench->platform, "\n", 1, deadline_us);
+    seen->all_with_reader = bench_log_write_all(bench, block, sizeof block, deadline_us) &&
+                            bench_log_write_all(bench, "\n", 1, deadline_us);
     waitpid(emptier, &seen->emptier_status, 0);
 }
 
@@ -107,7 +105,7 @@ static void fill_and_empty_log(struct bench *bench, int reader, bool shared,
     close(reader);
     seen->taken_when_broken_bytes =
         platform_log_write(bench->platform, "lost\n", 5, &seen->cause_when_broken);
-    assert_true(platform_log_write_all(bench->platform, "lost\n", 5, PLATFORM_WAIT_FOREVER));
+    assert_true(bench_log_write_all(bench, "lost\n", 5, PLATFORM_WAIT_FOREVER));
 }
 
 static void check_log_on(struct bench *bench, int reader, int writer, bool shared) {

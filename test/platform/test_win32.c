@@ -430,10 +430,10 @@ static void test_log_that_hangs_has_a_deadline(void **state) {
     replace_standard_error(&before, &reader, &writer);
     assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000u;
-    assert_false(platform_log_write_all(bench->platform, text, sizeof text, deadline_us));
+    assert_false(bench_log_write_all(bench, text, sizeof text, deadline_us));
     platform_log_flush(bench->platform, deadline_us);
     CloseHandle(reader); /* what hung fails, and the rest is dropped */
-    assert_true(platform_log_write_all(bench->platform, "lost\n", 5, PLATFORM_WAIT_FOREVER));
+    assert_true(bench_log_write_all(bench, "lost\n", 5, PLATFORM_WAIT_FOREVER));
     SetStdHandle(STD_ERROR_HANDLE, before);
     assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
     CloseHandle(writer);
@@ -449,8 +449,7 @@ static void test_close_breaks_off_a_log_that_hangs(void **state) {
     memset(text, 'x', sizeof text);
     replace_standard_error(&before, &reader, &writer);
     assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
-    assert_false(platform_log_write_all(bench->platform, text, sizeof text,
-                                        platform_now_us(bench->platform)));
+    assert_false(bench_log_write_all(bench, text, sizeof text, platform_now_us(bench->platform)));
     assert_int_equal(bench_teardown(state), 0); /* nobody has read, and nobody will */
     SetStdHandle(STD_ERROR_HANDLE, before);
     CloseHandle(writer);

@@ -246,7 +246,6 @@ static bool slow_log(struct scene *s) {
     s->number = fake_connect(SCENE_PORT);
     LOOK(s);
     assert_int_equal(fake_client(s->number)->accepted_number, 0);
-    assert_int_equal(fake_log_forced_bytes(), 0);
     /* What happens to those who are there is recorded all the same. */
     say(1, "a part");
     scene_act(s, 1, ACT_CRASH);
@@ -260,7 +259,6 @@ static bool slow_log(struct scene *s) {
     fake_log_set_room(SIZE_MAX);
     LOOK(s);
     assert_int_not_equal(fake_client(s->number)->accepted_number, 0);
-    assert_int_equal(fake_log_forced_bytes(), 0);
     SCENE_END(s);
 }
 
@@ -288,13 +286,11 @@ static bool many_empty_lines(struct scene *s) {
     LOOK(s);
     assert_true(fake_wait_count() - s->mark_us < 50);
     ACTS(s, 1, ACT_CRASH);
-    assert_int_equal(fake_log_forced_bytes(), 0);
     assert_true(fake_process(1)->is_closed);
     fake_log_set_room(SIZE_MAX);
     LOOK(s);
     assert_int_equal(lines_count("output"), sizeof feeds + 1);
     ACTS(s, 0, ACT_CRASH);
-    assert_int_equal(fake_log_forced_bytes(), 0);
     SCENE_END(s);
 }
 
@@ -308,7 +304,8 @@ static void test_many_lines_in_one_piece(void **state) {
     scene_clear(&scene);
 }
 
-/* The log takes nothing any more, and records have to be made: they are written blocking. */
+/* The log takes nothing any more: the stop waits for it no longer than for a handler, and says that
+ * something was lost. */
 static bool dead_log(struct scene *s) {
     SCENE_BEGIN(s);
     fake_log_set_room(0);
@@ -320,6 +317,7 @@ static bool dead_log(struct scene *s) {
     }
     ACTS(s, 0, ACT_CRASH);
     ACTS(s, 1, ACT_CRASH);
+    s->mark_us = fake_now_us();
     scene_stop(s);
     SCENE_END(s);
 }
@@ -327,12 +325,83 @@ static bool dead_log(struct scene *s) {
 static void test_log_that_stays_blocked(void **state) {
     (void)state;
     struct scene scene;
-    run(&scene, dead_log);
-    assert_int_equal(lines_count("output"), 180);
-    for (uint32_t i = 0; i < 180; i++) {
-        assert_int_equal(strtoul(text_of(i), NULL, 10), i);
-    }
-    assert_true(fake_log_forced_bytes() > 0);
+    scene_stage(&scene, &play_puppet, dead_log);
+    scene.client_count = 2;
+    scene.log = "/log";
+    scene.services[0].attempts_count = 1;
+    scene.services[0].stop_timeout_ms = 7000;
+    scene_try(&scene);
+    assert_null(fake_misuse());
+    assert_int_equal(scene.result, SUPERVISOR_LOG_LOST);
+    assert_int_equal(fake_now_us() - scene.mark_us, 7000000);
+    assert_int_equal(lines_count("connection"), 0);
+    const char *warning = strstr(fake_warnings(), "batond: warning: /log: ");
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, " lines could not be written, 2 records among them\n"));
+    scene_clear(&scene);
+}
+
+/* Who reads in time gets all, with the last line last. */
+static bool log_read_at_last(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_log_set_room(0);
+    write_much(s, 0, 100);
+    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
+    ACTS(s, 1, ACT_CRASH);
+    fake_log_set_room(SIZE_MAX);
+    SCENE_END(s);
+}
+
+static void test_log_that_is_read_at_last(void **state) {
+    (void)state;
+    struct scene scene;
+    run(&scene, log_read_at_last);
+    assert_int_equal(lines_count("output"), 100);
+    assert_int_equal(lines_count("connection"), 2);
+    const char *last = lines_find("stopped", 0);
+    assert_string_equal(last + strcspn(last, "\n"), "\n");
+    scene_clear(&scene);
+}
+
+/* A disk that is full for a while: what is lost is counted, records apart, and told when the log
+ * can be written again; beside it at once. */
+static bool full_disk(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_fail(FAKE_LOG_WRITE, BATON_SYSTEM, FAKE_ALWAYS);
+    say(0, "lost\n");
+    LOOK(s);
+    assert_non_null(strstr(fake_warnings(), "/log: write: "));
+    s->count = (uint32_t)strlen(fake_warnings());
+    ACTS(s, 1, ACT_CRASH);
+    say(0, "lost, too\n");
+    LOOK(s);
+    assert_int_equal(strlen(fake_warnings()), s->count); /* said once */
+    assert_int_equal(lines_count("lines_dropped"), 0);
+    fake_fail(FAKE_LOG_WRITE, 0, 0);
+    say(0, "there again\n");
+    LOOK(s);
+    ACTS(s, 0, ACT_CRASH);
+    SCENE_END(s);
+}
+
+static void test_full_disk(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, full_disk);
+    scene.client_count = 2;
+    scene.log = "/log";
+    scene.services[0].attempts_count = 1;
+    scene_try(&scene);
+    assert_null(fake_misuse());
+    assert_int_equal(scene.result, SUPERVISOR_STOPPED);
+    assert_int_equal(lines_count("lines_dropped"), 1);
+    const char *line = lines_find("lines_dropped", 0);
+    assert_string_equal(lines_value(line, "records"), "1");
+    assert_string_equal(lines_value(line, "count"), "4");
+    assert_non_null(strstr(lines_value(line, "reason"), "write: "));
+    assert_int_equal(lines_count("output"), 1);
+    assert_int_equal(lines_count("connection"), 1);
     scene_clear(&scene);
 }
 
@@ -348,6 +417,8 @@ int main(void) {
         cmocka_unit_test(test_slow_log),
         cmocka_unit_test(test_many_lines_in_one_piece),
         cmocka_unit_test(test_log_that_stays_blocked),
+        cmocka_unit_test(test_log_that_is_read_at_last),
+        cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

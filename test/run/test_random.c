@@ -21,6 +21,7 @@
 
 static uint64_t state;
 static uint32_t steps_left;
+static bool is_stopping;
 static bool hasty;
 static uint32_t oddness; /* one act in this many is anything */
 
@@ -304,7 +305,9 @@ static void change(struct scene *scene) {
         fake_advance_us(draw(2) == 0 ? draw(1000) : draw(2000000));
         break;
     case 6:
-        fake_log_set_room(draw(3) == 0 ? draw(2000) : SIZE_MAX);
+        if (!is_stopping) { /* from then on who reads the log reads all of it */
+            fake_log_set_room(draw(3) == 0 ? draw(2000) : SIZE_MAX);
+        }
         break;
     case 7:
         if (fake_process_count() > 0) {
@@ -330,6 +333,8 @@ static bool drawn(struct scene *scene) {
     }
     if (draw(300) == 0 || (hasty && draw(20) == 0)) {
         hasty = true;
+        is_stopping = true;
+        fake_log_set_room(SIZE_MAX);
         fake_stop();
     }
     /* Sometimes the clock jumps to the deadline. */
@@ -419,6 +424,7 @@ static void play(uint64_t seed, bool print) {
     bool windows;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     steps_left = STEP_COUNT;
+    is_stopping = false;
     hasty = false;
     oddness = 8u << draw(5);
     windows = draw(2) == 0;

@@ -22,6 +22,10 @@
 /* The longest line, with its line feed; also the least that a log buffer must take at once. */
 #define RECORD_LINE_BYTES 8192
 
+/* The longest line of a connection that ended: all its texts at their longest, each byte escaped.
+ */
+#define RECORD_CONNECTION_MAX_BYTES 2560
+
 /* A line under construction. Owner of the bytes: the record. */
 struct record {
     enum log_format format;

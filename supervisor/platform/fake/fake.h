@@ -79,6 +79,7 @@ void fake_shuffle(uint64_t seed);
 enum fake_call {
     FAKE_OPEN,
     FAKE_LOG_OPEN,
+    FAKE_LOG_WRITE, /* takes all and drops it */
     FAKE_PROGRAM,
     FAKE_OUTPUT,
     FAKE_LISTEN,
@@ -269,8 +270,8 @@ void fake_as_on_windows(bool on);
 const char *fake_log(void);
 /* From now on the sink takes `bytes` more without blocking; SIZE_MAX (as at the start): all. */
 void fake_log_set_room(size_t bytes);
-/* Bytes that were written blocking because nothing else was left to do. */
-size_t fake_log_forced_bytes(void);
+/* What was said beside the log. */
+const char *fake_warnings(void);
 /* What was printed with platform_print(), NUL-terminated. */
 const char *fake_printed(void);
 

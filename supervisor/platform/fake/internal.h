@@ -142,8 +142,9 @@ struct fake_world {
     size_t chunk_bytes;
     bool stop_due, is_windows, hides_pids;
     uint32_t local_uid; /* of clients of local sockets */
-    struct fake_text log, printed;
-    size_t log_room, log_forced_bytes;
+    struct fake_text log, printed, warnings;
+    struct platform_log_loss log_loss;
+    size_t log_room;
     bool log_short, log_due;
 };
 

@@ -1,6 +1,8 @@
 /* The log: kept whole; the sink takes as much as the test lets it. */
 #include "platform/fake/internal.h"
 
+#include <string.h>
+
 int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause) {
     (void)platform;
     (void)path;
@@ -12,6 +14,12 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     struct fake_world *w = &fake_world;
     (void)platform;
     *cause = (struct baton_cause){0};
+    w->log_loss.bytes = 0;
+    if (fake_try(FAKE_LOG_WRITE, cause) != BATON_OK) {
+        w->log_loss.bytes = length;
+        *cause = (struct baton_cause){"write", 28};
+        return length;
+    }
     size_t taken = length < w->log_room ? length : w->log_room;
     fake_text_append(&w->log, bytes, taken);
     if (w->log_room != SIZE_MAX) {
@@ -21,20 +29,35 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     return taken;
 }
 
-void platform_log_flush(struct platform *platform, uint64_t deadline_us) {
+void platform_log_take_loss(struct platform *platform, struct platform_log_loss *loss) {
     (void)platform;
-    (void)deadline_us;
+    *loss = fake_world.log_loss;
+    fake_world.log_loss = (struct platform_log_loss){0};
 }
 
-bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
-                            uint64_t deadline_us) {
+/* Nobody reads while the supervisor waits for it. */
+void platform_log_wait(struct platform *platform, uint64_t deadline_us) {
+    uint64_t now_us = fake_now_us();
+    (void)platform;
+    if (deadline_us == PLATFORM_WAIT_FOREVER) {
+        fake_wrong("a wait for the log without a bound");
+    } else if (deadline_us > now_us) {
+        fake_advance_us(deadline_us - now_us);
+    }
+}
+
+size_t platform_log_flush(struct platform *platform, uint64_t deadline_us) {
     (void)platform;
     (void)deadline_us;
-    fake_text_append(&fake_world.log, bytes, length);
-    if (fake_world.log_room != SIZE_MAX) {
-        fake_world.log_forced_bytes += length;
-    }
-    return true;
+    return 0;
+}
+
+void platform_log_warn(const char *text) {
+    fake_text_append(&fake_world.warnings, text, strlen(text));
+}
+
+const char *fake_warnings(void) {
+    return fake_world.warnings.bytes;
 }
 
 const char *fake_log(void) {
@@ -47,8 +70,4 @@ void fake_log_set_room(size_t bytes) {
         fake_world.log_short = false;
         fake_world.log_due = true;
     }
-}
-
-size_t fake_log_forced_bytes(void) {
-    return fake_world.log_forced_bytes;
 }

@@ -112,6 +112,7 @@ void fake_begin(const struct fake_director *director) {
     fake_world.log_room = fake_world.chunk_bytes = SIZE_MAX;
     fake_text_append(&fake_world.log, "", 0);
     fake_text_append(&fake_world.printed, "", 0);
+    fake_text_append(&fake_world.warnings, "", 0);
 }
 
 static void free_output(struct platform_output *output) {
@@ -187,6 +188,7 @@ void fake_end(void) {
     free(w->injected);
     free(w->log.bytes);
     free(w->printed.bytes);
+    free(w->warnings.bytes);
     memset(w, 0, sizeof *w);
 }
 

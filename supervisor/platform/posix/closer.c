@@ -18,12 +18,6 @@
 /* Needs little: it calls close(2). glibc and sanitizers want their part. */
 #define STACK_BYTES (256u * 1024u)
 
-/* The signal that ends the wait of the thread that gets it, and of no other: the timer names the
- * thread, and it is blocked everywhere else. */
-static int patience_signal(void) {
-    return SIGRTMIN + 1;
-}
-
 static void be_woken(int number) {
     (void)number;
 }
@@ -43,7 +37,7 @@ static int take_out(struct closer *closer) {
 }
 
 static bool make_timer(timer_t *timer) {
-    struct sigevent how = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = patience_signal()};
+    struct sigevent how = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = CLOSER_SIGNAL};
     how._sigev_un._tid = (pid_t)syscall(SYS_gettid);
     return timer_create(CLOCK_MONOTONIC, &how, timer) == 0;
 }
@@ -73,8 +67,9 @@ static void *run(void *argument) {
     struct closer *closer = self->closer;
     sigset_t patience;
     sigemptyset(&patience);
-    sigaddset(&patience, patience_signal());
+    sigaddset(&patience, CLOSER_SIGNAL);
     timer_t timer;
+    posix_block_hidden_signals();
     bool has_timer = make_timer(&timer);
     pthread_sigmask(SIG_UNBLOCK, &patience, NULL);
     while (!atomic_load(&closer->ends)) {
@@ -97,17 +92,15 @@ static void *run(void *argument) {
 
 /* ---- In the loop ---- */
 
+/* It takes over the mask of the loop, in which every signal that can be is blocked (signals.c). */
 static int start_thread(struct closer *closer, struct baton_cause *cause) {
     struct closer_thread *self = &closer->threads[closer->thread_count];
-    sigset_t all, before;
     pthread_attr_t attributes;
     *self = (struct closer_thread){.closer = closer};
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&self->thread, &attributes, run, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    posix_block_hidden_signals();
     pthread_attr_destroy(&attributes);
     if (code != 0) {
         return code == EAGAIN ? (posix_failed(cause, "pthread_create", code), BATON_SHORTAGE)
@@ -128,7 +121,7 @@ static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_
     if (closer->told < 0) {
         return posix_failed(cause, "eventfd", errno);
     }
-    if (sigaction(patience_signal(), &action, NULL) != 0) {
+    if (sigaction(CLOSER_SIGNAL, &action, NULL) != 0) {
         return posix_failed(cause, "sigaction", errno);
     }
     return start_thread(closer, cause);

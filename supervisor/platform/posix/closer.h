@@ -20,9 +20,13 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* The signal that ends a thread's wait. It is blocked everywhere else, and nobody reads it. */
+#define CLOSER_SIGNAL (SIGRTMIN + 1)
 
 #define CLOSER_RING_COUNT 1024u /* a power of two */
 #define CLOSER_THREADS_MAX 8u

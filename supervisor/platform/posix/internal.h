@@ -170,24 +170,27 @@ struct platform {
     int window[WINDOW_COUNT]; /* low numbers, of the null device while nothing is lent (window.c) */
     int lent[WINDOW_COUNT];   /* whose duplicate they are now: lent_count of them */
     int lent_count;
-    int window_end;    /* the number above those and the null device */
-    bool shares_table; /* children leave the table of descriptors; else they copy it */
+    int window_end; /* the number above those and the null device */
     struct closer *closer;
     struct posix_watch closed; /* the closer's news */
     struct posix_watch signals;
     struct posix_watch children; /* SIGCHLD, looked at now and then (children.c) */
-    bool takes_rights;           /* handlers can send descriptors (credentials.c) */
-    bool has_exit_watches;       /* a process's end is told by its own descriptor */
     uint64_t children_due_us;    /* when to look at them all; PLATFORM_WAIT_FOREVER = not at all */
     uint64_t children_seen_us;   /* when that was done last */
-    bool relief_pending;         /* RELIEF is due */
     struct posix_watch log;
-    bool log_is_socket;
-    bool log_ready;          /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
+    struct platform_log_loss log_loss;
     const char *stop_reason; /* of the stop that was told last */
-    bool has_terminal;       /* whose end, told by SIGHUP, is a reason to stop */
-    bool stop_pending;       /* STOP is due */
-    bool hangup_pending;     /* HANGUP is due */
+    bool shares_table;       /* children leave the table of descriptors; else they copy it */
+    bool takes_rights;       /* handlers can send descriptors (credentials.c) */
+    bool has_exit_watches;   /* a process's end is told by its own descriptor */
+    bool log_is_socket;
+    bool log_is_torn;    /* what was written last did not end a line */
+    bool log_is_failing; /* the last write has failed */
+    bool has_terminal;   /* whose end, told by SIGHUP, is a reason to stop */
+    bool log_ready;      /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
+    bool relief_pending; /* RELIEF is due */
+    bool stop_pending;   /* STOP is due */
+    bool hangup_pending; /* HANGUP is due */
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
@@ -236,6 +239,9 @@ void posix_window_take_back(struct platform *platform);
 int posix_leave_table(int first_closed);
 
 /* signals.c */
+/* In the calling thread: the two that libc keeps for itself, which it unblocks when a first thread
+ * is made. */
+void posix_block_hidden_signals(void);
 int posix_signals_open(struct platform *platform, struct baton_cause *cause);
 void posix_signals_read(struct platform *platform);
 

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,15 +85,48 @@ static ssize_t write_some(struct platform *platform, const char *bytes, size_t l
     return written < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : written;
 }
 
+static size_t count_lines(const char *bytes, size_t length) {
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        count += bytes[i] == '\n' ? 1 : 0;
+    }
+    return count;
+}
+
+static size_t drop(struct platform *platform, const char *bytes, size_t length,
+                   struct baton_cause *cause) {
+    posix_failed(cause, platform->log_is_socket ? "send" : "write", errno);
+    platform->log_loss.bytes = length;
+    platform->log_loss.lines_count += count_lines(bytes, length);
+    return length;
+}
+
+/* Writes the same as write_some(), but first ends the line that a failed write has torn. */
+static ssize_t write_next(struct platform *platform, const char *bytes, size_t length) {
+    if (platform->log_is_failing && platform->log_is_torn) {
+        ssize_t mended = write_some(platform, "\n", 1);
+        if (mended <= 0) {
+            return mended;
+        }
+        platform->log_is_torn = false;
+    }
+    ssize_t written = write_some(platform, bytes, length);
+    if (written > 0) {
+        platform->log_is_torn = bytes[written - 1] != '\n';
+    }
+    platform->log_is_failing = written < 0;
+    return written;
+}
+
 size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
                           struct baton_cause *cause) {
-    *cause = (struct baton_cause){0};
     size_t done = 0;
+    *cause = (struct baton_cause){0};
+    platform->log_loss.bytes = 0;
     while (done < length) {
-        ssize_t written = write_some(platform, bytes + done, length - done);
+        ssize_t written = write_next(platform, bytes + done, length - done);
         if (written < 0) {
-            posix_failed(cause, platform->log_is_socket ? "send" : "write", errno);
-            return length;
+            return done + drop(platform, bytes + done, length - done, cause);
         }
         if (written == 0) {
             /* epoll refuses what is always ready (EPERM); then the caller may try at once. */
@@ -104,26 +138,28 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
     return done;
 }
 
-/* Every write goes straight to the system, so nothing is ever held back here. */
-void platform_log_flush(struct platform *platform, uint64_t deadline_us) {
-    (void)platform;
-    (void)deadline_us;
+void platform_log_take_loss(struct platform *platform, struct platform_log_loss *loss) {
+    *loss = platform->log_loss;
+    platform->log_loss = (struct platform_log_loss){0};
 }
 
-bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
-                            uint64_t deadline_us) {
-    while (length > 0) {
-        struct pollfd room = {.fd = platform->log.descriptor, .events = POLLOUT};
-        poll(&room, 1, posix_timeout_ms(platform, deadline_us));
-        ssize_t written = write_some(platform, bytes, length);
-        if (written < 0) {
-            return true; /* nobody will ever read it: dropped, as platform_log_write() does */
-        }
-        if (written == 0 && platform_now_us(platform) >= deadline_us) {
-            return false;
-        }
-        bytes += written;
-        length -= (size_t)written;
+void platform_log_wait(struct platform *platform, uint64_t deadline_us) {
+    struct pollfd room = {.fd = platform->log.descriptor, .events = POLLOUT};
+    poll(&room, 1, posix_timeout_ms(platform, deadline_us));
+}
+
+/* Every write goes straight to the system, so nothing is ever held back here. */
+size_t platform_log_flush(struct platform *platform, uint64_t deadline_us) {
+    (void)platform;
+    (void)deadline_us;
+    return 0;
+}
+
+void platform_log_warn(const char *text) {
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    size_t length = strlen(text);
+    if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
+        ssize_t ignored = write(STDERR_FILENO, text, length < PIPE_BUF ? length : PIPE_BUF);
+        (void)ignored;
     }
-    return true;
 }

@@ -42,12 +42,9 @@ static const struct {
              {SIGPWR, "SIGPWR"},
              {SIGXCPU, "SIGXCPU"}}; /* the hard limit, which kills, is next (setrlimit(2)) */
 
-/* One of real time that the process needs for itself, and that nobody is to take from there. */
-#define OWN_SIGNAL (SIGRTMIN + 1)
-
 /* libc keeps two of the kernel's signals for itself (nptl(7)), and its sigset_t without them. Their
  * default is to end the process as well. */
-static void block_hidden(void) {
+void posix_block_hidden_signals(void) {
     unsigned long set[8 / sizeof(unsigned long)] = {0};
     const int bits = 8 * (int)sizeof set[0];
     for (int bit = 32 - 1; bit < SIGRTMIN - 1; bit++) {
@@ -64,7 +61,7 @@ static int block_all(void) {
     for (size_t i = 0; i < sizeof let_through / sizeof let_through[0]; i++) {
         sigdelset(&set, let_through[i]);
     }
-    block_hidden();
+    posix_block_hidden_signals();
     return sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
@@ -76,7 +73,7 @@ static void choose_read(sigset_t *set) {
         sigaddset(set, stops[i].number);
     }
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
-        if (number != OWN_SIGNAL) {
+        if (number != CLOSER_SIGNAL) {
             sigaddset(set, number);
         }
     }

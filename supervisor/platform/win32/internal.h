@@ -217,6 +217,7 @@ struct log_writer {
     bool closing;
     bool writing; /* a piece is between the ring and the system */
     bool wants_writable;
+    size_t lost_count; /* lines of writes that failed, not reported yet */
     DWORD failed_code; /* of the last write that failed and was not yet reported */
     size_t start;
     size_t count_bytes;

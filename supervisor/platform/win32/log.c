@@ -27,8 +27,17 @@ static size_t take_piece(struct log_writer *log) {
     return length;
 }
 
+static size_t count_lines(const char *bytes, size_t length) {
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        count += bytes[i] == '\n' ? 1 : 0;
+    }
+    return count;
+}
+
 static DWORD WINAPI log_thread(void *context) {
     struct log_writer *log = context;
+    bool was_failing = false; /* how far a failed write has come is not known */
     EnterCriticalSection(&log->lock);
     while (!log->closing || log->count_bytes > 0) {
         if (log->count_bytes == 0) {
@@ -39,11 +48,14 @@ static DWORD WINAPI log_thread(void *context) {
         HANDLE file = log->file;
         log->writing = true;
         LeaveCriticalSection(&log->lock);
-        bool written = win32_console_write(file, log->piece, length);
+        bool written = (!was_failing || win32_console_write(file, "\n", 1)) &&
+                       win32_console_write(file, log->piece, length);
         DWORD failed_code = written ? 0 : GetLastError();
         EnterCriticalSection(&log->lock);
         log->writing = false;
         log->failed_code = failed_code != 0 ? failed_code : log->failed_code;
+        log->lost_count += written ? 0 : count_lines(log->piece, length);
+        was_failing = !written;
         if (log->wants_writable) {
             log->wants_writable = false;
             win32_packet_post(log->port, PACKET_LOG, 0, 0);
@@ -181,19 +193,42 @@ static bool flush(struct platform *platform, uint64_t deadline_us) {
     return done;
 }
 
-void platform_log_flush(struct platform *platform, uint64_t deadline_us) {
+void platform_log_take_loss(struct platform *platform, struct platform_log_loss *loss) {
+    struct log_writer *log = &platform->log;
+    EnterCriticalSection(&log->lock);
+    *loss = (struct platform_log_loss){.lines_count = log->lost_count};
+    log->lost_count = 0;
+    LeaveCriticalSection(&log->lock);
+}
+
+void platform_log_wait(struct platform *platform, uint64_t deadline_us) {
     flush(platform, deadline_us);
 }
 
-bool platform_log_write_all(struct platform *platform, const char *bytes, size_t length,
-                            uint64_t deadline_us) {
-    struct baton_cause ignored;
-    bool done = true;
-    while (length > 0 && done) {
-        size_t taken = platform_log_write(platform, bytes, length, &ignored);
-        bytes += taken;
-        length -= taken;
-        done = length == 0 || flush(platform, deadline_us);
+size_t platform_log_flush(struct platform *platform, uint64_t deadline_us) {
+    struct log_writer *log = &platform->log;
+    size_t left_count = 0;
+    if (!flush(platform, deadline_us)) {
+        EnterCriticalSection(&log->lock);
+        for (size_t i = 0; i < log->count_bytes; i++) {
+            left_count += log->ring[(log->start + i) % LOG_BUFFER_BYTES] == '\n' ? 1 : 0;
+        }
+        left_count += log->writing ? 1 : 0;
+        LeaveCriticalSection(&log->lock);
     }
-    return flush(platform, deadline_us) && done;
+    return left_count;
+}
+
+static DWORD WINAPI warn(void *text) {
+    win32_console_write(GetStdHandle(STD_ERROR_HANDLE), text, strlen(text));
+    free(text);
+    return 0;
+}
+
+/* Only a thread of the system's pool may wait for who reads standard error. */
+void platform_log_warn(const char *text) {
+    char *copy = _strdup(text);
+    if (copy != NULL && !QueueUserWorkItem(warn, copy, WT_EXECUTELONGFUNCTION)) {
+        free(copy);
+    }
 }
