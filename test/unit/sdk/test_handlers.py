@@ -153,6 +153,41 @@ class Stream(HandlerCase):
             launched.client.close()
 
 
+LOGGING_PY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import baton
+def answer(connection):
+    while data := connection.socket.recv(1000):
+        print("said", data)
+        print("said", data, file=sys.stderr, flush=True)
+        sys.stdout.write("kept back")
+        baton.log("said")
+        connection.socket.sendall(b"OK")
+raise SystemExit(baton.serve(answer))
+"""
+
+
+class LogThatIsGone(unittest.TestCase):
+    """Standard error is a pipe that nobody reads any more, and the client is still there."""
+
+    def test_the_client_does_not_notice(self):
+        for command in (["ok"], [sys.executable, "-c", LOGGING_PY, str(SDK)]):
+            for way in ("channel", "stdio", "wait", "listen-fds"):
+                with self.subTest(command=command[0], way=way):
+                    launched = Launched(way, command)
+                    self.ask(launched.client)
+                    launched.process.stderr.close()
+                    launched.process.stderr = None
+                    for _ in range(5):
+                        self.ask(launched.client)
+                    self.assertEqual(launched.end(), (0, ""))
+
+    def ask(self, client):
+        client.sendall(b"question")
+        self.assertEqual(client.recv(9), b"OK")
+
+
 class Target:
     """A server for one connection, on a thread of its own."""
 

@@ -130,7 +130,8 @@ class Loop(unittest.TestCase):
             process = subprocess.Popen(command, stdin=bound)
             with bound, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger, \
                     socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
-                service.bind(("127.0.0.77", 11211))
+                # Others run this test at the same time.
+                service.bind((".".join(["127", *(str(1 + b % 254) for b in os.urandom(3))]), 11211))
                 service.setblocking(False)
                 service.sendto(b"stats", bound.getsockname())
                 stranger.settimeout(DEADLINE_S)
