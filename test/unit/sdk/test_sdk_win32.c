@@ -167,7 +167,9 @@ static void a_held_connection_is_not_offered_again(void **state) {
 }
 
 static void malformed_environments(void **state) {
-    static const char *const channels[] = {"1", "0,0", "4,4", "x,y", "4294967296,8", "65528,65532"};
+    static const char *const times[] = {"10s", " 10", "+10", "1_0", "-1", "4294967296"};
+    static const char *const channels[] = {"1",   "0,0", "+4,8",         " 4,8",       "0x4,8",
+                                           "4,4", "x,y", "4294967296,8", "65528,65532"};
     struct baton *baton = NULL;
     (void)state;
     for (size_t i = 0; i < sizeof channels / sizeof *channels; i++) {
@@ -177,6 +179,12 @@ static void malformed_environments(void **state) {
         assert_int_equal(baton_open(NULL, &baton), BATON_E_ENVIRONMENT);
         assert_null(baton);
     }
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        set_variable("LIBBATON_IDLE_MS", times[i]);
+        assert_int_equal(baton_open(NULL, &baton), BATON_E_IDLE_MS);
+        assert_null(baton);
+    }
+    set_variable("LIBBATON_IDLE_MS", "");
 }
 
 static void a_connection_on_standard_input(void **state) {
