@@ -115,14 +115,17 @@ static const struct words *words_of(const struct service_lack *lack) {
          {"there is no folder ", "", "create it, or correct the path"}},
         {{"", " may not be executed", grant}, {"the folder ", " may not be entered", grant}},
         {{"", " is not executable", NULL}, {"", " is not a folder", "give one"}},
-        {{"", " is not a regular file", "give a program"}, {"", " is not a folder", "give one"}}};
+        {{"", " is not a regular file", "give a program"}, {"", " is not a folder", "give one"}},
+        {{"", " cannot be looked at", "correct the path"},
+         {"", " cannot be looked at", "correct the path"}}};
     if (lack->kind > LACK_FOLDER) {
         return &kinds[lack->kind];
     }
     int row = lack->result == BATON_NOT_FOUND        ? 0
               : lack->result == BATON_DENIED         ? 1
               : lack->result == BATON_NOT_EXECUTABLE ? 2
-                                                     : 3;
+              : lack->result == BATON_INVALID        ? 3
+                                                     : 4;
     return &results[row][lack->kind];
 }
 
