@@ -83,7 +83,7 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
         platform_listener_accept(l->handle, &socket, &arrival.peer, &arrival.local, &cause);
     switch (result) {
     case BATON_OK:
-        shortage_over(&l->accepting, &s->timers, s->now_us);
+        run_pause_after_fault(s, l);
         take(s, &arrival, socket);
         return pool_has_room(&s->pool, l->service); /* who comes when it is full tells so */
     case BATON_GONE:

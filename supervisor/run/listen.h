@@ -27,8 +27,9 @@ struct run_listener {
     uint32_t service;
     uint32_t place; /* index of the service's listen entry */
     bool paused;
-    bool lent;  /* to a handler, with an activation: not watched before that has ended */
-    int result; /* of the last try to open it, and its cause */
+    bool fault_told; /* the log says that it cannot accept */
+    bool lent;       /* to a handler, with an activation: not watched before that has ended */
+    int result;      /* of the last try to open it, and its cause */
     struct baton_cause cause;
     struct shortage opening;   /* lasts until the next try to open it */
     struct shortage accepting; /* lasts while it alone is not asked, after a fault of its own */

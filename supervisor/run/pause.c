@@ -130,6 +130,7 @@ void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int
                         const struct baton_cause *cause) {
     uint32_t retry_ms = shortage_hit(&listener->accepting, &s->timers, s->now_us);
     if (shortage_may_log(&listener->accepting, s->now_us)) {
+        listener->fault_told = true;
         struct record *line =
             run_tell_line(s, LOG_LEVEL_ERROR, "accept_failed", listener->service, SLOT_NONE);
         if (line != NULL) {
@@ -141,4 +142,19 @@ void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int
         }
     }
     run_pause_update_listener(s, listener);
+}
+
+void run_pause_after_fault(struct supervisor *s, struct run_listener *listener) {
+    shortage_over(&listener->accepting, &s->timers, s->now_us);
+    if (!listener->fault_told) {
+        return;
+    }
+    listener->fault_told = false;
+    struct record *line =
+        run_tell_line(s, LOG_LEVEL_INFO, "accept_resumed", listener->service, SLOT_NONE);
+    if (line != NULL) {
+        const struct service *service = services_get(&s->services, listener->service);
+        record_place(line, "address", &service->listen[listener->place], &listener->address);
+        run_log_end(&s->log);
+    }
 }

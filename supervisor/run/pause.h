@@ -34,5 +34,7 @@ void run_pause_after_shortage(struct supervisor *s);
 /* The listener alone cannot accept, for a reason of its own: it is not asked for a while. */
 void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int code,
                         const struct baton_cause *cause);
+/* It has accepted somebody: the fault, if there was one, is over. */
+void run_pause_after_fault(struct supervisor *s, struct run_listener *listener);
 
 #endif
