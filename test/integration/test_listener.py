@@ -182,15 +182,15 @@ class Listeners(SupervisorCase):
         address = supervisor.address("one")
         if at_once:
             clients = [socket.create_connection(address, DEADLINE_S) for _ in range(CROWD)]
-            pids = {client.makefile().readline() for client in clients}
+            pids = [client.makefile().readline() for client in clients]
             for client in clients:
                 client.close()
         else:
-            pids = set()
+            pids = []
             for _ in range(CROWD):
                 with socket.create_connection(address, DEADLINE_S) as client:
-                    pids.add(client.makefile().readline())
-        self.assertEqual(len(pids), CROWD)
+                    pids.append(client.makefile().readline())
+        self.assertTrue(all(pids), "who was not served")  # the system may use a number again
         records = supervisor.wait_events(CROWD, "activation", service="one")
         self.stop(supervisor)
         self.assertEqual(len(records), CROWD, "launches")
