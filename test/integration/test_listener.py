@@ -175,33 +175,34 @@ class Listeners(SupervisorCase):
         supervisor.wait_event("activation", service="local", outcome="served")
         self.stop(supervisor)
 
-    def check_a_crowd(self, at_once):
-        """Clients, more than any brake would let pass, each for a process that takes one and ends: none is braked."""
-        supervisor = self.supervisor({"one": service(peers.program("takes_one.py"),
-                                                     handoff="listener", backlog=200)})
-        address = supervisor.address("one")
-        if at_once:
-            clients = [socket.create_connection(address, DEADLINE_S) for _ in range(CROWD)]
-            pids = [client.makefile().readline() for client in clients]
-            for client in clients:
-                client.close()
-        else:
-            pids = []
-            for _ in range(CROWD):
-                with socket.create_connection(address, DEADLINE_S) as client:
-                    pids.append(client.makefile().readline())
-        self.assertTrue(all(pids), "who was not served")  # the system may use a number again
-        records = supervisor.wait_events(CROWD, "activation", service="one")
+    def check_none_is_braked(self, supervisor, count):
+        records = supervisor.wait_events(count, "activation", service="one")
         self.stop(supervisor)
-        self.assertEqual(len(records), CROWD, "launches")
+        self.assertEqual(len(records), count, "launches")
         self.assertEqual([record for record in records if "took" in record], [])
         self.assertEqual(supervisor.find("held_back"), [])
 
-    def test_a_crowd_one_after_the_other(self):
-        self.check_a_crowd(False)
+    def test_one_client_after_the_other(self):
+        """Each for a process that ends a millisecond after it, a hundred of them."""
+        supervisor = self.supervisor({"one": service("daytime", handoff="listener",
+                                                     environment="LIBBATON_IDLE_MS=1")})
+        address = supervisor.address("one")
+        for number in range(100):
+            with socket.create_connection(address, DEADLINE_S) as client:
+                self.assertTrue(client.makefile().readline(), "who was not served")
+            supervisor.wait_events(number + 1, "activation", service="one")
+        self.check_none_is_braked(supervisor, 100)
 
     def test_a_crowd_at_once(self):
-        self.check_a_crowd(True)
+        """Each for a process that takes one and ends."""
+        supervisor = self.supervisor({"one": service(peers.program("takes_one.py"),
+                                                     handoff="listener", backlog=200)})
+        address = supervisor.address("one")
+        clients = [socket.create_connection(address, DEADLINE_S) for _ in range(CROWD)]
+        for client in clients:
+            with client:
+                self.assertTrue(client.makefile().readline(), "who was not served")
+        self.check_none_is_braked(supervisor, CROWD)
 
     def test_a_handler_that_does_not_accept(self):
         supervisor = self.supervisor({"bad": service(peers.tool("true"), handoff="listener"),
