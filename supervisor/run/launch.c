@@ -49,7 +49,7 @@ static char *name_listeners(const struct service *service) {
     for (size_t i = 0; i < service->listen_count; i++) {
         length += strlen(service_place_name(service, i)) + 1;
     }
-    char *names = malloc(length);
+    char *names = malloc(length + 1);
     char *at = names;
     for (size_t i = 0; names != NULL && i < service->listen_count; i++) {
         const char *name = service_place_name(service, i);
