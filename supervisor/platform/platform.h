@@ -364,7 +364,7 @@ struct platform_launched {
 };
 
 /* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
- * BATON_NONCE. It leads a session (POSIX: no terminal, and a group of its own) or is in a job of
+ * BATON_NONCE. It leads a process group and has no terminal (POSIX), or is in a job of
  * its own from its first instruction (Windows), has default signal dispositions, an empty signal
  * mask, the original descriptor limit, and no descriptor or handle but those that were named.
  * Events CHANNEL, WRITABLE and EXIT come with `token`. The streams of PIPES are the caller's, to be

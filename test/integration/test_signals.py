@@ -48,8 +48,7 @@ class Terminal(SupervisorCase):
         for mode in ("stdio", "pump"):
             with self.subTest(mode):
                 facts = json.loads(supervisor.ask(mode, ""))
-                self.assertEqual(facts, {"terminal": "ENXIO", "streams": [False] * 3,
-                                         "leads": True})
+                self.assertEqual(facts, {"terminal": "ENXIO", "streams": [False] * 3})
         self.stop(supervisor)
 
     def test_the_end_of_the_terminal_drains(self):

@@ -34,13 +34,14 @@ static void expect_steps(const struct plan *plan, const enum step_kind *wanted, 
                  sizeof((const enum step_kind[]){__VA_ARGS__}) / sizeof(enum step_kind))
 
 static struct platform_program *recipe(struct bench *bench, struct platform_program_spec spec) {
+    bench->platform->has_terminal = false; /* whatever the test runs at */
     return BENCH_RECIPE(bench, spec, "exit:0");
 }
 
 static void test_the_shortest_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program = recipe(bench, (struct platform_program_spec){0});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
                  STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     /* The platform itself ignores SIGPIPE; without that there is nothing to reset. */
@@ -48,7 +49,7 @@ static void test_the_shortest_list(void **state) {
     struct platform_program bare = {.path = NULL};
     struct plan plan;
     posix_plan_make(&plan, &platform, &bare);
-    EXPECT_STEPS(&plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK,
+    EXPECT_STEPS(&plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK,
                  STEP_EXECUTE);
 }
 
@@ -59,9 +60,11 @@ static void test_the_longest_list(void **state) {
                                                      .has_channel = true,
                                                      .listener_count = 2,
                                                      .ends_with_supervisor = true});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
-                 STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY, STEP_DEATH_SIGNAL,
-                 STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+    bench->platform->has_terminal = true;
+    posix_plan_make(&program->plan, bench->platform, program);
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_TERMINAL, STEP_STREAMS,
+                 STEP_MAKE_WAY, STEP_PASS, STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY,
+                 STEP_DEATH_SIGNAL, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     assert_int_equal(program->plan.count, STEP_KIND_COUNT);
     platform_program_destroy(&program);
 }
@@ -70,15 +73,15 @@ static void test_what_a_program_adds_to_the_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.directory = "/"});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
                  STEP_DIRECTORY, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.has_channel = true});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_PASS,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_PASS,
                  STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.listener_count = 1});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_SESSION, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
                  STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK,
                  STEP_EXECUTE);
     platform_program_destroy(&program);
@@ -262,7 +265,7 @@ static void test_steps_that_a_filter_refuses(void **state) {
         long number;
         struct fault fault;
     } cases[] = {
-        {SYS_setsid, {{.kind = STEP_SESSION}, "setsid", EPERM, BATON_DENIED}},
+        {SYS_setpgid, {{.kind = STEP_GROUP}, "setpgid", EPERM, BATON_DENIED}},
         {SYS_prctl, {{.kind = STEP_DEATH_SIGNAL}, "prctl", EPERM, BATON_DENIED}},
         {SYS_rt_sigprocmask, {{.kind = STEP_MASK}, "sigprocmask", EPERM, BATON_DENIED}},
         {SYS_execve,

@@ -88,7 +88,7 @@ static bool has_descriptor(const char *pid, const char *wanted) {
     return has;
 }
 
-/* Handlers and most other servers lead a session, or are of one whose leader has gone. */
+/* Most servers lead a session; and handlers are of one whose leader, their batond, has gone. */
 static bool is_likely(pid_t pid) {
     pid_t session = getsid(pid);
     return session == pid || (session > 0 && kill(session, 0) != 0 && errno == ESRCH);

@@ -17,9 +17,21 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <time.h>
+
+/* close_range(2), which older headers do not have: linux/close_range.h. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2u /* Linux 5.9 */
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4u /* Linux 5.11 */
+#endif
 
 enum posix_watch_kind {
     POSIX_WATCH_SIGNAL = 1,
@@ -186,7 +198,8 @@ struct platform {
     bool log_is_socket;
     bool log_is_torn;    /* what was written last did not end a line */
     bool log_is_failing; /* the last write has failed */
-    bool has_terminal;   /* whose end, told by SIGHUP, is a reason to stop */
+    bool has_terminal;   /* a controlling one, at the start */
+    bool hangup_stops;   /* its end, told by SIGHUP, is a reason to stop */
     bool log_ready;      /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
     bool relief_pending; /* RELIEF is due */
     bool stop_pending;   /* STOP is due */
@@ -235,8 +248,6 @@ void posix_window_close(struct platform *platform);
  * are lent. */
 int posix_window_lend(struct platform *platform, int *descriptor);
 void posix_window_take_back(struct platform *platform);
-/* For the child: a table of its own, with what is below `first_closed`. -1 and errno. */
-int posix_leave_table(int first_closed);
 
 /* signals.c */
 /* In the calling thread: the two that libc keeps for itself, which it unblocks when a first thread

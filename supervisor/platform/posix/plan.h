@@ -28,7 +28,8 @@ struct platform_program;
 /* In the order of the walk; posix_plan_make() tells why it is this one. */
 enum step_kind {
     STEP_OWN_TABLE,        /* of descriptors, where it has shared the supervisor's until here */
-    STEP_SESSION,          /* a session of its own, and with it a process group */
+    STEP_GROUP,            /* a process group of its own */
+    STEP_TERMINAL,         /* no controlling terminal */
     STEP_STREAMS,          /* descriptors 0, 1 and 2 */
     STEP_MAKE_WAY,         /* what is passed leaves the numbers that it does not end at */
     STEP_PASS,             /* descriptors 3, 4, ...: listeners, and then the channel */

@@ -16,10 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC 4u /* linux/close_range.h, Linux 5.11 */
-#endif
-
 /* The lowest free descriptor is the one that open(2) returns, so a missing stream is filled by
  * opening anything when 0 to its predecessor are there. Inherited by design, hence no O_CLOEXEC. */
 static int ensure_standard_streams(struct baton_cause *cause) {
@@ -33,11 +29,9 @@ static int ensure_standard_streams(struct baton_cause *cause) {
 
 /* Descriptors that whoever started us left open must not reach the handlers. */
 static void protect_inherited(void) {
-#ifdef SYS_close_range
     if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
         return;
     }
-#endif
     DIR *folder = opendir("/proc/self/fd");
     if (folder == NULL) {
         return;

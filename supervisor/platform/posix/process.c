@@ -18,7 +18,11 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         return;
     }
     int number = how == PLATFORM_KILL ? SIGKILL : SIGTERM;
-    kill(-process->pid, number); /* which the leader of a session cannot leave (setpgid(2)) */
+    /* A leader may have moved to another group (setpgid(2)); its own would then not reach it. */
+    if (getpgid(process->pid) != process->pid) {
+        kill(process->pid, number);
+    }
+    kill(-process->pid, number);
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {

@@ -95,7 +95,8 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
      * never be told. */
     signal(SIGCHLD, SIG_DFL);
     /* nohup(1) has asked that we outlive the terminal. */
-    platform->has_terminal = !is_ignored(SIGHUP) && !terminal_is_gone();
+    platform->has_terminal = !terminal_is_gone();
+    platform->hangup_stops = platform->has_terminal && !is_ignored(SIGHUP);
     signal(SIGHUP, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
     remember_ignored(platform);
@@ -119,7 +120,7 @@ static void stop(struct platform *platform, const char *reason) {
 }
 
 static void take(struct platform *platform, int number) {
-    if (number == SIGHUP && platform->has_terminal && terminal_is_gone()) {
+    if (number == SIGHUP && platform->hangup_stops && terminal_is_gone()) {
         stop(platform, "SIGHUP, the terminal is gone");
     } else if (number == SIGHUP) {
         platform->hangup_pending = true;

@@ -27,19 +27,9 @@
 
 #define FIRST_NUMBER 3 /* behind the standard streams */
 
-int posix_leave_table(int first_closed) {
-#ifdef SYS_close_range
-    return (int)syscall(SYS_close_range, (unsigned)first_closed, ~0u, CLOSE_RANGE_UNSHARE);
-#else
-    (void)first_closed;
-    errno = ENOSYS;
-    return -1;
-#endif
-}
-
 /* Valgrind does not know this kind of child, and ends the program that asks for one. */
 static bool can_share_table(void) {
-    return !RUNNING_ON_VALGRIND && posix_leave_table(INT_MAX) == 0;
+    return !RUNNING_ON_VALGRIND && syscall(SYS_close_range, INT_MAX, ~0u, CLOSE_RANGE_UNSHARE) == 0;
 }
 
 static int open_null(struct platform *platform) {

@@ -9,7 +9,6 @@ import sys
 import termios
 
 streams = [os.isatty(number) for number in range(3)]
-session = os.getsid(0) == os.getpid()
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -21,5 +20,5 @@ try:
     found = "typed"
 except OSError as fault:
     found = found if fault.errno == errno.EIO else errno.errorcode[fault.errno]
-sys.stdout.write(json.dumps({"terminal": found, "streams": streams, "leads": session}) + "\n")
+sys.stdout.write(json.dumps({"terminal": found, "streams": streams}) + "\n")
 sys.stdout.flush()

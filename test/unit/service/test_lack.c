@@ -227,15 +227,15 @@ static void test_who_runs_a_program(void **state) {
 static void test_folders(void **state) {
     struct service_listen place = {.path = "/run/x/socket"};
     struct service service = {
-        .listen = &place, .program = "/bin/sh", .handler = "/h.sh", .directory = "/work"};
+        .listen = &place, .program = "/bin/sh", .handler = "/h.sh", .directory = "/home"};
     struct service_lack lack;
     (void)state;
     memset(files, 0, sizeof files);
     have(0, "/bin/sh", BATON_OK, NULL, 0);
     have(1, "/h.sh", BATON_NOT_EXECUTABLE, NULL, 0); /* its interpreter reads it */
     assert_true(service_find_lack(&service, &machine, &lack));
-    assert_string_equal(lack.path, "/work");
-    have(2, "/work", BATON_OK, NULL, 0);
+    assert_string_equal(lack.path, "/home");
+    have(2, "/home", BATON_OK, NULL, 0);
     assert_true(service_find_lack(&service, &machine, &lack));
     assert_string_equal(lack.path, "/run/x");
     have(3, "/run/x", BATON_DENIED, NULL, 0);
