@@ -38,6 +38,7 @@ enum run_token {
     RUN_TOKEN_RELIEF, /* all listeners may */
     RUN_TOKEN_QUIET,  /* nothing has been short for a while */
     RUN_TOKEN_START,  /* a service that could not start is tried again */
+    RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
     RUN_TOKEN_OFFERS, /* offers that found a shortage are sent again */
     RUN_TOKEN_END
 };

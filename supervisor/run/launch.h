@@ -2,6 +2,7 @@
 #ifndef BATON_RUN_LAUNCH_H
 #define BATON_RUN_LAUNCH_H
 
+#include "core/base/rate.h"
 #include "core/base/shortage.h"
 #include "core/tell/filling.h"
 #include "platform/platform.h"
@@ -26,6 +27,7 @@ struct run_service {
     struct shortage starting; /* lasts until the next try */
     uint64_t full_told_us;    /* when it was told that it is full; 0 = never */
     uint32_t full_count;      /* how often it has been since */
+    struct rate output_rate;
     struct shortage limit;    /* of its own: when it was logged (the pool says how long it lasts) */
 };
 

@@ -213,6 +213,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_START:
         run_start_again(s, index);
         break;
+    case RUN_TOKEN_SUPPRESSED:
+        run_output_tell_suppressed(s);
+        break;
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);
         break;

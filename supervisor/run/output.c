@@ -5,9 +5,40 @@
 #include <string.h>
 
 #define PIECES_AT_A_TIME 16
+/* How often it is told that lines are left out. */
+#define SUPPRESSED_TELL_US 1000000u
 /* More than the system keeps for one reader, so that what was written before an exit is among it.
  */
 #define PIECES_TO_THE_END 512
+
+/* False if the service has had its share of the log: then the line is left out, and counted. */
+static bool may_emit(struct supervisor *s, uint32_t service) {
+    struct rate *rate = &s->launching.services[service].output_rate;
+    uint32_t per_s = services_get(&s->services, service)->output_lines_per_s;
+    if (rate_passes(rate, per_s, s->now_us)) {
+        return true;
+    }
+    if (!timer_is_set(&s->outputs.suppressed)) {
+        s->outputs.suppressed.token = token_make(RUN_TOKEN_SUPPRESSED, 0, 0);
+        timers_set(&s->timers, &s->outputs.suppressed, s->now_us + SUPPRESSED_TELL_US);
+    }
+    return false;
+}
+
+void run_output_tell_suppressed(struct supervisor *s) {
+    SLOTS_EACH(service, &s->services.slots) {
+        uint64_t count = rate_take_refused(&s->launching.services[service].output_rate);
+        struct record *line =
+            count == 0
+                ? NULL
+                : run_tell_line(s, LOG_LEVEL_WARNING, "output_suppressed", service, SLOT_NONE);
+        if (line != NULL) {
+            record_number(line, "lines", count);
+            record_text(line, "reason", "more than output_lines_per_s");
+            run_log_end(&s->log);
+        }
+    }
+}
 
 static void emit(struct supervisor *s, struct run_output_line *line, bool whole) {
     struct record *record = NULL;
@@ -15,7 +46,7 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
         line->length--;
     }
     /* A line that ends just where it was cut has nothing more to say. */
-    if (line->length > 0 || !line->continued) {
+    if ((line->length > 0 || !line->continued) && may_emit(s, line->service)) {
         record = run_log_begin(&s->log, LOG_LEVEL_INFO, "output");
     }
     if (record != NULL) {
@@ -229,4 +260,5 @@ void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
         }
         release_lines(s, service, true);
     }
+    run_output_tell_suppressed(s);
 }

@@ -8,6 +8,7 @@
 #ifndef BATON_RUN_OUTPUT_H
 #define BATON_RUN_OUTPUT_H
 
+#include "core/base/timers.h"
 #include "platform/platform.h"
 
 #include <stdbool.h>
@@ -44,6 +45,7 @@ struct run_output_piece {
 /* Owner: the supervisor. */
 struct run_outputs {
     bool behind; /* run_output_catch_up() has something to do */
+    struct timer suppressed; /* set while there is something left out to be told */
     bool paused; /* handlers wait while the log is congested */
     struct run_output_piece piece;
     struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
@@ -59,6 +61,9 @@ void run_output_finish(struct supervisor *s, uint32_t service,
 
 /* Pauses and resumes all collectors, so that handlers' output waits while the log is congested. */
 void run_output_update(struct supervisor *s);
+
+/* Says how many lines of each service were left out. */
+void run_output_tell_suppressed(struct supervisor *s);
 
 /* Goes on with what had to wait for the log; no event tells of it. */
 void run_output_catch_up(struct supervisor *s);

@@ -16,10 +16,10 @@
 #define LOG_CLOSE_US 3000000u
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
- * cannot start yet, one of each pump, and that of offers. */
+ * cannot start yet, one of each pump, and those of offers and of what is left out of output. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + SERVICES_MAX_COUNT +            \
-     (connections) + 1u)
+     (connections) + 2u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,

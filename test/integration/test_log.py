@@ -140,7 +140,7 @@ class Unread(SupervisorCase):
                 self.assertIn("served", client.ask("hello"))
                 client.rest()
         supervisor.signal()
-        self.assertEqual(supervisor.process.wait(DEADLINE_S), 0)
+        self.assertEqual(supervisor.process.wait(DEADLINE_S), harness.EXIT_OUTPUT)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,8 @@ enum key_id {
     KEY_HANDOFF,
     KEY_PROTOCOL,
     KEY_STDERR,
+    KEY_OUTPUT,
+    KEY_OUTPUT_RATE,
     KEY_BIND,
     KEY_V6ONLY,
     KEY_BACKLOG,

@@ -29,6 +29,13 @@ static const char *const texts[KEY_COUNT] = {
                      "(Windows before 10 1803, Wine) the log tells so at start.",
     [KEY_STDERR] = "Where the handler's standard error goes: to the log, or to the client along "
                    "with its standard output, as under inetd.",
+    [KEY_OUTPUT] = "What becomes of what the handler writes to standard output and error where "
+                   "these go to the log: a line of the log for each line, or nothing. `null` saves "
+                   "each launch a pipe.",
+    [KEY_OUTPUT_RATE] =
+        "How many lines a second of all its handlers' output the log takes from a service, with "
+        "ten times as many at once. What is above that is left out and counted "
+        "(`output_suppressed`). 0 is without a limit.",
     [KEY_BIND] = "The address for every place in `listen` that has no host. `0.0.0.0` is every "
                  "IPv4 address of this machine and `::` every IPv6 address; `127.0.0.1` and `::1` "
                  "can be reached from this machine only.",

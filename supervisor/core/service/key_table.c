@@ -19,6 +19,7 @@ static const char *const handoffs[] = {"channel", "stdio", "listener", "pump", N
 static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
 static const char *const three_ways[] = {"auto", "no", "yes", NULL};
 static const char *const error_streams[] = {"log", "socket", NULL};
+static const char *const outputs[] = {"log", "null", NULL};
 
 /* clang-format 14 indents a table of this size twice. */
 /* clang-format off */
@@ -84,6 +85,27 @@ const struct key key_table[KEY_COUNT] = {
             .modes = KEY_MODE_STDIO | KEY_MODE_PUMP | KEY_OVER_ANY,
             .choices = error_streams,
             .field_offset = FIELD(stderr_to),
+        },
+    [KEY_OUTPUT] =
+        {
+            .name = "output",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "log",
+            .modes = KEY_MODES_ALL,
+            .choices = outputs,
+            .field_offset = FIELD(output_to),
+        },
+    [KEY_OUTPUT_RATE] =
+        {
+            .name = "output_lines_per_s",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "lines a second",
+            .maximum = 1000000,
+            .default_text = "1000",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(output_lines_per_s),
         },
     [KEY_BIND] =
         {

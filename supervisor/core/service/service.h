@@ -37,6 +37,7 @@ enum service_handoff {
 enum service_protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UNIX };
 
 enum service_stderr { STDERR_LOG, STDERR_SOCKET };
+enum service_output { OUTPUT_LOG, OUTPUT_NULL };
 
 /* AUTO depends on the mode. */
 enum service_choice { CHOICE_AUTO, CHOICE_NO, CHOICE_YES };
@@ -58,6 +59,8 @@ struct service {
     bool has_channel;              /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
                                       inherited (Windows) */
     uint32_t stderr_to;            /* enum service_stderr; LOG but for stdio and pump */
+    uint32_t output_to;            /* enum service_output; where output is not the client's */
+    uint32_t output_lines_per_s;   /* 0 = no limit */
     const char *program;           /* absolute path of what is executed (handler or interpreter) */
     const char *handler;           /* absolute path of the handler itself */
     char **argv;        /* argc texts and a NULL; argv[0] = argv0, or the handler's name */
