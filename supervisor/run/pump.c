@@ -17,7 +17,9 @@ int run_pump_create(struct supervisor *s) {
     struct run_pumps *pumps = &s->pumps;
     pumps->ready = SLOT_NONE;
     pumps->chunks = calloc(PUMP_CHUNKS_COUNT, sizeof(struct run_pump *));
-    return pumps->chunks == NULL ? BATON_NO_MEMORY
+    pumps->uses_counts = calloc(PUMP_CHUNKS_COUNT, sizeof *pumps->uses_counts);
+    return pumps->chunks == NULL || pumps->uses_counts == NULL
+               ? BATON_NO_MEMORY
                                  : slots_init(&pumps->slots, s->pool.connection_slots.count);
 }
 
@@ -26,6 +28,7 @@ void run_pump_clear(struct supervisor *s) {
         free(s->pumps.chunks[i]);
     }
     free((void *)s->pumps.chunks);
+    free(s->pumps.uses_counts);
     slots_clear(&s->pumps.slots);
 }
 
@@ -40,6 +43,7 @@ static bool make_chunk(struct supervisor *s, uint32_t pump) {
     if (*chunk == NULL) {
         /* calloc: pages of buffers are not resident before they are used. */
         *chunk = calloc(PUMPS_IN_A_CHUNK, sizeof **chunk);
+        s->pumps.chunk_count += *chunk != NULL ? 1 : 0;
     }
     return *chunk != NULL;
 }
@@ -53,9 +57,29 @@ static uint32_t take_slot(struct supervisor *s) {
     uint32_t slot = slots_take(&s->pumps.slots);
     if (slot != SLOT_NONE && !make_chunk(s, slot)) {
         slots_give(&s->pumps.slots, slot);
-        slot = SLOT_NONE;
+        return SLOT_NONE;
+    }
+    if (slot != SLOT_NONE) {
+        s->pumps.uses_counts[slot / PUMPS_IN_A_CHUNK]++;
     }
     return slot;
+}
+
+/* After a crowd has left, gives back the memory that it took: not what a crowd half as large would
+ * take again, nor while any pump is in the list of the ready, who may be among those that ended. */
+static void trim(struct run_pumps *pumps) {
+    bool is_large = pumps->chunk_count > 2 * (pumps->slots.in_use_count / PUMPS_IN_A_CHUNK + 1);
+    if (!pumps->may_trim || pumps->ready != SLOT_NONE || !is_large) {
+        return;
+    }
+    pumps->may_trim = false;
+    for (uint32_t i = 1; i < PUMP_CHUNKS_COUNT; i++) {
+        if (pumps->chunks[i] != NULL && pumps->uses_counts[i] == 0) {
+            free(pumps->chunks[i]);
+            pumps->chunks[i] = NULL;
+            pumps->chunk_count--;
+        }
+    }
 }
 
 static uint32_t pump_of(const struct supervisor *s, uint32_t process) {
@@ -71,6 +95,8 @@ static void free_pump(struct supervisor *s, uint32_t pump) {
     platform_stream_close(&r->input);
     platform_stream_close(&r->output);
     s->launching.processes[r->process].pump = SLOT_NONE;
+    s->pumps.uses_counts[pump / PUMPS_IN_A_CHUNK]--;
+    s->pumps.may_trim = true;
     slots_give(&s->pumps.slots, pump);
 }
 
@@ -300,6 +326,7 @@ struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump) {
 }
 
 uint32_t run_pump_take_ready(struct supervisor *s) {
+    trim(&s->pumps);
     uint32_t first = s->pumps.ready;
     s->pumps.ready = SLOT_NONE;
     return first;
