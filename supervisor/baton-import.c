@@ -70,6 +70,7 @@ static enum exit_code import(const char *path, const struct import_options *opti
         .find_port = platform_service_port,
         .probe_program = platform_probe_program,
         .wrapper_files = wrapper_files,
+        .users_file = "/etc/passwd",
         .options = options,
         .backslash_separates = platform_backslash_separates,
     };

@@ -155,6 +155,7 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
         return;
     }
     if (!address_parse_host(host, &address)) {
+        entry->is_elsewhere = true;
         import_note(importer, &entry->notes, entry->where,
                     "host `%s`: names of hosts are not looked up; give its address in `listen`",
                     text_excerpt(host).text);
@@ -197,6 +198,29 @@ void import_entry_user(struct importer *importer, struct import_entry *entry,
                what);
 }
 
+bool import_knows_user(const struct importer *importer, const char *name) {
+    const struct import_machine *machine = importer->machine;
+    const char *bytes = NULL;
+    size_t length = 0;
+    size_t name_length = strlen(name);
+    if (machine->users_file == NULL) {
+        return true;
+    }
+    if (name_length == 0 ||
+        machine->read_file(machine->context, machine->users_file, &bytes, &length) != BATON_OK) {
+        return false;
+    }
+    for (const char *at = bytes; at != NULL && at < bytes + length;) {
+        size_t rest = length - (size_t)(at - bytes);
+        if (rest > name_length && memcmp(at, name, name_length) == 0 && at[name_length] == ':') {
+            return true;
+        }
+        at = memchr(at, '\n', rest);
+        at = at == NULL ? NULL : at + 1;
+    }
+    return false;
+}
+
 void import_entry_wrapped(struct importer *importer, struct import_entry *entry) {
     if (importer->wrapped_by != NULL && !text_ends_with(entry->program, "/tcpd", false)) {
         import_off(importer, entry, entry->where,
@@ -228,10 +252,10 @@ bool import_entry_program(struct importer *importer, struct import_entry *entry,
     }
     if (machine->probe_program != NULL &&
         machine->probe_program(machine->context, program) != BATON_OK) {
-        import_was_off(importer, entry, entry->where,
-                       "there is no program `%s` that can be run here, so the old server served "
-                       "nobody; install it, then delete `enabled = no`",
-                       text_excerpt(program).text);
+        import_off(importer, entry, entry->where,
+                   "there is no program `%s` that can be run here, so the old server served "
+                   "nobody and this is switched off; install it, then delete `enabled = no`",
+                   text_excerpt(program).text);
     }
     return true;
 }

@@ -26,6 +26,9 @@ static bool entries_clash(const struct import_entry *a, const struct import_entr
     if (a->protocol != b->protocol) {
         return false;
     }
+    if (a->is_elsewhere || b->is_elsewhere) {
+        return a->port == b->port;
+    }
     for (size_t i = 0; i < a->place_count; i++) {
         for (size_t k = 0; k < b->place_count; k++) {
             if (places_clash(a, &a->places[i], &b->places[k])) {

@@ -48,6 +48,7 @@ struct import_machine {
     /* The files of hosts_access(5), if the old server may have asked them; NULL ends them, or
      * stands for none. */
     const char *const *wrapper_files;
+    const char *users_file;               /* passwd(5); NULL = every user is there */
     const struct import_options *options; /* NULL = none is given */
     bool backslash_separates;             /* in paths: true on Windows */
     void *context;

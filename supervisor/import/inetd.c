@@ -274,13 +274,31 @@ static bool is_root(const char *user) {
            strcmp(user, "root:root") == 0;
 }
 
+/* What inetd does itself it knows by its name alone, and GNU inetutils wants the user all the same.
+ */
+static void read_internal(struct importer *importer, struct import_entry *entry, const char *user,
+                          const char *service) {
+    const char *name = arena_copy(importer->arena, user, strcspn(user, ".:/"));
+    import_entry_builtin(importer, entry, service);
+    if (service[0] >= '0' && service[0] <= '9') {
+        import_was_off(importer, entry, entry->where,
+                       "`%s`: inetd knows what it does itself by its name, and has a number off",
+                       text_excerpt(service).text);
+    }
+    if (!is_root(user) && name != NULL && !import_knows_user(importer, name)) {
+        import_off(importer, entry, entry->where,
+                   "user `%s`: there is no such user here, and not every inetd serves so",
+                   text_excerpt(user).text);
+    }
+}
+
 static void read_program(struct importer *importer, struct import_entry *entry,
                          const struct statement *statement, const char *service) {
     const struct import_words *words = &statement->words;
     const char *program = words->items[PROGRAM];
     char who[128];
     if (strcmp(program, "internal") == 0) {
-        import_entry_builtin(importer, entry, service);
+        read_internal(importer, entry, words->items[USER], service);
         return;
     }
     if (entry->protocol == PROTOCOL_UDP && entry->handoff == HANDOFF_STDIO) {
@@ -351,14 +369,20 @@ static void read_service(struct inetd *inetd, struct import_entry *entry,
         service = colon + 1;
         entry->name = service;
     }
-    if (!read_protocol(importer, entry, words[PROTOCOL], words[TYPE]) ||
-        !read_wait(importer, entry, words[WAIT])) {
+    if (!read_protocol(importer, entry, words[PROTOCOL], words[TYPE])) {
         return;
     }
+    /* Where it listens counts even if it is dropped: nobody else had that. */
+    (void)read_wait(importer, entry, words[WAIT]);
     if (is_unix) {
         read_path(importer, entry, service);
-    } else if (import_entry_port(importer, entry, service)) {
-        read_hosts(importer, entry, hosts);
+    } else {
+        bool was_dropped = entry->dropped;
+        entry->dropped = false;
+        if (import_entry_port(importer, entry, service)) {
+            read_hosts(importer, entry, hosts);
+        }
+        entry->dropped = entry->dropped || was_dropped;
     }
     if (!entry->dropped) {
         read_program(importer, entry, statement, service);

@@ -67,6 +67,7 @@ struct import_entry {
     uint16_t port;
     struct import_place *places; /* place_count */
     size_t place_count, place_capacity;
+    bool is_elsewhere;         /* at a host that is not known, too */
     const char *program;       /* absolute path, or the name of a handler of ours */
     struct import_words words; /* the arguments after argv[0] */
     const char *argv0;         /* NULL = as the program */
@@ -183,6 +184,9 @@ void import_entry_builtin(struct importer *importer, struct import_entry *entry,
 /* Switches a service off that ran as another user or group than root: as `what` has it. */
 void import_entry_user(struct importer *importer, struct import_entry *entry,
                        struct import_where where, const char *what);
+
+/* True if the machine has a user of this name. */
+bool import_knows_user(const struct importer *importer, const char *name);
 
 /* Switches a service off that hosts.allow and hosts.deny guard; tcpd asks them by itself. */
 void import_entry_wrapped(struct importer *importer, struct import_entry *entry);

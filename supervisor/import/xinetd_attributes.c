@@ -111,17 +111,27 @@ static bool is_number(const char *word, const char *digits, const char **end) {
     return length > 0 && length < 10;
 }
 
-static bool is_limit(const char *word, const char *units) {
+/* A number, with a unit behind it. */
+static bool is_size(const char *word, const char *units) {
     const char *end = word;
-    return text_equal_nocase(word, "UNLIMITED") ||
-           (is_number(word, "0123456789", &end) &&
-            (*end == '\0' || (strchr(units, *end) != NULL && end[1] == '\0')));
+    return is_number(word, "0123456789", &end) &&
+           (*end == '\0' || (strchr(units, *end) != NULL && end[1] == '\0'));
+}
+
+static bool is_limit(const char *word, const char *units) {
+    return text_equal_nocase(word, "UNLIMITED") || is_size(word, units);
+}
+
+/* What is_size() has found. */
+static double bytes_of(const char *word) {
+    char *end = NULL;
+    double number = strtod(word, &end);
+    return number * (*end == 'k' || *end == 'K' ? 1024 : *end == 'm' || *end == 'M' ? 1048576 : 1);
 }
 
 static bool is_log(const struct import_words *values) {
-    static const char facilities[] =
-        " daemon auth authpriv user mail lpr news uucp ftp cron local0 "
-        "local1 local2 local3 local4 local5 local6 local7 ";
+    static const char facilities[] = " daemon auth authpriv user mail lpr news uucp ftp local0 "
+                                     "local1 local2 local3 local4 local5 local6 local7 ";
     static const char levels[] = " emerg alert crit err warning notice info debug ";
     const char *kind = values->count > 1 ? values->items[0] : "";
     if (text_equal_nocase(kind, "SYSLOG")) {
@@ -132,12 +142,11 @@ static bool is_log(const struct import_words *values) {
         return false;
     }
     for (size_t i = 2; i < values->count; i++) {
-        if (!is_limit(values->items[i], "kKmM")) {
+        if (!is_size(values->items[i], "kKmM")) {
             return false;
         }
     }
-    return values->count < 4 ||
-           strtoul(values->items[2], NULL, 10) <= strtoul(values->items[3], NULL, 10);
+    return values->count < 4 || bytes_of(values->items[2]) <= bytes_of(values->items[3]);
 }
 
 static bool is_setting(const struct xinetd_attribute *attribute) {
@@ -159,9 +168,30 @@ static bool are_known(const struct xinetd_attribute *attribute) {
     return values->count > 0 || attribute->known->kind == XINETD_LIST;
 }
 
-static bool has_commas(const struct import_words *values) {
+/* An address that xinetd takes for an attempt at 192.0.2.{1,2}, or at several with commas, and
+ * cannot read. */
+static bool is_torn(const char *word) {
+    const char *brace = strchr(word, '{');
+    if (brace == NULL) {
+        return strchr(word, ',') != NULL;
+    }
+    if (word + strspn(word, "0123456789.") != brace) {
+        return false; /* it looks further, for a name */
+    }
+    bool is_empty = word[0] == '.' || strstr(word, "..") != NULL;
+    const char *at = brace;
+    while (!is_empty && *at != '}' && *at != '\0') {
+        size_t digit_count = strspn(at + 1, "0123456789");
+        is_empty = digit_count == 0;
+        at += 1 + digit_count;
+        is_empty = is_empty || (*at != ',' && *at != '}');
+    }
+    return is_empty || strcmp(at, "}") != 0;
+}
+
+static bool are_torn(const struct import_words *values) {
     for (size_t i = 0; i < values->count; i++) {
-        if (strchr(values->items[i], ',') != NULL && strchr(values->items[i], '{') == NULL) {
+        if (is_torn(values->items[i])) {
             return true;
         }
     }
@@ -197,7 +227,7 @@ const char *xinetd_refuses(const struct xinetd_attribute *attribute) {
                    ? NULL
                    : "xinetd takes a limit or UNLIMITED";
     case XINETD_RATE:
-        return values->count == 2 && is_limit(word, "") && is_limit(values->items[1], "")
+        return values->count == 2 && is_size(word, "") && is_size(values->items[1], "")
                    ? NULL
                    : "xinetd takes two numbers";
     case XINETD_WORDS:
@@ -212,8 +242,8 @@ const char *xinetd_refuses(const struct xinetd_attribute *attribute) {
         break;
     }
     return attribute->known->cure != NULL && attribute->known->kind == XINETD_LIST &&
-                   attribute->known->restricts && has_commas(values)
-               ? "xinetd takes no commas between addresses"
+                   attribute->known->restricts && are_torn(values)
+               ? "xinetd takes blanks between addresses, or 192.0.2.{1,2}"
                : NULL;
 }
 

@@ -80,11 +80,18 @@ void xinetd_note_faults(struct xinetd_reading *reading) {
     struct importer *importer = reading->importer;
     struct import_entry *entry = reading->entry;
     const struct xinetd_attribute *attribute = reading->block->first;
+    /* Its `disable` and `enabled` are the very mark that a refused value sets. */
+    bool may_come_back = xinetd_find_in(reading->block, "disable") != NULL ||
+                         xinetd_find_in(&reading->config->defaults, "enabled") != NULL;
     for (; attribute != NULL; attribute = attribute->next) {
         struct text_excerpt text = text_excerpt(attribute->text);
-        if (attribute->is_refused) {
+        if (attribute->is_refused && !may_come_back) {
             import_was_off(importer, entry, attribute->where,
                            "%s: %s, and has the service off for it", text.text, attribute->why);
+        } else if (attribute->is_refused) {
+            import_off(importer, entry, attribute->where,
+                       "%s: %s, and has the service off for it, or on again for another line",
+                       text.text, attribute->why);
         } else if (!attribute->is_taken &&
                    (attribute->known == NULL || attribute->known->restricts)) {
             import_off(importer, entry, attribute->where,

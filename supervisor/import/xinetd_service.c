@@ -100,9 +100,9 @@ static bool read_kind(struct xinetd_reading *reading) {
         return false;
     }
     if (protocol != NULL && strcmp(protocol, is_dgram ? "udp" : "tcp") != 0) {
-        import_was_off(importer, entry, entry->where,
-                       "`protocol = %s`: xinetd finds no service of it; write `%s`",
-                       text_excerpt(protocol).text, is_dgram ? "udp" : "tcp");
+        import_off(importer, entry, entry->where,
+                   "`protocol = %s`: xinetd serves nobody so; write `%s`",
+                   text_excerpt(protocol).text, is_dgram ? "udp" : "tcp");
     }
     if (xinetd_word(reading, "wait") == NULL) {
         import_drop(importer, entry, "it has no `wait`, which xinetd needs; add that");
@@ -125,8 +125,8 @@ static void read_instances(struct xinetd_reading *reading) {
     for (size_t i = 0; i < 2; i++) {
         if (both[i] != NULL &&
             both[i]->values.items[0][strspn(both[i]->values.items[0], "0+")] == '\0') {
-            import_was_off(reading->importer, entry, both[i]->where, "%s: xinetd serves nobody so",
-                           text_excerpt(both[i]->text).text);
+            import_off(reading->importer, entry, both[i]->where, "%s: xinetd serves nobody so",
+                       text_excerpt(both[i]->text).text);
         }
     }
     if (instances == NULL || entry->disabled) {
@@ -200,6 +200,16 @@ static void read_redirect(struct xinetd_reading *reading, const struct xinetd_at
         entry->was_off = true;
         return;
     }
+    const struct import_machine *machine = reading->importer->machine;
+    const char *port = redirect->values.items[1];
+    bool is_number = port[strspn(port, "0123456789")] == '\0';
+    uint16_t number = 0;
+    if (is_number ? !address_parse_port(port, &number) || number == 0
+                  : machine->find_port(machine->context, port, false, &number) != BATON_OK) {
+        import_was_off(reading->importer, entry, redirect->where,
+                       "%s: xinetd knows no such port, and has the service off for it",
+                       text_excerpt(redirect->text).text);
+    }
     entry->handoff = HANDOFF_CHANNEL;
     entry->program = "forward";
     entry->words = redirect->values;
@@ -263,9 +273,15 @@ static bool is_root(const char *word) {
 static void read_users(struct xinetd_reading *reading) {
     static const char *const names[] = {"user", "group"};
     char what[128];
-    for (size_t i = 0; i < 2 && reading->entry->program[0] == '/'; i++) {
+    bool has_program = reading->entry->program[0] == '/';
+    for (size_t i = 0; i < 2; i++) {
         const struct xinetd_attribute *attribute = xinetd_get(reading, names[i]);
-        if (attribute != NULL && !is_root(attribute->values.items[0])) {
+        const char *word = attribute == NULL ? "root" : attribute->values.items[0];
+        bool is_number = word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
+        if (!has_program && i == 0 && (is_number || import_knows_user(reading->importer, word))) {
+            continue; /* it has no program that it could be the user of */
+        }
+        if (attribute != NULL && !is_root(word)) {
             snprintf(what, sizeof what, "%s = %s", names[i],
                      text_excerpt(attribute->values.items[0]).text);
             import_entry_user(reading->importer, reading->entry, attribute->where, what);
@@ -306,10 +322,11 @@ static void check_log(struct xinetd_reading *reading) {
     }
     const char *folder = arena_copy(importer->arena, file, (size_t)(slash - file) + 1);
     if (folder != NULL &&
-        machine->list_folder(machine->context, folder, visit_nothing, NULL) == BATON_NOT_FOUND) {
-        import_was_off(importer, reading->entry, log->where,
-                       "%s: there is no such folder here, and xinetd has the service off for it",
-                       text_excerpt(log->text).text);
+        (machine->list_folder(machine->context, folder, visit_nothing, NULL) == BATON_NOT_FOUND ||
+         machine->list_folder(machine->context, file, visit_nothing, NULL) == BATON_OK)) {
+        import_off(importer, reading->entry, log->where,
+                   "%s: there can be no such file here, and xinetd has the service off for it",
+                   text_excerpt(log->text).text);
     }
 }
 
@@ -373,6 +390,11 @@ static void read_addresses(struct xinetd_reading *reading) {
                    "%s: an address of the other family than the flag's, of which xinetd makes "
                    "nothing or every address",
                    text_excerpt(bind->text).text);
+    } else if (host != NULL && strcmp(host, "localhost") == 0 && entry->family == IMPORT_IPV6) {
+        import_off(importer, entry, bind->where,
+                   "%s: of which family it is hangs on this system's list of hosts, and `v6only` "
+                   "does not choose; give the address",
+                   text_excerpt(bind->text).text);
     }
     if (reading->at_loopback4) {
         import_entry_host(importer, entry, "127.0.0.1");
@@ -382,6 +404,26 @@ static void read_addresses(struct xinetd_reading *reading) {
     }
     if (!reading->at_loopback4 && !reading->at_loopback6) {
         import_entry_host(importer, entry, host);
+    }
+}
+
+/* What is dropped may have had a port all the same, and then nobody else had it. */
+static void claim_port(struct xinetd_reading *reading) {
+    struct importer *importer = reading->importer;
+    const struct import_machine *machine = importer->machine;
+    struct import_entry *entry = reading->entry;
+    const char *port = xinetd_word(reading, "port");
+    const char *socket_type = xinetd_word(reading, "socket_type");
+    const char *protocol = xinetd_word(reading, "protocol");
+    bool udp = protocol != NULL ? text_equal_nocase(protocol, "udp")
+                                : socket_type != NULL && text_equal_nocase(socket_type, "dgram");
+    entry->protocol = udp ? PROTOCOL_UDP : PROTOCOL_TCP;
+    if (!entry->was_off &&
+        (port != NULL ? address_parse_port(port, &entry->port)
+                      : machine->find_port(machine->context, reading->block->name, udp,
+                                           &entry->port) == BATON_OK)) {
+        entry->port_text = port != NULL ? port : reading->block->name;
+        import_entry_host(importer, entry, NULL);
     }
 }
 
@@ -427,6 +469,7 @@ void xinetd_add_service(struct xinetd_config *config, struct xinetd_block *block
     }
     xinetd_note_faults(&reading);
     if (!read_kind(&reading)) {
+        claim_port(&reading);
         return;
     }
     read_flags(&reading);

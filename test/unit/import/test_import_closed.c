@@ -111,15 +111,15 @@ static void what_xinetd_refuses_is_off(void **state) {
                                         "server_args =",
                                         "access_times =",
                                         "only_from = 192.0.2.1,192.0.2.2",
-                                        "flags = NAMEINARGS",
-                                        "instances = 0",
-                                        "per_source = 0"};
+                                        "flags = NAMEINARGS"};
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         char text[512];
         snprintf(text, sizeof text, HEAD("UNLISTED") " %s\n" REST, lines[i]);
         expect(false, text, "; switched off: f.conf:7: ");
     }
+    expect(false, WITH(" instances = 0\n"), "xinetd serves nobody so");
+    expect(false, WITH(" per_source = 0\n"), "xinetd serves nobody so");
     expect(false, HEAD("UNLISTED STRANGE") REST, "; switched off: f.conf:3: ");
     expect(false, "service a\n{\n type = UNLISTED\n socket_type = stream\n wait = no\n" REST,
            "it has no `user`");
@@ -131,6 +131,9 @@ static void what_xinetd_refuses_is_off(void **state) {
     expect(false, HEAD("UNLISTED") " server = /usr/bin/a\n}\n", "has no `port`");
     expect(false, "service ftp\n{\n socket_type = stream\n wait = no\n user = root\n" REST,
            "has no `ftp` with that port");
+    expect(true, WITH(" redirect = 127.0.0.1 ftp\n"), "handler = forward 127.0.0.1 ftp\n");
+    expect(false, WITH(" redirect = 127.0.0.1 0\n"), "no such port");
+    expect(false, WITH(" redirect = 127.0.0.1 nowhere\n"), "no such port");
     expect(false, WITH(" redirect = 127.0.0.1 80\n flags = NAMEINARGS\n"), "xinetd redirects");
 }
 
@@ -180,6 +183,11 @@ static void each_rule_in_force_is_told(void **state) {
     expect(false, WITH(" only_from = 0.0.0.0 127.0.0.0\n only_from -= 0.0.0.0/0\n"),
            "no such rule");
     expect(false, DEFAULTS(" disabled = a\n disabled -= a\n"), "enabled = no");
+    expect(false, WITH(" only_from = 127.0.0.{1,,3}\n only_from = ::/0\n"), "takes blanks between");
+    expect(false, WITH(" only_from = 127..{1}\n only_from = ::/0\n"), "takes blanks between");
+    expect(false, WITH(" only_from = 127.0.0.{1,3}x\n only_from = ::/0\n"), "takes blanks between");
+    expect(false, WITH(" only_from = 127.0.0.{\n only_from = ::/0\n"), "takes blanks between");
+    expect(true, WITH(" only_from = 127.0.0.{1,3}\n only_from = ::/0\n"), "listen = 0.0.0.0:7001");
     expect(false, WITH(" only_from =\n"), "only_from = (nobody)");
     expect(false, WITH(" only_from = 127.0.0.1\n"), "listen = 127.0.0.1:7001\n");
     expect(true, WITH(" only_from = 127.0.0.0/8 ::1\n"), "listen = 127.0.0.1:7001, [::1]:7001");
@@ -188,6 +196,7 @@ static void each_rule_in_force_is_told(void **state) {
     expect(true, WITH(" only_from = ::/0\n"), "listen = 0.0.0.0:7001, [::]:7001");
     expect(false, WITH(" only_from = ::/0\n flags = IPv4\n"), "no such rule");
     expect(false, WITH(" bind = ::1\n flags = IPv4\n"), "other family");
+    expect(false, WITH(" bind = localhost\n v6only = yes\n"), "list of hosts");
     expect(false, WITH("") "defaults\n{\n only_from = 192.0.2.1\n}\n", "below the service");
     expect(true, DEFAULTS(" per_source = UNLIMITED\n"), "handler = /usr/bin/a\n");
     expect(false,
@@ -214,6 +223,29 @@ static void what_another_had_is_off(void **state) {
            "service b\n{\n type = UNLISTED\n port = 69\n protocol = udp\n wait = yes\n"
            " user = root\n server = /usr/bin/b\n bind = ::\n}\n",
            "it listens at the address of `tftp`");
+    /* What is dropped had its port as well, and so had a host that is not known. */
+    expect(false,
+           "service b\n{\n type = UNLISTED\n socket_type = stream\n wait = no\n user = root\n"
+           " port = 7001\n server = /usr/bin/b\n bind = 127.1\n}\n" WITH(""),
+           "it listens at the address of `b`");
+    expect(
+        false,
+        "service b\n{\n type = UNLISTED TCPMUX\n socket_type = stream\n wait = no\n user = root\n"
+        " port = 7001\n server = /usr/bin/b\n}\n" WITH(""),
+        "it listens at the address of `b`");
+    expect(false,
+           "service b\n{\n type = UNLISTED\n socket_type = raw\n wait = no\n user = root\n"
+           " port = 7001\n server = /usr/bin/b\n}\n" WITH(""),
+           "it listens at the address of `b`");
+    expect(false,
+           "127.0.0.1:7001 stream tcp maybe root /usr/bin/a a\n"
+           "7001 stream tcp nowait root /usr/bin/b b\n",
+           "it listens at the address of `127.0.0.1:7001`");
+    /* What was off had not. */
+    expect(true,
+           "service b\n{\n type = UNLISTED\n socket_type = stream\n wait = no\n user = root\n"
+           " port = 7001\n server = /usr/bin/b\n disable = yes\n}\n" WITH(""),
+           "\n[a]\nlisten = ");
 }
 
 static void another_user_is_off(void **state) {
@@ -241,6 +273,8 @@ static void another_user_is_off(void **state) {
            "7001 stream tcp nowait root /usr/bin/a a\n",
            "byte order mark");
     expect(true, "7001 stream tcp6 nowait root /usr/bin/a a\n", "listen = [::]:7001\n");
+    expect(false, "7 stream tcp nowait root internal\n", "by its name");
+    expect(true, "echo stream tcp nowait nobody internal\n", "handler = echo");
     expect(true, "7001 stream tcp nowait root /usr/bin/a -v\n", "is the name forgotten?");
     expect(false, "7001 stream tcp nowait root /usr/bin/ a\n", "is a folder");
 }
@@ -350,17 +384,33 @@ static void the_machine_is_asked(void **state) {
     const struct import_file open[] = {
         {"f", LINES(text)}, {"hosts.deny", LINES("# ALL: ALL\n \n")}, {NULL, NULL, 0}};
     const struct import_file lacking[] = {{"f", LINES(absent)}, {NULL, NULL, 0}};
-    const struct import_file *const worlds[] = {denied, guarded, open, lacking};
-    static const char *const words[] = {"hosts.deny has rules", "as before", "[7001]",
-                                        "no program `/usr/bin/b`"};
+    const struct import_file users[] = {
+        {"f", LINES("echo stream tcp nowait nobody internal\n")},
+        {"passwd", LINES("root:x:0:0::/:\nnobody:x:65534:65534::/:\n")},
+        {NULL, NULL, 0}};
+    const struct import_file strangers[] = {
+        {"f", LINES("echo stream tcp nowait nobod internal\n")},
+        {"passwd", LINES("root:x:0:0::/:\nnobody:x:65534:65534::/:")},
+        {NULL, NULL, 0}};
+    const struct import_file relayed[] = {{"f.conf", LINES(WITH(" redirect = 127.0.0.1 80\n"))},
+                                          {"passwd", LINES("ro:x\nroots:x\n root:x\n")},
+                                          {NULL, NULL, 0}};
+    const struct import_file *const worlds[] = {denied, guarded,   open,   lacking,
+                                                users,  strangers, relayed};
+    static const char *const words[] = {"hosts.deny has rules",    "as before",      "[7001]",
+                                        "no program `/usr/bin/b`", "handler = echo", "no such user",
+                                        "handler = forward"};
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 7; i++) {
         struct emitted emitted = {{0}, {0}};
         struct import_machine world = import_world_of(worlds[i]);
         world.wrapper_files = wrappers;
         world.probe_program = i == 3 ? probe_nothing : NULL;
-        assert_int_equal(import_config("f", &world, take_out, take_fault, &emitted), BATON_OK);
-        assert_true((strstr(emitted.out.text, "enabled = no") != NULL) == (i == 0 || i == 3));
+        world.users_file = i > 3 ? "passwd" : NULL;
+        assert_int_equal(import_config(worlds[i]->path, &world, take_out, take_fault, &emitted),
+                         BATON_OK);
+        assert_true((strstr(emitted.out.text, "enabled = no") != NULL) ==
+                    (i == 0 || i == 3 || i == 5));
         assert_non_null(strstr(emitted.out.text, words[i]));
         clear(&emitted);
     }
