@@ -401,6 +401,9 @@ struct platform_exit {
     bool by_broken_pipe; /* the signal was SIGPIPE; never on Windows, which has none */
 };
 
+/* True once its leader has ended, be it that EXIT has not been reported yet. */
+bool platform_process_has_ended(const struct platform_process *process);
+
 /* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of
  * its group or job before it reaps the leader, and reports EXIT only then; unless its program
  * leaves_children. */

@@ -32,14 +32,14 @@ enum run_token {
     RUN_TOKEN_LISTENER = POOL_TOKEN_END, /* events */
     RUN_TOKEN_OUTPUT,
     RUN_TOKEN_PREFACE,
-    RUN_TOKEN_PUMP,   /* events and a timer */
-    RUN_TOKEN_REOPEN, /* timers: a listener's next try to open */
-    RUN_TOKEN_ACCEPT, /* a listener may accept again */
-    RUN_TOKEN_RELIEF, /* all listeners may */
-    RUN_TOKEN_QUIET,  /* nothing has been short for a while */
-    RUN_TOKEN_START,  /* a service that could not start is tried again */
+    RUN_TOKEN_PUMP,       /* events and a timer */
+    RUN_TOKEN_REOPEN,     /* timers: a listener's next try to open */
+    RUN_TOKEN_ACCEPT,     /* a listener may accept again */
+    RUN_TOKEN_RELIEF,     /* all listeners may */
+    RUN_TOKEN_QUIET,      /* nothing has been short for a while */
+    RUN_TOKEN_START,      /* a service that could not start is tried again */
     RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
-    RUN_TOKEN_OFFERS, /* offers that found a shortage are sent again */
+    RUN_TOKEN_OFFERS,     /* offers that found a shortage are sent again */
     RUN_TOKEN_END
 };
 _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its type");
@@ -60,9 +60,10 @@ struct supervisor {
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */
     uint64_t log_deadline_us;        /* how long the end may wait for the log; 0 = not known yet */
     bool stopping;
-    bool hurrying;        /* the stop was asked for again */
-    uint64_t steps_count; /* of the loop, the current one included */
-    uint64_t now_us;      /* of the current step of the loop */
+    bool hurrying;              /* the stop was asked for again */
+    uint32_t full_rounds_count; /* in a row, that had as many events as there is room for */
+    uint64_t steps_count;       /* of the loop, the current one included */
+    uint64_t now_us;            /* of the current step of the loop */
 };
 
 #endif

@@ -221,8 +221,8 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
         .argv = s->launching.filling.argv,
         .values = s->launching.filling.values,
         .nonce_hex = service->has_channel ? nonce_hex : NULL,
-        .output = service->output_to == OUTPUT_NULL ? NULL
-                                                    : s->launching.services[c->service].output,
+        .output =
+            service->output_to == OUTPUT_NULL ? NULL : s->launching.services[c->service].output,
         .output_id = c->id,
         .socket = PLATFORM_SOCKET_NONE,
         .token = slots_token(&s->pool.process_slots, POOL_TOKEN_PROCESS, process),

@@ -28,7 +28,7 @@ struct run_service {
     uint64_t full_told_us;    /* when it was told that it is full; 0 = never */
     uint32_t full_count;      /* how often it has been since */
     struct rate output_rate;
-    struct shortage limit;    /* of its own: when it was logged (the pool says how long it lasts) */
+    struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
 };
 
 /* The shell's side of a process slot of the pool. */
@@ -38,6 +38,7 @@ struct run_process {
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;
+    bool exit_was_told;
     uint32_t last_frames_count; /* read since its end */
     uint32_t pump;              /* slot of its pump; SLOT_NONE */
 };

@@ -28,10 +28,9 @@ static bool may_emit(struct supervisor *s, uint32_t service) {
 void run_output_tell_suppressed(struct supervisor *s) {
     SLOTS_EACH(service, &s->services.slots) {
         uint64_t count = rate_take_refused(&s->launching.services[service].output_rate);
-        struct record *line =
-            count == 0
-                ? NULL
-                : run_tell_line(s, LOG_LEVEL_WARNING, "output_suppressed", service, SLOT_NONE);
+        struct record *line = count == 0 ? NULL
+                                         : run_tell_line(s, LOG_LEVEL_WARNING, "output_suppressed",
+                                                         service, SLOT_NONE);
         if (line != NULL) {
             record_number(line, "lines", count);
             record_text(line, "reason", "more than output_lines_per_s");

@@ -44,9 +44,9 @@ struct run_output_piece {
 
 /* Owner: the supervisor. */
 struct run_outputs {
-    bool behind; /* run_output_catch_up() has something to do */
+    bool behind;             /* run_output_catch_up() has something to do */
     struct timer suppressed; /* set while there is something left out to be told */
-    bool paused; /* handlers wait while the log is congested */
+    bool paused;             /* handlers wait while the log is congested */
     struct run_output_piece piece;
     struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
 };

@@ -20,7 +20,7 @@ int run_pump_create(struct supervisor *s) {
     pumps->uses_counts = calloc(PUMP_CHUNKS_COUNT, sizeof *pumps->uses_counts);
     return pumps->chunks == NULL || pumps->uses_counts == NULL
                ? BATON_NO_MEMORY
-                                 : slots_init(&pumps->slots, s->pool.connection_slots.count);
+               : slots_init(&pumps->slots, s->pool.connection_slots.count);
 }
 
 void run_pump_clear(struct supervisor *s) {

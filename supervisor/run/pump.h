@@ -40,11 +40,11 @@ struct run_pump {
 struct run_pumps {
     struct slots slots;
     struct run_pump *
-        *chunks;    /* PUMP_CHUNKS_COUNT of PUMPS_IN_A_CHUNK, made when needed; NULL = not */
+        *chunks;           /* PUMP_CHUNKS_COUNT of PUMPS_IN_A_CHUNK, made when needed; NULL = not */
     uint32_t *uses_counts; /* of each chunk; owned */
     uint32_t chunk_count;  /* that there are */
     bool may_trim;         /* some may be empty */
-    uint32_t ready; /* first of those to go on with; SLOT_NONE */
+    uint32_t ready;        /* first of those to go on with; SLOT_NONE */
 };
 
 /* A pump that is over: its process has ended, all is with the client or given up, and the pump is

@@ -20,6 +20,7 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
 
 bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
+    r->exit_was_told = true;
     if (r->pump != SLOT_NONE) {
         struct run_pump_end end = run_pump_on_exit(s, process);
         run_reap_pumped(s, &end);

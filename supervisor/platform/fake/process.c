@@ -40,6 +40,10 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         (struct platform_exit){true, how == PLATFORM_KILL ? SIGNAL_KILL : SIGNAL_TERMINATE, false});
 }
 
+bool platform_process_has_ended(const struct platform_process *process) {
+    return !process->face.is_alive;
+}
+
 struct platform_exit platform_process_exit(const struct platform_process *process) {
     if (!process->exit_told) {
         fake_wrong("asked how a process ended before it did");

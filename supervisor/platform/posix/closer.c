@@ -69,7 +69,7 @@ static void *run(void *argument) {
     sigemptyset(&patience);
     sigaddset(&patience, CLOSER_SIGNAL);
     timer_t timer;
-    posix_block_hidden_signals();
+    (void)posix_signals_block();
     bool has_timer = make_timer(&timer);
     pthread_sigmask(SIG_UNBLOCK, &patience, NULL);
     while (!atomic_load(&closer->ends)) {
@@ -100,7 +100,7 @@ static int start_thread(struct closer *closer, struct baton_cause *cause) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     int code = pthread_create(&self->thread, &attributes, run, self);
-    posix_block_hidden_signals();
+    (void)posix_signals_block();
     pthread_attr_destroy(&attributes);
     if (code != 0) {
         return code == EAGAIN ? (posix_failed(cause, "pthread_create", code), BATON_SHORTAGE)

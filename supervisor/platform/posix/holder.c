@@ -14,45 +14,55 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SOCKETS_MAX_COUNT 2048 /* TCP lists those that listen first */
-#define DESCRIPTORS_MAX_COUNT 64
+#define READS_MAX_COUNT 64 /* of a page; TCP lists those that listen first */
+#define DESCRIPTORS_MAX_COUNT 32
 #define LOOK_MAX_US 10000u /* at processes */
 #define STATE_LISTENING 0x0a
 
+static const char *field(const char *line, int number) {
+    line += strspn(line, " ");
+    for (; number > 0; number--) {
+        line += strcspn(line, " ");
+        line += strspn(line, " ");
+    }
+    return line;
+}
+
 /* The inode in the line of a socket that has the place; 0 if it has not. */
 static unsigned long match(const char *line, const struct platform_listener_spec *spec) {
-    unsigned port = 0;
-    unsigned state = 0;
-    unsigned long inode = 0;
     if (spec->protocol == PLATFORM_UNIX) {
         const char *path = strchr(line, '/');
-        return path != NULL && strcmp(path, spec->path) == 0 &&
-                       sscanf(line, "%*s %*s %*s %*s %*s %*s %lu", &inode) == 1
-                   ? inode
-                   : 0;
+        return path != NULL && strcmp(path, spec->path) == 0 ? strtoul(field(line, 6), NULL, 10)
+                                                             : 0;
     }
-    if (sscanf(line, "%*s %*[0-9A-F]:%x %*s %x %*s %*s %*s %*s %*s %lu", &port, &state, &inode) !=
-            3 ||
-        port != spec->address.port) {
-        return 0;
-    }
-    return spec->protocol == PLATFORM_UDP || state == STATE_LISTENING ? inode : 0;
+    const char *port = strchr(field(line, 1), ':');
+    bool listens =
+        spec->protocol == PLATFORM_UDP || strtoul(field(line, 3), NULL, 16) == STATE_LISTENING;
+    return port != NULL && listens && strtoul(port + 1, NULL, 16) == spec->address.port
+               ? strtoul(field(line, 9), NULL, 10)
+               : 0;
 }
 
 static unsigned long find_in(const char *list, const struct platform_listener_spec *spec) {
-    char line[512];
+    char text[4096];
+    size_t held = 0;
     unsigned long inode = 0;
-    FILE *file = fopen(list, "re");
-    for (int i = 0; file != NULL && inode == 0 && i < SOCKETS_MAX_COUNT; i++) {
-        if (fgets(line, sizeof line, file) == NULL) {
-            break;
+    ssize_t got = 1;
+    int file = open(list, O_RDONLY | O_CLOEXEC);
+    for (int i = 0; file >= 0 && inode == 0 && got > 0 && i < READS_MAX_COUNT; i++) {
+        got = read(file, text + held, sizeof text - 1 - held);
+        held += got > 0 ? (size_t)got : 0;
+        text[held] = '\0';
+        char *line = text;
+        for (char *end = strchr(line, '\n'); end != NULL && inode == 0; end = strchr(line, '\n')) {
+            *end = '\0';
+            inode = match(line, spec);
+            line = end + 1;
         }
-        line[strcspn(line, "\n")] = '\0';
-        inode = match(line, spec);
+        held = strlen(line);
+        memmove(text, line, held);
     }
-    if (file != NULL) {
-        fclose(file);
-    }
+    posix_close_descriptor(&file);
     return inode;
 }
 
@@ -65,27 +75,19 @@ static unsigned long find_inode(const struct platform_listener_spec *spec) {
     return inode == 0 && of[1] != NULL ? find_in(of[1], spec) : inode;
 }
 
-/* True if /proc/PID/fd of the process has `wanted`. */
+/* True if the process has `wanted` among its first descriptors. */
 static bool has_descriptor(const char *pid, const char *wanted) {
     char path[64];
     char target[64];
-    bool has = false;
-    snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
-    DIR *folder = opendir(path);
-    const struct dirent *entry;
-    for (int i = 0; folder != NULL && !has && i < DESCRIPTORS_MAX_COUNT; i++) {
-        entry = readdir(folder);
-        if (entry == NULL) {
-            break;
-        }
-        ssize_t length = readlinkat(dirfd(folder), entry->d_name, target, sizeof target - 1);
+    for (int number = 0; number < DESCRIPTORS_MAX_COUNT; number++) {
+        snprintf(path, sizeof path, "/proc/%.20s/fd/%d", pid, number);
+        ssize_t length = readlink(path, target, sizeof target - 1);
         target[length < 0 ? 0 : length] = '\0';
-        has = strcmp(target, wanted) == 0;
+        if (strcmp(target, wanted) == 0) {
+            return true;
+        }
     }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    return has;
+    return false;
 }
 
 /* Most servers lead a session; and handlers are of one whose leader, their batond, has gone. */
@@ -94,32 +96,24 @@ static bool is_likely(pid_t pid) {
     return session == pid || (session > 0 && kill(session, 0) != 0 && errno == ESRCH);
 }
 
-static bool find_among(DIR *folder, bool likely, const char *wanted, uint64_t deadline_us,
-                       pid_t *pid) {
-    const struct dirent *entry;
-    while (platform_now_us(NULL) < deadline_us && (entry = readdir(folder)) != NULL) {
-        *pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (*pid > 0 && is_likely(*pid) == likely && has_descriptor(entry->d_name, wanted)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool find_process(unsigned long inode, pid_t *pid) {
     char wanted[40];
     uint64_t deadline_us = platform_now_us(NULL) + LOOK_MAX_US;
+    bool found = false;
     snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
-    DIR *folder = opendir("/proc");
-    if (folder == NULL) {
-        return false;
+    for (int pass = 0; pass < 2 && !found; pass++) {
+        DIR *folder = opendir("/proc");
+        const struct dirent *entry;
+        while (folder != NULL && !found && platform_now_us(NULL) < deadline_us &&
+               (entry = readdir(folder)) != NULL) {
+            *pid = (pid_t)strtol(entry->d_name, NULL, 10);
+            found =
+                *pid > 0 && is_likely(*pid) == (pass == 0) && has_descriptor(entry->d_name, wanted);
+        }
+        if (folder != NULL) {
+            closedir(folder);
+        }
     }
-    bool found = find_among(folder, true, wanted, deadline_us, pid);
-    if (!found) {
-        rewinddir(folder);
-        found = find_among(folder, false, wanted, deadline_us, pid);
-    }
-    closedir(folder);
     return found;
 }
 

@@ -250,9 +250,9 @@ int posix_window_lend(struct platform *platform, int *descriptor);
 void posix_window_take_back(struct platform *platform);
 
 /* signals.c */
-/* In the calling thread: the two that libc keeps for itself, which it unblocks when a first thread
- * is made. */
-void posix_block_hidden_signals(void);
+/* In the calling thread: all that can end the process. Once more where a thread was made: libc then
+ * unblocks two that it keeps for itself. 0, or -1 and errno. */
+int posix_signals_block(void);
 int posix_signals_open(struct platform *platform, struct baton_cause *cause);
 void posix_signals_read(struct platform *platform);
 

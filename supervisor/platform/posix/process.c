@@ -3,6 +3,7 @@
  */
 #include "platform/posix/internal.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 uint32_t platform_process_pid(const struct platform_process *process) {
@@ -23,6 +24,13 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         kill(process->pid, number);
     }
     kill(-process->pid, number);
+}
+
+bool platform_process_has_ended(const struct platform_process *process) {
+    siginfo_t info = {0};
+    return process->ended ||
+           (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid == process->pid);
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -42,27 +43,19 @@ static const struct {
              {SIGPWR, "SIGPWR"},
              {SIGXCPU, "SIGXCPU"}}; /* the hard limit, which kills, is next (setrlimit(2)) */
 
-/* libc keeps two of the kernel's signals for itself (nptl(7)), and its sigset_t without them. Their
- * default is to end the process as well. */
-void posix_block_hidden_signals(void) {
-    unsigned long set[8 / sizeof(unsigned long)] = {0};
-    const int bits = 8 * (int)sizeof set[0];
-    for (int bit = 32 - 1; bit < SIGRTMIN - 1; bit++) {
-        set[bit / bits] |= 1ul << bit % bits;
-    }
-    (void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, sizeof set);
-}
-
 /* A signal that is blocked ends nobody, costs a child nothing (its mask is emptied anyway), and
- * lets a background job write to its terminal (SIGTTOU). */
-static int block_all(void) {
-    sigset_t set;
-    sigfillset(&set);
+ * lets a background job write to its terminal (SIGTTOU). By the system call, since libc's own would
+ * leave out two of the kernel's signals, which it keeps for itself (nptl(7)), and whose default is
+ * to end the process as well. */
+int posix_signals_block(void) {
+    unsigned long set[8 / sizeof(unsigned long)];
+    const int bits = 8 * (int)sizeof set[0];
+    memset(set, 0xff, sizeof set);
     for (size_t i = 0; i < sizeof let_through / sizeof let_through[0]; i++) {
-        sigdelset(&set, let_through[i]);
+        int bit = let_through[i] - 1;
+        set[bit / bits] &= ~(1ul << bit % bits);
     }
-    posix_block_hidden_signals();
-    return sigprocmask(SIG_BLOCK, &set, NULL);
+    return (int)syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, sizeof set);
 }
 
 /* Of those of real time each one sent waits, and takes memory of the user's, until it is read. */
@@ -72,7 +65,7 @@ static void choose_read(sigset_t *set) {
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         sigaddset(set, stops[i].number);
     }
-    for (int number = SIGRTMIN; number <= SIGRTMAX; number++) {
+    for (int number = SIGRTMIN; number < NSIG; number++) {
         if (number != CLOSER_SIGNAL) {
             sigaddset(set, number);
         }
@@ -103,7 +96,7 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
 
     sigset_t set;
     choose_read(&set);
-    if (block_all() != 0) {
+    if (posix_signals_block() != 0) {
         return posix_failed(cause, "sigprocmask", errno);
     }
     platform->signals.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -175,6 +175,10 @@ bool win32_exit_event(struct platform_process *process, struct platform_event *e
     return true;
 }
 
+bool platform_process_has_ended(const struct platform_process *process) {
+    return WaitForSingleObject(process->handle, 0) == WAIT_OBJECT_0;
+}
+
 struct platform_exit platform_process_exit(const struct platform_process *process) {
     return process->exit;
 }
