@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import statistics
@@ -25,12 +26,15 @@ EXIT_MET, EXIT_NOT_MET, EXIT_USAGE, EXIT_BUILD, EXIT_BROKEN = 0, 1, 64, 69, 70
 ROUNDS_MIN, ROUNDS_MAX = 21, 1000
 BOUND_MAX = 10
 LEG_COUNT = 250
+# Handlers that live beside those that are measured.
+FEW_COUNT, LIVING_MAX = 10, 20000
 LOG_LINES_SHOWN = 20
 GROUP_DEADLINE_S = 10
 
 USAGE = """\
 usage: scripts/bench [COUNT]
-       scripts/bench --against COMMIT [--bound RATIO] [--rounds N]
+       scripts/bench --against COMMIT [--output null] [--bound RATIO] [--rounds N]
+       scripts/bench --living COUNT [--bound RATIO] [--rounds N]
 """
 
 
@@ -67,9 +71,19 @@ def rounds_value(text):
     return int(text)
 
 
+def living_value(text):
+    if not re.fullmatch("[0-9]{1,9}", text) or not FEW_COUNT < int(text) <= LIVING_MAX:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no number of handlers; right is {FEW_COUNT + 1} to {LIVING_MAX}")
+    return int(text)
+
+
 def parse(arguments):
     parser = Parser(prog="bench", allow_abbrev=False)
-    parser.add_argument("--against", metavar="COMMIT", required=True)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--against", metavar="COMMIT")
+    what.add_argument("--living", metavar="COUNT", type=living_value)
+    parser.add_argument("--output", choices=("log", "null"), default="log")
     parser.add_argument("--bound", metavar="RATIO", type=bound_value)
     parser.add_argument("--rounds", metavar="N", type=rounds_value, default=ROUNDS_MIN)
     return parser.parse_args(arguments)
@@ -185,13 +199,13 @@ def build(side, source, folder, *options):
     return built
 
 
-def measure(load, folders, rounds, count):
+def measure(load, folders, rounds, count, settings=None):
     """{(mode, side): [connections per second of each round]}; prints the rounds as they come."""
     rates = {(mode, side): [] for mode in MODES for side in SIDES}
     print("round" + "".join(f"   {mode:>7} old/s   new/s  ratio" for mode in MODES))
     for number in range(rounds):
         line = f"{number + 1:5}"
-        of_round = run_round(load, folders, number, count)
+        of_round = run_round(load, folders, number, count, settings)
         for mode in MODES:
             old, new = (of_round[mode, side] for side in SIDES)
             line += f"   {old:13.0f} {new:7.0f}  {new / old:5.3f}"
@@ -225,7 +239,7 @@ def report(rates, bound):
     return met
 
 
-def compare(commit, rounds, bound, folder):
+def compare(commit, rounds, bound, folder, defaults=""):
     trees = describe_trees(commit)
     sides = {side: folder / side for side in SIDES}
     source = folder / "source"
@@ -236,7 +250,26 @@ def compare(commit, rounds, bound, folder):
         print(f"{side}: {trees[side]}")
     print(f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
           f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT)
+    settings = {"old": {}, "new": {"defaults": defaults}}
+    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
+    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+
+
+def compare_living(count, rounds, bound, folder):
+    """This tree with few living handlers (old) and with many (new)."""
+    sides = {side: folder / side for side in SIDES}
+    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
+    shutil.copytree(sides["new"], sides["old"])
+    print(f"old: {FEW_COUNT} living handlers; new: {count}\n"
+          f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
+          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    settings = {"old": {"living_count": FEW_COUNT}, "new": {"living_count": count}}
+    try:
+        rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
 
 
@@ -263,10 +296,13 @@ def ending_in_order():
 def main(arguments):
     options = parse(arguments)
     try:
-        commit = find_commit(options.against)
+        commit = options.against and find_commit(options.against)
         install_packages()
         with ending_in_order() as folder:
-            return compare(commit, options.rounds, options.bound, folder)
+            if options.living:
+                return compare_living(options.living, options.rounds, options.bound, folder)
+            return compare(commit, options.rounds, options.bound, folder,
+                           "" if options.output == "log" else "output = null\n")
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return failure.status

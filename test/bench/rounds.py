@@ -3,6 +3,7 @@
 import ctypes
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -19,6 +20,10 @@ STOP_DEADLINE_S = 30
 
 CONFIG = "".join(
     f"[{mode}]\nlisten = 127.0.0.1:0\nhandler = ok\nhandoff = {mode}\n" for mode in MODES)
+# Handlers that live for as long as their client stays.
+LIVING = "living"
+LIVING_CONFIG = (f"[{LIVING}]\nlisten = 127.0.0.1:0\nhandler = /bin/cat\nhandoff = stdio\n"
+                 "max_connections = {count}\n")
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,13 +38,20 @@ def _end_with_the_bench():
 
 
 class Supervisor:
-    """A batond with the `bin` and `handlers` of `folder`, where its config and log go as well."""
+    """A batond with the `bin` and `handlers` of `folder`, where its config and log go as well.
 
-    def __init__(self, folder, name):
+    `defaults` are lines for its config; `living_count` handlers live beside those that are measured.
+    """
+
+    def __init__(self, folder, name, defaults="", living_count=0):
         self.name = name
+        self.living_count = living_count
+        self.clients = []
         self.log = folder / "log"
         config = folder / "bench.ini"
-        config.write_text(CONFIG, encoding="utf-8")
+        living = LIVING_CONFIG.format(count=living_count) if living_count else ""
+        config.write_text((f"[defaults]\n{defaults}\n" if defaults else "") + CONFIG + living,
+                          encoding="utf-8")
         command = [folder / "bin" / "batond", "-c", config, "--handlers", folder / "handlers"]
         try:
             # A file and not a pipe: nobody has to read along while we measure.
@@ -53,6 +65,7 @@ class Supervisor:
     def __enter__(self):
         try:
             self.ports = self._await_ports()
+            self._fill()
         except BaseException:
             self._end()
             raise
@@ -61,7 +74,23 @@ class Supervisor:
     def __exit__(self, *_):
         self._end()
 
+    def _fill(self):
+        """A client for each handler that is to live; each has been answered, so its handler runs."""
+        for number in range(self.living_count):
+            try:
+                client = socket.create_connection(("127.0.0.1", int(self.ports[LIVING])),
+                                                  QUIET_MS / 1000)
+                self.clients.append(client)
+                client.sendall(b"x")
+                answer = client.recv(1)
+            except OSError as error:
+                raise Broken(self.explain(f"has not let handler {number} live: {error}")) from error
+            if answer != b"x":
+                raise Broken(self.explain(f"has not let handler {number} live"))
+
     def _end(self):
+        for client in self.clients:
+            client.close()
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -81,7 +110,7 @@ class Supervisor:
             time.sleep(0.01)
         ports = dict(re.findall(
             r"event=listening .*service=(\S+) .*address=127\.0\.0\.1:(\d+)", text))
-        if set(ports) != set(MODES):
+        if set(ports) - {LIVING} != set(MODES):
             raise Broken(self.explain("does not listen for every mode"))
         return ports
 
@@ -111,8 +140,8 @@ def leg(load, supervisor, mode, count):
     return int(result.stdout) / 1e6
 
 
-def run_round(load, folders, number, count):
-    """One round, of LEGS * count connections a mode and side: {(mode, side): how many per second}.
+def run_round(load, folders, number, count, settings=None):
+    """`settings`: what each side's Supervisor has of its own. One round, of LEGS * count connections a mode and side: {(mode, side): how many per second}.
 
     The sides take turns of one leg, and which of them begins alternates: what another program does
     to the machine for some seconds meets both, and no drift favours either. Each round has
@@ -120,7 +149,9 @@ def run_round(load, folders, number, count):
     memory lies, differs from round to round, and so counts as the noise that it is.
     """
     rates = {}
-    with Supervisor(folders["old"], "old") as old, Supervisor(folders["new"], "new") as new:
+    settings = settings or {side: {} for side in SIDES}
+    with (Supervisor(folders["old"], "old", **settings["old"]) as old,
+          Supervisor(folders["new"], "new", **settings["new"]) as new):
         supervisors = {"old": old, "new": new}
         for mode in MODES:
             spans_s = dict.fromkeys(SIDES, 0.0)
