@@ -102,7 +102,8 @@ class Supervisor:
     """One run of batond. Made by SupervisorCase.supervisor(), which stops it as well."""
 
     def __init__(self, folder, sections, *, config_format="ini", text=None, arguments=(),
-                 descriptor_limit=None, log_file=None, file_name=None, terminal=None):
+                 descriptor_limit=None, log_file=None, file_name=None, terminal=None,
+                 environment=None):
         self.folder = folder
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
@@ -123,6 +124,7 @@ class Supervisor:
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
         command = [*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(config),
                    "--handlers", system_path(shared().handlers), *arguments]
+        self._environment = environment or {}
         self._start(command, descriptor_limit, terminal)
         self._may_read = threading.Event()
         self._may_read.set()
@@ -148,7 +150,7 @@ class Supervisor:
             command, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder,
             start_new_session=True, preexec_fn=prepare,
-            env=clean_environment(**{processes.MARK_NAME: self.mark}))
+            env=clean_environment(**{processes.MARK_NAME: self.mark}, **self._environment))
         self.pid = self.process.pid
 
     # -- the log

@@ -1,0 +1,92 @@
+"""A handler that leaves a socket behind which takes an hour to close: it lingers, and what it has to
+send finds no room, since the client does not read. Where the last copy shall be the supervisor's, that
+is stopped until this process has ended."""
+
+import os
+import signal
+import socket
+import struct
+import sys
+
+AN_HOUR = struct.pack("ii", 1, 3600)
+HELLO, ACK, NACK, DONE = 1, 2, 3, 4
+REFUSE = 3
+
+
+def fill(client):
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AN_HOUR)
+    try:
+        while True:
+            client.send(bytes(65536), socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        pass
+
+
+def stop_supervisor(*own):
+    """Until this process has ended, which a child sees that has no copy of what is this one's own."""
+    supervisor = os.getppid()
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        for each in (*own, writer):
+            os.close(each)
+        os.read(reader, 1)
+        os.kill(supervisor, signal.SIGCONT)
+        os._exit(0)
+    os.close(reader)
+    os.kill(supervisor, signal.SIGSTOP)
+
+
+def frame(kind, number, body=b""):
+    return struct.pack(">4sBBHII", b"BATN", 1, kind, 0, number, len(body)) + body
+
+
+def field(tag, value):
+    return struct.pack(">HH", tag, len(value)) + value
+
+
+def speak(way):
+    channel = socket.socket(fileno=int(os.environ["BATON_CHANNEL"].split(",")[0]))
+    nonce = bytes.fromhex(os.environ["BATON_NONCE"])
+    channel.send(frame(HELLO, 0, field(1, nonce) + field(2, struct.pack(">I", os.getpid())) +
+                       field(3, struct.pack(">I", 1))))
+    offer, descriptors, _, _ = socket.recv_fds(channel, 20000, 1)
+    number = struct.unpack(">I", offer[8:12])[0]
+    client = socket.socket(fileno=descriptors[0])
+    fill(client)
+    stop_supervisor(client.fileno(), channel.fileno())
+    if way == "rights":
+        try:
+            socket.send_fds(channel, [frame(ACK, number)], [client.fileno()])
+        except OSError:
+            sys.exit(3)  # the system has refused it
+    elif way == "nack":
+        channel.send(frame(NACK, number, field(5, bytes([REFUSE]))))
+    else:
+        channel.send(frame(ACK, number))
+        if way == "done":
+            channel.send(frame(DONE, number, field(6, b"\0")))
+
+
+if sys.argv[1] == "stdio":
+    fill(socket.socket(fileno=os.dup(0)))
+elif sys.argv[1] == "output":
+    # What goes to the log is nothing that could carry a socket.
+    mine = socket.socket(fileno=os.dup(0))
+    fill(mine)
+    try:
+        socket.send_fds(socket.socket(socket.AF_UNIX, fileno=os.dup(2)), [b"x"], [mine.fileno()])
+    except OSError:
+        sys.exit(3)
+elif sys.argv[1] == "listener":
+    # The listener becomes a connection to its own client's server.
+    listener = socket.socket(fileno=os.dup(3))
+    client, _ = listener.accept()
+    port = int(client.recv(100))
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.connect(("127.0.0.1", port))
+    fill(listener)
+    client.sendall(b"filled\n")
+    client.recv(1)
+else:
+    speak(sys.argv[1])

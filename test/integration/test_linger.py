@@ -1,0 +1,88 @@
+"""Sockets that take an hour to close. Whatever a handler leaves behind, another service answers, and the
+stop ends batond: a close that waited would keep both from it until the test's deadline."""
+
+import os
+import pathlib
+import socket
+import unittest
+
+import harness
+import peers
+from harness import SupervisorCase, misbehave, service
+from settings import REFUSES_RIGHTS, SANITIZED
+
+CROWD = 115
+FEW = 6
+SMALL_BYTES = 4096
+SHIM = os.environ.get("BATON_TAKES_RIGHTS", "")
+
+
+class Lingering(SupervisorCase):
+    def serve(self, way, count, handoff="channel", environment=None, **keys):
+        """`count` slow clients one after the other; the neighbour answers all the time."""
+        supervisor = self.supervisor(
+            {"slow": service(peers.program("linger.py", way), handoff=handoff, attempts=1,
+                             max_connections=CROWD + 10, **keys),
+             "line": misbehave()}, environment=environment)
+        clients = []
+        for _ in range(count):
+            clients.append(supervisor.connect("slow", receive_bytes=SMALL_BYTES))
+            self.assertIn("served", supervisor.ask("line", "hello"))
+        supervisor.wait_events(count, "connection", service="slow")
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        self.stop(supervisor)
+        for client in clients:
+            client.close()
+        return supervisor
+
+    def test_one_after_the_other(self):
+        for way in ("ack", "done", "nack"):
+            with self.subTest(way):
+                self.serve(way, FEW)
+        self.serve("stdio", FEW, handoff="stdio")
+
+    def test_a_crowd(self):
+        supervisor = self.supervisor(
+            {"slow": service(peers.program("linger.py", "stdio"), handoff="stdio",
+                             max_connections=CROWD),
+             "line": misbehave()})
+        clients = [supervisor.connect("slow", receive_bytes=SMALL_BYTES) for _ in range(CROWD)]
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        supervisor.wait_events(CROWD, "connection", service="slow")
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        self.stop(supervisor)
+        for client in clients:
+            client.close()
+
+    def test_by_its_output(self):
+        supervisor = self.serve("output", FEW, handoff="stdio")
+        self.assertEqual({r["exit"] for r in supervisor.find("connection", service="slow")}, {"3"})
+
+    @unittest.skipUnless(REFUSES_RIGHTS, "Linux 6.16 and later")
+    def test_by_the_channel(self):
+        supervisor = self.serve("rights", FEW)
+        self.assertEqual({r["exit"] for r in supervisor.find("connection", service="slow")}, {"3"})
+
+    @unittest.skipUnless(pathlib.Path(SHIM).is_file() and not SANITIZED, "needs its library")
+    def test_by_the_channel_of_an_older_system(self):
+        supervisor = self.serve("rights", FEW, environment={"LD_PRELOAD": SHIM})
+        reasons = {e["reason"] for e in supervisor.find("protocol_error", service="slow")}
+        self.assertEqual(reasons, {"a frame that is torn, too long, or carries descriptors"})
+
+    def test_a_listener_that_became_a_connection(self):
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BYTES)
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            supervisor = self.supervisor(
+                {"slow": service(peers.program("linger.py", "listener"), handoff="listener"),
+                 "line": misbehave()})
+            with supervisor.connect("slow") as client:
+                client.send(f"{server.getsockname()[1]}\n".encode())
+                self.assertEqual(client.line(), "filled")
+                self.assertIn("served", supervisor.ask("line", "hello"))
+                self.stop(supervisor)
+
+
+if __name__ == "__main__":
+    harness.main()
