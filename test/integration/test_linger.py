@@ -77,7 +77,7 @@ class Lingering(SupervisorCase):
             supervisor = self.supervisor(
                 {"slow": service(peers.program("linger.py", "listener"), handoff="listener"),
                  "line": misbehave()})
-            with supervisor.connect("slow") as client:
+            with harness.Client(supervisor.address("slow")) as client:
                 client.send(f"{server.getsockname()[1]}\n".encode())
                 self.assertEqual(client.line(), "filled")
                 self.assertIn("served", supervisor.ask("line", "hello"))

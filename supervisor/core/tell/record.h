@@ -24,7 +24,7 @@
 
 /* The longest line of a connection that ended: all its texts at their longest, each byte escaped.
  */
-#define RECORD_CONNECTION_MAX_BYTES 2560
+#define RECORD_CONNECTION_MAX_BYTES 3072
 
 /* A line under construction. Owner of the bytes: the record. */
 struct record {

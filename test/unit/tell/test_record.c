@@ -337,6 +337,35 @@ static void test_connection(void **state) {
                         "peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
 }
 
+/* All that a record can have, each at its longest, and every byte escaped. */
+static void test_the_longest_record(void **state) {
+    (void)state;
+    char name[49], path[109], text[257];
+    memset(name, '\x01', sizeof name - 1);
+    memset(path, '\x01', sizeof path - 1);
+    memset(text, '\x01', sizeof text - 1);
+    name[sizeof name - 1] = path[sizeof path - 1] = text[sizeof text - 1] = '\0';
+    struct address widest = {.family = ADDRESS_IPV6, .port = 65535, .scope_id = UINT32_MAX};
+    memset(widest.bytes, 0xff, sizeof widest.bytes);
+    struct service_listen place = {.path = path};
+    const struct service odd = {.name = name, .listen = &place, .listen_count = 1};
+    struct connection c = served();
+    c.id = c.bytes_in = c.bytes_out = UINT64_MAX;
+    c.peer = c.via = widest;
+    c.outcome = OUTCOME_HANDSHAKE_INVALID;
+    c.pid = c.exit_code = c.attempts_used = UINT32_MAX;
+    c.status = UINT8_MAX;
+    c.has_status = c.has_exit = c.has_bytes_in = c.has_bytes_out = c.exit_by_signal = true;
+    c.progress = PROGRESS_NONE;
+    c.ended_us = UINT64_MAX / 2;
+    const enum log_format formats[] = {LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON};
+    for (size_t i = 0; i < 2; i++) {
+        record_connection(&record, formats[i], &c, &odd, text, sizeof text - 1);
+        assert_false(record.full);
+        assert_in_range(record.length, 1816, RECORD_CONNECTION_MAX_BYTES);
+    }
+}
+
 static void test_other_kinds(void **state) {
     (void)state;
     struct connection c = {.outcome = OUTCOME_SERVED,
@@ -387,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_long_keys),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_the_longest_record),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_local_peers),
     };
