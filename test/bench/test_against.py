@@ -45,11 +45,20 @@ class Options(unittest.TestCase):
             self.refused("--against", "HEAD", f"--rounds={value}",
                          says=f"'{value}' is no number of rounds; right is 21 (the default) to "
                               "1000")
+        for value in ("0", "10", "20001", "x", ""):
+            self.refused("--living", value, says=f"'{value}' is no number of handlers; right is 11 to "
+                                                 "20000")
+        self.refused("--against", "HEAD", "--living", "4000", says="not allowed with")
         self.refused("--against", "HEAD", "500", says="unrecognized arguments: 500")
 
     def test_good_options(self):
         options = against.parse(["--against", "HEAD~3"])
         self.assertEqual((options.against, options.bound, options.rounds), ("HEAD~3", None, 21))
+        self.assertEqual((options.living, options.output), (None, "log"))
+        options = against.parse(["--living", "4000"])
+        self.assertEqual((options.living, options.against), (4000, None))
+        options = against.parse(["--against", "HEAD", "--output", "null"])
+        self.assertEqual(options.output, "null")
         options = against.parse(["--rounds", "30", "--bound", "0.98", "--against", "HEAD"])
         self.assertEqual((options.against, options.bound, options.rounds), ("HEAD", 0.98, 30))
 
@@ -68,7 +77,8 @@ class Options(unittest.TestCase):
     def test_help(self):
         result = bench("--help")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertIn("scripts/bench --against COMMIT [--bound RATIO] [--rounds N]", result.stdout)
+        self.assertIn("scripts/bench --against COMMIT [--output null] [--bound RATIO]", result.stdout)
+        self.assertIn("scripts/bench --living COUNT [--bound RATIO] [--rounds N]", result.stdout)
 
 
 class Case(unittest.TestCase):
@@ -270,7 +280,7 @@ class Main(unittest.TestCase):
     def test_a_signal_ends_it_and_its_folder(self):
         folders = []
 
-        def compare(_commit, _rounds, _bound, folder):
+        def compare(_commit, _rounds, _bound, folder, _defaults):
             folders.append(folder)
             (folder / "file").touch()
             os.kill(os.getpid(), signal.SIGTERM)

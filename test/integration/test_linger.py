@@ -80,6 +80,7 @@ class Lingering(SupervisorCase):
             with harness.Client(supervisor.address("slow")) as client:
                 client.send(f"{server.getsockname()[1]}\n".encode())
                 self.assertEqual(client.line(), "filled")
+                supervisor.wait_event("activation", service="slow")
                 self.assertIn("served", supervisor.ask("line", "hello"))
                 self.stop(supervisor)
 

@@ -189,7 +189,9 @@ bool platform_listener_resume(struct platform_listener *listener) {
     return works;
 }
 
-/* A handler that had it may have made a connection of it, and let that linger. */
+/* A handler that had it may have made a connection of it, and let that linger; and who waits at a
+ * local one may have sent what takes long to close. A UDP socket waits for nobody, and its port shall
+ * be free at once. */
 void platform_listener_close(struct platform_listener **listener) {
     struct platform_listener *closing = *listener;
     if (closing == NULL) {
@@ -197,7 +199,7 @@ void platform_listener_close(struct platform_listener **listener) {
     }
     posix_local_remove(closing);
     posix_watch_forget(closing->platform, &closing->watch);
-    if (closing->is_handed_over) {
+    if (closing->is_handed_over && closing->protocol != PLATFORM_UDP) {
         posix_let_go(closing->platform, &closing->watch.descriptor);
     }
     posix_close_descriptor(&closing->watch.descriptor);

@@ -87,6 +87,5 @@ elif sys.argv[1] == "listener":
     listener.connect(("127.0.0.1", port))
     fill(listener)
     client.sendall(b"filled\n")
-    client.recv(1)
 else:
     speak(sys.argv[1])
