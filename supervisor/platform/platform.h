@@ -125,15 +125,10 @@ struct platform_socket {
 
 bool platform_socket_is_open(struct platform_socket socket);
 
-/* Closes a socket that no process but this one has ever had, and sets it to PLATFORM_SOCKET_NONE.
- */
-void platform_socket_close(struct platform_socket *socket);
-
-/* Lets go of a socket that a process was given, or may have been, and sets it to
- * PLATFORM_SOCKET_NONE. It is closed soon, by another thread: whoever has had it can make closing
- * it wait (SO_LINGER, socket(7)). What was sent still goes out. When a call says BATON_SHORTAGE
- * while any such socket is not closed yet, PLATFORM_EVENT_RELIEF follows. */
-void platform_socket_let_go(struct platform *platform, struct platform_socket *socket);
+/* Closes the socket soon, by another thread, and sets it to PLATFORM_SOCKET_NONE: whoever has had
+ * it can make closing it wait (SO_LINGER, socket(7)). What was sent still goes out. When a call
+ * says BATON_SHORTAGE while any such socket is not closed yet, PLATFORM_EVENT_RELIEF follows. */
+void platform_socket_close(struct platform *platform, struct platform_socket *socket);
 
 /* True if the peer has reset the connection (an orderly end of sending does not count). Takes no
  * byte from the socket. */

@@ -15,7 +15,7 @@
 static void carry_out(struct supervisor *s, const struct pool_action *action) {
     switch (action->kind) {
     case POOL_RELEASE:
-        platform_socket_let_go(s->platform, &s->sockets[action->connection]);
+        platform_socket_close(s->platform, &s->sockets[action->connection]);
         run_pause_relieve(s);
         break;
     case POOL_ATTEMPT_FAILED:

@@ -245,7 +245,7 @@ void run_pump_close(struct supervisor *s, uint32_t process) {
     if (pump != SLOT_NONE) {
         struct platform_socket socket = at(s, pump)->socket;
         free_pump(s, pump);
-        platform_socket_close(&socket);
+        platform_socket_close(s->platform, &socket);
     }
 }
 

@@ -48,7 +48,7 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
     run_preface_stop(s, connection);
-    platform_socket_let_go(s->platform, &s->sockets[connection]);
+    platform_socket_close(s->platform, &s->sockets[connection]);
     record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service), text,
                       text_bytes);
     run_log_keep(&s->log);

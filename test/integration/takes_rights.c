@@ -1,5 +1,5 @@
-/* A library for LD_PRELOAD: batond finds a system that cannot refuse descriptors to who sends them, as
- * Linux before 6.16. */
+/* A library for LD_PRELOAD: batond finds a system that cannot refuse descriptors to who sends them,
+ * as Linux before 6.16. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>

@@ -420,8 +420,8 @@ struct bench_connection bench_connect(struct bench *bench) {
     return made;
 }
 
-void bench_disconnect(struct bench_connection *connection) {
-    platform_socket_close(&connection->socket);
+void bench_disconnect(struct bench *bench, struct bench_connection *connection) {
+    platform_socket_close(bench->platform, &connection->socket);
     client_close(connection->client);
     platform_listener_close(&connection->listener);
 }

@@ -150,7 +150,7 @@ struct bench_connection {
 };
 struct bench_connection bench_connect(struct bench *bench);
 /* Closes both ends and the listener. The socket may have been closed before. */
-void bench_disconnect(struct bench_connection *connection);
+void bench_disconnect(struct bench *bench, struct bench_connection *connection);
 
 /* Sends an OFFER with `socket` to the process. */
 int bench_offer(struct bench *bench, struct platform_process *process,

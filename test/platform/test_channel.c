@@ -192,10 +192,10 @@ static void test_handler_gets_a_socket_as_promised(void **state) {
     client_end_sending(connection.client);
     char answer[64];
     if (system_channel_is_packets) {
-        platform_socket_close(&connection.socket);
+        platform_socket_close(bench->platform, &connection.socket);
     }
     bench_await_text(bench, "blocking=1 inheritable=0 peer=1 shutdown=1");
-    platform_socket_close(&connection.socket);
+    platform_socket_close(bench->platform, &connection.socket);
     client_receive_all(connection.client, answer, sizeof answer);
     assert_string_equal(answer, "question");
     client_close(connection.client);
@@ -306,7 +306,7 @@ static void test_export_to_a_dead_process(void **state) {
     /* Windows itself would still duplicate for it, because its handle is held. */
     assert_int_equal(result, BATON_GONE);
     platform_process_close(&process);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 int main(void) {

@@ -52,7 +52,7 @@ static void test_child_starts_clean(void **state) {
     bench_finish(bench, &process, token);
     assert_string_equal(bench->text, "limit=200 blocked=0 ignored=0 leads=1\n"
                                      "descriptors 0 1 2 3 \n");
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
     assert_int_equal(bench_teardown(state), 0);
     assert_true(descriptor_limit() == 200);
     close(left_open);
@@ -85,14 +85,14 @@ static void test_all_descriptors_close_on_exec(void **state) {
     assert_true(seen_count >= 8);
     platform_channel_close(process);
     bench_finish(bench, &process, token);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 static void test_accepted_socket_blocks(void **state) {
     struct bench *bench = *state;
     struct bench_connection connection = bench_connect(bench);
     assert_int_equal(fcntl((int)connection.socket.value, F_GETFL) & O_NONBLOCK, 0);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 static void test_accept_out_of_descriptors(void **state) {
@@ -134,7 +134,7 @@ static void test_accept_out_of_descriptors(void **state) {
     platform_listener_resume(listener);
     socket = bench_accept_next(bench, listener, token);
     platform_program_destroy(&program);
-    platform_socket_close(&socket);
+    platform_socket_close(bench->platform, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }
@@ -144,10 +144,10 @@ static void test_port_of_a_connection_in_time_wait_is_free(void **state) {
     struct bench_connection connection = bench_connect(bench);
     struct platform_listener *listener;
     /* Who ends first waits (TCP's TIME-WAIT), here on the listener's port. */
-    platform_socket_close(&connection.socket);
+    platform_socket_close(bench->platform, &connection.socket);
     char none[8];
     client_receive_all(connection.client, none, sizeof none);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
     assert_int_equal(bench_try_listen(bench, &connection.address, bench_token(bench), &listener),
                      BATON_OK);
     platform_listener_close(&listener);

@@ -35,7 +35,7 @@ static struct platform_process *serve(struct bench *bench, struct platform_progr
     struct platform_launched made = bench_start(bench, &launch);
     assert_null(made.input);
     assert_null(made.output);
-    platform_socket_close(&connection->socket);
+    platform_socket_close(bench->platform, &connection->socket);
     platform_program_destroy(&program);
     return made.process;
 }
@@ -54,7 +54,7 @@ static void test_a_socket(void **state) {
     client_receive_all(connection.client, text, sizeof text);
     assert_string_equal(text, "hello\nbefore there was a program, and after\nbye\n");
     assert_int_equal(bench_await_exit(bench, &process, token).code, 7);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 /* What a stream has read is gone, all the rest is there for the program. */
@@ -77,7 +77,7 @@ static void test_a_socket_after_a_stream(void **state) {
     client_receive_all(connection.client, text, sizeof text);
     assert_string_equal(text, "hello again");
     assert_int_equal(bench_await_exit(bench, &process, token).code, 0);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 static void test_where_errors_go(void **state) {
@@ -98,7 +98,7 @@ static void test_where_errors_go(void **state) {
         }
         bench_await_exit(bench, &process, token);
         assert_null(strstr(bench->text, "to output"));
-        bench_disconnect(&connection);
+        bench_disconnect(bench, &connection);
     }
 }
 
@@ -333,7 +333,7 @@ static void test_a_table_without_room_for_pipes(void **state) {
     pump_end(bench, &pump);
     for (int i = 0; i < BENCH_STREAM_COUNT - 1; i++) {
         platform_stream_close(&streams[i]);
-        bench_disconnect(&connections[i]);
+        bench_disconnect(bench, &connections[i]);
     }
 }
 

@@ -22,11 +22,11 @@ static struct line open_line(struct bench *bench) {
     return line;
 }
 
-static void close_line(struct line *line) {
+static void close_line(struct bench *bench, struct line *line) {
     platform_stream_close(&line->stream);
     assert_null(line->stream);
     platform_stream_close(&line->stream);
-    bench_disconnect(&line->connection);
+    bench_disconnect(bench, &line->connection);
 }
 
 static int read_now(struct bench *bench, struct line *line, char *bytes, size_t capacity,
@@ -73,7 +73,7 @@ static void test_again_is_followed_by_an_event(void **state) {
     ask_in_vain(bench, &line);
     bench_forget_events(bench);
     bench_expect_rest(bench);
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 /* A byte that is sent as urgent is one of the stream, in its place (RFC 6093, 5); for whoever gets
@@ -92,7 +92,7 @@ static void test_an_urgent_byte_is_in_its_place(void **state) {
     platform_stream_close(&line.stream);
     client_send_urgent(line.connection.client, "G");
     assert_true(server_urgent_arrives((uintptr_t)line.connection.socket.value));
-    bench_disconnect(&line.connection);
+    bench_disconnect(bench, &line.connection);
 }
 
 /* Nothing is asked: nothing is told, neither bytes nor the end, and the loop does not turn. */
@@ -109,7 +109,7 @@ static void test_nobody_asks(void **state) {
     assert_int_equal(read_to_the_end(bench, &line), BATON_END);
     assert_int_equal(read_to_the_end(bench, &line), BATON_END);
     bench_expect_rest(bench);
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 static void test_reads_exactly_what_was_asked_for(void **state) {
@@ -126,14 +126,14 @@ static void test_reads_exactly_what_was_asked_for(void **state) {
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "serve");
     assert_int_equal(bench_offer(bench, process, line.connection.socket), BATON_OK);
-    platform_socket_close(&line.connection.socket);
+    platform_socket_close(bench->platform, &line.connection.socket);
     client_end_sending(line.connection.client);
     char answer[64];
     client_receive_all(line.connection.client, answer, sizeof answer);
     assert_string_equal(answer, "the rest");
     bench_finish(bench, &process, token);
     assert_non_null(strstr(bench->text, "blocking=1 inheritable=0 peer=1 shutdown=1"));
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 static void test_the_client_ends_first(void **state) {
@@ -151,7 +151,7 @@ static void test_the_client_ends_first(void **state) {
     platform_stream_finish(line.stream);
     client_receive_all(line.connection.client, text, sizeof text);
     assert_string_equal(text, "still here");
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 static void test_we_end_first(void **state) {
@@ -173,7 +173,7 @@ static void test_we_end_first(void **state) {
     assert_string_equal(text, "an answer");
     client_end_sending(line.connection.client);
     assert_int_equal(read_to_the_end(bench, &line), BATON_END);
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 static void fill(char *bytes, size_t start, size_t length) {
@@ -244,7 +244,7 @@ static void test_a_client_that_does_not_read_holds_us_back(void **state) {
     char none[8];
     client_receive_all(line.connection.client, none, sizeof none);
     assert_string_equal(none, "");
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 static void test_a_reset_is_told(void **state) {
@@ -258,7 +258,7 @@ static void test_a_reset_is_told(void **state) {
     assert_int_not_equal(bench->cause.system_code, 0);
     bench_expect_rest(bench);
     platform_stream_close(&line.stream);
-    platform_socket_close(&line.connection.socket);
+    platform_socket_close(bench->platform, &line.connection.socket);
     platform_listener_close(&line.connection.listener);
 }
 
@@ -279,7 +279,7 @@ static void test_a_reset_that_nobody_asks_about(void **state) {
     }
     assert_int_equal(result, BATON_GONE);
     platform_stream_close(&line.stream);
-    platform_socket_close(&line.connection.socket);
+    platform_socket_close(bench->platform, &line.connection.socket);
 }
 
 static void test_a_closed_stream_tells_nothing(void **state) {
@@ -301,7 +301,7 @@ static void test_a_closed_stream_tells_nothing(void **state) {
     ask_in_vain(bench, &line);
     client_send(line.connection.client, "d");
     await_line(bench, &line);
-    close_line(&line);
+    close_line(bench, &line);
 }
 
 static void test_a_full_table_is_a_shortage(void **state) {
@@ -318,7 +318,7 @@ static void test_a_full_table_is_a_shortage(void **state) {
     assert_null(stream);
     bench_forget_events(bench);
     for (int i = 0; i < BENCH_STREAM_COUNT; i++) {
-        close_line(&lines[i]);
+        close_line(bench, &lines[i]);
     }
     uint64_t token = bench_token(bench);
     assert_int_equal(
@@ -329,7 +329,7 @@ static void test_a_full_table_is_a_shortage(void **state) {
     assert_int_equal(bench_stream_read(bench, stream, token, text, 3), BATON_OK);
     assert_string_equal(text, "abc");
     platform_stream_close(&stream);
-    bench_disconnect(&extra);
+    bench_disconnect(bench, &extra);
 }
 
 /* More events than are asked for at once: none is lost. */
@@ -347,7 +347,7 @@ static void test_many_at_once(void **state) {
         await_line(bench, &lines[i]);
     }
     for (int i = 0; i < BENCH_STREAM_COUNT; i++) {
-        close_line(&lines[i]);
+        close_line(bench, &lines[i]);
     }
 }
 

@@ -307,8 +307,8 @@ static void test_the_mode_decides_the_attribute(void **state) {
     assert_false(can_be_bound(plain.socket, &error));
     assert_int_equal(error, ERROR_INVALID_PARAMETER);
     assert_true(can_be_bound(overlapped.socket, &error));
-    bench_disconnect(&plain);
-    bench_disconnect(&overlapped);
+    bench_disconnect(bench, &plain);
+    bench_disconnect(bench, &overlapped);
 }
 
 /* Launches with the connection as input and output, and closes our copy. */
@@ -328,7 +328,7 @@ static struct platform_launched serve(struct bench *bench, struct bench_connecti
     assert_int_equal(flags & HANDLE_FLAG_INHERIT, 0);
     assert_null(made.input);
     assert_null(made.output);
-    platform_socket_close(&connection->socket);
+    platform_socket_close(bench->platform, &connection->socket);
     platform_program_destroy(&program);
     return made;
 }
@@ -353,7 +353,7 @@ static void test_c_program_by_a_socket(void **state) {
     client_receive_all(connection.client, text, sizeof text);
     assert_string_equal(text, "you said two\nbye\n");
     assert_int_equal(bench_await_exit(bench, &made.process, token).code, 5);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 static void test_cmd_by_a_socket(void **state) {
@@ -373,7 +373,7 @@ static void test_cmd_by_a_socket(void **state) {
     }
     client_receive_all(connection.client, text, sizeof text);
     assert_int_equal(bench_await_exit(bench, &made.process, token).code, 3);
-    bench_disconnect(&connection);
+    bench_disconnect(bench, &connection);
 }
 
 static void test_where_errors_go(void **state) {
@@ -392,7 +392,7 @@ static void test_where_errors_go(void **state) {
         }
         assert_null(strstr(bench->text, "to output"));
         assert_int_equal(bench_await_exit(bench, &made.process, token).code, 0);
-        bench_disconnect(&connection);
+        bench_disconnect(bench, &connection);
     }
     for (int follows = 0; follows < 2; follows++) {
         char output[128] = "";
@@ -432,8 +432,8 @@ static void test_programs_get_their_streams_only(void **state) {
         client_receive_all(connection.client, text, sizeof text);
         assert_int_equal(count_handles(text), follows ? 1 : 2); /* the socket, and the log */
         assert_int_equal(bench_await_exit(bench, &made.process, token).code, 0);
-        bench_disconnect(&connection);
-        bench_disconnect(&other);
+        bench_disconnect(bench, &connection);
+        bench_disconnect(bench, &other);
 
         struct platform_program *program =
             PROGRAM(bench, bench_child_path(), "platform_child", "handles");

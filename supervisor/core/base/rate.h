@@ -12,7 +12,8 @@
 
 /* All zero = has had a long pause. */
 struct rate {
-    uint64_t used_until_us; /* monotonic: what has passed takes until then, each its share of time */
+    uint64_t
+        used_until_us; /* monotonic: what has passed takes until then, each its share of time */
     uint64_t refused_count; /* since it was taken last */
 };
 

@@ -96,10 +96,10 @@ struct service {
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
     size_t success_exit_count;
-    uint32_t end_with_supervisor;  /* enum service_choice */
-    uint32_t leave_children;       /* enum service_choice */
-    uint32_t stop_timeout_ms; /* from DRAIN to terminate, and from terminate to kill */
-    size_t line;              /* where the service is defined, for messages */
+    uint32_t end_with_supervisor; /* enum service_choice */
+    uint32_t leave_children;      /* enum service_choice */
+    uint32_t stop_timeout_ms;     /* from DRAIN to terminate, and from terminate to kill */
+    size_t line;                  /* where the service is defined, for messages */
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
 

@@ -52,7 +52,6 @@ struct fake_peer {
     struct fake_client face;
     struct fake_flow sent, received;
     bool is_watched; /* a stream of the supervisor's is open on it */
-    bool was_handed_out;
 };
 
 struct platform_stream {

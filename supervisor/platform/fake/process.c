@@ -86,7 +86,6 @@ void fake_copy_add(struct platform_process *process, uint32_t client) {
                                 sizeof *process->copies);
     process->copies[process->face.copy_count++] = client;
     fake_world.clients[client]->face.copy_count++;
-    fake_world.clients[client]->was_handed_out = true;
 }
 
 bool fake_copy_remove(struct platform_process *process, uint32_t client) {

@@ -2,10 +2,11 @@
  * Who has sent what is received, and what came with it: SO_PASSCRED makes the kernel name the
  * sender (unix(7)).
  *
- * A descriptor that comes with a frame is of no use here, and can be of any kind. Where there is no
- * room for it the kernel closes it inside our recvmsg(2), which may wait (closer.h). Linux 6.16 and
- * later can refuse it to the sender: SO_PASSRIGHTS. Before that there is room for as many as one
- * message may carry, in the message and among the descriptors, and they are let go.
+ * A descriptor that comes with a frame, or with the bytes of a local client, is of no use here, and
+ * can be of any kind. Where there is no room for it the kernel closes it inside our recvmsg(2),
+ * which may wait (closer.h). Linux 6.16 and later can refuse it to the sender: SO_PASSRIGHTS.
+ * Before that there is room for as many as one message may carry, in the message and among the
+ * descriptors, and they are let go.
  */
 #include "platform/posix/internal.h"
 
@@ -26,6 +27,11 @@
 static bool refuse_rights(int descriptor) {
     const int off = 0;
     return setsockopt(descriptor, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off) == 0;
+}
+
+void posix_rights_allow(int descriptor, bool allowed) {
+    const int value = allowed;
+    setsockopt(descriptor, SOL_SOCKET, SO_PASSRIGHTS, &value, sizeof value);
 }
 
 bool posix_rights_can_be_refused(void) {
@@ -91,23 +97,22 @@ static void read_controls(struct platform *platform, struct msghdr *message,
     }
 }
 
-ssize_t posix_credentials_receive(struct platform *platform, int descriptor, void *buffer,
-                                  size_t capacity, struct origin *origin) {
+/* With room for all that one message can carry. */
+static ssize_t receive(struct platform *platform, int descriptor, void *buffer, size_t capacity,
+                       struct origin *origin) {
     union {
         char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(RIGHTS_MAX_COUNT * sizeof(int))];
         struct cmsghdr align;
     } control;
     struct iovec room = {.iov_base = buffer, .iov_len = capacity};
-    struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
-    ssize_t got;
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
     if (platform->takes_rights) {
         set_reserve(platform, false);
     }
-    do {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        got = recvmsg(descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = recvmsg(descriptor, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (platform->takes_rights) {
         int code = errno;
         set_reserve(platform, true);
@@ -119,4 +124,19 @@ ssize_t posix_credentials_receive(struct platform *platform, int descriptor, voi
         read_controls(platform, &message, origin);
     }
     return got;
+}
+
+ssize_t posix_credentials_receive(struct platform *platform, int descriptor, void *buffer,
+                                  size_t capacity, struct origin *origin) {
+    ssize_t got;
+    do {
+        got = receive(platform, descriptor, buffer, capacity, origin);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+ssize_t posix_rights_receive(struct platform *platform, int descriptor, void *buffer,
+                             size_t capacity) {
+    struct origin ignored;
+    return receive(platform, descriptor, buffer, capacity, &ignored);
 }

@@ -91,6 +91,7 @@ struct platform_stream {
     struct posix_watch watch; /* its descriptor: a socket of the caller's, or a pipe of ours */
     struct platform *platform;
     bool is_pipe;
+    bool is_local; /* a local socket, on which descriptors may come (credentials.c) */
     bool read_waits, write_waits; /* the last call said AGAIN */
 };
 
@@ -325,6 +326,11 @@ struct origin {
     int flags; /* of the message: MSG_TRUNC, MSG_CTRUNC */
     bool has_rights;
 };
+/* recv(2) without waiting, from a local socket; the same, but that EINTR is the caller's. */
+ssize_t posix_rights_receive(struct platform *platform, int descriptor, void *buffer,
+                             size_t capacity);
+/* Lets the peer of a local socket send descriptors, or not, where that can be. */
+void posix_rights_allow(int descriptor, bool allowed);
 ssize_t posix_credentials_receive(struct platform *platform, int descriptor, void *buffer,
                                   size_t capacity, struct origin *origin);
 

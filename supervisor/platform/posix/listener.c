@@ -190,8 +190,8 @@ bool platform_listener_resume(struct platform_listener *listener) {
 }
 
 /* A handler that had it may have made a connection of it, and let that linger; and who waits at a
- * local one may have sent what takes long to close. A UDP socket waits for nobody, and its port shall
- * be free at once. */
+ * local one may have sent what takes long to close. A UDP socket waits for nobody, and its port
+ * shall be free at once. */
 void platform_listener_close(struct platform_listener **listener) {
     struct platform_listener *closing = *listener;
     if (closing == NULL) {

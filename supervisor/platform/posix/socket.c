@@ -13,16 +13,7 @@ bool platform_socket_is_open(struct platform_socket socket) {
     return socket.value != UINTPTR_MAX;
 }
 
-void platform_socket_close(struct platform_socket *socket) {
-    const struct linger off = {0, 0};
-    if (platform_socket_is_open(*socket)) {
-        setsockopt((int)socket->value, SOL_SOCKET, SO_LINGER, &off, sizeof off);
-        close((int)socket->value);
-        *socket = PLATFORM_SOCKET_NONE;
-    }
-}
-
-void platform_socket_let_go(struct platform *platform, struct platform_socket *socket) {
+void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     int descriptor = platform_socket_is_open(*socket) ? (int)socket->value : -1;
     posix_let_go(platform, &descriptor);
     *socket = PLATFORM_SOCKET_NONE;

@@ -55,16 +55,31 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
     return BATON_OK;
 }
 
-/* With it an urgent byte stays in its place, otherwise recv(2) leaves it out (tcp(7)). */
-static void set_urgent_inline(int descriptor, int value) {
-    setsockopt(descriptor, SOL_SOCKET, SO_OOBINLINE, &value, sizeof value);
+/* What a socket has for as long as it is read here, and whoever gets it later has not: an urgent
+ * byte stays in its place, where recv(2) would leave it out (tcp(7)); and on a local one no
+ * descriptors. */
+static void set_ours(const struct platform_stream *stream, bool ours) {
+    const int value = ours;
+    if (stream->is_local) {
+        posix_rights_allow(stream->watch.descriptor, !ours);
+    } else {
+        setsockopt(stream->watch.descriptor, SOL_SOCKET, SO_OOBINLINE, &value, sizeof value);
+    }
 }
 
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause) {
-    set_urgent_inline((int)socket.value, 1);
-    return open_stream(platform, (int)socket.value, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
-                       out, cause);
+    int descriptor = (int)socket.value;
+    int domain = AF_UNSPEC;
+    socklen_t length = sizeof domain;
+    int result = open_stream(platform, descriptor, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
+                             out, cause);
+    if (result == BATON_OK) {
+        getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length);
+        (*out)->is_local = domain == AF_UNIX;
+        set_ours(*out, true);
+    }
+    return result;
 }
 
 int posix_stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction,
@@ -96,7 +111,9 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
     ssize_t got;
     do {
         got = stream->is_pipe ? read(descriptor, buffer, capacity)
-                              : recv(descriptor, buffer, capacity, MSG_DONTWAIT);
+              : stream->is_local
+                  ? posix_rights_receive(stream->platform, descriptor, buffer, capacity)
+                  : recv(descriptor, buffer, capacity, MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
     if (got > 0) {
         *length = (size_t)got;
@@ -150,7 +167,7 @@ void platform_stream_close(struct platform_stream **stream) {
     if (closing->is_pipe) {
         posix_close_descriptor(&closing->watch.descriptor);
     } else {
-        set_urgent_inline(closing->watch.descriptor, 0);
+        set_ours(closing, false);
     }
     give_slot(closing->platform, closing);
     *stream = NULL;

@@ -9,15 +9,6 @@ bool platform_socket_is_open(struct platform_socket socket) {
     return socket.value != UINTPTR_MAX;
 }
 
-void platform_socket_close(struct platform_socket *socket) {
-    const struct linger off = {0, 0};
-    if (platform_socket_is_open(*socket)) {
-        setsockopt((SOCKET)socket->value, SOL_SOCKET, SO_LINGER, (const char *)&off, sizeof off);
-        closesocket((SOCKET)socket->value);
-    }
-    *socket = PLATFORM_SOCKET_NONE;
-}
-
 static DWORD WINAPI close_elsewhere(void *socket) {
     closesocket((SOCKET)(UINT_PTR)socket);
     return 0;
@@ -25,11 +16,13 @@ static DWORD WINAPI close_elsewhere(void *socket) {
 
 /* closesocket() of a blocking socket waits as SO_LINGER says. A thread of the system's pool may.
  * https://learn.microsoft.com/windows/win32/api/winsock/nf-winsock-closesocket */
-void platform_socket_let_go(struct platform *platform, struct platform_socket *socket) {
+void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     (void)platform;
     if (platform_socket_is_open(*socket) &&
         !QueueUserWorkItem(close_elsewhere, (void *)socket->value, WT_EXECUTELONGFUNCTION)) {
-        platform_socket_close(socket);
+        const struct linger off = {0, 0};
+        setsockopt((SOCKET)socket->value, SOL_SOCKET, SO_LINGER, (const char *)&off, sizeof off);
+        closesocket((SOCKET)socket->value);
     }
     *socket = PLATFORM_SOCKET_NONE;
 }
