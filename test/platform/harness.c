@@ -144,6 +144,11 @@ bool bench_log_write_all(struct bench *bench, const char *bytes, size_t length,
     return platform_log_flush(bench->platform, deadline_us) == 0 && length == 0;
 }
 
+void bench_close_socket(struct bench *bench, struct platform_socket *socket) {
+    platform_socket_close(bench->platform, socket);
+    look(bench, platform_now_us(bench->platform));
+}
+
 void bench_expect_descriptors(struct bench *bench, size_t count) {
     uint64_t deadline_us = platform_now_us(bench->platform) + DEADLINE_US;
     while (system_descriptor_count() != count && platform_now_us(bench->platform) < deadline_us) {
@@ -421,7 +426,7 @@ struct bench_connection bench_connect(struct bench *bench) {
 }
 
 void bench_disconnect(struct bench *bench, struct bench_connection *connection) {
-    platform_socket_close(bench->platform, &connection->socket);
+    bench_close_socket(bench, &connection->socket);
     client_close(connection->client);
     platform_listener_close(&connection->listener);
 }

@@ -78,6 +78,9 @@ struct platform_process *bench_launch(struct bench *bench, const char *const *ac
 bool bench_log_write_all(struct bench *bench, const char *bytes, size_t length,
                          uint64_t deadline_us);
 
+/* Closes it, and lets the platform begin with that. */
+void bench_close_socket(struct bench *bench, struct platform_socket *socket);
+
 /* Fails unless `count` descriptors are open soon: some are let go, which another thread does. */
 void bench_expect_descriptors(struct bench *bench, size_t count);
 

@@ -192,10 +192,10 @@ static void test_handler_gets_a_socket_as_promised(void **state) {
     client_end_sending(connection.client);
     char answer[64];
     if (system_channel_is_packets) {
-        platform_socket_close(bench->platform, &connection.socket);
+        bench_close_socket(bench, &connection.socket);
     }
     bench_await_text(bench, "blocking=1 inheritable=0 peer=1 shutdown=1");
-    platform_socket_close(bench->platform, &connection.socket);
+    bench_close_socket(bench, &connection.socket);
     client_receive_all(connection.client, answer, sizeof answer);
     assert_string_equal(answer, "question");
     client_close(connection.client);

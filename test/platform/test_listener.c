@@ -32,9 +32,9 @@ static void test_accepts_with_both_addresses(void **state) {
     bench_forget_events(bench);
     bench_expect_silence(bench);
 
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     assert_false(platform_socket_is_open(socket));
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     char text[8];
     client_receive_all(client, text, sizeof text);
     assert_string_equal(text, "");
@@ -56,7 +56,7 @@ static void test_event_comes_again_for_those_left_waiting(void **state) {
     for (int i = 0; i < 3; i++) {
         bench_forget_events(bench);
         struct platform_socket socket = bench_accept_next(bench, listener, token);
-        platform_socket_close(bench->platform, &socket);
+        bench_close_socket(bench, &socket);
     }
     for (int i = 0; i < 3; i++) {
         client_close(clients[i]);
@@ -81,7 +81,7 @@ static void test_pause_does_not_spin_and_resume_reports(void **state) {
     platform_listener_resume(listener);
     for (int i = 0; i < 2; i++) {
         struct platform_socket socket = bench_accept_next(bench, listener, token);
-        platform_socket_close(bench->platform, &socket);
+        bench_close_socket(bench, &socket);
     }
     client_close(first);
     client_close(second);
@@ -167,7 +167,7 @@ static void test_ipv6_beside_ipv4(void **state) {
                      BATON_OK);
     assert_true(address_equal(&local, &loopback6));
     assert_int_equal(peer.family, ADDRESS_IPV6);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener6);
 }
@@ -184,7 +184,7 @@ static void test_reset_is_told_from_the_end_of_sending(void **state) {
     client_end_sending(client);
     assert_false(platform_socket_was_reset(socket));
     client_close(client);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
 
     socket = bench_accept(bench, listener, token, &client);
     client_send(client, "hello");
@@ -199,7 +199,7 @@ static void test_reset_is_told_from_the_end_of_sending(void **state) {
                       &bench->cause);
     }
     assert_true(platform_socket_was_reset(socket)); /* asking takes nothing away */
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     platform_listener_close(&listener);
 }
 
@@ -287,7 +287,7 @@ static void test_one_for_both_families(void **state) {
     /* An IPv4 client is one, whatever took it, so that no rule for IPv4 can be walked around. */
     assert_true(address_equal(&local, &loopback));
     assert_int_equal(peer.family, ADDRESS_IPV4);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }

@@ -134,7 +134,7 @@ static void test_accept_out_of_descriptors(void **state) {
     platform_listener_resume(listener);
     socket = bench_accept_next(bench, listener, token);
     platform_program_destroy(&program);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }
@@ -144,7 +144,7 @@ static void test_port_of_a_connection_in_time_wait_is_free(void **state) {
     struct bench_connection connection = bench_connect(bench);
     struct platform_listener *listener;
     /* Who ends first waits (TCP's TIME-WAIT), here on the listener's port. */
-    platform_socket_close(bench->platform, &connection.socket);
+    bench_close_socket(bench, &connection.socket);
     char none[8];
     client_receive_all(connection.client, none, sizeof none);
     bench_disconnect(bench, &connection);

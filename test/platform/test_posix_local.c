@@ -108,7 +108,7 @@ static void test_accepts_and_names_the_peer(void **state) {
     assert_int_equal(write(client, "x", 1), 1);
     char byte = 0;
     assert_int_equal(read((int)socket.value, &byte, 1), 1);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     close(client);
     platform_listener_close(&listener);
     assert_false(exists(path));
@@ -447,7 +447,7 @@ static void test_a_stream_over_it(void **state) {
     assert_int_equal(bench_stream_write(bench, stream, stream_token, "x", 1), BATON_GONE);
     bench_expect_rest(bench);
     platform_stream_close(&stream);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     platform_listener_close(&listener);
 }
 

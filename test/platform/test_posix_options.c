@@ -48,7 +48,7 @@ static void test_options_of_accepted_sockets(void **state) {
     assert_int_equal(option_of(accepted, SOL_SOCKET, SO_RCVBUF), 60000);
     assert_int_equal(option_of(accepted, SOL_SOCKET, SO_SNDBUF), 80000);
     assert_int_equal(fcntl(accepted, F_GETFL) & O_NONBLOCK, 0);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }
@@ -205,7 +205,7 @@ static void test_a_connection_is_put_back(void **state) {
     assert_memory_not_equal(&before, &spoiled, sizeof before);
     platform_socket_put_back(socket, &spec.options);
     expect_as_before(descriptor, &before);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }

@@ -208,7 +208,7 @@ static int try_accept(struct bench *bench, struct platform_listener *listener) {
     struct address local;
     int result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause);
     assert_int_equal(platform_socket_is_open(socket), result == BATON_OK);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     return result;
 }
 

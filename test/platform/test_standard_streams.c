@@ -35,7 +35,7 @@ static struct platform_process *serve(struct bench *bench, struct platform_progr
     struct platform_launched made = bench_start(bench, &launch);
     assert_null(made.input);
     assert_null(made.output);
-    platform_socket_close(bench->platform, &connection->socket);
+    bench_close_socket(bench, &connection->socket);
     platform_program_destroy(&program);
     return made.process;
 }

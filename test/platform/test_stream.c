@@ -126,7 +126,7 @@ static void test_reads_exactly_what_was_asked_for(void **state) {
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "serve");
     assert_int_equal(bench_offer(bench, process, line.connection.socket), BATON_OK);
-    platform_socket_close(bench->platform, &line.connection.socket);
+    bench_close_socket(bench, &line.connection.socket);
     client_end_sending(line.connection.client);
     char answer[64];
     client_receive_all(line.connection.client, answer, sizeof answer);
@@ -258,7 +258,7 @@ static void test_a_reset_is_told(void **state) {
     assert_int_not_equal(bench->cause.system_code, 0);
     bench_expect_rest(bench);
     platform_stream_close(&line.stream);
-    platform_socket_close(bench->platform, &line.connection.socket);
+    bench_close_socket(bench, &line.connection.socket);
     platform_listener_close(&line.connection.listener);
 }
 
@@ -279,7 +279,7 @@ static void test_a_reset_that_nobody_asks_about(void **state) {
     }
     assert_int_equal(result, BATON_GONE);
     platform_stream_close(&line.stream);
-    platform_socket_close(bench->platform, &line.connection.socket);
+    bench_close_socket(bench, &line.connection.socket);
 }
 
 static void test_a_closed_stream_tells_nothing(void **state) {

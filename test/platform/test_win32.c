@@ -60,7 +60,7 @@ static void test_accepted_socket_is_not_inheritable(void **state) {
     HANDLE port = CreateIoCompletionPort((HANDLE)socket.value, NULL, 1, 1);
     assert_non_null(port);
     CloseHandle(port);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }
@@ -121,7 +121,7 @@ static void test_export_to_who_may_speak_only(void **state) {
     bench_finish(bench, &shim, token);
     platform_channel_close(other);
     bench_finish(bench, &other, other_token);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }
@@ -147,7 +147,7 @@ static void test_export_to_a_dead_grandchild(void **state) {
     assert_int_equal(export_to(bench, shim, platform_process_pid(shim), socket), BATON_OK);
     platform_channel_close(shim);
     bench_finish(bench, &shim, token);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }
@@ -186,7 +186,7 @@ static void one_life(struct bench *bench) {
     platform_channel_close(process);
     bench_finish(bench, &process, token);
     bench_forget_text(bench);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }

@@ -157,7 +157,7 @@ static void test_who_waits_for_room_hears_of_a_reset(void **state) {
         } while (result == BATON_OK || result == BATON_AGAIN);
         assert_int_equal(result, BATON_GONE);
         platform_stream_close(&stream);
-        platform_socket_close(bench->platform, &connection.socket);
+        bench_close_socket(bench, &connection.socket);
         platform_listener_close(&connection.listener);
     }
 }
@@ -195,7 +195,7 @@ static void test_options_of_accepted_sockets(void **state) {
             assert_int_equal(option_of(socket, SOL_SOCKET, SO_RCVBUF) == 32768, set);
             assert_int_equal(option_of(socket, SOL_SOCKET, SO_SNDBUF) == 49152, set);
             client_close(client);
-            platform_socket_close(bench->platform, &socket);
+            bench_close_socket(bench, &socket);
             platform_listener_close(&listener);
         }
     }

@@ -123,7 +123,7 @@ static int await_accept(struct bench *bench, struct platform_listener *listener,
 static void expect_one(struct bench *bench, struct platform_listener *listener, uint64_t token) {
     struct platform_socket socket;
     assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
 }
 
 static void expect_shortage(struct bench *bench, struct platform_listener *listener) {
@@ -264,7 +264,7 @@ static void test_a_shortage_loses_nobody(void **state) {
     char byte = 0;
     assert_int_equal(recv((SOCKET)socket.value, &byte, 1, 0), 1);
     assert_int_equal(byte, 'x');
-    platform_socket_close(bench->platform, &socket);
+    bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
 }

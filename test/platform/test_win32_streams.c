@@ -328,7 +328,7 @@ static struct platform_launched serve(struct bench *bench, struct bench_connecti
     assert_int_equal(flags & HANDLE_FLAG_INHERIT, 0);
     assert_null(made.input);
     assert_null(made.output);
-    platform_socket_close(bench->platform, &connection->socket);
+    bench_close_socket(bench, &connection->socket);
     platform_program_destroy(&program);
     return made;
 }

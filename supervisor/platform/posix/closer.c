@@ -72,6 +72,7 @@ static void *run(void *argument) {
     (void)posix_signals_block();
     bool has_timer = make_timer(&timer);
     pthread_sigmask(SIG_UNBLOCK, &patience, NULL);
+    sem_post(&closer->begun);
     while (!atomic_load(&closer->ends)) {
         if (sem_wait(&closer->news) != 0) {
             continue; /* the last signal of the timer */
@@ -99,6 +100,7 @@ static int start_thread(struct closer *closer, struct baton_cause *cause) {
     *self = (struct closer_thread){.closer = closer};
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    posix_signals_forget_hidden();
     int code = pthread_create(&self->thread, &attributes, run, self);
     (void)posix_signals_block();
     pthread_attr_destroy(&attributes);
@@ -124,7 +126,10 @@ static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_
     if (sigaction(CLOSER_SIGNAL, &action, NULL) != 0) {
         return posix_failed(cause, "sigaction", errno);
     }
-    return start_thread(closer, cause);
+    int result = start_thread(closer, cause);
+    while (result == BATON_OK && sem_wait(&closer->begun) != 0) {
+    }
+    return result;
 }
 
 int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause *cause) {
@@ -135,6 +140,7 @@ int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause
     }
     closer->told = -1;
     sem_init(&closer->news, 0, 0);
+    sem_init(&closer->begun, 0, 0);
     int result = fill_in(closer, descriptor_count, cause);
     if (result != BATON_OK) {
         closer_close(&closer);
@@ -270,6 +276,7 @@ void closer_close(struct closer **closer) {
         free(closing->waiting);
         posix_close_descriptor(&closing->told);
         sem_destroy(&closing->news);
+        sem_destroy(&closing->begun);
         free(closing);
     }
 }

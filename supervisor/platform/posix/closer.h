@@ -46,6 +46,7 @@ struct closer {
     _Atomic(int) ring[CLOSER_RING_COUNT];
     atomic_uint_least64_t put_count, taken_count;
     sem_t news;
+    sem_t begun; /* a thread has its mask */
     atomic_bool ends;
     atomic_bool tells; /* write to `told` when all is closed */
     int told;          /* eventfd(2); owned */

@@ -127,7 +127,9 @@ static void merge(const struct platform_program_spec *spec, const struct own_ent
     size_t addition_count = count_texts(additions);
     size_t variable_count = count_texts(spec->variables);
     for (size_t i = 0; i < own->count; i++) {
-        out->entries[out->count++] = own->texts[i];
+        if (!is_named_in(own->texts[i], spec->variables, variable_count)) {
+            out->entries[out->count++] = own->texts[i];
+        }
     }
     for (size_t i = 0; inherited != NULL && inherited[i] != NULL; i++) {
         if (!is_private(inherited[i]) && !is_named_in(inherited[i], additions, addition_count) &&

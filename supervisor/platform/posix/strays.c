@@ -110,11 +110,11 @@ void posix_elders_forget(struct platform *platform, pid_t pid) {
 }
 
 /* The value of BATON_SERVICE that the process was launched with; false if there is none to be read.
- * It stands near the beginning (environment.c). */
+ */
 static bool read_service(pid_t pid, char *out, size_t size_bytes) {
     static const char name[] = "BATON_SERVICE=";
     char path[48];
-    char text[4096];
+    static char text[65536];
     snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);

@@ -74,7 +74,7 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
     socklen_t length = sizeof domain;
     int result = open_stream(platform, descriptor, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
                              out, cause);
-    if (result == BATON_OK) {
+    if (*out != NULL) {
         getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length);
         (*out)->is_local = domain == AF_UNIX;
         set_ours(*out, true);
