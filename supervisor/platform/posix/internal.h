@@ -254,7 +254,8 @@ void posix_window_take_back(struct platform *platform);
 /* In the calling thread: all that can end the process. Once more where a thread was made: libc then
  * unblocks two that it keeps for itself. 0, or -1 and errno. */
 int posix_signals_block(void);
-/* Before a thread is made, which begins with one of those two unblocked: takes what waits of them. */
+/* Before a thread is made, which begins with one of those two unblocked: takes what waits of them.
+ */
 void posix_signals_forget_hidden(void);
 int posix_signals_open(struct platform *platform, struct baton_cause *cause);
 void posix_signals_read(struct platform *platform);
