@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import pty
 import resource
 import signal
@@ -98,6 +99,37 @@ class Signals(SupervisorCase):
                 self.assertIn("served", client.ask("hello"))
         supervisor.signal()
         self.assertIn(supervisor.wait(), (0, 74))
+
+
+    def test_a_log_that_can_be_written_again(self):
+        folder = self.folder()
+        supervisor = self.launch({"supervisor": {"log": folder / "log"}, "line": misbehave()},
+                                 folder=folder)
+        text = wait_for_text(folder / "log", "event=ready")
+        address = text.partition("event=listening")[2].partition("address=")[2].split()[0]
+        soft, hard = resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE)
+
+        def ask(count):
+            for _ in range(count):
+                with harness.Client(harness.split_address(address)) as client:
+                    self.assertIn("served", client.ask("hello"))
+
+        # In the middle of a record, so that it is torn.
+        resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (len(text) + 300, hard))
+        ask(5)
+        resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (soft, hard))
+        ask(2)
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+        lines = (folder / "log").read_text(encoding="utf-8").splitlines()
+        dropped = [line for line in lines if "event=lines_dropped" in line]
+        records = [line for line in lines if "event=connection" in line and "duration_ms=" in line]
+        lost = sum(int(re.search(r"\brecords=(\d+)", line)[1]) for line in dropped)
+        self.assertGreater(lost, 0)
+        self.assertEqual(len(records) + lost, 7)
+        self.assertTrue(all("write: File too large" in line for line in dropped), dropped)
+        # The torn line is alone in its own.
+        self.assertTrue(all(line.startswith("time=") and line.count("time=") == 1 for line in lines))
 
 
 class Reopen(SupervisorCase):
