@@ -267,7 +267,7 @@ void platform_listener_close(struct platform_listener **listener);
 
 /* Opens a collector and reports PLATFORM_EVENT_OUTPUT with `token`. Each process that is launched
  * with it has a pipe of its own, which it and its descendants alone can write to. It is read from
- * within 100 ms of the launch, or 10 ms if half of it is full then (POSIX; Windows: at once). */
+ * within 100 ms of the launch, or 10 ms if something is in it then (POSIX; Windows: at once). */
 int platform_output_open(struct platform *platform, uint64_t token, struct platform_output **out,
                          struct baton_cause *cause);
 
@@ -385,7 +385,7 @@ enum platform_signal {
     PLATFORM_KILL       /* SIGKILL to the group; ends the job */
 };
 
-/* Signals the whole group or job. Does nothing after EXIT was reported. The EXIT event follows. */
+/* Signals the whole group or job; the leader alone where it `leaves_children` (POSIX). Does nothing after EXIT was reported. The EXIT event follows. */
 void platform_process_signal(struct platform_process *process, enum platform_signal how);
 
 struct platform_exit {

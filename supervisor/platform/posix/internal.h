@@ -107,12 +107,13 @@ struct pipe_list {
 struct output_pipe {
     struct platform_output *output;
     struct platform_process *process; /* NULL once that is closed */
-    int descriptor;                   /* our end; blocks */
+    int descriptor;                   /* our end */
     uint32_t pid;
     uint64_t id; /* the caller's */
     uint64_t born_us;
     bool is_ready;   /* in its collector's list */
     bool is_watched; /* in the epoll of the pipes */
+    bool has_ended;  /* nobody can write any more */
     struct output_pipe *next_ready;
     struct pipe_list *list; /* of those that are not watched yet; NULL = none */
     struct output_pipe *before, *behind;

@@ -158,6 +158,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         platform_stream_close(&p.input);
         platform_stream_close(&p.output);
         if (p.log != NULL) {
+            p.log->has_ended = true; /* nobody had its other end either */
             posix_pipe_close(p.log);
         }
         posix_watch_close(platform, &process->channel); /* nobody had its other end */

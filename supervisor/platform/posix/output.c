@@ -4,7 +4,7 @@
  *
  * Most handlers live for a moment and write nothing. Their pipe is looked at once, when they have
  * exited. Those of the others get into an epoll of their own: of who lives for LONG_LIFE_US, or has
- * half filled the pipe at FIRST_LOOK_US. That one epoll is watched by the loop's, so all pipes can
+ * written something at FIRST_LOOK_US. That one epoll is watched by the loop's, so all pipes can
  * be paused at once.
  */
 #include "platform/posix/internal.h"
@@ -14,14 +14,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define FIRST_LOOK_US 10000u
 #define LONG_LIFE_US 100000u
-/* Of the 65536 that a pipe has unless somebody changes that (pipe(7)). */
-#define HALF_BYTES 32768
 #define BATCH_COUNT 64
 
 /* Anybody may open it for writing by the name /dev/stderr, whatever user the program becomes; its
@@ -167,9 +164,11 @@ static bool watch_pipe(struct output_pipe *pipe) {
     return pipe->is_watched;
 }
 
-static bool is_half_full(const struct output_pipe *pipe) {
-    int unread_bytes = 0;
-    return ioctl(pipe->descriptor, FIONREAD, &unread_bytes) == 0 && unread_bytes >= HALF_BYTES;
+/* Asked by poll(2) alone, which does not take the pipe's lock: who splices into a pipe has that for
+ * as long as its source keeps it waiting (splice(2)). */
+static bool has_something(const struct output_pipe *pipe) {
+    struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
+    return poll(&look, 1, 0) == 1;
 }
 
 uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us) {
@@ -184,7 +183,7 @@ uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us) {
     }
     while ((pipe = outputs->young.first) != NULL && now_us >= pipe->born_us + FIRST_LOOK_US) {
         unlink_pipe(pipe);
-        if (!is_half_full(pipe) || !watch_pipe(pipe)) {
+        if (!has_something(pipe) || !watch_pipe(pipe)) {
             link_last(&outputs->old, pipe);
         }
     }
@@ -212,6 +211,7 @@ int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_p
         return posix_failed(cause, "pipe2", code);
     }
     fchmod(ends[1], PIPE_MODE);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
     struct output_pipe *pipe = &outputs->pipes[slot];
     *pipe = (struct output_pipe){.output = output, .descriptor = ends[0], .id = id};
     *child_end = ends[1];
@@ -231,19 +231,26 @@ void posix_pipe_end(struct output_pipe *pipe) {
     set_ready(pipe, true);
 }
 
-/* Closing our end of a pipe does not wait for anybody. */
+/* Closing our end takes the pipe's lock, which who has the other end may have for long. */
 void posix_pipe_close(struct output_pipe *pipe) {
     struct posix_outputs *outputs = &pipe->output->platform->outputs;
     unlink_pipe(pipe);
     if (pipe->process != NULL) {
         pipe->process->output = NULL;
     }
-    close(pipe->descriptor); /* it is nowhere else, so the epoll forgets it */
+    if (pipe->is_watched) {
+        epoll_ctl(outputs->watch.descriptor, EPOLL_CTL_DEL, pipe->descriptor, NULL);
+    }
+    if (pipe->has_ended) {
+        close(pipe->descriptor);
+    } else {
+        posix_let_go(pipe->output->platform, &pipe->descriptor);
+    }
     slots_give(&outputs->slots, (uint32_t)(pipe - outputs->pipes));
 }
 
-/* BATON_OK and the bytes; BATON_AGAIN: nothing now; BATON_END: nothing any more. The pipe blocks,
- * so it is asked first: whoever inherited it can write to it, but not read from it. */
+/* BATON_OK and the bytes; BATON_AGAIN: nothing now; BATON_END: nothing any more. Asked by poll(2)
+ * first, for the reason above. */
 static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
     struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
     if (poll(&look, 1, 0) != 1) {
@@ -254,6 +261,9 @@ static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, si
     }
     ssize_t got = read(pipe->descriptor, buffer, capacity);
     *length = got > 0 ? (size_t)got : 0;
+    if (got < 0 && errno == EAGAIN) {
+        return BATON_AGAIN; /* its owner can read it, too */
+    }
     return got > 0 ? BATON_OK : BATON_END;
 }
 
@@ -297,6 +307,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
         }
         unset_ready(output);
         if (result == BATON_END) {
+            pipe->has_ended = true; /* nobody has the other end */
             posix_pipe_close(pipe);
         } else {
             keep(pipe);

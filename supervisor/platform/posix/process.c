@@ -19,11 +19,14 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         return;
     }
     int number = how == PLATFORM_KILL ? SIGKILL : SIGTERM;
-    /* A leader may have moved to another group (setpgid(2)); its own would then not reach it. */
-    if (getpgid(process->pid) != process->pid) {
+    /* A leader may have moved to another group (setpgid(2)); its own would then not reach it. What
+     * it leaves when it exits may go on, and so may what is to be left. */
+    if (process->leaves_children || getpgid(process->pid) != process->pid) {
         kill(process->pid, number);
     }
-    kill(-process->pid, number);
+    if (!process->leaves_children) {
+        kill(-process->pid, number);
+    }
 }
 
 bool platform_process_has_ended(const struct platform_process *process) {
