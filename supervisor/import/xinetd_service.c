@@ -59,6 +59,26 @@ static void read_flags(struct xinetd_reading *reading) {
     }
 }
 
+/* xinetd 2.3.15 looks whether the service has `v6only`, not at its value, and never at the one of
+ * `defaults`. */
+static void read_v6only(struct xinetd_reading *reading) {
+    struct import_entry *entry = reading->entry;
+    const struct xinetd_attribute *v6only = xinetd_get(reading, "v6only");
+    if (v6only == NULL || reading->has_ipv4_flag) {
+        return;
+    }
+    bool is_own = xinetd_find_in(reading->block, "v6only") == v6only;
+    if (is_own) {
+        entry->family = IMPORT_IPV6;
+    }
+    if (is_own != is_yes(reading, "v6only")) {
+        import_remark(reading->importer, &entry->notes, v6only->where, "%s: xinetd %s",
+                      text_excerpt(v6only->text).text,
+                      is_own ? "serves IPv6 alone as soon as a service says `v6only`, even `no`"
+                             : "does not heed it in `defaults`, and serves IPv4 as well");
+    }
+}
+
 /* Type, socket and protocol: what kind of service it is. */
 static bool read_kind(struct xinetd_reading *reading) {
     struct importer *importer = reading->importer;
@@ -390,6 +410,11 @@ static void read_addresses(struct xinetd_reading *reading) {
                    "%s: an address of the other family than the flag's, of which xinetd makes "
                    "nothing or every address",
                    text_excerpt(bind->text).text);
+    } else if (host != NULL && (strcmp(host, "*") == 0 || host[0] == '[')) {
+        import_off(importer, entry, bind->where,
+                   "%s: no address to xinetd, which serves nobody so; leave `bind` out for every "
+                   "address, or give one without brackets",
+                   text_excerpt(bind->text).text);
     } else if (host != NULL && strcmp(host, "localhost") == 0 && entry->family == IMPORT_IPV6) {
         import_off(importer, entry, bind->where,
                    "%s: of which family it is hangs on this system's list of hosts, and `v6only` "
@@ -473,9 +498,7 @@ void xinetd_add_service(struct xinetd_config *config, struct xinetd_block *block
         return;
     }
     read_flags(&reading);
-    if (is_yes(&reading, "v6only") && !reading.has_ipv4_flag) {
-        entry->family = IMPORT_IPV6;
-    }
+    read_v6only(&reading);
     xinetd_read_rules(&reading);
     read_port(&reading);
     if (!entry->dropped) {

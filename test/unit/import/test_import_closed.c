@@ -211,6 +211,28 @@ static void each_rule_in_force_is_told(void **state) {
            "it listens at the address of `a`");
 }
 
+/* Where it listened: each was seen to be taken so by Debian's xinetd 2.3.15.3. */
+static void xinetd_listens_nowhere_else(void **state) {
+    (void)state;
+    expect(false, WITH(" bind = *\n"), "f.conf:7: bind = *: no address to xinetd");
+    expect(false, WITH(" interface = *\n"), "no address to xinetd");
+    expect(false, DEFAULTS(" bind = *\n"), "no address to xinetd");
+    expect(false, WITH(" bind = [::1]\n"), "no address to xinetd");
+    expect(false, WITH(" bind = [127.0.0.1]\n"), "no address to xinetd");
+    expect(true, "*:7001 stream tcp nowait root /usr/bin/a a\n", "listen = 7001\n");
+    expect(true, WITH(" v6only = yes\n"), "listen = [::]:7001\n");
+    expect(true, WITH(" v6only = no\n"), "listen = [::]:7001\n");
+    expect(true, WITH(" v6only = no\n"), "f.conf:7: v6only = no: xinetd serves IPv6 alone");
+    expect(true, WITH(" v6only = no\n flags = IPv6\n"), "listen = [::]:7001\n");
+    expect(true, WITH(" v6only = no\n flags = IPv4\n"), "listen = 7001\n");
+    expect(true, WITH(" v6only = no\n bind = ::\n"), "listen = [::]:7001\n");
+    expect(true, WITH(" v6only = no\n bind = 0.0.0.0\n"), "listen = 0.0.0.0:7001\n");
+    expect(false, WITH(" v6only = no\n only_from = 0.0.0.0\n"), "no such rule");
+    expect(true, DEFAULTS(" v6only = no\n"), "listen = 0.0.0.0:7001, [::]:7001\n");
+    expect(true, DEFAULTS(" v6only = yes\n"), "listen = 0.0.0.0:7001, [::]:7001\n");
+    expect(true, DEFAULTS(" v6only = yes\n"), "does not heed it in `defaults`");
+}
+
 /* Of two for the same clients the old server serves the first, which may have several places. */
 static void what_another_had_is_off(void **state) {
     (void)state;
@@ -422,6 +444,7 @@ int main(void) {
         cmocka_unit_test(what_xinetd_refuses_is_off),
         cmocka_unit_test(what_xinetd_passes_over_is_off),
         cmocka_unit_test(each_rule_in_force_is_told),
+        cmocka_unit_test(xinetd_listens_nowhere_else),
         cmocka_unit_test(what_another_had_is_off),
         cmocka_unit_test(another_user_is_off),
         cmocka_unit_test(what_is_missing_is_derived),
