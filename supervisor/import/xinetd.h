@@ -94,6 +94,7 @@ struct xinetd_config {
     struct xinetd_block defaults; /* of all files together */
     bool is_dead;                 /* xinetd ends: one of `defaults` has a value that it refuses */
     bool are_unseen;              /* there are defaults, but nobody has seen them */
+    const char *seen_path, *seen_why;  /* an xinetd.conf that they are not from; NULL = none */
     const struct xinetd_block *sensor; /* one whose visitors are kept out of all; NULL = none */
 };
 

@@ -51,16 +51,39 @@ static void list_candidates(struct importer *importer, const char *path, bool is
                                : "";
 }
 
-/* Reads the file for what it says of all services. False, and nothing is kept, if it has faults or
- * does not include what is imported. */
-static bool read_frame(struct xinetd *xinetd, const char *path, const char *wanted) {
+/* A name that an includedir passes over is that of a whole config, or of a part that is included by
+ * its name. */
+static bool may_be_whole(const struct importer *importer, const char *path) {
+    const char *name = last_part(importer, path);
+    return strcmp(path, IMPORT_STANDARD_INPUT) != 0 && !xinetd_is_included(name);
+}
+
+/* Keeps of what a frame has given the bytes alone, and of its faults those that are wanted. */
+static void put_back(struct importer *importer, const struct importer *before, bool keeps_faults) {
+    importer->entry_count = before->entry_count;
+    importer->note_count = before->note_count;
+    importer->notes = before->notes;
+    if (importer->notes.last != NULL) {
+        importer->notes.last->next = NULL;
+    }
+    if (!keeps_faults) {
+        importer->faults = before->faults;
+    }
+    if (importer->faults.last != NULL) {
+        importer->faults.last->next = NULL;
+    }
+}
+
+/* Reads the file for what it says of all services. Returns NULL; or why it is not the one, and then
+ * nothing of it is kept but the faults of one that was named by --defaults. */
+static const char *read_frame(struct xinetd *xinetd, const char *path, const char *wanted) {
     struct importer *importer = xinetd->importer;
     struct xinetd frame = {.importer = importer, .wanted = wanted, .order = xinetd->order};
     const struct importer before = *importer;
     const struct import_where from = {.file = path};
     struct import_file file = {0};
-    bool is_read = import_open(importer, from, path, &file);
-    if (is_read) {
+    importer->skips_folders = false;
+    if (import_open(importer, from, path, &file)) {
         /* It may include what is imported, which is no ring. */
         importer->depth_count = 0;
         importer->open_files[importer->depth_count++] = path;
@@ -68,27 +91,25 @@ static bool read_frame(struct xinetd *xinetd, const char *path, const char *want
         importer->depth_count = before.depth_count;
         memcpy(importer->open_files, before.open_files, sizeof before.open_files);
     }
-    is_read = is_read && importer->faults.count == before.faults.count;
-    importer->entry_count = before.entry_count;
-    importer->note_count = before.note_count;
-    importer->notes = before.notes;
-    importer->faults = before.faults;
-    if (importer->notes.last != NULL) {
-        importer->notes.last->next = NULL;
+    bool has_faults = importer->faults.count != before.faults.count;
+    put_back(importer, &before, path == importer->options->defaults);
+    if (has_faults) {
+        return "has faults, which an import of it tells";
     }
-    if (importer->faults.last != NULL) {
-        importer->faults.last->next = NULL;
+    /* Any text can be read as one that xinetd passes over from end to end. */
+    if (!frame.has_frame && (frame.first == NULL || !may_be_whole(importer, path))) {
+        return "is no whole xinetd.conf: it has no `defaults` and includes nothing";
     }
-    if (is_read && (wanted[0] == '\0' || frame.has_wanted)) {
-        xinetd->config.defaults = frame.config.defaults;
-        xinetd->config.is_dead = frame.config.is_dead;
-        xinetd->order = frame.order;
-        xinetd->frame_first = frame.first;
-        import_remark(importer, &importer->notes, (struct import_where){.file = importer->path},
-                      "`defaults` of %.500s hold for it as well", path);
-        return true;
+    if (wanted[0] != '\0' && !frame.has_wanted) {
+        return "does not include it";
     }
-    return false;
+    xinetd->config.defaults = frame.config.defaults;
+    xinetd->config.is_dead = frame.config.is_dead;
+    xinetd->order = frame.order;
+    xinetd->frame_first = frame.first;
+    import_remark(importer, &importer->notes, (struct import_where){.file = importer->path},
+                  "`defaults` of %.500s hold for it as well", path);
+    return NULL;
 }
 
 static bool exists(const struct importer *importer, const char *path) {
@@ -103,19 +124,17 @@ static bool find_frame(struct xinetd *xinetd, const char *path, bool is_folder) 
     struct candidate candidates[2];
     list_candidates(importer, path, is_folder, candidates);
     for (size_t i = 0; i < 2; i++) {
-        if (candidates[i].wanted != NULL && exists(importer, candidates[i].path) &&
-            read_frame(xinetd, candidates[i].path, candidates[i].wanted)) {
+        if (candidates[i].wanted == NULL || !exists(importer, candidates[i].path)) {
+            continue;
+        }
+        const char *why = read_frame(xinetd, candidates[i].path, candidates[i].wanted);
+        if (why == NULL) {
             return true;
         }
+        xinetd->config.seen_path = candidates[i].path;
+        xinetd->config.seen_why = why;
     }
     return false;
-}
-
-/* A name that an includedir passes over is that of a whole config, or of a part that is included by
- * its name. */
-static bool may_be_whole(const struct importer *importer, const char *path) {
-    const char *name = last_part(importer, path);
-    return strcmp(path, IMPORT_STANDARD_INPUT) != 0 && !xinetd_is_included(name);
 }
 
 static void read_with_frame(struct xinetd *xinetd, const char *path, bool is_folder) {
@@ -123,9 +142,12 @@ static void read_with_frame(struct xinetd *xinetd, const char *path, bool is_fol
     const struct import_options *options = importer->options;
     const struct import_where whole = {.file = path};
     if (options->defaults != NULL) {
-        if (!read_frame(xinetd, options->defaults, "")) {
+        const char *why = read_frame(xinetd, options->defaults, "");
+        if (why != NULL) {
             import_fault(importer, (struct import_where){.file = options->defaults},
-                         "there is no xinetd.conf to be read; name one after --defaults");
+                         "this %s; name the right xinetd.conf after --defaults, or say "
+                         "--no-defaults",
+                         why);
         }
     } else if (!options->no_defaults && strcmp(last_part(importer, path), "xinetd.conf") != 0 &&
                (strcmp(path, IMPORT_STANDARD_INPUT) == 0 || !find_frame(xinetd, path, is_folder))) {

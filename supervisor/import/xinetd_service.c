@@ -461,7 +461,12 @@ static void read_config(struct xinetd_reading *reading) {
         import_was_off(importer, entry, entry->where,
                        "xinetd does not get past `defaults`, see above");
     }
-    if (config->are_unseen) {
+    if (config->are_unseen && config->seen_path != NULL) {
+        import_off(importer, entry, entry->where,
+                   "%.500s %s, so whose `defaults` hold is not known, and this is switched off; "
+                   "name the right xinetd.conf with --defaults FILE, or say --no-defaults",
+                   config->seen_path, config->seen_why);
+    } else if (config->are_unseen) {
         import_off(
             importer, entry, entry->where,
             "no xinetd.conf was seen beside it or above, whose `defaults` may have rules, so "

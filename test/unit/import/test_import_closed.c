@@ -351,6 +351,9 @@ static void a_part_has_the_defaults_of_the_whole(void **state) {
     const struct import_file other[] = {{"etc/other.d/a", LINES(WITH(""))},
                                         {"etc/xinetd.conf", LINES(free_for_all)},
                                         {NULL, NULL, 0}};
+    const struct import_file apart[] = {{"etc/xinetd.d/a", LINES(WITH(""))},
+                                        {"etc/xinetd.conf", LINES("defaults\n{\n}\n")},
+                                        {NULL, NULL, 0}};
     const struct import_file beside[] = {
         {"t/a", LINES(WITH(""))}, {"t/xinetd.conf", LINES(ruled)}, {NULL, NULL, 0}};
     /* The same path as the includedir has, and another file there. */
@@ -372,7 +375,8 @@ static void a_part_has_the_defaults_of_the_whole(void **state) {
     import_part(above, &none, true, "handler = /usr/bin/a");
     import_part(above, &named, true, "max_connections = 7");
     import_part(open, NULL, true, "max_connections = 7");
-    import_part(other, NULL, false, "no xinetd.conf was seen");
+    import_part(other, NULL, false, "etc/xinetd.conf has faults");
+    import_part(apart, NULL, false, "etc/xinetd.conf does not include it, so whose");
     import_part(beside, NULL, false, "only_from = 192.0.2.1: ");
     import_part(rooted, NULL, false, "only_from = 192.0.2.1: ");
     import_part(whole, NULL, true, "taken for a whole xinetd.conf");
@@ -386,6 +390,52 @@ static void a_part_has_the_defaults_of_the_whole(void **state) {
     assert_null(strstr(emitted.out.text, "a.bak"));
     assert_null(strstr(emitted.out.text, "a~"));
     clear(&emitted);
+}
+
+/* What stands behind --defaults is the xinetd.conf, or nothing is printed. */
+static void what_is_named_is_an_xinetd_conf(void **state) {
+    static const struct {
+        const char *path, *text;
+        bool is_one;
+    } named[] = {
+        {"passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:\n", false},
+        {"ports.ini", "[a]\nlisten = 7001\nhandler = ok\n", false},
+        {"inetd.conf", "ftp stream tcp nowait root /usr/bin/a a\n", false},
+        {"x.conf", "", false},
+        {"x.conf", "# defaults\n", false},
+        {"x.conf", "junk\ndefaults\n{\n}\n", false},
+        {"x.conf", "include /nowhere\n", false},
+        {"etc/xinetd.d/b", "service b\n{\n}\n", false},
+        {"x.conf", "service b\n{\n}\n", true},
+        {"x.conf", "includedir /etc\n", true},
+        {"x.conf", "DEFAULTS\n{\n}\n", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+        const struct import_options options = {.defaults = named[i].path};
+        const struct import_file files[] = {{"etc/xinetd.d/a", LINES(WITH(""))},
+                                            {"/etc/c.d/c", LINES("")},
+                                            {named[i].path, named[i].text, strlen(named[i].text)},
+                                            {NULL, NULL, 0}};
+        struct emitted emitted = {{0}, {0}};
+        struct import_machine world = import_world_of(files);
+        world.options = &options;
+        int result = import_config(files->path, &world, take_out, take_fault, &emitted);
+        if ((result == BATON_OK) != named[i].is_one) {
+            print_error("%s with\n%s\n", named[i].path, named[i].text);
+        }
+        assert_int_equal(result, named[i].is_one ? BATON_OK : BATON_INVALID);
+        assert_true(named[i].is_one || strstr(emitted.faults.text, "after --defaults") != NULL);
+        clear(&emitted);
+    }
+    /* Nor does one that was found hold that is none. */
+    const struct import_file beside[] = {
+        {"t/a", LINES(WITH(""))}, {"t/xinetd.conf", LINES("junk\n")}, {NULL, NULL, 0}};
+    const struct import_file faulty[] = {{"etc/xinetd.d/a", LINES(WITH(""))},
+                                         {"etc/xinetd.conf", LINES("include /nowhere\n")},
+                                         {NULL, NULL, 0}};
+    import_part(beside, NULL, false, "t/xinetd.conf is no whole xinetd.conf");
+    import_part(faulty, NULL, false, "etc/xinetd.conf has faults");
 }
 
 static int probe_nothing(void *context, const char *path) {
@@ -449,6 +499,7 @@ int main(void) {
         cmocka_unit_test(another_user_is_off),
         cmocka_unit_test(what_is_missing_is_derived),
         cmocka_unit_test(a_part_has_the_defaults_of_the_whole),
+        cmocka_unit_test(what_is_named_is_an_xinetd_conf),
         cmocka_unit_test(the_machine_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
