@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/config/config.h"
 #include "import/import.h"
+#include "load.h"
 #include "platform/platform.h"
 #include "program.h"
 
@@ -64,11 +65,14 @@ static int list_folder(void *context, const char *path, import_visit *visit, voi
 
 static enum exit_code import(const char *path, const struct import_options *options) {
     static const char *const wrapper_files[] = {"/etc/hosts.deny", "/etc/hosts.allow", NULL};
+    static struct load_paths paths; /* programs of the old server have absolute ones */
+    struct service_machine programs;
+    load_describe_machine(&paths, &programs);
     const struct import_machine machine = {
         .read_file = read_file,
         .list_folder = list_folder,
         .find_port = platform_service_port,
-        .probe_program = platform_probe_program,
+        .programs = &programs,
         .wrapper_files = wrapper_files,
         .users_file = "/etc/passwd",
         .options = options,

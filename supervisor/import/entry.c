@@ -1,6 +1,7 @@
 /* What inetd and xinetd say alike of a service: port, addresses, program, user. */
 #include "core/base/error.h"
 #include "core/config/config.h"
+#include "core/service/lack.h"
 #include "import/internal.h"
 
 #include <stdio.h>
@@ -230,9 +231,31 @@ void import_entry_wrapped(struct importer *importer, struct import_entry *entry)
     }
 }
 
+/* What Baton could not launch the old server could not either. */
+static void look_at_program(struct importer *importer, struct import_entry *entry) {
+    const struct service_machine *programs = importer->machine->programs;
+    struct service_lack lack = {0};
+    char what[LACK_TEXT_MAX_BYTES];
+    if (programs == NULL || !service_lacks_program(programs, entry->program, false, NULL, &lack)) {
+        return;
+    }
+    if (lack.kind == LACK_PROGRAM) {
+        import_off(importer, entry, entry->where,
+                   "there is no program `%s` that can be run here, so the old server served "
+                   "nobody and this is switched off; install it, then delete `enabled = no`",
+                   text_excerpt(entry->program).text);
+        return;
+    }
+    const char *cure = service_lack_text(&lack, what);
+    import_make_plain(what);
+    import_off(importer, entry, entry->where,
+               "%.700s, so the old server served nobody and this is switched off; %s, then delete "
+               "`enabled = no`",
+               what, cure);
+}
+
 bool import_entry_program(struct importer *importer, struct import_entry *entry,
                           const char *program) {
-    const struct import_machine *machine = importer->machine;
     if (program[0] != '/') {
         import_drop(importer, entry,
                     "`%s` is no absolute path, so where it is depends on where the old server was "
@@ -250,12 +273,6 @@ bool import_entry_program(struct importer *importer, struct import_entry *entry,
         import_remark(importer, &entry->notes, entry->where,
                       "tcpd goes on to ask hosts.allow and hosts.deny, as before");
     }
-    if (machine->probe_program != NULL &&
-        machine->probe_program(machine->context, program) != BATON_OK) {
-        import_off(importer, entry, entry->where,
-                   "there is no program `%s` that can be run here, so the old server served "
-                   "nobody and this is switched off; install it, then delete `enabled = no`",
-                   text_excerpt(program).text);
-    }
+    look_at_program(importer, entry);
     return true;
 }

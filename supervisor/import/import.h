@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct service_machine;
+
 /* Limits over a file and all that it includes; a further one on each file is that of a config. */
 #define IMPORT_FILES_MAX_COUNT 1024
 #define IMPORT_BYTES_MAX_COUNT (4u * 1024u * 1024u)
@@ -43,8 +45,9 @@ struct import_machine {
     int (*list_folder)(void *context, const char *path, import_visit *visit, void *visitor);
     /* As in struct service_machine. */
     int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
-    /* As in struct service_machine; NULL if programs are not to be looked for. */
-    int (*probe_program)(void *context, const char *path);
+    /* Asked for programs and who runs them, as a check of the config does; NULL if they are not to
+     * be looked for. */
+    const struct service_machine *programs;
     /* The files of hosts_access(5), if the old server may have asked them; NULL ends them, or
      * stands for none. */
     const char *const *wrapper_files;
