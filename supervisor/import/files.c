@@ -47,8 +47,10 @@ bool import_open(struct importer *importer, struct import_where from, const char
         return false;
     }
     int result = machine->read_file(machine->context, path, &bytes, &length);
-    if (result == BATON_INVALID && importer->skips_folders) {
-        import_note(importer, &importer->notes, from, "%.500s: this is no regular file", path);
+    if ((result == BATON_INVALID || result == BATON_NOT_FOUND) && importer->skips_folders) {
+        import_note(importer, &importer->notes, from, "%.500s: %s", path,
+                    result == BATON_INVALID ? "this is no regular file"
+                                            : "there is no such file where this link leads");
         return false;
     }
     if (result != BATON_OK) {

@@ -98,8 +98,8 @@ struct importer {
     struct import_lines notes;                      /* of the file as a whole */
     struct import_lines faults; /* messages: any of them, and nothing is written */
     bool has_plain_protocol;    /* inetd: tcp or udp without 4 or 6 */
-    bool skips_folders;         /* import_open() is for a name of an includedir */
-    const char *wrapped_by;     /* hosts.allow or hosts.deny, if it has a rule; else NULL */
+    bool skips_folders;     /* import_open() is for a name of an includedir: no file, no fault */
+    const char *wrapped_by; /* hosts.allow or hosts.deny, if it has a rule; else NULL */
 };
 
 /* ---- messages.c ---- */
