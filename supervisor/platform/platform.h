@@ -385,7 +385,8 @@ enum platform_signal {
     PLATFORM_KILL       /* SIGKILL to the group; ends the job */
 };
 
-/* Signals the whole group or job; the leader alone where it `leaves_children` (POSIX). Does nothing after EXIT was reported. The EXIT event follows. */
+/* Signals the whole group or job; the leader alone where it leaves children (POSIX). Does nothing
+ * after EXIT was reported. The EXIT event follows. */
 void platform_process_signal(struct platform_process *process, enum platform_signal how);
 
 struct platform_exit {
