@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from settings import ALL_WANTED, DEADLINE_S, EMULATOR, ON_WINE, clean_environmen
 
 IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
 WATCH_S = 1
+ROUNDS = 15
 CROWD = 100 if ALL_WANTED else 40  # each of them a Python that starts
 
 
@@ -203,6 +205,19 @@ class Listeners(SupervisorCase):
             with client:
                 self.assertTrue(client.makefile().readline(), "who was not served")
         self.check_none_is_braked(supervisor, CROWD)
+
+    def test_clients_that_have_gone_again(self):
+        """Each launch takes one, and as many wait as before, of whom the system tells no number."""
+        handler = f"{peers.program('leaves_one.py')} {ROUNDS}"
+        for family, keys in ((socket.AF_INET, {}),
+                             (socket.AF_UNIX, {"listen": "local.sock", "protocol": "unix"})):
+            with self.subTest(family.name):
+                supervisor = self.supervisor({"one": service(handler, handoff="listener", **keys)})
+                with socket.socket(family) as client:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.connect(str(supervisor.folder / "local.sock") if keys else
+                                   supervisor.address("one"))
+                self.check_none_is_braked(supervisor, ROUNDS)
 
     def test_a_handler_that_does_not_accept(self):
         supervisor = self.supervisor({"bad": service(peers.tool("true"), handoff="listener"),

@@ -12,6 +12,7 @@
 struct waiting_set {
     bool is_known;      /* the system tells how many */
     bool is_identified; /* and who */
+    bool has_nameless;  /* but of some: more wait than have a number, as clients that have reset */
     uint64_t amount;    /* clients, or bytes of datagrams; 0 = nobody */
     uint32_t id_count;
     /* Whoever still waits has the same number as before: each client, or of datagrams the first. */

@@ -33,7 +33,11 @@ void progress_add(struct progress_sum *sum, const struct waiting_set *before,
     } else if (!before->is_identified || !after->is_identified) {
         sum->has_unproven = true;
     } else if (has_lost_one(before, after)) {
-        sum->has_made = true;
+        bool is_listed = after->id_count < WAITING_IDS_MAX_COUNT; /* all that have a number */
+        sum->has_made = sum->has_made || is_listed;
+        sum->has_unknown = sum->has_unknown || !is_listed;
+    } else if (before->has_nameless) {
+        sum->has_unknown = true;
     }
 }
 

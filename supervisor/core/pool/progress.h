@@ -8,7 +8,7 @@
 #include "core/base/waiting.h"
 
 enum progress {
-    PROGRESS_UNKNOWN,  /* the system does not tell */
+    PROGRESS_UNKNOWN,  /* the system does not tell, of all or of one who has gone */
     PROGRESS_NONE,     /* whoever waited still waits */
     PROGRESS_UNPROVEN, /* not fewer wait; who they are was not asked for, so others may have come */
     PROGRESS_MADE      /* somebody was taken, or nobody is left */

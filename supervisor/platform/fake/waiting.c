@@ -5,6 +5,7 @@ void platform_listener_waiting(const struct platform_listener *listener, bool id
                                struct waiting_set *out) {
     out->is_known = !fake_world.is_windows;
     out->is_identified = identify && out->is_known;
+    out->has_nameless = false;
     out->amount = out->id_count = 0;
     for (uint32_t i = 0; i < fake_world.client_count; i++) {
         const struct fake_peer *p = fake_world.clients[i];

@@ -26,15 +26,13 @@ struct question {
     const struct platform_listener *listener;
     uint32_t inode; /* of the listener's socket */
     struct waiting_set *out;
-    bool is_whole; /* every answer was read, and had room */
+    bool is_whole; /* every answer was read */
 };
 
 static void add_id(struct question *q, uint64_t id) {
-    if (q->out->id_count == WAITING_IDS_MAX_COUNT) {
-        q->is_whole = false;
-        return;
+    if (q->out->id_count < WAITING_IDS_MAX_COUNT) {
+        q->out->ids[q->out->id_count++] = id;
     }
-    q->out->ids[q->out->id_count++] = id;
 }
 
 /* ---- Answers ---- */
@@ -151,6 +149,7 @@ static void ask_unix(struct question *q) {
                           .udiag_show = UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN,
                           .udiag_cookie = {UINT32_MAX, UINT32_MAX}}};
     q->out->is_identified = ask(q, &request, sizeof request);
+    q->out->has_nameless = q->out->amount > q->out->id_count;
 }
 
 /* The first datagram, by its sender, its length and its beginning (FNV-1a). */
@@ -197,7 +196,7 @@ void platform_listener_waiting(const struct platform_listener *listener, bool id
     struct tcp_info info;
     struct stat status;
     socklen_t length = sizeof info;
-    out->is_known = out->is_identified = false;
+    out->is_known = out->is_identified = out->has_nameless = false;
     out->amount = 0;
     out->id_count = 0;
     if (listener->watch.descriptor < 0 || fstat(listener->watch.descriptor, &status) != 0) {
@@ -206,13 +205,18 @@ void platform_listener_waiting(const struct platform_listener *listener, bool id
     q.inode = (uint32_t)status.st_ino;
     if (listener->protocol == PLATFORM_UDP) {
         look_at_datagrams(&q, identify);
-    } else if (listener->protocol == PLATFORM_UNIX) {
+        return;
+    }
+    if (listener->protocol == PLATFORM_UNIX) {
         ask_unix(&q);
-    } else if (getsockopt(listener->watch.descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+        return;
+    }
+    if (identify) { /* before they are counted: who comes in between must not stand for another */
+        ask_inet(&q, IPPROTO_TCP, STATES_ESTABLISHED);
+    }
+    if (getsockopt(listener->watch.descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
         out->is_known = info.tcpi_state == TCP_LISTEN;
         out->amount = info.tcpi_unacked; /* of a listener: the length of its queue */
-        if (identify) {
-            ask_inet(&q, IPPROTO_TCP, STATES_ESTABLISHED);
-        }
+        out->has_nameless = identify && out->amount > out->id_count;
     }
 }

@@ -125,8 +125,27 @@ static void test_progress_is_judged(void **state) {
     /* The same ones, and more: nobody was taken. One gone and two more: somebody was. */
     assert_int_equal(judge(who(2, 2, ids), who(4, 4, ids)), PROGRESS_NONE);
     assert_int_equal(judge(who(2, 2, ids), who(3, 3, ids + 1)), PROGRESS_MADE);
-    /* Clients that have left stay in a queue of TCP, and are nobody. */
-    assert_int_equal(judge(who(2, 0, ids), who(2, 0, ids)), PROGRESS_NONE);
+}
+
+/* Clients that have reset stay in a queue of TCP without a number: they may have been taken, and
+ * others have come and reset. */
+static void test_who_has_no_number_may_have_been_taken(void **state) {
+    static const uint64_t ids[] = {7, 8, 9};
+    struct waiting_set before = who(2, 1, ids);
+    struct waiting_set after = who(2, 2, ids);
+    (void)state;
+    before.has_nameless = true;
+    assert_int_equal(judge(before, after), PROGRESS_UNKNOWN);
+    assert_int_equal(judge(before, who(1, 1, ids)), PROGRESS_MADE);
+    assert_int_equal(judge(before, who(2, 2, ids + 1)), PROGRESS_MADE);
+    after = who(3, 2, ids);
+    after.has_nameless = true; /* all that waited still wait, whoever has come */
+    assert_int_equal(judge(who(2, 2, ids), after), PROGRESS_NONE);
+    /* A queue longer than can be told: who is not in the list may wait all the same. */
+    static const uint64_t many[WAITING_IDS_MAX_COUNT];
+    after = who(600, WAITING_IDS_MAX_COUNT, many);
+    after.has_nameless = true;
+    assert_int_equal(judge(who(2, 2, ids), after), PROGRESS_UNKNOWN);
 }
 
 /* Several places: one that was served is progress, one where nobody waited says nothing. */
@@ -154,6 +173,7 @@ int main(void) {
         cmocka_unit_test(test_none_pauses_longer_and_longer),
         cmocka_unit_test(test_what_is_not_proven_is_looked_at),
         cmocka_unit_test(test_progress_is_judged),
+        cmocka_unit_test(test_who_has_no_number_may_have_been_taken),
         cmocka_unit_test(test_several_places_are_judged_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
