@@ -206,6 +206,9 @@ class Lacking(Program):
     def test_who_runs_a_program(self):
         folder = self.folder()
         for name, head, wanted in (("crlf", b"#!/bin/sh\r\nexit 0\r\n", "carriage return"),
+                                   ("env", b"#!/usr/bin/env python3\r\n", "carriage return"),
+                                   ("empty", b"#! \n", "no script with `#!`"),
+                                   ("cut", b"\177ELF\2\1\1" + bytes(23), "is no program"),
                                    ("none", b"#!/bin/nosuch\n", "`/bin/nosuch`"),
                                    ("text", b"exit 0\n", "no script with `#!`")):
             with self.subTest(name):

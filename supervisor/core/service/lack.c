@@ -1,6 +1,7 @@
 #include "core/service/lack.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/service/build.h"
 
 #include <stdio.h>
@@ -43,9 +44,12 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
             return false;
         }
         result = machine->probe_program(machine->context, head.interpreter);
+        bool has_it = text_ends_with(head.interpreter, "\r", false); /* a file may be named so */
+        if (head.ends_with_return && (result != BATON_OK || !has_it)) {
+            return lack(out, LACK_RETURN, path, BATON_NOT_FOUND);
+        }
         if (result != BATON_OK) {
             memcpy(out->interpreter, head.interpreter, sizeof out->interpreter);
-            out->ends_with_return = head.ends_with_return;
             return lack(out, is_elf ? LACK_LOADER : LACK_INTERPRETER, path, result);
         }
         if (is_elf) {
@@ -105,6 +109,8 @@ static const struct words *words_of(const struct service_lack *lack) {
     static const struct words kinds[] = {
         [LACK_INTERPRETER] = {"the first line of ", " names an interpreter that cannot be run, `",
                               "install that, or correct the line"},
+        [LACK_RETURN] = {"the first line of ", " ends with a carriage return",
+                         "end its lines with line feeds alone"},
         [LACK_LOADER] = {"", " needs a loader that cannot be run, `",
                          "it was built for another system or C library; build it for this one"},
         [LACK_FORMAT] = {"", " is no program of this system, and no script with `#!`",
@@ -132,12 +138,8 @@ static const struct words *words_of(const struct service_lack *lack) {
 const char *service_lack_text(const struct service_lack *lack, char out[LACK_TEXT_MAX_BYTES]) {
     const struct words *words = words_of(lack);
     bool has_runner = lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER;
-    bool returns = has_runner && lack->ends_with_return;
-    const char *runner = has_runner ? lack->interpreter : "";
-    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%.*s%s", words->before, lack->path, words->after,
-             (int)(strlen(runner) - returns), runner,
-             returns      ? "` with a carriage return behind it"
-             : has_runner ? "`"
-                          : "");
-    return returns ? "end its lines with line feeds alone" : words->cure;
+    const char *quote = has_runner ? "`" : "";
+    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", words->before, lack->path, words->after,
+             has_runner ? lack->interpreter : "", quote);
+    return words->cure;
 }

@@ -13,6 +13,7 @@ enum lack_kind {                   /* the first two in this order: words_of() */
                  LACK_PROGRAM,     /* `path` is not there, or may not be executed */
                  LACK_FOLDER,      /* `path` is not there, no folder, or may not be entered */
                  LACK_INTERPRETER, /* the script `path` names one after `#!` that is not there */
+                 LACK_RETURN,      /* that line of the script `path` ends with a carriage return */
                  LACK_LOADER,      /* the ELF file `path` asks for one that is not there */
                  LACK_FORMAT, /* `path` is neither a script with `#!` nor a program for this system
                                */
@@ -23,8 +24,7 @@ enum lack_kind {                   /* the first two in this order: words_of() */
 
 struct service_lack {
     enum lack_kind kind;
-    int result;            /* of the probe */
-    bool ends_with_return; /* INTERPRETER: its name ends with a carriage return */
+    int result; /* of the probe */
     char path[LACK_PATH_MAX_BYTES];
     char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER */
 };

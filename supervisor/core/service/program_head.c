@@ -7,6 +7,8 @@
 #define ELF_ORDER_LITTLE 1u
 #define ELF_ORDER_BIG 2u
 #define ELF_INTERPRETER 3u /* PT_INTERP */
+/* Linux looks at no more of a first line (BINPRM_BUF_SIZE). */
+#define PROGRAM_LINE_BYTES (PROGRAM_INTERPRETER_MAX_BYTES + 1u)
 #define MACHINE_BITS 0xffffu
 
 /* Where things are in the headers of the two classes, elf(5). */
@@ -28,10 +30,19 @@ static uint64_t number_at(const uint8_t *bytes, size_t count, bool little) {
 }
 
 static void take_interpreter(const uint8_t *bytes, size_t length, struct program_head *out) {
-    if (length <= PROGRAM_INTERPRETER_MAX_BYTES && memchr(bytes, '\0', length) == NULL) {
+    if (length <= PROGRAM_INTERPRETER_MAX_BYTES) {
         memcpy(out->interpreter, bytes, length);
-        out->interpreter[length] = '\0';
+        out->interpreter[length] = '\0'; /* or earlier: of a loader's name there may be others */
     }
+}
+
+/* Linux wants a name, and a NUL at the end of what is `size_bytes` long. */
+static void take_loader(const uint8_t *bytes, size_t size_bytes, struct program_head *out) {
+    if (size_bytes < 2 || bytes[size_bytes - 1] != '\0') {
+        out->kind = PROGRAM_OTHER;
+        return;
+    }
+    take_interpreter(bytes, size_bytes - 1, out);
 }
 
 static void read_elf(const uint8_t *bytes, size_t length, struct program_head *out) {
@@ -41,12 +52,16 @@ static void read_elf(const uint8_t *bytes, size_t length, struct program_head *o
     out->machine = (uint32_t)number_at(bytes + 18, 2, little) | (uint32_t)bytes[4] << 16 |
                    (uint32_t)bytes[5] << 18;
     if (length < layout->header_bytes) {
+        out->kind = PROGRAM_OTHER;
         return;
     }
     uint64_t at = number_at(bytes + layout->program_offset_at, layout->word_bytes, little);
     uint64_t step = number_at(bytes + layout->program_size_at, 2, little);
     uint64_t count = number_at(bytes + layout->program_count_at, 2, little);
-    if (step < layout->program_bytes) {
+    bool is_all = length < PROGRAM_HEAD_BYTES; /* of the file */
+    if (step != layout->program_bytes || count == 0 ||
+        (is_all && (at > length || length - at < step * count))) {
+        out->kind = PROGRAM_OTHER;
         return;
     }
     for (; count > 0 && at <= length && length - at >= layout->program_bytes; count--, at += step) {
@@ -56,8 +71,8 @@ static void read_elf(const uint8_t *bytes, size_t length, struct program_head *o
         }
         uint64_t offset = number_at(program + layout->offset_at, layout->word_bytes, little);
         uint64_t size = number_at(program + layout->size_at, layout->word_bytes, little);
-        if (size > 0 && offset <= length && length - offset >= size) {
-            take_interpreter(bytes + offset, (size_t)size - 1, out); /* without its NUL */
+        if (offset <= length && length - offset >= size) {
+            take_loader(bytes + offset, (size_t)size, out);
         }
         return;
     }
@@ -67,21 +82,37 @@ static bool is_blank(uint8_t byte) {
     return byte == ' ' || byte == '\t';
 }
 
+static bool ends_line(uint8_t byte) {
+    return byte == '\n' || byte == '\0';
+}
+
+/* Perl reads the line itself, and passes over a carriage return behind its options. */
+static bool is_perl(const char *interpreter) {
+    const char *slash = strrchr(interpreter, '/');
+    return slash != NULL && strncmp(slash, "/perl", 5) == 0;
+}
+
 static void read_script(const uint8_t *bytes, size_t length, struct program_head *out) {
+    size_t seen = length <= PROGRAM_INTERPRETER_MAX_BYTES ? length : PROGRAM_LINE_BYTES;
     size_t start = 2;
-    out->kind = PROGRAM_SCRIPT;
-    while (start < length && is_blank(bytes[start])) {
+    while (start < seen && is_blank(bytes[start])) {
         start++;
     }
     size_t end = start;
-    while (end < length && end <= PROGRAM_INTERPRETER_MAX_BYTES && !is_blank(bytes[end]) &&
-           bytes[end] != '\n' && bytes[end] != '\0') {
+    while (end < seen && !is_blank(bytes[end]) && !ends_line(bytes[end])) {
         end++;
     }
-    if (end <= PROGRAM_INTERPRETER_MAX_BYTES) {
-        take_interpreter(bytes + start, end - start, out);
+    if (end == start || end == PROGRAM_LINE_BYTES) { /* no name, or one without an end */
+        return;
     }
-    out->ends_with_return = end > start && bytes[end - 1] == '\r';
+    out->kind = PROGRAM_SCRIPT;
+    take_interpreter(bytes + start, end - start, out);
+    size_t behind = end;
+    while (behind < seen && !ends_line(bytes[behind])) {
+        behind++;
+    }
+    out->ends_with_return = behind < PROGRAM_LINE_BYTES && bytes[behind - 1] == '\r' &&
+                            (behind == end || !is_perl(out->interpreter));
 }
 
 void program_head_read(const uint8_t *bytes, size_t length, struct program_head *out) {

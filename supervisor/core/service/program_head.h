@@ -16,7 +16,7 @@
 #define PROGRAM_INTERPRETER_MAX_BYTES 255u
 
 enum program_kind {
-    PROGRAM_OTHER, /* neither of the others; execve(2) says "Exec format error" */
+    PROGRAM_OTHER, /* neither of the others, or cut off; execve(2) says "Exec format error" */
     PROGRAM_ELF,
     PROGRAM_SCRIPT
 };
@@ -25,7 +25,7 @@ struct program_head {
     enum program_kind kind;
     uint32_t machine; /* ELF: e_machine, and above its 16 bits the class and the byte order */
     char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* "" = none, or not among the bytes */
-    bool ends_with_return; /* a script's interpreter ends with the CR of a line of Windows */
+    bool ends_with_return; /* a script's first line, as on Windows, and its interpreter minds */
 };
 
 /* Reads the first `length` bytes of a file. Whatever they are, there is an answer. See elf(5) and

@@ -59,10 +59,12 @@ static void test_loaders(void **state) {
         assert_string_equal(head.interpreter, "/lib/ld.so");
         assert_int_equal(head.machine & 0xffff, X86_64);
         first = i == 0 ? head.machine : first;
+        size_t headers_bytes = bits[i % 2] == 64 ? 64 + 2 * 56 : 52 + 2 * 32;
         assert_int_equal(program_machine_fits(first, head.machine), i < 2);
         /* Cut anywhere: no loader, and nothing read beyond. */
         for (size_t cut = 0; cut < length; cut++) {
             assert_string_equal(head_of(bytes, cut).interpreter, "");
+            assert_int_equal(head_of(bytes, cut).kind == PROGRAM_ELF, cut >= headers_bytes);
         }
     }
 }
@@ -78,7 +80,18 @@ static void test_wrong_heads(void **state) {
     assert_string_equal(head_of(bytes, length).interpreter, "");
     length = make_elf(bytes, 64, true, X86_64, "/lib/ld.so");
     put(bytes + 54, 0, 2, true); /* headers without size */
-    assert_string_equal(head_of(bytes, length).interpreter, "");
+    assert_int_equal(head_of(bytes, length).kind, PROGRAM_OTHER);
+    length = make_elf(bytes, 64, true, X86_64, "/lib/ld.so");
+    put(bytes + 56, 0, 2, true); /* none */
+    assert_int_equal(head_of(bytes, length).kind, PROGRAM_OTHER);
+    length = make_elf(bytes, 64, true, X86_64, "/lib/ld.so");
+    put(bytes + 64 + 56 + 32, 12, 8, true); /* the name and two NUL */
+    assert_string_equal(head_of(bytes, length + 1).interpreter, "/lib/ld.so");
+    put(bytes + 64 + 56 + 32, 10, 8, true); /* a name that is not ended */
+    assert_int_equal(head_of(bytes, length).kind, PROGRAM_OTHER);
+    put(bytes + 64 + 56 + 32, 1, 8, true); /* an empty one */
+    bytes[300] = '\0';
+    assert_int_equal(head_of(bytes, length).kind, PROGRAM_OTHER);
     bytes[4] = 3;
     assert_int_equal(head_of(bytes, length).kind, PROGRAM_OTHER);
     assert_int_equal(head_of("MZ", 2).kind, PROGRAM_OTHER);
@@ -94,9 +107,11 @@ static void test_first_lines(void **state) {
                  {"#! \t/bin/sh -e\n", "/bin/sh", false},
                  {"#!/bin/sh", "/bin/sh", false},
                  {"#!/bin/sh\r\necho\r\n", "/bin/sh\r", true},
-                 {"#!/usr/bin/env\tsh\r\n", "/usr/bin/env", false},
-                 {"#!\n", "", false},
-                 {"#!", "", false},
+                 {"#!/usr/bin/env\tsh\r\n", "/usr/bin/env", true},
+                 {"#!/bin/sh \r\n", "/bin/sh", true},
+                 {"#!/bin/sh -e\r", "/bin/sh", true},
+                 {"#!/bin/sh -e\r \n", "/bin/sh", false},
+                 {"#!/bin/sh -e\necho\r\n", "/bin/sh", false},
                  {"#!\r\n", "\r", true},
                  {"#!sh\n", "sh", false}};
     char line[300] = "#!";
@@ -108,7 +123,16 @@ static void test_first_lines(void **state) {
         assert_int_equal(head.ends_with_return, cases[i].returns);
     }
     memset(line + 2, 'x', sizeof line - 2); /* Linux takes no name that it sees no end of */
-    assert_string_equal(head_of(line, sizeof line).interpreter, "");
+    assert_int_equal(head_of(line, sizeof line).kind, PROGRAM_OTHER);
+    line[100] = ' '; /* and no further words */
+    line[sizeof line - 2] = '\r';
+    line[sizeof line - 1] = '\n';
+    assert_int_equal(head_of(line, sizeof line).kind, PROGRAM_SCRIPT);
+    assert_false(head_of(line, sizeof line).ends_with_return);
+    /* Nor a line without a name. */
+    assert_int_equal(head_of("#!\n", 3).kind, PROGRAM_OTHER);
+    assert_int_equal(head_of("#! \t\n/bin/sh", 12).kind, PROGRAM_OTHER);
+    assert_int_equal(head_of("#!", 2).kind, PROGRAM_OTHER);
 }
 
 static void test_processors(void **state) {
@@ -192,8 +216,15 @@ static void test_who_runs_a_program(void **state) {
     have(3, "/second", BATON_OK, "#!/third\n", 9);
     have(4, "/p2", BATON_OK, "#!/p2\n", 6);
     expect_script("#!/bin/sh\n", "");
-    expect_script("#!/bin/sh\r\n", "the first line of /p names an interpreter that cannot be run, "
-                                   "`/bin/sh` with a carriage return behind it");
+    expect_script("#!/bin/sh\r\n", "the first line of /p ends with a carriage return");
+    expect_script("#!/bin/sh -e\r\n", "the first line of /p ends with a carriage return");
+    expect_script("#!/none -e\r\n", "the first line of /p ends with a carriage return");
+    have(5, "/bin/perl", BATON_OK, NULL, 0);
+    have(6, "/odd\r", BATON_OK, NULL, 0);
+    expect_script("#!/bin/perl -w\r\n", ""); /* it passes over that */
+    expect_script("#!/bin/perl\r\n", "the first line of /p ends with a carriage return");
+    expect_script("#!/odd\r\n", "");
+    expect_script("#! \necho hello\n", "/p is no program of this system, and no script with `#!`");
     expect_script("#!/bin/none -x\n",
                   "the first line of /p names an interpreter that cannot be run, `/bin/none`");
     expect_script("#!/data\n",
