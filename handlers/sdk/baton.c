@@ -42,13 +42,13 @@ static int check_versions(const char *list) {
     int fault = BATON_E_VERSION;
     for (;;) {
         if (!body_number_read(&list, UINT32_MAX, &version))
-            return BATON_E_ENVIRONMENT;
+            return body_wrong_environment("BATON_PROTOCOL");
         if (version == WIRE_VERSION)
             fault = 0;
         if (*list == '\0')
             return fault;
         if (*list++ != ',')
-            return BATON_E_ENVIRONMENT;
+            return body_wrong_environment("BATON_PROTOCOL");
     }
 }
 
@@ -88,9 +88,12 @@ static void take_channel_words(struct channel_words *words) {
 static int open_channel(struct baton *baton, const struct channel_words *words, const char *name) {
     uint8_t nonce[WIRE_NONCE_BYTES];
     uint32_t in = 0, out = 0;
-    if (words->has_channel != 1 || words->has_protocol != 1 || words->has_nonce != 1 ||
-        !parse_channel(words->channel, &in, &out) || !wire_nonce_parse(words->nonce, nonce))
-        return BATON_E_ENVIRONMENT;
+    if (words->has_channel != 1 || !parse_channel(words->channel, &in, &out))
+        return body_wrong_environment("BATON_CHANNEL");
+    if (words->has_nonce != 1 || !wire_nonce_parse(words->nonce, nonce))
+        return body_wrong_environment("BATON_NONCE");
+    if (words->has_protocol != 1)
+        return body_wrong_environment("BATON_PROTOCOL");
     int fault = check_versions(words->protocol);
     if (fault == 0)
         fault = held_open(&baton->held, baton->options.capacity);

@@ -50,6 +50,11 @@ bool body_number_read(const char **text, uint64_t most, uint64_t *out);
 /* The same of a text that is a number and nothing else. */
 bool body_number_parse(const char *text, uint64_t most, uint64_t *out);
 
+/* BATON_E_ENVIRONMENT, and for the message of whoever starts the program the variable (static)
+ * that is wrong. Like the environment itself it is the process's, and for one thread at a time. */
+int body_wrong_environment(const char *variable);
+const char *body_wrong_variable(void);
+
 /* ---- The channel: channel.c ---- */
 
 /* The handler's ends; equal on POSIX. A closed channel has in_use false. Owns the ends. */

@@ -1,4 +1,5 @@
-/* Numbers as the environment has them. strtol(3) is no help: it takes blanks and signs. */
+/* Numbers as the environment has them, and which of it was wrong. strtol(3) is no help: it takes
+ * blanks and signs. */
 #include "body.h"
 
 bool body_number_read(const char **text, uint64_t most, uint64_t *out) {
@@ -23,4 +24,15 @@ bool body_number_parse(const char *text, uint64_t most, uint64_t *out) {
         return false;
     *out = value;
     return true;
+}
+
+static const char *wrong_variable = "";
+
+int body_wrong_environment(const char *variable) {
+    wrong_variable = variable;
+    return BATON_E_ENVIRONMENT;
+}
+
+const char *body_wrong_variable(void) {
+    return wrong_variable;
 }

@@ -1,5 +1,5 @@
 /* libbaton's loop for the usual handler, and its words. */
-#include "baton.h"
+#include "body.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,7 +14,9 @@ typedef int datagram_function(struct baton_connection *connection, const void *b
                               size_t length);
 
 static int complain(const char *what, int fault) {
-    fprintf(stderr, "%s: %s\n", what, baton_strerror(fault));
+    bool is_named = fault == BATON_E_ENVIRONMENT;
+    fprintf(stderr, "%s: %s%s%s\n", what, baton_strerror(fault), is_named ? ": " : "",
+            is_named ? body_wrong_variable() : "");
     return 1;
 }
 

@@ -20,7 +20,7 @@ int body_channel_open(struct body_channel *channel, uint32_t in, uint32_t out) {
     int descriptor = (int)in;
     if (in != out || in > INT32_MAX || socket_option(descriptor, SO_TYPE) != SOCK_SEQPACKET ||
         socket_option(descriptor, SO_DOMAIN) != AF_UNIX)
-        return BATON_E_ENVIRONMENT;
+        return body_wrong_environment("BATON_CHANNEL");
     int flags = fcntl(descriptor, F_GETFL);
     if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0 || flags < 0 ||
         fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK) != 0)

@@ -49,11 +49,11 @@ static int take_listen_fds(int *count, char *names, size_t names_size) {
     if (has_pid == 0 || has_count == 0)
         return 0;
     if (has_pid < 0 || !body_number_parse(pid, INT32_MAX, &process) || process == 0)
-        return BATON_E_ENVIRONMENT;
+        return body_wrong_environment("LISTEN_PID");
     if ((pid_t)process != getpid())
         return 0;
     if (has_count < 0 || !body_number_parse(number, BODY_SOURCES_MAX_COUNT, &value) || value == 0)
-        return BATON_E_ENVIRONMENT;
+        return body_wrong_environment("LISTEN_FDS");
     *count = (int)value;
     return 1;
 }
@@ -88,7 +88,7 @@ static int open_listen_fds(struct body_sources *sources, uint32_t kinds) {
         return result;
     for (int i = 0; i < count; i++)
         if (!was_passed(LISTEN_FDS_START + i))
-            return BATON_E_ENVIRONMENT;
+            return body_wrong_environment("LISTEN_FDS");
     const char *at = names;
     for (int i = 0; i < count; i++) {
         char name[BATON_SERVICE_BYTES];

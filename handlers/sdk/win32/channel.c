@@ -17,10 +17,10 @@ static HANDLE to_handle(uint32_t number) {
 int body_channel_open(struct body_channel *channel, uint32_t in, uint32_t out) {
     HANDLE ends[] = {to_handle(in), to_handle(out)};
     if (in == 0 || out == 0 || in == out)
-        return BATON_E_ENVIRONMENT;
+        return body_wrong_environment("BATON_CHANNEL");
     for (size_t i = 0; i < 2; i++)
         if (GetFileType(ends[i]) != FILE_TYPE_PIPE)
-            return BATON_E_ENVIRONMENT;
+            return body_wrong_environment("BATON_CHANNEL");
     for (size_t i = 0; i < 2; i++)
         if (!SetHandleInformation(ends[i], HANDLE_FLAG_INHERIT, 0))
             return BATON_E_SYSTEM;

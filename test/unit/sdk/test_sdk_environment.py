@@ -118,9 +118,15 @@ class Case(unittest.TestCase):
 NOTHING = {"libbaton": "nothing to serve", "baton.py": "NoSource: No channel, and no socket"}
 
 
+def named(variable):
+    """The line names the variable that is wrong: libbaton at its end."""
+    return {"libbaton": f": {variable}\n", "baton.py": variable}
+
+
 class ListenFds(Case):
     def refused(self, text, descriptors, pid=("", "")):
-        self.assert_refused((text, pid), "LISTEN_", {"LISTEN_FDS": text}, descriptors, pid=pid)
+        name = "LISTEN_FDS" if pid == ("", "") else "LISTEN_PID"
+        self.assert_refused((text, pid), named(name), {"LISTEN_FDS": text}, descriptors, pid=pid)
 
     def test_texts_that_are_no_number_of_descriptors(self):
         for text in (*NO_NUMBERS, "0", "33", "4294967295", "4294967297", "18446744073709551617"):
@@ -174,8 +180,8 @@ class Idle(Case):
 
 class Channel(Case):
     def refused(self, descriptor, **words):
+        word = named(next(iter(words), "BATON_CHANNEL"))
         words = {"BATON_PROTOCOL": "1", "BATON_CHANNEL": "3,3", "BATON_NONCE": NONCE, **words}
-        word = {"libbaton": "BATON_", "baton.py": "BATON_"}
         if words["BATON_PROTOCOL"] == "2":
             word["libbaton"] = "version 1"
         self.assert_refused(words, word, words, [descriptor], given=self.listener)
