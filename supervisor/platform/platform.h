@@ -212,8 +212,8 @@ int platform_listener_open(struct platform *platform, const struct platform_list
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause);
 
-/* Who has the place of a BATON_IN_USE, as far as that is found within about 10 ms, for which it
- * blocks. False: not found (Windows: always). */
+/* Who else has the place of a BATON_IN_USE, as far as that is found within about 10 ms, for which
+ * it blocks. False: not found (Windows: always), or nobody but this process. */
 struct platform_holder {
     uint32_t pid;
     char name[32]; /* of its program; Linux: the first 15 bytes */

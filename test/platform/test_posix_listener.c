@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LISTENER_COUNT 12 /* so many that their own numbers are among those they get */
@@ -390,6 +392,67 @@ static void test_a_launch_that_is_none_of_the_program(void **state) {
                      BATON_INVALID);
 }
 
+/* Leaders of sessions are looked at first, and the look is short. */
+static pid_t fork_leader(void) {
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setsid();
+    }
+    return child;
+}
+
+/* A process that listens at `address`, and that nobody but the test ends. */
+static pid_t start_stranger(const struct address *address) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(address->port)};
+    int told[2];
+    char text = '-';
+    memcpy(&name.sin_addr, address->bytes, 4);
+    assert_int_equal(pipe(told), 0);
+    pid_t stranger = fork_leader();
+    if (stranger == 0) {
+        int listener = socket(AF_INET, SOCK_STREAM, 0);
+        bool listens =
+            bind(listener, (struct sockaddr *)&name, sizeof name) == 0 && listen(listener, 1) == 0;
+        (void)!write(told[1], listens ? "+" : "-", 1);
+        for (;;) {
+            pause();
+        }
+    }
+    assert_int_equal(read(told[0], &text, 1), 1);
+    assert_int_equal(text, '+');
+    close(told[0]);
+    close(told[1]);
+    return stranger;
+}
+
+/* A place that is in use has another holder than the one who asks. */
+static void test_the_holder_is_another(void **state) {
+    struct bench *bench = *state;
+    struct address address = bench_loopback();
+    struct platform_holder holder;
+    uint64_t token;
+    int status = -1;
+    struct platform_listener *ours = bench_listen(bench, &token, &address);
+    struct platform_listener_spec spec = bench_tcp(&address);
+    pid_t asker = fork_leader();
+    if (asker == 0) {
+        _exit(platform_listener_holder(&spec, &holder) ? 1 : 0);
+    }
+    assert_int_equal(waitpid(asker, &status, 0), asker);
+    assert_int_equal(status, 0);
+    /* One at the same port elsewhere, which has a copy of ours besides. */
+    struct address elsewhere = address;
+    elsewhere.bytes[3] = 2;
+    pid_t stranger = start_stranger(&elsewhere);
+    bool found = platform_listener_holder(&spec, &holder);
+    kill(stranger, SIGKILL);
+    assert_int_equal(waitpid(stranger, NULL, 0), stranger);
+    assert_true(found);
+    assert_int_equal(holder.pid, stranger);
+    platform_listener_close(&ours);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_a_program_of_systemd_launched_twice),
@@ -401,6 +464,7 @@ int main(void) {
         WITH_BENCH(test_one_that_is_lost),
         WITH_BENCH(test_the_backlog_is_set_anew),
         WITH_BENCH(test_a_launch_that_is_none_of_the_program),
+        WITH_BENCH(test_the_holder_is_another),
     };
     return cmocka_run_group_tests_name("posix_listener", tests, NULL, bench_remove_scratch);
 }

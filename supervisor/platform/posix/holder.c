@@ -16,6 +16,7 @@
 
 #define READS_MAX_COUNT 64 /* of a page; TCP lists those that listen first */
 #define DESCRIPTORS_MAX_COUNT 32
+#define OWN_MAX_COUNT 1024 /* of this process: it may have many listeners */
 #define LOOK_MAX_US 10000u /* at processes */
 #define STATE_LISTENING 0x0a
 
@@ -43,6 +44,23 @@ static unsigned long match(const char *line, const struct platform_listener_spec
                : 0;
 }
 
+/* True if the process has the socket among its first `count` descriptors. */
+static bool has_descriptor(const char *pid, int count, unsigned long inode) {
+    char path[64];
+    char target[64];
+    char wanted[40];
+    snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+    for (int number = 0; number < count; number++) {
+        snprintf(path, sizeof path, "/proc/%.20s/fd/%d", pid, number);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        if (strcmp(target, wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned long find_in(const char *list, const struct platform_listener_spec *spec) {
     char text[4096];
     size_t held = 0;
@@ -57,6 +75,9 @@ static unsigned long find_in(const char *list, const struct platform_listener_sp
         for (char *end = strchr(line, '\n'); end != NULL && inode == 0; end = strchr(line, '\n')) {
             *end = '\0';
             inode = match(line, spec);
+            if (inode != 0 && has_descriptor("self", OWN_MAX_COUNT, inode)) {
+                inode = 0; /* at this port, but not what is in the way of ourselves */
+            }
             line = end + 1;
         }
         held = strlen(line);
@@ -75,21 +96,6 @@ static unsigned long find_inode(const struct platform_listener_spec *spec) {
     return inode == 0 && of[1] != NULL ? find_in(of[1], spec) : inode;
 }
 
-/* True if the process has `wanted` among its first descriptors. */
-static bool has_descriptor(const char *pid, const char *wanted) {
-    char path[64];
-    char target[64];
-    for (int number = 0; number < DESCRIPTORS_MAX_COUNT; number++) {
-        snprintf(path, sizeof path, "/proc/%.20s/fd/%d", pid, number);
-        ssize_t length = readlink(path, target, sizeof target - 1);
-        target[length < 0 ? 0 : length] = '\0';
-        if (strcmp(target, wanted) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Most servers lead a session; and handlers are of one whose leader, their batond, has gone. */
 static bool is_likely(pid_t pid) {
     pid_t session = getsid(pid);
@@ -97,18 +103,16 @@ static bool is_likely(pid_t pid) {
 }
 
 static bool find_process(unsigned long inode, pid_t *pid) {
-    char wanted[40];
     uint64_t deadline_us = platform_now_us(NULL) + LOOK_MAX_US;
     bool found = false;
-    snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
     for (int pass = 0; pass < 2 && !found; pass++) {
         DIR *folder = opendir("/proc");
         const struct dirent *entry;
         while (folder != NULL && !found && platform_now_us(NULL) < deadline_us &&
                (entry = readdir(folder)) != NULL) {
             *pid = (pid_t)strtol(entry->d_name, NULL, 10);
-            found =
-                *pid > 0 && is_likely(*pid) == (pass == 0) && has_descriptor(entry->d_name, wanted);
+            found = *pid > 0 && *pid != getpid() && is_likely(*pid) == (pass == 0) &&
+                    has_descriptor(entry->d_name, DESCRIPTORS_MAX_COUNT, inode);
         }
         if (folder != NULL) {
             closedir(folder);
