@@ -223,6 +223,10 @@ bool run_log_settle(struct run_log *log, uint64_t deadline_us) {
 static size_t count_lost(struct run_log *log, uint64_t deadline_us) {
     walk_lines(log, 0, log->used_bytes);
     log->lost_count += platform_log_flush(log->platform, deadline_us);
+    /* Where another thread writes, what it lost is known only now. */
+    struct platform_log_loss loss;
+    platform_log_take_loss(log->platform, &loss);
+    log->lost_count += loss.lines_count;
     size_t count = log->dropped_count + log->lost_count;
     if (count > 0) {
         char text[128];

@@ -331,8 +331,8 @@ class Killed(SupervisorCase):
                 wait = {**harness.service(f"{peers.tool('sleep')} 600", handoff="listener", **keys),
                         "listen": address}
                 successor = self.launch({"wait": wait, "hold": held()})
-                failed = successor.wait_event("listen_failed", service="wait")
-                self.assertEqual(failed["holder_pid"], str(pid))
+                # On a busy machine it takes more than one look to find it.
+                failed = successor.wait_event("listen_failed", service="wait", holder_pid=pid)
                 self.assertEqual(failed["holder"], "sleep")
                 self.assertIn("earlier batond", failed["holder_is"])
                 processes.end([pid])

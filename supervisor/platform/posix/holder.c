@@ -102,23 +102,56 @@ static bool is_likely(pid_t pid) {
     return session == pid || (session > 0 && kill(session, 0) != 0 && errno == ESRCH);
 }
 
-static bool find_process(unsigned long inode, pid_t *pid) {
-    uint64_t deadline_us = platform_now_us(NULL) + LOOK_MAX_US;
+/* Where the last look stopped for want of time; the next one for the same socket goes on there. */
+static struct {
+    unsigned long inode;
+    int pass;
+    pid_t reached; /* /proc has them in their order */
+} interrupted;
+
+/* One pass over /proc from the process behind `*reached` on. True when the holder was found; false
+ * with `*reached` 0 at the end of all, else when the time is up. */
+static bool walk_processes(unsigned long inode, int pass, uint64_t deadline_us, pid_t *reached) {
+    DIR *folder = opendir("/proc");
+    const struct dirent *entry = NULL;
     bool found = false;
-    for (int pass = 0; pass < 2 && !found; pass++) {
-        DIR *folder = opendir("/proc");
-        const struct dirent *entry;
-        while (folder != NULL && !found && platform_now_us(NULL) < deadline_us &&
-               (entry = readdir(folder)) != NULL) {
-            *pid = (pid_t)strtol(entry->d_name, NULL, 10);
-            found = *pid > 0 && *pid != getpid() && is_likely(*pid) == (pass == 0) &&
+    while (folder != NULL && !found && platform_now_us(NULL) < deadline_us &&
+           (entry = readdir(folder)) != NULL) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > *reached) {
+            *reached = pid;
+            found = pid != getpid() && is_likely(pid) == (pass == 0) &&
                     has_descriptor(entry->d_name, DESCRIPTORS_MAX_COUNT, inode);
         }
-        if (folder != NULL) {
-            closedir(folder);
-        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    if (!found && entry == NULL && platform_now_us(NULL) < deadline_us) {
+        *reached = 0;
     }
     return found;
+}
+
+static bool find_process(unsigned long inode, pid_t *pid) {
+    uint64_t deadline_us = platform_now_us(NULL) + LOOK_MAX_US;
+    bool goes_on = interrupted.inode == inode;
+    int pass = goes_on ? interrupted.pass : 0;
+    pid_t reached = goes_on ? interrupted.reached : 0;
+    interrupted.inode = 0;
+    for (; pass < 2; pass++, reached = 0) {
+        if (walk_processes(inode, pass, deadline_us, &reached)) {
+            *pid = reached;
+            return true;
+        }
+        if (reached != 0) {
+            interrupted.inode = inode;
+            interrupted.pass = pass;
+            interrupted.reached = reached;
+            return false;
+        }
+    }
+    return false;
 }
 
 static void read_name(pid_t pid, char *out, size_t size_bytes) {

@@ -91,6 +91,10 @@ static int read_program(const char *path, void *buffer, size_t capacity, size_t 
     return BATON_OK;
 }
 
+/* The header of an ELF file for 32-bit ARM's number, and no more. */
+static const char arm_head[64] = "\x7f"
+                                 "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28";
+
 /* A program that is there but cannot be run, as a check of the config says, too. */
 static void who_runs_the_program_is_asked(void **state) {
     static const struct {
@@ -103,9 +107,7 @@ static void who_runs_the_program_is_asked(void **state) {
         {LINES("#!/usr/bin/a\r\n"), "carriage return"},
         {LINES("exit 0\n"), "is no program of this system"},
         {LINES(""), "is no program of this system"},
-        {LINES("\x7f"
-               "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28\0"),
-         "another processor"},
+        {arm_head, sizeof arm_head, "another processor"},
         {LINES("#!bin/b\n"), "cannot be run"},
         {LINES("#! /usr/bin/a\n"), NULL},
     };
@@ -130,7 +132,10 @@ static void who_runs_the_program_is_asked(void **state) {
             print_error("%s", emitted.out.text);
         }
         assert_true(is_off == (words != NULL));
-        assert_non_null(strstr(emitted.out.text, words != NULL ? words : "handler = /usr/bin/a"));
+        const char *wanted = words != NULL ? words : "handler = /usr/bin/a";
+        if (strstr(emitted.out.text, wanted) == NULL) {
+            fail_msg("%s is not in %s", wanted, emitted.out.text);
+        }
         clear(&emitted);
     }
 }
