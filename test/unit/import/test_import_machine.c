@@ -91,9 +91,9 @@ static int read_program(const char *path, void *buffer, size_t capacity, size_t 
     return BATON_OK;
 }
 
-/* The header of an ELF file for 32-bit ARM's number, and no more. */
-static const char arm_head[64] = "\x7f"
-                                 "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x28";
+/* An ELF file with ARM's number, one program header, and no more (elf(5)). */
+static const char arm_head[64 + 56] = {0x7f, 'E',      'L',       'F',       2,         1,
+                                       1,    [16] = 2, [18] = 40, [32] = 64, [54] = 56, [56] = 1};
 
 /* A program that is there but cannot be run, as a check of the config says, too. */
 static void who_runs_the_program_is_asked(void **state) {
