@@ -179,12 +179,19 @@ class Sources:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
+        self._has_wakeup = False
 
     def watch_sigterm(self) -> None:
         """The first SIGTERM means DRAIN; the second one ends the process."""
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._on_sigterm)
+            # Python calls that function between two steps of its own: a signal that comes just before
+            # select(2) begins would be noticed by nobody without a byte from the system's handler.
+            before = signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
+            self._has_wakeup = before == -1
+            if before != -1:  # the program has one, which wakes it as well
+                signal.set_wakeup_fd(before)
 
     def _on_sigterm(self, *_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -290,6 +297,8 @@ class Sources:
         self.close_all()
         if os.name == "posix" and signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self._has_wakeup and threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(-1)
         self._wake_read.close()
         self._wake_write.close()
 

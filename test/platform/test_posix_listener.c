@@ -445,7 +445,12 @@ static void test_the_holder_is_another(void **state) {
     struct address elsewhere = address;
     elsewhere.bytes[3] = 2;
     pid_t stranger = start_stranger(&elsewhere);
-    bool found = platform_listener_holder(&spec, &holder);
+    /* Each look takes little time, and the next goes on from there. */
+    uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
+    bool found = false;
+    while (!found && platform_now_us(bench->platform) < deadline_us) {
+        found = platform_listener_holder(&spec, &holder);
+    }
     kill(stranger, SIGKILL);
     assert_int_equal(waitpid(stranger, NULL, 0), stranger);
     assert_true(found);

@@ -26,14 +26,17 @@ def stop_supervisor(*own):
     """Until this process has ended, which a child sees that has no copy of what is this one's own."""
     supervisor = os.getppid()
     reader, writer = os.pipe()
+    left, leaving = os.pipe()
     if os.fork() == 0:
         os.setsid()
-        for each in (*own, writer):
+        for each in (*own, writer, leaving):
             os.close(each)
         os.read(reader, 1)
         os.kill(supervisor, signal.SIGCONT)
         os._exit(0)
     os.close(reader)
+    os.close(leaving)
+    os.read(left, 1)  # it has left this group, which the supervisor kills
     os.kill(supervisor, signal.SIGSTOP)
 
 
