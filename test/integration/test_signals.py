@@ -86,32 +86,32 @@ class Signals(SupervisorCase):
                 self.stop(supervisor, number)
                 self.assertEqual(supervisor.find("stopping")[0]["reason"], number.name)
 
-    def test_a_log_that_has_reached_the_size_limit(self):
+    def launch_with_a_file(self):
+        """A supervisor, the file that is its log, what is in it when all is ready, and the address."""
         folder = self.folder()
-        supervisor = self.launch({"supervisor": {"log": folder / "log"}, "line": misbehave()},
-                                 folder=folder)
-        text = wait_for_text(folder / "log", "event=ready")
+        log = folder / "log"
+        supervisor = self.launch({"supervisor": {"log": log}, "line": misbehave()}, folder=folder)
+        text = wait_for_text(log, "event=ready")
         address = text.partition("event=listening")[2].partition("address=")[2].split()[0]
+        return supervisor, log, text, harness.split_address(address)
+
+    def test_a_log_that_has_reached_the_size_limit(self):
+        supervisor, _, text, address = self.launch_with_a_file()
         _, hard = resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (len(text), hard))
         for _ in range(3):
-            with harness.Client(harness.split_address(address)) as client:
+            with harness.Client(address) as client:
                 self.assertIn("served", client.ask("hello"))
         supervisor.signal()
         self.assertIn(supervisor.wait(), (0, 74))
 
-
     def test_a_log_that_can_be_written_again(self):
-        folder = self.folder()
-        supervisor = self.launch({"supervisor": {"log": folder / "log"}, "line": misbehave()},
-                                 folder=folder)
-        text = wait_for_text(folder / "log", "event=ready")
-        address = text.partition("event=listening")[2].partition("address=")[2].split()[0]
+        supervisor, log, text, address = self.launch_with_a_file()
         soft, hard = resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE)
 
         def ask(count):
             for _ in range(count):
-                with harness.Client(harness.split_address(address)) as client:
+                with harness.Client(address) as client:
                     self.assertIn("served", client.ask("hello"))
 
         # In the middle of a record, so that it is torn.
@@ -121,7 +121,7 @@ class Signals(SupervisorCase):
         ask(2)
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
-        lines = (folder / "log").read_text(encoding="utf-8").splitlines()
+        lines = log.read_text(encoding="utf-8").splitlines()
         dropped = [line for line in lines if "event=lines_dropped" in line]
         records = [line for line in lines if "event=connection" in line and "duration_ms=" in line]
         lost = sum(int(re.search(r"\brecords=(\d+)", line)[1]) for line in dropped)

@@ -1,6 +1,7 @@
 /* The edges of the import; what it makes of whole files is told by test/golden/import. */
 #include "config_world.h"
 #include "core/base/error.h"
+#include "emitted.h"
 #include "import_world.h"
 
 #include <setjmp.h>
@@ -11,24 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-struct emitted {
-    struct config_output out, faults;
-};
-
-static void take_out(void *context, const char *text) {
-    config_output_add(&((struct emitted *)context)->out, text);
-}
-
-static void take_fault(void *context, const char *text) {
-    config_output_add(&((struct emitted *)context)->faults, text);
-}
-
-static void clear(struct emitted *emitted) {
-    free(emitted->out.text);
-    free(emitted->faults.text);
-    *emitted = (struct emitted){{0}, {0}};
-}
 
 /* Imports the first of `files`. What comes out is a config without fault, or nothing at all. */
 static int import_files(const struct import_file *files, struct emitted *emitted) {

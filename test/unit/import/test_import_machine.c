@@ -1,6 +1,7 @@
 /* What the import asks the machine for: files, programs and who runs them, users, rules. */
 #include "config_world.h"
 #include "core/base/error.h"
+#include "emitted.h"
 #include "import_world.h"
 
 #include <setjmp.h>
@@ -11,24 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-struct emitted {
-    struct config_output out, faults;
-};
-
-static void take_out(void *context, const char *text) {
-    config_output_add(&((struct emitted *)context)->out, text);
-}
-
-static void take_fault(void *context, const char *text) {
-    config_output_add(&((struct emitted *)context)->faults, text);
-}
-
-static void clear(struct emitted *emitted) {
-    free(emitted->out.text);
-    free(emitted->faults.text);
-    *emitted = (struct emitted){{0}, {0}};
-}
 
 #define WITH(lines)                                                                                \
     "service a\n{\n type = UNLISTED\n socket_type = stream\n wait = no\n user = root\n" lines      \
