@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +174,44 @@ static void test_child_from_before_ends_with_the_strays(void **state) {
     assert_int_equal(bench_teardown(state), 0);
 }
 
+#define MANY_COUNT 20
+#define LARGE_BYTES (128u << 20)
+
+static bool ends_if_new(void *context, const char *service) {
+    size_t *asked_count = context;
+    assert_null(service);
+    return (*asked_count)++ < MANY_COUNT;
+}
+
+/* While it ends there is nothing more to be told by of what it was: who was condemned stays so. A
+ * large one takes its time, while the others' ends have it looked at again. */
+static void test_a_stray_is_judged_once(void **state) {
+    struct bench *bench = *state;
+    int large[2];
+    assert_int_equal(pipe(large), 0);
+    for (size_t i = 0; i < MANY_COUNT - 1; i++) {
+        start_child(true);
+    }
+    if (fork() == 0) {
+        volatile char *memory = malloc(LARGE_BYTES);
+        for (size_t i = 0; memory != NULL && i < LARGE_BYTES; i += 4096) {
+            memory[i] = 1;
+        }
+        alarm(60);
+        _exit(memory != NULL && write(large[1], "", 1) == 1 ? pause() : 1);
+    }
+    char byte;
+    assert_int_equal(read(large[0], &byte, 1), 1);
+    size_t asked_count = 0;
+    struct platform_strays strays = {.ends = ends_if_new, .context = &asked_count};
+    uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
+    assert_int_equal(platform_end_strays(bench->platform, &strays, deadline_us), MANY_COUNT);
+    assert_int_equal(strays.left_count, 0);
+    assert_int_equal(asked_count, MANY_COUNT);
+    close(large[0]);
+    close(large[1]);
+}
+
 static void test_exit_during_the_end_of_strays_is_told(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -203,6 +242,7 @@ int main(void) {
         WITH_BENCH(test_deadlines_hold_while_strays_come),
         cmocka_unit_test(test_children_from_before_are_spared),
         cmocka_unit_test(test_child_from_before_ends_with_the_strays),
+        WITH_BENCH(test_a_stray_is_judged_once),
         WITH_BENCH(test_exit_during_the_end_of_strays_is_told),
     };
     return cmocka_run_group_tests_name("posix_children", tests, NULL, NULL);

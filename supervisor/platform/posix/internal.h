@@ -172,6 +172,14 @@ struct platform_process {
     struct platform_exit exit;
 };
 
+/* Of children: a number stands for the same process until that is reaped. */
+struct pid_list {
+    pid_t *pids; /* room_count; owned */
+    size_t count, room_count;
+    size_t next; /* where a search begins */
+    bool failed; /* one could not be added */
+};
+
 /* Signals that programs may have been told to ignore; a child must not inherit that. */
 #define IGNORED_MAX 64
 
@@ -213,8 +221,7 @@ struct platform {
     struct platform_process *processes; /* by slot */
     struct platform_process **buckets;  /* bucket_count chains of living processes, by pid */
     size_t bucket_count;                /* a power of two */
-    pid_t *elders;                      /* elder_count living children that are not ours to end */
-    size_t elder_count;
+    struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
     struct slots stream_slots;
     struct platform_stream *streams; /* by slot */
@@ -284,10 +291,13 @@ size_t posix_processes_reap(struct platform *platform, struct platform_event *ev
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
 bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
 
-/* strays.c: elders are children that this process had before platform_open(). They are reaped like
- * all others, but platform_end_strays() spares them. Returns BATON_OK or BATON_NO_MEMORY. */
+/* strays.c: elders are children that this process had before platform_open(), and carriers. They
+ * are reaped like all others, but platform_end_strays() spares them. Returns BATON_OK or
+ * BATON_NO_MEMORY. */
 int posix_elders_open(struct platform *platform);
 void posix_elders_close(struct platform *platform);
+/* False if there is no memory. */
+bool posix_elders_add(struct platform *platform, pid_t pid);
 /* To be told of each child that was reaped, since its number may come again. */
 void posix_elders_forget(struct platform *platform, pid_t pid);
 

@@ -17,13 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ELDERS_FIRST_COUNT 16
+#define PIDS_FIRST_COUNT 16
 
 /* What one walk over the children has met, without elders, those in the table and those that are
  * left. */
 struct walk {
     struct platform *platform;
     struct platform_strays *strays; /* NULL: all end */
+    struct pid_list *condemned; /* were sent SIGKILL, and have not been reaped */
     size_t living_count;            /* sent SIGKILL */
     size_t reaped_count;            /* were dead already, and have been reaped */
     size_t killed_count;            /* of these, ended by SIGKILL */
@@ -56,57 +57,63 @@ static void walk_children(visitor *visit, void *context) {
     close(list);
 }
 
-struct elders {
-    pid_t *pids; /* room_count; owned */
-    size_t count;
-    size_t room_count;
-    bool failed;
-};
-
-static bool remember_elder(void *context, pid_t pid) {
-    struct elders *elders = context;
-    if (elders->count == elders->room_count) {
-        size_t room_count = elders->room_count == 0 ? ELDERS_FIRST_COUNT : 2 * elders->room_count;
-        pid_t *pids = realloc(elders->pids, room_count * sizeof *pids);
+static bool add_pid(void *context, pid_t pid) {
+    struct pid_list *list = context;
+    if (list->count == list->room_count) {
+        size_t room_count = list->room_count == 0 ? PIDS_FIRST_COUNT : 2 * list->room_count;
+        pid_t *pids = realloc(list->pids, room_count * sizeof *pids);
         if (pids == NULL) {
-            elders->failed = true;
+            list->failed = true;
             return false;
         }
-        elders->pids = pids;
-        elders->room_count = room_count;
+        list->pids = pids;
+        list->room_count = room_count;
     }
-    elders->pids[elders->count++] = pid;
+    list->pids[list->count++] = pid;
     return true;
 }
 
+/* Its index; `count` if it is not there. A walk asks in the order of the list, so that the one
+ * behind the last is the likely one. */
+static size_t find_pid(struct pid_list *list, pid_t pid) {
+    for (size_t tries = 0; tries < list->count; tries++) {
+        list->next = list->next < list->count ? list->next : 0;
+        if (list->pids[list->next] == pid) {
+            return list->next++;
+        }
+        list->next++;
+    }
+    return list->count;
+}
+
+static bool has_pid(struct pid_list *list, pid_t pid) {
+    return find_pid(list, pid) < list->count;
+}
+
+static void forget_pid(struct pid_list *list, pid_t pid) {
+    size_t i = find_pid(list, pid);
+    if (i < list->count) {
+        list->pids[i] = list->pids[--list->count];
+        list->next = i;
+    }
+}
+
 int posix_elders_open(struct platform *platform) {
-    struct elders elders = {0};
-    walk_children(remember_elder, &elders);
-    platform->elders = elders.pids;
-    platform->elder_count = elders.count;
-    return elders.failed ? BATON_NO_MEMORY : BATON_OK;
+    walk_children(add_pid, &platform->elders);
+    return platform->elders.failed ? BATON_NO_MEMORY : BATON_OK;
 }
 
 void posix_elders_close(struct platform *platform) {
-    free(platform->elders);
-    platform->elders = NULL;
-    platform->elder_count = 0;
+    free(platform->elders.pids);
+    platform->elders = (struct pid_list){0};
 }
 
-/* The index of that elder; elder_count if it is none. */
-static size_t find_elder(const struct platform *platform, pid_t pid) {
-    size_t i = 0;
-    while (i < platform->elder_count && platform->elders[i] != pid) {
-        i++;
-    }
-    return i;
+bool posix_elders_add(struct platform *platform, pid_t pid) {
+    return add_pid(&platform->elders, pid);
 }
 
 void posix_elders_forget(struct platform *platform, pid_t pid) {
-    size_t i = find_elder(platform, pid);
-    if (i < platform->elder_count) {
-        platform->elders[i] = platform->elders[--platform->elder_count];
-    }
+    forget_pid(&platform->elders, pid);
 }
 
 /* The value of BATON_SERVICE that the process was launched with; false if there is none to be read.
@@ -129,20 +136,28 @@ static bool read_service(pid_t pid, char *out, size_t size_bytes) {
     return false;
 }
 
+/* Decided once: who was sent SIGKILL has no environment any more while it ends. */
 static bool is_to_end(const struct walk *walk, pid_t pid) {
     char service[64];
     const struct platform_strays *strays = walk->strays;
     if (strays == NULL || strays->ends == NULL) {
         return strays == NULL;
     }
+    if (has_pid(walk->condemned, pid)) {
+        return true;
+    }
     bool is_known = read_service(pid, service, sizeof service);
-    return strays->ends(strays->context, is_known ? service : NULL);
+    if (!strays->ends(strays->context, is_known ? service : NULL)) {
+        return false;
+    }
+    (void)add_pid(walk->condemned, pid); /* without memory it may be counted as left */
+    return true;
 }
 
 static bool end_stray(void *context, pid_t pid) {
     struct walk *walk = context;
     struct platform *platform = walk->platform;
-    bool is_elder = find_elder(platform, pid) < platform->elder_count;
+    bool is_elder = has_pid(&platform->elders, pid);
     siginfo_t info;
     if (posix_process_find(platform, pid) != NULL) {
         return true;
@@ -156,6 +171,7 @@ static bool end_stray(void *context, pid_t pid) {
         }
         return true;
     }
+    forget_pid(walk->condemned, pid);
     walk->reaped_count++;
     if (!is_elder && info.si_code == CLD_KILLED && info.si_status == SIGKILL) {
         walk->killed_count++;
@@ -163,8 +179,9 @@ static bool end_stray(void *context, pid_t pid) {
     return true;
 }
 
-static struct walk end_children(struct platform *platform, struct platform_strays *strays) {
-    struct walk walk = {.platform = platform, .strays = strays};
+static struct walk end_children(struct platform *platform, struct platform_strays *strays,
+                                struct pid_list *condemned) {
+    struct walk walk = {.platform = platform, .strays = strays, .condemned = condemned};
     if (strays != NULL) {
         strays->left_count = 0;
     }
@@ -191,7 +208,8 @@ static void wait_for_child(struct platform *platform, uint64_t deadline_us) {
 size_t platform_end_strays(struct platform *platform, struct platform_strays *strays,
                            uint64_t deadline_us) {
     /* A first walk reaps those who had ended by themselves, or were killed with their group. */
-    struct walk walk = end_children(platform, strays);
+    struct pid_list condemned = {0};
+    struct walk walk = end_children(platform, strays, &condemned);
     size_t ended_count = 0;
     while ((walk.living_count > 0 || walk.reaped_count > 0) &&
            platform_now_us(platform) < deadline_us) {
@@ -200,10 +218,11 @@ size_t platform_end_strays(struct platform *platform, struct platform_strays *st
         if (walk.reaped_count == 0) {
             wait_for_child(platform, deadline_us);
         }
-        walk = end_children(platform, strays);
+        walk = end_children(platform, strays, &condemned);
         ended_count += walk.killed_count;
     }
     /* The signals of children in the table may have been taken here as well. */
     platform->children_due_us = 0;
+    free(condemned.pids);
     return ended_count;
 }
