@@ -78,14 +78,15 @@ char *platform_error_text(long system_code, char *out, size_t size_bytes);
 enum platform_event_kind {
     PLATFORM_EVENT_ACCEPT = 1, /* listener: platform_listener_accept() may have something; one that
                                   is handed over: a client or datagram waits */
+    PLATFORM_EVENT_LOST,       /* listener: see platform_listener_resume() */
     PLATFORM_EVENT_CHANNEL,    /* process: platform_channel_receive() may have something */
     PLATFORM_EVENT_WRITABLE,   /* process: a platform_channel_send() that said AGAIN may be repeated
                                 */
     PLATFORM_EVENT_OUTPUT,     /* output: platform_output_read() may have something */
     PLATFORM_EVENT_EXIT,       /* process: it has ended; platform_process_exit() tells how */
     PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
-    PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed.
-                              token 0 */
+    PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed; or
+                              platform_socket_put_back() may be repeated. token 0 */
     PLATFORM_EVENT_STOP,   /* platform_stop_reason() tells why. token 0 */
     PLATFORM_EVENT_HANGUP, /* SIGHUP: the log is to be opened anew. token 0 */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
@@ -135,8 +136,12 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
 bool platform_socket_was_reset(struct platform_socket socket);
 
 /* Before a connected socket goes to another process than the one that had it: puts back what that
- * one may have set, as far as that can be told and undone. `options` are those of its listener. */
-void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options);
+ * one may have set, as far as that can be told and undone. `options` are those of its listener.
+ * BATON_OK: it is as it was. BATON_AGAIN: that is under way, and takes long if somebody else is
+ * using the socket; a RELIEF event follows, and the call is repeated; the socket may be closed, but
+ * not handed over meanwhile. BATON_SHORTAGE. */
+int platform_socket_put_back(struct platform *platform, struct platform_socket socket,
+                             const struct socket_options *options);
 
 /* Bytes needed by platform_socket_export(): sizeof(WSAPROTOCOL_INFOW). */
 #define PLATFORM_SOCKET_INFO_BYTES 628
@@ -167,8 +172,14 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
 int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
                          size_t *length, struct baton_cause *cause);
 
+/* True while what said AGAIN is being done in our stead: then it does not mean yet that nothing is
+ * there, or no room. A STREAM event follows. */
+bool platform_stream_is_busy(const struct platform_stream *stream);
+
 /* Writes 1..length bytes (length at least 1). BATON_OK and *written; BATON_AGAIN: nothing could be
- * taken, a STREAM event follows when it can; BATON_GONE: nobody will ever read them. */
+ * taken, a STREAM event follows when it can; BATON_GONE: nobody will ever read them. After AGAIN
+ * the bytes stay where they are until the call was repeated, with these or these and more, or the
+ * stream is closed: what was not told may have been written by then. */
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
                           size_t *written, struct baton_cause *cause);
 
@@ -247,11 +258,12 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
 /* Stops and restarts the reporting of PLATFORM_EVENT_ACCEPT. Clients wait in the backlog; on
  * Windows one connection that was already accepted in the background is kept for the next
  * platform_listener_accept(). Idempotent. After a resume, waiting clients are reported. What a
- * handler has done to a socket that it had is made good (POSIX: its options, the backlog,
- * connect(2) of a UDP socket). False if that cannot be (POSIX: shutdown(2), another address, the
- * file of a local socket removed): it reports nothing any more, so close it, and open one anew. */
+ * handler has done to a socket that it had is made good before (POSIX: its options, the backlog,
+ * connect(2) of a UDP socket), which takes long if somebody is using it still. If that cannot be
+ * (POSIX: shutdown(2), another address, the file of a local socket removed), LOST is reported
+ * instead, once: it reports nothing any more, so close it, and open one anew. */
 void platform_listener_pause(struct platform_listener *listener);
-bool platform_listener_resume(struct platform_listener *listener);
+void platform_listener_resume(struct platform_listener *listener);
 
 /* Tells who waits at a listener that is handed over, without taking anybody; `identify`: who they
  * are as well, which costs more. Linux: tcp(7), sock_diag(7). Windows does not tell. Does not

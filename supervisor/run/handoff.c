@@ -103,12 +103,13 @@ static bool is_void(struct supervisor *s, uint32_t connection) {
 }
 
 /* A process that had the socket may have set what it liked, and it holds for the next one. */
-static void put_back(struct supervisor *s, uint32_t connection) {
+static int put_back(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    if (c->offers_count > 1 && !c->is_activation) {
-        platform_socket_put_back(s->sockets[connection],
-                                 &services_get(&s->services, c->service)->options);
+    if (c->offers_count <= 1 || c->is_activation) {
+        return BATON_OK;
     }
+    return platform_socket_put_back(s->platform, s->sockets[connection],
+                                    &services_get(&s->services, c->service)->options);
 }
 
 void run_handoff_offer(struct supervisor *s, uint32_t process) {
@@ -122,8 +123,10 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
         pool_abandoned(&s->pool, connection, s->now_us);
         return;
     }
-    put_back(s, connection);
-    int result = send_offer(s, process, connection);
+    int result = put_back(s, connection);
+    if (result == BATON_OK) {
+        result = send_offer(s, process, connection);
+    }
     r->offer_unsent = result == BATON_AGAIN || result == BATON_SHORTAGE;
     if (result == BATON_SHORTAGE) {
         /* No fault of the process; its deadline holds all the same. */

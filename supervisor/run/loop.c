@@ -127,6 +127,13 @@ static bool on_accept(struct supervisor *s, uint64_t token) {
     return listener != SLOT_NONE && run_accept_next(s, listener);
 }
 
+static void on_lost(struct supervisor *s, uint64_t token) {
+    uint32_t listener = slots_find(&s->listening.slots, token);
+    if (listener != SLOT_NONE && !s->listening.listeners[listener].paused) {
+        run_listen_renew(s, &s->listening.listeners[listener]);
+    }
+}
+
 static void on_output(struct supervisor *s, uint64_t token) {
     uint32_t service = slots_find(&s->services.slots, token);
     if (service != SLOT_NONE) {
@@ -138,6 +145,9 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
     switch (event->kind) {
     case PLATFORM_EVENT_ACCEPT:
         return on_accept(s, event->token);
+    case PLATFORM_EVENT_LOST:
+        on_lost(s, event->token);
+        return false;
     case PLATFORM_EVENT_OUTPUT:
         on_output(s, event->token);
         return false;
@@ -146,6 +156,7 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         return false;
     case PLATFORM_EVENT_RELIEF:
         run_pause_relieve(s);
+        run_handoff_retry(s);
         return false;
     case PLATFORM_EVENT_STOP:
         run_drain_on_stop(s);

@@ -3,15 +3,15 @@
 /* How often it is told that a service is full. */
 #define FULL_TELL_US 60000000u
 
-static void set_paused(struct supervisor *s, struct run_listener *l, bool paused) {
+static void set_paused(struct run_listener *l, bool paused) {
     if (l->handle == NULL || l->paused == paused) {
         return;
     }
     l->paused = paused;
     if (paused) {
         platform_listener_pause(l->handle);
-    } else if (!platform_listener_resume(l->handle)) {
-        run_listen_renew(s, l);
+    } else {
+        platform_listener_resume(l->handle);
     }
 }
 
@@ -22,7 +22,7 @@ void run_pause_update_listener(struct supervisor *s, struct run_listener *listen
         pool_await_room(&s->pool, listener->service);
         paused = true;
     }
-    set_paused(s, listener, paused);
+    set_paused(listener, paused);
 }
 
 void run_pause_update_service(struct supervisor *s, uint32_t service) {

@@ -167,7 +167,7 @@ static void lose_client(struct run_pump *r) {
 /* AGAIN means that there is nothing for now; or for ever, when nobody is left to say more: a client
  * that is lost, or a program that has ended, whoever has its pipe. */
 static bool has_ended(const struct run_pump *r, enum waiting what) {
-    return (what == READ_OUTPUT && r->exited) || (what == READ_CLIENT && r->client_lost);
+    return what == READ_CLIENT ? r->client_lost : r->exited && !platform_stream_is_busy(r->output);
 }
 
 /* Reads for a direction once. True if that changed anything. */
@@ -217,6 +217,7 @@ static bool empty(struct run_pump *r, struct relay_direction *d, struct platform
         lose_client(r);
     } else {
         relay_sink_gone(d); /* the program has closed its input: the rest is for nobody */
+        platform_stream_close(&r->input);
     }
     return true;
 }

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Pumps are large, and most configs have none, so room for them is made in chunks at first use. */
-#define PUMPS_IN_A_CHUNK 16u
+#define PUMPS_IN_A_CHUNK 4u
 #define PUMP_CHUNKS_COUNT (POOL_CONNECTIONS_MAX_COUNT / PUMPS_IN_A_CHUNK)
 
 struct supervisor;

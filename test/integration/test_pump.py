@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import threading
+import time
 import unittest
 
 import harness
@@ -20,6 +21,8 @@ MIB = 1 << 20
 PUMP_MIB = int(os.environ.get("BATON_PUMP_MIB") or (16 if ON_WINE or SANITIZED else size(64, 16)))
 AT_ONCE = 24 if ON_WINE else size(500, 100)
 GROWTH_MAX_BYTES = 4 * MIB
+CROWD = 64
+CROWD_LEFT_MAX_BYTES = 1 * MIB  # of some 8 that it takes
 IDLE_SHARE = 0.2
 STALL_S = 0.7  # how long nothing moves while the processor time is watched
 
@@ -138,6 +141,16 @@ class Much(SupervisorCase):
         self.stop(supervisor)
 
 
+def hear(client, count_bytes):
+    heard = b""
+    while len(heard) < count_bytes:
+        piece = client.socket.recv(count_bytes - len(heard))
+        if not piece:
+            raise AssertionError(f"the pump ended after {len(heard)} bytes")
+        heard += piece
+    return heard
+
+
 class Many(SupervisorCase):
     def test_at_once(self):
         raise_descriptor_limit(AT_ONCE + 500)
@@ -148,12 +161,7 @@ class Many(SupervisorCase):
             """Says something and hears it; all of them live until the last has been heard."""
             said = random.randbytes(3000)
             client.send(said)
-            heard = b""
-            while len(heard) < len(said):
-                piece = client.socket.recv(len(said))
-                self.assertTrue(piece, "the pump ended early")
-                heard += piece
-            return heard == said
+            return hear(client, len(said)) == said
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             self.assertEqual(list(pool.map(use, clients)), [True] * AT_ONCE)
@@ -167,6 +175,36 @@ class Many(SupervisorCase):
         records = supervisor.wait_events(AT_ONCE, "connection", outcome="served")
         self.assertEqual(len({record["pid"] for record in records}), AT_ONCE)
         self.assertEqual({record["bytes_in"] for record in records}, {"3004"})
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE or SANITIZED, "their own memory hides it")
+    def test_the_memory_of_a_crowd_comes_back(self):
+        supervisor = self.supervisor({"copy": pump(COPY, max_connections=CROWD)})
+        piece = random.randbytes(64 * 1024)
+
+        def copy_through(count):
+            clients = [supervisor.connect("copy") for _ in range(count)]
+            for client in clients:
+                client.send(piece)
+            for client in clients:
+                self.assertEqual(hear(client, len(piece)), piece)
+            if count > 1:
+                self.most_bytes = processes.private_bytes(supervisor.pid)
+            for client in clients:
+                client.end()
+                self.assertEqual(client.rest(), "")
+                client.close()
+
+        copy_through(1)
+        before_bytes = processes.private_bytes(supervisor.pid)
+        copy_through(CROWD)
+        self.assertGreater(self.most_bytes - before_bytes, 2 * CROWD_LEFT_MAX_BYTES)
+        copy_through(1)
+        give_up_s = time.monotonic() + DEADLINE_S
+        while processes.private_bytes(supervisor.pid) - before_bytes > CROWD_LEFT_MAX_BYTES:
+            self.assertLess(time.monotonic(), give_up_s,
+                            (before_bytes, self.most_bytes, processes.private_bytes(supervisor.pid)))
+            copy_through(1)
         self.stop(supervisor)
 
 

@@ -386,6 +386,39 @@ static void serve_listener(void) {
     close(client);
 }
 
+/* Has the lock of the pipe it writes to from its first byte on, for ever: splice(2) waits for what
+ * a silent peer sends. */
+static void lock_output(int output) {
+    int silent[2];
+    alarm(60);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, silent) == 0 && write(output, "x", 1) == 1) {
+        splice(silent[0], NULL, output, NULL, 1, 0);
+    }
+}
+
+/* Leaves its standard streams for ones of its own that lead to the same pipe, and has that's lock.
+ */
+static void lock_reopened(void) {
+    int silent[2];
+    int again = open("/proc/self/fd/2", O_WRONLY);
+    close(STDOUT_FILENO);
+    close(STDERR_FILENO);
+    alarm(60);
+    if (again >= 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, silent) == 0) {
+        splice(silent[0], NULL, again, NULL, 1, 0);
+    }
+}
+
+/* The same of the pipe it reads from, once its peer, who does not read, has had enough. */
+static void lock_input(void) {
+    int full[2];
+    alarm(60);
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0) {
+        while (splice(STDIN_FILENO, NULL, full[0], NULL, 65536, 0) > 0) {
+        }
+    }
+}
+
 /* Actions about what was passed at launch. */
 static bool act_on_streams(const char *action) {
     if (strcmp(action, "copy-input") == 0) {
@@ -454,6 +487,14 @@ bool child_special(const char *action) {
         print_whether_output_blocks();
     } else if (strcmp(action, "broken-pipe") == 0) {
         raise(SIGPIPE);
+    } else if (strcmp(action, "lock-output") == 0) {
+        lock_output(STDOUT_FILENO);
+    } else if (strcmp(action, "lock-error") == 0) {
+        lock_output(STDERR_FILENO);
+    } else if (strcmp(action, "lock-reopened") == 0) {
+        lock_reopened();
+    } else if (strcmp(action, "lock-input") == 0) {
+        lock_input();
     } else if (strcmp(action, "leave-group") == 0) {
         leave_group();
     } else {

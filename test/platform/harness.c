@@ -22,6 +22,7 @@ const char *bench_child_path(void) {
 }
 
 bool bench_takes_rights = false;
+size_t bench_process_count = BENCH_PROCESS_COUNT;
 
 int bench_setup(void **state) {
     struct bench *bench = &bench_storage;
@@ -29,7 +30,7 @@ int bench_setup(void **state) {
     if (!platform_backslash_separates) {
         bench->descriptor_count = system_descriptor_count();
     }
-    const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT,
+    const struct platform_sizes sizes = {bench_process_count, BENCH_STREAM_COUNT,
                                          bench_takes_rights};
     int result = platform_open_sized(&sizes, &bench->platform, &bench->cause);
     if (result != BATON_OK) {

@@ -185,6 +185,13 @@ static void expect_as_before(int descriptor, const struct socket_state *before) 
 static const struct socket_options kept_options = {
     .nodelay = 1, .keepalive = 1, .keepalive_idle_s = 111, .defer_accept_s = 1};
 
+static void put_back(struct bench *bench, struct platform_socket socket,
+                     const struct socket_options *options) {
+    while (platform_socket_put_back(bench->platform, socket, options) != BATON_OK) {
+        bench_await(bench, PLATFORM_EVENT_RELIEF, 0);
+    }
+}
+
 static void test_a_connection_is_put_back(void **state) {
     struct bench *bench = *state;
     struct address address = bench_loopback();
@@ -203,11 +210,24 @@ static void test_a_connection_is_put_back(void **state) {
     spoil(descriptor);
     look_at(descriptor, &spoiled);
     assert_memory_not_equal(&before, &spoiled, sizeof before);
-    platform_socket_put_back(socket, &spec.options);
+    put_back(bench, socket, &spec.options);
     expect_as_before(descriptor, &before);
     bench_close_socket(bench, &socket);
     client_close(client);
     platform_listener_close(&listener);
+}
+
+/* It is a carrier that does it. Until the deadline; then the caller finds what is missing. */
+static void await_state(struct bench *bench, int descriptor, const struct socket_state *wanted) {
+    uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
+    uint64_t now_us;
+    struct socket_state now;
+    struct platform_event event;
+    do {
+        now_us = platform_now_us(bench->platform);
+        platform_wait(bench->platform, &event, 1, now_us + 5000, &bench->cause);
+        look_at(descriptor, &now);
+    } while (memcmp(&now, wanted, sizeof now) != 0 && now_us < deadline_us);
 }
 
 static void test_a_listener_is_put_back(void **state) {
@@ -226,7 +246,8 @@ static void test_a_listener_is_put_back(void **state) {
         look_at(descriptor, &before);
         platform_listener_pause(listener);
         spoil(descriptor);
-        assert_true(platform_listener_resume(listener));
+        platform_listener_resume(listener);
+        await_state(bench, descriptor, &before);
         expect_as_before(descriptor, &before);
         platform_listener_close(&listener);
     }

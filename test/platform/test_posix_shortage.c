@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_STEPS 12
+#define MOST_STEPS 24
 /* Exit codes of a process that tries one call. */
 #define NO_FILTER 77
 #define NOT_TOLD 99
@@ -96,9 +96,22 @@ static void test_pipes_and_a_channel(void **state) {
                                      .output = bench->output,
                                      .streams = PLATFORM_STREAMS_PIPES,
                                      .socket = PLATFORM_SOCKET_NONE};
+    /* A carrier belongs to those who have pipes: one of them lives, so that there is one all along.
+     */
+    struct platform_program_spec plain = {.has_channel = false};
+    struct platform_program *copying = BENCH_RECIPE(bench, plain, "copy-input");
+    struct platform_launch other = {.program = copying,
+                                    .streams = PLATFORM_STREAMS_PIPES,
+                                    .socket = PLATFORM_SOCKET_NONE,
+                                    .token = bench_token(bench)};
+    struct platform_launched living = bench_start(bench, &other);
     assert_true(count_steps(bench, try_launch, &launch) >= 6);
     platform_program_destroy(&program);
+    platform_program_destroy(&copying);
     bench_expect_silence(bench);
+    platform_stream_close(&living.input);
+    platform_stream_close(&living.output);
+    bench_await_exit(bench, &living.process, other.token);
 }
 
 /* The child moves those that are in the way, and may find no room for that. */

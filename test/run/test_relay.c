@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define RELAY_HELD_BYTES 16384u /* one direction */
+#define RELAY_HELD_BYTES 65536u /* one direction */
 
 /* ---- A whole life ---- */
 

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 /* What one direction holds at most. */
-#define RELAY_BUFFER_BYTES 16384u
+#define RELAY_BUFFER_BYTES 65536u
 
 /* A ring. `bytes` is last and never set as a whole, so that its pages are not resident before they
  * are used. Its fields are private. */

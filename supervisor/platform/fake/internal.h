@@ -45,6 +45,7 @@ struct platform_listener {
     struct address address; /* bound */
     uint64_t token;
     bool is_spoiled; /* by a handler, for good */
+    bool is_lost;    /* and that is to be told */
 };
 
 /* A client and its connection. */

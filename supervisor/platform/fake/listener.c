@@ -155,14 +155,14 @@ static bool is_in_use(uint32_t listener) {
     return false;
 }
 
-bool platform_listener_resume(struct platform_listener *listener) {
+void platform_listener_resume(struct platform_listener *listener) {
     for (uint32_t i = 0; i < fake_world.listener_count; i++) {
         if (fake_world.listeners[i] == listener && is_in_use(i)) {
             fake_wrong("a listener is watched again while a process has it");
         }
     }
     listener->face.is_paused = listener->is_spoiled;
-    return !listener->is_spoiled;
+    listener->is_lost = listener->is_spoiled;
 }
 
 void fake_listener_spoil(uint32_t listener) {

@@ -57,7 +57,11 @@ static size_t collect(struct platform_event *events, size_t capacity) {
         }
     }
     for (uint32_t i = 0; i < fake_world.listener_count; i++) {
-        const struct platform_listener *l = fake_world.listeners[i];
+        struct platform_listener *l = fake_world.listeners[i];
+        if (l->face.is_open && l->is_lost && count < capacity) {
+            l->is_lost = false;
+            add(events, &count, capacity, PLATFORM_EVENT_LOST, l->token);
+        }
         if (l->face.is_open && !l->face.is_paused && fake_waiting(l) != NULL) {
             add(events, &count, capacity, PLATFORM_EVENT_ACCEPT, l->token);
         }

@@ -41,12 +41,15 @@ bool platform_socket_was_reset(struct platform_socket socket) {
     return peer != NULL && peer->face.was_reset;
 }
 
-void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options) {
+int platform_socket_put_back(struct platform *platform, struct platform_socket socket,
+                             const struct socket_options *options) {
+    (void)platform;
     (void)options;
     struct fake_peer *peer = fake_peer_of(socket);
     if (peer != NULL) {
         peer->face.put_back_count++;
     }
+    return BATON_OK;
 }
 
 int platform_socket_export(struct platform_process *process, uint32_t pid,

@@ -108,8 +108,63 @@ bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
     return true;
 }
 
-/* It is dead and not reaped yet. Returns false if that cannot be done now: who traces it is told
- * first (ptrace(2)), and SIGCHLD comes once more. */
+/* ---- Ends ---- */
+
+/* What a process has written before its end is to be read before that is told. If a carrier has it
+ * under way, or is held by whoever was left with the pipe, the end waits for so long. */
+#define LATE_US 200000u
+
+static struct platform_event exit_of(struct platform_process *process) {
+    if (process->output != NULL) {
+        posix_pipe_end(process->output);
+    }
+    return (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
+}
+
+static void wait_for_output(struct platform_process *process) {
+    struct platform *platform = process->platform;
+    process->late_until_us = platform_now_us(platform) + LATE_US;
+    process->next_late = platform->first_late;
+    platform->first_late = process;
+}
+
+void posix_process_forget_late(struct platform_process *process) {
+    struct platform_process **link = &process->platform->first_late;
+    while (*link != NULL && *link != process) {
+        link = &(*link)->next_late;
+    }
+    if (*link != NULL) {
+        *link = process->next_late;
+        process->late_until_us = 0;
+    }
+}
+
+size_t posix_processes_tell_late(struct platform *platform, struct platform_event *events,
+                                 size_t capacity) {
+    size_t count = 0;
+    struct platform_process *next = platform->first_late;
+    while (next != NULL && count < capacity) {
+        struct platform_process *process = next;
+        next = process->next_late;
+        if (process->output == NULL || posix_pipe_settles(process->output) ||
+            platform_now_us(platform) >= process->late_until_us) {
+            posix_process_forget_late(process);
+            events[count++] = exit_of(process);
+        }
+    }
+    return count;
+}
+
+uint64_t posix_processes_late_us(const struct platform *platform) {
+    uint64_t first_us = PLATFORM_WAIT_FOREVER;
+    for (const struct platform_process *at = platform->first_late; at != NULL; at = at->next_late) {
+        first_us = at->late_until_us < first_us ? at->late_until_us : first_us;
+    }
+    return first_us;
+}
+
+/* It is dead and not reaped yet. Returns false if its end is not to be told now: who traces it is
+ * told first (ptrace(2)), and SIGCHLD comes once more; or its output is to be read before. */
 static bool end_process(struct platform_process *process, struct platform_event *event) {
     struct platform *platform = process->platform;
     siginfo_t info;
@@ -125,10 +180,11 @@ static bool end_process(struct platform_process *process, struct platform_event 
     process->exit.code = (uint32_t)info.si_status;
     process->exit.by_broken_pipe = process->exit.by_signal && info.si_status == SIGPIPE;
     posix_process_remove(platform, process);
-    if (process->output != NULL) {
-        posix_pipe_end(process->output);
+    if (process->output != NULL && !posix_pipe_settles(process->output)) {
+        wait_for_output(process);
+        return false;
     }
-    *event = (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
+    *event = exit_of(process);
     return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/base/slots.h"
 #include "platform/platform.h"
+#include "platform/posix/carriers.h"
 #include "platform/posix/closer.h"
 #include "platform/posix/plan.h"
 
@@ -37,6 +38,7 @@ enum posix_watch_kind {
     POSIX_WATCH_SIGNAL = 1,
     POSIX_WATCH_CHILDREN, /* SIGCHLD */
     POSIX_WATCH_CLOSER,
+    POSIX_WATCH_CARRIER,
     POSIX_WATCH_LISTENER,
     POSIX_WATCH_CHANNEL,
     POSIX_WATCH_EXIT, /* the end of a process */
@@ -82,6 +84,11 @@ struct platform_listener {
     struct local_plan plan;    /* UNIX */
     bool has_file;             /* UNIX: we have made one, which is `file` */
     struct file_identity file; /* UNIX */
+    struct carrier_job job;    /* while it is made good */
+    bool resumes;              /* and is watched then */
+    bool was_asked_again;      /* since that began */
+    bool is_lost;              /* LOST is due */
+    struct platform_listener *next_lost;
 };
 
 /* A slot of the table. In use from platform_stream_open() or platform_launch() to
@@ -93,6 +100,13 @@ struct platform_stream {
     bool is_pipe;
     bool is_local; /* a local socket, on which descriptors may come (credentials.c) */
     bool read_waits, write_waits; /* the last call said AGAIN */
+    /* Of a pipe: */
+    struct carrier_job job; /* a read or a write that is under way */
+    struct fetched fetched; /* has been read, and not been asked for yet */
+    size_t written_bytes;   /* have been written, and not been told yet */
+    bool is_broken;
+    bool is_due; /* an event is to be told, for which epoll has none */
+    struct platform_stream *next_due;
 };
 
 struct output_pipe;
@@ -100,6 +114,12 @@ struct output_pipe;
 /* Doubly linked by before and behind, oldest first. */
 struct pipe_list {
     struct output_pipe *first, *last;
+};
+
+struct pipe_reading {
+    struct carrier_job job;
+    struct output_pipe *pipe;
+    struct fetched fetched; /* has been read, and not been asked for yet */
 };
 
 /* What one process writes. A slot of the table, in use from the launch until all who can write are
@@ -111,9 +131,11 @@ struct output_pipe {
     uint32_t pid;
     uint64_t id; /* the caller's */
     uint64_t born_us;
-    bool is_ready;   /* in its collector's list */
-    bool is_watched; /* in the epoll of the pipes */
-    bool has_ended;  /* nobody can write any more */
+    bool is_ready;                /* in its collector's list */
+    bool is_watched;              /* in the epoll of the pipes */
+    bool is_armed;                /* and it will tell */
+    bool has_ended;               /* nobody can write any more */
+    struct pipe_reading *reading; /* by a carrier; owned; NULL = it has not come to that */
     struct output_pipe *next_ready;
     struct pipe_list *list; /* of those that are not watched yet; NULL = none */
     struct output_pipe *before, *behind;
@@ -168,8 +190,21 @@ struct platform_process {
     pid_t pid;
     pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
     bool leaves_children;
+    struct platform_process *next_late; /* of those whose EXIT waits for their output */
+    uint64_t late_until_us;             /* not longer than until then; 0 = it does not wait */
     bool ended; /* reaped; `exit` is valid and the pid may belong to a stranger */
     struct platform_exit exit;
+};
+
+/* carriers.c */
+struct posix_carriers {
+    struct carrier *first;                    /* owned */
+    struct carrier_job *first_job, *last_job; /* that wait, oldest first */
+    struct closing *closings; /* closing_count pipes that wait to be closed, oldest first; owned */
+    size_t closing_count, closing_room_count;
+    size_t needs_count;      /* pipes that cannot do without */
+    uint64_t progress_us;    /* when something was last begun or done */
+    uint64_t short_until_us; /* no new one is tried before */
 };
 
 /* Of children: a number stands for the same process until that is reaped. */
@@ -201,10 +236,11 @@ struct platform {
     uint64_t children_seen_us;   /* when that was done last */
     struct posix_watch log;
     struct platform_log_loss log_loss;
-    const char *stop_reason; /* of the stop that was told last */
-    bool shares_table;       /* children leave the table of descriptors; else they copy it */
-    bool takes_rights;       /* handlers can send descriptors (credentials.c) */
-    bool has_exit_watches;   /* a process's end is told by its own descriptor */
+    const char *stop_reason;   /* of the stop that was told last */
+    bool shares_table;         /* children leave the table of descriptors; else they copy it */
+    bool has_descriptor_names; /* /proc/self/fd */
+    bool takes_rights;         /* handlers can send descriptors (credentials.c) */
+    bool has_exit_watches;     /* a process's end is told by its own descriptor */
     bool log_is_socket;
     bool log_is_torn;    /* what was written last did not end a line */
     bool log_is_failing; /* the last write has failed */
@@ -217,12 +253,17 @@ struct platform {
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
+    struct platform_process *first_late; /* children.c */
     struct slots process_slots;
     struct platform_process *processes; /* by slot */
     struct platform_process **buckets;  /* bucket_count chains of living processes, by pid */
     size_t bucket_count;                /* a power of two */
     struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
+    struct posix_carriers carriers;
+    struct platform_stream *first_due;    /* streams of which an event is due */
+    struct platform_listener *first_lost; /* listeners of which LOST is due */
+    struct put_back *put_backs;           /* of connections; socket.c; owned */
     struct slots stream_slots;
     struct platform_stream *streams; /* by slot */
 };
@@ -288,6 +329,12 @@ bool posix_process_take_end(struct posix_watch *end, struct platform_event *even
  * `children_due_us` is 0 if there may be more. */
 size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
                             size_t capacity);
+/* The ends that waited for what their processes have written, as far as they need not wait any
+ * more. Returns the number of EXIT events. The time is when to ask again at the latest. */
+size_t posix_processes_tell_late(struct platform *platform, struct platform_event *events,
+                                 size_t capacity);
+uint64_t posix_processes_late_us(const struct platform *platform);
+void posix_process_forget_late(struct platform_process *process);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
 bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
 
@@ -363,11 +410,14 @@ size_t posix_outputs_tell(struct platform *platform, struct platform_event *even
                           size_t capacity);
 /* Looks at pipes of processes that live long. Returns when to do so again. */
 uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us);
-/* A new pipe; the writing end is the caller's. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
+/* A new pipe; the writing end is the caller's, or -1: the child shall open its own, by the name of
+ * ours. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
 int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_pipe **out,
                     int *child_end, struct baton_cause *cause);
 /* Its process runs; has exited. */
 void posix_pipe_begin(struct output_pipe *pipe, pid_t pid);
+/* True if what is in it can be read at once; else a carrier is about to see to that. */
+bool posix_pipe_settles(struct output_pipe *pipe);
 void posix_pipe_end(struct output_pipe *pipe);
 /* Not while it is ready. */
 void posix_pipe_close(struct output_pipe *pipe);
@@ -377,10 +427,22 @@ int posix_streams_open(struct platform *platform, size_t stream_count);
 void posix_streams_close(struct platform *platform);
 /* Watches our end of a pipe, which the stream owns from then on; if it fails, the caller still
  * does. */
-int posix_stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction,
-                           uint64_t token, struct platform_stream **out, struct baton_cause *cause);
+int posix_stream_open_pipe(struct platform *platform, const struct platform_program *program,
+                           int descriptor, uint32_t direction, uint64_t token,
+                           struct platform_stream **out, struct baton_cause *cause);
 /* True if what epoll has reported is what somebody waits for. */
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report);
+
+/* Writes a STREAM event for each of which one is due. Returns their number. */
+size_t posix_streams_tell(struct platform *platform, struct platform_event *events,
+                          size_t capacity);
+
+/* stream_pipe.c: the same as the calls of platform.h, for pipes. */
+int posix_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,
+                           size_t *length, struct baton_cause *cause);
+int posix_stream_pipe_write(struct platform_stream *stream, const void *bytes, size_t length,
+                            size_t *written, struct baton_cause *cause);
+void posix_stream_pipe_close(struct platform_stream *stream);
 
 /* options.c: SO_RCVBUF and SO_SNDBUF, where they are not 0; what else TCP has. */
 int posix_options_set_buffers(int descriptor, const struct socket_options *options,
@@ -392,6 +454,9 @@ void posix_options_put_back(int descriptor, const struct socket_options *options
 
 /* listener.c: before a launch that hands it over. */
 void posix_listener_make_blocking(const struct platform_listener *listener);
+/* Writes a LOST event for each listener of which one is due. Returns their number. */
+size_t posix_listeners_tell(struct platform *platform, struct platform_event *events,
+                            size_t capacity);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int posix_local_listen(struct platform_listener *listener,
@@ -402,6 +467,10 @@ bool posix_local_has_file(const struct platform_listener *listener);
 void posix_local_remove(struct platform_listener *listener);
 
 /* socket.c */
+/* The connection is closed: putting it back is dropped. True if that has taken the descriptor over.
+ */
+bool posix_socket_drop_put_back(struct platform *platform, int descriptor);
+void posix_sockets_close(struct platform *platform);
 socklen_t posix_address_to_system(const struct address *address, struct sockaddr_storage *out);
 bool posix_address_from_system(const struct sockaddr_storage *storage, struct address *out);
 

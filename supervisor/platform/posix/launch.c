@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -12,13 +13,15 @@
 struct preparation {
     struct spawn spawn;
     int input_end, output_end, log_end, channel_end; /* the program's ends; -1 = none */
+    int log_source;                                  /* of SPAWN_LOG: our end; -1 = none */
     struct platform_stream *input, *output;
     struct output_pipe *log;
 };
 
 /* A pipe with our end as a stream. `direction` is ours: EPOLLOUT writes to standard input. */
-static int open_pipe(struct platform *platform, uint32_t direction, uint64_t token,
-                     struct platform_stream **stream, int *program_end, struct baton_cause *cause) {
+static int open_pipe(struct platform *platform, const struct platform_program *program,
+                     uint32_t direction, uint64_t token, struct platform_stream **stream,
+                     int *program_end, struct baton_cause *cause) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return posix_failed(cause, "pipe2", errno);
@@ -28,7 +31,7 @@ static int open_pipe(struct platform *platform, uint32_t direction, uint64_t tok
     int result =
         fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : posix_failed(cause, "fcntl", errno);
     if (result == BATON_OK) {
-        result = posix_stream_open_pipe(platform, ours, direction, token, stream, cause);
+        result = posix_stream_open_pipe(platform, program, ours, direction, token, stream, cause);
     }
     if (result != BATON_OK) {
         close(ours);
@@ -38,11 +41,11 @@ static int open_pipe(struct platform *platform, uint32_t direction, uint64_t tok
 
 static int open_pipes(struct platform *platform, const struct platform_launch *launch,
                       struct preparation *p, struct baton_cause *cause) {
-    int result =
-        open_pipe(platform, EPOLLOUT, launch->input_token, &p->input, &p->input_end, cause);
+    int result = open_pipe(platform, launch->program, EPOLLOUT, launch->input_token, &p->input,
+                           &p->input_end, cause);
     if (result == BATON_OK) {
-        result =
-            open_pipe(platform, EPOLLIN, launch->output_token, &p->output, &p->output_end, cause);
+        result = open_pipe(platform, launch->program, EPOLLIN, launch->output_token, &p->output,
+                           &p->output_end, cause);
     }
     return result;
 }
@@ -61,7 +64,8 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
         if (result != BATON_OK) {
             return result;
         }
-        log = p->log_end;
+        log = p->log_end >= 0 ? p->log_end : SPAWN_LOG;
+        p->log_source = p->log_end >= 0 ? -1 : p->log->descriptor;
     }
     spawn->input = platform->null_device;
     spawn->output = spawn->error = log;
@@ -84,25 +88,36 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
 
 /* Numbers below the window's end for all that the program is to have. What is passed comes first,
  * at the numbers where it may stay. False if there are too many. */
-static bool lend_all(struct platform *platform, struct spawn *spawn, uint32_t passed_count) {
+static bool lend_all(struct platform *platform, struct spawn *spawn, int *log_source,
+                     uint32_t passed_count) {
     int code = 0;
     for (uint32_t i = 0; i < passed_count && code == 0; i++) {
         code = posix_window_lend(platform, &spawn->passed[i]);
     }
-    int *const streams[] = {&spawn->input, &spawn->output, &spawn->error};
-    for (size_t i = 0; i < 3 && code == 0; i++) {
-        code = posix_window_lend(platform, streams[i]);
+    int *const streams[] = {&spawn->input, &spawn->output, &spawn->error, log_source};
+    for (size_t i = 0; i < 4 && code == 0; i++) {
+        code = *streams[i] < 0 ? 0 : posix_window_lend(platform, streams[i]);
     }
     return code == 0;
 }
 
+/* One that a handler closes may be the last but ours, while another that it has opened by its name
+ * has the pipe's lock: our close(2) would wait. So we have none, and the child opens its own. */
+static void name_log(struct spawn *spawn, int source) {
+    snprintf(spawn->log_path, sizeof spawn->log_path, "/proc/self/fd/%d", source);
+}
+
 static int spawn(struct platform *platform, const struct platform_program *program,
-                 struct platform_process *process, struct spawn *spawn, struct baton_cause *cause) {
+                 struct platform_process *process, const struct spawn *spawn, int log_source,
+                 struct baton_cause *cause) {
     uint32_t passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
     struct spawn lent = *spawn;
-    if (platform->shares_table && passed_count + 3 <= WINDOW_COUNT &&
-        lend_all(platform, &lent, passed_count)) {
+    if (platform->shares_table && passed_count + 4 <= WINDOW_COUNT &&
+        lend_all(platform, &lent, &log_source, passed_count)) {
         lent.table_end = platform->window_end;
+    }
+    if (log_source >= 0) {
+        name_log(&lent, log_source);
     }
     int result =
         posix_spawn_process(&program->plan, &lent, &process->pid, &process->end.descriptor, cause);
@@ -125,7 +140,7 @@ static int start(struct platform *platform, const struct platform_launch *launch
         p->spawn.passed[launch->program->listener_count] = p->channel_end;
     }
     if (result == BATON_OK) {
-        result = spawn(platform, launch->program, process, &p->spawn, cause);
+        result = spawn(platform, launch->program, process, &p->spawn, p->log_source, cause);
     }
     posix_close_descriptor(&p->channel_end);
     posix_close_descriptor(&p->input_end);
@@ -150,7 +165,8 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     }
     process->channel.token = launch->token;
     process->leaves_children = program->leaves_children;
-    struct preparation p = {.input_end = -1, .output_end = -1, .log_end = -1, .channel_end = -1};
+    struct preparation p = {
+        .input_end = -1, .output_end = -1, .log_end = -1, .channel_end = -1, .log_source = -1};
     p.spawn.passed = program->passed;
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
     result = start(platform, launch, process, &p, cause);

@@ -8,7 +8,9 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -106,19 +108,36 @@ void platform_listener_address(const struct platform_listener *listener, struct 
     *out = listener->bound;
 }
 
+static void forget_lost(struct platform_listener *listener) {
+    struct platform_listener **link = &listener->platform->first_lost;
+    while (listener->is_lost && *link != listener) {
+        link = &(*link)->next_lost;
+    }
+    if (listener->is_lost) {
+        *link = listener->next_lost;
+        listener->is_lost = false;
+    }
+}
+
 /* Cannot fail while the listener is registered: changing a registration needs no memory. So it
  * stays registered for nothing while it is paused, of which those who share the socket notice
  * nothing. (It is given up when a handler shuts the socket of all down, which cannot be masked.) */
 void platform_listener_pause(struct platform_listener *listener) {
     posix_watch_set(listener->platform, &listener->watch, 0);
+    listener->resumes = false;
+    forget_lost(listener);
     if (listener->is_handed_over) {
         posix_listener_make_blocking(listener);
     }
 }
 
-/* O_NONBLOCK belongs to the open file (fcntl(2)), and event loops set it on what they get. */
+/* O_NONBLOCK belongs to the open file (fcntl(2)), and event loops set it on what they get. O_ASYNC
+ * is left as it is: to change it takes the socket's lock, which somebody may have. */
 void posix_listener_make_blocking(const struct platform_listener *listener) {
-    fcntl(listener->watch.descriptor, F_SETFL, 0);
+    int flags = fcntl(listener->watch.descriptor, F_GETFL);
+    if ((flags & O_NONBLOCK) != 0) {
+        fcntl(listener->watch.descriptor, F_SETFL, flags & ~O_NONBLOCK);
+    }
 }
 
 static bool is_where_it_was(const struct platform_listener *listener) {
@@ -181,12 +200,70 @@ static bool make_good(const struct platform_listener *listener) {
            (listener->protocol == PLATFORM_TCP || !is_shut_down(listener->watch.descriptor));
 }
 
-bool platform_listener_resume(struct platform_listener *listener) {
-    bool works = !listener->is_handed_over || make_good(listener);
-    if (works) {
-        posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
+/* In a carrier: a handler that is left may be using it. `bytes` are the listener. */
+static ssize_t make_good_work(int descriptor, uint8_t *bytes, size_t length) {
+    struct platform_listener listener;
+    (void)length;
+    memcpy(&listener, bytes, sizeof listener);
+    listener.watch.descriptor = descriptor;
+    return make_good(&listener) ? 1 : 0;
+}
+
+static void begin_to_make_good(struct platform_listener *listener);
+
+static bool made_good(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,
+                      ssize_t result, int code) {
+    size_t offset = offsetof(struct platform_listener, job);
+    struct platform_listener *listener = (struct platform_listener *)(void *)((char *)job - offset);
+    (void)bytes;
+    (void)code;
+    if (listener->resumes && (listener->was_asked_again || result < 0)) {
+        begin_to_make_good(listener);
+    } else if (listener->resumes && result > 0) {
+        posix_watch_set(platform, &listener->watch, EPOLLIN);
+    } else if (listener->resumes) {
+        listener->is_lost = true;
+        listener->next_lost = platform->first_lost;
+        platform->first_lost = listener;
     }
-    return works;
+    return true;
+}
+
+static void begin_to_make_good(struct platform_listener *listener) {
+    listener->was_asked_again = false;
+    listener->job = (struct carrier_job){.work = make_good_work,
+                                         .done = made_good,
+                                         .owner = listener,
+                                         .is_socket = true,
+                                         .descriptor = listener->watch.descriptor,
+                                         .bytes = (const uint8_t *)listener,
+                                         .length = sizeof *listener};
+    posix_carriers_give(listener->platform, &listener->job);
+}
+
+void platform_listener_resume(struct platform_listener *listener) {
+    if (!listener->is_handed_over) {
+        posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
+        return;
+    }
+    listener->resumes = true;
+    if (listener->job.state == CARRIER_JOB_NONE) {
+        begin_to_make_good(listener);
+    } else {
+        listener->was_asked_again = true; /* what is under way may have seen what was before */
+    }
+}
+
+size_t posix_listeners_tell(struct platform *platform, struct platform_event *events,
+                            size_t capacity) {
+    size_t count = 0;
+    while (count < capacity && platform->first_lost != NULL) {
+        struct platform_listener *listener = platform->first_lost;
+        platform->first_lost = listener->next_lost;
+        listener->is_lost = false;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_LOST, listener->watch.token};
+    }
+    return count;
 }
 
 /* A handler that had it may have made a connection of it, and let that linger; and who waits at a
@@ -199,7 +276,11 @@ void platform_listener_close(struct platform_listener **listener) {
     }
     posix_local_remove(closing);
     posix_watch_forget(closing->platform, &closing->watch);
-    if (closing->is_handed_over && closing->protocol != PLATFORM_UDP) {
+    forget_lost(closing);
+    if (closing->job.state != CARRIER_JOB_NONE) {
+        posix_carriers_drop(closing->platform, &closing->job);
+        closing->watch.descriptor = -1;
+    } else if (closing->is_handed_over && closing->protocol != PLATFORM_UDP) {
         posix_let_go(closing->platform, &closing->watch.descriptor);
     }
     posix_close_descriptor(&closing->watch.descriptor);

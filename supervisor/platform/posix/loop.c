@@ -70,6 +70,9 @@ static size_t translate(struct platform *platform, struct posix_watch *watch, ui
         closer_forget_news(platform->closer);
         platform->relief_pending = true;
         return 0;
+    case POSIX_WATCH_CARRIER:
+        posix_carriers_on_news(platform, watch);
+        return 0;
     case POSIX_WATCH_OUTPUT:
         posix_outputs_take_reports(platform);
         return 0;
@@ -131,6 +134,9 @@ static size_t collect_due(struct platform *platform, struct platform_event *even
         platform->log_ready = false;
         events[count++] = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
     }
+    count += posix_processes_tell_late(platform, events + count, capacity - count);
+    count += posix_streams_tell(platform, events + count, capacity - count);
+    count += posix_listeners_tell(platform, events + count, capacity - count);
     return count + posix_processes_reap(platform, events + count, capacity - count);
 }
 
@@ -158,6 +164,10 @@ static uint64_t do_chores(struct platform *platform, uint64_t deadline_us) {
     closer_feed(platform->closer, now_us, &again_us);
     deadline_us = again_us < deadline_us ? again_us : deadline_us;
     again_us = posix_outputs_look(platform, now_us);
+    deadline_us = again_us < deadline_us ? again_us : deadline_us;
+    again_us = posix_processes_late_us(platform);
+    deadline_us = again_us < deadline_us ? again_us : deadline_us;
+    posix_carriers_feed(platform, now_us, &again_us);
     deadline_us = again_us < deadline_us ? again_us : deadline_us;
     return platform->children_due_us < deadline_us ? platform->children_due_us : deadline_us;
 }

@@ -6,12 +6,17 @@
  * exited. Those of the others get into an epoll of their own: of who lives for LONG_LIFE_US, or has
  * written something at FIRST_LOOK_US. That one epoll is watched by the loop's, so all pipes can
  * be paused at once.
+ *
+ * Who has the other end may have the pipe's lock, so what lives is read by a carrier (carriers.h);
+ * what nobody can write to any more is read here.
  */
+#include "core/base/table.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
@@ -29,8 +34,7 @@
 
 int posix_outputs_open(struct platform *platform, size_t pipe_count, struct baton_cause *cause) {
     struct posix_outputs *outputs = &platform->outputs;
-    /* Not by table_create(): a pipe's page is warm when the pipe is in use. */
-    outputs->pipes = calloc(pipe_count, sizeof *outputs->pipes);
+    outputs->pipes = table_create(pipe_count, sizeof *outputs->pipes);
     if (outputs->pipes == NULL || slots_init(&outputs->slots, (uint32_t)pipe_count) != BATON_OK) {
         return BATON_NO_MEMORY;
     }
@@ -45,7 +49,7 @@ int posix_outputs_open(struct platform *platform, size_t pipe_count, struct bato
 void posix_outputs_close(struct platform *platform) {
     struct posix_outputs *outputs = &platform->outputs;
     SLOTS_EACH(i, &outputs->slots) {
-        posix_close_descriptor(&outputs->pipes[i].descriptor);
+        posix_pipe_close(&outputs->pipes[i]);
     }
     posix_watch_close(platform, &outputs->watch);
     slots_clear(&outputs->slots);
@@ -111,7 +115,9 @@ void posix_outputs_take_reports(struct platform *platform) {
     struct epoll_event batch[BATCH_COUNT];
     int got = epoll_wait(platform->outputs.watch.descriptor, batch, BATCH_COUNT, 0);
     for (int i = 0; i < got; i++) {
-        set_ready(batch[i].data.ptr, false);
+        struct output_pipe *pipe = batch[i].data.ptr;
+        pipe->is_armed = false;
+        set_ready(pipe, false);
     }
 }
 
@@ -156,16 +162,16 @@ static void unlink_pipe(struct output_pipe *pipe) {
     pipe->list = NULL;
 }
 
-/* False if the system has no memory for it. */
+/* It tells once, until it is armed again. False if the system has no memory for it. */
 static bool watch_pipe(struct output_pipe *pipe) {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = pipe};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = pipe};
     int epoll = pipe->output->platform->outputs.watch.descriptor;
-    pipe->is_watched = epoll_ctl(epoll, EPOLL_CTL_ADD, pipe->descriptor, &event) == 0;
-    return pipe->is_watched;
+    int operation = pipe->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    pipe->is_armed = epoll_ctl(epoll, operation, pipe->descriptor, &event) == 0;
+    pipe->is_watched = pipe->is_watched || pipe->is_armed;
+    return pipe->is_armed;
 }
 
-/* Asked by poll(2) alone, which does not take the pipe's lock: who splices into a pipe has that for
- * as long as its source keeps it waiting (splice(2)). */
 static bool has_something(const struct output_pipe *pipe) {
     struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
     return poll(&look, 1, 0) == 1;
@@ -212,6 +218,9 @@ int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_p
     }
     fchmod(ends[1], PIPE_MODE);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    if (output->platform->has_descriptor_names) {
+        posix_close_descriptor(&ends[1]); /* nobody else has the pipe yet */
+    }
     struct output_pipe *pipe = &outputs->pipes[slot];
     *pipe = (struct output_pipe){.output = output, .descriptor = ends[0], .id = id};
     *child_end = ends[1];
@@ -231,7 +240,14 @@ void posix_pipe_end(struct output_pipe *pipe) {
     set_ready(pipe, true);
 }
 
-/* Closing our end takes the pipe's lock, which who has the other end may have for long. */
+static void forget_reading(struct output_pipe *pipe) {
+    if (pipe->reading != NULL) {
+        posix_fetched_clear(&pipe->reading->fetched);
+        free(pipe->reading);
+        pipe->reading = NULL;
+    }
+}
+
 void posix_pipe_close(struct output_pipe *pipe) {
     struct posix_outputs *outputs = &pipe->output->platform->outputs;
     unlink_pipe(pipe);
@@ -244,27 +260,79 @@ void posix_pipe_close(struct output_pipe *pipe) {
     if (pipe->has_ended) {
         close(pipe->descriptor);
     } else {
-        posix_let_go(pipe->output->platform, &pipe->descriptor);
+        struct carrier_job idle = {.owner = pipe->output, .descriptor = pipe->descriptor};
+        posix_carriers_drop(pipe->output->platform,
+                            pipe->reading != NULL ? &pipe->reading->job : &idle);
     }
+    forget_reading(pipe);
     slots_give(&outputs->slots, (uint32_t)(pipe - outputs->pipes));
 }
 
-/* BATON_OK and the bytes; BATON_AGAIN: nothing now; BATON_END: nothing any more. Asked by poll(2)
- * first, for the reason above. */
-static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
+/* Whatever it was that came: it is looked at again. */
+static bool read_done(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,
+                      ssize_t result, int code) {
+    struct pipe_reading *reading = (struct pipe_reading *)job;
+    (void)platform;
+    (void)code;
+    if (result > 0 && !posix_fetched_put(&reading->fetched, bytes, (size_t)result)) {
+        return false;
+    }
+    set_ready(reading->pipe, false);
+    return true;
+}
+
+/* Without memory it is tried again when the pipe is looked at next. */
+static void begin_reading(struct output_pipe *pipe) {
+    if (pipe->reading == NULL) {
+        pipe->reading = calloc(1, sizeof *pipe->reading);
+    }
+    if (pipe->reading != NULL) {
+        pipe->reading->pipe = pipe;
+        pipe->reading->job = (struct carrier_job){.work = posix_carrier_read,
+                                                  .done = read_done,
+                                                  .owner = pipe->output,
+                                                  .descriptor = pipe->descriptor,
+                                                  .length = CARRIER_BYTES};
+        posix_carriers_give(pipe->output->platform, &pipe->reading->job);
+    }
+}
+
+static bool is_being_read(const struct output_pipe *pipe) {
+    return pipe->reading != NULL && pipe->reading->job.state != CARRIER_JOB_NONE;
+}
+
+bool posix_pipe_settles(struct output_pipe *pipe) {
     struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
-    if (poll(&look, 1, 0) != 1) {
-        return BATON_AGAIN;
+    bool has_bytes = pipe->reading != NULL && pipe->reading->fetched.bytes != NULL;
+    if (!has_bytes && !is_being_read(pipe) && poll(&look, 1, 0) == 1 &&
+        (look.revents & POLLHUP) == 0) {
+        begin_reading(pipe);
     }
-    if ((look.revents & POLLIN) == 0) {
-        return BATON_END;
-    }
+    return !is_being_read(pipe);
+}
+
+/* Nobody has the other end. */
+static int read_rest(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
     ssize_t got = read(pipe->descriptor, buffer, capacity);
     *length = got > 0 ? (size_t)got : 0;
-    if (got < 0 && errno == EAGAIN) {
-        return BATON_AGAIN; /* its owner can read it, too */
-    }
     return got > 0 ? BATON_OK : BATON_END;
+}
+
+/* BATON_OK and the bytes; BATON_AGAIN: nothing now; BATON_END: nothing any more. */
+static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
+    struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
+    if (pipe->reading != NULL && pipe->reading->fetched.bytes != NULL) {
+        *length = posix_fetched_take(&pipe->reading->fetched, buffer, capacity);
+        return BATON_OK;
+    }
+    if (is_being_read(pipe) || poll(&look, 1, 0) != 1) {
+        return BATON_AGAIN;
+    }
+    if ((look.revents & POLLHUP) != 0) {
+        return (look.revents & POLLIN) != 0 ? read_rest(pipe, buffer, capacity, length) : BATON_END;
+    }
+    begin_reading(pipe);
+    return BATON_AGAIN;
 }
 
 /* ---- A collector ---- */
@@ -281,10 +349,11 @@ int platform_output_open(struct platform *platform, uint64_t token, struct platf
     return BATON_OK;
 }
 
-/* The process is gone and its pipe is not at its end: somebody who was left has it, and is read
- * from now on like who lives long. */
+/* It is not at its end: whoever has it is read from now on like who lives long, also when its
+ * process is gone. */
 static void keep(struct output_pipe *pipe) {
-    if (!pipe->is_watched && pipe->list == NULL && !watch_pipe(pipe)) {
+    bool is_told = pipe->is_armed || pipe->list != NULL || is_being_read(pipe);
+    if (!is_told && !watch_pipe(pipe)) {
         struct platform *platform = pipe->output->platform;
         pipe->born_us = platform_now_us(platform);
         link_last(&platform->outputs.old, pipe);

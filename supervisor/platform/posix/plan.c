@@ -50,9 +50,13 @@ static int give_up_terminal(const struct step *step, const struct spawn *spawn) 
 
 static int replace_streams(const struct step *step, const struct spawn *spawn) {
     (void)step;
-    const int streams[] = {spawn->input, spawn->output, spawn->error};
+    int streams[] = {spawn->input, spawn->output, spawn->error};
+    int log = spawn->log_path[0] == '\0' ? -1 : open(spawn->log_path, O_WRONLY | O_CLOEXEC);
+    if (log < 0 && spawn->log_path[0] != '\0') {
+        return errno;
+    }
     for (int i = 0; i < 3; i++) {
-        if (dup2(streams[i], i) < 0) {
+        if (dup2(streams[i] == SPAWN_LOG ? log : streams[i], i) < 0) {
             return errno;
         }
     }

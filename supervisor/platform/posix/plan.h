@@ -75,11 +75,15 @@ struct plan {
     size_t count;
 };
 
+/* A stream that is the process's own pipe, of which the child makes the writing end. */
+#define SPAWN_LOG (-2)
+
 /* What differs from launch to launch. All descriptors are above 2 and stay the parent's. */
 struct spawn {
     char *const *argv;
     int table_end; /* its own table has what is below this number; 0: it has a whole copy already */
-    int input, output, error; /* become 0, 1 and 2 */
+    int input, output, error; /* become 0, 1 and 2; may be SPAWN_LOG */
+    char log_path[32];        /* of SPAWN_LOG */
     int *passed;              /* become 3, 4, ...; the child writes to it */
 };
 

@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Some systems allow 2^30, for which nobody has the memory; no supervisor has more than this. */
+#define DESCRIPTORS_MAX_COUNT (1u << 20)
+
 /* The lowest free descriptor is the one that open(2) returns, so a missing stream is filled by
  * opening anything when 0 to its predecessor are there. Inherited by design, hence no O_CLOEXEC. */
 static int ensure_standard_streams(struct baton_cause *cause) {
@@ -84,7 +87,9 @@ static int open_loop(struct platform *platform, size_t process_count, struct bat
         result = posix_outputs_open(platform, process_count, cause);
     }
     if (result == BATON_OK) {
-        result = closer_open(platform->original_descriptors.rlim_max, &platform->closer, cause);
+        rlim_t most = platform->original_descriptors.rlim_max;
+        result = closer_open(most < DESCRIPTORS_MAX_COUNT ? most : DESCRIPTORS_MAX_COUNT,
+                             &platform->closer, cause);
     }
     return result == BATON_OK ? watch_closer(platform, cause) : result;
 }
@@ -93,6 +98,11 @@ int platform_open(struct platform **out, struct baton_cause *cause) {
     const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX,
                                            false};
     return platform_open_sized(&largest, out, cause);
+}
+
+/* By which a child opens what is ours (proc(5)). */
+static bool has_descriptor_names(void) {
+    return access("/proc/self/fd", X_OK) == 0;
 }
 
 int platform_open_sized(const struct platform_sizes *sizes, struct platform **out,
@@ -113,6 +123,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         platform->window[i] = -1;
     }
     platform->has_exit_watches = true;
+    platform->has_descriptor_names = has_descriptor_names();
     posix_watch_init(&platform->signals, POSIX_WATCH_SIGNAL, 0);
     posix_watch_init(&platform->children, POSIX_WATCH_CHILDREN, 0);
     posix_watch_init(&platform->closed, POSIX_WATCH_CLOSER, 0);
@@ -132,6 +143,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     if (result == BATON_OK) {
         result = posix_streams_open(platform, sizes->stream_count);
+    }
+    if (result == BATON_OK) {
+        result = posix_carriers_open(platform, sizes->process_count + sizes->stream_count);
     }
     if (result == BATON_OK) {
         result = posix_elders_open(platform);
@@ -158,6 +172,8 @@ void platform_close(struct platform **platform) {
     posix_processes_close(closing);
     posix_streams_close(closing);
     posix_outputs_close(closing);
+    posix_sockets_close(closing);
+    posix_carriers_close(closing);
     posix_elders_close(closing);
     posix_watch_close(closing, &closing->signals);
     posix_watch_close(closing, &closing->children);

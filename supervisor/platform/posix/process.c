@@ -51,9 +51,11 @@ void platform_process_close(struct platform_process **process) {
         posix_process_remove(closing->platform, closing);
     }
     platform_channel_close(closing);
+    bool was_late = closing->late_until_us != 0;
+    posix_process_forget_late(closing);
     if (closing->output != NULL) {
         closing->output->process = NULL;
-        if (!closing->ended) {
+        if (!closing->ended || was_late) {
             posix_pipe_end(closing->output);
         }
     }

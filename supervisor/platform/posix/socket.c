@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,7 +17,9 @@ bool platform_socket_is_open(struct platform_socket socket) {
 
 void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     int descriptor = platform_socket_is_open(*socket) ? (int)socket->value : -1;
-    posix_let_go(platform, &descriptor);
+    if (!posix_socket_drop_put_back(platform, descriptor)) {
+        posix_let_go(platform, &descriptor);
+    }
     *socket = PLATFORM_SOCKET_NONE;
 }
 
@@ -26,11 +30,104 @@ bool platform_socket_was_reset(struct platform_socket socket) {
     return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options) {
-    struct socket_options own = *options;
-    own.defer_accept_s = 0; /* which a listener does not hand on */
-    posix_options_put_back((int)socket.value, &own, false);
+/* ---- Putting options back ---- */
+
+/* Between platform_socket_put_back() that begins it and the one that finds it done. */
+struct put_back {
+    struct put_back *next;
+    struct carrier_job job;
+    struct socket_options options;
+    bool is_done;
+};
+
+static struct put_back *put_back_of(struct carrier_job *job) {
+    return (struct put_back *)(void *)((char *)job - offsetof(struct put_back, job));
 }
+
+static ssize_t put_back_work(int descriptor, uint8_t *bytes, size_t length) {
+    struct socket_options options;
+    (void)length;
+    memcpy(&options, bytes, sizeof options);
+    posix_options_put_back(descriptor, &options, false);
+    return 0;
+}
+
+static bool put_back_done(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,
+                          ssize_t result, int code) {
+    struct put_back *back = put_back_of(job);
+    (void)bytes;
+    (void)code;
+    back->is_done = result == 0;
+    if (!back->is_done) {
+        posix_carriers_give(platform, job);
+    }
+    platform->relief_pending = platform->relief_pending || back->is_done;
+    return true;
+}
+
+static struct put_back **find_put_back(struct platform *platform, int descriptor) {
+    struct put_back **link = &platform->put_backs;
+    while (*link != NULL && (*link)->job.descriptor != descriptor) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+static void forget_put_back(struct put_back **link) {
+    struct put_back *back = *link;
+    *link = back->next;
+    free(back);
+}
+
+int platform_socket_put_back(struct platform *platform, struct platform_socket socket,
+                             const struct socket_options *options) {
+    int descriptor = (int)socket.value;
+    struct put_back **link = find_put_back(platform, descriptor);
+    struct put_back *back = *link;
+    if (back != NULL && back->is_done) {
+        forget_put_back(link);
+        return BATON_OK;
+    }
+    if (back != NULL) {
+        return BATON_AGAIN;
+    }
+    back = calloc(1, sizeof *back);
+    if (back == NULL) {
+        return BATON_SHORTAGE;
+    }
+    back->options = *options;
+    back->options.defer_accept_s = 0; /* which a listener does not hand on */
+    back->job = (struct carrier_job){.work = put_back_work,
+                                     .done = put_back_done,
+                                     .owner = options,
+                                     .is_socket = true,
+                                     .descriptor = descriptor,
+                                     .bytes = (const uint8_t *)&back->options,
+                                     .length = sizeof back->options};
+    *link = back;
+    posix_carriers_give(platform, &back->job);
+    return BATON_AGAIN;
+}
+
+bool posix_socket_drop_put_back(struct platform *platform, int descriptor) {
+    struct put_back **link = find_put_back(platform, descriptor);
+    if (*link == NULL) {
+        return false;
+    }
+    posix_carriers_drop(platform, &(*link)->job);
+    forget_put_back(link);
+    return true;
+}
+
+void posix_sockets_close(struct platform *platform) {
+    while (platform->put_backs != NULL) {
+        struct put_back **link = &platform->put_backs;
+        posix_carriers_drop(platform, &(*link)->job);
+        forget_put_back(link);
+    }
+}
+
+/* ---- Handing over, and addresses ---- */
 
 int platform_socket_export(struct platform_process *process, uint32_t pid,
                            struct platform_socket socket, uint8_t info[PLATFORM_SOCKET_INFO_BYTES],

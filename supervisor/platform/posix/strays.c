@@ -24,7 +24,7 @@
 struct walk {
     struct platform *platform;
     struct platform_strays *strays; /* NULL: all end */
-    struct pid_list *condemned; /* were sent SIGKILL, and have not been reaped */
+    struct pid_list *condemned;     /* were sent SIGKILL, and have not been reaped */
     size_t living_count;            /* sent SIGKILL */
     size_t reaped_count;            /* were dead already, and have been reaped */
     size_t killed_count;            /* of these, ended by SIGKILL */

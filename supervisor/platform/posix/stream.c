@@ -2,8 +2,8 @@
  * Streams: what the supervisor itself reads and writes.
  *
  * A socket is asked with MSG_DONTWAIT (recv(2)) instead of being made non-blocking: its flags are
- * never anything but what a handler may expect, whenever the stream is closed. The program's end of
- * a pipe is another open file than ours, so O_NONBLOCK on ours is ours alone (pipe(7)).
+ * never anything but what a handler may expect, whenever the stream is closed. Pipes are in
+ * stream_pipe.c.
  */
 #include "platform/posix/internal.h"
 
@@ -82,19 +82,46 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
     return result;
 }
 
-int posix_stream_open_pipe(struct platform *platform, int descriptor, uint32_t direction,
-                           uint64_t token, struct platform_stream **out,
-                           struct baton_cause *cause) {
-    return open_stream(platform, descriptor, true, direction, token, out, cause);
+int posix_stream_open_pipe(struct platform *platform, const struct platform_program *program,
+                           int descriptor, uint32_t direction, uint64_t token,
+                           struct platform_stream **out, struct baton_cause *cause) {
+    *out = NULL;
+    *cause = (struct baton_cause){0};
+    int result = posix_carriers_need(platform, cause);
+    if (result != BATON_OK) {
+        return result;
+    }
+    result = open_stream(platform, descriptor, true, direction, token, out, cause);
+    if (*out == NULL) {
+        posix_carriers_need_no_more(platform);
+        return result;
+    }
+    (*out)->job = (struct carrier_job){.owner = program, .descriptor = descriptor};
+    return BATON_OK;
 }
 
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report) {
     const uint32_t broken = EPOLLERR | EPOLLHUP;
+    if (stream->job.state != CARRIER_JOB_NONE) {
+        return false; /* its end is told, and then it is looked at */
+    }
     bool readable = stream->read_waits && (report & (EPOLLIN | EPOLLRDHUP | broken)) != 0;
     bool writable = stream->write_waits && (report & (EPOLLOUT | broken)) != 0;
     stream->read_waits = stream->read_waits && !readable;
     stream->write_waits = stream->write_waits && !writable;
     return readable || writable;
+}
+
+size_t posix_streams_tell(struct platform *platform, struct platform_event *events,
+                          size_t capacity) {
+    size_t count = 0;
+    while (count < capacity && platform->first_due != NULL) {
+        struct platform_stream *stream = platform->first_due;
+        platform->first_due = stream->next_due;
+        stream->is_due = false;
+        events[count++] = (struct platform_event){PLATFORM_EVENT_STREAM, stream->watch.token};
+    }
+    return count;
 }
 
 /* Whatever the network or the other side has done: nothing goes this way any more. */
@@ -108,10 +135,12 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
     int descriptor = stream->watch.descriptor;
     *length = 0;
     *cause = (struct baton_cause){0};
+    if (stream->is_pipe) {
+        return posix_stream_pipe_read(stream, buffer, capacity, length, cause);
+    }
     ssize_t got;
     do {
-        got = stream->is_pipe ? read(descriptor, buffer, capacity)
-              : stream->is_local
+        got = stream->is_local
                   ? posix_rights_receive(stream->platform, descriptor, buffer, capacity)
                   : recv(descriptor, buffer, capacity, MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
@@ -126,7 +155,7 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
         stream->read_waits = true;
         return BATON_AGAIN;
     }
-    return broken(cause, stream->is_pipe ? "read" : "recv", errno);
+    return broken(cause, "recv", errno);
 }
 
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
@@ -134,10 +163,12 @@ int platform_stream_write(struct platform_stream *stream, const void *bytes, siz
     int descriptor = stream->watch.descriptor;
     *written = 0;
     *cause = (struct baton_cause){0};
+    if (stream->is_pipe) {
+        return posix_stream_pipe_write(stream, bytes, length, written, cause);
+    }
     ssize_t put;
     do {
-        put = stream->is_pipe ? write(descriptor, bytes, length)
-                              : send(descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        put = send(descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (put < 0 && errno == EINTR);
     if (put >= 0) {
         *written = (size_t)put;
@@ -147,15 +178,19 @@ int platform_stream_write(struct platform_stream *stream, const void *bytes, siz
         stream->write_waits = true;
         return BATON_AGAIN;
     }
-    return broken(cause, stream->is_pipe ? "write" : "send", errno);
+    return broken(cause, "send", errno);
 }
 
 void platform_stream_finish(struct platform_stream *stream) {
     if (!stream->is_pipe) {
         shutdown(stream->watch.descriptor, SHUT_WR);
     } else if ((stream->watch.wanted & EPOLLOUT) != 0) {
-        posix_watch_close(stream->platform, &stream->watch);
+        posix_stream_pipe_close(stream);
     }
+}
+
+bool platform_stream_is_busy(const struct platform_stream *stream) {
+    return stream->job.state != CARRIER_JOB_NONE || stream->fetched.bytes != NULL;
 }
 
 void platform_stream_close(struct platform_stream **stream) {
@@ -163,10 +198,10 @@ void platform_stream_close(struct platform_stream **stream) {
     if (closing == NULL) {
         return;
     }
-    posix_watch_forget(closing->platform, &closing->watch);
     if (closing->is_pipe) {
-        posix_close_descriptor(&closing->watch.descriptor);
+        posix_stream_pipe_close(closing);
     } else {
+        posix_watch_forget(closing->platform, &closing->watch);
         set_ours(closing, false);
     }
     give_slot(closing->platform, closing);

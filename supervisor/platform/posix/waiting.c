@@ -214,7 +214,13 @@ void platform_listener_waiting(const struct platform_listener *listener, bool id
     if (identify) { /* before they are counted: who comes in between must not stand for another */
         ask_inet(&q, IPPROTO_TCP, STATES_ESTABLISHED);
     }
-    if (getsockopt(listener->watch.descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+    /* Of a connection, which a handler may have made of it, TCP_INFO would take the lock. */
+    int listening = 0;
+    socklen_t listening_length = sizeof listening;
+    if (getsockopt(listener->watch.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+                   &listening_length) == 0 &&
+        listening &&
+        getsockopt(listener->watch.descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
         out->is_known = info.tcpi_state == TCP_LISTEN;
         out->amount = info.tcpi_unacked; /* of a listener: the length of its queue */
         out->has_nameless = identify && out->amount > out->id_count;

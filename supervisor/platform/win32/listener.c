@@ -67,7 +67,7 @@ void platform_listener_pause(struct platform_listener *listener) {
 
 /* One that is handed over: the handler that had it may have registered it or made it non-blocking
  * itself, which the registration replaces. */
-bool platform_listener_resume(struct platform_listener *listener) {
+void platform_listener_resume(struct platform_listener *listener) {
     struct baton_cause ignored;
     bool was_paused = listener->paused;
     listener->paused = false;
@@ -75,14 +75,13 @@ bool platform_listener_resume(struct platform_listener *listener) {
         if (was_paused && start_watching(listener, &ignored) != BATON_OK) {
             win32_listener_report(listener);
         }
-        return true;
+        return;
     }
     win32_listener_accept_on(listener); /* also where a shortage has left nothing under way */
     if (was_paused && listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
         win32_listener_report(
             listener); /* its own packet may have come and gone during the pause */
     }
-    return true;
 }
 
 struct platform_socket platform_listener_socket(const struct platform_listener *listener) {

@@ -42,7 +42,9 @@ bool platform_socket_was_reset(struct platform_socket socket) {
     return recv((SOCKET)socket.value, &byte, 1, MSG_PEEK) == SOCKET_ERROR;
 }
 
-void platform_socket_put_back(struct platform_socket socket, const struct socket_options *options) {
+int platform_socket_put_back(struct platform *platform, struct platform_socket socket,
+                             const struct socket_options *options) {
+    (void)platform;
     SOCKET s = (SOCKET)socket.value;
     const struct linger no_linger = {0};
     const struct {
@@ -61,6 +63,7 @@ void platform_socket_put_back(struct platform_socket socket, const struct socket
         (void)setsockopt(s, fresh[i].level, fresh[i].name, (const char *)&fresh[i].value,
                          sizeof fresh[i].value);
     }
+    return BATON_OK;
 }
 
 int platform_socket_export(struct platform_process *process, uint32_t pid,

@@ -1,0 +1,182 @@
+#include "platform/posix/carrier.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* On systems that have no close_range(2); more descriptors than a supervisor ever has. */
+#define DESCRIPTORS_MAX_COUNT (1u << 20)
+#define NAME "batond-carrier"
+
+/* ---- In a carrier ---- */
+
+/* Receives a request, and the descriptor that came along; -1 if there was none. Ends with the
+ * supervisor. */
+static void receive_request(int socket, struct request *request, int *descriptor) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct iovec part = {request, sizeof *request};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t got;
+    do {
+        got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    if (got != sizeof *request) {
+        _exit(0);
+    }
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *descriptor = -1;
+    if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(descriptor, CMSG_DATA(header), sizeof *descriptor);
+    }
+}
+
+/* Nothing of what the loop has: neither at its end nor while a job is held. */
+static int leave_table(const struct platform *platform, int socket) {
+    const int own = 3;
+    for (int i = 0; i < own; i++) {
+        dup2(platform->null_device, i);
+    }
+    dup2(socket, own);
+    if (syscall(SYS_close_range, own + 1u, ~0u, 0u) != 0) {
+        struct rlimit limit;
+        getrlimit(RLIMIT_NOFILE, &limit);
+        for (rlim_t i = own + 1; i < limit.rlim_cur && i < DESCRIPTORS_MAX_COUNT; i++) {
+            close((int)i);
+        }
+    }
+    return own;
+}
+
+static _Noreturn void carry(const struct platform *platform, int their_socket, uint8_t *bytes) {
+    int socket = leave_table(platform, their_socket);
+    prctl(PR_SET_NAME, NAME, 0, 0, 0);
+    for (;;) {
+        struct request request;
+        struct answer answer = {0, 0};
+        int descriptor;
+        receive_request(socket, &request, &descriptor);
+        if (request.order == ORDER_HOLD) {
+            continue;
+        }
+        if (request.order == ORDER_CLOSE) {
+            int none;
+            receive_request(socket, &request, &none);
+        } else {
+            answer.result = request.work(descriptor, bytes, request.length);
+            answer.code = errno;
+        }
+        close(descriptor); /* of a job: the loop has a copy, so this waits for nobody */
+        if (send(socket, &answer, sizeof answer, MSG_NOSIGNAL) < 0) {
+            _exit(0);
+        }
+    }
+}
+
+/* ---- In the loop: one carrier ---- */
+
+static bool start_process(struct platform *platform, struct carrier *carrier, int their_end,
+                          struct baton_cause *cause) {
+    int code = posix_watch_set(platform, &carrier->watch, EPOLLIN);
+    if (code != 0) {
+        posix_failed(cause, "epoll_ctl", code);
+        return false;
+    }
+    carrier->pid = fork();
+    if (carrier->pid == 0) {
+        carry(platform, their_end, carrier->bytes);
+    }
+    if (carrier->pid < 0) {
+        posix_failed(cause, "fork", errno);
+        return false;
+    }
+    /* Without its place among the elders it would be taken for a stray; its socket is closed, and
+     * so it ends. */
+    if (!posix_elders_add(platform, carrier->pid)) {
+        posix_failed(cause, "realloc", ENOMEM);
+        return false;
+    }
+    return true;
+}
+
+static bool start(struct platform *platform, struct carrier *carrier, struct baton_cause *cause) {
+    int ends[2];
+    void *bytes =
+        mmap(NULL, CARRIER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (bytes == MAP_FAILED) {
+        posix_failed(cause, "mmap", errno);
+        return false;
+    }
+    carrier->bytes = bytes;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        posix_failed(cause, "socketpair", errno);
+        return false;
+    }
+    carrier->watch.descriptor = ends[0];
+    bool works = start_process(platform, carrier, ends[1], cause);
+    close(ends[1]);
+    return works;
+}
+
+static void clear(struct platform *platform, struct carrier *carrier) {
+    posix_watch_close(platform, &carrier->watch);
+    if (carrier->bytes != NULL) {
+        munmap(carrier->bytes, CARRIER_BYTES);
+    }
+    free(carrier);
+}
+
+struct carrier *carrier_start(struct platform *platform, struct baton_cause *cause) {
+    struct carrier *carrier = calloc(1, sizeof *carrier);
+    if (carrier == NULL) {
+        posix_failed(cause, "calloc", ENOMEM);
+        return NULL;
+    }
+    carrier->dropped = -1;
+    posix_watch_init(&carrier->watch, POSIX_WATCH_CARRIER, 0);
+    if (!start(platform, carrier, cause)) {
+        clear(platform, carrier);
+        return NULL;
+    }
+    carrier->next = platform->carriers.first;
+    platform->carriers.first = carrier;
+    return carrier;
+}
+
+void carrier_remove(struct platform *platform, struct carrier *carrier) {
+    struct carrier **link = &platform->carriers.first;
+    while (*link != NULL && *link != carrier) {
+        link = &(*link)->next;
+    }
+    *link = carrier->next;
+    clear(platform, carrier);
+}
+
+bool carrier_send(const struct carrier *carrier, const struct request *request, int descriptor) {
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct iovec part = {(void *)(uintptr_t)request, sizeof *request};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof descriptor);
+        memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+    return sendmsg(carrier->watch.descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+           sizeof *request;
+}
