@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Cuts the last part of a path off; "/" stays. */
@@ -133,6 +134,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .probe_program = platform_probe_program,
         .probe_directory = platform_probe_directory,
         .find_port = platform_service_port,
+        .search_path = getenv("PATH"),
         .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
     };
     describe_formats(out);

@@ -210,7 +210,11 @@ class Lacking(Program):
                                    ("empty", b"#! \n", "no script with `#!`"),
                                    ("cut", b"\177ELF\2\1\1" + bytes(23), "is no program"),
                                    ("none", b"#!/bin/nosuch\n", "`/bin/nosuch`"),
-                                   ("text", b"exit 0\n", "no script with `#!`")):
+                                   ("text", b"exit 0\n", "no script with `#!`"),
+                                   ("absent", b"#!/usr/bin/env nosuchprog\n", "`nosuchprog`"),
+                                   ("words", b"#!/usr/bin/env sh -e\n", "`sh -e`"),
+                                   ("split", b"#!/usr/bin/env -S A=b nosuchprog -x\n",
+                                    "`nosuchprog`")):
             with self.subTest(name):
                 program = folder / name
                 program.write_bytes(head)
@@ -220,6 +224,21 @@ class Lacking(Program):
                 self.assertEqual(code, EXIT_CONFIG)
                 self.assertIn(wanted, err)
                 self.assertIn(str(program), err)
+
+    @unittest.skipIf(ON_WINE, "a shell's script")
+    def test_env_looks_where_the_handler_would(self):
+        folder = self.folder()
+        for name, text in (("prog", "#!/bin/sh\nexit 0\n"), ("script", "#!/usr/bin/env prog\n")):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+        handler = f'"{folder / "script"}"'
+        for environment, wanted in ((None, EXIT_CONFIG), (f'"PATH={folder}:/bin"', 0),
+                                    (f'"PATH=/bin:{folder}"', 0), ("PATH=/bin", EXIT_CONFIG)):
+            with self.subTest(environment):
+                keys = {} if environment is None else {"environment": environment}
+                code, _, err = self.check(self.write("a.ini", render(
+                    {"a": service(handler, **keys)}, "ini")))
+                self.assertEqual(code, wanted, err)
 
     @unittest.skipIf(ON_WINE, "a shell's script")
     def test_a_launch_that_fails_names_the_file(self):

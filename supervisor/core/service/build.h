@@ -167,11 +167,11 @@ bool service_runs_alone(struct service_builder *builder, const struct config_set
 
 /* Finds the program that the first word of a command names (program.c): the path, in the
  * table's arena, or NULL after a fault was reported. If `probe`, it is also reported if it is not
- * there, or cannot be run in `directory` (NULL = here). `script`: an interpreter will read it, so
- * it need not be executable. */
+ * there, or cannot be run; `service` as for service_lacks_program(). `script`: an interpreter will
+ * read it, so it need not be executable. */
 const char *service_find_program(struct service_builder *builder,
                                  const struct config_setting *setting, const char *word,
-                                 bool script, const char *directory, bool probe);
+                                 bool script, const struct service *service, bool probe);
 
 /* Reports what is lacking, as one of the faults that may heal. */
 void service_report_lack(struct service_builder *builder, const struct config_setting *setting,

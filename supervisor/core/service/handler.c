@@ -112,8 +112,8 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     if (argv0 != NULL && (service->argv0 == NULL || !check_argv0(builder, argv0, service->argv0))) {
         return false;
     }
-    service->handler = service_find_program(builder, setting, words[0], interpreter != NULL,
-                                            service->directory, probe);
+    service->handler =
+        service_find_program(builder, setting, words[0], interpreter != NULL, service, probe);
     if (service->handler == NULL ||
         (interpreter == NULL && probe && !service_runs_alone(builder, setting, service->handler))) {
         return false;

@@ -17,9 +17,81 @@ static bool lack(struct service_lack *out, enum lack_kind kind, const char *path
     return true;
 }
 
+/* PATH as the service's handlers have it; NULL = that depends on the connection, or there is none.
+ */
+static const char *search_path_of(const struct service_machine *machine,
+                                  const struct service *service) {
+    static const char lead[] = "PATH=";
+    for (size_t i = service->environment_count; i > 0; i--) {
+        if (strncmp(service->environment[i - 1], lead, sizeof lead - 1) == 0) {
+            return service->environment[i - 1] + sizeof lead - 1;
+        }
+    }
+    for (size_t i = 0; service->variables != NULL && service->variables[i] != NULL; i++) {
+        if (strcmp(service->variables[i], "PATH") == 0) {
+            return NULL;
+        }
+    }
+    return machine->search_path;
+}
+
+/* True only if it is certain that execvp(3) finds no such program. */
+static bool is_nowhere(const struct service_machine *machine, const char *search_path,
+                       const char *name) {
+    char path[LACK_PATH_MAX_BYTES];
+    if (strchr(name, '/') != NULL) {
+        return name[0] == '/' && machine->probe_program(machine->context, name) != BATON_OK;
+    }
+    /* What is not absolute starts where the program is run. */
+    while (search_path != NULL && search_path[0] == '/') {
+        int length = (int)strcspn(search_path, ":");
+        if (snprintf(path, sizeof path, "%.*s/%s", length, search_path, name) >= (int)sizeof path ||
+            machine->probe_program(machine->context, path) == BATON_OK) {
+            return false;
+        }
+        search_path += length;
+        if (*search_path++ == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The program that env(1) runs, by what stands behind it: all of that is one word to it, unless -S
+ * parts it. False if that cannot be told, because of other options, quotes or variables. */
+static bool find_command(char argument[PROGRAM_INTERPRETER_MAX_BYTES + 1]) {
+    static const char blanks[] = " \t";
+    char *word = argument;
+    bool splits = strncmp(argument, "-S", 2) == 0;
+    for (word += splits ? 2 : 0; splits; word += strcspn(word, blanks)) {
+        word += strspn(word, blanks);
+        size_t length = strcspn(word, blanks);
+        if (strcspn(word, "\\\"'$#") < length || strncmp(word, "PATH=", 5) == 0) {
+            return false;
+        }
+        if (memchr(word, '=', length) == NULL) {
+            word[length] = '\0';
+            break;
+        }
+    }
+    memmove(argument, word, strlen(word) + 1);
+    return argument[0] != '\0' && argument[0] != '-' && strchr(argument, '=') == NULL;
+}
+
+static bool lacks_command(const struct service_machine *machine, const struct service *service,
+                          struct program_head *head) {
+    if (service == NULL || (strcmp(head->interpreter, "/usr/bin/env") != 0 &&
+                            strcmp(head->interpreter, "/bin/env") != 0)) {
+        return false;
+    }
+    return find_command(head->argument) &&
+           is_nowhere(machine, search_path_of(machine, service), head->argument);
+}
+
 /* What does not follow from the file's name: whether the system can run what is in it. */
 static bool lacks_runner(const struct service_machine *machine, const char *path,
-                         const char *directory, struct service_lack *out) {
+                         const struct service *service, struct service_lack *out) {
+    const char *directory = service != NULL ? service->directory : NULL;
     struct program_head head;
     uint8_t bytes[PROGRAM_HEAD_BYTES];
     char name[PROGRAM_INTERPRETER_MAX_BYTES + 1];
@@ -55,6 +127,10 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
         if (is_elf) {
             return false;
         }
+        if (lacks_command(machine, service, &head)) {
+            memcpy(out->interpreter, head.argument, sizeof out->interpreter);
+            return lack(out, LACK_COMMAND, path, BATON_NOT_FOUND);
+        }
         memcpy(name, head.interpreter, sizeof name);
         path = name;
     }
@@ -62,12 +138,12 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
 }
 
 bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
-                           const char *directory, struct service_lack *out) {
+                           const struct service *service, struct service_lack *out) {
     int result = machine->probe_program(machine->context, path);
     if (result != BATON_OK && !(is_script && result == BATON_NOT_EXECUTABLE)) {
         return lack(out, LACK_PROGRAM, path, result);
     }
-    return !is_script && machine->read_file != NULL && lacks_runner(machine, path, directory, out);
+    return !is_script && machine->read_file != NULL && lacks_runner(machine, path, service, out);
 }
 
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
@@ -84,9 +160,8 @@ bool service_is_folder(const struct service_machine *machine, const char *path) 
 bool service_find_lack(const struct service *service, const struct service_machine *machine,
                        struct service_lack *out) {
     bool is_script = strcmp(service->program, service->handler) != 0;
-    if (service_lacks_program(machine, service->handler, is_script, service->directory, out) ||
-        (is_script &&
-         service_lacks_program(machine, service->program, false, service->directory, out)) ||
+    if (service_lacks_program(machine, service->handler, is_script, service, out) ||
+        (is_script && service_lacks_program(machine, service->program, false, service, out)) ||
         (service->directory != NULL && service_lacks_folder(machine, service->directory, out))) {
         return true;
     }
@@ -115,7 +190,9 @@ static const struct words *words_of(const struct service_lack *lack) {
                          "it was built for another system or C library; build it for this one"},
         [LACK_FORMAT] = {"", " is no program of this system, and no script with `#!`",
                          "begin it with `#!` and the path of its interpreter, or give a program"},
-        [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"}};
+        [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"},
+        [LACK_COMMAND] = {"the first line of ", " has env run what it cannot find, `",
+                          "correct PATH, or the line (several words need `env -S`)"}};
     static const struct words results[][2] = {
         {{"there is no file ", "", "correct the path"},
          {"there is no folder ", "", "create it, or correct the path"}},
@@ -137,7 +214,8 @@ static const struct words *words_of(const struct service_lack *lack) {
 
 const char *service_lack_text(const struct service_lack *lack, char out[LACK_TEXT_MAX_BYTES]) {
     const struct words *words = words_of(lack);
-    bool has_runner = lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER;
+    bool has_runner =
+        lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER || lack->kind == LACK_COMMAND;
     const char *quote = has_runner ? "`" : "";
     snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", words->before, lack->path, words->after,
              has_runner ? lack->interpreter : "", quote);

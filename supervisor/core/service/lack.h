@@ -17,7 +17,8 @@ enum lack_kind {                   /* the first two in this order: words_of() */
                  LACK_LOADER,      /* the ELF file `path` asks for one that is not there */
                  LACK_FORMAT, /* `path` is neither a script with `#!` nor a program for this system
                                */
-                 LACK_PROCESSOR /* `path` is for another processor */
+                 LACK_PROCESSOR, /* `path` is for another processor */
+                 LACK_COMMAND    /* the script `path` has env(1) run what is not there */
 };
 
 #define LACK_PATH_MAX_BYTES 4096u
@@ -26,7 +27,7 @@ struct service_lack {
     enum lack_kind kind;
     int result; /* of the probe */
     char path[LACK_PATH_MAX_BYTES];
-    char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER */
+    char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER, COMMAND */
 };
 
 #define LACK_TEXT_MAX_BYTES (LACK_PATH_MAX_BYTES + 512u)
@@ -36,10 +37,11 @@ struct service_lack {
 bool service_find_lack(const struct service *service, const struct service_machine *machine,
                        struct service_lack *out);
 
-/* The same for one program and who runs it (`directory`: where it will be run, NULL = here), and
- * for one folder. `is_script`: it is read by an interpreter, so it need not be executable. */
+/* The same for one program and who runs it, and for one folder. `service`: whose program it is,
+ * whose directory and environment are set; NULL = it is run here, with an environment that is not
+ * known. `is_script`: it is read by an interpreter, so it need not be executable. */
 bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
-                           const char *directory, struct service_lack *out);
+                           const struct service *service, struct service_lack *out);
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
                           struct service_lack *out);
 /* True if `path`, which is to be a file's, is a folder's. */

@@ -110,7 +110,7 @@ static bool find_longer(struct service_builder *builder, bool script, const char
 
 const char *service_find_program(struct service_builder *builder,
                                  const struct config_setting *setting, const char *word,
-                                 bool script, const char *directory, bool probe) {
+                                 bool script, const struct service *service, bool probe) {
     const struct service_machine *machine = builder->machine;
     bool bare = is_bare(machine, word);
     if (service_is_batch_file(machine, word)) {
@@ -137,7 +137,7 @@ const char *service_find_program(struct service_builder *builder,
         return path;
     }
     struct service_lack lack;
-    if (service_lacks_program(machine, path, script, directory, &lack) &&
+    if (service_lacks_program(machine, path, script, service, &lack) &&
         !find_longer(builder, script, &path)) {
         report_program(builder, setting, &lack, bare);
     }

@@ -111,8 +111,19 @@ static void read_script(const uint8_t *bytes, size_t length, struct program_head
     while (behind < seen && !ends_line(bytes[behind])) {
         behind++;
     }
+    bool has_words = behind > end;
+    while (end < behind && is_blank(bytes[end])) {
+        end++;
+    }
+    size_t last = behind;
+    while (last > end && is_blank(bytes[last - 1])) {
+        last--;
+    }
+    if (behind < PROGRAM_LINE_BYTES) {
+        memcpy(out->argument, bytes + end, last - end);
+    }
     out->ends_with_return = behind < PROGRAM_LINE_BYTES && bytes[behind - 1] == '\r' &&
-                            (behind == end || !is_perl(out->interpreter));
+                            (!has_words || !is_perl(out->interpreter));
 }
 
 void program_head_read(const uint8_t *bytes, size_t length, struct program_head *out) {

@@ -25,6 +25,9 @@ struct program_head {
     enum program_kind kind;
     uint32_t machine; /* ELF: e_machine, and above its 16 bits the class and the byte order */
     char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* "" = none, or not among the bytes */
+    /* What stands behind it in a script's line, one word to whoever runs it; "" = nothing, or not
+     * all of it seen. */
+    char argument[PROGRAM_INTERPRETER_MAX_BYTES + 1];
     bool ends_with_return; /* a script's first line, as on Windows, and its interpreter minds */
 };
 

@@ -149,6 +149,7 @@ struct service_machine {
      * looked at. */
     int (*read_file)(const char *path, void *buffer, size_t capacity, size_t *length,
                      struct baton_cause *cause);
+    const char *search_path; /* PATH, as handlers inherit it; NULL = there is none */
     bool runs_other_formats; /* programs may be of any format and processor (binfmt_misc) */
     uint32_t own_machine;    /* struct program_head.machine of the supervisor itself */
     /* The port of a service name ("rsync") in the system's database, for TCP or UDP. BATON_OK or

@@ -255,6 +255,78 @@ static void test_who_runs_a_program(void **state) {
     expect("/p cannot be looked at");
 }
 
+/* What env(1) is told to run, where the service's handlers would look. */
+static void test_what_env_runs(void **state) {
+    static const struct {
+        const char *script, *environment, *found;
+    } cases[] = {{"#!/usr/bin/env sh\n", NULL, NULL},
+                 {"#!/bin/env  sh \t\n", NULL, NULL},
+                 {"#!/usr/bin/env none\n", NULL, "none"},
+                 {"#!/usr/bin/env none", NULL, "none"},
+                 {"#!/usr/bin/env sh -e\n", NULL, "sh -e"},
+                 {"#!/usr/bin/env -S sh -e\n", NULL, NULL},
+                 {"#!/usr/bin/env -Snone -e\n", NULL, "none"},
+                 {"#!/usr/bin/env -S A=1 B=c=d\tnone x=y\n", NULL, "none"},
+                 {"#!/usr/bin/env -S A=1 sh none\n", NULL, NULL},
+                 {"#!/usr/bin/env /none\n", NULL, "/none"},
+                 {"#!/usr/bin/env -S /bin/sh x\n", NULL, NULL},
+                 {"#!/usr/bin/env -S none '$x'\n", NULL, "none"},
+                 {"#!/usr/bin/env none\n", "PATH=/opt", "none"},
+                 {"#!/usr/bin/env odd\n", "PATH=/sbin:/opt", NULL},
+                 {"#!/usr/bin/env sh\n", "PATH=/opt", "sh"},
+                 {"#!/other/env none\n", NULL, NULL},
+                 /* What cannot be told. */
+                 {"#!/usr/bin/env\n", NULL, NULL},
+                 {"#!/usr/bin/env A=1 none\n", NULL, NULL},
+                 {"#!/usr/bin/env -i\n", NULL, NULL},
+                 {"#!/usr/bin/env -S\n", NULL, NULL},
+                 {"#!/usr/bin/env -S -i none\n", NULL, NULL},
+                 {"#!/usr/bin/env -S PATH=/x none\n", NULL, NULL},
+                 {"#!/usr/bin/env -S \"none\" x\n", NULL, NULL},
+                 {"#!/usr/bin/env -S ${none}\n", NULL, NULL},
+                 {"#!/usr/bin/env bin/none\n", NULL, NULL},
+                 {"#!/usr/bin/env none\n", "PATH=", NULL},
+                 {"#!/usr/bin/env none\n", "PATH=/bin:", NULL},
+                 {"#!/usr/bin/env none\n", "PATH=/bin::/opt", NULL},
+                 {"#!/usr/bin/env none\n", "PATH=bin", NULL}};
+    (void)state;
+    memset(files, 0, sizeof files);
+    have(1, "/usr/bin/env", BATON_OK, NULL, 0);
+    have(2, "/bin/env", BATON_OK, NULL, 0);
+    have(3, "/other/env", BATON_OK, NULL, 0);
+    have(4, "/bin/sh", BATON_OK, NULL, 0);
+    have(5, "/opt/odd", BATON_OK, NULL, 0);
+    machine.search_path = "/sbin:/bin";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char first[] = "A=b";
+        char *environment[] = {first, (char *)cases[i].environment, NULL};
+        struct service service = {.environment = environment,
+                                  .environment_count = cases[i].environment != NULL ? 2 : 1};
+        struct service_lack lack = {.path = ""};
+        have(0, "/p", BATON_OK, cases[i].script, strlen(cases[i].script));
+        bool lacks = service_lacks_program(&machine, "/p", false, &service, &lack);
+        if (lacks != (cases[i].found != NULL)) {
+            print_error("%s", cases[i].script);
+        }
+        assert_true(lacks == (cases[i].found != NULL));
+        if (lacks) {
+            assert_int_equal(lack.kind, LACK_COMMAND);
+            assert_string_equal(lack.path, "/p");
+            assert_string_equal(lack.interpreter, cases[i].found);
+        }
+        /* Nobody's handler: with whose PATH is not known. */
+        assert_false(service_lacks_program(&machine, "/p", false, NULL, &lack));
+    }
+    const char *varying[] = {"A", "PATH", NULL};
+    struct service service = {.variables = varying};
+    struct service_lack lack;
+    expect_script("#!/usr/bin/env none\n", "the first line of /p has env run what it cannot "
+                                           "find, `none`");
+    assert_false(service_lacks_program(&machine, "/p", false, &service, &lack));
+    machine.search_path = NULL;
+    expect_script("#!/usr/bin/env none\n", "");
+}
+
 static void test_folders(void **state) {
     struct service_listen place = {.path = "/run/x/socket"};
     struct service service = {
@@ -282,6 +354,7 @@ int main(void) {
         cmocka_unit_test(test_first_lines),
         cmocka_unit_test(test_processors),
         cmocka_unit_test(test_who_runs_a_program),
+        cmocka_unit_test(test_what_env_runs),
         cmocka_unit_test(test_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
