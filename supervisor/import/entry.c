@@ -246,7 +246,7 @@ static void look_at_program(struct importer *importer, struct import_entry *entr
                    text_excerpt(entry->program).text);
         return;
     }
-    const char *cure = service_lack_text(&lack, what);
+    const char *cure = service_lack_text(&lack, programs, what);
     import_make_plain(what);
     import_off(importer, entry, entry->where,
                "%.700s, so the old server served nobody and this is switched off; %s, then delete "

@@ -10,7 +10,7 @@ static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
     struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service, SLOT_NONE);
     if (line != NULL) {
         run_tell_reason(line, code, cause);
-        run_tell_lack(s, service, line, "hint");
+        (void)run_tell_lack(s, service, line, true);
         run_log_end(&s->log);
     }
 }

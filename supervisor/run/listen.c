@@ -156,6 +156,7 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
                               uint32_t retry_ms) {
     struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
     if (line != NULL) {
+        run_tell_at(s, line, rules_of(s, l)->listen_line);
         record_place(line, "address", place_of(s, l), &l->address);
         const char *reason = place_of(s, l)->path != NULL ? local_reason(l) : NULL;
         if (reason != NULL) {

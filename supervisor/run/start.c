@@ -25,7 +25,8 @@ static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms
     if (line == NULL) {
         return;
     }
-    if (r->result != BATON_NOT_FOUND || !run_tell_lack(s, service, line, "reason")) {
+    if (r->result != BATON_NOT_FOUND || !run_tell_lack(s, service, line, false)) {
+        run_tell_at(s, line, services_get(&s->services, service)->handler_line);
         run_tell_reason(line, r->result, &r->cause);
     }
     if (retry_ms != 0) {

@@ -2,6 +2,7 @@
 #include "run/internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
                              uint32_t service, uint32_t process) {
@@ -30,15 +31,30 @@ void run_tell_reason(struct record *line, int code, const struct baton_cause *ca
     record_text(line, "reason", run_tell_words(code, cause, reason));
 }
 
-bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, const char *key) {
+void run_tell_at(struct supervisor *s, struct record *line, size_t config_line) {
+    char at[LACK_PATH_MAX_BYTES + 32];
+    if (s->machine != NULL && s->machine->config_file != NULL && config_line > 0) {
+        snprintf(at, sizeof at, "%s:%lu", s->machine->config_file, (unsigned long)config_line);
+        record_text(line, "at", at);
+    }
+}
+
+bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, bool has_reason) {
     struct service_lack lack;
     char text[LACK_TEXT_MAX_BYTES];
     if (s->machine == NULL ||
         !service_find_lack(services_get(&s->services, service), s->machine, &lack)) {
         return false;
     }
-    (void)service_lack_text(&lack, text);
-    record_text(line, key, text);
+    const char *cure = service_lack_text(&lack, s->machine, text);
+    run_tell_at(s, line, lack.line);
+    if (has_reason) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", cure);
+        cure = text;
+    } else {
+        record_text(line, "reason", text);
+    }
+    record_text(line, "hint", cure);
     return true;
 }
 

@@ -30,7 +30,10 @@ void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *act
 /* The socket of a service is ready, and yet nothing is launched for it. */
 void run_tell_held_back(struct supervisor *s, const struct pool_action *action);
 
-/* Adds to the line what the service lacks now, if it lacks anything. Reads from the disk. */
-bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, const char *key);
+/* Adds where in the config that is, in its line `config_line`; 0 = nowhere. */
+void run_tell_at(struct supervisor *s, struct record *line, size_t config_line);
+/* Adds what the service lacks now, if it lacks anything, where the config asks for that, and what
+ * would be right: in the place of a reason, or behind one. Reads from the disk. */
+bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, bool has_reason);
 
 #endif

@@ -117,7 +117,7 @@ class Supervisor:
         self._parse = logfmt.parse_logfmt
         if sections.get("supervisor", {}).get("log_format") == "json":
             self._parse = logfmt.parse_json
-        config = folder / (file_name or f"sërvices.{config_format}")
+        config = self.config = folder / (file_name or f"sërvices.{config_format}")
         if text is None:
             text = render({"defaults": {"directory": system_path(self.state)}, **sections},
                           config_format)

@@ -202,6 +202,34 @@ class Lacking(Program):
         self.assertEqual(code, EXIT_CONFIG)
         self.assertIn("nosuch", err)
 
+    @unittest.skipIf(ON_WINE, "a shell's script")
+    def test_the_log_says_where_and_what_would_be_right_as_the_check_does(self):
+        folder = self.folder()
+        (folder / "plain").write_text("#!/bin/sh\n")
+        (folder / "script").write_text("#!/bin/nosuch\n")
+        (folder / "script").chmod(0o755)
+        supervisor = self.launch({
+            "absent": service(f'"{folder / "absent"}"'), "plain": service(f'"{folder / "plain"}"'),
+            "script": service(f'"{folder / "script"}"'), "bare": service("nosuch"),
+            "folder": service("misbehave", directory=f'"{folder / "x"}"'),
+            "local": {"listen": f'"{folder / "y" / "z"}"', "protocol": "unix",
+                      "handler": "misbehave"},
+            "other": harness.misbehave()})
+        supervisor.wait_event("listening", service="other")
+        code, _, err = self.check(supervisor.config)
+        self.assertEqual(code, EXIT_CONFIG)
+        for name, key in (("absent", "handler"), ("plain", "handler"), ("script", "handler"),
+                          ("bare", None), ("folder", "directory"), ("local", "listen")):
+            with self.subTest(name):
+                failed = supervisor.wait_event("service_failed", service=name)
+                fault = f'{failed["reason"]}; {failed["hint"]}\n'
+                if key is None:
+                    self.assertIn("put it there", fault)
+                    self.assertIn(f'{failed["at"]}: bare.handler: ', err)
+                else:
+                    self.assertIn(f'{failed["at"]}: {name}.{key}: {fault}', err)
+        self.stop(supervisor)
+
     @unittest.skipIf(ON_WINE, "interpreters and loaders of POSIX")
     def test_who_runs_a_program(self):
         folder = self.folder()

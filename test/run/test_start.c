@@ -16,7 +16,8 @@ static int probe_directory(void *context, const char *path) {
 }
 
 static const struct service_machine machine = {.probe_program = probe_program,
-                                               .probe_directory = probe_directory};
+                                               .probe_directory = probe_directory,
+                                               .config_file = "a.ini"};
 
 /* Two services, of which the first lacks `path`. */
 static void stage(struct scene *scene, const char *path, scene_script *script) {
@@ -60,10 +61,13 @@ static void test_a_program_that_comes_later(void **state) {
     (void)state;
     struct scene scene;
     stage(&scene, "/handlers/one", come_later);
+    scene.services[0].handler_line = 7;
     scene_run(&scene);
     const char *line = lines_find("service_failed", 0);
     assert_string_equal(lines_value(line, "service"), "one");
     assert_string_equal(lines_value(line, "reason"), "there is no file /handlers/one");
+    assert_string_equal(lines_value(line, "at"), "a.ini:7");
+    assert_string_equal(lines_value(line, "hint"), "put it there, or correct the path");
     assert_string_equal(lines_value(line, "retry_ms"), "1000");
     scene_clear(&scene);
 }
@@ -80,8 +84,10 @@ static void test_a_stop_waits_for_none(void **state) {
     struct scene scene;
     stage(&scene, "/srv", stop_at_once);
     scene.services[0].directory = "/srv";
+    scene.services[0].directory_line = 9;
     scene_run(&scene);
     assert_int_equal(lines_count("service_failed"), 1);
+    assert_string_equal(lines_value(lines_find("service_failed", 0), "at"), "a.ini:9");
     assert_string_equal(lines_value(lines_find("service_failed", 0), "reason"),
                         "there is no folder /srv");
     scene_clear(&scene);
@@ -107,10 +113,12 @@ static void test_a_program_that_cannot_be_prepared(void **state) {
         struct scene scene;
         stage(&scene, NULL, refused);
         scene.services[0].lacks = false;
+        scene.services[0].handler_line = 4;
         fake_fail(calls[i], BATON_TOO_LONG, 1);
         scene_run(&scene);
         assert_string_equal(lines_value(lines_find("service_failed", 0), "reason"),
                             "fake: made up, number 1");
+        assert_string_equal(lines_value(lines_find("service_failed", 0), "at"), "a.ini:4");
         scene_clear(&scene);
     }
 }
@@ -139,7 +147,7 @@ static void test_a_failed_launch_names_the_file(void **state) {
     scene_run(&scene);
     assert_record(1, "launch_failed", "2");
     assert_string_equal(lines_value(lines_find("launch_failed", 0), "hint"),
-                        "there is no file /handlers/one");
+                        "there is no file /handlers/one; put it there, or correct the path");
     scene_clear(&scene);
 }
 

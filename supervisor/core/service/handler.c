@@ -91,6 +91,7 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
                           const struct config_setting *argv0, bool probe, struct service *service) {
     char **words = NULL;
     size_t word_count = 0;
+    service->handler_line = setting->line;
     const char *wrong = words_split(builder->arena, setting->value, &words, &word_count);
     if (wrong != NULL || (words != NULL && (word_count == 0 || words[0][0] == '\0'))) {
         service_report(builder, setting, "%s",

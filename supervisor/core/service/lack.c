@@ -160,11 +160,16 @@ bool service_is_folder(const struct service_machine *machine, const char *path) 
 bool service_find_lack(const struct service *service, const struct service_machine *machine,
                        struct service_lack *out) {
     bool is_script = strcmp(service->program, service->handler) != 0;
+    out->line = service->handler_line;
     if (service_lacks_program(machine, service->handler, is_script, service, out) ||
-        (is_script && service_lacks_program(machine, service->program, false, service, out)) ||
-        (service->directory != NULL && service_lacks_folder(machine, service->directory, out))) {
+        (is_script && service_lacks_program(machine, service->program, false, service, out))) {
         return true;
     }
+    out->line = service->directory_line;
+    if (service->directory != NULL && service_lacks_folder(machine, service->directory, out)) {
+        return true;
+    }
+    out->line = service->listen_line;
     const char *socket = service->listen[0].path;
     if (socket == NULL) {
         return false;
@@ -194,7 +199,7 @@ static const struct words *words_of(const struct service_lack *lack) {
         [LACK_COMMAND] = {"the first line of ", " has env run what it cannot find, `",
                           "correct PATH, or the line (several words need `env -S`)"}};
     static const struct words results[][2] = {
-        {{"there is no file ", "", "correct the path"},
+        {{"there is no file ", "", "put it there, or correct the path"},
          {"there is no folder ", "", "create it, or correct the path"}},
         {{"", " may not be executed", grant}, {"the folder ", " may not be entered", grant}},
         {{"", " is not executable", NULL}, {"", " is not a folder", "give one"}},
@@ -212,12 +217,17 @@ static const struct words *words_of(const struct service_lack *lack) {
     return &results[row][lack->kind];
 }
 
-const char *service_lack_text(const struct service_lack *lack, char out[LACK_TEXT_MAX_BYTES]) {
+const char *service_lack_text(const struct service_lack *lack,
+                              const struct service_machine *machine,
+                              char out[LACK_TEXT_MAX_BYTES]) {
     const struct words *words = words_of(lack);
     bool has_runner =
         lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER || lack->kind == LACK_COMMAND;
     const char *quote = has_runner ? "`" : "";
     snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", words->before, lack->path, words->after,
              has_runner ? lack->interpreter : "", quote);
+    if (words->cure == NULL) {
+        return machine->backslash_separates ? "give a program (.exe)" : "run `chmod +x` on it";
+    }
     return words->cure;
 }

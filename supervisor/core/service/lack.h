@@ -25,7 +25,8 @@ enum lack_kind {                   /* the first two in this order: words_of() */
 
 struct service_lack {
     enum lack_kind kind;
-    int result; /* of the probe */
+    int result;  /* of the probe */
+    size_t line; /* of the config, of the key that asks for it; by service_find_lack() alone */
     char path[LACK_PATH_MAX_BYTES];
     char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER, COMMAND */
 };
@@ -47,7 +48,8 @@ bool service_lacks_folder(const struct service_machine *machine, const char *pat
 /* True if `path`, which is to be a file's, is a folder's. */
 bool service_is_folder(const struct service_machine *machine, const char *path);
 
-/* Writes what is wrong. Returns what would be right (static); NULL: that depends on the system. */
-const char *service_lack_text(const struct service_lack *lack, char out[LACK_TEXT_MAX_BYTES]);
+/* Writes what is wrong. Returns what would be right (static). */
+const char *service_lack_text(const struct service_lack *lack,
+                              const struct service_machine *machine, char out[LACK_TEXT_MAX_BYTES]);
 
 #endif

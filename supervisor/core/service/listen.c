@@ -215,6 +215,7 @@ bool service_read_listen(struct service_builder *builder, const struct config_se
                          struct service_draft *draft) {
     struct reading reading = {builder, setting, values, &draft->service, 0, 0, false};
     bool fine = true;
+    draft->service.listen_line = setting->line;
     if (!values->protocol_known) {
         return false;
     }

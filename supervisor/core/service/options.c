@@ -28,7 +28,7 @@ static void read_handlers(struct service_builder *builder, const struct config_s
     struct service_lack lack;
     if (override && service_lacks_folder(machine, machine->handlers_override, &lack)) {
         char text[LACK_TEXT_MAX_BYTES];
-        const char *cure = service_lack_text(&lack, text);
+        const char *cure = service_lack_text(&lack, machine, text);
         builder->problems->lacks_count++;
         builder->lacks_handlers = true;
         config_problems_add(builder->problems, 0, "--handlers", "%s; %s", text, cure);

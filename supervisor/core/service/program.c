@@ -80,11 +80,7 @@ static void report_program(struct service_builder *builder, const struct config_
 void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
                          const struct service_lack *lack) {
     char text[LACK_TEXT_MAX_BYTES];
-    const char *cure = service_lack_text(lack, text);
-    if (cure == NULL) {
-        cure = builder->machine->backslash_separates ? "give a program (.exe)"
-                                                     : "run `chmod +x` on it";
-    }
+    const char *cure = service_lack_text(lack, builder->machine, text);
     builder->problems->lacks_count++;
     service_report(builder, setting, "%s; %s", text, cure);
 }

@@ -55,6 +55,8 @@ static void take_values(struct service_builder *builder, struct service_draft *d
         service->attempts_count = 1;
     }
     service->directory = values->directory;
+    service->directory_line =
+        values->given[KEY_DIRECTORY] != NULL ? values->given[KEY_DIRECTORY]->line : 0;
     service->success_exits = values->success_exits;
     service->success_exit_count = values->success_exit_count;
     draft->max_connections = values->given[KEY_MAX_CONNECTIONS];

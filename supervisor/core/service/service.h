@@ -99,7 +99,8 @@ struct service {
     uint32_t end_with_supervisor; /* enum service_choice */
     uint32_t leave_children;      /* enum service_choice */
     uint32_t stop_timeout_ms;     /* from DRAIN to terminate, and from terminate to kill */
-    size_t line;                  /* where the service is defined, for messages */
+    /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
+    size_t line, handler_line, directory_line, listen_line;
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
 
@@ -134,6 +135,7 @@ struct service_machine {
     bool scripts_need_interpreter; /* true on Windows: a file without the suffix needs one */
     bool backslash_separates;      /* true on Windows: '\\' and drive letters form paths */
     bool inherits_listeners;       /* true on POSIX: a listener is handed over at launch */
+    const char *config_file;       /* as messages name it; NULL = they do not */
     /* Absolute; relative paths in the config start here: the folder that holds the config file. */
     const char *base_directory;
     /* Absolute; used when neither --handlers nor the config names one. */

@@ -196,7 +196,7 @@ static void expect(const char *text) {
     struct service_lack lack;
     char words[LACK_TEXT_MAX_BYTES] = "";
     if (service_find_lack(&service, &machine, &lack)) {
-        (void)service_lack_text(&lack, words);
+        (void)service_lack_text(&lack, &machine, words);
     }
     assert_string_equal(words, text);
 }
