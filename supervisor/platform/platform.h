@@ -70,6 +70,16 @@ int platform_random(void *out, size_t length, struct baton_cause *cause);
 /* The supervisor's own process id. */
 uint32_t platform_own_pid(void);
 
+/* The limit of open files, where it is too low: as it is, and what would do at least. */
+struct platform_descriptors {
+    uint64_t limit_count, least_count;
+};
+
+/* How many of `needed_count` further descriptors the process may not open; 0 = none, and always on
+ * Windows, which sets no limit. */
+size_t platform_descriptors_short(struct platform *platform, size_t needed_count,
+                                  struct platform_descriptors *out);
+
 /* Words for a system error number, without a newline or final full stop. Returns `out`. */
 char *platform_error_text(long system_code, char *out, size_t size_bytes);
 

@@ -179,7 +179,7 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
     }
 }
 
-static void log_ready(struct supervisor *s) {
+void run_listen_tell_ready(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
     if (listening->ready_logged) {
         return;
@@ -237,7 +237,6 @@ uint32_t run_listen_open_all(struct supervisor *s) {
             log_listen_failed(s, l, 0);
         }
     }
-    log_ready(s);
     return open_count;
 }
 
@@ -249,7 +248,7 @@ void run_listen_open_service(struct supervisor *s, uint32_t service) {
             retry_later(s, l);
         }
     }
-    log_ready(s);
+    run_listen_tell_ready(s);
 }
 
 void run_listen_try_again(struct supervisor *s, uint32_t listener) {
@@ -258,7 +257,7 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
         return;
     }
     (void)shortage_over(&s->listening.listeners[listener].opening, &s->timers, s->now_us);
-    log_ready(s);
+    run_listen_tell_ready(s);
 }
 
 void run_listen_renew(struct supervisor *s, struct run_listener *l) {

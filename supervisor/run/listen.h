@@ -62,6 +62,9 @@ void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count
  * by timer. Returns the number of open ones. */
 uint32_t run_listen_open_all(struct supervisor *s);
 
+/* Logs that all is open that is to be, once. */
+void run_listen_tell_ready(struct supervisor *s);
+
 /* The same for the listeners of one service that has been added since. */
 void run_listen_open_service(struct supervisor *s, uint32_t service);
 

@@ -14,6 +14,10 @@ void run_start_prepare(struct supervisor *s, uint32_t service);
 /* Logs the services that could not be prepared; with `retry` these are tried again by timer. */
 void run_start_tell(struct supervisor *s, bool retry);
 
+/* Whether the limit of open files allows for one connection of any service, whose listeners are
+ * open; logs where it does not, and where it does not allow for all `max_connections`. */
+bool run_descriptors_suffice(struct supervisor *s);
+
 /* It is time to try a service (slot) again; when the supervisor stops, nothing comes of it. */
 void run_start_again(struct supervisor *s, uint32_t service);
 

@@ -111,12 +111,16 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     }
     uint32_t open_count = run_listen_open_all(s);
     run_start_tell(s, open_count > 0);
-    if (open_count > 0) {
+    bool has_room = run_descriptors_suffice(s);
+    if (open_count > 0 && has_room) {
+        run_listen_tell_ready(s);
         return true;
     }
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "start_failed");
     if (line != NULL) {
-        record_text(line, "reason", "not one listener could be opened");
+        record_text(line, "reason",
+                    open_count > 0 ? "not one connection could be served"
+                                   : "not one listener could be opened");
         run_log_end(&s->log);
     }
     return false;

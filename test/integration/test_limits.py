@@ -5,7 +5,7 @@ import unittest
 
 import harness
 import processes
-from harness import SupervisorCase, misbehave
+from harness import EXIT_SYSTEM, SupervisorCase, misbehave
 from settings import ON_WINE, SANITIZED
 
 # For so long the supervisor has nothing to do but to wait. The processor time that it uses then is
@@ -40,6 +40,42 @@ class FewDescriptors(SupervisorCase):
         # Afterwards it serves as before, without a hand.
         with supervisor.connect("hold") as client:
             self.assertIn("holding", client.line())
+        self.stop(supervisor)
+
+
+@unittest.skipIf(ON_WINE, "a limit of Linux; handles on Windows have none that matters")
+class TooFewDescriptors(SupervisorCase):
+    def start(self, count, **keys):
+        supervisor = self.launch({"a": misbehave(**keys)}, descriptor_limit=count)
+        try:
+            supervisor.wait_ready()
+        except AssertionError:
+            self.assertEqual(supervisor.wait(), EXIT_SYSTEM)
+        return supervisor
+
+    def test_who_says_ready_serves_and_who_does_not_says_what_is_needed(self):
+        told = set()
+        for count in range(12, 200):
+            supervisor = self.start(count, max_connections=1)
+            if supervisor.find("ready"):
+                break
+            for event in supervisor.find("few_descriptors", service="a"):
+                self.assertEqual(event["limit"], str(count))
+                told.add(int(event["needed"]))
+            self.assertTrue(supervisor.find("few_descriptors") or any(
+                "open files" in line for line in supervisor.strange_lines), count)
+        self.assertIn("served", supervisor.ask("a", "hello"))
+        self.assertIn(count, told)
+        self.stop(supervisor)
+
+    def test_more_connections_than_descriptors_are_warned_of(self):
+        supervisor = self.start(100, max_connections=1000)
+        warning, = supervisor.find("few_descriptors")
+        self.assertEqual((warning["level"], warning["limit"]), ("warning", "100"))
+        needed = int(warning["needed"])
+        self.stop(supervisor)
+        supervisor = self.start(needed, max_connections=1000)
+        self.assertEqual(supervisor.find("few_descriptors"), [])
         self.stop(supervisor)
 
 

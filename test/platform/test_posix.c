@@ -110,6 +110,14 @@ static void test_accept_out_of_descriptors(void **state) {
     close(lowest_free);
     rlim_t before = descriptor_limit();
     set_descriptor_limit((rlim_t)lowest_free);
+    struct platform_descriptors limit;
+    assert_true(platform_descriptors_short(bench->platform, 0, &limit) == 0);
+    assert_true(platform_descriptors_short(bench->platform, 2, &limit) == 2);
+    assert_true(limit.least_count >= limit.limit_count + 2);
+    set_descriptor_limit((rlim_t)lowest_free + 1);
+    assert_true(platform_descriptors_short(bench->platform, 1, &limit) == 0);
+    assert_true(platform_descriptors_short(bench->platform, 2, &limit) == 1);
+    set_descriptor_limit((rlim_t)lowest_free);
 
     struct platform_socket socket;
     struct address peer;

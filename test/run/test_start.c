@@ -15,9 +15,8 @@ static int probe_directory(void *context, const char *path) {
     return probe_program(context, path);
 }
 
-static const struct service_machine machine = {.probe_program = probe_program,
-                                               .probe_directory = probe_directory,
-                                               .config_file = "a.ini"};
+static const struct service_machine machine = {
+    .probe_program = probe_program, .probe_directory = probe_directory, .config_file = "a.ini"};
 
 /* Two services, of which the first lacks `path`. */
 static void stage(struct scene *scene, const char *path, scene_script *script) {
@@ -151,6 +150,62 @@ static void test_a_failed_launch_names_the_file(void **state) {
     scene_clear(&scene);
 }
 
+/* ---- Few descriptors ---- */
+
+/* With its log in a pipe a launch takes 6, of which 3 stay. */
+static void stage_few(struct scene *scene, size_t left_count) {
+    stage(scene, NULL, NULL);
+    scene->services[0].lacks = false;
+    scene->services[0].max_connections_count = 8;
+    scene->services[1].max_connections_count = 4;
+    scene_mode(scene, 1, HANDOFF_STDIO, PROTOCOL_TCP, false);
+    fake_limit_descriptors(left_count);
+}
+
+static void test_descriptors_for_nobody(void **state) {
+    (void)state;
+    struct scene scene;
+    stage_few(&scene, 3);
+    scene_try(&scene);
+    assert_int_equal(scene.result, SUPERVISOR_NO_START);
+    assert_int_equal(lines_count("ready"), 0);
+    assert_int_equal(lines_count("few_descriptors"), 2);
+    const char *line = lines_find("few_descriptors", 0);
+    assert_string_equal(lines_value(line, "service"), "one");
+    assert_string_equal(lines_value(line, "limit"), "23");
+    assert_string_equal(lines_value(line, "needed"), "26");
+    line = lines_find("few_descriptors", 1);
+    assert_string_equal(lines_value(line, "needed"), "24");
+    assert_string_equal(lines_value(lines_find("start_failed", 0), "reason"),
+                        "not one connection could be served");
+    scene_clear(&scene);
+}
+
+static void test_descriptors_for_some(void **state) {
+    static const struct {
+        size_t left_count, line_count;
+        const char *level;
+    } cases[] = {
+        {4, 2, "error"}, {5, 2, "error"}, {6, 1, "warning"}, {34, 1, "warning"}, {35, 0, NULL}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene scene;
+        stage_few(&scene, cases[i].left_count);
+        scene_run(&scene);
+        assert_int_equal(lines_count("ready"), 1);
+        assert_int_equal(lines_count("few_descriptors"), cases[i].line_count);
+        if (cases[i].level != NULL) {
+            const char *line = lines_find("few_descriptors", 0);
+            assert_string_equal(lines_value(line, "level"), cases[i].level);
+            assert_int_equal(lines_has(line, "service"), cases[i].line_count == 2);
+            line = lines_find("few_descriptors", (uint32_t)cases[i].line_count - 1);
+            assert_string_equal(lines_value(line, "needed"), "55");
+            assert_false(lines_has(line, "service"));
+        }
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_program_that_comes_later),
@@ -158,6 +213,8 @@ int main(void) {
         cmocka_unit_test(test_a_program_that_cannot_be_prepared),
         cmocka_unit_test(test_none_can_start),
         cmocka_unit_test(test_a_failed_launch_names_the_file),
+        cmocka_unit_test(test_descriptors_for_nobody),
+        cmocka_unit_test(test_descriptors_for_some),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,6 +260,9 @@ void fake_program_close_output(uint32_t process);
 /* Leaves the pipes to a descendant that outlives the process, until they are closed as above. */
 void fake_program_leave_pipes(uint32_t process);
 
+/* Sets a limit of descriptors, below which so many are left. */
+void fake_limit_descriptors(size_t left_count);
+
 /* As on Windows: platform_socket_export() describes the socket in 628 bytes, and a launch cannot
  * hand over listeners. */
 void fake_as_on_windows(bool on);

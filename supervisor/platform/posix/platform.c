@@ -64,6 +64,17 @@ static int raise_descriptor_limit(struct platform *platform, bool takes_rights,
     return BATON_OK;
 }
 
+/* Our own descriptors, a listener and one connection. */
+#define DESCRIPTORS_LEAST_COUNT 32u
+
+/* EINVAL is what fcntl(2) says of numbers above the limit. */
+static void blame_limit(const struct platform *platform, struct baton_cause *cause) {
+    if (platform->original_descriptors.rlim_max < DESCRIPTORS_LEAST_COUNT &&
+        (cause->system_code == EMFILE || cause->system_code == EINVAL)) {
+        *cause = (struct baton_cause){"`ulimit -Hn` is too low; raise it to 32 at least", EMFILE};
+    }
+}
+
 /* Where the news of this platform's own parts come from. */
 static int watch_closer(struct platform *platform, struct baton_cause *cause) {
     platform->closed.descriptor = platform->closer->told;
@@ -154,6 +165,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         result = open_loop(platform, sizes->process_count, cause);
     }
     if (result != BATON_OK) {
+        blame_limit(platform, cause);
         platform_close(&platform);
         return result;
     }

@@ -1,0 +1,62 @@
+/* Whether the descriptors that are left do for the services: said at the start, since later a
+ * shortage looks like any other. */
+#include "run/internal.h"
+
+/* What one connection takes: while its handler is launched, and then until that ends. */
+struct need {
+    size_t launch_count, life_count;
+};
+
+/* A channel's connection, both ends of the channel and the process's own descriptor, of which the
+ * connection and the handler's end go; and so on. */
+static struct need need_of(const struct service *service) {
+    static const struct need modes[] = {[HANDOFF_CHANNEL] = {4, 2},
+                                        [HANDOFF_STDIO] = {2, 1},
+                                        [HANDOFF_LISTENER] = {1, 1},
+                                        [HANDOFF_PUMP] = {6, 4}};
+    bool has_pipe = service->output_to == OUTPUT_LOG && service->stderr_to == STDERR_LOG;
+    struct need need = modes[service->handoff];
+    need.launch_count += has_pipe ? 2 : 0;
+    need.life_count += has_pipe ? 1 : 0;
+    return need;
+}
+
+/* `service` SLOT_NONE: all of them together. */
+static void tell(struct supervisor *s, uint32_t service, const struct platform_descriptors *limit) {
+    bool is_one = service != SLOT_NONE;
+    struct record *line =
+        is_one ? run_tell_line(s, LOG_LEVEL_ERROR, "few_descriptors", service, SLOT_NONE)
+               : run_log_begin(&s->log, LOG_LEVEL_WARNING, "few_descriptors");
+    if (line != NULL) {
+        record_text(line, "reason",
+                    is_one ? "too few open files for a single connection"
+                           : "too few open files for all `max_connections`");
+        record_number(line, "limit", limit->limit_count);
+        record_number(line, "needed", limit->least_count);
+        record_text(line, "hint", "raise `ulimit -Hn` to `needed` at least");
+        run_log_end(&s->log);
+    }
+}
+
+bool run_descriptors_suffice(struct supervisor *s) {
+    struct platform_descriptors limit;
+    size_t sum_count = 0;
+    size_t most_count = 0; /* that a launch takes for a while */
+    bool serves = false;
+    SLOTS_EACH(i, &s->services.slots) {
+        const struct service *service = services_get(&s->services, i);
+        struct need need = need_of(service);
+        size_t passing_count = need.launch_count - need.life_count;
+        most_count = passing_count > most_count ? passing_count : most_count;
+        sum_count += need.life_count * service->max_connections_count;
+        if (platform_descriptors_short(s->platform, need.launch_count, &limit) > 0) {
+            tell(s, i, &limit);
+        } else {
+            serves = true;
+        }
+    }
+    if (serves && platform_descriptors_short(s->platform, sum_count + most_count, &limit) > 0) {
+        tell(s, SLOT_NONE, &limit);
+    }
+    return serves;
+}
