@@ -47,6 +47,9 @@ static void print_section(const struct printer *printer, const struct import_ent
     if (entry->argv0_text != NULL) {
         say(printer, "argv0 = ", entry->argv0_text, "\n");
     }
+    if (entry->program[0] == '/') { /* where all of the old servers run programs */
+        say(printer, "directory = ", "/", "\n");
+    }
     if (entry->environment_text != NULL) {
         say(printer, "environment = ", entry->environment_text, "\n");
     }

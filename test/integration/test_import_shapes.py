@@ -23,10 +23,11 @@ from settings import BIN_DIR, DEADLINE_S, clean_environment, executable
 SOURCES = (("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.1"), ("::1", "::1"))
 REFUSED = "refused"
 
-# Says which program it is, its arguments, its user and who the client is said to be.
+# Says which program it is, its arguments, its user, who the client is said to be, and its working
+# directory.
 PROGRAM = """#!/bin/sh
 read -r line
-echo "${0##*/} $* uid=$(id -u) from=${REMOTE_HOST#::ffff:}"
+echo "${0##*/} $* uid=$(id -u) from=${REMOTE_HOST#::ffff:} in=$(pwd -P)"
 """
 
 
@@ -250,7 +251,8 @@ class Inetd(Shapes):
         ports = self.ports(self.letters(shapes.INETD))
         config = self.place / "inetd.conf"
         config.write_text(self.prepare(shapes.INETD, ports))
-        process = peers.Server(self, peers.server(server), *arguments, config, port=ports["Z"])
+        process = peers.Server(self, peers.server(server), *arguments, config, port=ports["Z"],
+                               cwd="/")  # as the system starts it
         theirs = self.hear(ports, "E")
         process.stop()
         text = self.run_import(config)
@@ -285,7 +287,8 @@ class Inetd(Shapes):
         theirs = {}
         for server, arguments in (("openbsd-inetd", ["-i"]),
                                   ("inetutils-inetd", ["-d", "-p", self.place / "pid"])):
-            process = peers.Server(self, peers.server(server), *arguments, config, port=ready)
+            process = peers.Server(self, peers.server(server), *arguments, config, port=ready,
+                                   cwd="/")
             theirs[server] = self.hear(ports)
             process.stop()
         text = self.run_import(config)
