@@ -26,7 +26,7 @@ static const char help[] =
     "  --help           print this and end\n"
     "\n"
     "exit: 0 printed, 64 usage, 71 the system refused, 74 standard output could not\n"
-    "      be written, 78 FILE has faults\n";
+    "      be written, 78 FILE, or what it includes, has faults or cannot be read\n";
 
 static char file_bytes[CONFIG_FILE_MAX_BYTES];
 

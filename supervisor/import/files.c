@@ -8,26 +8,29 @@
 
 #define NAME_MAX_BYTES 900 /* of a file's name, as it is shown */
 
-static void report_unreadable(struct importer *importer, struct import_where from, const char *path,
-                              int result) {
-    const char *why = NULL;
+const char *import_unread_words(int result, bool is_folder) {
     switch (result) {
     case BATON_NOT_FOUND:
-        why = "there is no such file; correct the path";
-        break;
+        return is_folder ? "there is no such folder; correct the path"
+                         : "there is no such file; correct the path";
     case BATON_INVALID:
-        why = "this is no regular file; name the file itself, or a folder of xinetd";
-        break;
+        return is_folder ? "this is no folder; give one, or say include"
+                         : "this is no regular file; name the file itself, or a folder of xinetd";
     case BATON_DENIED:
-        why = "it may not be read; run batond as a user who may";
-        break;
+        return "it may not be read; run this as a user who may";
     case BATON_TOO_LONG:
-        why = "it is longer than 1 MiB; is it the right one?";
-        break;
+        return "it is longer than 1 MiB; is it the right one?";
+    case BATON_SYSTEM:
+        return "the system cannot read it, as where symbolic links lead in a circle; correct the "
+               "path";
     default:
-        why = baton_error_text(result);
-        break;
+        return baton_error_text(result);
     }
+}
+
+static void report_unreadable(struct importer *importer, struct import_where from, const char *path,
+                              int result) {
+    const char *why = import_unread_words(result, false);
     if (from.line == 0) {
         import_fault(importer, from, "%s", why);
     } else {

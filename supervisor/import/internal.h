@@ -134,6 +134,9 @@ void import_drop(struct importer *importer, struct import_entry *entry, const ch
 
 /* ---- files.c ---- */
 
+/* Why a file or folder could not be read, and what would be right. */
+const char *import_unread_words(int result, bool is_folder);
+
 /* The lines of one file. */
 struct import_file {
     const char *path;          /* as it was opened; where.file is for people */

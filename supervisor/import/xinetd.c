@@ -92,10 +92,7 @@ void xinetd_read_folder(struct xinetd *xinetd, struct import_where from, const c
         return; /* a copy of a tree has what is imported elsewhere */
     }
     if (result != BATON_OK) {
-        import_fault(importer, from, "%.500s: %s", path,
-                     result == BATON_NOT_FOUND ? "there is no such folder; correct the path"
-                     : result == BATON_INVALID ? "this is no folder; give one, or say include"
-                                               : baton_error_text(result));
+        import_fault(importer, from, "%.500s: %s", path, import_unread_words(result, true));
         return;
     }
     if (names.words.count > 1) {

@@ -160,6 +160,30 @@ class Xinetd(Import):
         self.assertEqual((code, text), (EXIT_CONFIG, ""))
         self.assertIn("nothing.conf", complaint)
 
+    def test_links_in_a_circle(self):
+        place = tempfile.TemporaryDirectory(prefix="baton-")  # xinetd takes no name with a blank
+        self.addCleanup(place.cleanup)
+        folder = pathlib.Path(place.name)
+        (folder / "circle").symlink_to("circle")
+        (folder / "a.d").mkdir()
+        (folder / "a.d" / "circle").symlink_to("circle")
+        (folder / "circle.conf").symlink_to("circle.conf")
+        (folder / "file.conf").write_text(f"defaults\n{{\n}}\ninclude {folder}/circle\n")
+        (folder / "folder.conf").write_text(f"defaults\n{{\n}}\nincludedir {folder}/circle\n")
+        (folder / "in.conf").write_text(f"defaults\n{{\n}}\nincludedir {folder}/a.d\n")
+        (folder / "absent.conf").write_text(f"defaults\n{{\n}}\ninclude {folder}/none\n")
+        for name, line, words in (("circle.conf", "", "symbolic links"),
+                                  ("file.conf", ":4", "symbolic links"),
+                                  ("folder.conf", ":4", "symbolic links"),
+                                  ("in.conf", ":4", "symbolic links"),
+                                  ("absent.conf", ":4", "there is no such file")):
+            with self.subTest(name):
+                code, text, complaint = self.program("baton-import", folder / name)
+                self.assertEqual((code, text), (EXIT_CONFIG, ""))
+                self.assertTrue(complaint.startswith(f"{folder / name}{line}: "), complaint)
+                self.assertIn(words, complaint)
+                self.assertIn("; correct the path", complaint)
+
     def test_a_file_that_is_called_like_an_option(self):
         code, text, complaint = self.program("baton-import", "--", "--help")
         self.assertEqual((code, text), (EXIT_CONFIG, ""))
