@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -109,7 +110,38 @@ static const struct {
               {IPPROTO_TCP, TCP_KEEPIDLE, 9},
               {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 5},
               {IPPROTO_TCP, TCP_MAXSEG, 100},
-              {IPPROTO_TCP, TCP_DEFER_ACCEPT, 60}};
+              {IPPROTO_TCP, TCP_DEFER_ACCEPT, 60},
+              {IPPROTO_TCP, TCP_WINDOW_CLAMP, 1},
+              {IPPROTO_TCP, TCP_QUICKACK, 0},
+              {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 1},
+              {IPPROTO_TCP, TCP_TX_DELAY, 1000},
+              {SOL_SOCKET, SO_NO_CHECK, 1},
+              {IPPROTO_IP, IP_RECVOPTS, 1},
+              {IPPROTO_IP, IP_RETOPTS, 1},
+              {IPPROTO_IP, IP_FREEBIND, 1},
+              {IPPROTO_IP, IP_RECVORIGDSTADDR, 1},
+              {IPPROTO_IP, IP_CHECKSUM, 1},
+              {IPPROTO_IP, IP_RECVFRAGSIZE, 1},
+              {IPPROTO_IP, IP_MULTICAST_TTL, 9},
+              {IPPROTO_IP, IP_MULTICAST_LOOP, 0},
+              {IPPROTO_UDP, UDP_ENCAP, 2},
+              {IPPROTO_UDP, UDP_NO_CHECK6_TX, 1},
+              {IPPROTO_UDP, UDP_NO_CHECK6_RX, 1},
+              {IPPROTO_IPV6, IPV6_TCLASS, 8},
+              {IPPROTO_IPV6, IPV6_UNICAST_HOPS, 1},
+              {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE},
+              {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 9},
+              {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0},
+              {IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0},
+              {IPPROTO_IPV6, IPV6_2292PKTINFO, 1},
+              {IPPROTO_IPV6, IPV6_2292HOPLIMIT, 1},
+              {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1},
+              {IPPROTO_IPV6, IPV6_RECVHOPOPTS, 1},
+              {IPPROTO_IPV6, IPV6_RECVRTHDR, 1},
+              {IPPROTO_IPV6, IPV6_RECVDSTOPTS, 1},
+              {IPPROTO_IPV6, IPV6_RECVPATHMTU, 1},
+              {IPPROTO_IPV6, IPV6_DONTFRAG, 1},
+              {IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 1}};
 #define SPOIL_COUNT (sizeof spoils / sizeof spoils[0])
 
 struct socket_state {
@@ -164,11 +196,27 @@ static void spoil(int descriptor) {
                      0);
 }
 
+/* A clamp cannot be taken off again; one above every window is none. */
+static bool is_as_before(size_t i, int before, int now) {
+    bool is_clamp = spoils[i].level == IPPROTO_TCP && spoils[i].name == TCP_WINDOW_CLAMP;
+    return now == before || (is_clamp && now >= 65535 << 14);
+}
+
+static bool are_as_before(const struct socket_state *before, const struct socket_state *now) {
+    const size_t others = offsetof(struct socket_state, flags);
+    bool are = memcmp((const char *)before + others, (const char *)now + others,
+                      sizeof *now - others) == 0;
+    for (size_t i = 0; i < SPOIL_COUNT; i++) {
+        are = are && is_as_before(i, before->values[i], now->values[i]);
+    }
+    return are;
+}
+
 static void expect_as_before(int descriptor, const struct socket_state *before) {
     struct socket_state now;
     look_at(descriptor, &now);
     for (size_t i = 0; i < SPOIL_COUNT; i++) {
-        if (now.values[i] != before->values[i]) {
+        if (!is_as_before(i, before->values[i], now.values[i])) {
             fail_msg("option %zu, %d %d: %d before, now %d", i, spoils[i].level, spoils[i].name,
                      before->values[i], now.values[i]);
         }
@@ -192,9 +240,9 @@ static void put_back(struct bench *bench, struct platform_socket socket,
     }
 }
 
-static void test_a_connection_is_put_back(void **state) {
-    struct bench *bench = *state;
-    struct address address = bench_loopback();
+static void put_back_a_connection(struct bench *bench, const char *host) {
+    struct address address;
+    assert_true(address_parse_host(host, &address));
     struct platform_listener_spec spec = bench_tcp(&address);
     struct socket_state before;
     struct socket_state spoiled;
@@ -217,6 +265,11 @@ static void test_a_connection_is_put_back(void **state) {
     platform_listener_close(&listener);
 }
 
+static void test_a_connection_is_put_back(void **state) {
+    put_back_a_connection(*state, "127.0.0.1");
+    put_back_a_connection(*state, "::1");
+}
+
 /* It is a carrier that does it. Until the deadline; then the caller finds what is missing. */
 static void await_state(struct bench *bench, int descriptor, const struct socket_state *wanted) {
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000000u;
@@ -227,19 +280,20 @@ static void await_state(struct bench *bench, int descriptor, const struct socket
         now_us = platform_now_us(bench->platform);
         platform_wait(bench->platform, &event, 1, now_us + 5000, &bench->cause);
         look_at(descriptor, &now);
-    } while (memcmp(&now, wanted, sizeof now) != 0 && now_us < deadline_us);
+    } while (!are_as_before(wanted, &now) && now_us < deadline_us);
 }
 
 static void test_a_listener_is_put_back(void **state) {
     struct bench *bench = *state;
     static const enum platform_protocol protocols[] = {PLATFORM_TCP, PLATFORM_UDP};
-    for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
-        struct address address = bench_loopback();
+    for (size_t i = 0; i < 4; i++) {
+        struct address address;
+        assert_true(address_parse_host(i < 2 ? "127.0.0.1" : "::1", &address));
         struct platform_listener_spec spec = bench_tcp(&address);
         struct socket_state before;
         uint64_t token;
         spec.options = kept_options;
-        spec.protocol = protocols[i];
+        spec.protocol = protocols[i % 2];
         spec.is_handed_over = true;
         struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
         int descriptor = (int)platform_listener_socket(listener).value;

@@ -68,11 +68,13 @@ int posix_options_set_tcp(int descriptor, const struct socket_options *options,
 }
 
 /* What a new socket has. Those of other protocols, and of kernels to come, fail and change nothing.
- * A filter that was locked stays (SO_LOCK_FILTER). */
+ * A filter that was locked stays (SO_LOCK_FILTER); and so does what has no fixed value and cannot
+ * be taken back, as IP_MTU_DISCOVER, TCP_SYNCNT and the TCP_KEEP* that the config does not name. A
+ * clamp of the window can only be lifted, above any window. */
 static const struct {
     uint8_t level, name;
-    int8_t value;
-} fresh[] = {
+    int32_t value;
+} __attribute__((packed)) fresh[] = {
     {SOL_SOCKET, SO_DETACH_FILTER, 0},
     {SOL_SOCKET, SO_RCVLOWAT, 1},
     {SOL_SOCKET, SO_KEEPALIVE, 0},
@@ -93,6 +95,7 @@ static const struct {
     {SOL_SOCKET, SO_PEEK_OFF, -1},
     {SOL_SOCKET, SO_MAX_PACING_RATE, -1},
     {SOL_SOCKET, SO_BUF_LOCK, 0},
+    {SOL_SOCKET, SO_NO_CHECK, 0},
     {IPPROTO_IP, IP_TOS, 0},
     {IPPROTO_IP, IP_TTL, -1},
     {IPPROTO_IP, IP_MINTTL, 0},
@@ -101,12 +104,33 @@ static const struct {
     {IPPROTO_IP, IP_RECVTOS, 0},
     {IPPROTO_IP, IP_RECVTTL, 0},
     {IPPROTO_IP, IP_TRANSPARENT, 0},
+    {IPPROTO_IP, IP_FREEBIND, 0},
+    {IPPROTO_IP, IP_RECVOPTS, 0},
+    {IPPROTO_IP, IP_RETOPTS, 0},
+    {IPPROTO_IP, IP_RECVORIGDSTADDR, 0},
+    {IPPROTO_IP, IP_CHECKSUM, 0},
+    {IPPROTO_IP, IP_RECVFRAGSIZE, 0},
+    {IPPROTO_IP, IP_MULTICAST_TTL, 1},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, 1},
     {IPPROTO_IPV6, IPV6_TCLASS, -1},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1},
     {IPPROTO_IPV6, IPV6_MINHOPCOUNT, 0},
     {IPPROTO_IPV6, IPV6_RECVERR, 0},
     {IPPROTO_IPV6, IPV6_RECVPKTINFO, 0},
     {IPPROTO_IPV6, IPV6_RECVTCLASS, 0},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT},
+    {IPPROTO_IPV6, IPV6_DONTFRAG, 0},
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, -1},
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1},
+    {IPPROTO_IPV6, IPV6_MULTICAST_ALL, 1},
+    {IPPROTO_IPV6, IPV6_2292PKTINFO, 0},
+    {IPPROTO_IPV6, IPV6_2292HOPLIMIT, 0},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 0},
+    {IPPROTO_IPV6, IPV6_RECVHOPOPTS, 0},
+    {IPPROTO_IPV6, IPV6_RECVRTHDR, 0},
+    {IPPROTO_IPV6, IPV6_RECVDSTOPTS, 0},
+    {IPPROTO_IPV6, IPV6_RECVPATHMTU, 0},
+    {IPPROTO_IPV6, IPV6_RECVFRAGSIZE, 0},
     {IPPROTO_TCP, TCP_NODELAY, 0},
     {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0},
     {IPPROTO_TCP, TCP_CORK, 0},
@@ -117,9 +141,16 @@ static const struct {
     {IPPROTO_TCP, TCP_FASTOPEN, 0},
     {IPPROTO_TCP, TCP_SAVE_SYN, 0},
     {IPPROTO_TCP, TCP_INQ, 0},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP, 65535 << 14},
+    {IPPROTO_TCP, TCP_QUICKACK, 1},
+    {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0},
+    {IPPROTO_TCP, TCP_TX_DELAY, 0},
     {IPPROTO_UDP, UDP_CORK, 0},
     {IPPROTO_UDP, UDP_SEGMENT, 0},
     {IPPROTO_UDP, UDP_GRO, 0},
+    {IPPROTO_UDP, UDP_ENCAP, 0},
+    {IPPROTO_UDP, UDP_NO_CHECK6_TX, 0},
+    {IPPROTO_UDP, UDP_NO_CHECK6_RX, 0},
 };
 
 static void set(int descriptor, int level, int name, int value) {
