@@ -404,14 +404,30 @@ static void test_output_of_a_pump(void **state) {
 
 /* ---- The end ---- */
 
-/* Of a process that is told the pids of two holders' handlers, and ends with both alive. */
-static int end_with_holders(void **state, int told) {
-    static const char *const unread[] = {"lock-error", "hold", NULL};
-    alarm(30);
-    if (bench_setup(state) != 0) {
-        return 1;
+/* What a process of its own does that ends then; 0 = all is well. It tells what it likes. */
+typedef int last_act(struct bench *bench, int told);
+
+static void expect_end_after(void **state, last_act *act, int told) {
+    int status;
+    pid_t supervisor = fork();
+    assert_true(supervisor >= 0);
+    if (supervisor == 0) {
+        alarm(30);
+        if (bench_setup(state) != 0) {
+            _exit(1);
+        }
+        struct bench *bench = *state;
+        int result = act(bench, told);
+        platform_output_close(&bench->output);
+        platform_close(&bench->platform);
+        _exit(result);
     }
-    struct bench *bench = *state;
+    assert_int_equal(waitpid(supervisor, &status, 0), supervisor);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static int hold_two(struct bench *bench, int told) {
+    static const char *const unread[] = {"lock-error", "hold", NULL};
     uint64_t output_token;
     uint64_t tokens[2];
     struct platform_output *output = open_output(bench, &output_token);
@@ -421,7 +437,6 @@ static int end_with_holders(void **state, int told) {
     bench_await(bench, PLATFORM_EVENT_OUTPUT, output_token);
     uint32_t pids[2] = {platform_process_pid(process), platform_process_pid(other)};
     platform_output_close(&output);
-    platform_close(&bench->platform);
     return write(told, pids, sizeof pids) == sizeof pids ? 0 : 1;
 }
 
@@ -429,20 +444,33 @@ static int end_with_holders(void **state, int told) {
 static void test_the_end_does_not_wait(void **state) {
     int told[2];
     uint32_t pids[2];
-    int status;
     assert_int_equal(pipe(told), 0);
-    pid_t supervisor = fork();
-    assert_true(supervisor >= 0);
-    if (supervisor == 0) {
-        _exit(end_with_holders(state, told[1]));
-    }
-    assert_int_equal(waitpid(supervisor, &status, 0), supervisor);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    expect_end_after(state, hold_two, told[1]);
     assert_int_equal(read(told[0], pids, sizeof pids), sizeof pids);
     for (int i = 0; i < 2; i++) {
         assert_true(system_process_lives(pids[i]));
         system_kill(pids[i]);
     }
+    close(told[0]);
+    close(told[1]);
+}
+
+static int stop_one(struct bench *bench, int told) {
+    pid_t carrier;
+    expect_neighbour_is_read(bench);
+    if (count_carriers(0, &carrier) != 1 || kill(carrier, SIGSTOP) != 0) {
+        return 1;
+    }
+    return write(told, &carrier, sizeof carrier) == sizeof carrier ? 0 : 1;
+}
+
+static void test_the_end_of_one_that_was_stopped(void **state) {
+    int told[2];
+    pid_t carrier;
+    assert_int_equal(pipe(told), 0);
+    expect_end_after(state, stop_one, told[1]);
+    assert_int_equal(read(told[0], &carrier, sizeof carrier), sizeof carrier);
+    assert_true(system_process_ends((uint32_t)carrier));
     close(told[0]);
     close(told[1]);
 }
@@ -460,6 +488,7 @@ int main(void) {
         WITH_BENCH(test_input_of_a_pump),
         WITH_BENCH(test_output_of_a_pump),
         cmocka_unit_test(test_the_end_does_not_wait),
+        cmocka_unit_test(test_the_end_of_one_that_was_stopped),
     };
     const struct CMUnitTest crowd[] = {
         WITH_BENCH(test_one_output_cannot_hold_all),

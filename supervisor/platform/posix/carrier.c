@@ -60,6 +60,7 @@ static int leave_table(const struct platform *platform, int socket) {
 static _Noreturn void carry(const struct platform *platform, int their_socket, uint8_t *bytes) {
     int socket = leave_table(platform, their_socket);
     prctl(PR_SET_NAME, NAME, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* its socket's end is for nobody who is stopped */
     for (;;) {
         struct request request;
         struct answer answer = {0, 0};

@@ -394,14 +394,17 @@ static void leave_rest(struct platform *platform) {
     }
 }
 
-/* Idle ones end at once, even if somebody has stopped them: waited for, so that none is left
- * behind.
- */
+/* What it holds is closed by its end, which takes as long as it takes. Idle ones are waited for, so
+ * that none is left behind. */
 static void end_carrier(struct platform *platform, struct carrier *carrier) {
-    pid_t pid = carrier->is_busy ? 0 : carrier->pid;
+    pid_t pid = carrier->pid;
+    bool is_idle = !carrier->is_busy;
     carrier_remove(platform, carrier);
-    if (pid != 0) {
-        kill(pid, SIGKILL);
+    if (!posix_elders_has(platform, pid)) {
+        return; /* it has been killed, and reaped */
+    }
+    kill(pid, SIGKILL);
+    if (is_idle) {
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
         posix_elders_forget(platform, pid);

@@ -345,6 +345,7 @@ int posix_elders_open(struct platform *platform);
 void posix_elders_close(struct platform *platform);
 /* False if there is no memory. */
 bool posix_elders_add(struct platform *platform, pid_t pid);
+bool posix_elders_has(struct platform *platform, pid_t pid);
 /* To be told of each child that was reaped, since its number may come again. */
 void posix_elders_forget(struct platform *platform, pid_t pid);
 

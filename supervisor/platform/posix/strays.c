@@ -112,6 +112,10 @@ bool posix_elders_add(struct platform *platform, pid_t pid) {
     return add_pid(&platform->elders, pid);
 }
 
+bool posix_elders_has(struct platform *platform, pid_t pid) {
+    return has_pid(&platform->elders, pid);
+}
+
 void posix_elders_forget(struct platform *platform, pid_t pid) {
     forget_pid(&platform->elders, pid);
 }
