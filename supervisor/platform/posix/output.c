@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_LOOK_US 10000u
+#define FIRST_LOOK_US 40000u
 #define LONG_LIFE_US 100000u
 #define BATCH_COUNT 64
 
