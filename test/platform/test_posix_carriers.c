@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,6 +166,29 @@ static void test_an_end_waits_for_what_is_under_way(void **state) {
     }
     assert_string_equal(text, "one\ntwo\n");
     platform_process_close(&process);
+}
+
+/* Clients may have taken all descriptors before the first one is needed, and wait for just that. */
+static void test_there_is_always_room_for_the_first(void **state) {
+    struct bench *bench = *state;
+    for (int round = 0; round < 2; round++) {
+        struct rlimit limit;
+        uint64_t token;
+        struct platform_process *process = LAUNCH(bench, &token, "print:here", "wait-for-end");
+        int lowest = dup(STDIN_FILENO);
+        close(lowest);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = (rlim_t)lowest;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        bench_forget_text(bench);
+        bench_await_text(bench, "here\n");
+        limit.rlim_cur = before;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        platform_channel_close(process);
+        bench_finish(bench, &process, token);
+        await_none(bench); /* and then for the next first one */
+    }
 }
 
 /* But not for ever: who was left behind may have the pipe. */
@@ -479,6 +503,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_output),
         WITH_BENCH(test_an_end_waits_for_what_is_under_way),
+        WITH_BENCH(test_there_is_always_room_for_the_first),
         WITH_BENCH(test_an_end_does_not_wait_for_who_is_left),
         WITH_BENCH(test_who_ends_at_once_needs_none),
         WITH_BENCH(test_a_launch_does_not_wait),

@@ -1,6 +1,7 @@
 #include "platform/posix/carrier.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -109,8 +110,25 @@ static bool start_process(struct platform *platform, struct carrier *carrier, in
     return true;
 }
 
+/* When clients have taken all descriptors the handlers' output must flow all the same, for it may
+ * be what they wait for: two are kept for the first carrier. */
+void carrier_keep_spares(struct platform *platform) {
+    for (int i = 0; i < 2 && platform->carriers.first == NULL; i++) {
+        int *spare = &platform->carriers.spares[i];
+        *spare = *spare < 0 ? fcntl(platform->null_device, F_DUPFD_CLOEXEC, 0) : *spare;
+    }
+}
+
+void carrier_give_spares(struct platform *platform) {
+    posix_close_descriptor(&platform->carriers.spares[0]);
+    posix_close_descriptor(&platform->carriers.spares[1]);
+}
+
 static bool start(struct platform *platform, struct carrier *carrier, struct baton_cause *cause) {
     int ends[2];
+    if (platform->carriers.first == NULL) {
+        carrier_give_spares(platform);
+    }
     void *bytes =
         mmap(NULL, CARRIER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED) {
@@ -146,6 +164,7 @@ struct carrier *carrier_start(struct platform *platform, struct baton_cause *cau
     posix_watch_init(&carrier->watch, POSIX_WATCH_CARRIER, 0);
     if (!start(platform, carrier, cause)) {
         clear(platform, carrier);
+        carrier_keep_spares(platform);
         return NULL;
     }
     carrier->next = platform->carriers.first;
@@ -160,6 +179,7 @@ void carrier_remove(struct platform *platform, struct carrier *carrier) {
     }
     *link = carrier->next;
     clear(platform, carrier);
+    carrier_keep_spares(platform);
 }
 
 bool carrier_send(const struct carrier *carrier, const struct request *request, int descriptor) {

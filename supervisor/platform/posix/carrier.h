@@ -14,14 +14,14 @@ enum order {
 
 /* A packet to a carrier; with the descriptor. The bytes are in memory that both have. */
 struct request {
-    enum order order;
+    size_t order; /* enum order; no field leaves a gap, whose bytes would be sent as they are */
     carrier_work *work;
     size_t length;
 };
 
 struct answer {
     ssize_t result;
-    int code;
+    ssize_t code;
 };
 
 struct carrier {
@@ -43,6 +43,10 @@ struct carrier *carrier_start(struct platform *platform, struct baton_cause *cau
 
 /* It ends as soon as it can. */
 void carrier_remove(struct platform *platform, struct carrier *carrier);
+
+/* Descriptors that are there for the first one, while there is none; and gives them up. */
+void carrier_keep_spares(struct platform *platform);
+void carrier_give_spares(struct platform *platform);
 
 /* At most two packets are under way to a carrier, so there is room; but for what was sent to be
  * kept. False and errno also if it has been killed, which its socket tells. `descriptor`: -1 =

@@ -69,6 +69,7 @@ int posix_carriers_open(struct platform *platform, size_t pipe_count) {
     struct posix_carriers *carriers = &platform->carriers;
     carriers->closing_room_count = pipe_count;
     carriers->closings = malloc(carriers->closing_room_count * sizeof *carriers->closings);
+    carrier_keep_spares(platform);
     return carriers->closings == NULL ? BATON_NO_MEMORY : BATON_OK;
 }
 
@@ -134,6 +135,22 @@ static struct carrier *find_carrier(const struct posix_carriers *carriers,
         carrier = carrier->next;
     }
     return carrier;
+}
+
+bool posix_carriers_recall(struct platform *platform, struct carrier_job *job) {
+    if (job->state == CARRIER_JOB_WAITS) {
+        take_out(&platform->carriers, job);
+        job->state = CARRIER_JOB_NONE;
+    }
+    return job->state == CARRIER_JOB_NONE;
+}
+
+void posix_carriers_look_at(struct platform *platform, const struct carrier_job *job) {
+    if (job->state == CARRIER_JOB_RUNS) {
+        struct carrier *carrier = find_carrier(&platform->carriers, job);
+        must(carrier != NULL);
+        posix_carriers_on_news(platform, &carrier->watch);
+    }
 }
 
 void posix_carriers_drop(struct platform *platform, struct carrier_job *job) {
@@ -247,7 +264,7 @@ static void finish(struct platform *platform, struct carrier *carrier) {
     if (job != NULL) {
         job->state = CARRIER_JOB_NONE; /* `done` may give it again */
         if (!job->done(platform, job, carrier->bytes, carrier->answer.result,
-                       carrier->answer.code)) {
+                       (int)carrier->answer.code)) {
             job->state = CARRIER_JOB_RUNS;
             carrier->is_full = true;
             return;
@@ -426,4 +443,5 @@ void posix_carriers_close(struct platform *platform) {
     }
     free(carriers->closings);
     carriers->closings = NULL;
+    carrier_give_spares(platform);
 }

@@ -90,6 +90,12 @@ void posix_carriers_need_no_more(struct platform *platform);
 /* It must not wait or run already. Does not block; posix_carriers_feed() sends it on its way. */
 void posix_carriers_give(struct platform *platform, struct carrier_job *job);
 
+/* Takes a job back that no carrier has yet; `done` is not called. False if one has it. */
+bool posix_carriers_recall(struct platform *platform, struct carrier_job *job);
+
+/* Before it is given up on: if it is done and that was not looked at yet, `done` is called. */
+void posix_carriers_look_at(struct platform *platform, const struct carrier_job *job);
+
 /* Forgets the job, in whatever state it is, and closes its descriptor as soon as that can be done
  * without waiting for anybody; a socket is the closer's then. */
 void posix_carriers_drop(struct platform *platform, struct carrier_job *job);

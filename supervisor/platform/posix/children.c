@@ -146,8 +146,11 @@ size_t posix_processes_tell_late(struct platform *platform, struct platform_even
     while (next != NULL && count < capacity) {
         struct platform_process *process = next;
         next = process->next_late;
-        if (process->output == NULL || posix_pipe_settles(process->output) ||
-            platform_now_us(platform) >= process->late_until_us) {
+        bool is_over = platform_now_us(platform) >= process->late_until_us;
+        if (process->output != NULL && is_over) {
+            posix_pipe_look_again(process->output); /* we may have stood still since it came */
+        }
+        if (process->output == NULL || is_over || posix_pipe_settles(process->output)) {
             posix_process_forget_late(process);
             events[count++] = exit_of(process);
         }

@@ -205,6 +205,7 @@ struct posix_carriers {
     size_t needs_count;      /* pipes that cannot do without */
     uint64_t progress_us;    /* when something was last begun or done */
     uint64_t short_until_us; /* no new one is tried before */
+    int spares[2];           /* descriptors for the first one, when there are no others */
 };
 
 /* Of children: a number stands for the same process until that is reaped. */
@@ -419,6 +420,8 @@ int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_p
 void posix_pipe_begin(struct output_pipe *pipe, pid_t pid);
 /* True if what is in it can be read at once; else a carrier is about to see to that. */
 bool posix_pipe_settles(struct output_pipe *pipe);
+/* Takes what a carrier may have read meanwhile. */
+void posix_pipe_look_again(struct output_pipe *pipe);
 void posix_pipe_end(struct output_pipe *pipe);
 /* Not while it is ready. */
 void posix_pipe_close(struct output_pipe *pipe);

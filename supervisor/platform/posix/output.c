@@ -302,13 +302,23 @@ static bool is_being_read(const struct output_pipe *pipe) {
 }
 
 bool posix_pipe_settles(struct output_pipe *pipe) {
+    struct platform *platform = pipe->output->platform;
     struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
+    short state = poll(&look, 1, 0) == 1 ? look.revents : 0;
+    if ((state & POLLHUP) != 0) { /* the rest needs no carrier */
+        return pipe->reading == NULL || posix_carriers_recall(platform, &pipe->reading->job);
+    }
     bool has_bytes = pipe->reading != NULL && pipe->reading->fetched.bytes != NULL;
-    if (!has_bytes && !is_being_read(pipe) && poll(&look, 1, 0) == 1 &&
-        (look.revents & POLLHUP) == 0) {
+    if ((state & POLLIN) != 0 && !has_bytes && !is_being_read(pipe)) {
         begin_reading(pipe);
     }
-    return !is_being_read(pipe);
+    return (state & POLLIN) == 0 && !is_being_read(pipe);
+}
+
+void posix_pipe_look_again(struct output_pipe *pipe) {
+    if (pipe->reading != NULL) {
+        posix_carriers_look_at(pipe->output->platform, &pipe->reading->job);
+    }
 }
 
 /* Nobody has the other end. */

@@ -130,6 +130,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     platform->epoll = -1;
     platform->null_device = -1;
+    platform->carriers.spares[0] = platform->carriers.spares[1] = -1;
     for (int i = 0; i < WINDOW_COUNT; i++) {
         platform->window[i] = -1;
     }
