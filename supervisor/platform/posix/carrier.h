@@ -30,11 +30,12 @@ struct carrier {
     uint8_t *bytes; /* CARRIER_BYTES, shared with it */
     pid_t pid;
     bool is_busy;
-    const void *owner;       /* of what it is busy with */
+    struct turn *turn;       /* whose job it is busy with */
     struct carrier_job *job; /* NULL: it closes something, or the job was dropped */
     int dropped;             /* what is then to be closed; -1 = nothing */
     bool dropped_is_socket;
-    bool is_full; /* `answer` waits for memory */
+    bool is_leaving; /* to be removed */
+    bool is_full;    /* `answer` waits for memory */
     struct answer answer;
 };
 

@@ -20,23 +20,94 @@
 /* At the end: for the last one to take what is left, and for idle ones to go. */
 #define END_WAIT_MS 1000
 
-/* What has the pipe's other end still, or cannot be told. */
-struct closing {
-    int descriptor;
+/* More than one that is not held, when jobs have waited for HELD_US. */
+#define ABREAST_MAX_COUNT 8u
+
+/* An owner, from its first job until it has none. Those of which one has just begun come last. */
+struct turn {
+    struct turn *next, *before;
     const void *owner;
+    struct carrier_job *first, *last; /* that wait */
+    unsigned busy_count;              /* carriers */
 };
+
+/* A pipe that somebody else has the other end of; owned by its turn. */
+struct closing {
+    struct carrier_job job; /* without work */
+};
+
+/* ---- Turns ---- */
+
+static void link_turn(struct posix_carriers *carriers, struct turn *turn) {
+    turn->next = NULL;
+    turn->before = carriers->last_turn;
+    *(turn->before != NULL ? &turn->before->next : &carriers->first_turn) = turn;
+    carriers->last_turn = turn;
+}
+
+static void unlink_turn(struct posix_carriers *carriers, struct turn *turn) {
+    *(turn->before != NULL ? &turn->before->next : &carriers->first_turn) = turn->next;
+    *(turn->next != NULL ? &turn->next->before : &carriers->last_turn) = turn->before;
+}
+
+static struct turn *find_turn(const struct posix_carriers *carriers, const void *owner) {
+    struct turn *turn = carriers->first_turn;
+    while (turn != NULL && turn->owner != owner) {
+        turn = turn->next;
+    }
+    return turn;
+}
+
+/* Its turn; a new one, before all others. NULL without memory. */
+static struct turn *make_turn(struct posix_carriers *carriers, const void *owner) {
+    struct turn *turn = find_turn(carriers, owner);
+    if (turn == NULL && (turn = calloc(1, sizeof *turn)) != NULL) {
+        turn->owner = owner;
+        turn->next = carriers->first_turn;
+        *(turn->next != NULL ? &turn->next->before : &carriers->last_turn) = turn;
+        carriers->first_turn = turn;
+    }
+    return turn;
+}
+
+static void forget_turn(struct posix_carriers *carriers, struct turn *turn) {
+    if (turn->first == NULL && turn->busy_count == 0) {
+        unlink_turn(carriers, turn);
+        free(turn);
+    }
+}
+
+static void put_in(struct turn *turn, struct carrier_job *job, uint64_t now_us) {
+    job->state = CARRIER_JOB_WAITS;
+    job->given_us = now_us;
+    job->next = NULL;
+    job->before = turn->last;
+    *(job->before != NULL ? &job->before->next : &turn->first) = job;
+    turn->last = job;
+}
+
+static void take_out(struct turn *turn, struct carrier_job *job) {
+    *(job->before != NULL ? &job->before->next : &turn->first) = job->next;
+    *(job->next != NULL ? &job->next->before : &turn->last) = job->before;
+    job->state = CARRIER_JOB_NONE;
+}
 
 /* ---- What one does ---- */
 
-static void make_busy(struct platform *platform, struct carrier *carrier, const void *owner,
+static void make_busy(struct platform *platform, struct carrier *carrier, struct turn *turn,
                       struct carrier_job *job) {
+    struct posix_carriers *carriers = &platform->carriers;
     carrier->is_busy = true;
-    carrier->owner = owner;
+    carrier->turn = turn;
     carrier->job = job;
-    platform->carriers.progress_us = platform_now_us(platform);
+    turn->busy_count++;
+    unlink_turn(carriers, turn);
+    link_turn(carriers, turn);
+    carriers->progress_us = platform_now_us(platform);
 }
 
-static bool begin_job(struct platform *platform, struct carrier *carrier, struct carrier_job *job) {
+static bool begin_work(struct platform *platform, struct carrier *carrier, struct turn *turn,
+                       struct carrier_job *job) {
     const struct request request = {ORDER_WORK, job->work, job->length};
     if (job->bytes != NULL) {
         memcpy(carrier->bytes, job->bytes, job->length);
@@ -44,33 +115,32 @@ static bool begin_job(struct platform *platform, struct carrier *carrier, struct
     if (!carrier_send(carrier, &request, job->descriptor)) {
         return false;
     }
-    make_busy(platform, carrier, job->owner, job);
+    take_out(turn, job);
     job->state = CARRIER_JOB_RUNS;
+    make_busy(platform, carrier, turn, job);
     return true;
 }
 
 /* Ours is closed first, while the carrier or the packet to it has a copy: then it is not the last.
  */
-static bool begin_closing(struct platform *platform, struct carrier *carrier,
-                          const struct closing *closing) {
+static bool begin_closing(struct platform *platform, struct carrier *carrier, struct turn *turn,
+                          struct carrier_job *job) {
     const struct request request = {ORDER_CLOSE, NULL, 0};
-    if (!carrier_send(carrier, &request, closing->descriptor)) {
+    if (!carrier_send(carrier, &request, job->descriptor)) {
         return false;
     }
-    close(closing->descriptor);
+    close(job->descriptor);
     (void)carrier_send(carrier, &request, -1); /* if it cannot be told, it has been killed */
-    make_busy(platform, carrier, closing->owner, NULL);
+    take_out(turn, job);
+    free((struct closing *)job);
+    make_busy(platform, carrier, turn, NULL);
     return true;
 }
 
 /* ---- What is to be done ---- */
 
-int posix_carriers_open(struct platform *platform, size_t pipe_count) {
-    struct posix_carriers *carriers = &platform->carriers;
-    carriers->closing_room_count = pipe_count;
-    carriers->closings = malloc(carriers->closing_room_count * sizeof *carriers->closings);
+void posix_carriers_open(struct platform *platform) {
     carrier_keep_spares(platform);
-    return carriers->closings == NULL ? BATON_NO_MEMORY : BATON_OK;
 }
 
 int posix_carriers_need(struct platform *platform, struct baton_cause *cause) {
@@ -89,23 +159,23 @@ void posix_carriers_need_no_more(struct platform *platform) {
     platform->carriers.needs_count--;
 }
 
-void posix_carriers_give(struct platform *platform, struct carrier_job *job) {
-    struct posix_carriers *carriers = &platform->carriers;
-    job->state = CARRIER_JOB_WAITS;
-    job->next = NULL;
-    *(carriers->last_job != NULL ? &carriers->last_job->next : &carriers->first_job) = job;
-    carriers->last_job = job;
+static void begin_what_can_be(struct platform *platform);
+
+bool posix_carriers_give(struct platform *platform, struct carrier_job *job) {
+    struct turn *turn = make_turn(&platform->carriers, job->owner);
+    if (turn == NULL) {
+        return false;
+    }
+    put_in(turn, job, platform_now_us(platform));
+    begin_what_can_be(platform);
+    return true;
 }
 
-static void take_out(struct posix_carriers *carriers, struct carrier_job *job) {
-    struct carrier_job *before = NULL;
-    struct carrier_job *at = carriers->first_job;
-    while (at != job) {
-        before = at;
-        at = at->next;
-    }
-    *(before != NULL ? &before->next : &carriers->first_job) = job->next;
-    carriers->last_job = carriers->last_job == job ? before : carriers->last_job;
+static void recall(struct posix_carriers *carriers, struct carrier_job *job) {
+    struct turn *turn = find_turn(carriers, job->owner);
+    must(turn != NULL);
+    take_out(turn, job);
+    forget_turn(carriers, turn);
 }
 
 /* True if nobody has the other end of the pipe: then nobody has its lock. */
@@ -116,14 +186,20 @@ static bool is_alone(int descriptor) {
 
 static void close_soon(struct platform *platform, int descriptor, bool is_socket,
                        const void *owner) {
-    struct posix_carriers *carriers = &platform->carriers;
     if (is_socket || descriptor < 0) {
         posix_let_go(platform, &descriptor);
-    } else if (is_alone(descriptor)) {
+        return;
+    }
+    if (is_alone(descriptor)) {
         close(descriptor);
-    } else if (carriers->closing_count < carriers->closing_room_count) {
-        carriers->closings[carriers->closing_count++] = (struct closing){descriptor, owner};
-    } else {
+        return;
+    }
+    struct closing *closing = calloc(1, sizeof *closing);
+    if (closing != NULL) {
+        closing->job = (struct carrier_job){.owner = owner, .descriptor = descriptor};
+    }
+    if (closing == NULL || !posix_carriers_give(platform, &closing->job)) {
+        free(closing);
         posix_let_go(platform, &descriptor);
     }
 }
@@ -139,8 +215,7 @@ static struct carrier *find_carrier(const struct posix_carriers *carriers,
 
 bool posix_carriers_recall(struct platform *platform, struct carrier_job *job) {
     if (job->state == CARRIER_JOB_WAITS) {
-        take_out(&platform->carriers, job);
-        job->state = CARRIER_JOB_NONE;
+        recall(&platform->carriers, job);
     }
     return job->state == CARRIER_JOB_NONE;
 }
@@ -155,17 +230,16 @@ void posix_carriers_look_at(struct platform *platform, const struct carrier_job 
 
 void posix_carriers_drop(struct platform *platform, struct carrier_job *job) {
     struct posix_carriers *carriers = &platform->carriers;
-    enum carrier_job_state state = job->state;
-    job->state = CARRIER_JOB_NONE;
-    if (state == CARRIER_JOB_RUNS) {
+    if (job->state == CARRIER_JOB_RUNS) {
         struct carrier *carrier = find_carrier(carriers, job);
         must(carrier != NULL);
+        job->state = CARRIER_JOB_NONE;
         carrier->job = NULL;
         carrier->dropped = job->descriptor;
         carrier->dropped_is_socket = job->is_socket;
     } else {
-        if (state == CARRIER_JOB_WAITS) {
-            take_out(carriers, job);
+        if (job->state == CARRIER_JOB_WAITS) {
+            recall(carriers, job);
         }
         close_soon(platform, job->descriptor, job->is_socket, job->owner);
     }
@@ -174,30 +248,13 @@ void posix_carriers_drop(struct platform *platform, struct carrier_job *job) {
 
 /* ---- Who does it ---- */
 
-static bool may_have_one_more(const struct posix_carriers *carriers, const void *owner) {
-    unsigned count = 0;
-    for (const struct carrier *at = carriers->first; at != NULL; at = at->next) {
-        count += at->is_busy && at->owner == owner ? 1 : 0;
+/* Whose turn it is; NULL = nobody's who may have one more. */
+static struct turn *next_turn(const struct posix_carriers *carriers) {
+    struct turn *turn = carriers->first_turn;
+    while (turn != NULL && (turn->first == NULL || turn->busy_count >= CARRIERS_PER_OWNER)) {
+        turn = turn->next;
     }
-    return count < CARRIERS_PER_OWNER;
-}
-
-/* The oldest that an owner may have done now; NULL = none. */
-static struct carrier_job *next_job(const struct posix_carriers *carriers) {
-    struct carrier_job *job = carriers->first_job;
-    while (job != NULL && !may_have_one_more(carriers, job->owner)) {
-        job = job->next;
-    }
-    return job;
-}
-
-static struct closing *next_closing(const struct posix_carriers *carriers) {
-    for (size_t i = 0; i < carriers->closing_count; i++) {
-        if (may_have_one_more(carriers, carriers->closings[i].owner)) {
-            return &carriers->closings[i];
-        }
-    }
-    return NULL;
+    return turn;
 }
 
 static struct carrier *find_idle(const struct posix_carriers *carriers) {
@@ -208,51 +265,48 @@ static struct carrier *find_idle(const struct posix_carriers *carriers) {
     return carrier;
 }
 
-/* An idle one, or a new one if all are held; NULL: `*again_us` tells when to ask again. */
-static struct carrier *find_or_start(struct platform *platform, uint64_t now_us,
-                                     uint64_t *again_us) {
-    const struct posix_carriers *carriers = &platform->carriers;
+/* When one more is to be started: nothing has been done for long, so that all are held; or that job
+ * has waited for long, and there are not many yet. */
+static uint64_t more_due_us(const struct posix_carriers *carriers, const struct carrier_job *job) {
+    unsigned count = 0;
+    for (const struct carrier *at = carriers->first; at != NULL; at = at->next) {
+        count++;
+    }
+    uint64_t since_us = count < ABREAST_MAX_COUNT && job->given_us < carriers->progress_us
+                            ? job->given_us
+                            : carriers->progress_us;
+    return count == 0 ? 0 : since_us + HELD_US;
+}
+
+/* An idle one, or a new one if it is time for that; NULL: `*again_us` tells when to ask again. */
+static struct carrier *find_or_start(struct platform *platform, const struct carrier_job *job,
+                                     uint64_t now_us, uint64_t *again_us) {
+    struct posix_carriers *carriers = &platform->carriers;
     struct carrier *carrier = find_idle(carriers);
     struct baton_cause ignored;
-    uint64_t held_us = carriers->first == NULL ? 0 : carriers->progress_us + HELD_US;
     if (carrier != NULL) {
         return carrier;
     }
-    if (now_us < carriers->short_until_us) {
-        held_us = carriers->short_until_us;
+    *again_us = more_due_us(carriers, job);
+    if (*again_us < carriers->short_until_us) {
+        *again_us = carriers->short_until_us;
     }
-    if (now_us < held_us) {
-        *again_us = held_us;
+    if (now_us < *again_us) {
         return NULL;
     }
     carrier = carrier_start(platform, &ignored);
     if (carrier == NULL) {
-        platform->carriers.short_until_us = now_us + SHORT_US;
-        *again_us = now_us + SHORT_US;
+        carriers->short_until_us = now_us + SHORT_US;
+        *again_us = carriers->short_until_us;
     }
     return carrier;
 }
 
 /* False if the carrier takes nothing now: the system is short of something, or it has been killed,
  * which its socket will tell. */
-static bool begin_next(struct platform *platform, struct carrier *carrier, struct carrier_job *job,
-                       struct closing *closing) {
-    struct posix_carriers *carriers = &platform->carriers;
-    if (job != NULL) {
-        take_out(carriers, job);
-        if (!begin_job(platform, carrier, job)) {
-            posix_carriers_give(platform, job);
-            return false;
-        }
-        return true;
-    }
-    if (!begin_closing(platform, carrier, closing)) {
-        return false;
-    }
-    size_t behind = carriers->closing_count - (size_t)(closing - carriers->closings) - 1;
-    memmove(closing, closing + 1, behind * sizeof *closing);
-    carriers->closing_count--;
-    return true;
+static bool begin_next(struct platform *platform, struct carrier *carrier, struct turn *turn) {
+    return turn->first->work != NULL ? begin_work(platform, carrier, turn, turn->first)
+                                     : begin_closing(platform, carrier, turn, turn->first);
 }
 
 /* ---- What has been done ---- */
@@ -270,44 +324,66 @@ static void finish(struct platform *platform, struct carrier *carrier) {
             return;
         }
     }
+    struct turn *turn = carrier->turn;
     carrier->is_busy = false;
+    carrier->turn = NULL;
     carrier->job = NULL;
     carrier->dropped = -1;
-    close_soon(platform, dropped, carrier->dropped_is_socket, carrier->owner);
+    if (turn != NULL) {
+        turn->busy_count--;
+        close_soon(platform, dropped, carrier->dropped_is_socket, turn->owner);
+        forget_turn(&platform->carriers, turn);
+    }
 }
 
 /* One idle one is enough, whatever a crowd has needed. */
-static void send_home(struct platform *platform, struct carrier *carrier) {
-    struct posix_carriers *carriers = &platform->carriers;
+static void send_home(struct posix_carriers *carriers, struct carrier *carrier) {
     carrier->is_busy = true;
-    bool has_other = find_idle(carriers) != NULL;
-    carrier->is_busy = false;
-    if (has_other && carriers->first_job == NULL && carriers->closing_count == 0) {
-        carrier_remove(platform, carrier);
-    }
+    carrier->is_leaving = find_idle(carriers) != NULL && next_turn(carriers) == NULL;
+    carrier->is_busy = carrier->is_leaving;
 }
 
-void posix_carriers_on_news(struct platform *platform, struct posix_watch *watch) {
-    struct carrier *carrier = (struct carrier *)watch;
-    if (carrier->is_full) {
-        return; /* it has been killed, and is looked at when its answer was taken */
-    }
-    ssize_t got = recv(watch->descriptor, &carrier->answer, sizeof carrier->answer, MSG_DONTWAIT);
+static void take_answer(struct platform *platform, struct carrier *carrier) {
+    struct posix_carriers *carriers = &platform->carriers;
+    ssize_t got =
+        recv(carrier->watch.descriptor, &carrier->answer, sizeof carrier->answer, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN) {
         return;
     }
-    if (got == sizeof carrier->answer) {
-        platform->carriers.progress_us = platform_now_us(platform);
-        finish(platform, carrier);
-        if (!carrier->is_busy) {
-            send_home(platform, carrier);
-        }
-        return;
+    bool is_alive = got == sizeof carrier->answer;
+    if (is_alive) {
+        carriers->progress_us = platform_now_us(platform);
+    } else {
+        carrier->answer = (struct answer){-1, ECANCELED};
     }
-    carrier->answer = (struct answer){-1, ECANCELED};
     finish(platform, carrier);
-    if (!carrier->is_full) {
-        carrier_remove(platform, carrier);
+    if (is_alive && !carrier->is_busy) {
+        send_home(carriers, carrier);
+    } else if (!is_alive && !carrier->is_full) {
+        carrier->is_busy = carrier->is_leaving = true;
+    }
+}
+
+/* Not in the midst of another: what is done may give the next job. */
+void posix_carriers_on_news(struct platform *platform, struct posix_watch *watch) {
+    struct carrier *carrier = (struct carrier *)watch;
+    /* One that is full and was killed is looked at when its answer has been taken. */
+    if (!platform->carriers.is_looking && !carrier->is_full && !carrier->is_leaving) {
+        platform->carriers.is_looking = true;
+        take_answer(platform, carrier);
+        platform->carriers.is_looking = false;
+    }
+}
+
+/* Here, and nowhere else, since reports of epoll may be about them. */
+static void remove_leaving(struct platform *platform) {
+    struct carrier *next = platform->carriers.first;
+    while (next != NULL) {
+        struct carrier *carrier = next;
+        next = carrier->next;
+        if (carrier->is_leaving) {
+            carrier_remove(platform, carrier);
+        }
     }
 }
 
@@ -324,9 +400,31 @@ static uint64_t end_idle(struct platform *platform, uint64_t now_us) {
     return carrier != NULL ? due_us : UINT64_MAX;
 }
 
+/* A round of the loop may take long: what has been done since it began makes room at once. */
+static struct carrier *find_done(struct platform *platform) {
+    struct carrier *at = platform->carriers.first;
+    for (; at != NULL && find_idle(&platform->carriers) == NULL; at = at->next) {
+        posix_carriers_on_news(platform, &at->watch);
+    }
+    return find_idle(&platform->carriers);
+}
+
+static void begin_what_can_be(struct platform *platform) {
+    struct turn *turn = next_turn(&platform->carriers);
+    struct carrier *carrier = turn == NULL ? NULL : find_idle(&platform->carriers);
+    if (turn != NULL && carrier == NULL) {
+        carrier = find_done(platform);
+        turn = next_turn(&platform->carriers);
+    }
+    if (turn != NULL && carrier != NULL) {
+        (void)begin_next(platform, carrier, turn); /* else posix_carriers_feed() tries again */
+    }
+}
+
 void posix_carriers_feed(struct platform *platform, uint64_t now_us, uint64_t *again_us) {
     struct posix_carriers *carriers = &platform->carriers;
     *again_us = UINT64_MAX;
+    remove_leaving(platform);
     for (struct carrier *at = carriers->first; at != NULL; at = at->next) {
         if (at->is_full) {
             finish(platform, at);
@@ -334,16 +432,15 @@ void posix_carriers_feed(struct platform *platform, uint64_t now_us, uint64_t *a
         }
     }
     for (;;) {
-        struct carrier_job *job = next_job(carriers);
-        struct closing *closing = job == NULL ? next_closing(carriers) : NULL;
-        if (job == NULL && closing == NULL) {
+        struct turn *turn = next_turn(carriers);
+        if (turn == NULL) {
             uint64_t idle_us = end_idle(platform, now_us);
             *again_us = idle_us < *again_us ? idle_us : *again_us;
             return;
         }
         uint64_t later_us = UINT64_MAX;
-        struct carrier *carrier = find_or_start(platform, now_us, &later_us);
-        if (carrier != NULL && begin_next(platform, carrier, job, closing)) {
+        struct carrier *carrier = find_or_start(platform, turn->first, now_us, &later_us);
+        if (carrier != NULL && begin_next(platform, carrier, turn)) {
             continue;
         }
         later_us = carrier != NULL ? now_us + SHORT_US : later_us;
@@ -387,27 +484,42 @@ void posix_fetched_clear(struct fetched *fetched) {
 
 /* ---- The end ---- */
 
-/* The last copies are then somebody else's, and this process ends without closing them. */
-static void leave_rest(struct platform *platform) {
-    struct posix_carriers *carriers = &platform->carriers;
+/* Sends it to one that keeps it. False if that cannot be. */
+static bool leave(const struct carrier *heir, int descriptor) {
     const struct request request = {ORDER_HOLD, NULL, 0};
-    struct baton_cause ignored;
-    struct carrier *heir = carriers->closing_count == 0 ? NULL : find_idle(carriers);
-    if (carriers->closing_count > 0 && heir == NULL) {
-        heir = carrier_start(platform, &ignored);
-    }
-    while (heir != NULL && carriers->closing_count > 0) {
-        int *descriptor = &carriers->closings[carriers->closing_count - 1].descriptor;
-        struct pollfd room = {.fd = heir->watch.descriptor, .events = POLLOUT};
-        if (carrier_send(heir, &request, *descriptor)) {
-            posix_close_descriptor(descriptor);
-            carriers->closing_count--;
-        } else if (errno != EAGAIN || poll(&room, 1, END_WAIT_MS) != 1) {
-            break;
+    struct pollfd room = {.fd = heir->watch.descriptor, .events = POLLOUT};
+    while (!carrier_send(heir, &request, descriptor)) {
+        if (errno != EAGAIN || poll(&room, 1, END_WAIT_MS) != 1) {
+            return false;
         }
     }
-    if (heir != NULL) {
-        heir->is_busy = true;
+    return true;
+}
+
+/* What is to be closed still: the last copies are then somebody else's, and this process ends
+ * without closing them. */
+static void leave_rest(struct platform *platform) {
+    struct posix_carriers *carriers = &platform->carriers;
+    struct baton_cause ignored;
+    struct carrier *heir = find_idle(carriers);
+    if (carriers->first_turn != NULL && heir == NULL) {
+        heir = carrier_start(platform, &ignored);
+    }
+    for (struct turn *turn; (turn = carriers->first_turn) != NULL;) {
+        struct carrier_job *job;
+        while ((job = turn->first) != NULL) { /* all jobs have been dropped, so it is a closing */
+            int descriptor = job->descriptor;
+            take_out(turn, job);
+            free((struct closing *)job);
+            if (heir != NULL && leave(heir, descriptor)) {
+                heir->is_busy = true;
+                close(descriptor);
+            } else {
+                posix_let_go(platform, &descriptor);
+            }
+        }
+        unlink_turn(carriers, turn);
+        free(turn);
     }
 }
 
@@ -431,17 +543,13 @@ static void end_carrier(struct platform *platform, struct carrier *carrier) {
 void posix_carriers_close(struct platform *platform) {
     struct posix_carriers *carriers = &platform->carriers;
     for (struct carrier *at = carriers->first; at != NULL; at = at->next) {
-        close_soon(platform, at->dropped, at->dropped_is_socket,
-                   at->owner); /* it may just have closed its copy */
+        if (at->dropped >= 0) { /* it may just have closed its copy */
+            close_soon(platform, at->dropped, at->dropped_is_socket, at->turn->owner);
+        }
     }
     leave_rest(platform);
     while (carriers->first != NULL) {
         end_carrier(platform, carriers->first);
     }
-    for (size_t i = 0; i < carriers->closing_count; i++) {
-        posix_let_go(platform, &carriers->closings[i].descriptor);
-    }
-    free(carriers->closings);
-    carriers->closings = NULL;
     carrier_give_spares(platform);
 }

@@ -12,8 +12,9 @@
  *
  * There is none before the first job. One that has been held for HELD_US is left to it, and another
  * is started; one owner (a service) cannot hold more than CARRIERS_PER_OWNER, and then its other
- * jobs wait for these. The last idle one stays for a
- * second, or as long as there is a pump.
+ * jobs wait for these. Owners take turns, so that one with many jobs does not
+ * keep others waiting; when they wait for long all the same there are some more carriers. The last
+ * idle one stays for a second, or as long as there is a pump.
  */
 #ifndef BATON_PLATFORM_POSIX_CARRIERS_H
 #define BATON_PLATFORM_POSIX_CARRIERS_H
@@ -56,7 +57,8 @@ struct carrier_job {
     size_t length;        /* at most CARRIER_BYTES */
     const uint8_t *bytes; /* length of them, the caller's until the job is done; NULL = none */
     enum carrier_job_state state;
-    struct carrier_job *next; /* of those that wait */
+    struct carrier_job *next, *before; /* of its owner's that wait */
+    uint64_t given_us;
 };
 
 /* The work of reading: read(2). */
@@ -74,8 +76,7 @@ bool posix_fetched_put(struct fetched *fetched, const uint8_t *bytes, size_t len
 size_t posix_fetched_take(struct fetched *fetched, void *buffer, size_t capacity);
 void posix_fetched_clear(struct fetched *fetched);
 
-/* Room for so many pipes that are to be closed. BATON_OK or BATON_NO_MEMORY. */
-int posix_carriers_open(struct platform *platform, size_t pipe_count);
+void posix_carriers_open(struct platform *platform);
 
 /* What is still to be closed goes to a last one, which the end of this process does not wait for.
  */
@@ -87,8 +88,9 @@ void posix_carriers_close(struct platform *platform);
 int posix_carriers_need(struct platform *platform, struct baton_cause *cause);
 void posix_carriers_need_no_more(struct platform *platform);
 
-/* It must not wait or run already. Does not block; posix_carriers_feed() sends it on its way. */
-void posix_carriers_give(struct platform *platform, struct carrier_job *job);
+/* It must not wait or run already. Does not block; posix_carriers_feed() sends it on its way. False
+ * if there is no memory for a new owner: it has to be given later. */
+bool posix_carriers_give(struct platform *platform, struct carrier_job *job);
 
 /* Takes a job back that no carrier has yet; `done` is not called. False if one has it. */
 bool posix_carriers_recall(struct platform *platform, struct carrier_job *job);

@@ -198,10 +198,10 @@ struct platform_process {
 
 /* carriers.c */
 struct posix_carriers {
-    struct carrier *first;                    /* owned */
-    struct carrier_job *first_job, *last_job; /* that wait, oldest first */
-    struct closing *closings; /* closing_count pipes that wait to be closed, oldest first; owned */
-    size_t closing_count, closing_room_count;
+    struct carrier *first; /* owned */
+    struct turn *first_turn,
+        *last_turn;          /* owners that have jobs, in the order of their turns; owned */
+    bool is_looking;         /* at what one has done */
     size_t needs_count;      /* pipes that cannot do without */
     uint64_t progress_us;    /* when something was last begun or done */
     uint64_t short_until_us; /* no new one is tried before */

@@ -211,20 +211,26 @@ static ssize_t make_good_work(int descriptor, uint8_t *bytes, size_t length) {
 
 static void begin_to_make_good(struct platform_listener *listener);
 
+static void lose(struct platform_listener *listener) {
+    if (!listener->is_lost) {
+        listener->is_lost = true;
+        listener->next_lost = listener->platform->first_lost;
+        listener->platform->first_lost = listener;
+    }
+}
+
 static bool made_good(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,
                       ssize_t result, int code) {
     size_t offset = offsetof(struct platform_listener, job);
     struct platform_listener *listener = (struct platform_listener *)(void *)((char *)job - offset);
     (void)bytes;
     (void)code;
+    (void)platform;
     if (listener->resumes && (listener->was_asked_again || result < 0)) {
         begin_to_make_good(listener);
-    } else if (listener->resumes && result > 0) {
-        posix_watch_set(platform, &listener->watch, EPOLLIN);
-    } else if (listener->resumes) {
-        listener->is_lost = true;
-        listener->next_lost = platform->first_lost;
-        platform->first_lost = listener;
+    } else if (listener->resumes &&
+               (result == 0 || posix_watch_set(platform, &listener->watch, EPOLLIN) != 0)) {
+        lose(listener);
     }
     return true;
 }
@@ -238,7 +244,9 @@ static void begin_to_make_good(struct platform_listener *listener) {
                                          .descriptor = listener->watch.descriptor,
                                          .bytes = (const uint8_t *)listener,
                                          .length = sizeof *listener};
-    posix_carriers_give(listener->platform, &listener->job);
+    if (!posix_carriers_give(listener->platform, &listener->job)) {
+        lose(listener); /* to make it anew is another try */
+    }
 }
 
 void platform_listener_resume(struct platform_listener *listener) {

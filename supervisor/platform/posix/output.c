@@ -293,7 +293,7 @@ static void begin_reading(struct output_pipe *pipe) {
                                                   .owner = pipe->output,
                                                   .descriptor = pipe->descriptor,
                                                   .length = CARRIER_BYTES};
-        posix_carriers_give(pipe->output->platform, &pipe->reading->job);
+        (void)posix_carriers_give(pipe->output->platform, &pipe->reading->job);
     }
 }
 

@@ -157,9 +157,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         result = posix_streams_open(platform, sizes->stream_count);
     }
     if (result == BATON_OK) {
-        result = posix_carriers_open(platform, sizes->process_count + sizes->stream_count);
-    }
-    if (result == BATON_OK) {
+        posix_carriers_open(platform);
         result = posix_elders_open(platform);
     }
     if (result == BATON_OK) {

@@ -58,10 +58,7 @@ static bool put_back_done(struct platform *platform, struct carrier_job *job, co
     (void)bytes;
     (void)code;
     back->is_done = result == 0;
-    if (!back->is_done) {
-        posix_carriers_give(platform, job);
-    }
-    platform->relief_pending = platform->relief_pending || back->is_done;
+    platform->relief_pending = true; /* if it was not done, it is begun again then */
     return true;
 }
 
@@ -89,7 +86,9 @@ int platform_socket_put_back(struct platform *platform, struct platform_socket s
         return BATON_OK;
     }
     if (back != NULL) {
-        return BATON_AGAIN;
+        bool is_begun =
+            back->job.state != CARRIER_JOB_NONE || posix_carriers_give(platform, &back->job);
+        return is_begun ? BATON_AGAIN : BATON_SHORTAGE;
     }
     back = calloc(1, sizeof *back);
     if (back == NULL) {
@@ -105,8 +104,7 @@ int platform_socket_put_back(struct platform *platform, struct platform_socket s
                                      .bytes = (const uint8_t *)&back->options,
                                      .length = sizeof back->options};
     *link = back;
-    posix_carriers_give(platform, &back->job);
-    return BATON_AGAIN;
+    return posix_carriers_give(platform, &back->job) ? BATON_AGAIN : BATON_SHORTAGE;
 }
 
 bool posix_socket_drop_put_back(struct platform *platform, int descriptor) {

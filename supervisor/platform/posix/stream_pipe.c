@@ -52,7 +52,10 @@ static void begin(struct platform_stream *stream, carrier_work *work, carrier_do
     job->done = done;
     job->bytes = bytes;
     job->length = length < CARRIER_BYTES ? length : CARRIER_BYTES;
-    posix_carriers_give(stream->platform, job);
+    if (!posix_carriers_give(stream->platform, job)) {
+        stream->read_waits = true; /* it is asked for again at once */
+        tell(stream->platform, stream);
+    }
 }
 
 /* What was said instead of a number of bytes. True if the pipe is as it was. */
