@@ -167,7 +167,9 @@ bool posix_carriers_give(struct platform *platform, struct carrier_job *job) {
         return false;
     }
     put_in(turn, job, platform_now_us(platform));
-    begin_what_can_be(platform);
+    if (!platform->carriers.is_looking) {
+        begin_what_can_be(platform);
+    }
     return true;
 }
 
@@ -496,6 +498,27 @@ static bool leave(const struct carrier *heir, int descriptor) {
     return true;
 }
 
+/* Others than closings are their owners', who should have dropped them before. */
+static void leave_pipes(struct platform *platform, struct carrier *heir,
+                        struct carrier_job *first) {
+    struct carrier_job *next = first;
+    while (next != NULL) {
+        struct carrier_job *job = next;
+        int descriptor = job->descriptor;
+        next = job->next;
+        if (job->work != NULL) {
+            continue;
+        }
+        free((struct closing *)job);
+        if (heir != NULL && leave(heir, descriptor)) {
+            heir->is_busy = true;
+            close(descriptor);
+        } else {
+            posix_let_go(platform, &descriptor);
+        }
+    }
+}
+
 /* What is to be closed still: the last copies are then somebody else's, and this process ends
  * without closing them. */
 static void leave_rest(struct platform *platform) {
@@ -505,20 +528,12 @@ static void leave_rest(struct platform *platform) {
     if (carriers->first_turn != NULL && heir == NULL) {
         heir = carrier_start(platform, &ignored);
     }
-    for (struct turn *turn; (turn = carriers->first_turn) != NULL;) {
-        struct carrier_job *job;
-        while ((job = turn->first) != NULL) { /* all jobs have been dropped, so it is a closing */
-            int descriptor = job->descriptor;
-            take_out(turn, job);
-            free((struct closing *)job);
-            if (heir != NULL && leave(heir, descriptor)) {
-                heir->is_busy = true;
-                close(descriptor);
-            } else {
-                posix_let_go(platform, &descriptor);
-            }
-        }
-        unlink_turn(carriers, turn);
+    struct turn *next = carriers->first_turn;
+    carriers->first_turn = carriers->last_turn = NULL;
+    while (next != NULL) {
+        struct turn *turn = next;
+        next = turn->next;
+        leave_pipes(platform, heir, turn->first);
         free(turn);
     }
 }
@@ -542,9 +557,12 @@ static void end_carrier(struct platform *platform, struct carrier *carrier) {
 
 void posix_carriers_close(struct platform *platform) {
     struct posix_carriers *carriers = &platform->carriers;
+    carriers->is_looking = true; /* nothing is begun any more, and no answer taken */
     for (struct carrier *at = carriers->first; at != NULL; at = at->next) {
-        if (at->dropped >= 0) { /* it may just have closed its copy */
-            close_soon(platform, at->dropped, at->dropped_is_socket, at->turn->owner);
+        int dropped = at->dropped; /* it may just have closed its copy */
+        at->dropped = -1;
+        if (dropped >= 0) {
+            close_soon(platform, dropped, at->dropped_is_socket, at->turn->owner);
         }
     }
     leave_rest(platform);
