@@ -178,6 +178,7 @@ void carrier_remove(struct platform *platform, struct carrier *carrier) {
         link = &(*link)->next;
     }
     *link = carrier->next;
+    carrier_keep_spares(platform); /* before its end can be seen, if there is room */
     clear(platform, carrier);
     carrier_keep_spares(platform);
 }
