@@ -9,7 +9,7 @@
 enum order {
     ORDER_WORK,
     ORDER_CLOSE, /* and then one packet more, when our copy is closed */
-    ORDER_HOLD   /* until the end of the supervisor; no answer */
+    ORDER_HOLD   /* until its own end, which closes it; no answer */
 };
 
 /* A packet to a carrier; with the descriptor. The bytes are in memory that both have. */

@@ -27,13 +27,8 @@
 struct turn {
     struct turn *next, *before;
     const void *owner;
-    struct carrier_job *first, *last; /* that wait */
+    struct carrier_job *first, *last; /* that wait; one without work is a closing, owned */
     unsigned busy_count;              /* carriers */
-};
-
-/* A pipe that somebody else has the other end of; owned by its turn. */
-struct closing {
-    struct carrier_job job; /* without work */
 };
 
 /* ---- Turns ---- */
@@ -132,7 +127,7 @@ static bool begin_closing(struct platform *platform, struct carrier *carrier, st
     close(job->descriptor);
     (void)carrier_send(carrier, &request, -1); /* if it cannot be told, it has been killed */
     take_out(turn, job);
-    free((struct closing *)job);
+    free(job);
     make_busy(platform, carrier, turn, NULL);
     return true;
 }
@@ -196,11 +191,11 @@ static void close_soon(struct platform *platform, int descriptor, bool is_socket
         close(descriptor);
         return;
     }
-    struct closing *closing = calloc(1, sizeof *closing);
+    struct carrier_job *closing = calloc(1, sizeof *closing);
     if (closing != NULL) {
-        closing->job = (struct carrier_job){.owner = owner, .descriptor = descriptor};
+        *closing = (struct carrier_job){.owner = owner, .descriptor = descriptor};
     }
-    if (closing == NULL || !posix_carriers_give(platform, &closing->job)) {
+    if (closing == NULL || !posix_carriers_give(platform, closing)) {
         free(closing);
         posix_let_go(platform, &descriptor);
     }
@@ -509,7 +504,7 @@ static void leave_pipes(struct platform *platform, struct carrier *heir,
         if (job->work != NULL) {
             continue;
         }
-        free((struct closing *)job);
+        free(job);
         if (heir != NULL && leave(heir, descriptor)) {
             heir->is_busy = true;
             close(descriptor);
