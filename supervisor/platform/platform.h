@@ -141,6 +141,11 @@ bool platform_socket_is_open(struct platform_socket socket);
  * says BATON_SHORTAGE while any such socket is not closed yet, PLATFORM_EVENT_RELIEF follows. */
 void platform_socket_close(struct platform *platform, struct platform_socket *socket);
 
+/* Closes at once a socket that nobody but this process has ever had, and sets it to
+ * PLATFORM_SOCKET_NONE, which is accepted as well. Bytes that were not read reset the
+ * connection. */
+void platform_socket_drop(struct platform_socket *socket);
+
 /* True if the peer has reset the connection (an orderly end of sending does not count). Takes no
  * byte from the socket. */
 bool platform_socket_was_reset(struct platform_socket socket);

@@ -23,6 +23,7 @@
 #include "run/preface.h"
 #include "run/pump.h"
 #include "run/reap.h"
+#include "run/refuse.h"
 #include "run/start.h"
 #include "run/supervisor.h"
 #include "run/tell.h"
@@ -39,6 +40,8 @@ enum run_token {
     RUN_TOKEN_QUIET,      /* nothing has been short for a while */
     RUN_TOKEN_START,      /* a service that could not start is tried again */
     RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
+    RUN_TOKEN_REFUSAL,    /* events and a timer */
+    RUN_TOKEN_REFUSED,    /* what is left out of refusals is told */
     RUN_TOKEN_OFFERS,     /* offers that found a shortage are sent again */
     RUN_TOKEN_END
 };
@@ -55,6 +58,7 @@ struct supervisor {
     struct run_launching launching;
     struct run_offering offering;
     struct run_prefaces prefaces;
+    struct run_refusals refusals;
     struct run_pumps pumps;
     struct run_outputs outputs;
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */

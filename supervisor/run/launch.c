@@ -31,6 +31,9 @@ static int prepare_parts(struct supervisor *s, uint32_t index) {
     if (result == BATON_OK && service->proxy_protocol != 0) {
         result = run_preface_prepare(s);
     }
+    if (result == BATON_OK && service->refuse_message != NULL) {
+        result = run_refuse_prepare(s);
+    }
     if (result != BATON_OK) {
         return result;
     }

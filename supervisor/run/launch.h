@@ -6,6 +6,7 @@
 #include "core/base/shortage.h"
 #include "core/tell/filling.h"
 #include "platform/platform.h"
+#include "run/refuse.h"
 #include "wire.h"
 
 #include <stdbool.h>
@@ -27,7 +28,10 @@ struct run_service {
     struct shortage starting; /* lasts until the next try */
     uint64_t full_told_us;    /* when it was told that it is full; 0 = never */
     uint32_t full_count;      /* how often it has been since */
+    const char *lacked;       /* why it was paused last; static */
     struct rate output_rate;
+    uint64_t output_suppressed_count; /* lines, since it was told last */
+    struct run_refused refused;
     struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
 };
 

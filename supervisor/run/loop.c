@@ -57,6 +57,9 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
     case POOL_HELD_BACK:
         run_tell_held_back(s, action);
         break;
+    case POOL_BREAKER:
+        run_tell_breaker(s, action);
+        break;
     case POOL_ROOM:
         run_pause_on_room(s, action->service, pool_has_room(&s->pool, action->service));
         break;
@@ -109,6 +112,12 @@ static void on_stream(struct supervisor *s, uint64_t token) {
         slot = slots_find(&s->pool.connection_slots, token);
         if (slot != SLOT_NONE) {
             run_preface_on_stream(s, slot);
+        }
+        break;
+    case RUN_TOKEN_REFUSAL:
+        slot = slots_find(&s->refusals.slots, token);
+        if (slot != SLOT_NONE) {
+            run_refuse_on_stream(s, slot);
         }
         break;
     case RUN_TOKEN_PUMP:
@@ -269,6 +278,12 @@ static void on_timer(struct supervisor *s, uint64_t token) {
         break;
     case RUN_TOKEN_SUPPRESSED:
         run_output_tell_suppressed(s);
+        break;
+    case RUN_TOKEN_REFUSAL:
+        run_refuse_on_timer(s, index);
+        break;
+    case RUN_TOKEN_REFUSED:
+        run_refuse_tell_suppressed(s);
         break;
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);

@@ -7,17 +7,21 @@
 #define PIECES_AT_A_TIME 16
 /* How often it is told that lines are left out. */
 #define SUPPRESSED_TELL_US 1000000u
+/* So many seconds' lines may come at once. */
+#define OUTPUT_BURST_S 10u
 /* More than the system keeps for one reader, so that what was written before an exit is among it.
  */
 #define PIECES_TO_THE_END 512
 
 /* False if the service has had its share of the log: then the line is left out, and counted. */
 static bool may_emit(struct supervisor *s, uint32_t service) {
-    struct rate *rate = &s->launching.services[service].output_rate;
+    struct run_service *r = &s->launching.services[service];
     uint32_t per_s = services_get(&s->services, service)->output_lines_per_s;
-    if (rate_passes(rate, per_s, s->now_us)) {
+    const struct rate_limit limit = {per_s, 1, OUTPUT_BURST_S * per_s};
+    if (rate_passes(&r->output_rate, &limit, s->now_us)) {
         return true;
     }
+    r->output_suppressed_count++;
     if (!timer_is_set(&s->outputs.suppressed)) {
         s->outputs.suppressed.token = token_make(RUN_TOKEN_SUPPRESSED, 0, 0);
         timers_set(&s->timers, &s->outputs.suppressed, s->now_us + SUPPRESSED_TELL_US);
@@ -27,7 +31,9 @@ static bool may_emit(struct supervisor *s, uint32_t service) {
 
 void run_output_tell_suppressed(struct supervisor *s) {
     SLOTS_EACH(service, &s->services.slots) {
-        uint64_t count = rate_take_refused(&s->launching.services[service].output_rate);
+        struct run_service *r = &s->launching.services[service];
+        uint64_t count = r->output_suppressed_count;
+        r->output_suppressed_count = 0;
         struct record *line = count == 0 ? NULL
                                          : run_tell_line(s, LOG_LEVEL_WARNING, "output_suppressed",
                                                          service, SLOT_NONE);

@@ -1,5 +1,7 @@
 #include "run/internal.h"
 
+#include <string.h>
+
 /* How often it is told that a service is full. */
 #define FULL_TELL_US 60000000u
 
@@ -63,22 +65,26 @@ static enum log_level level_of_full(struct supervisor *s, uint32_t service) {
 }
 
 void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room) {
-    const struct pool_service *p = &s->pool.services[service];
-    const struct service *rules = services_get(&s->services, service);
-    bool is_activated = rules->handoff == HANDOFF_LISTENER;
-    bool is_full = !is_activated && p->live_count >= rules->max_connections_count;
-    enum log_level level = is_full && !has_room ? level_of_full(s, service) : LOG_LEVEL_DEBUG;
+    struct run_service *r = &s->launching.services[service];
+    const char *lacks = has_room ? r->lacked : pool_lacks_room_for(&s->pool, service);
+    /* What its handlers' ends have to do with was told when they ended. */
+    bool is_limit = !has_room && strcmp(lacks, POOL_HELD_BACK_TEXT) != 0;
+    enum log_level level = is_limit ? level_of_full(s, service) : LOG_LEVEL_DEBUG;
+    r->lacked = lacks;
     run_pause_update_service(s, service);
     struct record *line =
         run_tell_line(s, level, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
     if (line == NULL) {
         return;
     }
-    record_text(line, "reason", is_activated ? "held_back" : "max_connections");
+    if (lacks != NULL) {
+        record_text(line, "reason", lacks);
+    }
     if (level == LOG_LEVEL_WARNING) {
-        record_number(line, "max_connections", rules->max_connections_count);
-        record_number(line, "times", s->launching.services[service].full_count);
-        s->launching.services[service].full_count = 0;
+        record_number(line, "max_connections",
+                      services_get(&s->services, service)->max_connections_count);
+        record_number(line, "times", r->full_count);
+        r->full_count = 0;
     }
     run_log_end(&s->log);
 }

@@ -47,11 +47,18 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
+    bool is_refusal = outcome_is_refusal(c->outcome);
     run_preface_stop(s, connection);
-    platform_socket_close(s->platform, &s->sockets[connection]);
-    record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service), text,
-                      text_bytes);
-    run_log_keep(&s->log);
+    if (is_refusal) {
+        run_refuse_client(s, connection);
+    } else {
+        platform_socket_close(s->platform, &s->sockets[connection]);
+    }
+    if (!is_refusal || run_refuse_may_record(s, c)) {
+        record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service),
+                          text, text_bytes);
+        run_log_keep(&s->log);
+    }
     if (!c->is_activation) {
         pool_forget(&s->pool, connection);
     }

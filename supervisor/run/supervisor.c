@@ -16,10 +16,11 @@
 #define LOG_CLOSE_US 3000000u
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
- * cannot start yet, one of each pump, and those of offers and of what is left out of output. */
+ * cannot start yet, one of each pump and of each refusal, and those of offers and of what is left
+ * out of output and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + SERVICES_MAX_COUNT +            \
-     (connections) + 2u)
+     (connections) + REFUSALS_MAX_COUNT + 3u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,
@@ -106,6 +107,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         return false;
     }
     s->now_us = platform_now_us(s->platform);
+    pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
     if (!add_services(s, table)) {
         return false;
     }
@@ -197,6 +199,7 @@ static bool clear(struct supervisor *s) {
     bool is_whole = run_log_close(&s->log, s->log_deadline_us) == 0;
     run_listen_close_all(s);
     run_launch_clear(s);
+    run_refuse_clear(s);
     platform_close(&s->platform);
     run_pump_clear(s);
     run_preface_clear(s);

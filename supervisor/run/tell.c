@@ -73,6 +73,24 @@ void run_tell_held_back(struct supervisor *s, const struct pool_action *action) 
     }
 }
 
+void run_tell_breaker(struct supervisor *s, const struct pool_action *action) {
+    bool is_open = action->pause_us > 0;
+    struct record *line =
+        run_tell_line(s, is_open ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+                      is_open ? "breaker_opened" : "breaker_closed", action->service, SLOT_NONE);
+    if (line == NULL) {
+        return;
+    }
+    if (is_open) {
+        record_number(line, "failures", s->pool.services[action->service].circuit.failures_count);
+        record_number(line, "retry_ms", action->pause_us / 1000);
+        record_text(line, "reason",
+                    "no handler took a client, several times in a row; clients are refused until "
+                    "one is tried again");
+    }
+    run_log_end(&s->log);
+}
+
 /* It ran, said no HELLO, and was content: most likely it knows nothing of Baton, and a key was
  * forgotten. One that fails before its HELLO has another trouble, which it tells itself. */
 static bool is_foreign(const struct supervisor *s, const struct pool_action *action) {

@@ -28,6 +28,7 @@ void run_tell_reason(struct record *line, int code, const struct baton_cause *ca
 
 void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action);
 /* The socket of a service is ready, and yet nothing is launched for it. */
+void run_tell_breaker(struct supervisor *s, const struct pool_action *action);
 void run_tell_held_back(struct supervisor *s, const struct pool_action *action);
 
 /* Adds where in the config that is, in its line `config_line`; 0 = nowhere. */

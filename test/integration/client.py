@@ -21,12 +21,14 @@ class Client:
     """One connection. `name` is its own address and `server` the other one, as the records show
     them in peer= and local=; only both together name it, as Linux uses a port for several."""
 
-    def __init__(self, address, deadline_s=DEADLINE_S, receive_bytes=None):
+    def __init__(self, address, deadline_s=DEADLINE_S, receive_bytes=None, source=None):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.settimeout(deadline_s)
+        if source:
+            self.socket.bind((source, 0))
         try:
             self.socket.connect(address)
         except OSError:
@@ -77,6 +79,13 @@ class Client:
         """Sends one line and gives back the answer's line."""
         self.send(text + "\n")
         return self.line()
+
+    def try_to_ask(self, text):
+        """The same; "" when the other side does not want to be asked."""
+        try:
+            return self.ask(text)
+        except (BrokenPipeError, ConnectionResetError):
+            return ""
 
     def close(self):
         self.socket.close()

@@ -5,18 +5,27 @@
 
 #include <string.h>
 
+static void begin(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE);
+    pool_enqueue(pool, connection);
+    pool_dispatch(pool, c->service, now_us);
+}
+
 uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     uint32_t slot = slots_take(&pool->connection_slots);
     must(slot != SLOT_NONE);
     struct connection *c = &pool->connections[slot];
     const struct service *service = pool_service_of(pool, arrival->service);
     *c = (struct connection){
-        .state = service->proxy_protocol ? CONNECTION_PREFACE : CONNECTION_WAITING,
+        .state = CONNECTION_PREFACE,
         .id = ++pool->last_id,
         .service = arrival->service,
         .place = arrival->place,
         .is_activation = service->handoff == HANDOFF_LISTENER,
-        .source = sources_take(&pool->sources, &arrival->peer),
+        .source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer),
+        .own_source = SOURCE_NONE,
+        .common_source = SOURCE_NONE,
         .timer = {.token = token_make(POOL_TOKEN_CONNECTION, 0, slot)},
         .process = SLOT_NONE,
         .next = SLOT_NONE,
@@ -30,11 +39,13 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     pool_keep_text(pool, slot, NULL, 0);
     pool_join_service(pool, arrival->service);
     pool->services[arrival->service].live_count++;
-    if (c->state == CONNECTION_PREFACE) {
+    if (service->proxy_protocol != 0) {
         timers_set(pool->timers, &c->timer, arrival->now_us + pool_ms(service->proxy_timeout_ms));
-    } else {
-        pool_enqueue(pool, slot);
-        pool_dispatch(pool, arrival->service, arrival->now_us);
+    } else if (c->is_activation) {
+        pool_charge(pool, slot, arrival->now_us);
+        begin(pool, slot, arrival->now_us);
+    } else if (pool_admit(pool, slot, arrival->now_us)) {
+        begin(pool, slot, arrival->now_us);
     }
     return slot;
 }
@@ -42,7 +53,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
 void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
                 const struct address *local, uint64_t now_us) {
     struct connection *c = &pool->connections[connection];
-    if (!connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE)) {
+    if (c->state != CONNECTION_PREFACE) {
         return;
     }
     timers_unset(pool->timers, &c->timer);
@@ -50,11 +61,12 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
         c->via = c->peer;
         c->peer = *peer;
         c->local = *local;
-        sources_give(&pool->sources, c->source);
-        c->source = sources_take(&pool->sources, peer);
+        sources_give(&pool->sources, c->source, now_us);
+        c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, peer);
     }
-    pool_enqueue(pool, connection);
-    pool_dispatch(pool, c->service, now_us);
+    if (pool_admit(pool, connection, now_us)) {
+        begin(pool, connection, now_us);
+    }
 }
 
 void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
@@ -72,8 +84,10 @@ uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection) {
 void pool_forget(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     uint32_t service = c->service;
-    bool was_full = pool->connection_slots.in_use_count == pool->connection_slots.count;
-    sources_give(&pool->sources, c->source);
+    bool was_full = pool->connection_slots.in_use_count >= pool->most_count;
+    sources_give(&pool->sources, c->source, c->ended_us);
+    sources_give(&pool->sources, c->own_source, c->ended_us);
+    sources_give(&pool->sources, c->common_source, c->ended_us);
     c->state = CONNECTION_FREE;
     slots_give(&pool->connection_slots, connection);
     pool->services[service].live_count--;

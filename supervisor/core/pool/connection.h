@@ -33,15 +33,22 @@
     X(FAILED, "failed")                       /* DONE or exit with another number */               \
     X(CRASHED, "crashed")                     /* signal, exception, or a channel that we ended */  \
     X(BROKEN_PIPE, "broken_pipe")             /* SIGPIPE, the client's doing as a rule */          \
+    X(TIMED_OUT, "timed_out")                 /* it took longer than it may */                     \
     X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
     X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \
     X(HANDSHAKE_INVALID, "handshake_invalid") /* bad frame, wrong identity, end before ACK */      \
     X(PROXY_INVALID, "proxy_invalid")         /* no PROXY header, or a wrong one */                \
     X(PROXY_TIMEOUT, "proxy_timeout")         /* its PROXY header did not come in time */          \
-    X(REFUSED_ACCESS, "refused_access")       /* the peer may not send a PROXY header */           \
-    X(ABANDONED, "abandoned")                 /* the client reset it before the hand-off */        \
-    X(DRAINED, "drained")                     /* ended by an ordered stop */
+    X(NO_FIRST_BYTE, "no_first_byte")         /* the client said nothing in time */                \
+    X(REFUSED_ACCESS, "refused_access")   /* its address may not, or not send a PROXY header */    \
+    X(REFUSED_HOURS, "refused_hours")     /* nobody may, at this time of the day */                \
+    X(REFUSED_SOURCE, "refused_source")   /* its source has as many as it may */                   \
+    X(REFUSED_RATE, "refused_rate")       /* they come faster than they may */                     \
+    X(REFUSED_FULL, "refused_full")       /* the service has, or all have */                       \
+    X(REFUSED_BREAKER, "refused_breaker") /* the handler has failed too often just now */          \
+    X(ABANDONED, "abandoned")             /* the client reset it before the hand-off */            \
+    X(DRAINED, "drained")                 /* ended by an ordered stop */
 
 enum outcome {
 #define OUTCOME_ENUM(name, text) OUTCOME_##name,
@@ -51,6 +58,11 @@ enum outcome {
 
 /* The word in the log; static. */
 const char *outcome_text(enum outcome outcome);
+
+/* True if the client was turned away, by a rule or a limit. */
+static inline bool outcome_is_refusal(enum outcome outcome) {
+    return outcome >= OUTCOME_REFUSED_ACCESS && outcome <= OUTCOME_REFUSED_BREAKER;
+}
 
 enum connection_state {
     CONNECTION_FREE,
@@ -80,8 +92,11 @@ struct connection {
     uint32_t service;     /* index in the table of services */
     uint32_t place;       /* index among the service's listen entries: where it was accepted */
     bool is_activation;
-    enum progress progress;  /* of an activation that has ended */
-    uint32_t source;         /* in the pool's table of sources */
+    enum progress progress; /* of an activation that has ended */
+    /* In the pool's table of sources: its address, and what counts for the limits by source of its
+     * service and of all; SOURCE_NONE where there is no such limit. */
+    uint32_t source, own_source, common_source;
+    bool is_probe;           /* tells whether the breaker closes (circuit.h) */
     struct timer timer;      /* PREFACE: its deadline */
     uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
     uint32_t next, previous; /* in the queue of its service, or among those its process holds */

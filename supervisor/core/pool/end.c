@@ -19,10 +19,43 @@ static void brake(struct pool *pool, const struct connection *c, uint64_t now_us
     uint64_t pause_us = breaker_pause_us(&s->breaker, c->progress, failed, lived_us, now_us);
     s->took_nobody = !failed && c->progress != PROGRESS_UNKNOWN;
     if (pause_us > 0) {
-        timers_set(pool->timers, &s->pause, now_us + pause_us);
+        pool_pause_service(pool, c->service, now_us + pause_us);
+        s->is_braked = true;
         s->pause_us = pause_us;
         pool_await_room(pool, c->service); /* when the pause is over */
         pool_push_service(pool, POOL_HELD_BACK, c->service);
+    }
+}
+
+/* ---- The breaker of a service whose clients are accepted here ---- */
+
+static void tell_breaker(struct pool *pool, uint32_t service, uint64_t pause_us) {
+    pool->services[service].pause_us = pause_us;
+    pool_push_service(pool, POOL_BREAKER, service);
+}
+
+void pool_note_taken(struct pool *pool, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    c->is_probe = false;
+    if (circuit_taken(&pool->services[c->service].circuit)) {
+        tell_breaker(pool, c->service, 0);
+        pool_tell_room(pool, c->service);
+    }
+}
+
+/* It has ended before a handler had taken it; `failed`: for the handler's sake. */
+static void note_not_taken(struct pool *pool, struct connection *c, bool failed, uint64_t now_us) {
+    struct circuit *circuit = &pool->services[c->service].circuit;
+    uint64_t pause_us = failed && !c->is_activation && !pool->stopping
+                            ? circuit_failed(circuit, c->is_probe, now_us)
+                            : 0;
+    if (c->is_probe) {
+        c->is_probe = false;
+        circuit_left(circuit);
+        pool_tell_room(pool, c->service);
+    }
+    if (pause_us > 0) {
+        tell_breaker(pool, c->service, pause_us);
     }
 }
 
@@ -52,6 +85,7 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
         p->offer = SLOT_NONE;
     }
     if (connection_step(c, CONNECTION_END, outcome)) {
+        note_not_taken(pool, c, false, now_us);
         finish_connection(pool, c->process, connection, now_us);
     }
 }
@@ -70,6 +104,7 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     connection_step(c, CONNECTION_ATTEMPT_FAILED, outcome);
     pool_push_connection(pool, POOL_ATTEMPT_FAILED, connection, process, outcome);
     if (c->state == CONNECTION_ENDED) {
+        note_not_taken(pool, c, outcome != OUTCOME_REJECTED && outcome != OUTCOME_DRAINED, now_us);
         finish_connection(pool, process, connection, now_us);
         return;
     }

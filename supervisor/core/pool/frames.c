@@ -51,6 +51,7 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
     }
     p->offer = SLOT_NONE;
     p->taken_count++;
+    pool_note_taken(pool, connection);
     pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (p->state == PROCESS_KILLED) {

@@ -2,6 +2,7 @@
  *   stop.c      deadlines and the ordered stop
  *   launch.c, frames.c, arrival.c   what becomes of a launch, what handlers say, who has come
  *   end.c       ends of connections, attempts, channels and processes
+ *   admit.c     who is let in
  *   dispatch.c  who gets whom
  *   room.c, serving.c, words.c   room, services, what is said of a connection
  *   drain.c     how one process is brought to its end
@@ -71,6 +72,19 @@ void pool_tell_room(struct pool *pool, uint32_t service);
 /* A slot is free again in a table that was full: those who had no place in it may have waited. */
 void pool_tell_room_in_table(struct pool *pool);
 
+/* ---- admit.c ---- */
+
+/* Scopes of sources (door/sources.h): of all connections by their exact address, of those that the
+ * limits for all services count; and a service's is its slot and 1. */
+#define POOL_SCOPE_EXACT UINT32_MAX
+#define POOL_SCOPE_COMMON 0u
+
+/* Judges a client in PREFACE, whose peer is known. True if it is let in, and counted as such; else
+ * the connection has ended. */
+bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us);
+/* Counts one that is let in for the rates. */
+void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us);
+
 /* ---- dispatch.c ---- */
 
 /* Gives waiting connections to idle processes, and launches processes for the others. */
@@ -105,6 +119,9 @@ void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault,
 /* The channel is closed while connections are held: they go on without it, for as long as they
  * like unless the supervisor stops. */
 void pool_go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* A handler has taken the connection. */
+void pool_note_taken(struct pool *pool, uint32_t connection);
 
 /* Frees the slot of a process. */
 void pool_free_process(struct pool *pool, uint32_t process);

@@ -15,6 +15,7 @@ static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
     p->taken_count++;
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
     connection_step(c, CONNECTION_ACK, OUTCOME_NONE);
+    pool_note_taken(pool, connection);
     c->pid = p->pid;
     c->launched_us = p->launched_us;
     c->greeted_us = c->offered_us = c->acked_us = now_us;

@@ -11,6 +11,8 @@
 /* Launches that found a shortage are tried again after this long, and whenever something is freed.
  */
 #define STARVED_RETRY_MS 100u
+/* Entries of the table of sources that a connection may be counted in: see admit.c. */
+#define SOURCES_PER_CONNECTION 3u
 
 int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed,
               uint32_t connection_count) {
@@ -28,13 +30,25 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
         pool->texts == NULL || pool_init_ring(pool, connection_count, process_count) != BATON_OK ||
         slots_init(&pool->connection_slots, connection_count) != BATON_OK ||
         slots_init(&pool->process_slots, process_count) != BATON_OK ||
-        sources_init(&pool->sources, connection_count, seed) != BATON_OK) {
+        sources_init(&pool->sources, SOURCES_PER_CONNECTION * connection_count, seed) != BATON_OK) {
         pool_clear(pool);
         return BATON_NO_MEMORY;
     }
     pool->starved =
         shortage_make(STARVED_RETRY_MS, STARVED_RETRY_MS, token_make(POOL_TOKEN_STARVED, 0, 0));
+    pool->pause.token = token_make(POOL_TOKEN_COMMON_PAUSE, 0, 0);
+    pool->most_count = connection_count;
     return BATON_OK;
+}
+
+void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t most_count) {
+    pool->limits = *limits;
+    if (most_count > 0 && most_count < pool->most_count) {
+        pool->most_count = most_count;
+    }
+    if (limits->rate_per_source.count > 0) {
+        sources_warm(&pool->sources);
+    }
 }
 
 void pool_clear(struct pool *pool) {

@@ -13,12 +13,14 @@
 #ifndef BATON_POOL_POOL_H
 #define BATON_POOL_POOL_H
 
+#include "core/base/rate.h"
 #include "core/base/shortage.h"
 #include "core/base/slots.h"
 #include "core/base/timers.h"
 #include "core/base/token.h"
 #include "core/door/sources.h"
 #include "core/pool/breaker.h"
+#include "core/pool/circuit.h"
 #include "core/pool/connection.h"
 #include "core/pool/process.h"
 #include "core/service/services.h"
@@ -31,9 +33,9 @@
  * its stop_timeout_ms. The bound is the service's own, so that none can starve another. */
 #define POOL_PROCESSES_PER_CONNECTION 2u
 /* Timers of a pool for that many connections that may be set at once: one of each connection and
- * process, two of each service, and its own. */
+ * process, two of each service, and two of its own. */
 #define POOL_TIMERS_COUNT(connections)                                                             \
-    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 2u * SERVICES_MAX_COUNT + 1u)
+    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 2u * SERVICES_MAX_COUNT + 2u)
 
 /* Types of the tokens (core/base/token.h) that name things of the pool. A caller that puts tokens
  * of its own into the same heap of timers has types from POOL_TOKEN_END on. */
@@ -43,6 +45,7 @@ enum pool_token {
     POOL_TOKEN_PAUSE,    /* of a service */
     POOL_TOKEN_SHORTAGE, /* of a service */
     POOL_TOKEN_STARVED,
+    POOL_TOKEN_COMMON_PAUSE,
     POOL_TOKEN_END
 };
 
@@ -66,6 +69,7 @@ enum pool_action_kind {
     /* About a service. */
     POOL_CROWDED,     /* somebody waits for handlers of its own to end; for the log */
     POOL_HELD_BACK,   /* nothing is launched for it for `pause_us`; for the log */
+    POOL_BREAKER,     /* its circuit is open, for `pause_us`, or closed again (0); for the log */
     POOL_ROOM,        /* it may accept again */
     POOL_SERVICE_OVER /* it was retired, and nobody goes by it any more; pool_remove_service() */
 };
@@ -77,7 +81,7 @@ struct pool_action {
     uint32_t process;    /* slot or SLOT_NONE */
     uint32_t connection; /* slot or SLOT_NONE */
     uint32_t service;    /* slot */
-    uint64_t pause_us;
+    uint64_t pause_us;   /* HELD_BACK, BREAKER */
 };
 
 /* Who has come. */
@@ -126,9 +130,12 @@ struct pool_service {
     bool retired;                     /* it accepts nobody any more */
     uint32_t queued;                  /* kinds of actions in the ring: a bit mask */
     struct breaker breaker;           /* HANDOFF_LISTENER only */
+    struct circuit circuit;           /* all others */
+    struct rate rate;                 /* of clients let in, or of activations */
+    bool is_braked;                   /* `pause` is the breaker's */
     bool took_nobody;                 /* why it was: its handler did, and has not failed */
     uint64_t pause_us;                /* how long the last pause was */
-    struct timer pause;               /* set while the breaker lets nothing be launched */
+    struct timer pause;               /* set while the breaker, or the rate, lets nobody in */
     struct shortage shortage;         /* lasts while launches wait for a limit of its own */
 };
 
@@ -156,7 +163,11 @@ struct pool {
     uint16_t *queued_processes;
     struct slots connection_slots;
     struct slots process_slots;
-    struct sources sources; /* of connections, by the peer's address */
+    struct sources sources;       /* of connections, by the peer's address */
+    struct service_limits limits; /* for all services together */
+    uint32_t most_count;          /* connections of all services */
+    struct rate rate;             /* of all clients let in */
+    struct timer pause;           /* set while that lets nobody in */
     struct pool_entry *ring;
     uint32_t ring_first, ring_count, ring_capacity;
     uint64_t last_id;
@@ -171,6 +182,10 @@ struct pool {
 int pool_init(struct pool *pool, struct services *services, struct timers *timers, uint64_t seed,
               uint32_t connection_count);
 void pool_clear(struct pool *pool);
+
+/* Limits that hold for all services together, and of `most_count` connections where that is less
+ * than there is room for (0 = no limit). To be told before anybody comes. */
+void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t most_count);
 
 /* Takes the next action; false when there is none. */
 bool pool_next_action(struct pool *pool, struct pool_action *out);
@@ -192,16 +207,23 @@ void pool_remove_service(struct pool *pool, uint32_t service);
 
 /* ---- Connections ---- */
 
-/* True if the service may accept one more. Changes nothing. */
+/* True if the service may accept one more, if only to refuse him. Changes nothing. */
 bool pool_has_room(const struct pool *pool, uint32_t service);
+/* What stands against it, as the log has it; static. NULL = nothing does. */
+#define POOL_HELD_BACK_TEXT "held_back"
+const char *pool_lacks_room_for(const struct pool *pool, uint32_t service);
+/* Lets nobody in before `until_us`. */
+void pool_pause_service(struct pool *pool, uint32_t service, uint64_t until_us);
 /* POOL_ROOM is to tell when there is room again. */
 void pool_await_room(struct pool *pool, uint32_t service);
 
 /* A connection was accepted, or a handed-over listener is ready; there must be room. Where a PROXY
  * header comes first the connection is in PREFACE until one of the next two calls, or until its
- * time is up. Returns its slot. */
+ * time is up. One that is not let in has ended when this returns (outcome_is_refusal()). Returns
+ * its slot. */
 uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival);
-/* The header is read: it named the real client, or (NULL) keeps the direct peer. */
+/* The header is read: it named the real client, or (NULL) keeps the direct peer. Now it is judged
+ * whether that one is let in. */
 void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
                 const struct address *local, uint64_t now_us);
 /* `text` (static or copied at once; NULL = none) is for the record. */

@@ -1,12 +1,45 @@
 /* Whether a service may accept one more, and who is told when it may again. */
 #include "core/pool/internal.h"
 
-bool pool_has_room(const struct pool *pool, uint32_t service) {
+static bool is_full(const struct service_limits *limits, uint32_t count, uint32_t most_count) {
+    return limits->when_full == WHEN_FULL_QUEUE && count >= most_count;
+}
+
+const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     const struct pool_service *s = &pool->services[service];
-    return !pool->stopping && !s->retired && !timer_is_set(&s->pause) &&
-           !shortage_lasts(&s->shortage) &&
-           s->live_count < pool_service_of(pool, service)->max_connections_count &&
-           pool->connection_slots.in_use_count < pool->connection_slots.count;
+    const struct service *rules = pool_service_of(pool, service);
+    uint32_t all_count = pool->connection_slots.in_use_count;
+    if (pool->stopping || s->retired || shortage_lasts(&s->shortage)) {
+        return POOL_HELD_BACK_TEXT;
+    }
+    if (rules->handoff == HANDOFF_LISTENER && s->live_count >= rules->max_connections_count) {
+        return POOL_HELD_BACK_TEXT; /* its handlers have all that they are lent */
+    }
+    if (is_full(&rules->limits, s->live_count, rules->max_connections_count)) {
+        return "max_connections";
+    }
+    if (is_full(&pool->limits, all_count, pool->most_count) ||
+        all_count == pool->connection_slots.count) {
+        return "max_connections of all services";
+    }
+    if (timer_is_set(&s->pause)) {
+        return s->is_braked ? POOL_HELD_BACK_TEXT : "rate";
+    }
+    if (timer_is_set(&pool->pause)) {
+        return "rate of all services";
+    }
+    return s->circuit.state == CIRCUIT_PROBED ? "its breaker waits for a probe" : NULL;
+}
+
+bool pool_has_room(const struct pool *pool, uint32_t service) {
+    return pool_lacks_room_for(pool, service) == NULL;
+}
+
+void pool_pause_service(struct pool *pool, uint32_t service, uint64_t until_us) {
+    struct timer *pause = &pool->services[service].pause;
+    if (!timer_is_set(pause) || pause->deadline_us < until_us) {
+        timers_set(pool->timers, pause, until_us);
+    }
 }
 
 void pool_await_room(struct pool *pool, uint32_t service) {

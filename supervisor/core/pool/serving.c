@@ -14,6 +14,9 @@ void pool_add_service(struct pool *pool, uint32_t service) {
         .shortage = shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS,
                                   token_make(POOL_TOKEN_SHORTAGE, 0, service)),
     };
+    if (pool_service_of(pool, service)->limits.rate_per_source.count > 0) {
+        sources_warm(&pool->sources);
+    }
 }
 
 static void tell_over(struct pool *pool, uint32_t service) {

@@ -75,7 +75,11 @@ void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
         pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, NULL, now_us);
         break;
     case POOL_TOKEN_PAUSE:
+        pool->services[index].is_braked = false;
         pool_tell_room(pool, index);
+        break;
+    case POOL_TOKEN_COMMON_PAUSE:
+        pool_tell_room_in_table(pool);
         break;
     case POOL_TOKEN_SHORTAGE:
         pool_tell_room(pool, index);
@@ -126,6 +130,7 @@ static void stop_service(struct pool *pool, uint32_t service, uint64_t now_us) {
 void pool_stop(struct pool *pool, uint64_t now_us) {
     pool->stopping = true;
     shortage_relieve(&pool->starved, pool->timers);
+    timers_unset(pool->timers, &pool->pause);
     SLOTS_EACH(service, &pool->registry->slots) {
         stop_service(pool, service, now_us);
     }

@@ -25,6 +25,8 @@ struct service_values {
     size_t listen_name_count;
     uint32_t *success_exits; /* success_exit_count codes; 0 = not given, or not readable */
     size_t success_exit_count;
+    struct rate_limit rate, rate_per_source;
+    const char *refuse_message;
     struct address_block *trusted; /* trusted_count entries */
     size_t trusted_count;
 };
@@ -101,6 +103,18 @@ void service_read_trusted(struct service_builder *builder, const struct config_s
 /* Reads `success_exit` into `values` (exits.c). */
 void service_read_exits(struct service_builder *builder, const struct config_setting *setting,
                         struct service_values *values);
+
+/* Reads a rate, and `refuse_message` into `values` (limits.c). */
+#define RATE_NONE "none"
+#define REFUSE_MESSAGE_MAX_BYTES 512u
+void service_read_rate(struct service_builder *builder, const struct config_setting *setting,
+                       struct rate_limit *out);
+void service_read_refuse_message(struct service_builder *builder,
+                                 const struct config_setting *setting,
+                                 struct service_values *values);
+
+/* "s", "min" or "h": the unit of a limit that is one. */
+const char *service_rate_unit(const struct rate_limit *limit);
 
 /* Reads `listen_names` into `values` (listen_names.c). */
 void service_read_listen_names(struct service_builder *builder,

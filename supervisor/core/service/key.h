@@ -47,6 +47,7 @@ enum key_type {
     KEY_TYPE_BLOCKS,      /* addresses and blocks of them, separated by commas */
     KEY_TYPE_NAMES,       /* names, separated by commas */
     KEY_TYPE_CODES,       /* exit codes, separated by commas */
+    KEY_TYPE_RATE,        /* so many in a time, and so many at once */
     KEY_TYPE_BOOLEAN,     /* yes or no */
     KEY_TYPE_CHOICE       /* one word of a list */
 };
@@ -65,6 +66,12 @@ enum key_id {
     KEY_V6ONLY,
     KEY_BACKLOG,
     KEY_MAX_CONNECTIONS,
+    KEY_MAX_PER_SOURCE,
+    KEY_SOURCE_PREFIX,
+    KEY_RATE,
+    KEY_RATE_PER_SOURCE,
+    KEY_WHEN_FULL,
+    KEY_REFUSE_MESSAGE,
     KEY_HANDSHAKE_TIMEOUT,
     KEY_ATTEMPTS,
     KEY_STOP_TIMEOUT,
@@ -93,6 +100,12 @@ enum key_id {
     KEY_LOG_FORMAT,
     KEY_LOG_LEVEL,
     KEY_STRICT,
+    KEY_ALL_MAX_CONNECTIONS, /* for all services together */
+    KEY_ALL_MAX_PER_SOURCE,
+    KEY_ALL_SOURCE_PREFIX,
+    KEY_ALL_RATE,
+    KEY_ALL_RATE_PER_SOURCE,
+    KEY_ALL_WHEN_FULL,
     KEY_COUNT
 };
 

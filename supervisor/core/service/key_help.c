@@ -47,6 +47,34 @@ static const char *const texts[KEY_COUNT] = {
                             "number accepting pauses, and further clients wait. All services "
                             "together: at most 32768, a service that hands over its listener "
                             "counting as one.",
+    [KEY_MAX_PER_SOURCE] =
+        "How many connections one source may have at once; further ones of it are refused "
+        "(`refused_source`). A source is an IPv4 address, the first `source_prefix_bits` of an "
+        "IPv6 address, at a local socket a user id; behind a proxy it is the client that the proxy "
+        "names. 0 is no limit.",
+    [KEY_SOURCE_PREFIX] =
+        "How many bits of an IPv6 address make it one source. Whoever has an IPv6 connection has "
+        "2^64 addresses as a rule, so fewer bits than 64 make one source of a provider's "
+        "customers, and more make many of one machine.",
+    [KEY_RATE] =
+        "How fast clients may come: `50/s`, or `50/s burst 100` when as many as 100 may come at "
+        "once after a pause; without `burst` that is the count itself. `none` is no limit. What is "
+        "above it waits or is refused (`refused_rate`), see `when_full`. Where the listener is "
+        "handed over it bounds how often the handler is launched. Clients who are refused for any "
+        "reason do not count.",
+    [KEY_RATE_PER_SOURCE] =
+        "The same for each source (see `max_per_source`), whose clients above it are always "
+        "refused (`refused_rate`). The last 4096 sources that have no connection are remembered.",
+    [KEY_WHEN_FULL] =
+        "What becomes of clients above `max_connections` or `rate`: `queue` does not accept them "
+        "until there is room, and they wait in the system's backlog; `refuse` accepts and closes "
+        "them at once (`refused_full`, `refused_rate`), after `refuse_message`.",
+    [KEY_REFUSE_MESSAGE] =
+        "What a client reads who is refused for whatever reason, before the connection is closed. "
+        "It may have templates; `\\n`, `\\r`, `\\t` and `\\\\` stand for the end of a line, a "
+        "carriage return, a tab and a backslash: `\"421 {service}: too many connections\\r\\n\"`. "
+        "64 such messages are under way at once at most, each for a second; who comes beyond that "
+        "is closed without one.",
     [KEY_HANDSHAKE_TIMEOUT] = "How long a handler has from its launch until it says HELLO, and "
                               "from an offer until it acknowledges it. On Windows the value of "
                               "`[defaults]` also holds for listeners that are handed over.",
@@ -128,6 +156,15 @@ static const char *const texts[KEY_COUNT] = {
                 "error.",
     [KEY_LOG_FORMAT] = "One line per event, as `key=value` pairs or as a JSON object.",
     [KEY_LOG_LEVEL] = "The least important events that are still logged.",
+    [KEY_ALL_MAX_CONNECTIONS] = "How many connections of all services together may live at once.",
+    [KEY_ALL_MAX_PER_SOURCE] = "How many connections one source may have at once with all services "
+                               "together; 0 is no limit.",
+    [KEY_ALL_SOURCE_PREFIX] = "How many bits of an IPv6 address make it one source of these.",
+    [KEY_ALL_RATE] = "How fast clients may come to all services together.",
+    [KEY_ALL_RATE_PER_SOURCE] = "The same for each source.",
+    [KEY_ALL_WHEN_FULL] =
+        "What becomes of clients above `max_connections` or `rate` of this section, as with the "
+        "key of a service: where one is above both, refusing goes before waiting.",
     [KEY_STRICT] = "`yes`: where one service cannot start because of what the machine lacks (its "
                    "program or who runs that, a folder), none does, and batond ends with 78. "
                    "Otherwise the others start, the log says `service_failed`, and it is tried "

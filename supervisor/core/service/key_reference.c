@@ -46,20 +46,22 @@ static void print_modes(const struct key *key, text_emit *emit, void *context) {
 }
 
 static void print_type(const struct key *key, text_emit *emit, void *context) {
-    static const char *const words[] = {[KEY_TYPE_LISTEN] = "places, or a path",
-                                        [KEY_TYPE_HOST] = "IPv4 or IPv6 address",
-                                        [KEY_TYPE_COMMAND] = "command",
-                                        [KEY_TYPE_TEXT] = "text",
-                                        [KEY_TYPE_FILE] = "path of a file",
-                                        [KEY_TYPE_DIRECTORY] = "path of a folder",
-                                        [KEY_TYPE_ENVIRONMENT] = "variables",
-                                        [KEY_TYPE_NUMBER] = NULL,
-                                        [KEY_TYPE_PERMISSIONS] = "three octal digits",
-                                        [KEY_TYPE_OWNER] = "user and group",
-                                        [KEY_TYPE_BLOCKS] = "addresses and blocks",
-                                        [KEY_TYPE_NAMES] = "names",
-                                        [KEY_TYPE_CODES] = "exit codes",
-                                        [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
+    static const char *const words[] = {
+        [KEY_TYPE_LISTEN] = "places, or a path",
+        [KEY_TYPE_HOST] = "IPv4 or IPv6 address",
+        [KEY_TYPE_COMMAND] = "command",
+        [KEY_TYPE_TEXT] = "text",
+        [KEY_TYPE_FILE] = "path of a file",
+        [KEY_TYPE_DIRECTORY] = "path of a folder",
+        [KEY_TYPE_ENVIRONMENT] = "variables",
+        [KEY_TYPE_NUMBER] = NULL,
+        [KEY_TYPE_PERMISSIONS] = "three octal digits",
+        [KEY_TYPE_OWNER] = "user and group",
+        [KEY_TYPE_BLOCKS] = "addresses and blocks",
+        [KEY_TYPE_NAMES] = "names",
+        [KEY_TYPE_CODES] = "exit codes",
+        [KEY_TYPE_RATE] = "COUNT/s, COUNT/min or COUNT/h, with `burst COUNT`; or none",
+        [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
     char line[96];
     emit(context, "- Value: ");
     if (key->type == KEY_TYPE_NUMBER) {

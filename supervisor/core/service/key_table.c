@@ -20,6 +20,7 @@ static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
 static const char *const three_ways[] = {"auto", "no", "yes", NULL};
 static const char *const error_streams[] = {"log", "socket", NULL};
 static const char *const outputs[] = {"log", "null", NULL};
+static const char *const when_full[] = {"queue", "refuse", NULL};
 
 /* clang-format 14 indents a table of this size twice. */
 /* clang-format off */
@@ -148,6 +149,63 @@ const struct key key_table[KEY_COUNT] = {
             .default_text = "256",
             .modes = KEY_MODES_CONNECTION,
             .field_offset = FIELD(max_connections_count),
+        },
+    [KEY_MAX_PER_SOURCE] =
+        {
+            .name = "max_per_source",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "connections",
+            .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
+            .default_text = "0",
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(limits.max_per_source_count),
+        },
+    [KEY_SOURCE_PREFIX] =
+        {
+            .name = "source_prefix_bits",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "bits",
+            .minimum = 1,
+            .maximum = 128,
+            .default_text = "64",
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(limits.source_prefix_bits),
+        },
+    [KEY_RATE] =
+        {
+            .name = "rate",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_RATE,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_RATE_PER_SOURCE] =
+        {
+            .name = "rate_per_source",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_RATE,
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_WHEN_FULL] =
+        {
+            .name = "when_full",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "queue",
+            .choices = when_full,
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = FIELD(limits.when_full),
+        },
+    [KEY_REFUSE_MESSAGE] =
+        {
+            .name = "refuse_message",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_TEXT,
+            .modes = KEY_MODES_CONNECTION,
+            .field_offset = KEY_NO_FIELD,
         },
     [KEY_HANDSHAKE_TIMEOUT] =
         {
@@ -421,6 +479,67 @@ const struct key key_table[KEY_COUNT] = {
             .default_text = "no",
             .field_offset = OPTION(strict),
             .modes = KEY_MODES_ALL,
+        },
+    [KEY_ALL_MAX_CONNECTIONS] =
+        {
+            .name = "max_connections",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "connections",
+            .minimum = 1,
+            .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
+            .default_text = "32768",
+            .modes = KEY_MODES_ALL,
+            .field_offset = OPTION(max_connections_count),
+        },
+    [KEY_ALL_MAX_PER_SOURCE] =
+        {
+            .name = "max_per_source",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "connections",
+            .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
+            .default_text = "0",
+            .modes = KEY_MODES_ALL,
+            .field_offset = OPTION(limits.max_per_source_count),
+        },
+    [KEY_ALL_SOURCE_PREFIX] =
+        {
+            .name = "source_prefix_bits",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "bits",
+            .minimum = 1,
+            .maximum = 128,
+            .default_text = "64",
+            .modes = KEY_MODES_ALL,
+            .field_offset = OPTION(limits.source_prefix_bits),
+        },
+    [KEY_ALL_RATE] =
+        {
+            .name = "rate",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_RATE,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_ALL_RATE_PER_SOURCE] =
+        {
+            .name = "rate_per_source",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_RATE,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_ALL_WHEN_FULL] =
+        {
+            .name = "when_full",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "queue",
+            .choices = when_full,
+            .modes = KEY_MODES_ALL,
+            .field_offset = OPTION(limits.when_full),
         },
 };
 /* clang-format on */

@@ -100,6 +100,8 @@ void service_read_options(struct service_builder *builder) {
     }
     service_read_values(builder, section, &values);
     service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);
+    builder->options.limits.rate = values.rate;
+    builder->options.limits.rate_per_source = values.rate_per_source;
     read_handlers(builder, values.own[KEY_HANDLERS]);
     read_log(builder, values.own[KEY_LOG]);
     for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;

@@ -158,7 +158,27 @@ static void print_trusted(const struct service *service, text_emit *emit, void *
     emit(context, service->proxy_trusted_count > 0 ? "\n" : "");
 }
 
+static void print_rate(const char *name, const struct rate_limit *limit, text_emit *emit,
+                       void *context) {
+    char text[64];
+    if (limit->count > 0) {
+        snprintf(text, sizeof text, "%lu/%s burst %lu\n", (unsigned long)limit->count,
+                 service_rate_unit(limit), (unsigned long)limit->burst_count);
+        print_extra(name, text, emit, context);
+    }
+}
+
+static void print_rates(const struct service_limits *limits, text_emit *emit, void *context) {
+    print_rate("rate", &limits->rate, emit, context);
+    print_rate("rate_per_source", &limits->rate_per_source, emit, context);
+}
+
 static void print_texts(const struct service *service, text_emit *emit, void *context) {
+    print_rates(&service->limits, emit, context);
+    if (service->refuse_message != NULL) {
+        print_extra("refuse_message", "given", emit, context);
+        emit(context, "\n");
+    }
     if (service->argv0 != NULL) {
         print_extra("argv0", service->argv0, emit, context);
         emit(context, "\n");
@@ -244,6 +264,7 @@ static void print_options(const struct supervisor_options *options, text_emit *e
         }
     }
     emit(context, "\n");
+    print_rates(&options->limits, emit, context);
 }
 
 void service_table_print_services(const struct service_table *table, text_emit *emit,

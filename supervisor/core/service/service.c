@@ -65,6 +65,9 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     }
     service->socket_user = values->user;
     service->socket_group = values->group;
+    service->limits.rate = values->rate;
+    service->limits.rate_per_source = values->rate_per_source;
+    service->refuse_message = values->refuse_message;
     service->proxy_trusted = values->trusted;
     service->proxy_trusted_count = values->trusted_count;
     service_fill_variables(builder, values, service);

@@ -10,6 +10,7 @@
 
 #include "core/base/address.h"
 #include "core/base/error.h"
+#include "core/base/rate.h"
 #include "core/base/socket_options.h"
 #include "core/config/config.h"
 
@@ -41,6 +42,16 @@ enum service_output { OUTPUT_LOG, OUTPUT_NULL };
 
 /* AUTO depends on the mode. */
 enum service_choice { CHOICE_AUTO, CHOICE_NO, CHOICE_YES };
+
+enum service_when_full { WHEN_FULL_QUEUE, WHEN_FULL_REFUSE };
+
+/* How many may come and how fast: to a service, or to all of them together. */
+struct service_limits {
+    uint32_t max_per_source_count; /* live connections of one source at once; 0 = no limit */
+    uint32_t source_prefix_bits;   /* 1..128: what of an IPv6 address makes it one source */
+    uint32_t when_full; /* enum service_when_full: limits of the whole; those by source refuse */
+    struct rate_limit rate, rate_per_source;
+};
 
 /* One place where a service listens. */
 struct service_listen {
@@ -90,6 +101,8 @@ struct service {
                                        For HANDOFF_LISTENER, whose one "connection" is an
                                        activation, the life of the process that has the listener: 1,
                                        or with a channel one for each listen entry */
+    struct service_limits limits;
+    const char *refuse_message; /* a template, what a client who is refused reads; NULL = nothing */
     uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
                                 HANDOFF_LISTENER */
     uint32_t reuse_count;    /* connections one handler process gets in its life; 1 for now */
@@ -117,7 +130,9 @@ struct supervisor_options {
     const char *log;      /* absolute path of the log file; NULL = standard error */
     enum log_format log_format;
     enum log_level log_level;
-    uint32_t strict; /* 1: a service that lacks something keeps all from starting */
+    uint32_t max_connections_count; /* of all services together */
+    struct service_limits limits;   /* for all services together */
+    uint32_t strict;                /* 1: a service that lacks something keeps all from starting */
 };
 
 /* Read-only once built. Owner: whoever called service_table_build(). */

@@ -84,6 +84,7 @@ static struct service *pack_service(struct packer *packer, const struct service 
     copy.handler = pack_text(packer, service->handler);
     copy.argv0 = pack_text(packer, service->argv0);
     copy.directory = pack_text(packer, service->directory);
+    copy.refuse_message = pack_text(packer, service->refuse_message);
     copy.socket_user = pack_text(packer, service->socket_user);
     copy.socket_group = pack_text(packer, service->socket_group);
     if (packed != NULL) {

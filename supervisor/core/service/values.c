@@ -76,6 +76,16 @@ static void read_value(struct service_builder *builder, const struct config_sett
     case KEY_TYPE_NAMES:
         service_read_listen_names(builder, setting, values);
         break;
+    case KEY_TYPE_RATE:
+        service_read_rate(builder, setting,
+                          id == KEY_RATE || id == KEY_ALL_RATE ? &values->rate
+                                                               : &values->rate_per_source);
+        break;
+    case KEY_TYPE_TEXT:
+        if (id == KEY_REFUSE_MESSAGE) {
+            service_read_refuse_message(builder, setting, values);
+        }
+        break;
     case KEY_TYPE_BLOCKS:
         service_read_trusted(builder, setting, values);
         break;

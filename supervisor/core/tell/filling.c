@@ -213,3 +213,13 @@ void filling_make(struct filling *filling, const struct service *service,
     filling->argv_room[service->argc] = NULL;
     filling->argv = filling->argv_room;
 }
+
+size_t filling_expand(const char *text, const struct service *service,
+                      const struct connection *connection, uint32_t from_peer_count, char *out,
+                      size_t size_bytes) {
+    struct view view = {service, connection, from_peer_count};
+    struct writer writer = {out, size_bytes - 1};
+    (void)expand(&writer, text, &view);
+    *writer.at = '\0';
+    return strlen(out);
+}

@@ -31,4 +31,10 @@ void filling_clear(struct filling *filling);
 void filling_make(struct filling *filling, const struct service *service,
                   const struct connection *connection, uint32_t from_peer_count);
 
+/* Puts a template's text into `out` (`size_bytes`, at least 1), cut if it is longer. Returns its
+ * length. What is not known is left out. */
+size_t filling_expand(const char *text, const struct service *service,
+                      const struct connection *connection, uint32_t from_peer_count, char *out,
+                      size_t size_bytes);
+
 #endif

@@ -36,6 +36,10 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
     *socket = PLATFORM_SOCKET_NONE;
 }
 
+void platform_socket_drop(struct platform_socket *socket) {
+    platform_socket_close(NULL, socket);
+}
+
 bool platform_socket_was_reset(struct platform_socket socket) {
     const struct fake_peer *peer = fake_peer_of(socket);
     return peer != NULL && peer->face.was_reset;

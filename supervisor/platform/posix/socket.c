@@ -23,6 +23,13 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
     *socket = PLATFORM_SOCKET_NONE;
 }
 
+void platform_socket_drop(struct platform_socket *socket) {
+    if (platform_socket_is_open(*socket)) {
+        close((int)socket->value);
+    }
+    *socket = PLATFORM_SOCKET_NONE;
+}
+
 bool platform_socket_was_reset(struct platform_socket socket) {
     /* After a reset poll(2) reports both; after an orderly end of sending neither, as long as our
      * own direction is open. Unlike SO_ERROR it leaves the error for the handler to see. */

@@ -27,6 +27,13 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
     *socket = PLATFORM_SOCKET_NONE;
 }
 
+void platform_socket_drop(struct platform_socket *socket) {
+    if (platform_socket_is_open(*socket)) {
+        closesocket((SOCKET)socket->value);
+    }
+    *socket = PLATFORM_SOCKET_NONE;
+}
+
 bool platform_socket_was_reset(struct platform_socket socket) {
     WSAPOLLFD poll = {.fd = (SOCKET)socket.value, .events = POLLRDNORM};
     if (!platform_socket_is_open(socket) || WSAPoll(&poll, 1, 0) != 1 ||

@@ -1,0 +1,114 @@
+/* The door: whether a client who has come is let in. Who is not is never offered to a process. What
+ * the whole service has no room for is not accepted in the first place, unless it is to be refused
+ * (room.c). */
+#include "core/pool/internal.h"
+
+static bool refuses(const struct service_limits *limits) {
+    return limits->when_full == WHEN_FULL_REFUSE;
+}
+
+/* ---- What limits by source say ---- */
+
+static uint32_t join_source(struct pool *pool, uint32_t scope, const struct service_limits *limits,
+                            const struct address *peer) {
+    struct address source = source_of(peer, limits->source_prefix_bits);
+    bool limits_sources = limits->max_per_source_count > 0 || limits->rate_per_source.count > 0;
+    return limits_sources ? sources_take(&pool->sources, scope, &source) : SOURCE_NONE;
+}
+
+/* The source has this connection, too. */
+static enum outcome judge_source(const struct pool *pool, const struct service_limits *limits,
+                                 uint32_t source, uint64_t now_us) {
+    if (source == SOURCE_NONE) {
+        return OUTCOME_NONE;
+    }
+    const struct source_entry *entry = &pool->sources.entries[source];
+    if (limits->max_per_source_count > 0 &&
+        entry->connections_count > limits->max_per_source_count) {
+        return OUTCOME_REFUSED_SOURCE;
+    }
+    return rate_wait_us(&entry->rate, &limits->rate_per_source, now_us) > 0 ? OUTCOME_REFUSED_RATE
+                                                                            : OUTCOME_NONE;
+}
+
+/* ---- What limits of a service, and of all, say ---- */
+
+static enum outcome judge_total(const struct service_limits *limits, uint32_t count,
+                                uint32_t most_count, const struct rate *rate, uint64_t now_us) {
+    if (!refuses(limits)) {
+        return OUTCOME_NONE;
+    }
+    if (count > most_count) {
+        return OUTCOME_REFUSED_FULL;
+    }
+    return rate_wait_us(rate, &limits->rate, now_us) > 0 ? OUTCOME_REFUSED_RATE : OUTCOME_NONE;
+}
+
+static enum outcome judge_breaker(struct pool *pool, struct connection *c, uint64_t now_us) {
+    enum circuit_verdict verdict = circuit_judge(&pool->services[c->service].circuit, now_us);
+    c->is_probe = verdict == CIRCUIT_LETS_IN_A_PROBE;
+    return verdict == CIRCUIT_REFUSES ? OUTCOME_REFUSED_BREAKER : OUTCOME_NONE;
+}
+
+/* From what is about the client to what is about everybody. The breaker is last, since asking it
+ * may begin a probe. */
+static enum outcome judge(struct pool *pool, struct connection *c, uint64_t now_us) {
+    const struct service *rules = pool_service_of(pool, c->service);
+    const struct pool_service *s = &pool->services[c->service];
+    c->own_source = join_source(pool, c->service + 1, &rules->limits, &c->peer);
+    c->common_source = join_source(pool, POOL_SCOPE_COMMON, &pool->limits, &c->peer);
+    enum outcome outcome = judge_source(pool, &rules->limits, c->own_source, now_us);
+    if (outcome == OUTCOME_NONE) {
+        outcome = judge_source(pool, &pool->limits, c->common_source, now_us);
+    }
+    if (outcome == OUTCOME_NONE) {
+        outcome = judge_total(&rules->limits, s->live_count, rules->max_connections_count, &s->rate,
+                              now_us);
+    }
+    if (outcome == OUTCOME_NONE) {
+        outcome = judge_total(&pool->limits, pool->connection_slots.in_use_count, pool->most_count,
+                              &pool->rate, now_us);
+    }
+    return outcome == OUTCOME_NONE ? judge_breaker(pool, c, now_us) : outcome;
+}
+
+/* ---- Letting in ---- */
+
+static void charge_source(struct pool *pool, const struct service_limits *limits, uint32_t source,
+                          uint64_t now_us) {
+    if (source != SOURCE_NONE) {
+        rate_charge(&pool->sources.entries[source].rate, &limits->rate_per_source, now_us);
+    }
+}
+
+/* Who comes next may have to wait until it is his turn. */
+static uint64_t charge_total(const struct service_limits *limits, struct rate *rate,
+                             uint64_t now_us) {
+    rate_charge(rate, &limits->rate, now_us);
+    return refuses(limits) ? 0 : rate_wait_us(rate, &limits->rate, now_us);
+}
+
+void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    const struct connection *c = &pool->connections[connection];
+    const struct service_limits *limits = &pool_service_of(pool, c->service)->limits;
+    charge_source(pool, limits, c->own_source, now_us);
+    charge_source(pool, &pool->limits, c->common_source, now_us);
+    uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, now_us);
+    uint64_t common_us = charge_total(&pool->limits, &pool->rate, now_us);
+    if (own_us > 0) {
+        pool_pause_service(pool, c->service, now_us + own_us);
+    }
+    if (common_us > 0) {
+        timers_set(pool->timers, &pool->pause, now_us + common_us);
+    }
+}
+
+bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    enum outcome outcome = judge(pool, &pool->connections[connection], now_us);
+    if (outcome != OUTCOME_NONE) {
+        pool_end_connection(pool, connection, outcome, now_us);
+        return false;
+    }
+    pool_charge(pool, connection, now_us);
+    return true;
+}

@@ -1,0 +1,228 @@
+"""The door: how many may come and how fast, what is said to those who may not, and that all of it
+heals without a hand."""
+
+import collections
+import socket
+import unittest
+
+import harness
+from harness import SupervisorCase, misbehave, service
+from settings import ON_WINE
+
+MESSAGE = "421 {service}: no room for {peer_address}\\r\\n"
+
+
+def told(host, name="hold"):
+    return f"421 {name}: no room for {host}\r\n"
+
+
+class Sources(SupervisorCase):
+    def test_a_source_has_its_number_and_others_theirs(self):
+        supervisor = self.supervisor({"hold": misbehave(
+            "--serve hold", max_per_source=2, stop_timeout_ms=1000, refuse_message=MESSAGE)})
+        held = [supervisor.connect("hold", source=host) for host in ("127.0.0.2",) * 2]
+        for client in held:
+            self.assertIn("holding", client.line())
+        for _ in range(5):
+            with supervisor.connect("hold", source="127.0.0.2") as refused:
+                self.assertEqual(refused.rest(), told("127.0.0.2"))
+        with supervisor.connect("hold", source="127.0.0.3") as other:
+            self.assertIn("holding", other.line())
+        supervisor.wait_events(5, "connection", outcome="refused_source")
+        held[0].close()
+        supervisor.wait_event("connection", peer=held[0].name)
+        with supervisor.connect("hold", source="127.0.0.2") as again:
+            self.assertIn("holding", again.line())
+        held[1].close()
+        self.stop(supervisor)
+        for record in supervisor.find("connection", outcome="refused_source"):
+            self.assertEqual(record["attempts"], "0")
+            self.assertNotIn("pid", record)
+
+    def test_a_rate_by_source_heals_by_itself(self):
+        supervisor = self.supervisor({"a": service("echo", rate_per_source="2/s burst 3")})
+        answers = collections.Counter()
+        while answers[""] == 0 or answers["hello"] < 6:
+            with supervisor.connect("a", source="127.0.0.2") as client:
+                answers[client.try_to_ask("hello")] += 1
+        self.assertEqual(set(answers), {"hello", ""})
+        with supervisor.connect("a", source="127.0.0.3") as client:
+            self.assertEqual(client.ask("hello"), "hello")
+        supervisor.wait_event("connection", outcome="refused_rate")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
+    @unittest.skipIf(ON_WINE, "Wine has no IPv6 loopback of its own")
+    def test_an_ipv6_source_is_its_prefix(self):
+        supervisor = self.supervisor({"hold": misbehave(
+            "--serve hold", listen="[::1]:0", max_per_source=1, stop_timeout_ms=1000)})
+        with supervisor.connect("hold") as first:
+            self.assertIn("holding", first.line())
+            with supervisor.connect("hold") as second:
+                self.assertEqual(second.rest(), "")
+            supervisor.wait_event("connection", outcome="refused_source", peer=second.name)
+        self.stop(supervisor)
+
+
+class Totals(SupervisorCase):
+    def fill(self, **keys):
+        supervisor = self.supervisor({"hold": misbehave(
+            "--serve hold", max_connections=2, stop_timeout_ms=1000, **keys)})
+        clients = [supervisor.connect("hold") for _ in range(2)]
+        for client in clients:
+            self.assertIn("holding", client.line())
+        return supervisor, clients
+
+    def test_who_finds_it_full_waits(self):
+        supervisor, clients = self.fill()
+        waits = supervisor.connect("hold")
+        clients[0].close()
+        self.assertIn("holding", waits.line())
+        for client in (clients[1], waits):
+            client.close()
+        self.stop(supervisor)
+
+    def test_or_is_refused(self):
+        supervisor, clients = self.fill(when_full="refuse", refuse_message=MESSAGE)
+        with supervisor.connect("hold") as refused:
+            self.assertEqual(refused.rest(), told("127.0.0.1"))
+            self.assertEqual(supervisor.record(refused)["outcome"], "refused_full")
+        for client in clients:
+            client.close()
+        self.stop(supervisor)
+
+    def test_all_services_together(self):
+        supervisor = self.supervisor({
+            "supervisor": {"max_connections": 2, "when_full": "refuse"},
+            "hold": misbehave("--serve hold", stop_timeout_ms=1000),
+            "other": misbehave("--serve hold", stop_timeout_ms=1000)})
+        with supervisor.connect("hold") as first, supervisor.connect("other") as second:
+            self.assertIn("holding", first.line())
+            self.assertIn("holding", second.line())
+            with supervisor.connect("other") as refused:
+                self.assertEqual(refused.rest(), "")
+                self.assertEqual(supervisor.record(refused)["outcome"], "refused_full")
+        self.stop(supervisor)
+
+    def test_a_rate_makes_clients_wait_and_loses_none(self):
+        supervisor = self.supervisor({"a": service("echo", rate="40/s burst 5")})
+        clients = [supervisor.connect("a") for _ in range(30)]
+        for client in clients:
+            client.end()
+            client.rest()
+        records = supervisor.wait_events(30, "connection", outcome="served")
+        self.assertEqual(len(records), 30)
+        self.assertTrue(supervisor.find("accept_paused", reason="rate"))
+        self.stop(supervisor)
+
+
+class Messages(SupervisorCase):
+    def setUp(self):
+        self.supervisor_ = self.supervisor({"hold": misbehave(
+            "--serve hold", max_connections=1, when_full="refuse", stop_timeout_ms=1000,
+            refuse_message=MESSAGE)})
+        self.held = self.supervisor_.connect("hold")
+        self.assertIn("holding", self.held.line())
+
+    def finish(self):
+        self.held.close()
+        self.stop(self.supervisor_)
+
+    def test_who_has_written_reads_it_all_the_same(self):
+        for length in (1, 10000):
+            with self.supervisor_.connect("hold") as client:
+                client.send(b"x" * length)
+                self.assertEqual(client.line(), told("127.0.0.1").rstrip("\n"))
+                client.end()
+                self.assertEqual(client.rest(), "")
+        self.finish()
+
+    def test_who_neither_reads_nor_leaves_holds_nobody_up(self):
+        stay = [self.supervisor_.connect("hold") for _ in range(100)]
+        for client in stay:
+            client.send("GET / HTTP/1.0\r\n\r\n")
+        # More than are told at once, and none of them goes: each is closed in time all the same.
+        self.supervisor_.wait_events(100, "connection", outcome="refused_full")
+        for client in stay:
+            self.assertIn(client.rest(), (told("127.0.0.1"), ""))
+        text = ""
+        while text == "":  # until the first have had their second
+            with self.supervisor_.connect("hold") as client:
+                text = client.rest()
+        self.assertEqual(text, told("127.0.0.1"))
+        for client in stay:
+            client.close()
+        self.held.close()
+        self.supervisor_.signal()
+        self.assertEqual(self.supervisor_.wait(), 0)
+
+
+class Flood(SupervisorCase):
+    COUNT = 400
+
+    def test_the_log_is_not_flooded_and_every_refusal_is_counted(self):
+        supervisor = self.supervisor({
+            "a": service("echo", max_per_source=1, stop_timeout_ms=1000),
+            "b": service("echo")})
+        with supervisor.connect("a") as steady:
+            steady.send("1\n")
+            steady.line()
+            address = supervisor.address("a")
+            for _ in range(self.COUNT):
+                with socket.create_connection(address) as client:
+                    client.settimeout(harness.DEADLINE_S)
+                    try:
+                        self.assertEqual(client.recv(1), b"")
+                    except ConnectionResetError:
+                        pass
+            with supervisor.connect("b") as other:
+                self.assertEqual(other.ask("still here"), "still here")
+            lines = suppressed = 0
+            while lines + suppressed < self.COUNT:
+                events = supervisor.wait_events(
+                    len(supervisor.find("refusals_suppressed")) + 1, "refusals_suppressed",
+                    service="a")
+                suppressed = sum(int(event["refused_source"]) for event in events)
+                lines = len(supervisor.find("connection", outcome="refused_source"))
+            self.assertEqual(lines + suppressed, self.COUNT)
+            self.assertGreater(suppressed, 0)
+        supervisor.wait_event("connection", peer=steady.name)
+        with supervisor.connect("a") as again:
+            again.end()
+            again.rest()
+            self.assertEqual(supervisor.record(again)["outcome"], "served")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+        stopped = supervisor.find("stopped")[0]
+        self.assertEqual(int(stopped["connections"]), self.COUNT + 3)
+
+
+@unittest.skipIf(ON_WINE, "needs a script as handler")
+class Breaker(SupervisorCase):
+    def test_it_opens_and_heals_without_a_hand(self):
+        folder = self.folder()
+        script = folder / "handler"
+        good = folder / "good"
+        echo = harness.shared().handlers / "echo"
+        script.write_text(f"#!/bin/sh\n[ -e '{good}' ] && exec '{echo}'\nexit 3\n")
+        script.chmod(0o755)
+        supervisor = self.supervisor({"a": service(f'"{script}"', attempts=1)}, folder=folder)
+        outcomes = []
+        while "refused_breaker" not in outcomes:
+            with supervisor.connect("a") as client:
+                client.rest()
+                outcomes.append(supervisor.record(client)["outcome"])
+        self.assertEqual(outcomes, ["launch_failed"] * 5 + ["refused_breaker"])
+        self.assertEqual(supervisor.wait_event("breaker_opened")["failures"], "5")
+        good.touch()
+        while not supervisor.find("breaker_closed"):
+            with supervisor.connect("a") as client:
+                self.assertIn(client.try_to_ask("hello"), ("hello", ""))
+        with supervisor.connect("a") as client:
+            self.assertEqual(client.ask("well"), "well")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
+
+if __name__ == "__main__":
+    harness.main()
