@@ -135,6 +135,8 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .probe_program = platform_probe_program,
         .probe_directory = platform_probe_directory,
         .find_port = platform_service_port,
+        .inspect = platform_inspect,
+        .is_privileged = platform_is_privileged(),
         .search_path = getenv("PATH"),
         .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
     };

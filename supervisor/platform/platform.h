@@ -538,6 +538,15 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
 int platform_probe_program(void *context, const char *path);
 int platform_probe_directory(void *context, const char *path);
 
+/* For `struct service_machine`, too: what the name itself is, without following it if it is a link
+ * (lstat(2), readlink(2)). BATON_OK, BATON_NOT_FOUND, BATON_DENIED, BATON_SYSTEM, or
+ * BATON_UNSUPPORTED (Windows). `context` is ignored. Blocks on the disk. */
+struct path_facts; /* core/base/path_facts.h */
+int platform_inspect(void *context, const char *path, struct path_facts *out);
+
+/* True if the process can do what other accounts cannot: root (POSIX). */
+bool platform_is_privileged(void);
+
 /* Makes `path` absolute against the working directory, without touching the disk; writes at most
  * `size_bytes` with NUL. BATON_OK or BATON_TOO_LONG. */
 int platform_path_absolute(const char *path, char *out, size_t size_bytes);

@@ -1,4 +1,5 @@
 /* Files, paths, probes, and the log when it is a file. */
+#include "core/base/path_facts.h"
 #include "harness.h"
 
 #include <stdio.h>
@@ -92,6 +93,18 @@ static void test_probes(void **state) {
     assert_int_equal(platform_probe_directory(NULL, in_scratch("absent")), BATON_NOT_FOUND);
 }
 
+static void test_a_name_is_inspected_or_not(void **state) {
+    struct path_facts facts;
+    (void)state;
+    bool can = !platform_backslash_separates;
+    assert_int_equal(platform_inspect(NULL, system_scratch(), &facts),
+                     can ? BATON_OK : BATON_UNSUPPORTED);
+    assert_true(!can || facts.kind == PATH_KIND_FOLDER);
+    assert_int_equal(platform_inspect(NULL, in_scratch("absent"), &facts),
+                     can ? BATON_NOT_FOUND : BATON_UNSUPPORTED);
+    assert_true(can || !platform_is_privileged());
+}
+
 static void test_own_directory_holds_the_child(void **state) {
     (void)state;
     struct baton_cause cause;
@@ -179,6 +192,7 @@ int main(void) {
         cmocka_unit_test(test_file_names_are_utf8),
         cmocka_unit_test(test_a_folder_is_listed),
         cmocka_unit_test(test_probes),
+        cmocka_unit_test(test_a_name_is_inspected_or_not),
         cmocka_unit_test(test_own_directory_holds_the_child),
         cmocka_unit_test(test_absolute_paths),
         cmocka_unit_test(test_arguments_stay_what_they_are),

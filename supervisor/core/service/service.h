@@ -10,6 +10,7 @@
 
 #include "core/base/address.h"
 #include "core/base/error.h"
+#include "core/base/path_facts.h"
 #include "core/base/rate.h"
 #include "core/base/socket_options.h"
 #include "core/config/config.h"
@@ -172,6 +173,10 @@ struct service_machine {
     /* The port of a service name ("rsync") in the system's database, for TCP or UDP. BATON_OK or
      * BATON_NOT_FOUND. */
     int (*find_port)(void *context, const char *name, bool udp, uint16_t *port);
+    /* Looks at one name itself, a link included: BATON_OK, BATON_NOT_FOUND, BATON_DENIED,
+     * BATON_UNSUPPORTED, BATON_SYSTEM. NULL = who owns a file is not looked at. */
+    int (*inspect)(void *context, const char *path, struct path_facts *out);
+    bool is_privileged; /* the supervisor can do what other accounts cannot */
     void *context;
 };
 

@@ -1,6 +1,7 @@
 /*
  * Files and paths.
  */
+#include "core/base/path_facts.h"
 #include "platform/posix/internal.h"
 
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 const char platform_own_program[] = "/proc/self/exe";
@@ -106,6 +108,40 @@ int platform_probe_directory(void *context, const char *path) {
         return BATON_INVALID;
     }
     return access(path, X_OK) == 0 ? BATON_OK : BATON_DENIED;
+}
+
+static enum path_kind kind_of(mode_t mode) {
+    return S_ISREG(mode)   ? PATH_KIND_FILE
+           : S_ISDIR(mode) ? PATH_KIND_FOLDER
+           : S_ISLNK(mode) ? PATH_KIND_LINK
+                           : PATH_KIND_OTHER;
+}
+
+int platform_inspect(void *context, const char *path, struct path_facts *out) {
+    (void)context;
+    struct baton_cause cause;
+    struct stat status;
+    if (lstat(path, &status) != 0) {
+        return posix_failed(&cause, "lstat", errno);
+    }
+    out->kind = kind_of(status.st_mode);
+    out->mode = status.st_mode & 07777;
+    out->user = status.st_uid;
+    out->group = status.st_gid;
+    /* A list that says no more than the mode is not kept. */
+    out->has_acl = lgetxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+    if (out->kind == PATH_KIND_LINK) {
+        ssize_t length = readlink(path, out->target, sizeof out->target);
+        if (length < 0 || (size_t)length >= sizeof out->target) {
+            return length < 0 ? posix_failed(&cause, "readlink", errno) : BATON_SYSTEM;
+        }
+        out->target[length] = '\0';
+    }
+    return BATON_OK;
+}
+
+bool platform_is_privileged(void) {
+    return geteuid() == 0;
 }
 
 int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),

@@ -149,6 +149,17 @@ int platform_probe_directory(void *context, const char *path) {
     return code;
 }
 
+int platform_inspect(void *context, const char *path, struct path_facts *out) {
+    (void)context;
+    (void)path;
+    (void)out;
+    return BATON_UNSUPPORTED; /* owners have no numbers here, and modes are lists */
+}
+
+bool platform_is_privileged(void) {
+    return false;
+}
+
 int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),
                             void *context, struct baton_cause *cause) {
     *cause = (struct baton_cause){NULL, 0};

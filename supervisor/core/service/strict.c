@@ -1,0 +1,199 @@
+#include "core/service/strict.h"
+
+#include "core/base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Linux follows as many in one path. */
+#define LINKS_MAX_COUNT 40
+
+#define OTHERS_WRITE 0022u
+#define STICKY 01000u
+
+struct walk {
+    const struct service_machine *machine;
+    const struct strict_account *account; /* who else may write: only its `user` */
+    unsigned wanted;                      /* 0 = the question is who else may write */
+    bool is_to_root;                      /* on the way to the folder that is made the root */
+    bool is_at_end;                       /* nothing of the way is left */
+    size_t root_length;                   /* of `path`: `..` does not lead out of it */
+    struct path_facts facts;
+    char path[STRICT_PATH_MAX_BYTES]; /* where the walk is; "" = the system's root */
+    char rest[STRICT_PATH_MAX_BYTES]; /* what is still to go */
+};
+
+static bool find(const struct walk *walk, enum strict_kind kind, struct strict_finding *out) {
+    *out = (struct strict_finding){.kind = kind,
+                                   .is_folder = walk->facts.kind == PATH_KIND_FOLDER,
+                                   .mode = walk->facts.mode,
+                                   .user = walk->facts.user,
+                                   .group = walk->facts.group};
+    snprintf(out->path, sizeof out->path, "%s", walk->path[0] == '\0' ? "/" : walk->path);
+    return true;
+}
+
+/* Whoever owns a link can replace it where the folder is sticky; what its mode says has no
+ * meaning. */
+static bool judge_writer(const struct walk *walk, struct strict_finding *out) {
+    const struct path_facts *facts = &walk->facts;
+    if (facts->user != 0 && facts->user != walk->account->user) {
+        return find(walk, STRICT_OWNER, out);
+    }
+    bool is_safe = facts->kind == PATH_KIND_FOLDER && (facts->mode & STICKY) != 0 &&
+                   facts->user == 0 && !(walk->is_to_root && walk->is_at_end);
+    return facts->kind != PATH_KIND_LINK && (facts->mode & OTHERS_WRITE) != 0 && !is_safe &&
+           find(walk, STRICT_WRITABLE, out);
+}
+
+static bool is_in_group(const struct strict_account *account, uint32_t group) {
+    bool is_in = account->group == group;
+    for (size_t i = 0; i < account->group_count; i++) {
+        is_in = is_in || account->groups[i] == group;
+    }
+    return is_in;
+}
+
+static bool judge_barrier(const struct walk *walk, struct strict_finding *out) {
+    const struct path_facts *facts = &walk->facts;
+    const struct strict_account *account = walk->account;
+    unsigned wanted = walk->is_at_end ? walk->wanted : STRICT_EXECUTE;
+    uint32_t rights = facts->mode;
+    if (walk->is_to_root || facts->kind == PATH_KIND_LINK) {
+        return false;
+    }
+    if (account->passes_all) {
+        /* Even root executes only what somebody may execute. */
+        rights = STRICT_READ | (facts->kind == PATH_KIND_FOLDER || (facts->mode & 0111u) != 0);
+    } else if (account->user == facts->user) {
+        rights = facts->mode >> 6;
+    } else if (facts->has_acl) {
+        return false;
+    } else if (is_in_group(account, facts->group)) {
+        rights = facts->mode >> 3;
+    }
+    return (wanted & ~rights) != 0 && find(walk, STRICT_BARRIER, out);
+}
+
+/* Past what does not lead anywhere: "/", "./". */
+static size_t idle_length(const char *rest) {
+    size_t length = 0;
+    for (;;) {
+        length += strspn(rest + length, "/");
+        if (rest[length] != '.' || (rest[length + 1] != '/' && rest[length + 1] != '\0')) {
+            return length;
+        }
+        length++;
+    }
+}
+
+static void go_up(struct walk *walk) {
+    size_t length = strlen(walk->path);
+    while (length > walk->root_length && walk->path[length] != '/') {
+        length--;
+    }
+    walk->path[length] = '\0';
+}
+
+/* Puts the target in the place of the link. False if that is too long. */
+static bool follow(struct walk *walk) {
+    const char *target = walk->facts.target;
+    size_t target_length = strlen(target);
+    size_t rest_bytes = strlen(walk->rest) + 1;
+    if (target_length + 1 + rest_bytes > sizeof walk->rest) {
+        return false;
+    }
+    memmove(walk->rest + target_length + 1, walk->rest, rest_bytes);
+    memcpy(walk->rest, target, target_length);
+    walk->rest[target_length] = '/';
+    if (target[0] == '/') {
+        walk->path[walk->root_length] = '\0';
+    } else {
+        go_up(walk);
+    }
+    return true;
+}
+
+/* Takes the next part of the way. False if that is too long. */
+static bool go_on(struct walk *walk) {
+    size_t length = strcspn(walk->rest, "/");
+    size_t path_length = strlen(walk->path);
+    if (length == 2 && memcmp(walk->rest, "..", 2) == 0) {
+        go_up(walk);
+    } else if (path_length + 1 + length >= sizeof walk->path) {
+        return false;
+    } else {
+        walk->path[path_length] = '/';
+        memcpy(walk->path + path_length + 1, walk->rest, length);
+        walk->path[path_length + 1 + length] = '\0';
+    }
+    memmove(walk->rest, walk->rest + length, strlen(walk->rest + length) + 1);
+    return true;
+}
+
+/* Goes from where the root of the walk is along `rest`. True if a place on the way answers the
+ * question. */
+static bool go(struct walk *walk, const char *way, struct strict_finding *out) {
+    const struct service_machine *machine = walk->machine;
+    int links_count = 0;
+    if ((size_t)snprintf(walk->rest, sizeof walk->rest, "%s", way) >= sizeof walk->rest) {
+        return find(walk, STRICT_UNKNOWN, out);
+    }
+    for (;;) {
+        size_t idle = idle_length(walk->rest);
+        memmove(walk->rest, walk->rest + idle, strlen(walk->rest + idle) + 1);
+        walk->is_at_end = walk->rest[0] == '\0';
+        int result = machine->inspect(machine->context, walk->path[0] == '\0' ? "/" : walk->path,
+                                      &walk->facts);
+        if (result == BATON_NOT_FOUND || result == BATON_UNSUPPORTED) {
+            return false; /* who needs it says so, or it cannot be told */
+        }
+        if (result != BATON_OK) {
+            return find(walk, STRICT_UNKNOWN, out);
+        }
+        if (walk->wanted == 0 ? judge_writer(walk, out) : judge_barrier(walk, out)) {
+            return true;
+        }
+        bool can_go = true;
+        if (walk->facts.kind == PATH_KIND_LINK) {
+            can_go = ++links_count <= LINKS_MAX_COUNT && follow(walk);
+        } else if (walk->is_at_end || walk->facts.kind != PATH_KIND_FOLDER) {
+            return false;
+        } else {
+            can_go = go_on(walk);
+        }
+        if (!can_go) {
+            return find(walk, STRICT_UNKNOWN, out);
+        }
+    }
+}
+
+static bool walk_to(struct walk *walk, const char *root, const char *path,
+                    struct strict_finding *out) {
+    if (walk->machine->inspect == NULL) {
+        return false;
+    }
+    if (root != NULL) {
+        walk->is_to_root = true;
+        if (go(walk, root, out)) {
+            return true;
+        }
+        walk->is_to_root = false;
+        walk->root_length = strlen(walk->path);
+    }
+    return go(walk, path, out);
+}
+
+bool strict_find_writer(const struct service_machine *machine, const char *root, const char *path,
+                        uint32_t user, struct strict_finding *out) {
+    struct strict_account account = {.user = user};
+    struct walk walk = {.machine = machine, .account = &account};
+    return walk_to(&walk, root, path, out);
+}
+
+bool strict_find_barrier(const struct service_machine *machine, const char *root, const char *path,
+                         const struct strict_account *account, unsigned wanted,
+                         struct strict_finding *out) {
+    struct walk walk = {.machine = machine, .account = account, .wanted = wanted};
+    return walk_to(&walk, root, path, out);
+}
