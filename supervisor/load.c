@@ -129,6 +129,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .backslash_separates = platform_backslash_separates,
         .inherits_listeners = platform_inherits_listeners,
         .config_file = paths->shown_name,
+        .config_path = paths->config_file,
         .base_directory = paths->config_folder,
         .handlers_directory = paths->handlers,
         .handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL,

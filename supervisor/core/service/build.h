@@ -65,6 +65,8 @@ struct service_builder {
     size_t place_count; /* of all drafts */
     /* Faults of [defaults] that show with many services, told once. */
     bool reported_peer, reported_trusted, reported_places;
+    bool strict_modes;   /* who else may change what runs is looked at */
+    const char *refused; /* what others may change, as was told last by service_is_strict() */
     bool lacks_handlers; /* the handlers folder is not there, which was told */
 };
 
@@ -190,6 +192,11 @@ const char *service_find_program(struct service_builder *builder,
 /* Reports what is lacking, as one of the faults that may heal. */
 void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
                          const struct service_lack *lack);
+
+/* True if nobody but root may change what is at `path`, absolute, or if that is not asked for; else
+ * false after a fault of the line (0: of the file) and key (may be NULL) was reported. */
+bool service_is_strict(struct service_builder *builder, size_t line, const char *key,
+                       const char *path);
 
 /* True for .bat and .cmd on Windows, in whatever way they are written. */
 bool service_is_batch_file(const struct service_machine *machine, const char *path);

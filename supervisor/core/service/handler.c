@@ -121,6 +121,12 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     }
     service->program =
         interpreter != NULL ? arena_text(builder->arena, interpreter->program) : service->handler;
+    struct service_lack lack;
+    /* Whether it is there was told once for all services; who they are differs. */
+    if (interpreter != NULL && probe && service->program != NULL &&
+        service_may_be_changed(builder->machine, service, service->program, &lack)) {
+        service_report_lack(builder, setting, &lack);
+    }
     fill_argv(builder, interpreter, words, word_count, service);
     return service->argv != NULL;
 }

@@ -106,6 +106,7 @@ enum key_id {
     KEY_ALL_RATE,
     KEY_ALL_RATE_PER_SOURCE,
     KEY_ALL_WHEN_FULL,
+    KEY_STRICT_MODES,
     KEY_COUNT
 };
 

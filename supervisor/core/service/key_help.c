@@ -169,6 +169,9 @@ static const char *const texts[KEY_COUNT] = {
                    "program or who runs that, a folder), none does, and batond ends with 78. "
                    "Otherwise the others start, the log says `service_failed`, and it is tried "
                    "again until it can. `--check` tells all of that in both cases.",
+    [KEY_STRICT_MODES] =
+        "`yes`: when started as root, what others may change is refused: see \"What "
+        "others may change\".",
 };
 
 const char *key_help(enum key_id id) {

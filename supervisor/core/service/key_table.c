@@ -541,5 +541,14 @@ const struct key key_table[KEY_COUNT] = {
             .modes = KEY_MODES_ALL,
             .field_offset = OPTION(limits.when_full),
         },
+    [KEY_STRICT_MODES] =
+        {
+            .name = "strict_modes",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_BOOLEAN,
+            .default_text = "yes",
+            .field_offset = OPTION(strict_modes),
+            .modes = KEY_MODES_ALL,
+        },
 };
 /* clang-format on */

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/service/build.h"
+#include "core/service/strict.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,28 +36,6 @@ static const char *search_path_of(const struct service_machine *machine,
     return machine->search_path;
 }
 
-/* True only if it is certain that execvp(3) finds no such program. */
-static bool is_nowhere(const struct service_machine *machine, const char *search_path,
-                       const char *name) {
-    char path[LACK_PATH_MAX_BYTES];
-    if (strchr(name, '/') != NULL) {
-        return name[0] == '/' && machine->probe_program(machine->context, name) != BATON_OK;
-    }
-    /* What is not absolute starts where the program is run. */
-    while (search_path != NULL && search_path[0] == '/') {
-        int length = (int)strcspn(search_path, ":");
-        if (snprintf(path, sizeof path, "%.*s/%s", length, search_path, name) >= (int)sizeof path ||
-            machine->probe_program(machine->context, path) == BATON_OK) {
-            return false;
-        }
-        search_path += length;
-        if (*search_path++ == '\0') {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The program that env(1) runs, by what stands behind it: all of that is one word to it, unless -S
  * parts it. False if that cannot be told, because of other options, quotes or variables. */
 static bool find_command(char argument[PROGRAM_INTERPRETER_MAX_BYTES + 1]) {
@@ -78,14 +57,62 @@ static bool find_command(char argument[PROGRAM_INTERPRETER_MAX_BYTES + 1]) {
     return argument[0] != '\0' && argument[0] != '-' && strchr(argument, '=') == NULL;
 }
 
-static bool lacks_command(const struct service_machine *machine, const struct service *service,
-                          struct program_head *head) {
-    if (service == NULL || (strcmp(head->interpreter, "/usr/bin/env") != 0 &&
-                            strcmp(head->interpreter, "/bin/env") != 0)) {
+bool service_lacks_strictness(const struct service_machine *machine, const char *root,
+                              const char *path, uint32_t user, struct service_lack *out) {
+    struct strict_finding finding;
+    if (!strict_find_writer(machine, root, path, user, &finding)) {
         return false;
     }
-    return find_command(head->argument) &&
-           is_nowhere(machine, search_path_of(machine, service), head->argument);
+    out->mode = finding.mode;
+    out->user = finding.user;
+    return lack(out,
+                finding.kind == STRICT_OWNER      ? LACK_OWNER
+                : finding.kind == STRICT_WRITABLE ? LACK_WRITABLE
+                                                  : LACK_PROGRAM,
+                finding.path, BATON_SYSTEM);
+}
+
+bool service_may_be_changed(const struct service_machine *machine, const struct service *service,
+                            const char *path, struct service_lack *out) {
+    return service != NULL && service->strict_modes &&
+           service_lacks_strictness(machine, NULL, path, 0, out);
+}
+
+/* The command of env(1) in a script's first line: there only if execvp(3) is certain to find it
+ * nowhere, and somebody else's to change if any place is where it is looked for. */
+static bool lacks_command(const struct service_machine *machine, const char *script,
+                          const struct service *service, struct program_head *head,
+                          struct service_lack *out) {
+    char path[LACK_PATH_MAX_BYTES];
+    const char *name = head->argument;
+    if (service == NULL ||
+        (strcmp(head->interpreter, "/usr/bin/env") != 0 &&
+         strcmp(head->interpreter, "/bin/env") != 0) ||
+        !find_command(head->argument)) {
+        return false;
+    }
+    bool has_folder = strchr(name, '/') != NULL;
+    const char *folders = has_folder ? name : search_path_of(machine, service);
+    /* What is not absolute starts where the program is run. */
+    while (folders != NULL && folders[0] == '/') {
+        int length = has_folder ? 0 : (int)strcspn(folders, ":");
+        if (snprintf(path, sizeof path, "%.*s%s%s", length, folders, has_folder ? "" : "/", name) >=
+            (int)sizeof path) {
+            return false;
+        }
+        if (service_may_be_changed(machine, service, path, out)) {
+            return true;
+        }
+        if (machine->probe_program(machine->context, path) == BATON_OK) {
+            return false;
+        }
+        folders += length;
+        if (has_folder || *folders++ == '\0') {
+            memcpy(out->interpreter, name, sizeof out->interpreter);
+            return lack(out, LACK_COMMAND, script, BATON_NOT_FOUND);
+        }
+    }
+    return false;
 }
 
 /* What does not follow from the file's name: whether the system can run what is in it. */
@@ -124,12 +151,12 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
             memcpy(out->interpreter, head.interpreter, sizeof out->interpreter);
             return lack(out, is_elf ? LACK_LOADER : LACK_INTERPRETER, path, result);
         }
+        if (service_may_be_changed(machine, service, head.interpreter, out) ||
+            (!is_elf && lacks_command(machine, path, service, &head, out))) {
+            return true;
+        }
         if (is_elf) {
             return false;
-        }
-        if (lacks_command(machine, service, &head)) {
-            memcpy(out->interpreter, head.argument, sizeof out->interpreter);
-            return lack(out, LACK_COMMAND, path, BATON_NOT_FOUND);
         }
         memcpy(name, head.interpreter, sizeof name);
         path = name;
@@ -142,6 +169,9 @@ bool service_lacks_program(const struct service_machine *machine, const char *pa
     int result = machine->probe_program(machine->context, path);
     if (result != BATON_OK && !(is_script && result == BATON_NOT_EXECUTABLE)) {
         return lack(out, LACK_PROGRAM, path, result);
+    }
+    if (service_may_be_changed(machine, service, path, out)) {
+        return true;
     }
     return !is_script && machine->read_file != NULL && lacks_runner(machine, path, service, out);
 }
@@ -179,12 +209,15 @@ bool service_find_lack(const struct service *service, const struct service_machi
     return service_lacks_folder(machine, folder, out);
 }
 
+#define OR_NOT_STRICT ", or put `strict_modes = no` into [supervisor]"
+
 /* A text is BEFORE, the path, and AFTER; of those who run a program the name stands behind it. */
 struct words {
     const char *before, *after, *cure;
 };
 
 static const struct words *words_of(const struct service_lack *lack) {
+    static const char others[] = "others may change ";
     static const char grant[] = "give the supervisor's user the right to, and to the folders above";
     static const struct words kinds[] = {
         [LACK_INTERPRETER] = {"the first line of ", " names an interpreter that cannot be run, `",
@@ -197,7 +230,9 @@ static const struct words *words_of(const struct service_lack *lack) {
                          "begin it with `#!` and the path of its interpreter, or give a program"},
         [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"},
         [LACK_COMMAND] = {"the first line of ", " has env run what it cannot find, `",
-                          "correct PATH, or the line (several words need `env -S`)"}};
+                          "correct PATH, or the line (several words need `env -S`)"},
+        [LACK_OWNER] = {others, "", "run `chown root` on it, keep it elsewhere" OR_NOT_STRICT},
+        [LACK_WRITABLE] = {others, "", "run `chmod go-w` on it" OR_NOT_STRICT}};
     static const struct words results[][2] = {
         {{"there is no file ", "", "put it there, or correct the path"},
          {"there is no folder ", "", "create it, or correct the path"}},
@@ -223,9 +258,15 @@ const char *service_lack_text(const struct service_lack *lack,
     const struct words *words = words_of(lack);
     bool has_runner =
         lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER || lack->kind == LACK_COMMAND;
-    const char *quote = has_runner ? "`" : "";
+    char seen[64] = "";
+    if (has_runner) {
+        seen[0] = '`';
+    } else if (lack->kind >= LACK_OWNER) {
+        snprintf(seen, sizeof seen, " (mode 0%03lo, owner %lu)", (unsigned long)lack->mode,
+                 (unsigned long)lack->user);
+    }
     snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", words->before, lack->path, words->after,
-             has_runner ? lack->interpreter : "", quote);
+             has_runner ? lack->interpreter : "", seen);
     if (words->cure == NULL) {
         return machine->backslash_separates ? "give a program (.exe)" : "run `chmod +x` on it";
     }

@@ -18,7 +18,10 @@ enum lack_kind {                   /* the first two in this order: words_of() */
                  LACK_FORMAT, /* `path` is neither a script with `#!` nor a program for this system
                                */
                  LACK_PROCESSOR, /* `path` is for another processor */
-                 LACK_COMMAND    /* the script `path` has env(1) run what is not there */
+                 LACK_COMMAND,   /* the script `path` has env(1) run what is not there */
+                 LACK_OWNER,    /* what runs is to be nobody's to change, but `path` is another's */
+                 LACK_WRITABLE, /* or its mode lets others write to it */
+                 LACK_UNKNOWN   /* or it cannot be looked at */
 };
 
 #define LACK_PATH_MAX_BYTES 4096u
@@ -27,6 +30,7 @@ struct service_lack {
     enum lack_kind kind;
     int result;  /* of the probe */
     size_t line; /* of the config, of the key that asks for it; by service_find_lack() alone */
+    uint32_t mode, user; /* of `path`: OWNER, WRITABLE */
     char path[LACK_PATH_MAX_BYTES];
     char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER, COMMAND */
 };
@@ -45,6 +49,12 @@ bool service_lacks_program(const struct service_machine *machine, const char *pa
                            const struct service *service, struct service_lack *out);
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
                           struct service_lack *out);
+/* The same for who else may change what is at `path`: strict_find_writer() has the rules. */
+bool service_lacks_strictness(const struct service_machine *machine, const char *root,
+                              const char *path, uint32_t user, struct service_lack *out);
+/* The same for one of those who run the service's handler; false where that is not asked. */
+bool service_may_be_changed(const struct service_machine *machine, const struct service *service,
+                            const char *path, struct service_lack *out);
 /* True if `path`, which is to be a file's, is a folder's. */
 bool service_is_folder(const struct service_machine *machine, const char *path);
 

@@ -25,6 +25,14 @@ static void read_handlers(struct service_builder *builder, const struct config_s
      */
     builder->options.handlers =
         arena_text(builder->arena, chosen != NULL ? chosen : machine->handlers_directory);
+    if (builder->options.handlers != NULL) {
+        bool is_own = own != NULL && !override;
+        (void)service_is_strict(builder, is_own ? setting->line : 0,
+                                is_own     ? "supervisor.handlers"
+                                : override ? "--handlers"
+                                           : "handlers",
+                                builder->options.handlers);
+    }
     struct service_lack lack;
     if (override && service_lacks_folder(machine, machine->handlers_override, &lack)) {
         char text[LACK_TEXT_MAX_BYTES];
@@ -89,19 +97,28 @@ static void add_interpreter(struct service_builder *builder, const struct config
     }
 }
 
+static void fill_options(struct service_builder *builder, const struct service_values *values) {
+    const struct service_machine *machine = builder->machine;
+    service_fill_fields(values, KEY_IN_SUPERVISOR, &builder->options);
+    builder->options.limits.rate = values->rate;
+    builder->options.limits.rate_per_source = values->rate_per_source;
+    builder->strict_modes = machine->is_privileged && builder->options.strict_modes != 0;
+    if (machine->config_path != NULL) {
+        (void)service_is_strict(builder, 0, NULL, machine->config_path);
+    }
+}
+
 void service_read_options(struct service_builder *builder) {
     const struct config_section *section = find_section(builder, CONFIG_SECTION_SUPERVISOR);
     struct service_values values;
     service_default_values(&values);
     if (section == NULL) {
-        service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);
+        fill_options(builder, &values);
         read_handlers(builder, NULL);
         return;
     }
     service_read_values(builder, section, &values);
-    service_fill_fields(&values, KEY_IN_SUPERVISOR, &builder->options);
-    builder->options.limits.rate = values.rate;
-    builder->options.limits.rate_per_source = values.rate_per_source;
+    fill_options(builder, &values);
     read_handlers(builder, values.own[KEY_HANDLERS]);
     read_log(builder, values.own[KEY_LOG]);
     for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;

@@ -77,12 +77,37 @@ static void report_program(struct service_builder *builder, const struct config_
     service_report_lack(builder, setting, lack);
 }
 
+/* One folder that others may change is told once: nothing starts then, whatever else is in it. */
+static bool is_refused(const struct service_builder *builder, const struct service_lack *lack) {
+    return lack->kind >= LACK_OWNER && builder->refused != NULL &&
+           strcmp(lack->path, builder->refused) == 0;
+}
+
 void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
                          const struct service_lack *lack) {
     char text[LACK_TEXT_MAX_BYTES];
     const char *cure = service_lack_text(lack, builder->machine, text);
+    if (is_refused(builder, lack)) {
+        return;
+    }
     builder->problems->lacks_count++;
     service_report(builder, setting, "%s; %s", text, cure);
+}
+
+bool service_is_strict(struct service_builder *builder, size_t line, const char *key,
+                       const char *path) {
+    char text[LACK_TEXT_MAX_BYTES];
+    struct service_lack lack;
+    if (!builder->strict_modes ||
+        !service_lacks_strictness(builder->machine, NULL, path, 0, &lack)) {
+        return true;
+    }
+    if (!is_refused(builder, &lack)) {
+        const char *cure = service_lack_text(&lack, builder->machine, text);
+        config_problems_add(builder->problems, line, key, "%s; %s", text, cure);
+        builder->refused = arena_text(builder->scratch, lack.path);
+    }
+    return false;
 }
 
 /* On Windows the ending may be left out. True, and *path, if the file is there with it. */

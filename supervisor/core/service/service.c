@@ -70,6 +70,7 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     service->refuse_message = values->refuse_message;
     service->proxy_trusted = values->trusted;
     service->proxy_trusted_count = values->trusted_count;
+    service->strict_modes = builder->strict_modes;
     service_fill_variables(builder, values, service);
 }
 

@@ -115,7 +115,8 @@ struct service {
     uint32_t stop_timeout_ms;     /* from DRAIN to terminate, and from terminate to kill */
     /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
     size_t line, handler_line, directory_line, listen_line;
-    bool lacks; /* something that it needs was not there when the table was built (lack.h) */
+    bool strict_modes; /* who else may change what it runs is looked at */
+    bool lacks;        /* something that it needs was not there when the table was built (lack.h) */
 };
 
 /* True if a handler is told (SIGTERM) when the supervisor has ended without stopping it. AUTO: one
@@ -134,6 +135,7 @@ struct supervisor_options {
     uint32_t max_connections_count; /* of all services together */
     struct service_limits limits;   /* for all services together */
     uint32_t strict;                /* 1: a service that lacks something keeps all from starting */
+    uint32_t strict_modes;          /* 1: with privileges, what others may change is refused */
 };
 
 /* Read-only once built. Owner: whoever called service_table_build(). */
@@ -152,6 +154,7 @@ struct service_machine {
     bool backslash_separates;      /* true on Windows: '\\' and drive letters form paths */
     bool inherits_listeners;       /* true on POSIX: a listener is handed over at launch */
     const char *config_file;       /* as messages name it; NULL = they do not */
+    const char *config_path; /* the same, absolute; NULL = who may change it is not looked at */
     /* Absolute; relative paths in the config start here: the folder that holds the config file. */
     const char *base_directory;
     /* Absolute; used when neither --handlers nor the config names one. */

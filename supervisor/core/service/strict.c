@@ -20,15 +20,16 @@ struct walk {
     size_t root_length;                   /* of `path`: `..` does not lead out of it */
     struct path_facts facts;
     char path[STRICT_PATH_MAX_BYTES]; /* where the walk is; "" = the system's root */
-    char rest[STRICT_PATH_MAX_BYTES]; /* what is still to go */
+    const char *rest;                 /* what is still to go; of whoever asks, or in `way` */
+    char way[STRICT_PATH_MAX_BYTES];
 };
 
 static bool find(const struct walk *walk, enum strict_kind kind, struct strict_finding *out) {
-    *out = (struct strict_finding){.kind = kind,
-                                   .is_folder = walk->facts.kind == PATH_KIND_FOLDER,
-                                   .mode = walk->facts.mode,
-                                   .user = walk->facts.user,
-                                   .group = walk->facts.group};
+    out->kind = kind;
+    out->is_folder = walk->facts.kind == PATH_KIND_FOLDER;
+    out->mode = walk->facts.mode;
+    out->user = walk->facts.user;
+    out->group = walk->facts.group;
     snprintf(out->path, sizeof out->path, "%s", walk->path[0] == '\0' ? "/" : walk->path);
     return true;
 }
@@ -76,14 +77,13 @@ static bool judge_barrier(const struct walk *walk, struct strict_finding *out) {
 }
 
 /* Past what does not lead anywhere: "/", "./". */
-static size_t idle_length(const char *rest) {
-    size_t length = 0;
+static const char *past_idle(const char *rest) {
     for (;;) {
-        length += strspn(rest + length, "/");
-        if (rest[length] != '.' || (rest[length + 1] != '/' && rest[length + 1] != '\0')) {
-            return length;
+        rest += strspn(rest, "/");
+        if (rest[0] != '.' || (rest[1] != '/' && rest[1] != '\0')) {
+            return rest;
         }
-        length++;
+        rest++;
     }
 }
 
@@ -100,12 +100,13 @@ static bool follow(struct walk *walk) {
     const char *target = walk->facts.target;
     size_t target_length = strlen(target);
     size_t rest_bytes = strlen(walk->rest) + 1;
-    if (target_length + 1 + rest_bytes > sizeof walk->rest) {
+    if (target_length + 1 + rest_bytes > sizeof walk->way) {
         return false;
     }
-    memmove(walk->rest + target_length + 1, walk->rest, rest_bytes);
-    memcpy(walk->rest, target, target_length);
-    walk->rest[target_length] = '/';
+    memmove(walk->way + target_length + 1, walk->rest, rest_bytes);
+    memcpy(walk->way, target, target_length);
+    walk->way[target_length] = '/';
+    walk->rest = walk->way;
     if (target[0] == '/') {
         walk->path[walk->root_length] = '\0';
     } else {
@@ -127,21 +128,17 @@ static bool go_on(struct walk *walk) {
         memcpy(walk->path + path_length + 1, walk->rest, length);
         walk->path[path_length + 1 + length] = '\0';
     }
-    memmove(walk->rest, walk->rest + length, strlen(walk->rest + length) + 1);
+    walk->rest += length;
     return true;
 }
 
-/* Goes from where the root of the walk is along `rest`. True if a place on the way answers the
+/* Goes along `rest` from where it is. True if a place on the way answers the
  * question. */
-static bool go(struct walk *walk, const char *way, struct strict_finding *out) {
+static bool go(struct walk *walk, struct strict_finding *out) {
     const struct service_machine *machine = walk->machine;
     int links_count = 0;
-    if ((size_t)snprintf(walk->rest, sizeof walk->rest, "%s", way) >= sizeof walk->rest) {
-        return find(walk, STRICT_UNKNOWN, out);
-    }
     for (;;) {
-        size_t idle = idle_length(walk->rest);
-        memmove(walk->rest, walk->rest + idle, strlen(walk->rest + idle) + 1);
+        walk->rest = past_idle(walk->rest);
         walk->is_at_end = walk->rest[0] == '\0';
         int result = machine->inspect(machine->context, walk->path[0] == '\0' ? "/" : walk->path,
                                       &walk->facts);
@@ -175,13 +172,15 @@ static bool walk_to(struct walk *walk, const char *root, const char *path,
     }
     if (root != NULL) {
         walk->is_to_root = true;
-        if (go(walk, root, out)) {
+        walk->rest = root;
+        if (go(walk, out)) {
             return true;
         }
         walk->is_to_root = false;
         walk->root_length = strlen(walk->path);
     }
-    return go(walk, path, out);
+    walk->rest = path;
+    return go(walk, out);
 }
 
 bool strict_find_writer(const struct service_machine *machine, const char *root, const char *path,

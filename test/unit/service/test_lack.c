@@ -327,6 +327,82 @@ static void test_what_env_runs(void **state) {
     expect_script("#!/usr/bin/env none\n", "");
 }
 
+/* ---- Who may change what runs ---- */
+
+static const char *open_to_all; /* the folder, or file, that is */
+
+static int inspect(void *context, const char *path, struct path_facts *out) {
+    bool is_open = strcmp(path, open_to_all) == 0;
+    *out = (struct path_facts){.kind = PATH_KIND_FOLDER, .mode = is_open ? 0777 : 0755};
+    if (probe(context, path) == BATON_OK) {
+        out->kind = PATH_KIND_FILE;
+        out->user = is_open ? 1000 : 0;
+    }
+    return strcmp(path, "/sbin/none") == 0 ? BATON_NOT_FOUND : BATON_OK;
+}
+
+/* What is wrong with the service when that alone is open. */
+static void expect_open(const char *path, struct service *service, const char *text) {
+    struct service_lack lack;
+    char words[LACK_TEXT_MAX_BYTES] = "";
+    open_to_all = path;
+    for (size_t i = 0; i < 2; i++) {
+        service->strict_modes = i == 0;
+        bool found = service_find_lack(service, &machine, &lack);
+        assert_true(found == (i == 0 && text[0] != '\0'));
+        if (found) {
+            (void)service_lack_text(&lack, &machine, words);
+            assert_int_equal(lack.line, 7);
+        }
+    }
+    assert_string_equal(words, text);
+}
+
+static void test_what_others_may_change(void **state) {
+    struct service_listen place = {.path = NULL};
+    struct service service = {
+        .listen = &place, .program = "/srv/p", .handler = "/srv/p", .handler_line = 7};
+    uint8_t bytes[512];
+    (void)state;
+    memset(files, 0, sizeof files);
+    machine.inspect = inspect;
+    machine.search_path = "/sbin:/opt/bin:/bin";
+    static const char script[] = "#!/usr/bin/env none\n";
+    have(0, "/srv/p", BATON_OK, script, sizeof script - 1);
+    have(1, "/usr/bin/env", BATON_OK, NULL, 0);
+    have(2, "/opt/bin/none", BATON_OK, NULL, 0);
+    expect_open("/nothing", &service, "");
+    expect_open("/srv/p", &service, "others may change /srv/p (mode 0777, owner 1000)");
+    expect_open("/srv", &service, "others may change /srv (mode 0777, owner 0)");
+    expect_open("/", &service, "others may change / (mode 0777, owner 0)");
+    expect_open("/usr", &service, "others may change /usr (mode 0777, owner 0)");
+    expect_open("/usr/bin/env", &service, "others may change /usr/bin/env (mode 0777, owner 1000)");
+    /* What env finds, and what it would find if somebody put it there. */
+    expect_open("/opt/bin/none", &service,
+                "others may change /opt/bin/none (mode 0777, owner 1000)");
+    expect_open("/sbin", &service, "others may change /sbin (mode 0777, owner 0)");
+    expect_open("/bin", &service, "");
+    static const char direct[] = "#!/usr/bin/env -S /opt/bin/none -x\n";
+    have(0, "/srv/p", BATON_OK, direct, sizeof direct - 1);
+    expect_open("/opt", &service, "others may change /opt (mode 0777, owner 0)");
+    expect_open("/sbin", &service, "");
+    /* An interpreter, its own interpreter, a loader. */
+    have(0, "/srv/p", BATON_OK, "#!/opt/bin/none\n", 16);
+    have(2, "/opt/bin/none", BATON_OK, "#!/lib/one -x\n", 14);
+    have(3, "/lib/one", BATON_OK, bytes, make_elf(bytes, 64, true, X86_64, "/lib64/ld.so"));
+    have(4, "/lib64/ld.so", BATON_OK, NULL, 0);
+    expect_open("/opt/bin", &service, "others may change /opt/bin (mode 0777, owner 0)");
+    expect_open("/lib/one", &service, "others may change /lib/one (mode 0777, owner 1000)");
+    expect_open("/lib64/ld.so", &service, "others may change /lib64/ld.so (mode 0777, owner 1000)");
+    /* One that the config names. */
+    service.program = "/lib/one";
+    have(0, "/srv/p", BATON_NOT_EXECUTABLE, "", 0);
+    expect_open("/lib", &service, "others may change /lib (mode 0777, owner 0)");
+    expect_open("/srv", &service, "others may change /srv (mode 0777, owner 0)");
+    machine.inspect = NULL;
+    expect_open("/srv", &service, "");
+}
+
 static void test_folders(void **state) {
     struct service_listen place = {.path = "/run/x/socket"};
     struct service service = {
@@ -355,6 +431,7 @@ int main(void) {
         cmocka_unit_test(test_processors),
         cmocka_unit_test(test_who_runs_a_program),
         cmocka_unit_test(test_what_env_runs),
+        cmocka_unit_test(test_what_others_may_change),
         cmocka_unit_test(test_folders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

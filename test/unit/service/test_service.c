@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,6 +171,85 @@ static void a_service_that_is_switched_on_again_has_its_folder_checked(void **st
                  "the path\n");
 }
 
+/* Of root's, but for one file or folder that everybody may write to. */
+static int inspect_all_but_one(void *context, const char *path, struct path_facts *out) {
+    *out = (struct path_facts){.kind = PATH_KIND_FOLDER,
+                               .mode = strcmp(path, context) == 0 ? 0757 : 0755};
+    return BATON_OK;
+}
+
+static void what_others_may_change_is_refused_to_root(void **state) {
+    static const char two[] = "[ports]\n1 = ok\n2 = /usr/bin/ruby\n";
+    struct service_machine world = config_world_posix;
+    struct service_table table;
+    char place[32] = "/etc/x.ini";
+    (void)state;
+    world.inspect = inspect_all_but_one;
+    world.context = place;
+    world.config_path = place;
+    table = load(&world, two); /* by an ordinary user */
+    assert_false(table.services[0].strict_modes);
+    service_table_clear(&table);
+    world.is_privileged = true;
+    expect_fault(
+        &world, two,
+        "f.ini: others may change /etc/x.ini (mode 0757, owner 0); run `chmod go-w` on it, "
+        "or put `strict_modes = no` into [supervisor]\n");
+    table = load(&world, "[ports]\n1 = ok\n[supervisor]\nstrict_modes = no\n");
+    assert_false(table.services[0].strict_modes);
+    service_table_clear(&table);
+    world.config_path = "/srv/x.ini";
+    snprintf(place, sizeof place, "/srv");
+    /* On the way to all: told once. */
+    expect_fault(&world, two,
+                 "f.ini: others may change /srv (mode 0757, owner 0); run `chmod go-w` on it, "
+                 "or put `strict_modes = no` into [supervisor]\n");
+    snprintf(place, sizeof place, "/srv/handlers");
+    expect_fault(&world, two,
+                 "f.ini: handlers: others may change /srv/handlers (mode 0757, owner 0); run "
+                 "`chmod go-w` on it, or put `strict_modes = no` into [supervisor]\n");
+    snprintf(place, sizeof place, "/srv/data");
+    expect_fault(
+        &world, "[supervisor]\nhandlers = /srv/data\n[ports]\n2 = /usr/bin/ruby\n",
+        "f.ini:2: supervisor.handlers: others may change /srv/data (mode 0757, owner 0); run "
+        "`chmod go-w` on it, or put `strict_modes = no` into [supervisor]\n");
+    world.handlers_override = "/srv/data";
+    expect_fault(&world, two,
+                 "f.ini: --handlers: others may change /srv/data (mode 0757, owner 0); run "
+                 "`chmod go-w` on it, or put `strict_modes = no` into [supervisor]\n"
+                 "f.ini:2: ports.1: `ok` is not in the handlers folder /srv/data; put it there, or "
+                 "give an absolute path\n");
+}
+
+static void one_service_that_others_may_change_lacks_something(void **state) {
+    static const char two[] = "[ports]\n1 = ok\n2 = echo\n3 = hello.py\n"
+                              "[off]\nlisten = 4\nhandler = ok\nenabled = no\n"
+                              "[supervisor]\ninterpreter.py = /usr/bin/python3\n";
+    struct service_machine world = config_world_posix;
+    struct config_problems problems = {0};
+    struct service_table table;
+    char place[32] = "/srv/handlers/ok";
+    (void)state;
+    world.inspect = inspect_all_but_one;
+    world.context = place;
+    world.is_privileged = true;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(config_world_load(&world, CONFIG_FORMAT_INI, "f.ini", two, strlen(two),
+                                           &table, &problems),
+                         BATON_INVALID); /* as --check has it; but there is a table */
+        assert_int_equal(problems.problem_count, 1);
+        assert_int_equal(problems.lacks_count, 1);
+        assert_int_equal(problems.problems[0].line, i == 0 ? 2 : 4);
+        assert_int_equal(table.service_count, 3);
+        assert_true(table.services[0].lacks == (i == 0));
+        assert_false(table.services[1].lacks);
+        assert_true(table.services[2].lacks == (i == 1));
+        service_table_clear(&table);
+        config_problems_clear(&problems);
+        snprintf(place, sizeof place, "/usr/bin/python3");
+    }
+}
+
 static void connections_are_limited_in_sum(void **state) {
     struct service_table table =
         load(&config_world_posix, "[defaults]\nmax_connections = 16384\n[ports]\n1 = ok\n2 = ok\n");
@@ -207,6 +287,8 @@ int main(void) {
         cmocka_unit_test(the_command_line_goes_before_the_file),
         cmocka_unit_test(what_is_switched_off_need_not_exist_and_never_clashes),
         cmocka_unit_test(a_service_that_is_switched_on_again_has_its_folder_checked),
+        cmocka_unit_test(what_others_may_change_is_refused_to_root),
+        cmocka_unit_test(one_service_that_others_may_change_lacks_something),
         cmocka_unit_test(connections_are_limited_in_sum),
         cmocka_unit_test(names_of_ports_are_made_of_file_names),
     };

@@ -1,0 +1,168 @@
+"""What others may change is refused by a supervisor that runs as root, with real files and owners."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import harness
+from harness import EXIT_CONFIG, SupervisorCase, render, service
+from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, clean_environment
+
+NOBODY = 65534  # the user id that owns nothing, on every Linux
+CURES = {"owner": "`chown root`", "mode": "`chmod go-w`"}
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root refuses, and only root can give files away")
+class Strict(SupervisorCase):
+    def tree(self):
+        """A folder with the config a/b/x.ini, the handlers a/h/echo, a/h/time, and a script. Its path has
+        no blank, which would end the name of an interpreter."""
+        root = pathlib.Path(tempfile.mkdtemp(prefix="baton-strict-"))
+        self.addCleanup(shutil.rmtree, root, ignore_errors=True)
+        root.chmod(0o755)
+        (root / "a" / "b").mkdir(parents=True)
+        (root / "a" / "h").mkdir()
+        for name in ("echo", "time"):
+            shutil.copy2(HANDLERS_DIR / name, root / "a" / "h" / name)
+        (root / "a" / "script").write_text("#!/bin/sh\nexit 0\n")
+        (root / "a" / "script").chmod(0o755)
+        self.configure(root)
+        return root
+
+    def configure(self, root, **options):
+        (root / "a" / "b" / "x.ini").write_text(render(
+            {"supervisor": {"handlers": "../h", **options}, "echo": service("echo"),
+             "time": service("time"),
+             "script": service(f'"{root / "a" / "script"}"', handoff="stdio")}, "ini"))
+
+    def check(self, root, *more, config="a/b/x.ini", **options):
+        """(exit code, messages) of --check."""
+        done = subprocess.run([BIN_DIR / "batond", "-c", root / config, "--check", *more], cwd="/",
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=DEADLINE_S,
+                              env=clean_environment(), **options)
+        return done.returncode, done.stderr.decode()
+
+    def expect(self, root, path, cure, code=EXIT_CONFIG, **options):
+        """`path`, in `root`, is refused with its mode and owner and what helps."""
+        status = os.lstat(root / path)
+        seen, err = self.check(root, **options)
+        self.assertEqual(seen, code, err)
+        self.assertIn(f"others may change {root / path} (mode 0{status.st_mode & 0o7777:03o}, "
+                      f"owner {status.st_uid}); run {CURES[cure]}", err)
+        self.assertEqual(err.count("others may change"), 1, err)
+
+    def expect_good(self, root, **options):
+        code, err = self.check(root, **options)
+        self.assertEqual((code, err), (0, ""))
+
+    def test_modes(self):
+        root = self.tree()
+        self.expect_good(root)
+        for path in ("a/b/x.ini", "a/b", "a/h", "a/h/time", "a", "a/script", ""):
+            for mode in (0o002, 0o020):
+                with self.subTest(path, mode=oct(mode)):
+                    before = os.stat(root / path).st_mode & 0o7777
+                    (root / path).chmod(before | mode)
+                    self.expect(root, path, "mode")
+                    (root / path).chmod(before)
+        self.expect_good(root)
+
+    def test_owners(self):
+        root = self.tree()
+        for path in ("a/b/x.ini", "a/b", "a/h", "a/h/time", "a", "a/script"):
+            with self.subTest(path):
+                os.chown(root / path, NOBODY, 0)
+                self.expect(root, path, "owner")
+                os.chown(root / path, 0, NOBODY)  # a group that may not write does not matter
+                self.expect_good(root)
+
+    def test_sticky_folders(self):
+        root = self.tree()
+        (root / "a").chmod(0o1777)
+        self.expect_good(root)
+        (root / "a" / "b").chmod(0o1777)
+        self.expect_good(root)
+        os.chown(root / "a" / "b" / "x.ini", NOBODY, NOBODY)
+        self.expect(root, "a/b/x.ini", "owner")
+        os.chown(root / "a" / "b" / "x.ini", 0, 0)
+        os.chown(root / "a", NOBODY, NOBODY)
+        self.expect(root, "a", "owner")
+
+    def test_links(self):
+        root = self.tree()
+        (root / "open").mkdir()
+        (root / "open").chmod(0o777)
+        shutil.copy2(HANDLERS_DIR / "echo", root / "open" / "echo")
+        (root / "a" / "h" / "echo").unlink()
+        (root / "a" / "h" / "echo").symlink_to("../../open/echo")
+        self.expect(root, "open", "mode")
+        (root / "open").chmod(0o755)
+        self.expect_good(root)
+        # The config by a link of somebody's, in a sticky folder where he can replace it.
+        (root / "sticky").mkdir()
+        (root / "sticky").chmod(0o1777)
+        link = root / "sticky" / "x.ini"
+        link.symlink_to(root / "a" / "b" / "x.ini")
+        os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+        self.expect(root, "sticky/x.ini", "owner", config="sticky/x.ini")
+
+    def test_who_runs_a_script(self):
+        root = self.tree()
+        script = root / "a" / "script"
+        (root / "open").mkdir()
+        shutil.copy2("/bin/sh", root / "open" / "shell")
+        for line in (f"#!{root}/open/shell", "#!/usr/bin/env shell"):
+            with self.subTest(line):
+                script.write_text(f"{line}\nexit 0\n")
+                self.configure(root)
+                with open(root / "a" / "b" / "x.ini", "a") as config:
+                    config.write(f"environment = PATH=/usr/bin:{root}/open\n")
+                self.expect_good(root)
+                (root / "open").chmod(0o777)
+                self.expect(root, "open", "mode")
+                (root / "open").chmod(0o755)
+
+    def test_not_where_it_is_switched_off(self):
+        root = self.tree()
+        (root / "a").chmod(0o777)
+        self.configure(root, strict_modes="no")
+        self.expect_good(root)
+
+    def test_not_for_an_ordinary_user(self):
+        root = self.tree()
+        (root / "a").chmod(0o777)
+        try:
+            self.expect_good(root, user=NOBODY)
+        except PermissionError:
+            self.skipTest("batond is in a folder that only the superuser may enter")
+
+    def test_one_service_waits_until_it_is_mended(self):
+        root = self.tree()
+        handler = root / "a" / "h" / "time"
+        handler.chmod(0o775)
+        supervisor = self.launch(
+            {"supervisor": {}, "bad": service(f'"{handler}"'), "good": service("misbehave")})
+        failed = supervisor.wait_event("service_failed", service="bad")
+        self.assertEqual(failed["reason"], f"others may change {handler} (mode 0775, owner 0)")
+        self.assertIn("`chmod go-w`", failed["hint"])
+        supervisor.wait_event("listening", service="good")
+        self.assertEqual(supervisor.find("listening", service="bad"), [])
+        handler.chmod(0o755)
+        supervisor.wait_event("listening", service="bad", deadline_s=DEADLINE_S)
+        self.stop(supervisor)
+
+    def test_nothing_starts_from_an_open_config(self):
+        supervisor = self.launch({"good": service("misbehave")}, folder=self.opened())
+        self.assertEqual(supervisor.wait(), EXIT_CONFIG)
+
+    def opened(self):
+        folder = self.folder()
+        folder.chmod(0o777)
+        return folder
+
+
+if __name__ == "__main__":
+    harness.main()
