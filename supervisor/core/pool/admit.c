@@ -85,7 +85,7 @@ static void charge_source(struct pool *pool, const struct service_limits *limits
 static uint64_t charge_total(const struct service_limits *limits, struct rate *rate,
                              uint64_t now_us) {
     rate_charge(rate, &limits->rate, now_us);
-    return refuses(limits) ? 0 : rate_wait_us(rate, &limits->rate, now_us);
+    return rate_wait_us(rate, &limits->rate, now_us);
 }
 
 void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
@@ -95,11 +95,13 @@ void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
     charge_source(pool, &pool->limits, c->common_source, now_us);
     uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, now_us);
     uint64_t common_us = charge_total(&pool->limits, &pool->rate, now_us);
-    if (own_us > 0) {
+    if (own_us > 0 && !refuses(limits)) {
         pool_pause_service(pool, c->service, now_us + own_us);
     }
-    if (common_us > 0) {
+    if (common_us > 0 && !refuses(&pool->limits)) {
         timers_set(pool->timers, &pool->pause, now_us + common_us);
+    } else if (common_us > 0 && c->is_activation) {
+        pool_pause_service(pool, c->service, now_us + common_us); /* nobody is there to refuse */
     }
 }
 

@@ -1,8 +1,9 @@
 /* Whether a service may accept one more, and who is told when it may again. */
 #include "core/pool/internal.h"
 
-static bool is_full(const struct service_limits *limits, uint32_t count, uint32_t most_count) {
-    return limits->when_full == WHEN_FULL_QUEUE && count >= most_count;
+/* Where nobody is accepted, nobody can be refused. */
+static bool waits(const struct service *rules, const struct service_limits *limits) {
+    return rules->handoff == HANDOFF_LISTENER || limits->when_full == WHEN_FULL_QUEUE;
 }
 
 const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
@@ -15,11 +16,11 @@ const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     if (rules->handoff == HANDOFF_LISTENER && s->live_count >= rules->max_connections_count) {
         return POOL_HELD_BACK_TEXT; /* its handlers have all that they are lent */
     }
-    if (is_full(&rules->limits, s->live_count, rules->max_connections_count)) {
+    if (waits(rules, &rules->limits) && s->live_count >= rules->max_connections_count) {
         return "max_connections";
     }
-    if (is_full(&pool->limits, all_count, pool->most_count) ||
-        all_count == pool->connection_slots.count) {
+    if (all_count >= pool->most_count &&
+        (waits(rules, &pool->limits) || all_count == pool->connection_slots.count)) {
         return "max_connections of all services";
     }
     if (timer_is_set(&s->pause)) {

@@ -214,6 +214,34 @@ static void test_all_services_together(void **state) {
     end();
 }
 
+/* Where the listener is handed over, the rate is that of launches, and nobody can be refused. */
+static void test_launches_for_a_listener(void **state) {
+    (void)state;
+    struct service service = plain;
+    struct pool_arrival arrival = {.now_us = 1000000};
+    service.handoff = HANDOFF_LISTENER;
+    service.max_connections_count = 1;
+    for (int own = 0; own < 2; own++) {
+        uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+        const struct service_limits limits = {
+            .rate = {10, 1, 1}, .when_full = own ? WHEN_FULL_QUEUE : WHEN_FULL_REFUSE};
+        service.limits = own ? limits : (struct service_limits){0};
+        pool_scene_begin(&scene, &service, 1);
+        if (!own) {
+            pool_limit(pool, &limits, 10);
+        }
+        (void)pool_accept(pool, &arrival);
+        pool_scene_take_all(&scene, counts, 1000000);
+        assert_int_equal(counts[POOL_LAUNCH], 1);
+        one_leaves(1000000);
+        pool_scene_take_all(&scene, counts, 1000000);
+        assert_string_equal(pool_lacks_room_for(pool, 0), "rate");
+        pool_scene_tick(&scene, 1100000);
+        assert_true(pool_has_room(pool, 0));
+        end();
+    }
+}
+
 /* Refused clients are charged to nobody. */
 static void test_a_refusal_costs_no_share(void **state) {
     (void)state;
@@ -339,6 +367,7 @@ int main(void) {
         cmocka_unit_test(test_full_waits_or_refuses),
         cmocka_unit_test(test_rate_waits_or_refuses),
         cmocka_unit_test(test_all_services_together),
+        cmocka_unit_test(test_launches_for_a_listener),
         cmocka_unit_test(test_a_refusal_costs_no_share),
         cmocka_unit_test(test_the_breaker),
         cmocka_unit_test(test_others_wait_for_the_probe),
