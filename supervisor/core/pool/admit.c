@@ -96,12 +96,13 @@ void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
     uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, now_us);
     uint64_t common_us = charge_total(&pool->limits, &pool->rate, now_us);
     if (own_us > 0 && !refuses(limits)) {
-        pool_pause_service(pool, c->service, now_us + own_us);
+        pool_pause_service(pool, c->service, "rate", now_us + own_us);
     }
     if (common_us > 0 && !refuses(&pool->limits)) {
         timers_set(pool->timers, &pool->pause, now_us + common_us);
     } else if (common_us > 0 && c->is_activation) {
-        pool_pause_service(pool, c->service, now_us + common_us); /* nobody is there to refuse */
+        pool_pause_service(pool, c->service, "rate",
+                           now_us + common_us); /* nobody is there to refuse */
     }
 }
 

@@ -19,8 +19,7 @@ static void brake(struct pool *pool, const struct connection *c, uint64_t now_us
     uint64_t pause_us = breaker_pause_us(&s->breaker, c->progress, failed, lived_us, now_us);
     s->took_nobody = !failed && c->progress != PROGRESS_UNKNOWN;
     if (pause_us > 0) {
-        pool_pause_service(pool, c->service, now_us + pause_us);
-        s->is_braked = true;
+        pool_pause_service(pool, c->service, POOL_HELD_BACK_TEXT, now_us + pause_us);
         s->pause_us = pause_us;
         pool_await_room(pool, c->service); /* when the pause is over */
         pool_push_service(pool, POOL_HELD_BACK, c->service);

@@ -132,7 +132,7 @@ struct pool_service {
     struct breaker breaker;           /* HANDOFF_LISTENER only */
     struct circuit circuit;           /* all others */
     struct rate rate;                 /* of clients let in, or of activations */
-    bool is_braked;                   /* `pause` is the breaker's */
+    const char *pause_reason;         /* as pool_lacks_room_for() has it; static */
     bool took_nobody;                 /* why it was: its handler did, and has not failed */
     uint64_t pause_us;                /* how long the last pause was */
     struct timer pause;               /* set while the breaker, or the rate, lets nobody in */
@@ -212,8 +212,8 @@ bool pool_has_room(const struct pool *pool, uint32_t service);
 /* What stands against it, as the log has it; static. NULL = nothing does. */
 #define POOL_HELD_BACK_TEXT "held_back"
 const char *pool_lacks_room_for(const struct pool *pool, uint32_t service);
-/* Lets nobody in before `until_us`. */
-void pool_pause_service(struct pool *pool, uint32_t service, uint64_t until_us);
+/* Lets nobody in before `until_us`; `reason` as above, static. */
+void pool_pause_service(struct pool *pool, uint32_t service, const char *reason, uint64_t until_us);
 /* POOL_ROOM is to tell when there is room again. */
 void pool_await_room(struct pool *pool, uint32_t service);
 

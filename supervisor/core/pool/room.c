@@ -24,7 +24,7 @@ const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
         return "max_connections of all services";
     }
     if (timer_is_set(&s->pause)) {
-        return s->is_braked ? POOL_HELD_BACK_TEXT : "rate";
+        return s->pause_reason;
     }
     if (timer_is_set(&pool->pause)) {
         return "rate of all services";
@@ -36,10 +36,12 @@ bool pool_has_room(const struct pool *pool, uint32_t service) {
     return pool_lacks_room_for(pool, service) == NULL;
 }
 
-void pool_pause_service(struct pool *pool, uint32_t service, uint64_t until_us) {
-    struct timer *pause = &pool->services[service].pause;
-    if (!timer_is_set(pause) || pause->deadline_us < until_us) {
-        timers_set(pool->timers, pause, until_us);
+void pool_pause_service(struct pool *pool, uint32_t service, const char *reason,
+                        uint64_t until_us) {
+    struct pool_service *s = &pool->services[service];
+    if (!timer_is_set(&s->pause) || s->pause.deadline_us < until_us) {
+        timers_set(pool->timers, &s->pause, until_us);
+        s->pause_reason = reason;
     }
 }
 

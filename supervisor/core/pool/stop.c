@@ -75,7 +75,6 @@ void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
         pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, NULL, now_us);
         break;
     case POOL_TOKEN_PAUSE:
-        pool->services[index].is_braked = false;
         pool_tell_room(pool, index);
         break;
     case POOL_TOKEN_COMMON_PAUSE:
