@@ -138,6 +138,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .find_port = platform_service_port,
         .inspect = platform_inspect,
         .is_privileged = platform_is_privileged(),
+        .read_rules = platform_file_read,
         .search_path = getenv("PATH"),
         .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
     };

@@ -63,6 +63,10 @@ uint64_t platform_now_us(struct platform *platform);
 /* Wall clock: microseconds since 1970-01-01T00:00:00Z. May jump. */
 int64_t platform_wall_us(struct platform *platform);
 
+/* The minute of the day, 0..1439, that this wall clock is at in local time; a change of the
+ * system's time zone is seen within a minute. May read a file, once a minute. */
+unsigned platform_local_minute(int64_t wall_us);
+
 /* Fills `out` with `length` bytes from the system's cryptographic generator. Returns BATON_OK or
  * BATON_SYSTEM. May block only at early boot, until the generator is seeded. */
 int platform_random(void *out, size_t length, struct baton_cause *cause);
@@ -269,6 +273,11 @@ void platform_listener_address(const struct platform_listener *listener, struct 
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
                              struct address *peer, struct address *local,
                              struct baton_cause *cause);
+
+/* True if the client at an accepted local socket was in one of these groups, its own one or a
+ * further one, when it connected: SO_PEERCRED, SO_PEERGROUPS (Linux 4.13; socket(7)). False if the
+ * system does not tell (Windows), or memory is short. Does not block. */
+bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gids, size_t count);
 
 /* Stops and restarts the reporting of PLATFORM_EVENT_ACCEPT. Clients wait in the backlog; on
  * Windows one connection that was already accepted in the background is kept for the next

@@ -1,6 +1,8 @@
 /* The platform itself and its wait. */
 #include "harness.h"
 
+#include <time.h>
+
 /* All tables together have 10 MiB on POSIX and 400 on Windows, where the numbers of the slots alone
  * (core/base/slots.h) are committed at once. */
 #define OPEN_MAX_BYTES (8u << 20)
@@ -17,6 +19,20 @@ static void test_clock_does_not_go_back(void **state) {
     int64_t wall_us = platform_wall_us(bench->platform);
     assert_true(wall_us > INT64_C(1577836800) * 1000000);
     assert_true(wall_us < INT64_C(7258118400) * 1000000);
+}
+
+/* As the C library has it, summer and winter, and before 1970. */
+static void test_minute_of_the_local_day(void **state) {
+    static const int64_t times_s[] = {1751371199, 1735689600, 1735689660, 951782340, 59, 0, 60};
+    (void)state;
+    for (size_t i = 0; i < sizeof times_s / sizeof *times_s; i++) {
+        time_t seconds = (time_t)times_s[i];
+        const struct tm *local = localtime(&seconds);
+        assert_non_null(local);
+        int expected = local->tm_hour * 60 + local->tm_min;
+        assert_int_equal(platform_local_minute(times_s[i] * 1000000), expected);
+        assert_int_equal(platform_local_minute(times_s[i] * 1000000 + 999999), expected);
+    }
 }
 
 static void test_random_fills_exactly(void **state) {
@@ -145,6 +161,7 @@ static void test_two_ready_things_come_one_at_a_time(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_clock_does_not_go_back),
+        cmocka_unit_test(test_minute_of_the_local_day),
         WITH_BENCH(test_random_fills_exactly),
         WITH_BENCH(test_own_pid),
         WITH_BENCH(test_error_text),

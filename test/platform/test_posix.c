@@ -468,6 +468,35 @@ static void test_file_read_does_not_wait_for_a_fifo(void **state) {
     unlink(path);
 }
 
+/* Also when the clocks go back, and when the zone has changed. */
+static void test_minute_by_the_zone(void **state) {
+    static const struct {
+        const char *zone;
+        int64_t time_s;
+        unsigned minute;
+    } rows[] = {{"UTC0", 1735689599, 1439},
+                {"UTC0", 1735689600, 0},
+                {"IST-5:30", 1735689660, 331},
+                {"CET-1CEST,M3.5.0,M10.5.0/3", 1743296399, 119}, /* 2025-03-30 01:59:59 */
+                {"CET-1CEST,M3.5.0,M10.5.0/3", 1743296400, 180},
+                {"CET-1CEST,M3.5.0,M10.5.0/3", 1761440399, 179}, /* 2025-10-26 02:59:59 */
+                {"CET-1CEST,M3.5.0,M10.5.0/3", 1761440400, 120},
+                {"AAA11:59", 1735689600, 721}};
+    const char *before = getenv("TZ");
+    char *kept = before != NULL ? strdup(before) : NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        setenv("TZ", rows[i].zone, 1);
+        assert_int_equal(platform_local_minute(rows[i].time_s * 1000000), rows[i].minute);
+    }
+    if (kept != NULL) {
+        setenv("TZ", kept, 1);
+    } else {
+        unsetenv("TZ");
+    }
+    free(kept);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child_starts_clean),
@@ -496,6 +525,7 @@ int main(void) {
         WITH_BENCH(test_sigpipe_is_ignored),
         WITH_BENCH(test_missing_standard_streams_are_filled),
         cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),
+        cmocka_unit_test(test_minute_by_the_zone),
     };
     return cmocka_run_group_tests_name("posix", tests, NULL, bench_remove_scratch);
 }

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -112,6 +114,54 @@ static void test_accepts_and_names_the_peer(void **state) {
     close(client);
     platform_listener_close(&listener);
     assert_false(exists(path));
+}
+
+/* For this thread alone: setgroups(3) has every thread do it, and ours take no signals. */
+static void become_member(const gid_t *groups, size_t count) {
+    assert_int_equal(syscall(SYS_setgroups, count, groups), 0);
+}
+
+/* Those that the client had when it connected: its own, and further ones, few or many. */
+static void test_groups_of_the_client(void **state) {
+    struct bench *bench = *state;
+    const char *path = in_scratch("socket");
+    struct platform_listener_spec spec = local(path);
+    const size_t counts[] = {0, 1, 64, 65, 1000};
+    gid_t before[NGROUPS_MAX + 1];
+    int before_count = getgroups(NGROUPS_MAX, before);
+    bool is_root = geteuid() == 0;
+    uint64_t token;
+    struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
+    assert_true(before_count >= 0);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts && (is_root || i == 0); i++) {
+        gid_t groups[1000];
+        size_t count = counts[i];
+        for (size_t j = 0; j < count; j++) {
+            groups[j] = (gid_t)(70000 + j);
+        }
+        if (is_root) {
+            become_member(groups, count);
+        }
+        int client = try_connect(path);
+        assert_true(client >= 0);
+        if (is_root) {
+            become_member(before, (size_t)before_count);
+        }
+        struct platform_socket socket;
+        struct address peer, end;
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        assert_int_equal(platform_listener_accept(listener, &socket, &peer, &end, &bench->cause),
+                         BATON_OK);
+        const uint32_t own[] = {4000000000u, getegid()}, strange[] = {4000000000u, 4000000001u};
+        const uint32_t last[] = {(uint32_t)(70000 + count - 1)};
+        assert_true(platform_socket_in_groups(socket, own, 2));
+        assert_false(platform_socket_in_groups(socket, strange, 2));
+        assert_false(platform_socket_in_groups(socket, own, 0));
+        assert_int_equal(platform_socket_in_groups(socket, last, 1), count > 0);
+        bench_close_socket(bench, &socket);
+        close(client);
+    }
+    platform_listener_close(&listener);
 }
 
 static void test_mode_whatever_the_umask(void **state) {
@@ -523,6 +573,7 @@ static void test_of_many_at_once_one_gets_it(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_accepts_and_names_the_peer),
+        WITH_BENCH(test_groups_of_the_client),
         WITH_BENCH(test_mode_whatever_the_umask),
         WITH_BENCH(test_mode_in_a_folder_with_an_acl),
         WITH_BENCH(test_owner),

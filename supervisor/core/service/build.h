@@ -48,7 +48,21 @@ struct service_draft {
     bool enabled;
 };
 
+/* A file of rules that was read, and where it is named. */
+struct service_rules_file {
+    const struct config_setting *setting;
+    const char *path; /* absolute */
+};
+
+/* The lists that a tree was made of; either may be NULL. */
+struct service_access_lists {
+    const struct config_setting *allow, *deny;
+};
+
+struct service_rules_room;
+
 struct service_builder {
+    struct service_table *table; /* what is made */
     const struct config *config;
     const struct service_machine *machine;
     struct config_problems *problems;
@@ -67,6 +81,13 @@ struct service_builder {
     bool reported_peer, reported_trusted, reported_places;
     bool strict_modes;   /* who else may change what runs is looked at */
     const char *refused; /* what others may change, as was told last by service_is_strict() */
+    struct service_rules_file *rules_files; /* all that were read, some perhaps more than once */
+    size_t rules_file_count;
+    size_t rules_file_capacity;
+    struct service_rules_room *rules_room;     /* owned; NULL = not needed yet */
+    struct service_access_lists *access_lists; /* of table->accesses */
+    size_t access_capacity;
+    size_t rule_count;   /* of them all */
     bool lacks_handlers; /* the handlers folder is not there, which was told */
 };
 
@@ -101,6 +122,18 @@ void service_read_owner(struct service_builder *builder, const struct config_set
                         struct service_values *values);
 void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
                           struct service_values *values);
+
+/* Makes the tree of these lists (rules.c), or finds it; either may be NULL. Faults are told if
+ * `tells_...`. Without `probe` no file is read, and there is no tree. */
+struct rule_tree *service_read_rules(struct service_builder *builder,
+                                     const struct config_setting *allow, bool tells_allow,
+                                     const struct config_setting *deny, bool tells_deny,
+                                     bool probe);
+
+/* Reads who is let in into `service`, whose protocol and hand-off are set (clients.c). `probe`: it
+ * is enabled. */
+void service_fill_access(struct service_builder *builder, const struct service_values *values,
+                         bool probe, struct service *service);
 
 /* Reads `success_exit` into `values` (exits.c). */
 void service_read_exits(struct service_builder *builder, const struct config_setting *setting,

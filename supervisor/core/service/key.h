@@ -45,6 +45,9 @@ enum key_type {
     KEY_TYPE_PERMISSIONS, /* an octal number */
     KEY_TYPE_OWNER,       /* USER, USER:GROUP or :GROUP */
     KEY_TYPE_BLOCKS,      /* addresses and blocks of them, separated by commas */
+    KEY_TYPE_RULES,       /* the same, and @FILE */
+    KEY_TYPE_IDS,         /* users or groups, names or numbers, separated by commas */
+    KEY_TYPE_HOURS,       /* HH:MM-HH:MM, separated by commas */
     KEY_TYPE_NAMES,       /* names, separated by commas */
     KEY_TYPE_CODES,       /* exit codes, separated by commas */
     KEY_TYPE_RATE,        /* so many in a time, and so many at once */
@@ -81,6 +84,11 @@ enum key_id {
     KEY_ENVIRONMENT,
     KEY_DIRECTORY,
     KEY_ENABLED,
+    KEY_ALLOW, /* these five in this order: SERVICE_ACCESS_KEY_COUNT */
+    KEY_DENY,
+    KEY_ALLOW_UID,
+    KEY_ALLOW_GID,
+    KEY_HOURS,
     KEY_SOCKET_MODE,
     KEY_SOCKET_OWNER,
     KEY_NODELAY,

@@ -121,6 +121,24 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_NODELAY] = "`yes` sends small pieces at once (TCP_NODELAY) instead of waiting for more.",
     [KEY_KEEPALIVE] = "`yes` has the system probe silent connections (SO_KEEPALIVE), so that one "
                       "whose client has vanished ends.",
+    [KEY_ALLOW] =
+        "Whose connections are let in: addresses and blocks of them, separated by commas, as in "
+        "`192.0.2.7, 10.1.0.0/16, 2001:db8::/32`, and `@FILE` for those in a file of rules. "
+        "Everybody else is refused, before any process is launched. See \"Rules\".",
+    [KEY_DENY] = "Whose connections are refused; written as `allow`. Without `allow`, everybody "
+                 "else is let in; with it, the most specific rule of both decides. See \"Rules\".",
+    [KEY_ALLOW_UID] =
+        "At a local socket, the users who are let in, by names or numbers; with `allow_gid`, "
+        "they and the members of these groups. Without either, whoever may open the socket's file "
+        "(`mode`, `owner`). root is let in only if it is named. Not on Windows, which does not "
+        "tell who a client is.",
+    [KEY_ALLOW_GID] = "At a local socket, the groups whose members are let in, by names or "
+                      "numbers. What counts are the groups that the client had when it connected, "
+                      "its own and its further ones (before Linux 4.13, only its own).",
+    [KEY_HOURS] =
+        "When clients are let in, in this machine's local time: `08:00-17:59, 22:00-02:00`. Both "
+        "ends are part of it, to the end of their minute, as in xinetd; an end that is before the "
+        "beginning is on the next day. Connections that are there already go on.",
     [KEY_KEEPALIVE_IDLE] = "How long a connection is silent before the first probe; 0 is the "
                            "system's choice, usually two hours.",
     [KEY_KEEPALIVE_INTERVAL] = "How long to wait for an answer to a probe before the next one; 0 "

@@ -296,6 +296,46 @@ const struct key key_table[KEY_COUNT] = {
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
         },
+    [KEY_ALLOW] =
+        {
+            .name = "allow",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_RULES,
+            .modes = KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_UNIX,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_DENY] =
+        {
+            .name = "deny",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_RULES,
+            .modes = KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_UNIX,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_ALLOW_UID] =
+        {
+            .name = "allow_uid",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_IDS,
+            .modes = KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_TCP,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_ALLOW_GID] =
+        {
+            .name = "allow_gid",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_IDS,
+            .modes = KEY_MODES_CONNECTION & ~(unsigned)KEY_OVER_TCP,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_HOURS] =
+        {
+            .name = "hours",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_HOURS,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
     [KEY_SOCKET_MODE] =
         {
             .name = "mode",

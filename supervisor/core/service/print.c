@@ -201,6 +201,12 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
         print_extra("directory", service->directory, emit, context);
         emit(context, "\n");
     }
+    for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
+        if (service->access_texts[i] != NULL) {
+            print_extra(key_table[KEY_ALLOW + i].name, service->access_texts[i], emit, context);
+            emit(context, "\n");
+        }
+    }
     if (service->socket_user != NULL || service->socket_group != NULL) {
         print_extra("owner", service->socket_user != NULL ? service->socket_user : "", emit,
                     context);

@@ -4,6 +4,7 @@
 #include "core/service/build.h"
 #include "core/service/template.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Fields that the key table reaches by offset are 32 bits wide. */
@@ -72,6 +73,7 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     service->proxy_trusted_count = values->trusted_count;
     service->strict_modes = builder->strict_modes;
     service_fill_variables(builder, values, service);
+    service_fill_access(builder, values, draft->enabled, service);
 }
 
 /* Returns false when no more can be added. */
@@ -199,7 +201,9 @@ static void build(struct service_builder *builder) {
     }
     for (size_t i = 0; i < builder->config->section_count; i++) {
         if (builder->config->sections[i].kind == CONFIG_SECTION_DEFAULTS) {
+            struct service unused = {0};
             service_read_values(builder, &builder->config->sections[i], &builder->defaults);
+            service_fill_access(builder, &builder->defaults, true, &unused);
         }
     }
     add_drafts(builder);
@@ -215,7 +219,8 @@ static bool has_failed(const struct service_builder *builder) {
 
 int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out) {
-    struct service_builder builder = {.config = config, .machine = machine, .problems = problems};
+    struct service_builder builder = {
+        .table = out, .config = config, .machine = machine, .problems = problems};
     int result = BATON_NO_MEMORY;
     memset(out, 0, sizeof *out);
     out->arena = builder.arena = arena_create();
@@ -236,6 +241,7 @@ int service_table_build(struct config *config, const struct service_machine *mac
     }
 done:
     arena_destroy(&builder.scratch);
+    free(builder.rules_room);
     if (result != BATON_OK) {
         service_table_clear(out);
     }
@@ -248,6 +254,9 @@ const char *service_place_name(const struct service *service, size_t place) {
 }
 
 void service_table_clear(struct service_table *table) {
+    for (size_t i = 0; i < table->access_count; i++) {
+        rule_tree_release(table->accesses[i]);
+    }
     arena_destroy(&table->arena);
     memset(table, 0, sizeof *table);
 }

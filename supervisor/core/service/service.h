@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/path_facts.h"
 #include "core/base/rate.h"
+#include "core/base/rule_tree.h"
 #include "core/base/socket_options.h"
 #include "core/config/config.h"
 
@@ -61,6 +62,17 @@ struct service_listen {
     const char *name;       /* in LISTEN_FDNAMES; NULL = the service's */
 };
 
+/* Minutes of the local day, 0..1439, both let in; last < first = over midnight. */
+struct service_hours {
+    uint32_t first_minute, last_minute;
+};
+
+/* The keys that say who is let in: KEY_ALLOW and those after it. */
+#define SERVICE_ACCESS_KEY_COUNT 5u
+
+/* The longest file of rules. */
+#define SERVICE_RULES_FILE_MAX_BYTES (16u * 1024u * 1024u)
+
 struct service {
     const char *name;              /* unique; the section's name, or the handler's in [ports] */
     struct service_listen *listen; /* listen_count entries */
@@ -98,6 +110,15 @@ struct service {
     uint32_t proxy_timeout_ms;           /* from accept to the end of that header */
     struct address_block *proxy_trusted; /* who may send one: proxy_trusted_count blocks */
     size_t proxy_trusted_count;          /* at least 1 with proxy_protocol */
+    /* Who is let in (core/door/access.h). The tree may be that of other services as well, which it
+     * counts; NULL = every address. Local sockets: no users and no groups = everybody. */
+    struct rule_tree *access;
+    uint32_t *allow_uids, *allow_gids;
+    size_t allow_uid_count, allow_gid_count;
+    struct service_hours *hours; /* hours_count ranges; 0 = always */
+    size_t hours_count;
+    const char *access_texts[SERVICE_ACCESS_KEY_COUNT]; /* these keys as they stand; NULL = not
+                                                           given */
     uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
                                        For HANDOFF_LISTENER, whose one "connection" is an
                                        activation, the life of the process that has the listener: 1,
@@ -144,6 +165,8 @@ struct service_table {
     size_t service_count;
     size_t disabled_count; /* services with enabled = no */
     struct supervisor_options options;
+    struct rule_tree **accesses; /* access_count trees, of which the table is a user */
+    size_t access_count;
     struct arena *arena; /* owns all of the above */
 };
 
@@ -170,6 +193,9 @@ struct service_machine {
      * looked at. */
     int (*read_file)(const char *path, void *buffer, size_t capacity, size_t *length,
                      struct baton_cause *cause);
+    /* Reads a file of rules (platform_file_read()). */
+    int (*read_rules)(const char *path, void *buffer, size_t capacity, size_t *length,
+                      struct baton_cause *cause);
     const char *search_path; /* PATH, as handlers inherit it; NULL = there is none */
     bool runs_other_formats; /* programs may be of any format and processor (binfmt_misc) */
     uint32_t own_machine;    /* struct program_head.machine of the supervisor itself */

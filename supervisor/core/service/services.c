@@ -61,7 +61,7 @@ static struct service_listen *pack_listen(struct packer *packer, const struct se
     return copies;
 }
 
-/* Every pointer of struct service is one line here. */
+/* Every pointer of struct service is one line here, but `access`, which is shared. */
 static struct service *pack_service(struct packer *packer, const struct service *service) {
     struct service copy = *service;
     struct service *packed = pack(packer, service, sizeof *service, alignof(struct service));
@@ -72,6 +72,15 @@ static struct service *pack_service(struct packer *packer, const struct service 
     copy.success_exits =
         pack(packer, service->success_exits,
              service->success_exit_count * sizeof *service->success_exits, alignof(uint32_t));
+    copy.allow_uids = pack(packer, service->allow_uids, service->allow_uid_count * sizeof(uint32_t),
+                           alignof(uint32_t));
+    copy.allow_gids = pack(packer, service->allow_gids, service->allow_gid_count * sizeof(uint32_t),
+                           alignof(uint32_t));
+    copy.hours = pack(packer, service->hours, service->hours_count * sizeof *service->hours,
+                      alignof(struct service_hours));
+    for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
+        copy.access_texts[i] = pack_text(packer, service->access_texts[i]);
+    }
     copy.argv = pack_texts(packer, (const char *const *)service->argv, service->argc);
     copy.environment =
         pack_texts(packer, (const char *const *)service->environment, service->environment_count);
@@ -112,10 +121,15 @@ int services_init(struct services *services) {
     return BATON_OK;
 }
 
+static void free_service(struct service *service) {
+    rule_tree_release(service->access);
+    free(service);
+}
+
 void services_clear(struct services *services) {
     if (services->entries != NULL) {
         SLOTS_EACH(slot, &services->slots) {
-            free(services->entries[slot]);
+            free_service(services->entries[slot]);
         }
     }
     free((void *)services->entries);
@@ -134,6 +148,7 @@ uint32_t services_add(struct services *services, const struct service *service) 
         slots_give(&services->slots, slot);
         return SLOT_NONE;
     }
+    rule_tree_share(service->access);
     services->users_count[slot] = 1;
     return slot;
 }
@@ -150,7 +165,7 @@ void services_share(struct services *services, uint32_t slot) {
 void services_release(struct services *services, uint32_t slot) {
     must(slots_is_used(&services->slots, slot) && services->users_count[slot] > 0);
     if (--services->users_count[slot] == 0) {
-        free(services->entries[slot]);
+        free_service(services->entries[slot]);
         services->entries[slot] = NULL;
         slots_give(&services->slots, slot);
     }

@@ -49,3 +49,12 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     *local = listener->address;
     return BATON_OK;
 }
+
+bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gids, size_t count) {
+    (void)socket;
+    bool is_in = false;
+    for (size_t i = 0; i < count; i++) {
+        is_in = is_in || gids[i] == fake_world.local_gid;
+    }
+    return is_in;
+}

@@ -141,7 +141,7 @@ struct fake_world {
     uint64_t shuffle, random;
     size_t chunk_bytes;
     bool stop_due, is_windows, hides_pids, has_descriptor_limit;
-    uint32_t local_uid; /* of clients of local sockets */
+    uint32_t local_uid, local_gid; /* of clients of local sockets */
     struct fake_text log, printed, warnings;
     size_t descriptors_left_count; /* below its limit, if it has one */
     struct platform_log_loss log_loss;

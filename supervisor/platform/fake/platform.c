@@ -35,6 +35,10 @@ int64_t platform_wall_us(struct platform *platform) {
     return WALL_START_US + (int64_t)(fake_world.now_us - FAKE_START_US);
 }
 
+unsigned platform_local_minute(int64_t wall_us) {
+    return (unsigned)(wall_us / 60000000 % 1440);
+}
+
 int platform_random(void *out, size_t length, struct baton_cause *cause) {
     int code = fake_try(FAKE_RANDOM, cause);
     for (size_t i = 0; i < length && code == BATON_OK; i++) {

@@ -1,10 +1,18 @@
 /*
- * Accepting: accept(2), SO_PEERCRED (unix(7)).
+ * Accepting: accept(2), SO_PEERCRED (unix(7)), SO_PEERGROUPS (socket(7)).
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59 /* asm-generic/socket.h, Linux 4.13 */
+#endif
+
+/* Most users are in no more groups than these; NGROUPS_MAX is 65536 (credentials(7)). */
+#define USUAL_GROUP_COUNT 64
 
 /* accept(2) lists what the network may have done to a connection that was still waiting. What it
  * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
@@ -96,4 +104,33 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     }
     out->value = (uintptr_t)descriptor;
     return BATON_OK;
+}
+
+static bool is_among(gid_t group, const uint32_t *gids, size_t count) {
+    while (count > 0 && gids[count - 1] != group) {
+        count--;
+    }
+    return count > 0;
+}
+
+bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gids, size_t count) {
+    struct ucred who;
+    gid_t usual[USUAL_GROUP_COUNT];
+    gid_t *groups = usual;
+    socklen_t length = sizeof who;
+    int descriptor = (int)socket.value;
+    bool is_in = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
+                 who.uid != (uid_t)-1 && is_among(who.gid, gids, count);
+    length = sizeof usual;
+    int result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
+    if (result != 0 && errno == ERANGE && (groups = malloc(length)) != NULL) {
+        result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
+    }
+    for (size_t i = 0; result == 0 && i < length / sizeof *groups; i++) {
+        is_in = is_in || is_among(groups[i], gids, count);
+    }
+    if (groups != usual) {
+        free(groups);
+    }
+    return is_in;
 }

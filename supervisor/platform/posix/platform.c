@@ -227,6 +227,23 @@ int64_t platform_wall_us(struct platform *platform) {
     return (int64_t)microseconds(CLOCK_REALTIME);
 }
 
+unsigned platform_local_minute(int64_t wall_us) {
+    static int64_t known_minute = INT64_MIN;
+    static unsigned local_minute;
+    time_t seconds = (time_t)(wall_us / 1000000);
+    struct tm local;
+    /* Zones differ by whole minutes. */
+    if (seconds / 60 != known_minute) {
+        tzset(); /* localtime_r(3) alone need not look at the zone again */
+        if (localtime_r(&seconds, &local) == NULL) {
+            return 0; /* of a year that does not fit into an int */
+        }
+        known_minute = seconds / 60;
+        local_minute = (unsigned)(local.tm_hour * 60 + local.tm_min);
+    }
+    return local_minute;
+}
+
 int platform_random(void *out, size_t length, struct baton_cause *cause) {
     unsigned char *bytes = out;
     while (length > 0) {

@@ -174,6 +174,16 @@ int64_t platform_wall_us(struct platform *platform) {
     return ticks / 10 - 11644473600000000; /* 100 ns since 1601 to microseconds since 1970 */
 }
 
+unsigned platform_local_minute(int64_t wall_us) {
+    uint64_t ticks = (uint64_t)(wall_us + 11644473600000000) * 10;
+    FILETIME time = {(DWORD)ticks, (DWORD)(ticks >> 32)};
+    SYSTEMTIME universal, local;
+    return FileTimeToSystemTime(&time, &universal) &&
+                   SystemTimeToTzSpecificLocalTime(NULL, &universal, &local)
+               ? (unsigned)(local.wHour * 60 + local.wMinute)
+               : 0;
+}
+
 int platform_random(void *out, size_t length, struct baton_cause *cause) {
     NTSTATUS status = BCryptGenRandom(NULL, out, (ULONG)length, BCRYPT_USE_SYSTEM_PREFERRED_RNG);
     if (status < 0) {

@@ -118,6 +118,7 @@ static void ini_survives_each_failure(void **state) {
     (void)state;
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/good-full.ini", BATON_OK);
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/good-modes.ini", BATON_OK);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/good-access.ini", BATON_OK);
 }
 
 static void yaml_survives_each_failure(void **state) {
@@ -134,6 +135,7 @@ static void faulty_ini_survives_each_failure(void **state) {
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/clashes.ini", BATON_INVALID);
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/templates.ini", BATON_INVALID);
     fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/proxy.ini", BATON_INVALID);
+    fail_each(CONFIG_FORMAT_INI, BATON_TEST_GOLDEN "/access.ini", BATON_INVALID);
 }
 
 static void faulty_yaml_survives_each_failure(void **state) {

@@ -166,7 +166,7 @@ static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
         assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP, &message),
                          i != KEY_LISTEN_NAMES && i != KEY_STDERR && i != KEY_SOCKET_MODE &&
-                             i != KEY_SOCKET_OWNER);
+                             i != KEY_SOCKET_OWNER && i != KEY_ALLOW_UID && i != KEY_ALLOW_GID);
     }
 }
 

@@ -1,0 +1,150 @@
+/* Whom a service lets in: addresses, users and groups of local clients, hours. */
+#include "core/base/error.h"
+#include "core/service/build.h"
+
+#include <string.h>
+
+/* Where the value of a key comes from; NULL = nowhere, or the service cannot honour it, which was
+ * told. */
+static const struct config_setting *given(const struct service_values *values, enum key_id id) {
+    struct key_message message;
+    return key_fits_mode(&key_table[id], values->mode, &message) ? values->given[id] : NULL;
+}
+
+/* What is wrong with an entry is told once, where it stands. */
+static void report_entry(struct service_builder *builder, const struct service_values *values,
+                         const struct config_setting *setting, enum key_id id, const char *entry,
+                         const char *cure) {
+    if (setting == values->own[id]) {
+        service_report(builder, setting, "`%s` %s", text_excerpt(entry).text, cure);
+    }
+}
+
+/* ---- Users and groups ---- */
+
+static bool find_id(const struct service_machine *machine, enum key_id id, const char *name,
+                    uint32_t *number) {
+    (void)machine;
+    (void)id;
+    (void)name;
+    (void)number;
+    return false;
+}
+
+static uint32_t *read_ids(struct service_builder *builder, const struct service_values *values,
+                          enum key_id id, size_t *count) {
+    const struct service_machine *machine = builder->machine;
+    const struct config_setting *setting = given(values, id);
+    uint32_t *ids = NULL;
+    size_t capacity = 0;
+    if (setting != NULL && machine->backslash_separates) {
+        report_entry(builder, values, setting, id, setting->value,
+                     "cannot be told here: Windows does not say who is at a local socket; leave "
+                     "the key out");
+        return NULL;
+    }
+    for (const char *rest = setting != NULL ? setting->value : NULL; rest != NULL;) {
+        const char *text = service_next_part(builder, &rest);
+        uint32_t number = 0;
+        if (text == NULL) {
+            return NULL;
+        }
+        bool is_known = text_parse_number(text, &number) ? number != UINT32_MAX
+                                                         : find_id(machine, id, text, &number);
+        if (!is_known) {
+            report_entry(builder, values, setting, id, text,
+                         "is not known here; give names or numbers, separated by commas");
+            continue;
+        }
+        uint32_t *grown = arena_grow(builder->arena, ids, *count, &capacity, sizeof *ids);
+        if (grown == NULL) {
+            return NULL;
+        }
+        ids = grown;
+        ids[(*count)++] = number;
+    }
+    return ids;
+}
+
+/* ---- Hours ---- */
+
+/* Reads HH:MM; returns what comes after it, or NULL. */
+static const char *read_time(const char *text, uint32_t *minute) {
+    static const char form[] = "00:00";
+    for (size_t i = 0; form[i] != '\0'; i++) {
+        if (form[i] == ':' ? text[i] != ':' : text[i] < '0' || text[i] > '9') {
+            return NULL;
+        }
+    }
+    uint32_t hour = (uint32_t)((text[0] - '0') * 10 + text[1] - '0');
+    *minute = (uint32_t)((text[3] - '0') * 10 + text[4] - '0');
+    bool is_time = hour < 24 && *minute < 60;
+    *minute += hour * 60;
+    return is_time ? text + 5 : NULL;
+}
+
+static struct service_hours *read_hours(struct service_builder *builder,
+                                        const struct service_values *values, size_t *count) {
+    const struct config_setting *setting = given(values, KEY_HOURS);
+    struct service_hours *hours = NULL;
+    size_t capacity = 0;
+    for (const char *rest = setting != NULL ? setting->value : NULL; rest != NULL;) {
+        const char *text = service_next_part(builder, &rest);
+        struct service_hours range;
+        const char *after = text == NULL ? NULL : read_time(text, &range.first_minute);
+        after = after == NULL || *after != '-' ? NULL : read_time(after + 1, &range.last_minute);
+        if (text == NULL) {
+            return NULL;
+        }
+        if (after == NULL || *after != '\0') {
+            report_entry(builder, values, setting, KEY_HOURS, text,
+                         "is no range of hours; give HH:MM-HH:MM from 00:00 to 23:59, as in "
+                         "08:00-17:59");
+            continue;
+        }
+        struct service_hours *grown =
+            arena_grow(builder->arena, hours, *count, &capacity, sizeof range);
+        if (grown == NULL) {
+            return NULL;
+        }
+        hours = grown;
+        hours[(*count)++] = range;
+    }
+    return hours;
+}
+
+/* ---- All of it ---- */
+
+/* A restriction for all services that one of them cannot keep must not vanish without a word. */
+static void check_defaults(struct service_builder *builder, const struct service_values *values,
+                           const struct service *service) {
+    unsigned over = service->protocol == PROTOCOL_UNIX ? KEY_OVER_UNIX : KEY_OVER_TCP;
+    for (size_t i = KEY_ALLOW; service->handoff == HANDOFF_LISTENER && i <= KEY_ALLOW_GID; i++) {
+        const struct config_setting *setting = builder->defaults.given[i];
+        if (setting != NULL && values->mode != 0 && (key_table[i].modes & over) != 0) {
+            service_report(builder, setting,
+                           "the service in line %lu hands its socket over and cannot honour this, "
+                           "so anybody could come; say it in the sections of the others",
+                           (unsigned long)service->line);
+        }
+    }
+}
+
+void service_fill_access(struct service_builder *builder, const struct service_values *values,
+                         bool probe, struct service *service) {
+    const struct config_setting *allow = given(values, KEY_ALLOW);
+    const struct config_setting *deny = given(values, KEY_DENY);
+    service->access = service_read_rules(builder, allow, allow == values->own[KEY_ALLOW], deny,
+                                         deny == values->own[KEY_DENY], probe);
+    service->allow_uids = read_ids(builder, values, KEY_ALLOW_UID, &service->allow_uid_count);
+    service->allow_gids = read_ids(builder, values, KEY_ALLOW_GID, &service->allow_gid_count);
+    service->hours = read_hours(builder, values, &service->hours_count);
+    for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
+        const struct config_setting *setting = given(values, (enum key_id)(KEY_ALLOW + i));
+        service->access_texts[i] =
+            setting == NULL ? NULL : arena_text(builder->arena, setting->value);
+    }
+    if (probe) {
+        check_defaults(builder, values, service);
+    }
+}
