@@ -195,7 +195,7 @@ static struct rule_tree *keep(struct service_builder *builder, const struct read
                                                     table->access_count, &capacity, sizeof *lists);
     struct rule_tree **accesses =
         arena_grow(builder->arena, (void *)table->accesses, table->access_count,
-                   &builder->access_capacity, sizeof *accesses);
+                   &builder->access_capacity, sizeof(struct rule_tree *));
     struct rule_tree *tree = NULL;
     if (lists == NULL || accesses == NULL) {
         return NULL;
