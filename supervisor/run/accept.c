@@ -1,6 +1,9 @@
 /* Accept: who comes in at a listener, and what is launched for those who wait at one that is handed
  * over. */
+#include "core/door/access.h"
 #include "run/internal.h"
+
+#define MINUTE_US 60000000u
 
 /* ---- Listeners that are lent to handlers ---- */
 
@@ -25,6 +28,13 @@ static void activate(struct supervisor *s, struct run_listener *l) {
                                    .wall_us = platform_wall_us(s->platform)};
     if (!run_listen_is_complete(s, l->service)) {
         run_pause_update_listener(s, l);
+        return;
+    }
+    const struct service *rules = services_get(&s->services, l->service);
+    if (rules->hours_count > 0 && !access_is_open(rules, platform_local_minute(arrival.wall_us))) {
+        /* Nobody can be refused here: who waits is looked at again when another minute begins. */
+        pool_pause_service(&s->pool, l->service, "hours", s->now_us + MINUTE_US);
+        run_pause_on_room(s, l->service, false);
         return;
     }
     uint32_t connection = pool_accept(&s->pool, &arrival);
@@ -66,6 +76,14 @@ static void take(struct supervisor *s, struct pool_arrival *arrival,
                  struct platform_socket socket) {
     arrival->now_us = s->now_us;
     arrival->wall_us = platform_wall_us(s->platform);
+    const struct service *rules = services_get(&s->services, arrival->service);
+    if (rules->hours_count > 0) {
+        arrival->local_minute = platform_local_minute(arrival->wall_us);
+    }
+    if (rules->allow_gid_count > 0) {
+        arrival->in_group =
+            platform_socket_in_groups(socket, rules->allow_gids, rules->allow_gid_count);
+    }
     uint32_t connection = pool_accept(&s->pool, arrival);
     s->sockets[connection] = socket;
     run_pause_after_shortage(s);

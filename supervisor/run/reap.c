@@ -1,5 +1,7 @@
 #include "run/internal.h"
 
+#include <string.h>
+
 /* More than the buffers of a channel hold; a stream that has lost step is never at its end. */
 #define FRAMES_TO_THE_END 1024u
 
@@ -55,6 +57,11 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
         platform_socket_close(s->platform, &s->sockets[connection]);
     }
     if (!is_refusal || run_refuse_may_record(s, c)) {
+        char rule[REFUSE_RULE_BYTES];
+        if (c->outcome == OUTCOME_REFUSED_ACCESS && text_bytes == 0) {
+            text = run_refuse_rule(s, c, rule);
+            text_bytes = strlen(text);
+        }
         record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service),
                           text, text_bytes);
         run_log_keep(&s->log);

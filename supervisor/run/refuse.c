@@ -3,9 +3,11 @@
  * sending ended, and what he sends is read away until he ends his, for a while. */
 #include "run/refuse.h"
 
+#include "core/door/access.h"
 #include "core/tell/filling.h"
 #include "run/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* So long, and so many bytes, until it is closed all the same. */
@@ -146,6 +148,28 @@ bool run_refuse_may_record(struct supervisor *s, const struct connection *c) {
         timers_set(&s->timers, &s->refusals.suppressed, s->now_us + SUPPRESSED_TELL_US);
     }
     return false;
+}
+
+const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
+                            char out[REFUSE_RULE_BYTES]) {
+    const struct service *service = services_get(&s->services, c->service);
+    const struct rule_found *rule;
+    struct access_decision decision;
+    char host[ADDRESS_TEXT_SIZE];
+    access_decide(service, &c->peer, c->in_group, c->local_minute, &decision);
+    rule = &decision.rule;
+    if (decision.reason == ACCESS_BY_RULE) {
+        const char *file = rule->source != NULL ? rule->source
+                           : s->machine != NULL && s->machine->config_file != NULL
+                               ? s->machine->config_file
+                               : "config";
+        snprintf(out, REFUSE_RULE_BYTES, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
+                 address_print_host(&rule->block.address, host, sizeof host),
+                 rule->block.prefix_bits, file, (unsigned long)rule->line);
+    } else {
+        snprintf(out, REFUSE_RULE_BYTES, "no rule of allow has it");
+    }
+    return out;
 }
 
 static void tell_suppressed_of(struct supervisor *s, uint32_t service) {

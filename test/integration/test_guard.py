@@ -2,7 +2,10 @@
 heals without a hand."""
 
 import collections
+import os
+import re
 import socket
+import time
 import unittest
 
 import harness
@@ -62,6 +65,71 @@ class Sources(SupervisorCase):
                 self.assertEqual(second.rest(), "")
             supervisor.wait_event("connection", outcome="refused_source", peer=second.name)
         self.stop(supervisor)
+
+
+class Access(SupervisorCase):
+    def test_rules_of_the_config_and_of_files(self):
+        folder = self.folder()
+        (folder / "rules").write_text("# ours\n127.0.1.0/24\n\n127.0.2.1  ; one\n")
+        supervisor = self.supervisor(
+            {"a": service("echo", allow="@rules", deny="127.0.1.9", refuse_message=MESSAGE),
+             "b": service("echo", deny="127.0.0.0/9")}, folder=folder)
+        verdicts = {"127.0.1.1": "", "127.0.2.1": "", "127.0.2.2": "no rule of allow has it",
+                    "127.0.1.9": "deny 127.0.1.9/32 ({0}:6)"}
+        for source, rule in verdicts.items():
+            with supervisor.connect("a", source=source) as client:
+                if not rule:
+                    self.assertEqual(client.ask("hello"), "hello")
+                    continue
+                self.assertEqual(client.rest(), told(source, "a"))
+                record = supervisor.record(client)
+                self.assertEqual(record["outcome"], "refused_access")
+                self.assertRegex(record["text"], "^" + re.escape(rule).replace(
+                    re.escape("{0}:6"), ".*:[0-9]+") + "$")
+        with supervisor.connect("b") as client:
+            self.assertEqual(client.rest(), "")
+        with supervisor.connect("b", source="127.128.0.1") as client:
+            self.assertEqual(client.ask("hello"), "hello")
+        self.stop(supervisor)
+
+    def test_hours(self):
+        now = time.localtime()
+        before, after = ((now.tm_hour * 60 + now.tm_min + minutes) % 1440 for minutes in (-60, 60))
+        later = (after + 60) % 1440
+        hours = [f"{a // 60:02}:{a % 60:02}-{b // 60:02}:{b % 60:02}"
+                 for a, b in ((before, after), (after, later))]
+        supervisor = self.supervisor({"open": service("echo", hours=hours[0]),
+                                      "closed": service("echo", hours=hours[1])})
+        with supervisor.connect("open") as client:
+            self.assertEqual(client.ask("hello"), "hello")
+        with supervisor.connect("closed") as client:
+            self.assertEqual(client.rest(), "")
+            self.assertEqual(supervisor.record(client)["outcome"], "refused_hours")
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "Wine's programs have no local sockets")
+    def test_users_at_a_local_socket(self):
+        folder = self.folder()
+        supervisor = self.supervisor(
+            {name: {"protocol": "unix", "listen": str(folder / name), "handler": "echo", **keys}
+             for name, keys in (("ours", {"allow_uid": os.getuid()}),
+                                ("group", {"allow_uid": 4711, "allow_gid": os.getgid()}),
+                                ("theirs", {"allow_uid": 4711, "allow_gid": 4711}))},
+            folder=folder)
+        answers = {}
+        for name in ("ours", "group", "theirs"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(harness.DEADLINE_S)
+                client.connect(str(folder / name))
+                try:
+                    client.sendall(b"hello\n")
+                    answers[name] = client.recv(100)
+                except (BrokenPipeError, ConnectionResetError):
+                    answers[name] = b""
+        self.assertEqual(answers, {"ours": b"hello\n", "group": b"hello\n", "theirs": b""})
+        supervisor.wait_event("connection", outcome="refused_access", service="theirs")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
 
 
 class Totals(SupervisorCase):

@@ -1,6 +1,7 @@
 /* The door: whether a client who has come is let in. Who is not is never offered to a process. What
  * the whole service has no room for is not accepted in the first place, unless it is to be refused
  * (room.c). */
+#include "core/door/access.h"
 #include "core/pool/internal.h"
 
 static bool refuses(const struct service_limits *limits) {
@@ -44,6 +45,18 @@ static enum outcome judge_total(const struct service_limits *limits, uint32_t co
     return rate_wait_us(rate, &limits->rate, now_us) > 0 ? OUTCOME_REFUSED_RATE : OUTCOME_NONE;
 }
 
+static enum outcome judge_access(const struct service *rules, const struct connection *c) {
+    switch (access_verdict(rules, &c->peer, c->in_group, c->local_minute)) {
+    case ACCESS_REFUSED:
+        return OUTCOME_REFUSED_ACCESS;
+    case ACCESS_OUT_OF_HOURS:
+        return OUTCOME_REFUSED_HOURS;
+    case ACCESS_ALLOWED:
+        break;
+    }
+    return OUTCOME_NONE;
+}
+
 static enum outcome judge_breaker(struct pool *pool, struct connection *c, uint64_t now_us) {
     enum circuit_verdict verdict = circuit_judge(&pool->services[c->service].circuit, now_us);
     c->is_probe = verdict == CIRCUIT_LETS_IN_A_PROBE;
@@ -55,9 +68,13 @@ static enum outcome judge_breaker(struct pool *pool, struct connection *c, uint6
 static enum outcome judge(struct pool *pool, struct connection *c, uint64_t now_us) {
     const struct service *rules = pool_service_of(pool, c->service);
     const struct pool_service *s = &pool->services[c->service];
+    enum outcome outcome = judge_access(rules, c);
+    if (outcome != OUTCOME_NONE) {
+        return outcome;
+    }
     c->own_source = join_source(pool, c->service + 1, &rules->limits, &c->peer);
     c->common_source = join_source(pool, POOL_SCOPE_COMMON, &pool->limits, &c->peer);
-    enum outcome outcome = judge_source(pool, &rules->limits, c->own_source, now_us);
+    outcome = judge_source(pool, &rules->limits, c->own_source, now_us);
     if (outcome == OUTCOME_NONE) {
         outcome = judge_source(pool, &pool->limits, c->common_source, now_us);
     }

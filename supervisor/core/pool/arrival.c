@@ -24,6 +24,8 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
         .place = arrival->place,
         .is_activation = service->handoff == HANDOFF_LISTENER,
         .source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer),
+        .in_group = arrival->in_group,
+        .local_minute = (uint16_t)arrival->local_minute,
         .own_source = SOURCE_NONE,
         .common_source = SOURCE_NONE,
         .timer = {.token = token_make(POOL_TOKEN_CONNECTION, 0, slot)},

@@ -96,6 +96,8 @@ struct connection {
     /* In the pool's table of sources: its address, and what counts for the limits by source of its
      * service and of all; SOURCE_NONE where there is no such limit. */
     uint32_t source, own_source, common_source;
+    bool in_group;           /* for core/door/access.h: of one of the groups that may come */
+    uint16_t local_minute;   /* when it came */
     bool is_probe;           /* tells whether the breaker closes (circuit.h) */
     struct timer timer;      /* PREFACE: its deadline */
     uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */

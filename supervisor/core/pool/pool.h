@@ -89,6 +89,8 @@ struct pool_arrival {
     uint32_t service;
     uint32_t place;             /* index of the service's listen entry */
     struct address peer, local; /* of an activation: peer without family */
+    bool in_group;              /* as for access_verdict(), and the minute as well */
+    unsigned local_minute;
     uint64_t now_us;
     int64_t wall_us;
 };
