@@ -42,7 +42,7 @@ struct platform_stream;   /* a socket or pipe that the supervisor itself reads a
 
 /* How many may exist at once, whatever the config: 32768 connections, each with a process and one
  * more that is ending; and three streams for each relay (its socket and two pipes) beside one for
- * each connection whose PROXY header is being read. */
+ * each connection whose PROXY header or first byte is awaited. */
 #define PLATFORM_PROCESS_COUNT_MAX (2u * 32768u)
 #define PLATFORM_STREAM_COUNT_MAX (3u * 32768u + 32768u)
 
@@ -190,6 +190,11 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
  * there is; BATON_END: the other side has finished; BATON_GONE: reset, or broken otherwise. */
 int platform_stream_read(struct platform_stream *stream, void *buffer, size_t capacity,
                          size_t *length, struct baton_cause *cause);
+
+/* Tells, without taking a byte of a socket, whether a read would have something to say: BATON_OK: a
+ * byte is there, or the end of what the other side sends; BATON_AGAIN: nothing yet, and a STREAM
+ * event follows; BATON_GONE: reset, or broken otherwise. Asks the system once: poll(2), WSAPoll. */
+int platform_stream_await(struct platform_stream *stream);
 
 /* True while what said AGAIN is being done in our stead: then it does not mean yet that nothing is
  * there, or no room. A STREAM event follows. */

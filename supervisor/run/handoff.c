@@ -148,6 +148,29 @@ void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
         p->channel_open && send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
 }
 
+void run_handoff_send_cancel(struct supervisor *s, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    struct wire_message message = {.type = WIRE_CANCEL,
+                                   .connection = pool_number_of(&s->pool, connection)};
+    if (c->state == CONNECTION_HELD && s->pool.processes[c->process].channel_open &&
+        send_frame(s, c->process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN) {
+        s->launching.processes[c->process].cancel_unsent = true;
+    }
+}
+
+/* Which of them found no room is not kept: who is told twice has nothing to do the second time. */
+static void cancel_again(struct supervisor *s, uint32_t process) {
+    uint32_t next = s->pool.processes[process].first_held;
+    s->launching.processes[process].cancel_unsent = false;
+    while (next != SLOT_NONE) {
+        const struct connection *c = &s->pool.connections[next];
+        if (c->timed_out) {
+            run_handoff_send_cancel(s, next);
+        }
+        next = c->next;
+    }
+}
+
 void run_handoff_retry(struct supervisor *s) {
     SLOTS_EACH(process, &s->pool.process_slots) {
         if (s->launching.processes[process].offer_unsent) {
@@ -159,6 +182,9 @@ void run_handoff_retry(struct supervisor *s) {
 void run_handoff_on_writable(struct supervisor *s, uint32_t process) {
     if (s->launching.processes[process].offer_unsent) {
         run_handoff_offer(s, process);
+    }
+    if (s->launching.processes[process].cancel_unsent) {
+        cancel_again(s, process);
     }
     if (s->launching.processes[process].drain_unsent) {
         run_handoff_send_drain(s, process);

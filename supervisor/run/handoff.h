@@ -20,6 +20,8 @@ void run_handoff_create(struct supervisor *s);
 void run_handoff_offer(struct supervisor *s, uint32_t process);
 /* DRAIN on the channel; a process that has a listener and no channel gets SIGTERM. */
 void run_handoff_send_drain(struct supervisor *s, uint32_t process);
+/* CANCEL of a connection (POOL_CANCEL). */
+void run_handoff_send_cancel(struct supervisor *s, uint32_t connection);
 /* Repeats the offers that could not be sent for want of resources. */
 void run_handoff_retry(struct supervisor *s);
 void run_handoff_on_writable(struct supervisor *s, uint32_t process);

@@ -28,7 +28,7 @@ static int prepare_parts(struct supervisor *s, uint32_t index) {
     if (service->handoff == HANDOFF_PUMP) {
         result = run_pump_prepare(s);
     }
-    if (result == BATON_OK && service->proxy_protocol != 0) {
+    if (result == BATON_OK && service_has_preface(service)) {
         result = run_preface_prepare(s);
     }
     if (result == BATON_OK && service->refuse_message != NULL) {

@@ -42,6 +42,7 @@ struct run_process {
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;
+    bool cancel_unsent; /* of one of those that it holds, or more */
     bool exit_was_told;
     uint32_t last_frames_count; /* read since its end */
     uint32_t pump;              /* slot of its pump; SLOT_NONE */

@@ -18,6 +18,9 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
         platform_socket_close(s->platform, &s->sockets[action->connection]);
         run_pause_relieve(s);
         break;
+    case POOL_CANCEL:
+        run_handoff_send_cancel(s, action->connection);
+        break;
     case POOL_ATTEMPT_FAILED:
         run_tell_attempt_failed(s, action);
         break;
@@ -214,41 +217,50 @@ static void go_on_with_pumps(struct supervisor *s) {
 
 /* A process is judged by what it has done, not by what has been read of it: while this process
  * stood still its frames, or its end, may have come in time. Reads the frames; true if they have
- * changed what the deadline was about, or an EXIT is on its way, which will. */
-static bool has_moved(struct supervisor *s, uint32_t process) {
+ * changed what the deadline was about, or an EXIT is on its way, which will. The deadline is that
+ * of a connection that the process holds, or (SLOT_NONE) its own. */
+static bool has_moved(struct supervisor *s, uint32_t process, uint32_t connection) {
     struct process *p = &s->pool.processes[process];
+    struct connection *c = connection == SLOT_NONE ? NULL : &s->pool.connections[connection];
+    struct timer *timer = c == NULL ? &p->timer : &c->timer;
     const struct process before = *p;
+    const uint64_t id = c == NULL ? 0 : c->id;
     struct platform_process *handle = s->launching.processes[process].handle;
     bool more = p->channel_open && handle != NULL;
     for (int steps = 0; more && steps < STEPS_AT_A_TIME; steps++) {
         more = run_handoff_on_channel(s, process);
         act(s);
-        if (!slots_is_used(&s->pool.process_slots, process) || p->state != before.state ||
-            p->offer != before.offer || timer_is_set(&p->timer)) {
+        bool moved = c != NULL ? c->id != id || c->state != CONNECTION_HELD
+                               : p->state != before.state || p->offer != before.offer;
+        if (moved || !slots_is_used(&s->pool.process_slots, process) || timer_is_set(timer)) {
             return true;
         }
     }
     bool exit_is_due = handle != NULL && !s->launching.processes[process].exit_was_told;
     if (exit_is_due && platform_process_has_ended(handle)) {
-        timers_set(&s->timers, &p->timer, s->now_us + EXIT_WAIT_US);
+        timers_set(&s->timers, timer, s->now_us + EXIT_WAIT_US);
         return true;
     }
     return false;
 }
 
+static bool connection_has_moved(struct supervisor *s, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
+    if (c->state == CONNECTION_HELD) {
+        return has_moved(s, c->process, connection);
+    }
+    run_preface_on_stream(s, connection);
+    return c->state != CONNECTION_PREFACE || timer_is_set(&c->timer);
+}
+
 static void on_pool_timer(struct supervisor *s, uint64_t token) {
     uint32_t index = token_index(token);
     enum pool_token type = (enum pool_token)token_type(token);
-    if (type == POOL_TOKEN_PROCESS && has_moved(s, index)) {
-        return;
+    bool moved = (type == POOL_TOKEN_PROCESS && has_moved(s, index, SLOT_NONE)) ||
+                 (type == POOL_TOKEN_CONNECTION && connection_has_moved(s, index));
+    if (!moved) {
+        pool_expired(&s->pool, token, s->now_us);
     }
-    if (type == POOL_TOKEN_CONNECTION) {
-        run_preface_on_stream(s, index);
-        if (s->pool.connections[index].state != CONNECTION_PREFACE) {
-            return;
-        }
-    }
-    pool_expired(&s->pool, token, s->now_us);
 }
 
 static void on_timer(struct supervisor *s, uint64_t token) {

@@ -1,5 +1,5 @@
-/* Preface: the PROXY header that comes before everything else on a connection. Read without taking
- * a byte of the client's own; how long it may take is the pool's to say. */
+/* Preface: what comes on a connection before it is served: a PROXY header, and the client's first
+ * byte. Not a byte of the client's own is taken; how long it may take is the pool's to say. */
 #include "core/door/trust.h"
 #include "run/internal.h"
 
@@ -35,7 +35,7 @@ void run_preface_start(struct supervisor *s, uint32_t connection) {
     struct run_preface *preface = &s->prefaces.entries[connection];
     const struct connection *c = &s->pool.connections[connection];
     struct baton_cause cause = {0};
-    if (!trust_covers(services_get(&s->services, c->service), &c->peer)) {
+    if (!c->awaits_byte && !trust_covers(services_get(&s->services, c->service), &c->peer)) {
         fail(s, connection, OUTCOME_REFUSED_ACCESS, "the peer is not in proxy_trusted");
         return;
     }
@@ -53,12 +53,31 @@ void run_preface_start(struct supervisor *s, uint32_t connection) {
     run_preface_on_stream(s, connection);
 }
 
-static void take_header(struct supervisor *s, uint32_t connection) {
-    struct run_preface *preface = &s->prefaces.entries[connection];
-    struct address peer, local;
-    bool named = proxy_reader_result(&preface->reader, &peer, &local);
+/* What the pool waited for is there. True if it waits for more. */
+static bool begin(struct supervisor *s, uint32_t connection, const struct address *peer,
+                  const struct address *local) {
+    pool_begin(&s->pool, connection, peer, local, s->now_us);
+    if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
+        return true;
+    }
     run_preface_stop(s, connection);
-    pool_begin(&s->pool, connection, named ? &peer : NULL, named ? &local : NULL, s->now_us);
+    return false;
+}
+
+static bool take_header(struct supervisor *s, uint32_t connection) {
+    struct address peer, local;
+    bool named = proxy_reader_result(&s->prefaces.entries[connection].reader, &peer, &local);
+    return begin(s, connection, named ? &peer : NULL, named ? &local : NULL);
+}
+
+/* True if the client has said something, and more is awaited (never). An end counts: who says
+ * nothing has said so. */
+static bool await_byte(struct supervisor *s, uint32_t connection) {
+    int result = platform_stream_await(s->prefaces.entries[connection].stream);
+    if (result == BATON_GONE) {
+        fail(s, connection, OUTCOME_ABANDONED, "the connection was reset before its first byte");
+    }
+    return result == BATON_OK && begin(s, connection, NULL, NULL);
 }
 
 /* True if there may be more to read at once. */
@@ -85,8 +104,7 @@ static bool read_piece(struct supervisor *s, uint32_t connection) {
     case PROXY_MORE:
         return true;
     case PROXY_DONE:
-        take_header(s, connection);
-        return false;
+        return take_header(s, connection);
     case PROXY_INVALID:
         fail(s, connection, OUTCOME_PROXY_INVALID, proxy_reader_fault(&preface->reader));
         return false;
@@ -94,8 +112,13 @@ static bool read_piece(struct supervisor *s, uint32_t connection) {
     return false;
 }
 
+static bool go_on(struct supervisor *s, uint32_t connection) {
+    return s->pool.connections[connection].awaits_byte ? await_byte(s, connection)
+                                                       : read_piece(s, connection);
+}
+
 void run_preface_on_stream(struct supervisor *s, uint32_t connection) {
     /* A header is at most a few kilobytes, so this ends. */
-    while (s->prefaces.entries[connection].stream != NULL && read_piece(s, connection)) {
+    while (s->prefaces.entries[connection].stream != NULL && go_on(s, connection)) {
     }
 }

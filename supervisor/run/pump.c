@@ -12,6 +12,8 @@
 /* When everything is flushed, closing at once would make a reset of what the client still sends,
  * and a reset can destroy what it has not read yet: so that is taken for this long. */
 #define LINGER_US 2000000u
+/* What is under way when a pump seems to be idle is here by then. */
+#define LOOK_AGAIN_US 1000000u
 
 int run_pump_create(struct supervisor *s) {
     struct run_pumps *pumps = &s->pumps;
@@ -112,7 +114,9 @@ int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     r->process = process;
     r->waiting = 0;
     /* is_ready stays: it may still be in that list */
-    r->left = r->kept = r->exited = r->lingers = r->client_lost = false;
+    r->left = r->kept = r->exited = r->lingers = r->client_lost = r->asked_again = false;
+    r->watches_idle = true;
+    r->moved_us = s->now_us;
     r->timer = (struct timer){.token = token_make(RUN_TOKEN_PUMP, 0, pump)};
     s->launching.processes[process].pump = pump;
     int result =
@@ -270,6 +274,7 @@ static struct run_pump_end finish(struct supervisor *s, uint32_t pump, const cha
 static const struct run_pump_end goes_on = {.is_over = false};
 
 static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_us) {
+    r->watches_idle = false;
     timers_set(&s->timers, &r->timer, s->now_us + delay_us);
 }
 
@@ -285,9 +290,24 @@ static struct run_pump_end wait_for_client(struct supervisor *s, uint32_t pump) 
             r->lingers = true;
             set_timer(s, r, LINGER_US);
         }
-    } else if (!timer_is_set(&r->timer) || sent_bytes != r->sent_bytes) {
+    } else if (!timer_is_set(&r->timer) || r->watches_idle || sent_bytes != r->sent_bytes) {
         r->sent_bytes = sent_bytes;
         set_timer(s, r, FLUSH_US);
+    }
+    return goes_on;
+}
+
+static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pump *r) {
+    uint32_t service = s->pool.processes[r->process].service;
+    return (uint64_t)services_get(&s->services, service)->idle_timeout_ms * 1000u;
+}
+
+/* The timer is not moved with each byte: when it expires, it is seen what has. */
+static struct run_pump_end watch_idle(struct supervisor *s, struct run_pump *r) {
+    uint64_t most_us = idle_timeout_us(s, r);
+    if (most_us > 0 && !timer_is_set(&r->timer)) {
+        r->watches_idle = true;
+        timers_set(&s->timers, &r->timer, r->moved_us + most_us);
     }
     return goes_on;
 }
@@ -310,6 +330,10 @@ static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
             program_is_over(r);
         }
     }
+    if (rounds > 0) {
+        r->moved_us = s->now_us;
+        r->asked_again = false;
+    }
     if (rounds == ROUNDS_AT_A_TIME) {
         set_ready(s, pump);
     }
@@ -318,7 +342,7 @@ static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
         r->kept = true;
         timers_unset(&s->timers, &r->timer);
     }
-    return r->exited || (r->left && !r->kept) ? wait_for_client(s, pump) : goes_on;
+    return r->exited || (r->left && !r->kept) ? wait_for_client(s, pump) : watch_idle(s, r);
 }
 
 struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump) {
@@ -363,13 +387,45 @@ struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process) {
     if (pump == SLOT_NONE || !(at(s, pump)->left || at(s, pump)->exited)) {
         return goes_on;
     }
+    bool cut = s->stopping && !at(s, pump)->lingers;
     return finish(s, pump,
-                  at(s, pump)->lingers
-                      ? NULL
-                      : "the supervisor stopped before the client had taken everything");
+                  cut ? "the supervisor stopped before the client had taken everything" : NULL);
+}
+
+/* Something may have come, or be under way, that was not seen yet: bytes, or the program's end. */
+static bool may_have_moved(struct supervisor *s, struct run_pump *r) {
+    const struct run_process *process = &s->launching.processes[r->process];
+    bool is_busy = (r->input != NULL && platform_stream_is_busy(r->input)) ||
+                   (r->output != NULL && platform_stream_is_busy(r->output));
+    bool may =
+        !r->asked_again &&
+        (is_busy || (!process->exit_was_told && platform_process_has_ended(process->handle)));
+    r->asked_again = may;
+    return may;
+}
+
+static struct run_pump_end on_idle_timer(struct supervisor *s, uint32_t pump) {
+    struct run_pump *r = at(s, pump);
+    struct run_pump_end end = run_pump_on_stream(s, pump);
+    if (end.is_over || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->now_us) {
+        return end; /* it goes on, and the timer is set */
+    }
+    if (may_have_moved(s, r)) {
+        timers_set(&s->timers, &r->timer, s->now_us + LOOK_AGAIN_US);
+        return goes_on;
+    }
+    uint32_t connection = s->pool.processes[r->process].first_held;
+    timers_unset(&s->timers, &r->timer);
+    if (connection != SLOT_NONE) { /* else it could not even be killed, and was given up on */
+        pool_time_out(&s->pool, connection, "idle_timeout_ms has passed", s->now_us);
+    }
+    return goes_on;
 }
 
 struct run_pump_end run_pump_on_timer(struct supervisor *s, uint32_t pump) {
+    if (at(s, pump)->watches_idle) {
+        return on_idle_timer(s, pump);
+    }
     return finish(s, pump,
                   at(s, pump)->lingers ? NULL
                                        : "the client stopped taking what the program had written");

@@ -31,8 +31,11 @@ struct run_pump {
     bool exited;      /* nobody has them any more; the pool is told when all is flushed */
     bool is_ready;    /* is in the list of those that stopped before they had to wait */
     uint32_t next_ready;
-    struct timer timer;  /* once exited: how long the client may take */
+    struct timer timer;  /* once exited: how long the client may take; before: `watches_idle` */
+    bool watches_idle;   /* the timer is that of idle_timeout_ms, or is not set */
+    bool asked_again;    /* that has passed, and once more is looked for what moved meanwhile */
     bool lingers;        /* everything is flushed: it waits for the client to finish */
+    uint64_t moved_us;   /* when something moved last */
     uint64_t sent_bytes; /* to the client, when the timer was set */
 };
 

@@ -351,6 +351,107 @@ static void test_many_at_once(void **state) {
     }
 }
 
+static void await(struct bench *bench, struct line *line) {
+    assert_int_equal(platform_stream_await(line->stream), BATON_AGAIN);
+    bench_forget_events(bench);
+    bench_expect_rest(bench); /* nothing is there: the loop does not turn */
+}
+
+/* A byte is told and left where it is; what is awaited then is there at once. */
+static void test_a_byte_that_is_awaited(void **state) {
+    struct bench *bench = *state;
+    struct line line = open_line(bench);
+    await(bench, &line);
+    await(bench, &line);
+    client_send(line.connection.client, "abc");
+    await_line(bench, &line);
+    assert_int_equal(platform_stream_await(line.stream), BATON_OK);
+    assert_int_equal(platform_stream_await(line.stream), BATON_OK);
+    bench_expect_rest(bench); /* it was told, and nobody asks */
+    platform_stream_close(&line.stream);
+
+    /* Whoever gets the socket has it as a listener gave it, and all of what was sent. */
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "serve");
+    assert_int_equal(bench_offer(bench, process, line.connection.socket), BATON_OK);
+    bench_close_socket(bench, &line.connection.socket);
+    client_end_sending(line.connection.client);
+    char answer[64];
+    client_receive_all(line.connection.client, answer, sizeof answer);
+    assert_string_equal(answer, "abc");
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "blocking=1 inheritable=0 peer=1 shutdown=1"));
+    close_line(bench, &line);
+}
+
+/* In the piece that was read in part, or in one that comes behind that; and urgent ones, too. */
+static void test_a_byte_is_awaited_behind_a_read(void **state) {
+    struct bench *bench = *state;
+    for (int way = 0; way < 4; way++) {
+        struct line line = open_line(bench);
+        char text[8] = "";
+        client_send(line.connection.client, way == 0 ? "headerx" : "header");
+        assert_int_equal(bench_stream_read(bench, line.stream, line.token, text, 6), BATON_OK);
+        assert_memory_equal(text, "header", 6);
+        if (way > 0) {
+            await(bench, &line);
+            if (way == 1) {
+                client_send(line.connection.client, "x");
+            } else if (way == 2) {
+                client_send_urgent(line.connection.client, "x");
+            } else {
+                client_end_sending(line.connection.client);
+            }
+            await_line(bench, &line);
+        }
+        assert_int_equal(platform_stream_await(line.stream), BATON_OK);
+        assert_int_equal(bench_stream_read(bench, line.stream, line.token, text, 1),
+                         way == 3 ? BATON_END : BATON_OK);
+        close_line(bench, &line);
+    }
+}
+
+static void test_an_end_that_is_awaited(void **state) {
+    struct bench *bench = *state;
+    struct line line = open_line(bench);
+    await(bench, &line);
+    client_end_sending(line.connection.client);
+    await_line(bench, &line);
+    assert_int_equal(platform_stream_await(line.stream), BATON_OK);
+    assert_int_equal(read_to_the_end(bench, &line), BATON_END);
+    close_line(bench, &line);
+}
+
+static void test_a_reset_that_is_awaited(void **state) {
+    struct bench *bench = *state;
+    struct line line = open_line(bench);
+    await(bench, &line);
+    client_reset(line.connection.client);
+    await_line(bench, &line);
+    assert_int_equal(platform_stream_await(line.stream), BATON_GONE);
+    platform_stream_close(&line.stream);
+    bench_close_socket(bench, &line.connection.socket);
+    platform_listener_close(&line.connection.listener);
+}
+
+/* What came before the stream was opened, or while nobody asked. */
+static void test_a_byte_that_was_there_before(void **state) {
+    struct bench *bench = *state;
+    struct line line = open_line(bench);
+    client_send(line.connection.client, "abc");
+    bench_expect_rest(bench);
+    while (platform_stream_await(line.stream) == BATON_AGAIN) {
+        await_line(bench, &line); /* it is still on its way */
+    }
+    platform_stream_close(&line.stream);
+    line.token = bench_token(bench);
+    assert_int_equal(platform_stream_open(bench->platform, line.connection.socket, line.token,
+                                          &line.stream, &bench->cause),
+                     BATON_OK);
+    assert_int_equal(platform_stream_await(line.stream), BATON_OK);
+    close_line(bench, &line);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_again_is_followed_by_an_event),
@@ -365,6 +466,11 @@ int main(void) {
         WITH_BENCH(test_a_closed_stream_tells_nothing),
         WITH_BENCH(test_a_full_table_is_a_shortage),
         WITH_BENCH(test_many_at_once),
+        WITH_BENCH(test_a_byte_that_is_awaited),
+        WITH_BENCH(test_a_byte_is_awaited_behind_a_read),
+        WITH_BENCH(test_an_end_that_is_awaited),
+        WITH_BENCH(test_a_reset_that_is_awaited),
+        WITH_BENCH(test_a_byte_that_was_there_before),
     };
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

@@ -119,6 +119,10 @@ bool actor_listen(struct actor *actor, uint32_t process) {
             actor->uid = message.peer_uid;
             actor->offer_count++;
         }
+        if (message.type == WIRE_CANCEL) {
+            actor->cancelled = message.connection;
+            actor->cancel_count++;
+        }
         actor->drained = actor->drained || message.type == WIRE_DRAIN;
     }
     if (result == BATON_END && !actor->drained) {

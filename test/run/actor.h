@@ -79,7 +79,9 @@ struct actor {
     uint32_t taken_count; /* clients and datagrams that it took from its listeners */
     size_t read_bytes;    /* that it read from its standard input */
     uint32_t offer_count;
-    bool drained; /* was told to drain, or the channel has ended */
+    bool drained;       /* was told to drain, or the channel has ended */
+    uint32_t cancelled; /* connection number of the CANCEL that came last, 0 = none */
+    uint32_t cancel_count;
     struct {
         uint32_t number, client;
     } held[ACTOR_HELD_COUNT];

@@ -364,6 +364,9 @@ static void draw_service(struct scene *scene, uint32_t service, bool windows) {
     s->proxy_timeout_ms = 3000;
     s->proxy_trusted = (struct address_block *)&trusted;
     s->proxy_trusted_count = draw(6) != 0;
+    s->max_runtime_ms = draw(3) == 0 ? 1 + draw(4000) : 0;
+    s->idle_timeout_ms = mode == HANDOFF_PUMP && draw(3) == 0 ? 1 + draw(4000) : 0;
+    s->first_byte_timeout_ms = mode != HANDOFF_LISTENER && draw(4) == 0 ? 1 + draw(4000) : 0;
     scene_mode(scene, service, mode, protocol, windows);
     s->listen_count = 1 + draw(SCENE_PLACE_COUNT);
     if (mode == HANDOFF_LISTENER && windows) {

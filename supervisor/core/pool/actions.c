@@ -6,8 +6,8 @@
  * stood before it. An action is about one connection, one process or one service, and each kind is
  * there at most once for what it is about, because what leads to it does not come again before it
  * was taken:
- * - RELEASE, RECORD, GIVE_BACK: the connection came to HELD or ENDED, which happens once in its
- *   life, and its slot is not free before the last of them;
+ * - RELEASE, CANCEL, RECORD, GIVE_BACK: the connection came to HELD, overran its time or came to
+ *   ENDED, which happens once in its life, and its slot is not free before the last of them;
  * - ATTEMPT_FAILED: the next attempt of the connection can fail only when its LAUNCH or OFFER,
  *   which stands behind this in the ring, has been carried out;
  * - LAUNCH, SEND_DRAIN, CLOSE_CHANNEL, TERMINATE, KILL: a state of the process, or its open

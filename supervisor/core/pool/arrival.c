@@ -12,6 +12,18 @@ static void begin(struct pool *pool, uint32_t connection, uint64_t now_us) {
     pool_dispatch(pool, c->service, now_us);
 }
 
+/* Where clients speak first, no process is spent on one that does not. */
+static void let_in(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    uint32_t silence_ms = pool_service_of(pool, c->service)->first_byte_timeout_ms;
+    if (silence_ms == 0) {
+        begin(pool, connection, now_us);
+        return;
+    }
+    c->awaits_byte = true;
+    timers_set(pool->timers, &c->timer, now_us + pool_ms(silence_ms));
+}
+
 uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     uint32_t slot = slots_take(&pool->connection_slots);
     must(slot != SLOT_NONE);
@@ -47,7 +59,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
         pool_charge(pool, slot, arrival->now_us);
         begin(pool, slot, arrival->now_us);
     } else if (pool_admit(pool, slot, arrival->now_us)) {
-        begin(pool, slot, arrival->now_us);
+        let_in(pool, slot, arrival->now_us);
     }
     return slot;
 }
@@ -58,7 +70,6 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
     if (c->state != CONNECTION_PREFACE) {
         return;
     }
-    timers_unset(pool->timers, &c->timer);
     if (peer != NULL) {
         c->via = c->peer;
         c->peer = *peer;
@@ -66,8 +77,10 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
         sources_give(&pool->sources, c->source, now_us);
         c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, peer);
     }
-    if (pool_admit(pool, connection, now_us)) {
+    if (c->awaits_byte) {
         begin(pool, connection, now_us);
+    } else if (pool_admit(pool, connection, now_us)) {
+        let_in(pool, connection, now_us);
     }
 }
 

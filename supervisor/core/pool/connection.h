@@ -1,7 +1,7 @@
 /*
  * One accepted connection: its facts and its state machine.
  *
- *   PREFACE --begin--> WAITING   (only where a PROXY header comes first)
+ *   PREFACE --begin--> WAITING   (only where something comes first: a PROXY header, a first byte)
  *
  *   WAITING --offer--> OFFERED --ack--> HELD --done, exit--> ENDED
  *      ^                  |  \--fault--> RECALLED --ack found--> HELD
@@ -33,7 +33,7 @@
     X(FAILED, "failed")                       /* DONE or exit with another number */               \
     X(CRASHED, "crashed")                     /* signal, exception, or a channel that we ended */  \
     X(BROKEN_PIPE, "broken_pipe")             /* SIGPIPE, the client's doing as a rule */          \
-    X(TIMED_OUT, "timed_out")                 /* it took longer than it may */                     \
+    X(TIMED_OUT, "timed_out")                 /* it went on for too long, or was idle */           \
     X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
     X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \
@@ -75,7 +75,7 @@ enum connection_state {
 };
 
 enum connection_event {
-    CONNECTION_BEGIN,          /* its PROXY header has been read */
+    CONNECTION_BEGIN,          /* what comes first is there */
     CONNECTION_OFFER,          /* an offer for it was sent */
     CONNECTION_RECALL,         /* the process it was offered to is being ended */
     CONNECTION_ACK,            /* a handler has taken it */
@@ -99,7 +99,7 @@ struct connection {
     bool in_group;           /* for core/door/access.h: of one of the groups that may come */
     uint16_t local_minute;   /* when it came */
     bool is_probe;           /* tells whether the breaker closes (circuit.h) */
-    struct timer timer;      /* PREFACE: its deadline */
+    struct timer timer;      /* PREFACE, HELD: its deadline */
     uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
     uint32_t next, previous; /* in the queue of its service, or among those its process holds */
     uint32_t offers_count;   /* to processes, one after the other */
@@ -116,6 +116,9 @@ struct connection {
     bool exit_by_signal;
     uint32_t exit_code;
     bool has_bytes_in, has_bytes_out;
+    bool awaits_byte; /* PREFACE: what is awaited is the client's first byte */
+    bool timed_out;   /* its time was up while it was HELD */
+    bool is_overdue;  /* HELD: that has not ended it, so its process is to be ended */
     uint64_t bytes_in, bytes_out;
 };
 

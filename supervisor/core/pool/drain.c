@@ -29,6 +29,15 @@ void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
     }
 }
 
+void pool_terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (process_advance(p, PROCESS_TERMINATED)) {
+        pool_update_idle(pool, process);
+        pool_push_process(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
+        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+    }
+}
+
 void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
     if (p->state == PROCESS_DRAINING && !timer_is_set(&p->timer)) {
         pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));

@@ -14,8 +14,9 @@ static void brake(struct pool *pool, const struct connection *c, uint64_t now_us
         return;
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : now_us - c->acked_us;
-    /* A broken pipe was its client's doing. */
-    bool failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE;
+    /* A broken pipe was its client's doing, and an end by max_runtime_ms ours. */
+    bool failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE &&
+                  c->outcome != OUTCOME_TIMED_OUT;
     uint64_t pause_us = breaker_pause_us(&s->breaker, c->progress, failed, lived_us, now_us);
     s->took_nobody = !failed && c->progress != PROGRESS_UNKNOWN;
     if (pause_us > 0) {
@@ -83,7 +84,7 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
     } else if (p != NULL && p->offer == connection) {
         p->offer = SLOT_NONE;
     }
-    if (connection_step(c, CONNECTION_END, outcome)) {
+    if (connection_step(c, CONNECTION_END, c->timed_out ? OUTCOME_TIMED_OUT : outcome)) {
         note_not_taken(pool, c, false, now_us);
         finish_connection(pool, c->process, connection, now_us);
     }

@@ -52,7 +52,7 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
     p->offer = SLOT_NONE;
     p->taken_count++;
     pool_note_taken(pool, connection);
-    pool_hold(pool, process, connection);
+    pool_hold(pool, process, connection, now_us);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (p->state == PROCESS_KILLED) {
         return true;
@@ -81,6 +81,7 @@ static void after_connection(struct pool *pool, uint32_t process, uint64_t now_u
         pool_kill_process(pool, process,
                           now_us); /* only its last offer still waited for the others */
     }
+    pool_end_overdue(pool, process, now_us);
     pool_update_idle(pool, process);
     pool_dispatch(pool, p->service, now_us);
 }

@@ -1,5 +1,6 @@
 /* What the pool's files share. Calls go down this list only:
  *   stop.c      deadlines and the ordered stop
+ *   overrun.c   connections that go on for too long
  *   launch.c, frames.c, arrival.c   what becomes of a launch, what handlers say, who has come
  *   end.c       ends of connections, attempts, channels and processes
  *   admit.c     who is let in
@@ -49,8 +50,9 @@ void pool_drain_idle(struct pool *pool, uint32_t service, uint64_t now_us);
 void pool_enqueue(struct pool *pool, uint32_t connection);
 void pool_dequeue(struct pool *pool, uint32_t connection);
 
-/* Links and unlinks a connection among those that its process holds. */
-void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
+/* Links and unlinks a connection among those that its process holds. How long it may stay there is
+ * counted from the first. */
+void pool_hold(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
 void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
 
 /* Keeps the service's list of idle processes true after a change of `process`. */
@@ -93,6 +95,13 @@ void pool_dispatch_all(struct pool *pool, uint64_t now_us);
 
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
+
+/* ---- overrun.c ---- */
+
+/* The deadline of a connection that is held has passed. */
+void pool_overran(struct pool *pool, uint32_t connection, uint64_t now_us);
+/* Terminates a process that has been told in vain to end what it holds, if that is all it has. */
+void pool_end_overdue(struct pool *pool, uint32_t process, uint64_t now_us);
 
 /* ---- end.c ---- */
 
@@ -142,6 +151,9 @@ void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us);
 
 /* Has the process ended, by force. */
 void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us);
+
+/* Asks the system to end it, and has it killed after its stop_timeout_ms. */
+void pool_terminate_process(struct pool *pool, uint32_t process, uint64_t now_us);
 
 void pool_close_channel(struct pool *pool, uint32_t process);
 

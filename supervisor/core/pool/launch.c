@@ -19,7 +19,7 @@ static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
     c->pid = p->pid;
     c->launched_us = p->launched_us;
     c->greeted_us = c->offered_us = c->acked_us = now_us;
-    pool_hold(pool, process, connection);
+    pool_hold(pool, process, connection, now_us);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (pool->stopping) {
         pool_drain_process(pool, process, now_us);

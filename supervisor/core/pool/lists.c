@@ -31,7 +31,8 @@ void pool_dequeue(struct pool *pool, uint32_t connection) {
     c->next = c->previous = SLOT_NONE;
 }
 
-void pool_hold(struct pool *pool, uint32_t process, uint32_t connection) {
+void pool_hold(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
+    uint32_t most_ms = pool_service_of(pool, pool->connections[connection].service)->max_runtime_ms;
     struct connection *c = &pool->connections[connection];
     struct process *p = &pool->processes[process];
     c->previous = SLOT_NONE;
@@ -41,6 +42,9 @@ void pool_hold(struct pool *pool, uint32_t process, uint32_t connection) {
     }
     p->first_held = connection;
     p->held_count++;
+    if (most_ms > 0) {
+        timers_set(pool->timers, &c->timer, now_us + pool_ms(most_ms));
+    }
 }
 
 void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection) {
@@ -52,6 +56,7 @@ void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection) {
     }
     c->next = c->previous = SLOT_NONE;
     p->held_count--;
+    p->overdue_count -= c->is_overdue ? 1 : 0;
 }
 
 /* ---- Who is idle ---- */

@@ -53,6 +53,7 @@ enum pool_token {
 enum pool_action_kind {
     /* About a connection. */
     POOL_RELEASE,        /* the handler has it: close the supervisor's copy */
+    POOL_CANCEL,         /* send CANCEL to the process that holds it */
     POOL_ATTEMPT_FAILED, /* by `process`, with `outcome`: for the log */
     POOL_RECORD,         /* close the socket if open, write its record; then pool_forget() */
     POOL_GIVE_BACK,      /* an activation is over and recorded: its listener may be watched again;
@@ -219,13 +220,14 @@ void pool_pause_service(struct pool *pool, uint32_t service, const char *reason,
 /* POOL_ROOM is to tell when there is room again. */
 void pool_await_room(struct pool *pool, uint32_t service);
 
-/* A connection was accepted, or a handed-over listener is ready; there must be room. Where a PROXY
- * header comes first the connection is in PREFACE until one of the next two calls, or until its
- * time is up. One that is not let in has ended when this returns (outcome_is_refusal()). Returns
- * its slot. */
+/* A connection was accepted, or a handed-over listener is ready; there must be room. Where
+ * something comes first the connection is in PREFACE until the next calls have told of it, or until
+ * its time is up. One that is not let in has ended when this returns (outcome_is_refusal()).
+ * Returns its slot. */
 uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival);
-/* The header is read: it named the real client, or (NULL) keeps the direct peer. Now it is judged
- * whether that one is let in. */
+/* The header is read: it named the real client, or (NULL) keeps the direct peer; now it is judged
+ * whether that one is let in. The client's first byte is still to come where the connection is in
+ * PREFACE still; when it is there, this is called again. */
 void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
                 const struct address *local, uint64_t now_us);
 /* `text` (static or copied at once; NULL = none) is for the record. */
@@ -237,6 +239,12 @@ uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection);
 
 /* What is said of it, for its record; *length_bytes 0 = nothing. Not NUL-terminated. */
 const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *length_bytes);
+
+/* Its time is up, for the reason `text` (static): a connection that is held is to end. A channel
+ * carries CANCEL, and a process that does not end it within stop_timeout_ms, or has no channel, is
+ * terminated, and after that time again killed; but not as long as it holds or is offered others,
+ * whose time is not up. Once only. */
+void pool_time_out(struct pool *pool, uint32_t connection, const char *text, uint64_t now_us);
 
 /* Just as the offer was to be sent, the client was found to have reset the connection, or the
  * listener of an activation to have been closed by the stop. */

@@ -2,8 +2,9 @@
 
 bool process_takes_offers(const struct process *process) {
     return process->state == PROCESS_READY && process->channel_open && !process->exiting &&
-           !process->busy && process->fault == OUTCOME_NONE && process->offer == SLOT_NONE &&
-           process->held_count < process->capacity_count && process->life_left_count > 0;
+           !process->busy && process->overdue_count == 0 && process->fault == OUTCOME_NONE &&
+           process->offer == SLOT_NONE && process->held_count < process->capacity_count &&
+           process->life_left_count > 0;
 }
 
 bool process_is_finished(const struct process *process) {

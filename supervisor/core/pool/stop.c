@@ -1,14 +1,6 @@
 /* Time and the ordered stop: what happens when a deadline passes, and how all come to an end. */
 #include "core/pool/internal.h"
 
-static void terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
-    struct process *p = &pool->processes[process];
-    if (process_advance(p, PROCESS_TERMINATED)) {
-        pool_push_process(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
-        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
-    }
-}
-
 /* It was killed and does not end. A client that it may have taken is not offered to another; one
  * that it was never offered is. While the supervisor goes on, the process keeps its slot until it
  * ends; a stop does not wait for it. */
@@ -51,7 +43,7 @@ static void process_expired(struct pool *pool, uint32_t process, uint64_t now_us
         if (p->fault != OUTCOME_NONE) {
             pool_kill_process(pool, process, now_us);
         } else {
-            terminate_process(pool, process, now_us);
+            pool_terminate_process(pool, process, now_us);
         }
         break;
     case PROCESS_TERMINATED:
@@ -65,6 +57,17 @@ static void process_expired(struct pool *pool, uint32_t process, uint64_t now_us
     }
 }
 
+static void connection_expired(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    const struct connection *c = &pool->connections[connection];
+    if (c->state == CONNECTION_HELD) {
+        pool_overran(pool, connection, now_us);
+    } else {
+        pool_begin_failed(pool, connection,
+                          c->awaits_byte ? OUTCOME_NO_FIRST_BYTE : OUTCOME_PROXY_TIMEOUT, NULL,
+                          now_us);
+    }
+}
+
 void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
     uint32_t index = token_index(token);
     switch ((enum pool_token)token_type(token)) {
@@ -72,7 +75,7 @@ void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
         process_expired(pool, index, now_us);
         break;
     case POOL_TOKEN_CONNECTION:
-        pool_begin_failed(pool, index, OUTCOME_PROXY_TIMEOUT, NULL, now_us);
+        connection_expired(pool, index, now_us);
         break;
     case POOL_TOKEN_PAUSE:
         pool_tell_room(pool, index);

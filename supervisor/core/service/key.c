@@ -172,6 +172,10 @@ static bool fits(const struct key *key, unsigned mode, const struct mode_word *w
                                      words[i].word);
         }
     }
+    if (key == &key_table[KEY_IDLE_TIMEOUT] && used < sizeof message->text) {
+        snprintf(message->text + used, sizeof message->text - used,
+                 " (elsewhere nobody but the handler sees the bytes)");
+    }
     return false;
 }
 

@@ -83,6 +83,25 @@ static const char *const texts[KEY_COUNT] = {
                      "tried; a program that was started has its client.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
                          "terminated, and after that before it is killed.",
+    [KEY_MAX_RUNTIME] =
+        "How long a connection may be with its handler; 0 is without a limit. Then the handler is "
+        "told by CANCEL, if it has a channel, and has `stop_timeout_ms` to end it; one that does "
+        "not, or has no channel, is terminated, and after that time once more killed. If it serves "
+        "others at the same time it gets no more, and is ended when their time is up as well, or "
+        "they are done. The outcome is `timed_out`, whatever the handler says after that. Where "
+        "the handler has the listener (`handoff = listener`, UDP) it is the life of the handler, "
+        "which is launched again when somebody waits.",
+    [KEY_IDLE_TIMEOUT] =
+        "How long a connection may be silent, with no byte moved either way: then the program is "
+        "terminated, and after `stop_timeout_ms` killed, with the outcome `timed_out`. 0 is off. "
+        "For `handoff = pump` alone, since elsewhere nobody but the handler sees the bytes; "
+        "`max_runtime_ms` and `keepalive` are for all.",
+    [KEY_FIRST_BYTE_TIMEOUT] =
+        "How long a client may be silent at first: no handler is launched, and nothing offered, "
+        "before it has sent something, or has ended its sending; one that does neither in time is "
+        "closed, with the outcome `no_first_byte`. It counts in `max_connections` meanwhile. 0 is "
+        "off. For protocols in which the client speaks first alone: where the server does, both "
+        "would wait. Behind a proxy the time begins with the end of the PROXY header.",
     [KEY_SUCCESS_EXIT] =
         "Exit codes that mean that all went well (outcome `served`), separated by commas; every "
         "other one is a failure, 0 as well if it is not among them. `0, 255` is for `sshd -i`, "

@@ -242,6 +242,39 @@ const struct key key_table[KEY_COUNT] = {
             .field_offset = FIELD(stop_timeout_ms),
             .modes = KEY_MODES_ALL,
         },
+    [KEY_MAX_RUNTIME] =
+        {
+            .name = "max_runtime_ms",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "milliseconds",
+            .maximum = 2592000000,
+            .default_text = "0",
+            .field_offset = FIELD(max_runtime_ms),
+            .modes = KEY_MODES_ALL,
+        },
+    [KEY_IDLE_TIMEOUT] =
+        {
+            .name = "idle_timeout_ms",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "milliseconds",
+            .maximum = 2592000000,
+            .default_text = "0",
+            .field_offset = FIELD(idle_timeout_ms),
+            .modes = KEY_MODE_PUMP | KEY_OVER_ANY,
+        },
+    [KEY_FIRST_BYTE_TIMEOUT] =
+        {
+            .name = "first_byte_timeout_ms",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "milliseconds",
+            .maximum = 3600000,
+            .default_text = "0",
+            .field_offset = FIELD(first_byte_timeout_ms),
+            .modes = KEY_MODES_CONNECTION,
+        },
     [KEY_SUCCESS_EXIT] =
         {
             .name = "success_exit",

@@ -131,9 +131,12 @@ struct service {
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
     size_t success_exit_count;
-    uint32_t end_with_supervisor; /* enum service_choice */
-    uint32_t leave_children;      /* enum service_choice */
-    uint32_t stop_timeout_ms;     /* from DRAIN to terminate, and from terminate to kill */
+    uint32_t end_with_supervisor;   /* enum service_choice */
+    uint32_t leave_children;        /* enum service_choice */
+    uint32_t stop_timeout_ms;       /* from DRAIN to terminate, and from terminate to kill */
+    uint32_t max_runtime_ms;        /* of a connection that is held; 0 = no limit */
+    uint32_t idle_timeout_ms;       /* of a pump, without a byte either way; 0 = no limit */
+    uint32_t first_byte_timeout_ms; /* until the client has sent something; 0 = not awaited */
     /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
     size_t line, handler_line, directory_line, listen_line;
     bool strict_modes; /* who else may change what it runs is looked at */
@@ -147,6 +150,11 @@ bool service_ends_with_supervisor(const struct service *service);
 /* True if what a handler leaves running when it exits lives on, through a stop as well. AUTO: but
  * for HANDOFF_CHANNEL, as under inetd. */
 bool service_leaves_children(const struct service *service);
+
+/* True if something is awaited on a connection before it is served. */
+static inline bool service_has_preface(const struct service *service) {
+    return service->proxy_protocol != 0 || service->first_byte_timeout_ms > 0;
+}
 
 struct supervisor_options {
     const char *handlers; /* the handlers folder, absolute */

@@ -144,6 +144,19 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
     return in->ended ? BATON_END : say_again(stream, &stream->read_wanted);
 }
 
+int platform_stream_await(struct platform_stream *stream) {
+    const struct fake_flow *in = stream->in;
+    if (!stream->face.is_open || in == NULL || stream->face.client == FAKE_NONE) {
+        fake_wrong("a stream was awaited that is closed, or is no socket's");
+        return BATON_GONE;
+    }
+    if (in->broken) {
+        return BATON_GONE;
+    }
+    return in->ended || fake_flow_unread(in) > 0 ? BATON_OK
+                                                 : say_again(stream, &stream->read_wanted);
+}
+
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
                           size_t *written, struct baton_cause *cause) {
     struct fake_flow *out = stream->out;

@@ -8,6 +8,7 @@
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -156,6 +157,17 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
         return BATON_AGAIN;
     }
     return broken(cause, "recv", errno);
+}
+
+/* The flag comes first: what arrives behind the look is told. */
+int platform_stream_await(struct platform_stream *stream) {
+    struct pollfd one = {.fd = stream->watch.descriptor, .events = POLLIN | POLLRDHUP};
+    stream->read_waits = true;
+    if (poll(&one, 1, 0) != 1) {
+        return BATON_AGAIN;
+    }
+    stream->read_waits = false;
+    return (one.revents & POLLERR) != 0 ? BATON_GONE : BATON_OK;
 }
 
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,

@@ -120,6 +120,13 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
     return code;
 }
 
+/* As for a read, what is recorded for it is told as soon as it holds. */
+int platform_stream_await(struct platform_stream *stream) {
+    int code = win32_stream_socket_await(stream);
+    stream->wants_read = code == BATON_AGAIN;
+    return code;
+}
+
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
                           size_t *written, struct baton_cause *cause) {
     *written = 0;

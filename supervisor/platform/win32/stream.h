@@ -70,6 +70,7 @@ int win32_stream_socket_open(struct platform *platform, struct platform_socket s
                              struct baton_cause *cause);
 int win32_stream_socket_read(struct platform_stream *stream, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause);
+int win32_stream_socket_await(struct platform_stream *stream);
 int win32_stream_socket_write(struct platform_stream *stream, const void *bytes, size_t length,
                               size_t *written, struct baton_cause *cause);
 int win32_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,

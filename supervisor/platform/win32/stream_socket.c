@@ -51,10 +51,23 @@ static int transfer_failed(const char *call, DWORD error, struct baton_cause *ca
     return BATON_GONE;
 }
 
+/* What there is to be read, as WSAPoll says it; 0 = nothing yet. */
+static SHORT look(SOCKET socket) {
+    WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
+    return WSAPoll(&poll, 1, 0) == 1 ? poll.revents : 0;
+}
+
 /* Wine 8 gives a reset to whoever looks first, and then nothing but an end to recv(). */
 static bool was_reset(SOCKET socket) {
-    WSAPOLLFD poll = {.fd = socket, .events = POLLRDNORM};
-    return WSAPoll(&poll, 1, 0) == 1 && (poll.revents & POLLERR) != 0;
+    return (look(socket) & POLLERR) != 0;
+}
+
+int win32_stream_socket_await(struct platform_stream *stream) {
+    SHORT seen = look(stream->socket);
+    if ((seen & POLLERR) != 0) {
+        return BATON_GONE;
+    }
+    return seen != 0 ? BATON_OK : BATON_AGAIN;
 }
 
 static int within_int(size_t length) {

@@ -83,6 +83,35 @@ static void test_many_at_once(void **state) {
     pool_scene_end(&scene);
 }
 
+/* The time of all is up at once, they ignore it at once, and end at once. */
+static void test_all_time_out_at_once(void **state) {
+    (void)state;
+    enum { RUN_US = 1000000 };
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    begin(MANY, 1);
+    pool_scene_rules(&scene, 0)->max_runtime_ms = RUN_US / 1000;
+    pool_scene_rules(&scene, 1)->max_runtime_ms = RUN_US / 1000;
+    accept_many(2 * MANY);
+    pool_scene_take_all(&scene, counts, 1);
+    SLOTS_EACH(i, &pool->process_slots) {
+        assert_true(pool_hello(pool, i, 1, 1, 2));
+        assert_true(pool_ack(pool, i, pool->processes[i].offer, &silence, 2));
+    }
+    pool_scene_tick(&scene, RUN_US + 1);
+    pool_scene_tick(&scene, RUN_US + 2);
+    pool_scene_tick(&scene, RUN_US + 2 + STOP_US);
+    pool_scene_tick(&scene, RUN_US + 2 + 2 * STOP_US);
+    exit_all(RUN_US + 3 + 2 * STOP_US);
+    pool_scene_take_all(&scene, counts, RUN_US + 3 + 2 * STOP_US);
+    assert_int_equal(counts[POOL_CANCEL], 2 * MANY);
+    assert_int_equal(counts[POOL_TERMINATE], 2 * MANY);
+    assert_int_equal(counts[POOL_KILL], 2 * MANY);
+    assert_int_equal(counts[POOL_RECORD], 2 * MANY);
+    assert_true(pool_is_empty(pool));
+    assert_true(timers_next_us(&scene.timers) == TIMERS_NEVER);
+    pool_scene_end(&scene);
+}
+
 /* Processes that have ended but are not closed take the places of those to come: launching waits,
  * and goes on as soon as one is closed. It is told once. */
 static void test_full_table_of_processes(void **state) {
@@ -525,6 +554,7 @@ static void test_a_retired_service_does_not_end_who_is_at_work(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_all_time_out_at_once),
         cmocka_unit_test(test_full_table_of_processes),
         cmocka_unit_test(test_lingering_handlers_crowd_their_own_service),
         cmocka_unit_test(test_process_that_cannot_be_killed),

@@ -166,8 +166,14 @@ static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
         assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP, &message),
                          i != KEY_LISTEN_NAMES && i != KEY_STDERR && i != KEY_SOCKET_MODE &&
-                             i != KEY_SOCKET_OWNER && i != KEY_ALLOW_UID && i != KEY_ALLOW_GID);
+                             i != KEY_SOCKET_OWNER && i != KEY_ALLOW_UID && i != KEY_ALLOW_GID &&
+                             i != KEY_IDLE_TIMEOUT);
     }
+    /* Where that does not explain itself, it says why. */
+    assert_false(key_fits_mode(&key_table[KEY_IDLE_TIMEOUT], KEY_MODE_STDIO, &message));
+    assert_string_equal(message.text, "cannot be honoured in mode stdio; leave it out, or take one "
+                                      "of the modes that can: pump (elsewhere nobody but the "
+                                      "handler sees the bytes)");
 }
 
 static void a_key_that_a_protocol_cannot_honour_names_those_that_can(void **state) {

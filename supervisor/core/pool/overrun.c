@@ -1,0 +1,40 @@
+/* Connections that go on for too long: CANCEL, and what becomes of a process that ignores it. */
+#include "core/pool/internal.h"
+
+#include <string.h>
+
+void pool_end_overdue(struct pool *pool, uint32_t process, uint64_t now_us) {
+    struct process *p = &pool->processes[process];
+    if (p->overdue_count > 0 && p->overdue_count == p->held_count && p->offer == SLOT_NONE) {
+        pool_terminate_process(pool, process, now_us);
+    }
+}
+
+void pool_time_out(struct pool *pool, uint32_t connection, const char *text, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    if (c->state != CONNECTION_HELD || c->timed_out) {
+        return;
+    }
+    const struct process *p = &pool->processes[c->process];
+    c->timed_out = true;
+    pool_keep_text(pool, connection, text, strlen(text));
+    if (!p->channel_open) {
+        pool_overran(pool, connection, now_us);
+        return;
+    }
+    pool_push_connection(pool, POOL_CANCEL, connection, c->process, OUTCOME_NONE);
+    timers_set(pool->timers, &c->timer, now_us + pool_stop_timeout_us(pool, p));
+}
+
+void pool_overran(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    if (!c->timed_out) {
+        pool_time_out(pool, connection, "max_runtime_ms has passed", now_us);
+        return;
+    }
+    timers_unset(pool->timers, &c->timer);
+    c->is_overdue = true;
+    pool->processes[c->process].overdue_count++;
+    pool_update_idle(pool, c->process);
+    pool_end_overdue(pool, c->process, now_us);
+}
