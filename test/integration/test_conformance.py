@@ -15,9 +15,9 @@ GREETING = "hello"
 class Points(SupervisorCase):
     """A handler that checks what it was promised, and tells its client point by point."""
 
-    def report(self, handler, listen):
+    def report(self, handler, listen, **keys):
         """What the handler says, with every point it names in order, none of them `not ok`."""
-        supervisor = self.supervisor({"points": service(handler, listen=listen)})
+        supervisor = self.supervisor({"points": service(handler, listen=listen, **keys)})
         with supervisor.connect("points") as client:
             client.send(GREETING)
             text = client.rest()
@@ -39,8 +39,8 @@ class Points(SupervisorCase):
 class Conformance(Points):
     """The handler that users get."""
 
-    def check(self, listen):
-        _, text = self.report("conformance", listen)
+    def check(self, listen, **keys):
+        _, text = self.report("conformance", listen, **keys)
         if ON_WINE:
             self.assert_skipped(text, "no signal is blocked", "no signal is ignored")
         else:
@@ -52,6 +52,10 @@ class Conformance(Points):
 
     def test_ipv6(self):
         self.check("[::1]:0")
+
+    def test_behind_a_first_byte(self):
+        """The supervisor has watched the socket before, and nothing of that is left."""
+        self.check("127.0.0.1:0", first_byte_timeout_ms=60000)
 
 
 class Independent(Points):
