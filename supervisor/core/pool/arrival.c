@@ -7,6 +7,7 @@
 
 static void begin(struct pool *pool, uint32_t connection, uint64_t now_us) {
     struct connection *c = &pool->connections[connection];
+    timers_unset(pool->timers, &c->timer);
     connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE);
     pool_enqueue(pool, connection);
     pool_dispatch(pool, c->service, now_us);
