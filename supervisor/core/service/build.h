@@ -48,12 +48,6 @@ struct service_draft {
     bool enabled;
 };
 
-/* A file of rules that was read, and where it is named. */
-struct service_rules_file {
-    const struct config_setting *setting;
-    const char *path; /* absolute */
-};
-
 /* The lists that a tree was made of; either may be NULL. */
 struct service_access_lists {
     const struct config_setting *allow, *deny;
@@ -81,9 +75,6 @@ struct service_builder {
     bool reported_peer, reported_trusted, reported_places;
     bool strict_modes;   /* who else may change what runs is looked at */
     const char *refused; /* what others may change, as was told last by service_is_strict() */
-    struct service_rules_file *rules_files; /* all that were read, some perhaps more than once */
-    size_t rules_file_count;
-    size_t rules_file_capacity;
     struct service_rules_room *rules_room;     /* owned; NULL = not needed yet */
     struct service_access_lists *access_lists; /* of table->accesses */
     size_t access_capacity;

@@ -108,9 +108,8 @@ static void report_unread(struct reading *reading, const char *path, int result)
     }
 }
 
-/* The path of a file whose rules are read, for the tree and for those who look at its mode. */
-static bool note_file(struct reading *reading, const char *path) {
-    struct service_builder *builder = reading->builder;
+/* For the rules that come from there. */
+static bool note_source(struct reading *reading, const char *path) {
     size_t size_bytes = strlen(path) + 1;
     if (size_bytes > SOURCES_MAX_BYTES - reading->sources_bytes) {
         report_full(reading);
@@ -119,14 +118,6 @@ static bool note_file(struct reading *reading, const char *path) {
     memcpy(reading->room->sources + reading->sources_bytes, path, size_bytes);
     reading->sources_bytes += size_bytes;
     reading->source_count++;
-    struct service_rules_file *files =
-        arena_grow(builder->scratch, builder->rules_files, builder->rules_file_count,
-                   &builder->rules_file_capacity, sizeof *files);
-    if (files == NULL) {
-        return false;
-    }
-    builder->rules_files = files;
-    files[builder->rules_file_count++] = (struct service_rules_file){reading->setting, path};
     return true;
 }
 
@@ -135,7 +126,11 @@ static void read_file(struct reading *reading, const char *name) {
     struct baton_cause cause;
     size_t length = 0;
     const char *path = service_absolute_path(builder, reading->setting, name);
-    if (path == NULL || !note_file(reading, path)) {
+    if (path == NULL || !note_source(reading, path) ||
+        !service_is_strict(
+            builder, reading->setting->line,
+            config_key_label(builder->problems, reading->setting->section, reading->setting->key),
+            path)) {
         return;
     }
     int result = builder->machine->read_rules(path, reading->room->file,

@@ -208,6 +208,10 @@ static void what_others_may_change_is_refused_to_root(void **state) {
     expect_fault(&world, two,
                  "f.ini: handlers: others may change /srv/handlers (mode 0757, owner 0); run "
                  "`chmod go-w` on it, or put `strict_modes = no` into [supervisor]\n");
+    snprintf(place, sizeof place, "/srv/rules/office");
+    expect_fault(&world, "[a]\nlisten = 1\nhandler = ok\nallow = ::1, @rules/office\n",
+                 "f.ini:4: a.allow: others may change /srv/rules/office (mode 0757, owner 0); run "
+                 "`chmod go-w` on it, or put `strict_modes = no` into [supervisor]\n");
     snprintf(place, sizeof place, "/srv/data");
     expect_fault(
         &world, "[supervisor]\nhandlers = /srv/data\n[ports]\n2 = /usr/bin/ruby\n",
