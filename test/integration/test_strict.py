@@ -79,6 +79,15 @@ class Strict(SupervisorCase):
                 os.chown(root / path, 0, NOBODY)  # a group that may not write does not matter
                 self.expect_good(root)
 
+    def test_a_file_of_rules(self):
+        root = self.tree()
+        (root / "rules").write_text("10.0.0.0/8\n")
+        with open(root / "a" / "b" / "x.ini", "a") as config:
+            config.write(f"deny = @{root}/rules\n")
+        self.expect_good(root)
+        (root / "rules").chmod(0o664)
+        self.expect(root, "rules", "mode")
+
     def test_sticky_folders(self):
         root = self.tree()
         (root / "a").chmod(0o1777)

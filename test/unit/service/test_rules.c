@@ -29,10 +29,15 @@ static int read_rules(const char *path, void *buffer, size_t capacity, size_t *l
     return file_length > capacity ? BATON_TOO_LONG : file_result;
 }
 
+static bool is_root;
+static int inspect(void *context, const char *path, struct path_facts *out);
+
 static int load(const char *ini, struct service_table *table, struct config_output *faults) {
     struct service_machine world = config_world_posix;
     struct config_problems problems = {.file_name = "x.ini"};
     world.read_rules = read_rules;
+    world.inspect = inspect;
+    world.is_privileged = is_root;
     read_count = 0;
     int result =
         config_world_load(&world, CONFIG_FORMAT_INI, "x.ini", ini, strlen(ini), table, &problems);
@@ -155,6 +160,29 @@ static void every_fault_of_a_file_is_told(void **state) {
         "ADDRESS/PREFIX_LENGTH as in 192.0.2.0/24 or 2001:db8::/32\n"
         "x.ini:4: a.allow: `1.2.3`: expected an IPv4 or IPv6 address, or "
         "ADDRESS/PREFIX_LENGTH as in 192.0.2.0/24 or 2001:db8::/32\n");
+}
+
+/* Everything is root's, and that file everybody's to write to. */
+static int inspect(void *context, const char *path, struct path_facts *out) {
+    (void)context;
+    *out = (struct path_facts){.kind = PATH_KIND_FOLDER};
+    out->mode = strcmp(path, "/srv/f") == 0 ? 0666 : 0755;
+    return BATON_OK;
+}
+
+static void a_file_that_others_may_change_is_refused_to_root(void **state) {
+    (void)state;
+    set_file("10.0.0.0/8", 10);
+    is_root = true;
+    expect_faults(
+        "[defaults]\ndeny = @f\n[ports]\n1 = ok\n2 = ok\n",
+        "x.ini:2: defaults.deny: others may change /srv/f (mode 0666, owner 0); run `chmod "
+        "go-w` on it, or put `strict_modes = no` into [supervisor]\n");
+    struct service_table table = load_good(SERVICE "deny = @f\n[supervisor]\nstrict_modes = no\n");
+    service_table_clear(&table);
+    is_root = false;
+    table = load_good(SERVICE "deny = @f\n");
+    service_table_clear(&table);
 }
 
 static void a_file_that_cannot_be_read_closes(void **state) {
@@ -335,6 +363,7 @@ int main(void) {
         cmocka_unit_test(lists_and_files_are_one),
         cmocka_unit_test(who_is_named_nowhere),
         cmocka_unit_test(every_fault_of_a_file_is_told),
+        cmocka_unit_test(a_file_that_others_may_change_is_refused_to_root),
         cmocka_unit_test(a_file_that_cannot_be_read_closes),
         cmocka_unit_test(defaults_are_shared),
         cmocka_unit_test(one_file_of_several_services_is_read_once),
