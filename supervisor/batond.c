@@ -39,10 +39,15 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         return EXIT_SYSTEM;
     }
     load_describe_machine(paths, &machine);
+    machine.checks_only = options->check;
     result = load(paths, &machine, options->check, &table);
     if (result != BATON_OK) {
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
     } else if (options->check) {
+        if (table.needs_privileges) {
+            print_error(NULL, "batond: warning: this config takes privileges, and not everything "
+                              "can be checked without them; check it as root, and start it so\n");
+        }
         service_table_print(&table, print_out, NULL);
     } else {
         enum supervisor_result end = supervisor_run(&table, &machine);

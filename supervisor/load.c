@@ -139,7 +139,9 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .inspect = platform_inspect,
         .is_privileged = platform_is_privileged(),
         .read_rules = platform_file_read,
-        .search_path = getenv("PATH"),
+        .environment = platform_environment(),
+        .find_user = platform_has_accounts ? platform_find_user : NULL,
+        .find_group = platform_find_group,
         .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
     };
     describe_formats(out);

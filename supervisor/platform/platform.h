@@ -24,6 +24,7 @@
 
 #include "core/base/address.h"
 #include "core/base/error.h"
+#include "core/base/identity.h"
 #include "core/base/socket_options.h"
 #include "core/base/waiting.h"
 
@@ -338,9 +339,11 @@ void platform_output_close(struct platform_output **output);
 struct platform_program_spec {
     const char *path;               /* what to execute, absolute */
     const char *const *argv;        /* argv[0] first, ends with NULL */
-    const char *const *environment; /* NAME=VALUE, ends with NULL: additions to and replacements of
-                                       the supervisor's own environment */
-    const char *directory;          /* absolute; NULL = the supervisor's own */
+    const char *const *inherited;   /* NAME=VALUE, ends with NULL: what it has of the supervisor's
+                                       environment; NULL = nothing */
+    const char *const *environment; /* NAME=VALUE, ends with NULL: additions to these, and
+                                       replacements of them */
+    const char *directory;          /* absolute; NULL = the supervisor's own, or the new root */
     const char *const *variables; /* names of variables that each launch sets, ends with NULL; NULL
                                      = none. Not inherited, even when a launch leaves one out */
     size_t launch_bytes;          /* room for what one launch adds: the values of `variables` and
@@ -350,8 +353,12 @@ struct platform_program_spec {
     const char *listener_names;   /* LISTEN_FDNAMES: a name for each, ':' between them; NULL =
                                      "unknown" for each */
     const char *service;          /* BATON_SERVICE in its environment; NULL = not set */
-    bool leaves_children;         /* what is left of its group or job when it exits lives on */
-    bool ends_with_supervisor;    /* POSIX: gets SIGTERM when this process has ended, however */
+    const struct identity *identity; /* as whom it runs, within which limits; NULL = as this process
+                                        does. POSIX: all of it, and what fails is a failure of the
+                                        launch. Windows: none of it */
+    bool forbids_new_privileges; /* POSIX: what it executes gives it none (PR_SET_NO_NEW_PRIVS) */
+    bool leaves_children;        /* what is left of its group or job when it exits lives on */
+    bool ends_with_supervisor;   /* POSIX: gets SIGTERM when this process has ended, however */
 };
 
 /* Prepares a launch recipe; copies everything it needs. On Windows argv becomes a command line that
@@ -361,6 +368,10 @@ struct platform_program_spec {
 int platform_program_create(struct platform *platform, const struct platform_program_spec *spec,
                             struct platform_program **out, struct baton_cause *cause);
 void platform_program_destroy(struct platform_program **program);
+
+/* A default of an identity that the system has refused, and that programs made until now go
+ * without: "oom_score_adj"; NULL = none. Static. */
+const char *platform_skipped_default(const struct platform *platform);
 
 /* What the standard streams of a process are. Where output and error go to the log, that is
  * platform_launch.output. */
@@ -402,14 +413,14 @@ struct platform_launched {
 /* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
  * BATON_NONCE. It leads a process group and has no terminal (POSIX), or is in a job of
  * its own from its first instruction (Windows), has default signal dispositions, an empty signal
- * mask, the original descriptor limit, and no descriptor or handle but those that were named.
- * Events CHANNEL, WRITABLE and EXIT come with `token`. The streams of PIPES are the caller's, to be
- * closed by platform_stream_close(), before or after the process. Blocks as long as the system
- * needs to start a process. Errors (nothing is left behind): BATON_NOT_FOUND, BATON_NOT_EXECUTABLE,
- * BATON_DENIED, BATON_SHORTAGE for what is short for every service (descriptors, memory, processes;
- * also when a table is full), BATON_LIMIT for a limit that binds this program's user alone
- * (RLIMIT_NPROC, execve(2); Windows has none), BATON_TOO_LONG (more than launch_bytes, or than the
- * system allows), BATON_SYSTEM. */
+ * mask, the original descriptor limit (but what `identity` says), and no descriptor or handle but
+ * those that were named. Events CHANNEL, WRITABLE and EXIT come with `token`. The streams of PIPES
+ * are the caller's, to be closed by platform_stream_close(), before or after the process. Blocks as
+ * long as the system needs to start a process. Errors (nothing is left behind): BATON_NOT_FOUND,
+ * BATON_NOT_EXECUTABLE, BATON_DENIED, BATON_SHORTAGE for what is short for every service
+ * (descriptors, memory, processes; also when a table is full), BATON_LIMIT for a limit that binds
+ * this program's user alone (RLIMIT_NPROC, execve(2); Windows has none), BATON_TOO_LONG (more than
+ * launch_bytes, or than the system allows), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause);
 
@@ -560,6 +571,15 @@ int platform_inspect(void *context, const char *path, struct path_facts *out);
 
 /* True if the process can do what other accounts cannot: root (POSIX). */
 bool platform_is_privileged(void);
+
+/* The accounts of the machine, for `struct service_machine`, which says more; on Windows there are
+ * none: platform_has_accounts. `context` is ignored. May read files and ask servers. */
+extern const bool platform_has_accounts;
+int platform_find_user(void *context, const char *name, struct account *out);
+int platform_find_group(void *context, const char *name, uint32_t *gid);
+
+/* Our own environment: texts NAME=VALUE and a NULL. Never freed; NULL when out of memory. */
+const char *const *platform_environment(void);
 
 /* Makes `path` absolute against the working directory, without touching the disk; writes at most
  * `size_bytes` with NUL. BATON_OK or BATON_TOO_LONG. */

@@ -70,12 +70,15 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
     struct platform_program_spec spec = {
         .path = service->program,
         .argv = (const char *const *)service->argv,
+        .inherited = (const char *const *)service->inherited,
         .environment = (const char *const *)service->environment,
         .directory = service->directory,
         .variables = service->variables,
         .launch_bytes = service->launch_bytes,
         .has_channel = service->has_channel,
         .service = service->name,
+        .identity = &service->identity,
+        .forbids_new_privileges = service_forbids_new_privileges(service),
         .leaves_children = service_leaves_children(service),
         .ends_with_supervisor = service_ends_with_supervisor(service),
     };

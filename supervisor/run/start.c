@@ -46,7 +46,20 @@ void run_start_prepare(struct supervisor *s, uint32_t service) {
     (void)is_ready(s, service);
 }
 
+/* What nobody has asked for, and the system does not allow. */
+static void tell_skipped(struct supervisor *s) {
+    const char *skipped = platform_skipped_default(s->platform);
+    struct record *line =
+        skipped == NULL ? NULL : run_log_begin(&s->log, LOG_LEVEL_WARNING, "default_skipped");
+    if (line != NULL) {
+        record_text(line, "key", skipped);
+        record_text(line, "reason", "the system refuses it, so handlers keep what batond has");
+        run_log_end(&s->log);
+    }
+}
+
 void run_start_tell(struct supervisor *s, bool retry) {
+    tell_skipped(s);
     SLOTS_EACH(service, &s->services.slots) {
         if (s->launching.services[service].is_ready) {
             continue;

@@ -102,5 +102,6 @@ static void check_world(const struct service_machine *world, enum config_format 
 
 void fuzz_config(enum config_format format, const uint8_t *bytes, size_t length) {
     check_world(&config_world_posix, format, bytes, length);
+    check_world(&config_world_root, format, bytes, length);
     check_world(&config_world_windows, format, bytes, length);
 }

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/service/key.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +56,8 @@ static const struct entry windows_entries[] = {{"C:\\baton\\handlers\\ok.exe", B
                                                {"C:\\Python\\python.exe", BATON_OK},
                                                {NULL, 0}};
 
-static const struct entry directories[] = {{"/srv/handlers", BATON_OK},
+static const struct entry directories[] = {{"/root", BATON_OK},
+                                           {"/srv/handlers", BATON_OK},
                                            {"/srv/data", BATON_OK},
                                            {"/srv/data//.", BATON_OK},
                                            {"/srv", BATON_OK},
@@ -133,14 +135,77 @@ static int read_rules(const char *path, void *buffer, size_t capacity, size_t *l
     return BATON_NOT_FOUND;
 }
 
-const struct service_machine config_world_posix = {.executable_suffix = "",
-                                                   .inherits_listeners = true,
-                                                   .find_port = find_port,
-                                                   .read_rules = read_rules,
-                                                   .base_directory = "/srv",
-                                                   .handlers_directory = "/srv/handlers",
-                                                   .probe_program = probe_posix,
-                                                   .probe_directory = probe_directory};
+static int find_user(const char *own, const char *name, struct account *out) {
+    static const uint32_t groups[] = {4, 27};
+    static const struct account accounts[] = {{0, 0, "root", "/root", NULL, 0},
+                                              {33, 33, "www-data", "/var/www", NULL, 0},
+                                              {1000, 1000, "baton", "/home/baton", groups, 2},
+                                              {1001, 100, "alice", "/home/alice", groups, 1},
+                                              {65534, 65534, "nobody", "/nonexistent", NULL, 0}};
+    for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%lu", (unsigned long)accounts[i].uid);
+        if (strcmp(accounts[i].name, name == NULL ? own : name) == 0 ||
+            (name != NULL && strcmp(number, name) == 0)) {
+            *out = accounts[i];
+            return BATON_OK;
+        }
+    }
+    return BATON_NOT_FOUND;
+}
+
+static int find_user_as_baton(void *context, const char *name, struct account *out) {
+    (void)context;
+    return find_user("baton", name, out);
+}
+
+static int find_user_as_root(void *context, const char *name, struct account *out) {
+    (void)context;
+    return find_user("root", name, out);
+}
+
+static int find_group(void *context, const char *name, uint32_t *gid) {
+    static const struct {
+        const char *name;
+        uint32_t gid;
+    } groups[] = {{"root", 0}, {"adm", 4},     {"www-data", 33},
+                  {"33", 33},  {"users", 100}, {"1000", 1000}};
+    (void)context;
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        if (strcmp(groups[i].name, name) == 0) {
+            *gid = groups[i].gid;
+            return BATON_OK;
+        }
+    }
+    return BATON_NOT_FOUND;
+}
+
+/* Folders that are everybody's to enter, but for one. */
+static int inspect(void *context, const char *path, struct path_facts *out) {
+    (void)context;
+    bool is_program = look_up(posix_entries, path, false) == BATON_OK;
+    *out = (struct path_facts){.kind = is_program ? PATH_KIND_FILE : PATH_KIND_FOLDER,
+                               .mode = strcmp(path, "/root") == 0 ? 0700 : 0755};
+    return BATON_OK;
+}
+
+static const char *const environment[] = {
+    "SECRET=of batond", "PATH=/usr/bin:/bin",        "HOME=/wrong", "LANG=C.UTF-8",
+    "EDITOR=vi",        "NOTIFY_SOCKET=/run/notify", NULL};
+
+#define WORLD_POSIX                                                                                \
+    .executable_suffix = "", .inherits_listeners = true, .find_port = find_port,                   \
+    .base_directory = "/srv", .handlers_directory = "/srv/handlers", .probe_program = probe_posix, \
+    .probe_directory = probe_directory, .environment = environment, .find_group = find_group,      \
+    .inspect = inspect, .read_rules = read_rules
+
+const struct service_machine config_world_posix = {WORLD_POSIX, .find_user = find_user_as_baton};
+
+const struct service_machine config_world_root = {WORLD_POSIX, .find_user = find_user_as_root,
+                                                  .is_privileged = true};
+
+static const char *const windows_environment[] = {"Path=C:\\Windows", "SYSTEMROOT=C:\\Windows",
+                                                  "SECRET=of batond", "=C:=C:\\x", NULL};
 
 const struct service_machine config_world_windows = {.executable_suffix = ".exe",
                                                      .scripts_need_interpreter = true,
@@ -150,7 +215,8 @@ const struct service_machine config_world_windows = {.executable_suffix = ".exe"
                                                      .base_directory = "C:\\baton",
                                                      .handlers_directory = "C:\\baton\\handlers",
                                                      .probe_program = probe_windows,
-                                                     .probe_directory = probe_directory};
+                                                     .probe_directory = probe_directory,
+                                                     .environment = windows_environment};
 
 void config_output_add(void *context, const char *text) {
     struct config_output *out = context;
@@ -253,14 +319,31 @@ static bool numbers_equal(const struct service *a, const struct service *b) {
     return equal;
 }
 
+static bool identities_equal(const struct service *a, const struct service *b) {
+    const struct identity *left = &a->identity;
+    const struct identity *right = &b->identity;
+    bool equal = left->uid == right->uid && left->gid == right->gid &&
+                 left->group_count == right->group_count &&
+                 left->capabilities == right->capabilities &&
+                 left->has_capabilities == right->has_capabilities &&
+                 left->must_adjust_oom == right->must_adjust_oom &&
+                 texts_equal(left->chroot, right->chroot) && texts_equal(a->user, b->user) &&
+                 lists_equal(a->inherited, a->inherited_count, b->inherited, b->inherited_count);
+    for (size_t i = 0; equal && i < left->group_count; i++) {
+        equal = left->groups[i] == right->groups[i];
+    }
+    return equal;
+}
+
 static bool services_equal(const struct service *a, const struct service *b) {
     bool texts = texts_equal(a->name, b->name) && texts_equal(a->program, b->program) &&
                  texts_equal(a->handler, b->handler) && texts_equal(a->argv0, b->argv0) &&
                  texts_equal(a->directory, b->directory) &&
                  texts_equal(a->socket_user, b->socket_user) &&
                  texts_equal(a->socket_group, b->socket_group);
-    return texts && numbers_equal(a, b) && places_equal(a, b) && blocks_equal(a, b) &&
-           access_equal(a, b) && lists_equal(a->argv, a->argc, b->argv, b->argc) &&
+    return texts && identities_equal(a, b) && numbers_equal(a, b) && places_equal(a, b) &&
+           blocks_equal(a, b) && access_equal(a, b) &&
+           lists_equal(a->argv, a->argc, b->argv, b->argc) &&
            lists_equal(a->environment, a->environment_count, b->environment,
                        b->environment_count) &&
            lists_equal((char *const *)a->variables, a->variable_count, (char *const *)b->variables,

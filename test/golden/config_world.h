@@ -1,6 +1,6 @@
 /*
- * A made-up machine for tests of the config: the same files on every system, once as on Linux and
- * once as on Windows.
+ * A made-up machine for tests of the config: the same files on every system, once as on Linux, as
+ * an ordinary user and as root, and once as on Windows.
  */
 #ifndef BATON_TEST_CONFIG_WORLD_H
 #define BATON_TEST_CONFIG_WORLD_H
@@ -8,6 +8,7 @@
 #include "core/service/service.h"
 
 extern const struct service_machine config_world_posix;
+extern const struct service_machine config_world_root; /* as on Linux, with privileges */
 extern const struct service_machine config_world_windows;
 
 /* A text that grows; the owner frees `text`. */

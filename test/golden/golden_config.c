@@ -1,6 +1,7 @@
 /*
  * Golden files of the config. Every FILE.ini, .yaml or .yml given on the command line is read on a
- * made-up machine (as on Windows if its name begins with "win-"), and what --check would print must
+ * made-up machine (as on Windows if its name begins with "win-", as root
+ * with "root-"), and what --check would print must
  * equal FILE.ini.expected: the services alone, or with "-full" in its name the whole, so that a key
  * that is added changes few of them. With BATON_REGENERATE set the expected files are written
  * instead: read the difference before it is committed.
@@ -20,8 +21,9 @@ static const char *base_name(const char *path) {
 
 static int check_file(const char *path) {
     const char *name = base_name(path);
-    const struct service_machine *world =
-        strncmp(name, "win-", 4) == 0 ? &config_world_windows : &config_world_posix;
+    const struct service_machine *world = strncmp(name, "win-", 4) == 0    ? &config_world_windows
+                                          : strncmp(name, "root-", 5) == 0 ? &config_world_root
+                                                                           : &config_world_posix;
     enum config_format format = CONFIG_FORMAT_INI;
     struct config_output out = {0};
     size_t length = 0;
@@ -34,8 +36,8 @@ static int check_file(const char *path) {
     int result = config_world_check(world, format, name, bytes, length,
                                     strstr(name, "-full.") != NULL, &out);
     int wrong = golden_compare(path, out.text != NULL ? out.text : "");
-    if ((strncmp(name, "good-", 5) == 0 || strncmp(name, "win-good-", 9) == 0) !=
-        (result == BATON_OK)) {
+    if ((strncmp(name, "good-", 5) == 0 || strncmp(name, "win-good-", 9) == 0 ||
+         strncmp(name, "root-good-", 10) == 0) != (result == BATON_OK)) {
         fprintf(stderr, "%s: result %d; its name promises otherwise\n", path, result);
         wrong = 1;
     }

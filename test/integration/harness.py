@@ -47,6 +47,7 @@ class _Shared:
     def __init__(self):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="baton tëst ✓ "))
         atexit.register(shutil.rmtree, self.root, ignore_errors=True)
+        self.root.chmod(0o755)  # other users run handlers, too
         self.handlers = self.root / "händlers dir"
         self.handlers.mkdir()
         for folder in (HANDLERS_DIR, TEST_HANDLERS_DIR):
@@ -89,6 +90,36 @@ def render(sections, config_format):
     return {"ini": _render_ini, "yaml": _render_yaml}[config_format](sections)
 
 
+# What the sanitizers' and the memory checkers' builds are told, and what finds processes again.
+PASSED_ON = ", ".join([processes.MARK_NAME, *sorted(
+    name for name in os.environ if name.startswith(("ASAN_", "LSAN_", "UBSAN_", "TSAN_")))])
+
+
+def what_tests_need(sections):
+    """The sections with what every supervisor of a test is told, unless they say otherwise."""
+    defaults = {"environment_from": PASSED_ON, **sections.get("defaults", {})}
+    supervisor = sections.get("supervisor", {})
+    if os.geteuid() == 0 and not ON_WINE:
+        supervisor = {"default_user": "root", **supervisor}
+    sections = {**sections, "defaults": defaults}
+    return {**sections, "supervisor": supervisor} if supervisor else sections
+
+
+# For a service of a config that a test writes by itself.
+AS_US = "user = root\n" if os.geteuid() == 0 and not ON_WINE else ""
+
+
+def complete_ini(text):
+    """The same for a config that is a text already."""
+    if AS_US:
+        text = text.replace("default_user = nobody\n", "")
+    for name, keys in what_tests_need({}).items():
+        lines = "".join(f"{key} = {value}\n" for key, value in keys.items())
+        head = f"[{name}]\n"
+        text = text.replace(head, head + lines, 1) if head in text else f"{text}\n{head}{lines}"
+    return text
+
+
 def service(handler, **keys):
     """The keys of a service on a port that the system chooses."""
     return {"listen": "127.0.0.1:0", "handler": handler, **keys}
@@ -119,8 +150,10 @@ class Supervisor:
             self._parse = logfmt.parse_json
         config = self.config = folder / (file_name or f"sërvices.{config_format}")
         if text is None:
-            text = render({"defaults": {"directory": system_path(self.state)}, **sections},
-                          config_format)
+            text = render(what_tests_need({"defaults": {"directory": system_path(self.state)},
+                                           **sections}), config_format)
+        elif isinstance(text, str):
+            text = complete_ini(text)
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
         command = [*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(config),
                    "--handlers", system_path(shared().handlers), *arguments]

@@ -13,7 +13,8 @@ from settings import (BIN_DIR, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, clea
 
 NOBODY = 65534  # the user id that owns nothing, on every Linux
 
-GOOD = {"a": service("misbehave"), "b": service('misbehave "two words"', max_connections=7)}
+GOOD = harness.what_tests_need(
+    {"a": service("misbehave"), "b": service('misbehave "two words"', max_connections=7)})
 
 # (file's ending, text, line with the fault or 0 for the whole file, what the message must contain)
 BAD = {
@@ -155,8 +156,8 @@ class Check(Program):
         """--check of a config whose port is in use is no fault, and ends."""
         supervisor = self.supervisor({"line": service("misbehave")})
         host, port = supervisor.address("line")
-        code, _, err = self.check(self.write("a.ini", render(
-            {"line": service("misbehave", listen=f"{host}:{port}")}, "ini")))
+        code, _, err = self.check(self.write("a.ini", render(harness.what_tests_need(
+            {"line": service("misbehave", listen=f"{host}:{port}")}), "ini")))
         self.assertEqual((code, err), (0, ""))
         self.stop(supervisor)
 
@@ -190,7 +191,7 @@ class Lacking(Program):
         for text in ("[supervisor]\nstrict = yes\n[a]\nlisten = 127.0.0.1:0\nhandler = misbehave\n"
                      "[b]\nlisten = 127.0.0.1:0\nhandler = nosuch\n",
                      "[b]\nlisten = 127.0.0.1:0\nhandler = nosuch\n"):
-            path = self.write("a.ini", text)
+            path = self.write("a.ini", text.replace("\n[b]", f"\n{harness.AS_US}[b]") + harness.AS_US)
             code, out, err = self.batond("-c", system_path(path), "--handlers",
                                          system_path(shared().handlers))
             self.assertEqual((code, out), (EXIT_CONFIG, ""), err)
@@ -198,7 +199,7 @@ class Lacking(Program):
 
     def test_check_tells_it_all_the_same(self):
         code, _, err = self.check(self.write("a.ini", render(
-            {"a": service("misbehave"), "b": service("nosuch")}, "ini")))
+            harness.what_tests_need({"a": service("misbehave"), "b": service("nosuch")}), "ini")))
         self.assertEqual(code, EXIT_CONFIG)
         self.assertIn("nosuch", err)
 
@@ -265,7 +266,7 @@ class Lacking(Program):
             with self.subTest(environment):
                 keys = {} if environment is None else {"environment": environment}
                 code, _, err = self.check(self.write("a.ini", render(
-                    {"a": service(handler, **keys)}, "ini")))
+                    harness.what_tests_need({"a": service(handler, **keys)}), "ini")))
                 self.assertEqual(code, wanted, err)
 
     @unittest.skipIf(ON_WINE, "a shell's script")
@@ -311,7 +312,7 @@ class Bad(Program):
 
     def test_the_same_without_check(self):
         """A supervisor with a bad config does not start."""
-        path = self.write("bad.ini", BAD["wrong type"][1])
+        path = self.write("bad.ini", BAD["wrong type"][1] + harness.AS_US)
         code, out, err = self.batond("-c", system_path(path), "--handlers",
                                      system_path(shared().handlers))
         self.assertEqual((code, out), (EXIT_CONFIG, ""))
@@ -319,7 +320,7 @@ class Bad(Program):
 
     def test_all_faults_in_one_run(self):
         path = self.write("bad.ini", "[supervisor]\nlog_format = xml\n[a]\nlisten = 99999\n"
-                                     "handler = nosuch\nattempts = many\nbogus = 1\n")
+                                     "handler = nosuch\nattempts = many\nbogus = 1\n" + harness.AS_US)
         code, _, err = self.check(path)
         self.assertEqual(code, EXIT_CONFIG)
         self.assertEqual([line for line, _ in self.message_lines(path, err)], [2, 4, 5, 6, 7])

@@ -185,6 +185,7 @@ struct platform_program *bench_recipe(struct bench *bench, const char *const *ac
     spec.path = bench_child_path();
     spec.argv = argv;
     spec.environment = variables;
+    spec.inherited = spec.inherited != NULL ? spec.inherited : platform_environment();
     struct platform_program *program;
     assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
                      BATON_OK);

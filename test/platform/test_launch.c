@@ -54,10 +54,13 @@ static void run_in(struct bench *bench, const char *const *actions, const char *
 }
 
 static void test_environment(void **state) {
-    const char *const actions[] = {
-        "variable:ADDED",       "variable:TEST_INHERITED", "variable:TEST_REPLACED",
-        "variable:TWICE",       "variable:BATON_PROTOCOL", "variable:BATON_NONCE",
-        "variable:BATON_STALE", "variable:LISTEN_FDS",     NULL};
+    const char *const actions[] = {"variable:ADDED",
+                                   "variable:TEST_INHERITED",
+                                   "variable:TEST_REPLACED",
+                                   "variable:TWICE",
+                                   "variable:BATON_PROTOCOL",
+                                   "variable:BATON_NONCE",
+                                   NULL};
     const char *const environment[] = {"ADDED=gr\xc3\xbc\xc3\x9f=1", "TEST_REPLACED=new",
                                        "TWICE=first", "TWICE=last", NULL};
     run_in(*state, actions, environment, NULL);
@@ -67,9 +70,26 @@ static void test_environment(void **state) {
                                      "TEST_REPLACED=new\n"
                                      "TWICE=last\n"
                                      "BATON_PROTOCOL=1\n"
-                                     "BATON_NONCE=" BENCH_NONCE "\n"
-                                     "BATON_STALE=(unset)\n"
-                                     "LISTEN_FDS=(unset)\n");
+                                     "BATON_NONCE=" BENCH_NONCE "\n");
+}
+
+/* Nothing but what is handed on. */
+static void test_what_is_not_inherited(void **state) {
+    struct bench *bench = *state;
+    const char *const handed_on[] = {"OTHER=here", NULL};
+    struct platform_program_spec spec = {.inherited = handed_on};
+    struct platform_program *program =
+        BENCH_RECIPE(bench, spec, "variable:TEST_INHERITED", "variable:OTHER");
+    uint64_t token = bench_token(bench);
+    struct platform_launch launch = {.program = program,
+                                     .output = bench->output,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .token = token};
+    struct platform_process *process = bench_start(bench, &launch).process;
+    bench_await_text(bench, "OTHER=here\n");
+    assert_string_equal(bench->text, "TEST_INHERITED=(unset)\nOTHER=here\n");
+    bench_finish(bench, &process, token);
+    platform_program_destroy(&program);
 }
 
 static void test_each_launch_has_its_own_nonce(void **state) {
@@ -228,9 +248,7 @@ static int set_environment(void **state) {
     (void)state;
     system_set_variable("TEST_INHERITED", "kept");
     system_set_variable("TEST_REPLACED", "old");
-    system_set_variable("BATON_STALE", "of another supervisor");
     system_set_variable("BATON_NONCE", "stale");
-    system_set_variable("LISTEN_FDS", "3");
     return 0;
 }
 
@@ -238,6 +256,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_arguments_round_trip),
         WITH_BENCH(test_environment),
+        WITH_BENCH(test_what_is_not_inherited),
         WITH_BENCH(test_each_launch_has_its_own_nonce),
         WITH_BENCH(test_directory),
         WITH_BENCH(test_without_output),

@@ -10,6 +10,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@ static struct platform_program *recipe(struct bench *bench, struct platform_prog
 static void test_the_shortest_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program = recipe(bench, (struct platform_program_spec){0});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_LIMIT_FILES,
                  STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     /* The platform itself ignores SIGPIPE; without that there is nothing to reset. */
@@ -49,23 +50,109 @@ static void test_the_shortest_list(void **state) {
     struct platform_program bare = {.path = NULL};
     struct plan plan;
     posix_plan_make(&plan, &platform, &bare);
-    EXPECT_STEPS(&plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT, STEP_MASK,
+    EXPECT_STEPS(&plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_LIMIT_FILES, STEP_MASK,
                  STEP_EXECUTE);
+}
+
+/* As the supervisor is, until something is changed. */
+#define AS_WE_ARE                                                                                  \
+    {                                                                                              \
+        .uid = IDENTITY_SAME, .gid = IDENTITY_SAME, .limits = {                                    \
+            IDENTITY_SAME,                                                                         \
+            IDENTITY_SAME,                                                                         \
+            IDENTITY_SAME,                                                                         \
+            IDENTITY_SAME,                                                                         \
+            IDENTITY_SAME                                                                          \
+        }                                                                                          \
+    }
+
+static mode_t own_umask(void) {
+    mode_t own = umask(0);
+    umask(own);
+    return own;
+}
+
+static const struct step *find_step(const struct platform_program *program, enum step_kind kind) {
+    for (size_t i = 0; i < program->plan.count; i++) {
+        if (program->plan.steps[i].kind == kind) {
+            return &program->plan.steps[i];
+        }
+    }
+    return NULL;
 }
 
 static void test_the_longest_list(void **state) {
     struct bench *bench = *state;
+    static const uint32_t groups[] = {61230, 61231};
+    const struct identity identity = {.uid = 61234,
+                                      .gid = 61235,
+                                      .groups = groups,
+                                      .group_count = 2,
+                                      .chroot = "/",
+                                      .capabilities = 1u << CAP_NET_BIND_SERVICE,
+                                      .has_capabilities = true,
+                                      .must_adjust_oom = true,
+                                      .umask_bits = own_umask() ^ 1u,
+                                      .nice_count = 1,
+                                      .oom_score_adj = 999,
+                                      .limits = {1024, 2048, 3, 40, IDENTITY_UNLIMITED}};
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.directory = "/",
                                                      .has_channel = true,
                                                      .listener_count = 2,
+                                                     .identity = &identity,
+                                                     .forbids_new_privileges = true,
                                                      .ends_with_supervisor = true});
     bench->platform->has_terminal = true;
     posix_plan_make(&program->plan, bench->platform, program);
     EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_TERMINAL, STEP_STREAMS,
-                 STEP_MAKE_WAY, STEP_PASS, STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DIRECTORY,
-                 STEP_DEATH_SIGNAL, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+                 STEP_MAKE_WAY, STEP_PASS, STEP_LISTEN_PID, STEP_LIMIT_MEMORY, STEP_LIMIT_CORE,
+                 STEP_LIMIT_CPU, STEP_LIMIT_FILES, STEP_LIMIT_PROCESSES, STEP_OOM, STEP_NICE,
+                 STEP_GROUPS, STEP_CHROOT, STEP_DIRECTORY, STEP_UMASK, STEP_GID, STEP_UID,
+                 STEP_CAPABILITIES, STEP_NO_NEW_PRIVILEGES, STEP_DEATH_SIGNAL, STEP_DISPOSITIONS,
+                 STEP_MASK, STEP_EXECUTE);
     assert_int_equal(program->plan.count, STEP_KIND_COUNT);
+    assert_true(program->plan.is_limited);
+    const struct step *memory = find_step(program, STEP_LIMIT_MEMORY);
+    assert_int_equal(memory->limit.resource, RLIMIT_AS);
+    assert_true(memory->limit.values.rlim_cur == 1024 * 1024 &&
+                memory->limit.values.rlim_max == 1024 * 1024);
+    assert_int_equal(find_step(program, STEP_LIMIT_FILES)->limit.values.rlim_max, 40);
+    assert_true(find_step(program, STEP_LIMIT_PROCESSES)->limit.values.rlim_cur == RLIM_INFINITY);
+    assert_string_equal(find_step(program, STEP_OOM)->oom, "999");
+    assert_true(find_step(program, STEP_GROUPS)->groups.ids[1] == 61231);
+    assert_true(find_step(program, STEP_GROUPS)->groups.ids != groups);
+    assert_int_equal(find_step(program, STEP_GID)->id.id, 61235);
+    assert_int_equal(find_step(program, STEP_UID)->id.id, 61234);
+    assert_true(find_step(program, STEP_UID)->id.keeps_capabilities);
+    assert_int_equal(find_step(program, STEP_CAPABILITIES)->capabilities.kept,
+                     1u << CAP_NET_BIND_SERVICE);
+    platform_program_destroy(&program);
+}
+
+/* What the child has anyway costs nothing. */
+static void test_an_identity_that_changes_nothing(void **state) {
+    struct bench *bench = *state;
+    struct identity identity = AS_WE_ARE;
+    identity.umask_bits = own_umask();
+    struct platform_program_spec spec = {.identity = &identity};
+    struct platform_program *program = recipe(bench, spec);
+    assert_null(find_step(program, STEP_GROUPS));
+    assert_null(find_step(program, STEP_UID));
+    assert_null(find_step(program, STEP_UMASK));
+    assert_false(program->plan.is_limited);
+    platform_program_destroy(&program);
+
+    gid_t groups[64];
+    int count = getgroups(64, groups);
+    identity.uid = geteuid();
+    identity.gid = getegid();
+    identity.groups = groups;
+    identity.group_count = count > 0 ? (size_t)count : 0;
+    program = recipe(bench, spec);
+    assert_null(find_step(program, STEP_GROUPS));
+    assert_null(find_step(program, STEP_GID));
+    assert_null(find_step(program, STEP_UID));
     platform_program_destroy(&program);
 }
 
@@ -73,17 +160,16 @@ static void test_what_a_program_adds_to_the_list(void **state) {
     struct bench *bench = *state;
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.directory = "/"});
-    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_DESCRIPTOR_LIMIT,
+    EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_LIMIT_FILES,
                  STEP_DIRECTORY, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.has_channel = true});
     EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_PASS,
-                 STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
+                 STEP_LIMIT_FILES, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
     program = recipe(bench, (struct platform_program_spec){.listener_count = 1});
     EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_STREAMS, STEP_MAKE_WAY, STEP_PASS,
-                 STEP_LISTEN_PID, STEP_DESCRIPTOR_LIMIT, STEP_DISPOSITIONS, STEP_MASK,
-                 STEP_EXECUTE);
+                 STEP_LISTEN_PID, STEP_LIMIT_FILES, STEP_DISPOSITIONS, STEP_MASK, STEP_EXECUTE);
     platform_program_destroy(&program);
 }
 
@@ -216,12 +302,15 @@ static void test_steps_that_the_system_refuses(void **state) {
     static const int no_signal[] = {SIGPIPE, 0};
     const struct spawn spawn = {.argv = arguments};
     const struct fault faults[] = {
-        {{.kind = STEP_DESCRIPTOR_LIMIT, .descriptor_limit = {2, 1}},
-         "setrlimit",
+        {{.kind = STEP_LIMIT_FILES, .limit = {RLIMIT_NOFILE, {2, 1}}},
+         "setrlimit RLIMIT_NOFILE",
          EINVAL,
          BATON_SYSTEM},
         {{.kind = STEP_DIRECTORY, .directory = "/no/such"}, "chdir", ENOENT, BATON_NOT_FOUND},
         {{.kind = STEP_DIRECTORY, .directory = "/dev/null"}, "chdir", ENOTDIR, BATON_NOT_FOUND},
+        {{.kind = STEP_CHROOT, .chroot = "/no/such"}, "chroot", ENOENT, BATON_NOT_FOUND},
+        {{.kind = STEP_CHROOT, .chroot = "/dev/null"}, "chroot", ENOTDIR, BATON_NOT_FOUND},
+        {{.kind = STEP_OOM, .oom = "1001"}, "oom_score_adj", EINVAL, BATON_SYSTEM},
         {{.kind = STEP_DISPOSITIONS, .signals = {no_signal, 2}}, "sigaction", EINVAL, BATON_SYSTEM},
         {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
          "execve",
@@ -256,6 +345,12 @@ static void expect_success(pid_t tester) {
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+#ifdef SYS_setresuid32
+#define CALL_OF(name) SYS_##name##32
+#else
+#define CALL_OF(name) SYS_##name
+#endif
+
 /* What nothing but a filter can make fail, and what takes another user. In a process of its own,
  * since a filter stays. */
 static void test_steps_that_a_filter_refuses(void **state) {
@@ -267,6 +362,17 @@ static void test_steps_that_a_filter_refuses(void **state) {
     } cases[] = {
         {SYS_setpgid, {{.kind = STEP_GROUP}, "setpgid", EPERM, BATON_DENIED}},
         {SYS_prctl, {{.kind = STEP_DEATH_SIGNAL}, "prctl", EPERM, BATON_DENIED}},
+        {SYS_setpriority, {{.kind = STEP_NICE}, "setpriority", EPERM, BATON_DENIED}},
+        {CALL_OF(setgroups), {{.kind = STEP_GROUPS}, "setgroups", EPERM, BATON_DENIED}},
+        {SYS_chroot, {{.kind = STEP_CHROOT, .chroot = "/"}, "chroot", EPERM, BATON_DENIED}},
+        {CALL_OF(setresgid), {{.kind = STEP_GID}, "setresgid", EPERM, BATON_DENIED}},
+        {CALL_OF(setresuid), {{.kind = STEP_UID}, "setresuid", EAGAIN, BATON_LIMIT}},
+        {CALL_OF(setresuid), {{.kind = STEP_UID}, "setresuid", EPERM, BATON_DENIED}},
+        {SYS_prctl,
+         {{.kind = STEP_UID, .id.keeps_capabilities = true}, "setresuid", EPERM, BATON_DENIED}},
+        {SYS_capset, {{.kind = STEP_CAPABILITIES}, "capset", EPERM, BATON_DENIED}},
+        {SYS_prctl,
+         {{.kind = STEP_NO_NEW_PRIVILEGES}, "prctl PR_SET_NO_NEW_PRIVS", EPERM, BATON_DENIED}},
         {SYS_rt_sigprocmask, {{.kind = STEP_MASK}, "sigprocmask", EPERM, BATON_DENIED}},
         {SYS_execve,
          {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
@@ -429,11 +535,11 @@ static void test_descriptor_limit_that_cannot_be_given_back(void **state) {
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.has_channel = true});
     struct step *limit = &program->plan.steps[4];
-    assert_int_equal(limit->kind, STEP_DESCRIPTOR_LIMIT);
-    struct rlimit original = limit->descriptor_limit;
-    limit->descriptor_limit = (struct rlimit){2, 1};
-    expect_launch_fails(bench, program, "setrlimit", EINVAL, BATON_SYSTEM);
-    limit->descriptor_limit = original;
+    assert_int_equal(limit->kind, STEP_LIMIT_FILES);
+    struct rlimit original = limit->limit.values;
+    limit->limit.values = (struct rlimit){2, 1};
+    expect_launch_fails(bench, program, "setrlimit RLIMIT_NOFILE", EINVAL, BATON_SYSTEM);
+    limit->limit.values = original;
     expect_launch_works(bench, program);
     platform_program_destroy(&program);
 }
@@ -445,6 +551,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_the_shortest_list),
         WITH_BENCH(test_the_longest_list),
+        WITH_BENCH(test_an_identity_that_changes_nothing),
         WITH_BENCH(test_what_a_program_adds_to_the_list),
         cmocka_unit_test(test_descriptors_that_cannot_be_passed),
         cmocka_unit_test(test_only_what_is_in_the_way_is_moved),

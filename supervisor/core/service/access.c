@@ -44,7 +44,7 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
                        PATH_MAX_BYTES, (unsigned long)strlen(path), text_excerpt(path).text);
         return false;
     }
-    if (draft->enabled && service_lacks_folder(machine, folder, &lack)) {
+    if (draft->enabled && service_lacks_folder(machine, folder, NULL, &lack)) {
         service_report_lack(builder, setting, &lack);
     }
     place->address.family = ADDRESS_UNIX;

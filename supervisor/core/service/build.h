@@ -19,7 +19,7 @@ struct service_values {
     struct address bind;
     char **environment; /* environment_count texts NAME=VALUE, and a NULL; templates included */
     size_t environment_count;
-    const char *directory;
+    const char *directory, *chroot;
     const char *user, *group;
     const char **listen_names; /* listen_name_count names; NULL = not given, or not readable */
     size_t listen_name_count;
@@ -78,7 +78,10 @@ struct service_builder {
     struct service_rules_room *rules_room;     /* owned; NULL = not needed yet */
     struct service_access_lists *access_lists; /* of table->accesses */
     size_t access_capacity;
-    size_t rule_count;   /* of them all */
+    size_t rule_count; /* of them all */
+    bool reported_given[KEY_COUNT];
+    const struct config_setting *default_user; /* NULL = not given */
+    bool needs_privileges;                     /* that there are none of */
     bool lacks_handlers; /* the handlers folder is not there, which was told */
 };
 
@@ -184,6 +187,18 @@ void service_check_clashes(struct service_builder *builder);
 void service_read_environment(struct service_builder *builder, const struct config_setting *setting,
                               struct service_values *values);
 
+/* As whom the service runs, by the keys of `values` and the options (identity.c). */
+void service_fill_identity(struct service_builder *builder, const struct service_values *values,
+                           struct service_draft *draft);
+
+/* Reads `capabilities` (capabilities.c). */
+void service_read_capabilities(struct service_builder *builder, const struct service_values *values,
+                               struct identity *out);
+
+/* What it inherits (inherited.c). `account`: whose HOME and USER; NULL = nobody's. */
+void service_fill_inherited(struct service_builder *builder, const struct service_values *values,
+                            const struct account *account, struct service *service);
+
 /* Parts `environment` into what is the same for every launch and what is not, and reports templates
  * that the service cannot fill. */
 void service_fill_variables(struct service_builder *builder, const struct service_values *values,
@@ -242,15 +257,26 @@ const char *service_folder_of(struct service_builder *builder, const char *path)
 const char *service_absolute_path(struct service_builder *builder,
                                   const struct config_setting *setting, const char *path);
 
-/* The same for a folder; if `probe`, it is also reported if it is not there. */
+/* The same for a folder; if `probe`, it is also reported if it is not there. `service` as for
+ * service_lacks_folder(). */
 const char *service_find_directory(struct service_builder *builder,
-                                   const struct config_setting *setting, bool probe);
+                                   const struct config_setting *setting,
+                                   const struct service *service, bool probe);
 
 /* Adds a fault of a setting; `format` as in printf(3). */
 void service_report(struct service_builder *builder, const struct config_setting *setting,
                     const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* The same for a key that is read anew for each service, `values->given[id]`: of [defaults] it is
+ * told once. */
+void service_report_given(struct service_builder *builder, const struct service_values *values,
+                          enum key_id id, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
 #endif
     ;
 

@@ -24,11 +24,18 @@ static void report_entry(struct service_builder *builder, const struct service_v
 
 static bool find_id(const struct service_machine *machine, enum key_id id, const char *name,
                     uint32_t *number) {
-    (void)machine;
-    (void)id;
-    (void)name;
-    (void)number;
-    return false;
+    struct account account;
+    if (machine->find_user == NULL) {
+        return false;
+    }
+    if (id == KEY_ALLOW_GID) {
+        return machine->find_group(machine->context, name, number) == BATON_OK;
+    }
+    if (machine->find_user(machine->context, name, &account) != BATON_OK) {
+        return false;
+    }
+    *number = account.uid;
+    return true;
 }
 
 static uint32_t *read_ids(struct service_builder *builder, const struct service_values *values,

@@ -1,5 +1,7 @@
 #include "core/service/key.h"
 
+#include "core/base/identity.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -42,24 +44,61 @@ const char *key_nearest(const char *name, unsigned sections) {
     return best;
 }
 
-static bool parse_number(const struct key *key, const char *value, uint32_t *number,
-                         struct key_message *message) {
-    uint32_t parsed = 0;
-    size_t digits = strspn(value, "0123456789");
-    const char *wrong = value[digits] != '\0' || digits == 0 ? "is not a whole number"
-                        : value[0] == '0' && digits > 1      ? "has a leading zero"
-                                                             : NULL;
-    if (wrong == NULL &&
-        (!text_parse_number(value, &parsed) || parsed < key->minimum || parsed > key->maximum)) {
-        wrong = "is out of range";
+/* Above what any number here may be; as many gigabytes in KiB are still 64 bits. */
+#define NUMBER_MAX (1ull << 43)
+
+/* Of sizes, how many bytes "K", "M" and "G" behind a number are; 0 = it is none of these. */
+static uint64_t size_unit_bytes(const struct key *key, const char *suffix) {
+    static const char units[] = "KMG";
+    const char *unit = strchr(units, suffix[0]);
+    if (key->type != KEY_TYPE_SIZE || suffix[0] == '\0' || suffix[1] != '\0' || unit == NULL) {
+        return suffix[0] == '\0';
     }
-    if (wrong != NULL) {
-        snprintf(message->text, sizeof message->text, "`%s` %s; give %s from %lu to %lu",
-                 text_excerpt(value).text, wrong, key->unit, (unsigned long)key->minimum,
-                 (unsigned long)key->maximum);
+    return 1024ull << (10 * (unit - units));
+}
+
+/* A word for a limit: `inherited` or `unlimited`. */
+static bool parse_limit_word(const struct key *key, const char *value, uint32_t *number) {
+    bool same = strcmp(value, "inherited") == 0;
+    if (key->type == KEY_TYPE_NUMBER || (!same && strcmp(value, "unlimited") != 0)) {
         return false;
     }
-    *number = parsed;
+    *number = same ? IDENTITY_SAME : IDENTITY_UNLIMITED;
+    return true;
+}
+
+static bool parse_number(const struct key *key, const char *value, uint32_t *number,
+                         struct key_message *message) {
+    bool negative = key->minimum > key->maximum && value[0] == '-';
+    const char *text = value + negative;
+    size_t digits = strspn(text, "0123456789");
+    uint64_t unit_bytes = size_unit_bytes(key, text + digits);
+    uint64_t parsed = 0;
+    for (size_t i = 0; i < digits && parsed < NUMBER_MAX; i++) {
+        parsed = parsed * 10 + (uint64_t)(text[i] - '0');
+    }
+    if (parsed < NUMBER_MAX && key->type == KEY_TYPE_SIZE) {
+        parsed = unit_bytes < 1024 ? parsed / 1024 : parsed * (unit_bytes / 1024);
+    }
+    uint64_t least = key->minimum > key->maximum ? 0 : key->minimum;
+    uint64_t most = negative ? 0u - key->minimum : key->maximum;
+    const char *wrong = unit_bytes == 0 || digits == 0    ? "is not a whole number"
+                        : text[0] == '0' && digits > 1    ? "has a leading zero"
+                        : parsed < least || parsed > most ? "is out of range"
+                                                          : NULL;
+    if (parse_limit_word(key, value, number)) {
+        return true;
+    }
+    if (wrong != NULL) {
+        char limits[2][32];
+        snprintf(message->text, sizeof message->text, "`%s` %s; give %s from %s to %s%s",
+                 text_excerpt(value).text, wrong, key->unit,
+                 key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
+                 key_print_value(key, key->maximum, limits[1], sizeof limits[1]),
+                 key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited` or `inherited`");
+        return false;
+    }
+    *number = negative ? 0u - (uint32_t)parsed : (uint32_t)parsed;
     return true;
 }
 
@@ -117,7 +156,8 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
 }
 
 bool key_is_number(const struct key *key) {
-    return key->type == KEY_TYPE_NUMBER || key->type == KEY_TYPE_PERMISSIONS ||
+    return key->type == KEY_TYPE_NUMBER || key->type == KEY_TYPE_LIMIT ||
+           key->type == KEY_TYPE_SIZE || key->type == KEY_TYPE_PERMISSIONS ||
            key->type == KEY_TYPE_BOOLEAN || key->type == KEY_TYPE_CHOICE;
 }
 
@@ -125,6 +165,8 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
                struct key_message *message) {
     switch (key->type) {
     case KEY_TYPE_NUMBER:
+    case KEY_TYPE_LIMIT:
+    case KEY_TYPE_SIZE:
         return parse_number(key, value, number, message);
     case KEY_TYPE_PERMISSIONS:
         return parse_permissions(key, value, number, message);
@@ -196,8 +238,17 @@ char *key_print_value(const struct key *key, uint32_t number, char *out, size_t 
         snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
     } else if (key->type == KEY_TYPE_PERMISSIONS) {
         snprintf(out, size_bytes, "0%03lo", (unsigned long)number);
+    } else if (key->type != KEY_TYPE_NUMBER && number >= IDENTITY_UNLIMITED) {
+        snprintf(out, size_bytes, "%s", number == IDENTITY_SAME ? "inherited" : "unlimited");
+    } else if (key->minimum > key->maximum) {
+        snprintf(out, size_bytes, "%ld", (long)(int32_t)number);
     } else {
-        snprintf(out, size_bytes, "%lu", (unsigned long)number);
+        bool is_size = key->type == KEY_TYPE_SIZE && number > 0;
+        unsigned unit = 0;
+        for (; is_size && unit < 2 && number % 1024 == 0; unit++) {
+            number /= 1024;
+        }
+        snprintf(out, size_bytes, "%lu%.*s", (unsigned long)number, is_size ? 1 : 0, "KMG" + unit);
     }
     return out;
 }

@@ -42,6 +42,8 @@ enum key_type {
     KEY_TYPE_DIRECTORY,   /* the same, of a folder that exists */
     KEY_TYPE_ENVIRONMENT, /* NAME=VALUE, as words */
     KEY_TYPE_NUMBER,      /* a whole number with unit, minimum and maximum */
+    KEY_TYPE_LIMIT,       /* the same, or `unlimited`, or `inherited` (core/base/identity.h) */
+    KEY_TYPE_SIZE,        /* the same of bytes, also with K, M or G; its value is in KiB */
     KEY_TYPE_PERMISSIONS, /* an octal number */
     KEY_TYPE_OWNER,       /* USER, USER:GROUP or :GROUP */
     KEY_TYPE_BLOCKS,      /* addresses and blocks of them, separated by commas */
@@ -85,7 +87,22 @@ enum key_id {
     KEY_END_WITH_SUPERVISOR,
     KEY_LEAVE_CHILDREN,
     KEY_ENVIRONMENT,
+    KEY_ENVIRONMENT_FROM,
     KEY_DIRECTORY,
+    KEY_USER,
+    KEY_GROUP,
+    KEY_GROUPS,
+    KEY_CHROOT,
+    KEY_UMASK,
+    KEY_NICE,
+    KEY_OOM_SCORE_ADJ,
+    KEY_LIMIT_MEMORY,
+    KEY_LIMIT_CORE,
+    KEY_LIMIT_CPU,
+    KEY_LIMIT_FILES,
+    KEY_LIMIT_PROCESSES,
+    KEY_CAPABILITIES,
+    KEY_NO_NEW_PRIVILEGES,
     KEY_ENABLED,
     KEY_ALLOW, /* these five in this order: SERVICE_ACCESS_KEY_COUNT */
     KEY_DENY,
@@ -105,6 +122,7 @@ enum key_id {
     KEY_PROXY_PROTOCOL,
     KEY_PROXY_TRUSTED,
     KEY_PROXY_TIMEOUT,
+    KEY_DEFAULT_USER,
     KEY_HANDLERS,
     KEY_INTERPRETER,
     KEY_LOG,
@@ -127,8 +145,9 @@ struct key {
     const char *name;  /* a last part ".EXT" stands for any file-name ending */
     unsigned sections; /* enum key_section */
     enum key_type type;
-    const char *unit;           /* numbers: the plural noun of messages; else NULL */
-    uint32_t minimum, maximum;  /* numbers and permissions */
+    const char *unit;           /* numbers, limits: the plural noun of messages; else NULL */
+    uint32_t minimum, maximum;  /* numbers, limits (of sizes in KiB) and permissions; a minimum that
+                                   is above the maximum is negative, in two's complement */
     const char *default_text;   /* as it would stand in the file; NULL = required or no value */
     unsigned modes;             /* enum key_mode: which modes can honour it */
     const char *const *choices; /* KEY_TYPE_CHOICE: the words, ends with NULL; index = value */
@@ -152,7 +171,7 @@ struct key_message {
     char text[320];
 };
 
-/* True for the types whose values are 32 bits: numbers, permissions, booleans and choices. */
+/* True for the types whose values are 32 bits: numbers, limits, permissions, booleans, choices. */
 bool key_is_number(const struct key *key);
 
 /* Parses such a value. Returns true and *number (booleans 0 and 1, choices their index), or false

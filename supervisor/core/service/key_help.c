@@ -127,7 +127,55 @@ static const char *const texts[KEY_COUNT] = {
         "\"Facts\" that is named here has this value instead; names that begin with `BATON_`, "
         "`LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` are reserved. A service that has the key "
         "does not get the variables of `[defaults]`.",
-    [KEY_DIRECTORY] = "The folder in which the handler starts; otherwise it is the supervisor's.",
+    [KEY_ENVIRONMENT_FROM] =
+        "Which of batond's own variables the handler gets: `none`, `all`, or names separated by "
+        "commas. Whatever it says, a handler has `PATH`, `LANG` and `TZ` as far as batond has them "
+        "(a `PATH` in any case), `HOME` and `USER` of the user that it runs as, its \"Facts\", and "
+        "what `environment` says; on Windows `PATH`, `PATHEXT`, `SystemRoot`, `SystemDrive`, "
+        "`windir`, `ComSpec`, `TEMP`, `TMP`, `USERNAME`, `USERPROFILE`, `APPDATA`, "
+        "`LOCALAPPDATA`, `ProgramData`, `ProgramFiles`, `ProgramFiles(x86)`, `LANG` and `TZ`. What "
+        "speaks of batond itself it never gets: `NOTIFY_SOCKET`, `CREDENTIALS_DIRECTORY`, "
+        "`INVOCATION_ID`, `JOURNAL_STREAM`, `LISTEN_...`, `BATON_...` and the like.",
+    [KEY_DIRECTORY] =
+        "The folder in which the handler starts; otherwise it is the supervisor's, or "
+        "with `chroot` the new root.",
+    [KEY_USER] = "The user that the handler runs as, a name or number. Without it a batond that is "
+                 "started as root takes `default_user`, and any other its own; to run handlers as "
+                 "somebody else takes root. Not on Windows, nor are the keys from here to "
+                 "`no_new_privileges` but for `limit_memory`, `limit_cpu_s` and "
+                 "`limit_processes`.",
+    [KEY_GROUP] = "The group that it runs with; otherwise it is the user's own.",
+    [KEY_GROUPS] = "Its supplementary groups, names or numbers separated by commas, or `none`; "
+                   "otherwise those that the user is in.",
+    [KEY_CHROOT] = "The folder that is the root of the handler's file system (chroot(2)). "
+                   "`handler`, `directory` and who runs a script are looked up inside it.",
+    [KEY_UMASK] = "Which permissions new files of the handler do not get (umask(2)).",
+    [KEY_NICE] = "What is added to batond's own niceness (nice(2)): less than 0 puts the handler "
+                 "before others and takes privileges.",
+    [KEY_OOM_SCORE_ADJ] =
+        "How readily the system kills the handler when memory is short (proc(5)). It is 0 whatever "
+        "batond's own is; where the system refuses that 0, which nobody has asked for, the handler "
+        "keeps batond's, and the log says so once (`default_skipped`).",
+    [KEY_LIMIT_MEMORY] =
+        "The address space of each of its processes (RLIMIT_AS). `inherited` is as "
+        "batond was started with, here and in the other limits. With less than "
+        "the program needs to be started, its clients wait.",
+    [KEY_LIMIT_CORE] = "The size of the file that a crash leaves (RLIMIT_CORE).",
+    [KEY_LIMIT_CPU] = "The time on processors of each of its processes, which is killed then "
+                      "(RLIMIT_CPU).",
+    [KEY_LIMIT_FILES] = "Its open files (RLIMIT_NOFILE).",
+    [KEY_LIMIT_PROCESSES] =
+        "How many processes its user may have (RLIMIT_NPROC): the system counts all that run as "
+        "that user, whoever has started them. Where more are there the service's clients wait, and "
+        "nobody else's. Root is not bound by it.",
+    [KEY_CAPABILITIES] =
+        "Which of root's privileges the handler keeps: names of capabilities(7) separated by "
+        "commas "
+        "(`net_bind_service`), or `none`. Without the key root keeps all, and any other user none.",
+    [KEY_NO_NEW_PRIVILEGES] =
+        "`yes`: nothing that the handler executes can give it privileges, be it set-user-ID "
+        "(PR_SET_NO_NEW_PRIVS). `auto` is `yes` for `handoff = channel`, and `no` for the others, "
+        "whose programs may need such ones (a mailer, sudo); `yes` is better wherever it works.",
     [KEY_ENABLED] = "`no` switches the service off and leaves its lines where they are. Its values "
                     "are still checked, but its handler and folders need not exist.",
     [KEY_SOCKET_MODE] = "The permissions of a local socket's file, in octal; who may write to it "
@@ -181,6 +229,9 @@ static const char *const texts[KEY_COUNT] = {
                           "TCP; at a local socket, `mode` and `owner` say who may connect.",
     [KEY_PROXY_TIMEOUT] = "How long a connection has from its acceptance until its PROXY header "
                           "is complete.",
+    [KEY_DEFAULT_USER] = "The user of services without `user` when batond is started as root, such "
+                         "as `nobody`; without effect otherwise. Root itself must be written, here "
+                         "or there.",
     [KEY_HANDLERS] = "The handlers folder. `--handlers` on the command line goes before it; "
                      "without either it is the folder `handlers` of the installation.",
     [KEY_INTERPRETER] = "The program, with arguments, that runs handlers whose file name ends in "

@@ -55,6 +55,8 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
         [KEY_TYPE_DIRECTORY] = "path of a folder",
         [KEY_TYPE_ENVIRONMENT] = "variables",
         [KEY_TYPE_NUMBER] = NULL,
+        [KEY_TYPE_LIMIT] = NULL,
+        [KEY_TYPE_SIZE] = NULL,
         [KEY_TYPE_PERMISSIONS] = "three octal digits",
         [KEY_TYPE_OWNER] = "user and group",
         [KEY_TYPE_BLOCKS] = "addresses and blocks",
@@ -67,10 +69,14 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
         [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
     char line[96];
     emit(context, "- Value: ");
-    if (key->type == KEY_TYPE_NUMBER) {
-        snprintf(line, sizeof line, "%s, %lu to %lu", key->unit, (unsigned long)key->minimum,
-                 (unsigned long)key->maximum);
+    if (key->unit != NULL) {
+        char limits[2][32];
+        snprintf(line, sizeof line, "%s%s, %s to %s", key->unit,
+                 key->type == KEY_TYPE_SIZE ? " (or with K, M, G)" : "",
+                 key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
+                 key_print_value(key, key->maximum, limits[1], sizeof limits[1]));
         emit(context, line);
+        emit(context, key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited`, `inherited`");
     } else if (key->type == KEY_TYPE_CHOICE) {
         for (size_t i = 0; key->choices[i] != NULL; i++) {
             emit(context, i == 0 ? "`" : ", `");

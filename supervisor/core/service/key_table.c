@@ -312,6 +312,14 @@ const struct key key_table[KEY_COUNT] = {
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
         },
+    [KEY_ENVIRONMENT_FROM] =
+        {
+            .name = "environment_from",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NAMES,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
     [KEY_DIRECTORY] =
         {
             .name = "directory",
@@ -319,6 +327,150 @@ const struct key key_table[KEY_COUNT] = {
             .type = KEY_TYPE_DIRECTORY,
             .modes = KEY_MODES_ALL,
             .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_USER] =
+        {
+            .name = "user",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_TEXT,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_GROUP] =
+        {
+            .name = "group",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_TEXT,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_GROUPS] =
+        {
+            .name = "groups",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NAMES,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_CHROOT] =
+        {
+            .name = "chroot",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_DIRECTORY,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_UMASK] =
+        {
+            .name = "umask",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_PERMISSIONS,
+            .maximum = 0777,
+            .default_text = "0022",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.umask_bits),
+        },
+    [KEY_NICE] =
+        {
+            .name = "nice",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "steps",
+            .minimum = (uint32_t)-20,
+            .maximum = 19,
+            .default_text = "0",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.nice_count),
+        },
+    [KEY_OOM_SCORE_ADJ] =
+        {
+            .name = "oom_score_adj",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NUMBER,
+            .unit = "points",
+            .minimum = (uint32_t)-1000,
+            .maximum = 1000,
+            .default_text = "0",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.oom_score_adj),
+        },
+    [KEY_LIMIT_MEMORY] =
+        {
+            .name = "limit_memory",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_SIZE,
+            .unit = "bytes",
+            .minimum = 64,
+            .maximum = 4095u * 1024u * 1024u,
+            .default_text = "inherited",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.limits[LIMIT_MEMORY_KIB]),
+        },
+    [KEY_LIMIT_CORE] =
+        {
+            .name = "limit_core",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_SIZE,
+            .unit = "bytes",
+            .minimum = 0,
+            .maximum = 4095u * 1024u * 1024u,
+            .default_text = "inherited",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.limits[LIMIT_CORE_KIB]),
+        },
+    [KEY_LIMIT_CPU] =
+        {
+            .name = "limit_cpu_s",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_LIMIT,
+            .unit = "seconds",
+            .minimum = 1,
+            .maximum = IDENTITY_UNLIMITED - 1,
+            .default_text = "inherited",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.limits[LIMIT_CPU_S]),
+        },
+    [KEY_LIMIT_FILES] =
+        {
+            .name = "limit_files",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_LIMIT,
+            .unit = "files",
+            .minimum = 4,
+            .maximum = IDENTITY_UNLIMITED - 1,
+            .default_text = "inherited",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.limits[LIMIT_FILES_COUNT]),
+        },
+    [KEY_LIMIT_PROCESSES] =
+        {
+            .name = "limit_processes",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_LIMIT,
+            .unit = "processes",
+            .minimum = 1,
+            .maximum = IDENTITY_UNLIMITED - 1,
+            .default_text = "inherited",
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(identity.limits[LIMIT_PROCESSES_COUNT]),
+        },
+    [KEY_CAPABILITIES] =
+        {
+            .name = "capabilities",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_NAMES,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
+        },
+    [KEY_NO_NEW_PRIVILEGES] =
+        {
+            .name = "no_new_privileges",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "auto",
+            .choices = three_ways,
+            .modes = KEY_MODES_ALL,
+            .field_offset = FIELD(no_new_privileges),
         },
     [KEY_ENABLED] =
         {
@@ -499,6 +651,14 @@ const struct key key_table[KEY_COUNT] = {
             .default_text = "5000",
             .modes = KEY_MODES_CONNECTION,
             .field_offset = FIELD(proxy_timeout_ms),
+        },
+    [KEY_DEFAULT_USER] =
+        {
+            .name = "default_user",
+            .sections = KEY_IN_SUPERVISOR,
+            .type = KEY_TYPE_TEXT,
+            .modes = KEY_MODES_ALL,
+            .field_offset = KEY_NO_FIELD,
         },
     [KEY_HANDLERS] =
         {

@@ -18,22 +18,66 @@ static bool lack(struct service_lack *out, enum lack_kind kind, const char *path
     return true;
 }
 
+/* The bit of CAP_DAC_OVERRIDE, capabilities(7). */
+#define PASSES_ALL 2u
+
+/* True if the account that the service runs as, another than ours, is kept from `path`. */
+static bool is_kept_out(const struct service_machine *machine, const struct service *service,
+                        const char *path, unsigned wanted, struct service_lack *out) {
+    const struct identity *identity = service != NULL ? &service->identity : NULL;
+    struct strict_finding barrier;
+    if (identity == NULL || service->user == NULL) {
+        return false;
+    }
+    const struct strict_account account = {
+        identity->uid, identity->gid, identity->groups, identity->group_count,
+        identity->uid == 0 &&
+            (!identity->has_capabilities || (identity->capabilities & PASSES_ALL) != 0)};
+    if (!strict_find_barrier(machine, identity->chroot, path, &account, wanted, &barrier) ||
+        barrier.kind != STRICT_BARRIER) {
+        return false;
+    }
+    snprintf(out->interpreter, sizeof out->interpreter, "%s", service->user);
+    return lack(out, LACK_RIGHT, barrier.path, BATON_DENIED);
+}
+
+static const char *root_of(const struct service *service) {
+    return service != NULL ? service->identity.chroot : NULL;
+}
+
+/* A path as it is outside `root`. */
+static const char *outside(const char *root, const char *path, char out[LACK_PATH_MAX_BYTES]) {
+    if (root == NULL) {
+        return path;
+    }
+    snprintf(out, LACK_PATH_MAX_BYTES, "%s%s", root, path);
+    return out;
+}
+
+/* The last one counts. */
+static const char *find_path(char *const *variables, size_t count) {
+    static const char lead[] = "PATH=";
+    for (size_t i = count; i > 0; i--) {
+        if (strncmp(variables[i - 1], lead, sizeof lead - 1) == 0) {
+            return variables[i - 1] + sizeof lead - 1;
+        }
+    }
+    return NULL;
+}
+
 /* PATH as the service's handlers have it; NULL = that depends on the connection, or there is none.
  */
-static const char *search_path_of(const struct service_machine *machine,
-                                  const struct service *service) {
-    static const char lead[] = "PATH=";
-    for (size_t i = service->environment_count; i > 0; i--) {
-        if (strncmp(service->environment[i - 1], lead, sizeof lead - 1) == 0) {
-            return service->environment[i - 1] + sizeof lead - 1;
-        }
+static const char *search_path_of(const struct service *service) {
+    const char *path = find_path(service->environment, service->environment_count);
+    if (path != NULL) {
+        return path;
     }
     for (size_t i = 0; service->variables != NULL && service->variables[i] != NULL; i++) {
         if (strcmp(service->variables[i], "PATH") == 0) {
             return NULL;
         }
     }
-    return machine->search_path;
+    return find_path(service->inherited, service->inherited_count);
 }
 
 /* The program that env(1) runs, by what stands behind it: all of that is one word to it, unless -S
@@ -75,7 +119,9 @@ bool service_lacks_strictness(const struct service_machine *machine, const char 
 bool service_may_be_changed(const struct service_machine *machine, const struct service *service,
                             const char *path, struct service_lack *out) {
     return service != NULL && service->strict_modes &&
-           service_lacks_strictness(machine, NULL, path, 0, out);
+           service_lacks_strictness(
+               machine, root_of(service), path,
+               service->identity.uid == IDENTITY_SAME ? 0 : service->identity.uid, out);
 }
 
 /* The command of env(1) in a script's first line: there only if execvp(3) is certain to find it
@@ -84,6 +130,7 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
                           const struct service *service, struct program_head *head,
                           struct service_lack *out) {
     char path[LACK_PATH_MAX_BYTES];
+    char host[LACK_PATH_MAX_BYTES];
     const char *name = head->argument;
     if (service == NULL ||
         (strcmp(head->interpreter, "/usr/bin/env") != 0 &&
@@ -92,7 +139,7 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
         return false;
     }
     bool has_folder = strchr(name, '/') != NULL;
-    const char *folders = has_folder ? name : search_path_of(machine, service);
+    const char *folders = has_folder ? name : search_path_of(service);
     /* What is not absolute starts where the program is run. */
     while (folders != NULL && folders[0] == '/') {
         int length = has_folder ? 0 : (int)strcspn(folders, ":");
@@ -103,7 +150,8 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
         if (service_may_be_changed(machine, service, path, out)) {
             return true;
         }
-        if (machine->probe_program(machine->context, path) == BATON_OK) {
+        const char *probed = outside(root_of(service), path, host);
+        if (machine->probe_program(machine->context, probed) == BATON_OK) {
             return false;
         }
         folders += length;
@@ -122,9 +170,12 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
     struct program_head head;
     uint8_t bytes[PROGRAM_HEAD_BYTES];
     char name[PROGRAM_INTERPRETER_MAX_BYTES + 1];
+    char host[LACK_PATH_MAX_BYTES];
+    const char *root = root_of(service);
     for (int i = 0; i <= INTERPRETERS_MAX_COUNT; i++) {
         struct baton_cause cause;
         size_t length = 0;
+        path = outside(root, path, host);
         int result = machine->read_file(path, bytes, sizeof bytes, &length, &cause);
         if (result != BATON_OK && result != BATON_TOO_LONG) {
             return false; /* it may be executed without being read */
@@ -142,7 +193,8 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
         if (head.interpreter[0] == '\0' || (head.interpreter[0] != '/' && directory != NULL)) {
             return false;
         }
-        result = machine->probe_program(machine->context, head.interpreter);
+        char runner[LACK_PATH_MAX_BYTES];
+        result = machine->probe_program(machine->context, outside(root, head.interpreter, runner));
         bool has_it = text_ends_with(head.interpreter, "\r", false); /* a file may be named so */
         if (head.ends_with_return && (result != BATON_OK || !has_it)) {
             return lack(out, LACK_RETURN, path, BATON_NOT_FOUND);
@@ -152,6 +204,7 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
             return lack(out, is_elf ? LACK_LOADER : LACK_INTERPRETER, path, result);
         }
         if (service_may_be_changed(machine, service, head.interpreter, out) ||
+            is_kept_out(machine, service, head.interpreter, STRICT_EXECUTE, out) ||
             (!is_elf && lacks_command(machine, path, service, &head, out))) {
             return true;
         }
@@ -166,20 +219,24 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
 
 bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
                            const struct service *service, struct service_lack *out) {
-    int result = machine->probe_program(machine->context, path);
+    char host[LACK_PATH_MAX_BYTES];
+    const char *probed = outside(root_of(service), path, host);
+    int result = machine->probe_program(machine->context, probed);
     if (result != BATON_OK && !(is_script && result == BATON_NOT_EXECUTABLE)) {
-        return lack(out, LACK_PROGRAM, path, result);
+        return lack(out, LACK_PROGRAM, probed, result);
     }
-    if (service_may_be_changed(machine, service, path, out)) {
-        return true;
-    }
-    return !is_script && machine->read_file != NULL && lacks_runner(machine, path, service, out);
+    return service_may_be_changed(machine, service, path, out) ||
+           is_kept_out(machine, service, path, is_script ? STRICT_READ : STRICT_EXECUTE, out) ||
+           (!is_script && machine->read_file != NULL && lacks_runner(machine, path, service, out));
 }
 
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
-                          struct service_lack *out) {
-    int result = machine->probe_directory(machine->context, path);
-    return result != BATON_OK && lack(out, LACK_FOLDER, path, result);
+                          const struct service *service, struct service_lack *out) {
+    char host[LACK_PATH_MAX_BYTES];
+    const char *probed = outside(root_of(service), path, host);
+    int result = machine->probe_directory(machine->context, probed);
+    return result != BATON_OK ? lack(out, LACK_FOLDER, probed, result)
+                              : is_kept_out(machine, service, path, STRICT_EXECUTE, out);
 }
 
 bool service_is_folder(const struct service_machine *machine, const char *path) {
@@ -196,7 +253,8 @@ bool service_find_lack(const struct service *service, const struct service_machi
         return true;
     }
     out->line = service->directory_line;
-    if (service->directory != NULL && service_lacks_folder(machine, service->directory, out)) {
+    if (service->directory != NULL &&
+        service_lacks_folder(machine, service->directory, service, out)) {
         return true;
     }
     out->line = service->listen_line;
@@ -206,7 +264,7 @@ bool service_find_lack(const struct service *service, const struct service_machi
     }
     char folder[LACK_PATH_MAX_BYTES] = "";
     memcpy(folder, socket, service_folder_length(machine, socket)); /* at most 107 bytes */
-    return service_lacks_folder(machine, folder, out);
+    return service_lacks_folder(machine, folder, NULL, out);
 }
 
 #define OR_NOT_STRICT ", or put `strict_modes = no` into [supervisor]"
@@ -231,6 +289,9 @@ static const struct words *words_of(const struct service_lack *lack) {
         [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"},
         [LACK_COMMAND] = {"the first line of ", " has env run what it cannot find, `",
                           "correct PATH, or the line (several words need `env -S`)"},
+        [LACK_RIGHT] = {"", " keeps out the account that is to run this, `",
+                        "give it the right to enter or execute that, move the program, or choose "
+                        "another account"},
         [LACK_OWNER] = {others, "", "run `chown root` on it, keep it elsewhere" OR_NOT_STRICT},
         [LACK_WRITABLE] = {others, "", "run `chmod go-w` on it" OR_NOT_STRICT}};
     static const struct words results[][2] = {
@@ -256,8 +317,8 @@ const char *service_lack_text(const struct service_lack *lack,
                               const struct service_machine *machine,
                               char out[LACK_TEXT_MAX_BYTES]) {
     const struct words *words = words_of(lack);
-    bool has_runner =
-        lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER || lack->kind == LACK_COMMAND;
+    bool has_runner = lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER ||
+                      lack->kind == LACK_COMMAND || lack->kind == LACK_RIGHT;
     char seen[64] = "";
     if (has_runner) {
         seen[0] = '`';

@@ -19,6 +19,7 @@ enum lack_kind {                   /* the first two in this order: words_of() */
                                */
                  LACK_PROCESSOR, /* `path` is for another processor */
                  LACK_COMMAND,   /* the script `path` has env(1) run what is not there */
+                 LACK_RIGHT,     /* `path` keeps out the account that is to run it, `interpreter` */
                  LACK_OWNER,    /* what runs is to be nobody's to change, but `path` is another's */
                  LACK_WRITABLE, /* or its mode lets others write to it */
                  LACK_UNKNOWN   /* or it cannot be looked at */
@@ -32,7 +33,7 @@ struct service_lack {
     size_t line; /* of the config, of the key that asks for it; by service_find_lack() alone */
     uint32_t mode, user; /* of `path`: OWNER, WRITABLE */
     char path[LACK_PATH_MAX_BYTES];
-    char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER, COMMAND */
+    char interpreter[PROGRAM_INTERPRETER_MAX_BYTES + 1]; /* INTERPRETER, LOADER, COMMAND, RIGHT */
 };
 
 #define LACK_TEXT_MAX_BYTES (LACK_PATH_MAX_BYTES + 512u)
@@ -43,12 +44,12 @@ bool service_find_lack(const struct service *service, const struct service_machi
                        struct service_lack *out);
 
 /* The same for one program and who runs it, and for one folder. `service`: whose program it is,
- * whose directory and environment are set; NULL = it is run here, with an environment that is not
- * known. `is_script`: it is read by an interpreter, so it need not be executable. */
+ * whose directory, identity and environment are set; NULL = it is run here, with an environment
+ * that is not known. `is_script`: it is read by an interpreter, so it need not be executable. */
 bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
                            const struct service *service, struct service_lack *out);
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
-                          struct service_lack *out);
+                          const struct service *service, struct service_lack *out);
 /* The same for who else may change what is at `path`: strict_find_writer() has the rules. */
 bool service_lacks_strictness(const struct service_machine *machine, const char *root,
                               const char *path, uint32_t user, struct service_lack *out);

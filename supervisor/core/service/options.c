@@ -18,7 +18,8 @@ static const struct config_section *find_section(const struct service_builder *b
 static void read_handlers(struct service_builder *builder, const struct config_setting *setting) {
     const struct service_machine *machine = builder->machine;
     bool override = machine->handlers_override != NULL;
-    const char *own = setting == NULL ? NULL : service_find_directory(builder, setting, !override);
+    const char *own =
+        setting == NULL ? NULL : service_find_directory(builder, setting, NULL, !override);
     const char *chosen = override ? machine->handlers_override : own;
     builder->lacks_handlers = builder->problems->lacks_count > 0;
     /* After a fault the default stands in, so that messages about handlers have a folder to name.
@@ -34,7 +35,7 @@ static void read_handlers(struct service_builder *builder, const struct config_s
                                 builder->options.handlers);
     }
     struct service_lack lack;
-    if (override && service_lacks_folder(machine, machine->handlers_override, &lack)) {
+    if (override && service_lacks_folder(machine, machine->handlers_override, NULL, &lack)) {
         char text[LACK_TEXT_MAX_BYTES];
         const char *cure = service_lack_text(&lack, machine, text);
         builder->problems->lacks_count++;
@@ -55,7 +56,7 @@ static void read_log(struct service_builder *builder, const struct config_settin
     struct service_lack lack;
     if (base[0] == '\0' || service_is_folder(machine, path)) {
         service_report(builder, setting, "%s is a folder; give the path of a file", path);
-    } else if (service_lacks_folder(machine, folder, &lack)) {
+    } else if (service_lacks_folder(machine, folder, NULL, &lack)) {
         service_report_lack(builder, setting, &lack);
         builder->problems->lacks_count--; /* nothing can be told of what goes on without it */
     }
@@ -121,6 +122,9 @@ void service_read_options(struct service_builder *builder) {
     fill_options(builder, &values);
     read_handlers(builder, values.own[KEY_HANDLERS]);
     read_log(builder, values.own[KEY_LOG]);
+    builder->default_user = values.own[KEY_DEFAULT_USER];
+    builder->options.default_user =
+        builder->default_user == NULL ? NULL : service_unquote(builder, builder->default_user);
     for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;
          i++) {
         const struct config_setting *setting = &builder->config->settings[i];

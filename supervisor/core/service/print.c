@@ -92,6 +92,34 @@ static void print_extra(const char *name, const char *value, text_emit *emit, vo
     emit(context, value);
 }
 
+/* One that is given. */
+static void print_text(const char *name, const char *value, text_emit *emit, void *context) {
+    if (value != NULL) {
+        print_extra(name, value, emit, context);
+        emit(context, "\n");
+    }
+}
+
+static void print_identity(const struct service *service, text_emit *emit, void *context) {
+    const struct identity *identity = &service->identity;
+    char ids[64];
+    if (service->user != NULL) {
+        snprintf(ids, sizeof ids, " (uid %lu, gid %lu", (unsigned long)identity->uid,
+                 (unsigned long)identity->gid);
+        print_extra("user", service->user, emit, context);
+        emit(context, ids);
+        for (size_t i = 0; i < identity->group_count; i++) {
+            snprintf(ids, sizeof ids, "%s%lu", i == 0 ? ", groups " : " ",
+                     (unsigned long)identity->groups[i]);
+            emit(context, ids);
+        }
+        emit(context, ")\n");
+    }
+    print_text("chroot", identity->chroot, emit, context);
+    print_text("capabilities", service->capabilities, emit, context);
+    print_text("environment_from", service->environment_from, emit, context);
+}
+
 /* The keys that differ from their default. */
 static void print_numbers(const struct service *service, text_emit *emit, void *context) {
     unsigned mode = service_mode(service->handoff, service->protocol);
@@ -179,10 +207,7 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
         print_extra("refuse_message", "given", emit, context);
         emit(context, "\n");
     }
-    if (service->argv0 != NULL) {
-        print_extra("argv0", service->argv0, emit, context);
-        emit(context, "\n");
-    }
+    print_text("argv0", service->argv0, emit, context);
     for (size_t i = 0; i < service->success_exit_count; i++) {
         char code[16];
         snprintf(code, sizeof code, "%lu", (unsigned long)service->success_exits[i]);
@@ -190,22 +215,14 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
         emit(context, code);
     }
     emit(context, service->success_exit_count > 0 ? " (default 0)\n" : "");
-    if (service->listen_names != NULL) {
-        print_extra("listen_names", service->listen_names, emit, context);
-        emit(context, "\n");
-    }
+    print_text("listen_names", service->listen_names, emit, context);
     if (print_environment(service, emit, context)) {
         emit(context, "\n");
     }
-    if (service->directory != NULL) {
-        print_extra("directory", service->directory, emit, context);
-        emit(context, "\n");
-    }
+    print_text("directory", service->directory, emit, context);
+    print_identity(service, emit, context);
     for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
-        if (service->access_texts[i] != NULL) {
-            print_extra(key_table[KEY_ALLOW + i].name, service->access_texts[i], emit, context);
-            emit(context, "\n");
-        }
+        print_text(key_table[KEY_ALLOW + i].name, service->access_texts[i], emit, context);
     }
     if (service->socket_user != NULL || service->socket_group != NULL) {
         print_extra("owner", service->socket_user != NULL ? service->socket_user : "", emit,
@@ -237,16 +254,32 @@ static void print_service(const struct service *service, struct columns columns,
 
 /* ---- The rest ---- */
 
+/* Where inetd's programs may need what is dangerous to others. */
+static void print_advice(const struct service_table *table, text_emit *emit, void *context) {
+    const char *separator = "\nBetter with `no_new_privileges = yes`, unless they execute "
+                            "set-user-ID programs: ";
+    for (size_t i = 0; i < table->service_count; i++) {
+        const struct service *service = &table->services[i];
+        if (service->no_new_privileges == CHOICE_AUTO && !service_forbids_new_privileges(service)) {
+            emit(context, separator);
+            emit(context, service->name);
+            separator = ", ";
+        }
+    }
+    emit(context, separator[0] == ',' ? "\n" : "");
+}
+
 static void print_defaults(text_emit *emit, void *context) {
-    emit(context, "\nWhere nothing else is said above:\n");
+    emit(context, "\nWhere nothing else is said above:\n    environment_from      none: of "
+                  "batond's own variables handlers get a few, such as PATH\n");
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
         if ((key->sections & KEY_IN_SERVICE) != 0 && key->field_offset != KEY_NO_FIELD) {
             emit(context, "    ");
             emit_padded(emit, context, key->name, 22);
             emit(context, key->default_text);
-            emit(context, key->unit != NULL ? " " : "");
-            emit(context, key->unit != NULL ? key->unit : "");
+            emit(context, key->type == KEY_TYPE_NUMBER ? " " : "");
+            emit(context, key->type == KEY_TYPE_NUMBER ? key->unit : "");
             emit(context, "\n");
         }
     }
@@ -258,6 +291,10 @@ static void print_options(const struct supervisor_options *options, text_emit *e
     emit(context, options->handlers);
     emit(context, "\n    log                   ");
     emit(context, options->log != NULL ? options->log : "standard error");
+    if (options->default_user != NULL) {
+        emit(context, "\n    default_user          ");
+        emit(context, options->default_user);
+    }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
         char value[32];
@@ -292,6 +329,7 @@ void service_table_print_services(const struct service_table *table, text_emit *
 
 void service_table_print(const struct service_table *table, text_emit *emit, void *context) {
     service_table_print_services(table, emit, context);
+    print_advice(table, emit, context);
     print_defaults(emit, context);
     print_options(&table->options, emit, context);
 }

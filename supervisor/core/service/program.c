@@ -74,7 +74,10 @@ static void report_program(struct service_builder *builder, const struct config_
                        service_base_name(builder->machine, lack->path), builder->options.handlers);
         return;
     }
-    service_report_lack(builder, setting, lack);
+    if (!bare || lack->kind != LACK_RIGHT || !builder->reported_given[KEY_HANDLERS]) {
+        service_report_lack(builder, setting, lack);
+    }
+    builder->reported_given[KEY_HANDLERS] |= bare && lack->kind == LACK_RIGHT;
 }
 
 /* One folder that others may change is told once: nothing starts then, whatever else is in it. */
@@ -180,12 +183,13 @@ const char *service_absolute_path(struct service_builder *builder,
 }
 
 const char *service_find_directory(struct service_builder *builder,
-                                   const struct config_setting *setting, bool probe) {
+                                   const struct config_setting *setting,
+                                   const struct service *service, bool probe) {
     const struct service_machine *machine = builder->machine;
     const char *text = service_unquote(builder, setting);
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
     struct service_lack lack;
-    if (path != NULL && probe && service_lacks_folder(machine, path, &lack)) {
+    if (path != NULL && probe && service_lacks_folder(machine, path, service, &lack)) {
         service_report_lack(builder, setting, &lack);
     }
     return path;

@@ -21,6 +21,11 @@ bool service_leaves_children(const struct service *service) {
                                                   : service->leave_children == CHOICE_YES;
 }
 
+bool service_forbids_new_privileges(const struct service *service) {
+    return service->no_new_privileges == CHOICE_AUTO ? service->handoff == HANDOFF_CHANNEL
+                                                     : service->no_new_privileges == CHOICE_YES;
+}
+
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
 static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
     if (builder->draft_count == CONFIG_SERVICES_MAX_COUNT) {
@@ -56,6 +61,7 @@ static void take_values(struct service_builder *builder, struct service_draft *d
         service->attempts_count = 1;
     }
     service->directory = values->directory;
+    service->identity.chroot = values->chroot;
     service->directory_line =
         values->given[KEY_DIRECTORY] != NULL ? values->given[KEY_DIRECTORY]->line : 0;
     service->success_exits = values->success_exits;
@@ -74,6 +80,7 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     service->strict_modes = builder->strict_modes;
     service_fill_variables(builder, values, service);
     service_fill_access(builder, values, draft->enabled, service);
+    service_fill_identity(builder, values, draft);
 }
 
 /* Returns false when no more can be added. */
@@ -190,6 +197,7 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
         }
     }
     out->options = builder->options;
+    out->needs_privileges = builder->needs_privileges;
     return ready_count;
 }
 

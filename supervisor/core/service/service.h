@@ -10,6 +10,7 @@
 
 #include "core/base/address.h"
 #include "core/base/error.h"
+#include "core/base/identity.h"
 #include "core/base/path_facts.h"
 #include "core/base/rate.h"
 #include "core/base/rule_tree.h"
@@ -98,10 +99,18 @@ struct service {
     size_t variable_count;
     const char **variable_templates; /* their values: variable_count templates */
     bool argv_varies;                /* argv has templates */
-    size_t launch_bytes;    /* room for what one launch adds: the values, and argv if it varies */
-    const char *directory;  /* working directory, absolute; NULL = the supervisor's own */
-    uint32_t backlog_count; /* waiting connections the system may queue, a hint to listen() */
-    uint32_t v6only;        /* 0: an IPv6 listener takes IPv4 clients too */
+    size_t launch_bytes;   /* room for what one launch adds: the values, and argv if it varies */
+    const char *directory; /* working directory, absolute, in its own root; NULL = the supervisor's
+                              own, or that root */
+    char **inherited;      /* what it gets of the supervisor's environment, and HOME and USER:
+                              inherited_count texts NAME=VALUE and a NULL */
+    size_t inherited_count;
+    const char *environment_from, *capabilities; /* the keys as they stand; NULL = not given */
+    const char *user;         /* the name of the account in `identity`; NULL = as the supervisor */
+    struct identity identity; /* as whom it runs, and within which limits */
+    uint32_t no_new_privileges; /* enum service_choice */
+    uint32_t backlog_count;     /* waiting connections the system may queue, a hint to listen() */
+    uint32_t v6only;            /* 0: an IPv6 listener takes IPv4 clients too */
     struct socket_options options;          /* of accepted sockets */
     uint32_t socket_mode;                   /* local sockets: permission bits of the file */
     const char *socket_user, *socket_group; /* local sockets: the file's owner; NULL = left alone */
@@ -156,9 +165,15 @@ static inline bool service_has_preface(const struct service *service) {
     return service->proxy_protocol != 0 || service->first_byte_timeout_ms > 0;
 }
 
+/* True if what a handler executes cannot give it more rights (set-user-ID programs). AUTO: for
+ * HANDOFF_CHANNEL; inetd's programs may need such ones. */
+bool service_forbids_new_privileges(const struct service *service);
+
 struct supervisor_options {
-    const char *handlers; /* the handlers folder, absolute */
-    const char *log;      /* absolute path of the log file; NULL = standard error */
+    const char *handlers;     /* the handlers folder, absolute */
+    const char *log;          /* absolute path of the log file; NULL = standard error */
+    const char *default_user; /* of services without `user` when started with privileges, as it
+                                 stands in the config; NULL = none */
     enum log_format log_format;
     enum log_level log_level;
     uint32_t max_connections_count; /* of all services together */
@@ -172,6 +187,7 @@ struct service_table {
     struct service *services; /* enabled services only, in the order of the file */
     size_t service_count;
     size_t disabled_count; /* services with enabled = no */
+    bool needs_privileges; /* checks_only: it does not have them */
     struct supervisor_options options;
     struct rule_tree **accesses; /* access_count trees, of which the table is a user */
     size_t access_count;
@@ -204,7 +220,14 @@ struct service_machine {
     /* Reads a file of rules (platform_file_read()). */
     int (*read_rules)(const char *path, void *buffer, size_t capacity, size_t *length,
                       struct baton_cause *cause);
-    const char *search_path; /* PATH, as handlers inherit it; NULL = there is none */
+    const char *const *environment; /* the supervisor's own: texts NAME=VALUE and a NULL; NULL =
+                                       handlers inherit nothing */
+    /* The accounts of the machine, by name or number; `name` NULL: whose the supervisor is, which
+     * has no name but its number if there is none. BATON_OK, BATON_NOT_FOUND, BATON_NO_MEMORY.
+     * NULL = programs cannot run as others (Windows). */
+    int (*find_user)(void *context, const char *name, struct account *out);
+    int (*find_group)(void *context, const char *name, uint32_t *gid);
+    bool checks_only; /* nothing will be started: what another supervisor could do is no fault */
     bool runs_other_formats; /* programs may be of any format and processor (binfmt_misc) */
     uint32_t own_machine;    /* struct program_head.machine of the supervisor itself */
     /* The port of a service name ("rsync") in the system's database, for TCP or UDP. BATON_OK or

@@ -94,6 +94,15 @@ static struct service *pack_service(struct packer *packer, const struct service 
     copy.argv0 = pack_text(packer, service->argv0);
     copy.directory = pack_text(packer, service->directory);
     copy.refuse_message = pack_text(packer, service->refuse_message);
+    copy.inherited =
+        pack_texts(packer, (const char *const *)service->inherited, service->inherited_count);
+    copy.environment_from = pack_text(packer, service->environment_from);
+    copy.capabilities = pack_text(packer, service->capabilities);
+    copy.user = pack_text(packer, service->user);
+    copy.identity.groups =
+        pack(packer, service->identity.groups,
+             service->identity.group_count * sizeof *service->identity.groups, alignof(uint32_t));
+    copy.identity.chroot = pack_text(packer, service->identity.chroot);
     copy.socket_user = pack_text(packer, service->socket_user);
     copy.socket_group = pack_text(packer, service->socket_group);
     if (packed != NULL) {

@@ -6,13 +6,32 @@
 #include <stdarg.h>
 #include <string.h>
 
+static void report_list(struct service_builder *builder, const struct config_setting *setting,
+                        const char *format, va_list arguments) {
+    config_problems_add_list(builder->problems, setting->line,
+                             config_key_label(builder->problems, setting->section, setting->key),
+                             format, arguments);
+}
+
+void service_report_given(struct service_builder *builder, const struct service_values *values,
+                          enum key_id id, const char *format, ...) {
+    va_list arguments;
+    if (values->own[id] == NULL) {
+        if (builder->reported_given[id]) {
+            return;
+        }
+        builder->reported_given[id] = true;
+    }
+    va_start(arguments, format);
+    report_list(builder, values->given[id], format, arguments);
+    va_end(arguments);
+}
+
 void service_report(struct service_builder *builder, const struct config_setting *setting,
                     const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    config_problems_add_list(builder->problems, setting->line,
-                             config_key_label(builder->problems, setting->section, setting->key),
-                             format, arguments);
+    report_list(builder, setting, format, arguments);
     va_end(arguments);
 }
 

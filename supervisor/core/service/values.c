@@ -56,6 +56,8 @@ static void read_value(struct service_builder *builder, const struct config_sett
     }
     switch (key->type) {
     case KEY_TYPE_NUMBER:
+    case KEY_TYPE_LIMIT:
+    case KEY_TYPE_SIZE:
     case KEY_TYPE_PERMISSIONS:
     case KEY_TYPE_BOOLEAN:
     case KEY_TYPE_CHOICE:
@@ -74,7 +76,9 @@ static void read_value(struct service_builder *builder, const struct config_sett
         service_read_exits(builder, setting, values);
         break;
     case KEY_TYPE_NAMES:
-        service_read_listen_names(builder, setting, values);
+        if (id == KEY_LISTEN_NAMES) {
+            service_read_listen_names(builder, setting, values);
+        }
         break;
     case KEY_TYPE_RATE:
         service_read_rate(builder, setting,
@@ -133,8 +137,15 @@ void service_read_values(struct service_builder *builder, const struct config_se
         service_fit_values(values);
         service_check_values(builder, values);
     }
-    if (own[KEY_DIRECTORY] != NULL) {
-        bool probe = section->kind == CONFIG_SECTION_DEFAULTS || values->numbers[KEY_ENABLED] != 0;
-        values->directory = service_find_directory(builder, own[KEY_DIRECTORY], probe);
+    bool probe = section->kind == CONFIG_SECTION_DEFAULTS || values->numbers[KEY_ENABLED] != 0;
+    if (own[KEY_CHROOT] != NULL) {
+        values->chroot = service_find_directory(builder, own[KEY_CHROOT], NULL, probe);
+    }
+    /* What [defaults] says is another folder in another root. */
+    if (own[KEY_DIRECTORY] != NULL ||
+        (own[KEY_CHROOT] != NULL && values->given[KEY_DIRECTORY] != NULL)) {
+        const struct service inside = {.identity.chroot = values->chroot};
+        values->directory =
+            service_find_directory(builder, values->given[KEY_DIRECTORY], &inside, probe);
     }
 }

@@ -95,6 +95,8 @@ enum fake_call {
 
 /* The next `count` calls (FAKE_ALWAYS: all) return `code`; 0 ends it. */
 void fake_fail(enum fake_call call, int code, uint32_t count);
+/* The system refuses this default (platform_skipped_default()). */
+void fake_skip_default(const char *name);
 /* How often the call was made since fake_begin(). */
 uint32_t fake_call_count(enum fake_call call);
 

@@ -45,14 +45,6 @@ static size_t count_texts(const char *const *texts) {
     return count;
 }
 
-/* What our own starter meant for us is not meant for handlers: a channel of ours (nested
- * supervisors), or sockets passed by systemd (sd_listen_fds(3)). */
-static bool is_private(const char *entry) {
-    static const char *const names[] = {"LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES="};
-    return strncmp(entry, "BATON_", 6) == 0 ||
-           is_named_in(entry, names, sizeof names / sizeof names[0]);
-}
-
 /* "BATON_SERVICE=web". NULL when out of memory. */
 static char *name_service(const char *name) {
     static const char lead[] = "BATON_SERVICE=";
@@ -122,7 +114,7 @@ static int describe_own(const struct platform_program_spec *spec, struct fixed_e
  * the additions. `out->entries` has room for all. */
 static void merge(const struct platform_program_spec *spec, const struct own_entries *own,
                   struct fixed_environment *out) {
-    const char *const *inherited = (const char *const *)environ;
+    const char *const *inherited = spec->inherited;
     const char *const *additions = spec->environment;
     size_t addition_count = count_texts(additions);
     size_t variable_count = count_texts(spec->variables);
@@ -132,7 +124,8 @@ static void merge(const struct platform_program_spec *spec, const struct own_ent
         }
     }
     for (size_t i = 0; inherited != NULL && inherited[i] != NULL; i++) {
-        if (!is_private(inherited[i]) && !is_named_in(inherited[i], additions, addition_count) &&
+        if (!is_named_in(inherited[i], own->texts, own->count) &&
+            !is_named_in(inherited[i], additions, addition_count) &&
             !is_named_in(inherited[i], spec->variables, variable_count)) {
             out->entries[out->count++] = inherited[i];
         }
@@ -152,7 +145,7 @@ int posix_environment_choose(const struct platform_program_spec *spec,
     struct own_entries own = {.count = 0};
     *out = (struct fixed_environment){0};
     size_t most_count =
-        count_texts((const char *const *)environ) + count_texts(spec->environment) + OWN_MAX_COUNT;
+        count_texts(spec->inherited) + count_texts(spec->environment) + OWN_MAX_COUNT;
     out->entries = calloc(most_count, sizeof(char *));
     int result = out->entries == NULL ? BATON_NO_MEMORY : describe_own(spec, out, &own);
     if (result == BATON_OK) {
@@ -166,4 +159,8 @@ void posix_environment_clear(struct fixed_environment *environment) {
     free(environment->listen_names);
     free(environment->service);
     *environment = (struct fixed_environment){0};
+}
+
+const char *const *platform_environment(void) {
+    return (const char *const *)environ;
 }

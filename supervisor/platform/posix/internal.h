@@ -9,6 +9,7 @@
 #ifndef BATON_PLATFORM_POSIX_INTERNAL_H
 #define BATON_PLATFORM_POSIX_INTERNAL_H
 
+#include "core/base/identity.h"
 #include "core/base/slots.h"
 #include "platform/platform.h"
 #include "platform/posix/carriers.h"
@@ -176,6 +177,9 @@ struct platform_program {
     uint32_t listener_count;
     bool ends_with_supervisor;
     bool leaves_children;
+    bool forbids_new_privileges;
+    bool has_identity; /* else it is as we are */
+    struct identity identity;
     struct plan plan; /* of the child, which writes to `listen_pid` and `passed` */
     void *memory;     /* the one allocation that all of the above point into */
 };
@@ -237,11 +241,12 @@ struct platform {
     uint64_t children_seen_us;   /* when that was done last */
     struct posix_watch log;
     struct platform_log_loss log_loss;
-    const char *stop_reason;   /* of the stop that was told last */
-    bool shares_table;         /* children leave the table of descriptors; else they copy it */
-    bool has_descriptor_names; /* /proc/self/fd */
-    bool takes_rights;         /* handlers can send descriptors (credentials.c) */
-    bool has_exit_watches;     /* a process's end is told by its own descriptor */
+    const char *stop_reason;     /* of the stop that was told last */
+    const char *skipped_default; /* platform_skipped_default() */
+    bool shares_table;           /* children leave the table of descriptors; else they copy it */
+    bool has_descriptor_names;   /* /proc/self/fd */
+    bool takes_rights;           /* handlers can send descriptors (credentials.c) */
+    bool has_exit_watches;       /* a process's end is told by its own descriptor */
     bool log_is_socket;
     bool log_is_torn;    /* what was written last did not end a line */
     bool log_is_failing; /* the last write has failed */
@@ -368,6 +373,14 @@ struct fixed_environment {
 int posix_environment_choose(const struct platform_program_spec *spec,
                              struct fixed_environment *out);
 void posix_environment_clear(struct fixed_environment *environment);
+
+/* identity.c: the steps of a plan that make the child who it is to be, from its limits to its
+ * capabilities, but for what it is anyway, and for a default that the system refuses
+ * (platform_skipped_default()). */
+void posix_plan_add_identity(struct plan *plan, struct platform *platform,
+                             const struct platform_program *program);
+/* order.c: a step behind those that are there, for who fills it in. */
+struct step *posix_plan_add(struct plan *plan, enum step_kind kind);
 
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
  * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */

@@ -1,15 +1,30 @@
 /*
- * The steps of a new process: their order, and what each does. plan.h says what a step may do.
+ * The steps of a new process: what each does. plan.h says what a step may do; order.c, which there
+ * are.
  */
 #include "platform/posix/internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Where there are two of a kind, the first has ids of 16 bits. */
+#ifdef SYS_setresuid32
+#define CALL_SETGROUPS SYS_setgroups32
+#define CALL_SETRESGID SYS_setresgid32
+#define CALL_SETRESUID SYS_setresuid32
+#else
+#define CALL_SETGROUPS SYS_setgroups
+#define CALL_SETRESGID SYS_setresgid
+#define CALL_SETRESUID SYS_setresuid
+#endif
+
+#define CAPABILITIES_MAX_COUNT 64
 
 /* ---- What each step does ---- */
 
@@ -106,14 +121,99 @@ static int write_listen_pid(const struct step *step, const struct spawn *spawn) 
     return 0;
 }
 
-static int limit_descriptors(const struct step *step, const struct spawn *spawn) {
+static int set_limit(const struct step *step, const struct spawn *spawn) {
     (void)spawn;
-    return code_of(setrlimit(RLIMIT_NOFILE, &step->descriptor_limit));
+    return code_of(setrlimit(step->limit.resource, &step->limit.values));
+}
+
+static int adjust_oom(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    size_t length = 0;
+    while (step->oom[length] != '\0') {
+        length++;
+    }
+    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (file < 0) {
+        return errno;
+    }
+    int code = code_of((int)write(file, step->oom, length));
+    close(file);
+    return code;
+}
+
+static int rank(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    return code_of((int)syscall(SYS_setpriority, PRIO_PROCESS, 0, step->nice_count));
+}
+
+static int set_groups(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    return code_of((int)syscall(CALL_SETGROUPS, step->groups.count, step->groups.ids));
+}
+
+/* Where no directory is given, it is the new root itself: nothing outside shall be left. */
+static int change_root(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    return chroot(step->chroot) != 0 ? errno : code_of(chdir("/"));
 }
 
 static int enter_directory(const struct step *step, const struct spawn *spawn) {
     (void)spawn;
     return code_of(chdir(step->directory));
+}
+
+static int set_umask(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    umask(step->umask_bits);
+    return 0;
+}
+
+static int become_group(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    return code_of((int)syscall(CALL_SETRESGID, step->id.id, step->id.id, step->id.id));
+}
+
+/* The memory, which is the supervisor's still, can be traced by nobody from here on: the kernel
+ * takes that away before the new user is to be seen (prctl(2), PR_SET_DUMPABLE). */
+static int become_user(const struct step *step, const struct spawn *spawn) {
+    (void)spawn;
+    if (step->id.keeps_capabilities && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) {
+        return errno;
+    }
+    return code_of((int)syscall(CALL_SETRESUID, step->id.id, step->id.id, step->id.id));
+}
+
+/* Root has after execve(2) all that is in the bounding set, and others what is ambient. */
+static int keep_capabilities(const struct step *step, const struct spawn *spawn) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    uint32_t low = (uint32_t)step->capabilities.kept;
+    uint32_t high = (uint32_t)(step->capabilities.kept >> 32);
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{low, low, low},
+                                                                    {high, high, high}};
+    (void)spawn;
+    for (int i = 0; step->capabilities.is_root && i < CAPABILITIES_MAX_COUNT; i++) {
+        bool is_kept = (step->capabilities.kept >> i & 1u) != 0;
+        if (!is_kept && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
+            prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0) {
+            return errno;
+        }
+    }
+    if (syscall(SYS_capset, &header, data) != 0) {
+        return errno;
+    }
+    for (int i = 0; !step->capabilities.is_root && i < CAPABILITIES_MAX_COUNT; i++) {
+        if ((step->capabilities.kept >> i & 1u) != 0 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) != 0) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
+static int forbid_new_privileges(const struct step *step, const struct spawn *spawn) {
+    (void)step;
+    (void)spawn;
+    return code_of(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 /* It is told of an end that comes, so behind it one that came before is looked for (prctl(2)). */
@@ -159,8 +259,21 @@ static const struct {
     [STEP_MAKE_WAY] = {"fcntl", make_way},
     [STEP_PASS] = {"dup2", pass},
     [STEP_LISTEN_PID] = {"getpid", write_listen_pid},
-    [STEP_DESCRIPTOR_LIMIT] = {"setrlimit", limit_descriptors},
+    [STEP_LIMIT_MEMORY] = {"setrlimit RLIMIT_AS", set_limit},
+    [STEP_LIMIT_CORE] = {"setrlimit RLIMIT_CORE", set_limit},
+    [STEP_LIMIT_CPU] = {"setrlimit RLIMIT_CPU", set_limit},
+    [STEP_LIMIT_FILES] = {"setrlimit RLIMIT_NOFILE", set_limit},
+    [STEP_LIMIT_PROCESSES] = {"setrlimit RLIMIT_NPROC", set_limit},
+    [STEP_OOM] = {"oom_score_adj", adjust_oom},
+    [STEP_NICE] = {"setpriority", rank},
+    [STEP_GROUPS] = {"setgroups", set_groups},
+    [STEP_CHROOT] = {"chroot", change_root},
     [STEP_DIRECTORY] = {"chdir", enter_directory},
+    [STEP_UMASK] = {"umask", set_umask},
+    [STEP_GID] = {"setresgid", become_group},
+    [STEP_UID] = {"setresuid", become_user},
+    [STEP_CAPABILITIES] = {"capset", keep_capabilities},
+    [STEP_NO_NEW_PRIVILEGES] = {"prctl PR_SET_NO_NEW_PRIVS", forbid_new_privileges},
     [STEP_DEATH_SIGNAL] = {"prctl", ask_for_death_signal},
     [STEP_DISPOSITIONS] = {"sigaction", reset_dispositions},
     [STEP_MASK] = {"sigprocmask", clear_mask},
@@ -182,78 +295,4 @@ void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
             return;
         }
     }
-}
-
-/* ---- Which steps, in which order ---- */
-
-/* Kinds go up from step to step, so there is room for each, and the enum tells the order. */
-static struct step *add(struct plan *plan, enum step_kind kind) {
-    assert(plan->count == 0 || plan->steps[plan->count - 1].kind < kind);
-    struct step *step = &plan->steps[plan->count++];
-    *step = (struct step){.kind = kind};
-    return step;
-}
-
-/* The sources of the streams are all above 2, since the platform keeps 0 to 2 occupied; what is
- * passed at higher numbers comes last, because these may be the numbers of the other sources. */
-static void add_descriptors(struct plan *plan, const struct platform_program *program) {
-    int listener_count = (int)program->listener_count;
-    struct step_pass passed = {.count = listener_count + (program->nonce != NULL),
-                               .listeners_end = FIRST_PASSED_DESCRIPTOR + listener_count};
-    add(plan, STEP_STREAMS);
-    if (listener_count > 0) { /* a channel alone is in nobody's way */
-        add(plan, STEP_MAKE_WAY)->pass = passed;
-    }
-    if (passed.count > 0) {
-        add(plan, STEP_PASS)->pass = passed;
-    }
-    if (program->listen_pid != NULL) {
-        add(plan, STEP_LISTEN_PID)->listen_pid = program->listen_pid;
-    }
-}
-
-/*
- * Each step stands where what it needs is still there and what it takes away is needed no more.
- * In brackets: what is not there yet, in the place where it belongs.
- *
- *   own table              before anything that touches a descriptor
- *   group, terminal        soon: a Ctrl-C for the supervisor finds the child with it until then
- *   descriptors            while the supervisor's raised limit holds, which their numbers need
- *   descriptor limit       [all other limits here: raising one takes privileges]
- *   [oom_score_adj]        is a file in /proc, which the next root may not have
- *   [nice, groups, chroot] take privileges
- *   directory              is one inside the new root
- *   [ids]                  the user's and the group's: from here on without privileges
- *   [capabilities]         those that shall be kept have to outlast the change of ids
- *   [no new privileges]    binds everything behind it
- *   death signal           is forgotten at a change of ids
- *   [sandbox]              forbids system calls to whatever comes behind it
- *   dispositions, mask     in this order: a signal that waits shall find the default
- *   execute
- */
-void posix_plan_make(struct plan *plan, const struct platform *platform,
-                     const struct platform_program *program) {
-    plan->count = 0;
-    add(plan, STEP_OWN_TABLE);
-    add(plan, STEP_GROUP);
-    if (platform->has_terminal) {
-        add(plan, STEP_TERMINAL);
-    }
-    add_descriptors(plan, program);
-    add(plan, STEP_DESCRIPTOR_LIMIT)->descriptor_limit = platform->original_descriptors;
-    if (program->directory != NULL) {
-        add(plan, STEP_DIRECTORY)->directory = program->directory;
-    }
-    if (program->ends_with_supervisor) {
-        add(plan, STEP_DEATH_SIGNAL)->supervisor = getpid();
-    }
-    if (platform->ignored_count > 0) {
-        struct step *dispositions = add(plan, STEP_DISPOSITIONS);
-        dispositions->signals.numbers = platform->ignored;
-        dispositions->signals.count = platform->ignored_count;
-    }
-    add(plan, STEP_MASK);
-    struct step *last = add(plan, STEP_EXECUTE);
-    last->execute.path = program->path;
-    last->execute.environment = program->environment;
 }

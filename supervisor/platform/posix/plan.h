@@ -5,9 +5,9 @@
  * The child runs in the supervisor's memory while the supervisor stands still, whatever that had
  * been about to do. Therefore a step
  * - calls nothing but what signal-safety(7) lists, and what is a system call and no more on Linux
- *   (setrlimit(2), so far). It does not allocate, format, look anything up, or wait. What libc does
- *   in all threads at once (setuid(2), setgroups(2) and their like: nptl(7)) is more than that; a
- *   step makes the system call itself. A check of the sources (test/lint) has the list.
+ *   (setrlimit(2), chroot(2)). It does not allocate, format, look anything up, or wait. What libc
+ * does in all threads at once (setuid(2), setgroups(2) and their like: nptl(7)) is more than that;
+ * a step makes the system call itself. A check of the sources (test/lint) has the list.
  * - works on what was prepared: the constants of its program, which are in its `struct step`, and
  *   what differs from launch to launch, which is in `struct spawn`. Names of users are numbers by
  *   then, texts have their final form.
@@ -18,24 +18,39 @@
 #ifndef BATON_PLATFORM_POSIX_PLAN_H
 #define BATON_PLATFORM_POSIX_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
 struct platform;
 struct platform_program;
 
-/* In the order of the walk; posix_plan_make() tells why it is this one. */
+/* In the order of the walk; posix_plan_make() tells why it is this one (order.c). */
 enum step_kind {
-    STEP_OWN_TABLE,        /* of descriptors, where it has shared the supervisor's until here */
-    STEP_GROUP,            /* a process group of its own */
-    STEP_TERMINAL,         /* no controlling terminal */
-    STEP_STREAMS,          /* descriptors 0, 1 and 2 */
-    STEP_MAKE_WAY,         /* what is passed leaves the numbers that it does not end at */
-    STEP_PASS,             /* descriptors 3, 4, ...: listeners, and then the channel */
-    STEP_LISTEN_PID,       /* the digits of LISTEN_PID, which nobody knows but the child */
-    STEP_DESCRIPTOR_LIMIT, /* RLIMIT_NOFILE as it was before the supervisor raised it */
+    STEP_OWN_TABLE,    /* of descriptors, where it has shared the supervisor's until here */
+    STEP_GROUP,        /* a process group of its own */
+    STEP_TERMINAL,     /* no controlling terminal */
+    STEP_STREAMS,      /* descriptors 0, 1 and 2 */
+    STEP_MAKE_WAY,     /* what is passed leaves the numbers that it does not end at */
+    STEP_PASS,         /* descriptors 3, 4, ...: listeners, and then the channel */
+    STEP_LISTEN_PID,   /* the digits of LISTEN_PID, which nobody knows but the child */
+    STEP_LIMIT_MEMORY, /* RLIMIT_AS and so on, setrlimit(2) */
+    STEP_LIMIT_CORE,
+    STEP_LIMIT_CPU,
+    STEP_LIMIT_FILES, /* RLIMIT_NOFILE, always: as it was before the supervisor raised it */
+    STEP_LIMIT_PROCESSES,
+    STEP_OOM,    /* oom_score_adj */
+    STEP_NICE,   /* how it ranks for a processor */
+    STEP_GROUPS, /* supplementary ones */
+    STEP_CHROOT, /* the root of its file system */
     STEP_DIRECTORY,
+    STEP_UMASK,
+    STEP_GID,
+    STEP_UID,
+    STEP_CAPABILITIES,
+    STEP_NO_NEW_PRIVILEGES,
     STEP_DEATH_SIGNAL, /* SIGTERM when the supervisor's thread has ended */
     STEP_DISPOSITIONS, /* signals that the supervisor ignores */
     STEP_MASK,         /* signals that the supervisor blocks */
@@ -54,8 +69,26 @@ struct step {
     union {
         struct step_pass pass; /* STEP_MAKE_WAY, STEP_PASS */
         char *listen_pid;
-        struct rlimit descriptor_limit;
-        const char *directory;
+        struct {
+            int resource;
+            struct rlimit values;
+        } limit;        /* STEP_LIMIT_... */
+        char oom[8];    /* what is to be written, with its NUL */
+        int nice_count; /* as setpriority(2) takes it */
+        struct {
+            const uint32_t *ids;
+            size_t count;
+        } groups;
+        const char *chroot, *directory;
+        mode_t umask_bits;
+        struct {
+            uint32_t id;
+            bool keeps_capabilities; /* STEP_UID: until STEP_CAPABILITIES */
+        } id;                        /* STEP_GID, STEP_UID */
+        struct {
+            uint64_t kept;
+            bool is_root; /* who gets by execve(2) whatever is not forbidden for ever */
+        } capabilities;
         pid_t supervisor; /* STEP_DEATH_SIGNAL */
         struct {
             const int *numbers;
@@ -73,6 +106,7 @@ struct step {
 struct plan {
     struct step steps[STEP_KIND_COUNT];
     size_t count;
+    bool is_limited; /* what it is short of may be short for it alone */
 };
 
 /* A stream that is the process's own pipe, of which the child makes the writing end. */
@@ -94,7 +128,7 @@ struct plan_failure {
 };
 
 /* `program` is complete but for its plan. */
-void posix_plan_make(struct plan *plan, const struct platform *platform,
+void posix_plan_make(struct plan *plan, struct platform *platform,
                      const struct platform_program *program);
 
 /* For the child alone. Returns only when a step has failed: the process must end then, without

@@ -138,7 +138,7 @@ static char *find_value(const struct platform_program *program, const char *lead
 }
 
 /* Copies everything into one block: first pointers and numbers, then the texts. */
-static int build(struct platform_program *program, const struct platform *platform,
+static int build(struct platform_program *program, struct platform *platform,
                  const struct platform_program_spec *spec, const struct fixed_environment *fixed) {
     size_t argument_count = count_texts(spec->argv);
     size_t total_bytes = strlen(spec->path) + 1;
@@ -148,6 +148,7 @@ static int build(struct platform_program *program, const struct platform *platfo
     program->listener_count = spec->listener_count;
     program->ends_with_supervisor = spec->ends_with_supervisor;
     program->leaves_children = spec->leaves_children;
+    program->forbids_new_privileges = spec->forbids_new_privileges;
     /* execve itself puts the path, the texts and the pointers on the new stack. */
     if (!add_texts(&total_bytes, spec->argv, argument_count) ||
         !add_texts(&total_bytes, fixed->entries, fixed->count) ||
@@ -155,7 +156,10 @@ static int build(struct platform_program *program, const struct platform *platfo
         return BATON_TOO_LONG;
     }
     size_t passed_count = (size_t)spec->listener_count + 1;
-    total_bytes += passed_count * sizeof(int);
+    const struct identity none = {0};
+    const struct identity *identity = spec->identity != NULL ? spec->identity : &none;
+    total_bytes += passed_count * sizeof(int) + identity->group_count * sizeof(uint32_t);
+    total_bytes += identity->chroot != NULL ? strlen(identity->chroot) + 1 : 0;
     total_bytes += spec->directory != NULL ? strlen(spec->directory) + 1 : 0;
     program->memory = malloc(total_bytes);
     if (program->memory == NULL) {
@@ -165,7 +169,14 @@ static int build(struct platform_program *program, const struct platform *platfo
     program->variables = program->argv + argument_count + 1;
     program->environment = program->variables + program->variable_count + 1;
     program->passed = (int *)(program->environment + fixed->count + program->variable_count + 1);
-    char *at = (char *)(program->passed + passed_count);
+    uint32_t *groups = (uint32_t *)(program->passed + passed_count);
+    program->has_identity = spec->identity != NULL;
+    program->identity = *identity;
+    program->identity.groups = groups;
+    for (size_t i = 0; i < identity->group_count; i++) {
+        groups[i] = identity->groups[i];
+    }
+    char *at = (char *)(groups + identity->group_count);
     copy_texts(&at, program->argv, spec->argv, argument_count);
     copy_texts(&at, program->environment, fixed->entries, fixed->count);
     for (size_t i = 0; i < program->variable_count; i++) {
@@ -173,6 +184,7 @@ static int build(struct platform_program *program, const struct platform *platfo
     }
     program->path = copy_text(&at, spec->path);
     program->directory = spec->directory != NULL ? copy_text(&at, spec->directory) : NULL;
+    program->identity.chroot = identity->chroot != NULL ? copy_text(&at, identity->chroot) : NULL;
     program->nonce = spec->has_channel ? find_value(program, "BATON_NONCE=") : NULL;
     program->listen_pid = spec->listener_count > 0 ? find_value(program, "LISTEN_PID=") : NULL;
     program->values = at;

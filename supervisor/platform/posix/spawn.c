@@ -24,10 +24,12 @@ static bool nobody_may_execute(const char *path) {
     return stat(path, &status) == 0 && (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0);
 }
 
-static int not_executed(const struct plan_failure *failure, struct baton_cause *cause) {
+static int not_executed(const struct plan *plan, const struct plan_failure *failure,
+                        struct baton_cause *cause) {
     const struct step *step = failure->step;
     int result = posix_failed(cause, posix_plan_step_name(step), failure->code);
-    if (failure->code == EAGAIN) { /* RLIMIT_NPROC of the user that the program runs as */
+    /* EAGAIN: RLIMIT_NPROC of the user that the program runs as. */
+    if (failure->code == EAGAIN || (plan->is_limited && result == BATON_SHORTAGE)) {
         return BATON_LIMIT;
     }
     if (step->kind == STEP_EXECUTE && failure->code == EACCES &&
@@ -93,7 +95,7 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
         while (waitid(P_PID, (id_t)child, &info, WEXITED) != 0 && errno == EINTR) {
         }
         posix_close_descriptor(pidfd);
-        return not_executed(&failure, cause);
+        return not_executed(plan, &failure, cause);
     }
     *pid = child;
     return BATON_OK;

@@ -43,12 +43,6 @@ static int compare_entries(const void *a, const void *b) {
     return compare_names(((const struct entry *)a)->text, ((const struct entry *)b)->text);
 }
 
-/* What another super-server or supervisor told us is not meant for our handlers. */
-static bool is_inherited(const wchar_t *text) {
-    return CompareStringOrdinal(text, (int)wcsnlen(text, 6), L"BATON_", 6, TRUE) != CSTR_EQUAL &&
-           CompareStringOrdinal(text, (int)wcsnlen(text, 7), L"LISTEN_", 7, TRUE) != CSTR_EQUAL;
-}
-
 /* The last one of a name counts. */
 static int add(struct entries *entries, struct entry entry) {
     for (size_t i = 0; i < entries->count; i++) {
@@ -98,17 +92,18 @@ static int add_name(struct entries *entries, const char *name, size_t of_what) {
     return add(entries, (struct entry){wide, wide, of_what});
 }
 
-static int add_all(struct entries *entries, const wchar_t *own,
-                   const struct platform_program_spec *spec) {
-    const char *const *additions = spec->environment;
+static int add_texts(struct entries *entries, const char *const *texts) {
     int code = BATON_OK;
-    for (; code == BATON_OK && *own != L'\0'; own += wcslen(own) + 1) {
-        if (is_inherited(own)) {
-            code = add(entries, (struct entry){own, NULL, HOLE_NONE});
-        }
+    for (; code == BATON_OK && texts != NULL && *texts != NULL; texts++) {
+        code = add_text(entries, *texts);
     }
-    for (; code == BATON_OK && additions != NULL && *additions != NULL; additions++) {
-        code = add_text(entries, *additions);
+    return code;
+}
+
+static int add_all(struct entries *entries, const struct platform_program_spec *spec) {
+    int code = add_texts(entries, spec->inherited);
+    if (code == BATON_OK) {
+        code = add_texts(entries, spec->environment);
     }
     for (size_t i = 0; code == BATON_OK && spec->variables != NULL && spec->variables[i] != NULL;
          i++) {
@@ -169,11 +164,7 @@ static int split(struct entries *entries, size_t launch_bytes, struct environmen
 int win32_environment_create(const struct platform_program_spec *spec,
                              struct environment_block *out) {
     struct entries entries = {NULL, 0, 0};
-    wchar_t *own = GetEnvironmentStringsW();
-    if (own == NULL) {
-        return BATON_NO_MEMORY;
-    }
-    int code = add_all(&entries, own, spec);
+    int code = add_all(&entries, spec);
     if (code == BATON_OK) {
         if (entries.count > 0) {
             qsort(entries.list, entries.count, sizeof entries.list[0], compare_entries);
@@ -187,8 +178,31 @@ int win32_environment_create(const struct platform_program_spec *spec,
         free(entries.list[i].owned);
     }
     free(entries.list);
-    FreeEnvironmentStringsW(own);
     return code;
+}
+
+/* One block: the pointers, and then the texts, of which none has more than three bytes for each of
+ * its characters. */
+const char *const *platform_environment(void) {
+    wchar_t *own = GetEnvironmentStringsW();
+    size_t count = 1;
+    size_t bytes = 0;
+    for (const wchar_t *at = own; at != NULL && *at != L'\0'; at += wcslen(at) + 1) {
+        count++;
+        bytes += 3 * wcslen(at) + 1;
+    }
+    char **texts = own == NULL ? NULL : calloc(1, count * sizeof *texts + bytes);
+    char *out = (char *)(texts + count);
+    size_t i = 0;
+    for (const wchar_t *at = own; texts != NULL && *at != L'\0'; at += wcslen(at) + 1) {
+        (void)win32_text_to_utf8(at, out, 3 * wcslen(at) + 1);
+        texts[i++] = out;
+        out += strlen(out) + 1;
+    }
+    if (own != NULL) {
+        FreeEnvironmentStringsW(own);
+    }
+    return (const char *const *)texts;
 }
 
 static const char *value_of(const struct environment_hole *hole,

@@ -49,8 +49,8 @@ struct environment_block {
     size_t capacity;
 };
 
-/* Makes the block of our own environment, the spec's additions, and room for what launches set; its
- * variables, BATON_* and LISTEN_* are not inherited. BATON_OK, BATON_INVALID, BATON_TOO_LONG,
+/* Makes the block of what the spec has of our own environment, its additions, and room for what
+ * launches set. BATON_OK, BATON_INVALID, BATON_TOO_LONG,
  * BATON_NO_MEMORY. */
 int win32_environment_create(const struct platform_program_spec *spec,
                              struct environment_block *out);

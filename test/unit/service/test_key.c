@@ -21,12 +21,14 @@ static void every_row_is_whole(void **state) {
         assert_non_null(key->name);
         assert_true(strlen(key_help((enum key_id)i)) > 20);
         assert_true(key->sections != 0 && key->modes != 0);
-        assert_true((key->type == KEY_TYPE_NUMBER) == (key->unit != NULL));
+        assert_true((key->type == KEY_TYPE_NUMBER || key->type == KEY_TYPE_LIMIT ||
+                     key->type == KEY_TYPE_SIZE) == (key->unit != NULL));
         assert_true((key->type == KEY_TYPE_CHOICE) == (key->choices != NULL));
         /* A key for some modes needs something that these modes go over. */
         assert_true((key->modes & KEY_MODES_ALL) == key->modes);
         assert_true((key->modes & KEY_OVER_ANY) != 0);
-        assert_true(key->minimum <= key->maximum);
+        assert_true(key->minimum <= key->maximum || key->type == KEY_TYPE_NUMBER);
+        assert_true((int32_t)key->minimum <= (int32_t)key->maximum || key->maximum > INT32_MAX);
         for (size_t j = 0; j < i; j++) {
             assert_true((key->sections & key_table[j].sections) == 0 ||
                         strcmp(key->name, key_table[j].name) != 0);
@@ -116,6 +118,76 @@ static void a_wrong_number_is_told_with_range_and_unit(void **state) {
         assert_non_null(strstr(message.text, "milliseconds from 10 to 600000"));
     }
     assert_int_equal(number, 600000);
+}
+
+static void a_number_may_be_negative(void **state) {
+    const struct key *key = &key_table[KEY_NICE];
+    struct key_message message;
+    uint32_t number = 0;
+    char text[32];
+    (void)state;
+    static const char *const right[] = {"-20", "-1", "0", "19"};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        assert_true(key_parse(key, right[i], &number, &message));
+        assert_string_equal(key_print_value(key, number, text, sizeof text), right[i]);
+    }
+    static const char *const wrong[] = {"-21", "20", "--1", "+1",          "-",
+                                        "-01", "",   "1 ",  "-99999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(key_parse(key, wrong[i], &number, &message));
+        assert_non_null(strstr(message.text, "give steps from -20 to 19"));
+    }
+    assert_false(key_parse(key, "inherited", &number, &message));
+}
+
+static void limits_and_sizes(void **state) {
+    static const struct {
+        enum key_id id;
+        const char *text;
+        const char *printed; /* NULL = it is wrong */
+    } cases[] = {{KEY_LIMIT_FILES, "inherited", "inherited"},
+                 {KEY_LIMIT_FILES, "unlimited", "unlimited"},
+                 {KEY_LIMIT_FILES, "4", "4"},
+                 {KEY_LIMIT_FILES, "3", NULL},
+                 {KEY_LIMIT_FILES, "4K", NULL},
+                 {KEY_LIMIT_FILES, "4294967293", "4294967293"},
+                 {KEY_LIMIT_FILES, "4294967294", NULL},
+                 {KEY_LIMIT_FILES, "-4", NULL},
+                 {KEY_LIMIT_MEMORY, "65536", "64K"},
+                 {KEY_LIMIT_MEMORY, "65535", NULL},
+                 {KEY_LIMIT_MEMORY, "100000", "97K"},
+                 {KEY_LIMIT_MEMORY, "1536K", "1536K"},
+                 {KEY_LIMIT_MEMORY, "64M", "64M"},
+                 {KEY_LIMIT_MEMORY, "1G", "1G"},
+                 {KEY_LIMIT_MEMORY, "1073741824", "1G"},
+                 {KEY_LIMIT_MEMORY, "4095G", "4095G"},
+                 {KEY_LIMIT_MEMORY, "4096G", NULL},
+                 {KEY_LIMIT_MEMORY, "99999999999999999999", NULL},
+                 {KEY_LIMIT_MEMORY, "9999999999999999G", NULL},
+                 {KEY_LIMIT_MEMORY, "1T", NULL},
+                 {KEY_LIMIT_MEMORY, "1GB", NULL},
+                 {KEY_LIMIT_MEMORY, "1 G", NULL},
+                 {KEY_LIMIT_MEMORY, "1g", NULL},
+                 {KEY_LIMIT_MEMORY, "K", NULL},
+                 {KEY_LIMIT_MEMORY, "", NULL},
+                 {KEY_LIMIT_CORE, "0", "0"},
+                 {KEY_LIMIT_CORE, "1", "0"}};
+    struct key_message message;
+    uint32_t number = 0;
+    char text[32];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct key *key = &key_table[cases[i].id];
+        bool is_right = key_parse(key, cases[i].text, &number, &message);
+        if (is_right != (cases[i].printed != NULL)) {
+            fail_msg("%s", cases[i].text);
+        }
+        if (is_right) {
+            assert_string_equal(key_print_value(key, number, text, sizeof text), cases[i].printed);
+        } else {
+            assert_non_null(strstr(message.text, "`unlimited` or `inherited`"));
+        }
+    }
 }
 
 static void a_long_wrong_value_is_cut_between_characters(void **state) {
@@ -309,6 +381,8 @@ int main(void) {
         cmocka_unit_test(the_nearest_name_is_suggested),
         cmocka_unit_test(distance_is_damerau_levenshtein),
         cmocka_unit_test(a_wrong_number_is_told_with_range_and_unit),
+        cmocka_unit_test(a_number_may_be_negative),
+        cmocka_unit_test(limits_and_sizes),
         cmocka_unit_test(a_long_wrong_value_is_cut_between_characters),
         cmocka_unit_test(booleans_have_three_spellings),
         cmocka_unit_test(a_key_that_a_mode_cannot_honour_names_those_that_can),

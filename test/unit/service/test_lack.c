@@ -189,10 +189,18 @@ static void have(size_t place, const char *path, int result, const void *bytes, 
     files[place].length = length;
 }
 
+static char path_variable[] = "PATH=/sbin:/bin";
+static char *inherited[] = {path_variable, NULL};
+static size_t inherited_count;
+
 /* What the program /p lacks. */
 static void expect(const char *text) {
     struct service_listen place = {.path = NULL};
-    struct service service = {.listen = &place, .program = "/p", .handler = "/p"};
+    struct service service = {.listen = &place,
+                              .program = "/p",
+                              .handler = "/p",
+                              .inherited = inherited,
+                              .inherited_count = inherited_count};
     struct service_lack lack;
     char words[LACK_TEXT_MAX_BYTES] = "";
     if (service_find_lack(&service, &machine, &lack)) {
@@ -296,12 +304,14 @@ static void test_what_env_runs(void **state) {
     have(3, "/other/env", BATON_OK, NULL, 0);
     have(4, "/bin/sh", BATON_OK, NULL, 0);
     have(5, "/opt/odd", BATON_OK, NULL, 0);
-    machine.search_path = "/sbin:/bin";
+    inherited_count = 1;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char first[] = "A=b";
         char *environment[] = {first, (char *)cases[i].environment, NULL};
         struct service service = {.environment = environment,
-                                  .environment_count = cases[i].environment != NULL ? 2 : 1};
+                                  .environment_count = cases[i].environment != NULL ? 2 : 1,
+                                  .inherited = inherited,
+                                  .inherited_count = 1};
         struct service_lack lack = {.path = ""};
         have(0, "/p", BATON_OK, cases[i].script, strlen(cases[i].script));
         bool lacks = service_lacks_program(&machine, "/p", false, &service, &lack);
@@ -323,7 +333,7 @@ static void test_what_env_runs(void **state) {
     expect_script("#!/usr/bin/env none\n", "the first line of /p has env run what it cannot "
                                            "find, `none`");
     assert_false(service_lacks_program(&machine, "/p", false, &service, &lack));
-    machine.search_path = NULL;
+    inherited_count = 0;
     expect_script("#!/usr/bin/env none\n", "");
 }
 
@@ -362,11 +372,14 @@ static void test_what_others_may_change(void **state) {
     struct service_listen place = {.path = NULL};
     struct service service = {
         .listen = &place, .program = "/srv/p", .handler = "/srv/p", .handler_line = 7};
+    char path[] = "PATH=/sbin:/opt/bin:/bin";
+    char *folders[] = {path, NULL};
     uint8_t bytes[512];
+    service.inherited = folders;
+    service.inherited_count = 1;
     (void)state;
     memset(files, 0, sizeof files);
     machine.inspect = inspect;
-    machine.search_path = "/sbin:/opt/bin:/bin";
     static const char script[] = "#!/usr/bin/env none\n";
     have(0, "/srv/p", BATON_OK, script, sizeof script - 1);
     have(1, "/usr/bin/env", BATON_OK, NULL, 0);

@@ -1,0 +1,195 @@
+/* As whom a service runs: names into the system's numbers, once, before anything is launched. */
+#include "core/base/error.h"
+#include "core/service/build.h"
+
+#include <string.h>
+
+/* What takes a system with users, groups and the like. Limits of memory, time and processes do not.
+ */
+static const enum key_id keys_of_posix[] = {
+    KEY_USER,        KEY_GROUP,        KEY_GROUPS,           KEY_CHROOT,
+    KEY_UMASK,       KEY_NICE,         KEY_OOM_SCORE_ADJ,    KEY_LIMIT_CORE,
+    KEY_LIMIT_FILES, KEY_CAPABILITIES, KEY_NO_NEW_PRIVILEGES};
+
+static void refuse_all(struct service_builder *builder, const struct service_values *values) {
+    for (size_t i = 0; i < sizeof keys_of_posix / sizeof *keys_of_posix; i++) {
+        if (values->given[keys_of_posix[i]] != NULL) {
+            service_report_given(builder, values, keys_of_posix[i],
+                                 "cannot be honoured on this system; leave it out");
+        }
+    }
+}
+
+static void report_nobody(struct service_builder *builder, const struct service_values *values,
+                          enum key_id id, const char *kind, const char *name) {
+    service_report_given(builder, values, id,
+                         "there is no %s `%s` on this machine; create it, or correct the name",
+                         kind, text_excerpt(name).text);
+}
+
+/* False after a fault was reported, or when out of memory. */
+static bool find_user(struct service_builder *builder, const struct service_values *values,
+                      const char *name, struct account *out) {
+    const struct service_machine *machine = builder->machine;
+    *out = (struct account){0};
+    if (machine->find_user(machine->context, name, out) != BATON_OK) {
+        if (name != NULL) {
+            report_nobody(builder, values, KEY_USER, "user", name);
+        }
+        return false;
+    }
+    /* The machine forgets them when it is asked again. */
+    uint32_t *groups = arena_alloc(builder->arena, (out->group_count + 1) * sizeof *groups);
+    if (groups != NULL && out->group_count > 0) {
+        memcpy(groups, out->groups, out->group_count * sizeof *groups);
+    }
+    out->groups = groups;
+    out->name = arena_text(builder->arena, out->name);
+    out->home = arena_text(builder->arena, out->home);
+    return groups != NULL && out->name != NULL && out->home != NULL;
+}
+
+static bool find_group(struct service_builder *builder, const struct service_values *values,
+                       enum key_id id, const char *name, uint32_t *gid) {
+    const struct service_machine *machine = builder->machine;
+    if (machine->find_group(machine->context, name, gid) == BATON_OK) {
+        return true;
+    }
+    report_nobody(builder, values, id, "group", name);
+    return false;
+}
+
+static void read_groups(struct service_builder *builder, const struct service_values *values,
+                        struct identity *out) {
+    uint32_t *groups = NULL;
+    size_t capacity = 0;
+    out->group_count = 0;
+    for (const char *rest = values->given[KEY_GROUPS]->value; rest != NULL;) {
+        const char *name = service_next_part(builder, &rest);
+        uint32_t gid = 0;
+        bool is_none =
+            name != NULL && out->group_count == 0 && rest == NULL && strcmp(name, "none") == 0;
+        if (name == NULL || is_none || !find_group(builder, values, KEY_GROUPS, name, &gid)) {
+            continue;
+        }
+        groups = arena_grow(builder->arena, groups, out->group_count, &capacity, sizeof *groups);
+        if (groups == NULL) {
+            return;
+        }
+        groups[out->group_count++] = gid;
+    }
+    out->groups = groups;
+}
+
+/* The text of a key; NULL = not given, or not readable. */
+static const char *text_of(struct service_builder *builder, const struct service_values *values,
+                           enum key_id id) {
+    return values->given[id] == NULL ? NULL : service_unquote(builder, values->given[id]);
+}
+
+/* What takes privileges, where there are none: a fault, but in a config that is only looked at. */
+static bool refuses(struct service_builder *builder, const struct service_values *values,
+                    enum key_id id, bool is_other, const char *own, const char *wanted) {
+    if (!is_other || builder->machine->is_privileged) {
+        return false;
+    }
+    builder->needs_privileges = true;
+    if (!builder->machine->checks_only) {
+        service_report_given(builder, values, id,
+                             "takes privileges: batond runs as `%s`, and this says `%s`; start it "
+                             "as root, or leave this out",
+                             own, text_excerpt(wanted).text);
+    }
+    return true;
+}
+
+/* Sets the ids, and *account. False where that is not known. */
+static bool fill_ids(struct service_builder *builder, const struct service_values *values,
+                     struct service *service, struct account *account) {
+    struct identity *identity = &service->identity;
+    struct account own;
+    const char *name = text_of(builder, values, KEY_USER);
+    const char *group = text_of(builder, values, KEY_GROUP);
+    bool is_known =
+        find_user(builder, values, NULL, &own) && find_user(builder, values, name, account);
+    uint32_t gid = account->gid;
+    is_known = (group == NULL || find_group(builder, values, KEY_GROUP, group, &gid)) && is_known;
+    identity->groups = account->groups;
+    identity->group_count = account->group_count;
+    if (values->given[KEY_GROUPS] != NULL) {
+        read_groups(builder, values, identity);
+    }
+    if (!is_known) {
+        return false;
+    }
+    bool is_other = refuses(builder, values, KEY_USER, account->uid != own.uid, own.name, name) ||
+                    refuses(builder, values, KEY_GROUP, gid != own.gid, own.name, group);
+    if (values->given[KEY_GROUPS] != NULL) {
+        is_other = is_other || refuses(builder, values, KEY_GROUPS, true, own.name,
+                                       values->given[KEY_GROUPS]->value);
+    }
+    if (identity->chroot != NULL) {
+        is_other =
+            is_other || refuses(builder, values, KEY_CHROOT, true, own.name, identity->chroot);
+    }
+    if (is_other || builder->machine->is_privileged) {
+        identity->uid = account->uid;
+        identity->gid = gid;
+        service->user = account->name;
+    }
+    return true;
+}
+
+/* Root's privileges are given to nobody by silence. */
+static bool is_said(struct service_builder *builder, const struct service_values *values,
+                    size_t line) {
+    if (!builder->machine->is_privileged || values->given[KEY_USER] != NULL) {
+        return true;
+    }
+    if (!builder->reported_given[KEY_USER]) {
+        config_problems_add(builder->problems, line, NULL,
+                            "batond is privileged, and nothing says as whom this is to run; add "
+                            "`default_user = nobody` to [supervisor], or `user = ...` here (`user "
+                            "= root` where that is meant)");
+    }
+    builder->reported_given[KEY_USER] = true;
+    return false;
+}
+
+/* That the account can enter its folder; whether that is there was looked at before. */
+static void check_directory(struct service_builder *builder, const struct service_values *values,
+                            const struct service *service) {
+    struct service_lack lack;
+    bool is_told = values->own[KEY_DIRECTORY] == NULL && builder->reported_given[KEY_DIRECTORY];
+    if (service->directory != NULL && !is_told &&
+        service_lacks_folder(builder->machine, service->directory, service, &lack) &&
+        lack.kind == LACK_RIGHT) {
+        service_report_lack(builder, values->given[KEY_DIRECTORY], &lack);
+        builder->reported_given[KEY_DIRECTORY] = true;
+    }
+}
+
+void service_fill_identity(struct service_builder *builder, const struct service_values *given,
+                           struct service_draft *draft) {
+    struct service *service = &draft->service;
+    struct identity *identity = &service->identity;
+    struct service_values values = *given;
+    struct account account = {0};
+    bool is_known = false;
+    if (values.given[KEY_USER] == NULL && builder->machine->is_privileged) {
+        values.given[KEY_USER] = builder->default_user;
+    }
+    identity->uid = identity->gid = IDENTITY_SAME;
+    identity->must_adjust_oom = values.given[KEY_OOM_SCORE_ADJ] != NULL;
+    service->capabilities = values.given[KEY_CAPABILITIES] == NULL
+                                ? NULL
+                                : arena_text(builder->arena, values.given[KEY_CAPABILITIES]->value);
+    service_read_capabilities(builder, &values, identity);
+    if (builder->machine->find_user == NULL) {
+        refuse_all(builder, &values);
+    } else if (draft->enabled && is_said(builder, &values, service->line)) {
+        is_known = fill_ids(builder, &values, service, &account);
+        check_directory(builder, &values, service);
+    }
+    service_fill_inherited(builder, &values, is_known ? &account : NULL, service);
+}

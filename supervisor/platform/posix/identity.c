@@ -1,0 +1,190 @@
+/*
+ * As whom a program runs: the steps of its plan that change what the child has of us. What it has
+ * already is not set again, so a program that runs as we do costs nothing.
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OOM_FILE "/proc/self/oom_score_adj"
+
+/* ---- Limits ---- */
+
+static void add_limits(struct plan *plan, const struct platform *platform,
+                       const struct identity *identity) {
+    static const struct {
+        enum step_kind kind;
+        int resource;
+        rlim_t unit;
+    } rows[LIMIT_COUNT] = {[LIMIT_MEMORY_KIB] = {STEP_LIMIT_MEMORY, RLIMIT_AS, 1024},
+                           [LIMIT_CORE_KIB] = {STEP_LIMIT_CORE, RLIMIT_CORE, 1024},
+                           [LIMIT_CPU_S] = {STEP_LIMIT_CPU, RLIMIT_CPU, 1},
+                           [LIMIT_FILES_COUNT] = {STEP_LIMIT_FILES, RLIMIT_NOFILE, 1},
+                           [LIMIT_PROCESSES_COUNT] = {STEP_LIMIT_PROCESSES, RLIMIT_NPROC, 1}};
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        uint32_t wanted = identity != NULL ? identity->limits[i] : IDENTITY_SAME;
+        rlim_t value = wanted == IDENTITY_UNLIMITED ? RLIM_INFINITY : wanted * rows[i].unit;
+        if (wanted != IDENTITY_SAME || i == LIMIT_FILES_COUNT) {
+            struct step *step = posix_plan_add(plan, rows[i].kind);
+            step->limit.resource = rows[i].resource;
+            step->limit.values = wanted == IDENTITY_SAME ? platform->original_descriptors
+                                                         : (struct rlimit){value, value};
+            plan->is_limited = plan->is_limited || wanted != IDENTITY_SAME;
+        }
+    }
+}
+
+/* ---- The score of who is killed first when memory is short, proc(5) ---- */
+
+static bool write_own_score(int score) {
+    char text[16];
+    int length = snprintf(text, sizeof text, "%d", score);
+    int file = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
+    bool is_written = file >= 0 && write(file, text, (size_t)length) == length;
+    if (file >= 0) {
+        close(file);
+    }
+    return is_written;
+}
+
+static bool read_own_score(int *score) {
+    char text[16] = "";
+    int file = open(OOM_FILE, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0) {
+        close(file);
+    }
+    *score = (int)strtol(text, NULL, 10);
+    return length > 0;
+}
+
+/* To make it smaller takes CAP_SYS_RESOURCE, which containers lack: whether we have what it takes
+ * is tried on ourselves. To make it larger again takes nothing. */
+static void add_oom(struct plan *plan, struct platform *platform, const struct identity *identity) {
+    int wanted = (int32_t)identity->oom_score_adj;
+    int own = 0;
+    bool is_known = read_own_score(&own);
+    if (is_known && own == wanted) {
+        return;
+    }
+    if (!identity->must_adjust_oom) {
+        bool is_refused = !is_known || (own > wanted && !write_own_score(wanted));
+        if (is_refused || (own > wanted && !write_own_score(own))) {
+            platform->skipped_default = "oom_score_adj";
+            return;
+        }
+    }
+    struct step *step = posix_plan_add(plan, STEP_OOM);
+    snprintf(step->oom, sizeof step->oom, "%d", wanted);
+}
+
+static void add_nice(struct plan *plan, const struct identity *identity) {
+    int added_count = (int32_t)identity->nice_count;
+    if (added_count != 0) {
+        int wanted_count = getpriority(PRIO_PROCESS, 0) + added_count;
+        posix_plan_add(plan, STEP_NICE)->nice_count = wanted_count > 19    ? 19
+                                                      : wanted_count < -20 ? -20
+                                                                           : wanted_count;
+    }
+}
+
+/* ---- User, groups, capabilities ---- */
+
+static bool has_groups(const struct identity *identity) {
+    gid_t own[64];
+    int count = getgroups(sizeof own / sizeof *own, own);
+    return count >= 0 && (size_t)count == identity->group_count &&
+           memcmp(own, identity->groups, (size_t)count * sizeof *own) == 0;
+}
+
+static bool is_group(gid_t wanted) {
+    gid_t real, effective, saved;
+    return getresgid(&real, &effective, &saved) == 0 && real == wanted && effective == wanted &&
+           saved == wanted;
+}
+
+static bool is_user(uid_t wanted) {
+    uid_t real, effective, saved;
+    return getresuid(&real, &effective, &saved) == 0 && real == wanted && effective == wanted &&
+           saved == wanted;
+}
+
+static bool has_capabilities(void) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    bool has_any = false;
+    if (syscall(SYS_capget, &header, data) != 0) {
+        return true;
+    }
+    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        has_any = has_any || data[i].permitted != 0 || data[i].inheritable != 0;
+    }
+    return has_any;
+}
+
+static void add_ids(struct plan *plan, const struct identity *identity) {
+    if (!is_group(identity->gid)) {
+        posix_plan_add(plan, STEP_GID)->id.id = identity->gid;
+    }
+    if (!is_user(identity->uid)) {
+        struct step *step = posix_plan_add(plan, STEP_UID);
+        step->id.id = identity->uid;
+        step->id.keeps_capabilities = identity->capabilities != 0 && identity->uid != 0;
+    }
+}
+
+static void add_capabilities(struct plan *plan, const struct identity *identity) {
+    uid_t uid = identity->uid == IDENTITY_SAME ? geteuid() : identity->uid;
+    if (identity->has_capabilities || (uid != 0 && has_capabilities())) {
+        struct step *step = posix_plan_add(plan, STEP_CAPABILITIES);
+        step->capabilities.kept = identity->capabilities;
+        step->capabilities.is_root = uid == 0;
+    }
+}
+
+static void add_umask(struct plan *plan, const struct identity *identity) {
+    mode_t own = umask(0);
+    umask(own);
+    if (own != identity->umask_bits) {
+        posix_plan_add(plan, STEP_UMASK)->umask_bits = identity->umask_bits;
+    }
+}
+
+void posix_plan_add_identity(struct plan *plan, struct platform *platform,
+                             const struct platform_program *program) {
+    const struct identity *identity = program->has_identity ? &program->identity : NULL;
+    add_limits(plan, platform, identity);
+    if (identity != NULL) {
+        add_oom(plan, platform, identity);
+        add_nice(plan, identity);
+        if (identity->uid != IDENTITY_SAME && !has_groups(identity)) {
+            struct step *step = posix_plan_add(plan, STEP_GROUPS);
+            step->groups.ids = identity->groups;
+            step->groups.count = identity->group_count;
+        }
+        if (identity->chroot != NULL) {
+            posix_plan_add(plan, STEP_CHROOT)->chroot = identity->chroot;
+        }
+    }
+    if (program->directory != NULL) {
+        posix_plan_add(plan, STEP_DIRECTORY)->directory = program->directory;
+    }
+    if (identity != NULL) {
+        add_umask(plan, identity);
+        if (identity->uid != IDENTITY_SAME) {
+            add_ids(plan, identity);
+        }
+        add_capabilities(plan, identity);
+    }
+}
+
+const char *platform_skipped_default(const struct platform *platform) {
+    return platform->skipped_default;
+}
