@@ -192,10 +192,10 @@ void import_entry_builtin(struct importer *importer, struct import_entry *entry,
 
 void import_entry_user(struct importer *importer, struct import_entry *entry,
                        struct import_where where, const char *what) {
+    entry->is_of_another = true;
     import_off(importer, entry, where,
-               "%s: handlers run as the user of batond, and there is no key for another yet, so "
-               "this is switched off; run a batond as that user, or begin `handler` with a program "
-               "that changes it, such as setpriv(1), then delete `enabled = no`",
+               "%s: users are not carried over yet, so this is switched off; give it `user` (and "
+               "`group`), then delete `enabled = no`",
                what);
 }
 

@@ -60,6 +60,7 @@ struct import_entry {
     bool dropped;      /* nothing but its comments is written */
     bool disabled;     /* enabled = no */
     bool was_off;      /* the old server did not serve it */
+    bool is_of_another; /* it ran as somebody else than root */
     enum service_protocol protocol;
     enum service_handoff handoff;
     enum import_family family;

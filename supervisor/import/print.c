@@ -50,6 +50,9 @@ static void print_section(const struct printer *printer, const struct import_ent
     if (entry->program[0] == '/') { /* where all of the old servers run programs */
         say(printer, "directory = ", "/", "\n");
     }
+    if (entry->program[0] == '/' && !entry->is_of_another) {
+        say(printer, "user = ", "root", "\n");
+    }
     if (entry->environment_text != NULL) {
         say(printer, "environment = ", entry->environment_text, "\n");
     }
@@ -114,6 +117,8 @@ static void print_heading(const struct printer *printer, const struct importer *
 void import_print(const struct importer *importer, text_emit *emit, void *context) {
     const struct printer printer = {.emit = emit, .context = context};
     print_heading(&printer, importer);
+    say(&printer, "\n[supervisor]\n; What the old server did itself needs no privileges.\n",
+        "default_user = nobody", "\n");
     if (importer->notes.first != NULL) {
         emit(context, "\n");
         print_notes(&printer, &importer->notes);
