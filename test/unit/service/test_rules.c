@@ -38,6 +38,7 @@ static int load(const char *ini, struct service_table *table, struct config_outp
     world.read_rules = read_rules;
     world.inspect = inspect;
     world.is_privileged = is_root;
+    world.find_user = NULL; /* as whom programs run is another matter */
     read_count = 0;
     int result =
         config_world_load(&world, CONFIG_FORMAT_INI, "x.ini", ini, strlen(ini), table, &problems);
