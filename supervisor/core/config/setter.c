@@ -62,11 +62,11 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
             return;
         }
     }
-    if (config->section_count == CONFIG_SERVICES_MAX_COUNT) {
+    if (config->section_count == CONFIG_SECTIONS_MAX_COUNT) {
         config_problems_add(reader->problems, line, name,
                             "there are more than %lu sections; "
                             "leave some out",
-                            (unsigned long)CONFIG_SERVICES_MAX_COUNT);
+                            (unsigned long)CONFIG_SECTIONS_MAX_COUNT);
         return;
     }
     struct config_section *sections =

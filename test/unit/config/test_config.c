@@ -199,8 +199,8 @@ static void there_may_be_1024_services(void **state) {
     file = many_lines(head, "port", CONFIG_SERVICES_MAX_COUNT + 1, &length);
     expect_fault(CONFIG_FORMAT_INI, file, length, "f:1028: there are more than 1024 services");
     free(file);
-    file = many_lines("", "section", CONFIG_SERVICES_MAX_COUNT + 1, &length);
-    expect_fault(CONFIG_FORMAT_INI, file, length, "f:1025: s1025: there are more than 1024 sect");
+    file = many_lines("", "section", CONFIG_SECTIONS_MAX_COUNT + 1, &length);
+    expect_fault(CONFIG_FORMAT_INI, file, length, "f:1028: s1028: there are more than 1027 sect");
     free(file);
 }
 
