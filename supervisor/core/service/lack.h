@@ -20,9 +20,8 @@ enum lack_kind {                   /* the first two in this order: words_of() */
                  LACK_PROCESSOR, /* `path` is for another processor */
                  LACK_COMMAND,   /* the script `path` has env(1) run what is not there */
                  LACK_RIGHT,     /* `path` keeps out the account that is to run it, `interpreter` */
-                 LACK_OWNER,    /* what runs is to be nobody's to change, but `path` is another's */
-                 LACK_WRITABLE, /* or its mode lets others write to it */
-                 LACK_UNKNOWN   /* or it cannot be looked at */
+                 LACK_OWNER,   /* what runs is to be nobody's to change, but `path` is another's */
+                 LACK_WRITABLE /* or its mode lets others write to it */
 };
 
 #define LACK_PATH_MAX_BYTES 4096u
