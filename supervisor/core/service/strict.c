@@ -2,7 +2,6 @@
 
 #include "core/base/error.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Linux follows as many in one path. */
@@ -18,33 +17,24 @@ struct walk {
     bool is_to_root;                      /* on the way to the folder that is made the root */
     bool is_at_end;                       /* nothing of the way is left */
     size_t root_length;                   /* of `path`: `..` does not lead out of it */
-    struct path_facts facts;
-    char path[STRICT_PATH_MAX_BYTES]; /* where the walk is; "" = the system's root */
-    const char *rest;                 /* what is still to go; of whoever asks, or in `way` */
+    char *path;       /* where the walk is, of STRICT_PATH_MAX_BYTES; "" = the system's root */
+    const char *rest; /* what is still to go; of whoever asks, or in `way` */
+    struct path_facts facts; /* of `path` */
     char way[STRICT_PATH_MAX_BYTES];
 };
 
-static bool find(const struct walk *walk, enum strict_kind kind, struct strict_finding *out) {
-    out->kind = kind;
-    out->is_folder = walk->facts.kind == PATH_KIND_FOLDER;
-    out->mode = walk->facts.mode;
-    out->user = walk->facts.user;
-    out->group = walk->facts.group;
-    snprintf(out->path, sizeof out->path, "%s", walk->path[0] == '\0' ? "/" : walk->path);
-    return true;
-}
-
 /* Whoever owns a link can replace it where the folder is sticky; what its mode says has no
  * meaning. */
-static bool judge_writer(const struct walk *walk, struct strict_finding *out) {
+static enum strict_kind judge_writer(const struct walk *walk) {
     const struct path_facts *facts = &walk->facts;
     if (facts->user != 0 && facts->user != walk->account->user) {
-        return find(walk, STRICT_OWNER, out);
+        return STRICT_OWNER;
     }
     bool is_safe = facts->kind == PATH_KIND_FOLDER && (facts->mode & STICKY) != 0 &&
                    facts->user == 0 && !(walk->is_to_root && walk->is_at_end);
-    return facts->kind != PATH_KIND_LINK && (facts->mode & OTHERS_WRITE) != 0 && !is_safe &&
-           find(walk, STRICT_WRITABLE, out);
+    return facts->kind != PATH_KIND_LINK && (facts->mode & OTHERS_WRITE) != 0 && !is_safe
+               ? STRICT_WRITABLE
+               : STRICT_NONE;
 }
 
 static bool is_in_group(const struct strict_account *account, uint32_t group) {
@@ -55,13 +45,13 @@ static bool is_in_group(const struct strict_account *account, uint32_t group) {
     return is_in;
 }
 
-static bool judge_barrier(const struct walk *walk, struct strict_finding *out) {
+static enum strict_kind judge_barrier(const struct walk *walk) {
     const struct path_facts *facts = &walk->facts;
     const struct strict_account *account = walk->account;
     unsigned wanted = walk->is_at_end ? walk->wanted : STRICT_EXECUTE;
     uint32_t rights = facts->mode;
     if (walk->is_to_root || facts->kind == PATH_KIND_LINK) {
-        return false;
+        return STRICT_NONE;
     }
     if (account->passes_all) {
         /* Even root executes only what somebody may execute. */
@@ -69,11 +59,11 @@ static bool judge_barrier(const struct walk *walk, struct strict_finding *out) {
     } else if (account->user == facts->user) {
         rights = facts->mode >> 6;
     } else if (facts->has_acl) {
-        return false;
+        return STRICT_NONE;
     } else if (is_in_group(account, facts->group)) {
         rights = facts->mode >> 3;
     }
-    return (wanted & ~rights) != 0 && find(walk, STRICT_BARRIER, out);
+    return (wanted & ~rights) != 0 ? STRICT_BARRIER : STRICT_NONE;
 }
 
 /* Past what does not lead anywhere: "/", "./". */
@@ -121,7 +111,7 @@ static bool go_on(struct walk *walk) {
     size_t path_length = strlen(walk->path);
     if (length == 2 && memcmp(walk->rest, "..", 2) == 0) {
         go_up(walk);
-    } else if (path_length + 1 + length >= sizeof walk->path) {
+    } else if (path_length + 1 + length >= STRICT_PATH_MAX_BYTES) {
         return false;
     } else {
         walk->path[path_length] = '/';
@@ -132,9 +122,8 @@ static bool go_on(struct walk *walk) {
     return true;
 }
 
-/* Goes along `rest` from where it is. True if a place on the way answers the
- * question. */
-static bool go(struct walk *walk, struct strict_finding *out) {
+/* Goes along `rest` from where it is, until a place answers the question. */
+static enum strict_kind go(struct walk *walk) {
     const struct service_machine *machine = walk->machine;
     int links_count = 0;
     for (;;) {
@@ -143,44 +132,55 @@ static bool go(struct walk *walk, struct strict_finding *out) {
         int result = machine->inspect(machine->context, walk->path[0] == '\0' ? "/" : walk->path,
                                       &walk->facts);
         if (result == BATON_NOT_FOUND || result == BATON_UNSUPPORTED) {
-            return false; /* who needs it says so, or it cannot be told */
+            return STRICT_NONE; /* who needs it says so, or it cannot be told */
         }
         if (result != BATON_OK) {
-            return find(walk, STRICT_UNKNOWN, out);
+            return STRICT_UNKNOWN;
         }
-        if (walk->wanted == 0 ? judge_writer(walk, out) : judge_barrier(walk, out)) {
-            return true;
+        enum strict_kind kind = walk->wanted == 0 ? judge_writer(walk) : judge_barrier(walk);
+        if (kind != STRICT_NONE) {
+            return kind;
         }
         bool can_go = true;
         if (walk->facts.kind == PATH_KIND_LINK) {
             can_go = ++links_count <= LINKS_MAX_COUNT && follow(walk);
         } else if (walk->is_at_end || walk->facts.kind != PATH_KIND_FOLDER) {
-            return false;
+            return STRICT_NONE;
         } else {
             can_go = go_on(walk);
         }
         if (!can_go) {
-            return find(walk, STRICT_UNKNOWN, out);
+            return STRICT_UNKNOWN;
         }
     }
 }
 
 static bool walk_to(struct walk *walk, const char *root, const char *path,
                     struct strict_finding *out) {
+    enum strict_kind kind = STRICT_NONE;
+    out->path[0] = '\0';
+    walk->path = out->path;
+    walk->rest = root;
+    walk->is_to_root = root != NULL;
     if (walk->machine->inspect == NULL) {
         return false;
     }
-    if (root != NULL) {
-        walk->is_to_root = true;
-        walk->rest = root;
-        if (go(walk, out)) {
-            return true;
-        }
+    if (walk->is_to_root) {
+        kind = go(walk);
         walk->is_to_root = false;
         walk->root_length = strlen(walk->path);
     }
-    walk->rest = path;
-    return go(walk, out);
+    if (kind == STRICT_NONE) {
+        walk->rest = path;
+        kind = go(walk);
+    }
+    if (out->path[0] == '\0') {
+        memcpy(out->path, "/", sizeof "/");
+    }
+    out->kind = kind;
+    out->mode = walk->facts.mode;
+    out->user = walk->facts.user;
+    return kind != STRICT_NONE;
 }
 
 bool strict_find_writer(const struct service_machine *machine, const char *root, const char *path,

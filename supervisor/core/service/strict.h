@@ -13,6 +13,7 @@
 #include "core/service/service.h"
 
 enum strict_kind {
+    STRICT_NONE,
     STRICT_OWNER,    /* `path` is owned by somebody else */
     STRICT_WRITABLE, /* its group or everybody may write to it */
     STRICT_BARRIER,  /* its mode keeps the account out */
@@ -23,8 +24,7 @@ enum strict_kind {
 
 struct strict_finding {
     enum strict_kind kind;
-    bool is_folder;
-    uint32_t mode, user, group; /* of `path`, as in struct path_facts; not of STRICT_UNKNOWN */
+    uint32_t mode, user;              /* of `path`, as in struct path_facts; not of UNKNOWN */
     char path[STRICT_PATH_MAX_BYTES]; /* without links; below the system's root */
 };
 
