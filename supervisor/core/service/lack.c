@@ -118,10 +118,20 @@ bool service_lacks_strictness(const struct service_machine *machine, const char 
 
 bool service_may_be_changed(const struct service_machine *machine, const struct service *service,
                             const char *path, struct service_lack *out) {
-    return service != NULL && service->strict_modes &&
-           service_lacks_strictness(
-               machine, root_of(service), path,
-               service->identity.uid == IDENTITY_SAME ? 0 : service->identity.uid, out);
+    char full[LACK_PATH_MAX_BYTES];
+    if (service == NULL || !service->strict_modes) {
+        return false;
+    }
+    if (path[0] != '/') { /* it starts where the program is run */
+        if (service->directory == NULL ||
+            snprintf(full, sizeof full, "%s/%s", service->directory, path) >= (int)sizeof full) {
+            return lack(out, LACK_PROGRAM, path, BATON_SYSTEM);
+        }
+        path = full;
+    }
+    return service_lacks_strictness(
+        machine, root_of(service), path,
+        service->identity.uid == IDENTITY_SAME ? 0 : service->identity.uid, out);
 }
 
 /* The command of env(1) in a script's first line: there only if execvp(3) is certain to find it
@@ -140,15 +150,17 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
     }
     bool has_folder = strchr(name, '/') != NULL;
     const char *folders = has_folder ? name : search_path_of(service);
-    /* What is not absolute starts where the program is run. */
-    while (folders != NULL && folders[0] == '/') {
+    while (folders != NULL) {
         int length = has_folder ? 0 : (int)strcspn(folders, ":");
-        if (snprintf(path, sizeof path, "%.*s%s%s", length, folders, has_folder ? "" : "/", name) >=
-            (int)sizeof path) {
+        if (snprintf(path, sizeof path, "%.*s%s%s", length, folders, length == 0 ? "" : "/",
+                     name) >= (int)sizeof path) {
             return false;
         }
         if (service_may_be_changed(machine, service, path, out)) {
             return true;
+        }
+        if (path[0] != '/') {
+            return false; /* it starts where the program is run, and what is there is not known */
         }
         const char *probed = outside(root_of(service), path, host);
         if (machine->probe_program(machine->context, probed) == BATON_OK) {
@@ -189,9 +201,12 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
             !program_machine_fits(machine->own_machine, head.machine)) {
             return lack(out, LACK_PROCESSOR, path, BATON_NOT_EXECUTABLE);
         }
-        /* A relative name starts where the program is run. */
-        if (head.interpreter[0] == '\0' || (head.interpreter[0] != '/' && directory != NULL)) {
+        if (head.interpreter[0] == '\0') {
             return false;
+        }
+        /* A relative name starts where the program is run. */
+        if (head.interpreter[0] != '/' && directory != NULL) {
+            return service_may_be_changed(machine, service, head.interpreter, out);
         }
         char runner[LACK_PATH_MAX_BYTES];
         result = machine->probe_program(machine->context, outside(root, head.interpreter, runner));

@@ -344,7 +344,7 @@ static const char *open_to_all; /* the folder, or file, that is */
 static int inspect(void *context, const char *path, struct path_facts *out) {
     bool is_open = strcmp(path, open_to_all) == 0;
     *out = (struct path_facts){.kind = PATH_KIND_FOLDER, .mode = is_open ? 0777 : 0755};
-    if (probe(context, path) == BATON_OK) {
+    if (probe(context, path) == BATON_OK && strcmp(path, "/data") != 0) {
         out->kind = PATH_KIND_FILE;
         out->user = is_open ? 1000 : 0;
     }
@@ -407,6 +407,25 @@ static void test_what_others_may_change(void **state) {
     expect_open("/opt/bin", &service, "others may change /opt/bin (mode 0777, owner 0)");
     expect_open("/lib/one", &service, "others may change /lib/one (mode 0777, owner 1000)");
     expect_open("/lib64/ld.so", &service, "others may change /lib64/ld.so (mode 0777, owner 1000)");
+    /* What starts where the program is run. */
+    have(0, "/srv/p", BATON_OK, "#!bin/one -x\n", 13);
+    have(1, "bin/one", BATON_OK, NULL, 0);
+    expect_open("/nothing", &service, "bin/one cannot be looked at");
+    service.directory = "/data";
+    have(5, "/data", BATON_OK, NULL, 0);
+    expect_open("/nothing", &service, "");
+    expect_open("/data/bin", &service, "others may change /data/bin (mode 0777, owner 0)");
+    have(0, "/srv/p", BATON_OK, "#!/usr/bin/env none\n", 20);
+    have(1, "/usr/bin/env", BATON_OK, NULL, 0);
+    static char relative[] = "PATH=:/bin";
+    char *environment[] = {relative, NULL};
+    service.environment = environment;
+    service.environment_count = 1;
+    expect_open("/bin", &service, "");
+    expect_open("/data/none", &service, "others may change /data/none (mode 0777, owner 0)");
+    have(0, "/srv/p", BATON_OK, "#!/usr/bin/env x/none\n", 22);
+    expect_open("/data/x", &service, "others may change /data/x (mode 0777, owner 0)");
+    service.directory = NULL;
     /* One that the config names. */
     service.program = "/lib/one";
     have(0, "/srv/p", BATON_NOT_EXECUTABLE, "", 0);
