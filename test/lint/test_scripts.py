@@ -100,7 +100,8 @@ class Peers(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(os.path.join(folder, "peers/bin"))
             for name in ("haproxy", "in.tftpd", "inetutils-inetd", "lighttpd", "openbsd-inetd",
-                         "systemd-socket-activate", "systemd-socket-proxyd", "xinetd"):
+                         "systemd-socket-activate", "systemd-socket-proxyd", "tcprules",
+                         "tcpserver", "xinetd"):
                 os.symlink("/bin/sh", os.path.join(folder, "peers/bin", name))
             result = self.fetch(folder)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
