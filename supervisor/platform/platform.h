@@ -355,8 +355,11 @@ struct platform_program_spec {
     const char *service;          /* BATON_SERVICE in its environment; NULL = not set */
     const struct identity *identity; /* as whom it runs, within which limits; NULL = as this process
                                         does. POSIX: all of it, and what fails is a failure of the
-                                        launch. Windows: none of it */
+                                        launch. Windows: the limits of memory, of time on processors
+                                        and of processes alone, for all of its job together */
     bool forbids_new_privileges; /* POSIX: what it executes gives it none (PR_SET_NO_NEW_PRIVS) */
+    bool is_sandboxed;           /* Windows: without our privileges and administrators' rights, at
+                                    low integrity; elsewhere nothing */
     bool leaves_children;        /* what is left of its group or job when it exits lives on */
     bool ends_with_supervisor;   /* POSIX: gets SIGTERM when this process has ended, however */
 };

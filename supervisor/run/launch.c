@@ -79,6 +79,7 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
         .service = service->name,
         .identity = &service->identity,
         .forbids_new_privileges = service_forbids_new_privileges(service),
+        .is_sandboxed = service->sandbox != SANDBOX_NONE,
         .leaves_children = service_leaves_children(service),
         .ends_with_supervisor = service_ends_with_supervisor(service),
     };

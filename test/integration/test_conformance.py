@@ -58,6 +58,12 @@ class Conformance(Points):
         self.check("127.0.0.1:0", first_byte_timeout_ms=60000)
 
 
+    @unittest.skipUnless(ON_WINE, "Windows' own")
+    def test_in_a_sandbox(self):
+        """Everything that a handler is promised it has with less rights, too."""
+        self.check("127.0.0.1:0", sandbox="low")
+
+
 class Independent(Points):
     """A handler by somebody who knew PROTOCOL.md and none of our code."""
 

@@ -324,6 +324,44 @@ static void speak_by_grandchild(wchar_t *line) {
     }
 }
 
+/* Prints what this process may do: "privileges=N NAME=0|1 administrators=enabled|denied|none". */
+static void tell_token(void) {
+    char room[8192];
+    char line[160];
+    DWORD bytes;
+    HANDLE token;
+    LUID every_lookup;
+    DWORD is_kept = 0;
+    const char *administrators = "none";
+    BYTE group[SECURITY_MAX_SID_SIZE];
+    DWORD group_bytes = sizeof group;
+    if (!OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token) ||
+        !CreateWellKnownSid(WinBuiltinAdministratorsSid, NULL, group, &group_bytes) ||
+        !LookupPrivilegeValueW(NULL, L"SeChangeNotifyPrivilege", &every_lookup) ||
+        !GetTokenInformation(token, TokenGroups, room, sizeof room, &bytes)) {
+        exit(DISAGREEMENT_EXIT_CODE);
+    }
+    const TOKEN_GROUPS *groups = (const void *)room;
+    for (DWORD i = 0; i < groups->GroupCount; i++) {
+        if (EqualSid(groups->Groups[i].Sid, group)) {
+            bool denied = (groups->Groups[i].Attributes & SE_GROUP_USE_FOR_DENY_ONLY) != 0;
+            administrators = denied ? "denied" : "enabled";
+        }
+    }
+    if (!GetTokenInformation(token, TokenPrivileges, room, sizeof room, &bytes)) {
+        exit(DISAGREEMENT_EXIT_CODE);
+    }
+    const TOKEN_PRIVILEGES *privileges = (const void *)room;
+    for (DWORD i = 0; i < privileges->PrivilegeCount; i++) {
+        is_kept |= privileges->Privileges[i].Luid.LowPart == every_lookup.LowPart;
+    }
+    int length = snprintf(line, sizeof line,
+                          "privileges=%lu SeChangeNotifyPrivilege=%lu administrators=%s\n",
+                          privileges->PrivilegeCount, is_kept, administrators);
+    child_write(line, (size_t)length);
+    CloseHandle(token);
+}
+
 bool child_special(const char *action) {
     if (strcmp(action, "handles") == 0) {
         list_handles();
@@ -333,6 +371,8 @@ bool child_special(const char *action) {
         copy_input();
     } else if (strcmp(action, "serve-listener") == 0) {
         serve_listener();
+    } else if (strcmp(action, "token") == 0) {
+        tell_token();
     } else if (strcmp(action, "close-input") == 0) {
         CloseHandle(GetStdHandle(STD_INPUT_HANDLE));
     } else if (strcmp(action, "hello-by-grandchild") == 0) {

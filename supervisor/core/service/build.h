@@ -72,7 +72,7 @@ struct service_builder {
     size_t draft_capacity;
     size_t place_count; /* of all drafts */
     /* Faults of [defaults] that show with many services, told once. */
-    bool reported_peer, reported_trusted, reported_places;
+    bool reported_peer, reported_trusted, reported_places, reported_sandbox;
     bool strict_modes;   /* who else may change what runs is looked at */
     const char *refused; /* what others may change, as was told last by service_is_strict() */
     struct service_rules_room *rules_room;     /* owned; NULL = not needed yet */

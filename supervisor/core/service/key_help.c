@@ -102,6 +102,17 @@ static const char *const texts[KEY_COUNT] = {
         "closed, with the outcome `no_first_byte`. It counts in `max_connections` meanwhile. 0 is "
         "off. For protocols in which the client speaks first alone: where the server does, both "
         "would wait. Behind a proxy the time begins with the end of the PROXY header.",
+    [KEY_SANDBOX] =
+        "`low`, on Windows alone: the handler gets a token without privileges, in which the groups "
+        "of administrators count for denials only, at low integrity. That stops it from writing to "
+        "files, folders, registry keys and other objects that are not labelled low, which is all "
+        "but `AppData\\LocalLow` and what was labelled so (`icacls PATH /setintegritylevel L`); "
+        "from opening or sending messages to processes above it; and from what takes an "
+        "administrator. It does not stop it from reading what batond's user can read, from using "
+        "the network, or from using memory and processors (`limit_memory`, `limit_cpu_s` and "
+        "`limit_processes` do), and its children have the same token. It has run under Wine 8 "
+        "alone, which takes away groups and privileges and knows no integrity. On other systems "
+        "`user`, `chroot` and `no_new_privileges` are for that.",
     [KEY_SUCCESS_EXIT] =
         "Exit codes that mean that all went well (outcome `served`), separated by commas; every "
         "other one is a failure, 0 as well if it is not among them. `0, 255` is for `sshd -i`, "

@@ -19,6 +19,7 @@ static const char *const handoffs[] = {"channel", "stdio", "listener", "pump", N
 static const char *const protocols[] = {"tcp", "udp", "unix", NULL};
 static const char *const three_ways[] = {"auto", "no", "yes", NULL};
 static const char *const error_streams[] = {"log", "socket", NULL};
+static const char *const sandboxes[] = {"none", "low", NULL};
 static const char *const outputs[] = {"log", "null", NULL};
 static const char *const when_full[] = {"queue", "refuse", NULL};
 
@@ -274,6 +275,16 @@ const struct key key_table[KEY_COUNT] = {
             .default_text = "0",
             .field_offset = FIELD(first_byte_timeout_ms),
             .modes = KEY_MODES_CONNECTION,
+        },
+    [KEY_SANDBOX] =
+        {
+            .name = "sandbox",
+            .sections = SERVICE_KEY,
+            .type = KEY_TYPE_CHOICE,
+            .default_text = "none",
+            .choices = sandboxes,
+            .field_offset = FIELD(sandbox),
+            .modes = KEY_MODES_ALL,
         },
     [KEY_SUCCESS_EXIT] =
         {

@@ -59,6 +59,18 @@ void service_fit_values(struct service_values *values) {
     }
 }
 
+static void check_sandbox(struct service_builder *builder, const struct service_values *values) {
+    const struct config_setting *setting = values->given[KEY_SANDBOX];
+    bool is_own = setting == values->own[KEY_SANDBOX];
+    if (values->numbers[KEY_SANDBOX] != SANDBOX_NONE && !builder->machine->backslash_separates &&
+        (is_own || !builder->reported_sandbox)) {
+        service_report(builder, setting,
+                       "is a thing of Windows; here take `user`, `chroot` and "
+                       "`no_new_privileges`, and leave this out");
+        builder->reported_sandbox = builder->reported_sandbox || !is_own;
+    }
+}
+
 void service_check_values(struct service_builder *builder, const struct service_values *values) {
     static const struct {
         enum key_id key, needs;
@@ -83,6 +95,7 @@ void service_check_values(struct service_builder *builder, const struct service_
                            pairs[i].cure);
         }
     }
+    check_sandbox(builder, values);
     const struct config_setting *proxy = values->given[KEY_PROXY_PROTOCOL];
     bool is_own = proxy != NULL && proxy == values->own[KEY_PROXY_PROTOCOL];
     if (values->numbers[KEY_PROXY_PROTOCOL] != 0 && (values->mode & KEY_OVER_TCP) != 0 &&

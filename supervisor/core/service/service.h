@@ -43,6 +43,8 @@ enum service_protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_UNIX };
 enum service_stderr { STDERR_LOG, STDERR_SOCKET };
 enum service_output { OUTPUT_LOG, OUTPUT_NULL };
 
+enum service_sandbox { SANDBOX_NONE, SANDBOX_LOW };
+
 /* AUTO depends on the mode. */
 enum service_choice { CHOICE_AUTO, CHOICE_NO, CHOICE_YES };
 
@@ -145,6 +147,7 @@ struct service {
     uint32_t stop_timeout_ms;       /* from DRAIN to terminate, and from terminate to kill */
     uint32_t max_runtime_ms;        /* of a connection that is held; 0 = no limit */
     uint32_t idle_timeout_ms;       /* of a pump, without a byte either way; 0 = no limit */
+    uint32_t sandbox;               /* enum service_sandbox */
     uint32_t first_byte_timeout_ms; /* until the client has sent something; 0 = not awaited */
     /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
     size_t line, handler_line, directory_line, listen_line;

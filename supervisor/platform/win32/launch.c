@@ -102,13 +102,14 @@ static int make_streams(struct parts *parts, struct baton_cause *cause) {
 /* The pipes and the job. The caller undoes what was made when this fails. */
 static int prepare(struct parts *parts, struct baton_cause *cause) {
     const struct platform_launch *launch = parts->launch;
-    /* No limits at all: neither breakaway nor kill-on-close, so nothing leaves the job, and a crash
-     * of the supervisor leaves live connections served. */
     parts->process->job = CreateJobObjectW(NULL, NULL);
     if (parts->process->job == NULL) {
         return win32_cause_last(cause, "CreateJobObjectW");
     }
-    int code = launch->program->has_channel ? make_channel(parts, cause) : BATON_OK;
+    int code = win32_job_confine(parts->process->job, launch->program, cause);
+    if (code == BATON_OK && launch->program->has_channel) {
+        code = make_channel(parts, cause);
+    }
     if (code == BATON_OK && launch->streams == PLATFORM_STREAMS_PIPES) {
         code = make_streams(parts, cause);
     }
@@ -169,6 +170,16 @@ static int complete(const struct parts *parts, wchar_t **command_line) {
     return code;
 }
 
+static BOOL create(const struct platform_program *program, wchar_t *command_line,
+                   STARTUPINFOW *startup, PROCESS_INFORMATION *made) {
+    return program->token == NULL
+               ? CreateProcessW(program->path, command_line, NULL, NULL, TRUE, CREATION_FLAGS,
+                                program->environment.text, program->directory, startup, made)
+               : CreateProcessAsUserW(program->token, program->path, command_line, NULL, NULL, TRUE,
+                                      CREATION_FLAGS, program->environment.text, program->directory,
+                                      startup, made);
+}
+
 static int create_process(const struct parts *parts, HANDLE *handles, DWORD handle_count,
                           STARTUPINFOEXW *startup, wchar_t *command_line,
                           struct baton_cause *cause) {
@@ -186,10 +197,9 @@ static int create_process(const struct parts *parts, HANDLE *handles, DWORD hand
         !UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST,
                                    &process->job, sizeof process->job, NULL, NULL)) {
         code = win32_cause_last(cause, "UpdateProcThreadAttribute");
-    } else if (!CreateProcessW(program->path, command_line, NULL, NULL, TRUE, CREATION_FLAGS,
-                               program->environment.text, program->directory, &startup->StartupInfo,
-                               &made)) {
-        code = win32_cause_last(cause, "CreateProcessW");
+    } else if (!create(program, command_line, &startup->StartupInfo, &made)) {
+        code = win32_cause_last(cause,
+                                program->token == NULL ? "CreateProcessW" : "CreateProcessAsUserW");
     } else {
         CloseHandle(made.hThread);
         process->handle = made.hProcess;

@@ -51,6 +51,12 @@ int platform_program_create(struct platform *platform, const struct platform_pro
     program->launch_bytes = spec->launch_bytes;
     program->has_channel = spec->has_channel;
     program->leaves_children = spec->leaves_children;
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        program->limits[i] = spec->identity == NULL ? IDENTITY_SAME : spec->identity->limits[i];
+    }
+    if (code == BATON_OK && spec->is_sandboxed) {
+        code = win32_token_low(&program->token, cause);
+    }
     if (code != BATON_OK) {
         platform_program_destroy(&program);
     }
@@ -66,6 +72,9 @@ void platform_program_destroy(struct platform_program **address) {
         free(program->directory);
         free(program->command_line);
         win32_environment_clear(&program->environment);
+        if (program->token != NULL) {
+            CloseHandle(program->token);
+        }
         free(program);
     }
 }

@@ -60,6 +60,13 @@ int win32_environment_write(struct environment_block *block,
 /* Accepts a zeroed block. */
 void win32_environment_clear(struct environment_block *block);
 
+/* Sets the limits of the program on a job that is empty still. BATON_OK or what the system says. */
+int win32_job_confine(HANDLE job, const struct platform_program *program,
+                      struct baton_cause *cause);
+/* Makes a token like ours, without privileges and administrators' rights, at low integrity. The
+ * caller closes it. Allocates. */
+int win32_token_low(HANDLE *out, struct baton_cause *cause);
+
 struct platform_program {
     wchar_t *path;
     wchar_t *command_line;
@@ -67,6 +74,8 @@ struct platform_program {
     size_t launch_bytes;
     bool has_channel;
     bool leaves_children;
+    uint32_t limits[LIMIT_COUNT];         /* by enum identity_limit; of the job */
+    HANDLE token;                         /* that it runs with; NULL = ours */
     struct environment_block environment; /* its text is scratch space of a launch */
 };
 

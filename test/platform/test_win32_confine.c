@@ -1,0 +1,236 @@
+/* What holds a program back: limits of its job, a token that allows less. Wine is not Windows: Wine
+ * 8 takes limits and the integrity level, and keeps neither, so the calls are replaced in this
+ * program's own import table by ones that write down what was asked for. Groups and privileges of
+ * the token it has, and the child tells them. */
+#include "harness.h"
+
+#include "core/base/identity.h"
+
+#include <windows.h>
+
+typedef BOOL(WINAPI *set_job)(HANDLE job, JOBOBJECTINFOCLASS what, LPVOID value, DWORD bytes);
+typedef BOOL(WINAPI *set_token)(HANDLE token, TOKEN_INFORMATION_CLASS what, LPVOID value,
+                                DWORD bytes);
+
+/* The entries of the import table, as the linker calls them. */
+extern set_job __imp_SetInformationJobObject;
+extern set_token __imp_SetTokenInformation;
+
+static set_job real_set_job;
+static set_token real_set_token;
+static bool job_fails, token_fails;
+static int job_count;
+static JOBOBJECT_EXTENDED_LIMIT_INFORMATION asked;
+static DWORD integrity;
+static DWORD label_attributes;
+
+static BOOL WINAPI note_job(HANDLE job, JOBOBJECTINFOCLASS what, LPVOID value, DWORD bytes) {
+    assert_int_equal(what, JobObjectExtendedLimitInformation);
+    assert_int_equal(bytes, sizeof asked);
+    job_count++;
+    memcpy(&asked, value, sizeof asked);
+    if (job_fails) {
+        SetLastError(ERROR_ACCESS_DENIED);
+        return FALSE;
+    }
+    return real_set_job(job, what, value, bytes);
+}
+
+static BOOL WINAPI note_token(HANDLE token, TOKEN_INFORMATION_CLASS what, LPVOID value,
+                              DWORD bytes) {
+    if (what == TokenIntegrityLevel) {
+        const TOKEN_MANDATORY_LABEL *label = value;
+        integrity = *GetSidSubAuthority(label->Label.Sid, 0);
+        label_attributes = label->Label.Attributes;
+    }
+    if (token_fails) {
+        SetLastError(ERROR_ACCESS_DENIED);
+        return FALSE;
+    }
+    return real_set_token(token, what, value, bytes);
+}
+
+static void make_writable(void *entry) {
+    DWORD ignored;
+    assert_true(VirtualProtect(entry, sizeof(void *), PAGE_READWRITE, &ignored));
+}
+
+static int replace_imports(void **state) {
+    (void)state;
+    make_writable(&__imp_SetInformationJobObject);
+    make_writable(&__imp_SetTokenInformation);
+    real_set_job = __imp_SetInformationJobObject;
+    real_set_token = __imp_SetTokenInformation;
+    __imp_SetInformationJobObject = note_job;
+    __imp_SetTokenInformation = note_token;
+    return 0;
+}
+
+static void launch_and_end(struct bench *bench, struct platform_program *program) {
+    struct platform_process *process;
+    uint64_t token = bench_token(bench);
+    assert_int_equal(bench_try_launch(bench, program, token, &process), BATON_OK);
+    assert_int_equal(bench_finish(bench, &process, token).code, 0);
+}
+
+/* ---- Limits ---- */
+
+static struct identity no_limits(void) {
+    struct identity identity = {.uid = IDENTITY_SAME, .gid = IDENTITY_SAME};
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        identity.limits[i] = IDENTITY_SAME;
+    }
+    return identity;
+}
+
+static void test_limits_are_those_of_the_job(void **state) {
+    struct bench *bench = *state;
+    static const struct {
+        enum identity_limit limit;
+        uint32_t value;
+        DWORD flag;
+    } rows[] = {{LIMIT_MEMORY_KIB, 8u << 20, JOB_OBJECT_LIMIT_JOB_MEMORY},
+                {LIMIT_CPU_S, 90, JOB_OBJECT_LIMIT_JOB_TIME},
+                {LIMIT_PROCESSES_COUNT, 5, JOB_OBJECT_LIMIT_ACTIVE_PROCESS}};
+    for (unsigned mask = 1; mask < 8; mask++) {
+        struct identity identity = no_limits();
+        DWORD flags = 0;
+        for (size_t i = 0; i < 3; i++) {
+            bool is_set = (mask & 1u << i) != 0;
+            identity.limits[rows[i].limit] = is_set ? rows[i].value : IDENTITY_UNLIMITED;
+            flags |= is_set ? rows[i].flag : 0;
+        }
+        struct platform_program_spec spec = {.has_channel = true, .identity = &identity};
+        struct platform_program *program = BENCH_RECIPE(bench, spec, "exit:0");
+        job_count = 0;
+        launch_and_end(bench, program);
+        assert_int_equal(job_count, 1);
+        /* Neither breakaway nor kill-on-close. */
+        assert_int_equal(asked.BasicLimitInformation.LimitFlags, flags);
+        assert_true(asked.JobMemoryLimit == ((mask & 1) != 0 ? (SIZE_T)8 << 30 : 0));
+        assert_int_equal(asked.BasicLimitInformation.PerJobUserTimeLimit.QuadPart,
+                         (mask & 2) != 0 ? 900000000 : 0);
+        assert_int_equal(asked.BasicLimitInformation.ActiveProcessLimit, (mask & 4) != 0 ? 5 : 0);
+        platform_program_destroy(&program);
+    }
+}
+
+static void test_without_limits_nothing_is_set(void **state) {
+    struct bench *bench = *state;
+    struct identity identity = no_limits();
+    identity.limits[LIMIT_FILES_COUNT] = 64; /* POSIX alone has these */
+    identity.limits[LIMIT_CORE_KIB] = 0;
+    const struct identity *const none[] = {NULL, &identity};
+    job_count = 0;
+    for (size_t i = 0; i < 2; i++) {
+        struct platform_program_spec spec = {.has_channel = true, .identity = none[i]};
+        struct platform_program *program = BENCH_RECIPE(bench, spec, "exit:0");
+        launch_and_end(bench, program);
+        platform_program_destroy(&program);
+    }
+    assert_int_equal(job_count, 0);
+}
+
+/* A limit that cannot be set is no launch without it. */
+static void test_a_limit_that_is_refused(void **state) {
+    struct bench *bench = *state;
+    struct identity identity = no_limits();
+    identity.limits[LIMIT_CPU_S] = 1;
+    struct platform_program_spec spec = {.has_channel = true, .identity = &identity};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "exit:0");
+    struct platform_process *process;
+    launch_and_end(bench, program);
+    size_t before = system_descriptor_count();
+    job_fails = true;
+    assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process), BATON_DENIED);
+    job_fails = false;
+    assert_null(process);
+    assert_string_equal(bench->cause.call, "SetInformationJobObject");
+    assert_int_equal(system_descriptor_count(), before);
+    launch_and_end(bench, program);
+    platform_program_destroy(&program);
+}
+
+/* ---- The token ---- */
+
+static struct platform_program *sandboxed(struct bench *bench, const char *const *actions) {
+    struct platform_program_spec spec = {.has_channel = true, .is_sandboxed = true};
+    return bench_recipe(bench, actions, spec);
+}
+
+static void test_a_token_that_allows_less(void **state) {
+    struct bench *bench = *state;
+    static const char *const actions[] = {"token", NULL};
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "token");
+    bench_finish(bench, &process, token);
+    assert_null(strstr(bench->text, "privileges=1 "));
+    assert_non_null(strstr(bench->text, "administrators=enabled"));
+
+    bench_forget_text(bench);
+    integrity = 0;
+    struct platform_program *program = sandboxed(bench, actions);
+    assert_int_equal(integrity, SECURITY_MANDATORY_LOW_RID);
+    assert_int_equal(label_attributes, SE_GROUP_INTEGRITY);
+    launch_and_end(bench, program);
+    assert_non_null(strstr(bench->text, "privileges=1 SeChangeNotifyPrivilege=1 "));
+    assert_non_null(strstr(bench->text, "administrators=denied"));
+    platform_program_destroy(&program);
+}
+
+/* Channel, output and socket are its own to use, and we may speak for it. */
+static void test_it_serves(void **state) {
+    struct bench *bench = *state;
+    static const char *const actions[] = {"hello", "serve", NULL};
+    struct platform_program *program = sandboxed(bench, actions);
+    for (int i = 0; i < 2; i++) {
+        struct bench_connection connection = bench_connect(bench);
+        struct platform_process *process;
+        uint64_t token = bench_token(bench);
+        uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+        char answer[64];
+        assert_int_equal(bench_try_launch(bench, program, token, &process), BATON_OK);
+        bench_receive(bench, process, token, frame);
+        assert_true(platform_process_speaks(process, platform_process_pid(process)));
+        assert_int_equal(bench_offer(bench, process, connection.socket), BATON_OK);
+        bench_close_socket(bench, &connection.socket);
+        client_send(connection.client, "words");
+        client_end_sending(connection.client);
+        client_receive_all(connection.client, answer, sizeof answer);
+        assert_string_equal(answer, "words");
+        assert_int_equal(bench_finish(bench, &process, token).code, 0);
+        assert_non_null(strstr(bench->text, "blocking=1 inheritable=0 peer=1 shutdown=1"));
+        bench_forget_text(bench);
+        bench_disconnect(bench, &connection);
+    }
+    platform_program_destroy(&program);
+}
+
+/* A token that cannot be had is no program with ours. */
+static void test_a_token_that_is_refused(void **state) {
+    struct bench *bench = *state;
+    const char *const argv[] = {"child", "exit:0", NULL};
+    struct platform_program_spec spec = {
+        .path = bench_child_path(), .argv = argv, .launch_bytes = 1000, .is_sandboxed = true};
+    struct platform_program *program;
+    size_t before = system_descriptor_count();
+    token_fails = true;
+    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                     BATON_DENIED);
+    token_fails = false;
+    assert_null(program);
+    assert_string_equal(bench->cause.call, "SetTokenInformation");
+    assert_int_equal(system_descriptor_count(), before);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_limits_are_those_of_the_job),
+        WITH_BENCH(test_without_limits_nothing_is_set),
+        WITH_BENCH(test_a_limit_that_is_refused),
+        WITH_BENCH(test_a_token_that_allows_less),
+        WITH_BENCH(test_it_serves),
+        WITH_BENCH(test_a_token_that_is_refused),
+    };
+    return cmocka_run_group_tests_name("win32_confine", tests, replace_imports, NULL);
+}
