@@ -144,7 +144,13 @@ class FirstByte(SupervisorCase):
         with supervisor.connect("line") as client:
             self.assertEqual(client.rest(), "")
             self.assertEqual(supervisor.record(client)["outcome"], "no_first_byte")
+        self.stop(supervisor)
+
+    def test_who_resets_is_abandoned(self):
+        supervisor = self.supervisor({"line": misbehave(first_byte_timeout_ms=LONG_MS)})
         with supervisor.connect("line") as client:
+            # Once one behind it is served, it has been accepted.
+            self.assertIn("served", supervisor.ask("line", "hello"))
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETS)
             client.close()
             self.assertEqual(supervisor.record(client)["outcome"], "abandoned")
