@@ -141,6 +141,11 @@ struct platform_socket {
 
 bool platform_socket_is_open(struct platform_socket socket);
 
+/* The address that the client of an accepted socket has connected to (getsockname(2)). A call of
+ * its own, which whoever is turned away without a word need not cost. False, and family
+ * ADDRESS_NONE, where the system does not tell. */
+bool platform_socket_local(struct platform_socket socket, struct address *out);
+
 /* Closes the socket soon, by another thread, and sets it to PLATFORM_SOCKET_NONE: whoever has had
  * it can make closing it wait (SO_LINGER, socket(7)). What was sent still goes out. When a call
  * says BATON_SHORTAGE while any such socket is not closed yet, PLATFORM_EVENT_RELIEF follows. */
@@ -277,8 +282,7 @@ void platform_listener_address(const struct platform_listener *listener, struct 
  * other code (BATON_SYSTEM) for a fault of this listener alone: the others work. Whether a client
  * waits there cannot be known, so pause this one, and resume it by timer. */
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause);
+                             struct address *peer, struct baton_cause *cause);
 
 /* True if the client at an accepted local socket was in one of these groups, its own one or a
  * further one, when it connected: SO_PEERCRED, SO_PEERGROUPS (Linux 4.13; socket(7)). False if the

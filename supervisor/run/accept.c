@@ -72,6 +72,14 @@ void run_accept_give_back(struct supervisor *s, uint32_t service, uint32_t place
 
 /* ---- Connections ---- */
 
+void run_accept_name_local(struct supervisor *s, uint32_t connection) {
+    struct connection *c = &s->pool.connections[connection];
+    if (c->local.family == ADDRESS_NONE && platform_socket_is_open(s->sockets[connection]) &&
+        !platform_socket_local(s->sockets[connection], &c->local)) {
+        c->local = run_listen_at(s, c->service, c->place)->address;
+    }
+}
+
 static void take(struct supervisor *s, struct pool_arrival *arrival,
                  struct platform_socket socket) {
     arrival->now_us = s->now_us;
@@ -87,6 +95,9 @@ static void take(struct supervisor *s, struct pool_arrival *arrival,
     uint32_t connection = pool_accept(&s->pool, arrival);
     s->sockets[connection] = socket;
     run_pause_after_shortage(s);
+    if (s->pool.connections[connection].state != CONNECTION_ENDED) {
+        run_accept_name_local(s, connection);
+    }
     if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
         run_preface_start(s, connection);
     }
@@ -97,8 +108,7 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     struct platform_socket socket = PLATFORM_SOCKET_NONE;
     struct pool_arrival arrival = {.service = l->service, .place = l->place};
     struct baton_cause cause = {0};
-    int result =
-        platform_listener_accept(l->handle, &socket, &arrival.peer, &arrival.local, &cause);
+    int result = platform_listener_accept(l->handle, &socket, &arrival.peer, &cause);
     switch (result) {
     case BATON_OK:
         run_pause_after_fault(s, l);

@@ -95,4 +95,7 @@ enum progress run_accept_judge(struct supervisor *s, uint32_t service);
 /* An activation at a service's `place` has ended: what was lent for it can be watched again. */
 void run_accept_give_back(struct supervisor *s, uint32_t service, uint32_t place);
 
+/* Asks the system for the address that the client has connected to, unless it is known. */
+void run_accept_name_local(struct supervisor *s, uint32_t connection);
+
 #endif

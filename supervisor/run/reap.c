@@ -47,23 +47,27 @@ void run_reap_pumped(struct supervisor *s, const struct run_pump_end *end) {
 
 void run_reap_record(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
+    const struct service *service = services_get(&s->services, c->service);
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
     bool is_refusal = outcome_is_refusal(c->outcome);
+    bool is_told = !is_refusal || run_refuse_may_record(s, c);
     run_preface_stop(s, connection);
+    if (is_told || service->refuse_message != NULL) {
+        run_accept_name_local(s, connection);
+    }
     if (is_refusal) {
         run_refuse_client(s, connection);
     } else {
         platform_socket_close(s->platform, &s->sockets[connection]);
     }
-    if (!is_refusal || run_refuse_may_record(s, c)) {
+    if (is_told) {
         char rule[REFUSE_RULE_BYTES];
         if (c->outcome == OUTCOME_REFUSED_ACCESS && text_bytes == 0) {
             text = run_refuse_rule(s, c, rule);
             text_bytes = strlen(text);
         }
-        record_connection(&s->log.line, s->log.format, c, services_get(&s->services, c->service),
-                          text, text_bytes);
+        record_connection(&s->log.line, s->log.format, c, service, text, text_bytes);
         run_log_keep(&s->log);
     }
     if (!c->is_activation) {

@@ -4,31 +4,15 @@
  *
  *     baseline PROGRAM     prints its port on standard output, serves until it is terminated
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "listening.h"
+
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
-
-static int listen_anywhere(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, 511) != 0 ||
-        getsockname(listener, (struct sockaddr *)&address, &length) != 0) {
-        perror("baseline");
-        exit(1);
-    }
-    printf("%u\n", ntohs(address.sin_port));
-    fflush(stdout);
-    return listener;
-}
 
 int main(int argc, char **argv) {
     if (argc != 2) {
@@ -36,7 +20,7 @@ int main(int argc, char **argv) {
         return 64;
     }
     char *const arguments[] = {argv[1], NULL};
-    int listener = listen_anywhere();
+    int listener = listen_anywhere("baseline", 511);
     /* The kernel reaps: not even a record of the exit. */
     signal(SIGCHLD, SIG_IGN);
     for (;;) {

@@ -397,12 +397,11 @@ struct platform_socket bench_accept(struct bench *bench, struct platform_listene
                                     uint64_t token, uintptr_t *client) {
     struct address address;
     struct address peer;
-    struct address local;
     struct platform_socket socket;
     platform_listener_address(listener, &address);
     *client = client_connect(&address);
     int result;
-    while ((result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause)) ==
+    while ((result = platform_listener_accept(listener, &socket, &peer, &bench->cause)) ==
            BATON_AGAIN) {
         bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
     }
@@ -414,10 +413,8 @@ struct platform_socket bench_accept_next(struct bench *bench, struct platform_li
                                          uint64_t token) {
     struct platform_socket socket;
     struct address peer;
-    struct address local;
     bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &local, &bench->cause),
-                     BATON_OK);
+    assert_int_equal(platform_listener_accept(listener, &socket, &peer, &bench->cause), BATON_OK);
     return socket;
 }
 

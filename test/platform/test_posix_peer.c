@@ -47,10 +47,9 @@ _Noreturn static void serve(int out) {
     uint64_t deadline_us = platform_now_us(platform) + DEADLINE_US;
     struct platform_event event;
     struct platform_socket socket;
-    struct address local;
     int result = BATON_AGAIN;
     while (result == BATON_AGAIN && platform_wait(platform, &event, 1, deadline_us, &cause) == 1) {
-        result = platform_listener_accept(listener, &socket, &report.peer, &local, &cause);
+        result = platform_listener_accept(listener, &socket, &report.peer, &cause);
     }
     report.is_accepted = result == BATON_OK;
     tell(out, &report);

@@ -170,11 +170,10 @@ static int accept_that_fails(struct bench *bench, struct platform_listener *list
     if (tester == 0) {
         struct platform_socket socket;
         struct address peer;
-        struct address local;
         if (!filter_make_fail(SYS_accept4, code)) {
             _exit(NO_FILTER);
         }
-        int result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause);
+        int result = platform_listener_accept(listener, &socket, &peer, &bench->cause);
         bool is_told = strcmp(bench->cause.call, "accept4") == 0 &&
                        bench->cause.system_code == code && !platform_socket_is_open(socket);
         _exit(is_told ? -result : NOT_TOLD);
@@ -218,8 +217,7 @@ static void test_whom_a_failed_accept_concerns(void **state) {
 static int try_accept(struct bench *bench, struct platform_listener *listener) {
     struct platform_socket socket;
     struct address peer;
-    struct address local;
-    int result = platform_listener_accept(listener, &socket, &peer, &local, &bench->cause);
+    int result = platform_listener_accept(listener, &socket, &peer, &bench->cause);
     assert_int_equal(platform_socket_is_open(socket), result == BATON_OK);
     bench_close_socket(bench, &socket);
     return result;

@@ -106,8 +106,7 @@ static uintptr_t connect_one(const struct address *address) {
 static int try_accept(struct bench *bench, struct platform_listener *listener,
                       struct platform_socket *socket) {
     struct address peer;
-    struct address local;
-    return platform_listener_accept(listener, socket, &peer, &local, &bench->cause);
+    return platform_listener_accept(listener, socket, &peer, &bench->cause);
 }
 
 /* Goes on until there is something else than AGAIN. */

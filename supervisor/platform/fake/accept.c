@@ -23,8 +23,7 @@ static struct address peer_address(const struct platform_listener *listener, uin
 }
 
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
+                             struct address *peer, struct baton_cause *cause) {
     struct fake_peer *waiting = fake_waiting(listener);
     *out = PLATFORM_SOCKET_NONE;
     if (!listener->face.is_open || listener->face.spec.is_handed_over) {
@@ -46,7 +45,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     waiting->face.supervisor_has = true;
     *out = (struct platform_socket){(uintptr_t)fake_number_of(waiting) + 1};
     *peer = peer_address(listener, fake_number_of(waiting));
-    *local = listener->address;
+    waiting->local = listener->address;
     return BATON_OK;
 }
 

@@ -52,7 +52,8 @@ struct platform_listener {
 struct fake_peer {
     struct fake_client face;
     struct fake_flow sent, received;
-    bool is_watched; /* a stream of the supervisor's is open on it */
+    struct address local; /* once it is accepted */
+    bool is_watched;      /* a stream of the supervisor's is open on it */
 };
 
 struct platform_stream {

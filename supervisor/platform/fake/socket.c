@@ -23,6 +23,12 @@ bool platform_socket_is_open(struct platform_socket socket) {
     return socket.value != UINTPTR_MAX;
 }
 
+bool platform_socket_local(struct platform_socket socket, struct address *out) {
+    const struct fake_peer *peer = fake_peer_of(socket);
+    *out = peer == NULL ? (struct address){0} : peer->local;
+    return out->family != ADDRESS_NONE;
+}
+
 void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     (void)platform;
     if (!platform_socket_is_open(*socket)) {

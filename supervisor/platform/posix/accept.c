@@ -59,25 +59,13 @@ static void name_local_peer(int descriptor, struct address *peer) {
 
 /* Unlike those of TCP, local sockets take nothing from their listener. */
 static int finish_local(const struct platform_listener *listener, int descriptor,
-                        struct address *peer, struct address *local, struct baton_cause *cause) {
+                        struct address *peer, struct baton_cause *cause) {
     name_local_peer(descriptor, peer);
-    *local = listener->bound;
     return posix_options_set_buffers(descriptor, &listener->options, cause);
 }
 
-static int name_local_end(int descriptor, struct address *local, struct baton_cause *cause) {
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
-        return posix_failed(cause, "getsockname", errno);
-    }
-    posix_address_from_system(&name, local);
-    return BATON_OK;
-}
-
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
+                             struct address *peer, struct baton_cause *cause) {
     *out = PLATFORM_SOCKET_NONE;
     *cause = (struct baton_cause){0};
     if (listener->is_handed_over) {
@@ -91,14 +79,9 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     if (descriptor < 0) {
         return accept_failed(listener->platform, cause, errno);
     }
-    int result;
-    if (listener->protocol == PLATFORM_UNIX) {
-        result = finish_local(listener, descriptor, peer, local, cause);
-    } else {
+    if (listener->protocol != PLATFORM_UNIX) {
         posix_address_from_system(&name, peer);
-        result = name_local_end(descriptor, local, cause);
-    }
-    if (result != BATON_OK) {
+    } else if (finish_local(listener, descriptor, peer, cause) != BATON_OK) {
         close(descriptor);
         return BATON_GONE;
     }

@@ -15,6 +15,14 @@ bool platform_socket_is_open(struct platform_socket socket) {
     return socket.value != UINTPTR_MAX;
 }
 
+bool platform_socket_local(struct platform_socket socket, struct address *out) {
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    *out = (struct address){0};
+    return getsockname((int)socket.value, (struct sockaddr *)&name, &length) == 0 &&
+           posix_address_from_system(&name, out);
+}
+
 void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     int descriptor = platform_socket_is_open(*socket) ? (int)socket->value : -1;
     if (!posix_socket_drop_put_back(platform, descriptor)) {

@@ -86,31 +86,27 @@ void win32_listener_stop_accepting(struct platform_listener *listener) {
 
 /* Windows tells nothing of who connects to a local socket but the process id, and an address with
  * that alone would look like user 0's. */
-static int name_both(const struct platform_listener *listener, SOCKET accepted,
-                     struct address *peer, struct address *local, struct baton_cause *cause) {
+static int name_peer(const struct platform_listener *listener, SOCKET accepted,
+                     struct address *peer, struct baton_cause *cause) {
     if (listener->protocol == PLATFORM_UNIX) {
-        *peer = *local = (struct address){.family = ADDRESS_UNIX};
+        *peer = (struct address){.family = ADDRESS_UNIX};
         return BATON_OK;
     }
-    if (!win32_listener_name_of(accepted, getpeername, peer)) {
-        return accept_failed(cause, "getpeername");
-    }
-    if (!win32_listener_name_of(accepted, getsockname, local)) {
-        return accept_failed(cause, "getsockname");
-    }
-    return BATON_OK;
+    return win32_listener_name_of(accepted, getpeername, peer)
+               ? BATON_OK
+               : accept_failed(cause, "getpeername");
 }
 
 /* Makes an accepted socket an ordinary one, as accept() would have given it. What the listener's
  * options are, and which of them a system hands on, is not relied on: they are set again. One that
  * cannot be set is no reason to send the client away. */
 static int finish_accept(const struct platform_listener *listener, SOCKET accepted,
-                         struct address *peer, struct address *local, struct baton_cause *cause) {
+                         struct address *peer, struct baton_cause *cause) {
     if (setsockopt(accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (const char *)&listener->socket,
                    (int)sizeof listener->socket) != 0) {
         return accept_failed(cause, "setsockopt(SO_UPDATE_ACCEPT_CONTEXT)");
     }
-    int code = name_both(listener, accepted, peer, local, cause);
+    int code = name_peer(listener, accepted, peer, cause);
     if (code == BATON_OK) {
         struct baton_cause ignored;
         (void)win32_listener_set_options(accepted, &listener->options, listener->protocol,
@@ -121,8 +117,7 @@ static int finish_accept(const struct platform_listener *listener, SOCKET accept
 }
 
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
-                             struct address *peer, struct address *local,
-                             struct baton_cause *cause) {
+                             struct address *peer, struct baton_cause *cause) {
     *out = PLATFORM_SOCKET_NONE;
     *cause = (struct baton_cause){NULL, 0};
     if (listener->is_handed_over) {
@@ -140,7 +135,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
         code = accept_failed(cause, "AcceptEx");
     }
     if (code == BATON_OK) {
-        code = finish_accept(listener, listener->accepted, peer, local, cause);
+        code = finish_accept(listener, listener->accepted, peer, cause);
         if (code == BATON_SHORTAGE) {
             return code; /* the client is kept for the next call */
         }
@@ -163,4 +158,9 @@ bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gi
     (void)gids;
     (void)count;
     return false;
+}
+
+bool platform_socket_local(struct platform_socket socket, struct address *out) {
+    *out = (struct address){0};
+    return win32_listener_name_of((SOCKET)socket.value, getsockname, out);
 }
