@@ -34,7 +34,7 @@ class Strict(SupervisorCase):
 
     def configure(self, root, **options):
         (root / "a" / "b" / "x.ini").write_text(render(
-            {"supervisor": {"handlers": "../h", **options}, "echo": service("echo"),
+            {"supervisor": {"handlers": "../h", "default_user": "root", **options}, "echo": service("echo"),
              "time": service("time"),
              "script": service(f'"{root / "a" / "script"}"', handoff="stdio")}, "ini"))
 

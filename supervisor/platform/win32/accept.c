@@ -159,8 +159,3 @@ bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gi
     (void)count;
     return false;
 }
-
-bool platform_socket_local(struct platform_socket socket, struct address *out) {
-    *out = (struct address){0};
-    return win32_listener_name_of((SOCKET)socket.value, getsockname, out);
-}

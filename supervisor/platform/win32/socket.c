@@ -1,4 +1,5 @@
 #include "internal.h"
+#include "listener.h"
 
 #include <string.h>
 
@@ -141,4 +142,9 @@ bool win32_address_from_system(const struct sockaddr_storage *from, struct addre
         return true;
     }
     return false;
+}
+
+bool platform_socket_local(struct platform_socket socket, struct address *out) {
+    *out = (struct address){0};
+    return win32_listener_name_of((SOCKET)socket.value, getsockname, out);
 }
