@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -32,11 +33,12 @@ class Strict(SupervisorCase):
         self.configure(root)
         return root
 
-    def configure(self, root, **options):
+    def configure(self, root, script="", **options):
+        """`script`: further keys of the script's service."""
         (root / "a" / "b" / "x.ini").write_text(render(
-            {"supervisor": {"handlers": "../h", "default_user": "root", **options}, "echo": service("echo"),
-             "time": service("time"),
-             "script": service(f'"{root / "a" / "script"}"', handoff="stdio")}, "ini"))
+            {"supervisor": {"handlers": "../h", "default_user": "root", **options},
+             "echo": service("echo"), "time": service("time"),
+             "script": service(f"{root}/a/script", handoff="stdio")}, "ini") + script)
 
     def check(self, root, *more, config="a/b/x.ini", **options):
         """(exit code, messages) of --check."""
@@ -126,13 +128,48 @@ class Strict(SupervisorCase):
         for line in (f"#!{root}/open/shell", "#!/usr/bin/env shell"):
             with self.subTest(line):
                 script.write_text(f"{line}\nexit 0\n")
-                self.configure(root)
-                with open(root / "a" / "b" / "x.ini", "a") as config:
-                    config.write(f"environment = PATH=/usr/bin:{root}/open\n")
+                self.configure(root, f"environment = PATH=/usr/bin:{root}/open\n")
                 self.expect_good(root)
                 (root / "open").chmod(0o777)
                 self.expect(root, "open", "mode")
                 (root / "open").chmod(0o755)
+
+    def test_the_account_that_a_service_runs_as(self):
+        root = self.tree()
+        for path in ("a/script", "a"):
+            os.chown(root / path, NOBODY, NOBODY)
+        # Its own files may be its own; the config, and what runs as root, may not.
+        shutil.move(root / "a" / "b", root / "b")
+        shutil.move(root / "a" / "h", root / "h")
+        config = root / "b" / "x.ini"
+        config.write_text(config.read_text() + f"user = {NOBODY}\n")
+        self.expect_good(root, config="b/x.ini")
+        config.write_text(config.read_text().replace(f"user = {NOBODY}", "user = root"))
+        self.expect(root, "a", "owner", config="b/x.ini")
+        os.chown(root / "h", NOBODY, NOBODY)
+        config.write_text(config.read_text().replace("user = root", f"user = {NOBODY}"))
+        self.expect(root, "h", "owner", config="b/x.ini")
+
+    def test_the_root_of_a_service(self):
+        root = self.tree()
+        jail = root / "jail"
+        jail.mkdir()
+        shutil.copy2(HANDLERS_DIR / "time", jail / "prog")
+        for library in re.findall(r"(/\S+) \(0x", subprocess.check_output(
+                ["ldd", HANDLERS_DIR / "time"], text=True)):
+            (jail / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, jail / library[1:])
+        (jail / "link").symlink_to("/prog")  # in there, not out here
+        config = root / "a" / "b" / "x.ini"
+        config.write_text(config.read_text().replace(f"{root}/a/script", "/link") +
+                          f"chroot = {jail}\n")
+        (jail / "prog").chmod(0o775)
+        self.expect(root, "jail/prog", "mode")
+        (jail / "prog").chmod(0o755)
+        self.expect_good(root)
+        # Nobody else adds anything to what is its root.
+        jail.chmod(0o1777)
+        self.expect(root, "jail", "mode")
 
     def test_not_where_it_is_switched_off(self):
         root = self.tree()

@@ -46,11 +46,12 @@ static const char *root_of(const struct service *service) {
 }
 
 /* A path as it is outside `root`. */
-static const char *outside(const char *root, const char *path, char out[LACK_PATH_MAX_BYTES]) {
+static const char *outside(const struct service_machine *machine, const char *root,
+                           const char *path, char out[LACK_PATH_MAX_BYTES]) {
     if (root == NULL) {
         return path;
     }
-    snprintf(out, LACK_PATH_MAX_BYTES, "%s%s", root, path);
+    strict_find_outside(machine, root, path, out);
     return out;
 }
 
@@ -162,7 +163,7 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
         if (path[0] != '/') {
             return false; /* it starts where the program is run, and what is there is not known */
         }
-        const char *probed = outside(root_of(service), path, host);
+        const char *probed = outside(machine, root_of(service), path, host);
         if (machine->probe_program(machine->context, probed) == BATON_OK) {
             return false;
         }
@@ -187,7 +188,7 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
     for (int i = 0; i <= INTERPRETERS_MAX_COUNT; i++) {
         struct baton_cause cause;
         size_t length = 0;
-        path = outside(root, path, host);
+        path = outside(machine, root, path, host);
         int result = machine->read_file(path, bytes, sizeof bytes, &length, &cause);
         if (result != BATON_OK && result != BATON_TOO_LONG) {
             return false; /* it may be executed without being read */
@@ -209,7 +210,8 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
             return service_may_be_changed(machine, service, head.interpreter, out);
         }
         char runner[LACK_PATH_MAX_BYTES];
-        result = machine->probe_program(machine->context, outside(root, head.interpreter, runner));
+        result = machine->probe_program(machine->context,
+                                        outside(machine, root, head.interpreter, runner));
         bool has_it = text_ends_with(head.interpreter, "\r", false); /* a file may be named so */
         if (head.ends_with_return && (result != BATON_OK || !has_it)) {
             return lack(out, LACK_RETURN, path, BATON_NOT_FOUND);
@@ -235,7 +237,7 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
 bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
                            const struct service *service, struct service_lack *out) {
     char host[LACK_PATH_MAX_BYTES];
-    const char *probed = outside(root_of(service), path, host);
+    const char *probed = outside(machine, root_of(service), path, host);
     int result = machine->probe_program(machine->context, probed);
     if (result != BATON_OK && !(is_script && result == BATON_NOT_EXECUTABLE)) {
         return lack(out, LACK_PROGRAM, probed, result);
@@ -248,7 +250,7 @@ bool service_lacks_program(const struct service_machine *machine, const char *pa
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
                           const struct service *service, struct service_lack *out) {
     char host[LACK_PATH_MAX_BYTES];
-    const char *probed = outside(root_of(service), path, host);
+    const char *probed = outside(machine, root_of(service), path, host);
     int result = machine->probe_directory(machine->context, probed);
     return result != BATON_OK ? lack(out, LACK_FOLDER, probed, result)
                               : is_kept_out(machine, service, path, STRICT_EXECUTE, out);

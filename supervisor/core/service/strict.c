@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Linux follows as many in one path. */
@@ -195,4 +196,30 @@ bool strict_find_barrier(const struct service_machine *machine, const char *root
                          struct strict_finding *out) {
     struct walk walk = {.machine = machine, .account = account, .wanted = wanted};
     return walk_to(&walk, root, path, out);
+}
+
+void strict_find_outside(const struct service_machine *machine, const char *root, const char *path,
+                         char out[STRICT_PATH_MAX_BYTES]) {
+    struct strict_account account = {.passes_all = true};
+    struct walk walk = {.machine = machine,
+                        .account = &account,
+                        .wanted = STRICT_READ,
+                        .is_to_root = true,
+                        .path = out,
+                        .rest = root};
+    out[0] = '\0';
+    if (machine->inspect == NULL || (go(&walk), walk.rest[0] != '\0')) {
+        snprintf(out, STRICT_PATH_MAX_BYTES, "%s", root);
+    } else {
+        walk.is_to_root = false;
+        walk.root_length = strlen(out);
+        walk.rest = path;
+        (void)go(&walk);
+        path = walk.rest;
+    }
+    size_t length = strlen(out);
+    if (path[0] != '\0' || length == 0) {
+        snprintf(out + length, STRICT_PATH_MAX_BYTES - length, "%s%s", path[0] == '/' ? "" : "/",
+                 path);
+    }
 }

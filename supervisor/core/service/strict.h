@@ -57,4 +57,9 @@ bool strict_find_barrier(const struct service_machine *machine, const char *root
                          const struct strict_account *account, unsigned wanted,
                          struct strict_finding *out);
 
+/* Where `path` in `root` is as seen from outside, links followed as in there: what is not there, or
+ * cannot be looked at, stands behind what is as it was given. */
+void strict_find_outside(const struct service_machine *machine, const char *root, const char *path,
+                         char out[STRICT_PATH_MAX_BYTES]);
+
 #endif

@@ -243,6 +243,35 @@ static void test_another_root(void **state) {
     expect_writer("/etc/good", "/x", "");
 }
 
+static void expect_outside(const char *root, const char *path, const char *wanted) {
+    char out[STRICT_PATH_MAX_BYTES];
+    strict_find_outside(&machine, root, path, out);
+    assert_string_equal(out, wanted);
+}
+
+static void test_where_it_is_outside(void **state) {
+    const struct service_machine mute = {.inspect = inspect_nothing};
+    const struct service_machine none = {.inspect = NULL};
+    char out[STRICT_PATH_MAX_BYTES];
+    (void)state;
+    expect_outside("/jail", "/bin/program", "/jail/bin/program");
+    expect_outside("/jail", "bin//./program", "/jail/bin/program");
+    expect_outside("/tojail", "/abs", "/jail/bin/odd");
+    expect_outside("/jail", "/out", "/jail/shared");
+    expect_outside("/jail", "/../../shared", "/jail/shared");
+    expect_outside("/jail", "/", "/jail");
+    expect_outside("/", "/link", "/etc/good");
+    expect_outside("/jail", "/no/such/file", "/jail/no/such/file");
+    expect_outside("/jail", "/bin/program/x", "/jail/bin/program/x");
+    expect_outside("/etc", "/hidden/x", "/etc/hidden/x");
+    expect_outside("/closed/jail", "/program", "/closed/jail/program");
+    expect_outside("/nowhere/x", "/program", "/nowhere/x/program");
+    strict_find_outside(&mute, "/jail", "/abs", out);
+    assert_string_equal(out, "/jail/abs");
+    strict_find_outside(&none, "/jail", "/abs", out);
+    assert_string_equal(out, "/jail/abs");
+}
+
 static void expect_barrier(const char *root, const char *path, unsigned wanted,
                            const struct strict_account *account, const char *barrier) {
     struct strict_finding finding = {.path = ""};
@@ -311,6 +340,7 @@ int main(void) {
         cmocka_unit_test(test_a_finding_has_what_was_seen),
         cmocka_unit_test(test_links_have_an_end),
         cmocka_unit_test(test_another_root),
+        cmocka_unit_test(test_where_it_is_outside),
         cmocka_unit_test(test_who_can_reach),
         cmocka_unit_test(test_what_cannot_be_asked),
     };
