@@ -248,7 +248,7 @@ char *key_print_value(const struct key *key, uint32_t number, char *out, size_t 
         for (; is_size && unit < 2 && number % 1024 == 0; unit++) {
             number /= 1024;
         }
-        snprintf(out, size_bytes, "%lu%.*s", (unsigned long)number, is_size ? 1 : 0, "KMG" + unit);
+        snprintf(out, size_bytes, "%lu%.*s", (unsigned long)number, is_size ? 1 : 0, &"KMG"[unit]);
     }
     return out;
 }

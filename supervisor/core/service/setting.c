@@ -7,6 +7,13 @@
 #include <string.h>
 
 static void report_list(struct service_builder *builder, const struct config_setting *setting,
+                        const char *format, va_list arguments)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 0)))
+#endif
+    ;
+
+static void report_list(struct service_builder *builder, const struct config_setting *setting,
                         const char *format, va_list arguments) {
     config_problems_add_list(builder->problems, setting->line,
                              config_key_label(builder->problems, setting->section, setting->key),
