@@ -30,6 +30,7 @@ static int read_rules(const char *path, void *buffer, size_t capacity, size_t *l
 }
 
 static bool is_root;
+static bool knows_users;
 static int inspect(void *context, const char *path, struct path_facts *out);
 
 static int load(const char *ini, struct service_table *table, struct config_output *faults) {
@@ -38,7 +39,9 @@ static int load(const char *ini, struct service_table *table, struct config_outp
     world.read_rules = read_rules;
     world.inspect = inspect;
     world.is_privileged = is_root;
-    world.find_user = NULL; /* as whom programs run is another matter */
+    if (!knows_users) {
+        world.find_user = NULL; /* as whom programs run is another matter */
+    }
     read_count = 0;
     int result =
         config_world_load(&world, CONFIG_FORMAT_INI, "x.ini", ini, strlen(ini), table, &problems);
@@ -337,6 +340,29 @@ static void too_many_rules(void **state) {
     free(bytes);
 }
 
+static void users_and_groups_by_name(void **state) {
+    (void)state;
+    knows_users = true;
+    struct service_table table = load_good("[l]\nlisten = /run/x\nprotocol = unix\nhandler = ok\n"
+                                           "allow_uid = alice, 7, root\nallow_gid = adm ,users\n");
+    const struct service *service = &table.services[0];
+    assert_int_equal(service->allow_uid_count, 3);
+    assert_int_equal(service->allow_uids[0], 1001);
+    assert_int_equal(service->allow_uids[1], 7);
+    assert_int_equal(service->allow_uids[2], 0);
+    assert_int_equal(service->allow_gid_count, 2);
+    assert_int_equal(service->allow_gids[0], 4);
+    assert_int_equal(service->allow_gids[1], 100);
+    service_table_clear(&table);
+    expect_faults("[l]\nlisten = /run/x\nprotocol = unix\nhandler = ok\n"
+                  "allow_uid = users\nallow_gid = alice\n",
+                  "x.ini:5: l.allow_uid: `users` is not known here; give names or numbers, "
+                  "separated by commas\n"
+                  "x.ini:6: l.allow_gid: `alice` is not known here; give names or numbers, "
+                  "separated by commas\n");
+    knows_users = false;
+}
+
 static void users_and_groups_by_number(void **state) {
     (void)state;
     struct service_table table =
@@ -373,6 +399,7 @@ int main(void) {
         cmocka_unit_test(hours_that_are_none),
         cmocka_unit_test(too_long_a_file),
         cmocka_unit_test(too_many_rules),
+        cmocka_unit_test(users_and_groups_by_name),
         cmocka_unit_test(users_and_groups_by_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
