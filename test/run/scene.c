@@ -88,6 +88,10 @@ static bool idle(void *context, uint64_t deadline_us) {
 }
 
 static void signalled(void *context, uint32_t process, enum platform_signal how) {
+    struct scene *scene = context;
+    if (scene->watch != NULL) {
+        scene->watch(scene, process, how);
+    }
     actor_signalled(scene_actor(context, process), process, how);
 }
 

@@ -40,6 +40,9 @@ struct scene {
     uint32_t play_count;
     uint32_t client_count; /* connect to the first service at the start */
     scene_script *script;
+    /* Told of each signal, before the process has it; NULL = nobody is. What it does then comes
+     * between two deadlines of one moment, and no event tells of it before the second. */
+    void (*watch)(struct scene *scene, uint32_t process, enum platform_signal how);
     const struct service_machine *machine; /* NULL = nothing is looked for on the disk */
 
     /* For the script. */

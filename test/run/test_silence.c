@@ -123,6 +123,38 @@ static void test_a_pump_that_only_seems_idle(void **state) {
     }
 }
 
+/* Of two that are idle for as long, one ends in the moment in which the other is terminated. */
+static void let_other_end(struct scene *s, uint32_t process, enum platform_signal how) {
+    assert_int_equal(how, PLATFORM_TERMINATE);
+    s->watch = NULL;
+    s->count = 1 - process;
+    scene_act(s, s->count, ACT_EXIT);
+}
+
+static bool judged(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_deadline(s, IDLE_MS);
+    s->watch = let_other_end;
+    JUMP(s);
+    LOOK(s);
+    assert_null(s->watch);
+    assert_int_equal(fake_process(s->count)->terminate_count, 0);
+    fake_client_finish(0);
+    fake_client_finish(1);
+    SCENE_END(s);
+}
+
+static void test_who_ends_in_the_moment(void **state) {
+    (void)state;
+    struct scene scene;
+    stage_idle(&scene, &play_puppet, judged);
+    scene.client_count = 2;
+    scene_run(&scene);
+    assert_record(2 - scene.count, "timed_out", "1");
+    assert_record(1 + scene.count, "served", "1");
+    scene_clear(&scene);
+}
+
 /* The program has ended, its child has the pipe, and is silent. */
 static bool left_pipes(struct scene *s) {
     SCENE_BEGIN(s);
@@ -348,6 +380,7 @@ int main(void) {
         cmocka_unit_test(test_an_idle_pump),
         cmocka_unit_test(test_last_words_of_an_idle_pump),
         cmocka_unit_test(test_a_pump_that_only_seems_idle),
+        cmocka_unit_test(test_who_ends_in_the_moment),
         cmocka_unit_test(test_an_idle_pump_of_children),
         cmocka_unit_test(test_an_idle_pump_of_a_stuck_process),
         cmocka_unit_test(test_first_byte),

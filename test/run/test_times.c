@@ -119,6 +119,54 @@ static void test_done_in_time(void **state) {
     }
 }
 
+/* Two whose time is up at the same moment: as the first of them is terminated, the other one does
+ * what it had to do. That is seen before it is judged. */
+static void let_other_end(struct scene *s, uint32_t process, enum platform_signal how) {
+    assert_int_equal(how, PLATFORM_TERMINATE);
+    s->watch = NULL;
+    s->count = 1 - process;
+    scene_act(s, s->count, s->number == 0 ? ACT_EXIT : ACT_DONE);
+}
+
+static bool judged(struct scene *s) {
+    SCENE_BEGIN(s);
+    if (s->services[0].has_channel) {
+        ACTS(s, 0, ACT_HELLO);
+        ACTS(s, 1, ACT_HELLO);
+        scene_act(s, 0, ACT_ACK);
+        scene_act(s, 1, ACT_ACK);
+        LOOK(s);
+        JUMP(s); /* both are cancelled */
+        scene_listen(s, 0);
+        scene_listen(s, 1);
+    }
+    s->watch = let_other_end;
+    JUMP(s);
+    LOOK(s);
+    assert_null(s->watch);
+    assert_int_equal(fake_process(s->count)->terminate_count, 0);
+    scene_act(s, s->count, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_who_ends_in_the_moment(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 3; way++) {
+        struct scene scene;
+        stage_channel(&scene, &play_puppet, judged);
+        scene.client_count = 2;
+        scene.number = way;
+        if (way == 2) {
+            scene.number = 0;
+            scene_mode(&scene, 0, HANDOFF_STDIO, PROTOCOL_TCP, false);
+        }
+        scene_run(&scene);
+        assert_record(2 - scene.count, "timed_out", "1");
+        assert_record(1 + scene.count, way == 2 ? "served" : "timed_out", "1");
+        scene_clear(&scene);
+    }
+}
+
 /* DONE crosses CANCEL: the time was up, and nothing else is wrong. */
 static bool crossing(struct scene *s) {
     SCENE_BEGIN(s);
@@ -475,6 +523,7 @@ int main(void) {
         cmocka_unit_test(test_cancel_is_obeyed),
         cmocka_unit_test(test_cancel_is_ignored),
         cmocka_unit_test(test_done_in_time),
+        cmocka_unit_test(test_who_ends_in_the_moment),
         cmocka_unit_test(test_done_crosses_cancel),
         cmocka_unit_test(test_cancel_waits_for_room),
         cmocka_unit_test(test_stop_during_a_cancel),
