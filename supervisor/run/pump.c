@@ -392,16 +392,14 @@ struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process) {
                   cut ? "the supervisor stopped before the client had taken everything" : NULL);
 }
 
-/* Something may have come, or be under way, that was not seen yet: bytes, or the program's end. */
-static bool may_have_moved(struct supervisor *s, struct run_pump *r) {
-    const struct run_process *process = &s->launching.processes[r->process];
+/* Bytes may be under way that were not seen yet; once, since who keeps them there may do so for
+ * ever.
+ */
+static bool may_have_moved(struct run_pump *r) {
     bool is_busy = (r->input != NULL && platform_stream_is_busy(r->input)) ||
                    (r->output != NULL && platform_stream_is_busy(r->output));
-    bool may =
-        !r->asked_again &&
-        (is_busy || (!process->exit_was_told && platform_process_has_ended(process->handle)));
-    r->asked_again = may;
-    return may;
+    r->asked_again = !r->asked_again && is_busy;
+    return r->asked_again;
 }
 
 static struct run_pump_end on_idle_timer(struct supervisor *s, uint32_t pump) {
@@ -410,7 +408,7 @@ static struct run_pump_end on_idle_timer(struct supervisor *s, uint32_t pump) {
     if (end.is_over || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->now_us) {
         return end; /* it goes on, and the timer is set */
     }
-    if (may_have_moved(s, r)) {
+    if (may_have_moved(r)) {
         timers_set(&s->timers, &r->timer, s->now_us + LOOK_AGAIN_US);
         return goes_on;
     }

@@ -155,6 +155,42 @@ static void test_who_ends_in_the_moment(void **state) {
     scene_clear(&scene);
 }
 
+/* Something is under way when the time is up: it gets a second to arrive, and no more. */
+static bool busy(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_set_busy(true);
+    JUMP(s);
+    LOOK(s);
+    assert_int_equal(fake_process(0)->terminate_count, 0);
+    assert_deadline(s, 1000);
+    if (s->number == 1) {
+        fake_set_busy(false);
+        fake_program_write(0, "y", 1);
+        LOOK(s);
+        JUMP(s); /* it was not idle */
+        LOOK(s);
+        assert_int_equal(fake_process(0)->terminate_count, 0);
+        assert_deadline(s, IDLE_MS - 1000);
+    }
+    JUMP(s);
+    assert_int_equal(fake_process(0)->terminate_count, 1);
+    fake_set_busy(false);
+    fake_client_finish(0);
+    SCENE_END(s);
+}
+
+static void test_bytes_under_way(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 2; way++) {
+        struct scene scene;
+        stage_idle(&scene, &play_puppet, busy);
+        scene.number = way;
+        scene_run(&scene);
+        assert_record(1, "timed_out", "1");
+        scene_clear(&scene);
+    }
+}
+
 /* The program has ended, its child has the pipe, and is silent. */
 static bool left_pipes(struct scene *s) {
     SCENE_BEGIN(s);
@@ -381,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_last_words_of_an_idle_pump),
         cmocka_unit_test(test_a_pump_that_only_seems_idle),
         cmocka_unit_test(test_who_ends_in_the_moment),
+        cmocka_unit_test(test_bytes_under_way),
         cmocka_unit_test(test_an_idle_pump_of_children),
         cmocka_unit_test(test_an_idle_pump_of_a_stuck_process),
         cmocka_unit_test(test_first_byte),

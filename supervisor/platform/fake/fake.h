@@ -178,6 +178,10 @@ const struct fake_stream *fake_stream(uint32_t stream);
  * shuffled any number from 1 to that. */
 void fake_set_chunk(size_t most_bytes);
 
+/* From now on whatever is asked of pipes is under way (platform_stream_is_busy()), or as at the
+ * start not. */
+void fake_set_busy(bool busy);
+
 /* ---- Handler processes ----------------------------------------------------------------------- */
 
 struct fake_process {

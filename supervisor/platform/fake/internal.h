@@ -127,6 +127,7 @@ struct fake_world {
     uint32_t process_count, process_capacity;
     struct fake_peer **clients;
     uint32_t client_count, client_capacity;
+    bool pipes_are_busy;
     struct platform_stream **streams;
     uint32_t stream_count, stream_capacity;
     uint64_t accepted_count;
