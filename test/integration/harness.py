@@ -134,7 +134,8 @@ class Supervisor:
 
     def __init__(self, folder, sections, *, config_format="ini", text=None, arguments=(),
                  descriptor_limit=None, log_file=None, file_name=None, terminal=None,
-                 environment=None):
+                 environment=None, user=None, program=None):
+        """`user`: the number of the one that runs it, from `program`, where that one can reach it."""
         self.folder = folder
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
@@ -155,7 +156,9 @@ class Supervisor:
         elif isinstance(text, str):
             text = complete_ini(text)
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
-        command = [*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(config),
+        self._user = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        program = program or BIN_DIR / executable("batond")
+        command = [*EMULATOR, str(program), "-c", system_path(config),
                    "--handlers", system_path(shared().handlers), *arguments]
         self._environment = environment or {}
         self._start(command, descriptor_limit, terminal)
@@ -182,7 +185,7 @@ class Supervisor:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder,
-            start_new_session=True, preexec_fn=prepare,
+            start_new_session=True, preexec_fn=prepare, **self._user,
             env=clean_environment(**{processes.MARK_NAME: self.mark}, **self._environment))
         self.pid = self.process.pid
 
@@ -349,6 +352,7 @@ class SupervisorCase(unittest.TestCase):
 
     def folder(self):
         path = pathlib.Path(tempfile.mkdtemp(prefix="rün ", dir=shared().root))
+        path.chmod(0o755)
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)
         return path
 

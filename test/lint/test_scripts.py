@@ -107,6 +107,30 @@ class Peers(unittest.TestCase):
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
 
+class Reach(unittest.TestCase):
+    """Where `nobody` could not run a handler that root has built."""
+
+    def reach(self, mode):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            closed = os.path.join(folder, "root")
+            os.makedirs(os.path.join(closed, "clone/handlers"))
+            os.chmod(closed, mode)
+            return closed, run(os.path.join(source.ROOT, "scripts/cmake/reach"),
+                               os.path.join(closed, "clone/handlers"), os.path.join(closed, "clone"))
+
+    def test_everybody_may_enter(self):
+        _, result = self.reach(0o711)
+        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
+    def test_it_says_who_keeps_them_out_and_how_to_go_on(self):
+        closed, result = self.reach(0o700)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn(f"cannot enter {closed}.", result.stderr)
+        self.assertIn(f"cp -a {closed}/clone /opt/baton", result.stderr)
+        self.assertIn("default_user = root", result.stderr)
+
+
 class WinePrefix(unittest.TestCase):
     """With a Wine that only keeps what it is told, and ends with the status that the case names."""
 

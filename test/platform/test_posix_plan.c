@@ -173,6 +173,49 @@ static void test_what_a_program_adds_to_the_list(void **state) {
     platform_program_destroy(&program);
 }
 
+/* Of a process that tests and says by its exit code what it found. */
+static void expect_success(pid_t tester) {
+    int status;
+    assert_int_equal(waitpid(tester, &status, 0), tester);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == EXIT_SKIPPED) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static bool write_score(const char *text) {
+    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    bool is_written = file >= 0 && write(file, text, strlen(text)) > 0;
+    close(file);
+    return is_written;
+}
+
+/* Who cannot write to it has no right to make it smaller, either. */
+static void test_a_default_that_the_system_refuses(void **state) {
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    pid_t tester = fork();
+    assert_true(tester >= 0);
+    if (tester == 0) {
+        struct identity identity = AS_WE_ARE;
+        struct platform platform = {.ignored_count = 0};
+        struct platform_program program = {.has_identity = true, .identity = identity};
+        if (!write_score("321") || setuid(61234) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0) {
+            _exit(EXIT_SKIPPED);
+        }
+        posix_plan_make(&program.plan, &platform, &program);
+        bool is_skipped =
+            find_step(&program, STEP_OOM) == NULL && platform_skipped_default(&platform) != NULL;
+        program.identity.must_adjust_oom = true;
+        posix_plan_make(&program.plan, &platform, &program);
+        _exit(!is_skipped || find_step(&program, STEP_OOM) == NULL);
+    }
+    expect_success(tester);
+}
+
 /* ---- Steps that fail, each in a plan of its own ---- */
 
 static char program_name[] = "program";
@@ -332,17 +375,6 @@ static void test_a_supervisor_that_has_gone(void **state) {
         {{.kind = STEP_DEATH_SIGNAL, .supervisor = 1}, "prctl", ESRCH, BATON_SYSTEM},
     };
     EXPECT_FAULTS(faults, &spawn);
-}
-
-/* Of a process that tests and says by its exit code what it found. */
-static void expect_success(pid_t tester) {
-    int status;
-    assert_int_equal(waitpid(tester, &status, 0), tester);
-    assert_true(WIFEXITED(status));
-    if (WEXITSTATUS(status) == EXIT_SKIPPED) {
-        skip();
-    }
-    assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 #ifdef SYS_setresuid32
@@ -552,6 +584,7 @@ int main(void) {
         WITH_BENCH(test_the_shortest_list),
         WITH_BENCH(test_the_longest_list),
         WITH_BENCH(test_an_identity_that_changes_nothing),
+        cmocka_unit_test(test_a_default_that_the_system_refuses),
         WITH_BENCH(test_what_a_program_adds_to_the_list),
         cmocka_unit_test(test_descriptors_that_cannot_be_passed),
         cmocka_unit_test(test_only_what_is_in_the_way_is_moved),

@@ -206,8 +206,28 @@ static void test_descriptors_for_some(void **state) {
     }
 }
 
+static bool without_a_default(struct scene *s) {
+    SCENE_BEGIN(s);
+    CONNECT(s);
+    assert_record(1, "served", "1");
+    SCENE_END(s);
+}
+
+/* What nobody has asked for and the system refuses is said, once, and in nobody's way. */
+static void test_a_default_that_is_skipped(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, NULL, without_a_default);
+    fake_skip_default("oom_score_adj");
+    scene_run(&scene);
+    assert_int_equal(lines_count("default_skipped"), 1);
+    assert_string_equal(lines_value(lines_find("default_skipped", 0), "key"), "oom_score_adj");
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_default_that_is_skipped),
         cmocka_unit_test(test_a_program_that_comes_later),
         cmocka_unit_test(test_a_stop_waits_for_none),
         cmocka_unit_test(test_a_program_that_cannot_be_prepared),
