@@ -148,9 +148,9 @@ static void test_groups_of_the_client(void **state) {
             become_member(before, (size_t)before_count);
         }
         struct platform_socket socket;
-        struct address peer, end;
+        struct address peer;
         bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-        assert_int_equal(platform_listener_accept(listener, &socket, &peer, &end, &bench->cause),
+        assert_int_equal(platform_listener_accept(listener, &socket, &peer, &bench->cause),
                          BATON_OK);
         const uint32_t own[] = {4000000000u, getegid()}, strange[] = {4000000000u, 4000000001u};
         const uint32_t last[] = {(uint32_t)(70000 + count - 1)};
