@@ -15,7 +15,8 @@ static void refuse_all(struct service_builder *builder, const struct service_val
     for (size_t i = 0; i < sizeof keys_of_posix / sizeof *keys_of_posix; i++) {
         if (values->given[keys_of_posix[i]] != NULL) {
             service_report_given(builder, values, keys_of_posix[i],
-                                 "cannot be honoured on this system; leave it out");
+                                 "cannot be honoured on Windows; leave it out, or take "
+                                 "`sandbox = low`");
         }
     }
 }

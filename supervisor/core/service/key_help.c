@@ -168,17 +168,21 @@ static const char *const texts[KEY_COUNT] = {
         "batond's own is; where the system refuses that 0, which nobody has asked for, the handler "
         "keeps batond's, and the log says so once (`default_skipped`).",
     [KEY_LIMIT_MEMORY] =
-        "The address space of each of its processes (RLIMIT_AS). `inherited` is as "
+        "The address space of each of its processes (RLIMIT_AS); on Windows the memory of the "
+        "handler and all that it starts, together (its job). `inherited` is as "
         "batond was started with, here and in the other limits. With less than "
         "the program needs to be started, its clients wait.",
     [KEY_LIMIT_CORE] = "The size of the file that a crash leaves (RLIMIT_CORE).",
-    [KEY_LIMIT_CPU] = "The time on processors of each of its processes, which is killed then "
-                      "(RLIMIT_CPU).",
+    [KEY_LIMIT_CPU] =
+        "The time on processors of each of its processes, which is killed then "
+        "(RLIMIT_CPU); on Windows of its job in user mode, which ends with 1816 then.",
     [KEY_LIMIT_FILES] = "Its open files (RLIMIT_NOFILE).",
     [KEY_LIMIT_PROCESSES] =
         "How many processes its user may have (RLIMIT_NPROC): the system counts all that run as "
         "that user, whoever has started them. Where more are there the service's clients wait, and "
-        "nobody else's. Root is not bound by it.",
+        "nobody else's. Root is not bound by it. On Windows it counts the handler and what it has "
+        "started. "
+        "Wine 8 takes the limits of Windows and enforces none.",
     [KEY_CAPABILITIES] =
         "Which of root's privileges the handler keeps: names of capabilities(7) separated by "
         "commas "
