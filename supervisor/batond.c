@@ -1,5 +1,6 @@
 /* batond: argv -> options -> load -> check or run -> exit code, which only a main picks. */
 #include "core/base/error.h"
+#include "core/tell/explain.h"
 #include "load.h"
 #include "options.h"
 #include "platform/platform.h"
@@ -7,6 +8,8 @@
 #include "run/supervisor.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 const char program_name[] = "batond";
 
@@ -28,6 +31,32 @@ static int load(const struct load_paths *paths, const struct service_machine *ma
     return result;
 }
 
+/* Tells what would become of a client, without a port open. */
+static enum exit_code explain(const struct service_table *table, const struct options *options,
+                              const char *config_name) {
+    const struct service *service = NULL;
+    struct address client;
+    for (size_t i = 0; i < table->service_count && service == NULL; i++) {
+        service =
+            strcmp(table->services[i].name, options->service) == 0 ? &table->services[i] : NULL;
+    }
+    if (service == NULL) {
+        complain(options->service, "there is no such service; --check lists those that there are");
+        return EXIT_USAGE;
+    }
+    if (!explain_parse_client(service, options->client, &client)) {
+        complain(options->client, "this is no client of the service; give an IPv4 or IPv6 address, "
+                                  "of a local socket's client uid:NUMBER");
+        return EXIT_USAGE;
+    }
+    unsigned minute = platform_local_minute((int64_t)time(NULL) * 1000000);
+    int result = explain_print(table, service, &client, minute, config_name, print_out, NULL);
+    if (result != BATON_OK) {
+        complain(config_name, baton_error_text(result));
+    }
+    return result == BATON_OK ? EXIT_DONE : EXIT_SYSTEM;
+}
+
 static enum exit_code check_or_serve(const struct options *options, struct load_paths *paths) {
     struct service_table table = {0};
     struct service_machine machine;
@@ -39,10 +68,12 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         return EXIT_SYSTEM;
     }
     load_describe_machine(paths, &machine);
-    machine.checks_only = options->check;
+    machine.checks_only = options->check || options->service != NULL;
     result = load(paths, &machine, options->check, &table);
     if (result != BATON_OK) {
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
+    } else if (options->service != NULL) {
+        code = explain(&table, options, paths->shown_name);
     } else if (options->check) {
         if (table.needs_privileges) {
             print_error(NULL, "batond: warning: this config takes privileges, and not everything "

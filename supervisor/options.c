@@ -4,7 +4,7 @@
 #include <string.h>
 
 const char options_help[] =
-    "usage: batond [-c FILE] [--handlers DIR] [--check]\n"
+    "usage: batond [-c FILE] [--handlers DIR] [--check | --explain SERVICE ADDRESS]\n"
     "\n"
     "Listens on the ports that the config names, launches a handler for each\n"
     "connection, and hands it the accepted socket.\n"
@@ -13,6 +13,9 @@ const char options_help[] =
     "  --handlers DIR     where handler names are looked up (default: what the config\n"
     "                     says, else the folder `handlers` beside batond's own folder)\n"
     "  --check            validate the config, print what it means, and end\n"
+    "  --explain SERVICE ADDRESS\n"
+    "                     tell whether a client at ADDRESS (at a local socket uid:NUMBER)\n"
+    "                     would be let in now, by which rule, and what would run as whom\n"
     "  --version          print the version and end\n"
     "  --help             print this and end\n"
     "\n"
@@ -76,6 +79,15 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
             snprintf(message, size_bytes,
                      "the import is a program of its own; run `baton-import FILE`");
             return false;
+        }
+        if (strcmp(argument, "--explain") == 0) {
+            if (argc - i < 3) {
+                return fault(message, size_bytes, "SERVICE and ADDRESS are missing after",
+                             argument);
+            }
+            out->service = argv[++i];
+            out->client = argv[++i];
+            continue;
         }
         for (size_t k = 0; k < sizeof table / sizeof *table && result == OTHER; k++) {
             result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL);

@@ -168,6 +168,43 @@ class Check(Program):
         self.assertIn("directory", err)
 
 
+class Explain(Program):
+    CONFIG = ("[web]\nlisten = 127.0.0.1:8080\nhandler = echo {peer_address}\nhandoff = stdio\n"
+              "allow = 10.0.0.0/8, 2001:db8::/32\ndeny = 10.66.0.0/16\nmax_per_source = 5\n"
+              "environment = WHO={peer_address}\n")
+
+    def explain(self, *words):
+        path = self.write("web.ini", self.CONFIG + harness.AS_US)
+        return self.batond("-c", system_path(path), "--handlers", system_path(shared().handlers),
+                           "--explain", *words)
+
+    def test_who_is_let_in_by_what_and_what_runs(self):
+        code, out, err = self.explain("web", "10.1.2.3")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"^let in by `allow 10\.0\.0\.0/8` \(.*web\.ini:5\)\n")
+        self.assertIn("its source in the limits of the service: 10.1.2.3/32\n", out)
+        self.assertIn("arguments: echo 10.1.2.3\n", out)
+        self.assertIn("    WHO=10.1.2.3\n", out)
+        self.assertIn("    REMOTE_ADDR=10.1.2.3\n", out)
+        code, out, _ = self.explain("web", "2001:db8::7:1")
+        self.assertIn("2001:db8::/64\n", out)
+
+    def test_who_is_not(self):
+        code, out, err = self.explain("web", "10.66.0.1")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"^refused by `deny 10\.66\.0\.0/16` \(.*:6\) \(refused_access\)\n")
+        self.assertNotIn("arguments", out)
+        for address in ("192.0.2.1", "::ffff:192.0.2.1"):
+            code, out, err = self.explain("web", address)
+            self.assertRegex(out, "^refused by `allow`, which has no rule about it")
+
+    def test_what_is_no_question(self):
+        for words in (("web",), ("nosuch", "10.1.2.3"), ("web", "10.1"), ("web", "uid:5")):
+            code, out, err = self.explain(*words)
+            self.assertEqual((code, out), (EXIT_USAGE, ""))
+            self.assertEqual(len(err.splitlines()), 1)
+
+
 class Lacking(Program):
     """What one service lacks at start is its own trouble."""
 

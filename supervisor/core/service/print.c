@@ -236,8 +236,8 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
     }
 }
 
-static void print_service(const struct service *service, struct columns columns, text_emit *emit,
-                          void *context) {
+static void print_in_columns(const struct service *service, struct columns columns, text_emit *emit,
+                             void *context) {
     emit_padded(emit, context, service->name, columns.name_width + 2);
     print_places(service, emit, context);
     emit(context, "  ");
@@ -250,6 +250,10 @@ static void print_service(const struct service *service, struct columns columns,
     emit(context, "\n");
     print_numbers(service, emit, context);
     print_texts(service, emit, context);
+}
+
+void service_print(const struct service *service, text_emit *emit, void *context) {
+    print_in_columns(service, (struct columns){strlen(service->name), 0}, emit, context);
 }
 
 /* ---- The rest ---- */
@@ -285,8 +289,8 @@ static void print_defaults(text_emit *emit, void *context) {
     }
 }
 
-static void print_options(const struct supervisor_options *options, text_emit *emit,
-                          void *context) {
+void service_print_options(const struct supervisor_options *options, text_emit *emit,
+                           void *context) {
     emit(context, "\nSupervisor:\n    handlers              ");
     emit(context, options->handlers);
     emit(context, "\n    log                   ");
@@ -323,7 +327,7 @@ void service_table_print_services(const struct service_table *table, text_emit *
     }
     emit(context, "\n\n");
     for (size_t i = 0; i < table->service_count; i++) {
-        print_service(&table->services[i], columns, emit, context);
+        print_in_columns(&table->services[i], columns, emit, context);
     }
 }
 
@@ -331,5 +335,5 @@ void service_table_print(const struct service_table *table, text_emit *emit, voi
     service_table_print_services(table, emit, context);
     print_advice(table, emit, context);
     print_defaults(emit, context);
-    print_options(&table->options, emit, context);
+    service_print_options(&table->options, emit, context);
 }

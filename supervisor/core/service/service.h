@@ -262,6 +262,10 @@ const char *service_place_name(const struct service *service, size_t place);
  * listens, command), the keys that differ from their default below it, marked with `*`, then the
  * other defaults and the supervisor's options. */
 void service_table_print(const struct service_table *table, text_emit *emit, void *context);
+/* One service alone, and the supervisor's options alone, in the same form. */
+void service_print(const struct service *service, text_emit *emit, void *context);
+void service_print_options(const struct supervisor_options *options, text_emit *emit,
+                           void *context);
 /* The services alone: what does not change with each key that is added. */
 void service_table_print_services(const struct service_table *table, text_emit *emit,
                                   void *context);
