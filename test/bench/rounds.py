@@ -1,6 +1,7 @@
 """Two supervisors under the same load by turns."""
 
 import ctypes
+import os
 import re
 import signal
 import socket
@@ -24,6 +25,9 @@ CONFIG = "".join(
 LIVING = "living"
 LIVING_CONFIG = (f"[{LIVING}]\nlisten = 127.0.0.1:0\nhandler = /bin/cat\nhandoff = stdio\n"
                  "max_connections = {count}\n")
+
+# Both trees run their handlers as what they are themselves.
+AS_ROOT = "[supervisor]\ndefault_user = root\n" if os.geteuid() == 0 else ""
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -50,10 +54,12 @@ class Supervisor:
         self.log = folder / "log"
         config = folder / "bench.ini"
         living = LIVING_CONFIG.format(count=living_count) if living_count else ""
-        config.write_text((f"[defaults]\n{defaults}\n" if defaults else "") + CONFIG + living,
-                          encoding="utf-8")
+        text = (f"[defaults]\n{defaults}\n" if defaults else "") + CONFIG + living
         command = [folder / "bin" / "batond", "-c", config, "--handlers", folder / "handlers"]
         try:
+            # An older one runs all as root, and has no key for it.
+            has_key = b"default_user" in command[0].read_bytes()
+            config.write_text(text + (AS_ROOT if has_key else ""), encoding="utf-8")
             # A file and not a pipe: nobody has to read along while we measure.
             with open(self.log, "wb") as log:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
