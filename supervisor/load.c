@@ -140,6 +140,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .is_privileged = platform_is_privileged(),
         .read_rules = platform_file_read,
         .environment = platform_environment(),
+        .basic_variables = platform_basic_variables,
         .find_user = platform_has_accounts ? platform_find_user : NULL,
         .find_group = platform_find_group,
         .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,

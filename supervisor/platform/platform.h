@@ -587,6 +587,8 @@ int platform_find_group(void *context, const char *name, uint32_t *gid);
 
 /* Our own environment: texts NAME=VALUE and a NULL. Never freed; NULL when out of memory. */
 const char *const *platform_environment(void);
+extern const char platform_basic_variables[]; /* which of them all programs get: names, one behind
+                                                 the other, each with its NUL, and an empty one */
 
 /* Makes `path` absolute against the working directory, without touching the disk; writes at most
  * `size_bytes` with NUL. BATON_OK or BATON_TOO_LONG. */

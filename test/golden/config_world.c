@@ -196,8 +196,9 @@ static const char *const environment[] = {
 #define WORLD_POSIX                                                                                \
     .executable_suffix = "", .inherits_listeners = true, .find_port = find_port,                   \
     .base_directory = "/srv", .handlers_directory = "/srv/handlers", .probe_program = probe_posix, \
-    .probe_directory = probe_directory, .environment = environment, .find_group = find_group,      \
-    .inspect = inspect, .read_rules = read_rules
+    .probe_directory = probe_directory, .environment = environment,                                \
+    .basic_variables = "PATH\0LANG\0TZ\0", .find_group = find_group, .inspect = inspect,           \
+    .read_rules = read_rules
 
 const struct service_machine config_world_posix = {WORLD_POSIX, .find_user = find_user_as_baton};
 
@@ -216,7 +217,8 @@ const struct service_machine config_world_windows = {.executable_suffix = ".exe"
                                                      .handlers_directory = "C:\\baton\\handlers",
                                                      .probe_program = probe_windows,
                                                      .probe_directory = probe_directory,
-                                                     .environment = windows_environment};
+                                                     .environment = windows_environment,
+                                                     .basic_variables = "PATH\0SystemRoot\0"};
 
 void config_output_add(void *context, const char *text) {
     struct config_output *out = context;

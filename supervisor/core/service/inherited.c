@@ -5,31 +5,19 @@
 
 #include <string.h>
 
-/* What programs cannot do without, or find their words and their time by. */
-static const char *const basic[] = {"PATH", "LANG", "TZ", NULL};
-static const char *const basic_of_windows[] = {
-    "PATH",        "PATHEXT",      "SystemRoot",        "SystemDrive", "windir",  "ComSpec",
-    "TEMP",        "TMP",          "USERNAME",          "USERPROFILE", "APPDATA", "LOCALAPPDATA",
-    "ProgramData", "ProgramFiles", "ProgramFiles(x86)", "LANG",        "TZ",      NULL};
-
 /* Where a shell looks when nobody has told it. */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* The key's words; *all and the names, which end with NULL. NULL when out of memory. */
-static const char **read_names(struct service_builder *builder, const struct service_values *values,
-                               bool *all) {
+/* The names of the key, in the form of machine->basic_variables, or *all. NULL when out of memory.
+ */
+static const char *read_names(struct service_builder *builder, const struct service_values *values,
+                              bool *all) {
     const struct config_setting *setting = values->given[KEY_ENVIRONMENT_FROM];
-    const char **names = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
-    for (const char *rest = setting != NULL ? setting->value : NULL;; count++) {
-        /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
-        names = arena_grow(builder->scratch, names, count, &capacity, sizeof *names);
-        if (names == NULL || rest == NULL) {
-            break;
-        }
-        const char *name = names[count] = service_next_part(builder, &rest);
-        bool is_alone = count == 0 && rest == NULL;
+    const char *rest = setting != NULL ? setting->value : NULL;
+    char *names = arena_alloc(builder->scratch, rest != NULL ? strlen(rest) + 2 : 1);
+    for (char *out = names; names != NULL && rest != NULL;) {
+        const char *name = service_next_part(builder, &rest);
+        bool is_alone = out == names && rest == NULL;
         if (name == NULL) {
             return NULL;
         }
@@ -41,18 +29,18 @@ static const char **read_names(struct service_builder *builder, const struct ser
                 "`%s` is no variable that can be passed on; give `none`, `all`, or "
                 "names separated by commas",
                 text_excerpt(name).text);
+        } else {
+            memcpy(out, name, strlen(name) + 1);
+            out += strlen(name) + 1;
         }
-    }
-    if (names != NULL) {
-        names[count] = NULL;
     }
     return names;
 }
 
-static bool is_named(const char *variable, const char *const *names, bool nocase) {
-    for (; *names != NULL; names++) {
-        size_t length = strlen(*names);
-        if (text_equal_start(variable, *names, length, nocase) && variable[length] == '=') {
+static bool is_named(const char *variable, const char *names, bool nocase) {
+    for (; *names != '\0'; names += strlen(names) + 1) {
+        size_t length = strlen(names);
+        if (text_equal_start(variable, names, length, nocase) && variable[length] == '=') {
             return true;
         }
     }
@@ -61,15 +49,14 @@ static bool is_named(const char *variable, const char *const *names, bool nocase
 
 void service_fill_inherited(struct service_builder *builder, const struct service_values *values,
                             const struct account *account, struct service *service) {
-    static const char *const of_account[] = {"HOME", "USER", NULL};
-    static const char *const path[] = {"PATH", NULL};
+    const struct service_machine *machine = builder->machine;
     const struct config_setting *setting = values->given[KEY_ENVIRONMENT_FROM];
-    const char *const *next = builder->machine->environment;
-    bool is_windows = builder->machine->backslash_separates;
+    const char *const *next = machine->environment;
+    bool nocase = machine->backslash_separates;
     bool all = false;
-    bool has_path = is_windows;
+    bool has_path = machine->backslash_separates;
     size_t count = 0;
-    const char **names = read_names(builder, values, &all);
+    const char *names = read_names(builder, values, &all);
     for (; next != NULL && next[count] != NULL; count++) {
     }
     service->environment_from = setting == NULL ? NULL : arena_text(builder->arena, setting->value);
@@ -80,13 +67,12 @@ void service_fill_inherited(struct service_builder *builder, const struct servic
     }
     char **out = service->inherited;
     for (; next != NULL && *next != NULL; next++) {
-        bool is_wanted = all ||
-                         is_named(*next, is_windows ? basic_of_windows : basic, is_windows) ||
-                         is_named(*next, names, is_windows);
+        bool is_wanted = all || is_named(*next, machine->basic_variables, nocase) ||
+                         is_named(*next, names, nocase);
         if (is_wanted && !environment_is_private(*next) &&
-            (account == NULL || !is_named(*next, of_account, is_windows))) {
+            (account == NULL || !is_named(*next, "HOME\0USER\0", false))) {
             *out++ = arena_text(builder->arena, *next);
-            has_path = has_path || is_named(*next, path, is_windows);
+            has_path = has_path || is_named(*next, "PATH\0", false);
         }
     }
     if (!has_path) {

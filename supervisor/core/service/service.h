@@ -225,6 +225,8 @@ struct service_machine {
                       struct baton_cause *cause);
     const char *const *environment; /* the supervisor's own: texts NAME=VALUE and a NULL; NULL =
                                        handlers inherit nothing */
+    const char *basic_variables;    /* names of those that all programs get: one behind the other,
+                                       each with its NUL, and an empty one */
     /* The accounts of the machine, by name or number; `name` NULL: whose the supervisor is, which
      * has no name but its number if there is none. BATON_OK, BATON_NOT_FOUND, BATON_NO_MEMORY.
      * NULL = programs cannot run as others (Windows). */

@@ -164,3 +164,6 @@ void posix_environment_clear(struct fixed_environment *environment) {
 const char *const *platform_environment(void) {
     return (const char *const *)environ;
 }
+
+/* Where programs are, in which language they speak, what time it is. */
+const char platform_basic_variables[] = "PATH\0LANG\0TZ\0";

@@ -261,3 +261,8 @@ void win32_environment_clear(struct environment_block *block) {
     free(block->text);
     *block = (struct environment_block){0};
 }
+
+/* Without the first six hardly any program starts. */
+const char platform_basic_variables[] =
+    "PATH\0PATHEXT\0SystemRoot\0SystemDrive\0windir\0ComSpec\0TEMP\0TMP\0USERNAME\0USERPROFILE\0"
+    "APPDATA\0LOCALAPPDATA\0ProgramData\0ProgramFiles\0ProgramFiles(x86)\0LANG\0TZ\0";
