@@ -55,11 +55,11 @@ struct import_place {
 /* One service, on its way to a section. Texts live in the importer's arena. */
 struct import_entry {
     struct import_where where;
-    const char *label; /* what the file calls the service */
-    const char *name;  /* the section's; import_finish() makes it valid and unique */
-    bool dropped;      /* nothing but its comments is written */
-    bool disabled;     /* enabled = no */
-    bool was_off;      /* the old server did not serve it */
+    const char *label;  /* what the file calls the service */
+    const char *name;   /* the section's; import_finish() makes it valid and unique */
+    bool dropped;       /* nothing but its comments is written */
+    bool disabled;      /* enabled = no */
+    bool was_off;       /* the old server did not serve it */
     bool is_of_another; /* it ran as somebody else than root */
     enum service_protocol protocol;
     enum service_handoff handoff;
