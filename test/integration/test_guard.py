@@ -2,6 +2,7 @@
 heals without a hand."""
 
 import collections
+import contextlib
 import os
 import re
 import socket
@@ -263,6 +264,21 @@ class Flood(SupervisorCase):
         self.assertEqual(supervisor.wait(), 0)
         stopped = supervisor.find("stopped")[0]
         self.assertEqual(int(stopped["connections"]), self.COUNT + 3)
+
+    def test_what_was_counted_last_is_told_at_the_stop(self):
+        supervisor = self.supervisor({"a": service("echo", deny="127.0.0.0/8")})
+        address = supervisor.address("a")
+        for _ in range(self.COUNT):
+            with socket.create_connection(address) as client:
+                client.settimeout(harness.DEADLINE_S)
+                with contextlib.suppress(ConnectionResetError):
+                    self.assertEqual(client.recv(1), b"")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+        lines = len(supervisor.find("connection", outcome="refused_access"))
+        suppressed = sum(int(event["refused_access"])
+                         for event in supervisor.find("refusals_suppressed", service="a"))
+        self.assertEqual(lines + suppressed, self.COUNT)
 
 
 @unittest.skipIf(ON_WINE, "needs a script as handler")
