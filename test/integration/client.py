@@ -38,6 +38,10 @@ class Client:
         self.server = address_text(self.socket.getpeername())
         self._rest = b""
 
+    def fileno(self):
+        """So that select.select() takes a client."""
+        return self.socket.fileno()
+
     def __enter__(self):
         return self
 

@@ -120,6 +120,14 @@ def private_bytes(pid):
     raise ValueError(f"no Anonymous for {pid}")
 
 
+def owner(pid):
+    """The process's user id; -1 when there is no such process."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return -1
+
+
 def cpu_s(pid):
     """Seconds of processor time that the process has used, of user and system."""
     fields = _read(pathlib.Path(f"/proc/{pid}/stat")).rpartition(b") ")[2].split()
