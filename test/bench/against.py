@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import guard
 from paired import is_met, paired_ratio
 from rounds import AT_ONCE, LEGS, MODES, SIDES, Broken, run_round
 
@@ -33,8 +34,9 @@ GROUP_DEADLINE_S = 10
 
 USAGE = """\
 usage: scripts/bench [COUNT]
-       scripts/bench --against COMMIT [--output null] [--bound RATIO] [--rounds N]
+       scripts/bench --against COMMIT [--output null] [--guard] [--bound RATIO] [--rounds N]
        scripts/bench --living COUNT [--bound RATIO] [--rounds N]
+       scripts/bench --flood [--rate RATE] [--bound RATIO] [--rounds N]
 """
 
 
@@ -84,6 +86,7 @@ def parse(arguments):
     what.add_argument("--against", metavar="COMMIT")
     what.add_argument("--living", metavar="COUNT", type=living_value)
     parser.add_argument("--output", choices=("log", "null"), default="log")
+    parser.add_argument("--guard", action="store_true")
     parser.add_argument("--bound", metavar="RATIO", type=bound_value)
     parser.add_argument("--rounds", metavar="N", type=rounds_value, default=ROUNDS_MIN)
     return parser.parse_args(arguments)
@@ -239,7 +242,7 @@ def report(rates, bound):
     return met
 
 
-def compare(commit, rounds, bound, folder, defaults=""):
+def compare(commit, options, folder):
     trees = describe_trees(commit)
     sides = {side: folder / side for side in SIDES}
     source = folder / "source"
@@ -248,11 +251,14 @@ def compare(commit, rounds, bound, folder, defaults=""):
     built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
     for side in SIDES:
         print(f"{side}: {trees[side]}")
-    print(f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
-          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    settings = {"old": {}, "new": {"defaults": defaults}}
-    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
-    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+    print(f"{options.rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at "
+          f"once; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    defaults = "" if options.output == "log" else "output = null\n"
+    settings = {"old": {"defaults": guard.account(sides["old"])},
+                "new": guard.settings(sides["new"], defaults) if options.guard
+                else {"defaults": guard.account(sides["new"]) + defaults}}
+    rates = measure(built / "bench" / "load", sides, options.rounds, LEG_COUNT, settings)
+    return EXIT_MET if report(rates, options.bound) else EXIT_NOT_MET
 
 
 def compare_living(count, rounds, bound, folder):
@@ -265,7 +271,9 @@ def compare_living(count, rounds, bound, folder):
           f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    settings = {"old": {"living_count": FEW_COUNT}, "new": {"living_count": count}}
+    defaults = guard.account(sides["new"])
+    settings = {"old": {"living_count": FEW_COUNT, "defaults": defaults},
+                "new": {"living_count": count, "defaults": defaults}}
     try:
         rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
     finally:
@@ -301,8 +309,7 @@ def main(arguments):
         with ending_in_order() as folder:
             if options.living:
                 return compare_living(options.living, options.rounds, options.bound, folder)
-            return compare(commit, options.rounds, options.bound, folder,
-                           "" if options.output == "log" else "output = null\n")
+            return compare(commit, options, folder)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return failure.status

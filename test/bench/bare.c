@@ -1,21 +1,46 @@
 /*
- * The least that turning a client away costs: accept, close.
+ * The least that a door costs: accept, close. Nobody is served; or, with a program, whoever comes
+ * from 127.0.0.1 is, by a launch as cheap as any, and all others are turned away.
  *
- *     bare     prints its port on standard output, goes on until it is terminated
+ *     bare [PROGRAM]    prints its port on standard output, goes on until it is terminated
  */
 #include "listening.h"
 
-#include <sys/socket.h>
+#include <signal.h>
 #include <unistd.h>
+
+extern char **environ;
 
 /* As flood.py has it of batond. */
 enum { FLOOD_BACKLOG = 4096 };
 
-int main(void) {
+static void serve(int connection, const char *program, char *const *arguments) {
+    /* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
+    if (vfork() == 0) {
+        dup2(connection, 0);
+        dup2(connection, 1);
+        execve(program, arguments, environ);
+        _exit(127);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 2) {
+        fputs("usage: bare [PROGRAM]\n", stderr);
+        return 64;
+    }
+    const char *program = argc == 2 ? argv[1] : NULL;
+    char *const arguments[] = {argv[argc - 1], NULL};
     int listener = listen_anywhere("bare", FLOOD_BACKLOG);
+    signal(SIGCHLD, SIG_IGN);
     for (;;) {
-        int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (connection >= 0)
-            close(connection);
+        struct sockaddr_in peer;
+        socklen_t length = sizeof peer;
+        int connection = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC);
+        if (connection < 0)
+            continue;
+        if (program != NULL && peer.sin_addr.s_addr == htonl(INADDR_LOOPBACK))
+            serve(connection, program, arguments);
+        close(connection);
     }
 }

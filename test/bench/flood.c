@@ -56,8 +56,9 @@ _Noreturn static void fail(const char *call) {
 /* With a reset: an orderly end would leave a port in TIME_WAIT. */
 static void leave(struct flood *flood, int descriptor) {
     struct pollfd look = {.fd = descriptor, .events = POLLOUT};
-    /* Writable, or ended by the other side: the handshake is done. */
-    flood->entered_count += poll(&look, 1, 0) == 1 ? 1 : 0;
+    /* Writable, and not refused: the handshake is done. */
+    bool has_entered = poll(&look, 1, 0) == 1 && (look.revents & POLLERR) == 0;
+    flood->entered_count += has_entered ? 1 : 0;
     close(descriptor);
 }
 

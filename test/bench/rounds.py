@@ -27,7 +27,7 @@ LIVING_CONFIG = (f"[{LIVING}]\nlisten = 127.0.0.1:0\nhandler = /bin/cat\nhandoff
                  "max_connections = {count}\n")
 
 # Both trees run their handlers as what they are themselves.
-AS_ROOT = "[supervisor]\ndefault_user = root\n" if os.geteuid() == 0 else ""
+AS_ROOT = "default_user = root\n" if os.geteuid() == 0 else ""
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,22 +44,29 @@ def _end_with_the_bench():
 class Supervisor:
     """A batond with the `bin` and `handlers` of `folder`, where its config and log go as well.
 
-    `defaults` are lines for its config; `living_count` handlers live beside those that are measured.
+    `config` names its `services`, `defaults` are lines for all of them, and `own` for batond itself;
+    `living_count` handlers live beside those that are measured.
     """
 
-    def __init__(self, folder, name, defaults="", living_count=0):
+    def __init__(self, folder, name, defaults="", own="", living_count=0, config=CONFIG,
+                 services=MODES):
         self.name = name
+        self._services = services
         self.living_count = living_count
         self.clients = []
         self.log = folder / "log"
-        config = folder / "bench.ini"
+        path = folder / "bench.ini"
         living = LIVING_CONFIG.format(count=living_count) if living_count else ""
-        text = (f"[defaults]\n{defaults}\n" if defaults else "") + CONFIG + living
-        command = [folder / "bin" / "batond", "-c", config, "--handlers", folder / "handlers"]
+        text = (f"[defaults]
+{defaults}
+" if defaults else "") + config + living
+        command = [folder / "bin" / "batond", "-c", path, "--handlers", folder / "handlers"]
         try:
             # An older one runs all as root, and has no key for it.
             has_key = b"default_user" in command[0].read_bytes()
-            config.write_text(text + (AS_ROOT if has_key else ""), encoding="utf-8")
+            if has_key or own:
+                text = f"[supervisor]\n{AS_ROOT if has_key else ''}{own}\n" + text
+            path.write_text(text, encoding="utf-8")
             # A file and not a pipe: nobody has to read along while we measure.
             with open(self.log, "wb") as log:
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
@@ -116,7 +123,7 @@ class Supervisor:
             time.sleep(0.01)
         ports = dict(re.findall(
             r"event=listening .*service=(\S+) .*address=127\.0\.0\.1:(\d+)", text))
-        if set(ports) - {LIVING} != set(MODES):
+        if set(ports) - {LIVING} != set(self._services):
             raise Broken(self.explain("does not listen for every mode"))
         return ports
 

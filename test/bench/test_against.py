@@ -54,11 +54,11 @@ class Options(unittest.TestCase):
     def test_good_options(self):
         options = against.parse(["--against", "HEAD~3"])
         self.assertEqual((options.against, options.bound, options.rounds), ("HEAD~3", None, 21))
-        self.assertEqual((options.living, options.output), (None, "log"))
+        self.assertEqual((options.living, options.output, options.guard), (None, "log", False))
         options = against.parse(["--living", "4000"])
         self.assertEqual((options.living, options.against), (4000, None))
-        options = against.parse(["--against", "HEAD", "--output", "null"])
-        self.assertEqual(options.output, "null")
+        options = against.parse(["--against", "HEAD", "--output", "null", "--guard"])
+        self.assertEqual((options.output, options.guard), ("null", True))
         options = against.parse(["--rounds", "30", "--bound", "0.98", "--against", "HEAD"])
         self.assertEqual((options.against, options.bound, options.rounds), ("HEAD", 0.98, 30))
 
@@ -77,7 +77,8 @@ class Options(unittest.TestCase):
     def test_help(self):
         result = bench("--help")
         self.assertEqual((result.returncode, result.stderr), (0, ""))
-        self.assertIn("scripts/bench --against COMMIT [--output null] [--bound RATIO]", result.stdout)
+        self.assertIn("scripts/bench --against COMMIT [--output null] [--guard] [--bound RATIO]",
+                      result.stdout)
         self.assertIn("scripts/bench --living COUNT [--bound RATIO] [--rounds N]", result.stdout)
 
 
@@ -280,7 +281,7 @@ class Main(unittest.TestCase):
     def test_a_signal_ends_it_and_its_folder(self):
         folders = []
 
-        def compare(_commit, _rounds, _bound, folder, _defaults):
+        def compare(_commit, _options, folder):
             folders.append(folder)
             (folder / "file").touch()
             os.kill(os.getpid(), signal.SIGTERM)

@@ -6,6 +6,7 @@ import tempfile
 import unittest
 from unittest import mock
 
+import guard
 import rounds
 
 LOAD = os.environ["BATON_BENCH_LOAD"]
@@ -67,6 +68,9 @@ class Case(unittest.TestCase):
             program.chmod(0o755)
         return folder
 
+    def settings(self, folders):
+        return {side: {"defaults": guard.account(folder)} for side, folder in folders.items()}
+
     def start(self, batond):
         return rounds.Supervisor(self.folder("old", batond), "old")
 
@@ -74,7 +78,7 @@ class Case(unittest.TestCase):
 class Round(Case):
     def test_both_sides_serve_in_both_modes(self):
         folders = {side: self.folder(side) for side in rounds.SIDES}
-        rates = rounds.run_round(LOAD, folders, 0, 40)
+        rates = rounds.run_round(LOAD, folders, 0, 40, self.settings(folders))
         self.assertEqual(set(rates), {(mode, side) for mode in rounds.MODES
                                       for side in rounds.SIDES})
         self.assertGreater(min(rates.values()), 0)
@@ -92,7 +96,8 @@ class Round(Case):
         """What `count` rounds yield if a leg does this."""
         folders = {side: self.folder(side) for side in rounds.SIDES}
         with mock.patch.object(rounds, "leg", leg):
-            return [rounds.run_round(LOAD, folders, number, 10) for number in range(count)]
+            return [rounds.run_round(LOAD, folders, number, 10, self.settings(folders))
+                    for number in range(count)]
 
     def test_the_side_that_begins_alternates(self):
         legs = {mode: "" for mode in rounds.MODES}
