@@ -57,9 +57,7 @@ class Supervisor:
         self.log = folder / "log"
         path = folder / "bench.ini"
         living = LIVING_CONFIG.format(count=living_count) if living_count else ""
-        text = (f"[defaults]
-{defaults}
-" if defaults else "") + config + living
+        text = (f"[defaults]\n{defaults}\n" if defaults else "") + config + living
         command = [folder / "bin" / "batond", "-c", path, "--handlers", folder / "handlers"]
         try:
             # An older one runs all as root, and has no key for it.
