@@ -140,20 +140,21 @@ enum key_id {
     KEY_COUNT
 };
 
-#define KEY_NO_FIELD SIZE_MAX
+#define KEY_NO_FIELD UINT16_MAX
 
+/* Small, since there is one for each key, and batond carries them all. */
 struct key {
-    const char *name;  /* a last part ".EXT" stands for any file-name ending */
-    unsigned sections; /* enum key_section */
-    enum key_type type;
+    const char *name;           /* a last part ".EXT" stands for any file-name ending */
     const char *unit;           /* numbers, limits: the plural noun of messages; else NULL */
+    const char *default_text;   /* as it would stand in the file; NULL = required or no value */
+    const char *const *choices; /* KEY_TYPE_CHOICE: the words, ends with NULL; index = value */
     uint32_t minimum, maximum;  /* numbers, limits (of sizes in KiB) and permissions; a minimum that
                                    is above the maximum is negative, in two's complement */
-    const char *default_text;   /* as it would stand in the file; NULL = required or no value */
-    unsigned modes;             /* enum key_mode: which modes can honour it */
-    const char *const *choices; /* KEY_TYPE_CHOICE: the words, ends with NULL; index = value */
-    size_t field_offset;        /* numbers and choices: where their 32 bits go in struct service or
+    uint16_t field_offset;      /* numbers and choices: where their 32 bits go in struct service or
                                    supervisor_options; KEY_NO_FIELD = other code takes the value */
+    uint8_t sections;           /* enum key_section */
+    uint8_t modes;              /* enum key_mode: which modes can honour it */
+    enum key_type type;
 };
 
 /* The table, indexed by enum key_id, KEY_COUNT rows. */
