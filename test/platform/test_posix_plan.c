@@ -504,6 +504,56 @@ static void test_a_user_with_too_many_processes(void **state) {
     expect_success(tester);
 }
 
+/* Nobody has it either. */
+#define STOPPING_USER 61235
+#define STOPPED_COUNT 30
+
+/* Between its change of user and its program a child has the rights of that user and our memory. */
+static void test_a_user_who_stops_all_of_his_processes(void **state) {
+    int ready[2];
+    char byte;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(pipe(ready), 0);
+    pid_t other = fork();
+    if (other == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (setuid(STOPPING_USER) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+            write(ready[1], "y", 1) == 1) {
+            for (;;) {
+                kill(-1, SIGSTOP);
+            }
+        }
+        _exit(1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    static int numbers[10000]; /* takes long enough to be stopped in */
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        numbers[i] = SIGUSR1;
+    }
+    const struct plan plan = {
+        .steps = {{.kind = STEP_UID, .id.id = STOPPING_USER},
+                  {.kind = STEP_DISPOSITIONS, .signals = {numbers, 10000}},
+                  {.kind = STEP_EXECUTE, .execute = {bench_child_path(), no_environment}}},
+        .count = 3};
+    for (int i = 0; i < STOPPED_COUNT; i++) {
+        const struct spawn spawn = {.argv = arguments};
+        struct baton_cause cause = {0};
+        pid_t pid;
+        int pidfd;
+        assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_OK);
+        close(pidfd);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+    kill(other, SIGKILL);
+    assert_int_equal(waitpid(other, NULL, 0), other);
+}
+
 /* ---- Whole launches that fail ---- */
 
 /* As often as would fill the table if a slot were lost. */
@@ -592,6 +642,7 @@ int main(void) {
         cmocka_unit_test(test_a_supervisor_that_has_gone),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
         cmocka_unit_test(test_a_user_with_too_many_processes),
+        cmocka_unit_test(test_a_user_who_stops_all_of_his_processes),
         WITH_BENCH(test_directory_that_goes_and_comes_back),
         WITH_BENCH(test_program_that_goes_and_comes_back),
         WITH_BENCH(test_descriptor_limit_that_cannot_be_given_back),

@@ -122,12 +122,10 @@ struct fake_world {
     uint32_t listener_count, listener_capacity;
     struct platform_program *programs;
     struct platform_output *outputs;
-    bool outputs_paused;
     struct platform_process **processes;
     uint32_t process_count, process_capacity;
     struct fake_peer **clients;
     uint32_t client_count, client_capacity;
-    bool pipes_are_busy;
     struct platform_stream **streams;
     uint32_t stream_count, stream_capacity;
     uint64_t accepted_count;
@@ -143,13 +141,13 @@ struct fake_world {
     uint64_t change_count; /* times that the director was asked for changes */
     uint64_t shuffle, random;
     size_t chunk_bytes;
-    bool stop_due, is_windows, hides_pids, has_descriptor_limit;
     uint32_t local_uid, local_gid; /* of clients of local sockets */
     struct fake_text log, printed, warnings;
     size_t descriptors_left_count; /* below its limit, if it has one */
     struct platform_log_loss log_loss;
     size_t log_room;
-    bool log_short, log_due;
+    bool stop_due, is_windows, hides_pids, has_descriptor_limit;
+    bool log_short, log_due, outputs_paused, pipes_are_busy;
 };
 
 extern struct fake_world fake_world;

@@ -16,7 +16,7 @@ bool platform_socket_is_open(struct platform_socket socket) {
 }
 
 bool platform_socket_local(struct platform_socket socket, struct address *out) {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof name;
     *out = (struct address){0};
     return getsockname((int)socket.value, (struct sockaddr *)&name, &length) == 0 &&

@@ -1,19 +1,23 @@
 /*
- * A new process: clone(2) in the manner of vfork(2), and in the child the steps of its plan up to
- * execve(2). window.c tells what becomes of the descriptors.
+ * A new process: clone(2), in the supervisor's memory, and in the child the steps of its plan up to
+ * execve(2), until which the supervisor stands still. window.c tells what becomes of the
+ * descriptors.
  *
  * In that manner because a launch then costs the same whatever the supervisor's size, and because
- * the child can tell in shared memory why it failed. The parent stands still until the child has
- * executed the program or has ended; plan.h says what that asks of the steps. posix_spawn(3) can
- * neither set a resource limit nor say which step failed.
+ * the child can tell in shared memory why it failed; plan.h says what that asks of the steps.
+ * vfork(2) would wait whatever happened to the child; posix_spawn(3) can neither set a resource
+ * limit nor say which step failed.
  */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXIT_NOT_EXECUTED 127
@@ -54,28 +58,44 @@ static int walk(void *argument) {
 
 #define STACK_BYTES (64 * 1024)
 
-/* One child at a time, for the supervisor stands still meanwhile. */
-static pid_t begin_sharing(struct child *child, int *pidfd) {
-    static _Alignas(64) char stack[STACK_BYTES];
-    return clone(walk, stack + sizeof stack,
-                 CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | SIGCHLD, child, pidfd);
+/* How soon it is looked whether a child that does not come on was stopped, and how often one may
+ * be. */
+#define PATIENCE_NS 2000000
+#define STOPS_MAX_COUNT 4u
+
+/* True while the child, which has not been reaped, stands still by SIGSTOP. */
+static bool is_stopped(pid_t pid) {
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
 }
 
-static pid_t begin_copying(struct child *child, int *pidfd) {
-    /* The analyzer wants posix_spawn, and after vfork nothing but execve: the top of this file
-     * tells why neither will do.
-     * NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
-    pid_t pid = vfork();
-    if (pid == 0) {
-        posix_plan_walk(child->plan, child->spawn, child->failure);
-        _exit(EXIT_NOT_EXECUTED);
+/* Until the child has a memory of its own, or has ended: the kernel clears `*tid` then and wakes
+ * who waits for it (CLONE_CHILD_CLEARTID, set_tid_address(2)). This is what CLONE_VFORK is for, but
+ * that waits whatever happens, and since the child has another user's rights a moment before its
+ * execve(2), any process of that user could stop it there, and the supervisor with it. */
+static void await_execution(volatile uint32_t *tid, pid_t pid) {
+    const struct timespec patience = {.tv_nsec = PATIENCE_NS};
+    unsigned stops_count = 0;
+    while (*tid != 0) {
+        if (syscall(SYS_futex, tid, FUTEX_WAIT, 1, &patience, NULL, 0) != 0 && *tid != 0 &&
+            is_stopped(pid)) {
+            kill(pid, ++stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
+        }
     }
-    /* NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
-#ifdef SYS_pidfd_open
-    if (pid > 0 && child->failure->step == NULL) {
-        *pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* One child at a time, for the supervisor stands still meanwhile. */
+static pid_t begin(struct child *child, int *pidfd) {
+    static _Alignas(64) char stack[STACK_BYTES];
+    static volatile uint32_t tid;
+    const int files = child->spawn->table_end > 0 ? CLONE_FILES : 0;
+    tid = 1;
+    pid_t pid = clone(walk, stack + sizeof stack,
+                      CLONE_VM | files | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD, child, pidfd,
+                      NULL, &tid);
+    if (pid > 0) {
+        await_execution(&tid, pid);
     }
-#endif
     return pid;
 }
 
@@ -84,10 +104,10 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
     struct plan_failure failure = {NULL, 0};
     struct child what = {plan, spawn, &failure};
     *pidfd = -1;
-    pid_t child = spawn->table_end > 0 ? begin_sharing(&what, pidfd) : begin_copying(&what, pidfd);
+    pid_t child = begin(&what, pidfd);
     if (child < 0) {
         int code = errno;
-        int result = posix_failed(cause, spawn->table_end > 0 ? "clone" : "vfork", code);
+        int result = posix_failed(cause, "clone", code);
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
     if (failure.step != NULL) {
