@@ -77,14 +77,12 @@ int main(int argc, char **argv) {
     size_t lookups_count = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000000;
     struct rule *rules = malloc(RULES_MAX_COUNT * sizeof *rules);
     struct address *asked = malloc(ASKED_COUNT * sizeof *asked);
-    if (rules == NULL || asked == NULL || lookups_count == 0) {
-        return 1;
-    }
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    bool is_right = rules != NULL && asked != NULL && lookups_count > 0;
+    for (size_t i = 0; is_right && i < sizeof counts / sizeof *counts; i++) {
         measure(rules, asked, counts[i], true, lookups_count);
         measure(rules, asked, counts[i], false, lookups_count);
     }
     free(rules);
     free(asked);
-    return 0;
+    return is_right ? 0 : 1;
 }
