@@ -75,6 +75,7 @@ static enum exit_code import(const char *path, const struct import_options *opti
         .programs = &programs,
         .wrapper_files = wrapper_files,
         .users_file = "/etc/passwd",
+        .groups_file = "/etc/group",
         .options = options,
         .backslash_separates = platform_backslash_separates,
     };

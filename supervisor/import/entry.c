@@ -169,6 +169,39 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
     add_place(importer, entry, &address, address_print_host(&address, text, sizeof text));
 }
 
+void import_entry_set(struct importer *importer, struct import_entry *entry, enum key_id id,
+                      const char *value) {
+    const char *name = key_table[id].name;
+    if (strlen(name) + strlen(value) + 3 > CONFIG_LINE_MAX_BYTES) {
+        import_off(importer, entry, entry->where,
+                   "its `%s` would be longer than the %d bytes of a line, so this is switched off; "
+                   "put what belongs there into a file, one a line, and name that as `@FILE`",
+                   name, CONFIG_LINE_MAX_BYTES);
+        return;
+    }
+    entry->values[id] = arena_text(importer->arena, value);
+}
+
+bool import_entry_set_number(struct importer *importer, struct import_entry *entry, enum key_id id,
+                             const char *value, struct key_message *why) {
+    uint32_t number = 0;
+    if (!key_parse(&key_table[id], value, &number, why)) {
+        return false;
+    }
+    import_entry_set(importer, entry, id, value);
+    return true;
+}
+
+void import_entry_rate(struct importer *importer, struct import_entry *entry, uint32_t count,
+                       const char *unit) {
+    char value[32];
+    snprintf(value, sizeof value, "%lu/%s", (unsigned long)count, unit);
+    import_entry_set(importer, entry, KEY_RATE, value);
+    if (entry->handoff != HANDOFF_LISTENER) {
+        import_entry_set(importer, entry, KEY_WHEN_FULL, "refuse");
+    }
+}
+
 void import_entry_builtin(struct importer *importer, struct import_entry *entry, const char *name) {
     static const struct {
         const char *name;
@@ -188,38 +221,6 @@ void import_entry_builtin(struct importer *importer, struct import_entry *entry,
                 "`%s` is a service that the old server does itself, and Baton has no handler for "
                 "it; give it a program",
                 text_excerpt(name).text);
-}
-
-void import_entry_user(struct importer *importer, struct import_entry *entry,
-                       struct import_where where, const char *what) {
-    entry->is_of_another = true;
-    import_off(importer, entry, where,
-               "%s: users are not carried over yet, so this is switched off; give it `user` (and "
-               "`group`), then delete `enabled = no`",
-               what);
-}
-
-bool import_knows_user(const struct importer *importer, const char *name) {
-    const struct import_machine *machine = importer->machine;
-    const char *bytes = NULL;
-    size_t length = 0;
-    size_t name_length = strlen(name);
-    if (machine->users_file == NULL) {
-        return true;
-    }
-    if (name_length == 0 ||
-        machine->read_file(machine->context, machine->users_file, &bytes, &length) != BATON_OK) {
-        return false;
-    }
-    for (const char *at = bytes; at != NULL && at < bytes + length;) {
-        size_t rest = length - (size_t)(at - bytes);
-        if (rest > name_length && memcmp(at, name, name_length) == 0 && at[name_length] == ':') {
-            return true;
-        }
-        at = memchr(at, '\n', rest);
-        at = at == NULL ? NULL : at + 1;
-    }
-    return false;
 }
 
 void import_entry_wrapped(struct importer *importer, struct import_entry *entry) {

@@ -90,9 +90,7 @@ static void drop_if_taken(struct importer *importer, size_t index) {
     }
 }
 
-/* A word as a value of INI holds it: words_split() reads it back as one, and no `;` or `#` in it
- * begins a comment. `braces`: each brace doubled, so that it is no template. */
-static const char *quote(struct importer *importer, const char *word, bool braces) {
+const char *import_quote(struct importer *importer, const char *word, bool braces) {
     size_t length = strlen(word);
     bool bare = length > 0 && strpbrk(word, " \t'\"") == NULL && word[0] != ';' && word[0] != '#';
     char mark = strchr(word, '\'') == NULL ? '\'' : '"';
@@ -160,15 +158,15 @@ static void make_texts(struct importer *importer, struct import_entry *entry) {
     for (size_t i = 0; i < entry->place_count; i++) {
         append(&listen, entry->places[i].text, ", ");
     }
-    append(&handler, quote(importer, entry->program, false), "");
+    append(&handler, import_quote(importer, entry->program, false), "");
     for (size_t i = 0; i < entry->words.count; i++) {
-        append(&handler, quote(importer, entry->words.items[i], true), " ");
+        append(&handler, import_quote(importer, entry->words.items[i], true), " ");
     }
     if (entry->fact != NULL) {
         append(&environment, entry->fact, "");
     }
     for (size_t i = 0; i < entry->environment.count; i++) {
-        append(&environment, quote(importer, entry->environment.items[i], true), " ");
+        append(&environment, import_quote(importer, entry->environment.items[i], true), " ");
     }
     entry->listen = finish_line(importer, entry, &listen, "listen");
     entry->handler = finish_line(importer, entry, &handler, "handler");
@@ -180,7 +178,7 @@ static void make_texts(struct importer *importer, struct import_entry *entry) {
             import_note(importer, &entry->notes, entry->where,
                         "the empty name of the program; `argv0` has at least one character");
         } else {
-            entry->argv0_text = quote(importer, entry->argv0, false);
+            entry->argv0_text = import_quote(importer, entry->argv0, false);
         }
         if (entry->argv0[0] == '-') {
             import_remark(importer, &entry->notes, entry->where,

@@ -52,6 +52,7 @@ struct import_machine {
      * stands for none. */
     const char *const *wrapper_files;
     const char *users_file;               /* passwd(5); NULL = every user is there */
+    const char *groups_file;              /* group(5); NULL = every group is there */
     const struct import_options *options; /* NULL = none is given */
     bool backslash_separates;             /* in paths: true on Windows */
     void *context;

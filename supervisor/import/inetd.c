@@ -235,8 +235,39 @@ static void read_hosts(struct importer *importer, struct import_entry *entry, co
     }
 }
 
-/* "wait", "nowait", and what may follow: ".40" or ":40" launches in a minute, or, as FreeBSD has
- * it, "/20" processes at once, "/20/60/5" connections of one address in a minute, and at once. */
+/* What follows "nowait/", as FreeBSD has it: how many at once, how many connections of one address
+ * in a minute, and how many of one address at once; 0 = no limit. False if it is not understood. */
+static bool read_limits(struct importer *importer, struct import_entry *entry, char *text) {
+    uint32_t numbers[3] = {0, 0, 0};
+    struct key_message message;
+    char value[32];
+    for (size_t i = 0; text != NULL; i++) {
+        char *next = cut(text, "/");
+        if (i == 3 || !text_parse_number(text, &numbers[i]) || numbers[i] > 32768) {
+            return false;
+        }
+        text = next;
+    }
+    if (entry->handoff == HANDOFF_LISTENER) {
+        return true; /* one process at a time, which sees to its clients */
+    }
+    entry->max_connections_count = numbers[0];
+    if (numbers[1] > 0) {
+        snprintf(value, sizeof value, "%lu/min", (unsigned long)numbers[1]);
+        import_entry_set(importer, entry, KEY_RATE_PER_SOURCE, value);
+    }
+    if (numbers[2] > 0) {
+        snprintf(value, sizeof value, "%lu", (unsigned long)numbers[2]);
+        (void)import_entry_set_number(importer, entry, KEY_MAX_PER_SOURCE, value, &message);
+    }
+    if ((numbers[1] > 0 || numbers[2] > 0) && entry->family != IMPORT_IPV4) {
+        import_entry_set(importer, entry, KEY_SOURCE_PREFIX, "128"); /* by the whole address */
+    }
+    return true;
+}
+
+/* "wait", "nowait", and what may follow: ".40" or ":40" launches in a minute, or FreeBSD's limits.
+ */
 static bool read_wait(struct importer *importer, struct import_entry *entry, char *text) {
     char separator = text[strcspn(text, ".:/")];
     char *rest = cut(text, ".:/");
@@ -247,31 +278,66 @@ static bool read_wait(struct importer *importer, struct import_entry *entry, cha
                     text_excerpt(text).text);
         return false;
     }
-    if (rest != NULL && separator != '/') {
-        import_note(importer, &entry->notes, entry->where,
-                    "`%s%c%s`: launches in a minute are not limited; `max_connections` bounds how "
-                    "many live at once",
-                    text, separator, text_excerpt(rest).text);
-    } else if (rest != NULL) {
-        char *more = cut(rest, "/");
-        bool fits = text_parse_number(rest, &number) && number <= 65536;
-        if (fits && !waits) {
-            entry->max_connections_count = number;
-        }
-        if (more != NULL || !fits) {
-            import_note(importer, &entry->notes, entry->where,
-                        "`/%s`: what one address may do is not limited; limit it in a firewall",
-                        text_excerpt(more != NULL ? more : rest).text);
-        }
-    }
     entry->handoff = waits ? HANDOFF_LISTENER : HANDOFF_STDIO;
+    if (rest == NULL) {
+        return true;
+    }
+    struct text_excerpt limits = text_excerpt(rest);
+    if (separator == '/') {
+        if (!read_limits(importer, entry, rest)) {
+            import_note(importer, &entry->notes, entry->where,
+                        "`%s/%s`: what can stand there is how many at once, and of one address in "
+                        "a minute and at once, up to 32768; see `max_connections`, "
+                        "`rate_per_source` and `max_per_source`",
+                        text, limits.text);
+        }
+    } else if (!text_parse_number(rest, &number) || number > 1000000) {
+        import_note(importer, &entry->notes, entry->where,
+                    "`%s%c%s`: what can stand there is how many a minute; see `rate`", text,
+                    separator, limits.text);
+    } else if (number > 0) {
+        import_entry_rate(importer, entry, number, "min");
+        import_remark(importer, &entry->notes, entry->where,
+                      "`%s%c%s`: above the rate clients %s one by one, where inetd shuts the whole "
+                      "service for ten minutes",
+                      text, separator, limits.text, waits ? "wait" : "are refused");
+    }
     return true;
 }
 
-/* Both inetds know it by its name alone, and its group behind a dot or colon. */
-static bool is_root(const char *user) {
-    return strcmp(user, "root") == 0 || strcmp(user, "root.root") == 0 ||
-           strcmp(user, "root:root") == 0;
+/* "USER", "USER.GROUP" or "USER:GROUP", known by name alone; FreeBSD has a login class behind a
+ * slash. */
+static void read_user(struct importer *importer, struct import_entry *entry, const char *text) {
+    struct import_identity identity = {.groups = IMPORT_GROUPS_OF_USER};
+    char *user = arena_text(importer->arena, text);
+    if (user == NULL) {
+        return;
+    }
+    char *class = cut(user, "/");
+    identity.group = cut(user, ".:");
+    identity.user = user;
+    if (class != NULL) {
+        import_off(importer, entry, entry->where,
+                   "user `%s`: the limits of a login class are not known here, and inetd serves "
+                   "nobody so where there are none, so this is switched off; give them by "
+                   "`limit_memory` and the like, then delete `enabled = no`",
+                   text_excerpt(text).text);
+    }
+    if (identity.group != NULL && identity.group[0] == '\0') {
+        identity.group = NULL;
+        import_off(importer, entry, entry->where,
+                   "user `%s`: no group is named, and not every inetd serves so",
+                   text_excerpt(text).text);
+    }
+    import_entry_identity(importer, entry, entry->where, &identity);
+    if (identity.group != NULL && strcmp(user, "root") == 0) {
+        entry->values[KEY_GROUP] = NULL;
+        if (strcmp(identity.group, "root") != 0) {
+            import_remark(importer, &entry->notes, entry->where,
+                          "user `%s`: Debian's inetds leave root its own group; see `group`",
+                          text_excerpt(text).text);
+        }
+    }
 }
 
 /* What inetd does itself it knows by its name alone, and GNU inetutils wants the user all the same.
@@ -285,7 +351,7 @@ static void read_internal(struct importer *importer, struct import_entry *entry,
                        "`%s`: inetd knows what it does itself by its name, and has a number off",
                        text_excerpt(service).text);
     }
-    if (!is_root(user) && name != NULL && !import_knows_user(importer, name)) {
+    if (name != NULL && strcmp(name, "root") != 0 && !import_knows_user(importer, name)) {
         import_off(importer, entry, entry->where,
                    "user `%s`: there is no such user here, and not every inetd serves so",
                    text_excerpt(user).text);
@@ -296,7 +362,6 @@ static void read_program(struct importer *importer, struct import_entry *entry,
                          const struct statement *statement, const char *service) {
     const struct import_words *words = &statement->words;
     const char *program = words->items[PROGRAM];
-    char who[128];
     if (strcmp(program, "internal") == 0) {
         read_internal(importer, entry, words->items[USER], service);
         return;
@@ -316,10 +381,7 @@ static void read_program(struct importer *importer, struct import_entry *entry,
         entry->words.items = words->items + FIELD_COUNT + 1;
         entry->words.count = words->count - FIELD_COUNT - 1;
     }
-    if (!is_root(words->items[USER])) {
-        snprintf(who, sizeof who, "user `%s`", text_excerpt(words->items[USER]).text);
-        import_entry_user(importer, entry, entry->where, who);
-    }
+    read_user(importer, entry, words->items[USER]);
     import_entry_wrapped(importer, entry);
     if (statement->has_quotes) {
         import_remark(importer, &entry->notes, entry->where,

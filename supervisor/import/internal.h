@@ -7,6 +7,7 @@
 
 #include "core/base/address.h"
 #include "core/base/arena.h"
+#include "core/service/key.h"
 #include "core/service/service.h"
 #include "import/import.h"
 
@@ -55,12 +56,11 @@ struct import_place {
 /* One service, on its way to a section. Texts live in the importer's arena. */
 struct import_entry {
     struct import_where where;
-    const char *label;  /* what the file calls the service */
-    const char *name;   /* the section's; import_finish() makes it valid and unique */
-    bool dropped;       /* nothing but its comments is written */
-    bool disabled;      /* enabled = no */
-    bool was_off;       /* the old server did not serve it */
-    bool is_of_another; /* it ran as somebody else than root */
+    const char *label; /* what the file calls the service */
+    const char *name;  /* the section's; import_finish() makes it valid and unique */
+    bool dropped;      /* nothing but its comments is written */
+    bool disabled;     /* enabled = no */
+    bool was_off;      /* the old server did not serve it */
     enum service_protocol protocol;
     enum service_handoff handoff;
     enum import_family family;
@@ -79,6 +79,7 @@ struct import_entry {
     bool nodelay, keepalive;
     const char *receive_buffer, *send_buffer; /* numbers; NULL = not given */
     const char *mode, *owner;                 /* of a local socket; NULL = not given */
+    const char *values[KEY_COUNT];            /* of other keys, as they are written; NULL = none */
     struct import_lines notes;
     /* Ready to be written, made by import_finish(). */
     const char *listen, *handler, *argv0_text, *environment_text;
@@ -170,7 +171,7 @@ void import_read_inetd(struct importer *importer, struct import_file *file);
 void import_read_xinetd(struct importer *importer, struct import_file *file);
 void import_read_xinetd_folder(struct importer *importer);
 
-/* ---- import_entry.c: what both readers say of a service ---- */
+/* ---- entry.c, users.c: what both readers say of a service ---- */
 
 /* A new entry; NULL when out of memory or there are too many, which is reported. */
 struct import_entry *import_entry_add(struct importer *importer, struct import_where where,
@@ -185,21 +186,55 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
 /* Makes the entry a service that the old server did itself: one of our handlers, or dropped. */
 void import_entry_builtin(struct importer *importer, struct import_entry *entry, const char *name);
 
-/* Switches a service off that ran as another user or group than root: as `what` has it. */
-void import_entry_user(struct importer *importer, struct import_entry *entry,
-                       struct import_where where, const char *what);
+/* Which supplementary groups a program had. */
+enum import_groups {
+    IMPORT_GROUPS_NONE,
+    IMPORT_GROUPS_OF_USER, /* those that the user is in, as initgroups(3) has it */
+    IMPORT_GROUPS_AND_OWN  /* and the user's own, too, if `group` is another */
+};
+
+/* As whom a program ran. */
+struct import_identity {
+    const char *user;
+    const char *group;  /* NULL = the user's own */
+    bool takes_numbers; /* in the place of names, too */
+    enum import_groups groups;
+};
+
+/* Says as whom the entry's program runs. Where the machine has no such user or group it is switched
+ * off: the old server did not serve it. */
+void import_entry_identity(struct importer *importer, struct import_entry *entry,
+                           struct import_where where, const struct import_identity *identity);
 
 /* True if the machine has a user of this name. */
-bool import_knows_user(const struct importer *importer, const char *name);
+bool import_knows_user(struct importer *importer, const char *name);
 
 /* Switches a service off that hosts.allow and hosts.deny guard; tcpd asks them by itself. */
 void import_entry_wrapped(struct importer *importer, struct import_entry *entry);
+
+/* Gives a key a value, which need not live on. What is too long for a line switches the entry off.
+ */
+void import_entry_set(struct importer *importer, struct import_entry *entry, enum key_id id,
+                      const char *value);
+
+/* The same for a number, if the key can have it; else returns false, and why not. */
+bool import_entry_set_number(struct importer *importer, struct import_entry *entry, enum key_id id,
+                             const char *value, struct key_message *why);
+
+/* So many launches or connections in a `unit` ("s", "min"), above which clients are refused. */
+void import_entry_rate(struct importer *importer, struct import_entry *entry, uint32_t count,
+                       const char *unit);
 
 /* Takes the server's path, which must be absolute. */
 bool import_entry_program(struct importer *importer, struct import_entry *entry,
                           const char *program);
 
 /* ---- import_finish.c, import_print.c ---- */
+
+/* A word as a value of INI holds it: words_split() reads it back as one, and no `;` or `#` in it
+ * begins a comment. `braces`: each brace doubled, so that it is no template. NULL when out of
+ * memory. */
+const char *import_quote(struct importer *importer, const char *word, bool braces);
 
 /* Gives every entry its texts and a name of its own, and drops what Baton would refuse. */
 void import_finish(struct importer *importer);

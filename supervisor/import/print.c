@@ -50,8 +50,8 @@ static void print_section(const struct printer *printer, const struct import_ent
     if (entry->program[0] == '/') { /* where all of the old servers run programs */
         say(printer, "directory = ", "/", "\n");
     }
-    if (entry->program[0] == '/' && !entry->is_of_another) {
-        say(printer, "user = ", "root", "\n");
+    if (entry->program[0] == '/') { /* some of inetd's programs are set-user-ID */
+        say(printer, "no_new_privileges = ", "no", "\n");
     }
     if (entry->environment_text != NULL) {
         say(printer, "environment = ", entry->environment_text, "\n");
@@ -59,6 +59,12 @@ static void print_section(const struct printer *printer, const struct import_ent
     if (entry->max_connections_count > 0) {
         snprintf(number, sizeof number, "%lu", (unsigned long)entry->max_connections_count);
         say(printer, "max_connections = ", number, "\n");
+    }
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (entry->values[i] != NULL) {
+            say(printer, key_table[i].name, " = ", entry->values[i]);
+            printer->emit(printer->context, "\n");
+        }
     }
     if (entry->nodelay) {
         say(printer, "nodelay = ", "yes", "\n");
@@ -86,7 +92,8 @@ static void print_heading(const struct printer *printer, const struct importer *
     say(printer, "; Imported by batond from an ", is_xinetd ? "xinetd.conf" : "inetd.conf",
         ". `not carried over` marks what this config\n"
         "; does not say, `switched off` what was off before, with the reason and the cure. Check\n"
-        "; it with `batond --check -c FILE`. Services of root want a batond that root runs.\n");
+        "; it with `batond --check -c FILE`. Services of named users want a batond that root "
+        "runs.\n");
     say(printer, "; ",
         is_xinetd
             ? "xinetd with libwrap asks hosts.allow for every service, and Baton for none: a "
@@ -102,7 +109,9 @@ static void print_heading(const struct printer *printer, const struct importer *
     }
     say(printer, "; ",
         "Where nothing else is said, 256 connections of a service live at once, and further ones\n"
-        "; wait: see `max_connections`.",
+        "; wait: see `max_connections`. Programs had all of the old server's environment, and "
+        "have\n"
+        "; little of batond's: see `environment_from`.",
         "\n");
     if (carried_count == 0) {
         say(printer, "; ", "There is no service in it.", "\n");
@@ -114,11 +123,24 @@ static void print_heading(const struct printer *printer, const struct importer *
     }
 }
 
+/* True if a section does not say as whom its handler runs. */
+static bool needs_default_user(const struct importer *importer) {
+    for (size_t i = 0; i < importer->entry_count; i++) {
+        const struct import_entry *entry = importer->entries[i];
+        if (!entry->dropped && entry->values[KEY_USER] == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void import_print(const struct importer *importer, text_emit *emit, void *context) {
     const struct printer printer = {.emit = emit, .context = context};
     print_heading(&printer, importer);
-    say(&printer, "\n[supervisor]\n; What the old server did itself needs no privileges.\n",
-        "default_user = nobody", "\n");
+    if (needs_default_user(importer)) {
+        say(&printer, "\n[supervisor]\n; What the old server did itself needs no privileges.\n",
+            "default_user = nobody", "\n");
+    }
     if (importer->notes.first != NULL) {
         emit(context, "\n");
         print_notes(&printer, &importer->notes);

@@ -55,8 +55,10 @@ enum xinetd_values {
     XINETD_RATE,
     XINETD_WORDS, /* those of `words` */
     XINETD_LOG,
-    XINETD_SOME,    /* anything, but at least one word */
-    XINETD_SETTINGS /* NAME=VALUE */
+    XINETD_SOME,     /* anything, but at least one word */
+    XINETD_SETTINGS, /* NAME=VALUE */
+    XINETD_ADDRESSES,
+    XINETD_TIMES
 };
 
 struct xinetd_known {
@@ -81,6 +83,14 @@ bool xinetd_lists(const char *words, const char *word);
 
 /* The first of a block that xinetd heeds; NULL if there is none. */
 const struct xinetd_attribute *xinetd_find_in(const struct xinetd_block *block, const char *name);
+
+/* Takes an attribute in force; `replaces`: what came before is not. */
+typedef void xinetd_visit(void *context, const struct xinetd_attribute *attribute, bool replaces);
+
+/* Calls `visit` for each that makes a list, for a service: those of `defaults` above it, and then
+ * its own. */
+void xinetd_each(const struct xinetd_block *defaults, const struct xinetd_block *block,
+                 const char *name, xinetd_visit *visit, void *context);
 
 /* The values in force of a list, for a service: those of `defaults` above it, and what the service
  * makes of them. `last` becomes the last attribute that had a part in it, if there is one. */
@@ -151,8 +161,37 @@ void xinetd_note_faults(struct xinetd_reading *reading);
 /* Says what stands in the block and is not looked at further on. */
 void xinetd_note_cures(struct xinetd_reading *reading);
 
-/* Who may connect: a rule is not carried over, so a service that has any is switched off, but for
- * those that an address to listen at can say. After the flags. */
+/* Who may connect, and when. What of it cannot be said exactly switches the service off. After the
+ * flags. */
 void xinetd_read_rules(struct xinetd_reading *reading);
+
+#define XINETD_TIMES_MAX_COUNT 64
+
+/* True if the words are ranges of times, as xinetd takes them. Writes them to `out`, as `hours` has
+ * them, if it is not NULL; it has room for XINETD_TIMES_MAX_COUNT times 16 bytes. */
+bool xinetd_read_times(const struct import_words *words, char *out);
+
+/* How many may come, how fast, and what they are told. After the server. */
+void xinetd_read_limits(struct xinetd_reading *reading);
+
+/* Says how a rate differs from xinetd's. */
+void xinetd_remark_rate(struct importer *importer, struct import_lines *notes,
+                        const struct xinetd_attribute *cps);
+
+/* Blocks of addresses, each once. */
+struct xinetd_blocks {
+    struct address_block *items; /* count */
+    size_t count, capacity;
+    bool is_ipv4; /* for a socket for IPv4 alone, which sees nothing of IPv6 */
+};
+
+/* Adds what a word of only_from or no_access means; false if that is not understood. */
+bool xinetd_add_word(struct importer *importer, struct xinetd_blocks *blocks, const char *word);
+
+/* Takes away all that are equal to one of `what`. */
+void xinetd_remove_blocks(struct xinetd_blocks *from, const struct xinetd_blocks *what);
+
+/* True if all of `narrow` is in `wide`. */
+bool xinetd_block_has(const struct address_block *wide, const struct address_block *narrow);
 
 #endif

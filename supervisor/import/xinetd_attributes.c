@@ -4,15 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT_CURE                                                                                 \
-    "handlers have the limits of batond; begin `handler` with prlimit(1), or set the limit where " \
-    "batond is started"
+#define LIMIT_CURE "there is no key for this limit; begin `handler` with prlimit(1)"
 #define LOG_CURE                                                                                   \
     "every connection has one record in batond's log with peer, pid, outcome and duration; see "   \
     "`log` in [supervisor]"
-#define BANNER_CURE "no texts are sent to clients; let the handler send it"
+#define BANNER_CURE "no texts are sent to clients who are let in; let the handler send it"
 #define RPC_CURE "only services of Sun RPC have it"
-#define RULE_CURE "no access rules are known"
 
 #define SINGLE XINETD_SINGLE
 #define LIST XINETD_LIST
@@ -42,39 +39,34 @@ static const struct xinetd_known attributes[] = {
     {"env", LIST, -1, false, false, XINETD_SETTINGS, NULL, NULL},
     {"enabled", LIST, -1, true, true, XINETD_ANY, NULL, NULL},
     {"disabled", LIST, -1, true, true, XINETD_ANY, NULL, NULL},
-    {"only_from", LIST, -1, true, true, XINETD_ANY, NULL, RULE_CURE},
-    {"no_access", LIST, -1, true, true, XINETD_ANY, NULL, RULE_CURE},
-    {"access_times", SINGLE, -1, true, true, XINETD_SOME, NULL, RULE_CURE},
-    {"per_source", SINGLE, 1, true, false, XINETD_COUNT, NULL,
-     "connections of one address are not limited; `max_connections` bounds all, a firewall each"},
-    {"cps", SINGLE, 2, true, false, XINETD_RATE, NULL,
-     "the rate is not limited; `max_connections` bounds how many live at once, further ones wait"},
-    {"leaky_bucket", SINGLE, 4, true, false, XINETD_ANY, NULL, "the rate is not limited"},
+    {"only_from", LIST, -1, true, true, XINETD_ADDRESSES, NULL, NULL},
+    {"no_access", LIST, -1, true, true, XINETD_ADDRESSES, NULL, NULL},
+    {"access_times", SINGLE, -1, true, true, XINETD_TIMES, NULL, NULL},
+    {"per_source", SINGLE, 1, true, false, XINETD_COUNT, NULL, NULL},
+    {"cps", SINGLE, 2, true, false, XINETD_RATE, NULL, NULL},
+    {"leaky_bucket", SINGLE, 4, true, false, XINETD_ANY, NULL, "see `rate`"},
     {"max_load", SINGLE, 1, true, false, XINETD_LOAD, NULL,
      "the machine's load is not looked at; `max_connections` bounds how many live at once"},
-    {"nice", SINGLE, 1, false, false, XINETD_NUMBER, NULL, "begin `handler` with nice(1)"},
-    {"umask", SINGLE, 1, true, false, XINETD_OCTAL, NULL,
-     "handlers have the umask of batond; start batond with this one"},
-    {"groups", SINGLE, 1, true, false, XINETD_YES_NO, NULL, "handlers have the groups of batond"},
-    {"passenv", LIST, -1, true, false, XINETD_ANY, NULL,
-     "handlers get all that batond has in its environment; start batond with no more than they "
-     "need, as by env -i"},
+    {"nice", SINGLE, 1, false, false, XINETD_NUMBER, NULL, NULL},
+    {"umask", SINGLE, 1, true, false, XINETD_OCTAL, NULL, NULL},
+    {"groups", SINGLE, 1, true, false, XINETD_YES_NO, NULL, NULL},
+    {"passenv", LIST, -1, true, false, XINETD_ANY, NULL, NULL},
     {"log_type", SINGLE, -1, true, false, XINETD_LOG, NULL, LOG_CURE},
     {"log_on_success", LIST, -1, true, false, XINETD_WORDS,
      " PID HOST USERID EXIT DURATION TRAFFIC ", LOG_CURE},
     {"log_on_failure", LIST, -1, true, false, XINETD_WORDS, " HOST USERID ATTEMPT ", LOG_CURE},
     {"banner", SINGLE, 1, true, false, XINETD_ANY, NULL, BANNER_CURE},
     {"banner_success", SINGLE, 1, true, false, XINETD_ANY, NULL, BANNER_CURE},
-    {"banner_fail", SINGLE, 1, true, false, XINETD_ANY, NULL, BANNER_CURE},
+    {"banner_fail", SINGLE, 1, true, false, XINETD_ANY, NULL, NULL},
     {"deny_time", SINGLE, 1, false, false, XINETD_TIME, NULL, "there are no sensors"},
     {"mdns", SINGLE, 1, true, false, XINETD_ANY, NULL,
      "services are not announced; let the system's mDNS daemon do that"},
     {"libwrap", SINGLE, 1, false, false, XINETD_ANY, NULL,
      "hosts.allow is not asked; name the server through tcpd to have that"},
-    {"rlimit_as", SINGLE, 1, false, false, XINETD_SIZE, NULL, LIMIT_CURE},
-    {"rlimit_cpu", SINGLE, 1, false, false, XINETD_LIMIT, NULL, LIMIT_CURE},
+    {"rlimit_as", SINGLE, 1, false, false, XINETD_SIZE, NULL, NULL},
+    {"rlimit_cpu", SINGLE, 1, false, false, XINETD_LIMIT, NULL, NULL},
     {"rlimit_data", SINGLE, 1, false, false, XINETD_SIZE, NULL, LIMIT_CURE},
-    {"rlimit_files", SINGLE, 1, false, false, XINETD_SIZE, NULL, LIMIT_CURE},
+    {"rlimit_files", SINGLE, 1, false, false, XINETD_SIZE, NULL, NULL},
     {"rlimit_rss", SINGLE, 1, false, false, XINETD_SIZE, NULL, LIMIT_CURE},
     {"rlimit_stack", SINGLE, 1, false, false, XINETD_SIZE, NULL, LIMIT_CURE},
     {"rpc_version", SINGLE, 1, false, false, XINETD_ANY, NULL, RPC_CURE},
@@ -238,13 +230,16 @@ const char *xinetd_refuses(const struct xinetd_attribute *attribute) {
         return values->count > 0 ? NULL : "xinetd wants a value";
     case XINETD_SETTINGS:
         return is_setting(attribute) ? NULL : "xinetd takes NAME=VALUE, with = or +=";
+    case XINETD_ADDRESSES:
+        return are_torn(values) ? "xinetd takes blanks between addresses, or 192.0.2.{1,2}" : NULL;
+    case XINETD_TIMES:
+        return xinetd_read_times(values, NULL)
+                   ? NULL
+                   : "xinetd takes HH:MM-HH:MM, each from an earlier time to a later one";
     case XINETD_ANY:
         break;
     }
-    return attribute->known->cure != NULL && attribute->known->kind == XINETD_LIST &&
-                   attribute->known->restricts && are_torn(values)
-               ? "xinetd takes blanks between addresses, or 192.0.2.{1,2}"
-               : NULL;
+    return NULL;
 }
 
 const struct xinetd_attribute *xinetd_find_in(const struct xinetd_block *block, const char *name) {
@@ -266,29 +261,47 @@ static void remove_word(struct import_words *words, const char *word) {
     words->count = kept_count;
 }
 
-void xinetd_collect(struct importer *importer, const struct xinetd_block *defaults,
-                    const struct xinetd_block *block, const char *name, struct import_words *out,
-                    const struct xinetd_attribute **last) {
+void xinetd_each(const struct xinetd_block *defaults, const struct xinetd_block *block,
+                 const char *name, xinetd_visit *visit, void *context) {
     const struct xinetd_block *blocks[] = {defaults, block};
     for (size_t b = 0; b < 2; b++) {
         for (const struct xinetd_attribute *at = blocks[b]->first; at != NULL; at = at->next) {
-            if (!at->is_taken || strcmp(at->known->name, name) != 0 ||
-                (b == 0 && at->order > block->order)) {
-                continue;
-            }
-            if (b == 1 && at->operation == '=') {
-                *out = (struct import_words){0};
-            }
-            *last = at;
-            for (size_t i = 0; i < at->values.count; i++) {
-                if (at->operation == '-') {
-                    remove_word(out, at->values.items[i]);
-                } else {
-                    (void)import_words_add(importer, out, at->values.items[i]);
-                }
+            if (at->is_taken && strcmp(at->known->name, name) == 0 &&
+                (b == 1 || at->order < block->order)) {
+                visit(context, at, b == 1 && at->operation == '=');
             }
         }
     }
+}
+
+/* Words being collected. */
+struct collecting {
+    struct importer *importer;
+    struct import_words *out;
+    const struct xinetd_attribute **last;
+};
+
+static void collect(void *context, const struct xinetd_attribute *attribute, bool replaces) {
+    struct collecting *collecting = context;
+    if (replaces) {
+        *collecting->out = (struct import_words){0};
+    }
+    *collecting->last = attribute;
+    for (size_t i = 0; i < attribute->values.count; i++) {
+        if (attribute->operation == '-') {
+            remove_word(collecting->out, attribute->values.items[i]);
+        } else {
+            (void)import_words_add(collecting->importer, collecting->out,
+                                   attribute->values.items[i]);
+        }
+    }
+}
+
+void xinetd_collect(struct importer *importer, const struct xinetd_block *defaults,
+                    const struct xinetd_block *block, const char *name, struct import_words *out,
+                    const struct xinetd_attribute **last) {
+    struct collecting collecting = {importer, out, last};
+    xinetd_each(defaults, block, name, collect, &collecting);
 }
 
 const struct xinetd_attribute *xinetd_get(const struct xinetd_reading *reading, const char *name) {

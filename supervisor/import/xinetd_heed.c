@@ -72,6 +72,8 @@ void xinetd_note_defaults(struct xinetd_config *config) {
             import_note(importer, &importer->notes, attribute->where, "defaults: %s: %s%s",
                         text_excerpt(attribute->text).text, why,
                         attribute->is_refused ? ", and ends here" : "");
+        } else if (strcmp(attribute->known->name, "cps") == 0) {
+            xinetd_remark_rate(importer, &importer->notes, attribute);
         }
     }
 }

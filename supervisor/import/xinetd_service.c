@@ -1,6 +1,5 @@
 /* xinetd.conf(5): from a block of attributes to an entry. */
 #include "core/base/error.h"
-#include "core/service/key.h"
 #include "import/xinetd.h"
 
 #include <stdio.h>
@@ -133,44 +132,6 @@ static bool read_kind(struct xinetd_reading *reading) {
     return true;
 }
 
-static void read_instances(struct xinetd_reading *reading) {
-    const struct xinetd_attribute *instances = xinetd_get(reading, "instances");
-    const struct xinetd_attribute *per_source = xinetd_get(reading, "per_source");
-    struct key key = *key_find("max_connections", KEY_IN_SERVICE);
-    key.maximum = 65536; /* what is too much for all together is shared out in the end */
-    struct import_entry *entry = reading->entry;
-    struct key_message message;
-    uint32_t number = 0;
-    const struct xinetd_attribute *both[] = {instances, per_source};
-    for (size_t i = 0; i < 2; i++) {
-        if (both[i] != NULL &&
-            both[i]->values.items[0][strspn(both[i]->values.items[0], "0+")] == '\0') {
-            import_off(reading->importer, entry, both[i]->where, "%s: xinetd serves nobody so",
-                       text_excerpt(both[i]->text).text);
-        }
-    }
-    if (instances == NULL || entry->disabled) {
-        return;
-    }
-    const char *word = instances->values.items[0];
-    const char *why = NULL;
-    if (entry->handoff == HANDOFF_LISTENER) {
-        why = xinetd_find_in(reading->block, "instances") == instances
-                  ? "a handler that waits is one process at a time"
-                  : NULL;
-    } else if (text_equal_nocase(word, "UNLIMITED")) {
-        why = "there always is a limit; see `max_connections`";
-    } else if (!key_parse(&key, word + (word[0] == '+'), &number, &message)) {
-        why = message.text;
-    } else {
-        entry->max_connections_count = number;
-    }
-    if (why != NULL) {
-        import_note(reading->importer, &entry->notes, instances->where, "%s: %s",
-                    text_excerpt(instances->text).text, why);
-    }
-}
-
 static void read_environment(struct xinetd_reading *reading) {
     const struct xinetd_attribute *where = NULL;
     struct import_words words = {0};
@@ -285,27 +246,22 @@ static void read_server(struct xinetd_reading *reading) {
     }
 }
 
-/* True for root as xinetd takes it, a name or a number. */
-static bool is_root(const char *word) {
-    return strcmp(word, "root") == 0 || (word[0] == '0' && word[strspn(word, "0")] == '\0');
-}
-
 static void read_users(struct xinetd_reading *reading) {
-    static const char *const names[] = {"user", "group"};
-    char what[128];
-    bool has_program = reading->entry->program[0] == '/';
-    for (size_t i = 0; i < 2; i++) {
-        const struct xinetd_attribute *attribute = xinetd_get(reading, names[i]);
-        const char *word = attribute == NULL ? "root" : attribute->values.items[0];
-        bool is_number = word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
-        if (!has_program && i == 0 && (is_number || import_knows_user(reading->importer, word))) {
-            continue; /* it has no program that it could be the user of */
-        }
-        if (attribute != NULL && !is_root(word)) {
-            snprintf(what, sizeof what, "%s = %s", names[i],
-                     text_excerpt(attribute->values.items[0]).text);
-            import_entry_user(reading->importer, reading->entry, attribute->where, what);
-        }
+    const struct xinetd_attribute *user = xinetd_get(reading, "user");
+    const struct xinetd_attribute *group = xinetd_get(reading, "group");
+    struct import_entry *entry = reading->entry;
+    const struct import_identity identity = {
+        .user = xinetd_word(reading, "user"),
+        .group = xinetd_word(reading, "group"),
+        .takes_numbers = true,
+        .groups = is_yes(reading, "groups") ? IMPORT_GROUPS_AND_OWN : IMPORT_GROUPS_NONE};
+    if (identity.user == NULL && identity.group == NULL) {
+        return;
+    }
+    import_entry_identity(reading->importer, entry, user != NULL ? user->where : group->where,
+                          &identity);
+    if (entry->program[0] != '/') { /* a handler of ours needs no rights of anybody */
+        entry->values[KEY_USER] = entry->values[KEY_GROUP] = entry->values[KEY_GROUPS] = NULL;
     }
 }
 
@@ -517,7 +473,7 @@ void xinetd_add_service(struct xinetd_config *config, struct xinetd_block *block
     }
     if (!entry->dropped) {
         read_config(&reading);
-        read_instances(&reading);
+        xinetd_read_limits(&reading);
         read_environment(&reading);
         read_users(&reading);
         check_traffic(&reading);

@@ -1,8 +1,8 @@
 /*
  * Any bytes as an inetd.conf or xinetd.conf. What stands behind the first NUL is a second file,
- * `d/x`, which the first may include; and it is imported by itself,
- * with the first as its xinetd.conf. What must hold: a config that the config's own code finds
- * without fault, but for having no service, or messages and nothing else.
+ * `d/x`, which the first may include or send to those who are refused; and it is imported by
+ * itself, with the first as its xinetd.conf. What must hold: a config that the config's own code
+ * finds without fault, but for having no service, or messages and nothing else.
  */
 #include "config_world.h"
 #include "core/base/error.h"
@@ -61,6 +61,9 @@ static void check_import(const struct import_machine *world, const char *name) {
     free(emitted.faults.text);
 }
 
+static const char users[] = "root:x:0:0::/:\nlab:x:7:7::/:\nnobody:x:65534:65534::/:\ntorn:x";
+static const char groups[] = "root:x:0:\nadm:x:4:lab,nobody\nlab:x:7:\nodd;name:x:8:lab\ntorn:x:9";
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     const char *text = length == 0 ? "" : (const char *)bytes;
     const char *nul = length == 0 ? NULL : memchr(text, '\0', length);
@@ -69,8 +72,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         {"f.conf", text, first_length},
         {"xinetd.conf", text, first_length},
         {"d/x", nul == NULL ? "" : nul + 1, nul == NULL ? 0 : length - first_length - 1},
+        {"passwd", users, sizeof users - 1},
+        {"group", groups, sizeof groups - 1},
         {NULL, NULL, 0}};
-    const struct import_machine world = import_world_of(files);
+    struct import_machine world = import_world_of(files);
+    if (length % 2 == 1) { /* else everybody is there */
+        world.users_file = "passwd";
+        world.groups_file = "group";
+    }
     check_import(&world, "f.conf");
     check_import(&world, "d/x"); /* a part: its defaults are in the other */
     return 0;

@@ -80,14 +80,19 @@ static int probe_directory(void *context, const char *path) {
     return path[0] == '/' ? BATON_OK : BATON_NOT_FOUND;
 }
 
-/* As root, so that what is printed has to say whose rights programs have. */
+/* As root, so that what is printed has to say whose rights programs have. Everybody is there. */
 static int find_user(void *context, const char *name, struct account *out) {
     static const struct account root = {0, 0, "root", "/root", NULL, 0};
-    static const struct account nobody = {65534, 65534, "nobody", "/nonexistent", NULL, 0};
+    static const struct account other = {65534, 65534, "nobody", "/nonexistent", NULL, 0};
     (void)context;
-    bool is_nobody = name != NULL && strcmp(name, "nobody") == 0;
-    *out = is_nobody ? nobody : root;
-    return name == NULL || is_nobody || strcmp(name, "root") == 0 ? BATON_OK : BATON_NOT_FOUND;
+    *out = name == NULL || strcmp(name, "root") == 0 ? root : other;
+    return BATON_OK;
+}
+
+static int find_group(void *context, const char *name, uint32_t *gid) {
+    (void)context;
+    *gid = strcmp(name, "root") == 0 ? 0 : 65534;
+    return BATON_OK;
 }
 
 struct import_machine import_world_of(const struct import_file *files) {
@@ -103,6 +108,7 @@ const struct service_machine import_world_services = {.executable_suffix = "",
                                                       .handlers_directory = "/srv/handlers",
                                                       .find_port = import_world_find_port,
                                                       .find_user = find_user,
+                                                      .find_group = find_group,
                                                       .is_privileged = true,
                                                       .probe_program = probe_program,
                                                       .probe_directory = probe_directory};

@@ -354,6 +354,79 @@ service flagged
 	server		= /srv/flagged
 }
 """,
+    "backup": """\
+# BackupPC's archive and restore, as a distribution's package asks to have it
+service rsyncd-backup
+{
+	disable		= no
+	type		= UNLISTED
+	port		= @X
+	socket_type	= stream
+	protocol	= tcp
+	wait		= no
+	user		= backup
+	group		= operator
+	umask		= 027
+	nice		= 5
+	server		= /srv/rsync-backup
+	only_from	= 127.0.0.0/24 127.1.0.0 ::1
+	no_access	= 127.0.0.3
+	instances	= 20
+	cps		= 100 5
+}
+""",
+    "svnserve": """\
+service svn
+{
+        port                    = @Y
+        type                    = UNLISTED
+        socket_type             = stream
+        protocol                = tcp
+        wait                    = no
+        user                    = www-data
+        group                   = www-data
+        groups                  = yes
+        umask                   = 002
+        rlimit_files            = 256
+        rlimit_cpu              = 60
+        server                  = /srv/svnserve
+        server_args             = -i -r /srv/svn
+        only_from               = 127.0.0.1/30 127.0.1.{1,2} 2001:db8::/32
+        disable                 = no
+}
+""",
+    "mailman": """\
+service smtp-filter
+{
+	flags		= IPv4
+	type		= UNLISTED
+	port		= @b
+	socket_type	= stream
+	wait		= no
+	user		= mail
+	server		= /srv/filter
+	only_from	= localhost 127.0.0.2
+}
+""",
+    "nagios": """\
+service nsca
+{
+        flags           = REUSE
+        type            = UNLISTED
+        port            = @a
+        socket_type     = stream
+        wait            = no
+        user            = 2
+        group           = 4
+        server          = /srv/nsca
+        server_args     = -c /etc/nsca.cfg --inetd
+        log_on_failure  += USERID
+        disable         = no
+        no_access       = 127.1.0.0 127.0.0.{2,3}
+        access_times    = 00:00-11:59 12:00-23:59
+        per_source      = 3
+}
+""",
     "zz-last": """\
 service last
 {
@@ -368,11 +441,7 @@ service last
 """,
 }
 
-XINETD_OFF = {
-    "git": "user = nobody", "finger": "user = nobody", "vnc1024": "user = nobody",
-    "pop3s": "only_from = 127.0.0.2", "swat": "only_from = 127.0.0.1",
-    "amanda": "only_from = 127.0.0.{1,2}", "ftp": "access_times", "ssh-inetd": "no_access",
-}
+XINETD_OFF = {"smtp-filter": "whom xinetd means by `localhost`"}
 
 INETD = """\
 # /etc/inetd.conf: see inetd(8) for further information.
@@ -401,12 +470,15 @@ INETD = """\
 @R	streem	tcp	nowait	root	/srv/typo	typo
 @S	stream	tcp	nowait	root
 @T	stream	tcp	nowait	root	/srv/amandad	-auth=bsdtcp
+@U	stream	tcp	nowait	mail.games	/srv/popper	popper -s
+@V	stream	tcp	nowait.100	uucp:news	/srv/nntpd	nntpd
+@W	stream	tcp	nowait	root.daemon	/srv/lpd	lpd
 127.0.0.2:
 @Z	stream	tcp	nowait	root	/srv/last	last
 """
 
 INETD_IPV6 = "Q"
-INETD_OFF = {"C": "user `nobody`", "J": "user `www-data`", "O": "user `nobody`"}
+INETD_OFF = {}
 INETUTILS_OFF = {"Q": "IPv6 alone"}
 
 # One line (or several) in an otherwise plain service. Whoever is let in by Baton must be let in by
@@ -492,7 +564,7 @@ INETD_LINES = [
     "@ stream tcp nowait nobody /srv/plain first\n@ stream tcp nowait root /srv/plain second",
     "@ stream tcp nowait root /srv/plain first\n@ stream tcp nowait nobody /srv/plain second",
     "@ stream tcp nowait root /srv/plain first\n@ stream tcp4 nowait nobody /srv/plain second",
-    "@ stream tcp nowait root /srv/plain first\n@ stream tcp wait nobody /srv/plain second",
+    "@ stream tcp nowait root /srv/plain first\n@ stream tcp wait root /srv/takes second",
     "@ stream tcp nowait root /srv/plain first\n@ stream tcp nowait nobody nothing second",
     "@ stream tcp nowait root /srv/plain first\n@ stream tcp nowait nosuch /srv/plain second",
     "@ stream tcp nowait root /srv/plain first\n@ stream tcp nowait root",
@@ -523,4 +595,67 @@ INETD_LINES = [
     "*:@ stream tcp nowait root /srv/plain plain",
     "localhost:@ stream tcp nowait root /srv/plain plain",
     "@ stream tcp nowait root /srv/plain -l", "@ stream tcp nowait",
+]
+
+# Lines of a service of xinetd that are about its program. Whatever it says of itself is the same.
+XINETD_PROGRAMS = [
+    "user = root", "user = nobody", "user = root\ngroup = daemon", "user = nobody\ngroup = daemon",
+    "user = nobody\ngroup = daemon\ngroups = yes", "user = nobody\ngroups = yes",
+    "user = root\ngroups = yes", "user = 65534", "user = 0", "user = 65534\ngroup = 1",
+    "user = 01\ngroup = 002", "user = games\ngroups = no", "umask = 022", "umask = 0", "umask = 77",
+    "user = man\numask = 0117", "nice = 5", "nice = -5", "nice = +3", "nice = 40", "nice = -40",
+    "rlimit_as = 200M", "rlimit_as = 200000k", "rlimit_as = UNLIMITED", "rlimit_as = 0",
+    "rlimit_cpu = 20", "rlimit_cpu = UNLIMITED", "rlimit_files = 64", "rlimit_files = 1K",
+    "rlimit_files = 2M", "user = mail\ngroup = mail\nnice = 3\numask = 002\nrlimit_files = 100",
+]
+
+# The same for its variables, where `passenv` says which.
+XINETD_ENVIRONMENTS = [
+    "passenv = LAB_PASSED", "passenv = LAB_PASSED\nenv = LAB_GIVEN=given", "passenv =",
+    "passenv = LAB_NOT_THERE", "passenv = LAB_SECRET PATH\nenv = LAB_SECRET=public",
+    "passenv = LAB_OTHER\npassenv += LAB_PASSED", "passenv = LAB_OTHER LAB_PASSED\n"
+    "passenv -= LAB_OTHER", "passenv =\nenv = LAB_A=1 LAB_B={2}\nenv += LAB_C=3",
+    "passenv = LAB_SECRET\nuser = nobody",
+]
+
+# For the user `lab`, in the groups `labs` and `others`, and for `alone`, in none but `users`.
+XINETD_GROUPS = [
+    "user = lab", "user = lab\ngroups = yes", "user = lab\ngroup = labs",
+    "user = lab\ngroup = labs\ngroups = yes", "user = lab\ngroup = lab\ngroups = yes",
+    "user = lab\ngroup = mail\ngroups = yes", "user = 4242\ngroups = yes",
+    "user = 4242\ngroup = 4245\ngroups = yes", "user = alone", "user = alone\ngroups = yes",
+    "user = alone\ngroup = labs", "user = alone\ngroup = labs\ngroups = yes", "user = mail\ngroups = yes",
+    "user = root\ngroup = lab",
+]
+INETD_USERS = [
+    "lab", "lab.labs", "lab:others", "lab.mail", "lab.lab", "lab:root", "alone", "alone:labs",
+    "mail", "mail.others", "root", "root.lab", "root:root", "4242", "lab.4244", "lab.nosuch",
+    "nosuch.lab", "lab/labs", "lab:labs/daemon", ".lab", "lab:labs:others",
+]
+# Of whom one inetd makes something else than the other.
+INETD_USERS_OFF = ("lab:root",)
+
+# Rules that are carried over.
+XINETD_RULES = [
+    *(f"only_from = {word}" for word in (
+        "127.0.0.0", "127.1.0.0", "127.0.1.0", "127.0.0.0/8", "127.0.0.0/9", "127.0.0.0/16",
+        "127.0.0.1/24", "127.0.0.3/30", "127.0.0.0/31", "127.0.0.1/32", "127.0.0.0/1", "127.0.0.0/0",
+        "0.0.0.0", "0.0.0.0/0", "0.0.0.0/8", "0.0.0.0/1", "127.0.0.{1,2}", "127.0.{0,1}", "127.{1}",
+        "{127}", "{126,128}", "127.0.0.{0,2}", "127.0.0.1", "::1", "::/0", "::/64", "::/96", "::/95",
+        "::fffe:0:0/95", "8000::/1", "::1/127", "::ffff:127.0.0.1", "::ffff:127.0.0.0",
+        "::ffff:127.0.0.0/104", "::ffff:127.0.0.2/120", "::ffff:7f00:1", "127.0.0.1 127.1.0.1 ::1",
+        "0.0.0.0 ::1", "10.0.0.0 192.0.2.{1,2} 2001:db8::/32")),
+    *(f"only_from = {word}\nflags = IPv4" for word in (
+        "127.0.0.0", "::/0", "::ffff:127.0.0.1", "127.0.0.2 ::1", "0.0.0.0")),
+    *(f"only_from = {word}\nv6only = yes" for word in ("0.0.0.0", "::1", "::/0", "127.0.0.1")),
+    *(f"no_access = {word}" for word in (
+        "127.0.0.1", "127.0.0.0/24", "0.0.0.0", "::1", "::/0", "::ffff:0:0/96", "127.0.0.{1,17}", "")),
+    *(f"only_from = {one}\nno_access = {other}" for one in (
+        "127.0.0.0", "127.0.0.1", "127.0.0.0/24 ::1", "::/0") for other in (
+        "127.0.0.1", "127.0.0.0", "127.0.0.0/24", "::1", "::/0", "127.1.0.0")),
+    "only_from = 127.0.0.1\nonly_from += 127.0.0.2", "only_from = 127.0.0.1\nonly_from = 127.0.0.2",
+    "only_from = 127.0.0.{1,2,3}\nonly_from -= 127.0.0.2",
+    "only_from = 127.0.0.0/16\nonly_from -= 127.0.0.0/24",
+    "only_from = 127.0.0.0/8 127.0.0.2\nonly_from -= 127.0.0.0", "only_from += ::1", "only_from =",
+    "no_access = 127.0.0.1 127.0.0.2\nno_access -= 127.0.0.1",
 ]

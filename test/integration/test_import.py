@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import socket
@@ -277,7 +278,7 @@ class Inetd(Import):
                  "python": sys.executable, "datagram.py": peers.PROGRAMS_DIR / "datagram.py"}
         for name, target in links.items():
             (folder / name).symlink_to(target)
-        user, at = "root", peers.free_ports(6)  # of another one the import would be off
+        user, at = pwd.getpwuid(os.geteuid()).pw_name, peers.free_ports(6)
         self.web, self.upper, self.ok, self.echo, self.udp, self.many = (
             ("127.0.0.1", port) for port in range(at, at + 6))
         lines = f"""\

@@ -131,17 +131,18 @@ static void fields_reach_the_table(void **state) {
     service_table_clear(&table);
 }
 
-static void rules_that_are_lost_switch_off(void **state) {
+static void a_rule_that_is_lost_switches_off(void **state) {
     struct service_table table = {0};
     (void)state;
     import_table("service a\n{\ntype = UNLISTED\nport = 7001\nsocket_type = stream\nwait = no\n"
-                 "user = root\nserver = /usr/bin/a\nonly_from = 192.0.2.0/24\n}\n"
+                 "user = root\nserver = /usr/bin/a\nonly_from = .example.org\n}\n"
                  "service b\n{\ntype = UNLISTED\nport = 7002\nsocket_type = stream\nwait = no\n"
-                 "user = root\nserver = /usr/bin/b\n}\n",
+                 "user = root\nserver = /usr/bin/b\nonly_from = 192.0.2.0/24\n}\n",
                  &table);
     assert_int_equal(table.service_count, 1);
     assert_int_equal(table.disabled_count, 1);
     assert_string_equal(table.services[0].name, "b");
+    assert_non_null(table.services[0].access);
     service_table_clear(&table);
 }
 
@@ -307,7 +308,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arguments_stay_what_they_are),
         cmocka_unit_test(fields_reach_the_table),
-        cmocka_unit_test(rules_that_are_lost_switch_off),
+        cmocka_unit_test(a_rule_that_is_lost_switches_off),
         cmocka_unit_test(line_ends_of_inetd_do_not_matter),
         cmocka_unit_test(a_service_named_service_is_of_inetd),
         cmocka_unit_test(nothing_in_it_is_no_fault),
