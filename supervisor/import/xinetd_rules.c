@@ -248,6 +248,9 @@ static void read_addresses(struct xinetd_reading *reading) {
     } else if (allowed.last != NULL) {
         read_only_from(reading, &allowed);
     }
+    if (denied.last == NULL) {
+        return;
+    }
     if (denied.odd != NULL) {
         say_odd(reading, "no_access", &denied);
     }
