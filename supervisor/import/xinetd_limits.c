@@ -208,7 +208,7 @@ static void read_limit(struct xinetd_reading *reading, const char *name, enum ke
     if (number <= 0 || (id == KEY_LIMIT_FILES && number > FILES_MAX_COUNT)) {
         note(reading, limit,
              number <= 0 ? "xinetd takes it for no limit"
-                         : "it is more than the system allows, and xinetd goes on without");
+                         : "it is more than systems allow as a rule; see `limit_files`");
         return;
     }
     snprintf(value, sizeof value, "%ld%s", number, unit);

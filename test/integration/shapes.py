@@ -606,7 +606,7 @@ XINETD_PROGRAMS = [
     "user = man\numask = 0117", "nice = 5", "nice = -5", "nice = +3", "nice = 40", "nice = -40",
     "rlimit_as = 200M", "rlimit_as = 200000k", "rlimit_as = UNLIMITED", "rlimit_as = 0",
     "rlimit_cpu = 20", "rlimit_cpu = UNLIMITED", "rlimit_files = 64", "rlimit_files = 1K",
-    "rlimit_files = 2M", "user = mail\ngroup = mail\nnice = 3\numask = 002\nrlimit_files = 100",
+    "user = mail\ngroup = mail\nnice = 3\numask = 002\nrlimit_files = 100",
 ]
 
 # The same for its variables, where `passenv` says which.
