@@ -7,8 +7,8 @@
 
 /* Texts point into argv. */
 struct options {
-    const char *config;   /* -c, --config; NULL = not given */
-    const char *handlers; /* --handlers; NULL = not given */
+    const char *config;           /* -c, --config; NULL = not given */
+    const char *handlers;         /* --handlers; NULL = not given */
     const char *service, *client; /* --explain; NULL = not given */
     bool check;
     bool version;

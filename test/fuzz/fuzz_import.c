@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         {NULL, NULL, 0}};
     struct import_machine world = import_world_of(files);
     world.programs = &import_world_services; /* not every file of its handlers folder is one */
-    if (length % 2 == 1) { /* else everybody is there */
+    if (length % 2 == 1) {                   /* else everybody is there */
         world.users_file = "passwd";
         world.groups_file = "group";
     }

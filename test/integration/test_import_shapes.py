@@ -330,7 +330,7 @@ class Xinetd(Shapes):
         """It is about half past twelve here: the zone is chosen so."""
         now = datetime.datetime.now(datetime.timezone.utc)
         behind = now.hour * 60 + now.minute - (12 * 60 + 30)
-        zone = f"XXX{'-' if behind < 0 else ''}{abs(behind) // 60}:{abs(behind) % 60:02}"
+        zone = f"AAA{'-' if behind < 0 else ''}{abs(behind) // 60}:{abs(behind) % 60:02}"
         bodies = [f"access_times = {times}" for times in (
             "12:00-13:00", "0:0-23:59", "13:30-14:30", "10:00-11:45", "13:30-14:30 12:0-12:59",
             "22:00-02:00", "12:00-12:00", "12:00-24:00", "13:00-12:45")]

@@ -1,14 +1,13 @@
-"""One contract, bodies alike: what platform.h declares stands in the file of the same name in each."""
+"""One contract, bodies alike: what its headers declare stands in the file of the same name in each."""
 
 import re
 
 import source
 
 FOLDER = "supervisor/platform/"
-HEADER = FOLDER + "platform.h"
+# The fake body has none of what the second one declares unless it likes: only the mains call that.
+HEADERS = {FOLDER + "platform.h": True, FOLDER + "machine.h": False}
 BODIES = ("posix", "win32", "fake")
-# The fake body has none of what is declared behind this line: only the mains call that.
-WITHOUT_FAKE = "/* ---- Files and the process"
 DECLARED = re.compile(r"\b(platform_\w+)\s*\(|^extern const \w+ (platform_\w+)", re.MULTILINE)
 DEFINED = re.compile(r"^\w[\w *]*?\b(platform_\w+)\([^;{]*\)\s*\{|^const \w+ (platform_\w+)",
                      re.MULTILINE)
@@ -18,7 +17,7 @@ def names(pattern, text):
     return [match.group(1) or match.group(2) for match in pattern.finditer(source.code_only(text))]
 
 
-def compare(header, bodies):
+def compare(header, bodies, needed_by_all=True):
     """Faults as (line, message); `bodies` has, by body, its files' texts by their names."""
     places = {body: {} for body in BODIES}
     for body, files in bodies.items():
@@ -26,10 +25,9 @@ def compare(header, bodies):
             for name in names(DEFINED, text):
                 places[body].setdefault(name, []).append(file)
     code = source.code_only(header)
-    needed_by_all = set(names(DECLARED, header.split(WITHOUT_FAKE)[0]))
     for name in dict.fromkeys(names(DECLARED, header)):
         found = {body: places[body].get(name, []) for body in BODIES}
-        if name not in needed_by_all and not found["fake"]:
+        if not needed_by_all and not found["fake"]:
             del found["fake"]
         files = {tuple(where) for where in found.values()}
         if len(files) != 1 or len(files.pop()) != 1:
@@ -39,11 +37,11 @@ def compare(header, bodies):
 
 
 def check_bodies(path, text):
-    if path != HEADER:
+    if path not in HEADERS:
         return
     bodies = {body: {} for body in BODIES}
     for file in source.files(".c"):
         parts = file.removeprefix(FOLDER).split("/")
         if file.startswith(FOLDER) and len(parts) == 2 and parts[0] in bodies:
             bodies[parts[0]][parts[1]] = source.read(file)
-    yield from compare(text, bodies)
+    yield from compare(text, bodies, HEADERS[path])

@@ -20,8 +20,9 @@
 #define CONFIG_NAME_MAX_BYTES 48    /* a section or key; inih cuts longer ones without a word */
 #define CONFIG_SETTINGS_MAX_COUNT 16384
 #define CONFIG_SERVICES_MAX_COUNT 1024
-#define CONFIG_SECTIONS_MAX_COUNT (CONFIG_SERVICES_MAX_COUNT + 3) /* ports, defaults, supervisor   \
-                                                                   */
+#define CONFIG_SECTIONS_MAX_COUNT                                                                  \
+    (CONFIG_SERVICES_MAX_COUNT + 3) /* ports, defaults, supervisor                                 \
+                                     */
 
 enum config_format { CONFIG_FORMAT_INI, CONFIG_FORMAT_YAML };
 

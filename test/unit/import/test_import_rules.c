@@ -200,7 +200,7 @@ static void a_list_may_be_too_long(void **state) {
         snprintf(text + strlen(text), 64, "only_from += 198.51.100.%d/31 203.0.113.%d\n",
                  i % 128 * 2, i % 256);
     }
-    strcat(text, "}\n");
+    snprintf(text + strlen(text), 4, "}\n");
     expect(text, OFF DUAL ROOT);
 }
 

@@ -1,0 +1,81 @@
+/*
+ * The other half of the contract with the operating system: what batond's mains ask of the machine
+ * before platform_open(), and of themselves. The rules at the top of platform.h hold here as well.
+ */
+#ifndef BATON_PLATFORM_MACHINE_H
+#define BATON_PLATFORM_MACHINE_H
+
+#include "core/base/error.h"
+#include "core/base/identity.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Converts the system's arguments to UTF-8: on POSIX gives back `argv`; on Windows reads the wide
+ * command line. Static or never freed. Returns NULL when out of memory. */
+char **platform_arguments(int argc, char **argv, int *out_argc);
+
+/* Reads a whole regular file of at most `capacity` bytes. Returns BATON_OK and *length, or
+ * BATON_NOT_FOUND, BATON_DENIED, BATON_INVALID (a folder or special file), BATON_TOO_LONG
+ * (*length is `capacity`, and that much was read), BATON_SYSTEM. Blocks. */
+int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
+                       struct baton_cause *cause);
+
+/* Calls `visit` with the name of each thing in a folder, in any order, but for `.` and `..`; names
+ * that are not UTF-8 may come as they are (POSIX). BATON_OK, BATON_NOT_FOUND, BATON_DENIED,
+ * BATON_INVALID (no folder), BATON_SYSTEM. Blocks. */
+int platform_directory_list(const char *path, void (*visit)(void *context, const char *name),
+                            void *context, struct baton_cause *cause);
+
+/* For `struct service_machine`: BATON_OK, BATON_NOT_FOUND, BATON_NOT_EXECUTABLE, BATON_DENIED,
+ * BATON_INVALID (not a file, or not a folder). `context` is ignored. */
+int platform_probe_program(void *context, const char *path);
+int platform_probe_directory(void *context, const char *path);
+
+/* For `struct service_machine`, too: what the name itself is, without following it if it is a link
+ * (lstat(2), readlink(2)). BATON_OK, BATON_NOT_FOUND, BATON_DENIED, BATON_SYSTEM, or
+ * BATON_UNSUPPORTED (Windows). `context` is ignored. Blocks on the disk. */
+struct path_facts; /* core/base/path_facts.h */
+int platform_inspect(void *context, const char *path, struct path_facts *out);
+
+/* True if the process can do what other accounts cannot: root (POSIX). */
+bool platform_is_privileged(void);
+
+/* The accounts of the machine, for `struct service_machine`, which says more; on Windows there are
+ * none: platform_has_accounts. `context` is ignored. May read files and ask servers. */
+extern const bool platform_has_accounts;
+int platform_find_user(void *context, const char *name, struct account *out);
+int platform_find_group(void *context, const char *name, uint32_t *gid);
+
+/* Our own environment: texts NAME=VALUE and a NULL. Never freed; NULL when out of memory. */
+const char *const *platform_environment(void);
+extern const char platform_basic_variables[]; /* which of them all programs get: names, one behind
+                                                 the other, each with its NUL, and an empty one */
+
+/* Makes `path` absolute against the working directory, without touching the disk; writes at most
+ * `size_bytes` with NUL. BATON_OK or BATON_TOO_LONG. */
+int platform_path_absolute(const char *path, char *out, size_t size_bytes);
+
+/* The folder of the running executable, absolute, without a final separator. */
+int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
+
+/* What validation has to know of the system (struct service_machine). */
+extern const char platform_own_program[];    /* POSIX: the file of the running program; else "" */
+extern const char platform_formats_folder[]; /* POSIX: lists further formats that are programs,
+                                                 beside `register`, `status`; else "" */
+extern const char platform_executable_suffix[];      /* "" or ".exe" */
+extern const bool platform_scripts_need_interpreter; /* Windows */
+extern const bool platform_backslash_separates;      /* Windows */
+extern const bool platform_inherits_listeners;       /* POSIX: a listener is handed over at launch;
+                                                        otherwise by an OFFER on a channel */
+/* The port of a service name ("rsync") in the system's database (services(5)), for "tcp" or "udp".
+ * `context` is ignored. BATON_OK or BATON_NOT_FOUND. May read a file. */
+int platform_service_port(void *context, const char *name, bool udp, uint16_t *port);
+
+/* Writes UTF-8 text to standard output (`error` false) or standard error, blocking, for --help,
+ * --check and messages before the log is open. False if not all of it was taken: the stream is
+ * closed, its disk is full, its reader has gone. */
+bool platform_print(bool error, const char *text);
+
+#endif
