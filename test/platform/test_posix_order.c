@@ -5,6 +5,7 @@
 #include "platform/posix/internal.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
