@@ -213,6 +213,8 @@ class Limits(Identity):
             "not": shell(see)})
         self.assertEqual(self.answer(supervisor, "set").splitlines()[:7],
                          ["0077", str(os.nice(0) + 3), "700", "2097152", "0", "100", "50"])
+        own = pathlib.Path("/proc/self/oom_score_adj").read_text()
+        self.assertEqual(pathlib.Path(f"/proc/{supervisor.pid}/oom_score_adj").read_text(), own)
         self.assertEqual(self.answer(supervisor, "not").splitlines()[:3],
                          ["0022", str(os.nice(0)), "0"])
         self.stop(supervisor)

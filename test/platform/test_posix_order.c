@@ -110,7 +110,7 @@ static void test_the_longest_list(void **state) {
                 memory->limit.values.rlim_max == 1024 * 1024);
     assert_int_equal(find_step(program, STEP_LIMIT_FILES)->limit.values.rlim_max, 40);
     assert_true(find_step(program, STEP_LIMIT_PROCESSES)->limit.values.rlim_cur == RLIM_INFINITY);
-    assert_string_equal(find_step(program, STEP_OOM)->oom, "999");
+    assert_string_equal(find_step(program, STEP_OOM)->oom.text, "999");
     assert_true(find_step(program, STEP_GROUPS)->groups.ids[1] == 61231);
     assert_true(find_step(program, STEP_GROUPS)->groups.ids != groups);
     assert_int_equal(find_step(program, STEP_GID)->id.id, 61235);

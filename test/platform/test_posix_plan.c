@@ -160,7 +160,7 @@ static void test_steps_that_the_system_refuses(void **state) {
         {{.kind = STEP_DIRECTORY, .directory = "/dev/null"}, "chdir", ENOTDIR, BATON_NOT_FOUND},
         {{.kind = STEP_CHROOT, .chroot = "/no/such"}, "chroot", ENOENT, BATON_NOT_FOUND},
         {{.kind = STEP_CHROOT, .chroot = "/dev/null"}, "chroot", ENOTDIR, BATON_NOT_FOUND},
-        {{.kind = STEP_OOM, .oom = "1001"}, "oom_score_adj", EINVAL, BATON_SYSTEM},
+        {{.kind = STEP_OOM, .oom = {.text = "1001"}}, "oom_score_adj", EINVAL, BATON_SYSTEM},
         {{.kind = STEP_DISPOSITIONS, .signals = {no_signal, 2}}, "sigaction", EINVAL, BATON_SYSTEM},
         {{.kind = STEP_EXECUTE, .execute = {"/no/such", no_environment}},
          "execve",

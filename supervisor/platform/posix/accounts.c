@@ -1,13 +1,40 @@
 /* passwd(5), group(5) and what else the system asks for accounts: at the start alone, never in a
- * child. */
+ * handler's child.
+ *
+ * Whom the system asks is a matter of nsswitch.conf(5): libraries that it loads, which may ask
+ * servers and keep what they like. So that none of it stays in this process, a child of its own
+ * asks and hands back what it was told. */
 #include "platform/posix/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define GROUPS_MAX_COUNT 65536 /* NGROUPS_MAX of Linux */
+#define TEXT_BYTES 256
+
+/* What the child hands back: this, and group_count groups. */
+struct reply {
+    int result;
+    uint32_t uid, gid;
+    uint32_t group_count;
+    char name[TEXT_BYTES], home[4 * TEXT_BYTES];
+};
+
+/* The last answers, since services ask for the same few again and again. */
+#define KEPT_COUNT 4
+static struct kept {
+    char question[TEXT_BYTES + 2];
+    struct reply reply;
+    uint32_t *groups;
+} kept[KEPT_COUNT];
+static unsigned next_kept;
 
 /* The number that `name` is; false if it is none. */
 static bool is_number(const char *name, uint32_t *number) {
@@ -18,52 +45,162 @@ static bool is_number(const char *name, uint32_t *number) {
     return name[0] >= '0' && name[0] <= '9' && *end == '\0' && errno == 0 && value < UINT32_MAX;
 }
 
-/* Those beside its own; they stay until the next call. */
-static int find_groups(const struct passwd *entry, struct account *out) {
-    static gid_t *groups;
-    int capacity = 64;
-    int count = 0;
-    do {
-        capacity = count > capacity ? count : capacity;
-        gid_t *grown = realloc(groups, (size_t)capacity * sizeof *groups);
-        if (grown == NULL) {
-            return BATON_NO_MEMORY;
+/* ---- In the child ---- */
+
+static void write_all(int pipe, const void *bytes, size_t length) {
+    const char *at = bytes;
+    while (length > 0) {
+        ssize_t written = write(pipe, at, length);
+        if (written < 0 && errno == EINTR) {
+            continue;
         }
-        groups = grown;
-        count = capacity;
-    } while (getgrouplist(entry->pw_name, entry->pw_gid, groups, &count) < 0 && count > capacity);
-    out->groups = groups;
-    for (int i = 0; i < count; i++) {
-        if (groups[i] != entry->pw_gid) {
-            groups[out->group_count++] = groups[i];
+        if (written <= 0) {
+            _exit(1);
+        }
+        at += written;
+        length -= (size_t)written;
+    }
+}
+
+/* `question`: 'u' or 'g', and a name, or nothing behind 'u' for whoever we are. */
+static void answer(int pipe, const char *question) {
+    static gid_t groups[GROUPS_MAX_COUNT];
+    const char *name = question + 1;
+    uint32_t id = geteuid();
+    bool has_number = name[0] == '\0' || is_number(name, &id);
+    struct reply reply = {.result = BATON_NOT_FOUND};
+    int count = 0;
+    if (question[0] == 'g') {
+        const struct group *group = has_number ? getgrgid(id) : getgrnam(name);
+        reply.result = group != NULL ? BATON_OK : BATON_NOT_FOUND;
+        reply.gid = group != NULL ? group->gr_gid : 0;
+    } else {
+        const struct passwd *user = has_number ? getpwuid(id) : getpwnam(name);
+        count = user != NULL ? GROUPS_MAX_COUNT : 0;
+        if (user != NULL && strlen(user->pw_name) < sizeof reply.name &&
+            strlen(user->pw_dir) < sizeof reply.home &&
+            getgrouplist(user->pw_name, user->pw_gid, groups, &count) >= 0) {
+            reply = (struct reply){BATON_OK, user->pw_uid, user->pw_gid, (uint32_t)count, "", ""};
+            memcpy(reply.name, user->pw_name, strlen(user->pw_name) + 1);
+            memcpy(reply.home, user->pw_dir, strlen(user->pw_dir) + 1);
         }
     }
-    return BATON_OK;
+    write_all(pipe, &reply, sizeof reply);
+    write_all(pipe, groups, reply.group_count * sizeof *groups);
+}
+
+/* ---- Here ---- */
+
+static bool read_all(int pipe, void *bytes, size_t length) {
+    char *at = bytes;
+    while (length > 0) {
+        ssize_t got = read(pipe, at, length);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return false;
+        }
+        at += got;
+        length -= (size_t)got;
+    }
+    return true;
+}
+
+static bool take_reply(int pipe, struct kept *place) {
+    if (!read_all(pipe, &place->reply, sizeof place->reply)) {
+        return false;
+    }
+    size_t groups_bytes = place->reply.group_count * sizeof *place->groups;
+    place->groups = malloc(groups_bytes + 1);
+    if (place->groups == NULL || !read_all(pipe, place->groups, groups_bytes)) {
+        return false;
+    }
+    uint32_t count = 0; /* of those beside its own */
+    for (uint32_t i = 0; i < place->reply.group_count; i++) {
+        if (place->groups[i] != place->reply.gid) {
+            place->groups[count++] = place->groups[i];
+        }
+    }
+    place->reply.group_count = count;
+    return true;
+}
+
+/* The answer to a question; NULL when the system has not enough for asking. */
+static const struct kept *ask(const char *question) {
+    int ends[2];
+    for (unsigned i = 0; i < KEPT_COUNT; i++) {
+        if (strcmp(kept[i].question, question) == 0) {
+            return &kept[i];
+        }
+    }
+    struct kept *place = &kept[next_kept];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return NULL;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        answer(ends[1], question);
+        _exit(0);
+    }
+    close(ends[1]);
+    free(place->groups);
+    *place = (struct kept){{0}, {0}, NULL};
+    bool is_answered = child > 0 && take_reply(ends[0], place);
+    close(ends[0]);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+    }
+    if (!is_answered) {
+        return NULL;
+    }
+    memcpy(place->question, question, strlen(question) + 1);
+    next_kept = (next_kept + 1) % KEPT_COUNT;
+    return place;
+}
+
+static const struct kept *ask_for(char kind, const char *name) {
+    char question[TEXT_BYTES + 2];
+    snprintf(question, sizeof question, "%c%s", kind, name == NULL ? "" : name);
+    return ask(question);
 }
 
 int platform_find_user(void *context, const char *name, struct account *out) {
     static char digits[16];
-    uint32_t uid = geteuid();
     (void)context;
-    bool has_number = name == NULL || is_number(name, &uid);
-    const struct passwd *entry = has_number ? getpwuid(uid) : getpwnam(name);
-    *out = (struct account){.uid = uid, .gid = getegid(), .name = digits, .home = "/"};
-    if (entry == NULL) {
-        snprintf(digits, sizeof digits, "%lu", (unsigned long)uid);
-        return name == NULL ? BATON_OK : BATON_NOT_FOUND;
+    *out = (struct account){.uid = geteuid(), .gid = getegid(), .name = digits, .home = "/"};
+    snprintf(digits, sizeof digits, "%lu", (unsigned long)out->uid);
+    if (name != NULL && (name[0] == '\0' || strlen(name) >= TEXT_BYTES)) {
+        return BATON_NOT_FOUND;
     }
-    *out = (struct account){entry->pw_uid, entry->pw_gid, entry->pw_name, entry->pw_dir, NULL, 0};
-    return find_groups(entry, out);
+    const struct kept *found = ask_for('u', name);
+    if (found == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    if (found->reply.result != BATON_OK) {
+        return name == NULL ? BATON_OK : found->reply.result;
+    }
+    *out = (struct account){.uid = found->reply.uid,
+                            .gid = found->reply.gid,
+                            .name = found->reply.name,
+                            .home = found->reply.home,
+                            .groups = found->groups,
+                            .group_count = found->reply.group_count};
+    return BATON_OK;
 }
 
 int platform_find_group(void *context, const char *name, uint32_t *gid) {
     (void)context;
-    const struct group *entry = is_number(name, gid) ? getgrgid(*gid) : getgrnam(name);
-    if (entry == NULL) {
+    if (name[0] == '\0' || strlen(name) >= TEXT_BYTES) {
         return BATON_NOT_FOUND;
     }
-    *gid = entry->gr_gid;
-    return BATON_OK;
+    const struct kept *found = ask_for('g', name);
+    if (found == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    if (found->reply.result == BATON_OK) {
+        *gid = found->reply.gid;
+    }
+    return found->reply.result;
 }
 
 const bool platform_has_accounts = true;

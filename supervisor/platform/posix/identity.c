@@ -82,7 +82,16 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
         }
     }
     struct step *step = posix_plan_add(plan, STEP_OOM);
-    snprintf(step->oom, sizeof step->oom, "%d", wanted);
+    snprintf(step->oom.text, sizeof step->oom.text, "%d", wanted);
+    step->oom.own = own;
+}
+
+void posix_identity_end_sharing(const struct plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->steps[i].kind == STEP_OOM) {
+            (void)write_own_score(plan->steps[i].oom.own);
+        }
+    }
 }
 
 static void add_nice(struct plan *plan, const struct identity *identity) {

@@ -382,6 +382,11 @@ void posix_plan_add_identity(struct plan *plan, struct platform *platform,
 /* order.c: a step behind those that are there, for who fills it in. */
 struct step *posix_plan_add(struct plan *plan, enum step_kind kind);
 
+/* A child has a memory of its own by now. Until then what it writes as its oom_score_adj becomes
+ * that of all who have the memory (proc(5) does not tell; those of vfork(2) are left out): puts
+ * ours back. */
+void posix_identity_end_sharing(const struct plan *plan);
+
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
  * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */
 int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,

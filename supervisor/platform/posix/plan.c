@@ -129,14 +129,14 @@ static int set_limit(const struct step *step, const struct spawn *spawn) {
 static int adjust_oom(const struct step *step, const struct spawn *spawn) {
     (void)spawn;
     size_t length = 0;
-    while (step->oom[length] != '\0') {
+    while (step->oom.text[length] != '\0') {
         length++;
     }
     int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (file < 0) {
         return errno;
     }
-    int code = code_of((int)write(file, step->oom, length));
+    int code = code_of((int)write(file, step->oom.text, length));
     close(file);
     return code;
 }

@@ -72,9 +72,12 @@ struct step {
         struct {
             int resource;
             struct rlimit values;
-        } limit;        /* STEP_LIMIT_... */
-        char oom[8];    /* what is to be written, with its NUL */
-        int nice_count; /* as setpriority(2) takes it */
+        } limit; /* STEP_LIMIT_... */
+        struct {
+            char text[8]; /* what is to be written, with its NUL */
+            int own;      /* the supervisor's */
+        } oom;            /* STEP_OOM */
+        int nice_count;   /* as setpriority(2) takes it */
         struct {
             const uint32_t *ids;
             size_t count;

@@ -94,6 +94,7 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
                       pidfd, NULL, &tid);
     if (pid > 0) {
         await_execution(&tid, pid);
+        posix_identity_end_sharing(child->plan);
     }
     return pid;
 }
