@@ -1,10 +1,11 @@
 /*
  * The addresses of only_from and no_access, as Debian's xinetd 2.3.15.3 was seen to take them: as
  * blocks. What it takes in a way of its own (names, "127.1", netmasks, which it reads as lengths)
- * is no block here.
+ * is no block here. And the times of access_times, as it was seen to take those.
  */
 #include "import/xinetd.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A decimal number without sign and leading zero; returns what is behind it, or NULL. */
@@ -157,4 +158,36 @@ void xinetd_remove_blocks(struct xinetd_blocks *from, const struct xinetd_blocks
         }
     }
     from->count = kept_count;
+}
+
+/* Reads "8:05-18:00" into the numbers of it. */
+static bool read_range(const char *word, unsigned numbers[4]) {
+    const char *at = word;
+    for (size_t i = 0; i < 4; i++) {
+        size_t digit_count = strspn(at, "0123456789");
+        numbers[i] = 0;
+        if (digit_count < 1 || digit_count > 2 || at[digit_count] != ":-:"[i]) {
+            return false;
+        }
+        for (size_t k = 0; k < digit_count; k++) {
+            numbers[i] = numbers[i] * 10 + (unsigned)(at[k] - '0');
+        }
+        at += digit_count + 1;
+    }
+    return numbers[0] < 24 && numbers[1] < 60 && numbers[2] < 24 && numbers[3] < 60 &&
+           numbers[0] * 60 + numbers[1] < numbers[2] * 60 + numbers[3];
+}
+
+bool xinetd_read_times(const struct import_words *words, char *out) {
+    unsigned numbers[4];
+    for (size_t i = 0; i < words->count; i++) {
+        if (i == XINETD_TIMES_MAX_COUNT || !read_range(words->items[i], numbers)) {
+            return false;
+        }
+        if (out != NULL) {
+            out += snprintf(out, 16, "%s%02u:%02u-%02u:%02u", i > 0 ? ", " : "", numbers[0],
+                            numbers[1], numbers[2], numbers[3]);
+        }
+    }
+    return words->count > 0;
 }

@@ -261,38 +261,6 @@ static void read_addresses(struct xinetd_reading *reading) {
     }
 }
 
-/* Reads "8:05-18:00" into the numbers of it. */
-static bool read_range(const char *word, unsigned numbers[4]) {
-    const char *at = word;
-    for (size_t i = 0; i < 4; i++) {
-        size_t digit_count = strspn(at, "0123456789");
-        numbers[i] = 0;
-        if (digit_count < 1 || digit_count > 2 || at[digit_count] != ":-:"[i]) {
-            return false;
-        }
-        for (size_t k = 0; k < digit_count; k++) {
-            numbers[i] = numbers[i] * 10 + (unsigned)(at[k] - '0');
-        }
-        at += digit_count + 1;
-    }
-    return numbers[0] < 24 && numbers[1] < 60 && numbers[2] < 24 && numbers[3] < 60 &&
-           numbers[0] * 60 + numbers[1] < numbers[2] * 60 + numbers[3];
-}
-
-bool xinetd_read_times(const struct import_words *words, char *out) {
-    unsigned numbers[4];
-    for (size_t i = 0; i < words->count; i++) {
-        if (i == XINETD_TIMES_MAX_COUNT || !read_range(words->items[i], numbers)) {
-            return false;
-        }
-        if (out != NULL) {
-            out += snprintf(out, 16, "%s%02u:%02u-%02u:%02u", i > 0 ? ", " : "", numbers[0],
-                            numbers[1], numbers[2], numbers[3]);
-        }
-    }
-    return words->count > 0;
-}
-
 static void read_times(struct xinetd_reading *reading) {
     const struct xinetd_attribute *times = xinetd_get(reading, "access_times");
     char value[XINETD_TIMES_MAX_COUNT * 16];

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import forms
 import harness
 import peers
 import shapes
@@ -237,11 +238,11 @@ class Xinetd(Shapes):
                  "protocol": "protocol = tcp", "wait": "wait = no", "user": "user = root",
                  "server": "server = /srv/plain", "port": "port = {port}"}
         ports = iter(ports)
-        for line in shapes.LINES:
+        for line in forms.LINES:
             port = next(ports)
             body = [*plain.values(), line]
             yield line, body, port
-        for key, line in shapes.REPLACED:
+        for key, line in forms.REPLACED:
             port = next(ports)
             body = [line if k == key else text for k, text in plain.items()]
             yield f"{key}: {line}", [text for text in body if text], port
@@ -250,7 +251,7 @@ class Xinetd(Shapes):
         """Among so many odd services xinetd closes the listeners of some sound ones, which it says;
         they are asked once more without the others."""
         words = re.findall(r"service (\S+) has been closed", (self.place / "log").read_text())
-        numbers = [shapes.LINES.index("id = other") if word == "other" else int(word[1:])
+        numbers = [forms.LINES.index("id = other") if word == "other" else int(word[1:])
                    for word in words]
         lost = {number: ports[number] for number in numbers}
         alone = self.place / "lost.d"
@@ -265,7 +266,7 @@ class Xinetd(Shapes):
         return heard
 
     def test_no_line_opens_what_was_closed(self):
-        count = len(shapes.LINES) + len(shapes.REPLACED)
+        count = len(forms.LINES) + len(forms.REPLACED)
         first = peers.free_ports(count + 1)
         folder = self.place / "xinetd.d"
         folder.mkdir()
@@ -303,7 +304,7 @@ class Xinetd(Shapes):
 
     def test_programs_get_what_they_got(self):
         """As whom, and within which limits."""
-        heard = self.compare(shapes.XINETD_PROGRAMS, "plain",
+        heard = self.compare(forms.XINETD_PROGRAMS, "plain",
                              lambda ports: [ask(port, *SOURCES[0]) for port in ports])
         self.assertGreater(len(set(heard)), len(heard) * 2 // 3)
         self.assertNotIn(REFUSED, heard)
@@ -311,7 +312,7 @@ class Xinetd(Shapes):
     def test_programs_get_the_environment_that_was_named(self):
         """Without `passenv`, all of xinetd's own is passed on, which Baton does not without being
         told; see the heading of an imported config."""
-        heard = self.compare(shapes.XINETD_ENVIRONMENTS, "environ",
+        heard = self.compare(forms.XINETD_ENVIRONMENTS, "environ",
                              lambda ports: [ask(port, *SOURCES[0]) for port in ports],
                              {"LAB_PASSED": "passed", "LAB_SECRET": "secret", "LAB_OTHER": "other"})
         self.assertEqual(heard[:2], ["LAB_PASSED=passed\n", "LAB_GIVEN=given LAB_PASSED=passed\n"])
@@ -323,14 +324,14 @@ class Xinetd(Shapes):
                 return list(pool.map(
                     lambda port: [ask(port, *source) != REFUSED for source in SOURCES], ports))
 
-        heard = self.compare(shapes.XINETD_RULES, "says", hear)
+        heard = self.compare(forms.XINETD_RULES, "says", hear)
         self.assertGreater(len({tuple(each) for each in heard}), 10)
 
     def test_hours(self):
         """It is about half past twelve here: the zone is chosen so."""
         now = datetime.datetime.now(datetime.timezone.utc)
         behind = now.hour * 60 + now.minute - (12 * 60 + 30)
-        zone = f"AAA{'-' if behind < 0 else ''}{abs(behind) // 60}:{abs(behind) % 60:02}"
+        zone = f"ZONE{'-' if behind < 0 else ''}{abs(behind) // 60}:{abs(behind) % 60:02}"
         bodies = [f"access_times = {times}" for times in (
             "12:00-13:00", "0:0-23:59", "13:30-14:30", "10:00-11:45", "13:30-14:30 12:0-12:59",
             "22:00-02:00", "12:00-12:00", "12:00-24:00", "13:00-12:45")]
@@ -407,14 +408,14 @@ class Accounts(Shapes):
         with_accounts(self)
 
     def test_groups_of_xinetd(self):
-        heard = self.compare(shapes.XINETD_GROUPS, "plain",
+        heard = self.compare(forms.XINETD_GROUPS, "plain",
                              lambda ports: [ask(port, *SOURCES[0]) for port in ports])
         self.assertIn("gid=4244(labs) groups=4244(labs),4242(lab),4245(others) ", heard[3])
         self.assertNotIn(REFUSED, heard)
 
     def check_inetd(self, server, *arguments):
         self.program("plain")
-        users = shapes.INETD_USERS
+        users = forms.INETD_USERS
         first = peers.free_ports(len(users) + 1)
         ports = range(first, first + len(users))
         ready = f"127.0.0.2:{first + len(users)} stream tcp nowait root /bin/true true\n"
@@ -429,7 +430,7 @@ class Accounts(Shapes):
         ours = self.with_baton(self.run_import(config),
                                lambda: [ask(port, *SOURCES[0]) for port in ports])
         for user, one, other in zip(users, ours, theirs):
-            self.assertEqual(one, other if user not in shapes.INETD_USERS_OFF else REFUSED, user)
+            self.assertEqual(one, other if user not in forms.INETD_USERS_OFF else REFUSED, user)
         self.assertIn("uid=4242(lab) gid=4244(labs) groups=4244(labs),4245(others) ",
                       theirs[users.index("lab.labs")])
 
@@ -470,11 +471,11 @@ class Inetd(Shapes):
         self.check("inetutils-inetd", ["-d", "-p", self.place / "pid"], off)
 
     def test_no_line_opens_what_was_closed(self):
-        first = peers.free_ports(len(shapes.INETD_LINES) + 1)
-        ports = dict(enumerate(range(first, first + len(shapes.INETD_LINES))))
+        first = peers.free_ports(len(forms.INETD_LINES) + 1)
+        ports = dict(enumerate(range(first, first + len(forms.INETD_LINES))))
         ready = first + len(ports)
         text = "".join(line.replace("@", str(ports[number])) + "\n"
-                       for number, line in enumerate(shapes.INETD_LINES))
+                       for number, line in enumerate(forms.INETD_LINES))
         config = self.place / "inetd.conf"
         config.write_text(self.prepare(text, {}) +
                           f"127.0.0.2:{ready} stream tcp nowait root {self.place}/srv/plain plain\n")
@@ -489,7 +490,7 @@ class Inetd(Shapes):
         ours = self.hear_baton(text, ports)
         users = re.compile(r"uid=\S+ gid=\S+ groups=\S+|takes uid=\d+")
         for server, heard in theirs.items():
-            opened = [(shapes.INETD_LINES[number], ours[number], heard[number]) for number in ports
+            opened = [(forms.INETD_LINES[number], ours[number], heard[number]) for number in ports
                       if any(mine != REFUSED and users.findall(mine) != users.findall(other)
                              for mine, other in zip(ours[number][:2], heard[number][:2]))]
             self.assertEqual(opened, [], server)

@@ -193,14 +193,18 @@ static void rules_become_rules(void **state) {
 
 /* A list that no line can hold. */
 static void a_list_may_be_too_long(void **state) {
-    static char text[32768] = "service a\n{\ntype = UNLISTED\nport = 7001\nserver = /usr/bin/a\n"
-                              "user = root\nwait = no\nsocket_type = stream\n";
+    static char text[32768];
+    size_t length =
+        (size_t)snprintf(text, sizeof text,
+                         "service a\n{\ntype = UNLISTED\nport = 7001\nserver = /usr/bin/a\n"
+                         "user = root\nwait = no\nsocket_type = stream\n");
     (void)state;
     for (int i = 0; i < 300; i++) {
-        snprintf(text + strlen(text), 64, "only_from += 198.51.100.%d/31 203.0.113.%d\n",
-                 i % 128 * 2, i % 256);
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length,
+                             "only_from += 198.51.100.%d/31 203.0.113.%d\n", i % 128 * 2, i % 256);
     }
-    snprintf(text + strlen(text), 4, "}\n");
+    snprintf(text + length, sizeof text - length, "}\n");
     expect(text, OFF DUAL ROOT);
 }
 
