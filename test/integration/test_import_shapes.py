@@ -376,7 +376,7 @@ class Xinetd(Shapes):
 def with_accounts(case):
     """For the rest of the test the machine has a user `lab` with groups of its own, as this process
     and all that it launches see it: in a mount namespace (unshare(2)) that is left in the end."""
-    new_mounts, private, bind, recursive = 0x20000, 1 << 18, 0x1000, 0x4000
+    new_mounts, own_folder, private, bind, recursive = 0x20000, 0x200, 1 << 18, 0x1000, 0x4000
     libc = ctypes.CDLL(None, use_errno=True)
     before = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     case.addCleanup(os.close, before)
@@ -385,7 +385,7 @@ def with_accounts(case):
     folder = os.getcwd()
 
     def leave():
-        libc.setns(before, new_mounts)
+        case.assertEqual((libc.unshare(own_folder), libc.setns(before, new_mounts)), (0, 0))
         os.chdir(folder)
 
     case.addCleanup(leave)
