@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define SOURCE_NONE SLOT_NONE
-#define SOURCES_RESTING_COUNT 4096u
+#define SOURCES_RESTING_COUNT 2048u
 
 struct source_entry {
     struct address address; /* without its port */

@@ -64,7 +64,7 @@ static const char *const texts[KEY_COUNT] = {
         "reason do not count.",
     [KEY_RATE_PER_SOURCE] =
         "The same for each source (see `max_per_source`), whose clients above it are always "
-        "refused (`refused_rate`). The last 4096 sources that have no connection are remembered.",
+        "refused (`refused_rate`). The last 2048 sources that have no connection are remembered.",
     [KEY_WHEN_FULL] =
         "What becomes of clients above `max_connections` or `rate`: `queue` does not accept them "
         "until there is room, and they wait in the system's backlog; `refuse` accepts and closes "
