@@ -132,6 +132,25 @@ class Access(SupervisorCase):
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
 
+    @unittest.skipIf(ON_WINE, "Wine's programs have no local sockets")
+    def test_who_may_not_come_to_a_local_socket_may_speak_for_nobody(self):
+        folder = self.folder()
+        supervisor = self.supervisor(
+            {"proxied": {"protocol": "unix", "listen": str(folder / "proxied"), "handler": "echo",
+                         "proxy_protocol": "on", "allow_uid": 4711}}, folder=folder)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(harness.DEADLINE_S)
+            client.connect(str(folder / "proxied"))
+            try:
+                client.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nhello\n")
+                answer = client.recv(100)
+            except (BrokenPipeError, ConnectionResetError):
+                answer = b""
+        self.assertEqual(answer, b"")
+        supervisor.wait_event("connection", outcome="refused_access")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
 
 class Totals(SupervisorCase):
     def fill(self, **keys):

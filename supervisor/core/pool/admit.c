@@ -123,6 +123,16 @@ void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
     }
 }
 
+bool pool_admit_proxy(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    const struct connection *c = &pool->connections[connection];
+    if (c->peer.family == ADDRESS_UNIX &&
+        judge_access(pool_service_of(pool, c->service), c) == OUTCOME_REFUSED_ACCESS) {
+        pool_end_connection(pool, connection, OUTCOME_REFUSED_ACCESS, now_us);
+        return false;
+    }
+    return true;
+}
+
 bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us) {
     enum outcome outcome = judge(pool, &pool->connections[connection], now_us);
     if (outcome != OUTCOME_NONE) {

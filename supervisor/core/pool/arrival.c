@@ -55,7 +55,10 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     pool_join_service(pool, arrival->service);
     pool->services[arrival->service].live_count++;
     if (service->proxy_protocol != 0) {
-        timers_set(pool->timers, &c->timer, arrival->now_us + pool_ms(service->proxy_timeout_ms));
+        if (pool_admit_proxy(pool, slot, arrival->now_us)) {
+            timers_set(pool->timers, &c->timer,
+                       arrival->now_us + pool_ms(service->proxy_timeout_ms));
+        }
     } else if (c->is_activation) {
         pool_charge(pool, slot, arrival->now_us);
         begin(pool, slot, arrival->now_us);
