@@ -86,11 +86,25 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
     step->oom.own = own;
 }
 
-void posix_identity_end_sharing(const struct plan *plan) {
+static const struct step *find_oom(const struct plan *plan) {
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->steps[i].kind == STEP_OOM) {
-            (void)write_own_score(plan->steps[i].oom.own);
+            return &plan->steps[i];
         }
+    }
+    return NULL;
+}
+
+int posix_identity_begin_sharing(const struct plan *plan) {
+    return find_oom(plan) == NULL ? -1 : open(OOM_FILE, O_WRONLY | O_CLOEXEC);
+}
+
+void posix_identity_end_sharing(const struct plan *plan, int file) {
+    char text[16];
+    if (file >= 0) {
+        int length = snprintf(text, sizeof text, "%d", find_oom(plan)->oom.own);
+        (void)!write(file, text, (size_t)length);
+        close(file);
     }
 }
 

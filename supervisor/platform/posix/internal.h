@@ -382,10 +382,12 @@ void posix_plan_add_identity(struct plan *plan, struct platform *platform,
 /* order.c: a step behind those that are there, for who fills it in. */
 struct step *posix_plan_add(struct plan *plan, enum step_kind kind);
 
-/* A child has a memory of its own by now. Until then what it writes as its oom_score_adj becomes
- * that of all who have the memory (proc(5) does not tell; those of vfork(2) are left out): puts
- * ours back. */
-void posix_identity_end_sharing(const struct plan *plan);
+/* What a child writes as its oom_score_adj becomes that of all who have its memory, ours as well
+ * (those of vfork(2) are left out; proc(5) does not tell). Before such a child: what it takes to
+ * put ours back, -1 if that need not be, or without it, and errno. And when the child has a memory
+ * of its own: puts it back. */
+int posix_identity_begin_sharing(const struct plan *plan);
+void posix_identity_end_sharing(const struct plan *plan, int file);
 
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
  * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */

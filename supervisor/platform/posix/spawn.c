@@ -89,13 +89,20 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
     static _Alignas(64) char stack[STACK_BYTES];
     static volatile uint32_t tid;
     tid = 1;
+    errno = 0;
+    int score = posix_identity_begin_sharing(child->plan);
+    if (score < 0 && errno != 0) {
+        return -1;
+    }
     pid_t pid = clone(walk, stack + sizeof stack,
                       CLONE_VM | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD, child,
                       pidfd, NULL, &tid);
     if (pid > 0) {
         await_execution(&tid, pid);
-        posix_identity_end_sharing(child->plan);
     }
+    int code = errno;
+    posix_identity_end_sharing(child->plan, score);
+    errno = code;
     return pid;
 }
 
