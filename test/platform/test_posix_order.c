@@ -97,8 +97,8 @@ static void test_the_longest_list(void **state) {
     bench->platform->has_terminal = true;
     posix_plan_make(&program->plan, bench->platform, program);
     EXPECT_STEPS(&program->plan, STEP_OWN_TABLE, STEP_GROUP, STEP_TERMINAL, STEP_STREAMS,
-                 STEP_MAKE_WAY, STEP_PASS, STEP_LISTEN_PID, STEP_LIMIT_MEMORY, STEP_LIMIT_CORE,
-                 STEP_LIMIT_CPU, STEP_LIMIT_FILES, STEP_LIMIT_PROCESSES, STEP_OOM, STEP_NICE,
+                 STEP_MAKE_WAY, STEP_PASS, STEP_LISTEN_PID, STEP_OOM, STEP_LIMIT_MEMORY,
+                 STEP_LIMIT_CORE, STEP_LIMIT_CPU, STEP_LIMIT_FILES, STEP_LIMIT_PROCESSES, STEP_NICE,
                  STEP_GROUPS, STEP_CHROOT, STEP_DIRECTORY, STEP_UMASK, STEP_GID, STEP_UID,
                  STEP_CAPABILITIES, STEP_NO_NEW_PRIVILEGES, STEP_DEATH_SIGNAL, STEP_DISPOSITIONS,
                  STEP_MASK, STEP_EXECUTE);

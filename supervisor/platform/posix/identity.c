@@ -183,9 +183,11 @@ static void add_umask(struct plan *plan, const struct identity *identity) {
 void posix_plan_add_identity(struct plan *plan, struct platform *platform,
                              const struct platform_program *program) {
     const struct identity *identity = program->has_identity ? &program->identity : NULL;
-    add_limits(plan, platform, identity);
     if (identity != NULL) {
         add_oom(plan, platform, identity);
+    }
+    add_limits(plan, platform, identity);
+    if (identity != NULL) {
         add_nice(plan, identity);
         if (identity->uid != IDENTITY_SAME && !has_groups(identity)) {
             struct step *step = posix_plan_add(plan, STEP_GROUPS);

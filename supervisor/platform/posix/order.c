@@ -39,8 +39,9 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  *   own table              before anything that touches a descriptor
  *   group, terminal        soon: a Ctrl-C for the supervisor finds the child with it until then
  *   descriptors            while the supervisor's raised limit holds, which their numbers need
+ *   oom_score_adj          is a file in /proc, which the next root may not have; to open it takes a
+ *                          descriptor, for which a limit that is written may have no room
  *   limits                 raising one takes privileges
- *   oom_score_adj          is a file in /proc, which the next root may not have
  *   nice, groups, chroot   take privileges
  *   directory              is one inside the new root
  *   umask                  anywhere

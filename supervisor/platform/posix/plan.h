@@ -36,12 +36,12 @@ enum step_kind {
     STEP_MAKE_WAY,     /* what is passed leaves the numbers that it does not end at */
     STEP_PASS,         /* descriptors 3, 4, ...: listeners, and then the channel */
     STEP_LISTEN_PID,   /* the digits of LISTEN_PID, which nobody knows but the child */
+    STEP_OOM,          /* oom_score_adj */
     STEP_LIMIT_MEMORY, /* RLIMIT_AS and so on, setrlimit(2) */
     STEP_LIMIT_CORE,
     STEP_LIMIT_CPU,
     STEP_LIMIT_FILES, /* RLIMIT_NOFILE, always: as it was before the supervisor raised it */
     STEP_LIMIT_PROCESSES,
-    STEP_OOM,    /* oom_score_adj */
     STEP_NICE,   /* how it ranks for a processor */
     STEP_GROUPS, /* supplementary ones */
     STEP_CHROOT, /* the root of its file system */
