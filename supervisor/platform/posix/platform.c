@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <linux/keyctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -82,6 +83,15 @@ static int watch_closer(struct platform *platform, struct baton_cause *cause) {
     return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
+/* Who has our session keyring can read what is in it, whatever user he is (keyrings(7)): the keys of
+ * whoever has started us are not for other users' programs. Where the system has no keys, or lets
+ * nobody at them, there is nothing to keep. */
+static void leave_keys(void) {
+    if (geteuid() == 0) {
+        (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+    }
+}
+
 static int open_loop(struct platform *platform, size_t process_count, struct baton_cause *cause) {
     platform->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (platform->epoll < 0) {
@@ -90,6 +100,7 @@ static int open_loop(struct platform *platform, size_t process_count, struct bat
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
         return posix_failed(cause, "prctl", errno);
     }
+    leave_keys(); /* before the first thread and child */
     int result = posix_signals_open(platform, cause);
     if (result == BATON_OK) {
         result = posix_children_open(platform, cause);
