@@ -132,8 +132,8 @@ static const char *const texts[KEY_COUNT] = {
         "says `no`, or if the `BATON_SERVICE` in its environment is one that does. A pump goes on "
         "until its program's output is closed by all who have it.",
     [KEY_ENVIRONMENT] =
-        "Variables `NAME=VALUE` that the handler gets besides those of the "
-        "supervisor, separated by blanks; quote as in \"Commands\": "
+        "Variables `NAME=VALUE` that the handler gets besides those of "
+        "`environment_from`, separated by blanks; quote as in \"Commands\": "
         "`LANGUAGE=en MOTTO=\"mind the gap\"`. The values may have templates. A variable of "
         "\"Facts\" that is named here has this value instead; names that begin with `BATON_`, "
         "`LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` are reserved. A service that has the key "
@@ -150,7 +150,8 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_DIRECTORY] =
         "The folder in which the handler starts; otherwise it is the supervisor's, or "
         "with `chroot` the new root.",
-    [KEY_USER] = "The user that the handler runs as, a name or number. Without it a batond that is "
+    [KEY_USER] = "The user that the handler runs as, a name or number of an account. Without it a "
+                 "batond that is "
                  "started as root takes `default_user`, and any other its own; to run handlers as "
                  "somebody else takes root. Not on Windows, nor are the keys from here to "
                  "`no_new_privileges` but for `limit_memory`, `limit_cpu_s` and "
@@ -159,7 +160,10 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_GROUPS] = "Its supplementary groups, names or numbers separated by commas, or `none`; "
                    "otherwise those that the user is in.",
     [KEY_CHROOT] = "The folder that is the root of the handler's file system (chroot(2)). "
-                   "`handler`, `directory` and who runs a script are looked up inside it.",
+                   "`handler`, `directory` and who runs a script are looked up inside it, and so "
+                   "are the loader "
+                   "and libraries of a program; write paths that begin with `/`, since a relative "
+                   "one, or a name in the handlers folder, stands for its whole path outside.",
     [KEY_UMASK] = "Which permissions new files of the handler do not get (umask(2)).",
     [KEY_NICE] = "What is added to batond's own niceness (nice(2)): less than 0 puts the handler "
                  "before others and takes privileges.",
@@ -171,7 +175,7 @@ static const char *const texts[KEY_COUNT] = {
         "The address space of each of its processes (RLIMIT_AS); on Windows the memory of the "
         "handler and all that it starts, together (its job). `inherited` is as "
         "batond was started with, here and in the other limits. With less than "
-        "the program needs to be started, its clients wait.",
+        "the program needs to be started it crashes or fails at once, or its clients wait.",
     [KEY_LIMIT_CORE] = "The size of the file that a crash leaves (RLIMIT_CORE).",
     [KEY_LIMIT_CPU] =
         "The time on processors of each of its processes, which is killed then "
