@@ -166,6 +166,8 @@ const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
         snprintf(out, REFUSE_RULE_BYTES, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
                  address_print_host(&rule->block.address, host, sizeof host),
                  rule->block.prefix_bits, file, (unsigned long)rule->line);
+    } else if (decision.reason == ACCESS_BY_USER) {
+        snprintf(out, REFUSE_RULE_BYTES, "neither allow_uid nor allow_gid has it");
     } else {
         snprintf(out, REFUSE_RULE_BYTES, "no rule of allow has it");
     }

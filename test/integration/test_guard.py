@@ -128,7 +128,8 @@ class Access(SupervisorCase):
                 except (BrokenPipeError, ConnectionResetError):
                     answers[name] = b""
         self.assertEqual(answers, {"ours": b"hello\n", "group": b"hello\n", "theirs": b""})
-        supervisor.wait_event("connection", outcome="refused_access", service="theirs")
+        supervisor.wait_event("connection", outcome="refused_access", service="theirs",
+                              text="neither allow_uid nor allow_gid has it")
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
 
