@@ -174,9 +174,9 @@ bool xinetd_read_times(const struct import_words *words, char *out);
 /* How many may come, how fast, and what they are told. After the server. */
 void xinetd_read_limits(struct xinetd_reading *reading);
 
-/* Says how a rate differs from xinetd's. */
+/* Says how a rate differs from xinetd's; `waits`: of a service that gets its listener. */
 void xinetd_remark_rate(struct importer *importer, struct import_lines *notes,
-                        const struct xinetd_attribute *cps);
+                        const struct xinetd_attribute *cps, bool waits);
 
 /* Blocks of addresses, each once. */
 struct xinetd_blocks {

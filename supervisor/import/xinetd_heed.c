@@ -73,7 +73,7 @@ void xinetd_note_defaults(struct xinetd_config *config) {
                         text_excerpt(attribute->text).text, why,
                         attribute->is_refused ? ", and ends here" : "");
         } else if (strcmp(attribute->known->name, "cps") == 0) {
-            xinetd_remark_rate(importer, &importer->notes, attribute);
+            xinetd_remark_rate(importer, &importer->notes, attribute, false);
         }
     }
 }

@@ -94,16 +94,18 @@ static void read_rate(struct xinetd_reading *reading) {
     }
     import_entry_rate(reading->importer, reading->entry, (uint32_t)count, "s");
     if (is_own(reading, cps)) {
-        xinetd_remark_rate(reading->importer, &reading->entry->notes, cps);
+        xinetd_remark_rate(reading->importer, &reading->entry->notes, cps,
+                           reading->entry->handoff == HANDOFF_LISTENER);
     }
 }
 
 void xinetd_remark_rate(struct importer *importer, struct import_lines *notes,
-                        const struct xinetd_attribute *cps) {
+                        const struct xinetd_attribute *cps, bool waits) {
     import_remark(importer, notes, cps->where,
-                  "%s: above the rate clients are refused one by one, where xinetd shut the whole "
+                  "%s: above the rate clients %s one by one, where xinetd shut the whole "
                   "service for %s s",
-                  text_excerpt(cps->text).text, text_excerpt(cps->values.items[1]).text);
+                  text_excerpt(cps->text).text, waits ? "wait" : "are refused",
+                  text_excerpt(cps->values.items[1]).text);
 }
 
 /* What a file says to those who are refused, as a value of one line; NULL if there is no way. */
