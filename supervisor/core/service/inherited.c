@@ -23,7 +23,8 @@ static const char *read_names(struct service_builder *builder, const struct serv
         }
         if (is_alone && (strcmp(name, "all") == 0 || strcmp(name, "none") == 0)) {
             *all = name[0] == 'a';
-        } else if (name[0] == '\0' || strchr(name, '=') != NULL || environment_is_private(name)) {
+        } else if (name[0] == '\0' || strpbrk(name, "= \t") != NULL || strcmp(name, "all") == 0 ||
+                   strcmp(name, "none") == 0 || environment_is_private(name)) {
             service_report_given(
                 builder, values, KEY_ENVIRONMENT_FROM,
                 "`%s` is no variable that can be passed on; give `none`, `all`, or "
