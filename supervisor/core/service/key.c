@@ -147,8 +147,8 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
     if (value[digits] != '\0' || digits < 3 || parsed > key->maximum) {
         snprintf(message->text, sizeof message->text,
                  "`%s` gives no permissions; write three octal digits for owner, group and "
-                 "others, as in 0660",
-                 text_excerpt(value).text);
+                 "others, as in %s",
+                 text_excerpt(value).text, key->default_text);
         return false;
     }
     *number = parsed;

@@ -299,8 +299,10 @@ static const struct words *words_of(const struct service_lack *lack) {
                               "install that, or correct the line"},
         [LACK_RETURN] = {"the first line of ", " ends with a carriage return",
                          "end its lines with line feeds alone"},
-        [LACK_LOADER] = {"", " needs a loader that cannot be run, `",
-                         "it was built for another system or C library; build it for this one"},
+        [LACK_LOADER] =
+            {"", " needs a loader that cannot be run, `",
+             "install that (inside `chroot`, if there is one), or build the program for "
+             "this system"},
         [LACK_FORMAT] = {"", " is no program of this system, and no script with `#!`",
                          "begin it with `#!` and the path of its interpreter, or give a program"},
         [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"},

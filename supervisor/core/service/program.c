@@ -63,7 +63,9 @@ static const char *join_path(struct service_builder *builder, const char *direct
 /* `bare`: it was looked for in the handlers folder. */
 static void report_program(struct service_builder *builder, const struct config_setting *setting,
                            const struct service_lack *lack, bool bare) {
-    if (bare && lack->kind == LACK_PROGRAM && lack->result == BATON_NOT_FOUND) {
+    const char *handlers = builder->options.handlers;
+    if (bare && lack->kind == LACK_PROGRAM && lack->result == BATON_NOT_FOUND &&
+        strncmp(lack->path, handlers, strlen(handlers)) == 0) { /* not so in a chroot */
         if (builder->lacks_handlers) {
             return;
         }
@@ -71,7 +73,7 @@ static void report_program(struct service_builder *builder, const struct config_
         service_report(builder, setting,
                        "`%s` is not in the handlers folder %s; put it there, or give an absolute "
                        "path",
-                       service_base_name(builder->machine, lack->path), builder->options.handlers);
+                       service_base_name(builder->machine, lack->path), handlers);
         return;
     }
     if (!bare || lack->kind != LACK_RIGHT || !builder->reported_given[KEY_HANDLERS]) {

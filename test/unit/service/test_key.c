@@ -286,7 +286,7 @@ static void permissions_are_octal(void **state) {
     assert_string_equal(key_print_value(key, number, printed, sizeof printed), "0000");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(key_parse(key, wrong[i], &number, &message));
-        assert_non_null(strstr(message.text, "as in 0660"));
+        assert_non_null(strstr(message.text, "as in 0600"));
     }
 }
 
