@@ -57,14 +57,8 @@ static enum outcome judge_access(const struct service *rules, const struct conne
     return OUTCOME_NONE;
 }
 
-static enum outcome judge_breaker(struct pool *pool, struct connection *c, uint64_t now_us) {
-    enum circuit_verdict verdict = circuit_judge(&pool->services[c->service].circuit, now_us);
-    c->is_probe = verdict == CIRCUIT_LETS_IN_A_PROBE;
-    return verdict == CIRCUIT_REFUSES ? OUTCOME_REFUSED_BREAKER : OUTCOME_NONE;
-}
-
-/* From what is about the client to what is about everybody. The breaker is last, since asking it
- * may begin a probe. */
+/* From what is about the client to what is about everybody. The breaker is asked again when the
+ * client is given to a handler: a probe begins no earlier, or who never speaks would be one. */
 static enum outcome judge(struct pool *pool, struct connection *c, uint64_t now_us) {
     const struct service *rules = pool_service_of(pool, c->service);
     const struct pool_service *s = &pool->services[c->service];
@@ -86,7 +80,8 @@ static enum outcome judge(struct pool *pool, struct connection *c, uint64_t now_
         outcome = judge_total(&pool->limits, pool->connection_slots.in_use_count, pool->most_count,
                               &pool->rate, now_us);
     }
-    return outcome == OUTCOME_NONE ? judge_breaker(pool, c, now_us) : outcome;
+    return outcome == OUTCOME_NONE && circuit_refuses(&s->circuit, now_us) ? OUTCOME_REFUSED_BREAKER
+                                                                           : outcome;
 }
 
 /* ---- Letting in ---- */
@@ -131,6 +126,16 @@ bool pool_admit_proxy(struct pool *pool, uint32_t connection, uint64_t now_us) {
         return false;
     }
     return true;
+}
+
+bool pool_passes_breaker(struct pool *pool, uint32_t connection, uint64_t now_us) {
+    struct connection *c = &pool->connections[connection];
+    enum circuit_verdict verdict = circuit_judge(&pool->services[c->service].circuit, now_us);
+    c->is_probe = verdict == CIRCUIT_LETS_IN_A_PROBE;
+    if (verdict == CIRCUIT_REFUSES) {
+        pool_end_connection(pool, connection, OUTCOME_REFUSED_BREAKER, now_us);
+    }
+    return verdict != CIRCUIT_REFUSES;
 }
 
 bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us) {

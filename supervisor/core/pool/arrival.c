@@ -8,6 +8,9 @@
 static void begin(struct pool *pool, uint32_t connection, uint64_t now_us) {
     struct connection *c = &pool->connections[connection];
     timers_unset(pool->timers, &c->timer);
+    if (!c->is_activation && !pool_passes_breaker(pool, connection, now_us)) {
+        return;
+    }
     connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE);
     pool_enqueue(pool, connection);
     pool_dispatch(pool, c->service, now_us);

@@ -2,11 +2,16 @@
 
 #include "core/base/backoff.h"
 
+bool circuit_refuses(const struct circuit *circuit, uint64_t now_us) {
+    return circuit->state == CIRCUIT_PROBED ||
+           (circuit->state == CIRCUIT_OPEN && now_us < circuit->open_until_us);
+}
+
 enum circuit_verdict circuit_judge(struct circuit *circuit, uint64_t now_us) {
     if (circuit->state == CIRCUIT_CLOSED) {
         return CIRCUIT_LETS_IN;
     }
-    if (circuit->state == CIRCUIT_PROBED || now_us < circuit->open_until_us) {
+    if (circuit_refuses(circuit, now_us)) {
         return CIRCUIT_REFUSES;
     }
     circuit->state = CIRCUIT_PROBED;

@@ -28,10 +28,13 @@ struct circuit {
     uint64_t open_until_us;
 };
 
+/* True if circuit_judge() would refuse; begins no probe. */
+bool circuit_refuses(const struct circuit *circuit, uint64_t now_us);
+
 enum circuit_verdict { CIRCUIT_LETS_IN, CIRCUIT_LETS_IN_A_PROBE, CIRCUIT_REFUSES };
 
-/* Somebody has come. A probe is under way from here on, until one of the next three is told of
- * it. */
+/* Somebody is to be given to a handler now. A probe is under way from here on, until one of the
+ * next three is told of it. */
 enum circuit_verdict circuit_judge(struct circuit *circuit, uint64_t now_us);
 
 /* A connection has failed for the handler's sake. Returns for how long the circuit is open by that,
