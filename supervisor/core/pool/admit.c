@@ -105,6 +105,7 @@ void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
     const struct service_limits *limits = &pool_service_of(pool, c->service)->limits;
     charge_source(pool, limits, c->own_source, now_us);
     charge_source(pool, &pool->limits, c->common_source, now_us);
+    pool->last_let_in = c->service;
     uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, now_us);
     uint64_t common_us = charge_total(&pool->limits, &pool->rate, now_us);
     if (own_us > 0 && !refuses(limits)) {

@@ -171,6 +171,7 @@ struct pool {
     uint32_t most_count;          /* connections of all services */
     struct rate rate;             /* of all clients let in */
     struct timer pause;           /* set while that lets nobody in */
+    uint32_t last_let_in;         /* service; the others come before it where all have waited */
     struct pool_entry *ring;
     uint32_t ring_first, ring_count, ring_capacity;
     uint64_t last_id;

@@ -57,8 +57,17 @@ void pool_tell_room(struct pool *pool, uint32_t service) {
     }
 }
 
+/* Who is told first comes first: those behind the service that has had its turn. */
 void pool_tell_room_in_table(struct pool *pool) {
+    uint32_t turn = pool->last_let_in + 1;
     SLOTS_EACH(service, &pool->registry->slots) {
-        pool_tell_room(pool, service);
+        if (service >= turn) {
+            pool_tell_room(pool, service);
+        }
+    }
+    SLOTS_EACH(service, &pool->registry->slots) {
+        if (service < turn) {
+            pool_tell_room(pool, service);
+        }
     }
 }
