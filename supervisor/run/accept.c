@@ -94,6 +94,7 @@ static void take(struct supervisor *s, struct pool_arrival *arrival,
     }
     uint32_t connection = pool_accept(&s->pool, arrival);
     s->sockets[connection] = socket;
+    s->launching.services[arrival->service].last_place = arrival->place;
     run_pause_after_shortage(s);
     if (s->pool.connections[connection].state != CONNECTION_ENDED) {
         run_accept_name_local(s, connection);

@@ -29,6 +29,7 @@ struct run_service {
     uint64_t full_told_us;    /* when it was told that it is full; 0 = never */
     uint32_t full_count;      /* how often it has been since */
     const char *lacked;       /* why it was paused last; static */
+    uint32_t last_place;      /* who came last came here */
     struct rate output_rate;
     uint64_t output_suppressed_count; /* lines, since it was told last */
     struct run_refused refused;

@@ -27,10 +27,12 @@ void run_pause_update_listener(struct supervisor *s, struct run_listener *listen
     set_paused(listener, paused);
 }
 
+/* Who is resumed first comes first: those behind the place that has had its turn. */
 void run_pause_update_service(struct supervisor *s, uint32_t service) {
     size_t count = services_get(&s->services, service)->listen_count;
-    for (uint32_t place = 0; place < count; place++) {
-        run_pause_update_listener(s, run_listen_at(s, service, place));
+    size_t turn = s->launching.services[service].last_place + 1;
+    for (size_t i = 0; i < count; i++) {
+        run_pause_update_listener(s, run_listen_at(s, service, (uint32_t)((turn + i) % count)));
     }
 }
 

@@ -113,9 +113,10 @@ void pool_forget(struct pool *pool, uint32_t connection) {
     c->state = CONNECTION_FREE;
     slots_give(&pool->connection_slots, connection);
     pool->services[service].live_count--;
-    pool_tell_room(pool, service);
     if (was_full) {
         pool_tell_room_in_table(pool);
+    } else {
+        pool_tell_room(pool, service);
     }
     pool_leave_service(pool, service);
 }
