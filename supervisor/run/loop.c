@@ -295,7 +295,7 @@ static void on_timer(struct supervisor *s, uint64_t token) {
         run_refuse_on_timer(s, index);
         break;
     case RUN_TOKEN_REFUSED:
-        run_refuse_tell_suppressed(s);
+        run_refuse_on_suppressed(s);
         break;
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);

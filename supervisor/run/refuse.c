@@ -196,6 +196,16 @@ static void tell_suppressed_of(struct supervisor *s, uint32_t service) {
     }
 }
 
+void run_refuse_on_suppressed(struct supervisor *s) {
+    if (s->log.is_failing || run_log_is_congested(&s->log)) {
+        /* The line might be lost, and with it how many there were. */
+        timers_set(&s->timers, &s->refusals.suppressed, s->now_us + SUPPRESSED_TELL_US);
+        run_log_flush(&s->log);
+    } else {
+        run_refuse_tell_suppressed(s);
+    }
+}
+
 void run_refuse_tell_suppressed(struct supervisor *s) {
     SLOTS_EACH(service, &s->services.slots) {
         tell_suppressed_of(s, service);

@@ -60,7 +60,8 @@ const char *run_refuse_rule(struct supervisor *s, const struct connection *conne
 /* The stream, or the time, of a client who is being told. */
 void run_refuse_on_stream(struct supervisor *s, uint32_t refusal);
 void run_refuse_on_timer(struct supervisor *s, uint32_t refusal);
-/* Tells how many lines were left out. */
+/* Tells how many lines were left out; when the time has come, unless the log takes nothing now. */
 void run_refuse_tell_suppressed(struct supervisor *s);
+void run_refuse_on_suppressed(struct supervisor *s);
 
 #endif

@@ -181,6 +181,7 @@ static void finish(struct supervisor *s) {
     s->now_us = platform_now_us(s->platform);
     s->log_deadline_us = s->now_us + log_patience_us(s);
     run_output_finish_all(s, s->log_deadline_us);
+    run_log_settle(&s->log, s->log_deadline_us);
     run_refuse_tell_suppressed(s);
     run_log_settle(&s->log, s->log_deadline_us); /* so that there is room for the last line */
     struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
