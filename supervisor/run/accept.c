@@ -33,7 +33,8 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     const struct service *rules = services_get(&s->services, l->service);
     if (rules->hours_count > 0 && !access_is_open(rules, platform_local_minute(arrival.wall_us))) {
         /* Nobody can be refused here: who waits is looked at again when another minute begins. */
-        pool_pause_service(&s->pool, l->service, "hours", s->now_us + MINUTE_US);
+        pool_pause_service(&s->pool, l->service, "hours",
+                           s->now_us + MINUTE_US - arrival.wall_us % MINUTE_US);
         run_pause_on_room(s, l->service, false);
         return;
     }

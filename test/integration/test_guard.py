@@ -205,6 +205,22 @@ class Totals(SupervisorCase):
         self.assertTrue(supervisor.find("accept_paused", reason="rate"))
         self.stop(supervisor)
 
+    def test_a_crowd_at_one_keeps_nobody_at_another_waiting(self):
+        for crowded, other in (("a", "b"), ("b", "a")):
+            with self.subTest(crowded):
+                supervisor = self.supervisor({"supervisor": {"rate": "4/s burst 1"},
+                                              "a": service("echo"), "b": service("echo")})
+                crowd = [supervisor.connect(crowded) for _ in range(10)]
+                with supervisor.connect(other) as client:
+                    client.end()
+                    client.rest()
+                    served_before = int(supervisor.record(client)["id"])
+                self.assertLess(served_before, 6)
+                for each in crowd:
+                    each.end()
+                    each.rest()
+                self.stop(supervisor)
+
 
 class Messages(SupervisorCase):
     def setUp(self):
@@ -324,6 +340,25 @@ class Breaker(SupervisorCase):
             with supervisor.connect("a") as client:
                 self.assertIn(client.try_to_ask("hello"), ("hello", ""))
         with supervisor.connect("a") as client:
+            self.assertEqual(client.ask("well"), "well")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
+    def test_who_never_speaks_is_no_probe(self):
+        folder = self.folder()
+        script = folder / "handler"
+        keys = {"attempts": 1, "first_byte_timeout_ms": 60000}
+        script.write_text("#!/bin/sh\nexit 3\n")
+        script.chmod(0o755)
+        supervisor = self.supervisor({"a": service(f'"{script}"', **keys)}, folder=folder)
+        while not supervisor.find("breaker_opened"):
+            with supervisor.connect("a") as client:
+                client.end()
+                client.rest()
+        echo = harness.shared().handlers / "echo"
+        script.write_text(f"#!/bin/sh\nexec '{echo}'\n")
+        time.sleep(int(supervisor.find("breaker_opened")[-1]["retry_ms"]) / 1000 + 0.2)
+        with supervisor.connect("a"), supervisor.connect("a") as client:
             self.assertEqual(client.ask("well"), "well")
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
