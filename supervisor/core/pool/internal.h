@@ -84,10 +84,11 @@ void pool_tell_room_in_table(struct pool *pool);
 /* Judges a client in PREFACE, whose peer is known. True if it is let in, and counted as such; else
  * the connection has ended. */
 bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us);
-/* The same for one that is to name its client by a PROXY header: at a local socket only who may come
- * himself may speak for others. */
+/* The same for one that is to name its client by a PROXY header: at a local socket only who may
+ * come himself may speak for others. */
 bool pool_admit_proxy(struct pool *pool, uint32_t connection, uint64_t now_us);
-/* The same by the breaker alone, when it is about to be given to a process: perhaps as the probe. */
+/* The same by the breaker alone, when it is about to be given to a process: perhaps as the probe.
+ */
 bool pool_passes_breaker(struct pool *pool, uint32_t connection, uint64_t now_us);
 /* Counts one that is let in for the rates. */
 void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us);

@@ -125,14 +125,19 @@ static struct service_hours *read_hours(struct service_builder *builder,
 /* A restriction for all services that one of them cannot keep must not vanish without a word. */
 static void check_defaults(struct service_builder *builder, const struct service_values *values,
                            const struct service *service) {
-    unsigned over = service->protocol == PROTOCOL_UNIX ? KEY_OVER_UNIX : KEY_OVER_TCP;
-    for (size_t i = KEY_ALLOW; service->handoff == HANDOFF_LISTENER && i <= KEY_ALLOW_GID; i++) {
+    bool is_local = service->protocol == PROTOCOL_UNIX;
+    bool hands_over = service->handoff == HANDOFF_LISTENER;
+    unsigned over = hands_over && is_local ? KEY_OVER_UNIX : KEY_OVER_TCP;
+    /* A proxy at a local socket names clients with addresses. */
+    bool is_blind = hands_over || (is_local && service->proxy_protocol != 0);
+    for (size_t i = KEY_ALLOW; is_blind && i <= KEY_ALLOW_GID; i++) {
         const struct config_setting *setting = builder->defaults.given[i];
         if (setting != NULL && values->mode != 0 && (key_table[i].modes & over) != 0) {
             service_report(builder, setting,
-                           "the service in line %lu hands its socket over and cannot honour this, "
-                           "so anybody could come; say it in the sections of the others",
-                           (unsigned long)service->line);
+                           "the service in line %lu %s and cannot honour this, so anybody could "
+                           "come; say it in the sections of the others",
+                           (unsigned long)service->line,
+                           hands_over ? "hands its socket over" : "has a proxy at a local socket");
         }
     }
 }

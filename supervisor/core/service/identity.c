@@ -138,6 +138,9 @@ static bool fill_ids(struct service_builder *builder, const struct service_value
         identity->gid = gid;
         service->user = account->name;
     }
+    if (account->uid != own.uid && service->directory == NULL && identity->chroot == NULL) {
+        service->directory = "/"; /* ours may be below a folder that keeps it out */
+    }
     return true;
 }
 

@@ -73,7 +73,8 @@ static const char *const texts[KEY_COUNT] = {
         "What a client reads who is refused for whatever reason, before the connection is closed. "
         "It may have templates; `\\n`, `\\r`, `\\t` and `\\\\` stand for the end of a line, a "
         "carriage return, a tab and a backslash: `\"421 {service}: too many connections\\r\\n\"`. "
-        "64 such messages are under way at once at most, each for a second; who comes beyond that "
+        "It has at most 512 bytes. 64 such messages are under way at once at most, each for a "
+        "second; who comes beyond that "
         "is closed without one.",
     [KEY_HANDSHAKE_TIMEOUT] = "How long a handler has from its launch until it says HELLO, and "
                               "from an offer until it acknowledges it. On Windows the value of "
@@ -147,10 +148,10 @@ static const char *const texts[KEY_COUNT] = {
         "`LOCALAPPDATA`, `ProgramData`, `ProgramFiles`, `ProgramFiles(x86)`, `LANG` and `TZ`. What "
         "speaks of batond itself it never gets: `NOTIFY_SOCKET`, `CREDENTIALS_DIRECTORY`, "
         "`INVOCATION_ID`, `JOURNAL_STREAM`, `LISTEN_...`, `BATON_...` and the like.",
-    [KEY_DIRECTORY] =
-        "The folder in which the handler starts; otherwise it is the supervisor's, or "
-        "with `chroot` the new root.",
-    [KEY_USER] = "The user that the handler runs as, a name or number of an account. Without it a "
+    [KEY_DIRECTORY] = "The folder in which the handler starts; otherwise it is the supervisor's, "
+                      "with `chroot` the new root, and `/` for one that runs as another user.",
+    [KEY_USER] = "The user that the handler runs as, a name or number of an account that there is. "
+                 "Without it a "
                  "batond that is "
                  "started as root takes `default_user`, and any other its own; to run handlers as "
                  "somebody else takes root. Not on Windows, nor are the keys from here to "

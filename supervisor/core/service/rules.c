@@ -91,6 +91,9 @@ static void read_lines(struct reading *reading, const char *path, char *at, size
         while (last > at && (text_is_blank(last[-1]) || last[-1] == '\r')) {
             *--last = '\0';
         }
+        for (char *odd = strchr(at, '\r'); odd != NULL; odd = strchr(odd, '\r')) {
+            *odd = '?'; /* no end of a line, and nothing for a message */
+        }
         if (at[0] != '\0') {
             read_rule(reading, at, path, line);
         }

@@ -67,7 +67,10 @@ static bool say_access(const struct voice *voice, const struct service *service,
         say(voice, "`allow`, which has no rule about it");
         break;
     case ACCESS_BY_USER:
-        say(voice, "`allow_uid` and `allow_gid`");
+        say(voice, service->allow_gid_count == 0 ? "`allow_uid`"
+                   : decision->verdict == ACCESS_ALLOWED
+                       ? "`allow_uid` and `allow_gid`"
+                       : "`allow_uid`, and by `allow_gid` unless it is in one of these groups");
         break;
     case ACCESS_BY_HOURS:
         say(voice, "`hours`, at this time of the day");
@@ -102,6 +105,20 @@ static void say_source(const struct voice *voice, const char *of,
     }
 }
 
+/* True if the service sets what it would inherit as `variable`. */
+static bool is_set_by(const struct service *service, const char *variable) {
+    size_t length = strcspn(variable, "=");
+    bool is_set = false;
+    for (size_t i = 0; i < service->environment_count; i++) {
+        is_set = is_set || strncmp(service->environment[i], variable, length + 1) == 0;
+    }
+    for (size_t i = 0; i < service->variable_count; i++) {
+        const char *name = service->variables[i];
+        is_set = is_set || (strlen(name) == length && strncmp(name, variable, length) == 0);
+    }
+    return is_set;
+}
+
 static int say_program(const struct voice *voice, const struct service *service,
                        const struct address *client) {
     struct filling filling = {0};
@@ -115,6 +132,9 @@ static int say_program(const struct voice *voice, const struct service *service,
     say_words(voice, filling.argv != NULL ? filling.argv : (const char *const *)service->argv);
     say(voice, "\nenvironment (and what the hand-off adds):\n");
     for (size_t i = 0; i < service->inherited_count; i++) {
+        if (is_set_by(service, service->inherited[i])) {
+            continue;
+        }
         say(voice, "    ");
         words_emit(voice->emit, voice->context, service->inherited[i]);
         say(voice, "\n");

@@ -8,9 +8,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <linux/keyctl.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -83,9 +83,9 @@ static int watch_closer(struct platform *platform, struct baton_cause *cause) {
     return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
 }
 
-/* Who has our session keyring can read what is in it, whatever user he is (keyrings(7)): the keys of
- * whoever has started us are not for other users' programs. Where the system has no keys, or lets
- * nobody at them, there is nothing to keep. */
+/* Who has our session keyring can read what is in it, whatever user he is (keyrings(7)): the keys
+ * of whoever has started us are not for other users' programs. Where the system has no keys, or
+ * lets nobody at them, there is nothing to keep. */
 static void leave_keys(void) {
     if (geteuid() == 0) {
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
