@@ -102,7 +102,5 @@ void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
 }
 
 void pool_dispatch_all(struct pool *pool, uint64_t now_us) {
-    SLOTS_EACH(service, &pool->registry->slots) {
-        pool_dispatch(pool, service, now_us);
-    }
+    pool_visit_in_turn(pool, pool->last_launched, pool_dispatch, now_us);
 }

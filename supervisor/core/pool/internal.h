@@ -40,6 +40,10 @@ const struct service *pool_service_of(const struct pool *pool, uint32_t service)
 /* One that goes by the service (a connection, a process) is there, or is not any more. */
 void pool_join_service(struct pool *pool, uint32_t service);
 void pool_leave_service(struct pool *pool, uint32_t service);
+/* Each service once, those behind `last` first: where what there is does not suffice for all, the
+ * one that had the last of it comes last. */
+typedef void pool_visit(struct pool *pool, uint32_t service, uint64_t now_us);
+void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit, uint64_t now_us);
 /* Of a service that was retired: tells those who may be offered more that there is no more. What
  * they hold they may finish. */
 void pool_drain_idle(struct pool *pool, uint32_t service, uint64_t now_us);

@@ -29,6 +29,7 @@ static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us) {
     struct process *p = &pool->processes[process];
     p->pid = pid;
+    pool->last_launched = p->service;
     if (!p->channel_open) {
         take_at_once(pool, process, now_us);
     }

@@ -171,7 +171,8 @@ struct pool {
     uint32_t most_count;          /* connections of all services */
     struct rate rate;             /* of all clients let in */
     struct timer pause;           /* set while that lets nobody in */
-    uint32_t last_let_in;         /* service; the others come before it where all have waited */
+    /* Services: the others come before these where all have waited. */
+    uint32_t last_let_in, last_launched;
     struct pool_entry *ring;
     uint32_t ring_first, ring_count, ring_capacity;
     uint64_t last_id;

@@ -58,16 +58,11 @@ void pool_tell_room(struct pool *pool, uint32_t service) {
 }
 
 /* Who is told first comes first: those behind the service that has had its turn. */
+static void tell_room(struct pool *pool, uint32_t service, uint64_t now_us) {
+    (void)now_us;
+    pool_tell_room(pool, service);
+}
+
 void pool_tell_room_in_table(struct pool *pool) {
-    uint32_t turn = pool->last_let_in + 1;
-    SLOTS_EACH(service, &pool->registry->slots) {
-        if (service >= turn) {
-            pool_tell_room(pool, service);
-        }
-    }
-    SLOTS_EACH(service, &pool->registry->slots) {
-        if (service < turn) {
-            pool_tell_room(pool, service);
-        }
-    }
+    pool_visit_in_turn(pool, pool->last_let_in, tell_room, 0);
 }

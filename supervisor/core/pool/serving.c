@@ -19,6 +19,19 @@ void pool_add_service(struct pool *pool, uint32_t service) {
     }
 }
 
+void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit, uint64_t now_us) {
+    SLOTS_EACH(service, &pool->registry->slots) {
+        if (service > last) {
+            visit(pool, service, now_us);
+        }
+    }
+    SLOTS_EACH(service, &pool->registry->slots) {
+        if (service <= last) {
+            visit(pool, service, now_us);
+        }
+    }
+}
+
 static void tell_over(struct pool *pool, uint32_t service) {
     const struct pool_service *s = &pool->services[service];
     if (s->retired && s->live_count == 0 && s->process_count == 0) {

@@ -325,6 +325,36 @@ static void test_others_wait_for_the_probe(void **state) {
     end();
 }
 
+/* Processes are short for all, and one is to be had now and then: services take turns. */
+static void test_turns_where_processes_are_short(void **state) {
+    (void)state;
+    struct address a = from(1);
+    struct pool_action action;
+    uint32_t launched_count[2] = {0};
+    begin(&(struct service_limits){.source_prefix_bits = 64});
+    for (uint32_t i = 0; i < 8; i++) {
+        come(i % 2, &a, 1);
+    }
+    uint64_t now_us = 1;
+    for (int round = 0; round < 4; round++) {
+        bool has_one = true;
+        while (pool_next_action(pool, &action)) {
+            if (action.kind == POOL_LAUNCH && has_one) {
+                launched_count[action.service]++;
+                pool_launched(pool, action.process, 100, now_us);
+                has_one = false;
+            } else if (action.kind == POOL_LAUNCH) {
+                pool_launch_failed(pool, action.process, POOL_LAUNCH_SHORTAGE, now_us);
+            }
+        }
+        now_us += 10000000;
+        pool_scene_tick(&scene, now_us);
+    }
+    assert_int_equal(launched_count[0], 2);
+    assert_int_equal(launched_count[1], 2);
+    end();
+}
+
 /* ---- Anything in any order ---- */
 
 static void test_random_visitors(void **state) {
@@ -371,6 +401,7 @@ int main(void) {
         cmocka_unit_test(test_a_refusal_costs_no_share),
         cmocka_unit_test(test_the_breaker),
         cmocka_unit_test(test_others_wait_for_the_probe),
+        cmocka_unit_test(test_turns_where_processes_are_short),
         cmocka_unit_test(test_random_visitors),
     };
     return cmocka_run_group_tests_name("admit", tests, NULL, NULL);
