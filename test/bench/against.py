@@ -29,6 +29,8 @@ BOUND_MAX = 10
 LEG_COUNT = 250
 # Handlers that live beside those that are measured.
 FEW_COUNT, LIVING_MAX = 10, 20000
+# Rules about who may come; batond takes no more.
+RULES_MAX = 1000000
 LOG_LINES_SHOWN = 20
 GROUP_DEADLINE_S = 10
 
@@ -36,6 +38,7 @@ USAGE = """\
 usage: scripts/bench [COUNT]
        scripts/bench --against COMMIT [--output null] [--guard] [--bound RATIO] [--rounds N]
        scripts/bench --living COUNT [--bound RATIO] [--rounds N]
+       scripts/bench --rules COUNT [--bound RATIO] [--rounds N]
        scripts/bench --flood [--rate RATE] [--bound RATIO] [--rounds N]
 """
 
@@ -80,11 +83,19 @@ def living_value(text):
     return int(text)
 
 
+def rules_value(text):
+    if not re.fullmatch("[0-9]{1,9}", text) or not 0 < int(text) <= RULES_MAX:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no number of rules; right is 1 to {RULES_MAX}")
+    return int(text)
+
+
 def parse(arguments):
     parser = Parser(prog="bench", allow_abbrev=False)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--against", metavar="COMMIT")
     what.add_argument("--living", metavar="COUNT", type=living_value)
+    what.add_argument("--rules", metavar="COUNT", type=rules_value)
     parser.add_argument("--output", choices=("log", "null"), default="log")
     parser.add_argument("--guard", action="store_true")
     parser.add_argument("--bound", metavar="RATIO", type=bound_value)
@@ -281,6 +292,24 @@ def compare_living(count, rounds, bound, folder):
     return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
 
 
+def compare_rules(count, rounds, bound, folder):
+    """This tree without a rule about who may come (old) and with many, none about us (new)."""
+    sides = {side: folder / side for side in SIDES}
+    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
+    shutil.copytree(sides["new"], sides["old"])
+    # Other addresses follow each other in no order, as in a list that has grown.
+    (sides["new"] / "rules").write_text("".join(
+        f"{10 + (number >> 24)}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}\n"
+        for number in (n * 2654435761 % 2**26 for n in range(count))), encoding="utf-8")
+    print(f"old: no rules; new: {count}\n"
+          f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
+          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    defaults = guard.account(sides["new"])
+    settings = {"old": {"defaults": defaults}, "new": {"defaults": defaults + "deny = @rules\n"}}
+    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
+    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+
+
 @contextlib.contextmanager
 def ending_in_order():
     """A signal ends the bench as an exception does: supervisors stop, and the folder goes.
@@ -309,6 +338,8 @@ def main(arguments):
         with ending_in_order() as folder:
             if options.living:
                 return compare_living(options.living, options.rounds, options.bound, folder)
+            if options.rules:
+                return compare_rules(options.rules, options.rounds, options.bound, folder)
             return compare(commit, options, folder)
     except Failure as failure:
         print(f"bench: {failure}", file=sys.stderr)

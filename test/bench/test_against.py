@@ -49,6 +49,9 @@ class Options(unittest.TestCase):
             self.refused("--living", value, says=f"'{value}' is no number of handlers; right is 11 to "
                                                  "20000")
         self.refused("--against", "HEAD", "--living", "4000", says="not allowed with")
+        self.refused("--against", "HEAD", "--rules", "4000", says="not allowed with")
+        for value in ("0", "x", "1000001"):
+            self.refused("--rules", value, says=f"'{value}' is no number of rules; right is 1 to ")
         self.refused("--against", "HEAD", "500", says="unrecognized arguments: 500")
 
     def test_good_options(self):
