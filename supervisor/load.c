@@ -143,6 +143,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .basic_variables = platform_basic_variables,
         .find_user = platform_has_accounts ? platform_find_user : NULL,
         .find_group = platform_find_group,
+        .raises_limits = platform_raises_limits,
         .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
     };
     describe_formats(out);

@@ -47,6 +47,8 @@ bool platform_is_privileged(void);
 extern const bool platform_has_accounts;
 int platform_find_user(void *context, const char *name, struct account *out);
 int platform_find_group(void *context, const char *name, uint32_t *gid);
+/* True if one of its limits is above our own hard one (POSIX), which takes CAP_SYS_RESOURCE. */
+bool platform_raises_limits(void *context, const struct identity *identity);
 
 /* Our own environment: texts NAME=VALUE and a NULL. Never freed; NULL when out of memory. */
 const char *const *platform_environment(void);

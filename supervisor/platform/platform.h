@@ -381,6 +381,15 @@ void platform_program_destroy(struct platform_program **program);
  * without: "oom_score_adj"; NULL = none. Static. */
 const char *platform_skipped_default(const struct platform *platform);
 
+/* Makes the process, which is root, another user for ever: ids and groups as `identity` says, with
+ * those of its capabilities that it has (capabilities(7)) and no other, to be called while no
+ * connection and no process is there. With `forbids_new_privileges` no program that is executed
+ * gains any. Programs that were made before are to be made anew. BATON_OK; after anything else the
+ * process may be neither the one nor the other, and is to end: BATON_DENIED, BATON_SYSTEM,
+ * BATON_NO_MEMORY, BATON_SHORTAGE, BATON_UNSUPPORTED (Windows). */
+int platform_become(struct platform *platform, const struct identity *identity,
+                    bool forbids_new_privileges, struct baton_cause *cause);
+
 /* What the standard streams of a process are. Where output and error go to the log, that is
  * platform_launch.output. */
 enum platform_streams {

@@ -38,7 +38,13 @@ static int prepare_parts(struct supervisor *s, uint32_t index) {
         return result;
     }
     r->listeners = calloc(service->listen_count, sizeof *r->listeners);
-    result = r->listeners == NULL ? BATON_NO_MEMORY : run_listen_add(s, index, r->listeners);
+    if (inherits_listeners(service)) {
+        r->handles = calloc(service->listen_count, sizeof(struct platform_listener *));
+        r->waiting = calloc(service->listen_count, sizeof *r->waiting);
+        result = r->handles == NULL || r->waiting == NULL ? BATON_NO_MEMORY : BATON_OK;
+    }
+    result = result != BATON_OK || r->listeners == NULL ? BATON_NO_MEMORY
+                                                        : run_listen_add(s, index, r->listeners);
     if (result != BATON_OK) {
         free(r->listeners);
         r->listeners = NULL;
@@ -87,10 +93,7 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
     if (inherits_listeners(service)) {
         spec.listener_count = (uint32_t)service->listen_count;
         spec.listener_names = names = name_listeners(service);
-        r->handles = calloc(service->listen_count, sizeof(struct platform_listener *));
-        r->waiting = calloc(service->listen_count, sizeof *r->waiting);
-        if (r->handles == NULL || names == NULL || r->waiting == NULL) {
-            free(names);
+        if (names == NULL) {
             return BATON_NO_MEMORY;
         }
     }
@@ -136,6 +139,17 @@ int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_caus
     int result = prepare(s, service, cause);
     if (result != BATON_OK) {
         clear(s, service);
+    }
+    return result;
+}
+
+int run_launch_renew_all(struct supervisor *s, struct baton_cause *cause) {
+    int result = BATON_OK;
+    SLOTS_EACH(service, &s->services.slots) {
+        if (s->launching.services[service].is_ready && result == BATON_OK) {
+            platform_program_destroy(&s->launching.services[service].program);
+            result = create_program(s, service, cause);
+        }
     }
     return result;
 }

@@ -64,6 +64,8 @@ void run_launch_clear(struct supervisor *s);
 /* Prepares all that launches of the service (slot) need, its listeners included. BATON_OK, or why
  * not: then nothing of it is left. */
 int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_cause *cause);
+/* Makes the programs of all that are ready anew. BATON_OK, or why one cannot be made. */
+int run_launch_renew_all(struct supervisor *s, struct baton_cause *cause);
 /* The service is over: frees what was prepared for it. */
 void run_launch_forget(struct supervisor *s, uint32_t service);
 

@@ -74,7 +74,32 @@ static bool add_services(struct supervisor *s, struct service_table *table) {
         services_release(&s->services, service); /* the pool holds it now */
         run_start_prepare(s, service);
     }
+    if (table->options.user == NULL) {
+        service_table_clear(table);
+    }
+    return true;
+}
+
+/* What is open stays open. Programs know what a child has to change of what we are. */
+static bool become_user(struct supervisor *s, struct service_table *table) {
+    const struct supervisor_options *options = &table->options;
+    struct baton_cause cause = {0};
+    if (options->user == NULL) {
+        return true;
+    }
+    int result =
+        platform_become(s->platform, &options->identity, options->forbids_new_privileges, &cause);
+    if (result == BATON_OK) {
+        result = run_launch_renew_all(s, &cause);
+    }
+    if (result != BATON_OK) {
+        print_failure("cannot become the user of [supervisor]", result, &cause);
+        return false;
+    }
     service_table_clear(table);
+    if (s->log.path != NULL) {
+        run_drain_on_hangup(s); /* so that it is known now whether it will work */
+    }
     return true;
 }
 
@@ -112,6 +137,9 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         return false;
     }
     uint32_t open_count = run_listen_open_all(s);
+    if (open_count > 0 && !become_user(s, table)) {
+        return false;
+    }
     run_start_tell(s, open_count > 0);
     bool has_room = run_descriptors_suffice(s);
     if (open_count > 0 && has_room) {

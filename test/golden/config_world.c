@@ -168,8 +168,8 @@ static int find_group(void *context, const char *name, uint32_t *gid) {
     static const struct {
         const char *name;
         uint32_t gid;
-    } groups[] = {{"root", 0}, {"adm", 4},     {"www-data", 33},
-                  {"33", 33},  {"users", 100}, {"1000", 1000}};
+    } groups[] = {{"root", 0},    {"adm", 4},     {"www-data", 33}, {"33", 33},
+                  {"users", 100}, {"1000", 1000}, {"27", 27}};
     (void)context;
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         if (strcmp(groups[i].name, name) == 0) {

@@ -161,7 +161,10 @@ void scene_try(struct scene *scene) {
                                   .options = {.handlers = "/handlers",
                                               .log = scene->log,
                                               .log_format = scene->log_format,
-                                              .log_level = LOG_LEVEL_DEBUG}};
+                                              .log_level = LOG_LEVEL_DEBUG,
+                                              .user = scene->user,
+                                              .identity = scene->identity,
+                                              .forbids_new_privileges = true}};
     scene->result = supervisor_run_sized(&table, scene->machine, SCENE_CONNECTIONS_COUNT);
 }
 

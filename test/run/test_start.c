@@ -225,6 +225,56 @@ static void test_a_default_that_is_skipped(void **state) {
     scene_clear(&scene);
 }
 
+/* ---- The supervisor's own user ---- */
+
+static bool serve_one(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(fake_became().uid, 990);
+    assert_int_equal(fake_became().listener_count, 2);
+    assert_true(fake_became().capabilities == 1u << 5);
+    assert_true(fake_became().forbids_new_privileges);
+    CONNECT(s);
+    assert_record(1, "served", "1");
+    scene_stop(s);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static const struct identity of_another = {
+    .uid = 990, .gid = 990, .capabilities = 1u << 5, .has_capabilities = true};
+
+/* Two services whose supervisor is to become another. */
+static void stage_other(struct scene *scene, scene_script *script) {
+    scene_init(scene);
+    scene->service_count = 2;
+    scene->user = "other";
+    scene->identity = of_another;
+    scene->script = script;
+    scene_play(scene, &play_good);
+}
+
+static void test_it_becomes_another_when_all_is_open(void **state) {
+    (void)state;
+    struct scene scene;
+    stage_other(&scene, serve_one);
+    scene_run(&scene);
+    scene_clear(&scene);
+}
+
+static void test_it_does_not_serve_as_who_it_was(void **state) {
+    (void)state;
+    struct scene scene;
+    stage_other(&scene, NULL);
+    fake_fail(FAKE_BECOME, BATON_DENIED, 1);
+    scene_try(&scene);
+    assert_int_equal(scene.result, SUPERVISOR_NO_START);
+    assert_null(lines_find("ready", 0));
+    assert_int_equal(fake_call_count(FAKE_BECOME), 1);
+    assert_int_equal(fake_became().listener_count, 2);
+    assert_false(fake_listener(0)->is_open || fake_listener(1)->is_open);
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_default_that_is_skipped),
@@ -235,6 +285,8 @@ int main(void) {
         cmocka_unit_test(test_a_failed_launch_names_the_file),
         cmocka_unit_test(test_descriptors_for_nobody),
         cmocka_unit_test(test_descriptors_for_some),
+        cmocka_unit_test(test_it_becomes_another_when_all_is_open),
+        cmocka_unit_test(test_it_does_not_serve_as_who_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,9 @@ struct identity {
     uint32_t limits[LIMIT_COUNT]; /* by enum identity_limit */
 };
 
+/* True if its supplementary groups are these, in whatever order: the system has one of its own. */
+bool identity_has_groups(const struct identity *identity, const uint32_t *groups, size_t count);
+
 /* A user of the machine. Texts and groups are valid until the next one is asked for. */
 struct account {
     uint32_t uid, gid;

@@ -191,6 +191,16 @@ void service_read_environment(struct service_builder *builder, const struct conf
 void service_fill_identity(struct service_builder *builder, const struct service_values *values,
                            struct service_draft *draft);
 
+/* Whom the supervisor becomes (identity.c), and, when all services are known, what it keeps then
+ * (kept.c). */
+void service_read_own_user(struct service_builder *builder, const struct service_values *values);
+void service_choose_kept(const struct service_machine *machine, struct service_table *table);
+/* Says so, if it does become another. */
+void service_print_kept(const struct service_table *table, text_emit *emit, void *context);
+
+/* The name of capability number `index`, as the key `capabilities` has it; NULL = it has none. */
+const char *service_capability_name(unsigned index);
+
 /* Reads `capabilities` (capabilities.c). */
 void service_read_capabilities(struct service_builder *builder, const struct service_values *values,
                                struct identity *out);

@@ -26,6 +26,14 @@ static uint64_t find(const char *name) {
     return 0;
 }
 
+const char *service_capability_name(unsigned index) {
+    const char *at = names;
+    for (; index > 0 && *at != '\0'; index--) {
+        at += strlen(at) + 1;
+    }
+    return *at != '\0' ? at : NULL;
+}
+
 void service_read_capabilities(struct service_builder *builder, const struct service_values *values,
                                struct identity *out) {
     const struct config_setting *setting = values->given[KEY_CAPABILITIES];

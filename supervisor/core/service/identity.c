@@ -11,12 +11,17 @@ static const enum key_id keys_of_posix[] = {
     KEY_UMASK,       KEY_NICE,         KEY_OOM_SCORE_ADJ,    KEY_LIMIT_CORE,
     KEY_LIMIT_FILES, KEY_CAPABILITIES, KEY_NO_NEW_PRIVILEGES};
 
+/* A key that Windows has nothing for. */
+static void refuse(struct service_builder *builder, const struct service_values *values,
+                   enum key_id id) {
+    service_report_given(builder, values, id,
+                         "cannot be honoured on Windows; leave it out, or take `sandbox = low`");
+}
+
 static void refuse_all(struct service_builder *builder, const struct service_values *values) {
     for (size_t i = 0; i < sizeof keys_of_posix / sizeof *keys_of_posix; i++) {
         if (values->given[keys_of_posix[i]] != NULL) {
-            service_report_given(builder, values, keys_of_posix[i],
-                                 "cannot be honoured on Windows; leave it out, or take "
-                                 "`sandbox = low`");
+            refuse(builder, values, keys_of_posix[i]);
         }
     }
 }
@@ -30,12 +35,12 @@ static void report_nobody(struct service_builder *builder, const struct service_
 
 /* False after a fault was reported, or when out of memory. */
 static bool find_user(struct service_builder *builder, const struct service_values *values,
-                      const char *name, struct account *out) {
+                      enum key_id id, const char *name, struct account *out) {
     const struct service_machine *machine = builder->machine;
     *out = (struct account){0};
     if (machine->find_user(machine->context, name, out) != BATON_OK) {
         if (name != NULL) {
-            report_nobody(builder, values, KEY_USER, "user", name);
+            report_nobody(builder, values, id, "user", name);
         }
         return false;
     }
@@ -111,8 +116,8 @@ static bool fill_ids(struct service_builder *builder, const struct service_value
     struct account own;
     const char *name = text_of(builder, values, KEY_USER);
     const char *group = text_of(builder, values, KEY_GROUP);
-    bool is_known =
-        find_user(builder, values, NULL, &own) && find_user(builder, values, name, account);
+    bool is_known = find_user(builder, values, KEY_USER, NULL, &own) &&
+                    find_user(builder, values, KEY_USER, name, account);
     uint32_t gid = account->gid;
     is_known = (group == NULL || find_group(builder, values, KEY_GROUP, group, &gid)) && is_known;
     identity->groups = account->groups;
@@ -160,16 +165,44 @@ static bool is_said(struct service_builder *builder, const struct service_values
     return false;
 }
 
-/* That the account can enter its folder; whether that is there was looked at before. */
+/* That the account can enter its folder; whether that is there was looked at before. And that the
+ * supervisor can, who does it for the account. */
 static void check_directory(struct service_builder *builder, const struct service_values *values,
                             const struct service *service) {
+    struct service own = {.user = builder->options.user, .identity = builder->options.identity};
+    own.identity.chroot = service->identity.chroot;
     struct service_lack lack;
     bool is_told = values->own[KEY_DIRECTORY] == NULL && builder->reported_given[KEY_DIRECTORY];
     if (service->directory != NULL && !is_told &&
-        service_lacks_folder(builder->machine, service->directory, service, &lack) &&
+        (service_lacks_folder(builder->machine, service->directory, service, &lack) ||
+         service_lacks_folder(builder->machine, service->directory, &own, &lack)) &&
         lack.kind == LACK_RIGHT) {
         service_report_lack(builder, values->given[KEY_DIRECTORY], &lack);
         builder->reported_given[KEY_DIRECTORY] = true;
+    }
+}
+
+void service_read_own_user(struct service_builder *builder, const struct service_values *values) {
+    const char *name = text_of(builder, values, KEY_OWN_USER);
+    struct account own;
+    struct account account;
+    if (name == NULL) {
+        return;
+    }
+    if (builder->machine->find_user == NULL) {
+        refuse(builder, values, KEY_OWN_USER);
+        return;
+    }
+    if (find_user(builder, values, KEY_OWN_USER, NULL, &own) &&
+        find_user(builder, values, KEY_OWN_USER, name, &account) &&
+        !refuses(builder, values, KEY_OWN_USER, account.uid != own.uid, own.name, name) &&
+        account.uid != own.uid) {
+        builder->options.user = account.name;
+        builder->options.identity = (struct identity){.uid = account.uid,
+                                                      .gid = account.gid,
+                                                      .groups = account.groups,
+                                                      .group_count = account.group_count,
+                                                      .has_capabilities = true};
     }
 }
 

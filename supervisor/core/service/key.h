@@ -124,6 +124,7 @@ enum key_id {
     KEY_PROXY_TRUSTED,
     KEY_PROXY_TIMEOUT,
     KEY_DEFAULT_USER,
+    KEY_OWN_USER, /* of [supervisor] */
     KEY_HANDLERS,
     KEY_INTERPRETER,
     KEY_LOG,

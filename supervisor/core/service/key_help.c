@@ -252,6 +252,7 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_DEFAULT_USER] = "The user of services without `user` when batond is started as root, such "
                          "as `nobody`; without effect otherwise. Root itself must be written, here "
                          "or there.",
+    [KEY_OWN_USER] = "Whom batond itself becomes when it is started as root: see \"As whom\".",
     [KEY_HANDLERS] = "The handlers folder. `--handlers` on the command line goes before it; "
                      "without either it is the folder `handlers` of the installation.",
     [KEY_INTERPRETER] = "The program, with arguments, that runs handlers whose file name ends in "

@@ -206,6 +206,8 @@ const struct key key_table[KEY_COUNT] = {
         .field_offset = FIELD(proxy_timeout_ms)},
     [KEY_DEFAULT_USER] = {.name = "default_user", .sections = KEY_IN_SUPERVISOR,
         .type = KEY_TYPE_TEXT, .modes = KEY_MODES_ALL, .field_offset = KEY_NO_FIELD},
+    [KEY_OWN_USER] = {.name = "user", .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_TEXT,
+        .modes = KEY_MODES_ALL, .field_offset = KEY_NO_FIELD},
     [KEY_HANDLERS] = {.name = "handlers", .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_DIRECTORY,
         .modes = KEY_MODES_ALL, .field_offset = KEY_NO_FIELD},
     [KEY_INTERPRETER] = {.name = "interpreter.EXT", .sections = KEY_IN_SUPERVISOR,

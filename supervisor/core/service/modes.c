@@ -107,3 +107,18 @@ void service_check_values(struct service_builder *builder, const struct service_
         builder->reported_trusted = builder->reported_trusted || !is_own;
     }
 }
+
+bool service_ends_with_supervisor(const struct service *service) {
+    return service->end_with_supervisor == CHOICE_AUTO ? service->handoff == HANDOFF_LISTENER
+                                                       : service->end_with_supervisor == CHOICE_YES;
+}
+
+bool service_leaves_children(const struct service *service) {
+    return service->leave_children == CHOICE_AUTO ? service->handoff != HANDOFF_CHANNEL
+                                                  : service->leave_children == CHOICE_YES;
+}
+
+bool service_forbids_new_privileges(const struct service *service) {
+    return service->no_new_privileges == CHOICE_AUTO ? service->handoff == HANDOFF_CHANNEL
+                                                     : service->no_new_privileges == CHOICE_YES;
+}

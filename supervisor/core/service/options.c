@@ -125,6 +125,7 @@ void service_read_options(struct service_builder *builder) {
     builder->default_user = values.own[KEY_DEFAULT_USER];
     builder->options.default_user =
         builder->default_user == NULL ? NULL : service_unquote(builder, builder->default_user);
+    service_read_own_user(builder, &values);
     for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;
          i++) {
         const struct config_setting *setting = &builder->config->settings[i];

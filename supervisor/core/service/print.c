@@ -336,4 +336,5 @@ void service_table_print(const struct service_table *table, text_emit *emit, voi
     print_advice(table, emit, context);
     print_defaults(emit, context);
     service_print_options(&table->options, emit, context);
+    service_print_kept(table, emit, context);
 }

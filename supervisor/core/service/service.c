@@ -11,21 +11,6 @@
 _Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "choices are stored as 32 bits");
 _Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored as 32 bits");
 
-bool service_ends_with_supervisor(const struct service *service) {
-    return service->end_with_supervisor == CHOICE_AUTO ? service->handoff == HANDOFF_LISTENER
-                                                       : service->end_with_supervisor == CHOICE_YES;
-}
-
-bool service_leaves_children(const struct service *service) {
-    return service->leave_children == CHOICE_AUTO ? service->handoff != HANDOFF_CHANNEL
-                                                  : service->leave_children == CHOICE_YES;
-}
-
-bool service_forbids_new_privileges(const struct service *service) {
-    return service->no_new_privileges == CHOICE_AUTO ? service->handoff == HANDOFF_CHANNEL
-                                                     : service->no_new_privileges == CHOICE_YES;
-}
-
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
 static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
     if (builder->draft_count == CONFIG_SERVICES_MAX_COUNT) {
@@ -197,6 +182,7 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
         }
     }
     out->options = builder->options;
+    service_choose_kept(builder->machine, out);
     out->needs_privileges = builder->needs_privileges;
     return ready_count;
 }

@@ -151,8 +151,9 @@ struct service {
     uint32_t first_byte_timeout_ms; /* until the client has sent something; 0 = not awaited */
     /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
     size_t line, handler_line, directory_line, listen_line;
-    bool strict_modes; /* who else may change what it runs is looked at */
-    bool lacks;        /* something that it needs was not there when the table was built (lack.h) */
+    uint64_t needed_capabilities; /* the supervisor's, as another user than root (kept.c) */
+    bool strict_modes;            /* who else may change what it runs is looked at */
+    bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
 
 /* True if a handler is told (SIGTERM) when the supervisor has ended without stopping it. AUTO: one
@@ -173,10 +174,13 @@ static inline bool service_has_preface(const struct service *service) {
 bool service_forbids_new_privileges(const struct service *service);
 
 struct supervisor_options {
-    const char *handlers;     /* the handlers folder, absolute */
-    const char *log;          /* absolute path of the log file; NULL = standard error */
-    const char *default_user; /* of services without `user` when started with privileges, as it
-                                 stands in the config; NULL = none */
+    const char *handlers;        /* the handlers folder, absolute */
+    const char *log;             /* absolute path of the log file; NULL = standard error */
+    const char *default_user;    /* of services without `user` when started with privileges, as it
+                                    stands in the config; NULL = none */
+    const char *user;            /* whom the supervisor becomes; NULL = it stays who it is */
+    struct identity identity;    /* of `user`: ids, groups, and the capabilities that are kept */
+    bool forbids_new_privileges; /* with `user`: every service does */
     enum log_format log_format;
     enum log_level log_level;
     uint32_t max_connections_count; /* of all services together */
@@ -232,6 +236,8 @@ struct service_machine {
      * NULL = programs cannot run as others (Windows). */
     int (*find_user)(void *context, const char *name, struct account *out);
     int (*find_group)(void *context, const char *name, uint32_t *gid);
+    /* Whether one of its limits is above what the supervisor may set without privileges. */
+    bool (*raises_limits)(void *context, const struct identity *identity);
     bool checks_only; /* nothing will be started: what another supervisor could do is no fault */
     bool runs_other_formats; /* programs may be of any format and processor (binfmt_misc) */
     uint32_t own_machine;    /* struct program_head.machine of the supervisor itself */

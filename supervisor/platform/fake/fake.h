@@ -90,6 +90,7 @@ enum fake_call {
     FAKE_EXPORT,
     FAKE_SEND,
     FAKE_WAIT,
+    FAKE_BECOME,
     FAKE_CALL_COUNT
 };
 
@@ -97,6 +98,14 @@ enum fake_call {
 void fake_fail(enum fake_call call, int code, uint32_t count);
 /* The system refuses this default (platform_skipped_default()). */
 void fake_skip_default(const char *name);
+/* What platform_become() was told last, and when. */
+struct fake_become {
+    uint32_t listener_count; /* open then */
+    uint32_t uid;
+    uint64_t capabilities;
+    bool forbids_new_privileges;
+};
+struct fake_become fake_became(void);
 /* How often the call was made since fake_begin(). */
 uint32_t fake_call_count(enum fake_call call);
 

@@ -137,6 +137,7 @@ struct fake_world {
     } calls[FAKE_CALL_COUNT];
     const char *misuse;
     const char *skipped_default;
+    struct fake_become become;
     uint64_t now_us, wait_count, round_count;
     uint64_t change_count; /* times that the director was asked for changes */
     uint64_t shuffle, random;

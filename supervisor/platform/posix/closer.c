@@ -143,7 +143,7 @@ int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause
     sem_init(&closer->begun, 0, 0);
     int result = fill_in(closer, descriptor_count, cause);
     if (result != BATON_OK) {
-        closer_close(&closer);
+        (void)closer_close(&closer);
         return result;
     }
     *out = closer;
@@ -251,14 +251,14 @@ static void close_rest(struct closer *closer) {
     }
 }
 
-void closer_close(struct closer **closer) {
+bool closer_close(struct closer **closer) {
     struct closer *closing = *closer;
     struct timespec until;
     uint64_t again_us;
     bool all_ended = true;
     *closer = NULL;
     if (closing == NULL) {
-        return;
+        return true;
     }
     closer_feed(closing, 0, &again_us);
     atomic_store(&closing->ends, true);
@@ -279,4 +279,5 @@ void closer_close(struct closer **closer) {
         sem_destroy(&closing->begun);
         free(closing);
     }
+    return all_ended;
 }

@@ -64,7 +64,7 @@ int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause
 
 /* Waits a moment for what is still to be closed, ends the threads, and frees the closer; but for
  * one whose thread is held for good, which goes on using it. Accepts an empty one. */
-void closer_close(struct closer **closer);
+bool closer_close(struct closer **closer);
 
 /* Takes a descriptor over, to be closed soon. Does not block. */
 void closer_take(struct closer *closer, int descriptor);

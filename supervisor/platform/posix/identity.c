@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,28 +16,64 @@
 
 #define OOM_FILE "/proc/self/oom_score_adj"
 
+/* ---- What we have ourselves ---- */
+
+static bool read_capabilities(uint64_t *permitted, uint64_t *inheritable) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, data) != 0) {
+        return false;
+    }
+    *permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+    *inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
+    return true;
+}
+
+static bool has_capabilities(void) {
+    uint64_t permitted, inheritable;
+    return !read_capabilities(&permitted, &inheritable) || (permitted | inheritable) != 0;
+}
+
 /* ---- Limits ---- */
+
+static const struct {
+    enum step_kind kind;
+    int resource;
+    rlim_t unit;
+} limits[LIMIT_COUNT] = {[LIMIT_MEMORY_KIB] = {STEP_LIMIT_MEMORY, RLIMIT_AS, 1024},
+                         [LIMIT_CORE_KIB] = {STEP_LIMIT_CORE, RLIMIT_CORE, 1024},
+                         [LIMIT_CPU_S] = {STEP_LIMIT_CPU, RLIMIT_CPU, 1},
+                         [LIMIT_FILES_COUNT] = {STEP_LIMIT_FILES, RLIMIT_NOFILE, 1},
+                         [LIMIT_PROCESSES_COUNT] = {STEP_LIMIT_PROCESSES, RLIMIT_NPROC, 1}};
+
+static rlim_t value_of(const struct identity *identity, size_t limit) {
+    uint32_t wanted = identity->limits[limit];
+    return wanted == IDENTITY_UNLIMITED ? RLIM_INFINITY : wanted * limits[limit].unit;
+}
+
+bool platform_raises_limits(void *context, const struct identity *identity) {
+    (void)context;
+    for (size_t i = 0; i < LIMIT_COUNT; i++) {
+        struct rlimit own;
+        if (identity->limits[i] != IDENTITY_SAME && getrlimit(limits[i].resource, &own) == 0 &&
+            value_of(identity, i) > own.rlim_max) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void add_limits(struct plan *plan, const struct platform *platform,
                        const struct identity *identity) {
-    static const struct {
-        enum step_kind kind;
-        int resource;
-        rlim_t unit;
-    } rows[LIMIT_COUNT] = {[LIMIT_MEMORY_KIB] = {STEP_LIMIT_MEMORY, RLIMIT_AS, 1024},
-                           [LIMIT_CORE_KIB] = {STEP_LIMIT_CORE, RLIMIT_CORE, 1024},
-                           [LIMIT_CPU_S] = {STEP_LIMIT_CPU, RLIMIT_CPU, 1},
-                           [LIMIT_FILES_COUNT] = {STEP_LIMIT_FILES, RLIMIT_NOFILE, 1},
-                           [LIMIT_PROCESSES_COUNT] = {STEP_LIMIT_PROCESSES, RLIMIT_NPROC, 1}};
     for (size_t i = 0; i < LIMIT_COUNT; i++) {
-        uint32_t wanted = identity != NULL ? identity->limits[i] : IDENTITY_SAME;
-        rlim_t value = wanted == IDENTITY_UNLIMITED ? RLIM_INFINITY : wanted * rows[i].unit;
-        if (wanted != IDENTITY_SAME || i == LIMIT_FILES_COUNT) {
-            struct step *step = posix_plan_add(plan, rows[i].kind);
-            step->limit.resource = rows[i].resource;
-            step->limit.values = wanted == IDENTITY_SAME ? platform->original_descriptors
-                                                         : (struct rlimit){value, value};
-            plan->is_limited = plan->is_limited || wanted != IDENTITY_SAME;
+        bool is_wanted = identity != NULL && identity->limits[i] != IDENTITY_SAME;
+        if (is_wanted || i == LIMIT_FILES_COUNT) {
+            rlim_t value = is_wanted ? value_of(identity, i) : 0;
+            struct step *step = posix_plan_add(plan, limits[i].kind);
+            step->limit.resource = limits[i].resource;
+            step->limit.values =
+                is_wanted ? (struct rlimit){value, value} : platform->original_descriptors;
+            plan->is_limited = plan->is_limited || is_wanted;
         }
     }
 }
@@ -65,8 +102,9 @@ static bool read_own_score(int *score) {
     return length > 0;
 }
 
-/* To make it smaller takes CAP_SYS_RESOURCE, which containers lack: whether we have what it takes
- * is tried on ourselves. To make it larger again takes nothing. */
+/* Whether we may write to it at all is tried on ourselves, and whether we have what it takes to
+ * make it smaller: CAP_SYS_RESOURCE, which containers lack. To make it larger again takes nothing.
+ */
 static void add_oom(struct plan *plan, struct platform *platform, const struct identity *identity) {
     int wanted = (int32_t)identity->oom_score_adj;
     int own = 0;
@@ -76,7 +114,7 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
     }
     if (!identity->must_adjust_oom) {
         bool is_refused = !is_known || (own > wanted && !write_own_score(wanted));
-        if (is_refused || (own > wanted && !write_own_score(own))) {
+        if (is_refused || !write_own_score(own)) {
             platform->skipped_default = "oom_score_adj";
             return;
         }
@@ -84,6 +122,7 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
     struct step *step = posix_plan_add(plan, STEP_OOM);
     snprintf(step->oom.text, sizeof step->oom.text, "%d", wanted);
     step->oom.own = own;
+    step->oom.may_trace = has_capabilities();
 }
 
 static const struct step *find_oom(const struct plan *plan) {
@@ -96,7 +135,8 @@ static const struct step *find_oom(const struct plan *plan) {
 }
 
 int posix_identity_begin_sharing(const struct plan *plan) {
-    return find_oom(plan) == NULL ? -1 : open(OOM_FILE, O_WRONLY | O_CLOEXEC);
+    const struct step *step = find_oom(plan);
+    return step == NULL ? -1 : posix_plan_open_oom(step);
 }
 
 void posix_identity_end_sharing(const struct plan *plan, int file) {
@@ -121,10 +161,9 @@ static void add_nice(struct plan *plan, const struct identity *identity) {
 /* ---- User, groups, capabilities ---- */
 
 static bool has_groups(const struct identity *identity) {
-    gid_t own[64];
-    int count = getgroups(sizeof own / sizeof *own, own);
-    return count >= 0 && (size_t)count == identity->group_count &&
-           memcmp(own, identity->groups, (size_t)count * sizeof *own) == 0;
+    static gid_t own[NGROUPS_MAX]; /* of which the used part alone is ever touched */
+    int count = getgroups(NGROUPS_MAX, own);
+    return count >= 0 && identity_has_groups(identity, own, (size_t)count);
 }
 
 static bool is_group(gid_t wanted) {
@@ -137,19 +176,6 @@ static bool is_user(uid_t wanted) {
     uid_t real, effective, saved;
     return getresuid(&real, &effective, &saved) == 0 && real == wanted && effective == wanted &&
            saved == wanted;
-}
-
-static bool has_capabilities(void) {
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-    bool has_any = false;
-    if (syscall(SYS_capget, &header, data) != 0) {
-        return true;
-    }
-    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-        has_any = has_any || data[i].permitted != 0 || data[i].inheritable != 0;
-    }
-    return has_any;
 }
 
 static void add_ids(struct plan *plan, const struct identity *identity) {
@@ -212,4 +238,45 @@ void posix_plan_add_identity(struct plan *plan, struct platform *platform,
 
 const char *platform_skipped_default(const struct platform *platform) {
     return platform->skipped_default;
+}
+
+/* ---- Becoming another ourselves ---- */
+
+/* By the steps of a child's plan, which are system calls as they are: those of the C library would
+ * have every thread do the same, and ours take no signal. So there is no other thread meanwhile. */
+int platform_become(struct platform *platform, const struct identity *identity,
+                    bool forbids_new_privileges, struct baton_cause *cause) {
+    struct plan plan = {.count = 0};
+    struct plan_failure failure = {NULL, 0};
+    uint64_t permitted, inheritable;
+    *cause = (struct baton_cause){0};
+    if (!read_capabilities(&permitted, &inheritable)) {
+        return posix_failed(cause, "capget", errno);
+    }
+    struct step *groups = posix_plan_add(&plan, STEP_GROUPS);
+    groups->groups.ids = identity->groups;
+    groups->groups.count = identity->group_count;
+    posix_plan_add(&plan, STEP_GID)->id.id = identity->gid;
+    struct step *user = posix_plan_add(&plan, STEP_UID);
+    user->id.id = identity->uid;
+    user->id.keeps_capabilities = true;
+    struct step *capabilities = posix_plan_add(&plan, STEP_CAPABILITIES);
+    capabilities->capabilities.kept = identity->capabilities & permitted;
+    capabilities->capabilities.is_own = true;
+    if (forbids_new_privileges) {
+        posix_plan_add(&plan, STEP_NO_NEW_PRIVILEGES);
+    }
+    if (platform->log_is_new) {
+        /* So that it can be opened anew. What was there before is not given away: whoever may make
+         * links in its folder could make us give them any file. */
+        (void)!fchown(platform->log.descriptor, identity->uid, identity->gid);
+    }
+    int result = posix_threads_end(platform, cause);
+    if (result == BATON_OK) {
+        posix_plan_walk(&plan, NULL, &failure);
+        result = failure.step == NULL
+                     ? posix_threads_begin(platform, cause)
+                     : posix_failed(cause, posix_plan_step_name(failure.step), failure.code);
+    }
+    return result;
 }

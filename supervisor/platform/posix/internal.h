@@ -248,6 +248,7 @@ struct platform {
     bool takes_rights;           /* handlers can send descriptors (credentials.c) */
     bool has_exit_watches;       /* a process's end is told by its own descriptor */
     bool log_is_socket;
+    bool log_is_new;     /* it was made by us */
     bool log_is_torn;    /* what was written last did not end a line */
     bool log_is_failing; /* the last write has failed */
     bool has_terminal;   /* a controlling one, at the start */
@@ -292,6 +293,10 @@ void posix_close_descriptor(int *descriptor);
 /* platform.c */
 /* Leaves to the closer what others hold or have held, and forgets it; accepts -1. */
 void posix_let_go(struct platform *platform, int *descriptor);
+/* Ends the threads, and starts them again: they run with the ids that their creator has then.
+ * BATON_OK, BATON_SYSTEM, and to start them BATON_NO_MEMORY, BATON_SHORTAGE. */
+int posix_threads_end(struct platform *platform, struct baton_cause *cause);
+int posix_threads_begin(struct platform *platform, struct baton_cause *cause);
 /* Something was short: RELIEF will tell when what the closer has is closed. Returns the code for
  * it.
  */

@@ -52,8 +52,10 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
     if (path == NULL) {
         descriptor = open_standard_error();
     } else {
-        descriptor =
-            open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, LOG_MODE);
+        const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+        descriptor = open(path, flags | O_EXCL, LOG_MODE);
+        platform->log_is_new = descriptor >= 0;
+        descriptor = descriptor < 0 ? open(path, flags, LOG_MODE) : descriptor;
         if (descriptor < 0) {
             return posix_failed(cause, "open", errno);
         }

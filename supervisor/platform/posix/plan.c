@@ -126,13 +126,28 @@ static int set_limit(const struct step *step, const struct spawn *spawn) {
     return code_of(setrlimit(step->limit.resource, &step->limit.values));
 }
 
+/* The files in /proc of who has changed its user are root's while nobody may trace it
+ * (PR_SET_DUMPABLE, prctl(2)). */
+int posix_plan_open_oom(const struct step *step) {
+    static const char path[] = "/proc/self/oom_score_adj";
+    int file = open(path, O_WRONLY | O_CLOEXEC);
+    if (file < 0 && errno == EACCES && step->oom.may_trace &&
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0) {
+        file = open(path, O_WRONLY | O_CLOEXEC);
+        int code = errno;
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        errno = code;
+    }
+    return file;
+}
+
 static int adjust_oom(const struct step *step, const struct spawn *spawn) {
     (void)spawn;
     size_t length = 0;
     while (step->oom.text[length] != '\0') {
         length++;
     }
-    int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    int file = posix_plan_open_oom(step);
     if (file < 0) {
         return errno;
     }
@@ -190,6 +205,9 @@ static int keep_capabilities(const struct step *step, const struct spawn *spawn)
     uint32_t high = (uint32_t)(step->capabilities.kept >> 32);
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{low, low, low},
                                                                     {high, high, high}};
+    if (step->capabilities.is_own) {
+        data[0].inheritable = data[1].inheritable = 0; /* and so none is ambient */
+    }
     (void)spawn;
     for (int i = 0; step->capabilities.is_root && i < CAPABILITIES_MAX_COUNT; i++) {
         bool is_kept = (step->capabilities.kept >> i & 1u) != 0;
@@ -201,7 +219,8 @@ static int keep_capabilities(const struct step *step, const struct spawn *spawn)
     if (syscall(SYS_capset, &header, data) != 0) {
         return errno;
     }
-    for (int i = 0; !step->capabilities.is_root && i < CAPABILITIES_MAX_COUNT; i++) {
+    bool is_passed = !step->capabilities.is_root && !step->capabilities.is_own;
+    for (int i = 0; is_passed && i < CAPABILITIES_MAX_COUNT; i++) {
         if ((step->capabilities.kept >> i & 1u) != 0 &&
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) != 0) {
             return errno;

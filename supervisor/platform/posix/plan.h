@@ -74,10 +74,11 @@ struct step {
             struct rlimit values;
         } limit; /* STEP_LIMIT_... */
         struct {
-            char text[8]; /* what is to be written, with its NUL */
-            int own;      /* the supervisor's */
-        } oom;            /* STEP_OOM */
-        int nice_count;   /* as setpriority(2) takes it */
+            char text[8];   /* what is to be written, with its NUL */
+            int own;        /* the supervisor's */
+            bool may_trace; /* nobody without privileges can trace us even while we are traceable */
+        } oom;
+        int nice_count; /* as setpriority(2) takes it */
         struct {
             const uint32_t *ids;
             size_t count;
@@ -91,6 +92,7 @@ struct step {
         struct {
             uint64_t kept;
             bool is_root; /* who gets by execve(2) whatever is not forbidden for ever */
+            bool is_own;  /* the supervisor's: nothing is passed on by execve(2) */
         } capabilities;
         pid_t supervisor; /* STEP_DEATH_SIGNAL */
         struct {
@@ -138,6 +140,9 @@ void posix_plan_make(struct plan *plan, struct platform *platform,
  * returning from the function that has called vfork(2). */
 void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
                      struct plan_failure *failure);
+
+/* For a child and for the supervisor: the file of STEP_OOM, to be written; or -1 and errno. */
+int posix_plan_open_oom(const struct step *step);
 
 /* What a step is called in `struct baton_cause`: the system call that it fails at. Static. */
 const char *posix_plan_step_name(const struct step *step);

@@ -76,8 +76,19 @@ static void blame_limit(const struct platform *platform, struct baton_cause *cau
     }
 }
 
-/* Where the news of this platform's own parts come from. */
-static int watch_closer(struct platform *platform, struct baton_cause *cause) {
+int posix_threads_end(struct platform *platform, struct baton_cause *cause) {
+    posix_watch_forget(platform, &platform->closed); /* the closer's descriptor */
+    return closer_close(&platform->closer) ? BATON_OK
+                                           : posix_failed(cause, "pthread_join", ETIMEDOUT);
+}
+
+int posix_threads_begin(struct platform *platform, struct baton_cause *cause) {
+    rlim_t most = platform->original_descriptors.rlim_max;
+    int result = closer_open(most < DESCRIPTORS_MAX_COUNT ? most : DESCRIPTORS_MAX_COUNT,
+                             &platform->closer, cause);
+    if (result != BATON_OK) {
+        return result;
+    }
     platform->closed.descriptor = platform->closer->told;
     int code = posix_watch_set(platform, &platform->closed, EPOLLIN);
     return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
@@ -108,12 +119,7 @@ static int open_loop(struct platform *platform, size_t process_count, struct bat
     if (result == BATON_OK) {
         result = posix_outputs_open(platform, process_count, cause);
     }
-    if (result == BATON_OK) {
-        rlim_t most = platform->original_descriptors.rlim_max;
-        result = closer_open(most < DESCRIPTORS_MAX_COUNT ? most : DESCRIPTORS_MAX_COUNT,
-                             &platform->closer, cause);
-    }
-    return result == BATON_OK ? watch_closer(platform, cause) : result;
+    return result == BATON_OK ? posix_threads_begin(platform, cause) : result;
 }
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
@@ -199,8 +205,8 @@ void platform_close(struct platform **platform) {
     posix_elders_close(closing);
     posix_watch_close(closing, &closing->signals);
     posix_watch_close(closing, &closing->children);
-    posix_watch_forget(closing, &closing->closed); /* the closer's */
-    closer_close(&closing->closer);
+    struct baton_cause ignored;
+    (void)posix_threads_end(closing, &ignored);
     posix_window_close(closing);
     posix_close_descriptor(&closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
@@ -211,7 +217,9 @@ void platform_close(struct platform **platform) {
 }
 
 void posix_let_go(struct platform *platform, int *descriptor) {
-    if (*descriptor >= 0) {
+    if (platform->closer == NULL) {
+        posix_close_descriptor(descriptor); /* nobody has had it yet */
+    } else if (*descriptor >= 0) {
         closer_take(platform->closer, *descriptor);
         *descriptor = -1;
     }
