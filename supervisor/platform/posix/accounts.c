@@ -111,13 +111,14 @@ static bool take_reply(int pipe, struct kept *place) {
     if (!read_all(pipe, &place->reply, sizeof place->reply)) {
         return false;
     }
-    size_t groups_bytes = place->reply.group_count * sizeof *place->groups;
-    place->groups = malloc(groups_bytes + 1);
-    if (place->groups == NULL || !read_all(pipe, place->groups, groups_bytes)) {
+    uint32_t all_count = place->reply.group_count;
+    place->groups = calloc((size_t)all_count + 1, sizeof *place->groups);
+    if (place->groups == NULL || all_count > GROUPS_MAX_COUNT ||
+        !read_all(pipe, place->groups, all_count * sizeof *place->groups)) {
         return false;
     }
     uint32_t count = 0; /* of those beside its own */
-    for (uint32_t i = 0; i < place->reply.group_count; i++) {
+    for (uint32_t i = 0; i < all_count; i++) {
         if (place->groups[i] != place->reply.gid) {
             place->groups[count++] = place->groups[i];
         }
