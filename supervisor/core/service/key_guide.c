@@ -163,7 +163,7 @@ const char *const key_guide_modes =
     "otherwise neither open again nor remove, and whose `owner` takes root. Keep the log in a folder\n"
     "of root's: root opens it first, and would follow a link that somebody put there.\n"
     "\n"
-    "```ini\n"
+    "```\n"
     "[supervisor]\n"
     "user = batond\n"
     "default_user = nobody\n"
