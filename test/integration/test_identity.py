@@ -232,10 +232,11 @@ class Crowd(Identity):
     @unittest.skipIf(SANITIZED, "a sanitizer needs its own address space")
     def test_a_limit_of_processes_or_memory_is_the_services_own_trouble(self):
         folder = self.open_folder()
+        # An account that no other test runs a process as: all of them count.
         supervisor = self.supervisor({
-            "full": shell("sleep 60", user="nobody", limit_processes=1, stop_timeout_ms=1000),
-            "small": shell("id", user="nobody", limit_memory="64K"),
-            "other": shell("echo here", user="nobody"),
+            "full": shell("exec sleep 60", user="irc", limit_processes=1, stop_timeout_ms=1000),
+            "small": shell("id", user="irc", limit_memory="64K"),
+            "other": shell("echo here", user="irc"),
             "self": shell("echo me")})
         first = supervisor.connect("full")
         second = supervisor.connect("full")
