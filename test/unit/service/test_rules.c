@@ -262,11 +262,12 @@ static void who_cannot_honour_defaults_is_a_fault(void **state) {
                   "honour this, so anybody could come; say it in the sections of the others\n"
                   "x.ini:3: defaults.deny: the service in line 4 hands its socket over and cannot "
                   "honour this, so anybody could come; say it in the sections of the others\n");
-    expect_faults("[defaults]\nallow = ::1\nproxy_trusted = ::1\n[a]\nprotocol = unix\n"
-                  "listen = /srv/data/s\nhandler = ok\nproxy_protocol = on\n",
-                  "x.ini:2: defaults.allow: the service in line 4 has a proxy at a local socket and "
-                  "cannot honour this, so anybody could come; say it in the sections of the "
-                  "others\n");
+    expect_faults(
+        "[defaults]\nallow = ::1\nproxy_trusted = ::1\n[a]\nprotocol = unix\n"
+        "listen = /srv/data/s\nhandler = ok\nproxy_protocol = on\n",
+        "x.ini:2: defaults.allow: the service in line 4 has a proxy at a local socket and "
+        "cannot honour this, so anybody could come; say it in the sections of the "
+        "others\n");
     struct service_table table =
         load_good("[defaults]\nallow = 10.0.0.0/8\n[l]\nlisten = /run/x\nprotocol = unix\n"
                   "handoff = listener\nhandler = ok\n");
