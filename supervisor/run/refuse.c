@@ -7,7 +7,6 @@
 #include "core/tell/filling.h"
 #include "run/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* So long, and so many bytes, until it is closed all the same. */
@@ -152,26 +151,16 @@ bool run_refuse_may_record(struct supervisor *s, const struct connection *c) {
 
 const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
                             char out[REFUSE_RULE_BYTES]) {
-    const struct service *service = services_get(&s->services, c->service);
-    const struct rule_found *rule;
     struct access_decision decision;
-    char host[ADDRESS_TEXT_SIZE];
-    access_decide(service, &c->peer, c->in_group, c->local_minute, &decision);
-    rule = &decision.rule;
+    access_decide(services_get(&s->services, c->service), &c->peer, c->in_group, c->local_minute,
+                  &decision);
     if (decision.reason == ACCESS_BY_RULE) {
-        const char *file = rule->source != NULL ? rule->source
-                           : s->machine != NULL && s->machine->config_file != NULL
-                               ? s->machine->config_file
-                               : "config";
-        snprintf(out, REFUSE_RULE_BYTES, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
-                 address_print_host(&rule->block.address, host, sizeof host),
-                 rule->block.prefix_bits, file, (unsigned long)rule->line);
-    } else if (decision.reason == ACCESS_BY_USER) {
-        snprintf(out, REFUSE_RULE_BYTES, "neither allow_uid nor allow_gid has it");
-    } else {
-        snprintf(out, REFUSE_RULE_BYTES, "no rule of allow has it");
+        return access_rule_print(&decision.rule,
+                                 s->machine == NULL ? NULL : s->machine->config_file, out,
+                                 REFUSE_RULE_BYTES);
     }
-    return out;
+    return decision.reason == ACCESS_BY_USER ? "neither allow_uid nor allow_gid has it"
+                                             : "no rule of allow has it";
 }
 
 static void tell_suppressed_of(struct supervisor *s, uint32_t service) {

@@ -52,7 +52,7 @@ void run_refuse_client(struct supervisor *s, uint32_t connection);
 /* True if the refusal may have its line in the log; else it is counted, and told later. */
 bool run_refuse_may_record(struct supervisor *s, const struct connection *connection);
 
-/* The rule that has refused it, as `deny 10.0.0.0/8 (FILE:LINE)`. Returns `out`. */
+/* The rule that has refused it, as `deny 10.0.0.0/8 (FILE:LINE)`: in `out`, or static. */
 #define REFUSE_RULE_BYTES 512u
 const char *run_refuse_rule(struct supervisor *s, const struct connection *connection,
                             char out[REFUSE_RULE_BYTES]);

@@ -356,6 +356,18 @@ class SupervisorCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)
         return path
 
+    def open_folder(self):
+        """A folder that everybody can enter."""
+        path = pathlib.Path(tempfile.mkdtemp(prefix="baton-open-"))
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        path.chmod(0o755)
+        return path
+
+    def answer(self, supervisor, name):
+        """All that the service says to a client who says nothing."""
+        with supervisor.connect(name) as client:
+            return client.rest()
+
     def launch(self, sections, **options):
         """A supervisor that is killed at the end of the test; nothing is asserted about it."""
         supervisor = Supervisor(options.pop("folder", None) or self.folder(), sections, **options)

@@ -3,11 +3,9 @@
 import os
 import pathlib
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import unittest
 
@@ -66,17 +64,6 @@ class Become(SupervisorCase):
         return self.supervisor({
             "supervisor": {"user": "daemon", "default_user": "nobody", **(supervisor or {})},
             "defaults": {"directory": "/"}, **sections}, **options)
-
-    def answer(self, supervisor, name):
-        with supervisor.connect(name) as client:
-            return client.rest()
-
-    def open_folder(self):
-        """A folder that everybody can enter."""
-        path = pathlib.Path(tempfile.mkdtemp(prefix="baton-become-"))
-        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
-        path.chmod(0o755)
-        return path
 
     def expect_to_be(self, pid, kept, no_new_privileges=False):
         """Of every thread."""

@@ -5,7 +5,6 @@ import pathlib
 import pwd
 import shutil
 import subprocess
-import tempfile
 import unittest
 
 import harness
@@ -24,21 +23,8 @@ def shell(script, **keys):
     return service(f"/bin/sh -c '{script}'", handoff="stdio", **keys)
 
 
-class Identity(SupervisorCase):
-    def answer(self, supervisor, name):
-        with supervisor.connect(name) as client:
-            return client.rest()
-
-    def open_folder(self):
-        """A folder that everybody can enter."""
-        path = pathlib.Path(tempfile.mkdtemp(prefix="baton-identity-"))
-        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
-        path.chmod(0o755)
-        return path
-
-
 @as_root
-class AsAnother(Identity):
+class AsAnother(SupervisorCase):
     def test_user_and_groups(self):
         supervisor = self.supervisor({
             "supervisor": {"default_user": "nobody"},
@@ -203,7 +189,7 @@ open("/dev/stderr", "w").write("still heard\\n")
         self.assertIn(b"default_user = nobody", done.stderr)
 
 
-class Limits(Identity):
+class Limits(SupervisorCase):
     def test_limits_umask_and_niceness(self):
         see = ("umask; nice; cat /proc/self/oom_score_adj; ulimit -v; ulimit -c; ulimit -t; ulimit -n; "
                "ulimit -u")
@@ -228,7 +214,7 @@ class Limits(Identity):
 
 
 @as_root
-class Crowd(Identity):
+class Crowd(SupervisorCase):
     @unittest.skipIf(SANITIZED, "a sanitizer needs its own address space")
     def test_a_limit_of_processes_or_memory_is_the_services_own_trouble(self):
         folder = self.open_folder()
@@ -251,7 +237,7 @@ class Crowd(Identity):
         supervisor.wait()
 
 
-class AsAnOrdinaryUser(Identity):
+class AsAnOrdinaryUser(SupervisorCase):
     """The same program without privileges, be the test root or not."""
 
     def copy(self):

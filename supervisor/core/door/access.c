@@ -1,5 +1,7 @@
 #include "core/door/access.h"
 
+#include <stdio.h>
+
 bool access_is_open(const struct service *service, unsigned local_minute) {
     bool is_open = service->hours_count == 0;
     for (size_t i = 0; i < service->hours_count; i++) {
@@ -45,4 +47,14 @@ void access_decide(const struct service *service, const struct address *peer, bo
                service->allow_uid_count + service->allow_gid_count > 0) {
         out->reason = ACCESS_BY_USER;
     }
+}
+
+const char *access_rule_print(const struct rule_found *rule, const char *config_file, char *out,
+                              size_t size_bytes) {
+    char host[ADDRESS_TEXT_SIZE];
+    const char *file = rule->source != NULL ? rule->source : config_file;
+    snprintf(out, size_bytes, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
+             address_print_host(&rule->block.address, host, sizeof host), rule->block.prefix_bits,
+             file != NULL ? file : "config", (unsigned long)rule->line);
+    return out;
 }

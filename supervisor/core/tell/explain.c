@@ -47,21 +47,14 @@ bool explain_parse_client(const struct service *service, const char *text, struc
 
 /* ---- Who ---- */
 
-static void say_rule(const struct voice *voice, const struct rule_found *rule,
-                     const char *config_file) {
-    char block[ADDRESS_TEXT_SIZE];
-    say(voice, "`%s %s/%u` (%s:%lu)", rule->is_deny ? "deny" : "allow",
-        address_print_host(&rule->block.address, block, sizeof block), rule->block.prefix_bits,
-        rule->source != NULL ? rule->source : config_file, (unsigned long)rule->line);
-}
-
 static bool say_access(const struct voice *voice, const struct service *service,
                        const struct access_decision *decision, const char *config_file) {
     bool is_allowed = decision->verdict == ACCESS_ALLOWED;
+    char rule[512];
     say(voice, "%s by ", is_allowed ? "let in" : "refused");
     switch (decision->reason) {
     case ACCESS_BY_RULE:
-        say_rule(voice, &decision->rule, config_file);
+        say(voice, "%s", access_rule_print(&decision->rule, config_file, rule, sizeof rule));
         break;
     case ACCESS_BY_NO_RULE:
         say(voice, "`allow`, which has no rule about it");
