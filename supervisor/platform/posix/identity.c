@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,13 +140,40 @@ int posix_identity_begin_sharing(const struct plan *plan) {
     return step == NULL ? -1 : posix_plan_open_oom(step);
 }
 
-void posix_identity_end_sharing(const struct plan *plan, int file) {
-    char text[16];
+/* True if the child's score was another than it has written, and is put right. */
+static bool correct_score(pid_t pid, const struct step *step) {
+    char path[48];
+    char text[16] = "";
+    snprintf(path, sizeof path, "/proc/%ld/oom_score_adj", (long)pid);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    bool is_wrong = file >= 0 && read(file, text, sizeof text - 1) > 0 &&
+                    strtol(text, NULL, 10) != strtol(step->oom.text, NULL, 10) &&
+                    pwrite(file, step->oom.text, strlen(step->oom.text), 0) > 0;
     if (file >= 0) {
-        int length = snprintf(text, sizeof text, "%d", find_oom(plan)->oom.own);
-        (void)!write(file, text, (size_t)length);
         close(file);
     }
+    return is_wrong;
+}
+
+/* The kernel tells that the child lets go of our memory a moment before it has: what is written
+ * within it is written to both, so it is looked at until each has its own. */
+#define CORRECTIONS_MAX_COUNT 1000
+
+void posix_identity_end_sharing(const struct plan *plan, int file, pid_t pid) {
+    char text[16];
+    if (file < 0) {
+        return;
+    }
+    const struct step *step = find_oom(plan);
+    int length = snprintf(text, sizeof text, "%d", step->oom.own);
+    for (int i = 0; i < CORRECTIONS_MAX_COUNT; i++) {
+        (void)!pwrite(file, text, (size_t)length, 0);
+        if (pid <= 0 || !correct_score(pid, step)) {
+            break;
+        }
+        sched_yield();
+    }
+    close(file);
 }
 
 static void add_nice(struct plan *plan, const struct identity *identity) {

@@ -392,7 +392,7 @@ struct step *posix_plan_add(struct plan *plan, enum step_kind kind);
  * put ours back, -1 if that need not be, or without it, and errno. And when the child has a memory
  * of its own: puts it back. */
 int posix_identity_begin_sharing(const struct plan *plan);
-void posix_identity_end_sharing(const struct plan *plan, int file);
+void posix_identity_end_sharing(const struct plan *plan, int file, pid_t pid);
 
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
  * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */

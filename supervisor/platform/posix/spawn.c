@@ -101,7 +101,7 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
         await_execution(&tid, pid);
     }
     int code = errno;
-    posix_identity_end_sharing(child->plan, score);
+    posix_identity_end_sharing(child->plan, score, pid);
     errno = code;
     return pid;
 }
