@@ -38,9 +38,12 @@ static bool find_user(struct service_builder *builder, const struct service_valu
                       enum key_id id, const char *name, struct account *out) {
     const struct service_machine *machine = builder->machine;
     *out = (struct account){0};
-    if (machine->find_user(machine->context, name, out) != BATON_OK) {
-        if (name != NULL) {
+    int result = machine->find_user(machine->context, name, out);
+    if (result != BATON_OK) {
+        if (result == BATON_NOT_FOUND && name != NULL) {
             report_nobody(builder, values, id, "user", name);
+        } else {
+            builder->problems->out_of_memory = true; /* nothing may run as whom it happens to be */
         }
         return false;
     }
@@ -58,11 +61,13 @@ static bool find_user(struct service_builder *builder, const struct service_valu
 static bool find_group(struct service_builder *builder, const struct service_values *values,
                        enum key_id id, const char *name, uint32_t *gid) {
     const struct service_machine *machine = builder->machine;
-    if (machine->find_group(machine->context, name, gid) == BATON_OK) {
-        return true;
+    int result = machine->find_group(machine->context, name, gid);
+    if (result == BATON_NOT_FOUND) {
+        report_nobody(builder, values, id, "group", name);
+    } else if (result != BATON_OK) {
+        builder->problems->out_of_memory = true;
     }
-    report_nobody(builder, values, id, "group", name);
-    return false;
+    return result == BATON_OK;
 }
 
 static void read_groups(struct service_builder *builder, const struct service_values *values,
@@ -165,20 +170,31 @@ static bool is_said(struct service_builder *builder, const struct service_values
     return false;
 }
 
+/* Reports a folder that keeps somebody out, once where it stands in [defaults]. */
+static void report_barrier(struct service_builder *builder, const struct service_values *values,
+                           enum key_id id, const struct service_lack *lack) {
+    bool is_told = values->own[id] == NULL && builder->reported_given[id];
+    if (lack->kind == LACK_RIGHT && !is_told) {
+        service_report_lack(builder, values->given[id], lack);
+        builder->reported_given[id] = true;
+    }
+}
+
 /* That the account can enter its folder; whether that is there was looked at before. And that the
  * supervisor can, who does it for the account. */
-static void check_directory(struct service_builder *builder, const struct service_values *values,
-                            const struct service *service) {
+static void check_folders(struct service_builder *builder, const struct service_values *values,
+                          const struct service *service) {
     struct service own = {.user = builder->options.user, .identity = builder->options.identity};
-    own.identity.chroot = service->identity.chroot;
+    const char *root = service->identity.chroot;
     struct service_lack lack;
-    bool is_told = values->own[KEY_DIRECTORY] == NULL && builder->reported_given[KEY_DIRECTORY];
-    if (service->directory != NULL && !is_told &&
+    if (root != NULL && service_lacks_folder(builder->machine, root, &own, &lack)) {
+        report_barrier(builder, values, KEY_CHROOT, &lack);
+    }
+    own.identity.chroot = root;
+    if (service->directory != NULL &&
         (service_lacks_folder(builder->machine, service->directory, service, &lack) ||
-         service_lacks_folder(builder->machine, service->directory, &own, &lack)) &&
-        lack.kind == LACK_RIGHT) {
-        service_report_lack(builder, values->given[KEY_DIRECTORY], &lack);
-        builder->reported_given[KEY_DIRECTORY] = true;
+         service_lacks_folder(builder->machine, service->directory, &own, &lack))) {
+        report_barrier(builder, values, KEY_DIRECTORY, &lack);
     }
 }
 
@@ -226,7 +242,7 @@ void service_fill_identity(struct service_builder *builder, const struct service
         refuse_all(builder, &values);
     } else if (draft->enabled && is_said(builder, &values, service->line)) {
         is_known = fill_ids(builder, &values, service, &account);
-        check_directory(builder, &values, service);
+        check_folders(builder, &values, service);
     }
     service_fill_inherited(builder, &values, is_known ? &account : NULL, service);
 }

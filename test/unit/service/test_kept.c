@@ -152,6 +152,36 @@ static void test_a_folder_that_it_cannot_enter(void **state) {
                  "[supervisor]\nuser = baton\nstrict_modes = no\n"
                  "[a]\nlisten = 1\nhandler = ok\nuser = root\ndirectory = /root\n",
                  "/root keeps out the account that is to run this, `baton`");
+    expect_fault(&config_world_root,
+                 "[supervisor]\nuser = baton\nstrict_modes = no\n"
+                 "[a]\nlisten = 1\nhandler = /usr/bin/true\nuser = root\nchroot = /root\n",
+                 "a.chroot: /root keeps out the account that is to run this, `baton`");
+}
+
+/* Who we are, or one of the names; the system has not enough for it. */
+static const char *unanswered;
+
+static int find_some_users(void *context, const char *name, struct account *out) {
+    const char *asked = name == NULL ? "" : name;
+    return strcmp(asked, unanswered) == 0 ? BATON_NO_MEMORY
+                                          : config_world_root.find_user(context, name, out);
+}
+
+/* Then nothing runs as whom batond happens to be. */
+static void test_a_system_that_does_not_answer(void **state) {
+    static const char ini[] = "[supervisor]\nuser = baton\n"
+                              "[a]\nlisten = 1\nhandler = ok\nuser = nobody\n";
+    static const char *const all[] = {"", "baton", "nobody"};
+    struct service_machine world = config_world_root;
+    (void)state;
+    world.find_user = find_some_users;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct service_table table;
+        unanswered = all[i];
+        assert_int_equal(
+            config_world_load(&world, CONFIG_FORMAT_INI, "x.ini", ini, strlen(ini), &table, NULL),
+            BATON_NO_MEMORY);
+    }
 }
 
 int main(void) {
@@ -162,6 +192,7 @@ int main(void) {
         cmocka_unit_test(test_no_new_privileges),
         cmocka_unit_test(test_who_may),
         cmocka_unit_test(test_a_folder_that_it_cannot_enter),
+        cmocka_unit_test(test_a_system_that_does_not_answer),
     };
     return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
 }
