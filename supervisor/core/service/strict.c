@@ -127,11 +127,18 @@ static bool go_on(struct walk *walk) {
 static enum strict_kind go(struct walk *walk) {
     const struct service_machine *machine = walk->machine;
     int links_count = 0;
+    bool may_be_made = false; /* by anybody, what is not there: a sticky folder keeps what is */
     for (;;) {
         walk->rest = past_idle(walk->rest);
         walk->is_at_end = walk->rest[0] == '\0';
         int result = machine->inspect(machine->context, walk->path[0] == '\0' ? "/" : walk->path,
                                       &walk->facts);
+        if (result == BATON_NOT_FOUND && may_be_made) {
+            go_up(walk);
+            (void)machine->inspect(machine->context, walk->path[0] == '\0' ? "/" : walk->path,
+                                   &walk->facts);
+            return STRICT_WRITABLE;
+        }
         if (result == BATON_NOT_FOUND || result == BATON_UNSUPPORTED) {
             return STRICT_NONE; /* who needs it says so, or it cannot be told */
         }
@@ -142,6 +149,8 @@ static enum strict_kind go(struct walk *walk) {
         if (kind != STRICT_NONE) {
             return kind;
         }
+        may_be_made = walk->wanted == 0 && walk->facts.kind == PATH_KIND_FOLDER &&
+                      (walk->facts.mode & OTHERS_WRITE) != 0;
         bool can_go = true;
         if (walk->facts.kind == PATH_KIND_LINK) {
             can_go = ++links_count <= LINKS_MAX_COUNT && follow(walk);

@@ -170,6 +170,9 @@ static void test_who_may_write(void **state) {
         {"/tmp", ""},
         {"/tmp/good", ""},
         {"/tmp/d/good", ""},
+        {"/tmp/d/nothing", ""},
+        {"/tmp/nothing", "writable /tmp"}, /* anybody may put it there */
+        {"/tmp/nothing/at/all", "writable /tmp"},
         {"/tmp/theirs", "owner /tmp/theirs"},
         {"/tmp/link", "owner /tmp/link"},
         {"/drop/good", "owner /drop"},
