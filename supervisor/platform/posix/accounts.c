@@ -72,13 +72,14 @@ static void answer(int pipe, const char *question) {
     int count = 0;
     if (question[0] == 'g') {
         const struct group *group = has_number ? getgrgid(id) : getgrnam(name);
-        reply.result = group != NULL ? BATON_OK : BATON_NOT_FOUND;
-        reply.gid = group != NULL ? group->gr_gid : 0;
+        reply.gid = group != NULL ? group->gr_gid : IDENTITY_SAME;
+        reply.result = reply.gid != IDENTITY_SAME ? BATON_OK : BATON_NOT_FOUND;
     } else {
         const struct passwd *user = has_number ? getpwuid(id) : getpwnam(name);
         count = user != NULL ? GROUPS_MAX_COUNT : 0;
-        if (user != NULL && strlen(user->pw_name) < sizeof reply.name &&
-            strlen(user->pw_dir) < sizeof reply.home &&
+        /* The last number stands for no change, to the system (setresuid(2)) and to us. */
+        if (user != NULL && user->pw_uid != IDENTITY_SAME && user->pw_gid != IDENTITY_SAME &&
+            strlen(user->pw_name) < sizeof reply.name && strlen(user->pw_dir) < sizeof reply.home &&
             getgrouplist(user->pw_name, user->pw_gid, groups, &count) >= 0) {
             reply = (struct reply){BATON_OK, user->pw_uid, user->pw_gid, (uint32_t)count, "", ""};
             memcpy(reply.name, user->pw_name, strlen(user->pw_name) + 1);
