@@ -163,7 +163,7 @@ const char *const key_guide_modes =
     "Give batond an account of its own: what runs as the same user can stop it. From then on it "
     "can\n"
     "open and enter only what that user can: `directory` and `chroot` of each service (looked at "
-    "by "
+    "by\n"
     "`--check`);\n"
     "the log, when SIGHUP has it opened anew, so that what rotates it makes the new file that\n"
     "user's (a log that batond itself has made is; `log_kept` tells, also at the start, that it "
