@@ -3,12 +3,14 @@
 static bool has_all(const uint32_t *ids, size_t count, const uint32_t *wanted,
                     size_t wanted_count) {
     size_t found_count = 0;
+    size_t at = 0; /* both are mostly in the same order, and there may be tens of thousands */
     for (size_t i = 0; i < wanted_count; i++) {
-        size_t at = 0;
-        while (at < count && ids[at] != wanted[i]) {
-            at++;
+        size_t tries = 0;
+        while (tries < count && ids[at] != wanted[i]) {
+            at = at + 1 < count ? at + 1 : 0;
+            tries++;
         }
-        found_count += at < count ? 1 : 0;
+        found_count += tries < count ? 1 : 0;
     }
     return found_count == wanted_count;
 }
