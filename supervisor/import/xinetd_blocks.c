@@ -54,7 +54,9 @@ static void add(struct importer *importer, struct xinetd_blocks *blocks,
             return; /* a socket for IPv4 has no such clients */
         }
     }
-    bool is_ipv6 = block.address.family == ADDRESS_IPV6;
+    if (block.address.family == ADDRESS_IPV6 && blocks->is_ipv4) {
+        return; /* nor such ones */
+    }
     for (size_t i = 0; i < blocks->count; i++) {
         if (xinetd_block_has(&blocks->items[i], &block) &&
             blocks->items[i].prefix_bits == block.prefix_bits) {
@@ -63,7 +65,7 @@ static void add(struct importer *importer, struct xinetd_blocks *blocks,
     }
     struct address_block *items =
         arena_grow(importer->arena, blocks->items, blocks->count, &blocks->capacity, sizeof *items);
-    if (items == NULL || (is_ipv6 && blocks->is_ipv4)) {
+    if (items == NULL) {
         return;
     }
     blocks->items = items;

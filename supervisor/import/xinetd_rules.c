@@ -29,6 +29,9 @@ static void add_to_list(void *context, const struct xinetd_attribute *attribute,
     list->takes_away = list->takes_away || removes;
     for (size_t i = 0; i < attribute->values.count; i++) {
         const char *word = attribute->values.items[i];
+        if (removes && strchr(word, ':') != NULL) {
+            list->odd = word; /* to xinetd no block of IPv4, though it may have become one here */
+        }
         if (!xinetd_add_word(list->importer, removes ? &removed : &list->blocks, word)) {
             list->odd = word;
         }
