@@ -266,7 +266,7 @@ bool platform_listener_holder(const struct platform_listener_spec *spec,
 /* The socket of a listener that is handed over, for platform_socket_export() and
  * platform_channel_send(). Stays the listener's. While the listener is paused the socket is as a
  * handler expects it: blocking, without any registration. */
-struct platform_socket platform_listener_socket(const struct platform_listener *listener);
+struct platform_socket platform_listener_socket(struct platform_listener *listener);
 
 /* The address that it is bound to, with the port that the system chose. UNIX: family ADDRESS_UNIX
  * alone. */

@@ -20,7 +20,7 @@ static struct platform_listener *listen_at(struct bench *bench, enum platform_pr
     return listener;
 }
 
-static struct waiting_set look(const struct platform_listener *listener, bool identify) {
+static struct waiting_set look(struct platform_listener *listener, bool identify) {
     static struct waiting_set waiting; /* not zeroed: all is filled in */
     platform_listener_waiting(listener, identify, &waiting);
     assert_true(waiting.is_known);
@@ -33,7 +33,7 @@ static enum progress judge(struct waiting_set before, struct waiting_set after) 
     return progress_of(&sum);
 }
 
-static int accept_at(const struct platform_listener *listener) {
+static int accept_at(struct platform_listener *listener) {
     int accepted = accept((int)platform_listener_socket(listener).value, NULL, NULL);
     assert_true(accepted >= 0);
     return accepted;
@@ -147,7 +147,7 @@ static void test_local_clients(void **state) {
     platform_listener_close(&listener);
 }
 
-static void take_datagram(const struct platform_listener *listener, const char *wanted) {
+static void take_datagram(struct platform_listener *listener, const char *wanted) {
     char text[100] = "";
     assert_true(recv((int)platform_listener_socket(listener).value, text, sizeof text - 1, 0) >= 0);
     assert_string_equal(text, wanted);

@@ -98,7 +98,7 @@ void platform_listener_address(const struct platform_listener *listener, struct 
     *out = listener->address;
 }
 
-struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
+struct platform_socket platform_listener_socket(struct platform_listener *listener) {
     uint32_t number = 0;
     while (fake_world.listeners[number] != listener) {
         number++;

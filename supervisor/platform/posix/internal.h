@@ -88,6 +88,7 @@ struct platform_listener {
     struct carrier_job job;    /* while it is made good */
     bool resumes;              /* and is watched then */
     bool was_asked_again;      /* since that began */
+    bool was_lent;             /* since it was made good, or opened */
     bool is_lost;              /* LOST is due */
     struct platform_listener *next_lost;
 };

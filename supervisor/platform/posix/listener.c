@@ -100,7 +100,8 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     return BATON_OK;
 }
 
-struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
+struct platform_socket platform_listener_socket(struct platform_listener *listener) {
+    listener->was_lent = true;
     return (struct platform_socket){(uintptr_t)listener->watch.descriptor};
 }
 
@@ -226,6 +227,7 @@ static bool made_good(struct platform *platform, struct carrier_job *job, const 
     (void)bytes;
     (void)code;
     (void)platform;
+    listener->was_lent = listener->was_lent || result != 1;
     if (listener->resumes && (listener->was_asked_again || result < 0)) {
         begin_to_make_good(listener);
     } else if (listener->resumes &&
@@ -237,6 +239,7 @@ static bool made_good(struct platform *platform, struct carrier_job *job, const 
 
 static void begin_to_make_good(struct platform_listener *listener) {
     listener->was_asked_again = false;
+    listener->was_lent = false;
     listener->job = (struct carrier_job){.work = make_good_work,
                                          .done = made_good,
                                          .owner = listener,
@@ -249,8 +252,12 @@ static void begin_to_make_good(struct platform_listener *listener) {
     }
 }
 
+/* Who was not lent since is as it was, and needs no carrier: it would come too late for a turn that
+ * others take at once. */
 void platform_listener_resume(struct platform_listener *listener) {
-    if (!listener->is_handed_over) {
+    bool is_as_it_was = !listener->was_lent && listener->watch.registered &&
+                        listener->job.state == CARRIER_JOB_NONE;
+    if (!listener->is_handed_over || is_as_it_was) {
         posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
         return;
     }

@@ -284,6 +284,7 @@ static int fill_listeners(struct platform_program *program,
             return BATON_INVALID;
         }
         posix_listener_make_blocking(listeners[i]);
+        listeners[i]->was_lent = true;
         program->passed[i] = listeners[i]->watch.descriptor;
     }
     return BATON_OK;

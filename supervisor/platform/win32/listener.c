@@ -84,7 +84,7 @@ void platform_listener_resume(struct platform_listener *listener) {
     }
 }
 
-struct platform_socket platform_listener_socket(const struct platform_listener *listener) {
+struct platform_socket platform_listener_socket(struct platform_listener *listener) {
     return (struct platform_socket){listener->socket};
 }
 
