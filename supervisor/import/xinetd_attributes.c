@@ -41,7 +41,7 @@ static const struct xinetd_known attributes[] = {
     {"disabled", LIST, -1, true, true, XINETD_ANY, NULL, NULL},
     {"only_from", LIST, -1, true, true, XINETD_ADDRESSES, NULL, NULL},
     {"no_access", LIST, -1, true, true, XINETD_ADDRESSES, NULL, NULL},
-    {"access_times", SINGLE, -1, true, true, XINETD_TIMES, NULL, NULL},
+    {"access_times", SINGLE, -1, false, true, XINETD_TIMES, NULL, NULL},
     {"per_source", SINGLE, 1, true, false, XINETD_COUNT, NULL, NULL},
     {"cps", SINGLE, 2, true, false, XINETD_RATE, NULL, NULL},
     {"leaky_bucket", SINGLE, 4, true, false, XINETD_ANY, NULL, "see `rate`"},
