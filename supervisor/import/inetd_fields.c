@@ -166,6 +166,13 @@ void inetd_read_hosts(struct importer *importer, struct import_entry *entry, con
     }
 }
 
+/* A number as strtoul(3) takes it, with a sign and zeros in front. */
+static bool read_number(const char *text, uint32_t *number) {
+    text += text[0] == '+' ? 1 : 0;
+    size_t zeros = strspn(text, "0");
+    return text_parse_number(zeros > 0 && text[zeros] == '\0' ? "0" : text + zeros, number);
+}
+
 /* What follows "nowait/", as FreeBSD has it: how many at once, how many connections of one address
  * in a minute, and how many of one address at once; 0 = no limit. False if it is not understood. */
 static bool read_limits(struct importer *importer, struct import_entry *entry, char *text) {
@@ -174,7 +181,7 @@ static bool read_limits(struct importer *importer, struct import_entry *entry, c
     char value[32];
     for (size_t i = 0; text != NULL; i++) {
         char *next = cut(text, "/");
-        if (i == 3 || !text_parse_number(text, &numbers[i]) || numbers[i] > 32768) {
+        if (i == 3 || !read_number(text, &numbers[i]) || numbers[i] > 32768) {
             return false;
         }
         text = next;
@@ -216,16 +223,20 @@ bool inetd_read_wait(struct importer *importer, struct import_entry *entry, char
     struct text_excerpt limits = text_excerpt(rest);
     if (separator == '/') {
         if (!read_limits(importer, entry, rest)) {
-            import_note(importer, &entry->notes, entry->where,
-                        "`%s/%s`: what can stand there is how many at once, and of one address in "
+            import_off(importer, entry, entry->where,
+                       "`%s/%s`: what can stand there is how many at once, and of one address in "
                         "a minute and at once, up to 32768; see `max_connections`, "
                         "`rate_per_source` and `max_per_source`",
                         text, limits.text);
         }
-    } else if (!text_parse_number(rest, &number) || number > 1000000) {
+    } else if (!read_number(rest, &number)) {
+        import_off(importer, entry, entry->where,
+                   "`%s%c%s`: what can stand there is how many a minute; see `rate`", text,
+                   separator, limits.text);
+    } else if (number > IMPORT_RATE_MAX_COUNT) {
         import_note(importer, &entry->notes, entry->where,
-                    "`%s%c%s`: what can stand there is how many a minute; see `rate`", text,
-                    separator, limits.text);
+                    "`%s%c%s`: a rate that nobody can be above; see `rate`", text, separator,
+                    limits.text);
     } else if (number > 0) {
         import_entry_rate(importer, entry, number, "min");
         import_remark(importer, &entry->notes, entry->where,

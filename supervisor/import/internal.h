@@ -11,6 +11,8 @@
 #include "core/service/service.h"
 #include "import/import.h"
 
+#define IMPORT_RATE_MAX_COUNT 1000000 /* of `rate` */
+
 #if defined(__GNUC__)
 #define IMPORT_PRINTF(text, arguments) __attribute__((format(printf, text, arguments)))
 #else

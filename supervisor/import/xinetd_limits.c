@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RATE_MAX_COUNT 1000000 /* of `rate` */
 #define FILES_MAX_COUNT                                                                            \
     1048576L                 /* of one process, unless the system is told otherwise (proc(5))      \
                               */
@@ -25,7 +24,7 @@ static void note(struct xinetd_reading *reading, const struct xinetd_attribute *
 }
 
 /* A limit of how many at once, which `defaults` may have for services that cannot have it. Returns
- * the number, without its sign; NULL = there is none that is to be carried over. */
+ * the number as we write it, without sign and leading zeros; NULL = there is none that is to be carried over. */
 static const char *read_count(struct xinetd_reading *reading, const char *name) {
     const struct xinetd_attribute *attribute = xinetd_get(reading, name);
     const char *word = xinetd_word(reading, name);
@@ -43,7 +42,7 @@ static const char *read_count(struct xinetd_reading *reading, const char *name) 
         }
         return NULL;
     }
-    return word + (word[0] == '+');
+    return word + strspn(word, "+0");
 }
 
 static void read_instances(struct xinetd_reading *reading) {
@@ -86,7 +85,7 @@ static void read_rate(struct xinetd_reading *reading) {
         return;
     }
     long count = strtol(cps->values.items[0], NULL, 10);
-    if (count < 1 || count > RATE_MAX_COUNT) {
+    if (count < 1 || count > IMPORT_RATE_MAX_COUNT) {
         if (is_own(reading, cps)) {
             note(reading, cps, "a rate that nobody can be above; see `rate`");
         }
@@ -169,12 +168,17 @@ static const struct xinetd_attribute *get_for_program(struct xinetd_reading *rea
 
 static void read_nice(struct xinetd_reading *reading) {
     const struct xinetd_attribute *nice = get_for_program(reading, "nice");
+    const char *user = xinetd_word(reading, "user");
     struct key_message message;
     char value[32];
     if (nice == NULL) {
         return;
     }
     long steps = strtol(nice->values.items[0], NULL, 10); /* the system cuts it off, too */
+    if (steps < 0 && user != NULL && strcmp(user, "root") != 0 && user[strspn(user, "0")] != '\0') {
+        note(reading, nice, "xinetd asks as the user, whom the system refuses less than 0");
+        return;
+    }
     snprintf(value, sizeof value, "%ld", steps < -20 ? -20 : steps > 19 ? 19 : steps);
     if (!import_entry_set_number(reading->importer, reading->entry, KEY_NICE, value, &message)) {
         note(reading, nice, message.text);

@@ -222,6 +222,8 @@ static void limits_become_limits(void **state) {
         {"instances = 0", OFF DUAL ROOT},
         {"per_source = 5", DUAL "max_per_source = 5\nsource_prefix_bits = 128\n" ROOT},
         {"per_source = +5\nflags = IPv4", "listen = 7001\nmax_per_source = 5\n" ROOT},
+        {"per_source = 02", DUAL "max_per_source = 2\nsource_prefix_bits = 128\n" ROOT},
+        {"instances = +007", DUAL "max_connections = 7\nwhen_full = refuse\n" ROOT},
         {"per_source = 99999", DUAL ROOT},
         {"per_source = UNLIMITED", DUAL ROOT},
         {"per_source = 0", OFF DUAL ROOT},
@@ -347,24 +349,29 @@ static void users_are_named_as_before(void **state) {
 
 static void what_follows_nowait(void **state) {
     static const struct {
-        const char *wait, *keys;
+        const char *wait, *keys; /* NULL = off */
     } forms[] = {
         {"nowait", ""},
         {"nowait.40", "rate = 40/min\nwhen_full = refuse\n"},
         {"nowait:40", "rate = 40/min\nwhen_full = refuse\n"},
         {"wait.40", "rate = 40/min\n"},
         {"nowait.0", ""},
-        {"nowait.x", ""},
-        {"nowait.", ""},
+        {"nowait.x", NULL},
+        {"nowait.", NULL},
+        {"nowait.4294967298", NULL},
         {"nowait.9999999", ""},
+        {"nowait.+05", "rate = 5/min\nwhen_full = refuse\n"},
+        {"nowait.000", ""},
         {"nowait/10", "max_connections = 10\n"},
+        {"nowait/+010", "max_connections = 10\n"},
         {"nowait/10/3/5", "max_connections = 10\nmax_per_source = 5\nrate_per_source = 3/min\n"},
         {"nowait/0/3", "rate_per_source = 3/min\n"},
         {"nowait/0/0/5", "max_per_source = 5\n"},
         {"nowait/0/0/0", ""},
-        {"nowait/0/0/5/1", ""},
-        {"nowait/x", ""},
-        {"nowait/10/x", ""},
+        {"nowait/0/0/5/1", NULL},
+        {"nowait/x", NULL},
+        {"nowait/3.2", NULL},
+        {"nowait/10/x", NULL},
         {"wait/10/3/5", ""},
     };
     (void)state;
@@ -372,7 +379,8 @@ static void what_follows_nowait(void **state) {
         char text[128];
         char wanted[256];
         snprintf(text, sizeof text, "7001 stream tcp %s root /usr/bin/a a\n", forms[i].wait);
-        snprintf(wanted, sizeof wanted, "listen = 7001\n%suser = root\n", forms[i].keys);
+        snprintf(wanted, sizeof wanted, "%slisten = 7001\n%suser = root\n",
+                 forms[i].keys == NULL ? OFF : "", forms[i].keys == NULL ? "" : forms[i].keys);
         expect(text, wanted);
     }
     expect("7001 stream tcp46 nowait/10/3/5 root /usr/bin/a a\n",
