@@ -225,9 +225,9 @@ bool inetd_read_wait(struct importer *importer, struct import_entry *entry, char
         if (!read_limits(importer, entry, rest)) {
             import_off(importer, entry, entry->where,
                        "`%s/%s`: what can stand there is how many at once, and of one address in "
-                        "a minute and at once, up to 32768; see `max_connections`, "
-                        "`rate_per_source` and `max_per_source`",
-                        text, limits.text);
+                       "a minute and at once, up to 32768; see `max_connections`, "
+                       "`rate_per_source` and `max_per_source`",
+                       text, limits.text);
         }
     } else if (!read_number(rest, &number)) {
         import_off(importer, entry, entry->where,
