@@ -25,7 +25,7 @@ static const struct message_rule {
     uint8_t bit;
     uint8_t sender; /* enum wire_sender */
     bool about_connection;
-    const char *name;
+    char name[7];
 } message_rules[] = {
     {WIRE_HELLO, HELLO, WIRE_FROM_HANDLER, false, "HELLO"},
     {WIRE_ACK, ACK, WIRE_FROM_HANDLER, true, "ACK"},
@@ -41,43 +41,45 @@ enum field_form { FORM_U8, FORM_U32, FORM_U64, FORM_BYTES, FORM_TEXT, FORM_ADDRE
 
 #define AT(member) offsetof(struct wire_message, member)
 
+/* In the order of their tags, which count up from 1: a tag tells its row. */
 static const struct field_rule {
     uint16_t tag;
     uint8_t form;     /* enum field_form */
     uint8_t allowed;  /* bits of the messages that may have it */
     uint8_t required; /* bits of the messages that must have it */
+    uint8_t min_value;
     uint16_t min_bytes, max_bytes;
-    uint32_t min_value, max_value; /* of FORM_U8 and FORM_U32 */
-    size_t offset;
-    size_t has_offset; /* NO_FLAG: presence shows in the value itself */
+    uint32_t max_value; /* as min_value: of FORM_U8 and FORM_U32 */
+    uint16_t offset;
+    uint16_t has_offset; /* NO_FLAG: presence shows in the value itself */
 } field_rules[] = {
-    {WIRE_TAG_NONCE, FORM_BYTES, HELLO, HELLO, WIRE_NONCE_BYTES, WIRE_NONCE_BYTES, 0, 0, AT(nonce),
+    {WIRE_TAG_NONCE, FORM_BYTES, HELLO, HELLO, 0, WIRE_NONCE_BYTES, WIRE_NONCE_BYTES, 0, AT(nonce),
      NO_FLAG},
-    {WIRE_TAG_PID, FORM_U32, HELLO | ACK | DONE, HELLO, 4, 4, 1, UINT32_MAX, AT(pid), AT(has_pid)},
-    {WIRE_TAG_CAPACITY, FORM_U32, HELLO, HELLO, 4, 4, 1, WIRE_CAPACITY_MAX, AT(capacity), NO_FLAG},
-    {WIRE_TAG_SDK, FORM_TEXT, HELLO, 0, 0, WIRE_SDK_MAX_BYTES, 0, 0, AT(sdk), NO_FLAG},
-    {WIRE_TAG_REASON, FORM_U8, NACK, NACK, 1, 1, WIRE_REASON_RETIRE, WIRE_REASON_REFUSE, AT(reason),
+    {WIRE_TAG_PID, FORM_U32, HELLO | ACK | DONE, HELLO, 1, 4, 4, UINT32_MAX, AT(pid), AT(has_pid)},
+    {WIRE_TAG_CAPACITY, FORM_U32, HELLO, HELLO, 1, 4, 4, WIRE_CAPACITY_MAX, AT(capacity), NO_FLAG},
+    {WIRE_TAG_SDK, FORM_TEXT, HELLO, 0, 0, 0, WIRE_SDK_MAX_BYTES, 0, AT(sdk), NO_FLAG},
+    {WIRE_TAG_REASON, FORM_U8, NACK, NACK, WIRE_REASON_RETIRE, 1, 1, WIRE_REASON_REFUSE, AT(reason),
      NO_FLAG},
-    {WIRE_TAG_STATUS, FORM_U8, DONE, DONE, 1, 1, 0, UINT8_MAX, AT(status), NO_FLAG},
-    {WIRE_TAG_BYTES_IN, FORM_U64, DONE, 0, 8, 8, 0, 0, AT(bytes_in), AT(has_bytes_in)},
-    {WIRE_TAG_BYTES_OUT, FORM_U64, DONE, 0, 8, 8, 0, 0, AT(bytes_out), AT(has_bytes_out)},
-    {WIRE_TAG_TEXT, FORM_TEXT, NACK | DONE, 0, 0, WIRE_TEXT_MAX_BYTES, 0, 0, AT(text), NO_FLAG},
-    {WIRE_TAG_SERVICE, FORM_TEXT, OFFER, OFFER, 1, WIRE_SERVICE_MAX_BYTES, 0, 0, AT(service),
+    {WIRE_TAG_STATUS, FORM_U8, DONE, DONE, 0, 1, 1, UINT8_MAX, AT(status), NO_FLAG},
+    {WIRE_TAG_BYTES_IN, FORM_U64, DONE, 0, 0, 8, 8, 0, AT(bytes_in), AT(has_bytes_in)},
+    {WIRE_TAG_BYTES_OUT, FORM_U64, DONE, 0, 0, 8, 8, 0, AT(bytes_out), AT(has_bytes_out)},
+    {WIRE_TAG_TEXT, FORM_TEXT, NACK | DONE, 0, 0, 0, WIRE_TEXT_MAX_BYTES, 0, AT(text), NO_FLAG},
+    {WIRE_TAG_SERVICE, FORM_TEXT, OFFER, OFFER, 0, 1, WIRE_SERVICE_MAX_BYTES, 0, AT(service),
      NO_FLAG},
-    {WIRE_TAG_KIND, FORM_U8, OFFER, OFFER, 1, 1, WIRE_KIND_CONNECTION, WIRE_KIND_DATAGRAM, AT(kind),
+    {WIRE_TAG_KIND, FORM_U8, OFFER, OFFER, WIRE_KIND_CONNECTION, 1, 1, WIRE_KIND_DATAGRAM, AT(kind),
      NO_FLAG},
-    {WIRE_TAG_PEER, FORM_ADDRESS, OFFER, 0, 7, 19, 0, 0, AT(peer), NO_FLAG},
-    {WIRE_TAG_LOCAL, FORM_ADDRESS, OFFER, 0, 7, 19, 0, 0, AT(local), NO_FLAG},
-    {WIRE_TAG_ACCEPTED_US, FORM_U64, OFFER, OFFER, 8, 8, 0, 0, AT(accepted_us), NO_FLAG},
-    {WIRE_TAG_ID, FORM_U64, OFFER, OFFER, 8, 8, 0, 0, AT(id), NO_FLAG},
-    {WIRE_TAG_PROTOCOL_INFO, FORM_BYTES, OFFER, 0, WIRE_PROTOCOL_INFO_BYTES,
-     WIRE_PROTOCOL_INFO_BYTES, 0, 0, AT(protocol_info), NO_FLAG},
-    {WIRE_TAG_PEER_COUNT, FORM_U32, OFFER, 0, 4, 4, 1, UINT32_MAX, AT(peer_count),
+    {WIRE_TAG_PEER, FORM_ADDRESS, OFFER, 0, 0, 7, 19, 0, AT(peer), NO_FLAG},
+    {WIRE_TAG_LOCAL, FORM_ADDRESS, OFFER, 0, 0, 7, 19, 0, AT(local), NO_FLAG},
+    {WIRE_TAG_ACCEPTED_US, FORM_U64, OFFER, OFFER, 0, 8, 8, 0, AT(accepted_us), NO_FLAG},
+    {WIRE_TAG_ID, FORM_U64, OFFER, OFFER, 0, 8, 8, 0, AT(id), NO_FLAG},
+    {WIRE_TAG_PROTOCOL_INFO, FORM_BYTES, OFFER, 0, 0, WIRE_PROTOCOL_INFO_BYTES,
+     WIRE_PROTOCOL_INFO_BYTES, 0, AT(protocol_info), NO_FLAG},
+    {WIRE_TAG_PEER_COUNT, FORM_U32, OFFER, 0, 1, 4, 4, UINT32_MAX, AT(peer_count),
      AT(has_peer_count)},
-    {WIRE_TAG_VIA, FORM_ADDRESS, OFFER, 0, 7, 19, 0, 0, AT(via), NO_FLAG},
-    {WIRE_TAG_PATH, FORM_TEXT, OFFER, 0, 1, WIRE_PATH_MAX_BYTES, 0, 0, AT(path), NO_FLAG},
-    {WIRE_TAG_PEER_UID, FORM_U32, OFFER, 0, 4, 4, 0, UINT32_MAX, AT(peer_uid), AT(has_peer_uid)},
-    {WIRE_TAG_PEER_PID, FORM_U32, OFFER, 0, 4, 4, 1, UINT32_MAX, AT(peer_pid), AT(has_peer_pid)},
+    {WIRE_TAG_VIA, FORM_ADDRESS, OFFER, 0, 0, 7, 19, 0, AT(via), NO_FLAG},
+    {WIRE_TAG_PATH, FORM_TEXT, OFFER, 0, 0, 1, WIRE_PATH_MAX_BYTES, 0, AT(path), NO_FLAG},
+    {WIRE_TAG_PEER_UID, FORM_U32, OFFER, 0, 0, 4, 4, UINT32_MAX, AT(peer_uid), AT(has_peer_uid)},
+    {WIRE_TAG_PEER_PID, FORM_U32, OFFER, 0, 1, 4, 4, UINT32_MAX, AT(peer_pid), AT(has_peer_pid)},
 };
 
 enum {
@@ -186,12 +188,12 @@ static enum wire_result read_value(const struct field_rule *rule, const uint8_t 
 
 /* The row for a tag in a message; NULL if the tag is unknown or not of this message. */
 static const struct field_rule *find_field(uint16_t tag, uint8_t message_bit, uint32_t *field_bit) {
-    for (size_t i = 0; i < FIELD_RULE_COUNT; i++)
-        if (field_rules[i].tag == tag && (field_rules[i].allowed & message_bit) != 0) {
-            *field_bit = (uint32_t)1 << i;
-            return &field_rules[i];
-        }
-    return NULL;
+    size_t i = (tag & ~WIRE_TAG_OPTIONAL) - 1u;
+    if (i >= FIELD_RULE_COUNT || field_rules[i].tag != tag ||
+        (field_rules[i].allowed & message_bit) == 0)
+        return NULL;
+    *field_bit = (uint32_t)1 << i;
+    return &field_rules[i];
 }
 
 static enum wire_result read_fields(const uint8_t *body, size_t length, uint8_t message_bit,
@@ -359,36 +361,28 @@ long wire_encode(const struct wire_message *message, void *out, size_t size) {
     return (long)at;
 }
 
+/* From WIRE_MORE down to the last of enum wire_result, and what stands for any other number. */
+static const char result_texts[] = "frame incomplete\0"
+                                   "no error\0"
+                                   "wrong magic\0"
+                                   "wrong protocol version\0"
+                                   "flags not zero\0"
+                                   "unknown message type, or not one for this direction\0"
+                                   "wrong frame length\0"
+                                   "field past the end, of wrong size, repeated, or out of range\0"
+                                   "field unknown, or not one of this message\0"
+                                   "required field missing\0"
+                                   "text with NUL or not UTF-8\0"
+                                   "message does not fit\0"
+                                   "connection number missing, or given where there is none\0"
+                                   "unknown result";
+
 const char *wire_result_text(enum wire_result result) {
-    switch (result) {
-    case WIRE_OK:
-        return "no error";
-    case WIRE_MORE:
-        return "frame incomplete";
-    case WIRE_BAD_MAGIC:
-        return "wrong magic";
-    case WIRE_BAD_VERSION:
-        return "wrong protocol version";
-    case WIRE_BAD_FLAGS:
-        return "flags not zero";
-    case WIRE_BAD_TYPE:
-        return "unknown message type, or not one for this direction";
-    case WIRE_BAD_LENGTH:
-        return "wrong frame length";
-    case WIRE_BAD_FIELD:
-        return "field past the end, of wrong size, repeated, or out of range";
-    case WIRE_BAD_TAG:
-        return "field unknown, or not one of this message";
-    case WIRE_MISSING:
-        return "required field missing";
-    case WIRE_BAD_TEXT:
-        return "text with NUL or not UTF-8";
-    case WIRE_NO_ROOM:
-        return "message does not fit";
-    case WIRE_BAD_CONNECTION:
-        return "connection number missing, or given where there is none";
-    }
-    return "unknown result";
+    const char *text = result_texts;
+    int last = WIRE_BAD_CONNECTION - 1;
+    for (int at = WIRE_MORE; at > last && at != (int)result; at--)
+        text += strlen(text) + 1;
+    return text;
 }
 
 const char *wire_type_name(uint8_t type) {
