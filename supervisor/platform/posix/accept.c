@@ -17,9 +17,9 @@
 /* accept(2) lists what the network may have done to a connection that was still waiting. What it
  * calls a firewall's rule (EPERM) is not among it: a sandbox says the same, and takes nobody from
  * the backlog, so that trying again at once would go on for ever. */
-static int accept_failed(struct platform *platform, struct baton_cause *cause, int code) {
-    (void)posix_failed(cause, "accept4", code);
-    switch (code) {
+static int accept_failed(struct platform *platform, struct baton_cause *cause) {
+    (void)posix_failed(cause, "accept4");
+    switch (cause->system_code) {
     case EAGAIN:
         return BATON_AGAIN;
     case EMFILE:
@@ -45,22 +45,22 @@ static int accept_failed(struct platform *platform, struct baton_cause *cause, i
 
 /* A client whose pid namespace ours does not contain has the pid 0, and its user id all the same
  * (unix(7)). */
-static void name_local_peer(int descriptor, struct address *peer) {
-    struct ucred who;
-    socklen_t length = sizeof who;
-    *peer = (struct address){.family = ADDRESS_UNIX};
-    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
-        who.uid != (uid_t)-1) {
-        peer->has_uid = true;
-        peer->uid = who.uid;
-        peer->pid = (uint32_t)who.pid;
-    }
+static bool ask_for_peer(int descriptor, struct ucred *who) {
+    socklen_t length = sizeof *who;
+    return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, who, &length) == 0 &&
+           who->uid != (uid_t)-1;
 }
 
 /* Unlike those of TCP, local sockets take nothing from their listener. */
 static int finish_local(const struct platform_listener *listener, int descriptor,
                         struct address *peer, struct baton_cause *cause) {
-    name_local_peer(descriptor, peer);
+    struct ucred who;
+    *peer = (struct address){.family = ADDRESS_UNIX};
+    if (ask_for_peer(descriptor, &who)) {
+        peer->has_uid = true;
+        peer->uid = who.uid;
+        peer->pid = (uint32_t)who.pid;
+    }
     return posix_options_set_buffers(descriptor, &listener->options, cause);
 }
 
@@ -77,7 +77,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     int descriptor =
         accept4(listener->watch.descriptor, (struct sockaddr *)&name, &length, SOCK_CLOEXEC);
     if (descriptor < 0) {
-        return accept_failed(listener->platform, cause, errno);
+        return accept_failed(listener->platform, cause);
     }
     if (listener->protocol != PLATFORM_UNIX) {
         posix_address_from_system(&name, peer);
@@ -100,11 +100,9 @@ bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gi
     struct ucred who;
     gid_t usual[USUAL_GROUP_COUNT];
     gid_t *groups = usual;
-    socklen_t length = sizeof who;
+    socklen_t length = sizeof usual;
     int descriptor = (int)socket.value;
-    bool is_in = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 &&
-                 who.uid != (uid_t)-1 && is_among(who.gid, gids, count);
-    length = sizeof usual;
+    bool is_in = ask_for_peer(descriptor, &who) && is_among(who.gid, gids, count);
     int result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
     if (result != 0 && errno == ERANGE && (groups = malloc(length)) != NULL) {
         result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length);

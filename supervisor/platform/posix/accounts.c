@@ -47,21 +47,6 @@ static bool is_number(const char *name, uint32_t *number) {
 
 /* ---- In the child ---- */
 
-static void write_all(int pipe, const void *bytes, size_t length) {
-    const char *at = bytes;
-    while (length > 0) {
-        ssize_t written = write(pipe, at, length);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            _exit(1);
-        }
-        at += written;
-        length -= (size_t)written;
-    }
-}
-
 /* `question`: 'u' or 'g', and a name, or nothing behind 'u' for whoever we are. */
 static void answer(int pipe, const char *question) {
     static gid_t groups[GROUPS_MAX_COUNT];
@@ -86,36 +71,21 @@ static void answer(int pipe, const char *question) {
             memcpy(reply.home, user->pw_dir, strlen(user->pw_dir) + 1);
         }
     }
-    write_all(pipe, &reply, sizeof reply);
-    write_all(pipe, groups, reply.group_count * sizeof *groups);
+    (void)(posix_write_all(pipe, &reply, sizeof reply) &&
+           posix_write_all(pipe, groups, reply.group_count * sizeof *groups));
 }
 
 /* ---- Here ---- */
 
-static bool read_all(int pipe, void *bytes, size_t length) {
-    char *at = bytes;
-    while (length > 0) {
-        ssize_t got = read(pipe, at, length);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return false;
-        }
-        at += got;
-        length -= (size_t)got;
-    }
-    return true;
-}
-
 static bool take_reply(int pipe, struct kept *place) {
-    if (!read_all(pipe, &place->reply, sizeof place->reply)) {
+    if (posix_read_all(pipe, &place->reply, sizeof place->reply) != sizeof place->reply) {
         return false;
     }
     uint32_t all_count = place->reply.group_count;
     place->groups = calloc((size_t)all_count + 1, sizeof *place->groups);
+    size_t all_bytes = all_count * sizeof *place->groups;
     if (place->groups == NULL || all_count > GROUPS_MAX_COUNT ||
-        !read_all(pipe, place->groups, all_count * sizeof *place->groups)) {
+        posix_read_all(pipe, place->groups, all_bytes) != (ssize_t)all_bytes) {
         return false;
     }
     uint32_t count = 0; /* of those beside its own */

@@ -88,9 +88,7 @@ static _Noreturn void carry(const struct platform *platform, int their_socket, u
 
 static bool start_process(struct platform *platform, struct carrier *carrier, int their_end,
                           struct baton_cause *cause) {
-    int code = posix_watch_set(platform, &carrier->watch, EPOLLIN);
-    if (code != 0) {
-        posix_failed(cause, "epoll_ctl", code);
+    if (posix_watch_begin(platform, &carrier->watch, EPOLLIN, cause) != BATON_OK) {
         return false;
     }
     carrier->pid = fork();
@@ -98,13 +96,13 @@ static bool start_process(struct platform *platform, struct carrier *carrier, in
         carry(platform, their_end, carrier->bytes);
     }
     if (carrier->pid < 0) {
-        posix_failed(cause, "fork", errno);
+        posix_failed(cause, "fork");
         return false;
     }
     /* Without its place among the elders it would be taken for a stray; its socket is closed, and
      * so it ends. */
     if (!posix_elders_add(platform, carrier->pid)) {
-        posix_failed(cause, "realloc", ENOMEM);
+        posix_failed_with(cause, "realloc", ENOMEM);
         return false;
     }
     return true;
@@ -132,12 +130,12 @@ static bool start(struct platform *platform, struct carrier *carrier, struct bat
     void *bytes =
         mmap(NULL, CARRIER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED) {
-        posix_failed(cause, "mmap", errno);
+        posix_failed(cause, "mmap");
         return false;
     }
     carrier->bytes = bytes;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-        posix_failed(cause, "socketpair", errno);
+        posix_failed(cause, "socketpair");
         return false;
     }
     carrier->watch.descriptor = ends[0];
@@ -157,7 +155,7 @@ static void clear(struct platform *platform, struct carrier *carrier) {
 struct carrier *carrier_start(struct platform *platform, struct baton_cause *cause) {
     struct carrier *carrier = calloc(1, sizeof *carrier);
     if (carrier == NULL) {
-        posix_failed(cause, "calloc", ENOMEM);
+        posix_failed(cause, "calloc");
         return NULL;
     }
     carrier->dropped = -1;
@@ -184,21 +182,6 @@ void carrier_remove(struct platform *platform, struct carrier *carrier) {
 }
 
 bool carrier_send(const struct carrier *carrier, const struct request *request, int descriptor) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {(void *)(uintptr_t)request, sizeof *request};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    if (descriptor >= 0) {
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof descriptor);
-        memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
-    return sendmsg(carrier->watch.descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+    return posix_send_packet(carrier->watch.descriptor, request, sizeof *request, descriptor) ==
            sizeof *request;
 }

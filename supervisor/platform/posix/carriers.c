@@ -177,8 +177,7 @@ static void recall(struct posix_carriers *carriers, struct carrier_job *job) {
 
 /* True if nobody has the other end of the pipe: then nobody has its lock. */
 static bool is_alone(int descriptor) {
-    struct pollfd look = {.fd = descriptor, .events = 0};
-    return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) != 0;
+    return (posix_look(descriptor, 0) & (POLLHUP | POLLERR)) != 0;
 }
 
 static void close_soon(struct platform *platform, int descriptor, bool is_socket,

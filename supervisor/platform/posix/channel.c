@@ -16,16 +16,14 @@ int posix_channel_open(struct platform_process *process, int *child_end,
                        struct baton_cause *cause) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-        return posix_failed(cause, "socketpair", errno);
+        return posix_failed(cause, "socketpair");
     }
     process->channel.descriptor = pair[0];
     *child_end = pair[1];
     int result = posix_credentials_ask(process->platform, pair[0], cause);
-    if (result != BATON_OK) {
-        return result;
-    }
-    int code = posix_watch_set(process->platform, &process->channel, EPOLLIN);
-    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+    return result == BATON_OK
+               ? posix_watch_begin(process->platform, &process->channel, EPOLLIN, cause)
+               : result;
 }
 
 /* No more events for reading; nothing to tell the caller twice. */
@@ -41,13 +39,13 @@ static int channel_ended(struct platform_process *process) {
     return BATON_END;
 }
 
-static int receive_failed(struct platform_process *process, int code, struct baton_cause *cause) {
-    if (code == EAGAIN) {
+static int receive_failed(struct platform_process *process, struct baton_cause *cause) {
+    if (errno == EAGAIN) {
         /* Somebody who escaped may still hold the handler's end: the process has ended all the
          * same. */
         return process->ended ? channel_ended(process) : BATON_AGAIN;
     }
-    posix_failed(cause, "recvmsg", code);
+    posix_failed(cause, "recvmsg");
     return BATON_SYSTEM;
 }
 
@@ -80,7 +78,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
          * then what it had sent before. */
     } while (got < 0 && errno == ECONNRESET);
     if (got < 0) {
-        return receive_failed(process, errno, cause);
+        return receive_failed(process, cause);
     }
     if (got == 0 && origin.pid < 0) {
         return channel_ended(process);
@@ -91,25 +89,14 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     return result;
 }
 
-static void attach_descriptor(struct msghdr *message, void *control, size_t control_bytes,
-                              int descriptor) {
-    message->msg_control = control;
-    message->msg_controllen = control_bytes;
-    memset(control, 0, control_bytes);
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof descriptor);
-    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-}
-
-static int send_failed(struct platform_process *process, int code, struct baton_cause *cause) {
-    if (code == EAGAIN) {
-        struct posix_watch *channel = &process->channel;
-        code = posix_watch_set(process->platform, channel, channel->wanted | EPOLLOUT);
-        return code == 0 ? BATON_AGAIN : posix_failed(cause, "epoll_ctl", code);
+static int send_failed(struct platform_process *process, struct baton_cause *cause) {
+    struct posix_watch *channel = &process->channel;
+    if (errno == EAGAIN) {
+        int result =
+            posix_watch_begin(process->platform, channel, channel->wanted | EPOLLOUT, cause);
+        return result == BATON_OK ? BATON_AGAIN : result;
     }
-    int result = posix_failed(cause, "sendmsg", code);
+    int result = posix_failed(cause, "sendmsg");
     return result == BATON_GONE || result == BATON_SHORTAGE ? result : BATON_SYSTEM;
 }
 
@@ -122,21 +109,9 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     if (length > PLATFORM_SEND_MAX_BYTES) {
         return BATON_TOO_LONG;
     }
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec content = {.iov_base = (void *)(uintptr_t)frame, .iov_len = length};
-    struct msghdr message = {.msg_iov = &content, .msg_iovlen = 1};
-    if (platform_socket_is_open(attach)) {
-        attach_descriptor(&message, &control, sizeof control, (int)attach.value);
-    }
-    ssize_t sent;
-    do {
-        sent = sendmsg(process->channel.descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    /* A packet socket takes a packet whole or not at all. */
-    return sent < 0 ? send_failed(process, errno, cause) : BATON_OK;
+    /* A packet socket takes a packet whole or not at all; PLATFORM_SOCKET_NONE is -1. */
+    ssize_t sent = posix_send_packet(process->channel.descriptor, frame, length, (int)attach.value);
+    return sent < 0 ? send_failed(process, cause) : BATON_OK;
 }
 
 /* What lies in it unread may have a descriptor with it that closing it would close. */

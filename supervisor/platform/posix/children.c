@@ -208,15 +208,14 @@ int posix_children_open(struct platform *platform, struct baton_cause *cause) {
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
-        return posix_failed(cause, "sigprocmask", errno);
+        return posix_failed(cause, "sigprocmask");
     }
     platform->children.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (platform->children.descriptor < 0) {
-        return posix_failed(cause, "signalfd", errno);
+        return posix_failed(cause, "signalfd");
     }
     /* A child that ended before we looked has left no signal behind: children_due_us is 0. */
-    int code = watch_children(platform);
-    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+    return watch_children(platform) == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl");
 }
 
 void posix_children_on_signal(struct platform *platform) {

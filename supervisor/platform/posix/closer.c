@@ -104,12 +104,12 @@ static int start_thread(struct closer *closer, struct baton_cause *cause) {
     int code = pthread_create(&self->thread, &attributes, run, self);
     (void)posix_signals_block();
     pthread_attr_destroy(&attributes);
-    if (code != 0) {
-        return code == EAGAIN ? (posix_failed(cause, "pthread_create", code), BATON_SHORTAGE)
-                              : posix_failed(cause, "pthread_create", code);
+    if (code == 0) {
+        closer->thread_count++;
+        return BATON_OK;
     }
-    closer->thread_count++;
-    return BATON_OK;
+    int result = posix_failed_with(cause, "pthread_create", code);
+    return code == EAGAIN ? BATON_SHORTAGE : result;
 }
 
 static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_cause *cause) {
@@ -121,10 +121,10 @@ static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_
     }
     closer->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (closer->told < 0) {
-        return posix_failed(cause, "eventfd", errno);
+        return posix_failed(cause, "eventfd");
     }
     if (sigaction(CLOSER_SIGNAL, &action, NULL) != 0) {
-        return posix_failed(cause, "sigaction", errno);
+        return posix_failed(cause, "sigaction");
     }
     int result = start_thread(closer, cause);
     while (result == BATON_OK && sem_wait(&closer->begun) != 0) {

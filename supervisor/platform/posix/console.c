@@ -3,7 +3,6 @@
  */
 #include "platform/posix/internal.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,17 +21,5 @@ char **platform_arguments(int argc, char **argv, int *out_argc) {
 }
 
 bool platform_print(bool error, const char *text) {
-    int descriptor = error ? STDERR_FILENO : STDOUT_FILENO;
-    size_t left = strlen(text);
-    while (left > 0) {
-        ssize_t written = write(descriptor, text, left);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            text += written;
-            left -= (size_t)written;
-        }
-    }
-    return true;
+    return posix_write_all(error ? STDERR_FILENO : STDOUT_FILENO, text, strlen(text));
 }

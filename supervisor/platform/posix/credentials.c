@@ -24,14 +24,8 @@
 
 /* ---- Whether descriptors can come at all ---- */
 
-static bool refuse_rights(int descriptor) {
-    const int off = 0;
-    return setsockopt(descriptor, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off) == 0;
-}
-
-void posix_rights_allow(int descriptor, bool allowed) {
-    const int value = allowed;
-    setsockopt(descriptor, SOL_SOCKET, SO_PASSRIGHTS, &value, sizeof value);
+int posix_rights_allow(int descriptor, bool allowed) {
+    return posix_set_option(descriptor, SOL_SOCKET, SO_PASSRIGHTS, allowed);
 }
 
 bool posix_rights_can_be_refused(void) {
@@ -39,7 +33,7 @@ bool posix_rights_can_be_refused(void) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return false;
     }
-    bool can = refuse_rights(pair[0]);
+    bool can = posix_rights_allow(pair[0], false) == 0;
     close(pair[0]);
     close(pair[1]);
     return can;
@@ -47,10 +41,9 @@ bool posix_rights_can_be_refused(void) {
 
 int posix_credentials_ask(const struct platform *platform, int descriptor,
                           struct baton_cause *cause) {
-    const int on = 1;
-    if (setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
-        (!platform->takes_rights && !refuse_rights(descriptor))) {
-        return posix_failed(cause, "setsockopt", errno);
+    if (posix_set_option(descriptor, SOL_SOCKET, SO_PASSCRED, 1) != 0 ||
+        (!platform->takes_rights && posix_rights_allow(descriptor, false) != 0)) {
+        return posix_failed(cause, "setsockopt");
     }
     return BATON_OK;
 }

@@ -5,7 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-int posix_failed(struct baton_cause *cause, const char *call, int code) {
+int posix_failed(struct baton_cause *cause, const char *call) {
+    return posix_failed_with(cause, call, errno);
+}
+
+int posix_failed_with(struct baton_cause *cause, const char *call, int code) {
     cause->call = call;
     cause->system_code = code;
     switch (code) {

@@ -21,39 +21,20 @@ const bool platform_scripts_need_interpreter = false;
 const bool platform_backslash_separates = false;
 const bool platform_inherits_listeners = true;
 
-/* Reads until the end of the file or `capacity` bytes. Returns the number or -1 and errno. */
-static ssize_t read_up_to(int descriptor, char *buffer, size_t capacity) {
-    size_t done = 0;
-    while (done < capacity) {
-        ssize_t got = read(descriptor, buffer + done, capacity - done);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            return -1;
-        }
-        if (got == 0) {
-            break;
-        }
-        done += (size_t)got;
-    }
-    return (ssize_t)done;
-}
-
 static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *length,
                         struct baton_cause *cause) {
     struct stat status;
     if (fstat(descriptor, &status) != 0) {
-        return posix_failed(cause, "fstat", errno);
+        return posix_failed(cause, "fstat");
     }
     if (!S_ISREG(status.st_mode)) {
         return BATON_INVALID;
     }
-    ssize_t got = read_up_to(descriptor, buffer, capacity);
+    ssize_t got = posix_read_all(descriptor, buffer, capacity);
     char beyond;
-    ssize_t more = got == (ssize_t)capacity ? read_up_to(descriptor, &beyond, 1) : 0;
+    ssize_t more = got == (ssize_t)capacity ? posix_read_all(descriptor, &beyond, 1) : 0;
     if (got < 0 || more < 0) {
-        posix_failed(cause, "read", errno);
+        posix_failed(cause, "read");
         return BATON_SYSTEM;
     }
     *length = (size_t)got;
@@ -67,7 +48,7 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
     /* O_NONBLOCK: opening a FIFO would wait for a writer. */
     int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (descriptor < 0) {
-        int result = posix_failed(cause, "open", errno);
+        int result = posix_failed(cause, "open");
         return result == BATON_NOT_FOUND || result == BATON_DENIED ? result : BATON_SYSTEM;
     }
     int result = read_regular(descriptor, buffer, capacity, length, cause);
@@ -78,7 +59,7 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
 /* stat(2) of `path`; BATON_OK, BATON_NOT_FOUND, BATON_DENIED or BATON_SYSTEM. */
 static int probe(const char *path, struct stat *status) {
     struct baton_cause cause;
-    return stat(path, status) == 0 ? BATON_OK : posix_failed(&cause, "stat", errno);
+    return stat(path, status) == 0 ? BATON_OK : posix_failed(&cause, "stat");
 }
 
 int platform_probe_program(void *context, const char *path) {
@@ -122,7 +103,7 @@ int platform_inspect(void *context, const char *path, struct path_facts *out) {
     struct baton_cause cause;
     struct stat status;
     if (lstat(path, &status) != 0) {
-        return posix_failed(&cause, "lstat", errno);
+        return posix_failed(&cause, "lstat");
     }
     out->kind = kind_of(status.st_mode);
     out->mode = status.st_mode & 07777;
@@ -133,7 +114,7 @@ int platform_inspect(void *context, const char *path, struct path_facts *out) {
     if (out->kind == PATH_KIND_LINK) {
         ssize_t length = readlink(path, out->target, sizeof out->target);
         if (length < 0 || (size_t)length >= sizeof out->target) {
-            return length < 0 ? posix_failed(&cause, "readlink", errno) : BATON_SYSTEM;
+            return length < 0 ? posix_failed(&cause, "readlink") : BATON_SYSTEM;
         }
         out->target[length] = '\0';
     }
@@ -150,7 +131,7 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
     DIR *folder = opendir(path);
     if (folder == NULL) {
         bool is_file = errno == ENOTDIR;
-        int result = posix_failed(cause, "opendir", errno);
+        int result = posix_failed(cause, "opendir");
         return is_file ? BATON_INVALID : result;
     }
     const struct dirent *entry = NULL;
@@ -159,7 +140,7 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
             visit(context, entry->d_name);
         }
     }
-    int result = errno == 0 ? BATON_OK : posix_failed(cause, "readdir", errno);
+    int result = errno == 0 ? BATON_OK : posix_failed(cause, "readdir");
     closedir(folder);
     return result;
 }
@@ -182,7 +163,7 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
     if (length < 0) {
-        return posix_failed(cause, "readlink", errno);
+        return posix_failed(cause, "readlink");
     }
     path[length] = '\0';
     char *separator = strrchr(path, '/');

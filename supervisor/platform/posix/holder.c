@@ -157,10 +157,7 @@ static bool find_process(unsigned long inode, pid_t *pid) {
 static void read_name(pid_t pid, char *out, size_t size_bytes) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? 0 : read(file, out, size_bytes - 1);
-    posix_close_descriptor(&file);
-    out[length < 0 ? 0 : length] = '\0';
+    posix_read_text(path, out, size_bytes);
     out[strcspn(out, "\n")] = '\0';
 }
 

@@ -93,12 +93,8 @@ static bool write_own_score(int score) {
 }
 
 static bool read_own_score(int *score) {
-    char text[16] = "";
-    int file = open(OOM_FILE, O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
-    if (file >= 0) {
-        close(file);
-    }
+    char text[16];
+    ssize_t length = posix_read_text(OOM_FILE, text, sizeof text);
     *score = (int)strtol(text, NULL, 10);
     return length > 0;
 }
@@ -279,7 +275,7 @@ int platform_become(struct platform *platform, const struct identity *identity,
     uint64_t permitted, inheritable;
     *cause = (struct baton_cause){0};
     if (!read_capabilities(&permitted, &inheritable)) {
-        return posix_failed(cause, "capget", errno);
+        return posix_failed(cause, "capget");
     }
     struct step *groups = posix_plan_add(&plan, STEP_GROUPS);
     groups->groups.ids = identity->groups;
@@ -304,7 +300,7 @@ int platform_become(struct platform *platform, const struct identity *identity,
         posix_plan_walk(&plan, NULL, &failure);
         result = failure.step == NULL
                      ? posix_threads_begin(platform, cause)
-                     : posix_failed(cause, posix_plan_step_name(failure.step), failure.code);
+                     : posix_failed_with(cause, posix_plan_step_name(failure.step), failure.code);
     }
     return result;
 }

@@ -276,16 +276,37 @@ struct platform {
     struct platform_stream *streams; /* by slot */
 };
 
-/* errors.c: keeps `call` and `code` (an errno) in `cause` and returns the code of core/base/error.h
- * that stands for `code` in general; callers test first for what means something else to them. */
-int posix_failed(struct baton_cause *cause, const char *call, int code);
+/* errors.c: keeps `call` and errno (or `code`) in `cause` and returns the code of core/base/error.h
+ * that stands for it in general; callers test first for what means something else to them. */
+int posix_failed(struct baton_cause *cause, const char *call);
+int posix_failed_with(struct baton_cause *cause, const char *call, int code);
+
+/* calls.c */
+/* What poll(2) says at once of `events`, errors and hang-ups; 0 = nothing. */
+short posix_look(int descriptor, int events);
+/* setsockopt(2) of a number; 0, or -1 and errno. And one of SOL_SOCKET; 0 if it cannot be had. */
+int posix_set_option(int descriptor, int level, int name, int value);
+int posix_get_option(int descriptor, int name);
+/* getsockname(2). False and ADDRESS_NONE, where the system does not tell. */
+bool posix_own_address(int descriptor, struct address *out);
+/* What one read(2) brings of a file in /proc, with a NUL. Returns its length; -1 if there is none.
+ */
+ssize_t posix_read_text(const char *path, char *text, size_t size_bytes);
+/* Reads until the end or `capacity` bytes. Returns their number, or -1 and errno. */
+ssize_t posix_read_all(int descriptor, void *buffer, size_t capacity);
+bool posix_write_all(int descriptor, const void *bytes, size_t length);
+/* sendmsg(2) without waiting, with a duplicate of `attached` unless that is -1. */
+ssize_t posix_send_packet(int descriptor, const void *bytes, size_t length, int attached);
 
 /* loop.c */
 /* Until a deadline, for poll(2) and epoll_wait(2): 0 if it has passed, -1 for none. */
 int posix_timeout_ms(struct platform *platform, uint64_t deadline_us);
 void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token);
-/* Watches for `wanted` (EPOLLIN, EPOLLOUT) from now on; 0 pauses. Returns 0 or an errno. */
+/* Watches for `wanted` (EPOLLIN, EPOLLOUT) from now on; 0 pauses. Returns 0, or -1 and errno. */
 int posix_watch_set(struct platform *platform, struct posix_watch *watch, uint32_t wanted);
+/* The same for the first time: BATON_OK, or what posix_failed() says. */
+int posix_watch_begin(struct platform *platform, struct posix_watch *watch, uint32_t wanted,
+                      struct baton_cause *cause);
 void posix_watch_forget(struct platform *platform, struct posix_watch *watch);
 /* Forgets and closes; accepts an empty one. */
 void posix_watch_close(struct platform *platform, struct posix_watch *watch);
@@ -418,8 +439,10 @@ struct origin {
 /* recv(2) without waiting, from a local socket; the same, but that EINTR is the caller's. */
 ssize_t posix_rights_receive(struct platform *platform, int descriptor, void *buffer,
                              size_t capacity);
-/* Lets the peer of a local socket send descriptors, or not, where that can be. */
-void posix_rights_allow(int descriptor, bool allowed);
+/* Lets the peer of a local socket send descriptors, or not; 0, or -1 and errno where that cannot
+ * be.
+ */
+int posix_rights_allow(int descriptor, bool allowed);
 ssize_t posix_credentials_receive(struct platform *platform, int descriptor, void *buffer,
                                   size_t capacity, struct origin *origin);
 
@@ -460,6 +483,8 @@ void posix_streams_close(struct platform *platform);
 int posix_stream_open_pipe(struct platform *platform, const struct platform_program *program,
                            int descriptor, uint32_t direction, uint64_t token,
                            struct platform_stream **out, struct baton_cause *cause);
+/* Whatever the network or the other side has done: nothing goes this way any more. BATON_GONE. */
+int posix_stream_broken(struct baton_cause *cause, const char *call, int code);
 /* True if what epoll has reported is what somebody waits for. */
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report);
 

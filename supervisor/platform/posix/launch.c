@@ -24,12 +24,11 @@ static int open_pipe(struct platform *platform, const struct platform_program *p
                      int *program_end, struct baton_cause *cause) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        return posix_failed(cause, "pipe2", errno);
+        return posix_failed(cause, "pipe2");
     }
     int ours = direction == EPOLLOUT ? ends[1] : ends[0];
     *program_end = direction == EPOLLOUT ? ends[0] : ends[1];
-    int result =
-        fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : posix_failed(cause, "fcntl", errno);
+    int result = fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : posix_failed(cause, "fcntl");
     if (result == BATON_OK) {
         result = posix_stream_open_pipe(platform, program, ours, direction, token, stream, cause);
     }

@@ -16,7 +16,6 @@
 
 static int bind_address(int descriptor, const struct platform_listener_spec *spec,
                         struct baton_cause *cause) {
-    const int v6only = spec->v6only;
     int result = posix_options_set_buffers(descriptor, &spec->options, cause);
     /* SO_REUSEADDR of a UDP socket would let others take its datagrams (socket(7)). */
     if (result == BATON_OK && spec->protocol == PLATFORM_TCP) {
@@ -26,13 +25,13 @@ static int bind_address(int descriptor, const struct platform_listener_spec *spe
         return result;
     }
     if (spec->address.family == ADDRESS_IPV6 &&
-        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) != 0) {
-        return posix_failed(cause, "setsockopt", errno);
+        posix_set_option(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, spec->v6only) != 0) {
+        return posix_failed(cause, "setsockopt");
     }
     struct sockaddr_storage name;
     socklen_t length = posix_address_to_system(&spec->address, &name);
     if (bind(descriptor, (struct sockaddr *)&name, length) != 0) {
-        return posix_failed(cause, "bind", errno);
+        return posix_failed(cause, "bind");
     }
     return BATON_OK;
 }
@@ -48,7 +47,7 @@ static int make_socket(struct platform_listener *listener,
     int flags = SOCK_CLOEXEC | (listener->is_handed_over ? 0 : SOCK_NONBLOCK);
     int descriptor = socket(family, type | flags, 0);
     listener->watch.descriptor = descriptor;
-    return descriptor < 0 ? posix_failed(cause, "socket", errno) : BATON_OK;
+    return descriptor < 0 ? posix_failed(cause, "socket") : BATON_OK;
 }
 
 /* Binds, listens and watches. */
@@ -61,16 +60,11 @@ static int open_socket(struct platform_listener *listener,
         return result;
     }
     if (spec->protocol == PLATFORM_TCP && listen(descriptor, (int)spec->backlog_count) != 0) {
-        return posix_failed(cause, "listen", errno);
+        return posix_failed(cause, "listen");
     }
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    if (getsockname(descriptor, (struct sockaddr *)&name, &length) != 0) {
-        return posix_failed(cause, "getsockname", errno);
-    }
-    posix_address_from_system(&name, &listener->bound);
-    int code = posix_watch_set(listener->platform, &listener->watch, EPOLLIN);
-    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+    return posix_own_address(descriptor, &listener->bound)
+               ? posix_watch_begin(listener->platform, &listener->watch, EPOLLIN, cause)
+               : posix_failed(cause, "getsockname");
 }
 
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
@@ -142,11 +136,9 @@ void posix_listener_make_blocking(const struct platform_listener *listener) {
 }
 
 static bool is_where_it_was(const struct platform_listener *listener) {
-    struct sockaddr_storage name;
     struct address now;
-    socklen_t length = sizeof name;
-    return getsockname(listener->watch.descriptor, (struct sockaddr *)&name, &length) == 0 &&
-           posix_address_from_system(&name, &now) && address_equal(&now, &listener->bound);
+    return posix_own_address(listener->watch.descriptor, &now) &&
+           address_equal(&now, &listener->bound);
 }
 
 /* Servers that end may call shutdown(2) on what they listened on, which ends it for all who share
@@ -155,10 +147,8 @@ static bool is_where_it_was(const struct platform_listener *listener) {
  * listen(2) sets it anew. */
 static bool listens_as_before(const struct platform_listener *listener) {
     int descriptor = listener->watch.descriptor;
-    int listening = 0;
-    socklen_t length = sizeof listening;
-    return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
-           listening && listen(descriptor, (int)listener->backlog_count) == 0;
+    return posix_get_option(descriptor, SO_ACCEPTCONN) != 0 &&
+           listen(descriptor, (int)listener->backlog_count) == 0;
 }
 
 /* A server for one client may have connected the socket, which holds for all who share it: nobody
@@ -181,8 +171,7 @@ static void disconnect_peer(const struct platform_listener *listener) {
 
 /* Reading alone is enough: it would be reported for ever. */
 static bool is_shut_down(int descriptor) {
-    struct pollfd news = {.fd = descriptor, .events = POLLRDHUP};
-    return poll(&news, 1, 0) > 0 && (news.revents & (POLLRDHUP | POLLHUP)) != 0;
+    return (posix_look(descriptor, POLLRDHUP) & (POLLRDHUP | POLLHUP)) != 0;
 }
 
 /* What handlers may have done to a socket that is theirs as much as ours. */

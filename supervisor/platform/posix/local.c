@@ -55,7 +55,7 @@ static int probe(const char *path, bool *is_listening, struct baton_cause *cause
     }
     int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (client < 0) {
-        return posix_failed(cause, "socket", errno);
+        return posix_failed(cause, "socket");
     }
     *is_listening =
         connect(client, (const struct sockaddr *)&name, sizeof name) == 0 || errno != ECONNREFUSED;
@@ -81,12 +81,12 @@ static int remove_exactly(const char *path, const struct file_identity *file,
                           struct baton_cause *cause) {
     struct stat status;
     if (lstat(path, &status) != 0) {
-        return errno == ENOENT ? BATON_OK : posix_failed(cause, "lstat", errno);
+        return errno == ENOENT ? BATON_OK : posix_failed(cause, "lstat");
     }
     if (!is_same_file(&status, file)) {
         return BATON_IN_USE;
     }
-    return unlink(path) == 0 || errno == ENOENT ? BATON_OK : posix_failed(cause, "unlink", errno);
+    return unlink(path) == 0 || errno == ENOENT ? BATON_OK : posix_failed(cause, "unlink");
 }
 
 /* ---- The lock ---- */
@@ -106,7 +106,7 @@ static int lock_take(const char *path, struct lock *lock, struct baton_cause *ca
     lock->file =
         open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (lock->file < 0) {
-        return posix_failed(cause, "open", errno);
+        return posix_failed(cause, "open");
     }
     /* Only who holds the lock removes its file. Without a name it is the lock of the one before. */
     if (flock(lock->file, LOCK_EX | LOCK_NB) == 0 && fstat(lock->file, &status) == 0 &&
@@ -172,13 +172,13 @@ static int change_owner(const struct platform_listener *listener, struct baton_c
     }
     int file = open(listener->plan.name.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) {
-        return posix_failed(cause, "open", errno);
+        return posix_failed(cause, "open");
     }
     int result = BATON_OK;
     if (fstat(file, &status) != 0 || !is_same_file(&status, &listener->file)) {
         result = BATON_IN_USE;
     } else if (fchownat(file, "", user, group, AT_EMPTY_PATH) != 0) {
-        result = posix_failed(cause, "fchownat", errno);
+        result = posix_failed(cause, "fchownat");
     }
     close(file);
     return result;
@@ -186,13 +186,13 @@ static int change_owner(const struct platform_listener *listener, struct baton_c
 
 /* ---- Binding ---- */
 
-/* Returns 0 or an errno. */
+/* bind(2), and umask(2) always succeeds. */
 static int bind_with_mode(int descriptor, const struct sockaddr_un *name, uint32_t mode) {
     fchmod(descriptor, mode & MODE_BITS);
     mode_t before = umask(MODE_BITS & ~(mode_t)mode);
-    int code = bind(descriptor, (const struct sockaddr *)name, sizeof *name) == 0 ? 0 : errno;
+    int result = bind(descriptor, (const struct sockaddr *)name, sizeof *name);
     umask(before);
-    return code;
+    return result;
 }
 
 /* BATON_IN_USE if the file is no socket, or one that answers. `was` gets who it is. */
@@ -200,7 +200,7 @@ static int look_at_file(const char *path, struct stat *was, struct baton_cause *
     bool listening = true;
     int result = BATON_OK;
     if (lstat(path, was) != 0) {
-        return posix_failed(cause, "lstat", errno);
+        return posix_failed(cause, "lstat");
     }
     if (S_ISSOCK(was->st_mode)) {
         result = probe(path, &listening, cause);
@@ -229,7 +229,7 @@ static int settle(struct platform_listener *listener, struct baton_cause *cause)
     int result = change_owner(listener, cause);
     if (result == BATON_OK &&
         listen(listener->watch.descriptor, (int)listener->backlog_count) != 0) {
-        result = posix_failed(cause, "listen", errno);
+        result = posix_failed(cause, "listen");
     }
     if (result == BATON_OK && !posix_local_has_file(listener)) {
         result = BATON_IN_USE;
@@ -240,12 +240,11 @@ static int settle(struct platform_listener *listener, struct baton_cause *cause)
 static int bind_and_settle(struct platform_listener *listener, struct baton_cause *cause) {
     const struct local_plan *plan = &listener->plan;
     struct stat status;
-    int code = bind_with_mode(listener->watch.descriptor, &plan->name, plan->mode);
-    if (code != 0) {
-        return posix_failed(cause, "bind", code);
+    if (bind_with_mode(listener->watch.descriptor, &plan->name, plan->mode) != 0) {
+        return posix_failed(cause, "bind");
     }
     if (lstat(plan->name.sun_path, &status) != 0) {
-        return posix_failed(cause, "lstat", errno);
+        return posix_failed(cause, "lstat");
     }
     listener->file = identity_of(&status);
     listener->has_file = true;

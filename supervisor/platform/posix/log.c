@@ -57,7 +57,7 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
         platform->log_is_new = descriptor >= 0;
         descriptor = descriptor < 0 ? open(path, flags, LOG_MODE) : descriptor;
         if (descriptor < 0) {
-            return posix_failed(cause, "open", errno);
+            return posix_failed(cause, "open");
         }
     }
     posix_log_close(platform);
@@ -78,8 +78,7 @@ static ssize_t write_some(struct platform *platform, const char *bytes, size_t l
     if (platform->log_is_socket) {
         written = send(descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
-        struct pollfd look = {.fd = descriptor, .events = POLLOUT};
-        if (poll(&look, 1, 0) == 0) {
+        if (posix_look(descriptor, POLLOUT) == 0) {
             return 0;
         }
         written = write(descriptor, bytes, length);
@@ -97,7 +96,7 @@ static size_t count_lines(const char *bytes, size_t length) {
 
 static size_t drop(struct platform *platform, const char *bytes, size_t length,
                    struct baton_cause *cause) {
-    posix_failed(cause, platform->log_is_socket ? "send" : "write", errno);
+    posix_failed(cause, platform->log_is_socket ? "send" : "write");
     platform->log_loss.bytes = length;
     platform->log_loss.lines_count += count_lines(bytes, length);
     return length;
@@ -158,9 +157,8 @@ size_t platform_log_flush(struct platform *platform, uint64_t deadline_us) {
 }
 
 void platform_log_warn(const char *text) {
-    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
     size_t length = strlen(text);
-    if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
+    if ((posix_look(STDERR_FILENO, POLLOUT) & POLLOUT) != 0) {
         ssize_t ignored = write(STDERR_FILENO, text, length < PIPE_BUF ? length : PIPE_BUF);
         (void)ignored;
     }

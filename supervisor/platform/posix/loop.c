@@ -32,11 +32,17 @@ int posix_watch_set(struct platform *platform, struct posix_watch *watch, uint32
     struct epoll_event event = {.events = wanted, .data.ptr = watch};
     int operation = watch->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (epoll_ctl(platform->epoll, operation, watch->descriptor, &event) != 0) {
-        return errno;
+        return -1;
     }
     watch->registered = true;
     watch->wanted = wanted;
     return 0;
+}
+
+int posix_watch_begin(struct platform *platform, struct posix_watch *watch, uint32_t wanted,
+                      struct baton_cause *cause) {
+    return posix_watch_set(platform, watch, wanted) == 0 ? BATON_OK
+                                                         : posix_failed(cause, "epoll_ctl");
 }
 
 void posix_watch_forget(struct platform *platform, struct posix_watch *watch) {
@@ -217,7 +223,7 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
             take_reports(platform, events + count, capacity - count,
                          count > 0 || posix_outputs_are_ready(platform) ? 0 : until_us, &got_any);
         if (more < 0) {
-            posix_failed(cause, "epoll_wait", -more);
+            posix_failed_with(cause, "epoll_wait", -more);
             return BATON_SYSTEM;
         }
         count += (size_t)more;

@@ -35,7 +35,7 @@ static int set_options(int descriptor, const struct option *options, size_t coun
     for (size_t i = 0; i < count; i++) {
         if (options[i].value != 0 && setsockopt(descriptor, options[i].level, options[i].name,
                                                 &options[i].value, sizeof(int)) != 0) {
-            return posix_failed(cause, "setsockopt", errno);
+            return posix_failed(cause, "setsockopt");
         }
     }
     return BATON_OK;

@@ -40,10 +40,9 @@ int posix_outputs_open(struct platform *platform, size_t pipe_count, struct bato
     }
     outputs->watch.descriptor = epoll_create1(EPOLL_CLOEXEC);
     if (outputs->watch.descriptor < 0) {
-        return posix_failed(cause, "epoll_create1", errno);
+        return posix_failed(cause, "epoll_create1");
     }
-    int code = posix_watch_set(platform, &outputs->watch, EPOLLIN);
-    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+    return posix_watch_begin(platform, &outputs->watch, EPOLLIN, cause);
 }
 
 void posix_outputs_close(struct platform *platform) {
@@ -172,11 +171,6 @@ static bool watch_pipe(struct output_pipe *pipe) {
     return pipe->is_armed;
 }
 
-static bool has_something(const struct output_pipe *pipe) {
-    struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
-    return poll(&look, 1, 0) == 1;
-}
-
 uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us) {
     struct posix_outputs *outputs = &platform->outputs;
     struct output_pipe *pipe;
@@ -189,7 +183,7 @@ uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us) {
     }
     while ((pipe = outputs->young.first) != NULL && now_us >= pipe->born_us + FIRST_LOOK_US) {
         unlink_pipe(pipe);
-        if (!has_something(pipe) || !watch_pipe(pipe)) {
+        if (posix_look(pipe->descriptor, POLLIN) == 0 || !watch_pipe(pipe)) {
             link_last(&outputs->old, pipe);
         }
     }
@@ -212,9 +206,8 @@ int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_p
         return BATON_SHORTAGE;
     }
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        int code = errno;
         slots_give(&outputs->slots, slot);
-        return posix_failed(cause, "pipe2", code);
+        return posix_failed(cause, "pipe2");
     }
     fchmod(ends[1], PIPE_MODE);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
@@ -303,8 +296,7 @@ static bool is_being_read(const struct output_pipe *pipe) {
 
 bool posix_pipe_settles(struct output_pipe *pipe) {
     struct platform *platform = pipe->output->platform;
-    struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
-    short state = poll(&look, 1, 0) == 1 ? look.revents : 0;
+    short state = posix_look(pipe->descriptor, POLLIN);
     if ((state & POLLHUP) != 0) { /* the rest needs no carrier */
         return pipe->reading == NULL || posix_carriers_recall(platform, &pipe->reading->job);
     }
@@ -330,18 +322,17 @@ static int read_rest(struct output_pipe *pipe, char *buffer, size_t capacity, si
 
 /* BATON_OK and the bytes; BATON_AGAIN: nothing now; BATON_END: nothing any more. */
 static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
-    struct pollfd look = {.fd = pipe->descriptor, .events = POLLIN};
     if (pipe->reading != NULL && pipe->reading->fetched.bytes != NULL) {
         *length = posix_fetched_take(&pipe->reading->fetched, buffer, capacity);
         return BATON_OK;
     }
-    if (is_being_read(pipe) || poll(&look, 1, 0) != 1) {
-        return BATON_AGAIN;
+    short state = is_being_read(pipe) ? 0 : posix_look(pipe->descriptor, POLLIN);
+    if ((state & POLLHUP) != 0) {
+        return (state & POLLIN) != 0 ? read_rest(pipe, buffer, capacity, length) : BATON_END;
     }
-    if ((look.revents & POLLHUP) != 0) {
-        return (look.revents & POLLIN) != 0 ? read_rest(pipe, buffer, capacity, length) : BATON_END;
+    if (state != 0) {
+        begin_reading(pipe);
     }
-    begin_reading(pipe);
     return BATON_AGAIN;
 }
 

@@ -25,7 +25,7 @@
 static int ensure_standard_streams(struct baton_cause *cause) {
     for (int stream = 0; stream <= 2; stream++) {
         if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            return posix_failed(cause, "open", errno);
+            return posix_failed(cause, "open");
         }
     }
     return BATON_OK;
@@ -53,14 +53,14 @@ static void protect_inherited(void) {
 static int raise_descriptor_limit(struct platform *platform, bool takes_rights,
                                   struct baton_cause *cause) {
     if (getrlimit(RLIMIT_NOFILE, &platform->original_descriptors) != 0) {
-        return posix_failed(cause, "getrlimit", errno);
+        return posix_failed(cause, "getrlimit");
     }
     struct rlimit raised = platform->original_descriptors;
     platform->takes_rights = takes_rights || !posix_rights_can_be_refused();
     raised.rlim_cur = raised.rlim_max -
                       (platform->takes_rights ? posix_rights_reserve_count(raised.rlim_max) : 0);
     if (setrlimit(RLIMIT_NOFILE, &raised) != 0) {
-        return posix_failed(cause, "setrlimit", errno);
+        return posix_failed(cause, "setrlimit");
     }
     return BATON_OK;
 }
@@ -79,7 +79,7 @@ static void blame_limit(const struct platform *platform, struct baton_cause *cau
 int posix_threads_end(struct platform *platform, struct baton_cause *cause) {
     posix_watch_forget(platform, &platform->closed); /* the closer's descriptor */
     return closer_close(&platform->closer) ? BATON_OK
-                                           : posix_failed(cause, "pthread_join", ETIMEDOUT);
+                                           : posix_failed_with(cause, "pthread_join", ETIMEDOUT);
 }
 
 int posix_threads_begin(struct platform *platform, struct baton_cause *cause) {
@@ -90,8 +90,7 @@ int posix_threads_begin(struct platform *platform, struct baton_cause *cause) {
         return result;
     }
     platform->closed.descriptor = platform->closer->told;
-    int code = posix_watch_set(platform, &platform->closed, EPOLLIN);
-    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+    return posix_watch_begin(platform, &platform->closed, EPOLLIN, cause);
 }
 
 /* Who has our session keyring can read what is in it, whatever user he is (keyrings(7)): the keys
@@ -106,10 +105,10 @@ static void leave_keys(void) {
 static int open_loop(struct platform *platform, size_t process_count, struct baton_cause *cause) {
     platform->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (platform->epoll < 0) {
-        return posix_failed(cause, "epoll_create1", errno);
+        return posix_failed(cause, "epoll_create1");
     }
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-        return posix_failed(cause, "prctl", errno);
+        return posix_failed(cause, "prctl");
     }
     leave_keys(); /* before the first thread and child */
     int result = posix_signals_open(platform, cause);
@@ -268,7 +267,7 @@ int platform_random(void *out, size_t length, struct baton_cause *cause) {
     while (length > 0) {
         ssize_t got = getrandom(bytes, length, 0);
         if (got < 0 && errno != EINTR) {
-            posix_failed(cause, "getrandom", errno);
+            posix_failed(cause, "getrandom");
             return BATON_SYSTEM;
         }
         if (got > 0) {

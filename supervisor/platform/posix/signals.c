@@ -108,14 +108,13 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
     sigset_t set;
     choose_read(&set);
     if (posix_signals_block() != 0) {
-        return posix_failed(cause, "sigprocmask", errno);
+        return posix_failed(cause, "sigprocmask");
     }
     platform->signals.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (platform->signals.descriptor < 0) {
-        return posix_failed(cause, "signalfd", errno);
+        return posix_failed(cause, "signalfd");
     }
-    int code = posix_watch_set(platform, &platform->signals, EPOLLIN);
-    return code == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl", code);
+    return posix_watch_begin(platform, &platform->signals, EPOLLIN, cause);
 }
 
 static void stop(struct platform *platform, const char *reason) {

@@ -16,11 +16,7 @@ bool platform_socket_is_open(struct platform_socket socket) {
 }
 
 bool platform_socket_local(struct platform_socket socket, struct address *out) {
-    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-    socklen_t length = sizeof name;
-    *out = (struct address){0};
-    return getsockname((int)socket.value, (struct sockaddr *)&name, &length) == 0 &&
-           posix_address_from_system(&name, out);
+    return posix_own_address((int)socket.value, out);
 }
 
 void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
@@ -41,8 +37,7 @@ void platform_socket_drop(struct platform_socket *socket) {
 bool platform_socket_was_reset(struct platform_socket socket) {
     /* After a reset poll(2) reports both; after an orderly end of sending neither, as long as our
      * own direction is open. Unlike SO_ERROR it leaves the error for the handler to see. */
-    struct pollfd look = {.fd = (int)socket.value, .events = 0};
-    return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
+    return (posix_look((int)socket.value, 0) & (POLLERR | POLLHUP)) != 0;
 }
 
 /* ---- Putting options back ---- */

@@ -31,7 +31,7 @@ static bool nobody_may_execute(const char *path) {
 static int not_executed(const struct plan *plan, const struct plan_failure *failure,
                         struct baton_cause *cause) {
     const struct step *step = failure->step;
-    int result = posix_failed(cause, posix_plan_step_name(step), failure->code);
+    int result = posix_failed_with(cause, posix_plan_step_name(step), failure->code);
     /* EAGAIN: RLIMIT_NPROC of the user that the program runs as. */
     if (failure->code == EAGAIN || (plan->is_limited && result == BATON_SHORTAGE)) {
         return BATON_LIMIT;
@@ -134,7 +134,7 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
     pid_t child = spawn->table_end > 0 ? begin_sharing(&what, pidfd) : begin_copying(&what, pidfd);
     if (child < 0) {
         int code = errno;
-        int result = posix_failed(cause, spawn->table_end > 0 ? "clone" : "vfork", code);
+        int result = posix_failed_with(cause, spawn->table_end > 0 ? "clone" : "vfork", code);
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
     if (failure.step != NULL) {

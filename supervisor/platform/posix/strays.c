@@ -127,10 +127,7 @@ static bool read_service(pid_t pid, char *out, size_t size_bytes) {
     char path[48];
     static char text[65536];
     snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
-    posix_close_descriptor(&file);
-    text[length < 0 ? 0 : length] = '\0';
+    ssize_t length = posix_read_text(path, text, sizeof text);
     for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
         if (strncmp(text + at, name, sizeof name - 1) == 0) {
             snprintf(out, size_bytes, "%s", text + at + sizeof name - 1);

@@ -46,10 +46,9 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
     *stream = (struct platform_stream){.platform = platform, .is_pipe = is_pipe};
     posix_watch_init(&stream->watch, POSIX_WATCH_STREAM, token);
     stream->watch.descriptor = descriptor;
-    int code = posix_watch_set(platform, &stream->watch, direction | EPOLLET);
-    if (code != 0) {
+    int result = posix_watch_begin(platform, &stream->watch, direction | EPOLLET, cause);
+    if (result != BATON_OK) {
         give_slot(platform, stream);
-        int result = posix_failed(cause, "epoll_ctl", code);
         return result == BATON_SHORTAGE ? posix_short(platform) : result;
     }
     *out = stream;
@@ -60,24 +59,20 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
  * byte stays in its place, where recv(2) would leave it out (tcp(7)); and on a local one no
  * descriptors. */
 static void set_ours(const struct platform_stream *stream, bool ours) {
-    const int value = ours;
     if (stream->is_local) {
         posix_rights_allow(stream->watch.descriptor, !ours);
     } else {
-        setsockopt(stream->watch.descriptor, SOL_SOCKET, SO_OOBINLINE, &value, sizeof value);
+        posix_set_option(stream->watch.descriptor, SOL_SOCKET, SO_OOBINLINE, ours);
     }
 }
 
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause) {
     int descriptor = (int)socket.value;
-    int domain = AF_UNSPEC;
-    socklen_t length = sizeof domain;
     int result = open_stream(platform, descriptor, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
                              out, cause);
     if (*out != NULL) {
-        getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length);
-        (*out)->is_local = domain == AF_UNIX;
+        (*out)->is_local = posix_get_option(descriptor, SO_DOMAIN) == AF_UNIX;
         set_ours(*out, true);
     }
     return result;
@@ -125,9 +120,8 @@ size_t posix_streams_tell(struct platform *platform, struct platform_event *even
     return count;
 }
 
-/* Whatever the network or the other side has done: nothing goes this way any more. */
-static int broken(struct baton_cause *cause, const char *call, int code) {
-    posix_failed(cause, call, code);
+int posix_stream_broken(struct baton_cause *cause, const char *call, int code) {
+    posix_failed_with(cause, call, code);
     return BATON_GONE;
 }
 
@@ -156,18 +150,18 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
         stream->read_waits = true;
         return BATON_AGAIN;
     }
-    return broken(cause, "recv", errno);
+    return posix_stream_broken(cause, "recv", errno);
 }
 
 /* The flag comes first: what arrives behind the look is told. */
 int platform_stream_await(struct platform_stream *stream) {
-    struct pollfd one = {.fd = stream->watch.descriptor, .events = POLLIN | POLLRDHUP};
     stream->read_waits = true;
-    if (poll(&one, 1, 0) != 1) {
+    short state = posix_look(stream->watch.descriptor, POLLIN | POLLRDHUP);
+    if (state == 0) {
         return BATON_AGAIN;
     }
     stream->read_waits = false;
-    return (one.revents & POLLERR) != 0 ? BATON_GONE : BATON_OK;
+    return (state & POLLERR) != 0 ? BATON_GONE : BATON_OK;
 }
 
 int platform_stream_write(struct platform_stream *stream, const void *bytes, size_t length,
@@ -190,7 +184,7 @@ int platform_stream_write(struct platform_stream *stream, const void *bytes, siz
         stream->write_waits = true;
         return BATON_AGAIN;
     }
-    return broken(cause, "send", errno);
+    return posix_stream_broken(cause, "send", errno);
 }
 
 void platform_stream_finish(struct platform_stream *stream) {

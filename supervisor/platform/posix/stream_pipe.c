@@ -17,12 +17,6 @@ static struct platform_stream *stream_of(struct carrier_job *job) {
     return (struct platform_stream *)(void *)((char *)job - offsetof(struct platform_stream, job));
 }
 
-/* What poll(2) says of it at once. */
-static short look(const struct platform_stream *stream, short events) {
-    struct pollfd one = {.fd = stream->watch.descriptor, .events = events};
-    return poll(&one, 1, 0) == 1 ? one.revents : 0;
-}
-
 /* An event, if anybody waits. */
 static void tell(struct platform *platform, struct platform_stream *stream) {
     bool waits = stream->read_waits || stream->write_waits;
@@ -76,11 +70,6 @@ static bool read_done(struct platform *platform, struct carrier_job *job, const 
     return true;
 }
 
-static int failed(struct baton_cause *cause, const char *call, int code) {
-    posix_failed(cause, call, code);
-    return BATON_GONE;
-}
-
 /* Nobody can write any more. */
 static int read_rest(struct platform_stream *stream, void *buffer, size_t capacity, size_t *length,
                      struct baton_cause *cause) {
@@ -89,7 +78,7 @@ static int read_rest(struct platform_stream *stream, void *buffer, size_t capaci
         *length = (size_t)got;
         return BATON_OK;
     }
-    return got == 0 ? BATON_END : failed(cause, "read", errno);
+    return got == 0 ? BATON_END : posix_stream_broken(cause, "read", errno);
 }
 
 int posix_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,
@@ -99,10 +88,10 @@ int posix_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t 
         return BATON_OK;
     }
     if (stream->is_broken) {
-        return failed(cause, "read", EIO);
+        return posix_stream_broken(cause, "read", EIO);
     }
     if (stream->job.state == CARRIER_JOB_NONE) {
-        short state = look(stream, POLLIN);
+        short state = posix_look(stream->watch.descriptor, POLLIN);
         if ((state & POLLHUP) != 0) {
             return read_rest(stream, buffer, capacity, length, cause);
         }
@@ -138,9 +127,9 @@ int posix_stream_pipe_write(struct platform_stream *stream, const void *bytes, s
         return BATON_OK;
     }
     if (stream->job.state == CARRIER_JOB_NONE) {
-        short state = look(stream, POLLOUT);
+        short state = posix_look(stream->watch.descriptor, POLLOUT);
         if (stream->is_broken || (state & POLLERR) != 0) {
-            return failed(cause, "write", EPIPE);
+            return posix_stream_broken(cause, "write", EPIPE);
         }
         if ((state & POLLOUT) != 0) {
             begin(stream, write_work, write_done, bytes, length);

@@ -38,11 +38,9 @@ static void add_id(struct question *q, uint64_t id) {
 /* ---- Answers ---- */
 
 static bool is_here(const struct question *q, const struct inet_diag_msg *message) {
-    static const uint8_t any[16];
     const struct address *bound = &q->listener->bound;
     size_t length = bound->family == ADDRESS_IPV4 ? 4 : 16;
-    return memcmp(bound->bytes, any, length) == 0 ||
-           memcmp(bound->bytes, message->id.idiag_src, length) == 0;
+    return address_is_any(bound) || memcmp(bound->bytes, message->id.idiag_src, length) == 0;
 }
 
 static void take_inet(struct question *q, const struct nlmsghdr *header) {
@@ -215,11 +213,7 @@ void platform_listener_waiting(const struct platform_listener *listener, bool id
         ask_inet(&q, IPPROTO_TCP, STATES_ESTABLISHED);
     }
     /* Of a connection, which a handler may have made of it, TCP_INFO would take the lock. */
-    int listening = 0;
-    socklen_t listening_length = sizeof listening;
-    if (getsockopt(listener->watch.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening,
-                   &listening_length) == 0 &&
-        listening &&
+    if (posix_get_option(listener->watch.descriptor, SO_ACCEPTCONN) != 0 &&
         getsockopt(listener->watch.descriptor, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
         out->is_known = info.tcpi_state == TCP_LISTEN;
         out->amount = info.tcpi_unacked; /* of a listener: the length of its queue */

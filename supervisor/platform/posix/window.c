@@ -45,13 +45,13 @@ static int open_null(struct platform *platform) {
 
 int posix_window_open(struct platform *platform, struct baton_cause *cause) {
     if (open_null(platform) < 0) {
-        return posix_failed(cause, "open", errno);
+        return posix_failed(cause, "open");
     }
     platform->window_end = platform->null_device + 1;
     for (int i = 0; i < WINDOW_COUNT; i++) {
         int number = fcntl(platform->null_device, F_DUPFD_CLOEXEC, FIRST_NUMBER);
         if (number < 0) {
-            return posix_failed(cause, "fcntl", errno);
+            return posix_failed(cause, "fcntl");
         }
         platform->window[i] = number;
         platform->window_end = number < platform->window_end ? platform->window_end : number + 1;
