@@ -61,7 +61,7 @@ static int finish_local(const struct platform_listener *listener, int descriptor
         peer->uid = who.uid;
         peer->pid = (uint32_t)who.pid;
     }
-    return posix_options_set_buffers(descriptor, &listener->options, cause);
+    return posix_options_set(descriptor, &listener->options, false, cause);
 }
 
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,

@@ -499,11 +499,9 @@ int posix_stream_pipe_write(struct platform_stream *stream, const void *bytes, s
                             size_t *written, struct baton_cause *cause);
 void posix_stream_pipe_close(struct platform_stream *stream);
 
-/* options.c: SO_RCVBUF and SO_SNDBUF, where they are not 0; what else TCP has. */
-int posix_options_set_buffers(int descriptor, const struct socket_options *options,
-                              struct baton_cause *cause);
-int posix_options_set_tcp(int descriptor, const struct socket_options *options,
-                          struct baton_cause *cause);
+/* options.c: SO_RCVBUF and SO_SNDBUF, where they are not 0; and what else TCP has. */
+int posix_options_set(int descriptor, const struct socket_options *options, bool is_tcp,
+                      struct baton_cause *cause);
 /* As far as they can be: all options of a socket that somebody else has had. */
 void posix_options_put_back(int descriptor, const struct socket_options *options, bool is_datagram);
 

@@ -16,11 +16,9 @@
 
 static int bind_address(int descriptor, const struct platform_listener_spec *spec,
                         struct baton_cause *cause) {
-    int result = posix_options_set_buffers(descriptor, &spec->options, cause);
     /* SO_REUSEADDR of a UDP socket would let others take its datagrams (socket(7)). */
-    if (result == BATON_OK && spec->protocol == PLATFORM_TCP) {
-        result = posix_options_set_tcp(descriptor, &spec->options, cause);
-    }
+    int result =
+        posix_options_set(descriptor, &spec->options, spec->protocol == PLATFORM_TCP, cause);
     if (result != BATON_OK) {
         return result;
     }

@@ -5,11 +5,12 @@
  */
 #include "platform/posix/internal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/time.h>
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
@@ -25,56 +26,50 @@
 #define UDP_GRO 104
 #endif
 
-struct option {
-    int level, name, value;
+/* What the config may say; the buffers hold for sockets of every kind, what comes behind them for
+ * TCP.
+ */
+#define BUFFER_COUNT 2
+static const struct {
+    uint8_t level, name;
+    uint8_t offset; /* in `struct socket_options` */
+} configured[] = {
+    {SOL_SOCKET, SO_RCVBUF, offsetof(struct socket_options, receive_buffer_bytes)},
+    {SOL_SOCKET, SO_SNDBUF, offsetof(struct socket_options, send_buffer_bytes)},
+    {IPPROTO_TCP, TCP_NODELAY, offsetof(struct socket_options, nodelay)},
+    {SOL_SOCKET, SO_KEEPALIVE, offsetof(struct socket_options, keepalive)},
+    {IPPROTO_TCP, TCP_KEEPIDLE, offsetof(struct socket_options, keepalive_idle_s)},
+    {IPPROTO_TCP, TCP_KEEPINTVL, offsetof(struct socket_options, keepalive_interval_s)},
+    {IPPROTO_TCP, TCP_KEEPCNT, offsetof(struct socket_options, keepalive_count)},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, offsetof(struct socket_options, defer_accept_s)},
 };
-
-/* 0 leaves what the system does. */
-static int set_options(int descriptor, const struct option *options, size_t count,
-                       struct baton_cause *cause) {
-    for (size_t i = 0; i < count; i++) {
-        if (options[i].value != 0 && setsockopt(descriptor, options[i].level, options[i].name,
-                                                &options[i].value, sizeof(int)) != 0) {
-            return posix_failed(cause, "setsockopt");
-        }
-    }
-    return BATON_OK;
-}
-
-int posix_options_set_buffers(int descriptor, const struct socket_options *options,
-                              struct baton_cause *cause) {
-    const struct option buffers[] = {
-        {SOL_SOCKET, SO_RCVBUF, (int)options->receive_buffer_bytes},
-        {SOL_SOCKET, SO_SNDBUF, (int)options->send_buffer_bytes},
-    };
-    return set_options(descriptor, buffers, COUNT(buffers), cause);
-}
 
 /* On Linux accepted sockets take all of these from their listener, so that accepting costs no call
  * for them; and the size of the receive buffer must be known before listen(2), for it decides what
  * window is offered (tcp(7)). */
-int posix_options_set_tcp(int descriptor, const struct socket_options *options,
-                          struct baton_cause *cause) {
-    const struct option all[] = {
-        {SOL_SOCKET, SO_REUSEADDR, 1},
-        {IPPROTO_TCP, TCP_NODELAY, (int)options->nodelay},
-        {SOL_SOCKET, SO_KEEPALIVE, (int)options->keepalive},
-        {IPPROTO_TCP, TCP_KEEPIDLE, (int)options->keepalive_idle_s},
-        {IPPROTO_TCP, TCP_KEEPINTVL, (int)options->keepalive_interval_s},
-        {IPPROTO_TCP, TCP_KEEPCNT, (int)options->keepalive_count},
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, (int)options->defer_accept_s},
-    };
-    return set_options(descriptor, all, COUNT(all), cause);
+int posix_options_set(int descriptor, const struct socket_options *options, bool is_tcp,
+                      struct baton_cause *cause) {
+    size_t count = is_tcp ? COUNT(configured) : BUFFER_COUNT;
+    int result = is_tcp ? posix_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
+    for (size_t i = 0; i < count && result == 0; i++) {
+        uint32_t value;
+        memcpy(&value, (const char *)options + configured[i].offset, sizeof value);
+        if (value != 0) { /* 0 leaves what the system does */
+            result =
+                posix_set_option(descriptor, configured[i].level, configured[i].name, (int)value);
+        }
+    }
+    return result == 0 ? BATON_OK : posix_failed(cause, "setsockopt");
 }
 
 /* What a new socket has. Those of other protocols, and of kernels to come, fail and change nothing.
  * A filter that was locked stays (SO_LOCK_FILTER); and so does what has no fixed value and cannot
- * be taken back, as IP_MTU_DISCOVER, TCP_SYNCNT and the TCP_KEEP* that the config does not name. A
- * clamp of the window can only be lifted, above any window. */
+ * be taken back, as IP_MTU_DISCOVER, TCP_SYNCNT and the TCP_KEEP* that the config does not name.
+ */
 static const struct {
     uint8_t level, name;
-    int32_t value;
-} __attribute__((packed)) fresh[] = {
+    int8_t value;
+} fresh[] = {
     {SOL_SOCKET, SO_DETACH_FILTER, 0},
     {SOL_SOCKET, SO_RCVLOWAT, 1},
     {SOL_SOCKET, SO_KEEPALIVE, 0},
@@ -141,7 +136,6 @@ static const struct {
     {IPPROTO_TCP, TCP_FASTOPEN, 0},
     {IPPROTO_TCP, TCP_SAVE_SYN, 0},
     {IPPROTO_TCP, TCP_INQ, 0},
-    {IPPROTO_TCP, TCP_WINDOW_CLAMP, 65535 << 14},
     {IPPROTO_TCP, TCP_QUICKACK, 1},
     {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, 0},
     {IPPROTO_TCP, TCP_TX_DELAY, 0},
@@ -153,9 +147,11 @@ static const struct {
     {IPPROTO_UDP, UDP_NO_CHECK6_RX, 0},
 };
 
-static void set(int descriptor, int level, int name, int value) {
-    (void)setsockopt(descriptor, level, name, &value, sizeof value);
-}
+/* A clamp of the window can only be lifted, above any window. */
+#define WIDEST_WINDOW (65535 << 14)
+
+/* Not numbers, and all of them unset by zeros. */
+static const uint8_t unset[] = {SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE};
 
 /* Only where there are any: on a listener it changes what TCP_MAXSEG says. */
 static void remove_ip_options(int descriptor) {
@@ -168,23 +164,19 @@ static void remove_ip_options(int descriptor) {
 
 void posix_options_put_back(int descriptor, const struct socket_options *options,
                             bool is_datagram) {
+    static const struct timeval zeros; /* the longest of them */
     struct baton_cause ignored;
-    const struct linger no_linger = {0};
-    const struct timeval no_limit = {0};
     fcntl(descriptor, F_SETFL, 0);
     fcntl(descriptor, F_SETOWN, 0);
     fcntl(descriptor, F_SETSIG, 0);
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &no_linger, sizeof no_linger);
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &no_limit, sizeof no_limit);
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &no_limit, sizeof no_limit);
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_BINDTODEVICE, "", 0);
+    for (size_t i = 0; i < COUNT(unset); i++) {
+        (void)setsockopt(descriptor, SOL_SOCKET, unset[i], &zeros, sizeof zeros);
+    }
     for (size_t i = 0; i < COUNT(fresh); i++) {
-        set(descriptor, fresh[i].level, fresh[i].name, fresh[i].value);
+        posix_set_option(descriptor, fresh[i].level, fresh[i].name, fresh[i].value);
     }
-    set(descriptor, SOL_SOCKET, SO_REUSEADDR, !is_datagram);
+    posix_set_option(descriptor, IPPROTO_TCP, TCP_WINDOW_CLAMP, WIDEST_WINDOW);
+    posix_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, !is_datagram);
     remove_ip_options(descriptor);
-    (void)posix_options_set_buffers(descriptor, options, &ignored);
-    if (!is_datagram) {
-        (void)posix_options_set_tcp(descriptor, options, &ignored);
-    }
+    (void)posix_options_set(descriptor, options, !is_datagram, &ignored);
 }
