@@ -83,7 +83,7 @@ static void expect_faults(const struct fault *faults, size_t count, const struct
 static void test_descriptors_that_cannot_be_passed(void **state) {
     (void)state;
     int passed[] = {-1};
-    const struct spawn closed = {.argv = arguments, .input = -1, .passed = passed};
+    const struct spawn closed = {.argv = arguments, .streams = {-1}, .passed = passed};
     const struct fault with_closed[] = {
         {{.kind = STEP_STREAMS}, "dup2", EBADF, BATON_SYSTEM},
         {{.kind = STEP_MAKE_WAY, .pass = {1, 4}}, "fcntl", EBADF, BATON_SYSTEM},

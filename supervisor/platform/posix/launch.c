@@ -52,7 +52,6 @@ static int open_pipes(struct platform *platform, const struct platform_launch *l
 /* Chooses what becomes descriptors 0, 1 and 2. */
 static int prepare_streams(struct platform *platform, const struct platform_launch *launch,
                            struct preparation *p, struct baton_cause *cause) {
-    struct spawn *spawn = &p->spawn;
     int log = platform->null_device;
     bool writes_to_log = launch->streams == PLATFORM_STREAMS_LOG ||
                          launch->streams == PLATFORM_STREAMS_LISTENERS ||
@@ -66,22 +65,23 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
         log = p->log_end >= 0 ? p->log_end : SPAWN_LOG;
         p->log_source = p->log_end >= 0 ? -1 : p->log->descriptor;
     }
-    spawn->input = platform->null_device;
-    spawn->output = spawn->error = log;
+    int *streams = p->spawn.streams;
+    streams[0] = platform->null_device;
+    streams[1] = log;
     if (launch->streams == PLATFORM_STREAMS_SOCKET) {
-        spawn->input = spawn->output = (int)launch->socket.value;
+        streams[0] = streams[1] = (int)launch->socket.value;
     } else if (launch->streams == PLATFORM_STREAMS_PIPES) {
         int result = open_pipes(platform, launch, p, cause);
         if (result != BATON_OK) {
             return result;
         }
-        spawn->input = p->input_end;
-        spawn->output = p->output_end;
+        streams[0] = p->input_end;
+        streams[1] = p->output_end;
     } else if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
-        spawn->input = launch->listeners[launch->input_listener]->watch.descriptor;
+        streams[0] = launch->listeners[launch->input_listener]->watch.descriptor;
     }
     /* Where both go to the log this changes nothing. */
-    spawn->error = launch->error_follows_output ? spawn->output : log;
+    streams[2] = launch->error_follows_output ? streams[1] : log;
     return BATON_OK;
 }
 
@@ -93,11 +93,10 @@ static bool lend_all(struct platform *platform, struct spawn *spawn, int *log_so
     for (uint32_t i = 0; i < passed_count && code == 0; i++) {
         code = posix_window_lend(platform, &spawn->passed[i]);
     }
-    int *const streams[] = {&spawn->input, &spawn->output, &spawn->error, log_source};
-    for (size_t i = 0; i < 4 && code == 0; i++) {
-        code = *streams[i] < 0 ? 0 : posix_window_lend(platform, streams[i]);
+    for (size_t i = 0; i < 3 && code == 0; i++) {
+        code = posix_window_lend(platform, &spawn->streams[i]);
     }
-    return code == 0;
+    return code == 0 && posix_window_lend(platform, log_source) == 0;
 }
 
 /* One that a handler closes may be the last but ours, while another that it has opened by its name

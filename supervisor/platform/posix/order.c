@@ -4,7 +4,21 @@
 #include "platform/posix/internal.h"
 
 #include <assert.h>
+#include <string.h>
 #include <unistd.h>
+
+/* By their kinds, one behind the other. */
+#define STEP_NAME(name, call) call "\0"
+static const char names[] = STEP_TABLE(STEP_NAME);
+#undef STEP_NAME
+
+const char *posix_plan_step_name(const struct step *step) {
+    const char *name = names;
+    for (enum step_kind kind = 0; kind < step->kind; kind++) {
+        name += strlen(name) + 1;
+    }
+    return name;
+}
 
 /* Kinds go up from step to step, so there is room for each, and the enum tells the order. */
 struct step *posix_plan_add(struct plan *plan, enum step_kind kind) {

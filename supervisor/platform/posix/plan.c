@@ -28,22 +28,18 @@
 
 /* ---- What each step does ---- */
 
-/* Of a system call that says -1 where it fails. */
-static int code_of(int result) {
-    return result == -1 ? errno : 0;
-}
-
-static int own_table(const struct step *step, const struct spawn *spawn) {
-    (void)step;
+static int own_table(const struct spawn *spawn) {
     return spawn->table_end == 0
                ? 0
-               : code_of((int)syscall(SYS_close_range, spawn->table_end, ~0u, CLOSE_RANGE_UNSHARE));
+               : (int)syscall(SYS_close_range, spawn->table_end, ~0u, CLOSE_RANGE_UNSHARE);
 }
 
-static int lead_group(const struct step *step, const struct spawn *spawn) {
-    (void)step;
-    (void)spawn;
-    return code_of(setpgid(0, 0));
+/* Whatever close(2) says, `result` and its errno stay. */
+static int close_and_say(int descriptor, int result) {
+    int code = errno;
+    close(descriptor);
+    errno = code;
+    return result;
 }
 
 /* Who has the supervisor's terminal can open it as /dev/tty, and type there (TIOCSTI). A session of
@@ -51,28 +47,22 @@ static int lead_group(const struct step *step, const struct spawn *spawn) {
  * like that of the supervisor and all others together (sched(7), autogroup), which was seen to cost
  * two fifths of the connections per second. Who does not lead a session never gets a terminal again
  * (tty_ioctl(4), TIOCNOTTY). */
-static int give_up_terminal(const struct step *step, const struct spawn *spawn) {
-    (void)step;
-    (void)spawn;
+static int give_up_terminal(void) {
     int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (terminal < 0) {
-        return errno == ENXIO ? 0 : errno; /* gone since */
+        return errno == ENXIO ? 0 : -1; /* gone since */
     }
-    int code = code_of(ioctl(terminal, TIOCNOTTY));
-    close(terminal);
-    return code;
+    return close_and_say(terminal, ioctl(terminal, TIOCNOTTY));
 }
 
-static int replace_streams(const struct step *step, const struct spawn *spawn) {
-    (void)step;
-    int streams[] = {spawn->input, spawn->output, spawn->error};
-    int log = spawn->log_path[0] == '\0' ? -1 : open(spawn->log_path, O_WRONLY | O_CLOEXEC);
-    if (log < 0 && spawn->log_path[0] != '\0') {
-        return errno;
+static int replace_streams(const struct spawn *spawn) {
+    int log = -1;
+    if (spawn->log_path[0] != '\0' && (log = open(spawn->log_path, O_WRONLY | O_CLOEXEC)) < 0) {
+        return -1;
     }
     for (int i = 0; i < 3; i++) {
-        if (dup2(streams[i] == SPAWN_LOG ? log : streams[i], i) < 0) {
-            return errno;
+        if (dup2(spawn->streams[i] == SPAWN_LOG ? log : spawn->streams[i], i) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -86,7 +76,8 @@ static int make_way(const struct step *step, const struct spawn *spawn) {
         if (*descriptor < end && *descriptor != FIRST_PASSED_DESCRIPTOR + i) {
             *descriptor = fcntl(*descriptor, F_DUPFD_CLOEXEC, end);
             if (*descriptor < 0) {
-                return errno == EINVAL ? EMFILE : errno; /* `end` itself is above the limit */
+                errno = errno == EINVAL ? EMFILE : errno; /* `end` itself is above the limit */
+                return -1;
             }
         }
     }
@@ -100,15 +91,13 @@ static int pass(const struct step *step, const struct spawn *spawn) {
                          ? dup2(spawn->passed[i], wanted)
                          : fcntl(wanted, F_SETFD, 0); /* dup2 would leave close-on-exec set */
         if (result < 0) {
-            return errno;
+            return -1;
         }
     }
     return 0;
 }
 
-static int write_listen_pid(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    char *out = step->listen_pid;
+static void write_listen_pid(char *out) {
     char digits[16];
     size_t count = 0;
     for (pid_t rest = getpid(); rest > 0; rest /= 10) {
@@ -118,12 +107,6 @@ static int write_listen_pid(const struct step *step, const struct spawn *spawn) 
         *out++ = digits[--count];
     }
     *out = '\0';
-    return 0;
-}
-
-static int set_limit(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    return code_of(setrlimit(step->limit.resource, &step->limit.values));
 }
 
 /* The files in /proc of who has changed its user are root's while nobody may trace it
@@ -141,65 +124,26 @@ int posix_plan_open_oom(const struct step *step) {
     return file;
 }
 
-static int adjust_oom(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
+static int adjust_oom(const struct step *step) {
     size_t length = 0;
     while (step->oom.text[length] != '\0') {
         length++;
     }
     int file = posix_plan_open_oom(step);
-    if (file < 0) {
-        return errno;
-    }
-    int code = code_of((int)write(file, step->oom.text, length));
-    close(file);
-    return code;
-}
-
-static int rank(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    return code_of((int)syscall(SYS_setpriority, PRIO_PROCESS, 0, step->nice_count));
-}
-
-static int set_groups(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    return code_of((int)syscall(CALL_SETGROUPS, step->groups.count, step->groups.ids));
-}
-
-/* Where no directory is given, it is the new root itself: nothing outside shall be left. */
-static int change_root(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    return chroot(step->chroot) != 0 ? errno : code_of(chdir("/"));
-}
-
-static int enter_directory(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    return code_of(chdir(step->directory));
-}
-
-static int set_umask(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    umask(step->umask_bits);
-    return 0;
-}
-
-static int become_group(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
-    return code_of((int)syscall(CALL_SETRESGID, step->id.id, step->id.id, step->id.id));
+    return file < 0 ? -1 : close_and_say(file, (int)write(file, step->oom.text, length));
 }
 
 /* The memory, which is the supervisor's still, can be traced by nobody from here on: the kernel
  * takes that away before the new user is to be seen (prctl(2), PR_SET_DUMPABLE). */
-static int become_user(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
+static int become_user(const struct step *step) {
     if (step->id.keeps_capabilities && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) {
-        return errno;
+        return -1;
     }
-    return code_of((int)syscall(CALL_SETRESUID, step->id.id, step->id.id, step->id.id));
+    return (int)syscall(CALL_SETRESUID, step->id.id, step->id.id, step->id.id);
 }
 
 /* Root has after execve(2) all that is in the bounding set, and others what is ambient. */
-static int keep_capabilities(const struct step *step, const struct spawn *spawn) {
+static int keep_capabilities(const struct step *step) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     uint32_t low = (uint32_t)step->capabilities.kept;
     uint32_t high = (uint32_t)(step->capabilities.kept >> 32);
@@ -208,108 +152,116 @@ static int keep_capabilities(const struct step *step, const struct spawn *spawn)
     if (step->capabilities.is_own) {
         data[0].inheritable = data[1].inheritable = 0; /* and so none is ambient */
     }
-    (void)spawn;
     for (int i = 0; step->capabilities.is_root && i < CAPABILITIES_MAX_COUNT; i++) {
         bool is_kept = (step->capabilities.kept >> i & 1u) != 0;
         if (!is_kept && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
             prctl(PR_CAPBSET_DROP, i, 0, 0, 0) != 0) {
-            return errno;
+            return -1;
         }
     }
     if (syscall(SYS_capset, &header, data) != 0) {
-        return errno;
+        return -1;
     }
     bool is_passed = !step->capabilities.is_root && !step->capabilities.is_own;
     for (int i = 0; is_passed && i < CAPABILITIES_MAX_COUNT; i++) {
         if ((step->capabilities.kept >> i & 1u) != 0 &&
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) != 0) {
-            return errno;
+            return -1;
         }
     }
     return 0;
-}
-
-static int forbid_new_privileges(const struct step *step, const struct spawn *spawn) {
-    (void)step;
-    (void)spawn;
-    return code_of(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 /* It is told of an end that comes, so behind it one that came before is looked for (prctl(2)). */
-static int ask_for_death_signal(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
+static int ask_for_death_signal(pid_t supervisor) {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0) {
-        return errno;
+        return -1;
     }
-    return getppid() == step->supervisor ? 0 : ESRCH;
+    errno = ESRCH;
+    return getppid() == supervisor ? 0 : -1;
 }
 
-static int reset_dispositions(const struct step *step, const struct spawn *spawn) {
-    (void)spawn;
+static int reset_dispositions(const struct step *step) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (size_t i = 0; i < step->signals.count; i++) {
         if (sigaction(step->signals.numbers[i], &standard, NULL) != 0) {
-            return errno;
+            return -1;
         }
     }
     return 0;
 }
 
-static int clear_mask(const struct step *step, const struct spawn *spawn) {
-    (void)step;
-    (void)spawn;
+static int clear_mask(void) {
     sigset_t none;
     sigemptyset(&none);
-    return code_of(sigprocmask(SIG_SETMASK, &none, NULL));
+    return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int execute(const struct step *step, const struct spawn *spawn) {
-    return code_of(execve(step->execute.path, spawn->argv, step->execute.environment));
-}
-
-static const struct {
-    const char *name;
-    int (*take)(const struct step *step, const struct spawn *spawn);
-} kinds[STEP_KIND_COUNT] = {
-    [STEP_OWN_TABLE] = {"close_range", own_table},
-    [STEP_GROUP] = {"setpgid", lead_group},
-    [STEP_TERMINAL] = {"ioctl", give_up_terminal},
-    [STEP_STREAMS] = {"dup2", replace_streams},
-    [STEP_MAKE_WAY] = {"fcntl", make_way},
-    [STEP_PASS] = {"dup2", pass},
-    [STEP_LISTEN_PID] = {"getpid", write_listen_pid},
-    [STEP_LIMIT_MEMORY] = {"setrlimit RLIMIT_AS", set_limit},
-    [STEP_LIMIT_CORE] = {"setrlimit RLIMIT_CORE", set_limit},
-    [STEP_LIMIT_CPU] = {"setrlimit RLIMIT_CPU", set_limit},
-    [STEP_LIMIT_FILES] = {"setrlimit RLIMIT_NOFILE", set_limit},
-    [STEP_LIMIT_PROCESSES] = {"setrlimit RLIMIT_NPROC", set_limit},
-    [STEP_OOM] = {"oom_score_adj", adjust_oom},
-    [STEP_NICE] = {"setpriority", rank},
-    [STEP_GROUPS] = {"setgroups", set_groups},
-    [STEP_CHROOT] = {"chroot", change_root},
-    [STEP_DIRECTORY] = {"chdir", enter_directory},
-    [STEP_UMASK] = {"umask", set_umask},
-    [STEP_GID] = {"setresgid", become_group},
-    [STEP_UID] = {"setresuid", become_user},
-    [STEP_CAPABILITIES] = {"capset", keep_capabilities},
-    [STEP_NO_NEW_PRIVILEGES] = {"prctl PR_SET_NO_NEW_PRIVS", forbid_new_privileges},
-    [STEP_DEATH_SIGNAL] = {"prctl", ask_for_death_signal},
-    [STEP_DISPOSITIONS] = {"sigaction", reset_dispositions},
-    [STEP_MASK] = {"sigprocmask", clear_mask},
-    [STEP_EXECUTE] = {"execve", execute},
-};
-
-const char *posix_plan_step_name(const struct step *step) {
-    return kinds[step->kind].name;
+static int take(const struct step *step, const struct spawn *spawn) {
+    switch (step->kind) {
+    case STEP_OWN_TABLE:
+        return own_table(spawn);
+    case STEP_GROUP:
+        return setpgid(0, 0);
+    case STEP_TERMINAL:
+        return give_up_terminal();
+    case STEP_STREAMS:
+        return replace_streams(spawn);
+    case STEP_MAKE_WAY:
+        return make_way(step, spawn);
+    case STEP_PASS:
+        return pass(step, spawn);
+    case STEP_LISTEN_PID:
+        write_listen_pid(step->listen_pid);
+        return 0;
+    case STEP_LIMIT_MEMORY:
+    case STEP_LIMIT_CORE:
+    case STEP_LIMIT_CPU:
+    case STEP_LIMIT_FILES:
+    case STEP_LIMIT_PROCESSES:
+        return setrlimit(step->limit.resource, &step->limit.values);
+    case STEP_OOM:
+        return adjust_oom(step);
+    case STEP_NICE:
+        return (int)syscall(SYS_setpriority, PRIO_PROCESS, 0, step->nice_count);
+    case STEP_GROUPS:
+        return (int)syscall(CALL_SETGROUPS, step->groups.count, step->groups.ids);
+    case STEP_CHROOT:
+        /* Where no directory is given, it is the new root itself: nothing outside shall be left. */
+        return chroot(step->chroot) == 0 ? chdir("/") : -1;
+    case STEP_DIRECTORY:
+        return chdir(step->directory);
+    case STEP_UMASK:
+        umask(step->umask_bits);
+        return 0;
+    case STEP_GID:
+        return (int)syscall(CALL_SETRESGID, step->id.id, step->id.id, step->id.id);
+    case STEP_UID:
+        return become_user(step);
+    case STEP_CAPABILITIES:
+        return keep_capabilities(step);
+    case STEP_NO_NEW_PRIVILEGES:
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    case STEP_DEATH_SIGNAL:
+        return ask_for_death_signal(step->supervisor);
+    case STEP_DISPOSITIONS:
+        return reset_dispositions(step);
+    case STEP_MASK:
+        return clear_mask();
+    case STEP_EXECUTE:
+        return execve(step->execute.path, spawn->argv, step->execute.environment);
+    case STEP_KIND_COUNT:
+        break;
+    }
+    return 0;
 }
 
 void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
                      struct plan_failure *failure) {
     for (size_t i = 0; i < plan->count; i++) {
         const struct step *step = &plan->steps[i];
-        int code = kinds[step->kind].take(step, spawn);
-        if (code != 0) {
-            failure->code = code;
+        if (take(step, spawn) < 0) {
+            failure->code = errno;
             failure->step = step;
             return;
         }

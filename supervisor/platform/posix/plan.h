@@ -13,7 +13,7 @@
  *   then, texts have their final form.
  * - does not touch a descriptor before it has a table of its own.
  * - writes to its own stack, to errno, and to what each launch fills anew (`passed`, `listen_pid`).
- * - returns 0, or the errno that the launch fails with. Its name is in the table in plan.c.
+ * - returns at least 0, or -1 and the errno that the launch fails with.
  */
 #ifndef BATON_PLATFORM_POSIX_PLAN_H
 #define BATON_PLATFORM_POSIX_PLAN_H
@@ -27,36 +27,39 @@
 struct platform;
 struct platform_program;
 
-/* In the order of the walk; posix_plan_make() tells why it is this one (order.c). */
-enum step_kind {
-    STEP_OWN_TABLE,    /* of descriptors, where it has shared the supervisor's until here */
-    STEP_GROUP,        /* a process group of its own */
-    STEP_TERMINAL,     /* no controlling terminal */
-    STEP_STREAMS,      /* descriptors 0, 1 and 2 */
-    STEP_MAKE_WAY,     /* what is passed leaves the numbers that it does not end at */
-    STEP_PASS,         /* descriptors 3, 4, ...: listeners, and then the channel */
-    STEP_LISTEN_PID,   /* the digits of LISTEN_PID, which nobody knows but the child */
-    STEP_OOM,          /* oom_score_adj */
-    STEP_LIMIT_MEMORY, /* RLIMIT_AS and so on, setrlimit(2) */
-    STEP_LIMIT_CORE,
-    STEP_LIMIT_CPU,
-    STEP_LIMIT_FILES, /* RLIMIT_NOFILE, always: as it was before the supervisor raised it */
-    STEP_LIMIT_PROCESSES,
-    STEP_NICE,   /* how it ranks for a processor */
-    STEP_GROUPS, /* supplementary ones */
-    STEP_CHROOT, /* the root of its file system */
-    STEP_DIRECTORY,
-    STEP_UMASK,
-    STEP_GID,
-    STEP_UID,
-    STEP_CAPABILITIES,
-    STEP_NO_NEW_PRIVILEGES,
-    STEP_DEATH_SIGNAL, /* SIGTERM when the supervisor's thread has ended */
-    STEP_DISPOSITIONS, /* signals that the supervisor ignores */
-    STEP_MASK,         /* signals that the supervisor blocks */
-    STEP_EXECUTE,      /* does not come back unless it fails */
-    STEP_KIND_COUNT
-};
+/* In the order of the walk; posix_plan_make() tells why it is this one (order.c). Each with the
+ * system call that it fails at, as `struct baton_cause` has it. */
+#define STEP_TABLE(X)                                                                              \
+    X(OWN_TABLE, "close_range") /* of descriptors, where it has shared the supervisor's */         \
+    X(GROUP, "setpgid")         /* a process group of its own */                                   \
+    X(TERMINAL, "ioctl")        /* no controlling terminal */                                      \
+    X(STREAMS, "dup2")          /* descriptors 0, 1 and 2 */                                       \
+    X(MAKE_WAY, "fcntl")        /* what is passed leaves the numbers that it does not end at */    \
+    X(PASS, "dup2")             /* descriptors 3, 4, ...: listeners, and then the channel */       \
+    X(LISTEN_PID, "getpid")     /* the digits of LISTEN_PID, which nobody knows but the child */   \
+    X(OOM, "oom_score_adj")                                                                        \
+    X(LIMIT_MEMORY, "setrlimit RLIMIT_AS")                                                         \
+    X(LIMIT_CORE, "setrlimit RLIMIT_CORE")                                                         \
+    X(LIMIT_CPU, "setrlimit RLIMIT_CPU")                                                           \
+    X(LIMIT_FILES, "setrlimit RLIMIT_NOFILE") /* always: as before the supervisor raised it */     \
+    X(LIMIT_PROCESSES, "setrlimit RLIMIT_NPROC")                                                   \
+    X(NICE, "setpriority") /* how it ranks for a processor */                                      \
+    X(GROUPS, "setgroups") /* supplementary ones */                                                \
+    X(CHROOT, "chroot")    /* the root of its file system */                                       \
+    X(DIRECTORY, "chdir")                                                                          \
+    X(UMASK, "umask")                                                                              \
+    X(GID, "setresgid")                                                                            \
+    X(UID, "setresuid")                                                                            \
+    X(CAPABILITIES, "capset")                                                                      \
+    X(NO_NEW_PRIVILEGES, "prctl PR_SET_NO_NEW_PRIVS")                                              \
+    X(DEATH_SIGNAL, "prctl")     /* SIGTERM when the supervisor's thread has ended */              \
+    X(DISPOSITIONS, "sigaction") /* signals that the supervisor ignores */                         \
+    X(MASK, "sigprocmask")       /* signals that the supervisor blocks */                          \
+    X(EXECUTE, "execve")         /* does not come back unless it fails */
+
+#define STEP_KIND(name, call) STEP_##name,
+enum step_kind { STEP_TABLE(STEP_KIND) STEP_KIND_COUNT };
+#undef STEP_KIND
 
 /* What is passed, at the numbers from FIRST_PASSED_DESCRIPTOR on. */
 struct step_pass {
@@ -121,9 +124,9 @@ struct plan {
 struct spawn {
     char *const *argv;
     int table_end; /* its own table has what is below this number; 0: it has a whole copy already */
-    int input, output, error; /* become 0, 1 and 2; may be SPAWN_LOG */
-    char log_path[32];        /* of SPAWN_LOG */
-    int *passed;              /* become 3, 4, ...; the child writes to it */
+    int streams[3];    /* become 0, 1 and 2; may be SPAWN_LOG */
+    char log_path[32]; /* of SPAWN_LOG */
+    int *passed;       /* become 3, 4, ...; the child writes to it */
 };
 
 /* Written by the child in the parent's memory. */

@@ -69,7 +69,7 @@ void posix_window_close(struct platform *platform) {
 
 int posix_window_lend(struct platform *platform, int *descriptor) {
     if (*descriptor < platform->window_end) {
-        return 0; /* the null device */
+        return 0; /* the null device, or none */
     }
     int *lent_count = &platform->lent_count;
     for (int i = 0; i < *lent_count; i++) {
