@@ -417,31 +417,29 @@ static void begin_what_can_be(struct platform *platform) {
     }
 }
 
-void posix_carriers_feed(struct platform *platform, uint64_t now_us, uint64_t *again_us) {
+uint64_t posix_carriers_feed(struct platform *platform, uint64_t now_us) {
     struct posix_carriers *carriers = &platform->carriers;
-    *again_us = UINT64_MAX;
+    uint64_t again_us = UINT64_MAX;
     remove_leaving(platform);
     for (struct carrier *at = carriers->first; at != NULL; at = at->next) {
         if (at->is_full) {
             finish(platform, at);
-            *again_us = at->is_full ? now_us + SHORT_US : *again_us;
+            again_us = at->is_full ? now_us + SHORT_US : again_us;
         }
     }
     for (;;) {
         struct turn *turn = next_turn(carriers);
+        uint64_t later_us;
         if (turn == NULL) {
-            uint64_t idle_us = end_idle(platform, now_us);
-            *again_us = idle_us < *again_us ? idle_us : *again_us;
-            return;
+            later_us = end_idle(platform, now_us);
+        } else {
+            struct carrier *carrier = find_or_start(platform, turn->first, now_us, &later_us);
+            if (carrier != NULL && begin_next(platform, carrier, turn)) {
+                continue;
+            }
+            later_us = carrier != NULL ? now_us + SHORT_US : later_us;
         }
-        uint64_t later_us = UINT64_MAX;
-        struct carrier *carrier = find_or_start(platform, turn->first, now_us, &later_us);
-        if (carrier != NULL && begin_next(platform, carrier, turn)) {
-            continue;
-        }
-        later_us = carrier != NULL ? now_us + SHORT_US : later_us;
-        *again_us = later_us < *again_us ? later_us : *again_us;
-        return;
+        return later_us < again_us ? later_us : again_us;
     }
 }
 

@@ -102,9 +102,9 @@ void posix_carriers_look_at(struct platform *platform, const struct carrier_job 
  * without waiting for anybody; a socket is the closer's then. */
 void posix_carriers_drop(struct platform *platform, struct carrier_job *job);
 
-/* Once a round of the loop: gives jobs to carriers, and starts one where all are held.
- * `*again_us`: when to call it at the latest, UINT64_MAX = not at all. */
-void posix_carriers_feed(struct platform *platform, uint64_t now_us, uint64_t *again_us);
+/* Once a round of the loop: gives jobs to carriers, and starts one where all are held. Returns when
+ * to call it at the latest, UINT64_MAX = not at all. */
+uint64_t posix_carriers_feed(struct platform *platform, uint64_t now_us);
 
 /* A carrier has answered, or has ended. */
 void posix_carriers_on_news(struct platform *platform, struct posix_watch *watch);

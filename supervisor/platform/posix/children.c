@@ -114,11 +114,11 @@ bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
  * under way, or is held by whoever was left with the pipe, the end waits for so long. */
 #define LATE_US 200000u
 
-static struct platform_event exit_of(struct platform_process *process) {
+static void tell_exit(struct platform_process *process, struct told *told) {
     if (process->output != NULL) {
         posix_pipe_end(process->output);
     }
-    return (struct platform_event){PLATFORM_EVENT_EXIT, process->channel.token};
+    posix_tell(told, PLATFORM_EVENT_EXIT, process->channel.token);
 }
 
 static void wait_for_output(struct platform_process *process) {
@@ -139,11 +139,9 @@ void posix_process_forget_late(struct platform_process *process) {
     }
 }
 
-size_t posix_processes_tell_late(struct platform *platform, struct platform_event *events,
-                                 size_t capacity) {
-    size_t count = 0;
+void posix_processes_tell_late(struct platform *platform, struct told *told) {
     struct platform_process *next = platform->first_late;
-    while (next != NULL && count < capacity) {
+    while (next != NULL && told->count < told->capacity) {
         struct platform_process *process = next;
         next = process->next_late;
         bool is_over = platform_now_us(platform) >= process->late_until_us;
@@ -152,10 +150,9 @@ size_t posix_processes_tell_late(struct platform *platform, struct platform_even
         }
         if (process->output == NULL || is_over || posix_pipe_settles(process->output)) {
             posix_process_forget_late(process);
-            events[count++] = exit_of(process);
+            tell_exit(process, told);
         }
     }
-    return count;
 }
 
 uint64_t posix_processes_late_us(const struct platform *platform) {
@@ -166,9 +163,9 @@ uint64_t posix_processes_late_us(const struct platform *platform) {
     return first_us;
 }
 
-/* It is dead and not reaped yet. Returns false if its end is not to be told now: who traces it is
- * told first (ptrace(2)), and SIGCHLD comes once more; or its output is to be read before. */
-static bool end_process(struct platform_process *process, struct platform_event *event) {
+/* It is dead and not reaped yet. Its end may not be told now: who traces it is told first
+ * (ptrace(2)), and SIGCHLD comes once more; or its output is to be read before. */
+static void end_process(struct platform_process *process, struct told *told) {
     struct platform *platform = process->platform;
     siginfo_t info;
     if (!process->leaves_children) {
@@ -176,7 +173,7 @@ static bool end_process(struct platform_process *process, struct platform_event 
     }
     posix_watch_close(platform, &process->end);
     if (!posix_child_reap(platform, process->pid, &info)) {
-        return false;
+        return;
     }
     process->ended = true;
     process->exit.by_signal = info.si_code != CLD_EXITED;
@@ -185,15 +182,14 @@ static bool end_process(struct platform_process *process, struct platform_event 
     posix_process_remove(platform, process);
     if (process->output != NULL && !posix_pipe_settles(process->output)) {
         wait_for_output(process);
-        return false;
+    } else {
+        tell_exit(process, told);
     }
-    *event = exit_of(process);
-    return true;
 }
 
-bool posix_process_take_end(struct posix_watch *end, struct platform_event *event) {
+void posix_process_take_end(struct posix_watch *end, struct told *told) {
     size_t offset = offsetof(struct platform_process, end);
-    return end_process((struct platform_process *)(void *)((char *)end - offset), event);
+    end_process((struct platform_process *)(void *)((char *)end - offset), told);
 }
 
 /* ---- Children that nothing else tells of ---- */
@@ -231,22 +227,20 @@ static void take_signal(struct platform *platform) {
     }
 }
 
-size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
-                            size_t capacity) {
-    size_t count = 0;
+void posix_processes_reap(struct platform *platform, struct told *told) {
     size_t stray_count = 0;
     uint64_t now_us = platform_now_us(platform);
-    if (capacity == 0 || now_us < platform->children_due_us) {
-        return 0;
+    if (told->count == told->capacity || now_us < platform->children_due_us) {
+        return;
     }
     take_signal(platform);
-    while (count < capacity && stray_count < STRAYS_PER_LOOK) {
+    while (told->count < told->capacity && stray_count < STRAYS_PER_LOOK) {
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
             platform->children_due_us = PLATFORM_WAIT_FOREVER;
             platform->children_seen_us = now_us;
             watch_children(platform);
-            return count;
+            return;
         }
         pid_t pid = info.si_pid;
         struct platform_process *process = posix_process_find(platform, pid);
@@ -254,10 +248,9 @@ size_t posix_processes_reap(struct platform *platform, struct platform_event *ev
             /* What closed or escaped processes have left to us as their subreaper. */
             posix_child_reap(platform, pid, &info);
             stray_count++;
-        } else if (end_process(process, &events[count])) {
-            count++;
+        } else {
+            end_process(process, told);
         }
     }
     platform->children_due_us = 0; /* there may be more */
-    return count;
 }

@@ -198,7 +198,7 @@ static bool is_idle(struct closer *closer) {
     return idle;
 }
 
-void closer_feed(struct closer *closer, uint64_t now_us, uint64_t *again_us) {
+uint64_t closer_feed(struct closer *closer, uint64_t now_us) {
     struct baton_cause ignored;
     while (closer->waiting_count > 0 && has_room(closer)) {
         put_in(closer, closer->waiting[--closer->waiting_count]);
@@ -207,10 +207,9 @@ void closer_feed(struct closer *closer, uint64_t now_us, uint64_t *again_us) {
         closer->has_news = false;
         sem_post(&closer->news);
     }
-    *again_us = UINT64_MAX;
     if (is_idle(closer)) {
         closer->looked_us = now_us;
-        return;
+        return UINT64_MAX;
     }
     if (now_us - closer->looked_us >= HELD_US) {
         closer->looked_us = now_us;
@@ -220,10 +219,10 @@ void closer_feed(struct closer *closer, uint64_t now_us, uint64_t *again_us) {
             sem_post(&closer->news);
         }
     }
-    *again_us = closer->looked_us + HELD_US;
     if (closer->waiting_count > 0) {
         closer_await(closer);
     }
+    return closer->looked_us + HELD_US;
 }
 
 bool closer_await(struct closer *closer) {
@@ -254,13 +253,12 @@ static void close_rest(struct closer *closer) {
 bool closer_close(struct closer **closer) {
     struct closer *closing = *closer;
     struct timespec until;
-    uint64_t again_us;
     bool all_ended = true;
     *closer = NULL;
     if (closing == NULL) {
         return true;
     }
-    closer_feed(closing, 0, &again_us);
+    (void)closer_feed(closing, 0);
     atomic_store(&closing->ends, true);
     for (unsigned i = 0; i < closing->thread_count; i++) {
         sem_post(&closing->news);

@@ -69,9 +69,9 @@ bool closer_close(struct closer **closer);
 /* Takes a descriptor over, to be closed soon. Does not block. */
 void closer_take(struct closer *closer, int descriptor);
 
-/* Once a round of the loop: lets the threads begin, and replaces one that is held. `*again_us`:
- * when the next call is due at the latest, UINT64_MAX = no call is. */
-void closer_feed(struct closer *closer, uint64_t now_us, uint64_t *again_us);
+/* Once a round of the loop: lets the threads begin, and replaces one that is held. Returns when the
+ * next call is due at the latest, UINT64_MAX = no call is. */
+uint64_t closer_feed(struct closer *closer, uint64_t now_us);
 
 /* False if nothing is left to be closed; else `told` becomes readable when all is. */
 bool closer_await(struct closer *closer);

@@ -227,6 +227,15 @@ struct pid_list {
 /* Descriptors that a launch lends at most without a copy of the whole table. */
 #define WINDOW_COUNT 12
 
+/* Events that are due without an object of their own, in the order in which they are told. */
+enum due {
+    DUE_STOP,
+    DUE_RELIEF,
+    DUE_HANGUP,
+    DUE_LOG, /* LOG_WRITABLE, where epoll cannot tell (regular files) */
+    DUE_COUNT
+};
+
 struct platform {
     int epoll;
     int null_device;          /* read and write */
@@ -254,10 +263,7 @@ struct platform {
     bool log_is_failing; /* the last write has failed */
     bool has_terminal;   /* a controlling one, at the start */
     bool hangup_stops;   /* its end, told by SIGHUP, is a reason to stop */
-    bool log_ready;      /* LOG_WRITABLE is due, and epoll cannot tell (regular files) */
-    bool relief_pending; /* RELIEF is due */
-    bool stop_pending;   /* STOP is due */
-    bool hangup_pending; /* HANGUP is due */
+    bool is_due[DUE_COUNT];
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
@@ -298,7 +304,15 @@ bool posix_write_all(int descriptor, const void *bytes, size_t length);
 /* sendmsg(2) without waiting, with a duplicate of `attached` unless that is -1. */
 ssize_t posix_send_packet(int descriptor, const void *bytes, size_t length, int attached);
 
+/* What one platform_wait() is to tell. */
+struct told {
+    struct platform_event *events; /* the caller's: `count` of `capacity` */
+    size_t count, capacity;
+};
+
 /* loop.c */
+/* Writes an event, for which there is room. */
+void posix_tell(struct told *told, enum platform_event_kind kind, uint64_t token);
 /* Until a deadline, for poll(2) and epoll_wait(2): 0 if it has passed, -1 for none. */
 int posix_timeout_ms(struct platform *platform, uint64_t deadline_us);
 void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token);
@@ -354,18 +368,16 @@ void posix_process_remove(struct platform *platform, struct platform_process *pr
 int posix_children_open(struct platform *platform, struct baton_cause *cause);
 /* SIGCHLD has come: children_due_us says when posix_processes_reap() will look. */
 void posix_children_on_signal(struct platform *platform);
-/* A process's descriptor says that it is dead: reaps it and writes EXIT. False if there is nothing
- * to tell yet. */
-bool posix_process_take_end(struct posix_watch *end, struct platform_event *event);
-/* If it is time to, goes through all children, reaps those that have ended and writes at most
- * `capacity` EXIT events. Returns their number. Does not block, nor go on for long:
- * `children_due_us` is 0 if there may be more. */
-size_t posix_processes_reap(struct platform *platform, struct platform_event *events,
-                            size_t capacity);
+/* A process's descriptor says that it is dead: reaps it and writes EXIT, if it is to be told now.
+ */
+void posix_process_take_end(struct posix_watch *end, struct told *told);
+/* If it is time to, goes through all children, reaps those that have ended and writes EXIT events,
+ * as many as there is room for. Does not block, nor go on for long: `children_due_us` is 0 if there
+ * may be more. */
+void posix_processes_reap(struct platform *platform, struct told *told);
 /* The ends that waited for what their processes have written, as far as they need not wait any
- * more. Returns the number of EXIT events. The time is when to ask again at the latest. */
-size_t posix_processes_tell_late(struct platform *platform, struct platform_event *events,
-                                 size_t capacity);
+ * more. The time is when to ask again at the latest. */
+void posix_processes_tell_late(struct platform *platform, struct told *told);
 uint64_t posix_processes_late_us(const struct platform *platform);
 void posix_process_forget_late(struct platform_process *process);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
@@ -456,9 +468,8 @@ void posix_outputs_close(struct platform *platform);
 void posix_outputs_take_reports(struct platform *platform);
 /* True if there is something to tell. */
 bool posix_outputs_are_ready(const struct platform *platform);
-/* Writes an OUTPUT event for each collector that has something. Returns their number. */
-size_t posix_outputs_tell(struct platform *platform, struct platform_event *events,
-                          size_t capacity);
+/* Writes an OUTPUT event for each collector that has something. */
+void posix_outputs_tell(struct platform *platform, struct told *told);
 /* Looks at pipes of processes that live long. Returns when to do so again. */
 uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us);
 /* A new pipe; the writing end is the caller's, or -1: the child shall open its own, by the name of
@@ -488,9 +499,8 @@ int posix_stream_broken(struct baton_cause *cause, const char *call, int code);
 /* True if what epoll has reported is what somebody waits for. */
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report);
 
-/* Writes a STREAM event for each of which one is due. Returns their number. */
-size_t posix_streams_tell(struct platform *platform, struct platform_event *events,
-                          size_t capacity);
+/* Writes a STREAM event for each of which one is due. */
+void posix_streams_tell(struct platform *platform, struct told *told);
 
 /* stream_pipe.c: the same as the calls of platform.h, for pipes. */
 int posix_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,
@@ -507,9 +517,8 @@ void posix_options_put_back(int descriptor, const struct socket_options *options
 
 /* listener.c: before a launch that hands it over. */
 void posix_listener_make_blocking(const struct platform_listener *listener);
-/* Writes a LOST event for each listener of which one is due. Returns their number. */
-size_t posix_listeners_tell(struct platform *platform, struct platform_event *events,
-                            size_t capacity);
+/* Writes a LOST event for each listener of which one is due. */
+void posix_listeners_tell(struct platform *platform, struct told *told);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int posix_local_listen(struct platform_listener *listener,

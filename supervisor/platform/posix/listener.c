@@ -256,16 +256,13 @@ void platform_listener_resume(struct platform_listener *listener) {
     }
 }
 
-size_t posix_listeners_tell(struct platform *platform, struct platform_event *events,
-                            size_t capacity) {
-    size_t count = 0;
-    while (count < capacity && platform->first_lost != NULL) {
+void posix_listeners_tell(struct platform *platform, struct told *told) {
+    while (told->count < told->capacity && platform->first_lost != NULL) {
         struct platform_listener *listener = platform->first_lost;
         platform->first_lost = listener->next_lost;
         listener->is_lost = false;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_LOST, listener->watch.token};
+        posix_tell(told, PLATFORM_EVENT_LOST, listener->watch.token);
     }
-    return count;
 }
 
 /* A handler that had it may have made a connection of it, and let that linger; and who waits at a

@@ -31,7 +31,7 @@ void posix_log_close(struct platform *platform) {
         posix_close_descriptor(&platform->log.descriptor);
     }
     platform->log.descriptor = STDERR_FILENO;
-    platform->log_ready = false;
+    platform->is_due[DUE_LOG] = false;
 }
 
 static int open_standard_error(void) {
@@ -131,7 +131,7 @@ size_t platform_log_write(struct platform *platform, const char *bytes, size_t l
         }
         if (written == 0) {
             /* epoll refuses what is always ready (EPERM); then the caller may try at once. */
-            platform->log_ready = posix_watch_set(platform, &platform->log, EPOLLOUT) != 0;
+            platform->is_due[DUE_LOG] = posix_watch_set(platform, &platform->log, EPOLLOUT) != 0;
             break;
         }
         done += (size_t)written;

@@ -60,90 +60,87 @@ void posix_watch_close(struct platform *platform, struct posix_watch *watch) {
     posix_close_descriptor(&watch->descriptor);
 }
 
-/* Writes the events of one report, at most `room` (at least 1). What does not fit is reported
- * again: of the level-triggered sources it holds on, and a stream has one event only. */
-static size_t translate(struct platform *platform, struct posix_watch *watch, uint32_t report,
-                        struct platform_event *events, size_t room) {
-    size_t count = 0;
+void posix_tell(struct told *told, enum platform_event_kind kind, uint64_t token) {
+    told->events[told->count++] = (struct platform_event){kind, token};
+}
+
+/* Writes the events of one report; there is room for one at least, beside `others_count`. What does
+ * not fit is reported again: of the level-triggered sources it holds on, and a stream has one event
+ * only. */
+static void translate(struct platform *platform, struct posix_watch *watch, uint32_t report,
+                      struct told *told, size_t others_count) {
     switch (watch->kind) {
     case POSIX_WATCH_SIGNAL:
         posix_signals_read(platform);
-        return 0;
+        return;
     case POSIX_WATCH_CHILDREN:
         posix_children_on_signal(platform);
-        return 0;
+        return;
     case POSIX_WATCH_CLOSER:
         closer_forget_news(platform->closer);
-        platform->relief_pending = true;
-        return 0;
+        platform->is_due[DUE_RELIEF] = true;
+        return;
     case POSIX_WATCH_CARRIER:
         posix_carriers_on_news(platform, watch);
-        return 0;
+        return;
     case POSIX_WATCH_OUTPUT:
         posix_outputs_take_reports(platform);
-        return 0;
+        return;
     case POSIX_WATCH_EXIT:
-        return posix_process_take_end(watch, events) ? 1 : 0;
+        posix_process_take_end(watch, told);
+        return;
     case POSIX_WATCH_STREAM:
-        if (!posix_stream_takes_news((struct platform_stream *)watch, report)) {
-            return 0;
+        if (posix_stream_takes_news((struct platform_stream *)watch, report)) {
+            posix_tell(told, PLATFORM_EVENT_STREAM, watch->token);
         }
-        events[0] = (struct platform_event){PLATFORM_EVENT_STREAM, watch->token};
-        return 1;
+        return;
     default:
         break;
     }
     if (watch->wanted == 0) {
         /* Paused; hang-ups cannot be masked, so the kernel must not be asked again. */
         posix_watch_forget(platform, watch);
-        return 0;
+        return;
     }
     /* An error or a hang-up is news to whoever reads and to whoever writes. */
     uint32_t news = report | ((report & (EPOLLERR | EPOLLHUP)) != 0 ? watch->wanted : 0);
     news &= watch->wanted;
     if ((news & EPOLLIN) != 0) {
-        static const enum platform_event_kind reading[] = {
-            [POSIX_WATCH_LISTENER] = PLATFORM_EVENT_ACCEPT,
-            [POSIX_WATCH_CHANNEL] = PLATFORM_EVENT_CHANNEL,
-        };
-        events[count++] = (struct platform_event){reading[watch->kind], watch->token};
+        posix_tell(told,
+                   watch->kind == POSIX_WATCH_LISTENER ? PLATFORM_EVENT_ACCEPT
+                                                       : PLATFORM_EVENT_CHANNEL,
+                   watch->token);
     }
-    if ((news & EPOLLOUT) != 0 && count < room) {
+    if ((news & EPOLLOUT) != 0 && told->count + others_count < told->capacity) {
         /* Told once: whoever does not repeat the call must not make the loop spin. */
         if (posix_watch_set(platform, watch, watch->wanted & ~(uint32_t)EPOLLOUT) != 0) {
             posix_watch_forget(platform, watch);
         }
-        events[count++] = (struct platform_event){
-            watch->kind == POSIX_WATCH_LOG ? PLATFORM_EVENT_LOG_WRITABLE : PLATFORM_EVENT_WRITABLE,
-            watch->token};
+        posix_tell(told,
+                   watch->kind == POSIX_WATCH_LOG ? PLATFORM_EVENT_LOG_WRITABLE
+                                                  : PLATFORM_EVENT_WRITABLE,
+                   watch->token);
     }
-    return count;
 }
 
 /* What is due without asking epoll. */
-static size_t collect_due(struct platform *platform, struct platform_event *events,
-                          size_t capacity) {
-    size_t count = 0;
-    if (platform->stop_pending) {
-        platform->stop_pending = false;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_STOP, 0};
+static void collect_due(struct platform *platform, struct told *told) {
+    static const uint8_t events[DUE_COUNT] = {
+        [DUE_STOP] = PLATFORM_EVENT_STOP,
+        [DUE_RELIEF] = PLATFORM_EVENT_RELIEF,
+        [DUE_HANGUP] = PLATFORM_EVENT_HANGUP,
+        [DUE_LOG] = PLATFORM_EVENT_LOG_WRITABLE,
+    };
+    for (size_t i = 0; i < DUE_COUNT; i++) {
+        if (platform->is_due[i] && told->count < told->capacity) {
+            platform->is_due[i] = false;
+            posix_tell(told, events[i], 0);
+        }
     }
-    if (platform->relief_pending && count < capacity) {
-        platform->relief_pending = false;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_RELIEF, 0};
-    }
-    if (platform->hangup_pending && count < capacity) {
-        platform->hangup_pending = false;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_HANGUP, 0};
-    }
-    if (platform->log_ready && count < capacity) {
-        platform->log_ready = false;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
-    }
-    count += posix_processes_tell_late(platform, events + count, capacity - count);
-    count += posix_streams_tell(platform, events + count, capacity - count);
-    count += posix_listeners_tell(platform, events + count, capacity - count);
-    return count + posix_processes_reap(platform, events + count, capacity - count);
+    posix_processes_tell_late(platform, told);
+    posix_streams_tell(platform, told);
+    posix_listeners_tell(platform, told);
+    posix_processes_reap(platform, told);
 }
 
 const char *platform_stop_reason(const struct platform *platform) {
@@ -163,82 +160,66 @@ int posix_timeout_ms(struct platform *platform, uint64_t deadline_us) {
     return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* What is to be done between two looks at epoll, and until when at the latest to wait. */
-static uint64_t do_chores(struct platform *platform, uint64_t deadline_us) {
-    uint64_t now_us = platform_now_us(platform);
-    uint64_t again_us;
-    closer_feed(platform->closer, now_us, &again_us);
-    deadline_us = again_us < deadline_us ? again_us : deadline_us;
-    again_us = posix_outputs_look(platform, now_us);
-    deadline_us = again_us < deadline_us ? again_us : deadline_us;
-    again_us = posix_processes_late_us(platform);
-    deadline_us = again_us < deadline_us ? again_us : deadline_us;
-    posix_carriers_feed(platform, now_us, &again_us);
-    deadline_us = again_us < deadline_us ? again_us : deadline_us;
-    return platform->children_due_us < deadline_us ? platform->children_due_us : deadline_us;
+static void bring_forward(uint64_t *until_us, uint64_t due_us) {
+    *until_us = due_us < *until_us ? due_us : *until_us;
 }
 
-/* Waits for epoll until `until_us` at the latest, and writes the events. Returns their number, or a
- * negative errno; `*got_any`: epoll had something, be it no event. */
-static int take_reports(struct platform *platform, struct platform_event *events, size_t capacity,
-                        uint64_t until_us, bool *got_any) {
+/* What is to be done between two looks at epoll, and until when at the latest to wait. */
+static uint64_t do_chores(struct platform *platform, uint64_t until_us) {
+    uint64_t now_us = platform_now_us(platform);
+    bring_forward(&until_us, closer_feed(platform->closer, now_us));
+    bring_forward(&until_us, posix_outputs_look(platform, now_us));
+    bring_forward(&until_us, posix_processes_late_us(platform));
+    bring_forward(&until_us, posix_carriers_feed(platform, now_us));
+    bring_forward(&until_us, platform->children_due_us);
+    return until_us;
+}
+
+/* Waits for epoll until `until_us` at the latest, and writes the events. Returns how many reports
+ * epoll had, be they no events, or -1 and errno. */
+static int take_reports(struct platform *platform, struct told *told, uint64_t until_us) {
     struct epoll_event batch[BATCH_COUNT];
-    size_t count = 0;
-    int got =
-        epoll_wait(platform->epoll, batch, (int)capacity, posix_timeout_ms(platform, until_us));
-    if (got < 0) {
-        *got_any = false;
-        return errno == EINTR ? 0 : -errno;
-    }
-    *got_any = got > 0;
+    int got = epoll_wait(platform->epoll, batch, (int)(told->capacity - told->count),
+                         posix_timeout_ms(platform, until_us));
     for (int i = 0; i < got; i++) {
         /* A stream is not reported twice, so each of the batch keeps room for one event. */
-        size_t others_count = (size_t)(got - i - 1);
-        count += translate(platform, batch[i].data.ptr, batch[i].events, events + count,
-                           capacity - count - others_count);
+        translate(platform, batch[i].data.ptr, batch[i].events, told, (size_t)(got - i - 1));
     }
-    return (int)count;
+    return got < 0 && errno == EINTR ? 0 : got;
 }
 
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
-    if (capacity > BATCH_COUNT) {
-        capacity = BATCH_COUNT;
-    }
+    struct told told = {events, 0, capacity < BATCH_COUNT ? capacity : BATCH_COUNT};
     bool was_late = false;
     for (;;) {
-        size_t count = collect_due(platform, events, capacity);
+        collect_due(platform, &told);
         /* By turns, so that neither output nor anything else takes all there is room for. */
         bool outputs_are_last = platform->outputs.are_last;
         platform->outputs.are_last = !outputs_are_last;
         if (!outputs_are_last) {
-            count += posix_outputs_tell(platform, events + count, capacity - count);
+            posix_outputs_tell(platform, &told);
         }
-        if (count == capacity) {
-            return (int)count;
+        if (told.count == told.capacity) {
+            break;
         }
-        bool got_any;
         uint64_t until_us = do_chores(platform, deadline_us);
-        int more =
-            take_reports(platform, events + count, capacity - count,
-                         count > 0 || posix_outputs_are_ready(platform) ? 0 : until_us, &got_any);
-        if (more < 0) {
-            posix_failed_with(cause, "epoll_wait", -more);
+        bool has_some = told.count > 0 || posix_outputs_are_ready(platform);
+        int got = take_reports(platform, &told, has_some ? 0 : until_us);
+        if (got < 0) {
+            posix_failed(cause, "epoll_wait");
             return BATON_SYSTEM;
         }
-        count += (size_t)more;
         if (outputs_are_last) {
-            count += posix_outputs_tell(platform, events + count, capacity - count);
-        }
-        if (count > 0) {
-            return (int)count;
+            posix_outputs_tell(platform, &told);
         }
         /* What a signal has told is looked at even when it is late, but only once: strays may end
          * faster than they are reaped. */
         bool late = posix_timeout_ms(platform, deadline_us) == 0;
-        if (late && (!got_any || was_late)) {
-            return 0;
+        if (told.count > 0 || (late && (got == 0 || was_late))) {
+            break;
         }
         was_late = late;
     }
+    return (int)told.count;
 }

@@ -125,20 +125,17 @@ bool posix_outputs_are_ready(const struct platform *platform) {
 }
 
 /* Who was told stands behind who was not. */
-size_t posix_outputs_tell(struct platform *platform, struct platform_event *events,
-                          size_t capacity) {
+void posix_outputs_tell(struct platform *platform, struct told *told) {
     struct platform_output *last = platform->outputs.last;
-    size_t count = 0;
-    while (count < capacity && posix_outputs_are_ready(platform)) {
+    while (told->count < told->capacity && posix_outputs_are_ready(platform)) {
         struct platform_output *output = platform->outputs.first;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_OUTPUT, output->token};
+        posix_tell(told, PLATFORM_EVENT_OUTPUT, output->token);
         forget_collector(output);
         add_collector(output);
         if (output == last) {
             break;
         }
     }
-    return count;
 }
 
 /* ---- When a pipe gets into the epoll ---- */

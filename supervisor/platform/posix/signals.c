@@ -118,7 +118,7 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
 }
 
 static void stop(struct platform *platform, const char *reason) {
-    platform->stop_pending = true;
+    platform->is_due[DUE_STOP] = true;
     platform->stop_reason = reason;
 }
 
@@ -126,7 +126,7 @@ static void take(struct platform *platform, int number) {
     if (number == SIGHUP && platform->hangup_stops && terminal_is_gone()) {
         stop(platform, "SIGHUP, the terminal is gone");
     } else if (number == SIGHUP) {
-        platform->hangup_pending = true;
+        platform->is_due[DUE_HANGUP] = true;
     }
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         if (number == stops[i].number) {

@@ -68,7 +68,7 @@ static bool put_back_done(struct platform *platform, struct carrier_job *job, co
     (void)bytes;
     (void)code;
     back->is_done = result == 0;
-    platform->relief_pending = true; /* if it was not done, it is begun again then */
+    platform->is_due[DUE_RELIEF] = true; /* if it was not done, it is begun again then */
     return true;
 }
 

@@ -108,16 +108,13 @@ bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report) {
     return readable || writable;
 }
 
-size_t posix_streams_tell(struct platform *platform, struct platform_event *events,
-                          size_t capacity) {
-    size_t count = 0;
-    while (count < capacity && platform->first_due != NULL) {
+void posix_streams_tell(struct platform *platform, struct told *told) {
+    while (told->count < told->capacity && platform->first_due != NULL) {
         struct platform_stream *stream = platform->first_due;
         platform->first_due = stream->next_due;
         stream->is_due = false;
-        events[count++] = (struct platform_event){PLATFORM_EVENT_STREAM, stream->watch.token};
+        posix_tell(told, PLATFORM_EVENT_STREAM, stream->watch.token);
     }
-    return count;
 }
 
 int posix_stream_broken(struct baton_cause *cause, const char *call, int code) {
