@@ -31,8 +31,7 @@ static struct kept {
 } * kept;
 static unsigned next_kept;
 
-/* The number that `name` is; false if it is none. */
-static bool is_number(const char *name, uint32_t *number) {
+bool posix_account_is_number(const char *name, uint32_t *number) {
     char *end;
     errno = 0;
     unsigned long value = strtoul(name, &end, 10);
@@ -76,7 +75,7 @@ static bool keep_user(struct kept *place, const struct passwd *user) {
 
 static void answer(struct kept *place) {
     uint32_t id = geteuid();
-    bool has_number = place->asked[0] == '\0' || is_number(place->asked, &id);
+    bool has_number = place->asked[0] == '\0' || posix_account_is_number(place->asked, &id);
     bool is_found;
     if (place->kind == 'g') {
         const struct group *group = has_number ? getgrgid(id) : getgrnam(place->asked);

@@ -8,12 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 short posix_look(int descriptor, int events) {
     struct pollfd one = {.fd = descriptor, .events = (short)events};
     return poll(&one, 1, 0) == 1 ? one.revents : 0;
+}
+
+void posix_await(struct platform *platform, int descriptor, int events, uint64_t deadline_us) {
+    struct pollfd one = {.fd = descriptor, .events = (short)events};
+    poll(&one, 1, posix_timeout_ms(platform, deadline_us));
 }
 
 int posix_set_option(int descriptor, int level, int name, int value) {
@@ -34,8 +40,13 @@ bool posix_own_address(int descriptor, struct address *out) {
     return posix_address_from_system(&name, out);
 }
 
-ssize_t posix_read_text(const char *path, char *text, size_t size_bytes) {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+int posix_open_of_process(pid_t pid, const char *name, int flags) {
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
+    return open(path, flags | O_CLOEXEC);
+}
+
+ssize_t posix_read_text(int file, char *text, size_t size_bytes) {
     ssize_t length = file < 0 ? -1 : read(file, text, size_bytes - 1);
     posix_close_descriptor(&file);
     text[length < 0 ? 0 : length] = '\0';

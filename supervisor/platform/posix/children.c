@@ -200,12 +200,9 @@ static int watch_children(struct platform *platform) {
 }
 
 int posix_children_open(struct platform *platform, struct baton_cause *cause) {
-    sigset_t set;
+    sigset_t set; /* blocked by posix_signals_open() */
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
-        return posix_failed(cause, "sigprocmask");
-    }
     platform->children.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (platform->children.descriptor < 0) {
         return posix_failed(cause, "signalfd");
@@ -220,8 +217,7 @@ void posix_children_on_signal(struct platform *platform) {
         platform->has_exit_watches ? platform->children_seen_us + SWEEP_US : 0;
 }
 
-/* Before the walk: what ends during it says so again. */
-static void take_signal(struct platform *platform) {
+void posix_children_take_signal(struct platform *platform) {
     struct signalfd_siginfo signal;
     while (read(platform->children.descriptor, &signal, sizeof signal) > 0) {
     }
@@ -233,7 +229,7 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
     if (told->count == told->capacity || now_us < platform->children_due_us) {
         return;
     }
-    take_signal(platform);
+    posix_children_take_signal(platform); /* before the walk: what ends during it says so again */
     while (told->count < told->capacity && stray_count < STRAYS_PER_LOOK) {
         siginfo_t info = {0};
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {

@@ -155,9 +155,7 @@ static bool find_process(unsigned long inode, pid_t *pid) {
 }
 
 static void read_name(pid_t pid, char *out, size_t size_bytes) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
-    posix_read_text(path, out, size_bytes);
+    posix_read_text(posix_open_of_process(pid, "comm", O_RDONLY), out, size_bytes);
     out[strcspn(out, "\n")] = '\0';
 }
 

@@ -81,22 +81,12 @@ static void add_limits(struct plan *plan, const struct platform *platform,
 
 /* ---- The score of who is killed first when memory is short, proc(5) ---- */
 
-static bool write_own_score(int score) {
-    char text[16];
-    int length = snprintf(text, sizeof text, "%d", score);
+/* `score`: as the file has it, a line feed may follow. */
+static bool write_own_score(const char *score) {
     int file = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
-    bool is_written = file >= 0 && write(file, text, (size_t)length) == length;
-    if (file >= 0) {
-        close(file);
-    }
+    bool is_written = file >= 0 && write(file, score, strlen(score)) > 0;
+    posix_close_descriptor(&file);
     return is_written;
-}
-
-static bool read_own_score(int *score) {
-    char text[16];
-    ssize_t length = posix_read_text(OOM_FILE, text, sizeof text);
-    *score = (int)strtol(text, NULL, 10);
-    return length > 0;
 }
 
 /* Whether we may write to it at all is tried on ourselves, and whether we have what it takes to
@@ -104,22 +94,27 @@ static bool read_own_score(int *score) {
  */
 static void add_oom(struct plan *plan, struct platform *platform, const struct identity *identity) {
     int wanted = (int32_t)identity->oom_score_adj;
-    int own = 0;
-    bool is_known = read_own_score(&own);
-    if (is_known && own == wanted) {
+    struct step step = {.kind = STEP_OOM};
+    char *own = step.oom.own;
+    bool is_known =
+        posix_read_text(open(OOM_FILE, O_RDONLY | O_CLOEXEC), own, sizeof step.oom.own) > 0;
+    if (!is_known) {
+        memcpy(own, "0", sizeof "0");
+    }
+    long own_score = strtol(own, NULL, 10);
+    snprintf(step.oom.text, sizeof step.oom.text, "%d", wanted);
+    if (is_known && own_score == wanted) {
         return;
     }
     if (!identity->must_adjust_oom) {
-        bool is_refused = !is_known || (own > wanted && !write_own_score(wanted));
+        bool is_refused = !is_known || (own_score > wanted && !write_own_score(step.oom.text));
         if (is_refused || !write_own_score(own)) {
             platform->skipped_default = "oom_score_adj";
             return;
         }
     }
-    struct step *step = posix_plan_add(plan, STEP_OOM);
-    snprintf(step->oom.text, sizeof step->oom.text, "%d", wanted);
-    step->oom.own = own;
-    step->oom.may_trace = has_capabilities();
+    step.oom.may_trace = has_capabilities();
+    *posix_plan_add(plan, STEP_OOM) = step;
 }
 
 static const struct step *find_oom(const struct plan *plan) {
@@ -138,16 +133,12 @@ int posix_identity_begin_sharing(const struct plan *plan) {
 
 /* True if the child's score was another than it has written, and is put right. */
 static bool correct_score(pid_t pid, const struct step *step) {
-    char path[48];
     char text[16] = "";
-    snprintf(path, sizeof path, "/proc/%ld/oom_score_adj", (long)pid);
-    int file = open(path, O_RDWR | O_CLOEXEC);
+    int file = posix_open_of_process(pid, "oom_score_adj", O_RDWR);
     bool is_wrong = file >= 0 && read(file, text, sizeof text - 1) > 0 &&
                     strtol(text, NULL, 10) != strtol(step->oom.text, NULL, 10) &&
                     pwrite(file, step->oom.text, strlen(step->oom.text), 0) > 0;
-    if (file >= 0) {
-        close(file);
-    }
+    posix_close_descriptor(&file);
     return is_wrong;
 }
 
@@ -156,14 +147,12 @@ static bool correct_score(pid_t pid, const struct step *step) {
 #define CORRECTIONS_MAX_COUNT 1000
 
 void posix_identity_end_sharing(const struct plan *plan, int file, pid_t pid) {
-    char text[16];
     if (file < 0) {
         return;
     }
     const struct step *step = find_oom(plan);
-    int length = snprintf(text, sizeof text, "%d", step->oom.own);
     for (int i = 0; i < CORRECTIONS_MAX_COUNT; i++) {
-        (void)!pwrite(file, text, (size_t)length, 0);
+        (void)!pwrite(file, step->oom.own, strlen(step->oom.own), 0);
         if (pid <= 0 || !correct_score(pid, step)) {
             break;
         }

@@ -60,6 +60,12 @@ struct posix_watch {
     uint64_t token;
 };
 
+/* Of a stream or a listener: its event (STREAM, LOST) is to be told, and epoll will not. */
+struct posix_due {
+    const struct posix_watch *watch; /* NULL = it is not due */
+    struct posix_due *next;
+};
+
 /* A file that must be told from a later one of the same name. A number alone may come again. */
 struct file_identity {
     dev_t device;
@@ -89,8 +95,7 @@ struct platform_listener {
     bool resumes;              /* and is watched then */
     bool was_asked_again;      /* since that began */
     bool was_lent;             /* since it was made good, or opened */
-    bool is_lost;              /* LOST is due */
-    struct platform_listener *next_lost;
+    struct posix_due lost;
 };
 
 /* A slot of the table. In use from platform_stream_open() or platform_launch() to
@@ -107,8 +112,7 @@ struct platform_stream {
     struct fetched fetched; /* has been read, and not been asked for yet */
     size_t written_bytes;   /* have been written, and not been told yet */
     bool is_broken;
-    bool is_due; /* an event is to be told, for which epoll has none */
-    struct platform_stream *next_due;
+    struct posix_due due;
 };
 
 struct output_pipe;
@@ -275,9 +279,8 @@ struct platform {
     struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
     struct posix_carriers carriers;
-    struct platform_stream *first_due;    /* streams of which an event is due */
-    struct platform_listener *first_lost; /* listeners of which LOST is due */
-    struct put_back *put_backs;           /* of connections; socket.c; owned */
+    struct posix_due *first_due; /* of streams and listeners */
+    struct put_back *put_backs;  /* of connections; socket.c; owned */
     struct slots stream_slots;
     struct platform_stream *streams; /* by slot */
 };
@@ -290,14 +293,17 @@ int posix_failed_with(struct baton_cause *cause, const char *call, int code);
 /* calls.c */
 /* What poll(2) says at once of `events`, errors and hang-ups; 0 = nothing. */
 short posix_look(int descriptor, int events);
+/* Waits for that, until the deadline. */
+void posix_await(struct platform *platform, int descriptor, int events, uint64_t deadline_us);
 /* setsockopt(2) of a number; 0, or -1 and errno. And one of SOL_SOCKET; 0 if it cannot be had. */
 int posix_set_option(int descriptor, int level, int name, int value);
 int posix_get_option(int descriptor, int name);
 /* getsockname(2). False and ADDRESS_NONE, where the system does not tell. */
 bool posix_own_address(int descriptor, struct address *out);
-/* What one read(2) brings of a file in /proc, with a NUL. Returns its length; -1 if there is none.
- */
-ssize_t posix_read_text(const char *path, char *text, size_t size_bytes);
+/* open(2) of a file in /proc/PID. */
+int posix_open_of_process(pid_t pid, const char *name, int flags);
+/* What one read(2) brings, with a NUL; and closes the file. Returns the length; -1 for no file. */
+ssize_t posix_read_text(int file, char *text, size_t size_bytes);
 /* Reads until the end or `capacity` bytes. Returns their number, or -1 and errno. */
 ssize_t posix_read_all(int descriptor, void *buffer, size_t capacity);
 bool posix_write_all(int descriptor, const void *bytes, size_t length);
@@ -313,6 +319,10 @@ struct told {
 /* loop.c */
 /* Writes an event, for which there is room. */
 void posix_tell(struct told *told, enum platform_event_kind kind, uint64_t token);
+/* The next platform_wait() tells of what `watch` is of; unless that is forgotten before. */
+void posix_due_add(struct platform *platform, struct posix_due *due,
+                   const struct posix_watch *watch);
+void posix_due_forget(struct platform *platform, struct posix_due *due);
 /* Until a deadline, for poll(2) and epoll_wait(2): 0 if it has passed, -1 for none. */
 int posix_timeout_ms(struct platform *platform, uint64_t deadline_us);
 void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token);
@@ -366,6 +376,8 @@ struct platform_process *posix_process_find(struct platform *platform, pid_t pid
 void posix_process_add(struct platform *platform, struct platform_process *process);
 void posix_process_remove(struct platform *platform, struct platform_process *process);
 int posix_children_open(struct platform *platform, struct baton_cause *cause);
+/* Takes the signal, so that who ends from now on is told of again. */
+void posix_children_take_signal(struct platform *platform);
 /* SIGCHLD has come: children_due_us says when posix_processes_reap() will look. */
 void posix_children_on_signal(struct platform *platform);
 /* A process's descriptor says that it is dead: reaps it and writes EXIT, if it is to be told now.
@@ -433,6 +445,10 @@ void posix_identity_end_sharing(const struct plan *plan, int file, pid_t pid);
 int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
                         struct baton_cause *cause);
 
+/* accounts.c: the number that a name is; false if it is none. chown(2) takes UINT32_MAX for none.
+ */
+bool posix_account_is_number(const char *name, uint32_t *number);
+
 /* credentials.c: makes a socket one to receive from. */
 int posix_credentials_ask(const struct platform *platform, int descriptor,
                           struct baton_cause *cause);
@@ -499,9 +515,6 @@ int posix_stream_broken(struct baton_cause *cause, const char *call, int code);
 /* True if what epoll has reported is what somebody waits for. */
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report);
 
-/* Writes a STREAM event for each of which one is due. */
-void posix_streams_tell(struct platform *platform, struct told *told);
-
 /* stream_pipe.c: the same as the calls of platform.h, for pipes. */
 int posix_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t capacity,
                            size_t *length, struct baton_cause *cause);
@@ -517,8 +530,6 @@ void posix_options_put_back(int descriptor, const struct socket_options *options
 
 /* listener.c: before a launch that hands it over. */
 void posix_listener_make_blocking(const struct platform_listener *listener);
-/* Writes a LOST event for each listener of which one is due. */
-void posix_listeners_tell(struct platform *platform, struct told *told);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int posix_local_listen(struct platform_listener *listener,

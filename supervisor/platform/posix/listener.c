@@ -101,24 +101,13 @@ void platform_listener_address(const struct platform_listener *listener, struct 
     *out = listener->bound;
 }
 
-static void forget_lost(struct platform_listener *listener) {
-    struct platform_listener **link = &listener->platform->first_lost;
-    while (listener->is_lost && *link != listener) {
-        link = &(*link)->next_lost;
-    }
-    if (listener->is_lost) {
-        *link = listener->next_lost;
-        listener->is_lost = false;
-    }
-}
-
 /* Cannot fail while the listener is registered: changing a registration needs no memory. So it
  * stays registered for nothing while it is paused, of which those who share the socket notice
  * nothing. (It is given up when a handler shuts the socket of all down, which cannot be masked.) */
 void platform_listener_pause(struct platform_listener *listener) {
     posix_watch_set(listener->platform, &listener->watch, 0);
     listener->resumes = false;
-    forget_lost(listener);
+    posix_due_forget(listener->platform, &listener->lost);
     if (listener->is_handed_over) {
         posix_listener_make_blocking(listener);
     }
@@ -200,11 +189,7 @@ static ssize_t make_good_work(int descriptor, uint8_t *bytes, size_t length) {
 static void begin_to_make_good(struct platform_listener *listener);
 
 static void lose(struct platform_listener *listener) {
-    if (!listener->is_lost) {
-        listener->is_lost = true;
-        listener->next_lost = listener->platform->first_lost;
-        listener->platform->first_lost = listener;
-    }
+    posix_due_add(listener->platform, &listener->lost, &listener->watch);
 }
 
 static bool made_good(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,
@@ -256,15 +241,6 @@ void platform_listener_resume(struct platform_listener *listener) {
     }
 }
 
-void posix_listeners_tell(struct platform *platform, struct told *told) {
-    while (told->count < told->capacity && platform->first_lost != NULL) {
-        struct platform_listener *listener = platform->first_lost;
-        platform->first_lost = listener->next_lost;
-        listener->is_lost = false;
-        posix_tell(told, PLATFORM_EVENT_LOST, listener->watch.token);
-    }
-}
-
 /* A handler that had it may have made a connection of it, and let that linger; and who waits at a
  * local one may have sent what takes long to close. A UDP socket waits for nobody, and its port
  * shall be free at once. */
@@ -275,7 +251,7 @@ void platform_listener_close(struct platform_listener **listener) {
     }
     posix_local_remove(closing);
     posix_watch_forget(closing->platform, &closing->watch);
-    forget_lost(closing);
+    posix_due_forget(closing->platform, &closing->lost);
     if (closing->job.state != CARRIER_JOB_NONE) {
         posix_carriers_drop(closing->platform, &closing->job);
         closing->watch.descriptor = -1;

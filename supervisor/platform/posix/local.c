@@ -124,41 +124,27 @@ static void lock_give(struct lock *lock) {
 
 /* ---- Owners ---- */
 
-static bool parse_number(const char *text, id_t *out) {
-    uint64_t number = 0;
-    for (const char *at = text; *at != '\0'; at++) {
-        if (*at < '0' || *at > '9' || number > UINT32_MAX) {
-            return false;
-        }
-        number = number * 10 + (uint64_t)(*at - '0');
-    }
-    *out = (id_t)number;
-    return text[0] != '\0' && number < UINT32_MAX; /* chown(2) takes that one for none */
-}
-
-static int find_user(const char *text, id_t *out) {
+static int find_user(const char *name, id_t *out) {
     *out = NOBODY_GIVEN;
-    if (text == NULL || parse_number(text, out)) {
-        return BATON_OK;
+    if (name != NULL && !posix_account_is_number(name, out)) {
+        const struct passwd *user = getpwnam(name);
+        if (user == NULL) {
+            return BATON_NOT_FOUND;
+        }
+        *out = user->pw_uid;
     }
-    const struct passwd *user = getpwnam(text);
-    if (user == NULL) {
-        return BATON_NOT_FOUND;
-    }
-    *out = user->pw_uid;
     return BATON_OK;
 }
 
-static int find_group(const char *text, id_t *out) {
+static int find_group(const char *name, id_t *out) {
     *out = NOBODY_GIVEN;
-    if (text == NULL || parse_number(text, out)) {
-        return BATON_OK;
+    if (name != NULL && !posix_account_is_number(name, out)) {
+        const struct group *group = getgrnam(name);
+        if (group == NULL) {
+            return BATON_NOT_FOUND;
+        }
+        *out = group->gr_gid;
     }
-    const struct group *group = getgrnam(text);
-    if (group == NULL) {
-        return BATON_NOT_FOUND;
-    }
-    *out = group->gr_gid;
     return BATON_OK;
 }
 

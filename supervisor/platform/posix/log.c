@@ -145,8 +145,7 @@ void platform_log_take_loss(struct platform *platform, struct platform_log_loss 
 }
 
 void platform_log_wait(struct platform *platform, uint64_t deadline_us) {
-    struct pollfd room = {.fd = platform->log.descriptor, .events = POLLOUT};
-    poll(&room, 1, posix_timeout_ms(platform, deadline_us));
+    posix_await(platform, platform->log.descriptor, POLLOUT, deadline_us);
 }
 
 /* Every write goes straight to the system, so nothing is ever held back here. */

@@ -123,6 +123,36 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
     }
 }
 
+void posix_due_add(struct platform *platform, struct posix_due *due,
+                   const struct posix_watch *watch) {
+    if (due->watch == NULL) {
+        due->watch = watch;
+        due->next = platform->first_due;
+        platform->first_due = due;
+    }
+}
+
+void posix_due_forget(struct platform *platform, struct posix_due *due) {
+    struct posix_due **link = &platform->first_due;
+    while (due->watch != NULL && *link != due) {
+        link = &(*link)->next;
+    }
+    if (due->watch != NULL) {
+        *link = due->next;
+        due->watch = NULL;
+    }
+}
+
+static void tell_dues(struct platform *platform, struct told *told) {
+    struct posix_due *due;
+    while (told->count < told->capacity && (due = platform->first_due) != NULL) {
+        bool is_stream = due->watch->kind == POSIX_WATCH_STREAM;
+        posix_tell(told, is_stream ? PLATFORM_EVENT_STREAM : PLATFORM_EVENT_LOST,
+                   due->watch->token);
+        posix_due_forget(platform, due);
+    }
+}
+
 /* What is due without asking epoll. */
 static void collect_due(struct platform *platform, struct told *told) {
     static const uint8_t events[DUE_COUNT] = {
@@ -138,8 +168,7 @@ static void collect_due(struct platform *platform, struct told *told) {
         }
     }
     posix_processes_tell_late(platform, told);
-    posix_streams_tell(platform, told);
-    posix_listeners_tell(platform, told);
+    tell_dues(platform, told);
     posix_processes_reap(platform, told);
 }
 
@@ -213,10 +242,13 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
         if (outputs_are_last) {
             posix_outputs_tell(platform, &told);
         }
+        if (told.count > 0) {
+            break;
+        }
         /* What a signal has told is looked at even when it is late, but only once: strays may end
          * faster than they are reaped. */
         bool late = posix_timeout_ms(platform, deadline_us) == 0;
-        if (told.count > 0 || (late && (got == 0 || was_late))) {
+        if (late && (got == 0 || was_late)) {
             break;
         }
         was_late = late;

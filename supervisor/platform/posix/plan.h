@@ -78,7 +78,7 @@ struct step {
         } limit; /* STEP_LIMIT_... */
         struct {
             char text[8];   /* what is to be written, with its NUL */
-            int own;        /* the supervisor's */
+            char own[8];    /* the supervisor's; a line feed may follow */
             bool may_trace; /* nobody without privileges can trace us even while we are traceable */
         } oom;
         int nice_count; /* as setpriority(2) takes it */

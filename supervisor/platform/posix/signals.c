@@ -12,59 +12,63 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Which signals this process ignores, so that children can be given the default again. A handler
- * function needs no such care: execve(2) resets it. */
-static void remember_ignored(struct platform *platform) {
-    platform->ignored_count = 0;
-    for (int number = 1; number < NSIG && platform->ignored_count < IGNORED_MAX; number++) {
-        struct sigaction action;
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN) {
-            platform->ignored[platform->ignored_count++] = number;
-        }
-    }
-}
-
 static bool is_ignored(int number) {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Not blocked: what tells of a fault in ourselves, what a debugger or abort(3) sends, and Ctrl-Z,
- * which stops and ends nothing. */
-static const int let_through[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,
-                                  SIGSYS,  SIGTRAP, SIGABRT, SIGTSTP};
+/* Which signals this process ignores, so that children can be given the default again. A handler
+ * function needs no such care: execve(2) resets it. */
+static void remember_ignored(struct platform *platform) {
+    platform->ignored_count = 0;
+    for (int number = 1; number < NSIG && platform->ignored_count < IGNORED_MAX; number++) {
+        if (is_ignored(number)) {
+            platform->ignored[platform->ignored_count++] = number;
+        }
+    }
+}
 
 static const struct {
-    int number;
-    const char *name;
+    uint8_t number;
+    char name[8];
 } stops[] = {{SIGTERM, "SIGTERM"},
              {SIGINT, "SIGINT"},
              {SIGQUIT, "SIGQUIT"},
              {SIGPWR, "SIGPWR"},
              {SIGXCPU, "SIGXCPU"}}; /* the hard limit, which kills, is next (setrlimit(2)) */
 
+/* A set of signals as the kernel has it. */
+#define SET_WORD_COUNT (8 / sizeof(unsigned long))
+
+static void make_set(unsigned long *words, uint64_t set) {
+    for (size_t i = 0; i < SET_WORD_COUNT; i++) {
+        words[i] = (unsigned long)(set >> (8 * sizeof *words * i));
+    }
+}
+
+#define BIT(number) (UINT64_C(1) << ((number)-1))
+
+/* Not blocked: what tells of a fault in ourselves, what a debugger or abort(3) sends, and Ctrl-Z,
+ * which stops and ends nothing. */
+#define LET_THROUGH                                                                                \
+    (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGSYS) | BIT(SIGTRAP) |         \
+     BIT(SIGABRT) | BIT(SIGTSTP))
+
 /* A signal that is blocked ends nobody, costs a child nothing (its mask is emptied anyway), and
  * lets a background job write to its terminal (SIGTTOU). By the system call, since libc's own would
  * leave out two of the kernel's signals, which it keeps for itself (nptl(7)), and whose default is
  * to end the process as well. */
 int posix_signals_block(void) {
-    unsigned long set[8 / sizeof(unsigned long)];
-    const int bits = 8 * (int)sizeof set[0];
-    memset(set, 0xff, sizeof set);
-    for (size_t i = 0; i < sizeof let_through / sizeof let_through[0]; i++) {
-        int bit = let_through[i] - 1;
-        set[bit / bits] &= ~(1ul << bit % bits);
-    }
+    unsigned long set[SET_WORD_COUNT];
+    make_set(set, ~LET_THROUGH);
     return (int)syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, sizeof set);
 }
 
+/* Those between the standard ones and the first that libc has left for programs. */
 void posix_signals_forget_hidden(void) {
-    unsigned long set[8 / sizeof(unsigned long)] = {0};
-    const int bits = 8 * (int)sizeof set[0];
     const struct timespec now = {0, 0};
-    for (int bit = 32 - 1; bit < SIGRTMIN - 1; bit++) {
-        set[bit / bits] |= 1ul << bit % bits;
-    }
+    unsigned long set[SET_WORD_COUNT];
+    make_set(set, BIT(SIGRTMIN) - BIT(32));
     while (syscall(SYS_rt_sigtimedwait, set, NULL, &now, sizeof set) > 0) {
     }
 }

@@ -10,11 +10,11 @@
 #include "platform/posix/internal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PIDS_FIRST_COUNT 16
@@ -124,10 +124,9 @@ void posix_elders_forget(struct platform *platform, pid_t pid) {
  */
 static bool read_service(pid_t pid, char *out, size_t size_bytes) {
     static const char name[] = "BATON_SERVICE=";
-    char path[48];
     static char text[65536];
-    snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
-    ssize_t length = posix_read_text(path, text, sizeof text);
+    ssize_t length =
+        posix_read_text(posix_open_of_process(pid, "environ", O_RDONLY), text, sizeof text);
     for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
         if (strncmp(text + at, name, sizeof name - 1) == 0) {
             snprintf(out, size_bytes, "%s", text + at + sizeof name - 1);
@@ -190,22 +189,6 @@ static struct walk end_children(struct platform *platform, struct platform_stray
     return walk;
 }
 
-/* Waits for the next SIGCHLD, which is blocked and so cannot be missed, or for the deadline. */
-static void wait_for_child(struct platform *platform, uint64_t deadline_us) {
-    uint64_t now_us = platform_now_us(platform);
-    uint64_t left_us = deadline_us > now_us ? deadline_us - now_us : 0;
-    const uint64_t longest_us = 3600u * UINT64_C(1000000);
-    if (left_us > longest_us) {
-        left_us = longest_us;
-    }
-    struct timespec left = {.tv_sec = (time_t)(left_us / 1000000u),
-                            .tv_nsec = (long)(left_us % 1000000u) * 1000};
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigtimedwait(&set, NULL, &left);
-}
-
 size_t platform_end_strays(struct platform *platform, struct platform_strays *strays,
                            uint64_t deadline_us) {
     /* A first walk reaps those who had ended by themselves, or were killed with their group. */
@@ -217,7 +200,8 @@ size_t platform_end_strays(struct platform *platform, struct platform_strays *st
         /* After a walk that reaped, others may just have become our children: look again at once.
          */
         if (walk.reaped_count == 0) {
-            wait_for_child(platform, deadline_us);
+            posix_await(platform, platform->children.descriptor, POLLIN, deadline_us);
+            posix_children_take_signal(platform);
         }
         walk = end_children(platform, strays, &condemned);
         ended_count += walk.killed_count;

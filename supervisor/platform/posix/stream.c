@@ -108,15 +108,6 @@ bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report) {
     return readable || writable;
 }
 
-void posix_streams_tell(struct platform *platform, struct told *told) {
-    while (told->count < told->capacity && platform->first_due != NULL) {
-        struct platform_stream *stream = platform->first_due;
-        platform->first_due = stream->next_due;
-        stream->is_due = false;
-        posix_tell(told, PLATFORM_EVENT_STREAM, stream->watch.token);
-    }
-}
-
 int posix_stream_broken(struct baton_cause *cause, const char *call, int code) {
     posix_failed_with(cause, call, code);
     return BATON_GONE;

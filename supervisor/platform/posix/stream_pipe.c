@@ -21,21 +21,8 @@ static struct platform_stream *stream_of(struct carrier_job *job) {
 static void tell(struct platform *platform, struct platform_stream *stream) {
     bool waits = stream->read_waits || stream->write_waits;
     stream->read_waits = stream->write_waits = false;
-    if (waits && !stream->is_due) {
-        stream->is_due = true;
-        stream->next_due = platform->first_due;
-        platform->first_due = stream;
-    }
-}
-
-static void forget_due(struct platform_stream *stream) {
-    struct platform_stream **link = &stream->platform->first_due;
-    while (stream->is_due && *link != stream) {
-        link = &(*link)->next_due;
-    }
-    if (stream->is_due) {
-        *link = stream->next_due;
-        stream->is_due = false;
+    if (waits) {
+        posix_due_add(platform, &stream->due, &stream->watch);
     }
 }
 
@@ -145,7 +132,7 @@ void posix_stream_pipe_close(struct platform_stream *stream) {
     if (stream->watch.descriptor < 0) {
         return; /* it is finished */
     }
-    forget_due(stream);
+    posix_due_forget(stream->platform, &stream->due);
     posix_carriers_need_no_more(stream->platform);
     posix_watch_forget(stream->platform, &stream->watch);
     stream->watch.descriptor = -1;
