@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define GROUPS_MAX_COUNT 65536 /* NGROUPS_MAX of Linux */
@@ -122,7 +121,8 @@ static int ask(char kind, const char *name, const struct account **out) {
             answer(place);
             _exit(0);
         }
-        while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+        if (child > 0) {
+            posix_child_await(child);
         }
         if (place->result == BATON_NO_MEMORY) {
             place->kind = '\0';

@@ -43,7 +43,7 @@ bool posix_own_address(int descriptor, struct address *out) {
 int posix_open_of_process(pid_t pid, const char *name, int flags) {
     char path[48];
     snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
-    return open(path, flags | O_CLOEXEC);
+    return open(path, flags | O_CLOEXEC, 0);
 }
 
 ssize_t posix_read_text(int file, char *text, size_t size_bytes) {

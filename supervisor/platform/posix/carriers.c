@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* All are held if none of them has answered for so long. */
@@ -541,8 +540,7 @@ static void end_carrier(struct platform *platform, struct carrier *carrier) {
     }
     kill(pid, SIGKILL);
     if (is_idle) {
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
-        }
+        posix_child_await(pid);
         posix_elders_forget(platform, pid);
     }
 }

@@ -99,6 +99,12 @@ void posix_process_remove(struct platform *platform, struct platform_process *pr
     }
 }
 
+void posix_child_await(pid_t pid) {
+    siginfo_t info;
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED) != 0 && errno == EINTR) {
+    }
+}
+
 bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
     info->si_pid = 0;
     if (waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG) != 0 || info->si_pid != pid) {
@@ -195,20 +201,12 @@ void posix_process_take_end(struct posix_watch *end, struct told *told) {
 /* ---- Children that nothing else tells of ---- */
 
 /* One report, and then none before the walk that it asks for. */
-static int watch_children(struct platform *platform) {
-    return posix_watch_set(platform, &platform->children, EPOLLIN | (uint32_t)EPOLLONESHOT);
-}
+#define CHILDREN_WANTED (EPOLLIN | (uint32_t)EPOLLONESHOT)
 
+/* A child that ended before we looked has left no signal behind: children_due_us is 0. */
 int posix_children_open(struct platform *platform, struct baton_cause *cause) {
-    sigset_t set; /* blocked by posix_signals_open() */
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    platform->children.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (platform->children.descriptor < 0) {
-        return posix_failed(cause, "signalfd");
-    }
-    /* A child that ended before we looked has left no signal behind: children_due_us is 0. */
-    return watch_children(platform) == 0 ? BATON_OK : posix_failed(cause, "epoll_ctl");
+    return posix_signals_watch(platform, &platform->children, SIGNAL_BIT(SIGCHLD), CHILDREN_WANTED,
+                               cause);
 }
 
 void posix_children_on_signal(struct platform *platform) {
@@ -235,7 +233,7 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
             platform->children_due_us = PLATFORM_WAIT_FOREVER;
             platform->children_seen_us = now_us;
-            watch_children(platform);
+            (void)posix_watch_set(platform, &platform->children, CHILDREN_WANTED);
             return;
         }
         pid_t pid = info.si_pid;

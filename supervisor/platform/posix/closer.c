@@ -65,13 +65,10 @@ static void close_all(struct closer_thread *self) {
 static void *run(void *argument) {
     struct closer_thread *self = argument;
     struct closer *closer = self->closer;
-    sigset_t patience;
-    sigemptyset(&patience);
-    sigaddset(&patience, CLOSER_SIGNAL);
     timer_t timer;
     (void)posix_signals_block();
     bool has_timer = make_timer(&timer);
-    pthread_sigmask(SIG_UNBLOCK, &patience, NULL);
+    posix_signals_unblock(CLOSER_SIGNAL);
     sem_post(&closer->begun);
     while (!atomic_load(&closer->ends)) {
         if (sem_wait(&closer->news) != 0) {

@@ -282,7 +282,7 @@ int platform_become(struct platform *platform, const struct identity *identity,
     if (platform->log_is_new) {
         /* So that it can be opened anew. What was there before is not given away: whoever may make
          * links in its folder could make us give them any file. */
-        (void)!fchown(platform->log.descriptor, identity->uid, identity->gid);
+        (void)!fchownat(platform->log.descriptor, "", identity->uid, identity->gid, AT_EMPTY_PATH);
     }
     int result = posix_threads_end(platform, cause);
     if (result == BATON_OK) {

@@ -360,6 +360,12 @@ void posix_window_take_back(struct platform *platform);
 /* In the calling thread: all that can end the process. Once more where a thread was made: libc then
  * unblocks two that it keeps for itself. 0, or -1 and errno. */
 int posix_signals_block(void);
+/* In the calling thread as well. */
+void posix_signals_unblock(int number);
+/* Opens the watch's descriptor, which tells of these (signalfd(2)), and watches it. */
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+int posix_signals_watch(struct platform *platform, struct posix_watch *watch, uint64_t signals,
+                        uint32_t wanted, struct baton_cause *cause);
 /* Before a thread is made, which begins with one of those two unblocked: takes what waits of them.
  */
 void posix_signals_forget_hidden(void);
@@ -392,6 +398,8 @@ void posix_processes_reap(struct platform *platform, struct told *told);
 void posix_processes_tell_late(struct platform *platform, struct told *told);
 uint64_t posix_processes_late_us(const struct platform *platform);
 void posix_process_forget_late(struct platform_process *process);
+/* Waits for the child's end and reaps it. */
+void posix_child_await(pid_t pid);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
 bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
 

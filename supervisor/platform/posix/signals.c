@@ -37,54 +37,66 @@ static const struct {
              {SIGPWR, "SIGPWR"},
              {SIGXCPU, "SIGXCPU"}}; /* the hard limit, which kills, is next (setrlimit(2)) */
 
-/* A set of signals as the kernel has it. */
-#define SET_WORD_COUNT (8 / sizeof(unsigned long))
-
-static void make_set(unsigned long *words, uint64_t set) {
-    for (size_t i = 0; i < SET_WORD_COUNT; i++) {
-        words[i] = (unsigned long)(set >> (8 * sizeof *words * i));
-    }
-}
-
-#define BIT(number) (UINT64_C(1) << ((number)-1))
-
 /* Not blocked: what tells of a fault in ourselves, what a debugger or abort(3) sends, and Ctrl-Z,
  * which stops and ends nothing. */
 #define LET_THROUGH                                                                                \
-    (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGFPE) | BIT(SIGILL) | BIT(SIGSYS) | BIT(SIGTRAP) |         \
-     BIT(SIGABRT) | BIT(SIGTSTP))
+    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |          \
+     SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGABRT) | SIGNAL_BIT(SIGTSTP))
+
+/* A set as the kernel has it. */
+struct kernel_set {
+    unsigned long words[8 / sizeof(unsigned long)];
+};
+
+static struct kernel_set make_set(uint64_t signals) {
+    struct kernel_set set;
+    for (size_t i = 0; i < sizeof set / sizeof set.words[0]; i++) {
+        set.words[i] = (unsigned long)(signals >> (8 * sizeof set.words[0] * i));
+    }
+    return set;
+}
+
+/* By the system call, since libc's own would leave out two of the kernel's signals, which it keeps
+ * for itself (nptl(7)), and whose default is to end the process as well. */
+static int change_mask(int how, uint64_t signals) {
+    struct kernel_set set = make_set(signals);
+    return (int)syscall(SYS_rt_sigprocmask, how, &set, NULL, sizeof set);
+}
 
 /* A signal that is blocked ends nobody, costs a child nothing (its mask is emptied anyway), and
- * lets a background job write to its terminal (SIGTTOU). By the system call, since libc's own would
- * leave out two of the kernel's signals, which it keeps for itself (nptl(7)), and whose default is
- * to end the process as well. */
+ * lets a background job write to its terminal (SIGTTOU). */
 int posix_signals_block(void) {
-    unsigned long set[SET_WORD_COUNT];
-    make_set(set, ~LET_THROUGH);
-    return (int)syscall(SYS_rt_sigprocmask, SIG_BLOCK, set, NULL, sizeof set);
+    return change_mask(SIG_BLOCK, ~LET_THROUGH);
+}
+
+void posix_signals_unblock(int number) {
+    (void)change_mask(SIG_UNBLOCK, SIGNAL_BIT(number));
 }
 
 /* Those between the standard ones and the first that libc has left for programs. */
 void posix_signals_forget_hidden(void) {
     const struct timespec now = {0, 0};
-    unsigned long set[SET_WORD_COUNT];
-    make_set(set, BIT(SIGRTMIN) - BIT(32));
-    while (syscall(SYS_rt_sigtimedwait, set, NULL, &now, sizeof set) > 0) {
+    struct kernel_set set = make_set(SIGNAL_BIT(SIGRTMIN) - SIGNAL_BIT(32));
+    while (syscall(SYS_rt_sigtimedwait, &set, NULL, &now, sizeof set) > 0) {
     }
 }
 
+int posix_signals_watch(struct platform *platform, struct posix_watch *watch, uint64_t signals,
+                        uint32_t wanted, struct baton_cause *cause) {
+    struct kernel_set set = make_set(signals);
+    watch->descriptor =
+        (int)syscall(SYS_signalfd4, -1, &set, sizeof set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return watch->descriptor < 0 ? posix_failed(cause, "signalfd")
+                                 : posix_watch_begin(platform, watch, wanted, cause);
+}
+
 /* Of those of real time each one sent waits, and takes memory of the user's, until it is read. */
-static void choose_read(sigset_t *set) {
-    sigemptyset(set);
-    sigaddset(set, SIGHUP);
+static uint64_t choose_read(void) {
+    uint64_t set = SIGNAL_BIT(SIGHUP) | (0 - SIGNAL_BIT(SIGRTMIN));
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
-        sigaddset(set, stops[i].number);
+        set |= SIGNAL_BIT(stops[i].number);
     }
-    for (int number = SIGRTMIN; number < NSIG; number++) {
-        if (number != CLOSER_SIGNAL) {
-            sigaddset(set, number);
-        }
-    }
+    return set & ~SIGNAL_BIT(CLOSER_SIGNAL);
 }
 
 /* Opening it does not make it ours (O_NOCTTY), nor wait for a line to be there. */
@@ -109,16 +121,9 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
     signal(SIGPIPE, SIG_IGN);
     remember_ignored(platform);
 
-    sigset_t set;
-    choose_read(&set);
-    if (posix_signals_block() != 0) {
-        return posix_failed(cause, "sigprocmask");
-    }
-    platform->signals.descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (platform->signals.descriptor < 0) {
-        return posix_failed(cause, "signalfd");
-    }
-    return posix_watch_begin(platform, &platform->signals, EPOLLIN, cause);
+    return posix_signals_block() == 0
+               ? posix_signals_watch(platform, &platform->signals, choose_read(), EPOLLIN, cause)
+               : posix_failed(cause, "sigprocmask");
 }
 
 static void stop(struct platform *platform, const char *reason) {

@@ -138,9 +138,7 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
     if (failure.step != NULL) {
-        siginfo_t info;
-        while (waitid(P_PID, (id_t)child, &info, WEXITED) != 0 && errno == EINTR) {
-        }
+        posix_child_await(child);
         posix_close_descriptor(pidfd);
         return not_executed(plan, &failure, cause);
     }
