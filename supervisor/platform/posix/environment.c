@@ -11,13 +11,12 @@
 #define NONCE_ENTRY "BATON_NONCE=00000000000000000000000000000000"
 #define PID_ENTRY "LISTEN_PID=0000000000" /* the longest number of a pid_t */
 
+/* Of ours, where the program has a channel or listeners: at most so many entries, and so many bytes
+ * but for what the caller names. */
 #define OWN_MAX_COUNT 7
-
-/* What we set, where the program has a channel or listeners. */
-struct own_entries {
-    const char *texts[OWN_MAX_COUNT];
-    size_t count;
-};
+#define OWN_TEXT_BYTES 256
+#define NUMBERS_BYTES 48 /* "BATON_CHANNEL=4294967295,4294967295" */
+#define NAMELESS "unknown:"
 
 static size_t name_length(const char *entry) {
     return strcspn(entry, "=");
@@ -28,8 +27,9 @@ static bool same_name(const char *a, const char *b) {
     return length == name_length(b) && memcmp(a, b, length) == 0;
 }
 
-static bool is_named_in(const char *entry, const char *const *texts, size_t count) {
-    for (size_t i = 0; i < count; i++) {
+/* Whether one of the texts has the same name: of the first `most_count`, or of those up to NULL. */
+static bool is_named_in(const char *entry, const char *const *texts, size_t most_count) {
+    for (size_t i = 0; i < most_count && texts != NULL && texts[i] != NULL; i++) {
         if (same_name(entry, texts[i])) {
             return true;
         }
@@ -37,7 +37,7 @@ static bool is_named_in(const char *entry, const char *const *texts, size_t coun
     return false;
 }
 
-static size_t count_texts(const char *const *texts) {
+size_t posix_count_texts(const char *const *texts) {
     size_t count = 0;
     while (texts != NULL && texts[count] != NULL) {
         count++;
@@ -45,120 +45,100 @@ static size_t count_texts(const char *const *texts) {
     return count;
 }
 
-/* "BATON_SERVICE=web". NULL when out of memory. */
-static char *name_service(const char *name) {
-    static const char lead[] = "BATON_SERVICE=";
-    size_t name_bytes = strlen(name) + 1;
-    char *text = malloc(sizeof lead - 1 + name_bytes);
-    if (text != NULL) {
-        memcpy(text, lead, sizeof lead - 1);
-        memcpy(text + sizeof lead - 1, name, name_bytes);
-    }
-    return text;
+/* Returns where its NUL is. */
+static char *put(char *at, const char *text) {
+    size_t length = strlen(text);
+    memcpy(at, text, length + 1);
+    return at + length;
 }
 
 /* "LISTEN_FDNAMES=web:web", or without names "LISTEN_FDNAMES=unknown:unknown", as systemd has it.
- * NULL when out of memory. */
-static char *name_listeners(const char *names, uint32_t count) {
-    static const char lead[] = "LISTEN_FDNAMES=";
-    static const char unknown[] = "unknown:";
-    size_t names_bytes = names != NULL ? strlen(names) + 1 : count * (sizeof unknown - 1);
-    char *text = malloc(sizeof lead + names_bytes);
-    if (text == NULL) {
-        return NULL;
+ */
+static char *put_listener_names(char *at, const char *names, uint32_t count) {
+    at = put(put(at, "LISTEN_FDNAMES="), names != NULL ? names : "");
+    for (uint32_t i = 0; names == NULL && i < count; i++) {
+        at = put(at, NAMELESS);
     }
-    memcpy(text, lead, sizeof lead);
-    char *at = text + sizeof lead - 1;
-    if (names != NULL) {
-        memcpy(at, names, names_bytes);
-        return text;
+    if (names == NULL) {
+        *--at = '\0';
     }
-    for (uint32_t i = 0; i < count; i++, at += sizeof unknown - 1) {
-        memcpy(at, unknown, sizeof unknown - 1);
-    }
-    at[-1] = '\0';
-    return text;
+    return at;
 }
 
-static int describe_own(const struct platform_program_spec *spec, struct fixed_environment *out,
-                        struct own_entries *own) {
+/* Our entries, one behind the other, and an empty one. `at` has room for all. */
+static void describe_own(const struct platform_program_spec *spec, char *at) {
     if (spec->service != NULL) {
-        out->service = name_service(spec->service);
-        if (out->service == NULL) {
-            return BATON_NO_MEMORY;
-        }
-        own->texts[own->count++] = out->service;
+        at = put(put(at, "BATON_SERVICE="), spec->service) + 1;
     }
     if (spec->has_channel) {
         unsigned channel = FIRST_PASSED_DESCRIPTOR + spec->listener_count;
-        snprintf(out->channel, sizeof out->channel, "BATON_CHANNEL=%u,%u", channel, channel);
-        own->texts[own->count++] = "BATON_PROTOCOL=1";
-        own->texts[own->count++] = out->channel;
-        own->texts[own->count++] = NONCE_ENTRY;
+        at = put(at, "BATON_PROTOCOL=1") + 1;
+        at += snprintf(at, NUMBERS_BYTES, "BATON_CHANNEL=%u,%u", channel, channel) + 1;
+        at = put(at, NONCE_ENTRY) + 1;
     }
     if (spec->listener_count > 0) {
-        out->listen_names = name_listeners(spec->listener_names, spec->listener_count);
-        if (out->listen_names == NULL) {
-            return BATON_NO_MEMORY;
-        }
-        snprintf(out->listen_count, sizeof out->listen_count, "LISTEN_FDS=%u",
-                 (unsigned)spec->listener_count);
-        own->texts[own->count++] = out->listen_count;
-        own->texts[own->count++] = out->listen_names;
-        own->texts[own->count++] = PID_ENTRY;
+        at += snprintf(at, NUMBERS_BYTES, "LISTEN_FDS=%u", (unsigned)spec->listener_count) + 1;
+        at = put_listener_names(at, spec->listener_names, spec->listener_count) + 1;
+        at = put(at, PID_ENTRY) + 1;
     }
-    return BATON_OK;
+    *at = '\0';
+}
+
+/* What each launch sets is not fixed. */
+static void add(const struct platform_program_spec *spec, struct fixed_environment *out,
+                const char *entry) {
+    if (!is_named_in(entry, spec->variables, SIZE_MAX)) {
+        out->entries[out->count++] = entry;
+    }
 }
 
 /* Chooses the entries: ours, so that who looks for them finds them soon (holder.c), inherited ones,
  * the additions. `out->entries` has room for all. */
-static void merge(const struct platform_program_spec *spec, const struct own_entries *own,
-                  struct fixed_environment *out) {
+static void merge(const struct platform_program_spec *spec, struct fixed_environment *out) {
     const char *const *inherited = spec->inherited;
     const char *const *additions = spec->environment;
-    size_t addition_count = count_texts(additions);
-    size_t variable_count = count_texts(spec->variables);
-    for (size_t i = 0; i < own->count; i++) {
-        if (!is_named_in(own->texts[i], spec->variables, variable_count)) {
-            out->entries[out->count++] = own->texts[i];
+    for (const char *own = out->own; *own != '\0'; own += strlen(own) + 1) {
+        add(spec, out, own);
+    }
+    size_t own_count = out->count;
+    for (; inherited != NULL && *inherited != NULL; inherited++) {
+        if (!is_named_in(*inherited, out->entries, own_count) &&
+            !is_named_in(*inherited, additions, SIZE_MAX)) {
+            add(spec, out, *inherited);
         }
     }
-    for (size_t i = 0; inherited != NULL && inherited[i] != NULL; i++) {
-        if (!is_named_in(inherited[i], own->texts, own->count) &&
-            !is_named_in(inherited[i], additions, addition_count) &&
-            !is_named_in(inherited[i], spec->variables, variable_count)) {
-            out->entries[out->count++] = inherited[i];
-        }
-    }
-    for (size_t i = 0; i < addition_count; i++) {
+    for (; additions != NULL && *additions != NULL; additions++) {
         /* Of several with one name the last one counts. */
-        if (!is_named_in(additions[i], additions + i + 1, addition_count - i - 1) &&
-            !is_named_in(additions[i], spec->variables, variable_count) &&
-            !is_named_in(additions[i], own->texts, own->count)) {
-            out->entries[out->count++] = additions[i];
+        if (!is_named_in(*additions, additions + 1, SIZE_MAX) &&
+            !is_named_in(*additions, out->entries, own_count)) {
+            add(spec, out, *additions);
         }
     }
+}
+
+static size_t length_of(const char *text) {
+    return text != NULL ? strlen(text) : 0;
 }
 
 int posix_environment_choose(const struct platform_program_spec *spec,
                              struct fixed_environment *out) {
-    struct own_entries own = {.count = 0};
-    *out = (struct fixed_environment){0};
     size_t most_count =
-        count_texts(spec->inherited) + count_texts(spec->environment) + OWN_MAX_COUNT;
+        posix_count_texts(spec->inherited) + posix_count_texts(spec->environment) + OWN_MAX_COUNT;
+    out->count = 0;
     out->entries = calloc(most_count, sizeof(char *));
-    int result = out->entries == NULL ? BATON_NO_MEMORY : describe_own(spec, out, &own);
-    if (result == BATON_OK) {
-        merge(spec, &own, out);
+    out->own = malloc(OWN_TEXT_BYTES + length_of(spec->service) + length_of(spec->listener_names) +
+                      spec->listener_count * sizeof NAMELESS);
+    if (out->entries == NULL || out->own == NULL) {
+        return BATON_NO_MEMORY;
     }
-    return result;
+    describe_own(spec, out->own);
+    merge(spec, out);
+    return BATON_OK;
 }
 
 void posix_environment_clear(struct fixed_environment *environment) {
     free(environment->entries);
-    free(environment->listen_names);
-    free(environment->service);
-    *environment = (struct fixed_environment){0};
+    free(environment->own);
 }
 
 const char *const *platform_environment(void) {

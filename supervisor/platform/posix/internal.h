@@ -424,14 +424,14 @@ int posix_program_fill(struct platform_program *program, const struct platform_l
 struct fixed_environment {
     const char **entries; /* count of them; some point into the caller's texts and environ */
     size_t count;
-    char channel[48]; /* texts of ours */
-    char listen_count[32];
-    char *listen_names; /* owned */
-    char *service;      /* owned */
+    char *own; /* texts of ours; owned */
 };
+/* BATON_OK, or BATON_NO_MEMORY; to be cleared in any case. */
 int posix_environment_choose(const struct platform_program_spec *spec,
                              struct fixed_environment *out);
 void posix_environment_clear(struct fixed_environment *environment);
+/* How many texts there are up to NULL, which may be all. */
+size_t posix_count_texts(const char *const *texts);
 
 /* identity.c: the steps of a plan that make the child who it is to be, from its limits to its
  * capabilities, but for what it is anyway, and for a default that the system refuses

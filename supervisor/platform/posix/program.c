@@ -3,6 +3,7 @@
  * launch allocates nothing. What differs between launches goes into places that are ready for it;
  * an argv of one launch alone is used where the caller has it, since a launch waits for execve(2).
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <stdint.h>
@@ -17,44 +18,13 @@
 
 #define NONCE_DIGITS 32
 
-static size_t count_texts(const char *const *texts) {
-    size_t count = 0;
-    while (texts != NULL && texts[count] != NULL) {
-        count++;
-    }
-    return count;
-}
-
-/* Well-formed UTF-8 by RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* The NUL behind it belongs into no sequence, so nothing is read beyond. */
 static bool is_utf8(const char *text) {
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at != 0) {
-        unsigned char lead = *at++;
-        unsigned char low = 0x80;
-        unsigned char high = 0xbf;
-        int trail_count = 0;
-        if (lead >= 0xc2 && lead <= 0xdf) {
-            trail_count = 1;
-        } else if (lead >= 0xe0 && lead <= 0xef) {
-            trail_count = 2;
-            low = lead == 0xe0 ? 0xa0 : low;
-            high = lead == 0xed ? 0x9f : high;
-        } else if (lead >= 0xf0 && lead <= 0xf4) {
-            trail_count = 3;
-            low = lead == 0xf0 ? 0x90 : low;
-            high = lead == 0xf4 ? 0x8f : high;
-        } else if (lead >= 0x80) {
-            return false;
-        }
-        for (; trail_count > 0; trail_count--, at++) {
-            if (*at < low || *at > high) {
-                return false;
-            }
-            low = 0x80;
-            high = 0xbf;
-        }
+    size_t length = 1;
+    for (; *text != '\0' && length > 0; text += length) {
+        length = text_utf8_length(text, 4);
     }
-    return true;
+    return length > 0;
 }
 
 static bool all_utf8(const char *const *texts) {
@@ -86,12 +56,15 @@ static size_t total_limit_bytes(void) {
                                                                   : TOTAL_MAX_BYTES;
 }
 
+static size_t size_of(const char *text) {
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
 static char *copy_text(char **at, const char *text) {
-    char *copy = *at;
-    size_t size_bytes = strlen(text) + 1;
-    memcpy(copy, text, size_bytes);
+    size_t size_bytes = size_of(text);
+    char *copy = memcpy(*at, text != NULL ? text : "", size_bytes);
     *at += size_bytes;
-    return copy;
+    return text != NULL ? copy : NULL;
 }
 
 static void copy_texts(char **at, char **pointers, const char *const *texts, size_t count) {
@@ -99,23 +72,6 @@ static void copy_texts(char **at, char **pointers, const char *const *texts, siz
         pointers[i] = copy_text(at, texts[i]);
     }
     pointers[count] = NULL;
-}
-
-/* Room for what one launch adds. False if that is out of all proportion. */
-static bool add_launch(size_t *total_bytes, struct platform_program *program,
-                       const struct platform_program_spec *spec) {
-    size_t names_bytes = 0;
-    if (!add_texts(total_bytes, spec->variables, program->variable_count) ||
-        spec->launch_bytes > total_limit_bytes()) {
-        return false;
-    }
-    for (size_t i = 0; i < program->variable_count; i++) {
-        names_bytes += strlen(spec->variables[i]) + 1;
-    }
-    /* The '=' of each copied name; then names, '=' and values; then pointers to them. */
-    *total_bytes +=
-        program->variable_count * (1 + sizeof(char *)) + names_bytes + spec->launch_bytes;
-    return true;
 }
 
 static char *copy_name(char **at, const char *name) {
@@ -140,10 +96,11 @@ static char *find_value(const struct platform_program *program, const char *lead
 /* Copies everything into one block: first pointers and numbers, then the texts. */
 static int build(struct platform_program *program, struct platform *platform,
                  const struct platform_program_spec *spec, const struct fixed_environment *fixed) {
-    size_t argument_count = count_texts(spec->argv);
-    size_t total_bytes = strlen(spec->path) + 1;
+    size_t argument_count = posix_count_texts(spec->argv);
+    size_t total_bytes = size_of(spec->path);
+    size_t limit_bytes = total_limit_bytes();
     program->fixed_count = fixed->count;
-    program->variable_count = count_texts(spec->variables);
+    program->variable_count = posix_count_texts(spec->variables);
     program->launch_bytes = spec->launch_bytes;
     program->listener_count = spec->listener_count;
     program->ends_with_supervisor = spec->ends_with_supervisor;
@@ -152,15 +109,22 @@ static int build(struct platform_program *program, struct platform *platform,
     /* execve itself puts the path, the texts and the pointers on the new stack. */
     if (!add_texts(&total_bytes, spec->argv, argument_count) ||
         !add_texts(&total_bytes, fixed->entries, fixed->count) ||
-        !add_launch(&total_bytes, program, spec) || total_bytes > total_limit_bytes()) {
+        !add_texts(&total_bytes, spec->variables, program->variable_count) ||
+        spec->launch_bytes > limit_bytes) {
+        return BATON_TOO_LONG;
+    }
+    /* The '=' of each copied name, and what one launch adds: names, '=' and values, and pointers to
+     * them. */
+    (void)add_texts(&total_bytes, spec->variables, program->variable_count);
+    total_bytes += program->variable_count + spec->launch_bytes;
+    if (total_bytes > limit_bytes) {
         return BATON_TOO_LONG;
     }
     size_t passed_count = (size_t)spec->listener_count + 1;
     const struct identity none = {0};
     const struct identity *identity = spec->identity != NULL ? spec->identity : &none;
     total_bytes += passed_count * sizeof(int) + identity->group_count * sizeof(uint32_t);
-    total_bytes += identity->chroot != NULL ? strlen(identity->chroot) + 1 : 0;
-    total_bytes += spec->directory != NULL ? strlen(spec->directory) + 1 : 0;
+    total_bytes += size_of(identity->chroot) + size_of(spec->directory);
     program->memory = malloc(total_bytes);
     if (program->memory == NULL) {
         return BATON_NO_MEMORY;
@@ -183,8 +147,8 @@ static int build(struct platform_program *program, struct platform *platform,
         program->variables[i] = copy_name(&at, spec->variables[i]);
     }
     program->path = copy_text(&at, spec->path);
-    program->directory = spec->directory != NULL ? copy_text(&at, spec->directory) : NULL;
-    program->identity.chroot = identity->chroot != NULL ? copy_text(&at, identity->chroot) : NULL;
+    program->directory = copy_text(&at, spec->directory);
+    program->identity.chroot = copy_text(&at, identity->chroot);
     program->nonce = spec->has_channel ? find_value(program, "BATON_NONCE=") : NULL;
     program->listen_pid = spec->listener_count > 0 ? find_value(program, "LISTEN_PID=") : NULL;
     program->values = at;
