@@ -513,11 +513,11 @@ void posix_pipe_close(struct output_pipe *pipe);
 /* stream.c: the table, and the slots of pipes */
 int posix_streams_open(struct platform *platform, size_t stream_count);
 void posix_streams_close(struct platform *platform);
-/* Watches our end of a pipe, which the stream owns from then on; if it fails, the caller still
- * does. */
-int posix_stream_open_pipe(struct platform *platform, const struct platform_program *program,
-                           int descriptor, uint32_t direction, uint64_t token,
-                           struct platform_stream **out, struct baton_cause *cause);
+/* Watches our end of a pipe of the launch, which the stream owns from then on; if it fails, the
+ * caller still does. */
+int posix_stream_open_pipe(struct platform *platform, const struct platform_launch *launch,
+                           bool is_input, int descriptor, struct platform_stream **out,
+                           struct baton_cause *cause);
 /* Whatever the network or the other side has done: nothing goes this way any more. BATON_GONE. */
 int posix_stream_broken(struct baton_cause *cause, const char *call, int code);
 /* True if what epoll has reported is what somebody waits for. */

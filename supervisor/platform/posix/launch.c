@@ -12,39 +12,30 @@
 /* What a launch has open until the child has it, and the streams that stay. */
 struct preparation {
     struct spawn spawn;
-    int input_end, output_end, log_end, channel_end; /* the program's ends; -1 = none */
-    int log_source;                                  /* of SPAWN_LOG: our end; -1 = none */
-    struct platform_stream *input, *output;
+    int ends[4];    /* the program's ends: input, output, log, channel; -1 = none */
+    int log_source; /* of SPAWN_LOG: our end; -1 = none */
+    struct platform_stream *pumps[2]; /* to its input, from its output */
     struct output_pipe *log;
 };
 
-/* A pipe with our end as a stream. `direction` is ours: EPOLLOUT writes to standard input. */
-static int open_pipe(struct platform *platform, const struct platform_program *program,
-                     uint32_t direction, uint64_t token, struct platform_stream **stream,
-                     int *program_end, struct baton_cause *cause) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return posix_failed(cause, "pipe2");
-    }
-    int ours = direction == EPOLLOUT ? ends[1] : ends[0];
-    *program_end = direction == EPOLLOUT ? ends[0] : ends[1];
-    int result = fcntl(ours, F_SETFL, O_NONBLOCK) == 0 ? BATON_OK : posix_failed(cause, "fcntl");
-    if (result == BATON_OK) {
-        result = posix_stream_open_pipe(platform, program, ours, direction, token, stream, cause);
-    }
-    if (result != BATON_OK) {
-        close(ours);
-    }
-    return result;
-}
-
+/* Pipes with our ends as streams: we write to standard input. */
 static int open_pipes(struct platform *platform, const struct platform_launch *launch,
                       struct preparation *p, struct baton_cause *cause) {
-    int result = open_pipe(platform, launch->program, EPOLLOUT, launch->input_token, &p->input,
-                           &p->input_end, cause);
-    if (result == BATON_OK) {
-        result = open_pipe(platform, launch->program, EPOLLIN, launch->output_token, &p->output,
-                           &p->output_end, cause);
+    int result = BATON_OK;
+    for (int i = 0; i < 2 && result == BATON_OK; i++) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) != 0) {
+            return posix_failed(cause, "pipe2");
+        }
+        int ours = ends[i == STDIN_FILENO];
+        p->ends[i] = p->spawn.streams[i] = ends[i];
+        result = fcntl(ours, F_SETFL, O_NONBLOCK) == 0
+                     ? posix_stream_open_pipe(platform, launch, i == STDIN_FILENO, ours,
+                                              &p->pumps[i], cause)
+                     : posix_failed(cause, "fcntl");
+        if (result != BATON_OK) {
+            close(ours);
+        }
     }
     return result;
 }
@@ -52,37 +43,35 @@ static int open_pipes(struct platform *platform, const struct platform_launch *l
 /* Chooses what becomes descriptors 0, 1 and 2. */
 static int prepare_streams(struct platform *platform, const struct platform_launch *launch,
                            struct preparation *p, struct baton_cause *cause) {
+    int *streams = p->spawn.streams;
     int log = platform->null_device;
+    int result = BATON_OK;
     bool writes_to_log = launch->streams == PLATFORM_STREAMS_LOG ||
                          launch->streams == PLATFORM_STREAMS_LISTENERS ||
                          !launch->error_follows_output;
     if (launch->output != NULL && writes_to_log) {
-        int result =
-            posix_pipe_open(launch->output, launch->output_id, &p->log, &p->log_end, cause);
+        result = posix_pipe_open(launch->output, launch->output_id, &p->log, &p->ends[2], cause);
         if (result != BATON_OK) {
             return result;
         }
-        log = p->log_end >= 0 ? p->log_end : SPAWN_LOG;
-        p->log_source = p->log_end >= 0 ? -1 : p->log->descriptor;
+        log = p->ends[2];
+        if (log < 0) {
+            log = SPAWN_LOG;
+            p->log_source = p->log->descriptor;
+        }
     }
-    int *streams = p->spawn.streams;
     streams[0] = platform->null_device;
     streams[1] = log;
     if (launch->streams == PLATFORM_STREAMS_SOCKET) {
         streams[0] = streams[1] = (int)launch->socket.value;
     } else if (launch->streams == PLATFORM_STREAMS_PIPES) {
-        int result = open_pipes(platform, launch, p, cause);
-        if (result != BATON_OK) {
-            return result;
-        }
-        streams[0] = p->input_end;
-        streams[1] = p->output_end;
+        result = open_pipes(platform, launch, p, cause);
     } else if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
         streams[0] = launch->listeners[launch->input_listener]->watch.descriptor;
     }
     /* Where both go to the log this changes nothing. */
     streams[2] = launch->error_follows_output ? streams[1] : log;
-    return BATON_OK;
+    return result;
 }
 
 /* Numbers below the window's end for all that the program is to have. What is passed comes first,
@@ -99,12 +88,6 @@ static bool lend_all(struct platform *platform, struct spawn *spawn, int *log_so
     return code == 0 && posix_window_lend(platform, log_source) == 0;
 }
 
-/* One that a handler closes may be the last but ours, while another that it has opened by its name
- * has the pipe's lock: our close(2) would wait. So we have none, and the child opens its own. */
-static void name_log(struct spawn *spawn, int source) {
-    snprintf(spawn->log_path, sizeof spawn->log_path, "/proc/self/fd/%d", source);
-}
-
 static int spawn(struct platform *platform, const struct platform_program *program,
                  struct platform_process *process, const struct spawn *spawn, int log_source,
                  struct baton_cause *cause) {
@@ -115,7 +98,10 @@ static int spawn(struct platform *platform, const struct platform_program *progr
         lent.table_end = platform->window_end;
     }
     if (log_source >= 0) {
-        name_log(&lent, log_source);
+        /* One that a handler closes may be the last but ours, while another that it has opened by
+         * its name has the pipe's lock: our close(2) would wait. So we have none, and the child
+         * opens its own. */
+        snprintf(lent.log_path, sizeof lent.log_path, "/proc/self/fd/%d", log_source);
     }
     int result =
         posix_spawn_process(&program->plan, &lent, &process->pid, &process->end.descriptor, cause);
@@ -134,16 +120,15 @@ static int start(struct platform *platform, const struct platform_launch *launch
                  struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
-        result = posix_channel_open(process, &p->channel_end, cause);
-        p->spawn.passed[launch->program->listener_count] = p->channel_end;
+        result = posix_channel_open(process, &p->ends[3], cause);
+        p->spawn.passed[launch->program->listener_count] = p->ends[3];
     }
     if (result == BATON_OK) {
         result = spawn(platform, launch->program, process, &p->spawn, p->log_source, cause);
     }
-    posix_close_descriptor(&p->channel_end);
-    posix_close_descriptor(&p->input_end);
-    posix_close_descriptor(&p->output_end);
-    posix_close_descriptor(&p->log_end);
+    for (int i = 0; i < 4; i++) {
+        posix_close_descriptor(&p->ends[i]);
+    }
     return result;
 }
 
@@ -163,14 +148,13 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     }
     process->channel.token = launch->token;
     process->leaves_children = program->leaves_children;
-    struct preparation p = {
-        .input_end = -1, .output_end = -1, .log_end = -1, .channel_end = -1, .log_source = -1};
+    struct preparation p = {.ends = {-1, -1, -1, -1}, .log_source = -1};
     p.spawn.passed = program->passed;
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
     result = start(platform, launch, process, &p, cause);
     if (result != BATON_OK) {
-        platform_stream_close(&p.input);
-        platform_stream_close(&p.output);
+        platform_stream_close(&p.pumps[0]);
+        platform_stream_close(&p.pumps[1]);
         if (p.log != NULL) {
             p.log->has_ended = true; /* nobody had its other end either */
             posix_pipe_close(p.log);
@@ -185,6 +169,6 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         p.log->process = process;
         posix_pipe_begin(p.log, process->pid);
     }
-    *out = (struct platform_launched){process, p.input, p.output};
+    *out = (struct platform_launched){process, p.pumps[0], p.pumps[1]};
     return BATON_OK;
 }

@@ -34,7 +34,7 @@ static void give_slot(struct platform *platform, struct platform_stream *stream)
     slots_give(&platform->stream_slots, (uint32_t)(stream - platform->streams));
 }
 
-static int open_stream(struct platform *platform, int descriptor, bool is_pipe, uint32_t direction,
+static int open_stream(struct platform *platform, int descriptor, uint32_t direction,
                        uint64_t token, struct platform_stream **out, struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){0};
@@ -43,7 +43,7 @@ static int open_stream(struct platform *platform, int descriptor, bool is_pipe, 
         return BATON_SHORTAGE;
     }
     struct platform_stream *stream = &platform->streams[slot];
-    *stream = (struct platform_stream){.platform = platform, .is_pipe = is_pipe};
+    *stream = (struct platform_stream){.platform = platform};
     posix_watch_init(&stream->watch, POSIX_WATCH_STREAM, token);
     stream->watch.descriptor = descriptor;
     int result = posix_watch_begin(platform, &stream->watch, direction | EPOLLET, cause);
@@ -69,8 +69,8 @@ static void set_ours(const struct platform_stream *stream, bool ours) {
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause) {
     int descriptor = (int)socket.value;
-    int result = open_stream(platform, descriptor, false, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token,
-                             out, cause);
+    int result =
+        open_stream(platform, descriptor, EPOLLIN | EPOLLOUT | EPOLLRDHUP, token, out, cause);
     if (*out != NULL) {
         (*out)->is_local = posix_get_option(descriptor, SO_DOMAIN) == AF_UNIX;
         set_ours(*out, true);
@@ -78,22 +78,22 @@ int platform_stream_open(struct platform *platform, struct platform_socket socke
     return result;
 }
 
-int posix_stream_open_pipe(struct platform *platform, const struct platform_program *program,
-                           int descriptor, uint32_t direction, uint64_t token,
-                           struct platform_stream **out, struct baton_cause *cause) {
-    *out = NULL;
-    *cause = (struct baton_cause){0};
+int posix_stream_open_pipe(struct platform *platform, const struct platform_launch *launch,
+                           bool is_input, int descriptor, struct platform_stream **out,
+                           struct baton_cause *cause) {
     int result = posix_carriers_need(platform, cause);
     if (result != BATON_OK) {
         return result;
     }
-    result = open_stream(platform, descriptor, true, direction, token, out, cause);
-    if (*out == NULL) {
+    result = open_stream(platform, descriptor, is_input ? EPOLLOUT : EPOLLIN,
+                         is_input ? launch->input_token : launch->output_token, out, cause);
+    if (result == BATON_OK) {
+        (*out)->is_pipe = true;
+        (*out)->job = (struct carrier_job){.owner = launch->program, .descriptor = descriptor};
+    } else {
         posix_carriers_need_no_more(platform);
-        return result;
     }
-    (*out)->job = (struct carrier_job){.owner = program, .descriptor = descriptor};
-    return BATON_OK;
+    return result;
 }
 
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report) {
