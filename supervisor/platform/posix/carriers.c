@@ -278,7 +278,6 @@ static struct carrier *find_or_start(struct platform *platform, const struct car
                                      uint64_t now_us, uint64_t *again_us) {
     struct posix_carriers *carriers = &platform->carriers;
     struct carrier *carrier = find_idle(carriers);
-    struct baton_cause ignored;
     if (carrier != NULL) {
         return carrier;
     }
@@ -289,7 +288,7 @@ static struct carrier *find_or_start(struct platform *platform, const struct car
     if (now_us < *again_us) {
         return NULL;
     }
-    carrier = carrier_start(platform, &ignored);
+    carrier = carrier_start(platform, &posix_ignored);
     if (carrier == NULL) {
         carriers->short_until_us = now_us + SHORT_US;
         *again_us = carriers->short_until_us;
@@ -514,10 +513,9 @@ static void leave_pipes(struct platform *platform, struct carrier *heir,
  * without closing them. */
 static void leave_rest(struct platform *platform) {
     struct posix_carriers *carriers = &platform->carriers;
-    struct baton_cause ignored;
     struct carrier *heir = find_idle(carriers);
     if (carriers->first_turn != NULL && heir == NULL) {
-        heir = carrier_start(platform, &ignored);
+        heir = carrier_start(platform, &posix_ignored);
     }
     struct turn *next = carriers->first_turn;
     carriers->first_turn = carriers->last_turn = NULL;

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Pids go round, so in time every bucket is touched: one page of them, whatever the table's size.
@@ -105,12 +104,20 @@ void posix_child_await(pid_t pid) {
     }
 }
 
-bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info) {
-    info->si_pid = 0;
-    if (waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG) != 0 || info->si_pid != pid) {
+pid_t posix_child_look(idtype_t type, pid_t pid, int state) {
+    siginfo_t info = {.si_pid = 0};
+    return waitid(type, (id_t)pid, &info, state | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
+}
+
+bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *exit) {
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) != 0 || info.si_pid != pid) {
         return false;
     }
     posix_elders_forget(platform, pid);
+    exit->by_signal = info.si_code != CLD_EXITED;
+    exit->code = (uint32_t)info.si_status;
+    exit->by_broken_pipe = exit->by_signal && info.si_status == SIGPIPE;
     return true;
 }
 
@@ -173,18 +180,14 @@ uint64_t posix_processes_late_us(const struct platform *platform) {
  * (ptrace(2)), and SIGCHLD comes once more; or its output is to be read before. */
 static void end_process(struct platform_process *process, struct told *told) {
     struct platform *platform = process->platform;
-    siginfo_t info;
     if (!process->leaves_children) {
         kill(-process->pid, SIGKILL);
     }
     posix_watch_close(platform, &process->end);
-    if (!posix_child_reap(platform, process->pid, &info)) {
+    if (!posix_child_reap(platform, process->pid, &process->exit)) {
         return;
     }
     process->ended = true;
-    process->exit.by_signal = info.si_code != CLD_EXITED;
-    process->exit.code = (uint32_t)info.si_status;
-    process->exit.by_broken_pipe = process->exit.by_signal && info.si_status == SIGPIPE;
     posix_process_remove(platform, process);
     if (process->output != NULL && !posix_pipe_settles(process->output)) {
         wait_for_output(process);
@@ -229,18 +232,18 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
     }
     posix_children_take_signal(platform); /* before the walk: what ends during it says so again */
     while (told->count < told->capacity && stray_count < STRAYS_PER_LOOK) {
-        siginfo_t info = {0};
-        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+        pid_t pid = posix_child_look(P_ALL, 0, WEXITED);
+        if (pid == 0) {
             platform->children_due_us = PLATFORM_WAIT_FOREVER;
             platform->children_seen_us = now_us;
             (void)posix_watch_set(platform, &platform->children, CHILDREN_WANTED);
             return;
         }
-        pid_t pid = info.si_pid;
         struct platform_process *process = posix_process_find(platform, pid);
         if (process == NULL) {
             /* What closed or escaped processes have left to us as their subreaper. */
-            posix_child_reap(platform, pid, &info);
+            struct platform_exit ignored;
+            posix_child_reap(platform, pid, &ignored);
             stray_count++;
         } else {
             end_process(process, told);

@@ -130,8 +130,7 @@ static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_
 }
 
 int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause *cause) {
-    *out = NULL;
-    struct closer *closer = calloc(1, sizeof *closer);
+    struct closer *closer = *out = calloc(1, sizeof *closer);
     if (closer == NULL) {
         return BATON_NO_MEMORY;
     }
@@ -140,11 +139,9 @@ int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause
     sem_init(&closer->begun, 0, 0);
     int result = fill_in(closer, descriptor_count, cause);
     if (result != BATON_OK) {
-        (void)closer_close(&closer);
-        return result;
+        (void)closer_close(out);
     }
-    *out = closer;
-    return BATON_OK;
+    return result;
 }
 
 static bool has_room(struct closer *closer) {
@@ -196,7 +193,6 @@ static bool is_idle(struct closer *closer) {
 }
 
 uint64_t closer_feed(struct closer *closer, uint64_t now_us) {
-    struct baton_cause ignored;
     while (closer->waiting_count > 0 && has_room(closer)) {
         put_in(closer, closer->waiting[--closer->waiting_count]);
     }
@@ -212,7 +208,7 @@ uint64_t closer_feed(struct closer *closer, uint64_t now_us) {
         closer->looked_us = now_us;
         if (look_at_threads(closer) && !is_empty(closer) &&
             closer->thread_count < CLOSER_THREADS_MAX &&
-            start_thread(closer, &ignored) == BATON_OK) {
+            start_thread(closer, &posix_ignored) == BATON_OK) {
             sem_post(&closer->news);
         }
     }

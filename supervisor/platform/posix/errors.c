@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+struct baton_cause posix_ignored;
+
 int posix_failed(struct baton_cause *cause, const char *call) {
     return posix_failed_with(cause, call, errno);
 }

@@ -56,39 +56,28 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
     return result;
 }
 
-/* stat(2) of `path`; BATON_OK, BATON_NOT_FOUND, BATON_DENIED or BATON_SYSTEM. */
-static int probe(const char *path, struct stat *status) {
-    struct baton_cause cause;
-    return stat(path, status) == 0 ? BATON_OK : posix_failed(&cause, "stat");
-}
-
-int platform_probe_program(void *context, const char *path) {
-    (void)context;
+static int probe(const char *path, mode_t type) {
     struct stat status;
-    int result = probe(path, &status);
-    if (result != BATON_OK) {
-        return result;
+    if (stat(path, &status) != 0) {
+        return posix_failed(&posix_ignored, "stat");
     }
-    if (!S_ISREG(status.st_mode)) {
+    if ((status.st_mode & S_IFMT) != type) {
         return BATON_INVALID;
     }
     if (access(path, X_OK) == 0) {
         return BATON_OK;
     }
-    return (status.st_mode & 0111) == 0 ? BATON_NOT_EXECUTABLE : BATON_DENIED;
+    return type == S_IFREG && (status.st_mode & 0111) == 0 ? BATON_NOT_EXECUTABLE : BATON_DENIED;
+}
+
+int platform_probe_program(void *context, const char *path) {
+    (void)context;
+    return probe(path, S_IFREG);
 }
 
 int platform_probe_directory(void *context, const char *path) {
     (void)context;
-    struct stat status;
-    int result = probe(path, &status);
-    if (result != BATON_OK) {
-        return result;
-    }
-    if (!S_ISDIR(status.st_mode)) {
-        return BATON_INVALID;
-    }
-    return access(path, X_OK) == 0 ? BATON_OK : BATON_DENIED;
+    return probe(path, S_IFDIR);
 }
 
 static enum path_kind kind_of(mode_t mode) {
@@ -100,10 +89,9 @@ static enum path_kind kind_of(mode_t mode) {
 
 int platform_inspect(void *context, const char *path, struct path_facts *out) {
     (void)context;
-    struct baton_cause cause;
     struct stat status;
     if (lstat(path, &status) != 0) {
-        return posix_failed(&cause, "lstat");
+        return posix_failed(&posix_ignored, "lstat");
     }
     out->kind = kind_of(status.st_mode);
     out->mode = status.st_mode & 07777;
@@ -114,7 +102,7 @@ int platform_inspect(void *context, const char *path, struct path_facts *out) {
     if (out->kind == PATH_KIND_LINK) {
         ssize_t length = readlink(path, out->target, sizeof out->target);
         if (length < 0 || (size_t)length >= sizeof out->target) {
-            return length < 0 ? posix_failed(&cause, "readlink") : BATON_SYSTEM;
+            return length < 0 ? posix_failed(&posix_ignored, "readlink") : BATON_SYSTEM;
         }
         out->target[length] = '\0';
     }
@@ -146,32 +134,40 @@ int platform_directory_list(const char *path, void (*visit)(void *context, const
 }
 
 int platform_path_absolute(const char *path, char *out, size_t size_bytes) {
-    char base[PATH_MAX] = "";
-    const char *separator = "";
+    size_t path_bytes = strlen(path) + 1;
+    size_t base_length = 0;
     if (path[0] != '/') {
-        if (getcwd(base, sizeof base) == NULL) {
+        if (getcwd(out, size_bytes) == NULL) {
             return errno == ERANGE ? BATON_TOO_LONG : BATON_SYSTEM;
         }
-        separator = path[0] == '\0' || strcmp(base, "/") == 0 ? "" : "/";
+        base_length = strlen(out);
+        if (path[0] != '\0' && base_length > 1) {
+            out[base_length++] = '/'; /* in the place of its NUL */
+        }
     }
-    int length = snprintf(out, size_bytes, "%s%s%s", base, separator, path);
-    return length >= 0 && (size_t)length < size_bytes ? BATON_OK : BATON_TOO_LONG;
+    if (path_bytes > size_bytes - base_length) {
+        return BATON_TOO_LONG;
+    }
+    memcpy(out + base_length, path, path_bytes);
+    return BATON_OK;
 }
 
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause) {
     *cause = (struct baton_cause){0};
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    ssize_t length = readlink(platform_own_program, out, size_bytes);
     if (length < 0) {
         return posix_failed(cause, "readlink");
     }
-    path[length] = '\0';
-    char *separator = strrchr(path, '/');
-    if (separator == NULL) {
+    if ((size_t)length == size_bytes) {
+        return BATON_TOO_LONG;
+    }
+    while (length > 0 && out[length - 1] != '/') {
+        length--;
+    }
+    if (length == 0) {
         return BATON_SYSTEM;
     }
     /* "/" itself is the only folder that needs its separator. */
-    separator[separator == path ? 1 : 0] = '\0';
-    int written = snprintf(out, size_bytes, "%s", path);
-    return written >= 0 && (size_t)written < size_bytes ? BATON_OK : BATON_TOO_LONG;
+    out[length > 1 ? length - 1 : 1] = '\0';
+    return BATON_OK;
 }

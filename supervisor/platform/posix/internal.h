@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 
 /* close_range(2), which older headers do not have: linux/close_range.h. */
@@ -289,6 +290,8 @@ struct platform {
  * that stands for it in general; callers test first for what means something else to them. */
 int posix_failed(struct baton_cause *cause, const char *call);
 int posix_failed_with(struct baton_cause *cause, const char *call, int code);
+/* For calls of the loop's whose cause nobody asks for. */
+extern struct baton_cause posix_ignored;
 
 /* calls.c */
 /* What poll(2) says at once of `events`, errors and hang-ups; 0 = nothing. */
@@ -400,8 +403,10 @@ uint64_t posix_processes_late_us(const struct platform *platform);
 void posix_process_forget_late(struct platform_process *process);
 /* Waits for the child's end and reaps it. */
 void posix_child_await(pid_t pid);
+/* Whether a child is as waitid(2) has it: WEXITED, WSTOPPED. Its pid, or 0; nothing is reaped. */
+pid_t posix_child_look(idtype_t type, pid_t pid, int state);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
-bool posix_child_reap(struct platform *platform, pid_t pid, siginfo_t *info);
+bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *exit);
 
 /* strays.c: elders are children that this process had before platform_open(), and carriers. They
  * are reaped like all others, but platform_end_strays() spares them. Returns BATON_OK or

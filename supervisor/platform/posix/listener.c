@@ -68,9 +68,8 @@ static int open_socket(struct platform_listener *listener,
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause) {
-    *out = NULL;
     *cause = (struct baton_cause){0};
-    struct platform_listener *listener = calloc(1, sizeof *listener);
+    struct platform_listener *listener = *out = calloc(1, sizeof *listener);
     if (listener == NULL) {
         return BATON_NO_MEMORY;
     }
@@ -85,11 +84,9 @@ int platform_listener_open(struct platform *platform, const struct platform_list
         result = open_socket(listener, spec, cause);
     }
     if (result != BATON_OK) {
-        platform_listener_close(&listener);
-        return result;
+        platform_listener_close(out);
     }
-    *out = listener;
-    return BATON_OK;
+    return result;
 }
 
 struct platform_socket platform_listener_socket(struct platform_listener *listener) {

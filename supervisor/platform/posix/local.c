@@ -289,9 +289,8 @@ bool posix_local_has_file(const struct platform_listener *listener) {
 }
 
 void posix_local_remove(struct platform_listener *listener) {
-    struct baton_cause ignored;
     if (listener->has_file) {
-        remove_exactly(listener->plan.name.sun_path, &listener->file, &ignored);
+        remove_exactly(listener->plan.name.sun_path, &listener->file, &posix_ignored);
         listener->has_file = false;
     }
 }

@@ -165,7 +165,6 @@ static void remove_ip_options(int descriptor) {
 void posix_options_put_back(int descriptor, const struct socket_options *options,
                             bool is_datagram) {
     static const struct timeval zeros; /* the longest of them */
-    struct baton_cause ignored;
     fcntl(descriptor, F_SETFL, 0);
     fcntl(descriptor, F_SETOWN, 0);
     fcntl(descriptor, F_SETSIG, 0);
@@ -178,5 +177,5 @@ void posix_options_put_back(int descriptor, const struct socket_options *options
     posix_set_option(descriptor, IPPROTO_TCP, TCP_WINDOW_CLAMP, WIDEST_WINDOW);
     posix_set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, !is_datagram);
     remove_ip_options(descriptor);
-    (void)posix_options_set(descriptor, options, !is_datagram, &ignored);
+    (void)posix_options_set(descriptor, options, !is_datagram, &posix_ignored);
 }

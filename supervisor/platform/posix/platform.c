@@ -140,7 +140,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         sizes->stream_count < 1 || sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
         return BATON_INVALID;
     }
-    struct platform *platform = calloc(1, sizeof *platform);
+    struct platform *platform = *out = calloc(1, sizeof *platform);
     if (platform == NULL) {
         return BATON_NO_MEMORY;
     }
@@ -181,11 +181,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     if (result != BATON_OK) {
         blame_limit(platform, cause);
-        platform_close(&platform);
-        return result;
+        platform_close(out);
     }
-    *out = platform;
-    return BATON_OK;
+    return result;
 }
 
 /* The signals stay blocked and SIGPIPE ignored: a second Ctrl-C must not turn the exit code of a
@@ -204,8 +202,7 @@ void platform_close(struct platform **platform) {
     posix_elders_close(closing);
     posix_watch_close(closing, &closing->signals);
     posix_watch_close(closing, &closing->children);
-    struct baton_cause ignored;
-    (void)posix_threads_end(closing, &ignored);
+    (void)posix_threads_end(closing, &posix_ignored);
     posix_window_close(closing);
     posix_close_descriptor(&closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {

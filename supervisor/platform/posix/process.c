@@ -3,7 +3,6 @@
  */
 #include "platform/posix/internal.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 uint32_t platform_process_pid(const struct platform_process *process) {
@@ -30,10 +29,7 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
 }
 
 bool platform_process_has_ended(const struct platform_process *process) {
-    siginfo_t info = {0};
-    return process->ended ||
-           (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-            info.si_pid == process->pid);
+    return process->ended || posix_child_look(P_PID, process->pid, WEXITED) == process->pid;
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {

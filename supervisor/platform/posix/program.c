@@ -188,18 +188,16 @@ int platform_program_create(struct platform *platform, const struct platform_pro
         return BATON_INVALID;
     }
     struct fixed_environment fixed;
-    struct platform_program *program = calloc(1, sizeof *program);
+    *out = calloc(1, sizeof **out);
     int result = posix_environment_choose(spec, &fixed);
     if (result == BATON_OK) {
-        result = program == NULL ? BATON_NO_MEMORY : build(program, platform, spec, &fixed);
+        result = *out == NULL ? BATON_NO_MEMORY : build(*out, platform, spec, &fixed);
     }
     posix_environment_clear(&fixed);
     if (result != BATON_OK) {
-        platform_program_destroy(&program);
-        return result;
+        platform_program_destroy(out);
     }
-    *out = program;
-    return BATON_OK;
+    return result;
 }
 
 void platform_program_destroy(struct platform_program **program) {

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,12 +62,6 @@ static int walk(void *argument) {
 #define PATIENCE_NS 2000000
 #define STOPS_MAX_COUNT 4u
 
-/* True while the child, which has not been reaped, stands still by SIGSTOP. */
-static bool is_stopped(pid_t pid) {
-    siginfo_t info = {.si_pid = 0};
-    return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
-}
-
 /* Until the child has a memory of its own, or has ended: the kernel clears `*tid` then and wakes
  * who waits for it (CLONE_CHILD_CLEARTID, set_tid_address(2)). This is what CLONE_VFORK is for, but
  * that waits whatever happens, and since the child has another user's rights a moment before its
@@ -78,7 +71,7 @@ static void await_execution(volatile uint32_t *tid, pid_t pid) {
     unsigned stops_count = 0;
     while (*tid != 0) {
         if (syscall(SYS_futex, tid, FUTEX_WAIT, 1, &patience, NULL, 0) != 0 && *tid != 0 &&
-            is_stopped(pid)) {
+            posix_child_look(P_PID, pid, WSTOPPED) != 0) { /* it stands still by SIGSTOP */
             kill(pid, ++stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
         }
     }

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define PIDS_FIRST_COUNT 16
@@ -158,11 +157,11 @@ static bool end_stray(void *context, pid_t pid) {
     struct walk *walk = context;
     struct platform *platform = walk->platform;
     bool is_elder = has_pid(&platform->elders, pid);
-    siginfo_t info;
+    struct platform_exit exit;
     if (posix_process_find(platform, pid) != NULL) {
         return true;
     }
-    if (!posix_child_reap(platform, pid, &info)) {
+    if (!posix_child_reap(platform, pid, &exit)) {
         if (!is_elder && is_to_end(walk, pid)) {
             kill(pid, SIGKILL);
             walk->living_count++;
@@ -173,7 +172,7 @@ static bool end_stray(void *context, pid_t pid) {
     }
     forget_pid(walk->condemned, pid);
     walk->reaped_count++;
-    if (!is_elder && info.si_code == CLD_KILLED && info.si_status == SIGKILL) {
+    if (!is_elder && exit.by_signal && exit.code == SIGKILL) {
         walk->killed_count++;
     }
     return true;

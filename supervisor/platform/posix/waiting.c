@@ -102,11 +102,16 @@ static bool take_answers(struct question *q, const char *bytes, size_t length) {
     return more;
 }
 
-/* Sends the request and reads what comes. False when the system does not answer. */
-static bool ask(struct question *q, const void *request, size_t request_bytes) {
+/* Sends the request and reads what comes. It is not identified when the system does not answer. */
+static void ask(struct question *q, int flags, const void *body, size_t body_bytes) {
     _Alignas(struct nlmsghdr) char bytes[ANSWER_BYTES];
+    struct nlmsghdr *request = (struct nlmsghdr *)bytes;
+    *request = (struct nlmsghdr){.nlmsg_len = (uint32_t)NLMSG_LENGTH(body_bytes),
+                                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                                 .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags)};
+    memcpy(NLMSG_DATA(request), body, body_bytes);
     int descriptor = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    bool more = descriptor >= 0 && send(descriptor, request, request_bytes, MSG_DONTWAIT) >= 0;
+    bool more = descriptor >= 0 && send(descriptor, bytes, request->nlmsg_len, MSG_DONTWAIT) >= 0;
     q->is_whole = more;
     while (more) {
         ssize_t got = recv(descriptor, bytes, sizeof bytes, MSG_DONTWAIT | MSG_TRUNC);
@@ -114,39 +119,28 @@ static bool ask(struct question *q, const void *request, size_t request_bytes) {
         more = q->is_whole && take_answers(q, bytes, (size_t)got);
     }
     posix_close_descriptor(&descriptor);
-    return q->is_whole;
+    q->out->is_identified = q->is_whole;
 }
 
 /* ---- Questions ---- */
 
 static void ask_inet(struct question *q, uint8_t protocol, uint32_t states) {
     const struct address *bound = &q->listener->bound;
-    struct {
-        struct nlmsghdr header;
-        struct inet_diag_req_v2 body;
-    } request = {.header = {.nlmsg_len = sizeof request,
-                            .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                            .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-                 .body = {.sdiag_family = bound->family == ADDRESS_IPV4 ? AF_INET : AF_INET6,
-                          .sdiag_protocol = protocol,
-                          .idiag_states = states,
-                          .id = {.idiag_sport = htons(bound->port)}}};
-    q->out->is_identified = ask(q, &request, sizeof request);
+    const struct inet_diag_req_v2 body = {.sdiag_family =
+                                              bound->family == ADDRESS_IPV4 ? AF_INET : AF_INET6,
+                                          .sdiag_protocol = protocol,
+                                          .idiag_states = states,
+                                          .id = {.idiag_sport = htons(bound->port)}};
+    ask(q, NLM_F_DUMP, &body, sizeof body);
 }
 
 static void ask_unix(struct question *q) {
-    struct {
-        struct nlmsghdr header;
-        struct unix_diag_req body;
-    } request = {.header = {.nlmsg_len = sizeof request,
-                            .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                            .nlmsg_flags = NLM_F_REQUEST},
-                 .body = {.sdiag_family = AF_UNIX,
-                          .udiag_states = UINT32_MAX,
-                          .udiag_ino = q->inode,
-                          .udiag_show = UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN,
-                          .udiag_cookie = {UINT32_MAX, UINT32_MAX}}};
-    q->out->is_identified = ask(q, &request, sizeof request);
+    const struct unix_diag_req body = {.sdiag_family = AF_UNIX,
+                                       .udiag_states = UINT32_MAX,
+                                       .udiag_ino = q->inode,
+                                       .udiag_show = UDIAG_SHOW_ICONS | UDIAG_SHOW_RQLEN,
+                                       .udiag_cookie = {UINT32_MAX, UINT32_MAX}};
+    ask(q, 0, &body, sizeof body);
     q->out->has_nameless = q->out->amount > q->out->id_count;
 }
 
