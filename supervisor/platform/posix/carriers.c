@@ -24,30 +24,30 @@
 
 /* An owner, from its first job until it has none. Those of which one has just begun come last. */
 struct turn {
-    struct turn *next, *before;
+    struct posix_node node;
     const void *owner;
-    struct carrier_job *first, *last; /* that wait; one without work is a closing, owned */
-    unsigned busy_count;              /* carriers */
+    struct posix_list jobs; /* that wait; one without work is a closing, owned */
+    unsigned busy_count;    /* carriers */
 };
 
 /* ---- Turns ---- */
 
-static void link_turn(struct posix_carriers *carriers, struct turn *turn) {
-    turn->next = NULL;
-    turn->before = carriers->last_turn;
-    *(turn->before != NULL ? &turn->before->next : &carriers->first_turn) = turn;
-    carriers->last_turn = turn;
+static struct turn *first_turn(const struct posix_carriers *carriers) {
+    return (struct turn *)carriers->turns.first;
 }
 
-static void unlink_turn(struct posix_carriers *carriers, struct turn *turn) {
-    *(turn->before != NULL ? &turn->before->next : &carriers->first_turn) = turn->next;
-    *(turn->next != NULL ? &turn->next->before : &carriers->last_turn) = turn->before;
+static struct turn *turn_after(const struct turn *turn) {
+    return (struct turn *)turn->node.next;
+}
+
+static struct carrier_job *first_job(const struct turn *turn) {
+    return (struct carrier_job *)turn->jobs.first;
 }
 
 static struct turn *find_turn(const struct posix_carriers *carriers, const void *owner) {
-    struct turn *turn = carriers->first_turn;
+    struct turn *turn = first_turn(carriers);
     while (turn != NULL && turn->owner != owner) {
-        turn = turn->next;
+        turn = turn_after(turn);
     }
     return turn;
 }
@@ -57,32 +57,20 @@ static struct turn *make_turn(struct posix_carriers *carriers, const void *owner
     struct turn *turn = find_turn(carriers, owner);
     if (turn == NULL && (turn = calloc(1, sizeof *turn)) != NULL) {
         turn->owner = owner;
-        turn->next = carriers->first_turn;
-        *(turn->next != NULL ? &turn->next->before : &carriers->last_turn) = turn;
-        carriers->first_turn = turn;
+        posix_list_insert(&carriers->turns, &turn->node, NULL);
     }
     return turn;
 }
 
 static void forget_turn(struct posix_carriers *carriers, struct turn *turn) {
-    if (turn->first == NULL && turn->busy_count == 0) {
-        unlink_turn(carriers, turn);
+    if (first_job(turn) == NULL && turn->busy_count == 0) {
+        posix_list_remove(&carriers->turns, &turn->node);
         free(turn);
     }
 }
 
-static void put_in(struct turn *turn, struct carrier_job *job, uint64_t now_us) {
-    job->state = CARRIER_JOB_WAITS;
-    job->given_us = now_us;
-    job->next = NULL;
-    job->before = turn->last;
-    *(job->before != NULL ? &job->before->next : &turn->first) = job;
-    turn->last = job;
-}
-
 static void take_out(struct turn *turn, struct carrier_job *job) {
-    *(job->before != NULL ? &job->before->next : &turn->first) = job->next;
-    *(job->next != NULL ? &job->next->before : &turn->last) = job->before;
+    posix_list_remove(&turn->jobs, &job->node);
     job->state = CARRIER_JOB_NONE;
 }
 
@@ -95,8 +83,8 @@ static void make_busy(struct platform *platform, struct carrier *carrier, struct
     carrier->turn = turn;
     carrier->job = job;
     turn->busy_count++;
-    unlink_turn(carriers, turn);
-    link_turn(carriers, turn);
+    posix_list_remove(&carriers->turns, &turn->node);
+    posix_list_append(&carriers->turns, &turn->node);
     carriers->progress_us = platform_now_us(platform);
 }
 
@@ -160,7 +148,9 @@ bool posix_carriers_give(struct platform *platform, struct carrier_job *job) {
     if (turn == NULL) {
         return false;
     }
-    put_in(turn, job, platform_now_us(platform));
+    job->state = CARRIER_JOB_WAITS;
+    job->given_us = platform_now_us(platform);
+    posix_list_append(&turn->jobs, &job->node);
     if (!platform->carriers.is_looking) {
         begin_what_can_be(platform);
     }
@@ -245,9 +235,9 @@ void posix_carriers_drop(struct platform *platform, struct carrier_job *job) {
 
 /* Whose turn it is; NULL = nobody's who may have one more. */
 static struct turn *next_turn(const struct posix_carriers *carriers) {
-    struct turn *turn = carriers->first_turn;
-    while (turn != NULL && (turn->first == NULL || turn->busy_count >= CARRIERS_PER_OWNER)) {
-        turn = turn->next;
+    struct turn *turn = first_turn(carriers);
+    while (turn != NULL && (first_job(turn) == NULL || turn->busy_count >= CARRIERS_PER_OWNER)) {
+        turn = turn_after(turn);
     }
     return turn;
 }
@@ -299,8 +289,9 @@ static struct carrier *find_or_start(struct platform *platform, const struct car
 /* False if the carrier takes nothing now: the system is short of something, or it has been killed,
  * which its socket will tell. */
 static bool begin_next(struct platform *platform, struct carrier *carrier, struct turn *turn) {
-    return turn->first->work != NULL ? begin_work(platform, carrier, turn, turn->first)
-                                     : begin_closing(platform, carrier, turn, turn->first);
+    struct carrier_job *job = first_job(turn);
+    return job->work != NULL ? begin_work(platform, carrier, turn, job)
+                             : begin_closing(platform, carrier, turn, job);
 }
 
 /* ---- What has been done ---- */
@@ -431,7 +422,7 @@ uint64_t posix_carriers_feed(struct platform *platform, uint64_t now_us) {
         if (turn == NULL) {
             later_us = end_idle(platform, now_us);
         } else {
-            struct carrier *carrier = find_or_start(platform, turn->first, now_us, &later_us);
+            struct carrier *carrier = find_or_start(platform, first_job(turn), now_us, &later_us);
             if (carrier != NULL && begin_next(platform, carrier, turn)) {
                 continue;
             }
@@ -489,13 +480,11 @@ static bool leave(const struct carrier *heir, int descriptor) {
 }
 
 /* Others than closings are their owners', who should have dropped them before. */
-static void leave_pipes(struct platform *platform, struct carrier *heir,
-                        struct carrier_job *first) {
-    struct carrier_job *next = first;
-    while (next != NULL) {
-        struct carrier_job *job = next;
+static void leave_pipes(struct platform *platform, struct carrier *heir, struct turn *turn) {
+    struct carrier_job *job;
+    while ((job = first_job(turn)) != NULL) {
         int descriptor = job->descriptor;
-        next = job->next;
+        take_out(turn, job);
         if (job->work != NULL) {
             continue;
         }
@@ -514,15 +503,13 @@ static void leave_pipes(struct platform *platform, struct carrier *heir,
 static void leave_rest(struct platform *platform) {
     struct posix_carriers *carriers = &platform->carriers;
     struct carrier *heir = find_idle(carriers);
-    if (carriers->first_turn != NULL && heir == NULL) {
+    struct turn *turn;
+    if (first_turn(carriers) != NULL && heir == NULL) {
         heir = carrier_start(platform, &posix_ignored);
     }
-    struct turn *next = carriers->first_turn;
-    carriers->first_turn = carriers->last_turn = NULL;
-    while (next != NULL) {
-        struct turn *turn = next;
-        next = turn->next;
-        leave_pipes(platform, heir, turn->first);
+    while ((turn = first_turn(carriers)) != NULL) {
+        leave_pipes(platform, heir, turn);
+        posix_list_remove(&carriers->turns, &turn->node);
         free(turn);
     }
 }

@@ -19,6 +19,8 @@
 #ifndef BATON_PLATFORM_POSIX_CARRIERS_H
 #define BATON_PLATFORM_POSIX_CARRIERS_H
 
+#include "platform/posix/list.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +51,7 @@ enum carrier_job_state { CARRIER_JOB_NONE, CARRIER_JOB_WAITS, CARRIER_JOB_RUNS }
 
 /* Embedded in what it is about, which keeps it where it is until it is done or dropped. */
 struct carrier_job {
+    struct posix_node node; /* of its owner's that wait */
     carrier_work *work;
     carrier_done *done;
     const void *owner;    /* compared only */
@@ -57,7 +60,6 @@ struct carrier_job {
     size_t length;        /* at most CARRIER_BYTES */
     const uint8_t *bytes; /* length of them, the caller's until the job is done; NULL = none */
     enum carrier_job_state state;
-    struct carrier_job *next, *before; /* of its owner's that wait */
     uint64_t given_us;
 };
 

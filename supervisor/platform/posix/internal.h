@@ -118,11 +118,6 @@ struct platform_stream {
 
 struct output_pipe;
 
-/* Doubly linked by before and behind, oldest first. */
-struct pipe_list {
-    struct output_pipe *first, *last;
-};
-
 struct pipe_reading {
     struct carrier_job job;
     struct output_pipe *pipe;
@@ -132,6 +127,8 @@ struct pipe_reading {
 /* What one process writes. A slot of the table, in use from the launch until all who can write are
  * gone. */
 struct output_pipe {
+    struct posix_node node;  /* in `list` */
+    struct posix_list *list; /* of those that are not watched yet; NULL = none */
     struct platform_output *output;
     struct platform_process *process; /* NULL once that is closed */
     int descriptor;                   /* our end */
@@ -144,16 +141,14 @@ struct output_pipe {
     bool has_ended;               /* nobody can write any more */
     struct pipe_reading *reading; /* by a carrier; owned; NULL = it has not come to that */
     struct output_pipe *next_ready;
-    struct pipe_list *list; /* of those that are not watched yet; NULL = none */
-    struct output_pipe *before, *behind;
 };
 
 /* A collector. */
 struct platform_output {
+    struct posix_node node; /* of those that have a ready pipe */
     struct platform *platform;
     uint64_t token;
     struct output_pipe *first_ready, *last_ready; /* that may have something */
-    struct platform_output *next;                 /* of those that have any */
 };
 
 /* All pipes; output.c. */
@@ -161,10 +156,11 @@ struct posix_outputs {
     struct posix_watch watch; /* their epoll */
     bool is_paused;
     struct slots slots;
-    struct output_pipe *pipes;            /* by slot */
-    struct platform_output *first, *last; /* collectors to be told of */
-    bool are_last;                        /* in what the next platform_wait() tells */
-    struct pipe_list young, old;          /* not looked at yet; looked at, and not long-lived yet */
+    struct output_pipe *pipes;    /* by slot */
+    struct posix_list told;       /* collectors to be told of */
+    bool are_last;                /* in what the next platform_wait() tells */
+    struct posix_list young, old; /* pipes, oldest first: not looked at yet; looked at, and not
+                                     long-lived yet */
 };
 
 struct platform_program {
@@ -208,9 +204,8 @@ struct platform_process {
 
 /* carriers.c */
 struct posix_carriers {
-    struct carrier *first; /* owned */
-    struct turn *first_turn,
-        *last_turn;          /* owners that have jobs, in the order of their turns; owned */
+    struct carrier *first;   /* owned */
+    struct posix_list turns; /* owners that have jobs, in the order of their turns; owned */
     bool is_looking;         /* at what one has done */
     size_t needs_count;      /* pipes that cannot do without */
     uint64_t progress_us;    /* when something was last begun or done */

@@ -57,27 +57,6 @@ void posix_outputs_close(struct platform *platform) {
 
 /* ---- Which pipes have something ---- */
 
-static void add_collector(struct platform_output *output) {
-    struct posix_outputs *outputs = &output->platform->outputs;
-    output->next = NULL;
-    *(outputs->last != NULL ? &outputs->last->next : &outputs->first) = output;
-    outputs->last = output;
-}
-
-static void forget_collector(struct platform_output *output) {
-    struct posix_outputs *outputs = &output->platform->outputs;
-    struct platform_output *before = NULL;
-    struct platform_output *at = outputs->first;
-    while (at != NULL && at != output) {
-        before = at;
-        at = at->next;
-    }
-    if (at != NULL) {
-        *(before != NULL ? &before->next : &outputs->first) = at->next;
-        outputs->last = outputs->last == at ? before : outputs->last;
-    }
-}
-
 /* The collector is told of until all its ready pipes have been read. */
 static void set_ready(struct output_pipe *pipe, bool first) {
     struct platform_output *output = pipe->output;
@@ -86,7 +65,7 @@ static void set_ready(struct output_pipe *pipe, bool first) {
     }
     pipe->is_ready = true;
     if (output->first_ready == NULL) {
-        add_collector(output);
+        posix_list_append(&output->platform->outputs.told, &output->node);
         output->last_ready = pipe;
     }
     if (first || output->first_ready == NULL) {
@@ -106,7 +85,7 @@ static void unset_ready(struct platform_output *output) {
     output->first_ready = pipe->next_ready;
     if (output->first_ready == NULL) {
         output->last_ready = NULL;
-        forget_collector(output);
+        posix_list_remove(&output->platform->outputs.told, &output->node);
     }
 }
 
@@ -121,18 +100,19 @@ void posix_outputs_take_reports(struct platform *platform) {
 }
 
 bool posix_outputs_are_ready(const struct platform *platform) {
-    return platform->outputs.first != NULL && !platform->outputs.is_paused;
+    return platform->outputs.told.first != NULL && !platform->outputs.is_paused;
 }
 
 /* Who was told stands behind who was not. */
 void posix_outputs_tell(struct platform *platform, struct told *told) {
-    struct platform_output *last = platform->outputs.last;
+    struct posix_list *list = &platform->outputs.told;
+    const struct posix_node *last = list->last;
     while (told->count < told->capacity && posix_outputs_are_ready(platform)) {
-        struct platform_output *output = platform->outputs.first;
+        struct platform_output *output = (struct platform_output *)list->first;
         posix_tell(told, PLATFORM_EVENT_OUTPUT, output->token);
-        forget_collector(output);
-        add_collector(output);
-        if (output == last) {
+        posix_list_remove(list, &output->node);
+        posix_list_append(list, &output->node);
+        if (&output->node == last) {
             break;
         }
     }
@@ -140,22 +120,16 @@ void posix_outputs_tell(struct platform *platform, struct told *told) {
 
 /* ---- When a pipe gets into the epoll ---- */
 
-static void link_last(struct pipe_list *list, struct output_pipe *pipe) {
+static void link_last(struct posix_list *list, struct output_pipe *pipe) {
     pipe->list = list;
-    pipe->before = list->last;
-    pipe->behind = NULL;
-    *(list->last != NULL ? &list->last->behind : &list->first) = pipe;
-    list->last = pipe;
+    posix_list_append(list, &pipe->node);
 }
 
 static void unlink_pipe(struct output_pipe *pipe) {
-    struct pipe_list *list = pipe->list;
-    if (list == NULL) {
-        return;
+    if (pipe->list != NULL) {
+        posix_list_remove(pipe->list, &pipe->node);
+        pipe->list = NULL;
     }
-    *(pipe->before != NULL ? &pipe->before->behind : &list->first) = pipe->behind;
-    *(pipe->behind != NULL ? &pipe->behind->before : &list->last) = pipe->before;
-    pipe->list = NULL;
 }
 
 /* It tells once, until it is armed again. False if the system has no memory for it. */
@@ -168,28 +142,36 @@ static bool watch_pipe(struct output_pipe *pipe) {
     return pipe->is_armed;
 }
 
+/* The oldest of the list if it is old enough, out of the list; else NULL, and when it will be. */
+static struct output_pipe *take_due(struct posix_list *list, uint64_t now_us, uint64_t age_us,
+                                    uint64_t *again_us) {
+    struct output_pipe *pipe = (struct output_pipe *)list->first;
+    if (pipe != NULL && now_us >= pipe->born_us + age_us) {
+        unlink_pipe(pipe);
+        return pipe;
+    }
+    if (pipe != NULL && pipe->born_us + age_us < *again_us) {
+        *again_us = pipe->born_us + age_us;
+    }
+    return NULL;
+}
+
 uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us) {
     struct posix_outputs *outputs = &platform->outputs;
     struct output_pipe *pipe;
-    while ((pipe = outputs->old.first) != NULL && now_us >= pipe->born_us + LONG_LIFE_US) {
-        unlink_pipe(pipe);
+    uint64_t again_us = PLATFORM_WAIT_FOREVER;
+    while ((pipe = take_due(&outputs->young, now_us, FIRST_LOOK_US, &again_us)) != NULL) {
+        if (posix_look(pipe->descriptor, POLLIN) == 0 || !watch_pipe(pipe)) {
+            link_last(&outputs->old, pipe);
+        }
+    }
+    while ((pipe = take_due(&outputs->old, now_us, LONG_LIFE_US, &again_us)) != NULL) {
         if (!watch_pipe(pipe)) {
             pipe->born_us = now_us; /* once more, later */
             link_last(&outputs->old, pipe);
         }
     }
-    while ((pipe = outputs->young.first) != NULL && now_us >= pipe->born_us + FIRST_LOOK_US) {
-        unlink_pipe(pipe);
-        if (posix_look(pipe->descriptor, POLLIN) == 0 || !watch_pipe(pipe)) {
-            link_last(&outputs->old, pipe);
-        }
-    }
-    uint64_t young_us = outputs->young.first == NULL
-                            ? PLATFORM_WAIT_FOREVER
-                            : outputs->young.first->born_us + FIRST_LOOK_US;
-    uint64_t old_us = outputs->old.first == NULL ? PLATFORM_WAIT_FOREVER
-                                                 : outputs->old.first->born_us + LONG_LIFE_US;
-    return young_us < old_us ? young_us : old_us;
+    return again_us;
 }
 
 /* ---- One pipe ---- */
@@ -399,7 +381,9 @@ void platform_output_close(struct platform_output **output) {
         return;
     }
     struct posix_outputs *outputs = &closing->platform->outputs;
-    forget_collector(closing);
+    if (closing->first_ready != NULL) {
+        posix_list_remove(&outputs->told, &closing->node);
+    }
     SLOTS_EACH(i, &outputs->slots) {
         if (outputs->pipes[i].output == closing) {
             posix_pipe_close(&outputs->pipes[i]);
