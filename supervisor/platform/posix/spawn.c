@@ -14,7 +14,6 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,8 +22,8 @@
 
 /* execve(2) says EACCES for a file that nobody may execute and for one that others may. */
 static bool nobody_may_execute(const char *path) {
-    struct stat status;
-    return stat(path, &status) == 0 && (!S_ISREG(status.st_mode) || (status.st_mode & 0111) == 0);
+    int result = platform_probe_program(NULL, path);
+    return result == BATON_INVALID || result == BATON_NOT_EXECUTABLE;
 }
 
 static int not_executed(const struct plan *plan, const struct plan_failure *failure,

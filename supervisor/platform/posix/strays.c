@@ -23,10 +23,10 @@
 struct walk {
     struct platform *platform;
     struct platform_strays *strays; /* NULL: all end */
-    struct pid_list *condemned;     /* were sent SIGKILL, and have not been reaped */
+    struct pid_list condemned;      /* were sent SIGKILL, and have not been reaped */
     size_t living_count;            /* sent SIGKILL */
     size_t reaped_count;            /* were dead already, and have been reaped */
-    size_t killed_count;            /* of these, ended by SIGKILL */
+    size_t killed_count;            /* of those in all walks, ended by SIGKILL */
 };
 
 /* Returns false to end the walk. */
@@ -136,20 +136,20 @@ static bool read_service(pid_t pid, char *out, size_t size_bytes) {
 }
 
 /* Decided once: who was sent SIGKILL has no environment any more while it ends. */
-static bool is_to_end(const struct walk *walk, pid_t pid) {
+static bool is_to_end(struct walk *walk, pid_t pid) {
     char service[64];
     const struct platform_strays *strays = walk->strays;
     if (strays == NULL || strays->ends == NULL) {
         return strays == NULL;
     }
-    if (has_pid(walk->condemned, pid)) {
+    if (has_pid(&walk->condemned, pid)) {
         return true;
     }
     bool is_known = read_service(pid, service, sizeof service);
     if (!strays->ends(strays->context, is_known ? service : NULL)) {
         return false;
     }
-    (void)add_pid(walk->condemned, pid); /* without memory it may be counted as left */
+    (void)add_pid(&walk->condemned, pid); /* without memory it may be counted as left */
     return true;
 }
 
@@ -170,7 +170,7 @@ static bool end_stray(void *context, pid_t pid) {
         }
         return true;
     }
-    forget_pid(walk->condemned, pid);
+    forget_pid(&walk->condemned, pid);
     walk->reaped_count++;
     if (!is_elder && exit.by_signal && exit.code == SIGKILL) {
         walk->killed_count++;
@@ -178,35 +178,33 @@ static bool end_stray(void *context, pid_t pid) {
     return true;
 }
 
-static struct walk end_children(struct platform *platform, struct platform_strays *strays,
-                                struct pid_list *condemned) {
-    struct walk walk = {.platform = platform, .strays = strays, .condemned = condemned};
-    if (strays != NULL) {
-        strays->left_count = 0;
+/* One walk; false if nobody was met who is ending, or has ended. */
+static bool end_children(struct walk *walk) {
+    walk->living_count = walk->reaped_count = 0;
+    if (walk->strays != NULL) {
+        walk->strays->left_count = 0;
     }
-    walk_children(end_stray, &walk);
-    return walk;
+    walk_children(end_stray, walk);
+    return walk->living_count > 0 || walk->reaped_count > 0;
 }
 
 size_t platform_end_strays(struct platform *platform, struct platform_strays *strays,
                            uint64_t deadline_us) {
+    struct walk walk = {.platform = platform, .strays = strays};
     /* A first walk reaps those who had ended by themselves, or were killed with their group. */
-    struct pid_list condemned = {0};
-    struct walk walk = end_children(platform, strays, &condemned);
-    size_t ended_count = 0;
-    while ((walk.living_count > 0 || walk.reaped_count > 0) &&
-           platform_now_us(platform) < deadline_us) {
+    bool goes_on = end_children(&walk);
+    walk.killed_count = 0;
+    while (goes_on && platform_now_us(platform) < deadline_us) {
         /* After a walk that reaped, others may just have become our children: look again at once.
          */
         if (walk.reaped_count == 0) {
             posix_await(platform, platform->children.descriptor, POLLIN, deadline_us);
             posix_children_take_signal(platform);
         }
-        walk = end_children(platform, strays, &condemned);
-        ended_count += walk.killed_count;
+        goes_on = end_children(&walk);
     }
     /* The signals of children in the table may have been taken here as well. */
     platform->children_due_us = 0;
-    free(condemned.pids);
-    return ended_count;
+    free(walk.condemned.pids);
+    return walk.killed_count;
 }
