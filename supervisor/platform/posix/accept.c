@@ -103,9 +103,9 @@ bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gi
     socklen_t length = sizeof usual;
     int descriptor = (int)socket.value;
     bool is_in = ask_for_peer(descriptor, &who) && is_among(who.gid, gids, count);
-    int result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
-    if (result != 0 && errno == ERANGE && (groups = malloc(length)) != NULL) {
-        result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
+    int result;
+    while ((result = getsockopt(descriptor, SOL_SOCKET, SO_PEERGROUPS, groups, &length)) != 0 &&
+           errno == ERANGE && groups == usual && (groups = malloc(length)) != NULL) {
     }
     for (size_t i = 0; result == 0 && i < length / sizeof *groups; i++) {
         is_in = is_in || is_among(groups[i], gids, count);

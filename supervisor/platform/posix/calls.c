@@ -12,14 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
+void posix_close_descriptor(int *descriptor) {
+    if (*descriptor >= 0) {
+        close(*descriptor);
+        *descriptor = -1;
+    }
+}
+
 short posix_look(int descriptor, int events) {
     struct pollfd one = {.fd = descriptor, .events = (short)events};
     return poll(&one, 1, 0) == 1 ? one.revents : 0;
-}
-
-void posix_await(struct platform *platform, int descriptor, int events, uint64_t deadline_us) {
-    struct pollfd one = {.fd = descriptor, .events = (short)events};
-    poll(&one, 1, posix_timeout_ms(platform, deadline_us));
 }
 
 int posix_set_option(int descriptor, int level, int name, int value) {
@@ -30,14 +32,6 @@ int posix_get_option(int descriptor, int name) {
     int value = 0;
     socklen_t length = sizeof value;
     return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : 0;
-}
-
-bool posix_own_address(int descriptor, struct address *out) {
-    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
-    socklen_t length = sizeof name;
-    (void)getsockname(descriptor, (struct sockaddr *)&name,
-                      &length); /* else it is AF_UNSPEC still */
-    return posix_address_from_system(&name, out);
 }
 
 int posix_open_of_process(pid_t pid, const char *name, int flags) {

@@ -117,20 +117,6 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
     *posix_plan_add(plan, STEP_OOM) = step;
 }
 
-static const struct step *find_oom(const struct plan *plan) {
-    for (size_t i = 0; i < plan->count; i++) {
-        if (plan->steps[i].kind == STEP_OOM) {
-            return &plan->steps[i];
-        }
-    }
-    return NULL;
-}
-
-int posix_identity_begin_sharing(const struct plan *plan) {
-    const struct step *step = find_oom(plan);
-    return step == NULL ? -1 : posix_plan_open_oom(step);
-}
-
 /* True if the child's score was another than it has written, and is put right. */
 static bool correct_score(pid_t pid, const struct step *step) {
     char text[16] = "";
@@ -146,14 +132,10 @@ static bool correct_score(pid_t pid, const struct step *step) {
  * within it is written to both, so it is looked at until each has its own. */
 #define CORRECTIONS_MAX_COUNT 1000
 
-void posix_identity_end_sharing(const struct plan *plan, int file, pid_t pid) {
-    if (file < 0) {
-        return;
-    }
-    const struct step *step = find_oom(plan);
+void posix_identity_end_sharing(const struct step *oom, int file, pid_t pid) {
     for (int i = 0; i < CORRECTIONS_MAX_COUNT; i++) {
-        (void)!pwrite(file, step->oom.own, strlen(step->oom.own), 0);
-        if (pid <= 0 || !correct_score(pid, step)) {
+        (void)!pwrite(file, oom->oom.own, strlen(oom->oom.own), 0);
+        if (pid <= 0 || !correct_score(pid, oom)) {
             break;
         }
         sched_yield();

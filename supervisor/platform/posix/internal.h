@@ -289,15 +289,12 @@ int posix_failed_with(struct baton_cause *cause, const char *call, int code);
 extern struct baton_cause posix_ignored;
 
 /* calls.c */
+void posix_close_descriptor(int *descriptor);
 /* What poll(2) says at once of `events`, errors and hang-ups; 0 = nothing. */
 short posix_look(int descriptor, int events);
-/* Waits for that, until the deadline. */
-void posix_await(struct platform *platform, int descriptor, int events, uint64_t deadline_us);
 /* setsockopt(2) of a number; 0, or -1 and errno. And one of SOL_SOCKET; 0 if it cannot be had. */
 int posix_set_option(int descriptor, int level, int name, int value);
 int posix_get_option(int descriptor, int name);
-/* getsockname(2). False and ADDRESS_NONE, where the system does not tell. */
-bool posix_own_address(int descriptor, struct address *out);
 /* open(2) of a file in /proc/PID. */
 int posix_open_of_process(pid_t pid, const char *name, int flags);
 /* What one read(2) brings, with a NUL; and closes the file. Returns the length; -1 for no file. */
@@ -323,6 +320,8 @@ void posix_due_add(struct platform *platform, struct posix_due *due,
 void posix_due_forget(struct platform *platform, struct posix_due *due);
 /* Until a deadline, for poll(2) and epoll_wait(2): 0 if it has passed, -1 for none. */
 int posix_timeout_ms(struct platform *platform, uint64_t deadline_us);
+/* Waits for what poll(2) may say of `events`, until the deadline. */
+void posix_await(struct platform *platform, int descriptor, int events, uint64_t deadline_us);
 void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token);
 /* Watches for `wanted` (EPOLLIN, EPOLLOUT) from now on; 0 pauses. Returns 0, or -1 and errno. */
 int posix_watch_set(struct platform *platform, struct posix_watch *watch, uint32_t wanted);
@@ -332,7 +331,6 @@ int posix_watch_begin(struct platform *platform, struct posix_watch *watch, uint
 void posix_watch_forget(struct platform *platform, struct posix_watch *watch);
 /* Forgets and closes; accepts an empty one. */
 void posix_watch_close(struct platform *platform, struct posix_watch *watch);
-void posix_close_descriptor(int *descriptor);
 
 /* platform.c */
 /* Leaves to the closer what others hold or have held, and forgets it; accepts -1. */
@@ -440,13 +438,13 @@ void posix_plan_add_identity(struct plan *plan, struct platform *platform,
                              const struct platform_program *program);
 /* order.c: a step behind those that are there, for who fills it in. */
 struct step *posix_plan_add(struct plan *plan, enum step_kind kind);
+/* NULL if there is none. */
+const struct step *posix_plan_find(const struct plan *plan, enum step_kind kind);
 
 /* What a child writes as its oom_score_adj becomes that of all who have its memory, ours as well
- * (those of vfork(2) are left out; proc(5) does not tell). Before such a child: what it takes to
- * put ours back, -1 if that need not be, or without it, and errno. And when the child has a memory
- * of its own: puts it back. */
-int posix_identity_begin_sharing(const struct plan *plan);
-void posix_identity_end_sharing(const struct plan *plan, int file, pid_t pid);
+ * (those of vfork(2) are left out; proc(5) does not tell). When the child has a memory of its own,
+ * ours is put back, by the file that posix_plan_open_oom() has opened before; which is closed. */
+void posix_identity_end_sharing(const struct step *oom, int file, pid_t pid);
 
 /* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
  * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */
@@ -554,6 +552,8 @@ bool posix_socket_drop_put_back(struct platform *platform, int descriptor);
 void posix_sockets_close(struct platform *platform);
 socklen_t posix_address_to_system(const struct address *address, struct sockaddr_storage *out);
 bool posix_address_from_system(const struct sockaddr_storage *storage, struct address *out);
+/* getsockname(2). False and ADDRESS_NONE, where the system does not tell. */
+bool posix_own_address(int descriptor, struct address *out);
 
 /* log.c */
 void posix_log_init(struct platform *platform);

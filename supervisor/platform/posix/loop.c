@@ -5,17 +5,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #define BATCH_COUNT 64
-
-void posix_close_descriptor(int *descriptor) {
-    if (*descriptor >= 0) {
-        close(*descriptor);
-        *descriptor = -1;
-    }
-}
 
 void posix_watch_init(struct posix_watch *watch, enum posix_watch_kind kind, uint64_t token) {
     *watch = (struct posix_watch){.kind = kind, .descriptor = -1, .token = token};
@@ -187,6 +181,11 @@ int posix_timeout_ms(struct platform *platform, uint64_t deadline_us) {
     }
     uint64_t left_ms = (deadline_us - now_us - 1) / 1000 + 1;
     return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+void posix_await(struct platform *platform, int descriptor, int events, uint64_t deadline_us) {
+    struct pollfd one = {.fd = descriptor, .events = (short)events};
+    poll(&one, 1, posix_timeout_ms(platform, deadline_us));
 }
 
 static void bring_forward(uint64_t *until_us, uint64_t due_us) {

@@ -28,6 +28,15 @@ struct step *posix_plan_add(struct plan *plan, enum step_kind kind) {
     return step;
 }
 
+const struct step *posix_plan_find(const struct plan *plan, enum step_kind kind) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->steps[i].kind == kind) {
+            return &plan->steps[i];
+        }
+    }
+    return NULL;
+}
+
 /* The sources of the streams are all above 2, since the platform keeps 0 to 2 occupied; what is
  * passed at higher numbers comes last, because these may be the numbers of the other sources. */
 static void add_descriptors(struct plan *plan, const struct platform_program *program) {

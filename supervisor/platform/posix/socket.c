@@ -190,3 +190,11 @@ bool posix_address_from_system(const struct sockaddr_storage *storage, struct ad
     }
     return false;
 }
+
+bool posix_own_address(int descriptor, struct address *out) {
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+    socklen_t length = sizeof name;
+    (void)getsockname(descriptor, (struct sockaddr *)&name,
+                      &length); /* else it is AF_UNSPEC still */
+    return posix_address_from_system(&name, out);
+}

@@ -80,12 +80,12 @@ static void await_execution(volatile uint32_t *tid, pid_t pid) {
 static pid_t begin_sharing(struct child *child, int *pidfd) {
     static _Alignas(64) char stack[STACK_BYTES];
     static volatile uint32_t tid;
-    tid = 1;
-    errno = 0;
-    int score = posix_identity_begin_sharing(child->plan);
-    if (score < 0 && errno != 0) {
+    const struct step *oom = posix_plan_find(child->plan, STEP_OOM);
+    int score = oom != NULL ? posix_plan_open_oom(oom) : -1;
+    if (oom != NULL && score < 0) {
         return -1;
     }
+    tid = 1;
     pid_t pid = clone(walk, stack + sizeof stack,
                       CLONE_VM | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD, child,
                       pidfd, NULL, &tid);
@@ -93,7 +93,9 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
         await_execution(&tid, pid);
     }
     int code = errno;
-    posix_identity_end_sharing(child->plan, score, pid);
+    if (oom != NULL) {
+        posix_identity_end_sharing(oom, score, pid);
+    }
     errno = code;
     return pid;
 }
