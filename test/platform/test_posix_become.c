@@ -97,7 +97,7 @@ static int become(uint64_t capabilities, bool forbids) {
     if (syscall(SYS_setuid, 0) == 0 && (capabilities & (UINT64_C(1) << 7)) == 0) {
         return 3;
     }
-    posix_let_go(platform, &ends[1]);
+    posix_let_go(platform, ends[1]);
     (void)posix_short(platform);
     do {
         if (platform_wait(platform, &event, 1, platform_now_us(platform) + DEADLINE_US, &cause) <
@@ -150,7 +150,7 @@ static void test_the_supervisor_may_not_become_another(void **state) {
         bool is_told = is_refused && strcmp(cause.call, "setgroups") == 0;
         int pair[2] = {-1, -1};
         is_told = is_told && pipe(pair) == 0;
-        posix_let_go(platform, &pair[0]);
+        posix_let_go(platform, pair[0]);
         platform_close(&platform);
         _exit(!is_told);
     }

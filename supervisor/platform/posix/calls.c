@@ -1,7 +1,7 @@
 /*
  * System calls in the form in which several files need them: what is asked comes back as a value,
- * and the system's structures stay here. All are safe in a carrier (carriers.h), and leave errno as
- * the last call has set it.
+ * and the system's structures stay here. posix_look() and what is about options is called in
+ * carriers as well (carriers.h), and so is async-signal-safe.
  */
 #include "platform/posix/internal.h"
 
@@ -12,11 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-void posix_close_descriptor(int *descriptor) {
-    if (*descriptor >= 0) {
-        close(*descriptor);
-        *descriptor = -1;
+void posix_close(int descriptor) {
+    if (descriptor >= 0) {
+        close(descriptor);
     }
+}
+
+void posix_close_descriptor(int *descriptor) {
+    posix_close(*descriptor);
+    *descriptor = -1;
 }
 
 short posix_look(int descriptor, int events) {
@@ -42,7 +46,7 @@ int posix_open_of_process(pid_t pid, const char *name, int flags) {
 
 ssize_t posix_read_text(int file, char *text, size_t size_bytes) {
     ssize_t length = file < 0 ? -1 : read(file, text, size_bytes - 1);
-    posix_close_descriptor(&file);
+    posix_close(file);
     text[length < 0 ? 0 : length] = '\0';
     return length;
 }

@@ -172,7 +172,7 @@ static bool is_alone(int descriptor) {
 static void close_soon(struct platform *platform, int descriptor, bool is_socket,
                        const void *owner) {
     if (is_socket || descriptor < 0) {
-        posix_let_go(platform, &descriptor);
+        posix_let_go(platform, descriptor);
         return;
     }
     if (is_alone(descriptor)) {
@@ -185,7 +185,7 @@ static void close_soon(struct platform *platform, int descriptor, bool is_socket
     }
     if (closing == NULL || !posix_carriers_give(platform, closing)) {
         free(closing);
-        posix_let_go(platform, &descriptor);
+        posix_let_go(platform, descriptor);
     }
 }
 
@@ -493,7 +493,7 @@ static void leave_pipes(struct platform *platform, struct carrier *heir, struct 
             heir->is_busy = true;
             close(descriptor);
         } else {
-            posix_let_go(platform, &descriptor);
+            posix_let_go(platform, descriptor);
         }
     }
 }

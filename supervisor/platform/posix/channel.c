@@ -118,5 +118,6 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
 void platform_channel_close(struct platform_process *process) {
     posix_watch_forget(process->platform, &process->channel);
     process->channel.wanted = 0;
-    posix_let_go(process->platform, &process->channel.descriptor);
+    posix_let_go(process->platform, process->channel.descriptor);
+    process->channel.descriptor = -1;
 }

@@ -109,15 +109,15 @@ pid_t posix_child_look(idtype_t type, pid_t pid, int state) {
     return waitid(type, (id_t)pid, &info, state | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
 }
 
-bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *exit) {
+bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *how) {
     siginfo_t info = {.si_pid = 0};
     if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) != 0 || info.si_pid != pid) {
         return false;
     }
     posix_elders_forget(platform, pid);
-    exit->by_signal = info.si_code != CLD_EXITED;
-    exit->code = (uint32_t)info.si_status;
-    exit->by_broken_pipe = exit->by_signal && info.si_status == SIGPIPE;
+    how->by_signal = info.si_code != CLD_EXITED;
+    how->code = (uint32_t)info.si_status;
+    how->by_broken_pipe = how->by_signal && info.si_status == SIGPIPE;
     return true;
 }
 

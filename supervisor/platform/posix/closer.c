@@ -265,7 +265,7 @@ bool closer_close(struct closer **closer) {
     if (all_ended) {
         close_rest(closing);
         free(closing->waiting);
-        posix_close_descriptor(&closing->told);
+        posix_close(closing->told);
         sem_destroy(&closing->news);
         sem_destroy(&closing->begun);
         free(closing);

@@ -67,7 +67,7 @@ static void let_go_all(struct platform *platform, const struct cmsghdr *control)
     for (size_t i = 0; i < count; i++) {
         int descriptor;
         memcpy(&descriptor, CMSG_DATA(control) + i * sizeof descriptor, sizeof descriptor);
-        posix_let_go(platform, &descriptor);
+        posix_let_go(platform, descriptor);
     }
 }
 

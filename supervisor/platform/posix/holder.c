@@ -83,7 +83,7 @@ static unsigned long find_in(const char *list, const struct platform_listener_sp
         held = strlen(line);
         memmove(text, line, held);
     }
-    posix_close_descriptor(&file);
+    posix_close(file);
     return inode;
 }
 
@@ -117,7 +117,7 @@ static bool walk_processes(unsigned long inode, int pass, uint64_t deadline_us, 
     bool found = false;
     while (folder != NULL && !found && platform_now_us(NULL) < deadline_us &&
            (entry = readdir(folder)) != NULL) {
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        pid_t pid = (pid_t)strtoul(entry->d_name, NULL, 10);
         if (pid > *reached) {
             *reached = pid;
             found = pid != getpid() && is_likely(pid) == (pass == 0) &&

@@ -81,11 +81,17 @@ static void add_limits(struct plan *plan, const struct platform *platform,
 
 /* ---- The score of who is killed first when memory is short, proc(5) ---- */
 
-/* `score`: as the file has it, a line feed may follow. */
+/* From a file, which is closed. False and "" if it tells nothing. */
+static bool read_score(int file, char score[OOM_TEXT_BYTES]) {
+    bool is_read = posix_read_text(file, score, OOM_TEXT_BYTES) > 0;
+    score[strcspn(score, "\n")] = '\0';
+    return is_read;
+}
+
 static bool write_own_score(const char *score) {
     int file = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
     bool is_written = file >= 0 && write(file, score, strlen(score)) > 0;
-    posix_close_descriptor(&file);
+    posix_close(file);
     return is_written;
 }
 
@@ -96,22 +102,21 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
     int wanted = (int32_t)identity->oom_score_adj;
     struct step step = {.kind = STEP_OOM};
     char *own = step.oom.own;
-    bool is_known =
-        posix_read_text(open(OOM_FILE, O_RDONLY | O_CLOEXEC), own, sizeof step.oom.own) > 0;
-    if (!is_known) {
-        memcpy(own, "0", sizeof "0");
-    }
-    long own_score = strtol(own, NULL, 10);
+    bool is_known = read_score(open(OOM_FILE, O_RDONLY | O_CLOEXEC), own);
     snprintf(step.oom.text, sizeof step.oom.text, "%d", wanted);
-    if (is_known && own_score == wanted) {
+    if (strcmp(own, step.oom.text) == 0) {
         return;
     }
     if (!identity->must_adjust_oom) {
-        bool is_refused = !is_known || (own_score > wanted && !write_own_score(step.oom.text));
+        bool is_smaller = (int)strtoul(own, NULL, 10) > wanted;
+        bool is_refused = !is_known || (is_smaller && !write_own_score(step.oom.text));
         if (is_refused || !write_own_score(own)) {
             platform->skipped_default = "oom_score_adj";
             return;
         }
+    }
+    if (!is_known) {
+        memcpy(own, "0", sizeof "0");
     }
     step.oom.may_trace = has_capabilities();
     *posix_plan_add(plan, STEP_OOM) = step;
@@ -119,13 +124,16 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
 
 /* True if the child's score was another than it has written, and is put right. */
 static bool correct_score(pid_t pid, const struct step *step) {
-    char text[16] = "";
-    int file = posix_open_of_process(pid, "oom_score_adj", O_RDWR);
-    bool is_wrong = file >= 0 && read(file, text, sizeof text - 1) > 0 &&
-                    strtol(text, NULL, 10) != strtol(step->oom.text, NULL, 10) &&
-                    pwrite(file, step->oom.text, strlen(step->oom.text), 0) > 0;
-    posix_close_descriptor(&file);
-    return is_wrong;
+    char score[OOM_TEXT_BYTES];
+    const char *text = step->oom.text;
+    if (!read_score(posix_open_of_process(pid, "oom_score_adj", O_RDONLY), score) ||
+        strcmp(score, text) == 0) {
+        return false;
+    }
+    int file = posix_open_of_process(pid, "oom_score_adj", O_WRONLY);
+    bool is_written = file >= 0 && write(file, text, strlen(text)) > 0;
+    posix_close(file);
+    return is_written;
 }
 
 /* The kernel tells that the child lets go of our memory a moment before it has: what is written

@@ -289,6 +289,8 @@ int posix_failed_with(struct baton_cause *cause, const char *call, int code);
 extern struct baton_cause posix_ignored;
 
 /* calls.c */
+/* close(2), but of -1; and forgets it. */
+void posix_close(int descriptor);
 void posix_close_descriptor(int *descriptor);
 /* What poll(2) says at once of `events`, errors and hang-ups; 0 = nothing. */
 short posix_look(int descriptor, int events);
@@ -333,8 +335,8 @@ void posix_watch_forget(struct platform *platform, struct posix_watch *watch);
 void posix_watch_close(struct platform *platform, struct posix_watch *watch);
 
 /* platform.c */
-/* Leaves to the closer what others hold or have held, and forgets it; accepts -1. */
-void posix_let_go(struct platform *platform, int *descriptor);
+/* Leaves to the closer what others hold or have held; accepts -1. */
+void posix_let_go(struct platform *platform, int descriptor);
 /* Ends the threads, and starts them again: they run with the ids that their creator has then.
  * BATON_OK, BATON_SYSTEM, and to start them BATON_NO_MEMORY, BATON_SHORTAGE. */
 int posix_threads_end(struct platform *platform, struct baton_cause *cause);
@@ -382,8 +384,7 @@ int posix_children_open(struct platform *platform, struct baton_cause *cause);
 void posix_children_take_signal(struct platform *platform);
 /* SIGCHLD has come: children_due_us says when posix_processes_reap() will look. */
 void posix_children_on_signal(struct platform *platform);
-/* A process's descriptor says that it is dead: reaps it and writes EXIT, if it is to be told now.
- */
+/* A process's descriptor says that it is dead: reaps it, and writes EXIT if that need not wait. */
 void posix_process_take_end(struct posix_watch *end, struct told *told);
 /* If it is time to, goes through all children, reaps those that have ended and writes EXIT events,
  * as many as there is room for. Does not block, nor go on for long: `children_due_us` is 0 if there
@@ -399,7 +400,7 @@ void posix_child_await(pid_t pid);
 /* Whether a child is as waitid(2) has it: WEXITED, WSTOPPED. Its pid, or 0; nothing is reaped. */
 pid_t posix_child_look(idtype_t type, pid_t pid, int state);
 /* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
-bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *exit);
+bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *how);
 
 /* strays.c: elders are children that this process had before platform_open(), and carriers. They
  * are reaped like all others, but platform_end_strays() spares them. Returns BATON_OK or
@@ -451,8 +452,7 @@ void posix_identity_end_sharing(const struct step *oom, int file, pid_t pid);
 int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
                         struct baton_cause *cause);
 
-/* accounts.c: the number that a name is; false if it is none. chown(2) takes UINT32_MAX for none.
- */
+/* accounts.c: the number that a name is; false if it is none, as UINT32_MAX is for chown(2). */
 bool posix_account_is_number(const char *name, uint32_t *number);
 
 /* credentials.c: makes a socket one to receive from. */
@@ -473,9 +473,7 @@ struct origin {
 /* recv(2) without waiting, from a local socket; the same, but that EINTR is the caller's. */
 ssize_t posix_rights_receive(struct platform *platform, int descriptor, void *buffer,
                              size_t capacity);
-/* Lets the peer of a local socket send descriptors, or not; 0, or -1 and errno where that cannot
- * be.
- */
+/* Lets the peer of a local socket send descriptors, or not. 0, or -1 and errno. */
 int posix_rights_allow(int descriptor, bool allowed);
 ssize_t posix_credentials_receive(struct platform *platform, int descriptor, void *buffer,
                                   size_t capacity, struct origin *origin);

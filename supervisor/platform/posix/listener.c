@@ -251,11 +251,11 @@ void platform_listener_close(struct platform_listener **listener) {
     posix_due_forget(closing->platform, &closing->lost);
     if (closing->job.state != CARRIER_JOB_NONE) {
         posix_carriers_drop(closing->platform, &closing->job);
-        closing->watch.descriptor = -1;
     } else if (closing->is_handed_over && closing->protocol != PLATFORM_UDP) {
-        posix_let_go(closing->platform, &closing->watch.descriptor);
+        posix_let_go(closing->platform, closing->watch.descriptor);
+    } else {
+        posix_close(closing->watch.descriptor);
     }
-    posix_close_descriptor(&closing->watch.descriptor);
     free(closing);
     *listener = NULL;
 }

@@ -113,13 +113,13 @@ static int lock_take(const char *path, struct lock *lock, struct baton_cause *ca
         status.st_nlink > 0) {
         return BATON_OK;
     }
-    posix_close_descriptor(&lock->file);
+    close(lock->file);
     return BATON_IN_USE;
 }
 
 static void lock_give(struct lock *lock) {
     unlink(lock->path);
-    posix_close_descriptor(&lock->file);
+    close(lock->file);
 }
 
 /* ---- Owners ---- */

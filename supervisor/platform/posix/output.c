@@ -191,7 +191,8 @@ int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_p
     fchmod(ends[1], PIPE_MODE);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     if (output->platform->has_descriptor_names) {
-        posix_close_descriptor(&ends[1]); /* nobody else has the pipe yet */
+        close(ends[1]); /* nobody else has the pipe yet */
+        ends[1] = -1;
     }
     struct output_pipe *pipe = &outputs->pipes[slot];
     *pipe = (struct output_pipe){.output = output, .descriptor = ends[0], .id = id};

@@ -61,6 +61,9 @@ struct platform_program;
 enum step_kind { STEP_TABLE(STEP_KIND) STEP_KIND_COUNT };
 #undef STEP_KIND
 
+/* "-1000", a line feed and NUL. */
+#define OOM_TEXT_BYTES 8
+
 /* What is passed, at the numbers from FIRST_PASSED_DESCRIPTOR on. */
 struct step_pass {
     int count;
@@ -77,8 +80,8 @@ struct step {
             struct rlimit values;
         } limit; /* STEP_LIMIT_... */
         struct {
-            char text[8];   /* what is to be written, with its NUL */
-            char own[8];    /* the supervisor's; a line feed may follow */
+            char text[OOM_TEXT_BYTES]; /* what is to be written */
+            char own[OOM_TEXT_BYTES];  /* the supervisor's */
             bool may_trace; /* nobody without privileges can trace us even while we are traceable */
         } oom;
         int nice_count; /* as setpriority(2) takes it */

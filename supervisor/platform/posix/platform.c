@@ -42,7 +42,7 @@ static void protect_inherited(void) {
     }
     const struct dirent *entry;
     while ((entry = readdir(folder)) != NULL) {
-        int descriptor = (int)strtol(entry->d_name, NULL, 10);
+        int descriptor = (int)strtoul(entry->d_name, NULL, 10);
         if (descriptor > 2) {
             fcntl(descriptor, F_SETFD, FD_CLOEXEC);
         }
@@ -204,7 +204,7 @@ void platform_close(struct platform **platform) {
     posix_watch_close(closing, &closing->children);
     (void)posix_threads_end(closing, &posix_ignored);
     posix_window_close(closing);
-    posix_close_descriptor(&closing->epoll);
+    posix_close(closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
         setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);
     }
@@ -212,12 +212,11 @@ void platform_close(struct platform **platform) {
     *platform = NULL;
 }
 
-void posix_let_go(struct platform *platform, int *descriptor) {
+void posix_let_go(struct platform *platform, int descriptor) {
     if (platform->closer == NULL) {
-        posix_close_descriptor(descriptor); /* nobody has had it yet */
-    } else if (*descriptor >= 0) {
-        closer_take(platform->closer, *descriptor);
-        *descriptor = -1;
+        posix_close(descriptor); /* nobody has had it yet */
+    } else if (descriptor >= 0) {
+        closer_take(platform->closer, descriptor);
     }
 }
 

@@ -11,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Limits of execve(2): one text has at most 32 pages, and the sum at most 6 MiB whatever the limit
- * of the stack allows. */
+/* Limits of execve(2): one text has at most 32 pages, and the sum a quarter of the stack's limit,
+ * but for what it may have at least and at most whatever that is. */
+#define TOTAL_LEAST_BYTES (128u * 1024u)
 #define TEXT_MAX_BYTES (32u * 4096u)
 #define TOTAL_MAX_BYTES (6u * 1024u * 1024u)
 
@@ -51,9 +52,11 @@ static bool add_texts(size_t *total_bytes, const char *const *texts, size_t coun
 }
 
 static size_t total_limit_bytes(void) {
-    long limit_bytes = sysconf(_SC_ARG_MAX);
-    return limit_bytes > 0 && limit_bytes < (long)TOTAL_MAX_BYTES ? (size_t)limit_bytes
-                                                                  : TOTAL_MAX_BYTES;
+    struct rlimit stack;
+    if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur / 4 > TOTAL_MAX_BYTES) {
+        return TOTAL_MAX_BYTES;
+    }
+    return stack.rlim_cur / 4 > TOTAL_LEAST_BYTES ? stack.rlim_cur / 4 : TOTAL_LEAST_BYTES;
 }
 
 static size_t size_of(const char *text) {

@@ -157,11 +157,11 @@ static bool end_stray(void *context, pid_t pid) {
     struct walk *walk = context;
     struct platform *platform = walk->platform;
     bool is_elder = has_pid(&platform->elders, pid);
-    struct platform_exit exit;
+    struct platform_exit how;
     if (posix_process_find(platform, pid) != NULL) {
         return true;
     }
-    if (!posix_child_reap(platform, pid, &exit)) {
+    if (!posix_child_reap(platform, pid, &how)) {
         if (!is_elder && is_to_end(walk, pid)) {
             kill(pid, SIGKILL);
             walk->living_count++;
@@ -172,7 +172,7 @@ static bool end_stray(void *context, pid_t pid) {
     }
     forget_pid(&walk->condemned, pid);
     walk->reaped_count++;
-    if (!is_elder && exit.by_signal && exit.code == SIGKILL) {
+    if (!is_elder && how.by_signal && how.code == SIGKILL) {
         walk->killed_count++;
     }
     return true;
