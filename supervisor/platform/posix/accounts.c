@@ -6,7 +6,6 @@
  * asks and hands back what it was told. */
 #include "platform/posix/internal.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -31,11 +30,13 @@ static struct kept {
 static unsigned next_kept;
 
 bool posix_account_is_number(const char *name, uint32_t *number) {
-    char *end;
-    errno = 0;
-    unsigned long value = strtoul(name, &end, 10);
+    uint64_t value = 0;
+    const char *at = name;
+    for (; *at >= '0' && *at <= '9' && value < UINT32_MAX; at++) {
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
     *number = (uint32_t)value;
-    return name[0] >= '0' && name[0] <= '9' && *end == '\0' && errno == 0 && value < UINT32_MAX;
+    return at > name && *at == '\0' && value < UINT32_MAX;
 }
 
 /* ---- In the child ---- */

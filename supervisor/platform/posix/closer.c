@@ -68,7 +68,7 @@ static void *run(void *argument) {
     timer_t timer;
     (void)posix_signals_block();
     bool has_timer = make_timer(&timer);
-    posix_signals_unblock(CLOSER_SIGNAL);
+    (void)posix_signals_change(SIG_UNBLOCK, SIGNAL_BIT(CLOSER_SIGNAL));
     sem_post(&closer->begun);
     while (!atomic_load(&closer->ends)) {
         if (sem_wait(&closer->news) != 0) {

@@ -19,20 +19,23 @@
 
 /* ---- What we have ourselves ---- */
 
-static bool read_capabilities(uint64_t *permitted, uint64_t *inheritable) {
+/* -1 and errno if the system does not tell; else whether there are any. `*permitted` unless NULL.
+ */
+static int read_capabilities(uint64_t *permitted) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
     if (syscall(SYS_capget, &header, data) != 0) {
-        return false;
+        return -1;
     }
-    *permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
-    *inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
-    return true;
+    if (permitted != NULL) {
+        *permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+    }
+    return (data[0].permitted | data[1].permitted | data[0].inheritable | data[1].inheritable) != 0;
 }
 
+/* What cannot be told may be. */
 static bool has_capabilities(void) {
-    uint64_t permitted, inheritable;
-    return !read_capabilities(&permitted, &inheritable) || (permitted | inheritable) != 0;
+    return read_capabilities(NULL) != 0;
 }
 
 /* ---- Limits ---- */
@@ -251,9 +254,9 @@ int platform_become(struct platform *platform, const struct identity *identity,
                     bool forbids_new_privileges, struct baton_cause *cause) {
     struct plan plan = {.count = 0};
     struct plan_failure failure = {NULL, 0};
-    uint64_t permitted, inheritable;
+    uint64_t permitted;
     *cause = (struct baton_cause){0};
-    if (!read_capabilities(&permitted, &inheritable)) {
+    if (read_capabilities(&permitted) < 0) {
         return posix_failed(cause, "capget");
     }
     struct step *groups = posix_plan_add(&plan, STEP_GROUPS);

@@ -335,6 +335,7 @@ void posix_watch_forget(struct platform *platform, struct posix_watch *watch);
 void posix_watch_close(struct platform *platform, struct posix_watch *watch);
 
 /* platform.c */
+uint64_t posix_clock_us(clockid_t clock);
 /* Leaves to the closer what others hold or have held; accepts -1. */
 void posix_let_go(struct platform *platform, int descriptor);
 /* Ends the threads, and starts them again: they run with the ids that their creator has then.
@@ -358,10 +359,10 @@ void posix_window_take_back(struct platform *platform);
 /* In the calling thread: all that can end the process. Once more where a thread was made: libc then
  * unblocks two that it keeps for itself. 0, or -1 and errno. */
 int posix_signals_block(void);
-/* In the calling thread as well. */
-void posix_signals_unblock(int number);
-/* Opens the watch's descriptor, which tells of these (signalfd(2)), and watches it. */
+/* The mask of the calling thread: SIG_BLOCK, SIG_UNBLOCK. 0, or -1 and errno. */
 #define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+int posix_signals_change(int how, uint64_t signals);
+/* Opens the watch's descriptor, which tells of these (signalfd(2)), and watches it. */
 int posix_signals_watch(struct platform *platform, struct posix_watch *watch, uint64_t signals,
                         uint32_t wanted, struct baton_cause *cause);
 /* Before a thread is made, which begins with one of those two unblocked: takes what waits of them.

@@ -174,13 +174,12 @@ static bool make_good(const struct platform_listener *listener) {
            (listener->protocol == PLATFORM_TCP || !is_shut_down(listener->watch.descriptor));
 }
 
-/* In a carrier: a handler that is left may be using it. `bytes` are the listener. */
+/* In a carrier: a handler that is left may be using it. `bytes` are a copy of the listener. */
 static ssize_t make_good_work(int descriptor, uint8_t *bytes, size_t length) {
-    struct platform_listener listener;
+    struct platform_listener *listener = (struct platform_listener *)(void *)bytes;
     (void)length;
-    memcpy(&listener, bytes, sizeof listener);
-    listener.watch.descriptor = descriptor;
-    return make_good(&listener) ? 1 : 0;
+    listener->watch.descriptor = descriptor;
+    return make_good(listener) ? 1 : 0;
 }
 
 static void begin_to_make_good(struct platform_listener *listener);

@@ -122,8 +122,8 @@ static int open_loop(struct platform *platform, size_t process_count, struct bat
 }
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
-    const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX,
-                                           false};
+    static const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX,
+                                                  PLATFORM_STREAM_COUNT_MAX, false};
     return platform_open_sized(&largest, out, cause);
 }
 
@@ -225,7 +225,7 @@ int posix_short(struct platform *platform) {
     return BATON_SHORTAGE;
 }
 
-static uint64_t microseconds(clockid_t clock) {
+uint64_t posix_clock_us(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
@@ -233,12 +233,12 @@ static uint64_t microseconds(clockid_t clock) {
 
 uint64_t platform_now_us(struct platform *platform) {
     (void)platform;
-    return microseconds(CLOCK_MONOTONIC);
+    return posix_clock_us(CLOCK_MONOTONIC);
 }
 
 int64_t platform_wall_us(struct platform *platform) {
     (void)platform;
-    return (int64_t)microseconds(CLOCK_REALTIME);
+    return (int64_t)posix_clock_us(CLOCK_REALTIME);
 }
 
 unsigned platform_local_minute(int64_t wall_us) {

@@ -58,7 +58,7 @@ static struct kernel_set make_set(uint64_t signals) {
 
 /* By the system call, since libc's own would leave out two of the kernel's signals, which it keeps
  * for itself (nptl(7)), and whose default is to end the process as well. */
-static int change_mask(int how, uint64_t signals) {
+int posix_signals_change(int how, uint64_t signals) {
     struct kernel_set set = make_set(signals);
     return (int)syscall(SYS_rt_sigprocmask, how, &set, NULL, sizeof set);
 }
@@ -66,11 +66,7 @@ static int change_mask(int how, uint64_t signals) {
 /* A signal that is blocked ends nobody, costs a child nothing (its mask is emptied anyway), and
  * lets a background job write to its terminal (SIGTTOU). */
 int posix_signals_block(void) {
-    return change_mask(SIG_BLOCK, ~LET_THROUGH);
-}
-
-void posix_signals_unblock(int number) {
-    (void)change_mask(SIG_UNBLOCK, SIGNAL_BIT(number));
+    return posix_signals_change(SIG_BLOCK, ~LET_THROUGH);
 }
 
 /* Those between the standard ones and the first that libc has left for programs. */

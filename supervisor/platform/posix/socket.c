@@ -55,10 +55,8 @@ static struct put_back *put_back_of(struct carrier_job *job) {
 }
 
 static ssize_t put_back_work(int descriptor, uint8_t *bytes, size_t length) {
-    struct socket_options options;
     (void)length;
-    memcpy(&options, bytes, sizeof options);
-    posix_options_put_back(descriptor, &options, false);
+    posix_options_put_back(descriptor, (const struct socket_options *)(const void *)bytes, false);
     return 0;
 }
 

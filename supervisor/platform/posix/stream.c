@@ -13,6 +13,31 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+static void give_slot(struct platform *platform, struct platform_stream *stream) {
+    slots_give(&platform->stream_slots, (uint32_t)(stream - platform->streams));
+}
+
+/* What a socket has for as long as it is read here, and whoever gets it later has not: an urgent
+ * byte stays in its place, where recv(2) would leave it out (tcp(7)); and on a local one no
+ * descriptors. */
+static void set_ours(const struct platform_stream *stream, bool ours) {
+    if (stream->is_local) {
+        posix_rights_allow(stream->watch.descriptor, !ours);
+    } else {
+        posix_set_option(stream->watch.descriptor, SOL_SOCKET, SO_OOBINLINE, ours);
+    }
+}
+
+static void close_stream(struct platform_stream *stream) {
+    if (stream->is_pipe) {
+        posix_stream_pipe_close(stream);
+    } else {
+        posix_watch_forget(stream->platform, &stream->watch);
+        set_ours(stream, false);
+    }
+    give_slot(stream->platform, stream);
+}
+
 /* Not by table_create(): most supervisors never have a stream, and none needs its pages warm. */
 int posix_streams_open(struct platform *platform, size_t stream_count) {
     platform->streams = calloc(stream_count, sizeof *platform->streams);
@@ -22,16 +47,11 @@ int posix_streams_open(struct platform *platform, size_t stream_count) {
 
 void posix_streams_close(struct platform *platform) {
     SLOTS_EACH(i, &platform->stream_slots) {
-        struct platform_stream *stream = &platform->streams[i];
-        platform_stream_close(&stream);
+        close_stream(&platform->streams[i]);
     }
     slots_clear(&platform->stream_slots);
     free(platform->streams);
     platform->streams = NULL;
-}
-
-static void give_slot(struct platform *platform, struct platform_stream *stream) {
-    slots_give(&platform->stream_slots, (uint32_t)(stream - platform->streams));
 }
 
 static int open_stream(struct platform *platform, int descriptor, uint32_t direction,
@@ -55,17 +75,6 @@ static int open_stream(struct platform *platform, int descriptor, uint32_t direc
     return BATON_OK;
 }
 
-/* What a socket has for as long as it is read here, and whoever gets it later has not: an urgent
- * byte stays in its place, where recv(2) would leave it out (tcp(7)); and on a local one no
- * descriptors. */
-static void set_ours(const struct platform_stream *stream, bool ours) {
-    if (stream->is_local) {
-        posix_rights_allow(stream->watch.descriptor, !ours);
-    } else {
-        posix_set_option(stream->watch.descriptor, SOL_SOCKET, SO_OOBINLINE, ours);
-    }
-}
-
 int platform_stream_open(struct platform *platform, struct platform_socket socket, uint64_t token,
                          struct platform_stream **out, struct baton_cause *cause) {
     int descriptor = (int)socket.value;
@@ -87,13 +96,13 @@ int posix_stream_open_pipe(struct platform *platform, const struct platform_laun
     }
     result = open_stream(platform, descriptor, is_input ? EPOLLOUT : EPOLLIN,
                          is_input ? launch->input_token : launch->output_token, out, cause);
-    if (result == BATON_OK) {
-        (*out)->is_pipe = true;
-        (*out)->job = (struct carrier_job){.owner = launch->program, .descriptor = descriptor};
-    } else {
+    if (*out == NULL) {
         posix_carriers_need_no_more(platform);
+        return result;
     }
-    return result;
+    (*out)->is_pipe = true;
+    (*out)->job = (struct carrier_job){.owner = launch->program, .descriptor = descriptor};
+    return BATON_OK;
 }
 
 bool posix_stream_takes_news(struct platform_stream *stream, uint32_t report) {
@@ -188,16 +197,8 @@ bool platform_stream_is_busy(const struct platform_stream *stream) {
 }
 
 void platform_stream_close(struct platform_stream **stream) {
-    struct platform_stream *closing = *stream;
-    if (closing == NULL) {
-        return;
+    if (*stream != NULL) {
+        close_stream(*stream);
+        *stream = NULL;
     }
-    if (closing->is_pipe) {
-        posix_stream_pipe_close(closing);
-    } else {
-        posix_watch_forget(closing->platform, &closing->watch);
-        set_ours(closing, false);
-    }
-    give_slot(closing->platform, closing);
-    *stream = NULL;
 }
