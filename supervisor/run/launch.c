@@ -107,7 +107,7 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
     struct run_service *r = &s->launching.services[index];
     int result = prepare_parts(s, index);
     if (result == BATON_OK) {
-        result = filling_reserve(&s->launching.filling, service);
+        result = filling_reserve(&s->filling, service);
     }
     if (result == BATON_OK) {
         result = create_program(s, index, cause);
@@ -173,7 +173,7 @@ void run_launch_clear(struct supervisor *s) {
     SLOTS_EACH(service, &s->services.slots) {
         run_launch_forget(s, service);
     }
-    filling_clear(&s->launching.filling);
+    filling_clear(&s->filling);
     free(s->launching.services);
     free(s->launching.processes);
 }
@@ -234,13 +234,13 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
         return result;
     }
     wire_nonce_print(r->nonce, nonce_hex);
-    filling_make(&s->launching.filling, service, c, pool_count_from_peer(&s->pool, connection));
+    filling_make(&s->filling, service, c, pool_count_from_peer(&s->pool, connection));
     uint64_t pump_token =
         r->pump == SLOT_NONE ? 0 : slots_token(&s->pumps.slots, RUN_TOKEN_PUMP, r->pump);
     struct platform_launch what = {
         .program = s->launching.services[c->service].program,
-        .argv = s->launching.filling.argv,
-        .values = s->launching.filling.values,
+        .argv = s->filling.argv,
+        .values = s->filling.values,
         .nonce_hex = service->has_channel ? nonce_hex : NULL,
         .output =
             service->output_to == OUTPUT_NULL ? NULL : s->launching.services[c->service].output,

@@ -4,7 +4,6 @@
 
 #include "core/base/rate.h"
 #include "core/base/shortage.h"
-#include "core/tell/filling.h"
 #include "platform/platform.h"
 #include "run/refuse.h"
 #include "wire.h"
@@ -53,7 +52,6 @@ struct run_process {
 struct run_launching {
     struct run_service *services;  /* by service slot */
     struct run_process *processes; /* by process slot */
-    struct filling filling;
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

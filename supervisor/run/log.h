@@ -27,12 +27,12 @@ struct run_log {
     bool at_line_start;        /* so begins the buffer; else in a line, of which */
     bool head_is_record;       /* this tells */
     uint64_t warned_us;        /* when that was said beside it last; 0 = never */
-    char reason[320];          /* why the sink failed last */
     size_t used_bytes;
     size_t size_bytes;
     char *buffer; /* owned */
     char *path;   /* owned; NULL = standard error */
     struct record line;
+    char reason[320]; /* why the sink failed last */
 };
 
 /* Opens the sink that `options` name, with room for `connection_count` records beside other lines.

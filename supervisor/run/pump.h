@@ -20,7 +20,6 @@ struct supervisor;
 
 /* A pump at work: from before its launch until its process has ended and all is flushed. */
 struct run_pump {
-    struct relay relay;
     struct platform_socket socket; /* owned */
     struct platform_stream *client, *input, *output;
     uint32_t process; /* slot */
@@ -37,6 +36,7 @@ struct run_pump {
     bool lingers;        /* everything is flushed: it waits for the client to finish */
     uint64_t moved_us;   /* when something moved last */
     uint64_t sent_bytes; /* to the client, when the timer was set */
+    struct relay relay;  /* last, being large */
 };
 
 /* Owner: the supervisor. */

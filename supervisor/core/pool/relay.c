@@ -1,14 +1,9 @@
 #include "core/pool/relay.h"
 
-static void init_direction(struct relay_direction *d) {
-    d->filled_bytes = d->drained_bytes = 0;
-    d->start = d->count = 0;
-    d->source_ended = d->sink_gone = d->finish_told = false;
-}
 
 void relay_init(struct relay *relay) {
-    init_direction(&relay->in);
-    init_direction(&relay->out);
+    relay->in = (struct relay_direction){.bytes = relay->in_bytes};
+    relay->out = (struct relay_direction){.bytes = relay->out_bytes};
 }
 
 size_t relay_space(struct relay_direction *direction, uint8_t **room) {

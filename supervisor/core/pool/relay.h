@@ -21,9 +21,9 @@
 /* What one direction holds at most. */
 #define RELAY_BUFFER_BYTES 65536u
 
-/* A ring. `bytes` is last and never set as a whole, so that its pages are not resident before they
- * are used. Its fields are private. */
+/* A ring. Its fields are private. */
 struct relay_direction {
+    uint8_t *bytes;         /* RELAY_BUFFER_BYTES of the relay's */
     uint64_t filled_bytes;  /* all that came from the source */
     uint64_t drained_bytes; /* all that went into the sink */
     uint32_t start;         /* where the oldest byte is */
@@ -31,12 +31,14 @@ struct relay_direction {
     bool source_ended;
     bool sink_gone;
     bool finish_told; /* relay_should_finish() was true */
-    uint8_t bytes[RELAY_BUFFER_BYTES];
 };
 
 struct relay {
     struct relay_direction in;  /* client to program */
     struct relay_direction out; /* program to client */
+    /* Never set as a whole, so that no page is resident before it is used. */
+    uint8_t in_bytes[RELAY_BUFFER_BYTES];
+    uint8_t out_bytes[RELAY_BUFFER_BYTES];
 };
 
 /* Sets what was used before, or is all zero, to its beginning; the buffers are left alone. */
