@@ -73,6 +73,14 @@ struct text_excerpt text_excerpt(const char *value) {
     return out;
 }
 
+const char *text_nth(const char *list, unsigned index) {
+    const char *at = list;
+    for (; index > 0 && *at != '\0'; index--) {
+        at += strlen(at) + 1;
+    }
+    return *at != '\0' ? at : list;
+}
+
 bool text_is_blank(char c) {
     return c == ' ' || c == '\t';
 }

@@ -39,6 +39,11 @@ struct text_excerpt {
 };
 struct text_excerpt text_excerpt(const char *value);
 
+/* The text at `index` (from 0) of those that stand in `list` one behind the other, each with its
+ * NUL, an empty one behind the last; the first where there are not so many. A table of pointers
+ * would be larger, and a switch larger still. */
+const char *text_nth(const char *list, unsigned index);
+
 bool text_is_blank(char c);     /* space or tab */
 bool text_is_name_char(char c); /* A-Z a-z 0-9 _ */
 bool text_equal_nocase(const char *a, const char *b);

@@ -1,14 +1,14 @@
 #include "core/pool/connection.h"
 
+#include "core/base/text.h"
+
 const char *outcome_text(enum outcome outcome) {
-    switch (outcome) {
-#define OUTCOME_CASE(name, text)                                                                   \
-    case OUTCOME_##name:                                                                           \
-        return text;
-        OUTCOME_TABLE(OUTCOME_CASE)
-#undef OUTCOME_CASE
-    }
-    return "none";
+    static const char texts[] =
+#define OUTCOME_TEXT(name, text) text "\0"
+        OUTCOME_TABLE(OUTCOME_TEXT)
+#undef OUTCOME_TEXT
+        ;
+    return text_nth(texts, outcome);
 }
 
 static bool is_with_supervisor(enum connection_state state) {

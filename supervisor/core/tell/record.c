@@ -193,8 +193,7 @@ static void put_time(struct record *record, int64_t wall_us) {
 }
 
 const char *record_level_text(enum log_level level) {
-    static const char *const texts[] = {"error", "warning", "info", "debug"};
-    return texts[level];
+    return text_nth("error\0warning\0info\0debug\0", level);
 }
 
 void record_begin(struct record *record, enum log_format format, int64_t wall_us,
