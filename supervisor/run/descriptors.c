@@ -24,18 +24,12 @@ static struct need need_of(const struct service *service) {
 /* `service` SLOT_NONE: all of them together. */
 static void tell(struct supervisor *s, uint32_t service, const struct platform_descriptors *limit) {
     bool is_one = service != SLOT_NONE;
-    struct record *line =
-        is_one ? run_tell_line(s, LOG_LEVEL_ERROR, "few_descriptors", service, SLOT_NONE)
-               : run_log_begin(&s->log, LOG_LEVEL_WARNING, "few_descriptors");
-    if (line != NULL) {
-        record_text(line, "reason",
-                    is_one ? "too few open files for a single connection"
-                           : "too few open files for all `max_connections`");
-        record_number(line, "limit", limit->limit_count);
-        record_number(line, "needed", limit->least_count);
-        record_text(line, "hint", "raise `ulimit -Hn` to `needed` at least");
-        run_log_end(&s->log);
-    }
+    run_tell(s, is_one ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "few_descriptors", service,
+             "reason=%s limit=%llu needed=%llu hint=%s",
+             is_one ? "too few open files for a single connection"
+                    : "too few open files for all `max_connections`",
+             (unsigned long long)limit->limit_count, (unsigned long long)limit->least_count,
+             "raise `ulimit -Hn` to `needed` at least");
 }
 
 bool run_descriptors_suffice(struct supervisor *s) {

@@ -1,13 +1,9 @@
 #include "run/internal.h"
 
 static void log_stopping(struct supervisor *s, const char *event) {
-    struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, event);
-    if (line != NULL) {
-        record_text(line, "reason", platform_stop_reason(s->platform));
-        record_number(line, "connections", s->pool.connection_slots.in_use_count);
-        record_number(line, "processes", s->pool.process_slots.in_use_count);
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_INFO, event, SLOT_NONE, "reason=%s connections=%u processes=%u",
+             platform_stop_reason(s->platform), s->pool.connection_slots.in_use_count,
+             s->pool.process_slots.in_use_count);
 }
 
 void run_drain_on_stop(struct supervisor *s) {
@@ -27,17 +23,12 @@ void run_drain_on_hangup(struct supervisor *s) {
     struct baton_cause cause = {0};
     int result = run_log_reopen(&s->log, &cause);
     bool is_stream = result == BATON_UNSUPPORTED;
-    struct record *line =
-        run_log_begin(&s->log, result == BATON_OK || is_stream ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
-                      result == BATON_OK ? "log_reopened" : "log_kept");
-    if (line != NULL && is_stream) {
-        record_text(line, "reason", "standard error cannot be opened anew");
-    } else if (line != NULL && result != BATON_OK) {
-        run_tell_reason(line, result, &cause);
-    }
-    if (line != NULL) {
-        run_log_end(&s->log);
-    }
+    bool is_open = result == BATON_OK;
+    run_tell(s, is_open || is_stream ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+             is_open ? "log_reopened" : "log_kept", SLOT_NONE, "reason=%s",
+             is_open     ? NULL
+             : is_stream ? "standard error cannot be opened anew"
+                         : run_tell_words(s, result, &cause));
 }
 
 static const char *end_reason(const struct supervisor *s, const struct process *p) {
@@ -56,21 +47,14 @@ void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform
         run_reap_pumped(s, &end);
         return;
     }
-    struct record *line =
-        run_tell_line(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
-                      how == PLATFORM_KILL ? "kill" : "terminate", p->service, process);
-    if (line != NULL) {
-        record_text(line, "reason", end_reason(s, p));
-        run_log_end(&s->log);
-    }
+    run_tell(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+             how == PLATFORM_KILL ? "kill" : "terminate", p->service, "pid=%i reason=%s", p->pid,
+             end_reason(s, p));
     platform_process_signal(s->launching.processes[process].handle, how);
 }
 
 void run_drain_tell_stuck(struct supervisor *s, uint32_t process) {
-    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "kill_failed",
-                                        s->pool.processes[process].service, process);
-    if (line != NULL) {
-        record_text(line, "reason", "the process was killed and has not ended");
-        run_log_end(&s->log);
-    }
+    const struct process *p = &s->pool.processes[process];
+    run_tell(s, LOG_LEVEL_ERROR, "kill_failed", p->service, "pid=%i reason=%s", p->pid,
+             "the process was killed and has not ended");
 }

@@ -195,13 +195,9 @@ void run_handoff_on_writable(struct supervisor *s, uint32_t process) {
 
 /* `type` is that of the frame; 0 when not even that can be told. */
 static void log_breach(struct supervisor *s, uint32_t process, uint8_t type, const char *reason) {
-    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "protocol_error",
-                                        s->pool.processes[process].service, process);
-    if (line != NULL) {
-        record_text(line, "message", wire_type_name(type));
-        record_text(line, "reason", reason);
-        run_log_end(&s->log);
-    }
+    const struct process *p = &s->pool.processes[process];
+    run_tell(s, LOG_LEVEL_WARNING, "protocol_error", p->service, "pid=%i message=%s reason=%s",
+             p->pid, wire_type_name(type), reason);
 }
 
 /* NULL, or what is wrong with a HELLO. */

@@ -64,12 +64,13 @@ struct supervisor {
     struct run_refusals refusals;
     struct run_pumps pumps;
     const struct service_machine *machine; /* not owned */
-    uint64_t log_deadline_us; /* how long the end may wait for the log; 0 = not known yet */
-    uint64_t steps_count;     /* of the loop, the current one included */
+    uint64_t log_deadline_us;   /* how long the end may wait for the log; 0 = not known yet */
+    uint64_t steps_count;       /* of the loop, the current one included */
     uint32_t full_rounds_count; /* in a row, that had as many events as there is room for */
     bool stopping;
     bool hurrying; /* the stop was asked for again */
     struct filling filling;
+    char reason[TELL_REASON_BYTES]; /* run_tell_words() */
     struct run_log log;
     struct run_outputs outputs;
 };

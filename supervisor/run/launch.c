@@ -7,9 +7,9 @@
 
 static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
                               const struct baton_cause *cause) {
-    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service);
     if (line != NULL) {
-        run_tell_reason(line, code, cause);
+        record_text(line, "reason", run_tell_words(s, code, cause));
         (void)run_tell_lack(s, service, line, true);
         run_log_end(&s->log);
     }
@@ -181,23 +181,16 @@ void run_launch_clear(struct supervisor *s) {
 /* Its clients wait; nobody else's do. */
 static void log_own_limit(struct supervisor *s, uint32_t service, int code,
                           const struct baton_cause *cause) {
-    if (!shortage_may_log(&s->launching.services[service].limit, s->now_us)) {
-        return;
-    }
-    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
-    if (line != NULL) {
-        run_tell_reason(line, code, cause);
-        run_log_end(&s->log);
+    if (shortage_may_log(&s->launching.services[service].limit, s->now_us)) {
+        run_tell(s, LOG_LEVEL_WARNING, "launch_waits", service, "reason=%s",
+                 run_tell_words(s, code, cause));
     }
 }
 
 void run_launch_tell_crowded(struct supervisor *s, uint32_t service) {
-    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "launch_waits", service, SLOT_NONE);
-    if (line != NULL) {
-        record_text(line, "reason", "its handlers take long to exit after their last connection");
-        record_number(line, "processes", s->pool.services[service].process_count);
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_WARNING, "launch_waits", service, "reason=%s processes=%u",
+             "its handlers take long to exit after their last connection",
+             s->pool.services[service].process_count);
 }
 
 /* What depends on the mode. The listeners of an activation are paused by now. */
@@ -214,7 +207,6 @@ static void describe(struct supervisor *s, const struct connection *c,
     } else if (inherits_listeners(service)) {
         launch->streams = PLATFORM_STREAMS_LISTENERS;
         launch->listeners = r->handles;
-        launch->input_listener = c->place;
         launch->input_listener = c->place;
         for (uint32_t i = 0; i < service->listen_count; i++) {
             r->handles[i] = run_listen_at(s, c->service, i)->handle;

@@ -87,12 +87,8 @@ static const struct service_listen *place_of(const struct supervisor *s,
 }
 
 static void log_listening(struct supervisor *s, const struct run_listener *l) {
-    struct record *line = run_tell_line(s, LOG_LEVEL_INFO, "listening", l->service, SLOT_NONE);
-    if (line != NULL) {
-        record_place(line, "address", place_of(s, l), &l->address);
-        record_text(line, "handler", rules_of(s, l)->handler);
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_INFO, "listening", l->service, "address=%p handler=%s", (const void *)l,
+             rules_of(s, l)->handler);
 }
 
 /* Why a local socket could not be opened, where the system's own words do not tell. */
@@ -154,16 +150,13 @@ static void tell_holder(struct supervisor *s, const struct run_listener *l, stru
 /* `retry_ms` 0: there will be no other try. */
 static void log_listen_failed(struct supervisor *s, const struct run_listener *l,
                               uint32_t retry_ms) {
-    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service);
     if (line != NULL) {
         run_tell_at(s, line, rules_of(s, l)->listen_line);
         record_place(line, "address", place_of(s, l), &l->address);
         const char *reason = place_of(s, l)->path != NULL ? local_reason(l) : NULL;
-        if (reason != NULL) {
-            record_text(line, "reason", reason);
-        } else {
-            run_tell_reason(line, l->result, &l->cause);
-        }
+        record_text(line, "reason",
+                    reason != NULL ? reason : run_tell_words(s, l->result, &l->cause));
         if (l->result == BATON_IN_USE) {
             tell_holder(s, l, line);
         }
@@ -195,13 +188,8 @@ void run_listen_tell_ready(struct supervisor *s) {
         }
     }
     listening->ready_logged = true;
-    struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "ready");
-    if (line != NULL) {
-        record_number(line, "services", s->services.slots.in_use_count);
-        record_number(line, "listeners", listening->slots.in_use_count);
-        record_number(line, "pid", platform_own_pid());
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_INFO, "ready", SLOT_NONE, "services=%u listeners=%u pid=%u",
+             s->services.slots.in_use_count, listening->slots.in_use_count, platform_own_pid());
 }
 
 /* ---- Opening ---- */
@@ -261,13 +249,8 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
 }
 
 void run_listen_renew(struct supervisor *s, struct run_listener *l) {
-    struct record *line =
-        run_tell_line(s, LOG_LEVEL_WARNING, "listener_lost", l->service, SLOT_NONE);
-    if (line != NULL) {
-        record_place(line, "address", place_of(s, l), &l->address);
-        record_text(line, "reason", "a handler that had it has shut it down or changed it");
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_WARNING, "listener_lost", l->service, "address=%p reason=%s",
+             (const void *)l, "a handler that had it has shut it down or changed it");
     platform_listener_close(&l->handle);
     if (!open_listener(s, (uint32_t)(l - s->listening.listeners))) {
         retry_later(s, l);

@@ -333,14 +333,6 @@ static bool has_seen_all(struct supervisor *s, size_t count) {
     return s->full_rounds_count % FULL_ROUNDS_COUNT == 0;
 }
 
-static void log_broken(struct supervisor *s, int code, const struct baton_cause *cause) {
-    struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "broken");
-    if (line != NULL) {
-        run_tell_reason(line, code, cause);
-        run_log_end(&s->log);
-    }
-}
-
 int run_loop_run(struct supervisor *s) {
     struct platform_event events[EVENTS_AT_A_TIME];
     while (!s->stopping || !pool_is_empty(&s->pool)) {
@@ -348,7 +340,8 @@ int run_loop_run(struct supervisor *s) {
         int count =
             platform_wait(s->platform, events, EVENTS_AT_A_TIME, next_deadline_us(s), &cause);
         if (count < 0) {
-            log_broken(s, count, &cause);
+            run_tell(s, LOG_LEVEL_ERROR, "broken", SLOT_NONE, "reason=%s",
+                     run_tell_words(s, count, &cause));
             return count;
         }
         for (int i = 0; i < count; i++) {

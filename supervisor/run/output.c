@@ -34,13 +34,9 @@ void run_output_tell_suppressed(struct supervisor *s) {
         struct run_service *r = &s->launching.services[service];
         uint64_t count = r->output_suppressed_count;
         r->output_suppressed_count = 0;
-        struct record *line = count == 0 ? NULL
-                                         : run_tell_line(s, LOG_LEVEL_WARNING, "output_suppressed",
-                                                         service, SLOT_NONE);
-        if (line != NULL) {
-            record_number(line, "lines", count);
-            record_text(line, "reason", "more than output_lines_per_s");
-            run_log_end(&s->log);
+        if (count > 0) {
+            run_tell(s, LOG_LEVEL_WARNING, "output_suppressed", service, "lines=%llu reason=%s",
+                     (unsigned long long)count, "more than output_lines_per_s");
         }
     }
 }
@@ -52,10 +48,9 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
     }
     /* A line that ends just where it was cut has nothing more to say. */
     if ((line->length > 0 || !line->continued) && may_emit(s, line->service)) {
-        record = run_log_begin(&s->log, LOG_LEVEL_INFO, "output");
+        record = run_tell_line(s, LOG_LEVEL_INFO, "output", line->service);
     }
     if (record != NULL) {
-        record_text(record, "service", services_get(&s->services, line->service)->name);
         record_number(record, "pid", line->writer.pid);
         record_number(record, "id", line->writer.id);
         record_bytes(record, "text", line->bytes, line->length);

@@ -74,34 +74,23 @@ void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room) {
     enum log_level level = is_limit ? level_of_full(s, service) : LOG_LEVEL_DEBUG;
     r->lacked = lacks;
     run_pause_update_service(s, service);
-    struct record *line =
-        run_tell_line(s, level, has_room ? "accept_resumed" : "accept_paused", service, SLOT_NONE);
-    if (line == NULL) {
-        return;
-    }
-    if (lacks != NULL) {
-        record_text(line, "reason", lacks);
-    }
-    if (level == LOG_LEVEL_WARNING) {
-        record_number(line, "max_connections",
-                      services_get(&s->services, service)->max_connections_count);
-        record_number(line, "times", r->full_count);
+    bool is_warning = level == LOG_LEVEL_WARNING;
+    run_tell(s, level, has_room ? "accept_resumed" : "accept_paused", service,
+             "reason=%s max_connections=%i times=%i", lacks,
+             is_warning ? services_get(&s->services, service)->max_connections_count : 0,
+             is_warning ? r->full_count : 0);
+    if (is_warning) {
         r->full_count = 0;
     }
-    run_log_end(&s->log);
 }
 
 /* ---- Shortages ---- */
 
 void run_pause_log_shortage(struct supervisor *s, uint32_t service, int code,
                             const struct baton_cause *cause) {
-    if (!shortage_may_log(&s->listening.shortage, s->now_us)) {
-        return;
-    }
-    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "accept_paused", service, SLOT_NONE);
-    if (line != NULL) {
-        run_tell_reason(line, code, cause);
-        run_log_end(&s->log);
+    if (shortage_may_log(&s->listening.shortage, s->now_us)) {
+        run_tell(s, LOG_LEVEL_WARNING, "accept_paused", service, "reason=%s",
+                 run_tell_words(s, code, cause));
     }
 }
 
@@ -124,13 +113,9 @@ void run_pause_relieve(struct supervisor *s) {
 
 void run_pause_after_shortage(struct supervisor *s) {
     timers_unset(&s->timers, &s->listening.quiet);
-    if (!shortage_over(&s->listening.shortage, &s->timers, s->now_us)) {
-        return;
-    }
-    struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "accept_resumed");
-    if (line != NULL) {
-        record_text(line, "reason", "descriptors and memory are there again");
-        run_log_end(&s->log);
+    if (shortage_over(&s->listening.shortage, &s->timers, s->now_us)) {
+        run_tell(s, LOG_LEVEL_INFO, "accept_resumed", SLOT_NONE, "reason=%s",
+                 "descriptors and memory are there again");
     }
 }
 
@@ -139,30 +124,18 @@ void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int
     uint32_t retry_ms = shortage_hit(&listener->accepting, &s->timers, s->now_us);
     if (shortage_may_log(&listener->accepting, s->now_us)) {
         listener->fault_told = true;
-        struct record *line =
-            run_tell_line(s, LOG_LEVEL_ERROR, "accept_failed", listener->service, SLOT_NONE);
-        if (line != NULL) {
-            const struct service *service = services_get(&s->services, listener->service);
-            record_place(line, "address", &service->listen[listener->place], &listener->address);
-            run_tell_reason(line, code, cause);
-            record_number(line, "retry_ms", retry_ms);
-            run_log_end(&s->log);
-        }
+        run_tell(s, LOG_LEVEL_ERROR, "accept_failed", listener->service,
+                 "address=%p reason=%s retry_ms=%u", (const void *)listener,
+                 run_tell_words(s, code, cause), retry_ms);
     }
     run_pause_update_listener(s, listener);
 }
 
 void run_pause_after_fault(struct supervisor *s, struct run_listener *listener) {
     shortage_over(&listener->accepting, &s->timers, s->now_us);
-    if (!listener->fault_told) {
-        return;
-    }
-    listener->fault_told = false;
-    struct record *line =
-        run_tell_line(s, LOG_LEVEL_INFO, "accept_resumed", listener->service, SLOT_NONE);
-    if (line != NULL) {
-        const struct service *service = services_get(&s->services, listener->service);
-        record_place(line, "address", &service->listen[listener->place], &listener->address);
-        run_log_end(&s->log);
+    if (listener->fault_told) {
+        listener->fault_told = false;
+        run_tell(s, LOG_LEVEL_INFO, "accept_resumed", listener->service, "address=%p",
+                 (const void *)listener);
     }
 }

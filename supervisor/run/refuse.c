@@ -171,8 +171,7 @@ static void tell_suppressed_of(struct supervisor *s, uint32_t service) {
         count += refused->suppressed_count[i];
     }
     struct record *line =
-        count == 0 ? NULL
-                   : run_tell_line(s, LOG_LEVEL_WARNING, "refusals_suppressed", service, SLOT_NONE);
+        count == 0 ? NULL : run_tell_line(s, LOG_LEVEL_WARNING, "refusals_suppressed", service);
     for (size_t i = 0; line != NULL && i < kind_count; i++) {
         if (refused->suppressed_count[i] > 0) {
             record_number(line, outcome_text((enum outcome)(OUTCOME_REFUSED_ACCESS + i)),

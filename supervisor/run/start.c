@@ -21,13 +21,13 @@ static bool is_ready(struct supervisor *s, uint32_t service) {
 /* `retry_ms` 0: there will be no other try. */
 static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms) {
     const struct run_service *r = &s->launching.services[service];
-    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "service_failed", service, SLOT_NONE);
+    struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "service_failed", service);
     if (line == NULL) {
         return;
     }
     if (r->result != BATON_NOT_FOUND || !run_tell_lack(s, service, line, false)) {
         run_tell_at(s, line, services_get(&s->services, service)->handler_line);
-        run_tell_reason(line, r->result, &r->cause);
+        record_text(line, "reason", run_tell_words(s, r->result, &r->cause));
     }
     if (retry_ms != 0) {
         record_number(line, "retry_ms", retry_ms);
@@ -49,12 +49,9 @@ void run_start_prepare(struct supervisor *s, uint32_t service) {
 /* What nobody has asked for, and the system does not allow. */
 static void tell_skipped(struct supervisor *s) {
     const char *skipped = platform_skipped_default(s->platform);
-    struct record *line =
-        skipped == NULL ? NULL : run_log_begin(&s->log, LOG_LEVEL_WARNING, "default_skipped");
-    if (line != NULL) {
-        record_text(line, "key", skipped);
-        record_text(line, "reason", "the system refuses it, so handlers keep what batond has");
-        run_log_end(&s->log);
+    if (skipped != NULL) {
+        run_tell(s, LOG_LEVEL_WARNING, "default_skipped", SLOT_NONE, "key=%s reason=%s", skipped,
+                 "the system refuses it, so handlers keep what batond has");
     }
 }
 

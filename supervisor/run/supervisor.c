@@ -30,11 +30,10 @@ _Static_assert(PLATFORM_STREAM_COUNT_MAX == 4u * POOL_CONNECTIONS_MAX_COUNT,
 
 /* ---- Start ---- */
 
-static void print_failure(const char *what, int code, const struct baton_cause *cause) {
-    char reason[TELL_REASON_BYTES];
+static void print_failure(struct supervisor *s, const char *what, int code,
+                          const struct baton_cause *cause) {
     char text[1024];
-    snprintf(text, sizeof text, "batond: error: %s: %s\n", what,
-             run_tell_words(code, cause, reason));
+    snprintf(text, sizeof text, "batond: error: %s: %s\n", what, run_tell_words(s, code, cause));
     (void)platform_print(true, text);
 }
 
@@ -67,7 +66,7 @@ static bool add_services(struct supervisor *s, struct service_table *table) {
     for (size_t i = 0; i < table->service_count; i++) {
         uint32_t service = services_add(&s->services, &table->services[i]);
         if (service == SLOT_NONE) {
-            print_failure(table->services[i].name, BATON_NO_MEMORY, &cause);
+            print_failure(s, table->services[i].name, BATON_NO_MEMORY, &cause);
             return false;
         }
         pool_add_service(&s->pool, service);
@@ -93,7 +92,7 @@ static bool become_user(struct supervisor *s, struct service_table *table) {
         result = run_launch_renew_all(s, &cause);
     }
     if (result != BATON_OK) {
-        print_failure("cannot become the user of [supervisor]", result, &cause);
+        print_failure(s, "cannot become the user of [supervisor]", result, &cause);
         return false;
     }
     service_table_clear(table);
@@ -117,17 +116,17 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     struct baton_cause cause = {0};
     int result = create_parts(s, connection_count);
     if (result != BATON_OK) {
-        print_failure("cannot make the tables", result, &cause);
+        print_failure(s, "cannot make the tables", result, &cause);
         return false;
     }
     result = platform_open(&s->platform, &cause);
     if (result != BATON_OK) {
-        print_failure("cannot start", result, &cause);
+        print_failure(s, "cannot start", result, &cause);
         return false;
     }
     result = run_log_open(&s->log, s->platform, &table->options, count_connections(table), &cause);
     if (result != BATON_OK) {
-        print_failure(table->options.log != NULL ? table->options.log : "standard error", result,
+        print_failure(s, table->options.log != NULL ? table->options.log : "standard error", result,
                       &cause);
         return false;
     }
@@ -146,13 +145,9 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         run_listen_tell_ready(s);
         return true;
     }
-    struct record *line = run_log_begin(&s->log, LOG_LEVEL_ERROR, "start_failed");
-    if (line != NULL) {
-        record_text(line, "reason",
-                    open_count > 0 ? "not one connection could be served"
-                                   : "not one listener could be opened");
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_ERROR, "start_failed", SLOT_NONE, "reason=%s",
+             open_count > 0 ? "not one connection could be served"
+                            : "not one listener could be opened");
     return false;
 }
 
@@ -212,13 +207,8 @@ static void finish(struct supervisor *s) {
     run_log_settle(&s->log, s->log_deadline_us);
     run_refuse_tell_suppressed(s);
     run_log_settle(&s->log, s->log_deadline_us); /* so that there is room for the last line */
-    struct record *line = run_log_begin(&s->log, LOG_LEVEL_INFO, "stopped");
-    if (line != NULL) {
-        record_number(line, "connections", s->pool.last_id);
-        record_number(line, "strays", strays);
-        record_number(line, "left", left_count);
-        run_log_end(&s->log);
-    }
+    run_tell(s, LOG_LEVEL_INFO, "stopped", SLOT_NONE, "connections=%llu strays=%u left=%u",
+             (unsigned long long)s->pool.last_id, (unsigned)strays, (unsigned)left_count);
 }
 
 /* Frees everything, however far the start has come. False if lines of the log were lost. */

@@ -1,34 +1,67 @@
 #include "core/service/lack.h"
 #include "run/internal.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
-                             uint32_t service, uint32_t process) {
+                             uint32_t service) {
     struct record *line = run_log_begin(&s->log, level, event);
-    if (line != NULL) {
+    if (line != NULL && service != SLOT_NONE) {
         record_text(line, "service", services_get(&s->services, service)->name);
-        if (process != SLOT_NONE && s->pool.processes[process].pid != 0) {
-            record_number(line, "pid", s->pool.processes[process].pid);
-        }
     }
     return line;
 }
 
-const char *run_tell_words(int code, const struct baton_cause *cause, char *out) {
+static void tell_place(struct supervisor *s, struct record *line, const char *key,
+                       const struct run_listener *l) {
+    const struct service *service = services_get(&s->services, l->service);
+    record_place(line, key, &service->listen[l->place], &l->address);
+}
+
+static void tell_field(struct supervisor *s, struct record *line, const char *field,
+                       va_list *arguments) {
+    const char kind = strchr(field, '%')[1];
+    if (kind == 's' || kind == 'p') {
+        const void *what = va_arg(*arguments, const void *);
+        if (kind == 'p') {
+            tell_place(s, line, field, what);
+        } else if (what != NULL) {
+            record_text(line, field, what);
+        }
+        return;
+    }
+    uint64_t number =
+        kind == 'l' ? va_arg(*arguments, unsigned long long) : va_arg(*arguments, unsigned);
+    if (kind != 'i' || number != 0) {
+        record_number(line, field, number);
+    }
+}
+
+void run_tell(struct supervisor *s, enum log_level level, const char *event, uint32_t service,
+              const char *format, ...) {
+    struct record *line = run_tell_line(s, level, event, service);
+    if (line == NULL) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    for (const char *blank = format; blank != NULL; blank = strchr(blank + 1, ' ')) {
+        tell_field(s, line, *blank == ' ' ? blank + 1 : blank, &arguments);
+    }
+    va_end(arguments);
+    run_log_end(&s->log);
+}
+
+const char *run_tell_words(struct supervisor *s, int code, const struct baton_cause *cause) {
     char words[256];
     if (cause->call == NULL) {
         return baton_error_text(code);
     }
     platform_error_text(cause->system_code, words, sizeof words);
-    snprintf(out, TELL_REASON_BYTES, "%s: %s", cause->call, words);
-    return out;
-}
-
-void run_tell_reason(struct record *line, int code, const struct baton_cause *cause) {
-    char reason[TELL_REASON_BYTES];
-    record_text(line, "reason", run_tell_words(code, cause, reason));
+    snprintf(s->reason, sizeof s->reason, "%s: %s", cause->call, words);
+    return s->reason;
 }
 
 void run_tell_at(struct supervisor *s, struct record *line, size_t config_line) {
@@ -59,36 +92,27 @@ bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, 
 }
 
 void run_tell_held_back(struct supervisor *s, const struct pool_action *action) {
-    struct record *line =
-        run_tell_line(s, LOG_LEVEL_WARNING, "held_back", action->service, SLOT_NONE);
-    if (line != NULL) {
-        const struct pool_service *service = &s->pool.services[action->service];
-        record_text(line, "reason",
-                    service->took_nobody ? "its handler ends and takes nobody who waits"
-                    : service->breaker.failures_count > 0
-                        ? "its handler fails"
-                        : "its handler ends quickly, again and again");
-        record_number(line, "retry_ms", action->pause_us / 1000);
-        run_log_end(&s->log);
-    }
+    const struct pool_service *service = &s->pool.services[action->service];
+    run_tell(s, LOG_LEVEL_WARNING, "held_back", action->service, "reason=%s retry_ms=%llu",
+             service->took_nobody                  ? "its handler ends and takes nobody who waits"
+             : service->breaker.failures_count > 0 ? "its handler fails"
+                                                   : "its handler ends quickly, again and again",
+             (unsigned long long)action->pause_us / 1000);
 }
 
 void run_tell_breaker(struct supervisor *s, const struct pool_action *action) {
-    bool is_open = action->pause_us > 0;
-    struct record *line =
-        run_tell_line(s, is_open ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
-                      is_open ? "breaker_opened" : "breaker_closed", action->service, SLOT_NONE);
-    if (line == NULL) {
+    if (action->pause_us == 0) {
+        if (run_tell_line(s, LOG_LEVEL_INFO, "breaker_closed", action->service) != NULL) {
+            run_log_end(&s->log);
+        }
         return;
     }
-    if (is_open) {
-        record_number(line, "failures", s->pool.services[action->service].circuit.failures_count);
-        record_number(line, "retry_ms", action->pause_us / 1000);
-        record_text(line, "reason",
-                    "no handler took a client, several times in a row; clients are refused until "
-                    "one is tried again");
-    }
-    run_log_end(&s->log);
+    run_tell(s, LOG_LEVEL_WARNING, "breaker_opened", action->service,
+             "failures=%u retry_ms=%llu reason=%s",
+             s->pool.services[action->service].circuit.failures_count,
+             (unsigned long long)action->pause_us / 1000,
+             "no handler took a client, several times in a row; clients are refused until one is "
+             "tried again");
 }
 
 /* It ran, said no HELLO, and was content: most likely it knows nothing of Baton, and a key was
@@ -104,9 +128,11 @@ static bool is_foreign(const struct supervisor *s, const struct pool_action *act
 
 void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
     const struct connection *c = &s->pool.connections[action->connection];
-    struct record *line =
-        run_tell_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service, action->process);
+    struct record *line = run_tell_line(s, LOG_LEVEL_WARNING, "attempt_failed", action->service);
     if (line != NULL) {
+        if (s->pool.processes[action->process].pid != 0) {
+            record_number(line, "pid", s->pool.processes[action->process].pid);
+        }
         record_number(line, "id", c->id);
         record_number(line, "attempt", c->attempts_used);
         record_text(line, "reason", outcome_text(action->outcome));

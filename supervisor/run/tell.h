@@ -11,20 +11,27 @@
 
 struct supervisor;
 
-/* Starts a log line about a service (slot) and a process slot (SLOT_NONE = none). NULL when the
- * level is not logged; else finish it with run_log_end(). */
+/* Starts a log line about a service (slot; SLOT_NONE = none). NULL when the level is not logged;
+ * else finish it with run_log_end(). */
 struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
-                             uint32_t service, uint32_t process);
+                             uint32_t service);
+
+/* Writes a whole line. `format` names its fields, one blank between two of them, each "KEY=" and
+ * what it is: %s a text, left out if it is NULL; %u a number; %i one that is left out if it is 0;
+ * %llu a large one; %p a struct run_listener, of which it is the place. */
+void run_tell(struct supervisor *s, enum log_level level, const char *event, uint32_t service,
+              const char *format, ...)
+#if defined(__GNUC__) && !defined(_WIN32)
+    __attribute__((format(printf, 5, 6)))
+#endif
+    ;
 
 /* Room for the words of a cause. */
 #define TELL_REASON_BYTES 320
 
-/* Writes "call: words of the system", or the text of `code` alone where no call was the reason, to
- * `out` of TELL_REASON_BYTES, and returns it. */
-const char *run_tell_words(int code, const struct baton_cause *cause, char *out);
-
-/* Appends reason="..." with these words. */
-void run_tell_reason(struct record *line, int code, const struct baton_cause *cause);
+/* "call: words of the system", or the text of `code` alone where no call was the reason. Valid
+ * until the next call. */
+const char *run_tell_words(struct supervisor *s, int code, const struct baton_cause *cause);
 
 void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action);
 /* The socket of a service is ready, and yet nothing is launched for it. */

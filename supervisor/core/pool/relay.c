@@ -1,6 +1,5 @@
 #include "core/pool/relay.h"
 
-
 void relay_init(struct relay *relay) {
     relay->in = (struct relay_direction){.bytes = relay->in_bytes};
     relay->out = (struct relay_direction){.bytes = relay->out_bytes};

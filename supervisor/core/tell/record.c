@@ -100,7 +100,7 @@ static void put_key(struct record *record, const char *key) {
     bool json = record->format == LOG_FORMAT_JSON;
     bool first = record->length == 0;
     put_text(record, json ? (first ? "{\"" : ",\"") : first ? "" : " ");
-    put_text(record, key);
+    put(record, key, strcspn(key, "="));
     put_text(record, json ? "\":" : "=");
 }
 
@@ -163,22 +163,22 @@ void record_place(struct record *record, const char *key, const struct service_l
 
 /* Days since 1970-01-01 to a date of the Gregorian calendar, by counting from 0000-03-01 in eras
  * of 400 years (146,097 days), so that the leap day is the last of its year. */
-static void date_of_day(int64_t day, int *year, int *month, int *day_of_month) {
-    int64_t shifted = day + 719468;
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    int64_t of_era = shifted - era * 146097;
-    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
-    int64_t m = (5 * of_year + 2) / 153;
-    *day_of_month = (int)(of_year - (153 * m + 2) / 5 + 1);
-    *month = (int)(m < 10 ? m + 3 : m - 9);
-    *year = (int)(y + era * 400 + (*month <= 2 ? 1 : 0));
+static void date_of_day(int day, int *year, int *month, int *day_of_month) {
+    int shifted = day + 719468;
+    int era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int of_era = shifted - era * 146097;
+    int y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int of_year = of_era - (365 * y + y / 4 - y / 100);
+    int m = (5 * of_year + 2) / 153;
+    *day_of_month = of_year - (153 * m + 2) / 5 + 1;
+    *month = m < 10 ? m + 3 : m - 9;
+    *year = y + era * 400 + (*month <= 2 ? 1 : 0);
 }
 
 static void put_time(struct record *record, int64_t wall_us) {
     int64_t ms = wall_us / 1000 - (wall_us % 1000 < 0 ? 1 : 0);
-    int64_t day = ms / 86400000;
-    int64_t of_day = ms % 86400000;
+    int day = (int)(ms / 86400000);
+    int of_day = (int)(ms % 86400000);
     int year, month, day_of_month;
     char text[64];
     if (of_day < 0) {
@@ -187,8 +187,7 @@ static void put_time(struct record *record, int64_t wall_us) {
     }
     date_of_day(day, &year, &month, &day_of_month);
     snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day_of_month,
-             (int)(of_day / 3600000), (int)(of_day / 60000 % 60), (int)(of_day / 1000 % 60),
-             (int)(of_day % 1000));
+             of_day / 3600000, of_day / 60000 % 60, of_day / 1000 % 60, of_day % 1000);
     record_text(record, "time", text);
 }
 

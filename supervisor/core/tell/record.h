@@ -37,6 +37,7 @@ struct record {
 /* Starts a line: time (`wall_us`, microseconds since 1970 UTC), level, event. */
 void record_begin(struct record *record, enum log_format format, int64_t wall_us,
                   enum log_level level, const char *event);
+/* A key ends with its NUL, or before a '='. */
 void record_text(struct record *record, const char *key, const char *value);
 void record_bytes(struct record *record, const char *key, const char *value, size_t length);
 void record_number(struct record *record, const char *key, uint64_t value);
