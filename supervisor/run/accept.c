@@ -24,7 +24,6 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     struct pool_arrival arrival = {.service = l->service,
                                    .place = l->place,
                                    .local = l->address,
-                                   .now_us = s->now_us,
                                    .wall_us = platform_wall_us(s->platform)};
     if (!run_listen_is_complete(s, l->service)) {
         run_pause_update_listener(s, l);
@@ -34,7 +33,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     if (rules->hours_count > 0 && !access_is_open(rules, platform_local_minute(arrival.wall_us))) {
         /* Nobody can be refused here: who waits is looked at again when another minute begins. */
         pool_pause_service(&s->pool, l->service, "hours",
-                           s->now_us + MINUTE_US - arrival.wall_us % MINUTE_US);
+                           MINUTE_US - (uint64_t)arrival.wall_us % MINUTE_US);
         run_pause_on_room(s, l->service, false);
         return;
     }
@@ -83,7 +82,6 @@ void run_accept_name_local(struct supervisor *s, uint32_t connection) {
 
 static void take(struct supervisor *s, struct pool_arrival *arrival,
                  struct platform_socket socket) {
-    arrival->now_us = s->now_us;
     arrival->wall_us = platform_wall_us(s->platform);
     const struct service *rules = services_get(&s->services, arrival->service);
     if (rules->hours_count > 0) {

@@ -10,13 +10,13 @@ void run_drain_on_stop(struct supervisor *s) {
     if (s->stopping) {
         s->hurrying = true;
         log_stopping(s, "stopping_now");
-        pool_hurry(&s->pool, s->now_us);
+        pool_hurry(&s->pool);
         return;
     }
     s->stopping = true;
     log_stopping(s, "stopping");
     run_listen_close_all(s);
-    pool_stop(&s->pool, s->now_us);
+    pool_stop(&s->pool);
 }
 
 void run_drain_on_hangup(struct supervisor *s) {

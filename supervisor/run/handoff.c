@@ -120,7 +120,7 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
         return;
     }
     if (is_void(s, connection)) {
-        pool_abandoned(&s->pool, connection, s->now_us);
+        pool_abandoned(&s->pool, connection);
         return;
     }
     int result = put_back(s, connection);
@@ -130,9 +130,9 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
     r->offer_unsent = result == BATON_AGAIN || result == BATON_SHORTAGE;
     if (result == BATON_SHORTAGE) {
         /* No fault of the process; its deadline holds all the same. */
-        timers_set(&s->timers, &s->offering.retry, s->now_us + OFFER_RETRY_US);
+        timers_after(&s->timers, &s->offering.retry, OFFER_RETRY_US);
     } else if (result != BATON_OK && result != BATON_AGAIN) {
-        pool_offer_failed(&s->pool, process, s->now_us);
+        pool_offer_failed(&s->pool, process);
     }
 }
 
@@ -210,9 +210,7 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     if (!platform_process_speaks(r->handle, message->pid)) {
         return "HELLO with a pid that is not the handler's";
     }
-    return pool_hello(&s->pool, process, message->pid, message->capacity, s->now_us)
-               ? NULL
-               : "a second HELLO";
+    return pool_hello(&s->pool, process, message->pid, message->capacity) ? NULL : "a second HELLO";
 }
 
 /* What the frame says of its connection. A pid is told by fork servers, which name the process that
@@ -239,7 +237,7 @@ static bool take_nack(struct supervisor *s, uint32_t process, uint32_t connectio
         reason = POOL_DECLINE_BUSY;
     }
     struct pool_words words = words_of(message);
-    return pool_nack(&s->pool, process, connection, reason, &words, s->now_us);
+    return pool_nack(&s->pool, process, connection, reason, &words);
 }
 
 /* An offer that still waits to be sent cannot be answered, but its number can be guessed. */
@@ -259,7 +257,7 @@ static const char *take_message(struct supervisor *s, uint32_t process,
     case WIRE_HELLO:
         return take_hello(s, process, message);
     case WIRE_ACK:
-        return pool_ack(&s->pool, process, connection, &words, s->now_us)
+        return pool_ack(&s->pool, process, connection, &words)
                    ? NULL
                    : "ACK for a connection that was not offered";
     case WIRE_NACK:
@@ -267,11 +265,11 @@ static const char *take_message(struct supervisor *s, uint32_t process,
                    ? NULL
                    : "NACK for a connection that was not offered";
     case WIRE_DONE:
-        return pool_done(&s->pool, process, connection, &words, s->now_us)
+        return pool_done(&s->pool, process, connection, &words)
                    ? NULL
                    : "DONE for a connection that is not held";
     case WIRE_RETIRE:
-        return pool_retire(&s->pool, process, s->now_us) ? NULL : "RETIRE before HELLO";
+        return pool_retire(&s->pool, process) ? NULL : "RETIRE before HELLO";
     default:
         return "a message that a handler does not send";
     }
@@ -308,14 +306,14 @@ bool run_handoff_on_channel(struct supervisor *s, uint32_t process) {
         fault = "a frame that is torn, too long, or carries descriptors";
         break;
     default:
-        pool_channel_ended(&s->pool, process, s->now_us);
+        pool_channel_ended(&s->pool, process);
         return false;
     }
     if (fault != NULL) {
         if (!s->pool.processes[process].breach) {
             log_breach(s, process, length > WIRE_TYPE_OFFSET ? frame[WIRE_TYPE_OFFSET] : 0, fault);
         }
-        pool_breach(&s->pool, process, s->now_us);
+        pool_breach(&s->pool, process);
     }
     return true;
 }

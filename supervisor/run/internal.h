@@ -52,11 +52,11 @@ _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its
  * less of each instruction that has it. */
 struct supervisor {
     struct platform *platform;
-    uint64_t now_us;                 /* of the current step of the loop */
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */
     struct run_launching launching;
     struct services services;
-    struct timers timers; /* all deadlines of the pool and of the shell */
+    struct timers
+        timers; /* of the pool and of the shell, and the time of the current step of the loop */
     struct pool pool;
     struct run_listening listening;
     struct run_offering offering;

@@ -181,7 +181,7 @@ void run_launch_clear(struct supervisor *s) {
 /* Its clients wait; nobody else's do. */
 static void log_own_limit(struct supervisor *s, uint32_t service, int code,
                           const struct baton_cause *cause) {
-    if (shortage_may_log(&s->launching.services[service].limit, s->now_us)) {
+    if (shortage_may_log(&s->launching.services[service].limit, &s->timers)) {
         run_tell(s, LOG_LEVEL_WARNING, "launch_waits", service, "reason=%s",
                  run_tell_words(s, code, cause));
     }
@@ -291,15 +291,18 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
     uint32_t connection = s->pool.processes[process].wanted_by;
     s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
     if (connection == SLOT_NONE) { /* its client went in the meantime */
-        pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED, s->now_us);
+        pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);
         return;
     }
     int result = launch_with_pump(s, process, connection, &cause);
     if (result == BATON_OK) {
+        /* It has taken its time, which is not that of the rest of the step. */
+        uint64_t step_us = s->timers.now_us;
+        s->timers.now_us = platform_now_us(s->platform);
         pool_launched(&s->pool, process,
-                      platform_process_pid(s->launching.processes[process].handle),
-                      platform_now_us(s->platform));
+                      platform_process_pid(s->launching.processes[process].handle));
+        s->timers.now_us = step_us;
         return;
     }
-    pool_launch_failed(&s->pool, process, judge(s, service, result, &cause), s->now_us);
+    pool_launch_failed(&s->pool, process, judge(s, service, result, &cause));
 }

@@ -208,7 +208,7 @@ static bool open_listener(struct supervisor *s, uint32_t listener) {
 }
 
 static void retry_later(struct supervisor *s, struct run_listener *l) {
-    log_listen_failed(s, l, shortage_hit(&l->opening, &s->timers, s->now_us));
+    log_listen_failed(s, l, shortage_hit(&l->opening, &s->timers));
 }
 
 uint32_t run_listen_open_all(struct supervisor *s) {
@@ -244,7 +244,7 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
         retry_later(s, &s->listening.listeners[listener]);
         return;
     }
-    (void)shortage_over(&s->listening.listeners[listener].opening, &s->timers, s->now_us);
+    (void)shortage_over(&s->listening.listeners[listener].opening, &s->timers);
     run_listen_tell_ready(s);
 }
 

@@ -194,7 +194,7 @@ static void take_event(struct supervisor *s, const struct platform_event *event)
     bool more = true;
     for (int steps = 0; more && (goes_to_the_end || steps < STEPS_AT_A_TIME); steps++) {
         /* A launch takes long enough to spoil the times of what follows it. */
-        s->now_us = platform_now_us(s->platform);
+        s->timers.now_us = platform_now_us(s->platform);
         s->steps_count++;
         more = on_event(s, event);
         act(s);
@@ -238,7 +238,7 @@ static bool has_moved(struct supervisor *s, uint32_t process, uint32_t connectio
     }
     bool exit_is_due = handle != NULL && !s->launching.processes[process].exit_was_told;
     if (exit_is_due && platform_process_has_ended(handle)) {
-        timers_set(&s->timers, timer, s->now_us + EXIT_WAIT_US);
+        timers_after(&s->timers, timer, EXIT_WAIT_US);
         return true;
     }
     return false;
@@ -259,7 +259,7 @@ static void on_pool_timer(struct supervisor *s, uint64_t token) {
     bool moved = (type == POOL_TOKEN_PROCESS && has_moved(s, index, SLOT_NONE)) ||
                  (type == POOL_TOKEN_CONNECTION && connection_has_moved(s, index));
     if (!moved) {
-        pool_expired(&s->pool, token, s->now_us);
+        pool_expired(&s->pool, token);
     }
 }
 
@@ -306,8 +306,8 @@ static void on_timer(struct supervisor *s, uint64_t token) {
 }
 
 static void tick(struct supervisor *s) {
-    struct timer *timer = timers_expired(&s->timers, s->now_us);
-    for (; timer != NULL; timer = timers_expired(&s->timers, s->now_us)) {
+    struct timer *timer = timers_expired(&s->timers, s->timers.now_us);
+    for (; timer != NULL; timer = timers_expired(&s->timers, s->timers.now_us)) {
         s->steps_count++;
         on_timer(s, timer->token);
         act(s);
@@ -347,7 +347,7 @@ int run_loop_run(struct supervisor *s) {
         for (int i = 0; i < count; i++) {
             take_event(s, &events[i]);
         }
-        s->now_us = platform_now_us(s->platform);
+        s->timers.now_us = platform_now_us(s->platform);
         go_on_with_pumps(s);
         if (has_seen_all(s, (size_t)count)) {
             tick(s);

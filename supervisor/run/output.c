@@ -18,13 +18,13 @@ static bool may_emit(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     uint32_t per_s = services_get(&s->services, service)->output_lines_per_s;
     const struct rate_limit limit = {per_s, 1, OUTPUT_BURST_S * per_s};
-    if (rate_passes(&r->output_rate, &limit, s->now_us)) {
+    if (rate_passes(&r->output_rate, &limit, s->timers.now_us)) {
         return true;
     }
     r->output_suppressed_count++;
     if (!timer_is_set(&s->outputs.suppressed)) {
         s->outputs.suppressed.token = token_make(RUN_TOKEN_SUPPRESSED, 0, 0);
-        timers_set(&s->timers, &s->outputs.suppressed, s->now_us + SUPPRESSED_TELL_US);
+        timers_after(&s->timers, &s->outputs.suppressed, SUPPRESSED_TELL_US);
     }
     return false;
 }
@@ -118,7 +118,7 @@ static void cut_line(struct supervisor *s) {
     size_t taken = part < room ? part : room;
     memcpy(line->bytes + line->length, bytes, taken);
     line->length += taken;
-    line->used_us = s->now_us;
+    line->used_us = s->timers.now_us;
     piece->done += taken;
     if (taken == part && feed != NULL) {
         emit(s, line, true);

@@ -44,7 +44,7 @@ void run_pause_update(struct supervisor *s) {
         timers_unset(&s->timers, &listening->quiet);
     } else if (!timer_is_set(&listening->quiet)) {
         /* Nobody may come for long, whose being accepted would tell that it is over. */
-        timers_set(&s->timers, &listening->quiet, s->now_us + SHORTAGE_LOG_US);
+        timers_after(&s->timers, &listening->quiet, SHORTAGE_LOG_US);
     }
     if (blocked == listening->blocked) {
         return;
@@ -59,10 +59,10 @@ void run_pause_update(struct supervisor *s) {
 static enum log_level level_of_full(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     r->full_count++;
-    if (r->full_told_us != 0 && s->now_us - r->full_told_us < FULL_TELL_US) {
+    if (r->full_told_us != 0 && s->timers.now_us - r->full_told_us < FULL_TELL_US) {
         return LOG_LEVEL_DEBUG;
     }
-    r->full_told_us = s->now_us;
+    r->full_told_us = s->timers.now_us;
     return LOG_LEVEL_WARNING;
 }
 
@@ -88,7 +88,7 @@ void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room) {
 
 void run_pause_log_shortage(struct supervisor *s, uint32_t service, int code,
                             const struct baton_cause *cause) {
-    if (shortage_may_log(&s->listening.shortage, s->now_us)) {
+    if (shortage_may_log(&s->listening.shortage, &s->timers)) {
         run_tell(s, LOG_LEVEL_WARNING, "accept_paused", service, "reason=%s",
                  run_tell_words(s, code, cause));
     }
@@ -96,7 +96,7 @@ void run_pause_log_shortage(struct supervisor *s, uint32_t service, int code,
 
 void run_pause_on_shortage(struct supervisor *s, uint32_t service, int code,
                            const struct baton_cause *cause) {
-    shortage_hit(&s->listening.shortage, &s->timers, s->now_us);
+    shortage_hit(&s->listening.shortage, &s->timers);
     s->listening.short_in_step = s->steps_count;
     run_pause_log_shortage(s, service, code, cause);
     /* At once, and not at the end of the round: a relief that comes before it would leave a
@@ -113,7 +113,7 @@ void run_pause_relieve(struct supervisor *s) {
 
 void run_pause_after_shortage(struct supervisor *s) {
     timers_unset(&s->timers, &s->listening.quiet);
-    if (shortage_over(&s->listening.shortage, &s->timers, s->now_us)) {
+    if (shortage_over(&s->listening.shortage, &s->timers)) {
         run_tell(s, LOG_LEVEL_INFO, "accept_resumed", SLOT_NONE, "reason=%s",
                  "descriptors and memory are there again");
     }
@@ -121,8 +121,8 @@ void run_pause_after_shortage(struct supervisor *s) {
 
 void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int code,
                         const struct baton_cause *cause) {
-    uint32_t retry_ms = shortage_hit(&listener->accepting, &s->timers, s->now_us);
-    if (shortage_may_log(&listener->accepting, s->now_us)) {
+    uint32_t retry_ms = shortage_hit(&listener->accepting, &s->timers);
+    if (shortage_may_log(&listener->accepting, &s->timers)) {
         listener->fault_told = true;
         run_tell(s, LOG_LEVEL_ERROR, "accept_failed", listener->service,
                  "address=%p reason=%s retry_ms=%u", (const void *)listener,
@@ -132,7 +132,7 @@ void run_pause_on_fault(struct supervisor *s, struct run_listener *listener, int
 }
 
 void run_pause_after_fault(struct supervisor *s, struct run_listener *listener) {
-    shortage_over(&listener->accepting, &s->timers, s->now_us);
+    shortage_over(&listener->accepting, &s->timers);
     if (listener->fault_told) {
         listener->fault_told = false;
         run_tell(s, LOG_LEVEL_INFO, "accept_resumed", listener->service, "address=%p",

@@ -28,7 +28,7 @@ void run_preface_stop(struct supervisor *s, uint32_t connection) {
 static void fail(struct supervisor *s, uint32_t connection, enum outcome outcome,
                  const char *reason) {
     run_preface_stop(s, connection);
-    pool_begin_failed(&s->pool, connection, outcome, reason, s->now_us);
+    pool_begin_failed(&s->pool, connection, outcome, reason);
 }
 
 void run_preface_start(struct supervisor *s, uint32_t connection) {
@@ -56,7 +56,7 @@ void run_preface_start(struct supervisor *s, uint32_t connection) {
 /* What the pool waited for is there. True if it waits for more. */
 static bool begin(struct supervisor *s, uint32_t connection, const struct address *peer,
                   const struct address *local) {
-    pool_begin(&s->pool, connection, peer, local, s->now_us);
+    pool_begin(&s->pool, connection, peer, local);
     if (s->pool.connections[connection].state == CONNECTION_PREFACE) {
         return true;
     }

@@ -116,7 +116,7 @@ int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     /* is_ready stays: it may still be in that list */
     r->left = r->kept = r->exited = r->lingers = r->client_lost = r->asked_again = false;
     r->watches_idle = true;
-    r->moved_us = s->now_us;
+    r->moved_us = s->timers.now_us;
     r->timer = (struct timer){.token = token_make(RUN_TOKEN_PUMP, 0, pump)};
     s->launching.processes[process].pump = pump;
     int result =
@@ -275,7 +275,7 @@ static const struct run_pump_end goes_on = {.is_over = false};
 
 static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_us) {
     r->watches_idle = false;
-    timers_set(&s->timers, &r->timer, s->now_us + delay_us);
+    timers_after(&s->timers, &r->timer, delay_us);
 }
 
 /* After the program's end: done, or how long to wait for the client. */
@@ -331,7 +331,7 @@ static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
         }
     }
     if (rounds > 0) {
-        r->moved_us = s->now_us;
+        r->moved_us = s->timers.now_us;
         r->asked_again = false;
     }
     if (rounds == ROUNDS_AT_A_TIME) {
@@ -405,17 +405,17 @@ static bool may_have_moved(struct run_pump *r) {
 static struct run_pump_end on_idle_timer(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     struct run_pump_end end = run_pump_on_stream(s, pump);
-    if (end.is_over || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->now_us) {
+    if (end.is_over || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->timers.now_us) {
         return end; /* it goes on, and the timer is set */
     }
     if (may_have_moved(r)) {
-        timers_set(&s->timers, &r->timer, s->now_us + LOOK_AGAIN_US);
+        timers_after(&s->timers, &r->timer, LOOK_AGAIN_US);
         return goes_on;
     }
     uint32_t connection = s->pool.processes[r->process].first_held;
     timers_unset(&s->timers, &r->timer);
     if (connection != SLOT_NONE) { /* else it could not even be killed, and was given up on */
-        pool_time_out(&s->pool, connection, "idle_timeout_ms has passed", s->now_us);
+        pool_time_out(&s->pool, connection, "idle_timeout_ms has passed");
     }
     return goes_on;
 }

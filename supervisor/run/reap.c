@@ -17,7 +17,7 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
         pool_note_progress(&s->pool, process, run_accept_judge(s, service));
     }
     struct pool_exit ended = {how.by_signal, how.code, how.by_broken_pipe};
-    pool_exited(&s->pool, process, ended, words, s->now_us);
+    pool_exited(&s->pool, process, ended, words);
 }
 
 bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
@@ -86,6 +86,6 @@ void run_reap_activation(struct supervisor *s, uint32_t connection) {
 void run_reap_close_process(struct supervisor *s, uint32_t process) {
     run_pump_close(s, process); /* still there when a stop has given up on the process */
     platform_process_close(&s->launching.processes[process].handle);
-    pool_reaped(&s->pool, process, s->now_us);
+    pool_reaped(&s->pool, process);
     run_pause_relieve(s);
 }

@@ -120,7 +120,7 @@ static bool begin(struct supervisor *s, uint32_t connection, const char *message
     refusal->length = filling_expand(message, services_get(&s->services, c->service), c,
                                      pool_count_from_peer(&s->pool, connection), refusal->message,
                                      sizeof refusal->message);
-    timers_set(&s->timers, &refusal->timer, s->now_us + PATIENCE_US);
+    timers_after(&s->timers, &refusal->timer, PATIENCE_US);
     s->sockets[connection] = PLATFORM_SOCKET_NONE;
     run_refuse_on_stream(s, slot);
     return true;
@@ -138,13 +138,13 @@ void run_refuse_client(struct supervisor *s, uint32_t connection) {
 
 bool run_refuse_may_record(struct supervisor *s, const struct connection *c) {
     struct run_refused *refused = &s->launching.services[c->service].refused;
-    if (rate_passes(&refused->rate, &line_limit, s->now_us)) {
+    if (rate_passes(&refused->rate, &line_limit, s->timers.now_us)) {
         return true;
     }
     refused->suppressed_count[c->outcome - OUTCOME_REFUSED_ACCESS]++;
     if (!timer_is_set(&s->refusals.suppressed)) {
         s->refusals.suppressed.token = token_make(RUN_TOKEN_REFUSED, 0, 0);
-        timers_set(&s->timers, &s->refusals.suppressed, s->now_us + SUPPRESSED_TELL_US);
+        timers_after(&s->timers, &s->refusals.suppressed, SUPPRESSED_TELL_US);
     }
     return false;
 }
@@ -187,7 +187,7 @@ static void tell_suppressed_of(struct supervisor *s, uint32_t service) {
 void run_refuse_on_suppressed(struct supervisor *s) {
     if (s->log.is_failing || run_log_is_congested(&s->log)) {
         /* The line might be lost, and with it how many there were. */
-        timers_set(&s->timers, &s->refusals.suppressed, s->now_us + SUPPRESSED_TELL_US);
+        timers_after(&s->timers, &s->refusals.suppressed, SUPPRESSED_TELL_US);
         run_log_flush(&s->log);
     } else {
         run_refuse_tell_suppressed(s);

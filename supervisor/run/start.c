@@ -37,7 +37,7 @@ static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms
 
 static void retry_later(struct supervisor *s, uint32_t service) {
     struct shortage *starting = &s->launching.services[service].starting;
-    log_failed(s, service, shortage_hit(starting, &s->timers, s->now_us));
+    log_failed(s, service, shortage_hit(starting, &s->timers));
 }
 
 void run_start_prepare(struct supervisor *s, uint32_t service) {

@@ -130,7 +130,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
                       &cause);
         return false;
     }
-    s->now_us = platform_now_us(s->platform);
+    s->timers.now_us = platform_now_us(s->platform);
     pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
     if (!add_services(s, table)) {
         return false;
@@ -201,8 +201,8 @@ static void finish(struct supervisor *s) {
     size_t left_count = 0;
     run_listen_close_all(s);
     size_t strays = end_strays(s, &left_count);
-    s->now_us = platform_now_us(s->platform);
-    s->log_deadline_us = s->now_us + log_patience_us(s);
+    s->timers.now_us = platform_now_us(s->platform);
+    s->log_deadline_us = s->timers.now_us + log_patience_us(s);
     run_output_finish_all(s, s->log_deadline_us);
     run_log_settle(&s->log, s->log_deadline_us);
     run_refuse_tell_suppressed(s);
@@ -214,7 +214,7 @@ static void finish(struct supervisor *s) {
 /* Frees everything, however far the start has come. False if lines of the log were lost. */
 static bool clear(struct supervisor *s) {
     if (s->log_deadline_us == 0) {
-        s->log_deadline_us = s->now_us + LOG_CLOSE_US;
+        s->log_deadline_us = s->timers.now_us + LOG_CLOSE_US;
     }
     bool is_whole = run_log_close(&s->log, s->log_deadline_us) == 0;
     run_listen_close_all(s);

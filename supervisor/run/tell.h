@@ -21,8 +21,8 @@ struct record *run_tell_line(struct supervisor *s, enum log_level level, const c
  * %llu a large one; %p a struct run_listener, of which it is the place. */
 void run_tell(struct supervisor *s, enum log_level level, const char *event, uint32_t service,
               const char *format, ...)
-#if defined(__GNUC__) && !defined(_WIN32)
-    __attribute__((format(printf, 5, 6)))
+#if defined(__GNUC__) && !defined(__clang__)
+    __attribute__((format(gnu_printf, 5, 6)))
 #endif
     ;
 

@@ -6,11 +6,11 @@ struct shortage shortage_make(uint32_t first_ms, uint32_t last_ms, uint64_t toke
     return (struct shortage){.first_ms = first_ms, .last_ms = last_ms, .until = {.token = token}};
 }
 
-uint32_t shortage_hit(struct shortage *shortage, struct timers *timers, uint64_t now_us) {
+uint32_t shortage_hit(struct shortage *shortage, struct timers *timers) {
     shortage->hits_count++;
     uint32_t delay_ms =
         backoff_delay_ms(shortage->hits_count, shortage->first_ms, shortage->last_ms);
-    timers_set(timers, &shortage->until, now_us + (uint64_t)delay_ms * 1000);
+    timers_after(timers, &shortage->until, (uint64_t)delay_ms * 1000);
     return delay_ms;
 }
 
@@ -18,14 +18,14 @@ void shortage_relieve(struct shortage *shortage, struct timers *timers) {
     timers_unset(timers, &shortage->until);
 }
 
-static bool is_recent(const struct shortage *shortage, uint64_t now_us) {
-    return shortage->logged_us != 0 && now_us - shortage->logged_us < SHORTAGE_LOG_US;
+static bool is_recent(const struct shortage *shortage, const struct timers *timers) {
+    return shortage->logged_us != 0 && timers->now_us - shortage->logged_us < SHORTAGE_LOG_US;
 }
 
-bool shortage_over(struct shortage *shortage, struct timers *timers, uint64_t now_us) {
+bool shortage_over(struct shortage *shortage, struct timers *timers) {
     timers_unset(timers, &shortage->until);
     shortage->hits_count = 0;
-    if (shortage->logged_us == 0 || is_recent(shortage, now_us)) {
+    if (shortage->logged_us == 0 || is_recent(shortage, timers)) {
         return false;
     }
     shortage->logged_us = 0;
@@ -36,10 +36,10 @@ bool shortage_lasts(const struct shortage *shortage) {
     return timer_is_set(&shortage->until);
 }
 
-bool shortage_may_log(struct shortage *shortage, uint64_t now_us) {
-    if (is_recent(shortage, now_us)) {
+bool shortage_may_log(struct shortage *shortage, const struct timers *timers) {
+    if (is_recent(shortage, timers)) {
         return false;
     }
-    shortage->logged_us = now_us;
+    shortage->logged_us = timers->now_us;
     return true;
 }

@@ -13,7 +13,7 @@
 /* One that comes and goes is logged at most this often. */
 #define SHORTAGE_LOG_US 1000000u
 
-/* Fixed when it is made; all times are of the monotonic clock. */
+/* Fixed when it is made; the time is that of the heap of timers. */
 struct shortage {
     uint32_t first_ms, last_ms; /* the first delay, and the longest */
     struct timer until;         /* set while nothing is tried */
@@ -25,19 +25,19 @@ struct shortage {
 struct shortage shortage_make(uint32_t first_ms, uint32_t last_ms, uint64_t token);
 
 /* It was met (again): nothing is tried for a while, whose length in milliseconds it returns. */
-uint32_t shortage_hit(struct shortage *shortage, struct timers *timers, uint64_t now_us);
+uint32_t shortage_hit(struct shortage *shortage, struct timers *timers);
 
 /* Something was freed: it is worth a try at once. The delays go on where they were. */
 void shortage_relieve(struct shortage *shortage, struct timers *timers);
 
 /* A try has succeeded. True if the end of the shortage is worth a line in the log: its beginning
  * was one, and that is long enough ago for another. */
-bool shortage_over(struct shortage *shortage, struct timers *timers, uint64_t now_us);
+bool shortage_over(struct shortage *shortage, struct timers *timers);
 
 /* True while nothing is to be tried. */
 bool shortage_lasts(const struct shortage *shortage);
 
 /* True if it may be logged now; then it counts as logged. */
-bool shortage_may_log(struct shortage *shortage, uint64_t now_us);
+bool shortage_may_log(struct shortage *shortage, const struct timers *timers);
 
 #endif

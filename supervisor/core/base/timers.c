@@ -66,6 +66,10 @@ void timers_set(struct timers *timers, struct timer *timer, uint64_t deadline_us
     sift_down(timers, timer);
 }
 
+void timers_after(struct timers *timers, struct timer *timer, uint64_t delay_us) {
+    timers_set(timers, timer, timers->now_us + delay_us);
+}
+
 void timers_unset(struct timers *timers, struct timer *timer) {
     uint32_t position = timer->position;
     if (position == 0) {

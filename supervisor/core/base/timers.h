@@ -27,6 +27,7 @@ struct timers {
     struct timer **heap; /* heap[0] is unused */
     uint32_t count;
     uint32_t capacity;
+    uint64_t now_us; /* set by the owner: the time of what is being done, for all who have timers */
 };
 
 /* Room for `capacity` timers set at once. BATON_OK or BATON_NO_MEMORY. */
@@ -36,6 +37,8 @@ void timers_clear(struct timers *timers);
 /* Sets (or moves) the timer. There must be room (core/base/must.h): at most `capacity` timers are
  * ever set. */
 void timers_set(struct timers *timers, struct timer *timer, uint64_t deadline_us);
+/* The same, `delay_us` from now. */
+void timers_after(struct timers *timers, struct timer *timer, uint64_t delay_us);
 /* Clears it; harmless when it is not set. */
 void timers_unset(struct timers *timers, struct timer *timer);
 

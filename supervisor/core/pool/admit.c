@@ -19,7 +19,7 @@ static uint32_t join_source(struct pool *pool, uint32_t scope, const struct serv
 
 /* The source has this connection, too. */
 static enum outcome judge_source(const struct pool *pool, const struct service_limits *limits,
-                                 uint32_t source, uint64_t now_us) {
+                                 uint32_t source) {
     if (source == SOURCE_NONE) {
         return OUTCOME_NONE;
     }
@@ -28,8 +28,9 @@ static enum outcome judge_source(const struct pool *pool, const struct service_l
         entry->connections_count > limits->max_per_source_count) {
         return OUTCOME_REFUSED_SOURCE;
     }
-    return rate_wait_us(&entry->rate, &limits->rate_per_source, now_us) > 0 ? OUTCOME_REFUSED_RATE
-                                                                            : OUTCOME_NONE;
+    return rate_wait_us(&entry->rate, &limits->rate_per_source, pool->timers->now_us) > 0
+               ? OUTCOME_REFUSED_RATE
+               : OUTCOME_NONE;
 }
 
 /* ---- What limits of a service, and of all, say ---- */
@@ -59,7 +60,7 @@ static enum outcome judge_access(const struct service *rules, const struct conne
 
 /* From what is about the client to what is about everybody. The breaker is asked again when the
  * client is given to a handler: a probe begins no earlier, or who never speaks would be one. */
-static enum outcome judge(struct pool *pool, struct connection *c, uint64_t now_us) {
+static enum outcome judge(struct pool *pool, struct connection *c) {
     const struct service *rules = pool_service_of(pool, c->service);
     const struct pool_service *s = &pool->services[c->service];
     enum outcome outcome = judge_access(rules, c);
@@ -68,28 +69,29 @@ static enum outcome judge(struct pool *pool, struct connection *c, uint64_t now_
     }
     c->own_source = join_source(pool, c->service + 1, &rules->limits, &c->peer);
     c->common_source = join_source(pool, POOL_SCOPE_COMMON, &pool->limits, &c->peer);
-    outcome = judge_source(pool, &rules->limits, c->own_source, now_us);
+    outcome = judge_source(pool, &rules->limits, c->own_source);
     if (outcome == OUTCOME_NONE) {
-        outcome = judge_source(pool, &pool->limits, c->common_source, now_us);
+        outcome = judge_source(pool, &pool->limits, c->common_source);
     }
     if (outcome == OUTCOME_NONE) {
         outcome = judge_total(&rules->limits, s->live_count, rules->max_connections_count, &s->rate,
-                              now_us);
+                              pool->timers->now_us);
     }
     if (outcome == OUTCOME_NONE) {
         outcome = judge_total(&pool->limits, pool->connection_slots.in_use_count, pool->most_count,
-                              &pool->rate, now_us);
+                              &pool->rate, pool->timers->now_us);
     }
-    return outcome == OUTCOME_NONE && circuit_refuses(&s->circuit, now_us) ? OUTCOME_REFUSED_BREAKER
-                                                                           : outcome;
+    return outcome == OUTCOME_NONE && circuit_refuses(&s->circuit, pool->timers->now_us)
+               ? OUTCOME_REFUSED_BREAKER
+               : outcome;
 }
 
 /* ---- Letting in ---- */
 
-static void charge_source(struct pool *pool, const struct service_limits *limits, uint32_t source,
-                          uint64_t now_us) {
+static void charge_source(struct pool *pool, const struct service_limits *limits, uint32_t source) {
     if (source != SOURCE_NONE) {
-        rate_charge(&pool->sources.entries[source].rate, &limits->rate_per_source, now_us);
+        rate_charge(&pool->sources.entries[source].rate, &limits->rate_per_source,
+                    pool->timers->now_us);
     }
 }
 
@@ -100,51 +102,51 @@ static uint64_t charge_total(const struct service_limits *limits, struct rate *r
     return rate_wait_us(rate, &limits->rate, now_us);
 }
 
-void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us) {
+void pool_charge(struct pool *pool, uint32_t connection) {
     const struct connection *c = &pool->connections[connection];
     const struct service_limits *limits = &pool_service_of(pool, c->service)->limits;
-    charge_source(pool, limits, c->own_source, now_us);
-    charge_source(pool, &pool->limits, c->common_source, now_us);
+    charge_source(pool, limits, c->own_source);
+    charge_source(pool, &pool->limits, c->common_source);
     pool->last_let_in = c->service;
-    uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, now_us);
-    uint64_t common_us = charge_total(&pool->limits, &pool->rate, now_us);
+    uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, pool->timers->now_us);
+    uint64_t common_us = charge_total(&pool->limits, &pool->rate, pool->timers->now_us);
     if (own_us > 0 && !refuses(limits)) {
-        pool_pause_service(pool, c->service, "rate", now_us + own_us);
+        pool_pause_service(pool, c->service, "rate", own_us);
     }
     if (common_us > 0 && !refuses(&pool->limits)) {
-        timers_set(pool->timers, &pool->pause, now_us + common_us);
+        timers_after(pool->timers, &pool->pause, common_us);
     } else if (common_us > 0 && c->is_activation) {
-        pool_pause_service(pool, c->service, "rate",
-                           now_us + common_us); /* nobody is there to refuse */
+        pool_pause_service(pool, c->service, "rate", common_us); /* nobody is there to refuse */
     }
 }
 
-bool pool_admit_proxy(struct pool *pool, uint32_t connection, uint64_t now_us) {
+bool pool_admit_proxy(struct pool *pool, uint32_t connection) {
     const struct connection *c = &pool->connections[connection];
     if (c->peer.family == ADDRESS_UNIX &&
         judge_access(pool_service_of(pool, c->service), c) == OUTCOME_REFUSED_ACCESS) {
-        pool_end_connection(pool, connection, OUTCOME_REFUSED_ACCESS, now_us);
+        pool_end_connection(pool, connection, OUTCOME_REFUSED_ACCESS);
         return false;
     }
     return true;
 }
 
-bool pool_passes_breaker(struct pool *pool, uint32_t connection, uint64_t now_us) {
+bool pool_passes_breaker(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    enum circuit_verdict verdict = circuit_judge(&pool->services[c->service].circuit, now_us);
+    enum circuit_verdict verdict =
+        circuit_judge(&pool->services[c->service].circuit, pool->timers->now_us);
     c->is_probe = verdict == CIRCUIT_LETS_IN_A_PROBE;
     if (verdict == CIRCUIT_REFUSES) {
-        pool_end_connection(pool, connection, OUTCOME_REFUSED_BREAKER, now_us);
+        pool_end_connection(pool, connection, OUTCOME_REFUSED_BREAKER);
     }
     return verdict != CIRCUIT_REFUSES;
 }
 
-bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us) {
-    enum outcome outcome = judge(pool, &pool->connections[connection], now_us);
+bool pool_admit(struct pool *pool, uint32_t connection) {
+    enum outcome outcome = judge(pool, &pool->connections[connection]);
     if (outcome != OUTCOME_NONE) {
-        pool_end_connection(pool, connection, outcome, now_us);
+        pool_end_connection(pool, connection, outcome);
         return false;
     }
-    pool_charge(pool, connection, now_us);
+    pool_charge(pool, connection);
     return true;
 }

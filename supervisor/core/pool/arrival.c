@@ -5,27 +5,27 @@
 
 #include <string.h>
 
-static void begin(struct pool *pool, uint32_t connection, uint64_t now_us) {
+static void begin(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     timers_unset(pool->timers, &c->timer);
-    if (!c->is_activation && !pool_passes_breaker(pool, connection, now_us)) {
+    if (!c->is_activation && !pool_passes_breaker(pool, connection)) {
         return;
     }
     connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE);
     pool_enqueue(pool, connection);
-    pool_dispatch(pool, c->service, now_us);
+    pool_dispatch(pool, c->service);
 }
 
 /* Where clients speak first, no process is spent on one that does not. */
-static void let_in(struct pool *pool, uint32_t connection, uint64_t now_us) {
+static void let_in(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     uint32_t silence_ms = pool_service_of(pool, c->service)->first_byte_timeout_ms;
     if (silence_ms == 0) {
-        begin(pool, connection, now_us);
+        begin(pool, connection);
         return;
     }
     c->awaits_byte = true;
-    timers_set(pool->timers, &c->timer, now_us + pool_ms(silence_ms));
+    timers_after(pool->timers, &c->timer, pool_ms(silence_ms));
 }
 
 uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
@@ -49,7 +49,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
         .next = SLOT_NONE,
         .previous = SLOT_NONE,
         .attempts_max = service->attempts_count,
-        .accepted_us = arrival->now_us,
+        .accepted_us = pool->timers->now_us,
         .accepted_wall_us = arrival->wall_us,
         .peer = arrival->peer,
         .local = arrival->local,
@@ -58,21 +58,20 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     pool_join_service(pool, arrival->service);
     pool->services[arrival->service].live_count++;
     if (service->proxy_protocol != 0) {
-        if (pool_admit_proxy(pool, slot, arrival->now_us)) {
-            timers_set(pool->timers, &c->timer,
-                       arrival->now_us + pool_ms(service->proxy_timeout_ms));
+        if (pool_admit_proxy(pool, slot)) {
+            timers_after(pool->timers, &c->timer, pool_ms(service->proxy_timeout_ms));
         }
     } else if (c->is_activation) {
-        pool_charge(pool, slot, arrival->now_us);
-        begin(pool, slot, arrival->now_us);
-    } else if (pool_admit(pool, slot, arrival->now_us)) {
-        let_in(pool, slot, arrival->now_us);
+        pool_charge(pool, slot);
+        begin(pool, slot);
+    } else if (pool_admit(pool, slot)) {
+        let_in(pool, slot);
     }
     return slot;
 }
 
 void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
-                const struct address *local, uint64_t now_us) {
+                const struct address *local) {
     struct connection *c = &pool->connections[connection];
     if (c->state != CONNECTION_PREFACE) {
         return;
@@ -81,21 +80,21 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
         c->via = c->peer;
         c->peer = *peer;
         c->local = *local;
-        sources_give(&pool->sources, c->source, now_us);
+        sources_give(&pool->sources, c->source, pool->timers->now_us);
         c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, peer);
     }
     if (c->awaits_byte) {
-        begin(pool, connection, now_us);
-    } else if (pool_admit(pool, connection, now_us)) {
-        let_in(pool, connection, now_us);
+        begin(pool, connection);
+    } else if (pool_admit(pool, connection)) {
+        let_in(pool, connection);
     }
 }
 
 void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
-                       const char *text, uint64_t now_us) {
+                       const char *text) {
     if (pool->connections[connection].state == CONNECTION_PREFACE) {
         pool_keep_text(pool, connection, text, text == NULL ? 0 : strlen(text));
-        pool_end_connection(pool, connection, outcome, now_us);
+        pool_end_connection(pool, connection, outcome);
     }
 }
 

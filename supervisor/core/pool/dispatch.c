@@ -9,7 +9,7 @@ static void forget_attempt(struct connection *c) {
     c->launched_us = c->greeted_us = c->offered_us = 0;
 }
 
-void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
+void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     struct process *p = &pool->processes[process];
     struct connection *c = &pool->connections[connection];
     const struct service *service = pool_service_of(pool, p->service);
@@ -19,10 +19,10 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64
     c->pid = p->pid;
     c->launched_us = p->launched_us;
     c->greeted_us = p->greeted_us;
-    c->offered_us = now_us;
+    c->offered_us = pool->timers->now_us;
     p->offer = connection;
     p->life_left_count--;
-    timers_set(pool->timers, &p->timer, now_us + pool_ms(service->handshake_timeout_ms));
+    timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
     pool_update_idle(pool, process);
     pool_push_process(pool, POOL_OFFER, process, connection, OUTCOME_NONE);
 }
@@ -42,7 +42,7 @@ static bool may_launch(struct pool *pool, uint32_t service) {
     return false;
 }
 
-static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) {
+static void launch_for(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     const struct service *service = pool_service_of(pool, c->service);
     uint32_t slot = slots_take(&pool->process_slots);
@@ -58,9 +58,9 @@ static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) 
                          .life_left_count = service->reuse_count,
                          .channel_open = service->has_channel,
                          .timer = {.token = token_make(POOL_TOKEN_PROCESS, 0, slot)},
-                         .launched_us = now_us};
-    timers_set(pool->timers, &pool->processes[slot].timer,
-               now_us + pool_ms(service->handshake_timeout_ms));
+                         .launched_us = pool->timers->now_us};
+    timers_after(pool->timers, &pool->processes[slot].timer,
+                 pool_ms(service->handshake_timeout_ms));
     c->process = slot;
     forget_attempt(c);
     pool_push_process(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
@@ -68,39 +68,39 @@ static void launch_for(struct pool *pool, uint32_t connection, uint64_t now_us) 
 
 /* What is short for all, or for this service alone; and a table that is full of processes of
  * services that were, as long as they are. */
-static bool is_held_up(struct pool *pool, uint32_t service, uint64_t now_us) {
+static bool is_held_up(struct pool *pool, uint32_t service) {
     if (pool->stopping || shortage_lasts(&pool->starved) ||
         shortage_lasts(&pool->services[service].shortage)) {
         return true;
     }
     if (pool->process_slots.in_use_count == pool->process_slots.count) {
-        shortage_hit(&pool->starved, pool->timers, now_us);
+        shortage_hit(&pool->starved, pool->timers);
         return true;
     }
     return false;
 }
 
-void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us) {
+void pool_dispatch(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
     while (s->queue_first != SLOT_NONE) {
         uint32_t connection = s->queue_first;
         if (s->idle_first != SLOT_NONE) {
             pool_dequeue(pool, connection);
-            pool_offer(pool, s->idle_first, connection, now_us);
+            pool_offer(pool, s->idle_first, connection);
             continue;
         }
-        if (is_held_up(pool, service, now_us) || !may_launch(pool, service)) {
+        if (is_held_up(pool, service) || !may_launch(pool, service)) {
             return;
         }
         pool_dequeue(pool, connection);
-        launch_for(pool, connection, now_us);
+        launch_for(pool, connection);
     }
     s->crowded = false;
     if (s->retired) {
-        pool_drain_idle(pool, service, now_us); /* nobody comes any more whom it could wait for */
+        pool_drain_idle(pool, service); /* nobody comes any more whom it could wait for */
     }
 }
 
-void pool_dispatch_all(struct pool *pool, uint64_t now_us) {
-    pool_visit_in_turn(pool, pool->last_launched, pool_dispatch, now_us);
+void pool_dispatch_all(struct pool *pool) {
+    pool_visit_in_turn(pool, pool->last_launched, pool_dispatch);
 }

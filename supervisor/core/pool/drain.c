@@ -1,8 +1,8 @@
 /* How one process is brought to its end: its deadline, its channel, DRAIN, and the kill. */
 #include "core/pool/internal.h"
 
-void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us) {
-    timers_set(pool->timers, &p->timer, deadline_us);
+void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us) {
+    timers_after(pool->timers, &p->timer, delay_us);
 }
 
 uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p) {
@@ -16,7 +16,7 @@ void pool_close_channel(struct pool *pool, uint32_t process) {
     }
 }
 
-void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_kill_process(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (process_advance(p, PROCESS_KILLED)) {
         timers_unset(pool->timers, &p->timer);
@@ -25,22 +25,22 @@ void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us) {
             return;
         }
         pool_push_process(pool, POOL_KILL, process, SLOT_NONE, p->fault);
-        pool_set_deadline(pool, p, now_us + POOL_KILL_GRACE_US);
+        pool_set_deadline(pool, p, POOL_KILL_GRACE_US);
     }
 }
 
-void pool_terminate_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_terminate_process(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (process_advance(p, PROCESS_TERMINATED)) {
         pool_update_idle(pool, process);
         pool_push_process(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
-        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, pool_stop_timeout_us(pool, p));
     }
 }
 
-void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us) {
+void pool_bound_drain(struct pool *pool, struct process *p) {
     if (p->state == PROCESS_DRAINING && !timer_is_set(&p->timer)) {
-        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, pool_stop_timeout_us(pool, p));
     }
 }
 
@@ -51,7 +51,7 @@ bool pool_has_bare_listener(const struct pool *pool, const struct process *p) {
 
 /* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
  * end of the channel. */
-void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_drain_process(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (process_advance(p, PROCESS_DRAINING)) {
         pool_update_idle(pool, process);
@@ -60,6 +60,6 @@ void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us) {
         } else if (p->channel_open || pool_has_bare_listener(pool, p)) {
             pool_push_process(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
         }
-        pool_set_deadline(pool, p, now_us + pool_stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, pool_stop_timeout_us(pool, p));
     }
 }

@@ -8,19 +8,20 @@
 /* ---- Connections ---- */
 
 /* An activation is over: whatever waits at the listener would start the next one at once. */
-static void brake(struct pool *pool, const struct connection *c, uint64_t now_us) {
+static void brake(struct pool *pool, const struct connection *c) {
     struct pool_service *s = &pool->services[c->service];
     if (!c->is_activation || pool->stopping || s->retired) {
         return;
     }
-    uint64_t lived_us = c->acked_us == 0 ? 0 : now_us - c->acked_us;
+    uint64_t lived_us = c->acked_us == 0 ? 0 : pool->timers->now_us - c->acked_us;
     /* A broken pipe was its client's doing, and an end by max_runtime_ms ours. */
     bool failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE &&
                   c->outcome != OUTCOME_TIMED_OUT;
-    uint64_t pause_us = breaker_pause_us(&s->breaker, c->progress, failed, lived_us, now_us);
+    uint64_t pause_us =
+        breaker_pause_us(&s->breaker, c->progress, failed, lived_us, pool->timers->now_us);
     s->took_nobody = !failed && c->progress != PROGRESS_UNKNOWN;
     if (pause_us > 0) {
-        pool_pause_service(pool, c->service, POOL_HELD_BACK_TEXT, now_us + pause_us);
+        pool_pause_service(pool, c->service, POOL_HELD_BACK_TEXT, pause_us);
         s->pause_us = pause_us;
         pool_await_room(pool, c->service); /* when the pause is over */
         pool_push_service(pool, POOL_HELD_BACK, c->service);
@@ -44,10 +45,10 @@ void pool_note_taken(struct pool *pool, uint32_t connection) {
 }
 
 /* It has ended before a handler had taken it; `failed`: for the handler's sake. */
-static void note_not_taken(struct pool *pool, struct connection *c, bool failed, uint64_t now_us) {
+static void note_not_taken(struct pool *pool, struct connection *c, bool failed) {
     struct circuit *circuit = &pool->services[c->service].circuit;
     uint64_t pause_us = failed && !c->is_activation && !pool->stopping
-                            ? circuit_failed(circuit, c->is_probe, now_us)
+                            ? circuit_failed(circuit, c->is_probe, pool->timers->now_us)
                             : 0;
     if (c->is_probe) {
         c->is_probe = false;
@@ -59,20 +60,18 @@ static void note_not_taken(struct pool *pool, struct connection *c, bool failed,
     }
 }
 
-static void finish_connection(struct pool *pool, uint32_t process, uint32_t connection,
-                              uint64_t now_us) {
+static void finish_connection(struct pool *pool, uint32_t process, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    c->ended_us = now_us;
+    c->ended_us = pool->timers->now_us;
     timers_unset(pool->timers, &c->timer);
-    brake(pool, c, now_us);
+    brake(pool, c);
     pool_push_connection(pool, POOL_RECORD, connection, process, c->outcome);
     if (c->is_activation) {
         pool_push_connection(pool, POOL_GIVE_BACK, connection, process, c->outcome);
     }
 }
 
-void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome,
-                         uint64_t now_us) {
+void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome) {
     struct connection *c = &pool->connections[connection];
     struct process *p = c->process == SLOT_NONE ? NULL : &pool->processes[c->process];
     if (c->state == CONNECTION_WAITING && p == NULL) {
@@ -85,13 +84,13 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
         p->offer = SLOT_NONE;
     }
     if (connection_step(c, CONNECTION_END, c->timed_out ? OUTCOME_TIMED_OUT : outcome)) {
-        note_not_taken(pool, c, false, now_us);
-        finish_connection(pool, c->process, connection, now_us);
+        note_not_taken(pool, c, false);
+        finish_connection(pool, c->process, connection);
     }
 }
 
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
-                       enum outcome outcome, uint64_t now_us) {
+                       enum outcome outcome) {
     struct connection *c = &pool->connections[connection];
     struct process *p = &pool->processes[process];
     if (p->wanted_by == connection) {
@@ -104,13 +103,13 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     connection_step(c, CONNECTION_ATTEMPT_FAILED, outcome);
     pool_push_connection(pool, POOL_ATTEMPT_FAILED, connection, process, outcome);
     if (c->state == CONNECTION_ENDED) {
-        note_not_taken(pool, c, outcome != OUTCOME_REJECTED && outcome != OUTCOME_DRAINED, now_us);
-        finish_connection(pool, process, connection, now_us);
+        note_not_taken(pool, c, outcome != OUTCOME_REJECTED && outcome != OUTCOME_DRAINED);
+        finish_connection(pool, process, connection);
         return;
     }
     pool_enqueue(pool, connection);
     if (pool->stopping) {
-        pool_end_connection(pool, connection, OUTCOME_DRAINED, now_us);
+        pool_end_connection(pool, connection, OUTCOME_DRAINED);
     }
 }
 
@@ -123,7 +122,7 @@ void pool_recall_offer(struct pool *pool, uint32_t process) {
     }
 }
 
-void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
+void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault) {
     struct process *p = &pool->processes[process];
     if (p->fault != OUTCOME_NONE || p->state >= PROCESS_KILLED) {
         return;
@@ -131,45 +130,45 @@ void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault,
     p->fault = fault;
     pool_recall_offer(pool, process);
     if (p->held_count == 0) {
-        pool_kill_process(pool, process, now_us);
+        pool_kill_process(pool, process);
     } else {
-        pool_drain_process(pool, process, now_us);
+        pool_drain_process(pool, process);
     }
 }
 
-void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us) {
+void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault) {
     struct process *p = &pool->processes[process];
     p->fault = fault;
     pool_recall_offer(pool, process);
-    pool_set_deadline(pool, p, now_us + EXIT_GRACE_US);
+    pool_set_deadline(pool, p, EXIT_GRACE_US);
 }
 
-void pool_go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_go_on_without_channel(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     pool_close_channel(pool, process);
     process_advance(p, PROCESS_DRAINING);
     if (pool->stopping || p->held_count == 0) {
-        pool_bound_drain(pool, p, now_us);
+        pool_bound_drain(pool, p);
     }
     pool_update_idle(pool, process);
 }
 
-void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_breach(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     p->breach = true;
     if (p->state == PROCESS_KILLED) {
         return; /* its last words are read for an ACK; the rest does not matter */
     }
     if (p->offer != SLOT_NONE || p->held_count == 0) {
-        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID);
     }
     /* Behind what was wrong there may be the ACK. */
     if (p->state != PROCESS_KILLED && p->offer == SLOT_NONE) {
-        pool_go_on_without_channel(pool, process, now_us);
+        pool_go_on_without_channel(pool, process);
     }
 }
 
-void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_channel_ended(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     bool before_hello = p->greeted_us == 0;
     if (!p->channel_open) {
@@ -180,12 +179,12 @@ void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us) {
     } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
         pool_close_channel(pool, process);
         pool_await_exit(pool, process,
-                        before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID, now_us);
+                        before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID);
     } else {
         if (p->offer != SLOT_NONE) {
-            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID);
         }
-        pool_go_on_without_channel(pool, process, now_us);
+        pool_go_on_without_channel(pool, process);
     }
     pool_update_idle(pool, process);
 }
@@ -252,7 +251,7 @@ void pool_exiting(struct pool *pool, uint32_t process) {
 }
 
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
-                 const struct pool_words *words, uint64_t now_us) {
+                 const struct pool_words *words) {
     struct process *p = &pool->processes[process];
     timers_unset(pool->timers, &p->timer);
     if (words != NULL && p->first_held != SLOT_NONE) {
@@ -260,12 +259,12 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
     }
     while (p->first_held != SLOT_NONE) {
         note_exit(&pool->connections[p->first_held], how);
-        pool_end_connection(pool, p->first_held, held_outcome(pool, p, how), now_us);
+        pool_end_connection(pool, p->first_held, held_outcome(pool, p, how));
     }
     uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
     if (lost != SLOT_NONE) {
         note_exit(&pool->connections[lost], how);
-        pool_fail_attempt(pool, process, lost, lost_outcome(p, how), now_us);
+        pool_fail_attempt(pool, process, lost, lost_outcome(p, how));
     }
     process_advance(p, PROCESS_KILLED);
     pool_update_idle(pool, process);

@@ -1,15 +1,14 @@
 /* What handlers say on their channels, and what becomes of an offer that was not answered. */
 #include "core/pool/internal.h"
 
-bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count,
-                uint64_t now_us) {
+bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
     if (p->state == PROCESS_KILLED) {
         return true; /* written before we ended it; changes nothing */
     }
     if (p->state == PROCESS_LAUNCHED && p->exiting) {
-        p->greeted_us = now_us; /* its client waits for pool_exited() */
+        p->greeted_us = pool->timers->now_us; /* its client waits for pool_exited() */
         return true;
     }
     if (p->state != PROCESS_LAUNCHED || !process_advance(p, PROCESS_READY)) {
@@ -17,16 +16,16 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     }
     p->pid = pid; /* a shim may have started the one that speaks; it gets the socket */
     p->capacity_count = capacity_count;
-    p->greeted_us = now_us;
+    p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
     timers_unset(pool->timers, &p->timer);
     pool_update_idle(pool, process);
     if (connection != SLOT_NONE && pool_service_of(pool, p->service)->reuse_count == 1) {
-        pool_offer(pool, process, connection, now_us); /* its environment tells of this client */
+        pool_offer(pool, process, connection); /* its environment tells of this client */
     } else if (connection != SLOT_NONE) {
         pool_enqueue(pool, connection); /* by its age: a faster process helps who waits longer */
     }
-    pool_dispatch(pool, p->service, now_us);
+    pool_dispatch(pool, p->service);
     return true;
 }
 
@@ -39,66 +38,65 @@ static void settle_offer(struct pool *pool, struct process *p) {
 }
 
 bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
-              const struct pool_words *words, uint64_t now_us) {
+              const struct pool_words *words) {
     struct process *p = &pool->processes[process];
     if (connection == SLOT_NONE || connection != p->offer ||
         !connection_step(&pool->connections[connection], CONNECTION_ACK, OUTCOME_NONE)) {
         return false;
     }
-    pool->connections[connection].acked_us = now_us;
+    pool->connections[connection].acked_us = pool->timers->now_us;
     if (words->pid != 0) {
         pool->connections[connection].pid = words->pid;
     }
     p->offer = SLOT_NONE;
     p->taken_count++;
     pool_note_taken(pool, connection);
-    pool_hold(pool, process, connection, now_us);
+    pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (p->state == PROCESS_KILLED) {
         return true;
     }
     settle_offer(pool, p); /* late or not, it is taken: nothing to end the process for */
     if (p->breach) {
-        pool_go_on_without_channel(pool, process, now_us);
+        pool_go_on_without_channel(pool, process);
     } else if (pool->stopping) {
-        pool_drain_process(pool, process, now_us);
+        pool_drain_process(pool, process);
     }
     pool_update_idle(pool, process);
-    pool_dispatch(pool, p->service, now_us);
+    pool_dispatch(pool, p->service);
     return true;
 }
 
 /* What becomes of a process that has just lost an offer or finished a connection. */
-static void after_connection(struct pool *pool, uint32_t process, uint64_t now_us) {
+static void after_connection(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     bool has_offer = p->offer != SLOT_NONE;
     if (p->state == PROCESS_READY && !has_offer && (process_is_finished(p) || pool->stopping)) {
-        pool_drain_process(pool, process, now_us);
+        pool_drain_process(pool, process);
     } else if (p->state > PROCESS_READY && p->held_count == 0 && !has_offer) {
         pool_close_channel(pool, process);
-        pool_bound_drain(pool, p, now_us);
+        pool_bound_drain(pool, p);
     } else if (p->state == PROCESS_DRAINING && p->held_count == 0 && p->fault != OUTCOME_NONE) {
-        pool_kill_process(pool, process,
-                          now_us); /* only its last offer still waited for the others */
+        pool_kill_process(pool, process); /* only its last offer still waited for the others */
     }
-    pool_end_overdue(pool, process, now_us);
+    pool_end_overdue(pool, process);
     pool_update_idle(pool, process);
-    pool_dispatch(pool, p->service, now_us);
+    pool_dispatch(pool, p->service);
 }
 
 /* Back to the queue, with no attempt lost. */
-static void decline(struct pool *pool, struct process *p, uint32_t connection, uint64_t now_us) {
+static void decline(struct pool *pool, struct process *p, uint32_t connection) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
     p->offer = SLOT_NONE;
     p->life_left_count++;
     pool_enqueue(pool, connection);
     if (pool->stopping) {
-        pool_end_connection(pool, connection, OUTCOME_DRAINED, now_us);
+        pool_end_connection(pool, connection, OUTCOME_DRAINED);
     }
 }
 
 bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,
-               const struct pool_words *words, uint64_t now_us) {
+               const struct pool_words *words) {
     struct process *p = &pool->processes[process];
     if (p->state == PROCESS_KILLED) {
         return true;
@@ -110,13 +108,13 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     pool_keep_text(pool, connection, words->text, words->text_bytes);
     if (reason == POOL_DECLINE_REFUSE) {
         pool->connections[connection].attempts_used++;
-        pool_end_connection(pool, connection, OUTCOME_REJECTED, now_us);
+        pool_end_connection(pool, connection, OUTCOME_REJECTED);
     } else if (p->taken_count == 0) {
         /* Declined the first offer of its life: it wasted a launch, and counts as an attempt, or
          * a handler that always declines would be launched for ever. */
-        pool_fail_attempt(pool, process, connection, OUTCOME_REJECTED, now_us);
+        pool_fail_attempt(pool, process, connection, OUTCOME_REJECTED);
     } else {
-        decline(pool, p, connection, now_us);
+        decline(pool, p, connection);
     }
     if (reason == POOL_DECLINE_RETIRE || (reason == POOL_DECLINE_BUSY && p->held_count == 0)) {
         p->life_left_count = 0; /* busy with nothing of ours: it would decline for ever */
@@ -126,29 +124,28 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     }
     p->busy = reason == POOL_DECLINE_BUSY;
     if (p->breach && p->state != PROCESS_KILLED) {
-        pool_go_on_without_channel(pool, process, now_us);
+        pool_go_on_without_channel(pool, process);
     }
-    after_connection(pool, process, now_us);
+    after_connection(pool, process);
     return true;
 }
 
-void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us) {
+void pool_abandoned(struct pool *pool, uint32_t connection) {
     uint32_t process = pool->connections[connection].process;
     struct process *p = &pool->processes[process];
     struct connection *c = &pool->connections[connection];
     c->attempts_used++;
-    pool_end_connection(pool, connection, c->is_activation ? OUTCOME_DRAINED : OUTCOME_ABANDONED,
-                        now_us);
+    pool_end_connection(pool, connection, c->is_activation ? OUTCOME_DRAINED : OUTCOME_ABANDONED);
     settle_offer(pool, p);
     /* A process for one connection was launched for this client; nobody would expect it to stay. */
     if (pool_service_of(pool, p->service)->reuse_count > 1) {
         p->life_left_count++;
     }
-    after_connection(pool, process, now_us);
+    after_connection(pool, process);
 }
 
 bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
-               const struct pool_words *words, uint64_t now_us) {
+               const struct pool_words *words) {
     if (connection == SLOT_NONE || pool->connections[connection].state != CONNECTION_HELD) {
         return false;
     }
@@ -156,13 +153,12 @@ bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
     pool_take_words(pool, connection, words);
     pool->connections[connection].has_status = true;
     pool->connections[connection].status = words->status;
-    pool_end_connection(pool, connection, words->status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED,
-                        now_us);
-    after_connection(pool, process, now_us);
+    pool_end_connection(pool, connection, words->status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED);
+    after_connection(pool, process);
     return true;
 }
 
-bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us) {
+bool pool_retire(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (p->state == PROCESS_KILLED) {
         return true;
@@ -171,13 +167,13 @@ bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us) {
         return false;
     }
     p->life_left_count = 0;
-    after_connection(pool, process, now_us);
+    after_connection(pool, process);
     return true;
 }
 
 /* ---- Offers that could not be sent ---- */
 
-void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_offer_failed(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (p->offer == SLOT_NONE || p->state != PROCESS_READY) {
         return;
@@ -185,14 +181,14 @@ void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us) {
     if (p->taken_count > 0) {
         /* Nothing has reached it. A process that fails at its first offer counts as an attempt, or
          * there would be no end to launching. */
-        decline(pool, p, p->offer, now_us);
+        decline(pool, p, p->offer);
     }
     if (p->held_count > 0) {
-        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID);
     } else {
         /* Most likely it is ending, and its exit tells more. */
-        pool_await_exit(pool, process, OUTCOME_HANDSHAKE_INVALID, now_us);
+        pool_await_exit(pool, process, OUTCOME_HANDSHAKE_INVALID);
         pool_update_idle(pool, process);
     }
-    pool_dispatch(pool, p->service, now_us);
+    pool_dispatch(pool, p->service);
 }

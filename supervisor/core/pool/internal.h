@@ -42,11 +42,11 @@ void pool_join_service(struct pool *pool, uint32_t service);
 void pool_leave_service(struct pool *pool, uint32_t service);
 /* Each service once, those behind `last` first: where what there is does not suffice for all, the
  * one that had the last of it comes last. */
-typedef void pool_visit(struct pool *pool, uint32_t service, uint64_t now_us);
-void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit, uint64_t now_us);
+typedef void pool_visit(struct pool *pool, uint32_t service);
+void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit);
 /* Of a service that was retired: tells those who may be offered more that there is no more. What
  * they hold they may finish. */
-void pool_drain_idle(struct pool *pool, uint32_t service, uint64_t now_us);
+void pool_drain_idle(struct pool *pool, uint32_t service);
 
 /* ---- lists.c ---- */
 
@@ -56,7 +56,7 @@ void pool_dequeue(struct pool *pool, uint32_t connection);
 
 /* Links and unlinks a connection among those that its process holds. How long it may stay there is
  * counted from the first. */
-void pool_hold(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
+void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
 void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
 
 /* Keeps the service's list of idle processes true after a change of `process`. */
@@ -87,41 +87,40 @@ void pool_tell_room_in_table(struct pool *pool);
 
 /* Judges a client in PREFACE, whose peer is known. True if it is let in, and counted as such; else
  * the connection has ended. */
-bool pool_admit(struct pool *pool, uint32_t connection, uint64_t now_us);
+bool pool_admit(struct pool *pool, uint32_t connection);
 /* The same for one that is to name its client by a PROXY header: at a local socket only who may
  * come himself may speak for others. */
-bool pool_admit_proxy(struct pool *pool, uint32_t connection, uint64_t now_us);
+bool pool_admit_proxy(struct pool *pool, uint32_t connection);
 /* The same by the breaker alone, when it is about to be given to a process: perhaps as the probe.
  */
-bool pool_passes_breaker(struct pool *pool, uint32_t connection, uint64_t now_us);
+bool pool_passes_breaker(struct pool *pool, uint32_t connection);
 /* Counts one that is let in for the rates. */
-void pool_charge(struct pool *pool, uint32_t connection, uint64_t now_us);
+void pool_charge(struct pool *pool, uint32_t connection);
 
 /* ---- dispatch.c ---- */
 
 /* Gives waiting connections to idle processes, and launches processes for the others. */
-void pool_dispatch(struct pool *pool, uint32_t service, uint64_t now_us);
-void pool_dispatch_all(struct pool *pool, uint64_t now_us);
+void pool_dispatch(struct pool *pool, uint32_t service);
+void pool_dispatch_all(struct pool *pool);
 
 /* Offers the connection, which is in no queue, to the process. */
-void pool_offer(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us);
+void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
 
 /* ---- overrun.c ---- */
 
 /* The deadline of a connection that is held has passed. */
-void pool_overran(struct pool *pool, uint32_t connection, uint64_t now_us);
+void pool_overran(struct pool *pool, uint32_t connection);
 /* Terminates a process that has been told in vain to end what it holds, if that is all it has. */
-void pool_end_overdue(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_end_overdue(struct pool *pool, uint32_t process);
 
 /* ---- end.c ---- */
 
 /* Ends a connection in any state: unlinks it from its queue or process, and asks for the record. */
-void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome,
-                         uint64_t now_us);
+void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome);
 
 /* An attempt of `process` with the connection has failed: another one, or the end. */
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
-                       enum outcome outcome, uint64_t now_us);
+                       enum outcome outcome);
 
 /* What the process was offered, if anything, is not to be offered to it any longer; an answer that
  * is under way still counts. */
@@ -129,15 +128,15 @@ void pool_recall_offer(struct pool *pool, uint32_t process);
 
 /* The handshake has gone wrong because the process is ending, or so it seems: its exit, which tells
  * more, is awaited for a moment. */
-void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);
+void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault);
 
 /* The handshake has gone wrong. Nothing is offered again before the process is gone: what it wrote
  * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
-void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault, uint64_t now_us);
+void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault);
 
 /* The channel is closed while connections are held: they go on without it, for as long as they
  * like unless the supervisor stops. */
-void pool_go_on_without_channel(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_go_on_without_channel(struct pool *pool, uint32_t process);
 
 /* A handler has taken the connection. */
 void pool_note_taken(struct pool *pool, uint32_t connection);
@@ -150,20 +149,20 @@ void pool_free_process(struct pool *pool, uint32_t process);
 /* The stop_timeout_ms of the process's service. */
 uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p);
 
-/* Sets the one deadline of a process. */
-void pool_set_deadline(struct pool *pool, struct process *p, uint64_t deadline_us);
+/* Sets the one deadline of a process, `delay_us` from now. */
+void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
 
 /* Gives a draining process that has no deadline one. */
-void pool_bound_drain(struct pool *pool, struct process *p, uint64_t now_us);
+void pool_bound_drain(struct pool *pool, struct process *p);
 
 /* Tells a READY process to drain, and sets its stop_timeout_ms. */
-void pool_drain_process(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_drain_process(struct pool *pool, uint32_t process);
 
 /* Has the process ended, by force. */
-void pool_kill_process(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_kill_process(struct pool *pool, uint32_t process);
 
 /* Asks the system to end it, and has it killed after its stop_timeout_ms. */
-void pool_terminate_process(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_terminate_process(struct pool *pool, uint32_t process);
 
 void pool_close_channel(struct pool *pool, uint32_t process);
 

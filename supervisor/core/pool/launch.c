@@ -2,14 +2,14 @@
 #include "core/pool/internal.h"
 
 /* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. */
-static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
+static void take_at_once(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
     struct connection *c = &pool->connections[connection];
     process_advance(p, PROCESS_READY);
     timers_unset(pool->timers, &p->timer);
     p->capacity_count = 1;
-    p->greeted_us = now_us;
+    p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
     p->life_left_count--;
     p->taken_count++;
@@ -18,51 +18,49 @@ static void take_at_once(struct pool *pool, uint32_t process, uint64_t now_us) {
     pool_note_taken(pool, connection);
     c->pid = p->pid;
     c->launched_us = p->launched_us;
-    c->greeted_us = c->offered_us = c->acked_us = now_us;
-    pool_hold(pool, process, connection, now_us);
+    c->greeted_us = c->offered_us = c->acked_us = pool->timers->now_us;
+    pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (pool->stopping) {
-        pool_drain_process(pool, process, now_us);
+        pool_drain_process(pool, process);
     }
 }
 
-void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us) {
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     struct process *p = &pool->processes[process];
     p->pid = pid;
     pool->last_launched = p->service;
     if (!p->channel_open) {
-        take_at_once(pool, process, now_us);
+        take_at_once(pool, process);
     }
 }
 
 /* Its client waits, with no attempt lost, until there is enough again. */
-static void put_off(struct pool *pool, uint32_t process, enum pool_launch_fault fault,
-                    uint64_t now_us) {
+static void put_off(struct pool *pool, uint32_t process, enum pool_launch_fault fault) {
     struct process *p = &pool->processes[process];
     struct shortage *shortage =
         fault == POOL_LAUNCH_OWN_LIMIT ? &pool->services[p->service].shortage : &pool->starved;
     uint32_t connection = p->wanted_by;
     p->wanted_by = SLOT_NONE;
     pool_enqueue(pool, connection);
-    shortage_hit(shortage, pool->timers, now_us);
+    shortage_hit(shortage, pool->timers);
 }
 
-void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault,
-                        uint64_t now_us) {
+void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
     uint32_t service = p->service;
     timers_unset(pool->timers, &p->timer);
     if (connection != SLOT_NONE && fault != POOL_LAUNCH_REFUSED && !pool->stopping) {
-        put_off(pool, process, fault, now_us);
+        put_off(pool, process, fault);
     } else if (connection != SLOT_NONE) {
-        pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED, now_us);
+        pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED);
     }
     pool_free_process(pool, process);
-    pool_dispatch(pool, service, now_us);
+    pool_dispatch(pool, service);
 }
 
-void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_reaped(struct pool *pool, uint32_t process) {
     bool was_starved = shortage_lasts(&pool->starved);
     uint32_t service = pool->processes[process].service;
     shortage_relieve(&pool->starved, pool->timers);
@@ -70,8 +68,8 @@ void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us) {
     pool_tell_room(pool, service);
     pool_free_process(pool, process);
     if (was_starved) {
-        pool_dispatch_all(pool, now_us);
+        pool_dispatch_all(pool);
     } else {
-        pool_dispatch(pool, service, now_us);
+        pool_dispatch(pool, service);
     }
 }

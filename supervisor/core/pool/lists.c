@@ -31,7 +31,7 @@ void pool_dequeue(struct pool *pool, uint32_t connection) {
     c->next = c->previous = SLOT_NONE;
 }
 
-void pool_hold(struct pool *pool, uint32_t process, uint32_t connection, uint64_t now_us) {
+void pool_hold(struct pool *pool, uint32_t process, uint32_t connection) {
     uint32_t most_ms = pool_service_of(pool, pool->connections[connection].service)->max_runtime_ms;
     struct connection *c = &pool->connections[connection];
     struct process *p = &pool->processes[process];
@@ -43,7 +43,7 @@ void pool_hold(struct pool *pool, uint32_t process, uint32_t connection, uint64_
     p->first_held = connection;
     p->held_count++;
     if (most_ms > 0) {
-        timers_set(pool->timers, &c->timer, now_us + pool_ms(most_ms));
+        timers_after(pool->timers, &c->timer, pool_ms(most_ms));
     }
 }
 

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-void pool_end_overdue(struct pool *pool, uint32_t process, uint64_t now_us) {
+void pool_end_overdue(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (p->overdue_count > 0 && p->overdue_count == p->held_count && p->offer == SLOT_NONE) {
-        pool_terminate_process(pool, process, now_us);
+        pool_terminate_process(pool, process);
     }
 }
 
-void pool_time_out(struct pool *pool, uint32_t connection, const char *text, uint64_t now_us) {
+void pool_time_out(struct pool *pool, uint32_t connection, const char *text) {
     struct connection *c = &pool->connections[connection];
     if (c->state != CONNECTION_HELD || c->timed_out) {
         return;
@@ -19,22 +19,22 @@ void pool_time_out(struct pool *pool, uint32_t connection, const char *text, uin
     c->timed_out = true;
     pool_keep_text(pool, connection, text, strlen(text));
     if (!p->channel_open) {
-        pool_overran(pool, connection, now_us);
+        pool_overran(pool, connection);
         return;
     }
     pool_push_connection(pool, POOL_CANCEL, connection, c->process, OUTCOME_NONE);
-    timers_set(pool->timers, &c->timer, now_us + pool_stop_timeout_us(pool, p));
+    timers_after(pool->timers, &c->timer, pool_stop_timeout_us(pool, p));
 }
 
-void pool_overran(struct pool *pool, uint32_t connection, uint64_t now_us) {
+void pool_overran(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     if (!c->timed_out) {
-        pool_time_out(pool, connection, "max_runtime_ms has passed", now_us);
+        pool_time_out(pool, connection, "max_runtime_ms has passed");
         return;
     }
     timers_unset(pool->timers, &c->timer);
     c->is_overdue = true;
     pool->processes[c->process].overdue_count++;
     pool_update_idle(pool, c->process);
-    pool_end_overdue(pool, c->process, now_us);
+    pool_end_overdue(pool, c->process);
 }

@@ -1,11 +1,12 @@
 /*
  * The one pool: every live connection and every handler process, who has whom, and what to do next.
  *
- * Pure: it is told what happened and at what time, and answers with actions, which the caller takes
- * with pool_next_action() and carries out before it tells of anything else that happened. All
- * hand-off modes are the same to it: capacity is credits, reuse is lifetime credits, a spare is an
- * idle process. A process without a channel has greeted and taken its connection as soon as it is
- * launched. For a listener that is handed over there is one connection at a time, the activation.
+ * Pure: it is told what happened, at the time that its heap of timers has, and answers with
+ * actions, which the caller takes with pool_next_action() and carries out before it tells of
+ * anything else that happened. All hand-off modes are the same to it: capacity is credits, reuse is
+ * lifetime credits, a spare is an idle process. A process without a channel has greeted and taken
+ * its connection as soon as it is launched. For a listener that is handed over there is one
+ * connection at a time, the activation.
  *
  * Connections, processes and services are named by slots (core/base/slots.h) of tables that have
  * the program's maximum, so no config outgrows them and nothing ever moves.
@@ -92,7 +93,6 @@ struct pool_arrival {
     struct address peer, local; /* of an activation: peer without family */
     bool in_group;              /* as for access_verdict(), and the minute as well */
     unsigned local_minute;
-    uint64_t now_us;
     int64_t wall_us;
 };
 
@@ -196,7 +196,7 @@ void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t
 bool pool_next_action(struct pool *pool, struct pool_action *out);
 
 /* A timer with a token below POOL_TOKEN_END has expired. */
-void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us);
+void pool_expired(struct pool *pool, uint64_t token);
 
 /* ---- Services ---- */
 
@@ -206,7 +206,7 @@ void pool_add_service(struct pool *pool, uint32_t service);
  * waits whom they could be offered, and clients that have come are served by its rules, without a
  * deadline. POOL_SERVICE_OVER when no connection and no
  * process of it is left. */
-void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us);
+void pool_retire_service(struct pool *pool, uint32_t service);
 /* The caller's part of it is gone: lets go of it. */
 void pool_remove_service(struct pool *pool, uint32_t service);
 
@@ -217,8 +217,8 @@ bool pool_has_room(const struct pool *pool, uint32_t service);
 /* What stands against it, as the log has it; static. NULL = nothing does. */
 #define POOL_HELD_BACK_TEXT "held_back"
 const char *pool_lacks_room_for(const struct pool *pool, uint32_t service);
-/* Lets nobody in before `until_us`; `reason` as above, static. */
-void pool_pause_service(struct pool *pool, uint32_t service, const char *reason, uint64_t until_us);
+/* Lets nobody in for `delay_us`; `reason` as above, static. */
+void pool_pause_service(struct pool *pool, uint32_t service, const char *reason, uint64_t delay_us);
 /* POOL_ROOM is to tell when there is room again. */
 void pool_await_room(struct pool *pool, uint32_t service);
 
@@ -231,10 +231,10 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival);
  * whether that one is let in. The client's first byte is still to come where the connection is in
  * PREFACE still; when it is there, this is called again. */
 void pool_begin(struct pool *pool, uint32_t connection, const struct address *peer,
-                const struct address *local, uint64_t now_us);
+                const struct address *local);
 /* `text` (static or copied at once; NULL = none) is for the record. */
 void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
-                       const char *text, uint64_t now_us);
+                       const char *text);
 
 /* Live connections from the address of this one's peer, itself included. */
 uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection);
@@ -246,11 +246,11 @@ const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *l
  * carries CANCEL, and a process that does not end it within stop_timeout_ms, or has no channel, is
  * terminated, and after that time again killed; but not as long as it holds or is offered others,
  * whose time is not up. Once only. */
-void pool_time_out(struct pool *pool, uint32_t connection, const char *text, uint64_t now_us);
+void pool_time_out(struct pool *pool, uint32_t connection, const char *text);
 
 /* Just as the offer was to be sent, the client was found to have reset the connection, or the
  * listener of an activation to have been closed by the stop. */
-void pool_abandoned(struct pool *pool, uint32_t connection, uint64_t now_us);
+void pool_abandoned(struct pool *pool, uint32_t connection);
 
 /* The record is written: frees the slot. */
 void pool_forget(struct pool *pool, uint32_t connection);
@@ -265,29 +265,27 @@ uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_
 /* ---- Processes: what happened ---- */
 
 /* Without a channel the process has thereby taken the connection it was launched for. */
-void pool_launched(struct pool *pool, uint32_t process, uint32_t pid, uint64_t now_us);
-void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault,
-                        uint64_t now_us);
-void pool_offer_failed(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_launched(struct pool *pool, uint32_t process, uint32_t pid);
+void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault);
+void pool_offer_failed(struct pool *pool, uint32_t process);
 
 /* Frames. `connection` is a slot from pool_find_connection(), `words` what the frame says of it.
  * Each returns false if the frame is a breach of the protocol in this state (then call
  * pool_breach()). */
-bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count,
-                uint64_t now_us);
+bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count);
 bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
-              const struct pool_words *words, uint64_t now_us);
+              const struct pool_words *words);
 enum pool_decline { POOL_DECLINE_RETIRE, POOL_DECLINE_BUSY, POOL_DECLINE_REFUSE };
 bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,
-               const struct pool_words *words, uint64_t now_us);
+               const struct pool_words *words);
 bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
-               const struct pool_words *words, uint64_t now_us);
-bool pool_retire(struct pool *pool, uint32_t process, uint64_t now_us);
+               const struct pool_words *words);
+bool pool_retire(struct pool *pool, uint32_t process);
 
 /* The process sent what it must not. */
-void pool_breach(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_breach(struct pool *pool, uint32_t process);
 /* The process has closed its end of the channel. */
-void pool_channel_ended(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_channel_ended(struct pool *pool, uint32_t process);
 /* The process has ended, but what it wrote before is yet to be read: it gets no more offers. */
 void pool_exiting(struct pool *pool, uint32_t process);
 /* The process has ended, and its activation has taken somebody or not; before pool_exited(). */
@@ -295,17 +293,17 @@ void pool_note_progress(struct pool *pool, uint32_t process, enum progress progr
 /* The process has ended. Everything it wrote before has been read and told. `words` (NULL = none)
  * are about the connection that it held, where it is known to hold one at most. */
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
-                 const struct pool_words *words, uint64_t now_us);
+                 const struct pool_words *words);
 /* The platform's part is closed: frees the slot. */
-void pool_reaped(struct pool *pool, uint32_t process, uint64_t now_us);
+void pool_reaped(struct pool *pool, uint32_t process);
 
 /* ---- The ordered stop ---- */
 
 /* No more offers but to clients already accepted; every process is told to drain, and is ended
  * after its service's stop_timeout_ms. */
-void pool_stop(struct pool *pool, uint64_t now_us);
+void pool_stop(struct pool *pool);
 /* A second request: everything that still lives is ended at once. */
-void pool_hurry(struct pool *pool, uint64_t now_us);
+void pool_hurry(struct pool *pool);
 /* True when no connection and no process is left. */
 bool pool_is_empty(const struct pool *pool);
 

@@ -37,8 +37,9 @@ bool pool_has_room(const struct pool *pool, uint32_t service) {
 }
 
 void pool_pause_service(struct pool *pool, uint32_t service, const char *reason,
-                        uint64_t until_us) {
+                        uint64_t delay_us) {
     struct pool_service *s = &pool->services[service];
+    uint64_t until_us = pool->timers->now_us + delay_us;
     if (!timer_is_set(&s->pause) || s->pause.deadline_us < until_us) {
         timers_set(pool->timers, &s->pause, until_us);
         s->pause_reason = reason;
@@ -58,11 +59,6 @@ void pool_tell_room(struct pool *pool, uint32_t service) {
 }
 
 /* Who is told first comes first: those behind the service that has had its turn. */
-static void tell_room(struct pool *pool, uint32_t service, uint64_t now_us) {
-    (void)now_us;
-    pool_tell_room(pool, service);
-}
-
 void pool_tell_room_in_table(struct pool *pool) {
-    pool_visit_in_turn(pool, pool->last_let_in, tell_room, 0);
+    pool_visit_in_turn(pool, pool->last_let_in, pool_tell_room);
 }

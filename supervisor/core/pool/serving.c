@@ -19,15 +19,15 @@ void pool_add_service(struct pool *pool, uint32_t service) {
     }
 }
 
-void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit, uint64_t now_us) {
+void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit) {
     SLOTS_EACH(service, &pool->registry->slots) {
         if (service > last) {
-            visit(pool, service, now_us);
+            visit(pool, service);
         }
     }
     SLOTS_EACH(service, &pool->registry->slots) {
         if (service <= last) {
-            visit(pool, service, now_us);
+            visit(pool, service);
         }
     }
 }
@@ -39,23 +39,23 @@ static void tell_over(struct pool *pool, uint32_t service) {
     }
 }
 
-void pool_drain_idle(struct pool *pool, uint32_t service, uint64_t now_us) {
+void pool_drain_idle(struct pool *pool, uint32_t service) {
     while (pool->services[service].idle_first != SLOT_NONE) {
         uint32_t process = pool->services[service].idle_first;
         struct process *p = &pool->processes[process];
-        pool_drain_process(pool, process, now_us);
+        pool_drain_process(pool, process);
         if (p->held_count > 0) {
             timers_unset(pool->timers, &p->timer); /* what it holds is bound by no time */
         }
     }
 }
 
-void pool_retire_service(struct pool *pool, uint32_t service, uint64_t now_us) {
+void pool_retire_service(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
     s->retired = true;
     s->wants_room = false;
     timers_unset(pool->timers, &s->pause);
-    pool_drain_idle(pool, service, now_us);
+    pool_drain_idle(pool, service);
     tell_over(pool, service);
 }
 

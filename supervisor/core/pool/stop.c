@@ -4,7 +4,7 @@
 /* It was killed and does not end. A client that it may have taken is not offered to another; one
  * that it was never offered is. While the supervisor goes on, the process keeps its slot until it
  * ends; a stop does not wait for it. */
-static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
+static void give_up_on(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     enum outcome outcome = p->fault;
     if (outcome == OUTCOME_NONE) {
@@ -12,70 +12,69 @@ static void give_up_on(struct pool *pool, uint32_t process, uint64_t now_us) {
     }
     pool_push_process(pool, POOL_STUCK, process, SLOT_NONE, outcome);
     while (p->first_held != SLOT_NONE) {
-        pool_end_connection(pool, p->first_held, pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED,
-                            now_us);
+        pool_end_connection(pool, p->first_held,
+                            pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED);
     }
     if (p->offer != SLOT_NONE) {
         pool->connections[p->offer].attempts_used++;
-        pool_end_connection(pool, p->offer, outcome, now_us);
+        pool_end_connection(pool, p->offer, outcome);
     }
     if (p->wanted_by != SLOT_NONE) {
-        pool_fail_attempt(pool, process, p->wanted_by, outcome, now_us);
+        pool_fail_attempt(pool, process, p->wanted_by, outcome);
     }
     if (pool->stopping) {
         pool_push_process(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
     }
-    pool_dispatch(pool, p->service, now_us);
+    pool_dispatch(pool, p->service);
 }
 
-static void process_expired(struct pool *pool, uint32_t process, uint64_t now_us) {
+static void process_expired(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     switch (p->state) {
     case PROCESS_LAUNCHED:
     case PROCESS_READY:
         if (p->fault == OUTCOME_NONE) {
-            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT, now_us);
+            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT);
         } else {
-            pool_kill_process(pool, process, now_us);
+            pool_kill_process(pool, process);
         }
         break;
     case PROCESS_DRAINING:
         if (p->fault != OUTCOME_NONE) {
-            pool_kill_process(pool, process, now_us);
+            pool_kill_process(pool, process);
         } else {
-            pool_terminate_process(pool, process, now_us);
+            pool_terminate_process(pool, process);
         }
         break;
     case PROCESS_TERMINATED:
-        pool_kill_process(pool, process, now_us);
+        pool_kill_process(pool, process);
         break;
     case PROCESS_KILLED:
-        give_up_on(pool, process, now_us);
+        give_up_on(pool, process);
         break;
     case PROCESS_FREE:
         break;
     }
 }
 
-static void connection_expired(struct pool *pool, uint32_t connection, uint64_t now_us) {
+static void connection_expired(struct pool *pool, uint32_t connection) {
     const struct connection *c = &pool->connections[connection];
     if (c->state == CONNECTION_HELD) {
-        pool_overran(pool, connection, now_us);
+        pool_overran(pool, connection);
     } else {
         pool_begin_failed(pool, connection,
-                          c->awaits_byte ? OUTCOME_NO_FIRST_BYTE : OUTCOME_PROXY_TIMEOUT, NULL,
-                          now_us);
+                          c->awaits_byte ? OUTCOME_NO_FIRST_BYTE : OUTCOME_PROXY_TIMEOUT, NULL);
     }
 }
 
-void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
+void pool_expired(struct pool *pool, uint64_t token) {
     uint32_t index = token_index(token);
     switch ((enum pool_token)token_type(token)) {
     case POOL_TOKEN_PROCESS:
-        process_expired(pool, index, now_us);
+        process_expired(pool, index);
         break;
     case POOL_TOKEN_CONNECTION:
-        connection_expired(pool, index, now_us);
+        connection_expired(pool, index);
         break;
     case POOL_TOKEN_PAUSE:
         pool_tell_room(pool, index);
@@ -85,11 +84,11 @@ void pool_expired(struct pool *pool, uint64_t token, uint64_t now_us) {
         break;
     case POOL_TOKEN_SHORTAGE:
         pool_tell_room(pool, index);
-        pool_dispatch(pool, index, now_us);
+        pool_dispatch(pool, index);
         break;
     case POOL_TOKEN_STARVED:
         /* Launches are carried out after this call; those that fail starve the pool again. */
-        pool_dispatch_all(pool, now_us);
+        pool_dispatch_all(pool);
         break;
     case POOL_TOKEN_END:
         break;
@@ -102,53 +101,53 @@ bool pool_is_empty(const struct pool *pool) {
 
 /* ---- The stop ---- */
 
-static void stop_process(struct pool *pool, uint32_t process, uint64_t now_us) {
+static void stop_process(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (p->wanted_by != SLOT_NONE && pool->connections[p->wanted_by].is_activation) {
         /* Its listener is closed, so there is nothing that it could be offered. */
-        pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED, now_us);
+        pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED);
     }
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
-        pool_kill_process(pool, process, now_us);
+        pool_kill_process(pool, process);
     } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
-        pool_set_deadline(
-            pool, p, now_us + POOL_KILL_GRACE_US); /* given up on before; try for the last time */
+        pool_set_deadline(pool, p,
+                          POOL_KILL_GRACE_US); /* given up on before; try for the last time */
     } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
-        pool_drain_process(pool, process, now_us);
+        pool_drain_process(pool, process);
     } else {
-        pool_bound_drain(pool, p, now_us);
+        pool_bound_drain(pool, p);
     }
 }
 
-static void stop_service(struct pool *pool, uint32_t service, uint64_t now_us) {
+static void stop_service(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
     while (s->queue_first != SLOT_NONE) {
-        pool_end_connection(pool, s->queue_first, OUTCOME_DRAINED, now_us);
+        pool_end_connection(pool, s->queue_first, OUTCOME_DRAINED);
     }
     timers_unset(pool->timers, &s->pause);
     shortage_relieve(&s->shortage, pool->timers);
 }
 
-void pool_stop(struct pool *pool, uint64_t now_us) {
+void pool_stop(struct pool *pool) {
     pool->stopping = true;
     shortage_relieve(&pool->starved, pool->timers);
     timers_unset(pool->timers, &pool->pause);
     SLOTS_EACH(service, &pool->registry->slots) {
-        stop_service(pool, service, now_us);
+        stop_service(pool, service);
     }
     SLOTS_EACH(slot, &pool->connection_slots) {
-        pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL, now_us);
+        pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL);
     }
     SLOTS_EACH(slot, &pool->process_slots) {
-        stop_process(pool, slot, now_us);
+        stop_process(pool, slot);
     }
 }
 
-void pool_hurry(struct pool *pool, uint64_t now_us) {
+void pool_hurry(struct pool *pool) {
     SLOTS_EACH(slot, &pool->process_slots) {
         if (pool->processes[slot].state != PROCESS_KILLED) {
             pool_recall_offer(pool, slot);
-            pool_kill_process(pool, slot, now_us);
+            pool_kill_process(pool, slot);
         }
     }
 }

@@ -35,14 +35,14 @@ struct service *pool_scene_rules(struct pool_scene *scene, uint32_t service) {
 void pool_scene_tick(struct pool_scene *scene, uint64_t now_us) {
     struct timer *timer = timers_expired(&scene->timers, now_us);
     for (; timer != NULL; timer = timers_expired(&scene->timers, now_us)) {
-        pool_expired(&scene->pool, timer->token, now_us);
+        pool_expired(pool_at(&scene->pool, now_us), timer->token);
     }
 }
 
 static void carry_out(struct pool *pool, const struct pool_action *action, uint64_t now_us) {
     switch (action->kind) {
     case POOL_LAUNCH:
-        pool_launched(pool, action->process, 1000 + action->process, now_us);
+        pool_launched(pool_at(pool, now_us), action->process, 1000 + action->process);
         break;
     case POOL_RECORD:
         if (!pool->connections[action->connection].is_activation) {
@@ -53,7 +53,7 @@ static void carry_out(struct pool *pool, const struct pool_action *action, uint6
         pool_forget(pool, action->connection);
         break;
     case POOL_CLOSE_PROCESS:
-        pool_reaped(pool, action->process, now_us);
+        pool_reaped(pool_at(pool, now_us), action->process);
         break;
     case POOL_SERVICE_OVER:
         pool_remove_service(pool, action->service);

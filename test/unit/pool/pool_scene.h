@@ -10,6 +10,12 @@ struct pool_scene {
     struct pool pool;
 };
 
+/* `pool` at that time: when what it is told of happened. */
+static inline struct pool *pool_at(struct pool *pool, uint64_t now_us) {
+    pool->timers->now_us = now_us;
+    return pool;
+}
+
 /* Begins with these services, in slots 0, 1, ...; ends the test if that cannot be. */
 void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count);
 void pool_scene_end(struct pool_scene *scene);

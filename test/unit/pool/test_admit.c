@@ -39,10 +39,9 @@ static struct address from(uint8_t last) {
 
 /* Comes to a service, and is launched for if it is let in. */
 static uint32_t come(uint32_t service, const struct address *peer, uint64_t now_us) {
-    struct pool_arrival arrival = {
-        .service = service, .peer = *peer, .now_us = now_us, .wall_us = (int64_t)now_us};
+    struct pool_arrival arrival = {.service = service, .peer = *peer, .wall_us = (int64_t)now_us};
     assert_true(pool_has_room(pool, service));
-    return pool_accept(pool, &arrival);
+    return pool_accept(pool_at(pool, now_us), &arrival);
 }
 
 /* What becomes of one that comes: NONE, it is let in and stays. */
@@ -62,7 +61,7 @@ static void one_leaves(uint64_t now_us) {
     uint32_t process = slots_next(&pool->process_slots, 0);
     assert_int_not_equal(process, SLOT_NONE);
     pool_exiting(pool, process);
-    pool_exited(pool, process, (struct pool_exit){false, 0, false}, NULL, now_us);
+    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){false, 0, false}, NULL);
     pool_scene_take_all(&scene, counts, now_us);
     assert_int_equal(counts[POOL_RECORD], 1);
 }
@@ -218,7 +217,7 @@ static void test_all_services_together(void **state) {
 static void test_launches_for_a_listener(void **state) {
     (void)state;
     struct service service = plain;
-    struct pool_arrival arrival = {.now_us = 1000000};
+    struct pool_arrival arrival = {0};
     service.handoff = HANDOFF_LISTENER;
     service.max_connections_count = 1;
     for (int own = 0; own < 2; own++) {
@@ -230,7 +229,7 @@ static void test_launches_for_a_listener(void **state) {
         if (!own) {
             pool_limit(pool, &limits, 10);
         }
-        (void)pool_accept(pool, &arrival);
+        (void)pool_accept(pool_at(pool, 1000000), &arrival);
         pool_scene_take_all(&scene, counts, 1000000);
         assert_int_equal(counts[POOL_LAUNCH], 1);
         one_leaves(1000000);
@@ -266,7 +265,7 @@ static enum outcome fail_one(const struct address *peer, uint64_t now_us) {
     uint32_t connection = come(0, peer, now_us);
     while (pool_next_action(pool, &action)) {
         if (action.kind == POOL_LAUNCH) {
-            pool_launch_failed(pool, action.process, POOL_LAUNCH_REFUSED, now_us);
+            pool_launch_failed(pool_at(pool, now_us), action.process, POOL_LAUNCH_REFUSED);
         } else if (action.kind == POOL_RECORD) {
             enum outcome outcome = action.outcome;
             pool_forget(pool, action.connection);
@@ -313,7 +312,7 @@ static void test_others_wait_for_the_probe(void **state) {
     pool_await_room(pool, 0);
     assert_true(pool_next_action(pool, &action));
     assert_int_equal(action.kind, POOL_LAUNCH);
-    pool_launched(pool, action.process, 100, then_us);
+    pool_launched(pool_at(pool, then_us), action.process, 100);
     assert_true(pool_has_room(pool, 0));
     bool has_told_room = false, has_told_breaker = false;
     while (pool_next_action(pool, &action)) {
@@ -341,10 +340,10 @@ static void test_turns_where_processes_are_short(void **state) {
         while (pool_next_action(pool, &action)) {
             if (action.kind == POOL_LAUNCH && has_one) {
                 launched_count[action.service]++;
-                pool_launched(pool, action.process, 100, now_us);
+                pool_launched(pool_at(pool, now_us), action.process, 100);
                 has_one = false;
             } else if (action.kind == POOL_LAUNCH) {
-                pool_launch_failed(pool, action.process, POOL_LAUNCH_SHORTAGE, now_us);
+                pool_launch_failed(pool_at(pool, now_us), action.process, POOL_LAUNCH_SHORTAGE);
             }
         }
         now_us += 10000000;

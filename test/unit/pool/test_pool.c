@@ -34,12 +34,9 @@ static void begin(uint32_t max_connections_count, uint32_t reuse_count) {
 }
 
 static uint32_t accept_one(uint32_t service, uint64_t now_us) {
-    struct pool_arrival arrival = {.service = service,
-                                   .peer = somewhere,
-                                   .local = somewhere,
-                                   .now_us = now_us,
-                                   .wall_us = (int64_t)now_us};
-    return pool_accept(pool, &arrival);
+    struct pool_arrival arrival = {
+        .service = service, .peer = somewhere, .local = somewhere, .wall_us = (int64_t)now_us};
+    return pool_accept(pool_at(pool, now_us), &arrival);
 }
 
 static void accept_many(uint32_t count) {
@@ -52,7 +49,7 @@ static void accept_many(uint32_t count) {
 static void exit_all(uint64_t now_us) {
     SLOTS_EACH(i, &pool->process_slots) {
         pool_exiting(pool, i);
-        pool_exited(pool, i, (struct pool_exit){true, 9, false}, NULL, now_us);
+        pool_exited(pool_at(pool, now_us), i, (struct pool_exit){true, 9, false}, NULL);
     }
 }
 
@@ -70,8 +67,8 @@ static void test_many_at_once(void **state) {
     assert_false(pool_next_action(pool, &(struct pool_action){0}));
     pool_scene_tick(&scene, HANDSHAKE_US + 1);
     exit_all(HANDSHAKE_US + 1);
-    pool_stop(pool, HANDSHAKE_US + 1);
-    pool_hurry(pool, 0);
+    pool_stop(pool_at(pool, HANDSHAKE_US + 1));
+    pool_hurry(pool_at(pool, 0));
     pool_scene_take_all(&scene, counts, HANDSHAKE_US + 1);
     assert_int_equal(counts[POOL_KILL], 2 * MANY);
     assert_int_equal(counts[POOL_ATTEMPT_FAILED], 2 * MANY);
@@ -94,8 +91,8 @@ static void test_all_time_out_at_once(void **state) {
     accept_many(2 * MANY);
     pool_scene_take_all(&scene, counts, 1);
     SLOTS_EACH(i, &pool->process_slots) {
-        assert_true(pool_hello(pool, i, 1, 1, 2));
-        assert_true(pool_ack(pool, i, pool->processes[i].offer, &silence, 2));
+        assert_true(pool_hello(pool_at(pool, 2), i, 1, 1));
+        assert_true(pool_ack(pool_at(pool, 2), i, pool->processes[i].offer, &silence));
     }
     pool_scene_tick(&scene, RUN_US + 1);
     pool_scene_tick(&scene, RUN_US + 2);
@@ -124,16 +121,17 @@ static void test_full_table_of_processes(void **state) {
     accept_many(4);
     while (pool_next_action(pool, &action)) {
         if (action.kind == POOL_LAUNCH) {
-            pool_exited(pool, action.process, (struct pool_exit){false, 1, false}, NULL, 5);
+            pool_exited(pool_at(pool, 5), action.process, (struct pool_exit){false, 1, false},
+                        NULL);
             dead[dead_count++] = action.process;
             /* As when a process of the service is closed. */
-            pool_dispatch(pool, pool->processes[action.process].service, 5);
+            pool_dispatch(pool_at(pool, 5), pool->processes[action.process].service);
         }
         crowded_count += action.kind == POOL_CROWDED;
     }
     assert_int_equal(dead_count, 8);
     assert_int_equal(pool->process_slots.in_use_count, 8);
-    pool_reaped(pool, dead[0], 6);
+    pool_reaped(pool_at(pool, 6), dead[0]);
     assert_true(pool_next_action(pool, &action));
     assert_int_equal(action.kind, POOL_LAUNCH);
     assert_int_equal(action.process, dead[0]);
@@ -154,10 +152,10 @@ static void test_lingering_handlers_crowd_their_own_service(void **state) {
         while (pool_next_action(pool, &action)) {
             if (action.kind == POOL_LAUNCH) {
                 launches++;
-                assert_true(pool_hello(pool, action.process, 1, 1, 1));
+                assert_true(pool_hello(pool_at(pool, 1), action.process, 1, 1));
             } else if (action.kind == POOL_OFFER) {
-                assert_true(pool_ack(pool, action.process, connection, &silence, 1));
-                assert_true(pool_done(pool, action.process, connection, &silence, 1));
+                assert_true(pool_ack(pool_at(pool, 1), action.process, connection, &silence));
+                assert_true(pool_done(pool_at(pool, 1), action.process, connection, &silence));
             } else if (action.kind == POOL_RECORD) {
                 pool_forget(pool, action.connection);
             }
@@ -188,7 +186,7 @@ static void test_process_that_cannot_be_killed(void **state) {
     begin(1, 1);
     accept_one(0, 1);
     take_until(POOL_LAUNCH, &action);
-    assert_true(pool_hello(pool, action.process, 1, 1, 1));
+    assert_true(pool_hello(pool_at(pool, 1), action.process, 1, 1));
     take_until(POOL_OFFER, &action);
     pool_scene_tick(&scene, 1 + HANDSHAKE_US);
     take_until(POOL_KILL, &action);
@@ -202,7 +200,7 @@ static void test_process_that_cannot_be_killed(void **state) {
     assert_int_equal(pool->process_slots.in_use_count, 1);
     assert_true(timers_next_us(&scene.timers) == TIMERS_NEVER);
 
-    pool_stop(pool, grace_end_us);
+    pool_stop(pool_at(pool, grace_end_us));
     assert_false(pool_is_empty(pool));
     grace_end_us = timers_next_us(&scene.timers);
     assert_true(grace_end_us != TIMERS_NEVER);
@@ -228,7 +226,7 @@ static void test_queue_is_in_order_of_acceptance(void **state) {
     }
     static const int shortages[] = {3, 0, 4, 1, 2};
     for (int i = 0; i < 5; i++) {
-        pool_launch_failed(pool, processes[shortages[i]], POOL_LAUNCH_SHORTAGE, 2);
+        pool_launch_failed(pool_at(pool, 2), processes[shortages[i]], POOL_LAUNCH_SHORTAGE);
     }
     assert_false(pool_next_action(pool, &action));
     assert_int_equal(pool->process_slots.in_use_count, 0);
@@ -284,17 +282,17 @@ static void test_numbers_of_a_channel(void **state) {
     uint32_t first = accept_one(0, 1);
     pool_scene_take_all(&scene, counts, 1);
     uint32_t process = pool->connections[first].process;
-    assert_true(pool_hello(pool, process, 77, 3, 2));
-    assert_false(pool_hello(pool, process, 77, 3, 2));
+    assert_true(pool_hello(pool_at(pool, 2), process, 77, 3));
+    assert_false(pool_hello(pool_at(pool, 2), process, 77, 3));
     for (int i = 0; i < 3; i++) {
         pool_scene_take_all(&scene, counts, 3);
         uint32_t offered = pool->processes[process].offer;
         uint32_t number = pool_number_of(pool, offered);
         assert_int_not_equal(number, 0);
         assert_int_equal(pool_find_connection(pool, process, number), offered);
-        assert_false(pool_done(pool, process, offered, &silence, 3));
-        assert_true(pool_ack(pool, process, offered, &silence, 3));
-        assert_false(pool_ack(pool, process, offered, &silence, 3));
+        assert_false(pool_done(pool_at(pool, 3), process, offered, &silence));
+        assert_true(pool_ack(pool_at(pool, 3), process, offered, &silence));
+        assert_false(pool_ack(pool_at(pool, 3), process, offered, &silence));
         assert_int_equal(pool_find_connection(pool, process, number), offered);
         if (i < 2) {
             accept_one(0, 4);
@@ -342,12 +340,12 @@ static void test_numbers_are_not_those_of_the_next(void **state) {
         pool_scene_take_all(&scene, counts, now_us);
         uint32_t process = pool->connections[connection].process;
         if (pool->processes[process].greeted_us == 0) {
-            assert_true(pool_hello(pool, process, 77, 1, now_us));
+            assert_true(pool_hello(pool_at(pool, now_us), process, 77, 1));
         }
         assert_int_equal(pool_find_connection(pool, process, last), SLOT_NONE);
         assert_int_equal(pool_find_connection(pool, process, number), connection);
-        assert_true(pool_ack(pool, process, connection, &silence, now_us));
-        assert_true(pool_done(pool, process, connection, &silence, now_us));
+        assert_true(pool_ack(pool_at(pool, now_us), process, connection, &silence));
+        assert_true(pool_done(pool_at(pool, now_us), process, connection, &silence));
         assert_int_equal(pool_find_connection(pool, process, number), SLOT_NONE);
         pool_scene_take_all(&scene, counts, now_us);
         last = number;
@@ -370,10 +368,10 @@ static void test_words_are_kept_for_the_record(void **state) {
         connections[i] = accept_one(0, 1);
         take_until(POOL_LAUNCH, &action);
         processes[i] = action.process;
-        assert_true(pool_hello(pool, processes[i], 1, 1, 1));
+        assert_true(pool_hello(pool_at(pool, 1), processes[i], 1, 1));
         take_until(POOL_OFFER, &action);
-        assert_true(
-            pool_ack(pool, processes[i], connections[i], &(struct pool_words){.pid = 4711}, 1));
+        assert_true(pool_ack(pool_at(pool, 1), processes[i], connections[i],
+                             &(struct pool_words){.pid = 4711}));
     }
     for (int i = 0; i < 2; i++) {
         struct pool_words words = {.status = (uint8_t)i,
@@ -381,7 +379,7 @@ static void test_words_are_kept_for_the_record(void **state) {
                                    .bytes_out = 17,
                                    .text = texts[i],
                                    .text_bytes = strlen(texts[i])};
-        assert_true(pool_done(pool, processes[i], connections[i], &words, 2));
+        assert_true(pool_done(pool_at(pool, 2), processes[i], connections[i], &words));
     }
     for (int i = 0; i < 2; i++) {
         size_t length = 0;
@@ -413,15 +411,16 @@ static void test_words_of_an_attempt_go_with_it(void **state) {
     begin(1, 1);
     uint32_t connection = accept_one(0, 1);
     take_until(POOL_LAUNCH, &action);
-    assert_true(pool_hello(pool, action.process, 1, 1, 1));
+    assert_true(pool_hello(pool_at(pool, 1), action.process, 1, 1));
     take_until(POOL_OFFER, &action);
-    assert_true(pool_nack(pool, action.process, connection, POOL_DECLINE_BUSY, &words, 2));
+    assert_true(pool_nack(pool_at(pool, 2), action.process, connection, POOL_DECLINE_BUSY, &words));
     take_until(POOL_LAUNCH, &action);
     pool_text_of(pool, connection, &length);
     assert_int_equal(length, 0);
-    assert_true(pool_hello(pool, action.process, 2, 1, 3));
+    assert_true(pool_hello(pool_at(pool, 3), action.process, 2, 1));
     take_until(POOL_OFFER, &action);
-    assert_true(pool_nack(pool, action.process, connection, POOL_DECLINE_REFUSE, &words, 4));
+    assert_true(
+        pool_nack(pool_at(pool, 4), action.process, connection, POOL_DECLINE_REFUSE, &words));
     take_until(POOL_RECORD, &action);
     pool_text_of(pool, connection, &length);
     assert_int_equal(length, 4);
@@ -436,7 +435,7 @@ static void test_a_limit_of_its_own(void **state) {
     begin(2, 1);
     accept_one(0, 1);
     take_until(POOL_LAUNCH, &action);
-    pool_launch_failed(pool, action.process, POOL_LAUNCH_OWN_LIMIT, 2);
+    pool_launch_failed(pool_at(pool, 2), action.process, POOL_LAUNCH_OWN_LIMIT);
     assert_false(pool_next_action(pool, &action));
     assert_false(pool_has_room(pool, 0));
     pool_await_room(pool, 0);
@@ -451,7 +450,7 @@ static void test_a_limit_of_its_own(void **state) {
     take_until(POOL_LAUNCH, &action);
     assert_int_equal(action.service, 0);
     assert_true(pool_has_room(pool, 0));
-    pool_launched(pool, action.process, 5, 200000);
+    pool_launched(pool_at(pool, 200000), action.process, 5);
     exit_all(200001);
     pool_scene_take_all(&scene, counts, 200001);
     pool_scene_end(&scene);
@@ -463,7 +462,7 @@ static void test_a_retired_service_serves_those_it_has(void **state) {
     uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
     begin(4, 1);
     uint32_t connection = accept_one(0, 1);
-    pool_retire_service(pool, 0, 2);
+    pool_retire_service(pool_at(pool, 2), 0);
     assert_false(pool_has_room(pool, 0));
     assert_true(pool_has_room(pool, 1));
     struct service rules = *services_get(&scene.services, 0);
@@ -485,7 +484,7 @@ static void test_a_retired_service_serves_those_it_has(void **state) {
     assert_int_equal(counts[POOL_RECORD], 1);
     assert_int_equal(counts[POOL_SERVICE_OVER], 1);
     assert_int_equal(scene.services.slots.in_use_count, 2);
-    pool_retire_service(pool, successor, 6); /* nobody is there */
+    pool_retire_service(pool_at(pool, 6), successor); /* nobody is there */
     pool_scene_take_all(&scene, counts, 6);
     assert_int_equal(counts[POOL_SERVICE_OVER], 2);
     assert_int_equal(scene.services.slots.in_use_count, 1);
@@ -501,13 +500,13 @@ static void test_a_retired_service_drains_its_idle_processes(void **state) {
     uint32_t connection = accept_one(0, 1);
     take_until(POOL_LAUNCH, &action);
     uint32_t process = action.process;
-    assert_true(pool_hello(pool, process, 1, 1, 1));
+    assert_true(pool_hello(pool_at(pool, 1), process, 1, 1));
     take_until(POOL_OFFER, &action);
-    assert_true(pool_ack(pool, process, connection, &silence, 2));
-    assert_true(pool_done(pool, process, connection, &silence, 2));
+    assert_true(pool_ack(pool_at(pool, 2), process, connection, &silence));
+    assert_true(pool_done(pool_at(pool, 2), process, connection, &silence));
     pool_scene_take_all(&scene, counts, 2);
     assert_int_equal(pool->services[0].idle_first, process);
-    pool_retire_service(pool, 0, 3);
+    pool_retire_service(pool_at(pool, 3), 0);
     pool_scene_take_all(&scene, counts, 3);
     assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
     exit_all(4);
@@ -525,13 +524,13 @@ static void retire_while_held(uint32_t capacity_count) {
     uint32_t connection = accept_one(0, 1);
     take_until(POOL_LAUNCH, &action);
     uint32_t process = action.process;
-    assert_true(pool_hello(pool, process, 1, capacity_count, 1));
+    assert_true(pool_hello(pool_at(pool, 1), process, 1, capacity_count));
     take_until(POOL_OFFER, &action);
-    assert_true(pool_ack(pool, process, connection, &silence, 2));
-    pool_retire_service(pool, 0, 3);
+    assert_true(pool_ack(pool_at(pool, 2), process, connection, &silence));
+    pool_retire_service(pool_at(pool, 3), 0);
     pool_scene_take_all(&scene, counts, 3);
     assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
-    assert_true(pool_done(pool, process, connection, &silence, 4));
+    assert_true(pool_done(pool_at(pool, 4), process, connection, &silence));
     pool_scene_take_all(&scene, counts, 4);
     assert_int_equal(counts[POOL_RECORD], 1);
     assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);

@@ -29,11 +29,11 @@ static void begin(enum service_handoff handoff, bool has_channel) {
 }
 
 static uint32_t accept_at(uint64_t now_us) {
-    struct pool_arrival arrival = {.now_us = now_us, .wall_us = (int64_t)now_us};
+    struct pool_arrival arrival = {.wall_us = (int64_t)now_us};
     if (pool_scene_rules(&scene, 0)->handoff != HANDOFF_LISTENER) {
         arrival.peer = arrival.local = peer;
     }
-    return pool_accept(pool, &arrival);
+    return pool_accept(pool_at(pool, now_us), &arrival);
 }
 
 /* The next action must be `kind`. */
@@ -51,13 +51,13 @@ static void nothing_more(void) {
 
 static uint32_t launch(uint64_t now_us) {
     uint32_t process = next(POOL_LAUNCH).process;
-    pool_launched(pool, process, 100, now_us);
+    pool_launched(pool_at(pool, now_us), process, 100);
     return process;
 }
 
 static void end_process(uint32_t process, bool by_signal, uint32_t code, uint64_t now_us) {
     pool_exiting(pool, process);
-    pool_exited(pool, process, (struct pool_exit){by_signal, code, false}, NULL, now_us);
+    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){by_signal, code, false}, NULL);
 }
 
 /* The record of a connection or activation, and its end. */
@@ -73,7 +73,7 @@ static void record(enum outcome outcome) {
 /* The same, and all that follows a process's end. */
 static void finish(enum outcome outcome, uint64_t now_us) {
     record(outcome);
-    pool_reaped(pool, next(POOL_CLOSE_PROCESS).process, now_us);
+    pool_reaped(pool_at(pool, now_us), next(POOL_CLOSE_PROCESS).process);
 }
 
 static void test_exec_is_hello_and_ack(void **state) {
@@ -101,7 +101,7 @@ static void test_attempts_until_exec(void **state) {
     (void)state;
     begin(HANDOFF_PUMP, false);
     uint32_t connection = accept_at(1);
-    pool_launch_failed(pool, next(POOL_LAUNCH).process, POOL_LAUNCH_REFUSED, 2);
+    pool_launch_failed(pool_at(pool, 2), next(POOL_LAUNCH).process, POOL_LAUNCH_REFUSED);
     assert_int_equal(next(POOL_ATTEMPT_FAILED).outcome, OUTCOME_LAUNCH_FAILED);
     uint32_t process = launch(3);
     next(POOL_RELEASE);
@@ -118,7 +118,7 @@ static void test_stop_of_a_process_without_channel(void **state) {
     accept_at(1);
     uint32_t process = launch(2);
     next(POOL_RELEASE);
-    pool_stop(pool, 10);
+    pool_stop(pool_at(pool, 10));
     nothing_more(); /* nothing to tell it by: it may finish */
     pool_scene_tick(&scene, 10 + 2000000);
     assert_int_equal(next(POOL_TERMINATE).process, process);
@@ -145,7 +145,7 @@ static void test_activation(void **state) {
     record(OUTCOME_SERVED);
     next(POOL_CLOSE_PROCESS);
     next(POOL_ROOM);
-    pool_reaped(pool, process, 3);
+    pool_reaped(pool_at(pool, 3), process);
     assert_true(pool_has_room(pool, 0));
     pool_scene_end(&scene);
 }
@@ -181,12 +181,12 @@ static void test_launches_that_fail_are_held_back(void **state) {
     (void)state;
     begin(HANDOFF_LISTENER, false);
     accept_at(1);
-    pool_launch_failed(pool, next(POOL_LAUNCH).process, POOL_LAUNCH_REFUSED, 2);
+    pool_launch_failed(pool_at(pool, 2), next(POOL_LAUNCH).process, POOL_LAUNCH_REFUSED);
     next(POOL_ATTEMPT_FAILED);
     assert_int_equal(next(POOL_HELD_BACK).pause_us, 100000);
     record(OUTCOME_LAUNCH_FAILED);
     nothing_more();
-    pool_stop(pool, 3); /* a stop does not wait for the pause */
+    pool_stop(pool_at(pool, 3)); /* a stop does not wait for the pause */
     assert_true(pool_is_empty(pool));
     assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
     pool_scene_end(&scene);
@@ -197,7 +197,7 @@ static void stop_activation(bool by_signal, uint32_t code, enum outcome outcome)
     accept_at(1);
     uint32_t process = launch(2);
     next(POOL_RELEASE);
-    pool_stop(pool, 10);
+    pool_stop(pool_at(pool, 10));
     assert_int_equal(next(POOL_SEND_DRAIN).process, process);
     nothing_more();
     end_process(process, by_signal, code, 20);
@@ -208,7 +208,7 @@ static void stop_activation(bool by_signal, uint32_t code, enum outcome outcome)
 
 static void break_pipe(uint32_t process, uint64_t now_us) {
     pool_exiting(pool, process);
-    pool_exited(pool, process, (struct pool_exit){true, 13, true}, NULL, now_us);
+    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){true, 13, true}, NULL);
 }
 
 /* Who wrote to a client that had left did nothing wrong. */
@@ -227,9 +227,9 @@ static void test_broken_pipe_is_no_crash(void **state) {
     begin(HANDOFF_CHANNEL, true);
     uint32_t connection = accept_at(1);
     uint32_t process = launch(2);
-    assert_true(pool_hello(pool, process, 100, 1, 3));
+    assert_true(pool_hello(pool_at(pool, 3), process, 100, 1));
     next(POOL_OFFER);
-    assert_true(pool_ack(pool, process, connection, &silence, 4));
+    assert_true(pool_ack(pool_at(pool, 4), process, connection, &silence));
     next(POOL_RELEASE);
     break_pipe(process, 5);
     finish(OUTCOME_BROKEN_PIPE, 5);
@@ -243,7 +243,7 @@ static void test_broken_pipe_before_the_ack(void **state) {
     pool_scene_rules(&scene, 0)->attempts_count = 1;
     accept_at(1);
     uint32_t process = launch(2);
-    assert_true(pool_hello(pool, process, 100, 1, 3));
+    assert_true(pool_hello(pool_at(pool, 3), process, 100, 1));
     next(POOL_OFFER);
     break_pipe(process, 4);
     assert_int_equal(next(POOL_ATTEMPT_FAILED).outcome, OUTCOME_CRASHED);
@@ -259,7 +259,7 @@ static void test_broken_pipe_at_a_stop(void **state) {
         accept_at(1);
         uint32_t process = launch(2);
         next(POOL_RELEASE);
-        pool_stop(pool, 10);
+        pool_stop(pool_at(pool, 10));
         if (is_terminated) {
             pool_scene_tick(&scene, 10 + 2000000);
             next(POOL_TERMINATE);
@@ -298,16 +298,16 @@ static void test_activation_by_offer(void **state) {
     begin(HANDOFF_LISTENER, true);
     uint32_t connection = accept_at(1);
     uint32_t process = launch(2);
-    assert_true(pool_hello(pool, process, 100, 1, 3));
+    assert_true(pool_hello(pool_at(pool, 3), process, 100, 1));
     assert_int_equal(next(POOL_OFFER).connection, connection);
-    assert_true(pool_ack(pool, process, connection, &silence, 4));
+    assert_true(pool_ack(pool_at(pool, 4), process, connection, &silence));
     next(POOL_RELEASE);
-    assert_true(pool_done(pool, process, connection, &silence, 5));
+    assert_true(pool_done(pool_at(pool, 5), process, connection, &silence));
     record(OUTCOME_SERVED);
     next(POOL_CLOSE_CHANNEL);
     nothing_more();
     end_process(process, false, 0, 6);
-    pool_reaped(pool, next(POOL_CLOSE_PROCESS).process, 6);
+    pool_reaped(pool_at(pool, 6), next(POOL_CLOSE_PROCESS).process);
     assert_true(pool_is_empty(pool));
     pool_scene_end(&scene);
 }
@@ -328,10 +328,10 @@ static void test_preface_counts_from_accept(void **state) {
     nothing_more();
     const struct address client = {.family = ADDRESS_IPV6, .bytes = {1}, .port = 5};
     assert_int_equal(pool_count_from_peer(pool, connections[0]), 4);
-    pool_begin(pool, connections[0], &client, &client, 2);
+    pool_begin(pool_at(pool, 2), connections[0], &client, &client);
     assert_int_equal(pool_count_from_peer(pool, connections[0]), 1);
     assert_int_equal(pool_count_from_peer(pool, connections[1]), 3);
-    pool_begin(pool, connections[1], NULL, NULL, 2);
+    pool_begin(pool_at(pool, 2), connections[1], NULL, NULL);
     const struct connection *named = &pool->connections[connections[0]];
     const struct connection *direct = &pool->connections[connections[1]];
     assert_true(address_equal(&named->peer, &client));
@@ -340,7 +340,7 @@ static void test_preface_counts_from_accept(void **state) {
     assert_int_equal(direct->via.family, ADDRESS_NONE);
     assert_int_equal(next(POOL_LAUNCH).connection, connections[0]);
     assert_int_equal(next(POOL_LAUNCH).connection, connections[1]);
-    pool_begin_failed(pool, connections[2], OUTCOME_PROXY_INVALID, "why", 3);
+    pool_begin_failed(pool_at(pool, 3), connections[2], OUTCOME_PROXY_INVALID, "why");
     assert_int_equal(next(POOL_RECORD).outcome, OUTCOME_PROXY_INVALID);
     pool_scene_tick(&scene, 1 + 3000000);
     struct pool_action action = next(POOL_RECORD);
@@ -355,7 +355,7 @@ static void test_stop_ends_prefaces(void **state) {
     begin(HANDOFF_STDIO, false);
     pool_scene_rules(&scene, 0)->proxy_protocol = 1;
     accept_at(1);
-    pool_stop(pool, 2);
+    pool_stop(pool_at(pool, 2));
     struct pool_action action = next(POOL_RECORD);
     assert_int_equal(action.outcome, OUTCOME_DRAINED);
     pool_forget(pool, action.connection);
@@ -372,7 +372,7 @@ static void test_a_process_for_one_serves_its_own(void **state) {
     uint32_t younger = accept_at(2);
     launch(3);
     uint32_t second = launch(3);
-    assert_true(pool_hello(pool, second, 101, 1, 4));
+    assert_true(pool_hello(pool_at(pool, 4), second, 101, 1));
     struct pool_action action = next(POOL_OFFER);
     assert_int_equal(action.process, second);
     assert_int_equal(action.connection, younger);
