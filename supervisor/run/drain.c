@@ -42,9 +42,9 @@ static const char *end_reason(const struct supervisor *s, const struct process *
 
 void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {
     const struct process *p = &s->pool.processes[process];
-    struct run_pump_end end = run_pump_give_up(s, process);
-    if (end.is_over) {
-        run_reap_pumped(s, &end);
+    const struct run_pump_end *end = run_pump_give_up(s, process);
+    if (end != NULL) {
+        run_reap_pumped(s, end);
         return;
     }
     run_tell(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,

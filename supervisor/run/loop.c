@@ -103,11 +103,6 @@ static bool on_process(struct supervisor *s, const struct platform_event *event)
     }
 }
 
-static void on_pump(struct supervisor *s, uint32_t pump) {
-    struct run_pump_end end = run_pump_on_stream(s, pump);
-    run_reap_pumped(s, &end);
-}
-
 static void on_stream(struct supervisor *s, uint64_t token) {
     uint32_t slot = SLOT_NONE; /* the stream was closed when the event was under way */
     switch ((enum run_token)token_type(token)) {
@@ -126,7 +121,7 @@ static void on_stream(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_PUMP:
         slot = slots_find(&s->pumps.slots, token);
         if (slot != SLOT_NONE) {
-            on_pump(s, slot);
+            run_reap_pumped(s, run_pump_on_stream(s, slot));
         }
         break;
     default:
@@ -209,8 +204,7 @@ static void go_on_with_pumps(struct supervisor *s) {
         uint32_t pump = next;
         next = run_pump_next_ready(s, pump);
         s->steps_count++;
-        struct run_pump_end end = run_pump_go_on(s, pump);
-        run_reap_pumped(s, &end);
+        run_reap_pumped(s, run_pump_go_on(s, pump));
         act(s);
     }
 }
@@ -223,7 +217,8 @@ static bool has_moved(struct supervisor *s, uint32_t process, uint32_t connectio
     struct process *p = &s->pool.processes[process];
     struct connection *c = connection == SLOT_NONE ? NULL : &s->pool.connections[connection];
     struct timer *timer = c == NULL ? &p->timer : &c->timer;
-    const struct process before = *p;
+    const enum process_state state = p->state;
+    const uint32_t offer = p->offer;
     const uint64_t id = c == NULL ? 0 : c->id;
     struct platform_process *handle = s->launching.processes[process].handle;
     bool more = p->channel_open && handle != NULL;
@@ -231,7 +226,7 @@ static bool has_moved(struct supervisor *s, uint32_t process, uint32_t connectio
         more = run_handoff_on_channel(s, process);
         act(s);
         bool moved = c != NULL ? c->id != id || c->state != CONNECTION_HELD
-                               : p->state != before.state || p->offer != before.offer;
+                               : p->state != state || p->offer != offer;
         if (moved || !slots_is_used(&s->pool.process_slots, process) || timer_is_set(timer)) {
             return true;
         }
@@ -277,11 +272,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_ACCEPT:
         run_pause_update_listener(s, &s->listening.listeners[index]);
         break;
-    case RUN_TOKEN_PUMP: {
-        struct run_pump_end end = run_pump_on_timer(s, index);
-        run_reap_pumped(s, &end);
+    case RUN_TOKEN_PUMP:
+        run_reap_pumped(s, run_pump_on_timer(s, index));
         break;
-    }
     case RUN_TOKEN_QUIET:
         run_pause_after_shortage(s);
         break;

@@ -255,10 +255,9 @@ void run_pump_close(struct supervisor *s, uint32_t process) {
 }
 
 /* `note`: static, for the record; NULL = nothing to be said. */
-static struct run_pump_end finish(struct supervisor *s, uint32_t pump, const char *note) {
+static const struct run_pump_end *finish(struct supervisor *s, uint32_t pump, const char *note) {
     const struct run_pump *r = at(s, pump);
-    struct run_pump_end end = {
-        .is_over = true,
+    s->pumps.end = (struct run_pump_end){
         .process = r->process,
         .words = {.has_bytes_in = true,
                   .has_bytes_out = true,
@@ -268,10 +267,8 @@ static struct run_pump_end finish(struct supervisor *s, uint32_t pump, const cha
                   .text_bytes = note == NULL ? 0 : strlen(note)},
     };
     run_pump_close(s, r->process);
-    return end;
+    return &s->pumps.end;
 }
-
-static const struct run_pump_end goes_on = {.is_over = false};
 
 static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_us) {
     r->watches_idle = false;
@@ -279,7 +276,7 @@ static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_u
 }
 
 /* After the program's end: done, or how long to wait for the client. */
-static struct run_pump_end wait_for_client(struct supervisor *s, uint32_t pump) {
+static const struct run_pump_end *wait_for_client(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     uint64_t sent_bytes = relay_bytes_out(&r->relay);
     if (relay_is_over(&r->relay)) {
@@ -294,7 +291,7 @@ static struct run_pump_end wait_for_client(struct supervisor *s, uint32_t pump) 
         r->sent_bytes = sent_bytes;
         set_timer(s, r, FLUSH_US);
     }
-    return goes_on;
+    return NULL;
 }
 
 static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pump *r) {
@@ -303,13 +300,13 @@ static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pum
 }
 
 /* The timer is not moved with each byte: when it expires, it is seen what has. */
-static struct run_pump_end watch_idle(struct supervisor *s, struct run_pump *r) {
+static const struct run_pump_end *watch_idle(struct supervisor *s, struct run_pump *r) {
     uint64_t most_us = idle_timeout_us(s, r);
     if (most_us > 0 && !timer_is_set(&r->timer)) {
         r->watches_idle = true;
         timers_set(&s->timers, &r->timer, r->moved_us + most_us);
     }
-    return goes_on;
+    return NULL;
 }
 
 /* Nobody reads the program's input any more, and what is in its output is all that there will be.
@@ -321,7 +318,7 @@ static void program_is_over(struct run_pump *r) {
     relay_program_exited(&r->relay);
 }
 
-static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
+static const struct run_pump_end *go_on(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     int rounds = 0;
     while (rounds < ROUNDS_AT_A_TIME && move(r)) {
@@ -345,7 +342,7 @@ static struct run_pump_end go_on(struct supervisor *s, uint32_t pump) {
     return r->exited || (r->left && !r->kept) ? wait_for_client(s, pump) : watch_idle(s, r);
 }
 
-struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump) {
+const struct run_pump_end *run_pump_on_stream(struct supervisor *s, uint32_t pump) {
     at(s, pump)->waiting = 0; /* the event does not tell for which of them it is */
     return go_on(s, pump);
 }
@@ -361,12 +358,12 @@ uint32_t run_pump_next_ready(struct supervisor *s, uint32_t pump) {
     return at(s, pump)->next_ready;
 }
 
-struct run_pump_end run_pump_go_on(struct supervisor *s, uint32_t pump) {
+const struct run_pump_end *run_pump_go_on(struct supervisor *s, uint32_t pump) {
     at(s, pump)->is_ready = false;
-    return slots_is_used(&s->pumps.slots, pump) ? go_on(s, pump) : goes_on;
+    return slots_is_used(&s->pumps.slots, pump) ? go_on(s, pump) : NULL;
 }
 
-struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process) {
+const struct run_pump_end *run_pump_on_exit(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     struct run_pump *r = at(s, pump);
     const struct process *p = &s->pool.processes[process];
@@ -375,17 +372,17 @@ struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process) {
     if (!r->left || relay_source_has_ended(&r->relay.out)) {
         program_is_over(r);
     }
-    struct run_pump_end end = go_on(s, pump);
-    if (!end.is_over && p->state == PROCESS_KILLED) {
+    const struct run_pump_end *end = go_on(s, pump);
+    if (end == NULL && p->state == PROCESS_KILLED) {
         return run_pump_give_up(s, process); /* there is no time left to wait for the client */
     }
     return end;
 }
 
-struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process) {
+const struct run_pump_end *run_pump_give_up(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     if (pump == SLOT_NONE || !(at(s, pump)->left || at(s, pump)->exited)) {
-        return goes_on;
+        return NULL;
     }
     bool cut = s->stopping && !at(s, pump)->lingers;
     return finish(s, pump,
@@ -402,25 +399,25 @@ static bool may_have_moved(struct run_pump *r) {
     return r->asked_again;
 }
 
-static struct run_pump_end on_idle_timer(struct supervisor *s, uint32_t pump) {
+static const struct run_pump_end *on_idle_timer(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
-    struct run_pump_end end = run_pump_on_stream(s, pump);
-    if (end.is_over || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->timers.now_us) {
+    const struct run_pump_end *end = run_pump_on_stream(s, pump);
+    if (end != NULL || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->timers.now_us) {
         return end; /* it goes on, and the timer is set */
     }
     if (may_have_moved(r)) {
         timers_after(&s->timers, &r->timer, LOOK_AGAIN_US);
-        return goes_on;
+        return NULL;
     }
     uint32_t connection = s->pool.processes[r->process].first_held;
     timers_unset(&s->timers, &r->timer);
     if (connection != SLOT_NONE) { /* else it could not even be killed, and was given up on */
         pool_time_out(&s->pool, connection, "idle_timeout_ms has passed");
     }
-    return goes_on;
+    return NULL;
 }
 
-struct run_pump_end run_pump_on_timer(struct supervisor *s, uint32_t pump) {
+const struct run_pump_end *run_pump_on_timer(struct supervisor *s, uint32_t pump) {
     if (at(s, pump)->watches_idle) {
         return on_idle_timer(s, pump);
     }

@@ -39,6 +39,13 @@ struct run_pump {
     struct relay relay;  /* last, being large */
 };
 
+/* A pump that is over: its process has ended, all is with the client or given up, and the pump is
+ * gone. Then the pool is to be told of the process's end, with these words for the record. */
+struct run_pump_end {
+    uint32_t process;
+    struct pool_words words;
+};
+
 /* Owner: the supervisor. */
 struct run_pumps {
     struct slots slots;
@@ -48,14 +55,7 @@ struct run_pumps {
     uint32_t chunk_count;  /* that there are */
     bool may_trim;         /* some may be empty */
     uint32_t ready;        /* first of those to go on with; SLOT_NONE */
-};
-
-/* A pump that is over: its process has ended, all is with the client or given up, and the pump is
- * gone. Then the pool is to be told of the process's end, with these words for the record. */
-struct run_pump_end {
-    bool is_over; /* false = it goes on, and nothing below is set */
-    uint32_t process;
-    struct pool_words words;
+    struct run_pump_end end; /* of the one that was over last */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
@@ -75,18 +75,19 @@ void run_pump_launched(struct supervisor *s, uint32_t process,
                        const struct platform_launched *launched);
 void run_pump_undo(struct supervisor *s, uint32_t process, uint32_t connection);
 
-struct run_pump_end run_pump_on_stream(struct supervisor *s, uint32_t pump);
+/* Each returns NULL while the pump goes on; else its end, valid until the next call. */
+const struct run_pump_end *run_pump_on_stream(struct supervisor *s, uint32_t pump);
 /* The process has ended: what it wrote is still on its way. */
-struct run_pump_end run_pump_on_exit(struct supervisor *s, uint32_t process);
-struct run_pump_end run_pump_on_timer(struct supervisor *s, uint32_t pump);
+const struct run_pump_end *run_pump_on_exit(struct supervisor *s, uint32_t process);
+const struct run_pump_end *run_pump_on_timer(struct supervisor *s, uint32_t pump);
 /* The process is to be ended. If it has ended already, what is not flushed yet is given up. */
-struct run_pump_end run_pump_give_up(struct supervisor *s, uint32_t process);
+const struct run_pump_end *run_pump_give_up(struct supervisor *s, uint32_t process);
 
 /* Takes the list of the pumps that have more to do; then each is to go on, before the list is taken
  * again. The first, or SLOT_NONE, and the one behind `pump`, to be asked before that goes on. */
 uint32_t run_pump_take_ready(struct supervisor *s);
 uint32_t run_pump_next_ready(struct supervisor *s, uint32_t pump);
-struct run_pump_end run_pump_go_on(struct supervisor *s, uint32_t pump);
+const struct run_pump_end *run_pump_go_on(struct supervisor *s, uint32_t pump);
 
 /* Closes all that is left of the process's pump, if there is one. */
 void run_pump_close(struct supervisor *s, uint32_t process);

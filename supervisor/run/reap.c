@@ -24,8 +24,7 @@ bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
     r->exit_was_told = true;
     if (r->pump != SLOT_NONE) {
-        struct run_pump_end end = run_pump_on_exit(s, process);
-        run_reap_pumped(s, &end);
+        run_reap_pumped(s, run_pump_on_exit(s, process));
         return false;
     }
     /* What it wrote before its end decides: an ACK found there means that the client was taken. */
@@ -39,7 +38,7 @@ bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
 }
 
 void run_reap_pumped(struct supervisor *s, const struct run_pump_end *end) {
-    if (end->is_over) {
+    if (end != NULL) {
         pool_exiting(&s->pool, end->process);
         tell_exit(s, end->process, &end->words);
     }
