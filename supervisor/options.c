@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,32 +31,35 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
     return false;
 }
 
+/* An argument that takes a value, or is a flag; it goes to `offset` of struct options. */
 struct known {
-    const char *name;
-    bool *flag;         /* NULL: takes a value */
-    const char **value; /* NULL: is a flag */
+    char name[11];
+    bool takes_value;
+    uint8_t offset;
 };
 
 enum match { OTHER, TAKEN, TAKEN_WITH_NEXT, VALUE_MISSING };
 
 /* Matches "NAME", "NAME VALUE" (`next` is what follows, NULL at the end) and "--NAME=VALUE". */
-static enum match match(const struct known *known, const char *argument, const char *next) {
+static enum match match(const struct known *known, const char *argument, const char *next,
+                        struct options *out) {
     size_t length = strlen(known->name);
     bool is_long = length > 2;
     if (strncmp(argument, known->name, length) != 0) {
         return OTHER;
     }
     const char *rest = argument + length;
-    if (known->flag != NULL && *rest == '\0') {
-        *known->flag = true;
+    void *place = (char *)out + known->offset;
+    if (!known->takes_value && *rest == '\0') {
+        *(bool *)place = true;
         return TAKEN;
     }
-    if (known->value != NULL && *rest == '=' && is_long) {
-        *known->value = rest + 1;
+    if (known->takes_value && *rest == '=' && is_long) {
+        *(const char **)place = rest + 1;
         return rest[1] == '\0' ? VALUE_MISSING : TAKEN;
     }
-    if (known->value != NULL && *rest == '\0') {
-        *known->value = next;
+    if (known->takes_value && *rest == '\0') {
+        *(const char **)place = next;
         return next == NULL || next[0] == '\0' ? VALUE_MISSING : TAKEN_WITH_NEXT;
     }
     return OTHER;
@@ -62,14 +67,14 @@ static enum match match(const struct known *known, const char *argument, const c
 
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
-    const struct known table[] = {
-        {"-c", NULL, &out->config},
-        {"--config", NULL, &out->config},
-        {"--handlers", NULL, &out->handlers},
-        {"--check", &out->check, NULL},
-        {"--version", &out->version, NULL},
-        {"--help", &out->help, NULL},
-        {"-h", &out->help, NULL},
+    static const struct known table[] = {
+        {"-c", true, offsetof(struct options, config)},
+        {"--config", true, offsetof(struct options, config)},
+        {"--handlers", true, offsetof(struct options, handlers)},
+        {"--check", false, offsetof(struct options, check)},
+        {"--version", false, offsetof(struct options, version)},
+        {"--help", false, offsetof(struct options, help)},
+        {"-h", false, offsetof(struct options, help)},
     };
     memset(out, 0, sizeof *out);
     for (int i = 1; i < argc; i++) {
@@ -90,7 +95,7 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
             continue;
         }
         for (size_t k = 0; k < sizeof table / sizeof *table && result == OTHER; k++) {
-            result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL);
+            result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL, out);
         }
         if (result == OTHER) {
             return fault(message, size_bytes, "unknown argument", argument);
