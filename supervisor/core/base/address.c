@@ -1,8 +1,8 @@
 #include "core/base/address.h"
 
+#include "core/base/must.h"
 #include "core/base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Reads four decimal numbers 0..255 without leading zeros; returns the byte after them, or NULL. */
@@ -190,15 +190,20 @@ static void find_zero_run(const uint16_t groups[8], int group_count, int *start,
     }
 }
 
-static size_t print_ipv4(const uint8_t bytes[4], char *out, size_t size_bytes) {
-    return (size_t)snprintf(out, size_bytes, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+static char *print_ipv4(const uint8_t bytes[4], char *at) {
+    for (int i = 0; i < 4; i++) {
+        if (i > 0) {
+            *at++ = '.';
+        }
+        at = text_put_number(at, bytes[i], 10);
+    }
+    return at;
 }
 
-static size_t print_ipv6(const struct address *address, char *out, size_t size_bytes) {
+static char *print_ipv6(const struct address *address, char *at) {
     uint16_t groups[8];
     int start = -1;
     int length = 0;
-    size_t used = 0;
     struct address plain = *address;
     for (int i = 0; i < 8; i++) {
         groups[i] = (uint16_t)(address->bytes[2 * i] << 8 | address->bytes[2 * i + 1]);
@@ -207,54 +212,63 @@ static size_t print_ipv6(const struct address *address, char *out, size_t size_b
     int group_count = plain.family == ADDRESS_IPV4 ? 6 : 8;
     find_zero_run(groups, group_count, &start, &length);
     for (int i = 0; i < group_count; i++) {
+        if (i > 0 || i == start) {
+            *at++ = ':';
+        }
         if (i == start) {
-            used += (size_t)snprintf(out + used, size_bytes - used, "::");
             i += length - 1;
+            if (i == 7) {
+                *at++ = ':';
+            }
         } else {
-            bool colon = i > 0 && !(start >= 0 && i == start + length);
-            used += (size_t)snprintf(out + used, size_bytes - used, "%s%x", colon ? ":" : "",
-                                     (unsigned)groups[i]);
+            at = text_put_number(at, groups[i], 16);
         }
     }
     if (plain.family == ADDRESS_IPV4) {
-        used += (size_t)snprintf(out + used, size_bytes - used, ":");
-        used += print_ipv4(plain.bytes, out + used, size_bytes - used);
+        *at++ = ':';
+        at = print_ipv4(plain.bytes, at);
     }
     if (address->scope_id != 0) {
-        used += (size_t)snprintf(out + used, size_bytes - used, "%%%lu",
-                                 (unsigned long)address->scope_id);
+        *at++ = '%';
+        at = text_put_number(at, address->scope_id, 10);
     }
-    return used;
+    return at;
 }
 
-/* Prints into `text` of ADDRESS_TEXT_SIZE bytes, which every result fits. */
-static size_t print_host(const struct address *address, char *text) {
+/* Without a NUL. Every result fits ADDRESS_TEXT_SIZE bytes. */
+static char *print_host(const struct address *address, char *at) {
     if (address->family == ADDRESS_IPV4) {
-        return print_ipv4(address->bytes, text, ADDRESS_TEXT_SIZE);
+        return print_ipv4(address->bytes, at);
     }
     if (address->family == ADDRESS_IPV6) {
-        return print_ipv6(address, text, ADDRESS_TEXT_SIZE);
+        return print_ipv6(address, at);
     }
-    return (size_t)snprintf(text, ADDRESS_TEXT_SIZE, "-");
+    *at = '-';
+    return at + 1;
 }
 
 char *address_print(const struct address *address, char *out, size_t size_bytes) {
-    char host[ADDRESS_TEXT_SIZE];
-    print_host(address, host);
-    if (address->family == ADDRESS_IPV6) {
-        snprintf(out, size_bytes, "[%s]:%u", host, (unsigned)address->port);
-    } else if (address->family == ADDRESS_IPV4) {
-        snprintf(out, size_bytes, "%s:%u", host, (unsigned)address->port);
-    } else {
-        snprintf(out, size_bytes, "-");
+    bool is_ipv6 = address->family == ADDRESS_IPV6;
+    char *at = out;
+    must(size_bytes >= ADDRESS_TEXT_SIZE);
+    if (is_ipv6) {
+        *at++ = '[';
     }
+    at = print_host(address, at);
+    if (is_ipv6) {
+        *at++ = ']';
+    }
+    if (is_ipv6 || address->family == ADDRESS_IPV4) {
+        *at++ = ':';
+        at = text_put_number(at, address->port, 10);
+    }
+    *at = '\0';
     return out;
 }
 
 char *address_print_host(const struct address *address, char *out, size_t size_bytes) {
-    char host[ADDRESS_TEXT_SIZE];
-    print_host(address, host);
-    snprintf(out, size_bytes, "%s", host);
+    must(size_bytes >= ADDRESS_TEXT_SIZE);
+    *print_host(address, out) = '\0';
     return out;
 }
 

@@ -135,6 +135,17 @@ bool text_parse_number(const char *text, uint32_t *out) {
     return true;
 }
 
+char *text_put_number(char *at, uint64_t number, unsigned base) {
+    uint64_t unit = 1;
+    while (number / unit >= base) {
+        unit *= base;
+    }
+    for (; unit > 0; unit /= base) {
+        *at++ = "0123456789abcdef"[number / unit % base];
+    }
+    return at;
+}
+
 static size_t smaller(size_t a, size_t b) {
     return a < b ? a : b;
 }

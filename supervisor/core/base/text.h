@@ -56,6 +56,9 @@ bool text_ends_with(const char *text, const char *ending, bool nocase);
 /* Parses a whole decimal number 0..4294967295 without sign, blanks or leading zero. */
 bool text_parse_number(const char *text, uint32_t *out);
 
+/* Puts a number there, without a NUL; returns where it ends. `base` 2 to 16. */
+char *text_put_number(char *at, uint64_t number, unsigned base);
+
 /* Damerau-Levenshtein distance (insert, delete, replace, swap of neighbours; each letter moved
  * once), without regard to case; anything above `limit` counts as limit + 1. Words of more than 63
  * bytes are at limit + 1. */

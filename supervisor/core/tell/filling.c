@@ -1,10 +1,9 @@
 #include "core/tell/filling.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/service/template.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +23,7 @@ static bool is_ip(const struct address *address) {
 }
 
 static const char *get_number(uint64_t number, char *room) {
-    snprintf(room, ADDRESS_TEXT_SIZE, "%" PRIu64, number);
+    *text_put_number(room, number, 10) = '\0';
     return room;
 }
 

@@ -132,9 +132,8 @@ void record_text(struct record *record, const char *key, const char *value) {
 void record_number(struct record *record, const char *key, uint64_t value) {
     size_t start = record->length;
     char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, value);
     put_key(record, key);
-    put_text(record, text);
+    put(record, text, (size_t)(text_put_number(text, value, 10) - text));
     if (record->full) {
         record->length = start; /* half a number would be another number */
     }
