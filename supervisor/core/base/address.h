@@ -21,10 +21,10 @@ enum address_family {
 };
 
 struct address {
-    enum address_family family;
+    enum address_family family : 8;
     uint8_t bytes[16]; /* network order; 4 used for IPv4, 16 for IPv6 */
-    uint16_t port;     /* host order; 0 = any free port (when listening) */
     bool has_uid;      /* UNIX, of a peer: the system has told `uid`. All 0 otherwise */
+    uint16_t port;     /* host order; 0 = any free port (when listening) */
     uint32_t scope_id; /* IPv6 zone as the OS numbers it; 0 = none. Not parsed from text */
     uint32_t uid;      /* who has connected: any number, 0 is root */
     uint32_t pid; /* the process that has; 0 = not known, as from another pid namespace (unix(7)) */

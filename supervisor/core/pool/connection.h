@@ -86,40 +86,39 @@ enum connection_event {
 
 /* All times are microseconds of the monotonic clock, except accepted_wall_us. Owner: the pool. */
 struct connection {
-    enum connection_state state;
-    enum outcome outcome; /* NONE until ENDED */
-    uint64_t id;          /* the record's number, from 1, never used twice in a run */
-    uint32_t service;     /* index in the table of services */
-    uint32_t place;       /* index among the service's listen entries: where it was accepted */
+    enum connection_state state : 8;
+    enum outcome outcome : 8;   /* NONE until ENDED */
+    enum progress progress : 8; /* of an activation that has ended */
     bool is_activation;
-    enum progress progress; /* of an activation that has ended */
+    uint32_t service;        /* index in the table of services */
+    uint32_t place;          /* index among the service's listen entries: where it was accepted */
+    uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
+    uint64_t id;             /* the record's number, from 1, never used twice in a run */
+    struct timer timer;      /* PREFACE, HELD: its deadline */
+    uint32_t next, previous; /* in the queue of its service, or among those its process holds */
     /* In the pool's table of sources: its address, and what counts for the limits by source of its
      * service and of all; SOURCE_NONE where there is no such limit. */
     uint32_t source, own_source, common_source;
-    bool in_group;           /* for core/door/access.h: of one of the groups that may come */
-    uint16_t local_minute;   /* when it came */
-    bool is_probe;           /* tells whether the breaker closes (circuit.h) */
-    struct timer timer;      /* PREFACE, HELD: its deadline */
-    uint32_t process;        /* slot of the process launched for it or holding it; SLOT_NONE */
-    uint32_t next, previous; /* in the queue of its service, or among those its process holds */
-    uint32_t offers_count;   /* to processes, one after the other */
-    uint32_t attempts_used;
-    uint32_t attempts_max;
-    uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;
-    int64_t accepted_wall_us;
-    struct address peer, local; /* of the real client, where a PROXY header told it */
-    struct address via;         /* then the proxy's; else family ADDRESS_NONE */
-    uint32_t pid;               /* who took it, or the last one that failed to; 0 = nobody */
-    bool has_status;            /* DONE told a status */
+    uint32_t offers_count; /* to processes, one after the other */
+    uint32_t attempts_used, attempts_max;
+    uint32_t pid;          /* who took it, or the last one that failed to; 0 = nobody */
+    uint16_t local_minute; /* for core/door/access.h: when it came, */
+    bool in_group;         /* and if of one of the groups that may come */
+    bool is_probe;         /* tells whether the breaker closes (circuit.h) */
+    bool awaits_byte;      /* PREFACE: what is awaited is the client's first byte */
+    bool timed_out;        /* its time was up while it was HELD */
+    bool is_overdue;       /* HELD: that has not ended it, so its process is to be ended */
+    bool has_status;       /* DONE told a status */
     uint8_t status;
     bool has_exit; /* the process has ended before this connection did */
     bool exit_by_signal;
-    uint32_t exit_code;
     bool has_bytes_in, has_bytes_out;
-    bool awaits_byte; /* PREFACE: what is awaited is the client's first byte */
-    bool timed_out;   /* its time was up while it was HELD */
-    bool is_overdue;  /* HELD: that has not ended it, so its process is to be ended */
+    uint32_t exit_code;
+    uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;
+    int64_t accepted_wall_us;
     uint64_t bytes_in, bytes_out;
+    struct address peer, local; /* of the real client, where a PROXY header told it */
+    struct address via;         /* then the proxy's; else family ADDRESS_NONE */
 };
 
 /* Applies `event` (with `outcome` for ATTEMPT_FAILED and END, else OUTCOME_NONE). Returns true if

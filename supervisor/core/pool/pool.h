@@ -156,11 +156,11 @@ struct pool_entry {
 
 /* Read by the caller, changed only by the functions below. Owner: the caller of pool_init(). */
 struct pool {
-    struct services *registry; /* not owned */
-    struct timers *timers;     /* not owned */
-    struct pool_service *services;
+    struct timers *timers; /* not owned */
     struct connection *connections;
     struct process *processes;
+    struct pool_service *services;
+    struct services *registry; /* not owned */
     struct pool_text *texts;
     uint8_t *queued_connections; /* kinds of actions in the ring, by connection and by process */
     uint16_t *queued_processes;
