@@ -161,23 +161,23 @@ struct pool {
     struct process *processes;
     struct pool_service *services;
     struct services *registry; /* not owned */
+    bool stopping;
+    uint32_t most_count; /* connections of all services */
+    struct pool_entry *ring;
+    uint32_t ring_first, ring_count, ring_capacity;
+    /* Services: the others come before these where all have waited. */
+    uint32_t last_let_in, last_launched;
+    struct slots connection_slots;
+    struct slots process_slots;
     struct pool_text *texts;
     uint8_t *queued_connections; /* kinds of actions in the ring, by connection and by process */
     uint16_t *queued_processes;
-    struct slots connection_slots;
-    struct slots process_slots;
+    uint64_t last_id;
+    struct shortage starved;      /* lasts while launches wait for what is short for all */
     struct sources sources;       /* of connections, by the peer's address */
     struct service_limits limits; /* for all services together */
-    uint32_t most_count;          /* connections of all services */
     struct rate rate;             /* of all clients let in */
     struct timer pause;           /* set while that lets nobody in */
-    /* Services: the others come before these where all have waited. */
-    uint32_t last_let_in, last_launched;
-    struct pool_entry *ring;
-    uint32_t ring_first, ring_count, ring_capacity;
-    uint64_t last_id;
-    struct shortage starved; /* lasts while launches wait for what is short for all */
-    bool stopping;
 };
 
 /* Makes the tables, for `connection_count` (1..POOL_CONNECTIONS_MAX_COUNT, which is what the
