@@ -12,13 +12,12 @@ void run_handoff_create(struct supervisor *s) {
 }
 
 /* What is known of a local socket goes into fields of their own: see tell_local(). */
-static struct wire_address to_wire(const struct address *address) {
-    struct wire_address out = {.family = (uint8_t)address->family, .port = address->port};
-    if (address->family == ADDRESS_UNIX) {
-        return (struct wire_address){0};
+static void to_wire(const struct address *address, struct wire_address *out) {
+    if (address->family != ADDRESS_UNIX) {
+        out->family = (uint8_t)address->family;
+        out->port = address->port;
+        memcpy(out->bytes, address->bytes, sizeof out->bytes);
     }
-    memcpy(out.bytes, address->bytes, sizeof out.bytes);
-    return out;
 }
 
 /* ---- To the handler ---- */
@@ -33,6 +32,15 @@ static int send_frame(struct supervisor *s, uint32_t process, const struct wire_
     }
     return platform_channel_send(s->launching.processes[process].handle, frame, (size_t)length,
                                  attach, &cause);
+}
+
+/* A frame that says no more than its type, about a connection by its number (0 = none). True if it
+ * has to be sent again. The end of the channel says the same, and so does any other failure. */
+static bool send_word(struct supervisor *s, uint32_t process, enum wire_type type,
+                      uint32_t number) {
+    const struct wire_message message = {.type = (uint8_t)type, .connection = number};
+    return s->pool.processes[process].channel_open &&
+           send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
 }
 
 static enum wire_kind kind_of(const struct connection *c, const struct service *service) {
@@ -76,15 +84,15 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
         .connection = pool_number_of(&s->pool, connection),
         .service = {service->name, strlen(service->name)},
         .kind = (uint8_t)kind_of(c, service),
-        .peer = to_wire(&c->peer),
-        .local = to_wire(&c->local),
         .accepted_us = (uint64_t)c->accepted_wall_us,
         .id = c->id,
         .protocol_info = info_bytes > 0 ? info : NULL,
         .has_peer_count = !c->is_activation,
         .peer_count = c->is_activation ? 0 : pool_count_from_peer(&s->pool, connection),
-        .via = to_wire(&c->via),
     };
+    to_wire(&c->peer, &message.peer);
+    to_wire(&c->local, &message.local);
+    to_wire(&c->via, &message.via);
     tell_local(c, service, &message);
     result = send_frame(s, process, &message, socket);
     if (result == BATON_TOO_LONG && message.path.length > 0) {
@@ -137,23 +145,18 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
 }
 
 void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
-    struct wire_message message = {.type = WIRE_DRAIN};
-    const struct process *p = &s->pool.processes[process];
-    if (!services_get(&s->services, p->service)->has_channel) {
-        platform_process_signal(s->launching.processes[process].handle, PLATFORM_TERMINATE);
+    struct run_process *r = &s->launching.processes[process];
+    if (!services_get(&s->services, s->pool.processes[process].service)->has_channel) {
+        platform_process_signal(r->handle, PLATFORM_TERMINATE);
         return;
     }
-    /* The end of its channel says the same, and so does any other failure. */
-    s->launching.processes[process].drain_unsent =
-        p->channel_open && send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
+    r->drain_unsent = send_word(s, process, WIRE_DRAIN, 0);
 }
 
 void run_handoff_send_cancel(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    struct wire_message message = {.type = WIRE_CANCEL,
-                                   .connection = pool_number_of(&s->pool, connection)};
-    if (c->state == CONNECTION_HELD && s->pool.processes[c->process].channel_open &&
-        send_frame(s, c->process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN) {
+    if (c->state == CONNECTION_HELD &&
+        send_word(s, c->process, WIRE_CANCEL, pool_number_of(&s->pool, connection))) {
         s->launching.processes[c->process].cancel_unsent = true;
     }
 }

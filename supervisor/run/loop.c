@@ -299,8 +299,8 @@ static void on_timer(struct supervisor *s, uint64_t token) {
 }
 
 static void tick(struct supervisor *s) {
-    struct timer *timer = timers_expired(&s->timers, s->timers.now_us);
-    for (; timer != NULL; timer = timers_expired(&s->timers, s->timers.now_us)) {
+    struct timer *timer;
+    while ((timer = timers_expired(&s->timers, s->timers.now_us)) != NULL) {
         s->steps_count++;
         on_timer(s, timer->token);
         act(s);

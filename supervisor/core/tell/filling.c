@@ -15,9 +15,6 @@ struct view {
     uint32_t from_peer_count;
 };
 
-/* Each returns its text, perhaps in `room` of ADDRESS_TEXT_SIZE bytes; NULL = not known. */
-typedef const char *fact_get(const struct view *view, char *room);
-
 static bool is_ip(const struct address *address) {
     return address->family == ADDRESS_IPV4 || address->family == ADDRESS_IPV6;
 }
@@ -37,81 +34,45 @@ static const char *get_port_of(const struct address *address, char *room) {
     return is_ip(address) ? get_number(address->port, room) : NULL;
 }
 
-static const char *get_service(const struct view *view, char *room) {
-    (void)room;
-    return view->service->name;
+/* Not the service's: a PROXY header may come by a local socket. */
+static const char *get_protocol(const struct view *view) {
+    enum service_protocol protocol = (enum service_protocol)view->service->protocol;
+    return protocol == PROTOCOL_TCP || is_ip(&view->connection->peer) ? "TCP"
+           : protocol == PROTOCOL_UDP                                 ? "UDP"
+                                                                      : "UNIX";
 }
 
-static const char *get_id(const struct view *view, char *room) {
-    return get_number(view->connection->id, room);
-}
-
-static const char *get_protocol(const struct view *view, char *room) {
-    (void)room;
-    /* Not the service's: a PROXY header may come by a local socket. */
-    if (is_ip(&view->connection->peer)) {
-        return "TCP";
-    }
-    switch ((enum service_protocol)view->service->protocol) {
-    case PROTOCOL_TCP:
-        return "TCP";
-    case PROTOCOL_UDP:
-        return "UDP";
-    case PROTOCOL_UNIX:
-        return "UNIX";
+/* Returns the text, perhaps in `room` of ADDRESS_TEXT_SIZE bytes; NULL = not known. */
+static const char *get(enum fact_id fact, const struct view *view, char *room) {
+    const struct connection *c = view->connection;
+    switch (fact) {
+    case FACT_SERVICE:
+        return view->service->name;
+    case FACT_ID:
+        return get_number(c->id, room);
+    case FACT_PROTOCOL:
+        return get_protocol(view);
+    case FACT_PORT:
+        return get_port_of(&c->local, room);
+    case FACT_LOCAL_ADDRESS:
+        return get_host(&c->local, room);
+    case FACT_PATH:
+        return view->service->listen[c->place].path;
+    case FACT_PEER_ADDRESS:
+        return get_host(&c->peer, room);
+    case FACT_PEER_PORT:
+        return get_port_of(&c->peer, room);
+    case FACT_PEER_UID:
+        return c->peer.has_uid ? get_number(c->peer.uid, room) : NULL;
+    case FACT_PEER_PID:
+        return c->peer.pid != 0 ? get_number(c->peer.pid, room) : NULL;
+    case FACT_PEER_COUNT:
+        return is_ip(&c->peer) ? get_number(view->from_peer_count, room) : NULL;
+    case FACT_COUNT:
+        break;
     }
     return NULL;
 }
-
-static const char *get_port(const struct view *view, char *room) {
-    return get_port_of(&view->connection->local, room);
-}
-
-static const char *get_local_address(const struct view *view, char *room) {
-    return get_host(&view->connection->local, room);
-}
-
-static const char *get_path(const struct view *view, char *room) {
-    (void)room;
-    return view->service->listen[view->connection->place].path;
-}
-
-static const char *get_peer_address(const struct view *view, char *room) {
-    return get_host(&view->connection->peer, room);
-}
-
-static const char *get_peer_port(const struct view *view, char *room) {
-    return get_port_of(&view->connection->peer, room);
-}
-
-static const char *get_peer_uid(const struct view *view, char *room) {
-    const struct address *peer = &view->connection->peer;
-    return peer->has_uid ? get_number(peer->uid, room) : NULL;
-}
-
-static const char *get_peer_pid(const struct view *view, char *room) {
-    const struct address *peer = &view->connection->peer;
-    return peer->pid != 0 ? get_number(peer->pid, room) : NULL;
-}
-
-static const char *get_peer_count(const struct view *view, char *room) {
-    bool is_counted = is_ip(&view->connection->peer);
-    return is_counted ? get_number(view->from_peer_count, room) : NULL;
-}
-
-static fact_get *const getters[FACT_COUNT] = {
-    [FACT_SERVICE] = get_service,
-    [FACT_ID] = get_id,
-    [FACT_PROTOCOL] = get_protocol,
-    [FACT_PORT] = get_port,
-    [FACT_LOCAL_ADDRESS] = get_local_address,
-    [FACT_PATH] = get_path,
-    [FACT_PEER_ADDRESS] = get_peer_address,
-    [FACT_PEER_PORT] = get_peer_port,
-    [FACT_PEER_UID] = get_peer_uid,
-    [FACT_PEER_PID] = get_peer_pid,
-    [FACT_PEER_COUNT] = get_peer_count,
-};
 
 /* ---- Templates ---- */
 
@@ -143,7 +104,7 @@ static const char *expand(struct writer *writer, const char *text, const struct 
             append(writer, piece.bytes, piece.length);
             continue;
         }
-        const char *known = getters[piece.fact](view, room);
+        const char *known = get(piece.fact, view, room);
         if (known != NULL) {
             append(writer, known, strlen(known));
         } else {
