@@ -106,10 +106,9 @@ static bool begin(struct supervisor *s, uint32_t connection, const char *message
         return false;
     }
     struct run_refusal *refusal = &s->refusals.entries[slot];
-    *refusal = (struct run_refusal){
-        .socket = s->sockets[connection],
-        .timer = {.token = token_make(RUN_TOKEN_REFUSAL, 0, slot)},
-    };
+    *refusal = (struct run_refusal){0};
+    refusal->socket = s->sockets[connection];
+    refusal->timer.token = token_make(RUN_TOKEN_REFUSAL, 0, slot);
     int result = platform_stream_open(s->platform, refusal->socket,
                                       slots_token(&s->refusals.slots, RUN_TOKEN_REFUSAL, slot),
                                       &refusal->stream, &cause);

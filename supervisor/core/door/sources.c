@@ -141,8 +141,12 @@ uint32_t sources_take(struct sources *sources, uint32_t scope, const struct addr
     }
     uint32_t index = slots_take(&sources->slots);
     must(index != SLOT_NONE);
-    sources->entries[index] = (struct source_entry){
-        .address = *address, .scope = scope, .connections_count = 1, .next = *bucket};
+    struct source_entry *entry = &sources->entries[index];
+    *entry = (struct source_entry){0};
+    entry->address = *address;
+    entry->scope = scope;
+    entry->connections_count = 1;
+    entry->next = *bucket;
     *bucket = index + 1;
     return index;
 }

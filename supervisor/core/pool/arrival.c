@@ -33,27 +33,26 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     must(slot != SLOT_NONE);
     struct connection *c = &pool->connections[slot];
     const struct service *service = pool_service_of(pool, arrival->service);
-    *c = (struct connection){
-        .state = CONNECTION_PREFACE,
-        .id = ++pool->last_id,
-        .service = arrival->service,
-        .place = arrival->place,
-        .is_activation = service->handoff == HANDOFF_LISTENER,
-        .source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer),
-        .in_group = arrival->in_group,
-        .local_minute = (uint16_t)arrival->local_minute,
-        .own_source = SOURCE_NONE,
-        .common_source = SOURCE_NONE,
-        .timer = {.token = token_make(POOL_TOKEN_CONNECTION, 0, slot)},
-        .process = SLOT_NONE,
-        .next = SLOT_NONE,
-        .previous = SLOT_NONE,
-        .attempts_max = service->attempts_count,
-        .accepted_us = pool->timers->now_us,
-        .accepted_wall_us = arrival->wall_us,
-        .peer = arrival->peer,
-        .local = arrival->local,
-    };
+    *c = (struct connection){0};
+    c->state = CONNECTION_PREFACE;
+    c->id = ++pool->last_id;
+    c->service = arrival->service;
+    c->place = arrival->place;
+    c->is_activation = service->handoff == HANDOFF_LISTENER;
+    c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer);
+    c->in_group = arrival->in_group;
+    c->local_minute = (uint16_t)arrival->local_minute;
+    c->own_source = SOURCE_NONE;
+    c->common_source = SOURCE_NONE;
+    c->timer.token = token_make(POOL_TOKEN_CONNECTION, 0, slot);
+    c->process = SLOT_NONE;
+    c->next = SLOT_NONE;
+    c->previous = SLOT_NONE;
+    c->attempts_max = service->attempts_count;
+    c->accepted_us = pool->timers->now_us;
+    c->accepted_wall_us = arrival->wall_us;
+    c->peer = arrival->peer;
+    c->local = arrival->local;
     pool_keep_text(pool, slot, NULL, 0);
     pool_join_service(pool, arrival->service);
     pool->services[arrival->service].live_count++;

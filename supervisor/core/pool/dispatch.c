@@ -49,18 +49,18 @@ static void launch_for(struct pool *pool, uint32_t connection) {
     must(slot != SLOT_NONE);
     pool_join_service(pool, c->service);
     pool->services[c->service].process_count++;
-    pool->processes[slot] =
-        (struct process){.state = PROCESS_LAUNCHED,
-                         .service = c->service,
-                         .wanted_by = connection,
-                         .offer = SLOT_NONE,
-                         .first_held = SLOT_NONE,
-                         .life_left_count = service->reuse_count,
-                         .channel_open = service->has_channel,
-                         .timer = {.token = token_make(POOL_TOKEN_PROCESS, 0, slot)},
-                         .launched_us = pool->timers->now_us};
-    timers_after(pool->timers, &pool->processes[slot].timer,
-                 pool_ms(service->handshake_timeout_ms));
+    struct process *p = &pool->processes[slot];
+    *p = (struct process){0};
+    p->state = PROCESS_LAUNCHED;
+    p->service = c->service;
+    p->wanted_by = connection;
+    p->offer = SLOT_NONE;
+    p->first_held = SLOT_NONE;
+    p->life_left_count = service->reuse_count;
+    p->channel_open = service->has_channel;
+    p->timer.token = token_make(POOL_TOKEN_PROCESS, 0, slot);
+    p->launched_us = pool->timers->now_us;
+    timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
     c->process = slot;
     forget_attempt(c);
     pool_push_process(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);

@@ -6,14 +6,14 @@
 
 void pool_add_service(struct pool *pool, uint32_t service) {
     services_share(pool->registry, service);
-    pool->services[service] = (struct pool_service){
-        .queue_first = SLOT_NONE,
-        .queue_last = SLOT_NONE,
-        .idle_first = SLOT_NONE,
-        .pause = {.token = token_make(POOL_TOKEN_PAUSE, 0, service)},
-        .shortage = shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS,
-                                  token_make(POOL_TOKEN_SHORTAGE, 0, service)),
-    };
+    struct pool_service *s = &pool->services[service];
+    *s = (struct pool_service){0};
+    s->queue_first = SLOT_NONE;
+    s->queue_last = SLOT_NONE;
+    s->idle_first = SLOT_NONE;
+    s->pause.token = token_make(POOL_TOKEN_PAUSE, 0, service);
+    s->shortage =
+        shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS, token_make(POOL_TOKEN_SHORTAGE, 0, service));
     if (pool_service_of(pool, service)->limits.rate_per_source.count > 0) {
         sources_warm(&pool->sources);
     }
