@@ -29,7 +29,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
         run_pause_update_listener(s, l);
         return;
     }
-    const struct service *rules = services_get(&s->services, l->service);
+    const struct service *rules = l->rules;
     if (rules->hours_count > 0 && !access_is_open(rules, platform_local_minute(arrival.wall_us))) {
         /* Nobody can be refused here: who waits is looked at again when another minute begins. */
         pool_pause_service(&s->pool, l->service, "hours",
@@ -137,7 +137,7 @@ bool run_accept_next(struct supervisor *s, uint32_t listener) {
         run_pause_on_room(s, l->service, false);
         return false;
     }
-    if (services_get(&s->services, l->service)->handoff == HANDOFF_LISTENER) {
+    if (l->rules->handoff == HANDOFF_LISTENER) {
         activate(s, l);
         return false;
     }

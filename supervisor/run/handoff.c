@@ -66,7 +66,7 @@ static void tell_local(const struct connection *c, const struct service *service
 
 static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    const struct service *service = services_get(&s->services, c->service);
+    const struct service *service = c->rules;
     struct platform_socket socket = s->sockets[connection];
     uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
     size_t info_bytes = 0;
@@ -116,8 +116,7 @@ static int put_back(struct supervisor *s, uint32_t connection) {
     if (c->offers_count <= 1 || c->is_activation) {
         return BATON_OK;
     }
-    return platform_socket_put_back(s->platform, s->sockets[connection],
-                                    &services_get(&s->services, c->service)->options);
+    return platform_socket_put_back(s->platform, s->sockets[connection], &c->rules->options);
 }
 
 void run_handoff_offer(struct supervisor *s, uint32_t process) {
@@ -146,7 +145,7 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
 
 void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
-    if (!services_get(&s->services, s->pool.processes[process].service)->has_channel) {
+    if (!s->pool.processes[process].rules->has_channel) {
         platform_process_signal(r->handle, PLATFORM_TERMINATE);
         return;
     }

@@ -196,7 +196,7 @@ void run_launch_tell_crowded(struct supervisor *s, uint32_t service) {
 /* What depends on the mode. The listeners of an activation are paused by now. */
 static void describe(struct supervisor *s, const struct connection *c,
                      struct platform_launch *launch) {
-    const struct service *service = services_get(&s->services, c->service);
+    const struct service *service = c->rules;
     struct run_service *r = &s->launching.services[c->service];
     launch->error_follows_output = service->stderr_to == STDERR_SOCKET;
     if (service->handoff == HANDOFF_STDIO) {
@@ -219,7 +219,7 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
                   struct baton_cause *cause) {
     struct run_process *r = &s->launching.processes[process];
     const struct connection *c = &s->pool.connections[connection];
-    const struct service *service = services_get(&s->services, c->service);
+    const struct service *service = c->rules;
     char nonce_hex[2 * WIRE_NONCE_BYTES + 1];
     int result = platform_random(r->nonce, sizeof r->nonce, cause);
     if (result != BATON_OK) {

@@ -49,6 +49,7 @@ int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
         s->listening.listeners[slot] = (struct run_listener){
             .address = rules->listen[place].address,
             .service = service,
+            .rules = rules,
             .place = place,
             .opening = shortage_make(OPEN_RETRY_FIRST_MS, OPEN_RETRY_LAST_MS,
                                      token_make(RUN_TOKEN_REOPEN, 0, slot)),
@@ -77,18 +78,13 @@ bool run_listen_is_complete(struct supervisor *s, uint32_t service) {
 
 /* ---- What is said of it ---- */
 
-static const struct service *rules_of(const struct supervisor *s, const struct run_listener *l) {
-    return services_get(&s->services, l->service);
-}
-
-static const struct service_listen *place_of(const struct supervisor *s,
-                                             const struct run_listener *l) {
-    return &rules_of(s, l)->listen[l->place];
+static const struct service_listen *place_of(const struct run_listener *l) {
+    return &l->rules->listen[l->place];
 }
 
 static void log_listening(struct supervisor *s, const struct run_listener *l) {
     run_tell(s, LOG_LEVEL_INFO, "listening", l->service, "address=%p handler=%s", (const void *)l,
-             rules_of(s, l)->handler);
+             l->rules->handler);
 }
 
 /* Why a local socket could not be opened, where the system's own words do not tell. */
@@ -103,16 +99,15 @@ static const char *local_reason(const struct run_listener *l) {
                : NULL;
 }
 
-static struct platform_listener_spec describe(const struct supervisor *s,
-                                              const struct run_listener *l) {
+static struct platform_listener_spec describe(const struct run_listener *l) {
     static const enum platform_protocol protocols[] = {[PROTOCOL_TCP] = PLATFORM_TCP,
                                                        [PROTOCOL_UDP] = PLATFORM_UDP,
                                                        [PROTOCOL_UNIX] = PLATFORM_UNIX};
-    const struct service *service = rules_of(s, l);
+    const struct service *service = l->rules;
     return (struct platform_listener_spec){
         .protocol = protocols[service->protocol],
         .address = l->address,
-        .path = place_of(s, l)->path,
+        .path = place_of(l)->path,
         .mode = service->socket_mode,
         .user = service->socket_user,
         .group = service->socket_group,
@@ -134,13 +129,13 @@ static bool may_look(struct supervisor *s) {
 
 static void tell_holder(struct supervisor *s, const struct run_listener *l, struct record *line) {
     struct platform_holder holder;
-    struct platform_listener_spec spec = describe(s, l);
+    struct platform_listener_spec spec = describe(l);
     if (!may_look(s) || !platform_listener_holder(&spec, &holder)) {
         return;
     }
     record_text(line, "holder", holder.name);
     record_number(line, "holder_pid", holder.pid);
-    const char *name = strrchr(rules_of(s, l)->handler, '/');
+    const char *name = strrchr(l->rules->handler, '/');
     size_t length = strlen(holder.name);
     if (name != NULL && length > 0 && strncmp(name + 1, holder.name, length) == 0) {
         record_text(line, "holder_is", "perhaps a handler of this service of an earlier batond");
@@ -152,15 +147,15 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
                               uint32_t retry_ms) {
     struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service);
     if (line != NULL) {
-        run_tell_at(s, line, rules_of(s, l)->listen_line);
-        record_place(line, "address", place_of(s, l), &l->address);
-        const char *reason = place_of(s, l)->path != NULL ? local_reason(l) : NULL;
+        run_tell_at(s, line, l->rules->listen_line);
+        record_place(line, "address", place_of(l), &l->address);
+        const char *reason = place_of(l)->path != NULL ? local_reason(l) : NULL;
         record_text(line, "reason",
                     reason != NULL ? reason : run_tell_words(s, l->result, &l->cause));
         if (l->result == BATON_IN_USE) {
             tell_holder(s, l, line);
         }
-        if (l->result == BATON_IN_USE && place_of(s, l)->path != NULL) {
+        if (l->result == BATON_IN_USE && place_of(l)->path != NULL) {
             record_text(line, "hint",
                         "another server listens there, or the file is no socket; move it away, or "
                         "choose another path");
@@ -196,7 +191,7 @@ void run_listen_tell_ready(struct supervisor *s) {
 
 static bool open_listener(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listening.listeners[listener];
-    struct platform_listener_spec spec = describe(s, l);
+    struct platform_listener_spec spec = describe(l);
     uint64_t token = slots_token(&s->listening.slots, RUN_TOKEN_LISTENER, listener);
     l->result = platform_listener_open(s->platform, &spec, token, &l->handle, &l->cause);
     if (l->result == BATON_OK) {

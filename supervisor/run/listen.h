@@ -25,7 +25,8 @@ struct run_listener {
     struct platform_listener *handle; /* NULL = not open */
     struct address address;           /* asked for; the bound one once open */
     uint32_t service;
-    uint32_t place; /* index of the service's listen entry */
+    const struct service *rules; /* of the service: not owned */
+    uint32_t place;              /* index of the service's listen entry */
     bool paused;
     bool fault_told; /* the log says that it cannot accept */
     bool lent;       /* to a handler, with an activation: not watched before that has ended */

@@ -35,7 +35,7 @@ void run_preface_start(struct supervisor *s, uint32_t connection) {
     struct run_preface *preface = &s->prefaces.entries[connection];
     const struct connection *c = &s->pool.connections[connection];
     struct baton_cause cause = {0};
-    if (!c->awaits_byte && !trust_covers(services_get(&s->services, c->service), &c->peer)) {
+    if (!c->awaits_byte && !trust_covers(c->rules, &c->peer)) {
         fail(s, connection, OUTCOME_REFUSED_ACCESS, "the peer is not in proxy_trusted");
         return;
     }

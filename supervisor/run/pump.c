@@ -367,7 +367,7 @@ const struct run_pump_end *run_pump_on_exit(struct supervisor *s, uint32_t proce
     uint32_t pump = pump_of(s, process);
     struct run_pump *r = at(s, pump);
     const struct process *p = &s->pool.processes[process];
-    r->left = service_leaves_children(services_get(&s->services, p->service));
+    r->left = service_leaves_children(p->rules);
     r->waiting = 0;
     if (!r->left || relay_source_has_ended(&r->relay.out)) {
         program_is_over(r);

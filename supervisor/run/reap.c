@@ -46,7 +46,7 @@ void run_reap_pumped(struct supervisor *s, const struct run_pump_end *end) {
 
 void run_reap_record(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
-    const struct service *service = services_get(&s->services, c->service);
+    const struct service *service = c->rules;
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
     bool is_refusal = outcome_is_refusal(c->outcome);

@@ -116,9 +116,9 @@ static bool begin(struct supervisor *s, uint32_t connection, const char *message
         slots_give(&s->refusals.slots, slot);
         return false;
     }
-    refusal->length = filling_expand(message, services_get(&s->services, c->service), c,
-                                     pool_count_from_peer(&s->pool, connection), refusal->message,
-                                     sizeof refusal->message);
+    refusal->length =
+        filling_expand(message, c->rules, c, pool_count_from_peer(&s->pool, connection),
+                       refusal->message, sizeof refusal->message);
     timers_after(&s->timers, &refusal->timer, PATIENCE_US);
     s->sockets[connection] = PLATFORM_SOCKET_NONE;
     run_refuse_on_stream(s, slot);
@@ -151,8 +151,7 @@ bool run_refuse_may_record(struct supervisor *s, const struct connection *c) {
 const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
                             char out[REFUSE_RULE_BYTES]) {
     struct access_decision decision;
-    access_decide(services_get(&s->services, c->service), &c->peer, c->in_group, c->local_minute,
-                  &decision);
+    access_decide(c->rules, &c->peer, c->in_group, c->local_minute, &decision);
     if (decision.reason == ACCESS_BY_RULE) {
         return access_rule_print(&decision.rule,
                                  s->machine == NULL ? NULL : s->machine->config_file, out,

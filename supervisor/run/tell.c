@@ -14,19 +14,17 @@ struct record *run_tell_line(struct supervisor *s, enum log_level level, const c
     return line;
 }
 
-static void tell_place(struct supervisor *s, struct record *line, const char *key,
-                       const struct run_listener *l) {
-    const struct service *service = services_get(&s->services, l->service);
+static void tell_place(struct record *line, const char *key, const struct run_listener *l) {
+    const struct service *service = l->rules;
     record_place(line, key, &service->listen[l->place], &l->address);
 }
 
-static void tell_field(struct supervisor *s, struct record *line, const char *field,
-                       va_list *arguments) {
+static void tell_field(struct record *line, const char *field, va_list *arguments) {
     const char kind = strchr(field, '%')[1];
     if (kind == 's' || kind == 'p') {
         const void *what = va_arg(*arguments, const void *);
         if (kind == 'p') {
-            tell_place(s, line, field, what);
+            tell_place(line, field, what);
         } else if (what != NULL) {
             record_text(line, field, what);
         }
@@ -48,7 +46,7 @@ void run_tell(struct supervisor *s, enum log_level level, const char *event, uin
     va_list arguments;
     va_start(arguments, format);
     for (const char *blank = format; blank != NULL; blank = strchr(blank + 1, ' ')) {
-        tell_field(s, line, *blank == ' ' ? blank + 1 : blank, &arguments);
+        tell_field(line, *blank == ' ' ? blank + 1 : blank, &arguments);
     }
     va_end(arguments);
     run_log_end(&s->log);

@@ -61,7 +61,7 @@ static enum outcome judge_access(const struct service *rules, const struct conne
 /* From what is about the client to what is about everybody. The breaker is asked again when the
  * client is given to a handler: a probe begins no earlier, or who never speaks would be one. */
 static enum outcome judge(struct pool *pool, struct connection *c) {
-    const struct service *rules = pool_service_of(pool, c->service);
+    const struct service *rules = c->rules;
     const struct pool_service *s = &pool->services[c->service];
     enum outcome outcome = judge_access(rules, c);
     if (outcome != OUTCOME_NONE) {
@@ -104,7 +104,7 @@ static uint64_t charge_total(const struct service_limits *limits, struct rate *r
 
 void pool_charge(struct pool *pool, uint32_t connection) {
     const struct connection *c = &pool->connections[connection];
-    const struct service_limits *limits = &pool_service_of(pool, c->service)->limits;
+    const struct service_limits *limits = &c->rules->limits;
     charge_source(pool, limits, c->own_source);
     charge_source(pool, &pool->limits, c->common_source);
     pool->last_let_in = c->service;
@@ -122,8 +122,7 @@ void pool_charge(struct pool *pool, uint32_t connection) {
 
 bool pool_admit_proxy(struct pool *pool, uint32_t connection) {
     const struct connection *c = &pool->connections[connection];
-    if (c->peer.family == ADDRESS_UNIX &&
-        judge_access(pool_service_of(pool, c->service), c) == OUTCOME_REFUSED_ACCESS) {
+    if (c->peer.family == ADDRESS_UNIX && judge_access(c->rules, c) == OUTCOME_REFUSED_ACCESS) {
         pool_end_connection(pool, connection, OUTCOME_REFUSED_ACCESS);
         return false;
     }

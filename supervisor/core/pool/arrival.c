@@ -19,7 +19,7 @@ static void begin(struct pool *pool, uint32_t connection) {
 /* Where clients speak first, no process is spent on one that does not. */
 static void let_in(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    uint32_t silence_ms = pool_service_of(pool, c->service)->first_byte_timeout_ms;
+    uint32_t silence_ms = c->rules->first_byte_timeout_ms;
     if (silence_ms == 0) {
         begin(pool, connection);
         return;
@@ -37,6 +37,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     c->state = CONNECTION_PREFACE;
     c->id = ++pool->last_id;
     c->service = arrival->service;
+    c->rules = service;
     c->place = arrival->place;
     c->is_activation = service->handoff == HANDOFF_LISTENER;
     c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer);

@@ -12,7 +12,7 @@ static void forget_attempt(struct connection *c) {
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     struct process *p = &pool->processes[process];
     struct connection *c = &pool->connections[connection];
-    const struct service *service = pool_service_of(pool, p->service);
+    const struct service *service = p->rules;
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
     forget_attempt(c);
     c->process = process;
@@ -44,7 +44,7 @@ static bool may_launch(struct pool *pool, uint32_t service) {
 
 static void launch_for(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    const struct service *service = pool_service_of(pool, c->service);
+    const struct service *service = c->rules;
     uint32_t slot = slots_take(&pool->process_slots);
     must(slot != SLOT_NONE);
     pool_join_service(pool, c->service);
@@ -53,6 +53,7 @@ static void launch_for(struct pool *pool, uint32_t connection) {
     *p = (struct process){0};
     p->state = PROCESS_LAUNCHED;
     p->service = c->service;
+    p->rules = service;
     p->wanted_by = connection;
     p->offer = SLOT_NONE;
     p->first_held = SLOT_NONE;

@@ -5,8 +5,8 @@ void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us) 
     timers_after(pool->timers, &p->timer, delay_us);
 }
 
-uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p) {
-    return pool_ms(pool_service_of(pool, p->service)->stop_timeout_ms);
+uint64_t pool_stop_timeout_us(const struct process *p) {
+    return pool_ms(p->rules->stop_timeout_ms);
 }
 
 void pool_close_channel(struct pool *pool, uint32_t process) {
@@ -34,18 +34,18 @@ void pool_terminate_process(struct pool *pool, uint32_t process) {
     if (process_advance(p, PROCESS_TERMINATED)) {
         pool_update_idle(pool, process);
         pool_push_process(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
-        pool_set_deadline(pool, p, pool_stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, pool_stop_timeout_us(p));
     }
 }
 
 void pool_bound_drain(struct pool *pool, struct process *p) {
     if (p->state == PROCESS_DRAINING && !timer_is_set(&p->timer)) {
-        pool_set_deadline(pool, p, pool_stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, pool_stop_timeout_us(p));
     }
 }
 
-bool pool_has_bare_listener(const struct pool *pool, const struct process *p) {
-    const struct service *service = pool_service_of(pool, p->service);
+bool pool_has_bare_listener(const struct process *p) {
+    const struct service *service = p->rules;
     return service->handoff == HANDOFF_LISTENER && !service->has_channel;
 }
 
@@ -57,9 +57,9 @@ void pool_drain_process(struct pool *pool, uint32_t process) {
         pool_update_idle(pool, process);
         if (p->held_count == 0 && p->offer == SLOT_NONE) {
             pool_close_channel(pool, process);
-        } else if (p->channel_open || pool_has_bare_listener(pool, p)) {
+        } else if (p->channel_open || pool_has_bare_listener(p)) {
             pool_push_process(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
         }
-        pool_set_deadline(pool, p, pool_stop_timeout_us(pool, p));
+        pool_set_deadline(pool, p, pool_stop_timeout_us(p));
     }
 }

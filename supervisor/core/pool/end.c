@@ -217,9 +217,8 @@ static enum outcome held_outcome(const struct pool *pool, const struct process *
     if (p->fault == OUTCOME_NONE && !p->breach && p->state >= PROCESS_TERMINATED) {
         return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
-    bool succeeded =
-        !how.by_signal && service_exit_is_success(pool_service_of(pool, p->service), how.code);
-    if (p->state == PROCESS_DRAINING && pool_has_bare_listener(pool, p) && !succeeded) {
+    bool succeeded = !how.by_signal && service_exit_is_success(p->rules, how.code);
+    if (p->state == PROCESS_DRAINING && pool_has_bare_listener(p) && !succeeded) {
         return OUTCOME_DRAINED; /* most programs know no better answer to SIGTERM than to end by it
                                  */
     }

@@ -20,7 +20,7 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     p->wanted_by = SLOT_NONE;
     timers_unset(pool->timers, &p->timer);
     pool_update_idle(pool, process);
-    if (connection != SLOT_NONE && pool_service_of(pool, p->service)->reuse_count == 1) {
+    if (connection != SLOT_NONE && p->rules->reuse_count == 1) {
         pool_offer(pool, process, connection); /* its environment tells of this client */
     } else if (connection != SLOT_NONE) {
         pool_enqueue(pool, connection); /* by its age: a faster process helps who waits longer */
@@ -138,7 +138,7 @@ void pool_abandoned(struct pool *pool, uint32_t connection) {
     pool_end_connection(pool, connection, c->is_activation ? OUTCOME_DRAINED : OUTCOME_ABANDONED);
     settle_offer(pool, p);
     /* A process for one connection was launched for this client; nobody would expect it to stay. */
-    if (pool_service_of(pool, p->service)->reuse_count > 1) {
+    if (p->rules->reuse_count > 1) {
         p->life_left_count++;
     }
     after_connection(pool, process);

@@ -147,7 +147,7 @@ void pool_free_process(struct pool *pool, uint32_t process);
 /* ---- drain.c ---- */
 
 /* The stop_timeout_ms of the process's service. */
-uint64_t pool_stop_timeout_us(const struct pool *pool, const struct process *p);
+uint64_t pool_stop_timeout_us(const struct process *p);
 
 /* Sets the one deadline of a process, `delay_us` from now. */
 void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
@@ -167,6 +167,6 @@ void pool_terminate_process(struct pool *pool, uint32_t process);
 void pool_close_channel(struct pool *pool, uint32_t process);
 
 /* It was given the listener at its launch, and has no channel: SIGTERM tells it to drain. */
-bool pool_has_bare_listener(const struct pool *pool, const struct process *p);
+bool pool_has_bare_listener(const struct process *p);
 
 #endif

@@ -32,7 +32,7 @@ void pool_dequeue(struct pool *pool, uint32_t connection) {
 }
 
 void pool_hold(struct pool *pool, uint32_t process, uint32_t connection) {
-    uint32_t most_ms = pool_service_of(pool, pool->connections[connection].service)->max_runtime_ms;
+    uint32_t most_ms = pool->connections[connection].rules->max_runtime_ms;
     struct connection *c = &pool->connections[connection];
     struct process *p = &pool->processes[process];
     c->previous = SLOT_NONE;

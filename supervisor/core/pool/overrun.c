@@ -23,7 +23,7 @@ void pool_time_out(struct pool *pool, uint32_t connection, const char *text) {
         return;
     }
     pool_push_connection(pool, POOL_CANCEL, connection, c->process, OUTCOME_NONE);
-    timers_after(pool->timers, &c->timer, pool_stop_timeout_us(pool, p));
+    timers_after(pool->timers, &c->timer, pool_stop_timeout_us(p));
 }
 
 void pool_overran(struct pool *pool, uint32_t connection) {

@@ -26,11 +26,14 @@ enum process_state {
     PROCESS_KILLED      /* is being ended; only its exit is awaited */
 };
 
+struct service;
+
 /* Owner: the pool. All times are microseconds of the monotonic clock. */
 struct process {
     enum process_state state;
-    uint32_t service;    /* index in the table of services */
-    uint32_t pid;        /* as the platform told at launch; 0 before */
+    uint32_t service;            /* index in the table of services */
+    const struct service *rules; /* of the service, which it holds: not owned */
+    uint32_t pid;                /* as the platform told at launch; 0 before */
     uint32_t wanted_by;  /* slot of the connection that it was launched for, while LAUNCHED */
     uint32_t offer;      /* slot of the one unacknowledged offer; SLOT_NONE */
     uint32_t first_held; /* connections it has acknowledged and not finished */
