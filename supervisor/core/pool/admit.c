@@ -62,7 +62,7 @@ static enum outcome judge_access(const struct service *rules, const struct conne
  * client is given to a handler: a probe begins no earlier, or who never speaks would be one. */
 static enum outcome judge(struct pool *pool, struct connection *c) {
     const struct service *rules = c->rules;
-    const struct pool_service *s = &pool->services[c->service];
+    const struct pool_service *s = c->served;
     enum outcome outcome = judge_access(rules, c);
     if (outcome != OUTCOME_NONE) {
         return outcome;
@@ -108,7 +108,7 @@ void pool_charge(struct pool *pool, uint32_t connection) {
     charge_source(pool, limits, c->own_source);
     charge_source(pool, &pool->limits, c->common_source);
     pool->last_let_in = c->service;
-    uint64_t own_us = charge_total(limits, &pool->services[c->service].rate, pool->timers->now_us);
+    uint64_t own_us = charge_total(limits, &c->served->rate, pool->timers->now_us);
     uint64_t common_us = charge_total(&pool->limits, &pool->rate, pool->timers->now_us);
     if (own_us > 0 && !refuses(limits)) {
         pool_pause_service(pool, c->service, "rate", own_us);
@@ -131,8 +131,7 @@ bool pool_admit_proxy(struct pool *pool, uint32_t connection) {
 
 bool pool_passes_breaker(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    enum circuit_verdict verdict =
-        circuit_judge(&pool->services[c->service].circuit, pool->timers->now_us);
+    enum circuit_verdict verdict = circuit_judge(&c->served->circuit, pool->timers->now_us);
     c->is_probe = verdict == CIRCUIT_LETS_IN_A_PROBE;
     if (verdict == CIRCUIT_REFUSES) {
         pool_end_connection(pool, connection, OUTCOME_REFUSED_BREAKER);

@@ -38,6 +38,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     c->id = ++pool->last_id;
     c->service = arrival->service;
     c->rules = service;
+    c->served = &pool->services[c->service];
     c->place = arrival->place;
     c->is_activation = service->handoff == HANDOFF_LISTENER;
     c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer);
@@ -56,7 +57,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     c->local = arrival->local;
     pool_keep_text(pool, slot, NULL, 0);
     pool_join_service(pool, arrival->service);
-    pool->services[arrival->service].live_count++;
+    c->served->live_count++;
     if (service->proxy_protocol != 0) {
         if (pool_admit_proxy(pool, slot)) {
             timers_after(pool->timers, &c->timer, pool_ms(service->proxy_timeout_ms));

@@ -85,6 +85,7 @@ enum connection_event {
 };
 
 struct service;
+struct pool_service;
 
 /* All times are microseconds of the monotonic clock, except accepted_wall_us. Owner: the pool. */
 struct connection {
@@ -95,6 +96,7 @@ struct connection {
     uint32_t service; /* index in the table of services */
     uint32_t place;   /* index among the service's listen entries: where it was accepted */
     uint32_t process; /* slot of the process launched for it or holding it; SLOT_NONE */
+    struct pool_service *served; /* the service itself */
     const struct service *rules; /* of the service, which it holds: not owned */
     uint64_t id;                 /* the record's number, from 1, never used twice in a run */
     struct timer timer;          /* PREFACE, HELD: its deadline */

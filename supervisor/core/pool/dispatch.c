@@ -48,12 +48,13 @@ static void launch_for(struct pool *pool, uint32_t connection) {
     uint32_t slot = slots_take(&pool->process_slots);
     must(slot != SLOT_NONE);
     pool_join_service(pool, c->service);
-    pool->services[c->service].process_count++;
+    c->served->process_count++;
     struct process *p = &pool->processes[slot];
     *p = (struct process){0};
     p->state = PROCESS_LAUNCHED;
     p->service = c->service;
     p->rules = service;
+    p->served = c->served;
     p->wanted_by = connection;
     p->offer = SLOT_NONE;
     p->first_held = SLOT_NONE;

@@ -9,7 +9,7 @@
 
 /* An activation is over: whatever waits at the listener would start the next one at once. */
 static void brake(struct pool *pool, const struct connection *c) {
-    struct pool_service *s = &pool->services[c->service];
+    struct pool_service *s = c->served;
     if (!c->is_activation || pool->stopping || s->retired) {
         return;
     }
@@ -38,7 +38,7 @@ static void tell_breaker(struct pool *pool, uint32_t service, uint64_t pause_us)
 void pool_note_taken(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     c->is_probe = false;
-    if (circuit_taken(&pool->services[c->service].circuit)) {
+    if (circuit_taken(&c->served->circuit)) {
         tell_breaker(pool, c->service, 0);
         pool_tell_room(pool, c->service);
     }
@@ -46,7 +46,7 @@ void pool_note_taken(struct pool *pool, uint32_t connection) {
 
 /* It has ended before a handler had taken it; `failed`: for the handler's sake. */
 static void note_not_taken(struct pool *pool, struct connection *c, bool failed) {
-    struct circuit *circuit = &pool->services[c->service].circuit;
+    struct circuit *circuit = &c->served->circuit;
     uint64_t pause_us = failed && !c->is_activation && !pool->stopping
                             ? circuit_failed(circuit, c->is_probe, pool->timers->now_us)
                             : 0;
@@ -193,7 +193,7 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
 
 void pool_free_process(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
-    pool->services[p->service].process_count--;
+    p->served->process_count--;
     p->state = PROCESS_FREE;
     slots_give(&pool->process_slots, process);
     pool_leave_service(pool, p->service);

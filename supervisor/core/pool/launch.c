@@ -39,7 +39,7 @@ void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
 static void put_off(struct pool *pool, uint32_t process, enum pool_launch_fault fault) {
     struct process *p = &pool->processes[process];
     struct shortage *shortage =
-        fault == POOL_LAUNCH_OWN_LIMIT ? &pool->services[p->service].shortage : &pool->starved;
+        fault == POOL_LAUNCH_OWN_LIMIT ? &p->served->shortage : &pool->starved;
     uint32_t connection = p->wanted_by;
     p->wanted_by = SLOT_NONE;
     pool_enqueue(pool, connection);

@@ -6,7 +6,7 @@
 
 void pool_enqueue(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    struct pool_service *service = &pool->services[c->service];
+    struct pool_service *service = c->served;
     c->process = SLOT_NONE;
     c->previous = service->queue_last;
     c->next = SLOT_NONE;
@@ -23,7 +23,7 @@ void pool_enqueue(struct pool *pool, uint32_t connection) {
 
 void pool_dequeue(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    struct pool_service *service = &pool->services[c->service];
+    struct pool_service *service = c->served;
     *(c->previous == SLOT_NONE ? &service->queue_first : &pool->connections[c->previous].next) =
         c->next;
     *(c->next == SLOT_NONE ? &service->queue_last : &pool->connections[c->next].previous) =
@@ -63,7 +63,7 @@ void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection) {
 
 void pool_update_idle(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
-    uint32_t *first = &pool->services[p->service].idle_first;
+    uint32_t *first = &p->served->idle_first;
     bool idle = process_takes_offers(p);
     if (idle == p->is_idle) {
         return;

@@ -27,11 +27,13 @@ enum process_state {
 };
 
 struct service;
+struct pool_service;
 
 /* Owner: the pool. All times are microseconds of the monotonic clock. */
 struct process {
     enum process_state state;
     uint32_t service;            /* index in the table of services */
+    struct pool_service *served; /* the service itself */
     const struct service *rules; /* of the service, which it holds: not owned */
     uint32_t pid;                /* as the platform told at launch; 0 before */
     uint32_t wanted_by;  /* slot of the connection that it was launched for, while LAUNCHED */
