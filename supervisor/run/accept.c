@@ -45,7 +45,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
 void run_accept_note_waiting(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     r->identifies = s->pool.services[service].breaker.failures_count > 0;
-    for (uint32_t i = 0; i < services_get(&s->services, service)->listen_count; i++) {
+    for (uint32_t i = 0; i < r->rules->listen_count; i++) {
         platform_listener_waiting(run_listen_at(s, service, i)->handle, r->identifies,
                                   &r->waiting[i]);
     }
@@ -55,7 +55,7 @@ enum progress run_accept_judge(struct supervisor *s, uint32_t service) {
     const struct run_service *r = &s->launching.services[service];
     struct progress_sum sum = {0};
     struct waiting_set now;
-    for (uint32_t i = 0; i < services_get(&s->services, service)->listen_count; i++) {
+    for (uint32_t i = 0; i < r->rules->listen_count; i++) {
         const struct run_listener *l = run_listen_at(s, service, i);
         if (r->waiting == NULL || l->handle == NULL) {
             return PROGRESS_UNKNOWN; /* a channel's; or the stop has closed it */

@@ -22,8 +22,8 @@ static bool inherits_listeners(const struct service *service) {
 
 /* What other parts of the shell have to have for the service. */
 static int prepare_parts(struct supervisor *s, uint32_t index) {
-    const struct service *service = services_get(&s->services, index);
     struct run_service *r = &s->launching.services[index];
+    const struct service *service = r->rules;
     int result = BATON_OK;
     if (service->handoff == HANDOFF_PUMP) {
         result = run_pump_prepare(s);
@@ -71,8 +71,8 @@ static char *name_listeners(const struct service *service) {
 }
 
 static int create_program(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
-    const struct service *service = services_get(&s->services, index);
     struct run_service *r = &s->launching.services[index];
+    const struct service *service = r->rules;
     struct platform_program_spec spec = {
         .path = service->program,
         .argv = (const char *const *)service->argv,
@@ -103,8 +103,8 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
 }
 
 static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
-    const struct service *service = services_get(&s->services, index);
     struct run_service *r = &s->launching.services[index];
+    const struct service *service = r->rules;
     int result = prepare_parts(s, index);
     if (result == BATON_OK) {
         result = filling_reserve(&s->filling, service);
@@ -125,7 +125,7 @@ static void clear(struct supervisor *s, uint32_t service) {
     platform_program_destroy(&r->program);
     platform_output_close(&r->output);
     if (r->listeners != NULL) {
-        run_listen_remove(s, r->listeners, services_get(&s->services, service)->listen_count);
+        run_listen_remove(s, r->listeners, r->rules->listen_count);
     }
     free(r->listeners);
     free((void *)r->handles);
@@ -256,8 +256,7 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
 /* The pump comes first: where there is no room for it nothing is launched in vain. */
 static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t connection,
                             struct baton_cause *cause) {
-    uint32_t service = s->pool.processes[process].service;
-    if (services_get(&s->services, service)->handoff != HANDOFF_PUMP) {
+    if (s->pool.processes[process].rules->handoff != HANDOFF_PUMP) {
         return launch(s, process, connection, cause);
     }
     int result = run_pump_begin(s, process, connection, cause);

@@ -16,7 +16,7 @@
 /* False if the service has had its share of the log: then the line is left out, and counted. */
 static bool may_emit(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
-    uint32_t per_s = services_get(&s->services, service)->output_lines_per_s;
+    uint32_t per_s = r->rules->output_lines_per_s;
     const struct rate_limit limit = {per_s, 1, OUTPUT_BURST_S * per_s};
     if (rate_passes(&r->output_rate, &limit, s->timers.now_us)) {
         return true;

@@ -29,8 +29,9 @@ void run_pause_update_listener(struct supervisor *s, struct run_listener *listen
 
 /* Who is resumed first comes first: those behind the place that has had its turn. */
 void run_pause_update_service(struct supervisor *s, uint32_t service) {
-    size_t count = services_get(&s->services, service)->listen_count;
-    size_t turn = s->launching.services[service].last_place + 1;
+    const struct run_service *r = &s->launching.services[service];
+    size_t count = r->rules->listen_count;
+    size_t turn = r->last_place + 1;
     for (size_t i = 0; i < count; i++) {
         run_pause_update_listener(s, run_listen_at(s, service, (uint32_t)((turn + i) % count)));
     }
@@ -77,8 +78,7 @@ void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room) {
     bool is_warning = level == LOG_LEVEL_WARNING;
     run_tell(s, level, has_room ? "accept_resumed" : "accept_paused", service,
              "reason=%s max_connections=%i times=%i", lacks,
-             is_warning ? services_get(&s->services, service)->max_connections_count : 0,
-             is_warning ? r->full_count : 0);
+             is_warning ? r->rules->max_connections_count : 0, is_warning ? r->full_count : 0);
     if (is_warning) {
         r->full_count = 0;
     }

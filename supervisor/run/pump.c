@@ -295,8 +295,7 @@ static const struct run_pump_end *wait_for_client(struct supervisor *s, uint32_t
 }
 
 static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pump *r) {
-    uint32_t service = s->pool.processes[r->process].service;
-    return (uint64_t)services_get(&s->services, service)->idle_timeout_ms * 1000u;
+    return (uint64_t)s->pool.processes[r->process].rules->idle_timeout_ms * 1000u;
 }
 
 /* The timer is not moved with each byte: when it expires, it is seen what has. */

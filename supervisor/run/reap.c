@@ -13,7 +13,7 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
     const struct platform_writer writer = {platform_process_pid(handle),
                                            s->launching.processes[process].output_id};
     run_output_finish(s, service, &writer);
-    if (services_get(&s->services, service)->handoff == HANDOFF_LISTENER) {
+    if (s->pool.processes[process].rules->handoff == HANDOFF_LISTENER) {
         pool_note_progress(&s->pool, process, run_accept_judge(s, service));
     }
     struct pool_exit ended = {how.by_signal, how.code, how.by_broken_pipe};

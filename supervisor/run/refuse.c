@@ -126,8 +126,7 @@ static bool begin(struct supervisor *s, uint32_t connection, const char *message
 }
 
 void run_refuse_client(struct supervisor *s, uint32_t connection) {
-    uint32_t service = s->pool.connections[connection].service;
-    const char *message = services_get(&s->services, service)->refuse_message;
+    const char *message = s->pool.connections[connection].rules->refuse_message;
     if (message == NULL || s->stopping || !begin(s, connection, message)) {
         platform_socket_drop(&s->sockets[connection]);
     }

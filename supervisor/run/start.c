@@ -8,10 +8,9 @@
 /* What is missing is looked for before anybody is let in whom nobody could serve. */
 static bool is_ready(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
-    const struct service *rules = services_get(&s->services, service);
     struct service_lack lack;
     r->cause = (struct baton_cause){0};
-    r->result = rules->lacks && service_find_lack(rules, s->machine, &lack)
+    r->result = r->rules->lacks && service_find_lack(r->rules, s->machine, &lack)
                     ? BATON_NOT_FOUND
                     : run_launch_prepare(s, service, &r->cause);
     r->is_ready = r->result == BATON_OK;
@@ -26,7 +25,7 @@ static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms
         return;
     }
     if (r->result != BATON_NOT_FOUND || !run_tell_lack(s, service, line, false)) {
-        run_tell_at(s, line, services_get(&s->services, service)->handler_line);
+        run_tell_at(s, line, r->rules->handler_line);
         record_text(line, "reason", run_tell_words(s, r->result, &r->cause));
     }
     if (retry_ms != 0) {
@@ -41,8 +40,10 @@ static void retry_later(struct supervisor *s, uint32_t service) {
 }
 
 void run_start_prepare(struct supervisor *s, uint32_t service) {
-    s->launching.services[service].starting = shortage_make(
-        START_RETRY_FIRST_MS, START_RETRY_LAST_MS, token_make(RUN_TOKEN_START, 0, service));
+    struct run_service *r = &s->launching.services[service];
+    r->rules = services_get(&s->services, service);
+    r->starting = shortage_make(START_RETRY_FIRST_MS, START_RETRY_LAST_MS,
+                                token_make(RUN_TOKEN_START, 0, service));
     (void)is_ready(s, service);
 }
 

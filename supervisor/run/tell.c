@@ -120,8 +120,7 @@ static bool is_foreign(const struct supervisor *s, const struct pool_action *act
     bool was_content = c->has_exit && !c->exit_by_signal && c->exit_code == 0;
     bool was_silent = action->outcome == OUTCOME_HANDSHAKE_TIMEOUT ||
                       (action->outcome == OUTCOME_LAUNCH_FAILED && was_content);
-    return was_silent && c->greeted_us == 0 &&
-           services_get(&s->services, action->service)->has_channel;
+    return was_silent && c->greeted_us == 0 && c->rules->has_channel;
 }
 
 void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action) {
