@@ -248,9 +248,8 @@ static bool move(struct run_pump *r) {
 void run_pump_close(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     if (pump != SLOT_NONE) {
-        struct platform_socket socket = at(s, pump)->socket;
-        free_pump(s, pump);
-        platform_socket_close(s->platform, &socket);
+        free_pump(s, pump); /* it keeps its place: chunks are freed by trim() alone */
+        platform_socket_close(s->platform, &at(s, pump)->socket);
     }
 }
 

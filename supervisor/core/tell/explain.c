@@ -112,6 +112,13 @@ static bool is_set_by(const struct service *service, const char *variable) {
     return is_set;
 }
 
+/* `name` empty: `value` is all of it. */
+static void say_variable(const struct voice *voice, const char *name, const char *value) {
+    say(voice, "    %s%s", name, name[0] != '\0' ? "=" : "");
+    words_emit(voice->emit, voice->context, value);
+    say(voice, "\n");
+}
+
 static int say_program(const struct voice *voice, const struct service *service,
                        const struct address *client) {
     struct filling filling = {0};
@@ -125,23 +132,16 @@ static int say_program(const struct voice *voice, const struct service *service,
     say_words(voice, filling.argv != NULL ? filling.argv : (const char *const *)service->argv);
     say(voice, "\nenvironment (and what the hand-off adds):\n");
     for (size_t i = 0; i < service->inherited_count; i++) {
-        if (is_set_by(service, service->inherited[i])) {
-            continue;
+        if (!is_set_by(service, service->inherited[i])) {
+            say_variable(voice, "", service->inherited[i]);
         }
-        say(voice, "    ");
-        words_emit(voice->emit, voice->context, service->inherited[i]);
-        say(voice, "\n");
     }
     for (size_t i = 0; i < service->environment_count; i++) {
-        say(voice, "    ");
-        words_emit(voice->emit, voice->context, service->environment[i]);
-        say(voice, "\n");
+        say_variable(voice, "", service->environment[i]);
     }
     for (size_t i = 0; i < service->variable_count; i++) {
         if (filling.values[i] != NULL) {
-            say(voice, "    %s=", service->variables[i]);
-            words_emit(voice->emit, voice->context, filling.values[i]);
-            say(voice, "\n");
+            say_variable(voice, service->variables[i], filling.values[i]);
         }
     }
     filling_clear(&filling);

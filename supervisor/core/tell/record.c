@@ -2,7 +2,6 @@
 
 #include "core/base/text.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,11 +49,12 @@ static void put_control(struct record *record, const char *bytes, size_t length)
     const char *name = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
     if (name != NULL) {
         put_text(record, name);
-    } else if (record->format == LOG_FORMAT_JSON) {
-        snprintf(escape, sizeof escape, "\\u%04x", c);
-        put_text(record, escape);
     } else {
-        snprintf(escape, sizeof escape, length == 2 ? "\\xc2\\x%02x" : "\\x%02x", c);
+        snprintf(escape, sizeof escape,
+                 record->format == LOG_FORMAT_JSON ? "\\u%04x"
+                 : length == 2                     ? "\\xc2\\x%02x"
+                                                   : "\\x%02x",
+                 c);
         put_text(record, escape);
     }
 }
@@ -140,15 +140,17 @@ void record_number(struct record *record, const char *key, uint64_t value) {
 }
 
 void record_address(struct record *record, const char *key, const struct address *address) {
-    char text[ADDRESS_TEXT_SIZE];
+    char text[ADDRESS_TEXT_SIZE] = "uid:";
     if (!address->has_uid) {
-        address_print(address, text, sizeof text);
-    } else if (address->pid == 0) {
-        snprintf(text, sizeof text, "uid:%" PRIu32, address->uid);
-    } else {
-        snprintf(text, sizeof text, "uid:%" PRIu32 ",pid:%" PRIu32, address->uid, address->pid);
+        record_text(record, key, address_print(address, text, sizeof text));
+        return;
     }
-    record_text(record, key, text);
+    char *end = text_put_number(text + 4, address->uid, 10);
+    if (address->pid != 0) {
+        memcpy(end, ",pid:", 5);
+        end = text_put_number(end + 5, address->pid, 10);
+    }
+    record_bytes(record, key, text, (size_t)(end - text));
 }
 
 void record_place(struct record *record, const char *key, const struct service_listen *place,
