@@ -67,14 +67,14 @@ void pool_push_connection(struct pool *pool, enum pool_action_kind kind, uint32_
                                    .outcome = (uint8_t)outcome});
 }
 
-void pool_push_process(struct pool *pool, enum pool_action_kind kind, uint32_t process,
+void pool_push_process(struct pool *pool, enum pool_action_kind kind, const struct process *p,
                        uint32_t connection, enum outcome outcome) {
     uint16_t bit = (uint16_t)(1u << (kind - POOL_LAUNCH));
-    must((pool->queued_processes[process] & bit) == 0);
-    pool->queued_processes[process] |= bit;
-    push(pool, (struct pool_entry){.process = process,
+    must((pool->queued_processes[p->slot] & bit) == 0);
+    pool->queued_processes[p->slot] |= bit;
+    push(pool, (struct pool_entry){.process = p->slot,
                                    .connection = connection,
-                                   .service = pool->processes[process].service,
+                                   .service = p->service,
                                    .kind = (uint8_t)kind,
                                    .outcome = (uint8_t)outcome});
 }

@@ -23,8 +23,8 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     p->offer = connection;
     p->life_left_count--;
     timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
-    pool_update_idle(pool, process);
-    pool_push_process(pool, POOL_OFFER, process, connection, OUTCOME_NONE);
+    pool_update_idle(pool, p);
+    pool_push_process(pool, POOL_OFFER, p, connection, OUTCOME_NONE);
 }
 
 /* The service may have another process, by its own bound. */
@@ -52,6 +52,7 @@ static void launch_for(struct pool *pool, uint32_t connection) {
     struct process *p = &pool->processes[slot];
     *p = (struct process){0};
     p->state = PROCESS_LAUNCHED;
+    p->slot = slot;
     p->service = c->service;
     p->rules = service;
     p->served = c->served;
@@ -65,7 +66,7 @@ static void launch_for(struct pool *pool, uint32_t connection) {
     timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
     c->process = slot;
     forget_attempt(c);
-    pool_push_process(pool, POOL_LAUNCH, slot, connection, OUTCOME_NONE);
+    pool_push_process(pool, POOL_LAUNCH, p, connection, OUTCOME_NONE);
 }
 
 /* What is short for all, or for this service alone; and a table that is full of processes of

@@ -9,31 +9,29 @@ uint64_t pool_stop_timeout_us(const struct process *p) {
     return pool_ms(p->rules->stop_timeout_ms);
 }
 
-void pool_close_channel(struct pool *pool, uint32_t process) {
-    if (pool->processes[process].channel_open) {
-        pool->processes[process].channel_open = false;
-        pool_push_process(pool, POOL_CLOSE_CHANNEL, process, SLOT_NONE, OUTCOME_NONE);
+void pool_close_channel(struct pool *pool, struct process *p) {
+    if (p->channel_open) {
+        p->channel_open = false;
+        pool_push_process(pool, POOL_CLOSE_CHANNEL, p, SLOT_NONE, OUTCOME_NONE);
     }
 }
 
-void pool_kill_process(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+void pool_kill_process(struct pool *pool, struct process *p) {
     if (process_advance(p, PROCESS_KILLED)) {
         timers_unset(pool->timers, &p->timer);
-        pool_update_idle(pool, process);
+        pool_update_idle(pool, p);
         if (p->exiting) {
             return;
         }
-        pool_push_process(pool, POOL_KILL, process, SLOT_NONE, p->fault);
+        pool_push_process(pool, POOL_KILL, p, SLOT_NONE, p->fault);
         pool_set_deadline(pool, p, POOL_KILL_GRACE_US);
     }
 }
 
-void pool_terminate_process(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+void pool_terminate_process(struct pool *pool, struct process *p) {
     if (process_advance(p, PROCESS_TERMINATED)) {
-        pool_update_idle(pool, process);
-        pool_push_process(pool, POOL_TERMINATE, process, SLOT_NONE, p->fault);
+        pool_update_idle(pool, p);
+        pool_push_process(pool, POOL_TERMINATE, p, SLOT_NONE, p->fault);
         pool_set_deadline(pool, p, pool_stop_timeout_us(p));
     }
 }
@@ -51,14 +49,13 @@ bool pool_has_bare_listener(const struct process *p) {
 
 /* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
  * end of the channel. */
-void pool_drain_process(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+void pool_drain_process(struct pool *pool, struct process *p) {
     if (process_advance(p, PROCESS_DRAINING)) {
-        pool_update_idle(pool, process);
+        pool_update_idle(pool, p);
         if (p->held_count == 0 && p->offer == SLOT_NONE) {
-            pool_close_channel(pool, process);
+            pool_close_channel(pool, p);
         } else if (p->channel_open || pool_has_bare_listener(p)) {
-            pool_push_process(pool, POOL_SEND_DRAIN, process, SLOT_NONE, OUTCOME_NONE);
+            pool_push_process(pool, POOL_SEND_DRAIN, p, SLOT_NONE, OUTCOME_NONE);
         }
         pool_set_deadline(pool, p, pool_stop_timeout_us(p));
     }

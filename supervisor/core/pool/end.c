@@ -115,42 +115,39 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
 
 /* ---- Handshakes that go wrong, and channels ---- */
 
-void pool_recall_offer(struct pool *pool, uint32_t process) {
-    uint32_t connection = pool->processes[process].offer;
+void pool_recall_offer(struct pool *pool, struct process *p) {
+    uint32_t connection = p->offer;
     if (connection != SLOT_NONE) {
         connection_step(&pool->connections[connection], CONNECTION_RECALL, OUTCOME_NONE);
     }
 }
 
-void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault) {
-    struct process *p = &pool->processes[process];
+void pool_fault_process(struct pool *pool, struct process *p, enum outcome fault) {
     if (p->fault != OUTCOME_NONE || p->state >= PROCESS_KILLED) {
         return;
     }
     p->fault = fault;
-    pool_recall_offer(pool, process);
+    pool_recall_offer(pool, p);
     if (p->held_count == 0) {
-        pool_kill_process(pool, process);
+        pool_kill_process(pool, p);
     } else {
-        pool_drain_process(pool, process);
+        pool_drain_process(pool, p);
     }
 }
 
-void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault) {
-    struct process *p = &pool->processes[process];
+void pool_await_exit(struct pool *pool, struct process *p, enum outcome fault) {
     p->fault = fault;
-    pool_recall_offer(pool, process);
+    pool_recall_offer(pool, p);
     pool_set_deadline(pool, p, EXIT_GRACE_US);
 }
 
-void pool_go_on_without_channel(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
-    pool_close_channel(pool, process);
+void pool_go_on_without_channel(struct pool *pool, struct process *p) {
+    pool_close_channel(pool, p);
     process_advance(p, PROCESS_DRAINING);
     if (pool->stopping || p->held_count == 0) {
         pool_bound_drain(pool, p);
     }
-    pool_update_idle(pool, process);
+    pool_update_idle(pool, p);
 }
 
 void pool_breach(struct pool *pool, uint32_t process) {
@@ -160,11 +157,11 @@ void pool_breach(struct pool *pool, uint32_t process) {
         return; /* its last words are read for an ACK; the rest does not matter */
     }
     if (p->offer != SLOT_NONE || p->held_count == 0) {
-        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID);
+        pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
     }
     /* Behind what was wrong there may be the ACK. */
     if (p->state != PROCESS_KILLED && p->offer == SLOT_NONE) {
-        pool_go_on_without_channel(pool, process);
+        pool_go_on_without_channel(pool, p);
     }
 }
 
@@ -175,27 +172,25 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
         return;
     }
     if (p->state == PROCESS_KILLED) {
-        pool_close_channel(pool, process);
+        pool_close_channel(pool, p);
     } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
-        pool_close_channel(pool, process);
-        pool_await_exit(pool, process,
-                        before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID);
+        pool_close_channel(pool, p);
+        pool_await_exit(pool, p, before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID);
     } else {
         if (p->offer != SLOT_NONE) {
-            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID);
+            pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
         }
-        pool_go_on_without_channel(pool, process);
+        pool_go_on_without_channel(pool, p);
     }
-    pool_update_idle(pool, process);
+    pool_update_idle(pool, p);
 }
 
 /* ---- Processes ---- */
 
-void pool_free_process(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+void pool_free_process(struct pool *pool, struct process *p) {
     p->served->process_count--;
     p->state = PROCESS_FREE;
-    slots_give(&pool->process_slots, process);
+    slots_give(&pool->process_slots, p->slot);
     pool_leave_service(pool, p->service);
 }
 
@@ -245,8 +240,9 @@ void pool_note_progress(struct pool *pool, uint32_t process, enum progress progr
 }
 
 void pool_exiting(struct pool *pool, uint32_t process) {
-    pool->processes[process].exiting = true;
-    pool_update_idle(pool, process);
+    struct process *p = &pool->processes[process];
+    p->exiting = true;
+    pool_update_idle(pool, p);
 }
 
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
@@ -266,6 +262,6 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
         pool_fail_attempt(pool, process, lost, lost_outcome(p, how));
     }
     process_advance(p, PROCESS_KILLED);
-    pool_update_idle(pool, process);
-    pool_push_process(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+    pool_update_idle(pool, p);
+    pool_push_process(pool, POOL_CLOSE_PROCESS, p, SLOT_NONE, OUTCOME_NONE);
 }

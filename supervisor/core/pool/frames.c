@@ -19,7 +19,7 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
     timers_unset(pool->timers, &p->timer);
-    pool_update_idle(pool, process);
+    pool_update_idle(pool, p);
     if (connection != SLOT_NONE && p->rules->reuse_count == 1) {
         pool_offer(pool, process, connection); /* its environment tells of this client */
     } else if (connection != SLOT_NONE) {
@@ -58,29 +58,28 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
     }
     settle_offer(pool, p); /* late or not, it is taken: nothing to end the process for */
     if (p->breach) {
-        pool_go_on_without_channel(pool, process);
+        pool_go_on_without_channel(pool, p);
     } else if (pool->stopping) {
-        pool_drain_process(pool, process);
+        pool_drain_process(pool, p);
     }
-    pool_update_idle(pool, process);
+    pool_update_idle(pool, p);
     pool_dispatch(pool, p->service);
     return true;
 }
 
 /* What becomes of a process that has just lost an offer or finished a connection. */
-static void after_connection(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+static void after_connection(struct pool *pool, struct process *p) {
     bool has_offer = p->offer != SLOT_NONE;
     if (p->state == PROCESS_READY && !has_offer && (process_is_finished(p) || pool->stopping)) {
-        pool_drain_process(pool, process);
+        pool_drain_process(pool, p);
     } else if (p->state > PROCESS_READY && p->held_count == 0 && !has_offer) {
-        pool_close_channel(pool, process);
+        pool_close_channel(pool, p);
         pool_bound_drain(pool, p);
     } else if (p->state == PROCESS_DRAINING && p->held_count == 0 && p->fault != OUTCOME_NONE) {
-        pool_kill_process(pool, process); /* only its last offer still waited for the others */
+        pool_kill_process(pool, p); /* only its last offer still waited for the others */
     }
-    pool_end_overdue(pool, process);
-    pool_update_idle(pool, process);
+    pool_end_overdue(pool, p);
+    pool_update_idle(pool, p);
     pool_dispatch(pool, p->service);
 }
 
@@ -124,16 +123,15 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     }
     p->busy = reason == POOL_DECLINE_BUSY;
     if (p->breach && p->state != PROCESS_KILLED) {
-        pool_go_on_without_channel(pool, process);
+        pool_go_on_without_channel(pool, p);
     }
-    after_connection(pool, process);
+    after_connection(pool, p);
     return true;
 }
 
 void pool_abandoned(struct pool *pool, uint32_t connection) {
-    uint32_t process = pool->connections[connection].process;
-    struct process *p = &pool->processes[process];
     struct connection *c = &pool->connections[connection];
+    struct process *p = &pool->processes[c->process];
     c->attempts_used++;
     pool_end_connection(pool, connection, c->is_activation ? OUTCOME_DRAINED : OUTCOME_ABANDONED);
     settle_offer(pool, p);
@@ -141,7 +139,7 @@ void pool_abandoned(struct pool *pool, uint32_t connection) {
     if (p->rules->reuse_count > 1) {
         p->life_left_count++;
     }
-    after_connection(pool, process);
+    after_connection(pool, p);
 }
 
 bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
@@ -149,12 +147,14 @@ bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
     if (connection == SLOT_NONE || pool->connections[connection].state != CONNECTION_HELD) {
         return false;
     }
-    pool->processes[process].busy = false;
+    struct process *p = &pool->processes[process];
+    struct connection *c = &pool->connections[connection];
+    p->busy = false;
     pool_take_words(pool, connection, words);
-    pool->connections[connection].has_status = true;
-    pool->connections[connection].status = words->status;
+    c->has_status = true;
+    c->status = words->status;
     pool_end_connection(pool, connection, words->status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED);
-    after_connection(pool, process);
+    after_connection(pool, p);
     return true;
 }
 
@@ -167,7 +167,7 @@ bool pool_retire(struct pool *pool, uint32_t process) {
         return false;
     }
     p->life_left_count = 0;
-    after_connection(pool, process);
+    after_connection(pool, p);
     return true;
 }
 
@@ -184,11 +184,11 @@ void pool_offer_failed(struct pool *pool, uint32_t process) {
         decline(pool, p, p->offer);
     }
     if (p->held_count > 0) {
-        pool_fault_process(pool, process, OUTCOME_HANDSHAKE_INVALID);
+        pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
     } else {
         /* Most likely it is ending, and its exit tells more. */
-        pool_await_exit(pool, process, OUTCOME_HANDSHAKE_INVALID);
-        pool_update_idle(pool, process);
+        pool_await_exit(pool, p, OUTCOME_HANDSHAKE_INVALID);
+        pool_update_idle(pool, p);
     }
     pool_dispatch(pool, p->service);
 }

@@ -27,7 +27,7 @@ int pool_init_ring(struct pool *pool, uint32_t connection_count, uint32_t proces
 void pool_clear_ring(struct pool *pool);
 void pool_push_connection(struct pool *pool, enum pool_action_kind kind, uint32_t connection,
                           uint32_t process, enum outcome outcome);
-void pool_push_process(struct pool *pool, enum pool_action_kind kind, uint32_t process,
+void pool_push_process(struct pool *pool, enum pool_action_kind kind, const struct process *p,
                        uint32_t connection, enum outcome outcome);
 void pool_push_service(struct pool *pool, enum pool_action_kind kind, uint32_t service);
 
@@ -60,7 +60,7 @@ void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
 void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
 
 /* Keeps the service's list of idle processes true after a change of `process`. */
-void pool_update_idle(struct pool *pool, uint32_t process);
+void pool_update_idle(struct pool *pool, struct process *p);
 
 /* ---- words.c ---- */
 
@@ -111,7 +111,7 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
 /* The deadline of a connection that is held has passed. */
 void pool_overran(struct pool *pool, uint32_t connection);
 /* Terminates a process that has been told in vain to end what it holds, if that is all it has. */
-void pool_end_overdue(struct pool *pool, uint32_t process);
+void pool_end_overdue(struct pool *pool, struct process *p);
 
 /* ---- end.c ---- */
 
@@ -124,25 +124,25 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
 
 /* What the process was offered, if anything, is not to be offered to it any longer; an answer that
  * is under way still counts. */
-void pool_recall_offer(struct pool *pool, uint32_t process);
+void pool_recall_offer(struct pool *pool, struct process *p);
 
 /* The handshake has gone wrong because the process is ending, or so it seems: its exit, which tells
  * more, is awaited for a moment. */
-void pool_await_exit(struct pool *pool, uint32_t process, enum outcome fault);
+void pool_await_exit(struct pool *pool, struct process *p, enum outcome fault);
 
 /* The handshake has gone wrong. Nothing is offered again before the process is gone: what it wrote
  * before its end may be the ACK. Connections that it already holds keep it alive for a while. */
-void pool_fault_process(struct pool *pool, uint32_t process, enum outcome fault);
+void pool_fault_process(struct pool *pool, struct process *p, enum outcome fault);
 
 /* The channel is closed while connections are held: they go on without it, for as long as they
  * like unless the supervisor stops. */
-void pool_go_on_without_channel(struct pool *pool, uint32_t process);
+void pool_go_on_without_channel(struct pool *pool, struct process *p);
 
 /* A handler has taken the connection. */
 void pool_note_taken(struct pool *pool, uint32_t connection);
 
 /* Frees the slot of a process. */
-void pool_free_process(struct pool *pool, uint32_t process);
+void pool_free_process(struct pool *pool, struct process *p);
 
 /* ---- drain.c ---- */
 
@@ -156,15 +156,15 @@ void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
 void pool_bound_drain(struct pool *pool, struct process *p);
 
 /* Tells a READY process to drain, and sets its stop_timeout_ms. */
-void pool_drain_process(struct pool *pool, uint32_t process);
+void pool_drain_process(struct pool *pool, struct process *p);
 
 /* Has the process ended, by force. */
-void pool_kill_process(struct pool *pool, uint32_t process);
+void pool_kill_process(struct pool *pool, struct process *p);
 
 /* Asks the system to end it, and has it killed after its stop_timeout_ms. */
-void pool_terminate_process(struct pool *pool, uint32_t process);
+void pool_terminate_process(struct pool *pool, struct process *p);
 
-void pool_close_channel(struct pool *pool, uint32_t process);
+void pool_close_channel(struct pool *pool, struct process *p);
 
 /* It was given the listener at its launch, and has no channel: SIGTERM tells it to drain. */
 bool pool_has_bare_listener(const struct process *p);

@@ -2,8 +2,8 @@
 #include "core/pool/internal.h"
 
 /* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. */
-static void take_at_once(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+static void take_at_once(struct pool *pool, struct process *p) {
+    uint32_t process = p->slot;
     uint32_t connection = p->wanted_by;
     struct connection *c = &pool->connections[connection];
     process_advance(p, PROCESS_READY);
@@ -22,7 +22,7 @@ static void take_at_once(struct pool *pool, uint32_t process) {
     pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (pool->stopping) {
-        pool_drain_process(pool, process);
+        pool_drain_process(pool, p);
     }
 }
 
@@ -31,13 +31,12 @@ void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     p->pid = pid;
     pool->last_launched = p->service;
     if (!p->channel_open) {
-        take_at_once(pool, process);
+        take_at_once(pool, p);
     }
 }
 
 /* Its client waits, with no attempt lost, until there is enough again. */
-static void put_off(struct pool *pool, uint32_t process, enum pool_launch_fault fault) {
-    struct process *p = &pool->processes[process];
+static void put_off(struct pool *pool, struct process *p, enum pool_launch_fault fault) {
     struct shortage *shortage =
         fault == POOL_LAUNCH_OWN_LIMIT ? &p->served->shortage : &pool->starved;
     uint32_t connection = p->wanted_by;
@@ -52,21 +51,22 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
     uint32_t service = p->service;
     timers_unset(pool->timers, &p->timer);
     if (connection != SLOT_NONE && fault != POOL_LAUNCH_REFUSED && !pool->stopping) {
-        put_off(pool, process, fault);
+        put_off(pool, p, fault);
     } else if (connection != SLOT_NONE) {
         pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED);
     }
-    pool_free_process(pool, process);
+    pool_free_process(pool, p);
     pool_dispatch(pool, service);
 }
 
 void pool_reaped(struct pool *pool, uint32_t process) {
     bool was_starved = shortage_lasts(&pool->starved);
-    uint32_t service = pool->processes[process].service;
+    struct process *p = &pool->processes[process];
+    uint32_t service = p->service;
     shortage_relieve(&pool->starved, pool->timers);
-    shortage_relieve(&pool->services[service].shortage, pool->timers);
+    shortage_relieve(&p->served->shortage, pool->timers);
     pool_tell_room(pool, service);
-    pool_free_process(pool, process);
+    pool_free_process(pool, p);
     if (was_starved) {
         pool_dispatch_all(pool);
     } else {

@@ -61,8 +61,7 @@ void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection) {
 
 /* ---- Who is idle ---- */
 
-void pool_update_idle(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+void pool_update_idle(struct pool *pool, struct process *p) {
     uint32_t *first = &p->served->idle_first;
     bool idle = process_takes_offers(p);
     if (idle == p->is_idle) {
@@ -73,9 +72,9 @@ void pool_update_idle(struct pool *pool, uint32_t process) {
         p->previous = SLOT_NONE;
         p->next = *first;
         if (p->next != SLOT_NONE) {
-            pool->processes[p->next].previous = process;
+            pool->processes[p->next].previous = p->slot;
         }
-        *first = process;
+        *first = p->slot;
         return;
     }
     *(p->previous == SLOT_NONE ? first : &pool->processes[p->previous].next) = p->next;

@@ -3,10 +3,9 @@
 
 #include <string.h>
 
-void pool_end_overdue(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+void pool_end_overdue(struct pool *pool, struct process *p) {
     if (p->overdue_count > 0 && p->overdue_count == p->held_count && p->offer == SLOT_NONE) {
-        pool_terminate_process(pool, process);
+        pool_terminate_process(pool, p);
     }
 }
 
@@ -33,8 +32,9 @@ void pool_overran(struct pool *pool, uint32_t connection) {
         return;
     }
     timers_unset(pool->timers, &c->timer);
+    struct process *p = &pool->processes[c->process];
     c->is_overdue = true;
-    pool->processes[c->process].overdue_count++;
-    pool_update_idle(pool, c->process);
-    pool_end_overdue(pool, c->process);
+    p->overdue_count++;
+    pool_update_idle(pool, p);
+    pool_end_overdue(pool, p);
 }

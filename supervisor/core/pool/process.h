@@ -32,6 +32,7 @@ struct pool_service;
 /* Owner: the pool. All times are microseconds of the monotonic clock. */
 struct process {
     enum process_state state;
+    uint32_t slot;               /* its own */
     uint32_t service;            /* index in the table of services */
     struct pool_service *served; /* the service itself */
     const struct service *rules; /* of the service, which it holds: not owned */

@@ -43,7 +43,7 @@ void pool_drain_idle(struct pool *pool, uint32_t service) {
     while (pool->services[service].idle_first != SLOT_NONE) {
         uint32_t process = pool->services[service].idle_first;
         struct process *p = &pool->processes[process];
-        pool_drain_process(pool, process);
+        pool_drain_process(pool, p);
         if (p->held_count > 0) {
             timers_unset(pool->timers, &p->timer); /* what it holds is bound by no time */
         }

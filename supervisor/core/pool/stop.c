@@ -4,13 +4,12 @@
 /* It was killed and does not end. A client that it may have taken is not offered to another; one
  * that it was never offered is. While the supervisor goes on, the process keeps its slot until it
  * ends; a stop does not wait for it. */
-static void give_up_on(struct pool *pool, uint32_t process) {
-    struct process *p = &pool->processes[process];
+static void give_up_on(struct pool *pool, struct process *p) {
     enum outcome outcome = p->fault;
     if (outcome == OUTCOME_NONE) {
         outcome = pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
-    pool_push_process(pool, POOL_STUCK, process, SLOT_NONE, outcome);
+    pool_push_process(pool, POOL_STUCK, p, SLOT_NONE, outcome);
     while (p->first_held != SLOT_NONE) {
         pool_end_connection(pool, p->first_held,
                             pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED);
@@ -20,10 +19,10 @@ static void give_up_on(struct pool *pool, uint32_t process) {
         pool_end_connection(pool, p->offer, outcome);
     }
     if (p->wanted_by != SLOT_NONE) {
-        pool_fail_attempt(pool, process, p->wanted_by, outcome);
+        pool_fail_attempt(pool, p->slot, p->wanted_by, outcome);
     }
     if (pool->stopping) {
-        pool_push_process(pool, POOL_CLOSE_PROCESS, process, SLOT_NONE, OUTCOME_NONE);
+        pool_push_process(pool, POOL_CLOSE_PROCESS, p, SLOT_NONE, OUTCOME_NONE);
     }
     pool_dispatch(pool, p->service);
 }
@@ -34,23 +33,23 @@ static void process_expired(struct pool *pool, uint32_t process) {
     case PROCESS_LAUNCHED:
     case PROCESS_READY:
         if (p->fault == OUTCOME_NONE) {
-            pool_fault_process(pool, process, OUTCOME_HANDSHAKE_TIMEOUT);
+            pool_fault_process(pool, p, OUTCOME_HANDSHAKE_TIMEOUT);
         } else {
-            pool_kill_process(pool, process);
+            pool_kill_process(pool, p);
         }
         break;
     case PROCESS_DRAINING:
         if (p->fault != OUTCOME_NONE) {
-            pool_kill_process(pool, process);
+            pool_kill_process(pool, p);
         } else {
-            pool_terminate_process(pool, process);
+            pool_terminate_process(pool, p);
         }
         break;
     case PROCESS_TERMINATED:
-        pool_kill_process(pool, process);
+        pool_kill_process(pool, p);
         break;
     case PROCESS_KILLED:
-        give_up_on(pool, process);
+        give_up_on(pool, p);
         break;
     case PROCESS_FREE:
         break;
@@ -108,12 +107,12 @@ static void stop_process(struct pool *pool, uint32_t process) {
         pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED);
     }
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
-        pool_kill_process(pool, process);
+        pool_kill_process(pool, p);
     } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
         pool_set_deadline(pool, p,
                           POOL_KILL_GRACE_US); /* given up on before; try for the last time */
     } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
-        pool_drain_process(pool, process);
+        pool_drain_process(pool, p);
     } else {
         pool_bound_drain(pool, p);
     }
@@ -145,9 +144,10 @@ void pool_stop(struct pool *pool) {
 
 void pool_hurry(struct pool *pool) {
     SLOTS_EACH(slot, &pool->process_slots) {
-        if (pool->processes[slot].state != PROCESS_KILLED) {
-            pool_recall_offer(pool, slot);
-            pool_kill_process(pool, slot);
+        struct process *p = &pool->processes[slot];
+        if (p->state != PROCESS_KILLED) {
+            pool_recall_offer(pool, p);
+            pool_kill_process(pool, p);
         }
     }
 }
