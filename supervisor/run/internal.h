@@ -55,8 +55,7 @@ struct supervisor {
     struct platform_socket *sockets; /* by connection slot; valid while the supervisor has a copy */
     struct run_launching launching;
     struct services services;
-    struct timers
-        timers; /* of the pool and of the shell, and the time of the current step of the loop */
+    struct timers timers; /* all deadlines, and the time of the current step of the loop */
     struct pool pool;
     struct run_listening listening;
     struct run_offering offering;
