@@ -24,7 +24,8 @@ static void note(struct xinetd_reading *reading, const struct xinetd_attribute *
 }
 
 /* A limit of how many at once, which `defaults` may have for services that cannot have it. Returns
- * the number as we write it, without sign and leading zeros; NULL = there is none that is to be carried over. */
+ * the number as we write it, without sign and leading zeros; NULL = there is none that is to be
+ * carried over. */
 static const char *read_count(struct xinetd_reading *reading, const char *name) {
     const struct xinetd_attribute *attribute = xinetd_get(reading, name);
     const char *word = xinetd_word(reading, name);

@@ -107,28 +107,33 @@ class Peers(unittest.TestCase):
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
 
 
-class Reach(unittest.TestCase):
-    """Where `nobody` could not run a handler that root has built."""
+class Run(unittest.TestCase):
+    """scripts/run in a clone whose build is there, with a batond that finds a fault, as who `id` says."""
 
-    def reach(self, mode):
+    def start(self, fault, uid):
         with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o755)
-            closed = os.path.join(folder, "root")
-            os.makedirs(os.path.join(closed, "clone/handlers"))
-            os.chmod(closed, mode)
-            return closed, run(os.path.join(source.ROOT, "scripts/cmake/reach"),
-                               os.path.join(closed, "clone/handlers"), os.path.join(closed, "clone"))
+            for name, text in {"scripts/packages": "", "bin/cmake": "", "bin/id": f"echo {uid}",
+                               "build/release/bin/batond": f"echo '{fault}' >&2; exit 78"}.items():
+                path = os.path.join(folder, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(f"#!/bin/sh\n{text}\n")
+                os.chmod(path, 0o755)
+            script = shutil.copy(os.path.join(source.ROOT, "scripts/run"), os.path.join(folder, "scripts"))
+            result = run(script, env={"PATH": f"{folder}/bin:{os.environ['PATH']}"})
+            self.assertEqual((result.returncode, result.stdout), (78, ""))
+            self.assertEqual(result.stderr.splitlines()[0], fault)
+            return folder, result.stderr.splitlines()[1:]
 
-    def test_everybody_may_enter(self):
-        _, result = self.reach(0o711)
-        self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+    def test_root_is_told_where_others_can_reach_it(self):
+        for fault in ("/root keeps out the account that is to run this", "others may change /srv"):
+            folder, hint = self.start(fault, 0)
+            self.assertIn("run: root has started this", hint[0])
+            self.assertIn(f"cp -r {folder} /opt/baton", hint[1])
 
-    def test_it_says_who_keeps_them_out_and_how_to_go_on(self):
-        closed, result = self.reach(0o700)
-        self.assertEqual((result.returncode, result.stdout), (1, ""))
-        self.assertIn(f"cannot enter {closed}.", result.stderr)
-        self.assertIn(f"cp -a {closed}/clone /opt/baton", result.stderr)
-        self.assertIn("default_user = root", result.stderr)
+    def test_nothing_is_added_to_other_faults(self):
+        self.assertEqual(self.start("x.ini:1: what", 0)[1], [])
+        self.assertEqual(self.start("others may change /srv", 1000)[1], [])
 
 
 class WinePrefix(unittest.TestCase):

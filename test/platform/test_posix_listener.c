@@ -154,8 +154,8 @@ static int connect_local(const struct sockaddr_un *name) {
 }
 
 /* It works: a client comes, and is told of. */
-static void take_local(struct bench *bench, struct platform_listener *listener,
-                       uint64_t token, const struct sockaddr_un *name) {
+static void take_local(struct bench *bench, struct platform_listener *listener, uint64_t token,
+                       const struct sockaddr_un *name) {
     int client = connect_local(name);
     bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
     int accepted = accept((int)platform_listener_socket(listener).value, NULL, NULL);

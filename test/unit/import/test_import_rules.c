@@ -161,7 +161,8 @@ static const struct {
     {"no_access = 10.0.0.0\nno_access -= ::ffff:10.0.0.0/104", OFF DUAL ROOT},
     /* What a socket for IPv4 has no clients of takes nothing else away, wherever it stands. */
     {"flags = IPv4\nno_access = ::1 10.0.0.2", "listen = 7001\n" ROOT "deny = 10.0.0.2\n"},
-    {"bind = 10.0.0.1\nno_access = ::/0 10.0.0.2", "listen = 10.0.0.1:7001\n" ROOT "deny = 10.0.0.2\n"},
+    {"bind = 10.0.0.1\nno_access = ::/0 10.0.0.2",
+     "listen = 10.0.0.1:7001\n" ROOT "deny = 10.0.0.2\n"},
     {"flags = IPv4\nonly_from = ::1 10.0.0.2", "listen = 7001\n" ROOT "allow = 10.0.0.2\n"},
     /* Of streams that are waited for xinetd sees no clients, of datagrams it does. */
     {"wait = yes\nsocket_type = stream\nv6only = yes\nonly_from = ::/0",
