@@ -174,6 +174,25 @@ static void test_steps_that_the_system_refuses(void **state) {
     EXPECT_FAULTS(faults, &spawn);
 }
 
+/* The supervisor opens it for what it puts back itself, before there is a child. */
+static void test_a_score_that_cannot_be_put_back(void **state) {
+    (void)state;
+    const struct spawn sharing = {.argv = arguments, .table_end = 3};
+    const struct step oom = {.kind = STEP_OOM, .oom = {.text = "0", .own = "0"}};
+    struct baton_cause cause = {0};
+    struct rlimit before;
+    pid_t pid;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none_left = {0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none_left), 0);
+    int result = spawn_with(oom, &sharing, &pid, &cause);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, BATON_SHORTAGE);
+    assert_string_equal(cause.call, "oom_score_adj");
+    assert_int_equal(cause.system_code, EMFILE);
+    expect_no_child();
+}
+
 /* Of another process than the one that has launched it: that one must have ended. */
 static void test_a_supervisor_that_has_gone(void **state) {
     (void)state;
@@ -441,6 +460,7 @@ int main(void) {
         cmocka_unit_test(test_descriptors_that_cannot_be_passed),
         cmocka_unit_test(test_only_what_is_in_the_way_is_moved),
         cmocka_unit_test(test_steps_that_the_system_refuses),
+        cmocka_unit_test(test_a_score_that_cannot_be_put_back),
         cmocka_unit_test(test_a_supervisor_that_has_gone),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
         cmocka_unit_test(test_a_user_with_too_many_processes),

@@ -8,10 +8,12 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define GROUPS_MAX_COUNT 65536 /* NGROUPS_MAX of Linux */
@@ -119,6 +121,7 @@ static int ask(char kind, const char *name, const struct account **out) {
         place->result = BATON_NO_MEMORY;
         pid_t child = fork();
         if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* whom it asks may never answer */
             answer(place);
             _exit(0);
         }

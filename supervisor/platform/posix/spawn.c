@@ -83,6 +83,7 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
     const struct step *oom = posix_plan_find(child->plan, STEP_OOM);
     int score = oom != NULL ? posix_plan_open_oom(oom) : -1;
     if (oom != NULL && score < 0) {
+        child->failure->step = oom;
         return -1;
     }
     tid = 1;
@@ -128,7 +129,10 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
     pid_t child = spawn->table_end > 0 ? begin_sharing(&what, pidfd) : begin_copying(&what, pidfd);
     if (child < 0) {
         int code = errno;
-        int result = posix_failed_with(cause, spawn->table_end > 0 ? "clone" : "vfork", code);
+        const char *call = failure.step != NULL   ? posix_plan_step_name(failure.step)
+                           : spawn->table_end > 0 ? "clone"
+                                                  : "vfork";
+        int result = posix_failed_with(cause, call, code);
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
     if (failure.step != NULL) {
