@@ -171,7 +171,7 @@ void import_entry_host(struct importer *importer, struct import_entry *entry, co
 
 void import_entry_set(struct importer *importer, struct import_entry *entry, enum key_id id,
                       const char *value) {
-    const char *name = key_table[id].name;
+    const char *name = key_name(&key_table[id]);
     if (strlen(name) + strlen(value) + 3 > CONFIG_LINE_MAX_BYTES) {
         import_off(importer, entry, entry->where,
                    "its `%s` would be longer than the %d bytes of a line, so this is switched off; "

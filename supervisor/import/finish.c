@@ -245,13 +245,10 @@ static bool counts_connections(const struct import_entry *entry) {
  * get an equal share. */
 static void share_connections(struct importer *importer) {
     const uint32_t most_count = 32768;
-    struct key_message message;
-    uint32_t default_count = 0;
+    const uint32_t default_count = key_table[KEY_MAX_CONNECTIONS].default_number;
     uint32_t taking_count = 0;
     uint64_t total_count = 0;
     uint64_t other_count = 0;
-    (void)key_parse(&key_table[KEY_MAX_CONNECTIONS], key_table[KEY_MAX_CONNECTIONS].default_text,
-                    &default_count, &message);
     for (size_t i = 0; i < importer->entry_count; i++) {
         const struct import_entry *entry = importer->entries[i];
         uint32_t own_count = entry->max_connections_count;

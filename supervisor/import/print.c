@@ -62,7 +62,7 @@ static void print_section(const struct printer *printer, const struct import_ent
     }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (entry->values[i] != NULL) {
-            say(printer, key_table[i].name, " = ", entry->values[i]);
+            say(printer, key_name(&key_table[i]), " = ", entry->values[i]);
             printer->emit(printer->context, "\n");
         }
     }

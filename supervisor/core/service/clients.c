@@ -7,8 +7,7 @@
 /* Where the value of a key comes from; NULL = nowhere, or the service cannot honour it, which was
  * told. */
 static const struct config_setting *given(const struct service_values *values, enum key_id id) {
-    struct key_message message;
-    return key_fits_mode(&key_table[id], values->mode, &message) ? values->given[id] : NULL;
+    return key_fits_mode(&key_table[id], values->mode) ? values->given[id] : NULL;
 }
 
 /* What is wrong with an entry is told once, where it stands. */

@@ -24,7 +24,8 @@ static bool name_matches(const char *row_name, const char *name) {
 
 const struct key *key_find(const char *name, unsigned sections) {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if ((key_table[i].sections & sections) != 0 && name_matches(key_table[i].name, name)) {
+        if ((key_table[i].sections & sections) != 0 &&
+            name_matches(key_name(&key_table[i]), name)) {
             return &key_table[i];
         }
     }
@@ -35,10 +36,10 @@ const char *key_nearest(const char *name, unsigned sections) {
     size_t best_distance = text_distance_limit(name) + 1;
     const char *best = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        size_t distance = text_distance(name, key_table[i].name, best_distance);
+        size_t distance = text_distance(name, key_name(&key_table[i]), best_distance);
         if ((key_table[i].sections & sections) != 0 && distance < best_distance) {
             best_distance = distance;
-            best = key_table[i].name;
+            best = key_name(&key_table[i]);
         }
     }
     return best;
@@ -92,7 +93,7 @@ static bool parse_number(const struct key *key, const char *value, uint32_t *num
     if (wrong != NULL) {
         char limits[2][32];
         snprintf(message->text, sizeof message->text, "`%s` %s; give %s from %s to %s%s",
-                 text_excerpt(value).text, wrong, key->unit,
+                 text_excerpt(value).text, wrong, key_words(key),
                  key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
                  key_print_value(key, key->maximum, limits[1], sizeof limits[1]),
                  key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited` or `inherited`");
@@ -117,23 +118,29 @@ static bool parse_boolean(const char *value, uint32_t *number, struct key_messag
     return false;
 }
 
+/* The word of a choice that is number `index`, and its length; "" = there are not so many. */
+static const char *choice_word(const struct key *key, uint32_t index, size_t *length) {
+    const char *at = key_words(key);
+    for (; index > 0; index--) {
+        at += strcspn(at, ",");
+        at += strspn(at, ", ");
+    }
+    *length = strcspn(at, ",");
+    return at;
+}
+
 static bool parse_choice(const struct key *key, const char *value, uint32_t *number,
                          struct key_message *message) {
-    size_t used = 0;
-    for (size_t i = 0; key->choices[i] != NULL; i++) {
-        if (strcmp(value, key->choices[i]) == 0) {
-            *number = (uint32_t)i;
+    size_t length = 1;
+    for (uint32_t i = 0; length > 0; i++) {
+        const char *word = choice_word(key, i, &length);
+        if (length > 0 && length == strlen(value) && memcmp(word, value, length) == 0) {
+            *number = i;
             return true;
         }
     }
-    used = (size_t)snprintf(message->text, sizeof message->text,
-                            "`%s` is not known here; give "
-                            "one of",
-                            text_excerpt(value).text);
-    for (size_t i = 0; key->choices[i] != NULL && used < sizeof message->text; i++) {
-        used += (size_t)snprintf(message->text + used, sizeof message->text - used, "%s %s",
-                                 i > 0 ? "," : "", key->choices[i]);
-    }
+    snprintf(message->text, sizeof message->text, "`%s` is not known here; give one of %s",
+             text_excerpt(value).text, key_words(key));
     return false;
 }
 
@@ -147,8 +154,8 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
     if (value[digits] != '\0' || digits < 3 || parsed > key->maximum) {
         snprintf(message->text, sizeof message->text,
                  "`%s` gives no permissions; write three octal digits for owner, group and "
-                 "others, as in %s",
-                 text_excerpt(value).text, key->default_text);
+                 "others, as in 0%03lo",
+                 text_excerpt(value).text, (unsigned long)key->default_number);
         return false;
     }
     *number = parsed;
@@ -164,10 +171,6 @@ bool key_is_number(const struct key *key) {
 bool key_parse(const struct key *key, const char *value, uint32_t *number,
                struct key_message *message) {
     switch (key->type) {
-    case KEY_TYPE_NUMBER:
-    case KEY_TYPE_LIMIT:
-    case KEY_TYPE_SIZE:
-        return parse_number(key, value, number, message);
     case KEY_TYPE_PERMISSIONS:
         return parse_permissions(key, value, number, message);
     case KEY_TYPE_BOOLEAN:
@@ -175,8 +178,7 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
     case KEY_TYPE_CHOICE:
         return parse_choice(key, value, number, message);
     default:
-        snprintf(message->text, sizeof message->text, "is not a number or a choice");
-        return false;
+        return parse_number(key, value, number, message);
     }
 }
 
@@ -193,16 +195,15 @@ static const struct mode_word over_words[] = {
     {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, NULL}};
 
 /* Says it if `mode` has a bit of `words` that the key has not. */
-static bool fits(const struct key *key, unsigned mode, const struct mode_word *words,
-                 const char *kind, struct key_message *message) {
+static bool print_misfit(const struct key *key, unsigned mode, const struct mode_word *words,
+                         const char *kind, struct key_message *message) {
     const char *own = NULL;
     size_t used = 0;
     for (size_t i = 0; words[i].word != NULL; i++) {
-        bool lacks = (mode & words[i].bit) != 0 && (key->modes & words[i].bit) == 0;
-        own = lacks ? words[i].word : own;
+        own = (mode & ~(unsigned)key->modes & words[i].bit) != 0 ? words[i].word : own;
     }
     if (own == NULL) {
-        return true;
+        return false;
     }
     used = (size_t)snprintf(
         message->text, sizeof message->text,
@@ -218,22 +219,23 @@ static bool fits(const struct key *key, unsigned mode, const struct mode_word *w
         snprintf(message->text + used, sizeof message->text - used,
                  " (elsewhere nobody but the handler sees the bytes)");
     }
-    return false;
+    return true;
 }
 
-bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *message) {
+void key_print_misfit(const struct key *key, unsigned mode, struct key_message *message) {
     /* UDP is both a mode and a protocol; blame what there is to choose. */
-    if ((key->modes & KEY_MODE_LISTENER) != 0) {
-        return fits(key, mode, over_words, "protocol", message) &&
-               fits(key, mode, mode_words, "mode", message);
+    bool is_over = (key->modes & KEY_MODE_LISTENER) != 0 &&
+                   print_misfit(key, mode, over_words, "protocol", message);
+    if (!is_over && !print_misfit(key, mode, mode_words, "mode", message)) {
+        (void)print_misfit(key, mode, over_words, "protocol", message);
     }
-    return fits(key, mode, mode_words, "mode", message) &&
-           fits(key, mode, over_words, "protocol", message);
 }
 
 char *key_print_value(const struct key *key, uint32_t number, char *out, size_t size_bytes) {
     if (key->type == KEY_TYPE_CHOICE) {
-        snprintf(out, size_bytes, "%s", key->choices[number]);
+        size_t length = 0;
+        const char *word = choice_word(key, number, &length);
+        snprintf(out, size_bytes, "%.*s", (int)length, word);
     } else if (key->type == KEY_TYPE_BOOLEAN) {
         snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
     } else if (key->type == KEY_TYPE_PERMISSIONS) {

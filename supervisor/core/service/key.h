@@ -2,8 +2,9 @@
  * The key table: every key of the config is one row. The parser, --check and conf/KEYS.md read
  * this table and nothing else, so they cannot drift apart.
  *
- * To add a key, add an id, a row (key_table.c) and a text (key_help.c). A number, yes/no or choice
- * that has a field in struct service or struct supervisor_options needs no further code.
+ * To add a key, add an id with a name, a row (key_table.c) and a text (key_help.c). A number,
+ * yes/no or choice that has a field in struct service or struct supervisor_options needs no further
+ * code.
  */
 #ifndef BATON_SERVICE_KEY_H
 #define BATON_SERVICE_KEY_H
@@ -57,109 +58,134 @@ enum key_type {
     KEY_TYPE_CHOICE       /* one word of a list */
 };
 
+/* Each key: its id, its name. A last part ".EXT" stands for any file-name ending. */
+#define KEY_TABLE_OF_NAMES(X)                                                                      \
+    X(LISTEN, "listen")                                                                            \
+    X(LISTEN_NAMES, "listen_names")                                                                \
+    X(HANDLER, "handler")                                                                          \
+    X(ARGV0, "argv0")                                                                              \
+    X(HANDOFF, "handoff")                                                                          \
+    X(PROTOCOL, "protocol")                                                                        \
+    X(STDERR, "stderr")                                                                            \
+    X(OUTPUT, "output")                                                                            \
+    X(OUTPUT_RATE, "output_lines_per_s")                                                           \
+    X(BIND, "bind")                                                                                \
+    X(V6ONLY, "v6only")                                                                            \
+    X(BACKLOG, "backlog")                                                                          \
+    X(MAX_CONNECTIONS, "max_connections")                                                          \
+    X(MAX_PER_SOURCE, "max_per_source")                                                            \
+    X(SOURCE_PREFIX, "source_prefix_bits")                                                         \
+    X(RATE, "rate")                                                                                \
+    X(RATE_PER_SOURCE, "rate_per_source")                                                          \
+    X(WHEN_FULL, "when_full")                                                                      \
+    X(REFUSE_MESSAGE, "refuse_message")                                                            \
+    X(HANDSHAKE_TIMEOUT, "handshake_timeout_ms")                                                   \
+    X(ATTEMPTS, "attempts")                                                                        \
+    X(STOP_TIMEOUT, "stop_timeout_ms")                                                             \
+    X(MAX_RUNTIME, "max_runtime_ms")                                                               \
+    X(IDLE_TIMEOUT, "idle_timeout_ms")                                                             \
+    X(FIRST_BYTE_TIMEOUT, "first_byte_timeout_ms")                                                 \
+    X(SANDBOX, "sandbox")                                                                          \
+    X(SUCCESS_EXIT, "success_exit")                                                                \
+    X(END_WITH_SUPERVISOR, "end_with_supervisor")                                                  \
+    X(LEAVE_CHILDREN, "leave_children")                                                            \
+    X(ENVIRONMENT, "environment")                                                                  \
+    X(ENVIRONMENT_FROM, "environment_from")                                                        \
+    X(DIRECTORY, "directory")                                                                      \
+    X(USER, "user")                                                                                \
+    X(GROUP, "group")                                                                              \
+    X(GROUPS, "groups")                                                                            \
+    X(CHROOT, "chroot")                                                                            \
+    X(UMASK, "umask")                                                                              \
+    X(NICE, "nice")                                                                                \
+    X(OOM_SCORE_ADJ, "oom_score_adj")                                                              \
+    X(LIMIT_MEMORY, "limit_memory")                                                                \
+    X(LIMIT_CORE, "limit_core")                                                                    \
+    X(LIMIT_CPU, "limit_cpu_s")                                                                    \
+    X(LIMIT_FILES, "limit_files")                                                                  \
+    X(LIMIT_PROCESSES, "limit_processes")                                                          \
+    X(CAPABILITIES, "capabilities")                                                                \
+    X(NO_NEW_PRIVILEGES, "no_new_privileges")                                                      \
+    X(ENABLED, "enabled")                                                                          \
+    X(ALLOW, "allow") /* these five in this order: SERVICE_ACCESS_KEY_COUNT */                     \
+    X(DENY, "deny")                                                                                \
+    X(ALLOW_UID, "allow_uid")                                                                      \
+    X(ALLOW_GID, "allow_gid")                                                                      \
+    X(HOURS, "hours")                                                                              \
+    X(SOCKET_MODE, "mode")                                                                         \
+    X(SOCKET_OWNER, "owner")                                                                       \
+    X(NODELAY, "nodelay")                                                                          \
+    X(KEEPALIVE, "keepalive")                                                                      \
+    X(KEEPALIVE_IDLE, "keepalive_idle_s")                                                          \
+    X(KEEPALIVE_INTERVAL, "keepalive_interval_s")                                                  \
+    X(KEEPALIVE_COUNT, "keepalive_count")                                                          \
+    X(DEFER_ACCEPT, "defer_accept_s")                                                              \
+    X(RECEIVE_BUFFER, "receive_buffer_bytes")                                                      \
+    X(SEND_BUFFER, "send_buffer_bytes")                                                            \
+    X(PROXY_PROTOCOL, "proxy_protocol")                                                            \
+    X(PROXY_TRUSTED, "proxy_trusted")                                                              \
+    X(PROXY_TIMEOUT, "proxy_timeout_ms")                                                           \
+    X(DEFAULT_USER, "default_user")                                                                \
+    X(OWN_USER, "user") /* of [supervisor] */                                                      \
+    X(HANDLERS, "handlers")                                                                        \
+    X(INTERPRETER, "interpreter.EXT")                                                              \
+    X(LOG, "log")                                                                                  \
+    X(LOG_FORMAT, "log_format")                                                                    \
+    X(LOG_LEVEL, "log_level")                                                                      \
+    X(STRICT, "strict")                                                                            \
+    X(ALL_MAX_CONNECTIONS, "max_connections") /* for all services together */                      \
+    X(ALL_MAX_PER_SOURCE, "max_per_source")                                                        \
+    X(ALL_SOURCE_PREFIX, "source_prefix_bits")                                                     \
+    X(ALL_RATE, "rate")                                                                            \
+    X(ALL_RATE_PER_SOURCE, "rate_per_source")                                                      \
+    X(ALL_WHEN_FULL, "when_full")                                                                  \
+    X(STRICT_MODES, "strict_modes")
+
 enum key_id {
-    KEY_LISTEN,
-    KEY_LISTEN_NAMES,
-    KEY_HANDLER,
-    KEY_ARGV0,
-    KEY_HANDOFF,
-    KEY_PROTOCOL,
-    KEY_STDERR,
-    KEY_OUTPUT,
-    KEY_OUTPUT_RATE,
-    KEY_BIND,
-    KEY_V6ONLY,
-    KEY_BACKLOG,
-    KEY_MAX_CONNECTIONS,
-    KEY_MAX_PER_SOURCE,
-    KEY_SOURCE_PREFIX,
-    KEY_RATE,
-    KEY_RATE_PER_SOURCE,
-    KEY_WHEN_FULL,
-    KEY_REFUSE_MESSAGE,
-    KEY_HANDSHAKE_TIMEOUT,
-    KEY_ATTEMPTS,
-    KEY_STOP_TIMEOUT,
-    KEY_MAX_RUNTIME,
-    KEY_IDLE_TIMEOUT,
-    KEY_FIRST_BYTE_TIMEOUT,
-    KEY_SANDBOX,
-    KEY_SUCCESS_EXIT,
-    KEY_END_WITH_SUPERVISOR,
-    KEY_LEAVE_CHILDREN,
-    KEY_ENVIRONMENT,
-    KEY_ENVIRONMENT_FROM,
-    KEY_DIRECTORY,
-    KEY_USER,
-    KEY_GROUP,
-    KEY_GROUPS,
-    KEY_CHROOT,
-    KEY_UMASK,
-    KEY_NICE,
-    KEY_OOM_SCORE_ADJ,
-    KEY_LIMIT_MEMORY,
-    KEY_LIMIT_CORE,
-    KEY_LIMIT_CPU,
-    KEY_LIMIT_FILES,
-    KEY_LIMIT_PROCESSES,
-    KEY_CAPABILITIES,
-    KEY_NO_NEW_PRIVILEGES,
-    KEY_ENABLED,
-    KEY_ALLOW, /* these five in this order: SERVICE_ACCESS_KEY_COUNT */
-    KEY_DENY,
-    KEY_ALLOW_UID,
-    KEY_ALLOW_GID,
-    KEY_HOURS,
-    KEY_SOCKET_MODE,
-    KEY_SOCKET_OWNER,
-    KEY_NODELAY,
-    KEY_KEEPALIVE,
-    KEY_KEEPALIVE_IDLE,
-    KEY_KEEPALIVE_INTERVAL,
-    KEY_KEEPALIVE_COUNT,
-    KEY_DEFER_ACCEPT,
-    KEY_RECEIVE_BUFFER,
-    KEY_SEND_BUFFER,
-    KEY_PROXY_PROTOCOL,
-    KEY_PROXY_TRUSTED,
-    KEY_PROXY_TIMEOUT,
-    KEY_DEFAULT_USER,
-    KEY_OWN_USER, /* of [supervisor] */
-    KEY_HANDLERS,
-    KEY_INTERPRETER,
-    KEY_LOG,
-    KEY_LOG_FORMAT,
-    KEY_LOG_LEVEL,
-    KEY_STRICT,
-    KEY_ALL_MAX_CONNECTIONS, /* for all services together */
-    KEY_ALL_MAX_PER_SOURCE,
-    KEY_ALL_SOURCE_PREFIX,
-    KEY_ALL_RATE,
-    KEY_ALL_RATE_PER_SOURCE,
-    KEY_ALL_WHEN_FULL,
-    KEY_STRICT_MODES,
-    KEY_COUNT
+#define KEY_ENUM(id, name) KEY_##id,
+    KEY_TABLE_OF_NAMES(KEY_ENUM)
+#undef KEY_ENUM
+        KEY_COUNT
 };
+
+/* The names one behind the other, so that a row has two bytes for its own and no pointer. */
+struct key_names {
+#define KEY_NAME_FIELD(id, name) char id[sizeof(name)];
+    KEY_TABLE_OF_NAMES(KEY_NAME_FIELD)
+#undef KEY_NAME_FIELD
+};
+extern const struct key_names key_names;
 
 #define KEY_NO_FIELD UINT16_MAX
 
-/* Small, since there is one for each key, and batond carries them all. */
+/* The defaults of `bind` and `success_exit`, which are no numbers. */
+#define KEY_BIND_DEFAULT "0.0.0.0"
+#define KEY_SUCCESS_EXIT_DEFAULT "0"
+
+/* Small and without pointers, since there is one for each key, and batond carries them all. */
 struct key {
-    const char *name;           /* a last part ".EXT" stands for any file-name ending */
-    const char *unit;           /* numbers, limits: the plural noun of messages; else NULL */
-    const char *default_text;   /* as it would stand in the file; NULL = required or no value */
-    const char *const *choices; /* KEY_TYPE_CHOICE: the words, ends with NULL; index = value */
-    uint32_t minimum, maximum;  /* numbers, limits (of sizes in KiB) and permissions; a minimum that
-                                   is above the maximum is negative, in two's complement */
-    uint16_t field_offset;      /* numbers and choices: where their 32 bits go in struct service or
-                                   supervisor_options; KEY_NO_FIELD = other code takes the value */
-    uint8_t sections;           /* enum key_section */
-    uint8_t modes;              /* enum key_mode: which modes can honour it */
-    enum key_type type;
+    uint32_t minimum, maximum; /* numbers, limits (of sizes in KiB) and permissions; a minimum that
+                                  is above the maximum is negative, in two's complement */
+    uint32_t default_number;   /* of those that are numbers: key_is_number() */
+    uint16_t field_offset;     /* numbers and choices: where their 32 bits go in struct service or
+                                  supervisor_options; KEY_NO_FIELD = other code takes the value */
+    uint16_t name_offset;      /* in key_names */
+    uint8_t sections;          /* enum key_section */
+    uint8_t modes;             /* enum key_mode: which modes can honour it */
+    uint8_t type;              /* enum key_type */
+    uint8_t words;             /* for key_words() */
 };
 
 /* The table, indexed by enum key_id, KEY_COUNT rows. */
 extern const struct key key_table[KEY_COUNT];
+
+static inline const char *key_name(const struct key *key) {
+    return (const char *)&key_names + key->name_offset;
+}
+
+/* Of numbers and limits the plural noun of messages; of a choice its words, separated by ", ", the
+ * first of which is 0; else "". */
+const char *key_words(const struct key *key);
 
 /* Finds the row for a name as it stands in a file ("interpreter.py" finds "interpreter.EXT") among
  * the rows whose sections meet `sections`; NULL if there is none. */
@@ -182,10 +208,14 @@ bool key_is_number(const struct key *key);
 bool key_parse(const struct key *key, const char *value, uint32_t *number,
                struct key_message *message);
 
-/* Checks that a service can honour the key: `mode` has the bit of its mode, and that of what it
- * goes over; 0 = not known, which everything fits. Returns true, or false and a message that names
- * those which can. */
-bool key_fits_mode(const struct key *key, unsigned mode, struct key_message *message);
+/* True if a service can honour the key: `mode` has the bit of its mode, and that of what it goes
+ * over; 0 = not known, which everything fits. */
+static inline bool key_fits_mode(const struct key *key, unsigned mode) {
+    return (mode & ~(unsigned)key->modes) == 0;
+}
+
+/* Says so of one that does not fit, and names the modes or protocols that do. */
+void key_print_misfit(const struct key *key, unsigned mode, struct key_message *message);
 
 /* Prints such a value as it would stand in a file into `out`. Returns `out`. */
 char *key_print_value(const struct key *key, uint32_t number, char *out, size_t size_bytes);

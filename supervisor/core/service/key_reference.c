@@ -69,38 +69,50 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
         [KEY_TYPE_BOOLEAN] = "yes or no (or true, false, on, off)"};
     char line[96];
     emit(context, "- Value: ");
-    if (key->unit != NULL) {
+    if (key->type == KEY_TYPE_CHOICE) {
+        emit(context, "`");
+        for (const char *at = key_words(key); *at != '\0'; at++) {
+            char letter[2] = {*at, '\0'};
+            emit(context, *at == ',' ? "`," : *at == ' ' ? " `" : letter);
+        }
+        emit(context, "`");
+    } else if (key_words(key)[0] != '\0') {
         char limits[2][32];
-        snprintf(line, sizeof line, "%s%s, %s to %s", key->unit,
+        snprintf(line, sizeof line, "%s%s, %s to %s", key_words(key),
                  key->type == KEY_TYPE_SIZE ? " (or with K, M, G)" : "",
                  key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
                  key_print_value(key, key->maximum, limits[1], sizeof limits[1]));
         emit(context, line);
         emit(context, key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited`, `inherited`");
-    } else if (key->type == KEY_TYPE_CHOICE) {
-        for (size_t i = 0; key->choices[i] != NULL; i++) {
-            emit(context, i == 0 ? "`" : ", `");
-            emit(context, key->choices[i]);
-            emit(context, "`");
-        }
     } else {
         emit(context, words[key->type]);
+    }
+}
+
+static void print_default(enum key_id id, text_emit *emit, void *context) {
+    const struct key *key = &key_table[id];
+    char number[32];
+    const char *text = id == KEY_BIND           ? KEY_BIND_DEFAULT
+                       : id == KEY_SUCCESS_EXIT ? KEY_SUCCESS_EXIT_DEFAULT
+                       : key_is_number(key)
+                           ? key_print_value(key, key->default_number, number, sizeof number)
+                           : NULL;
+    if (text != NULL) {
+        emit(context, "\n- Default: `");
+        emit(context, text);
+        emit(context, "`");
     }
 }
 
 static void print_key(enum key_id id, text_emit *emit, void *context) {
     const struct key *key = &key_table[id];
     emit(context, "\n### ");
-    emit(context, key->name);
+    emit(context, key_name(key));
     emit(context, "\n\n");
     emit(context, key_help(id));
     emit(context, "\n\n");
     print_type(key, emit, context);
-    if (key->default_text != NULL) {
-        emit(context, "\n- Default: `");
-        emit(context, key->default_text);
-        emit(context, "`");
-    }
+    print_default(id, emit, context);
     if ((key->sections & KEY_IN_SERVICE) != 0 && (key->sections & KEY_IN_DEFAULTS) == 0) {
         emit(context, "\n- Not in `[defaults]`");
     }

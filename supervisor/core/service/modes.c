@@ -39,17 +39,15 @@ static bool holds_for_listeners(size_t id, unsigned mode) {
 }
 
 void service_fit_values(struct service_values *values) {
-    struct key_message message;
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        if (key_fits_mode(key, values->mode, &message) || values->own[i] != NULL ||
+        if (key_fits_mode(key, values->mode) || values->own[i] != NULL ||
             holds_for_listeners(i, values->mode)) {
             continue;
         }
         values->given[i] = NULL;
-        if (key_is_number(key)) {
-            (void)key_parse(key, key->default_text, &values->numbers[i], &message);
-        } else if (i == KEY_SOCKET_OWNER) {
+        values->numbers[i] = key->default_number;
+        if (i == KEY_SOCKET_OWNER) {
             values->user = NULL;
             values->group = NULL;
         } else if (i == KEY_PROXY_TRUSTED) {
@@ -85,7 +83,7 @@ void service_check_values(struct service_builder *builder, const struct service_
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const struct config_setting *setting = values->own[pairs[i].key];
         const struct config_setting *needed = values->given[pairs[i].needs];
-        bool fits = key_fits_mode(&key_table[pairs[i].key], values->mode, &message);
+        bool fits = key_fits_mode(&key_table[pairs[i].key], values->mode);
         uint32_t number = 0;
         bool readable = needed == NULL ||
                         key_parse(&key_table[pairs[i].needs], needed->value, &number, &message);

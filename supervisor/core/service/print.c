@@ -125,18 +125,18 @@ static void print_numbers(const struct service *service, text_emit *emit, void *
     unsigned mode = service_mode(service->handoff, service->protocol);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        struct key_message message;
         char value[32];
         uint32_t number = 0;
         if ((key->sections & KEY_IN_SERVICE) == 0 || key->field_offset == KEY_NO_FIELD ||
-            !key_fits_mode(key, mode, &message)) {
+            !key_fits_mode(key, mode)) {
             continue;
         }
         memcpy(&number, (const char *)service + key->field_offset, sizeof number);
-        if (strcmp(key_print_value(key, number, value, sizeof value), key->default_text) != 0) {
-            print_extra(key->name, value, emit, context);
+        if (number != key->default_number) {
+            print_extra(key_name(key), key_print_value(key, number, value, sizeof value), emit,
+                        context);
             emit(context, " (default ");
-            emit(context, key->default_text);
+            emit(context, key_print_value(key, key->default_number, value, sizeof value));
             emit(context, ")\n");
         }
     }
@@ -222,7 +222,7 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
     print_text("directory", service->directory, emit, context);
     print_identity(service, emit, context);
     for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
-        print_text(key_table[KEY_ALLOW + i].name, service->access_texts[i], emit, context);
+        print_text(key_name(&key_table[KEY_ALLOW + i]), service->access_texts[i], emit, context);
     }
     if (service->socket_user != NULL || service->socket_group != NULL) {
         print_extra("owner", service->socket_user != NULL ? service->socket_user : "", emit,
@@ -280,10 +280,11 @@ static void print_defaults(text_emit *emit, void *context) {
         const struct key *key = &key_table[i];
         if ((key->sections & KEY_IN_SERVICE) != 0 && key->field_offset != KEY_NO_FIELD) {
             emit(context, "    ");
-            emit_padded(emit, context, key->name, 22);
-            emit(context, key->default_text);
+            char value[32];
+            emit_padded(emit, context, key_name(key), 22);
+            emit(context, key_print_value(key, key->default_number, value, sizeof value));
             emit(context, key->type == KEY_TYPE_NUMBER ? " " : "");
-            emit(context, key->type == KEY_TYPE_NUMBER ? key->unit : "");
+            emit(context, key->type == KEY_TYPE_NUMBER ? key_words(key) : "");
             emit(context, "\n");
         }
     }
@@ -306,7 +307,7 @@ void service_print_options(const struct supervisor_options *options, text_emit *
         if ((key->sections & KEY_IN_SUPERVISOR) != 0 && key->field_offset != KEY_NO_FIELD) {
             memcpy(&number, (const char *)options + key->field_offset, sizeof number);
             emit(context, "\n    ");
-            emit_padded(emit, context, key->name, 22);
+            emit_padded(emit, context, key_name(key), 22);
             emit(context, key_print_value(key, number, value, sizeof value));
         }
     }

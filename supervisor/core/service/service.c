@@ -95,10 +95,10 @@ static void report_missing(struct service_builder *builder, const struct config_
     for (size_t i = 0; i < 2; i++) {
         if (values->own[required[i]] == NULL && !section->incomplete &&
             !builder->config->incomplete) {
-            config_problems_add(
-                builder->problems, section->line,
-                config_key_label(builder->problems, section->name, key_table[required[i]].name),
-                "is missing; give %s", cures[i]);
+            config_problems_add(builder->problems, section->line,
+                                config_key_label(builder->problems, section->name,
+                                                 key_name(&key_table[required[i]])),
+                                "is missing; give %s", cures[i]);
         }
     }
 }

@@ -4,15 +4,11 @@
 #include <string.h>
 
 void service_default_values(struct service_values *values) {
-    struct key_message message;
     memset(values, 0, sizeof *values);
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        const struct key *key = &key_table[i];
-        if (key_is_number(key)) {
-            (void)key_parse(key, key->default_text, &values->numbers[i], &message);
-        }
+        values->numbers[i] = key_table[i].default_number;
     }
-    (void)address_parse_host(key_table[KEY_BIND].default_text, &values->bind);
+    (void)address_parse_host(KEY_BIND_DEFAULT, &values->bind);
     values->protocol_known = true;
 }
 
@@ -50,7 +46,8 @@ static void read_value(struct service_builder *builder, const struct config_sett
                        size_t id, struct service_values *values) {
     const struct key *key = &key_table[id];
     struct key_message message;
-    if (!key_fits_mode(key, values->mode, &message)) {
+    if (!key_fits_mode(key, values->mode)) {
+        key_print_misfit(key, values->mode, &message);
         service_report(builder, setting, "%s", message.text);
         return;
     }
