@@ -44,9 +44,13 @@ static void keep(struct config_problems *problems, size_t line, const char *key,
 }
 
 void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
-                              const char *format, va_list arguments) {
+                              const char *value, const char *format, va_list arguments) {
     char text[CONFIG_PROBLEM_MAX_BYTES];
-    vsnprintf(text, sizeof text, format, arguments);
+    size_t used = 0;
+    if (value != NULL) {
+        used = (size_t)snprintf(text, sizeof text, "`%s`", text_excerpt(value).text);
+    }
+    vsnprintf(text + used, sizeof text - used, format, arguments);
     keep(problems, line, key, text);
 }
 
@@ -54,8 +58,13 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
                          const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    config_problems_add_list(problems, line, key, format, arguments);
+    config_problems_add_list(problems, line, key, NULL, format, arguments);
     va_end(arguments);
+}
+
+const char *config_excerpt(struct config_problems *problems, const char *value) {
+    const char *excerpt = arena_text(problems->arena, text_excerpt(value).text);
+    return excerpt != NULL ? excerpt : "";
 }
 
 const char *config_key_label(struct config_problems *problems, const char *section,

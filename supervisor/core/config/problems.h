@@ -43,13 +43,17 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
 #endif
     ;
 
-/* The same for who has a list of arguments, as vprintf(3). */
+/* The same for who has a list of arguments, as vprintf(3). The text begins with `value` in
+ * backquotes, shortened as by config_excerpt(), unless that is NULL. */
 void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
-                              const char *format, va_list arguments)
+                              const char *value, const char *format, va_list arguments)
 #if defined(__GNUC__)
-    __attribute__((format(printf, 4, 0)))
+    __attribute__((format(printf, 5, 0)))
 #endif
     ;
+
+/* A value as messages show it (text_excerpt()), in the arena of `problems`. */
+const char *config_excerpt(struct config_problems *problems, const char *value);
 
 /* "section.key" for messages, in the arena of `problems`; may be NULL when out of memory. */
 const char *config_key_label(struct config_problems *problems, const char *section,

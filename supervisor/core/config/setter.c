@@ -41,7 +41,7 @@ static bool name_is_fine(struct config_reader *reader, const char *name, const c
     }
     if (wrong != NULL) {
         config_problems_add(reader->problems, line, NULL, "the name of the %s `%s` %s", what,
-                            text_excerpt(name).text, wrong);
+                            config_excerpt(reader->problems, name), wrong);
     }
     return wrong == NULL;
 }

@@ -13,11 +13,11 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
     const char *text = service_unquote(builder, setting);
     struct address port;
     if (text != NULL && address_parse(text, &port)) {
-        service_report(
-            builder, setting,
-            "`%s` is a port, and with `protocol = unix` the value is a path; correct one "
+        service_report_value(
+            builder, setting, text,
+            " is a port, and with `protocol = unix` the value is a path; correct one "
             "of the two (or write ./%s)",
-            text_excerpt(text).text, text_excerpt(text).text);
+            service_excerpt(builder, text));
         return false;
     }
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
@@ -41,7 +41,7 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
         service_report(builder, setting,
                        "the path of a local socket has at most %u bytes, and this has %lu (%s); "
                        "choose a shorter one",
-                       PATH_MAX_BYTES, (unsigned long)strlen(path), text_excerpt(path).text);
+                       PATH_MAX_BYTES, (unsigned long)strlen(path), service_excerpt(builder, path));
         return false;
     }
     if (draft->enabled && service_lacks_folder(machine, folder, NULL, &lack)) {
@@ -66,9 +66,8 @@ void service_read_owner(struct service_builder *builder, const struct config_set
     values->user = NULL;
     values->group = NULL;
     if (strpbrk(text, " \t'\"/") != NULL || bad_group || (user_length == 0 && colon == NULL)) {
-        service_report(builder, setting,
-                       "`%s` is no owner; give USER, USER:GROUP or :GROUP, names or numbers",
-                       text_excerpt(text).text);
+        service_report_value(builder, setting, text,
+                             " is no owner; give USER, USER:GROUP or :GROUP, names or numbers");
         return;
     }
     if (user_length > 0) {
@@ -97,7 +96,7 @@ void service_read_trusted(struct service_builder *builder, const struct config_s
             continue;
         }
         if (!address_block_parse(text, &block, message)) {
-            service_report(builder, setting, "`%s`: %s", text_excerpt(text).text, message);
+            service_report_value(builder, setting, text, ": %s", message);
             continue;
         }
         struct address_block *grown = arena_grow(builder->arena, values->trusted,

@@ -281,14 +281,22 @@ void service_report(struct service_builder *builder, const struct config_setting
 #endif
     ;
 
-/* The same for a key that is read anew for each service, `values->given[id]`: of [defaults] it is
- * told once. */
-void service_report_given(struct service_builder *builder, const struct service_values *values,
-                          enum key_id id, const char *format, ...)
+/* The same with `value` before it, in backquotes, of which only the start is shown if it is long.
+ */
+void service_report_value(struct service_builder *builder, const struct config_setting *setting,
+                          const char *value, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 4, 5)))
 #endif
     ;
+
+/* The start of a value, for a place further on in a message. */
+const char *service_excerpt(struct service_builder *builder, const char *value);
+
+/* True if a fault of `values->given[id]`, a key that is read anew for each service, is to be told:
+ * one of [defaults] is told once. */
+bool service_is_news(struct service_builder *builder, const struct service_values *values,
+                     enum key_id id);
 
 /* Drops and reports sections and keys that are not known, each with the nearest known one
  * (known.c). */

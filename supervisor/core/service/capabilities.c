@@ -41,11 +41,11 @@ void service_read_capabilities(struct service_builder *builder, const struct ser
     for (const char *rest = setting != NULL ? setting->value : NULL; rest != NULL;) {
         const char *name = service_next_part(builder, &rest);
         uint64_t bit = name != NULL ? find(name) : 1;
-        if (bit == 0 && (strcmp(name, "none") != 0 || rest != NULL || out->capabilities != 0)) {
-            service_report_given(builder, values, KEY_CAPABILITIES,
-                                 "`%s` is no capability; give `none`, or names of capabilities(7), "
-                                 "as in `net_bind_service, net_raw`",
-                                 text_excerpt(name).text);
+        if (bit == 0 && (strcmp(name, "none") != 0 || rest != NULL || out->capabilities != 0) &&
+            service_is_news(builder, values, KEY_CAPABILITIES)) {
+            service_report_value(builder, setting, name,
+                                 " is no capability; give `none`, or names of capabilities(7), "
+                                 "as in `net_bind_service, net_raw`");
         }
         out->capabilities |= bit;
     }

@@ -15,7 +15,7 @@ static void report_entry(struct service_builder *builder, const struct service_v
                          const struct config_setting *setting, enum key_id id, const char *entry,
                          const char *cure) {
     if (setting == values->own[id]) {
-        service_report(builder, setting, "`%s` %s", text_excerpt(entry).text, cure);
+        service_report_value(builder, setting, entry, " %s", cure);
     }
 }
 

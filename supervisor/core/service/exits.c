@@ -18,9 +18,10 @@ void service_read_exits(struct service_builder *builder, const struct config_set
             return;
         }
         if (!text_parse_number(text, &code) || code > most) {
-            service_report(builder, setting,
-                           "`%s` is no exit code; give numbers from 0 to %lu, separated by commas",
-                           text_excerpt(text).text, (unsigned long)most);
+            service_report_value(
+                builder, setting, text,
+                " is no exit code; give numbers from 0 to %lu, separated by commas",
+                (unsigned long)most);
             continue;
         }
         uint32_t *grown = arena_grow(builder->arena, values->success_exits,

@@ -106,7 +106,7 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     if (interpreter != NULL && argv0 != NULL) {
         service_report(builder, argv0,
                        "has no meaning here, because `%s` is run by `interpreter%s`; leave it out",
-                       text_excerpt(words[0]).text, interpreter->extension);
+                       service_excerpt(builder, words[0]), interpreter->extension);
         return false;
     }
     service->argv0 = argv0 == NULL ? NULL : service_unquote(builder, argv0);

@@ -14,8 +14,10 @@ static const enum key_id keys_of_posix[] = {
 /* A key that Windows has nothing for. */
 static void refuse(struct service_builder *builder, const struct service_values *values,
                    enum key_id id) {
-    service_report_given(builder, values, id,
-                         "cannot be honoured on Windows; leave it out, or take `sandbox = low`");
+    if (service_is_news(builder, values, id)) {
+        service_report(builder, values->given[id],
+                       "cannot be honoured on Windows; leave it out, or take `sandbox = low`");
+    }
 }
 
 static void refuse_all(struct service_builder *builder, const struct service_values *values) {
@@ -28,9 +30,11 @@ static void refuse_all(struct service_builder *builder, const struct service_val
 
 static void report_nobody(struct service_builder *builder, const struct service_values *values,
                           enum key_id id, const char *kind, const char *name) {
-    service_report_given(builder, values, id,
-                         "there is no %s `%s` on this machine; create it, or correct the name",
-                         kind, text_excerpt(name).text);
+    if (service_is_news(builder, values, id)) {
+        service_report(builder, values->given[id],
+                       "there is no %s `%s` on this machine; create it, or correct the name", kind,
+                       service_excerpt(builder, name));
+    }
 }
 
 /* False after a fault was reported, or when out of memory. */
@@ -105,11 +109,11 @@ static bool refuses(struct service_builder *builder, const struct service_values
         return false;
     }
     builder->needs_privileges = true;
-    if (!builder->machine->checks_only) {
-        service_report_given(builder, values, id,
-                             "takes privileges: batond runs as `%s`, and this says `%s`; start it "
-                             "as root, or leave this out",
-                             own, text_excerpt(wanted).text);
+    if (!builder->machine->checks_only && service_is_news(builder, values, id)) {
+        service_report(builder, values->given[id],
+                       "takes privileges: batond runs as `%s`, and this says `%s`; start it "
+                       "as root, or leave this out",
+                       own, service_excerpt(builder, wanted));
     }
     return true;
 }

@@ -25,11 +25,12 @@ static const char *read_names(struct service_builder *builder, const struct serv
             *all = name[0] == 'a';
         } else if (name[0] == '\0' || strpbrk(name, "= \t") != NULL || strcmp(name, "all") == 0 ||
                    strcmp(name, "none") == 0 || environment_is_private(name)) {
-            service_report_given(
-                builder, values, KEY_ENVIRONMENT_FROM,
-                "`%s` is no variable that can be passed on; give `none`, `all`, or "
-                "names separated by commas",
-                text_excerpt(name).text);
+            if (service_is_news(builder, values, KEY_ENVIRONMENT_FROM)) {
+                service_report_value(
+                    builder, setting, name,
+                    " is no variable that can be passed on; give `none`, `all`, or names "
+                    "separated by commas");
+            }
         } else {
             memcpy(out, name, strlen(name) + 1);
             out += strlen(name) + 1;

@@ -92,9 +92,8 @@ static bool parse_number(const struct key *key, const char *value, uint32_t *num
     }
     if (wrong != NULL) {
         char limits[2][32];
-        snprintf(message->text, sizeof message->text, "`%s` %s; give %s from %s to %s%s",
-                 text_excerpt(value).text, wrong, key_words(key),
-                 key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
+        snprintf(message->text, sizeof message->text, "%s; give %s from %s to %s%s", wrong,
+                 key_words(key), key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
                  key_print_value(key, key->maximum, limits[1], sizeof limits[1]),
                  key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited` or `inherited`");
         return false;
@@ -112,9 +111,7 @@ static bool parse_boolean(const char *value, uint32_t *number, struct key_messag
         }
     }
     snprintf(message->text, sizeof message->text,
-             "`%s` is neither yes nor no; give one of "
-             "yes, no, true, false, on, off",
-             text_excerpt(value).text);
+             "is neither yes nor no; give one of yes, no, true, false, on, off");
     return false;
 }
 
@@ -139,8 +136,8 @@ static bool parse_choice(const struct key *key, const char *value, uint32_t *num
             return true;
         }
     }
-    snprintf(message->text, sizeof message->text, "`%s` is not known here; give one of %s",
-             text_excerpt(value).text, key_words(key));
+    snprintf(message->text, sizeof message->text, "is not known here; give one of %s",
+             key_words(key));
     return false;
 }
 
@@ -152,10 +149,11 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
         parsed = parsed * 8 + (uint32_t)(value[i] - '0');
     }
     if (value[digits] != '\0' || digits < 3 || parsed > key->maximum) {
-        snprintf(message->text, sizeof message->text,
-                 "`%s` gives no permissions; write three octal digits for owner, group and "
-                 "others, as in 0%03lo",
-                 text_excerpt(value).text, (unsigned long)key->default_number);
+        snprintf(
+            message->text, sizeof message->text,
+            "gives no permissions; write three octal digits for owner, group and others, as in "
+            "0%03lo",
+            (unsigned long)key->default_number);
         return false;
     }
     *number = parsed;
@@ -168,8 +166,9 @@ bool key_is_number(const struct key *key) {
            key->type == KEY_TYPE_BOOLEAN || key->type == KEY_TYPE_CHOICE;
 }
 
-bool key_parse(const struct key *key, const char *value, uint32_t *number,
-               struct key_message *message) {
+/* What a parser leaves in `message` is what comes behind the value. */
+static bool parse(const struct key *key, const char *value, uint32_t *number,
+                  struct key_message *message) {
     switch (key->type) {
     case KEY_TYPE_PERMISSIONS:
         return parse_permissions(key, value, number, message);
@@ -180,6 +179,16 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
     default:
         return parse_number(key, value, number, message);
     }
+}
+
+bool key_parse(const struct key *key, const char *value, uint32_t *number,
+               struct key_message *message) {
+    struct key_message wrong;
+    if (parse(key, value, number, &wrong)) {
+        return true;
+    }
+    snprintf(message->text, sizeof message->text, "`%s` %s", text_excerpt(value).text, wrong.text);
+    return false;
 }
 
 /* A kind of bits of `modes`, and what messages call them. */

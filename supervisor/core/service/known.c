@@ -90,7 +90,7 @@ static void report_port_key(const struct config_setting *setting, struct config_
                             "`%s` is not a port; give a number from 0 to 65535, a range or the "
                             "name of a service (to choose the address or its own name, give the "
                             "service a section of its own)",
-                            text_excerpt(setting->key).text);
+                            config_excerpt(problems, setting->key));
     }
 }
 

@@ -63,11 +63,12 @@ void service_read_rate(struct service_builder *builder, const struct config_sett
     }
     *out = (struct rate_limit){0};
     if (strcmp(setting->value, RATE_NONE) != 0) {
-        service_report(builder, setting,
-                       "`%s` is no rate; give COUNT/s, COUNT/min or COUNT/h, with `burst COUNT` "
-                       "behind it if more may come at once, as in `50/s burst 100`, or `none`; "
-                       "counts are from 1 to %lu",
-                       text_excerpt(setting->value).text, (unsigned long)RATE_MAX_COUNT);
+        service_report_value(
+            builder, setting, setting->value,
+            " is no rate; give COUNT/s, COUNT/min or COUNT/h, with `burst COUNT` "
+            "behind it if more may come at once, as in `50/s burst 100`, or `none`; "
+            "counts are from 1 to %lu",
+            (unsigned long)RATE_MAX_COUNT);
     }
 }
 
@@ -114,12 +115,11 @@ void service_read_refuse_message(struct service_builder *builder,
     }
     const char *wrong = template_check(message, true);
     if (wrong != NULL) {
-        service_report(builder, setting, "`%s`: %s", text_excerpt(message).text, wrong);
+        service_report_value(builder, setting, message, ": %s", wrong);
     } else if (!unescape(message)) {
-        service_report(builder, setting,
-                       "`%s`: behind a backslash there must be n, r, t (the end of a line, a "
-                       "carriage return, a tab) or a backslash",
-                       text_excerpt(text).text);
+        service_report_value(builder, setting, text,
+                             ": behind a backslash there must be n, r, t (the end of a line, a "
+                             "carriage return, a tab) or a backslash");
     } else if (strlen(message) > REFUSE_MESSAGE_MAX_BYTES) {
         service_report(builder, setting, "is longer than %u bytes; a line is enough",
                        REFUSE_MESSAGE_MAX_BYTES);

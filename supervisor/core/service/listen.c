@@ -30,10 +30,10 @@ static bool is_digits(const char *text, size_t length) {
 
 static bool report_host(const struct reading *reading, const struct entry *entry,
                         const char *host) {
-    service_report(reading->builder, reading->setting,
-                   "`%s`: `%s` is no address to listen at; give HOST:PORT or [IPV6]:PORT with an "
-                   "address (for localhost 127.0.0.1), names of hosts are not looked up",
-                   text_excerpt(entry->text).text, text_excerpt(host).text);
+    service_report_value(reading->builder, reading->setting, entry->text,
+                         ": `%s` is no address to listen at; give HOST:PORT or [IPV6]:PORT with an "
+                         "address (for localhost 127.0.0.1), names of hosts are not looked up",
+                         service_excerpt(reading->builder, host));
     return false;
 }
 
@@ -48,10 +48,10 @@ static bool split_host(const struct reading *reading, struct entry *entry) {
         return true;
     }
     if (end == NULL || (brackets && end[1] != ':')) {
-        service_report(reading->builder, reading->setting,
-                       "`%s` is no address to listen at; after `[` comes an IPv6 address, and then "
-                       "`]:PORT`",
-                       text_excerpt(text).text);
+        service_report_value(
+            reading->builder, reading->setting, text,
+            " is no address to listen at; after `[` comes an IPv6 address, and then "
+            "`]:PORT`");
         return false;
     }
     const char *host = arena_copy(reading->builder->scratch, start, (size_t)(end - start));
@@ -60,10 +60,9 @@ static bool split_host(const struct reading *reading, struct entry *entry) {
     }
     /* Brackets are for IPv6 and nothing else (RFC 3986, section 3.2.2). */
     if (brackets != (strchr(host, ':') != NULL)) {
-        service_report(reading->builder, reading->setting,
-                       brackets ? "`%s`: brackets are for IPv6 addresses; write HOST:PORT"
-                                : "`%s`: an IPv6 address stands in brackets; write [IPV6]:PORT",
-                       text_excerpt(text).text);
+        service_report_value(reading->builder, reading->setting, text,
+                             brackets ? ": brackets are for IPv6 addresses; write HOST:PORT"
+                                      : ": an IPv6 address stands in brackets; write [IPV6]:PORT");
         return false;
     }
     if (!address_parse_host(host, &entry->host)) {
@@ -75,8 +74,7 @@ static bool split_host(const struct reading *reading, struct entry *entry) {
 
 static bool report_port(const struct reading *reading, const struct entry *entry,
                         const char *what) {
-    service_report(reading->builder, reading->setting, "`%s` %s", text_excerpt(entry->text).text,
-                   what);
+    service_report_value(reading->builder, reading->setting, entry->text, " %s", what);
     return false;
 }
 
@@ -98,9 +96,9 @@ static bool read_range(const struct reading *reading, struct entry *entry, size_
                            "1 or more");
     }
     if (entry->first > entry->last) {
-        service_report(
-            reading->builder, reading->setting, "`%s` is a range that goes backwards; give %u-%u",
-            text_excerpt(entry->text).text, (unsigned)entry->last, (unsigned)entry->first);
+        service_report_value(reading->builder, reading->setting, entry->text,
+                             " is a range that goes backwards; give %u-%u", (unsigned)entry->last,
+                             (unsigned)entry->first);
         return false;
     }
     return true;
@@ -128,11 +126,11 @@ static bool read_name(const struct reading *reading, struct entry *entry) {
         return true;
     }
     if (machine->find_port(machine->context, entry->ports, !udp, &port) == BATON_OK) {
-        service_report(reading->builder, reading->setting,
-                       "`%s` is a service of %s, not of %s, in the system's list of services; put "
-                       "`protocol = %s` into its section, or give the number of the port",
-                       text_excerpt(entry->text).text, udp ? "TCP" : "UDP", udp ? "UDP" : "TCP",
-                       udp ? "tcp" : "udp");
+        service_report_value(
+            reading->builder, reading->setting, entry->text,
+            " is a service of %s, not of %s, in the system's list of services; put "
+            "`protocol = %s` into its section, or give the number of the port",
+            udp ? "TCP" : "UDP", udp ? "UDP" : "TCP", udp ? "tcp" : "udp");
         return false;
     }
     return report_port(reading, entry,

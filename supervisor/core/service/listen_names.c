@@ -30,10 +30,9 @@ void service_read_listen_names(struct service_builder *builder,
         }
         if (!is_name(part)) {
             fine = false;
-            service_report(builder, setting,
-                           "`%s` is no name for a listener; give 1 to 255 printable ASCII "
-                           "characters without `:`, which separates names in LISTEN_FDNAMES",
-                           text_excerpt(part).text);
+            service_report_value(builder, setting, part,
+                                 " is no name for a listener; give 1 to 255 printable ASCII "
+                                 "characters without `:`, which separates names in LISTEN_FDNAMES");
         }
         const char **grown =
             arena_grow(builder->scratch, (void *)names, count, &capacity, sizeof *grown);

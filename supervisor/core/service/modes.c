@@ -21,10 +21,10 @@ void service_choose_mode(struct service_builder *builder, struct service_values 
     values->protocol_known = protocol_read;
     if (protocol_read && protocol == PROTOCOL_UDP) {
         if (handoff != NULL && handoff_read && values->numbers[KEY_HANDOFF] != HANDOFF_LISTENER) {
-            service_report(builder, handoff,
-                           "`%s` needs connections, and UDP has none; with `protocol = udp` the "
-                           "socket itself is handed over: give `listener`, or leave the key out",
-                           text_excerpt(handoff->value).text);
+            service_report_value(
+                builder, handoff, handoff->value,
+                " needs connections, and UDP has none; with `protocol = udp` the "
+                "socket itself is handed over: give `listener`, or leave the key out");
         }
         values->numbers[KEY_HANDOFF] = HANDOFF_LISTENER;
         handoff_read = true;

@@ -140,21 +140,20 @@ const char *service_find_program(struct service_builder *builder,
     const struct service_machine *machine = builder->machine;
     bool bare = is_bare(machine, word);
     if (service_is_batch_file(machine, word)) {
-        service_report(builder, setting,
-                       "`%s` is a batch file, and those are refused: what a client sends could "
-                       "reach its command line and be run; give an .exe, or a script with "
-                       "`interpreter.EXT`",
-                       text_excerpt(word).text);
+        service_report_value(builder, setting, word,
+                             " is a batch file, and those are refused: what a client sends could "
+                             "reach its command line and be run; give an .exe, or a script with "
+                             "`interpreter.EXT`");
         return NULL;
     }
     if (!bare && !is_absolute(machine, word)) {
-        service_report(builder, setting,
-                       "`%s` is neither the bare name of a file in the handlers folder %s nor an "
-                       "absolute path; give one of them%s",
-                       text_excerpt(word).text, builder->options.handlers,
-                       is_half_absolute(machine, word) && word[0] != '/'
-                           ? " (in \"...\" a \\\\ is one backslash; '...' leaves it alone)"
-                           : "");
+        service_report_value(builder, setting, word,
+                             " is neither the bare name of a file in the handlers folder %s nor an "
+                             "absolute path; give one of them%s",
+                             builder->options.handlers,
+                             is_half_absolute(machine, word) && word[0] != '/'
+                                 ? " (in \"...\" a \\\\ is one backslash; '...' leaves it alone)"
+                                 : "");
         return NULL;
     }
     const char *path = bare ? join_path(builder, builder->options.handlers, word)
@@ -173,10 +172,9 @@ const char *service_find_program(struct service_builder *builder,
 const char *service_absolute_path(struct service_builder *builder,
                                   const struct config_setting *setting, const char *path) {
     if (is_half_absolute(builder->machine, path)) {
-        service_report(builder, setting,
-                       "`%s` depends on the current drive or folder; begin the path with a drive "
-                       "and a backslash, as in C:\\",
-                       text_excerpt(path).text);
+        service_report_value(builder, setting, path,
+                             " depends on the current drive or folder; begin the path with a drive "
+                             "and a backslash, as in C:\\");
         return NULL;
     }
     return is_absolute(builder->machine, path)

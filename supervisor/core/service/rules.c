@@ -47,10 +47,9 @@ static void read_rule(struct reading *reading, const char *text, const char *fil
     if (!address_block_parse(text, &block, message)) {
         if (reading->tells && file != NULL) {
             service_report(reading->builder, reading->setting, "%s:%lu: `%s`: %s", file,
-                           (unsigned long)line, text_excerpt(text).text, message);
+                           (unsigned long)line, service_excerpt(reading->builder, text), message);
         } else if (reading->tells) {
-            service_report(reading->builder, reading->setting, "`%s`: %s", text_excerpt(text).text,
-                           message);
+            service_report_value(reading->builder, reading->setting, text, ": %s", message);
         }
         return;
     }

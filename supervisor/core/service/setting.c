@@ -6,40 +6,37 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void report_list(struct service_builder *builder, const struct config_setting *setting,
-                        const char *format, va_list arguments)
-#if defined(__GNUC__)
-    __attribute__((format(printf, 3, 0)))
-#endif
-    ;
-
-static void report_list(struct service_builder *builder, const struct config_setting *setting,
-                        const char *format, va_list arguments) {
-    config_problems_add_list(builder->problems, setting->line,
-                             config_key_label(builder->problems, setting->section, setting->key),
-                             format, arguments);
+bool service_is_news(struct service_builder *builder, const struct service_values *values,
+                     enum key_id id) {
+    bool is_told = values->own[id] == NULL && builder->reported_given[id];
+    builder->reported_given[id] = builder->reported_given[id] || values->own[id] == NULL;
+    return !is_told;
 }
 
-void service_report_given(struct service_builder *builder, const struct service_values *values,
-                          enum key_id id, const char *format, ...) {
-    va_list arguments;
-    if (values->own[id] == NULL) {
-        if (builder->reported_given[id]) {
-            return;
-        }
-        builder->reported_given[id] = true;
-    }
-    va_start(arguments, format);
-    report_list(builder, values->given[id], format, arguments);
-    va_end(arguments);
+static const char *label_of(struct service_builder *builder, const struct config_setting *setting) {
+    return config_key_label(builder->problems, setting->section, setting->key);
 }
 
 void service_report(struct service_builder *builder, const struct config_setting *setting,
                     const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    report_list(builder, setting, format, arguments);
+    config_problems_add_list(builder->problems, setting->line, label_of(builder, setting), NULL,
+                             format, arguments);
     va_end(arguments);
+}
+
+void service_report_value(struct service_builder *builder, const struct config_setting *setting,
+                          const char *value, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    config_problems_add_list(builder->problems, setting->line, label_of(builder, setting), value,
+                             format, arguments);
+    va_end(arguments);
+}
+
+const char *service_excerpt(struct service_builder *builder, const char *value) {
+    return config_excerpt(builder->problems, value);
 }
 
 const char *service_unquote(struct service_builder *builder, const struct config_setting *setting) {

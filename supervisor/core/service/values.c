@@ -24,10 +24,9 @@ void service_fill_fields(const struct service_values *values, unsigned sections,
 static void read_bind(struct service_builder *builder, const struct config_setting *setting,
                       struct service_values *values) {
     if (!address_parse_host(setting->value, &values->bind)) {
-        service_report(builder, setting,
-                       "`%s` is not an address; give an IPv4 or IPv6 address without port (for "
-                       "localhost 127.0.0.1), names are not looked up",
-                       text_excerpt(setting->value).text);
+        service_report_value(builder, setting, setting->value,
+                             " is not an address; give an IPv4 or IPv6 address without port (for "
+                             "localhost 127.0.0.1), names are not looked up");
     }
 }
 

@@ -58,12 +58,12 @@ void service_read_environment(struct service_builder *builder, const struct conf
     for (size_t i = 0; i < count && words != NULL; i++) {
         fault = check_variable(builder, words, i);
         if (fault != NULL) {
-            service_report(builder, setting, "`%s` %s", text_excerpt(words[i]).text, fault);
+            service_report_value(builder, setting, words[i], " %s", fault);
             continue;
         }
         fault = template_check(value_of(words[i]), knows_peer(values->mode));
         if (fault != NULL) {
-            service_report(builder, setting, "`%s`: %s", text_excerpt(words[i]).text, fault);
+            service_report_value(builder, setting, words[i], ": %s", fault);
         }
     }
     values->environment = words;
@@ -116,11 +116,11 @@ static void check_peer(struct service_builder *builder, const struct service_val
     bool is_own = setting == values->own[KEY_ENVIRONMENT];
     if (!is_own && !builder->reported_peer && template_check(value, true) == NULL &&
         template_check(value, false) != NULL) {
-        service_report(builder, setting,
-                       "`%s` cannot be filled in where a listener is handed over; give the "
-                       "services with `handoff = listener` or `protocol = udp` an `environment` "
-                       "of their own",
-                       text_excerpt(value).text);
+        service_report_value(
+            builder, setting, value,
+            " cannot be filled in where a listener is handed over; give the "
+            "services with `handoff = listener` or `protocol = udp` an `environment` "
+            "of their own");
         builder->reported_peer = true;
     }
 }
@@ -172,7 +172,7 @@ void service_check_arguments(struct service_builder *builder, const struct confi
     for (size_t i = 1; i < word_count; i++) {
         const char *wrong = template_check(words[i], peer_is_known);
         if (wrong != NULL) {
-            service_report(builder, setting, "`%s`: %s", text_excerpt(words[i]).text, wrong);
+            service_report_value(builder, setting, words[i], ": %s", wrong);
         }
         service->argv_varies = service->argv_varies || template_is_one(words[i]);
     }
