@@ -78,33 +78,21 @@ void service_read_owner(struct service_builder *builder, const struct config_set
     }
 }
 
-void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
-                          struct service_values *values) {
-    size_t capacity = 0;
-    values->trusted = NULL;
-    values->trusted_count = 0;
-    for (const char *rest = setting->value; rest != NULL;) {
-        struct address_block block;
-        char message[ADDRESS_BLOCK_MESSAGE_SIZE];
-        const char *text = service_next_part(builder, &rest);
-        if (text == NULL) {
-            return;
-        }
-        if (text[0] == '\0') {
-            service_report(builder, setting,
-                           "has an empty entry; delete the comma that is too many");
-            continue;
-        }
-        if (!address_block_parse(text, &block, message)) {
-            service_report_value(builder, setting, text, ": %s", message);
-            continue;
-        }
-        struct address_block *grown = arena_grow(builder->arena, values->trusted,
-                                                 values->trusted_count, &capacity, sizeof block);
-        if (grown == NULL) {
-            return;
-        }
-        values->trusted = grown;
-        grown[values->trusted_count++] = block;
+static bool read_block(struct service_list *list, const char *text, void *item) {
+    char message[ADDRESS_BLOCK_MESSAGE_SIZE];
+    if (text[0] == '\0') {
+        service_report(list->builder, list->setting,
+                       "has an empty entry; delete the comma that is too many");
+        return false;
     }
+    if (!address_block_parse(text, item, message)) {
+        service_report_value(list->builder, list->setting, text, ": %s", message);
+        return false;
+    }
+    return true;
+}
+
+void service_read_trusted(struct service_builder *builder, struct service_values *values) {
+    values->trusted = service_read_list(builder, values, KEY_PROXY_TRUSTED, sizeof *values->trusted,
+                                        read_block, &values->trusted_count);
 }

@@ -114,8 +114,7 @@ void service_check_values(struct service_builder *builder, const struct service_
 /* Reads `owner` and `proxy_trusted` into `values` (access.c). */
 void service_read_owner(struct service_builder *builder, const struct config_setting *setting,
                         struct service_values *values);
-void service_read_trusted(struct service_builder *builder, const struct config_setting *setting,
-                          struct service_values *values);
+void service_read_trusted(struct service_builder *builder, struct service_values *values);
 
 /* Makes the tree of these lists (rules.c), or finds it; either may be NULL. Faults are told if
  * `tells_...`. Without `probe` no file is read, and there is no tree. */
@@ -130,8 +129,7 @@ void service_fill_access(struct service_builder *builder, const struct service_v
                          bool probe, struct service *service);
 
 /* Reads `success_exit` into `values` (exits.c). */
-void service_read_exits(struct service_builder *builder, const struct config_setting *setting,
-                        struct service_values *values);
+void service_read_exits(struct service_builder *builder, struct service_values *values);
 
 /* Reads a rate, and `refuse_message` into `values` (limits.c). */
 #define RATE_NONE "none"
@@ -146,8 +144,7 @@ void service_read_refuse_message(struct service_builder *builder,
 const char *service_rate_unit(const struct rate_limit *limit);
 
 /* Reads `listen_names` into `values` (listen_names.c). */
-void service_read_listen_names(struct service_builder *builder,
-                               const struct config_setting *setting, struct service_values *values);
+void service_read_listen_names(struct service_builder *builder, struct service_values *values);
 
 /* The name of the place that is number `entry` of the list in `listen`; NULL = none of its own. */
 const char *service_listen_name(const struct service_values *values, size_t entry);
@@ -178,6 +175,26 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
 /* The next part of a list that is separated by commas, without blanks around it, in the scratch
  * arena; NULL when out of memory. *rest is what follows, NULL after the last one. */
 const char *service_next_part(struct service_builder *builder, const char **rest);
+
+/* What the reader of a list's parts has to know. */
+struct service_list {
+    struct service_builder *builder;
+    const struct service_values *values;
+    enum key_id id;
+    const struct config_setting *setting; /* values->given[id] */
+    const char *rest;                     /* the parts that follow; NULL = none */
+    size_t count;                         /* items so far */
+    bool is_void;                         /* set by the reader: there shall be no items at all */
+};
+
+/* Reads a part into `item`; false = it is left out, for a fault that was reported or not. */
+typedef bool service_part_reader(struct service_list *list, const char *part, void *item);
+
+/* The items of the list that is the value of the key, in the table's arena, *count of them; none
+ * where the key is not given, or the service cannot honour it, which was told. */
+void *service_read_list(struct service_builder *builder, const struct service_values *values,
+                        enum key_id id, size_t item_bytes, service_part_reader *read,
+                        size_t *count);
 
 /* Reports services that would listen at the same place, and too many connections in all
  * (clash.c). */
@@ -292,6 +309,10 @@ void service_report_value(struct service_builder *builder, const struct config_s
 
 /* The start of a value, for a place further on in a message. */
 const char *service_excerpt(struct service_builder *builder, const char *value);
+
+/* Where the value of a key comes from; NULL = nowhere, or the service cannot honour it, which was
+ * told. */
+const struct config_setting *service_given(const struct service_values *values, enum key_id id);
 
 /* True if a fault of `values->given[id]`, a key that is read anew for each service, is to be told:
  * one of [defaults] is told once. */

@@ -4,19 +4,12 @@
 
 #include <string.h>
 
-/* Where the value of a key comes from; NULL = nowhere, or the service cannot honour it, which was
- * told. */
-static const struct config_setting *given(const struct service_values *values, enum key_id id) {
-    return key_fits_mode(&key_table[id], values->mode) ? values->given[id] : NULL;
-}
-
-/* What is wrong with an entry is told once, where it stands. */
-static void report_entry(struct service_builder *builder, const struct service_values *values,
-                         const struct config_setting *setting, enum key_id id, const char *entry,
-                         const char *cure) {
-    if (setting == values->own[id]) {
-        service_report_value(builder, setting, entry, " %s", cure);
+/* What is wrong with an entry is told once, where it stands. Returns false. */
+static bool report_entry(struct service_list *list, const char *entry, const char *cure) {
+    if (list->setting == list->values->own[list->id]) {
+        service_report_value(list->builder, list->setting, entry, " %s", cure);
     }
+    return false;
 }
 
 /* ---- Users and groups ---- */
@@ -37,39 +30,20 @@ static bool find_id(const struct service_machine *machine, enum key_id id, const
     return true;
 }
 
-static uint32_t *read_ids(struct service_builder *builder, const struct service_values *values,
-                          enum key_id id, size_t *count) {
-    const struct service_machine *machine = builder->machine;
-    const struct config_setting *setting = given(values, id);
-    uint32_t *ids = NULL;
-    size_t capacity = 0;
-    if (setting != NULL && machine->backslash_separates) {
-        report_entry(builder, values, setting, id, setting->value,
-                     "cannot be told here: Windows does not say who is at a local socket; leave "
-                     "the key out");
-        return NULL;
+static bool read_id(struct service_list *list, const char *text, void *item) {
+    const struct service_machine *machine = list->builder->machine;
+    uint32_t *number = item;
+    if (machine->backslash_separates) {
+        list->rest = NULL;
+        return report_entry(list, list->setting->value,
+                            "cannot be told here: Windows does not say who is at a local socket; "
+                            "leave the key out");
     }
-    for (const char *rest = setting != NULL ? setting->value : NULL; rest != NULL;) {
-        const char *text = service_next_part(builder, &rest);
-        uint32_t number = 0;
-        if (text == NULL) {
-            return NULL;
-        }
-        bool is_known = text_parse_number(text, &number) ? number != UINT32_MAX
-                                                         : find_id(machine, id, text, &number);
-        if (!is_known) {
-            report_entry(builder, values, setting, id, text,
-                         "is not known here; give names or numbers, separated by commas");
-            continue;
-        }
-        uint32_t *grown = arena_grow(builder->arena, ids, *count, &capacity, sizeof *ids);
-        if (grown == NULL) {
-            return NULL;
-        }
-        ids = grown;
-        ids[(*count)++] = number;
-    }
-    return ids;
+    bool is_known = text_parse_number(text, number) ? *number != UINT32_MAX
+                                                    : find_id(machine, list->id, text, number);
+    return is_known || report_entry(list, text,
+                                    "is not known here; give names or numbers, separated by "
+                                    "commas");
 }
 
 /* ---- Hours ---- */
@@ -89,34 +63,14 @@ static const char *read_time(const char *text, uint32_t *minute) {
     return is_time ? text + 5 : NULL;
 }
 
-static struct service_hours *read_hours(struct service_builder *builder,
-                                        const struct service_values *values, size_t *count) {
-    const struct config_setting *setting = given(values, KEY_HOURS);
-    struct service_hours *hours = NULL;
-    size_t capacity = 0;
-    for (const char *rest = setting != NULL ? setting->value : NULL; rest != NULL;) {
-        const char *text = service_next_part(builder, &rest);
-        struct service_hours range;
-        const char *after = text == NULL ? NULL : read_time(text, &range.first_minute);
-        after = after == NULL || *after != '-' ? NULL : read_time(after + 1, &range.last_minute);
-        if (text == NULL) {
-            return NULL;
-        }
-        if (after == NULL || *after != '\0') {
-            report_entry(builder, values, setting, KEY_HOURS, text,
-                         "is no range of hours; give HH:MM-HH:MM from 00:00 to 23:59, as in "
-                         "08:00-17:59");
-            continue;
-        }
-        struct service_hours *grown =
-            arena_grow(builder->arena, hours, *count, &capacity, sizeof range);
-        if (grown == NULL) {
-            return NULL;
-        }
-        hours = grown;
-        hours[(*count)++] = range;
-    }
-    return hours;
+static bool read_range(struct service_list *list, const char *text, void *item) {
+    struct service_hours *range = item;
+    const char *after = read_time(text, &range->first_minute);
+    after = after == NULL || *after != '-' ? NULL : read_time(after + 1, &range->last_minute);
+    return (after != NULL && *after == '\0') ||
+           report_entry(list, text,
+                        "is no range of hours; give HH:MM-HH:MM from 00:00 to 23:59, as in "
+                        "08:00-17:59");
 }
 
 /* ---- All of it ---- */
@@ -143,15 +97,18 @@ static void check_defaults(struct service_builder *builder, const struct service
 
 void service_fill_access(struct service_builder *builder, const struct service_values *values,
                          bool probe, struct service *service) {
-    const struct config_setting *allow = given(values, KEY_ALLOW);
-    const struct config_setting *deny = given(values, KEY_DENY);
+    const struct config_setting *allow = service_given(values, KEY_ALLOW);
+    const struct config_setting *deny = service_given(values, KEY_DENY);
     service->access = service_read_rules(builder, allow, allow == values->own[KEY_ALLOW], deny,
                                          deny == values->own[KEY_DENY], probe);
-    service->allow_uids = read_ids(builder, values, KEY_ALLOW_UID, &service->allow_uid_count);
-    service->allow_gids = read_ids(builder, values, KEY_ALLOW_GID, &service->allow_gid_count);
-    service->hours = read_hours(builder, values, &service->hours_count);
+    service->allow_uids = service_read_list(builder, values, KEY_ALLOW_UID, sizeof(uint32_t),
+                                            read_id, &service->allow_uid_count);
+    service->allow_gids = service_read_list(builder, values, KEY_ALLOW_GID, sizeof(uint32_t),
+                                            read_id, &service->allow_gid_count);
+    service->hours = service_read_list(builder, values, KEY_HOURS, sizeof *service->hours,
+                                       read_range, &service->hours_count);
     for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
-        const struct config_setting *setting = given(values, (enum key_id)(KEY_ALLOW + i));
+        const struct config_setting *setting = service_given(values, (enum key_id)(KEY_ALLOW + i));
         service->access_texts[i] =
             setting == NULL ? NULL : arena_text(builder->arena, setting->value);
     }

@@ -74,26 +74,9 @@ static bool find_group(struct service_builder *builder, const struct service_val
     return result == BATON_OK;
 }
 
-static void read_groups(struct service_builder *builder, const struct service_values *values,
-                        struct identity *out) {
-    uint32_t *groups = NULL;
-    size_t capacity = 0;
-    out->group_count = 0;
-    for (const char *rest = values->given[KEY_GROUPS]->value; rest != NULL;) {
-        const char *name = service_next_part(builder, &rest);
-        uint32_t gid = 0;
-        bool is_none =
-            name != NULL && out->group_count == 0 && rest == NULL && strcmp(name, "none") == 0;
-        if (name == NULL || is_none || !find_group(builder, values, KEY_GROUPS, name, &gid)) {
-            continue;
-        }
-        groups = arena_grow(builder->arena, groups, out->group_count, &capacity, sizeof *groups);
-        if (groups == NULL) {
-            return;
-        }
-        groups[out->group_count++] = gid;
-    }
-    out->groups = groups;
+static bool read_group(struct service_list *list, const char *name, void *gid) {
+    bool is_none = list->count == 0 && list->rest == NULL && strcmp(name, "none") == 0;
+    return !is_none && find_group(list->builder, list->values, KEY_GROUPS, name, gid);
 }
 
 /* The text of a key; NULL = not given, or not readable. */
@@ -132,7 +115,8 @@ static bool fill_ids(struct service_builder *builder, const struct service_value
     identity->groups = account->groups;
     identity->group_count = account->group_count;
     if (values->given[KEY_GROUPS] != NULL) {
-        read_groups(builder, values, identity);
+        identity->groups = service_read_list(builder, values, KEY_GROUPS, sizeof(uint32_t),
+                                             read_group, &identity->group_count);
     }
     if (!is_known) {
         return false;

@@ -14,36 +14,23 @@ static bool is_name(const char *name) {
     return length > 0 && length <= NAME_MAX_BYTES && name[length] == '\0';
 }
 
-void service_read_listen_names(struct service_builder *builder,
-                               const struct config_setting *setting,
-                               struct service_values *values) {
-    const char **names = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
-    bool fine = true;
-    values->listen_names = NULL;
-    values->listen_name_count = 0;
-    for (const char *rest = setting->value; rest != NULL;) {
-        const char *part = service_next_part(builder, &rest);
-        if (part == NULL) {
-            return;
-        }
-        if (!is_name(part)) {
-            fine = false;
-            service_report_value(builder, setting, part,
-                                 " is no name for a listener; give 1 to 255 printable ASCII "
-                                 "characters without `:`, which separates names in LISTEN_FDNAMES");
-        }
-        const char **grown =
-            arena_grow(builder->scratch, (void *)names, count, &capacity, sizeof *grown);
-        if (grown == NULL) {
-            return;
-        }
-        names = grown;
-        names[count++] = arena_text(builder->arena, part);
+static bool read_name(struct service_list *list, const char *text, void *item) {
+    const char **name = item;
+    *name = arena_text(list->builder->arena, text);
+    if (is_name(text)) {
+        return true;
     }
-    values->listen_names = fine ? names : NULL;
-    values->listen_name_count = fine ? count : 0;
+    list->is_void = true;
+    service_report_value(list->builder, list->setting, text,
+                         " is no name for a listener; give 1 to 255 printable ASCII characters "
+                         "without `:`, which separates names in LISTEN_FDNAMES");
+    return false;
+}
+
+void service_read_listen_names(struct service_builder *builder, struct service_values *values) {
+    values->listen_names =
+        service_read_list(builder, values, KEY_LISTEN_NAMES, sizeof *values->listen_names,
+                          read_name, &values->listen_name_count);
 }
 
 const char *service_listen_name(const struct service_values *values, size_t entry) {

@@ -6,6 +6,10 @@
 #include <stdarg.h>
 #include <string.h>
 
+const struct config_setting *service_given(const struct service_values *values, enum key_id id) {
+    return key_fits_mode(&key_table[id], values->mode) ? values->given[id] : NULL;
+}
+
 bool service_is_news(struct service_builder *builder, const struct service_values *values,
                      enum key_id id) {
     bool is_told = values->own[id] == NULL && builder->reported_given[id];
@@ -72,4 +76,25 @@ const char *service_next_part(struct service_builder *builder, const char **rest
         length--;
     }
     return arena_copy(builder->scratch, start, length);
+}
+
+void *service_read_list(struct service_builder *builder, const struct service_values *values,
+                        enum key_id id, size_t item_bytes, service_part_reader *read,
+                        size_t *count) {
+    struct service_list list = {
+        .builder = builder, .values = values, .id = id, .setting = service_given(values, id)};
+    char *items = NULL;
+    size_t capacity = 0;
+    list.rest = list.setting != NULL ? list.setting->value : NULL;
+    while (list.rest != NULL) {
+        const char *part = service_next_part(builder, &list.rest);
+        char *grown = arena_grow(builder->arena, items, list.count, &capacity, item_bytes);
+        if (part == NULL || grown == NULL) {
+            break;
+        }
+        items = grown;
+        list.count += read(&list, part, items + list.count * item_bytes);
+    }
+    *count = list.is_void ? 0 : list.count;
+    return list.is_void ? NULL : items;
 }

@@ -69,11 +69,11 @@ static void read_value(struct service_builder *builder, const struct config_sett
         service_read_owner(builder, setting, values);
         break;
     case KEY_TYPE_CODES:
-        service_read_exits(builder, setting, values);
+        service_read_exits(builder, values);
         break;
     case KEY_TYPE_NAMES:
         if (id == KEY_LISTEN_NAMES) {
-            service_read_listen_names(builder, setting, values);
+            service_read_listen_names(builder, values);
         }
         break;
     case KEY_TYPE_RATE:
@@ -87,7 +87,7 @@ static void read_value(struct service_builder *builder, const struct config_sett
         }
         break;
     case KEY_TYPE_BLOCKS:
-        service_read_trusted(builder, setting, values);
+        service_read_trusted(builder, values);
         break;
     default: /* depends on others, so it is read when all are known */
         break;
