@@ -187,7 +187,8 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
     if (parse(key, value, number, &wrong)) {
         return true;
     }
-    snprintf(message->text, sizeof message->text, "`%s` %s", text_excerpt(value).text, wrong.text);
+    snprintf(message->text, sizeof message->text, "`%s` %.240s", text_excerpt(value).text,
+             wrong.text);
     return false;
 }
 

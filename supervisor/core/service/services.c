@@ -14,97 +14,97 @@ struct packer {
     size_t used_bytes;
 };
 
+/* NULL for NULL, and where it only measures. */
 static void *pack(struct packer *packer, const void *part, size_t part_bytes, size_t alignment) {
+    if (part == NULL) {
+        return NULL;
+    }
     packer->used_bytes += (alignment - packer->used_bytes % alignment) % alignment;
     char *copy = packer->bytes == NULL ? NULL : packer->bytes + packer->used_bytes;
     packer->used_bytes += part_bytes;
-    if (copy != NULL && part_bytes > 0) {
-        memcpy(copy, part, part_bytes);
-    }
-    return copy;
+    return copy == NULL ? NULL : memcpy(copy, part, part_bytes);
 }
 
 static char *pack_text(struct packer *packer, const char *text) {
-    return text == NULL ? NULL : pack(packer, text, strlen(text) + 1, 1);
+    return pack(packer, text, text == NULL ? 0 : strlen(text) + 1, 1);
 }
 
-/* `count` texts and a NULL. */
-static char **pack_texts(struct packer *packer, const char *const *texts, size_t count) {
-    if (texts == NULL) {
-        return NULL;
-    }
-    char **copies = pack(packer, texts, (count + 1) * sizeof(char *), alignof(char *));
+/* `count` texts, which `copies` has as well if it is not NULL. */
+static void pack_texts(struct packer *packer, char *const *texts, size_t count, char **copies) {
     for (size_t i = 0; i < count; i++) {
         char *copy = pack_text(packer, texts[i]);
         if (copies != NULL) {
             copies[i] = copy;
         }
     }
-    if (copies != NULL) {
-        copies[count] = NULL;
-    }
-    return copies;
 }
 
-static struct service_listen *pack_listen(struct packer *packer, const struct service *service) {
-    struct service_listen *copies =
-        pack(packer, service->listen, service->listen_count * sizeof *service->listen,
-             alignof(struct service_listen));
-    for (size_t i = 0; i < service->listen_count; i++) {
-        const char *path = pack_text(packer, service->listen[i].path);
-        const char *name = pack_text(packer, service->listen[i].name);
-        if (copies != NULL) {
-            copies[i].path = path;
-            copies[i].name = name;
-        }
+#define AT(field) (uint16_t) offsetof(struct service, field)
+
+/* Every pointer of struct service stands here, but `access`, which is shared, and what the entries
+ * of `listen` point to. */
+static const uint16_t texts[] = {AT(access_texts[0]), AT(access_texts[1]),  AT(access_texts[2]),
+                                 AT(access_texts[3]), AT(access_texts[4]),  AT(name),
+                                 AT(listen_names),    AT(program),          AT(handler),
+                                 AT(argv0),           AT(directory),        AT(refuse_message),
+                                 AT(capabilities),    AT(environment_from), AT(user),
+                                 AT(identity.chroot), AT(socket_user),      AT(socket_group)};
+_Static_assert(SERVICE_ACCESS_KEY_COUNT == 5, "all of them stand above");
+
+/* Arrays; one that `ends` is of texts, with a NULL behind the last. */
+static const struct {
+    uint16_t items, count;
+    uint8_t item_bytes;
+    bool ends;
+} arrays[] = {{AT(listen), AT(listen_count), sizeof(struct service_listen), false},
+              {AT(proxy_trusted), AT(proxy_trusted_count), sizeof(struct address_block), false},
+              {AT(success_exits), AT(success_exit_count), sizeof(uint32_t), false},
+              {AT(allow_uids), AT(allow_uid_count), sizeof(uint32_t), false},
+              {AT(allow_gids), AT(allow_gid_count), sizeof(uint32_t), false},
+              {AT(hours), AT(hours_count), sizeof(struct service_hours), false},
+              {AT(identity.groups), AT(identity.group_count), sizeof(uint32_t), false},
+              {AT(argv), AT(argc), sizeof(char *), true},
+              {AT(environment), AT(environment_count), sizeof(char *), true},
+              {AT(variables), AT(variable_count), sizeof(char *), true},
+              {AT(variable_templates), AT(variable_count), sizeof(char *), true},
+              {AT(inherited), AT(inherited_count), sizeof(char *), true}};
+
+static void pack_array(struct packer *packer, size_t index, struct service *copy) {
+    char *field = (char *)copy + arrays[index].items;
+    bool ends = arrays[index].ends;
+    size_t count = 0;
+    void *items = NULL;
+    memcpy(&items, field, sizeof items);
+    memcpy(&count, (char *)copy + arrays[index].count, sizeof count);
+    void *packed =
+        pack(packer, items, (count + ends) * arrays[index].item_bytes, alignof(struct service));
+    if (ends && items != NULL) {
+        pack_texts(packer, items, count, packed);
     }
-    return copies;
+    memcpy(field, &packed, sizeof packed);
 }
 
-/* Every pointer of struct service is one line here, but `access`, which is shared. */
 static struct service *pack_service(struct packer *packer, const struct service *service) {
     struct service copy = *service;
     struct service *packed = pack(packer, service, sizeof *service, alignof(struct service));
-    copy.listen = pack_listen(packer, service);
-    copy.proxy_trusted = pack(packer, service->proxy_trusted,
-                              service->proxy_trusted_count * sizeof *service->proxy_trusted,
-                              alignof(struct address_block));
-    copy.success_exits =
-        pack(packer, service->success_exits,
-             service->success_exit_count * sizeof *service->success_exits, alignof(uint32_t));
-    copy.allow_uids = pack(packer, service->allow_uids, service->allow_uid_count * sizeof(uint32_t),
-                           alignof(uint32_t));
-    copy.allow_gids = pack(packer, service->allow_gids, service->allow_gid_count * sizeof(uint32_t),
-                           alignof(uint32_t));
-    copy.hours = pack(packer, service->hours, service->hours_count * sizeof *service->hours,
-                      alignof(struct service_hours));
-    for (size_t i = 0; i < SERVICE_ACCESS_KEY_COUNT; i++) {
-        copy.access_texts[i] = pack_text(packer, service->access_texts[i]);
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        pack_array(packer, i, &copy);
     }
-    copy.argv = pack_texts(packer, (const char *const *)service->argv, service->argc);
-    copy.environment =
-        pack_texts(packer, (const char *const *)service->environment, service->environment_count);
-    copy.variables = (const char **)pack_texts(packer, service->variables, service->variable_count);
-    copy.variable_templates =
-        (const char **)pack_texts(packer, service->variable_templates, service->variable_count);
-    copy.name = pack_text(packer, service->name);
-    copy.listen_names = pack_text(packer, service->listen_names);
-    copy.program = pack_text(packer, service->program);
-    copy.handler = pack_text(packer, service->handler);
-    copy.argv0 = pack_text(packer, service->argv0);
-    copy.directory = pack_text(packer, service->directory);
-    copy.refuse_message = pack_text(packer, service->refuse_message);
-    copy.inherited =
-        pack_texts(packer, (const char *const *)service->inherited, service->inherited_count);
-    copy.environment_from = pack_text(packer, service->environment_from);
-    copy.capabilities = pack_text(packer, service->capabilities);
-    copy.user = pack_text(packer, service->user);
-    copy.identity.groups =
-        pack(packer, service->identity.groups,
-             service->identity.group_count * sizeof *service->identity.groups, alignof(uint32_t));
-    copy.identity.chroot = pack_text(packer, service->identity.chroot);
-    copy.socket_user = pack_text(packer, service->socket_user);
-    copy.socket_group = pack_text(packer, service->socket_group);
+    for (size_t i = 0; i < service->listen_count; i++) {
+        const char *path = pack_text(packer, service->listen[i].path);
+        const char *name = pack_text(packer, service->listen[i].name);
+        if (packed != NULL) {
+            copy.listen[i].path = path;
+            copy.listen[i].name = name;
+        }
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char *field = (char *)&copy + texts[i];
+        const char *text = NULL;
+        memcpy(&text, field, sizeof text);
+        text = pack_text(packer, text);
+        memcpy(field, &text, sizeof text);
+    }
     if (packed != NULL) {
         *packed = copy;
     }
