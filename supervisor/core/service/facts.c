@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+/* Without pointers, as all of these tables: each would be a relocation. */
 struct fact {
-    const char *name;
-    size_t max_bytes;
+    char name[14];
+    uint8_t max_bytes;
     bool of_peer;
 };
 
@@ -68,13 +69,13 @@ const struct fact_variable fact_variables[] = {
     {"UNIXLOCALPATH", "{path}", OF_UNIX_PLACE},
     {"UNIXREMOTEEUID", "{peer_uid}", FACT_OF_UNIX},
     {"UNIXREMOTEPID", "{peer_pid}", FACT_OF_UNIX},
-    {NULL, NULL, 0},
+    {"", "", 0},
 };
 
 const struct fact_variable *fact_variable_next(const struct fact_variable *variable,
                                                enum fact_context context) {
-    while (variable->name != NULL && (variable->contexts & (unsigned)context) == 0) {
+    while (variable->name[0] != '\0' && (variable->contexts & (unsigned)context) == 0) {
         variable++;
     }
-    return variable->name == NULL ? NULL : variable;
+    return variable->name[0] == '\0' ? NULL : variable;
 }

@@ -83,12 +83,12 @@ enum fact_context fact_context_of(enum service_protocol protocol, enum service_h
 
 /* A variable of the environment. */
 struct fact_variable {
-    const char *name;
-    const char *template; /* its value: one fact in braces, and nothing else */
-    unsigned contexts;    /* enum fact_context: who gets it */
+    char name[15];
+    char template[16]; /* its value: one fact in braces, and nothing else */
+    uint8_t contexts;  /* enum fact_context: who gets it */
 };
 
-/* In the order in which handlers get them; the name of the last is NULL. */
+/* In the order in which handlers get them; the name of the last is "". */
 extern const struct fact_variable fact_variables[];
 
 /* The next variable of the context at or after `variable`, which points into fact_variables; NULL

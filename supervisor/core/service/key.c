@@ -194,22 +194,22 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
 
 /* A kind of bits of `modes`, and what messages call them. */
 struct mode_word {
-    unsigned bit;
-    const char *word;
+    uint8_t bit;
+    char word[9];
 };
 
 static const struct mode_word mode_words[] = {
     {KEY_MODE_CHANNEL, "channel"},   {KEY_MODE_STDIO, "stdio"}, {KEY_MODE_PUMP, "pump"},
-    {KEY_MODE_LISTENER, "listener"}, {KEY_MODE_UDP, "udp"},     {0, NULL}};
+    {KEY_MODE_LISTENER, "listener"}, {KEY_MODE_UDP, "udp"},     {0, ""}};
 static const struct mode_word over_words[] = {
-    {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, NULL}};
+    {KEY_OVER_TCP, "tcp"}, {KEY_MODE_UDP, "udp"}, {KEY_OVER_UNIX, "unix"}, {0, ""}};
 
 /* Says it if `mode` has a bit of `words` that the key has not. */
 static bool print_misfit(const struct key *key, unsigned mode, const struct mode_word *words,
                          const char *kind, struct key_message *message) {
     const char *own = NULL;
     size_t used = 0;
-    for (size_t i = 0; words[i].word != NULL; i++) {
+    for (size_t i = 0; words[i].bit != 0; i++) {
         own = (mode & ~(unsigned)key->modes & words[i].bit) != 0 ? words[i].word : own;
     }
     if (own == NULL) {
@@ -219,7 +219,7 @@ static bool print_misfit(const struct key *key, unsigned mode, const struct mode
         message->text, sizeof message->text,
         "cannot be honoured %s %s %s; leave it out, or take one of the %ss that can:",
         words == over_words ? "with" : "in", kind, own, kind);
-    for (size_t i = 0; words[i].word != NULL && used < sizeof message->text; i++) {
+    for (size_t i = 0; words[i].bit != 0 && used < sizeof message->text; i++) {
         if ((key->modes & words[i].bit) != 0) {
             used += (size_t)snprintf(message->text + used, sizeof message->text - used, " %s",
                                      words[i].word);

@@ -135,7 +135,7 @@ static void print_facts(text_emit *emit, void *context) {
     emit(context,
          "| variable | its value | TCP | UDP, TCP listener | local socket | its listener |\n"
          "|---|---|---|---|---|---|\n");
-    for (const struct fact_variable *fact = fact_variables; fact->name != NULL; fact++) {
+    for (const struct fact_variable *fact = fact_variables; fact->name[0] != '\0'; fact++) {
         emit(context, "| `");
         emit(context, fact->name);
         emit(context, "` | `");

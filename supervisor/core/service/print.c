@@ -145,10 +145,10 @@ static void print_numbers(const struct service *service, text_emit *emit, void *
 /* True for the facts that every service has; their names are used as they stand in the table. */
 static bool is_fact(const struct service *service, size_t index) {
     const struct fact_variable *fact = fact_variables;
-    while (fact->name != NULL && fact->name != service->variables[index]) {
+    while (fact->name[0] != '\0' && fact->name != service->variables[index]) {
         fact++;
     }
-    return fact->name != NULL;
+    return fact->name[0] != '\0';
 }
 
 /* Emits what does not depend on the launch, then what does. Returns true if there was any. */

@@ -128,7 +128,7 @@ static void check_peer(struct service_builder *builder, const struct service_val
 void service_fill_variables(struct service_builder *builder, const struct service_values *values,
                             struct service *service) {
     size_t count = values->environment_count;
-    for (const struct fact_variable *fact = fact_variables; fact->name != NULL; fact++) {
+    for (const struct fact_variable *fact = fact_variables; fact->name[0] != '\0'; fact++) {
         count++;
     }
     service->environment = arena_alloc(builder->arena, (count + 1) * sizeof(char *));
