@@ -31,7 +31,6 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
     if (folder == NULL) {
         return false;
     }
-    struct service_lack lack;
     if (base[0] == '\0' || (draft->enabled && service_is_folder(machine, path))) {
         service_report(builder, setting, "%s is a folder; give the path of the socket's file",
                        path);
@@ -44,8 +43,8 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
                        PATH_MAX_BYTES, (unsigned long)strlen(path), service_excerpt(builder, path));
         return false;
     }
-    if (draft->enabled && service_lacks_folder(machine, folder, NULL, &lack)) {
-        service_report_lack(builder, setting, &lack);
+    if (draft->enabled) {
+        service_check_folder(builder, setting, folder, NULL);
     }
     place->address.family = ADDRESS_UNIX;
     place->path = path;

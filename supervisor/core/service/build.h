@@ -82,7 +82,8 @@ struct service_builder {
     bool reported_given[KEY_COUNT];
     const struct config_setting *default_user; /* NULL = not given */
     bool needs_privileges;                     /* that there are none of */
-    bool lacks_handlers; /* the handlers folder is not there, which was told */
+    bool lacks_handlers;      /* the handlers folder is not there, which was told */
+    struct service_lack lack; /* the last that was found: too large for each stack */
 };
 
 /* Reads [supervisor]: options and interpreters (options.c). */
@@ -255,9 +256,14 @@ const char *service_find_program(struct service_builder *builder,
                                  const struct config_setting *setting, const char *word,
                                  bool script, const struct service *service, bool probe);
 
-/* Reports what is lacking, as one of the faults that may heal. */
-void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
-                         const struct service_lack *lack);
+/* Reports builder->lack, as one of the faults that may heal. */
+void service_report_lack(struct service_builder *builder, const struct config_setting *setting);
+/* The same for no setting: by its line, 0 for the file, and its name, which may be NULL. */
+void service_report_lack_of(struct service_builder *builder, size_t line, const char *key);
+
+/* Reports it if the folder `path` is not there. `service` as for service_lacks_folder(). */
+void service_check_folder(struct service_builder *builder, const struct config_setting *setting,
+                          const char *path, const struct service *service);
 
 /* True if nobody but root may change what is at `path`, absolute, or if that is not asked for; else
  * false after a fault of the line (0: of the file) and key (may be NULL) was reported. */
@@ -289,6 +295,10 @@ const char *service_absolute_path(struct service_builder *builder,
 const char *service_find_directory(struct service_builder *builder,
                                    const struct config_setting *setting,
                                    const struct service *service, bool probe);
+
+/* "section.key" for messages; may be NULL when out of memory. */
+const char *service_key_label(struct service_builder *builder,
+                              const struct config_setting *setting);
 
 /* Adds a fault of a setting; `format` as in printf(3). */
 void service_report(struct service_builder *builder, const struct config_setting *setting,

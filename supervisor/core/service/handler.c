@@ -121,11 +121,10 @@ bool service_read_handler(struct service_builder *builder, const struct config_s
     }
     service->program =
         interpreter != NULL ? arena_text(builder->arena, interpreter->program) : service->handler;
-    struct service_lack lack;
     /* Whether it is there was told once for all services; who they are differs. */
     if (interpreter != NULL && probe && service->program != NULL &&
-        service_may_be_changed(builder->machine, service, service->program, &lack)) {
-        service_report_lack(builder, setting, &lack);
+        service_may_be_changed(builder->machine, service, service->program, &builder->lack)) {
+        service_report_lack(builder, setting);
     }
     fill_argv(builder, interpreter, words, word_count, service);
     return service->argv != NULL;

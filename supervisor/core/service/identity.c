@@ -160,10 +160,10 @@ static bool is_said(struct service_builder *builder, const struct service_values
 
 /* Reports a folder that keeps somebody out, once where it stands in [defaults]. */
 static void report_barrier(struct service_builder *builder, const struct service_values *values,
-                           enum key_id id, const struct service_lack *lack) {
+                           enum key_id id) {
     bool is_told = values->own[id] == NULL && builder->reported_given[id];
-    if (lack->kind == LACK_RIGHT && !is_told) {
-        service_report_lack(builder, values->given[id], lack);
+    if (builder->lack.kind == LACK_RIGHT && !is_told) {
+        service_report_lack(builder, values->given[id]);
         builder->reported_given[id] = true;
     }
 }
@@ -173,16 +173,16 @@ static void report_barrier(struct service_builder *builder, const struct service
 static void check_folders(struct service_builder *builder, const struct service_values *values,
                           const struct service *service) {
     struct service own = {.user = builder->options.user, .identity = builder->options.identity};
+    struct service_lack *lack = &builder->lack;
     const char *root = service->identity.chroot;
-    struct service_lack lack;
-    if (root != NULL && service_lacks_folder(builder->machine, root, &own, &lack)) {
-        report_barrier(builder, values, KEY_CHROOT, &lack);
+    if (root != NULL && service_lacks_folder(builder->machine, root, &own, lack)) {
+        report_barrier(builder, values, KEY_CHROOT);
     }
     own.identity.chroot = root;
     if (service->directory != NULL &&
-        (service_lacks_folder(builder->machine, service->directory, service, &lack) ||
-         service_lacks_folder(builder->machine, service->directory, &own, &lack))) {
-        report_barrier(builder, values, KEY_DIRECTORY, &lack);
+        (service_lacks_folder(builder->machine, service->directory, service, lack) ||
+         service_lacks_folder(builder->machine, service->directory, &own, lack))) {
+        report_barrier(builder, values, KEY_DIRECTORY);
     }
 }
 

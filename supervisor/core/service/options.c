@@ -34,13 +34,10 @@ static void read_handlers(struct service_builder *builder, const struct config_s
                                            : "handlers",
                                 builder->options.handlers);
     }
-    struct service_lack lack;
-    if (override && service_lacks_folder(machine, machine->handlers_override, NULL, &lack)) {
-        char text[LACK_TEXT_MAX_BYTES];
-        const char *cure = service_lack_text(&lack, machine, text);
-        builder->problems->lacks_count++;
+    if (override &&
+        service_lacks_folder(machine, machine->handlers_override, NULL, &builder->lack)) {
         builder->lacks_handlers = true;
-        config_problems_add(builder->problems, 0, "--handlers", "%s; %s", text, cure);
+        service_report_lack_of(builder, 0, "--handlers");
     }
 }
 
@@ -53,11 +50,10 @@ static void read_log(struct service_builder *builder, const struct config_settin
     if (folder == NULL) {
         return;
     }
-    struct service_lack lack;
     if (base[0] == '\0' || service_is_folder(machine, path)) {
         service_report(builder, setting, "%s is a folder; give the path of a file", path);
-    } else if (service_lacks_folder(machine, folder, NULL, &lack)) {
-        service_report_lack(builder, setting, &lack);
+    } else if (service_lacks_folder(machine, folder, NULL, &builder->lack)) {
+        service_report_lack(builder, setting);
         builder->problems->lacks_count--; /* nothing can be told of what goes on without it */
     }
     builder->options.log = arena_text(builder->arena, path);

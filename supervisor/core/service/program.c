@@ -62,7 +62,8 @@ static const char *join_path(struct service_builder *builder, const char *direct
 
 /* `bare`: it was looked for in the handlers folder. */
 static void report_program(struct service_builder *builder, const struct config_setting *setting,
-                           const struct service_lack *lack, bool bare) {
+                           bool bare) {
+    const struct service_lack *lack = &builder->lack;
     const char *handlers = builder->options.handlers;
     if (bare && lack->kind == LACK_PROGRAM && lack->result == BATON_NOT_FOUND &&
         strncmp(lack->path, handlers, strlen(handlers)) == 0) { /* not so in a chroot */
@@ -77,40 +78,40 @@ static void report_program(struct service_builder *builder, const struct config_
         return;
     }
     if (!bare || lack->kind != LACK_RIGHT || !builder->reported_given[KEY_HANDLERS]) {
-        service_report_lack(builder, setting, lack);
+        service_report_lack(builder, setting);
     }
     builder->reported_given[KEY_HANDLERS] |= bare && lack->kind == LACK_RIGHT;
 }
 
 /* One folder that others may change is told once: nothing starts then, whatever else is in it. */
-static bool is_refused(const struct service_builder *builder, const struct service_lack *lack) {
-    return lack->kind >= LACK_OWNER && builder->refused != NULL &&
-           strcmp(lack->path, builder->refused) == 0;
+static bool is_refused(const struct service_builder *builder) {
+    return builder->lack.kind >= LACK_OWNER && builder->refused != NULL &&
+           strcmp(builder->lack.path, builder->refused) == 0;
 }
 
-void service_report_lack(struct service_builder *builder, const struct config_setting *setting,
-                         const struct service_lack *lack) {
+void service_report_lack_of(struct service_builder *builder, size_t line, const char *key) {
     char text[LACK_TEXT_MAX_BYTES];
-    const char *cure = service_lack_text(lack, builder->machine, text);
-    if (is_refused(builder, lack)) {
-        return;
+    if (!is_refused(builder)) {
+        const char *cure = service_lack_text(&builder->lack, builder->machine, text);
+        builder->problems->lacks_count++;
+        config_problems_add(builder->problems, line, key, "%s; %s", text, cure);
     }
-    builder->problems->lacks_count++;
-    service_report(builder, setting, "%s; %s", text, cure);
+}
+
+void service_report_lack(struct service_builder *builder, const struct config_setting *setting) {
+    service_report_lack_of(builder, setting->line, service_key_label(builder, setting));
 }
 
 bool service_is_strict(struct service_builder *builder, size_t line, const char *key,
                        const char *path) {
-    char text[LACK_TEXT_MAX_BYTES];
-    struct service_lack lack;
     if (!builder->strict_modes ||
-        !service_lacks_strictness(builder->machine, NULL, path, 0, &lack)) {
+        !service_lacks_strictness(builder->machine, NULL, path, 0, &builder->lack)) {
         return true;
     }
-    if (!is_refused(builder, &lack)) {
-        const char *cure = service_lack_text(&lack, builder->machine, text);
-        config_problems_add(builder->problems, line, key, "%s; %s", text, cure);
-        builder->refused = arena_text(builder->scratch, lack.path);
+    if (!is_refused(builder)) {
+        service_report_lack_of(builder, line, key);
+        builder->problems->lacks_count--; /* a fault, whatever else is there */
+        builder->refused = arena_text(builder->scratch, builder->lack.path);
     }
     return false;
 }
@@ -161,10 +162,9 @@ const char *service_find_program(struct service_builder *builder,
     if (path == NULL || !probe) {
         return path;
     }
-    struct service_lack lack;
-    if (service_lacks_program(machine, path, script, service, &lack) &&
+    if (service_lacks_program(machine, path, script, service, &builder->lack) &&
         !find_longer(builder, script, &path)) {
-        report_program(builder, setting, &lack, bare);
+        report_program(builder, setting, bare);
     }
     return path;
 }
@@ -182,15 +182,20 @@ const char *service_absolute_path(struct service_builder *builder,
                : join_path(builder, builder->machine->base_directory, path);
 }
 
+void service_check_folder(struct service_builder *builder, const struct config_setting *setting,
+                          const char *path, const struct service *service) {
+    if (service_lacks_folder(builder->machine, path, service, &builder->lack)) {
+        service_report_lack(builder, setting);
+    }
+}
+
 const char *service_find_directory(struct service_builder *builder,
                                    const struct config_setting *setting,
                                    const struct service *service, bool probe) {
-    const struct service_machine *machine = builder->machine;
     const char *text = service_unquote(builder, setting);
     const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
-    struct service_lack lack;
-    if (path != NULL && probe && service_lacks_folder(machine, path, service, &lack)) {
-        service_report_lack(builder, setting, &lack);
+    if (path != NULL && probe) {
+        service_check_folder(builder, setting, path, service);
     }
     return path;
 }

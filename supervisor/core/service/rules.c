@@ -129,10 +129,8 @@ static void read_file(struct reading *reading, const char *name) {
     size_t length = 0;
     const char *path = service_absolute_path(builder, reading->setting, name);
     if (path == NULL || !note_source(reading, path) ||
-        !service_is_strict(
-            builder, reading->setting->line,
-            config_key_label(builder->problems, reading->setting->section, reading->setting->key),
-            path)) {
+        !service_is_strict(builder, reading->setting->line,
+                           service_key_label(builder, reading->setting), path)) {
         return;
     }
     int result = builder->machine->read_rules(path, reading->room->file,

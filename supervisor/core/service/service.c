@@ -160,7 +160,6 @@ static void check_not_empty(struct service_builder *builder) {
 static size_t fill_table(struct service_builder *builder, struct service_table *out) {
     struct service *services =
         arena_alloc(builder->arena, (builder->draft_count + 1) * sizeof *services);
-    struct service_lack lack;
     size_t ready_count = 0;
     if (services == NULL) {
         return 0;
@@ -175,7 +174,7 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
             }
             service->launch_bytes = template_launch_bytes(service);
             service->lacks = builder->problems->lacks_count > 0 &&
-                             service_find_lack(service, builder->machine, &lack);
+                             service_find_lack(service, builder->machine, &builder->lack);
             ready_count += service->lacks ? 0 : 1;
         } else {
             out->disabled_count++;

@@ -17,7 +17,8 @@ bool service_is_news(struct service_builder *builder, const struct service_value
     return !is_told;
 }
 
-static const char *label_of(struct service_builder *builder, const struct config_setting *setting) {
+const char *service_key_label(struct service_builder *builder,
+                              const struct config_setting *setting) {
     return config_key_label(builder->problems, setting->section, setting->key);
 }
 
@@ -25,8 +26,8 @@ void service_report(struct service_builder *builder, const struct config_setting
                     const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    config_problems_add_list(builder->problems, setting->line, label_of(builder, setting), NULL,
-                             format, arguments);
+    config_problems_add_list(builder->problems, setting->line, service_key_label(builder, setting),
+                             NULL, format, arguments);
     va_end(arguments);
 }
 
@@ -34,8 +35,8 @@ void service_report_value(struct service_builder *builder, const struct config_s
                           const char *value, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    config_problems_add_list(builder->problems, setting->line, label_of(builder, setting), value,
-                             format, arguments);
+    config_problems_add_list(builder->problems, setting->line, service_key_label(builder, setting),
+                             value, format, arguments);
     va_end(arguments);
 }
 
