@@ -45,9 +45,10 @@ static const char *root_of(const struct service *service) {
     return service != NULL ? service->identity.chroot : NULL;
 }
 
-/* A path as it is outside `root`. */
-static const char *outside(const struct service_machine *machine, const char *root,
+/* A path as it is outside the service's root. */
+static const char *outside(const struct service_machine *machine, const struct service *service,
                            const char *path, char out[LACK_PATH_MAX_BYTES]) {
+    const char *root = root_of(service);
     if (root == NULL) {
         return path;
     }
@@ -163,7 +164,7 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
         if (path[0] != '/') {
             return false; /* it starts where the program is run, and what is there is not known */
         }
-        const char *probed = outside(machine, root_of(service), path, host);
+        const char *probed = outside(machine, service, path, host);
         if (machine->probe_program(machine->context, probed) == BATON_OK) {
             return false;
         }
@@ -184,11 +185,10 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
     uint8_t bytes[PROGRAM_HEAD_BYTES];
     char name[PROGRAM_INTERPRETER_MAX_BYTES + 1];
     char host[LACK_PATH_MAX_BYTES];
-    const char *root = root_of(service);
     for (int i = 0; i <= INTERPRETERS_MAX_COUNT; i++) {
         struct baton_cause cause;
         size_t length = 0;
-        path = outside(machine, root, path, host);
+        path = outside(machine, service, path, host);
         int result = machine->read_file(path, bytes, sizeof bytes, &length, &cause);
         if (result != BATON_OK && result != BATON_TOO_LONG) {
             return false; /* it may be executed without being read */
@@ -211,7 +211,7 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
         }
         char runner[LACK_PATH_MAX_BYTES];
         result = machine->probe_program(machine->context,
-                                        outside(machine, root, head.interpreter, runner));
+                                        outside(machine, service, head.interpreter, runner));
         bool has_it = text_ends_with(head.interpreter, "\r", false); /* a file may be named so */
         if (head.ends_with_return && (result != BATON_OK || !has_it)) {
             return lack(out, LACK_RETURN, path, BATON_NOT_FOUND);
@@ -237,7 +237,7 @@ static bool lacks_runner(const struct service_machine *machine, const char *path
 bool service_lacks_program(const struct service_machine *machine, const char *path, bool is_script,
                            const struct service *service, struct service_lack *out) {
     char host[LACK_PATH_MAX_BYTES];
-    const char *probed = outside(machine, root_of(service), path, host);
+    const char *probed = outside(machine, service, path, host);
     int result = machine->probe_program(machine->context, probed);
     if (result != BATON_OK && !(is_script && result == BATON_NOT_EXECUTABLE)) {
         return lack(out, LACK_PROGRAM, probed, result);
@@ -250,7 +250,7 @@ bool service_lacks_program(const struct service_machine *machine, const char *pa
 bool service_lacks_folder(const struct service_machine *machine, const char *path,
                           const struct service *service, struct service_lack *out) {
     char host[LACK_PATH_MAX_BYTES];
-    const char *probed = outside(machine, root_of(service), path, host);
+    const char *probed = outside(machine, service, path, host);
     int result = machine->probe_directory(machine->context, probed);
     return result != BATON_OK ? lack(out, LACK_FOLDER, probed, result)
                               : is_kept_out(machine, service, path, STRICT_EXECUTE, out);
@@ -286,56 +286,71 @@ bool service_find_lack(const struct service *service, const struct service_machi
 
 #define OR_NOT_STRICT ", or put `strict_modes = no` into [supervisor]"
 
-/* A text is BEFORE, the path, and AFTER; of those who run a program the name stands behind it. */
-struct words {
-    const char *before, *after, *cure;
-};
+/* What a lack is called, the path in the middle, and then the cure; of those who run a program the
+ * name stands behind it. One behind the other, as pointers would take more room than the texts that
+ * are there twice. */
+#define WORDS(before, after, cure) before "\0" after "\0" cure "\0"
+#define PARTS_COUNT 3u
 
-static const struct words *words_of(const struct service_lack *lack) {
-    static const char others[] = "others may change ";
-    static const char grant[] = "give the supervisor's user the right to, and to the folders above";
-    static const struct words kinds[] = {
-        [LACK_INTERPRETER] = {"the first line of ", " names an interpreter that cannot be run, `",
-                              "install that, or correct the line"},
-        [LACK_RETURN] = {"the first line of ", " ends with a carriage return",
-                         "end its lines with line feeds alone"},
-        [LACK_LOADER] =
-            {"", " needs a loader that cannot be run, `",
-             "install that (inside `chroot`, if there is one), or build the program for "
-             "this system"},
-        [LACK_FORMAT] = {"", " is no program of this system, and no script with `#!`",
-                         "begin it with `#!` and the path of its interpreter, or give a program"},
-        [LACK_PROCESSOR] = {"", " was built for another processor", "build it for this one"},
-        [LACK_COMMAND] = {"the first line of ", " has env run what it cannot find, `",
-                          "correct PATH, or the line (several words need `env -S`)"},
-        [LACK_RIGHT] = {"", " keeps out the account that is to run this, `",
-                        "give it the right to enter or execute that, move the program, or choose "
-                        "another account"},
-        [LACK_OWNER] = {others, "", "run `chown root` on it, keep it elsewhere" OR_NOT_STRICT},
-        [LACK_WRITABLE] = {others, "", "run `chmod go-w` on it" OR_NOT_STRICT}};
-    static const struct words results[][2] = {
-        {{"there is no file ", "", "put it there, or correct the path"},
-         {"there is no folder ", "", "create it, or correct the path"}},
-        {{"", " may not be executed", grant}, {"the folder ", " may not be entered", grant}},
-        {{"", " is not executable", NULL}, {"", " is not a folder", "give one"}},
-        {{"", " is not a regular file", "give a program"}, {"", " is not a folder", "give one"}},
-        {{"", " cannot be looked at", "correct the path"},
-         {"", " cannot be looked at", "correct the path"}}};
-    if (lack->kind > LACK_FOLDER) {
-        return &kinds[lack->kind];
+#define FIRST_LINE "the first line of "
+#define OTHERS "others may change "
+#define GRANT "give the supervisor's user the right to, and to the folders above"
+
+/* clang-format off */
+static const char words[] =
+    /* By result: of a program, of a folder. */
+    WORDS("there is no file ", "", "put it there, or correct the path")
+    WORDS("there is no folder ", "", "create it, or correct the path")
+    WORDS("", " may not be executed", GRANT)
+    WORDS("the folder ", " may not be entered", GRANT)
+    WORDS("", " is not executable", "")
+    WORDS("", " is not a folder", "give one")
+    WORDS("", " is not a regular file", "give a program")
+    WORDS("", " is not a folder", "give one")
+    WORDS("", " cannot be looked at", "correct the path")
+    WORDS("", " cannot be looked at", "correct the path")
+    /* The other kinds, from LACK_INTERPRETER on. */
+    WORDS(FIRST_LINE, " names an interpreter that cannot be run, `",
+          "install that, or correct the line")
+    WORDS(FIRST_LINE, " ends with a carriage return", "end its lines with line feeds alone")
+    WORDS("", " needs a loader that cannot be run, `",
+          "install that (inside `chroot`, if there is one), or build the program for this system")
+    WORDS("", " is no program of this system, and no script with `#!`",
+          "begin it with `#!` and the path of its interpreter, or give a program")
+    WORDS("", " was built for another processor", "build it for this one")
+    WORDS(FIRST_LINE, " has env run what it cannot find, `",
+          "correct PATH, or the line (several words need `env -S`)")
+    WORDS("", " keeps out the account that is to run this, `",
+          "give it the right to enter or execute that, move the program, or choose another account")
+    WORDS(OTHERS, "", "run `chown root` on it, keep it elsewhere" OR_NOT_STRICT)
+    WORDS(OTHERS, "", "run `chmod go-w` on it" OR_NOT_STRICT);
+/* clang-format on */
+
+static const char *past(const char *text, size_t count) {
+    for (; count > 0; count--) {
+        text += strlen(text) + 1;
     }
-    int row = lack->result == BATON_NOT_FOUND        ? 0
-              : lack->result == BATON_DENIED         ? 1
-              : lack->result == BATON_NOT_EXECUTABLE ? 2
-              : lack->result == BATON_INVALID        ? 3
-                                                     : 4;
-    return &results[row][lack->kind];
+    return text;
+}
+
+static const char *words_of(const struct service_lack *lack) {
+    static const int8_t results[] = {BATON_NOT_FOUND, BATON_DENIED, BATON_NOT_EXECUTABLE,
+                                     BATON_INVALID};
+    const size_t count = sizeof results;
+    size_t row = 0;
+    while (row < count && results[row] != lack->result) {
+        row++;
+    }
+    size_t index = lack->kind > LACK_FOLDER ? 2 * count + lack->kind : 2 * row + lack->kind;
+    return past(words, PARTS_COUNT * index);
 }
 
 const char *service_lack_text(const struct service_lack *lack,
                               const struct service_machine *machine,
                               char out[LACK_TEXT_MAX_BYTES]) {
-    const struct words *words = words_of(lack);
+    const char *before = words_of(lack);
+    const char *after = past(before, 1);
+    const char *cure = past(after, 1);
     bool has_runner = lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER ||
                       lack->kind == LACK_COMMAND || lack->kind == LACK_RIGHT;
     char seen[64] = "";
@@ -345,10 +360,9 @@ const char *service_lack_text(const struct service_lack *lack,
         snprintf(seen, sizeof seen, " (mode 0%03lo, owner %lu)", (unsigned long)lack->mode,
                  (unsigned long)lack->user);
     }
-    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", words->before, lack->path, words->after,
+    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", before, lack->path, after,
              has_runner ? lack->interpreter : "", seen);
-    if (words->cure == NULL) {
-        return machine->backslash_separates ? "give a program (.exe)" : "run `chmod +x` on it";
-    }
-    return words->cure;
+    return cure[0] != '\0'                ? cure
+           : machine->backslash_separates ? "give a program (.exe)"
+                                          : "run `chmod +x` on it";
 }

@@ -9,7 +9,7 @@
 #include "core/service/program_head.h"
 #include "core/service/service.h"
 
-enum lack_kind {                   /* the first two in this order: words_of() */
+enum lack_kind {                   /* in the order of the texts: words_of() */
                  LACK_PROGRAM,     /* `path` is not there, or may not be executed */
                  LACK_FOLDER,      /* `path` is not there, no folder, or may not be entered */
                  LACK_INTERPRETER, /* the script `path` names one after `#!` that is not there */
