@@ -41,8 +41,7 @@ static void report(struct ini_file *file, const char *text, const char *words) {
         length <= CONFIG_NAME_MAX_BYTES && reader->current != SIZE_MAX) {
         char key[CONFIG_NAME_MAX_BYTES + 1] = {0};
         memcpy(key, text, length);
-        label =
-            config_key_label(reader->problems, reader->config->sections[reader->current].name, key);
+        label = config_label(reader, key);
     }
     config_problems_add(reader->problems, file->line, label, "%s", words);
 }

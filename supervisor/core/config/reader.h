@@ -37,6 +37,9 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
 /* From here on what comes belongs to a section that could not be read. */
 void config_skip_section(struct config_reader *reader);
 
+/* "section.key" of the open section, for messages. */
+const char *config_label(const struct config_reader *reader, const char *key);
+
 /* Says that something of the open section could not be read. */
 void config_mark_incomplete(struct config_reader *reader);
 

@@ -10,6 +10,10 @@ void config_skip_section(struct config_reader *reader) {
     reader->current = SIZE_MAX;
 }
 
+const char *config_label(const struct config_reader *reader, const char *key) {
+    return config_key_label(reader->problems, reader->config->sections[reader->current].name, key);
+}
+
 void config_mark_incomplete(struct config_reader *reader) {
     if (reader->current != SIZE_MAX) {
         reader->config->sections[reader->current].incomplete = true;
@@ -115,8 +119,7 @@ static bool setting_is_fine(struct config_reader *reader, const char *key, const
     if (earlier == NULL && value[0] != '\0' && !too_long) {
         return true;
     }
-    const char *label =
-        config_key_label(reader->problems, reader->config->sections[reader->current].name, key);
+    const char *label = config_label(reader, key);
     if (earlier != NULL) {
         config_problems_add(reader->problems, line, label,
                             "stands twice, first in line %lu; leave one of them out",

@@ -36,8 +36,7 @@ static void report(struct yaml_file *file, size_t line, const char *words) {
     const char *label = file->has_key && !file->key_is_bad ? file->key : NULL;
     if (file->depth == 2) {
         if (label != NULL && reader->current != SIZE_MAX) {
-            label = config_key_label(reader->problems,
-                                     reader->config->sections[reader->current].name, label);
+            label = config_label(reader, label);
         }
         config_mark_incomplete(file->reader);
     }

@@ -329,6 +329,9 @@ const struct config_setting *service_given(const struct service_values *values, 
 bool service_is_news(struct service_builder *builder, const struct service_values *values,
                      enum key_id id);
 
+/* Which keys may stand in a section (enum key_section). */
+unsigned service_sections_of(enum config_section_kind kind);
+
 /* Drops and reports sections and keys that are not known, each with the nearest known one
  * (known.c). */
 void service_check_names(struct config *config, struct config_problems *problems);

@@ -32,6 +32,14 @@ const struct key *key_find(const char *name, unsigned sections) {
     return NULL;
 }
 
+unsigned key_sections_of(const char *name) {
+    unsigned sections = 0;
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        sections |= name_matches(key_name(&key_table[i]), name) ? key_table[i].sections : 0u;
+    }
+    return sections;
+}
+
 const char *key_nearest(const char *name, unsigned sections) {
     size_t best_distance = text_distance_limit(name) + 1;
     const char *best = NULL;

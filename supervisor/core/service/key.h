@@ -191,6 +191,9 @@ const char *key_words(const struct key *key);
  * the rows whose sections meet `sections`; NULL if there is none. */
 const struct key *key_find(const char *name, unsigned sections);
 
+/* The sections in which a name may stand, or-ed. */
+unsigned key_sections_of(const char *name);
+
 /* The known name nearest to `name` among rows whose sections meet `sections`, for "did you mean";
  * NULL if none is near. */
 const char *key_nearest(const char *name, unsigned sections);

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+unsigned service_sections_of(enum config_section_kind kind) {
+    static const uint8_t sections[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
+                                       [CONFIG_SECTION_PORTS] = 0,
+                                       [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
+                                       [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
+    return sections[kind];
+}
+
 static bool setting_of(const struct config *config, const struct config_section *section,
                        size_t index) {
     return config->settings[index].section == section->name;
@@ -39,7 +47,7 @@ static bool is_port_key(const char *key) {
             return false;
         }
     }
-    return key_find(key, KEY_IN_SERVICE) == NULL;
+    return (key_sections_of(key) & KEY_IN_SERVICE) == 0;
 }
 
 static bool is_service_name(const char *name) {
@@ -78,13 +86,13 @@ static bool check_section(const struct config *config, const struct config_secti
 
 static void report_port_key(const struct config_setting *setting, struct config_problems *problems,
                             const char *label) {
-    if (key_find(setting->key, KEY_IN_SERVICE) != NULL) {
+    unsigned known = key_sections_of(setting->key);
+    if ((known & KEY_IN_SERVICE) != 0) {
         config_problems_add(
             problems, setting->line, label,
             "[ports] has lines PORT = HANDLER only; %sgive the service a section of "
             "its own",
-            key_find(setting->key, KEY_IN_DEFAULTS) != NULL ? "put this key into [defaults], or "
-                                                            : "");
+            (known & KEY_IN_DEFAULTS) != 0 ? "put this key into [defaults], or " : "");
     } else {
         config_problems_add(problems, setting->line, label,
                             "`%s` is not a port; give a number from 0 to 65535, a range or the "
@@ -97,15 +105,15 @@ static void report_port_key(const struct config_setting *setting, struct config_
 static void report_key(struct config_section *section, const struct config_setting *setting,
                        unsigned where, struct config_problems *problems, const char *label) {
     const char *nearest = key_nearest(setting->key, where);
-    if (key_find(setting->key, KEY_IN_SUPERVISOR) != NULL) {
+    unsigned known = key_sections_of(setting->key);
+    if ((known & KEY_IN_SUPERVISOR) != 0) {
         config_problems_add(problems, setting->line, label,
                             "belongs to the supervisor, not to a service; move it to [supervisor]");
-    } else if (where == KEY_IN_SUPERVISOR && key_find(setting->key, KEY_IN_SERVICE) != NULL) {
+    } else if (where == KEY_IN_SUPERVISOR && (known & KEY_IN_SERVICE) != 0) {
         config_problems_add(problems, setting->line, label,
                             "belongs to a service; move it to the section of the service%s",
-                            key_find(setting->key, KEY_IN_DEFAULTS) != NULL ? ", or to [defaults]"
-                                                                            : "");
-    } else if (key_find(setting->key, KEY_IN_SERVICE) != NULL) {
+                            (known & KEY_IN_DEFAULTS) != 0 ? ", or to [defaults]" : "");
+    } else if ((known & KEY_IN_SERVICE) != 0) {
         config_problems_add(problems, setting->line, label,
                             "belongs to one service and cannot have a default; move it to the "
                             "section of that service");
@@ -124,13 +132,9 @@ static void report_key(struct config_section *section, const struct config_setti
 /* Returns true if the setting stays. */
 static bool check_key(struct config_section *section, const struct config_setting *setting,
                       struct config_problems *problems) {
-    static const unsigned sections[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
-                                        [CONFIG_SECTION_PORTS] = 0,
-                                        [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
-                                        [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
-    unsigned where = sections[section->kind];
+    unsigned where = service_sections_of(section->kind);
     if (section->kind == CONFIG_SECTION_PORTS ? is_port_key(setting->key)
-                                              : key_find(setting->key, where) != NULL) {
+                                              : (key_sections_of(setting->key) & where) != 0) {
         return true;
     }
     const char *label = config_key_label(problems, section->name, setting->key);

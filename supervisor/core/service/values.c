@@ -96,8 +96,8 @@ static void read_value(struct service_builder *builder, const struct config_sett
 
 /* Finds the settings of a section. */
 static void find_settings(const struct service_builder *builder,
-                          const struct config_section *section, unsigned sections,
-                          struct service_values *values) {
+                          const struct config_section *section, struct service_values *values) {
+    unsigned sections = service_sections_of(section->kind);
     memset(values->own, 0, sizeof values->own);
     for (size_t i = 0; i < builder->config->setting_count; i++) {
         const struct config_setting *setting = &builder->config->settings[i];
@@ -111,12 +111,8 @@ static void find_settings(const struct service_builder *builder,
 
 void service_read_values(struct service_builder *builder, const struct config_section *section,
                          struct service_values *values) {
-    static const unsigned sections[] = {[CONFIG_SECTION_SERVICE] = KEY_IN_SERVICE,
-                                        [CONFIG_SECTION_PORTS] = 0,
-                                        [CONFIG_SECTION_DEFAULTS] = KEY_IN_DEFAULTS,
-                                        [CONFIG_SECTION_SUPERVISOR] = KEY_IN_SUPERVISOR};
     const struct config_setting *const *own = (const struct config_setting *const *)values->own;
-    find_settings(builder, section, sections[section->kind], values);
+    find_settings(builder, section, values);
     bool handoff =
         own[KEY_HANDOFF] == NULL || read_number(builder, own[KEY_HANDOFF], KEY_HANDOFF, values);
     bool protocol =
