@@ -8,12 +8,9 @@
 #include "core/service/lack.h"
 #include "core/service/service.h"
 
-/* The keys of one service: its own, then those of [defaults], then the table's. */
+/* The keys of one service: its own, then those of [defaults], then the table's. Here and below the
+ * large fields come last, as those in the first 128 bytes are reached by shorter instructions. */
 struct service_values {
-    uint32_t numbers[KEY_COUNT];                 /* numbers, booleans, choices */
-    const struct config_setting *own[KEY_COUNT]; /* what its section itself says; NULL = nothing */
-    /* Where the value comes from: `own`, or [defaults]; NULL = the table. */
-    const struct config_setting *given[KEY_COUNT];
     unsigned mode;       /* enum key_mode; 0 = not known, because it could not be read */
     bool protocol_known; /* false = could not be read */
     struct address bind;
@@ -29,6 +26,10 @@ struct service_values {
     const char *refuse_message;
     struct address_block *trusted; /* trusted_count entries */
     size_t trusted_count;
+    uint32_t numbers[KEY_COUNT];                 /* numbers, booleans, choices */
+    const struct config_setting *own[KEY_COUNT]; /* what its section itself says; NULL = nothing */
+    /* Where the value comes from: `own`, or [defaults]; NULL = the table. */
+    const struct config_setting *given[KEY_COUNT];
 };
 
 struct service_interpreter {
@@ -40,12 +41,12 @@ struct service_interpreter {
 
 /* A service that is being made, enabled or not. */
 struct service_draft {
-    struct service service;
     const struct config_setting *listen;     /* where it says so; NULL = nowhere, or not readable */
     const struct config_setting *from_ports; /* its line in [ports], named by its handler; NULL =
                                                 it has a section */
     const struct config_setting *max_connections; /* where that comes from; NULL = the table */
     bool enabled;
+    struct service service;
 };
 
 /* The lists that a tree was made of; either may be NULL. */
@@ -62,27 +63,27 @@ struct service_builder {
     struct config_problems *problems;
     struct arena *arena;   /* the table's */
     struct arena *scratch; /* thrown away at the end */
-    struct supervisor_options options;
-    struct service_values defaults;
-    struct service_interpreter *interpreters;
-    size_t interpreter_count;
-    size_t interpreter_capacity;
     struct service_draft *drafts;
     size_t draft_count;
     size_t draft_capacity;
     size_t place_count; /* of all drafts */
     /* Faults of [defaults] that show with many services, told once. */
     bool reported_peer, reported_trusted, reported_places, reported_sandbox;
-    bool strict_modes;   /* who else may change what runs is looked at */
-    const char *refused; /* what others may change, as was told last by service_is_strict() */
+    bool strict_modes;     /* who else may change what runs is looked at */
+    bool needs_privileges; /* that there are none of */
+    bool lacks_handlers;   /* the handlers folder is not there, which was told */
+    const char *refused;   /* what others may change, as was told last by service_is_strict() */
     struct service_rules_room *rules_room;     /* owned; NULL = not needed yet */
     struct service_access_lists *access_lists; /* of table->accesses */
     size_t access_capacity;
-    size_t rule_count; /* of them all */
-    bool reported_given[KEY_COUNT];
+    size_t rule_count;                         /* of them all */
     const struct config_setting *default_user; /* NULL = not given */
-    bool needs_privileges;                     /* that there are none of */
-    bool lacks_handlers;      /* the handlers folder is not there, which was told */
+    struct service_interpreter *interpreters;
+    size_t interpreter_count;
+    size_t interpreter_capacity;
+    struct supervisor_options options;
+    bool reported_given[KEY_COUNT];
+    struct service_values defaults;
     struct service_lack lack; /* the last that was found: too large for each stack */
 };
 

@@ -77,23 +77,24 @@ struct service_hours {
 #define SERVICE_RULES_FILE_MAX_BYTES (16u * 1024u * 1024u)
 
 struct service {
-    const char *name;              /* unique; the section's name, or the handler's in [ports] */
-    struct service_listen *listen; /* listen_count entries */
-    size_t listen_count;           /* at least 1 */
-    const char *listen_names;      /* the key listen_names as it stands; NULL = not given */
-    uint32_t handoff;              /* enum service_handoff */
-    uint32_t protocol;             /* enum service_protocol */
-    bool has_channel;              /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
-                                      inherited (Windows) */
-    uint32_t stderr_to;            /* enum service_stderr; LOG but for stdio and pump */
-    uint32_t output_to;            /* enum service_output; where output is not the client's */
-    uint32_t output_lines_per_s;   /* 0 = no limit */
-    const char *program;           /* absolute path of what is executed (handler or interpreter) */
-    const char *handler;           /* absolute path of the handler itself */
-    char **argv;        /* argc texts and a NULL; argv[0] = argv0, or the handler's name */
-    size_t argc;        /* at least 1 */
-    const char *argv0;  /* the key argv0; NULL = not given, argv[0] is as `handler` has it */
-    char **environment; /* environment_count texts NAME=VALUE and a NULL; additions only */
+    const char *name;               /* unique; the section's name, or the handler's in [ports] */
+    struct service_listen *listen;  /* listen_count entries */
+    size_t listen_count;            /* at least 1 */
+    uint32_t handoff;               /* enum service_handoff */
+    uint32_t protocol;              /* enum service_protocol */
+    bool has_channel;               /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
+                                       inherited (Windows) */
+    uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
+                                       For HANDOFF_LISTENER, whose one "connection" is an
+                                       activation, the life of the process that has the listener: 1,
+                                       or with a channel one for each listen entry */
+    const char *program;            /* absolute path of what is executed (handler or interpreter) */
+    const char *handler;            /* absolute path of the handler itself */
+    char **argv;           /* argc texts and a NULL; argv[0] = argv0, or the handler's name */
+    size_t argc;           /* at least 1 */
+    const char *directory; /* working directory, absolute, in its own root; NULL = the supervisor's
+                              own, or that root */
+    char **environment;    /* environment_count texts NAME=VALUE and a NULL; additions only */
     size_t environment_count;
     /* The names of the variables that depend on the connection (core/service/facts.h), and of those
      * of `environment` that have templates, which are not in `environment` then; ends with NULL. */
@@ -101,13 +102,15 @@ struct service {
     size_t variable_count;
     const char **variable_templates; /* their values: variable_count templates */
     bool argv_varies;                /* argv has templates */
-    size_t launch_bytes;   /* room for what one launch adds: the values, and argv if it varies */
-    const char *directory; /* working directory, absolute, in its own root; NULL = the supervisor's
-                              own, or that root */
-    char **inherited;      /* what it gets of the supervisor's environment, and HOME and USER:
-                              inherited_count texts NAME=VALUE and a NULL */
+    size_t launch_bytes; /* room for what one launch adds: the values, and argv if it varies */
+    char **inherited;    /* what it gets of the supervisor's environment, and HOME and USER:
+                            inherited_count texts NAME=VALUE and a NULL */
     size_t inherited_count;
-    const char *environment_from, *capabilities; /* the keys as they stand; NULL = not given */
+    /* The keys as they stand; NULL = not given. Without argv0 argv[0] is as `handler` has it. */
+    const char *environment_from, *capabilities, *listen_names, *argv0;
+    uint32_t stderr_to;          /* enum service_stderr; LOG but for stdio and pump */
+    uint32_t output_to;          /* enum service_output; where output is not the client's */
+    uint32_t output_lines_per_s; /* 0 = no limit */
     const char *user;         /* the name of the account in `identity`; NULL = as the supervisor */
     struct identity identity; /* as whom it runs, and within which limits */
     uint32_t no_new_privileges; /* enum service_choice */
@@ -130,10 +133,6 @@ struct service {
     size_t hours_count;
     const char *access_texts[SERVICE_ACCESS_KEY_COUNT]; /* these keys as they stand; NULL = not
                                                            given */
-    uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
-                                       For HANDOFF_LISTENER, whose one "connection" is an
-                                       activation, the life of the process that has the listener: 1,
-                                       or with a channel one for each listen entry */
     struct service_limits limits;
     const char *refuse_message; /* a template, what a client who is refused reads; NULL = nothing */
     uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
