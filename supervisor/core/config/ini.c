@@ -21,11 +21,11 @@ struct ini_file {
     struct config_reader *reader;
     const char *at; /* the rest of the file */
     const char *end;
-    size_t line;                          /* number of the line last read, from 1 */
-    bool in_section;                      /* a section line was seen, good or bad */
-    char text[CONFIG_LINE_MAX_BYTES + 1]; /* the line, NUL-terminated, cut into pieces in place */
-    const char *key;                      /* into `text`; NULL = the line is no setting */
+    size_t line;     /* number of the line last read, from 1 */
+    bool in_section; /* a section line was seen, good or bad */
+    const char *key; /* into `text`; NULL = the line is no setting */
     const char *value;
+    char text[CONFIG_LINE_MAX_BYTES + 1]; /* the line, NUL-terminated, cut into pieces in place */
 };
 
 /* Reports on the line, by its key if `text` has one (the line, which is not changed). */

@@ -22,12 +22,12 @@ struct config_reader {
     struct config_problems *problems;
     size_t setting_capacity;
     size_t link_capacity;
-    struct config_link *links;             /* one for each setting, in the config's arena */
-    uint32_t buckets[CONFIG_BUCKET_COUNT]; /* number of the newest setting, from 1; 0 = none */
-    bool full;                             /* too many settings, which is reported */
+    struct config_link *links; /* one for each setting, in the config's arena */
+    bool full;                 /* too many settings, which is reported */
     size_t section_capacity;
     size_t current;     /* index of the open section; SIZE_MAX = none (skip what comes) */
     bool out_of_memory; /* a library below us had no memory */
+    uint32_t buckets[CONFIG_BUCKET_COUNT]; /* number of the newest setting, from 1; 0 = none */
 };
 
 /* Opens the section `name` (any bytes that passed text_check), or opens it again with a fault when

@@ -26,8 +26,8 @@ struct yaml_file {
     bool has_key;      /* a key was read, its value comes next */
     bool key_is_bad;   /* ... but it was refused, and so is its value */
     size_t key_line;
-    char key[CONFIG_NAME_MAX_BYTES + 8]; /* more than allowed, so that too long shows */
     bool stop;
+    char key[CONFIG_NAME_MAX_BYTES + 8]; /* more than allowed, so that too long shows */
 };
 
 /* Reports on the value that comes next, by its key, or else on the line. */
