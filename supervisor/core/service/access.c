@@ -62,18 +62,18 @@ void service_read_owner(struct service_builder *builder, const struct config_set
     const char *colon = strchr(text, ':');
     size_t user_length = colon != NULL ? (size_t)(colon - text) : strlen(text);
     bool bad_group = colon != NULL && (colon[1] == '\0' || strchr(colon + 1, ':') != NULL);
-    values->user = NULL;
-    values->group = NULL;
+    values->service.socket_user = NULL;
+    values->service.socket_group = NULL;
     if (strpbrk(text, " \t'\"/") != NULL || bad_group || (user_length == 0 && colon == NULL)) {
         service_report_value(builder, setting, text,
                              " is no owner; give USER, USER:GROUP or :GROUP, names or numbers");
         return;
     }
     if (user_length > 0) {
-        values->user = arena_copy(builder->arena, text, user_length);
+        values->service.socket_user = arena_copy(builder->arena, text, user_length);
     }
     if (colon != NULL) {
-        values->group = arena_text(builder->arena, colon + 1);
+        values->service.socket_group = arena_text(builder->arena, colon + 1);
     }
 }
 
@@ -92,6 +92,8 @@ static bool read_block(struct service_list *list, const char *text, void *item) 
 }
 
 void service_read_trusted(struct service_builder *builder, struct service_values *values) {
-    values->trusted = service_read_list(builder, values, KEY_PROXY_TRUSTED, sizeof *values->trusted,
-                                        read_block, &values->trusted_count);
+    struct service *service = &values->service;
+    service->proxy_trusted =
+        service_read_list(builder, values, KEY_PROXY_TRUSTED, sizeof *service->proxy_trusted,
+                          read_block, &service->proxy_trusted_count);
 }

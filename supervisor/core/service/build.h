@@ -16,20 +16,13 @@ struct service_values {
     struct address bind;
     char **environment; /* environment_count texts NAME=VALUE, and a NULL; templates included */
     size_t environment_count;
-    const char *directory, *chroot;
-    const char *user, *group;
     const char **listen_names; /* listen_name_count names; NULL = not given, or not readable */
     size_t listen_name_count;
-    uint32_t *success_exits; /* success_exit_count codes; 0 = not given, or not readable */
-    size_t success_exit_count;
-    struct rate_limit rate, rate_per_source;
-    const char *refuse_message;
-    struct address_block *trusted; /* trusted_count entries */
-    size_t trusted_count;
     uint32_t numbers[KEY_COUNT];                 /* numbers, booleans, choices */
     const struct config_setting *own[KEY_COUNT]; /* what its section itself says; NULL = nothing */
     /* Where the value comes from: `own`, or [defaults]; NULL = the table. */
     const struct config_setting *given[KEY_COUNT];
+    struct service service; /* what has been read into its own fields so far */
 };
 
 struct service_interpreter {

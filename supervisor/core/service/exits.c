@@ -18,9 +18,10 @@ static bool read_exit(struct service_list *list, const char *text, void *item) {
 }
 
 void service_read_exits(struct service_builder *builder, struct service_values *values) {
-    values->success_exits =
-        service_read_list(builder, values, KEY_SUCCESS_EXIT, sizeof *values->success_exits,
-                          read_exit, &values->success_exit_count);
+    struct service *service = &values->service;
+    service->success_exits =
+        service_read_list(builder, values, KEY_SUCCESS_EXIT, sizeof *service->success_exits,
+                          read_exit, &service->success_exit_count);
 }
 
 bool service_exit_is_success(const struct service *service, uint32_t code) {

@@ -109,7 +109,7 @@ void service_read_refuse_message(struct service_builder *builder,
                                  struct service_values *values) {
     const char *text = service_unquote(builder, setting);
     char *message = text == NULL ? NULL : arena_text(builder->arena, text);
-    values->refuse_message = message;
+    values->service.refuse_message = message;
     if (message == NULL) {
         return;
     }

@@ -48,11 +48,11 @@ void service_fit_values(struct service_values *values) {
         values->given[i] = NULL;
         values->numbers[i] = key->default_number;
         if (i == KEY_SOCKET_OWNER) {
-            values->user = NULL;
-            values->group = NULL;
+            values->service.socket_user = NULL;
+            values->service.socket_group = NULL;
         } else if (i == KEY_PROXY_TRUSTED) {
-            values->trusted = NULL;
-            values->trusted_count = 0;
+            values->service.proxy_trusted = NULL;
+            values->service.proxy_trusted_count = 0;
         }
     }
 }

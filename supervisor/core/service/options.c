@@ -97,8 +97,8 @@ static void add_interpreter(struct service_builder *builder, const struct config
 static void fill_options(struct service_builder *builder, const struct service_values *values) {
     const struct service_machine *machine = builder->machine;
     service_fill_fields(values, KEY_IN_SUPERVISOR, &builder->options);
-    builder->options.limits.rate = values->rate;
-    builder->options.limits.rate_per_source = values->rate_per_source;
+    builder->options.limits.rate = values->service.limits.rate;
+    builder->options.limits.rate_per_source = values->service.limits.rate_per_source;
     builder->strict_modes = machine->is_privileged && builder->options.strict_modes != 0;
     if (machine->config_path != NULL) {
         (void)service_is_strict(builder, 0, NULL, machine->config_path);

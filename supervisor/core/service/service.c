@@ -28,14 +28,15 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
     }
     struct service_draft *draft = &drafts[builder->draft_count++];
     memset(draft, 0, sizeof *draft);
-    draft->service.line = line;
-    draft->service.reuse_count = 1;
     return draft;
 }
 
 static void take_values(struct service_builder *builder, struct service_draft *draft,
-                        const struct service_values *values) {
+                        const struct service_values *values, size_t line) {
     struct service *service = &draft->service;
+    *service = values->service;
+    service->line = line;
+    service->reuse_count = 1;
     service_fill_fields(values, KEY_IN_SERVICE, service);
     draft->enabled = values->numbers[KEY_ENABLED] != 0;
     service->has_channel =
@@ -45,23 +46,12 @@ static void take_values(struct service_builder *builder, struct service_draft *d
         service->max_connections_count = 1;
         service->attempts_count = 1;
     }
-    service->directory = values->directory;
-    service->identity.chroot = values->chroot;
     service->directory_line =
         values->given[KEY_DIRECTORY] != NULL ? values->given[KEY_DIRECTORY]->line : 0;
-    service->success_exits = values->success_exits;
-    service->success_exit_count = values->success_exit_count;
     draft->max_connections = values->given[KEY_MAX_CONNECTIONS];
     if (values->listen_names != NULL) {
         service->listen_names = arena_text(builder->arena, values->own[KEY_LISTEN_NAMES]->value);
     }
-    service->socket_user = values->user;
-    service->socket_group = values->group;
-    service->limits.rate = values->rate;
-    service->limits.rate_per_source = values->rate_per_source;
-    service->refuse_message = values->refuse_message;
-    service->proxy_trusted = values->trusted;
-    service->proxy_trusted_count = values->trusted_count;
     service->strict_modes = builder->strict_modes;
     service_fill_variables(builder, values, service);
     service_fill_access(builder, values, draft->enabled, service);
@@ -79,7 +69,7 @@ static bool add_port(struct service_builder *builder, const struct config_settin
     service_choose_mode(builder, &values, true, true);
     service_fit_values(&values);
     service_check_values(builder, &values);
-    take_values(builder, draft, &values);
+    take_values(builder, draft, &values, setting->line);
     draft->from_ports = setting;
     if (service_read_listen(builder, setting, setting->key, &values, draft)) {
         draft->listen = setting;
@@ -111,7 +101,7 @@ static void add_section(struct service_builder *builder, const struct config_sec
     }
     service_read_values(builder, section, &values);
     report_missing(builder, section, &values);
-    take_values(builder, draft, &values);
+    take_values(builder, draft, &values, section->line);
     draft->service.name = arena_text(builder->arena, section->name);
     const struct config_setting *listen = values.own[KEY_LISTEN];
     if (listen != NULL && service_read_listen(builder, listen, listen->value, &values, draft)) {

@@ -78,8 +78,9 @@ static void read_value(struct service_builder *builder, const struct config_sett
         break;
     case KEY_TYPE_RATE:
         service_read_rate(builder, setting,
-                          id == KEY_RATE || id == KEY_ALL_RATE ? &values->rate
-                                                               : &values->rate_per_source);
+                          id == KEY_RATE || id == KEY_ALL_RATE
+                              ? &values->service.limits.rate
+                              : &values->service.limits.rate_per_source);
         break;
     case KEY_TYPE_TEXT:
         if (id == KEY_REFUSE_MESSAGE) {
@@ -131,13 +132,13 @@ void service_read_values(struct service_builder *builder, const struct config_se
     }
     bool probe = section->kind == CONFIG_SECTION_DEFAULTS || values->numbers[KEY_ENABLED] != 0;
     if (own[KEY_CHROOT] != NULL) {
-        values->chroot = service_find_directory(builder, own[KEY_CHROOT], NULL, probe);
+        values->service.identity.chroot =
+            service_find_directory(builder, own[KEY_CHROOT], NULL, probe);
     }
     /* What [defaults] says is another folder in another root. */
     if (own[KEY_DIRECTORY] != NULL ||
         (own[KEY_CHROOT] != NULL && values->given[KEY_DIRECTORY] != NULL)) {
-        const struct service inside = {.identity.chroot = values->chroot};
-        values->directory =
-            service_find_directory(builder, values->given[KEY_DIRECTORY], &inside, probe);
+        values->service.directory =
+            service_find_directory(builder, values->given[KEY_DIRECTORY], &values->service, probe);
     }
 }
