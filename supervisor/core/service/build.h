@@ -8,6 +8,24 @@
 #include "core/service/lack.h"
 #include "core/service/service.h"
 
+/* What batond is told by who compiles it for one system, so that it goes without the rest; the
+ * library, which tests try with both, asks the machine. */
+#ifdef BATON_POSIX_ALONE
+#define BY_SYSTEM(on_posix, asked) (on_posix)
+#else
+#define BY_SYSTEM(on_posix, asked) (asked)
+#endif
+
+static inline bool service_on_windows(const struct service_machine *machine) {
+    (void)machine;
+    return BY_SYSTEM(false, machine->backslash_separates);
+}
+
+static inline bool service_has_accounts(const struct service_machine *machine) {
+    (void)machine;
+    return BY_SYSTEM(true, machine->find_user != NULL);
+}
+
 /* The keys of one service: its own, then those of [defaults], then the table's. Here and below the
  * large fields come last, as those in the first 128 bytes are reached by shorter instructions. */
 struct service_values {

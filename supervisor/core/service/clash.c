@@ -41,7 +41,7 @@ static int compare(const void *left, const void *right) {
 /* The next byte of a path that matters: separators that follow each other are one, and "." as a
  * part is none. Windows does not tell \ from / nor A from a. */
 static char next_byte(const struct service_machine *machine, const char **path) {
-    bool windows = machine->backslash_separates;
+    bool windows = service_on_windows(machine);
     const char *at = *path;
     char byte = *at;
     if (byte == '/' || (windows && byte == '\\')) {

@@ -17,7 +17,7 @@ static bool report_entry(struct service_list *list, const char *entry, const cha
 static bool find_id(const struct service_machine *machine, enum key_id id, const char *name,
                     uint32_t *number) {
     struct account account;
-    if (machine->find_user == NULL) {
+    if (!service_has_accounts(machine)) {
         return false;
     }
     if (id == KEY_ALLOW_GID) {
@@ -33,7 +33,7 @@ static bool find_id(const struct service_machine *machine, enum key_id id, const
 static bool read_id(struct service_list *list, const char *text, void *item) {
     const struct service_machine *machine = list->builder->machine;
     uint32_t *number = item;
-    if (machine->backslash_separates) {
+    if (service_on_windows(machine)) {
         list->rest = NULL;
         return report_entry(list, list->setting->value,
                             "cannot be told here: Windows does not say who is at a local socket; "

@@ -6,7 +6,7 @@
 #define WINDOWS_MAX UINT32_MAX
 
 static bool read_exit(struct service_list *list, const char *text, void *item) {
-    uint32_t most = list->builder->machine->backslash_separates ? WINDOWS_MAX : POSIX_MAX;
+    uint32_t most = service_on_windows(list->builder->machine) ? WINDOWS_MAX : POSIX_MAX;
     uint32_t *code = item;
     if (text_parse_number(text, code) && *code <= most) {
         return true;

@@ -9,7 +9,7 @@
  * .py. */
 static const struct service_interpreter *find_interpreter(const struct service_builder *builder,
                                                           const char *path) {
-    bool nocase = builder->machine->backslash_separates;
+    bool nocase = service_on_windows(builder->machine);
     for (size_t i = 0; i < builder->interpreter_count; i++) {
         if (text_ends_with(path, builder->interpreters[i].extension, nocase)) {
             return &builder->interpreters[i];
@@ -23,7 +23,7 @@ bool service_runs_alone(struct service_builder *builder, const struct config_set
                         const char *path) {
     const char *base = service_base_name(builder->machine, path);
     const char *dot = strrchr(base, '.');
-    if (!builder->machine->scripts_need_interpreter ||
+    if (!BY_SYSTEM(false, builder->machine->scripts_need_interpreter) ||
         text_ends_with(path, builder->machine->executable_suffix, true)) {
         return true;
     }
@@ -45,7 +45,7 @@ bool service_runs_alone(struct service_builder *builder, const struct config_set
 static bool check_argv0(struct service_builder *builder, const struct config_setting *setting,
                         const char *argv0) {
     size_t length = strlen(argv0);
-    if (!builder->machine->backslash_separates ||
+    if (!service_on_windows(builder->machine) ||
         (strchr(argv0, '"') == NULL && (length == 0 || argv0[length - 1] != '\\'))) {
         return true;
     }

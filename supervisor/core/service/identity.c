@@ -193,7 +193,7 @@ void service_read_own_user(struct service_builder *builder, const struct service
     if (name == NULL) {
         return;
     }
-    if (builder->machine->find_user == NULL) {
+    if (!service_has_accounts(builder->machine)) {
         refuse(builder, values, KEY_OWN_USER);
         return;
     }
@@ -226,7 +226,7 @@ void service_fill_identity(struct service_builder *builder, const struct service
                                 ? NULL
                                 : arena_text(builder->arena, values.given[KEY_CAPABILITIES]->value);
     service_read_capabilities(builder, &values, identity);
-    if (builder->machine->find_user == NULL) {
+    if (!service_has_accounts(builder->machine)) {
         refuse_all(builder, &values);
     } else if (draft->enabled && is_said(builder, &values, service->line)) {
         is_known = fill_ids(builder, &values, service, &account);

@@ -54,9 +54,9 @@ void service_fill_inherited(struct service_builder *builder, const struct servic
     const struct service_machine *machine = builder->machine;
     const struct config_setting *setting = values->given[KEY_ENVIRONMENT_FROM];
     const char *const *next = machine->environment;
-    bool nocase = machine->backslash_separates;
+    bool nocase = service_on_windows(machine);
     bool all = false;
-    bool has_path = machine->backslash_separates;
+    bool has_path = service_on_windows(machine);
     size_t count = 0;
     const char *names = read_names(builder, values, &all);
     for (; next != NULL && next[count] != NULL; count++) {

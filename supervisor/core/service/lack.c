@@ -362,7 +362,7 @@ const char *service_lack_text(const struct service_lack *lack,
     }
     snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", before, lack->path, after,
              has_runner ? lack->interpreter : "", seen);
-    return cure[0] != '\0'                ? cure
-           : machine->backslash_separates ? "give a program (.exe)"
-                                          : "run `chmod +x` on it";
+    return cure[0] != '\0'               ? cure
+           : service_on_windows(machine) ? "give a program (.exe)"
+                                         : "run `chmod +x` on it";
 }

@@ -60,7 +60,7 @@ void service_fit_values(struct service_values *values) {
 static void check_sandbox(struct service_builder *builder, const struct service_values *values) {
     const struct config_setting *setting = values->given[KEY_SANDBOX];
     bool is_own = setting == values->own[KEY_SANDBOX];
-    if (values->numbers[KEY_SANDBOX] != SANDBOX_NONE && !builder->machine->backslash_separates &&
+    if (values->numbers[KEY_SANDBOX] != SANDBOX_NONE && !service_on_windows(builder->machine) &&
         (is_own || !builder->reported_sandbox)) {
         service_report(builder, setting,
                        "is a thing of Windows; here take `user`, `chroot` and "

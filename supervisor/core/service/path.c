@@ -2,7 +2,7 @@
 #include "core/service/build.h"
 
 bool service_is_separator(const struct service_machine *machine, char c) {
-    return c == '/' || (machine->backslash_separates && c == '\\');
+    return c == '/' || (service_on_windows(machine) && c == '\\');
 }
 
 const char *service_base_name(const struct service_machine *machine, const char *path) {

@@ -9,7 +9,7 @@ static bool is_letter(char c) {
 }
 
 static bool is_absolute(const struct service_machine *machine, const char *path) {
-    if (!machine->backslash_separates) {
+    if (!service_on_windows(machine)) {
         return path[0] == '/';
     }
     bool drive = is_letter(path[0]) && path[1] == ':' && service_is_separator(machine, path[2]);
@@ -19,7 +19,7 @@ static bool is_absolute(const struct service_machine *machine, const char *path)
 
 /* "\folder" and "C:file" start at whatever the current drive or folder happens to be. */
 static bool is_half_absolute(const struct service_machine *machine, const char *path) {
-    return machine->backslash_separates && !is_absolute(machine, path) &&
+    return service_on_windows(machine) && !is_absolute(machine, path) &&
            (service_is_separator(machine, path[0]) || (is_letter(path[0]) && path[1] == ':'));
 }
 
@@ -29,7 +29,7 @@ const char *service_folder_of(struct service_builder *builder, const char *path)
 
 static bool is_bare(const struct service_machine *machine, const char *word) {
     bool special = strcmp(word, ".") == 0 || strcmp(word, "..") == 0;
-    bool colon = machine->backslash_separates && strchr(word, ':') != NULL;
+    bool colon = service_on_windows(machine) && strchr(word, ':') != NULL;
     return word[0] != '\0' && !special && !colon && service_base_name(machine, word) == word;
 }
 
@@ -39,7 +39,7 @@ bool service_is_batch_file(const struct service_machine *machine, const char *pa
     char ending[5] = {0};
     const char *base = service_base_name(machine, path);
     size_t length = strcspn(base, ":");
-    if (!machine->backslash_separates) {
+    if (!service_on_windows(machine)) {
         return false;
     }
     while (length > 0 && (base[length - 1] == '.' || base[length - 1] == ' ')) {
@@ -56,7 +56,7 @@ static const char *join_path(struct service_builder *builder, const char *direct
                              const char *name) {
     size_t length = strlen(directory);
     bool closed = length > 0 && service_is_separator(builder->machine, directory[length - 1]);
-    const char *separator = closed ? "" : builder->machine->backslash_separates ? "\\" : "/";
+    const char *separator = closed ? "" : service_on_windows(builder->machine) ? "\\" : "/";
     return arena_join(builder->arena, directory, separator, name);
 }
 
@@ -119,7 +119,7 @@ bool service_is_strict(struct service_builder *builder, size_t line, const char 
 /* On Windows the ending may be left out. True, and *path, if the file is there with it. */
 static bool find_longer(struct service_builder *builder, bool script, const char **path) {
     const struct service_machine *machine = builder->machine;
-    const char *suffix = machine->executable_suffix;
+    const char *suffix = BY_SYSTEM("", machine->executable_suffix);
     if (suffix[0] == '\0' || text_ends_with(*path, suffix, true)) {
         return false;
     }

@@ -35,7 +35,7 @@ static const char *check_variable(const struct service_builder *builder, char *c
     for (size_t i = 0; i < index; i++) {
         /* The names of Windows' variables have no case. */
         if (text_equal_start(words[i], word, name_length + 1,
-                             builder->machine->backslash_separates)) {
+                             service_on_windows(builder->machine))) {
             return "stands twice; leave one of them out";
         }
     }
@@ -75,7 +75,7 @@ static bool is_named(const struct service_builder *builder, char *const *variabl
                      const char *name) {
     size_t length = strlen(name);
     for (size_t i = 0; i < count; i++) {
-        if (text_equal_start(variables[i], name, length, builder->machine->backslash_separates) &&
+        if (text_equal_start(variables[i], name, length, service_on_windows(builder->machine)) &&
             variables[i][length] == '=') {
             return true;
         }
