@@ -312,22 +312,16 @@ const char *service_find_directory(struct service_builder *builder,
 const char *service_key_label(struct service_builder *builder,
                               const struct config_setting *setting);
 
-/* Adds a fault of a setting; `format` as in printf(3). */
-void service_report(struct service_builder *builder, const struct config_setting *setting,
-                    const char *format, ...)
-#if defined(__GNUC__)
-    __attribute__((format(printf, 3, 4)))
-#endif
-    ;
-
-/* The same with `value` before it, in backquotes, of which only the start is shown if it is long.
- */
+/* Adds a fault of a setting; `format` as in printf(3). The text begins with `value`, unless that is
+ * NULL: in backquotes, and only its start if it is long. */
 void service_report_value(struct service_builder *builder, const struct config_setting *setting,
                           const char *value, const char *format, ...)
 #if defined(__GNUC__)
     __attribute__((format(printf, 4, 5)))
 #endif
     ;
+#define service_report(builder, setting, ...)                                                      \
+    service_report_value(builder, setting, NULL, __VA_ARGS__)
 
 /* The start of a value, for a place further on in a message. */
 const char *service_excerpt(struct service_builder *builder, const char *value);

@@ -22,15 +22,6 @@ const char *service_key_label(struct service_builder *builder,
     return config_key_label(builder->problems, setting->section, setting->key);
 }
 
-void service_report(struct service_builder *builder, const struct config_setting *setting,
-                    const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    config_problems_add_list(builder->problems, setting->line, service_key_label(builder, setting),
-                             NULL, format, arguments);
-    va_end(arguments);
-}
-
 void service_report_value(struct service_builder *builder, const struct config_setting *setting,
                           const char *value, const char *format, ...) {
     va_list arguments;
