@@ -27,11 +27,14 @@
 enum config_format { CONFIG_FORMAT_INI, CONFIG_FORMAT_YAML };
 
 enum config_section_kind {
-    CONFIG_SECTION_SERVICE,
     CONFIG_SECTION_PORTS,
     CONFIG_SECTION_DEFAULTS,
-    CONFIG_SECTION_SUPERVISOR
+    CONFIG_SECTION_SUPERVISOR,
+    CONFIG_SECTION_SERVICE
 };
+
+/* The names of those that are no service. */
+extern const char config_section_names[CONFIG_SECTION_SERVICE][11];
 
 /* A section as it stands in the file, even if nothing stands in it. */
 struct config_section {

@@ -20,19 +20,14 @@ void config_mark_incomplete(struct config_reader *reader) {
     }
 }
 
+const char config_section_names[CONFIG_SECTION_SERVICE][11] = {"ports", "defaults", "supervisor"};
+
 static enum config_section_kind kind_of(const char *name) {
-    static const struct {
-        const char *name;
-        enum config_section_kind kind;
-    } special[] = {{"ports", CONFIG_SECTION_PORTS},
-                   {"defaults", CONFIG_SECTION_DEFAULTS},
-                   {"supervisor", CONFIG_SECTION_SUPERVISOR}};
-    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
-        if (strcmp(name, special[i].name) == 0) {
-            return special[i].kind;
-        }
+    unsigned kind = 0;
+    while (kind < CONFIG_SECTION_SERVICE && strcmp(name, config_section_names[kind]) != 0) {
+        kind++;
     }
-    return CONFIG_SECTION_SERVICE;
+    return (enum config_section_kind)kind;
 }
 
 static bool name_is_fine(struct config_reader *reader, const char *name, const char *what,

@@ -100,18 +100,17 @@ static void report_clash(struct service_builder *builder, const struct place *la
                          const struct place *earlier) {
     const struct config_setting *other = earlier->draft->listen;
     bool dual = later->listen->address.family != earlier->listen->address.family;
-    char own[ADDRESS_TEXT_SIZE];
-    char theirs[ADDRESS_TEXT_SIZE];
+    char room[2][ADDRESS_TEXT_SIZE];
+    const char *own = print_place(later, room[0]);
+    const char *theirs = print_place(earlier, room[1]);
     if (later->draft == earlier->draft) {
         service_report(builder, later->draft->listen,
-                       "%s stands here twice (as %s); leave one of them out",
-                       print_place(later, own), print_place(earlier, theirs));
+                       "%s stands here twice (as %s); leave one of them out", own, theirs);
         return;
     }
     service_report(builder, later->draft->listen,
-                   "%s is taken by `%s.%s` in line %lu (%s%s); choose another %s",
-                   print_place(later, own), other->section, other->key, (unsigned long)other->line,
-                   print_place(earlier, theirs),
+                   "%s is taken by `%s.%s` in line %lu (%s%s); choose another %s", own,
+                   other->section, other->key, (unsigned long)other->line, theirs,
                    dual ? ", and `v6only = no` takes the IPv4 clients of that port" : "",
                    is_unix(later) ? "path" : "port or address");
 }

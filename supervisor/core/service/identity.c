@@ -85,18 +85,25 @@ static const char *text_of(struct service_builder *builder, const struct service
     return values->given[id] == NULL ? NULL : service_unquote(builder, values->given[id]);
 }
 
-/* What takes privileges, where there are none: a fault, but in a config that is only looked at. */
+/* What takes privileges. */
+struct wish {
+    enum key_id id;
+    bool is_other; /* than what the supervisor is */
+    const char *text;
+};
+
+/* Where there are none: a fault, but in a config that is only looked at. */
 static bool refuses(struct service_builder *builder, const struct service_values *values,
-                    enum key_id id, bool is_other, const char *own, const char *wanted) {
-    if (!is_other || builder->machine->is_privileged) {
+                    const struct wish *wish, const char *own) {
+    if (!wish->is_other || builder->machine->is_privileged) {
         return false;
     }
     builder->needs_privileges = true;
-    if (!builder->machine->checks_only && service_is_news(builder, values, id)) {
-        service_report(builder, values->given[id],
+    if (!builder->machine->checks_only && service_is_news(builder, values, wish->id)) {
+        service_report(builder, values->given[wish->id],
                        "takes privileges: batond runs as `%s`, and this says `%s`; start it "
                        "as root, or leave this out",
-                       own, service_excerpt(builder, wanted));
+                       own, service_excerpt(builder, wish->text));
     }
     return true;
 }
@@ -108,28 +115,28 @@ static bool fill_ids(struct service_builder *builder, const struct service_value
     struct account own;
     const char *name = text_of(builder, values, KEY_USER);
     const char *group = text_of(builder, values, KEY_GROUP);
+    const struct config_setting *groups = values->given[KEY_GROUPS];
     bool is_known = find_user(builder, values, KEY_USER, NULL, &own) &&
                     find_user(builder, values, KEY_USER, name, account);
     uint32_t gid = account->gid;
     is_known = (group == NULL || find_group(builder, values, KEY_GROUP, group, &gid)) && is_known;
     identity->groups = account->groups;
     identity->group_count = account->group_count;
-    if (values->given[KEY_GROUPS] != NULL) {
+    if (groups != NULL) {
         identity->groups = service_read_list(builder, values, KEY_GROUPS, sizeof(uint32_t),
                                              read_group, &identity->group_count);
     }
     if (!is_known) {
         return false;
     }
-    bool is_other = refuses(builder, values, KEY_USER, account->uid != own.uid, own.name, name) ||
-                    refuses(builder, values, KEY_GROUP, gid != own.gid, own.name, group);
-    if (values->given[KEY_GROUPS] != NULL) {
-        is_other = is_other || refuses(builder, values, KEY_GROUPS, true, own.name,
-                                       values->given[KEY_GROUPS]->value);
-    }
-    if (identity->chroot != NULL) {
-        is_other =
-            is_other || refuses(builder, values, KEY_CHROOT, true, own.name, identity->chroot);
+    const struct wish wishes[] = {
+        {KEY_USER, account->uid != own.uid, name},
+        {KEY_GROUP, gid != own.gid, group},
+        {KEY_GROUPS, groups != NULL, groups != NULL ? groups->value : NULL},
+        {KEY_CHROOT, identity->chroot != NULL, identity->chroot}};
+    bool is_other = false;
+    for (size_t i = 0; i < sizeof wishes / sizeof *wishes && !is_other; i++) {
+        is_other = refuses(builder, values, &wishes[i], own.name);
     }
     if (is_other || builder->machine->is_privileged) {
         identity->uid = account->uid;
@@ -197,16 +204,19 @@ void service_read_own_user(struct service_builder *builder, const struct service
         refuse(builder, values, KEY_OWN_USER);
         return;
     }
-    if (find_user(builder, values, KEY_OWN_USER, NULL, &own) &&
-        find_user(builder, values, KEY_OWN_USER, name, &account) &&
-        !refuses(builder, values, KEY_OWN_USER, account.uid != own.uid, own.name, name) &&
-        account.uid != own.uid) {
+    if (!find_user(builder, values, KEY_OWN_USER, NULL, &own) ||
+        !find_user(builder, values, KEY_OWN_USER, name, &account)) {
+        return;
+    }
+    const struct wish wish = {KEY_OWN_USER, account.uid != own.uid, name};
+    if (wish.is_other && !refuses(builder, values, &wish, own.name)) {
         builder->options.user = account.name;
-        builder->options.identity = (struct identity){.uid = account.uid,
-                                                      .gid = account.gid,
-                                                      .groups = account.groups,
-                                                      .group_count = account.group_count,
-                                                      .has_capabilities = true};
+        struct identity *identity = &builder->options.identity;
+        identity->uid = account.uid;
+        identity->gid = account.gid;
+        identity->groups = account.groups;
+        identity->group_count = account.group_count;
+        identity->has_capabilities = true;
     }
 }
 

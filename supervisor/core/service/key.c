@@ -214,7 +214,8 @@ static const struct mode_word over_words[] = {
 
 /* Says it if `mode` has a bit of `words` that the key has not. */
 static bool print_misfit(const struct key *key, unsigned mode, const struct mode_word *words,
-                         const char *kind, struct key_message *message) {
+                         struct key_message *message) {
+    const char *kind = words == over_words ? "protocol" : "mode";
     const char *own = NULL;
     size_t used = 0;
     for (size_t i = 0; words[i].bit != 0; i++) {
@@ -242,10 +243,10 @@ static bool print_misfit(const struct key *key, unsigned mode, const struct mode
 
 void key_print_misfit(const struct key *key, unsigned mode, struct key_message *message) {
     /* UDP is both a mode and a protocol; blame what there is to choose. */
-    bool is_over = (key->modes & KEY_MODE_LISTENER) != 0 &&
-                   print_misfit(key, mode, over_words, "protocol", message);
-    if (!is_over && !print_misfit(key, mode, mode_words, "mode", message)) {
-        (void)print_misfit(key, mode, over_words, "protocol", message);
+    bool is_over =
+        (key->modes & KEY_MODE_LISTENER) != 0 && print_misfit(key, mode, over_words, message);
+    if (!is_over && !print_misfit(key, mode, mode_words, message)) {
+        (void)print_misfit(key, mode, over_words, message);
     }
 }
 

@@ -19,7 +19,6 @@ static bool setting_of(const struct config *config, const struct config_section 
 /* What a section that describes no service may have been meant to be; NULL if it is a service. */
 static const char *meant_section(const struct config *config,
                                  const struct config_section *section) {
-    static const char *const special[] = {"ports", "defaults", "supervisor"};
     bool has_ports = false;
     for (size_t i = 0; i < config->setting_count; i++) {
         if (setting_of(config, section, i)) {
@@ -30,10 +29,11 @@ static const char *meant_section(const struct config *config,
             has_ports = has_ports || (key[0] >= '0' && key[0] <= '9');
         }
     }
-    for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
-        size_t limit = text_distance_limit(special[i]);
-        if (text_distance(section->name, special[i], limit) <= limit) {
-            return special[i];
+    for (size_t i = 0; i < CONFIG_SECTION_SERVICE; i++) {
+        const char *special = config_section_names[i];
+        size_t limit = text_distance_limit(special);
+        if (text_distance(section->name, special, limit) <= limit) {
+            return special;
         }
     }
     return has_ports ? "ports" : NULL;
@@ -162,12 +162,11 @@ static void check_section_keys(struct config *config, struct config_section *sec
 void service_check_names(struct config *config, struct config_problems *problems) {
     size_t kept = 0;
     for (size_t i = 0; i < config->section_count; i++) {
-        struct config_section section = config->sections[i];
-        bool stays = check_section(config, &section, problems);
-        check_section_keys(config, &section, stays, problems);
-        if (stays) {
-            config->sections[kept++] = section;
-        }
+        struct config_section *section = &config->sections[kept];
+        *section = config->sections[i];
+        bool stays = check_section(config, section, problems);
+        check_section_keys(config, section, stays, problems);
+        kept += stays;
     }
     config->section_count = kept;
 }

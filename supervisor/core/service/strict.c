@@ -193,18 +193,17 @@ static bool walk_to(struct walk *walk, const char *root, const char *path,
     return kind != STRICT_NONE;
 }
 
-bool strict_find_writer(const struct service_machine *machine, const char *root, const char *path,
-                        uint32_t user, struct strict_finding *out) {
-    struct strict_account account = {.user = user};
-    struct walk walk = {.machine = machine, .account = &account};
-    return walk_to(&walk, root, path, out);
-}
-
 bool strict_find_barrier(const struct service_machine *machine, const char *root, const char *path,
                          const struct strict_account *account, unsigned wanted,
                          struct strict_finding *out) {
     struct walk walk = {.machine = machine, .account = account, .wanted = wanted};
     return walk_to(&walk, root, path, out);
+}
+
+bool strict_find_writer(const struct service_machine *machine, const char *root, const char *path,
+                        uint32_t user, struct strict_finding *out) {
+    struct strict_account account = {.user = user};
+    return strict_find_barrier(machine, root, path, &account, 0, out);
 }
 
 void strict_find_outside(const struct service_machine *machine, const char *root, const char *path,
