@@ -213,6 +213,10 @@ void *service_read_list(struct service_builder *builder, const struct service_va
  * (clash.c). */
 void service_check_clashes(struct service_builder *builder);
 
+/* True if `variable`, NAME=VALUE, has this name, whose case does not matter on Windows. */
+bool service_is_variable(const struct service_machine *machine, const char *variable,
+                         const char *name);
+
 /* Reads NAME=VALUE words (variables.c). */
 void service_read_environment(struct service_builder *builder, const struct config_setting *setting,
                               struct service_values *values);

@@ -8,45 +8,37 @@
 /* Where a shell looks when nobody has told it. */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* The names of the key, in the form of machine->basic_variables, or *all. NULL when out of memory.
- */
-static const char *read_names(struct service_builder *builder, const struct service_values *values,
-                              bool *all) {
-    const struct config_setting *setting = values->given[KEY_ENVIRONMENT_FROM];
-    const char *rest = setting != NULL ? setting->value : NULL;
-    char *names = arena_alloc(builder->scratch, rest != NULL ? strlen(rest) + 2 : 1);
-    for (char *out = names; names != NULL && rest != NULL;) {
-        const char *name = service_next_part(builder, &rest);
-        bool is_alone = out == names && rest == NULL;
-        if (name == NULL) {
-            return NULL;
-        }
-        if (is_alone && (strcmp(name, "all") == 0 || strcmp(name, "none") == 0)) {
-            *all = name[0] == 'a';
-        } else if (name[0] == '\0' || strpbrk(name, "= \t") != NULL || strcmp(name, "all") == 0 ||
-                   strcmp(name, "none") == 0 || environment_is_private(name)) {
-            if (service_is_news(builder, values, KEY_ENVIRONMENT_FROM)) {
-                service_report_value(
-                    builder, setting, name,
-                    " is no variable that can be passed on; give `none`, `all`, or names "
-                    "separated by commas");
-            }
-        } else {
-            memcpy(out, name, strlen(name) + 1);
-            out += strlen(name) + 1;
-        }
+/* `all` stays as a name, and is alone then. */
+static bool read_name(struct service_list *list, const char *part, void *item) {
+    const char **name = item;
+    bool is_word = strcmp(part, "all") == 0 || strcmp(part, "none") == 0;
+    *name = part;
+    if (is_word && list->count == 0 && list->rest == NULL) {
+        return part[0] == 'a';
     }
-    return names;
-}
-
-static bool is_named(const char *variable, const char *names, bool nocase) {
-    for (; *names != '\0'; names += strlen(names) + 1) {
-        size_t length = strlen(names);
-        if (text_equal_start(variable, names, length, nocase) && variable[length] == '=') {
-            return true;
-        }
+    if (!is_word && part[0] != '\0' && strpbrk(part, "= \t") == NULL &&
+        !environment_is_private(part)) {
+        return true;
+    }
+    if (service_is_news(list->builder, list->values, list->id)) {
+        service_report_value(list->builder, list->setting, part,
+                             " is no variable that can be passed on; give `none`, `all`, or names "
+                             "separated by commas");
     }
     return false;
+}
+
+/* True for what all programs get, and for the `count` names of the key. */
+static bool is_wanted(const struct service_machine *machine, const char *variable,
+                      const char *const *names, size_t count) {
+    bool wanted = count == 1 && strcmp(names[0], "all") == 0;
+    for (const char *at = machine->basic_variables; *at != '\0'; at += strlen(at) + 1) {
+        wanted = wanted || service_is_variable(machine, variable, at);
+    }
+    for (size_t i = 0; i < count; i++) {
+        wanted = wanted || service_is_variable(machine, variable, names[i]);
+    }
+    return wanted;
 }
 
 void service_fill_inherited(struct service_builder *builder, const struct service_values *values,
@@ -54,27 +46,26 @@ void service_fill_inherited(struct service_builder *builder, const struct servic
     const struct service_machine *machine = builder->machine;
     const struct config_setting *setting = values->given[KEY_ENVIRONMENT_FROM];
     const char *const *next = machine->environment;
-    bool nocase = service_on_windows(machine);
-    bool all = false;
     bool has_path = service_on_windows(machine);
     size_t count = 0;
-    const char *names = read_names(builder, values, &all);
+    size_t name_count = 0;
+    const char *const *names = service_read_list(builder, values, KEY_ENVIRONMENT_FROM,
+                                                 sizeof *names, read_name, &name_count);
     for (; next != NULL && next[count] != NULL; count++) {
     }
     service->environment_from = setting == NULL ? NULL : arena_text(builder->arena, setting->value);
     service->inherited = arena_alloc(builder->arena, (count + 4) * sizeof(char *));
-    if (service->inherited == NULL || names == NULL) {
-        service->inherited = NULL;
+    if (service->inherited == NULL) {
         return;
     }
     char **out = service->inherited;
     for (; next != NULL && *next != NULL; next++) {
-        bool is_wanted = all || is_named(*next, machine->basic_variables, nocase) ||
-                         is_named(*next, names, nocase);
-        if (is_wanted && !environment_is_private(*next) &&
-            (account == NULL || !is_named(*next, "HOME\0USER\0", false))) {
+        bool is_own =
+            account != NULL && (strncmp(*next, "HOME=", 5) == 0 || strncmp(*next, "USER=", 5) == 0);
+        if (!is_own && is_wanted(machine, *next, names, name_count) &&
+            !environment_is_private(*next)) {
             *out++ = arena_text(builder->arena, *next);
-            has_path = has_path || is_named(*next, "PATH\0", false);
+            has_path = has_path || strncmp(*next, "PATH=", 5) == 0;
         }
     }
     if (!has_path) {

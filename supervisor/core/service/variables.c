@@ -70,17 +70,21 @@ void service_read_environment(struct service_builder *builder, const struct conf
     values->environment_count = words == NULL ? 0 : count;
 }
 
-/* True if one of the `count` texts NAME=VALUE has this name. */
-static bool is_named(const struct service_builder *builder, char *const *variables, size_t count,
-                     const char *name) {
+bool service_is_variable(const struct service_machine *machine, const char *variable,
+                         const char *name) {
     size_t length = strlen(name);
-    for (size_t i = 0; i < count; i++) {
-        if (text_equal_start(variables[i], name, length, service_on_windows(builder->machine)) &&
-            variables[i][length] == '=') {
-            return true;
-        }
+    return text_equal_start(variable, name, length, service_on_windows(machine)) &&
+           variable[length] == '=';
+}
+
+/* True if the config itself sets it. */
+static bool is_set(const struct service_builder *builder, const struct service_values *values,
+                   const char *name) {
+    bool found = false;
+    for (size_t i = 0; i < values->environment_count; i++) {
+        found = found || service_is_variable(builder->machine, values->environment[i], name);
     }
-    return false;
+    return found;
 }
 
 /* The facts that the service's mode knows, but for those that the config itself sets. */
@@ -89,7 +93,7 @@ static void add_facts(struct service_builder *builder, const struct service_valu
     enum fact_context context = fact_context_of(service->protocol, service->handoff);
     const struct fact_variable *next = fact_variables;
     while ((next = fact_variable_next(next, context)) != NULL) {
-        if (!is_named(builder, values->environment, values->environment_count, next->name)) {
+        if (!is_set(builder, values, next->name)) {
             service->variables[service->variable_count] = next->name;
             service->variable_templates[service->variable_count++] = next->template;
         }
