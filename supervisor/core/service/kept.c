@@ -40,7 +40,8 @@ static uint64_t needs_of(const struct service *service, const struct identity *o
                          const struct service_machine *machine) {
     const struct identity *identity = &service->identity;
     uint64_t needs = needs_of_identity(identity, own);
-    if (machine->raises_limits != NULL && machine->raises_limits(machine->context, identity)) {
+    if (BY_SYSTEM(true, machine->raises_limits != NULL) &&
+        machine->raises_limits(machine->context, identity)) {
         needs |= SYS_RESOURCE;
     }
     for (size_t i = 0; i < service->listen_count; i++) {

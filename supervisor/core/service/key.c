@@ -111,7 +111,7 @@ static bool parse_number(const struct key *key, const char *value, uint32_t *num
 }
 
 static bool parse_boolean(const char *value, uint32_t *number, struct key_message *message) {
-    static const char *const words[] = {"no", "yes", "false", "true", "off", "on"};
+    static const char words[][6] = {"no", "yes", "false", "true", "off", "on"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (text_equal_nocase(value, words[i])) {
             *number = (uint32_t)(i % 2);

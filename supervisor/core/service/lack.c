@@ -244,7 +244,8 @@ bool service_lacks_program(const struct service_machine *machine, const char *pa
     }
     return service_may_be_changed(machine, service, path, out) ||
            is_kept_out(machine, service, path, is_script ? STRICT_READ : STRICT_EXECUTE, out) ||
-           (!is_script && machine->read_file != NULL && lacks_runner(machine, path, service, out));
+           (!is_script && BY_SYSTEM(true, machine->read_file != NULL) &&
+            lacks_runner(machine, path, service, out));
 }
 
 bool service_lacks_folder(const struct service_machine *machine, const char *path,

@@ -9,8 +9,8 @@
 #define RATE_MAX_COUNT 1000000u
 
 static const struct {
-    const char *unit;
-    uint32_t period_s;
+    char unit[4];
+    uint16_t period_s;
 } units[] = {{"s", 1}, {"min", 60}, {"h", 3600}};
 
 static bool parse_count(const char *text, size_t length, uint32_t *out) {

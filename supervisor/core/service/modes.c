@@ -4,10 +4,10 @@
 #include <string.h>
 
 unsigned service_mode(uint32_t handoff, uint32_t protocol) {
-    static const unsigned modes[] = {[HANDOFF_CHANNEL] = KEY_MODE_CHANNEL,
-                                     [HANDOFF_STDIO] = KEY_MODE_STDIO,
-                                     [HANDOFF_LISTENER] = KEY_MODE_LISTENER,
-                                     [HANDOFF_PUMP] = KEY_MODE_PUMP};
+    static const uint8_t modes[] = {[HANDOFF_CHANNEL] = KEY_MODE_CHANNEL,
+                                    [HANDOFF_STDIO] = KEY_MODE_STDIO,
+                                    [HANDOFF_LISTENER] = KEY_MODE_LISTENER,
+                                    [HANDOFF_PUMP] = KEY_MODE_PUMP};
     if (protocol == PROTOCOL_UDP) {
         return KEY_MODE_UDP;
     }
@@ -71,13 +71,12 @@ static void check_sandbox(struct service_builder *builder, const struct service_
 
 void service_check_values(struct service_builder *builder, const struct service_values *values) {
     static const struct {
-        enum key_id key, needs;
-        const char *cure;
-    } pairs[] = {{KEY_KEEPALIVE_IDLE, KEY_KEEPALIVE, "keepalive = yes"},
-                 {KEY_KEEPALIVE_INTERVAL, KEY_KEEPALIVE, "keepalive = yes"},
-                 {KEY_KEEPALIVE_COUNT, KEY_KEEPALIVE, "keepalive = yes"},
-                 {KEY_PROXY_TRUSTED, KEY_PROXY_PROTOCOL, "proxy_protocol = on"},
-                 {KEY_PROXY_TIMEOUT, KEY_PROXY_PROTOCOL, "proxy_protocol = on"}};
+        uint8_t key, needs;
+    } pairs[] = {{KEY_KEEPALIVE_IDLE, KEY_KEEPALIVE},
+                 {KEY_KEEPALIVE_INTERVAL, KEY_KEEPALIVE},
+                 {KEY_KEEPALIVE_COUNT, KEY_KEEPALIVE},
+                 {KEY_PROXY_TRUSTED, KEY_PROXY_PROTOCOL},
+                 {KEY_PROXY_TIMEOUT, KEY_PROXY_PROTOCOL}};
     struct key_message message;
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -88,9 +87,9 @@ void service_check_values(struct service_builder *builder, const struct service_
         bool readable = needed == NULL ||
                         key_parse(&key_table[pairs[i].needs], needed->value, &number, &message);
         if (setting != NULL && fits && readable && number == 0) {
-            service_report(builder, setting,
-                           "has no effect without `%s`; add that, or leave this out",
-                           pairs[i].cure);
+            service_report(
+                builder, setting, "has no effect without `%s`; add that, or leave this out",
+                pairs[i].needs == KEY_KEEPALIVE ? "keepalive = yes" : "proxy_protocol = on");
         }
     }
     check_sandbox(builder, values);

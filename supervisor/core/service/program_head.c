@@ -13,9 +13,9 @@
 
 /* Where things are in the headers of the two classes, elf(5). */
 struct layout {
-    size_t header_bytes, program_offset_at, program_size_at, program_count_at;
-    size_t program_bytes, offset_at, size_at; /* in a program header */
-    size_t word_bytes;
+    uint8_t header_bytes, program_offset_at, program_size_at, program_count_at;
+    uint8_t program_bytes, offset_at, size_at; /* in a program header */
+    uint8_t word_bytes;
 };
 
 static const struct layout layout_32 = {52, 28, 42, 44, 32, 4, 16, 4};

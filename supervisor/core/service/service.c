@@ -39,9 +39,9 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     service->reuse_count = 1;
     service_fill_fields(values, KEY_IN_SERVICE, service);
     draft->enabled = values->numbers[KEY_ENABLED] != 0;
-    service->has_channel =
-        service->handoff == HANDOFF_CHANNEL ||
-        (service->handoff == HANDOFF_LISTENER && !builder->machine->inherits_listeners);
+    service->has_channel = service->handoff == HANDOFF_CHANNEL ||
+                           (service->handoff == HANDOFF_LISTENER &&
+                            !BY_SYSTEM(true, builder->machine->inherits_listeners));
     if (service->handoff == HANDOFF_LISTENER) {
         service->max_connections_count = 1;
         service->attempts_count = 1;
