@@ -120,23 +120,33 @@ static void print_identity(const struct service *service, text_emit *emit, void 
     print_text("environment_from", service->environment_from, emit, context);
 }
 
+static bool has_field(const struct key *key, unsigned section) {
+    return (key->sections & section) != 0 && key->field_offset != KEY_NO_FIELD;
+}
+
+/* `object`: the service, or the options, whose key it is. */
+static uint32_t number_of(const struct key *key, const void *object) {
+    uint32_t number = 0;
+    memcpy(&number, (const char *)object + key->field_offset, sizeof number);
+    return number;
+}
+
+static void emit_value(const struct key *key, uint32_t number, text_emit *emit, void *context) {
+    char value[32];
+    emit(context, key_print_value(key, number, value, sizeof value));
+}
+
 /* The keys that differ from their default. */
 static void print_numbers(const struct service *service, text_emit *emit, void *context) {
     unsigned mode = service_mode(service->handoff, service->protocol);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        char value[32];
-        uint32_t number = 0;
-        if ((key->sections & KEY_IN_SERVICE) == 0 || key->field_offset == KEY_NO_FIELD ||
-            !key_fits_mode(key, mode)) {
-            continue;
-        }
-        memcpy(&number, (const char *)service + key->field_offset, sizeof number);
-        if (number != key->default_number) {
-            print_extra(key_name(key), key_print_value(key, number, value, sizeof value), emit,
-                        context);
+        if (has_field(key, KEY_IN_SERVICE) && key_fits_mode(key, mode) &&
+            number_of(key, service) != key->default_number) {
+            print_extra(key_name(key), "", emit, context);
+            emit_value(key, number_of(key, service), emit, context);
             emit(context, " (default ");
-            emit(context, key_print_value(key, key->default_number, value, sizeof value));
+            emit_value(key, key->default_number, emit, context);
             emit(context, ")\n");
         }
     }
@@ -278,11 +288,10 @@ static void print_defaults(text_emit *emit, void *context) {
                   "batond's own variables handlers get a few, such as PATH\n");
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        if ((key->sections & KEY_IN_SERVICE) != 0 && key->field_offset != KEY_NO_FIELD) {
+        if (has_field(key, KEY_IN_SERVICE)) {
             emit(context, "    ");
-            char value[32];
             emit_padded(emit, context, key_name(key), 22);
-            emit(context, key_print_value(key, key->default_number, value, sizeof value));
+            emit_value(key, key->default_number, emit, context);
             emit(context, key->type == KEY_TYPE_NUMBER ? " " : "");
             emit(context, key->type == KEY_TYPE_NUMBER ? key_words(key) : "");
             emit(context, "\n");
@@ -302,13 +311,10 @@ void service_print_options(const struct supervisor_options *options, text_emit *
     }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        char value[32];
-        uint32_t number = 0;
-        if ((key->sections & KEY_IN_SUPERVISOR) != 0 && key->field_offset != KEY_NO_FIELD) {
-            memcpy(&number, (const char *)options + key->field_offset, sizeof number);
+        if (has_field(key, KEY_IN_SUPERVISOR)) {
             emit(context, "\n    ");
             emit_padded(emit, context, key_name(key), 22);
-            emit(context, key_print_value(key, number, value, sizeof value));
+            emit_value(key, number_of(key, options), emit, context);
         }
     }
     emit(context, "\n");
