@@ -201,8 +201,9 @@ static bool add_places(struct reading *reading, const struct entry *entry) {
         }
         struct service_listen *place = &service->listen[service->listen_count++];
         reading->builder->place_count++;
-        *place = (struct service_listen){.address = hosted ? entry->host : reading->values->bind};
+        place->address = *(hosted ? &entry->host : &reading->values->bind);
         place->address.port = (uint16_t)port;
+        place->path = NULL;
         place->name = service_listen_name(reading->values, reading->entry_count);
     }
     return true;

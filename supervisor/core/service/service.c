@@ -32,11 +32,9 @@ static struct service_draft *add_draft(struct service_builder *builder, size_t l
 }
 
 static void take_values(struct service_builder *builder, struct service_draft *draft,
-                        const struct service_values *values, size_t line) {
+                        const struct service_values *values) {
     struct service *service = &draft->service;
     *service = values->service;
-    service->line = line;
-    service->reuse_count = 1;
     service_fill_fields(values, KEY_IN_SERVICE, service);
     draft->enabled = values->numbers[KEY_ENABLED] != 0;
     service->has_channel = service->handoff == HANDOFF_CHANNEL ||
@@ -58,6 +56,25 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     service_fill_identity(builder, values, draft);
 }
 
+/* What the keys of a service say, all of which are read but for those of where it listens and what
+ * handles that. */
+static void fill_draft(struct service_builder *builder, const struct service_values *values,
+                       struct service_draft *draft) {
+    const struct config_setting *listen = values->own[KEY_LISTEN];
+    const struct config_setting *handler = values->own[KEY_HANDLER];
+    take_values(builder, draft, values);
+    if (listen != NULL &&
+        service_read_listen(builder, listen,
+                            draft->from_ports != NULL ? listen->key : listen->value, values,
+                            draft)) {
+        draft->listen = listen;
+    }
+    if (handler != NULL) {
+        (void)service_read_handler(builder, handler, values->own[KEY_ARGV0], draft->enabled,
+                                   &draft->service);
+    }
+}
+
 /* Returns false when no more can be added. */
 static bool add_port(struct service_builder *builder, const struct config_setting *setting) {
     struct service_draft *draft = add_draft(builder, setting->line);
@@ -69,27 +86,18 @@ static bool add_port(struct service_builder *builder, const struct config_settin
     service_choose_mode(builder, &values, true, true);
     service_fit_values(&values);
     service_check_values(builder, &values);
-    take_values(builder, draft, &values, setting->line);
-    draft->from_ports = setting;
-    if (service_read_listen(builder, setting, setting->key, &values, draft)) {
-        draft->listen = setting;
-    }
-    (void)service_read_handler(builder, setting, NULL, draft->enabled, &draft->service);
+    values.own[KEY_LISTEN] = values.own[KEY_HANDLER] = draft->from_ports = setting;
+    values.service.line = setting->line;
+    fill_draft(builder, &values, draft);
     return true;
 }
 
 static void report_missing(struct service_builder *builder, const struct config_section *section,
-                           const struct service_values *values) {
-    static const enum key_id required[] = {KEY_LISTEN, KEY_HANDLER};
-    static const char *const cures[] = {"the port to listen at", "the handler to launch"};
-    for (size_t i = 0; i < 2; i++) {
-        if (values->own[required[i]] == NULL && !section->incomplete &&
-            !builder->config->incomplete) {
-            config_problems_add(builder->problems, section->line,
-                                config_key_label(builder->problems, section->name,
-                                                 key_name(&key_table[required[i]])),
-                                "is missing; give %s", cures[i]);
-        }
+                           enum key_id id, const char *cure) {
+    const struct config_setting missing = {
+        .section = section->name, .key = key_name(&key_table[id]), .line = section->line};
+    if (!section->incomplete && !builder->config->incomplete) {
+        service_report(builder, &missing, "is missing; give %s", cure);
     }
 }
 
@@ -100,17 +108,15 @@ static void add_section(struct service_builder *builder, const struct config_sec
         return;
     }
     service_read_values(builder, section, &values);
-    report_missing(builder, section, &values);
-    take_values(builder, draft, &values, section->line);
-    draft->service.name = arena_text(builder->arena, section->name);
-    const struct config_setting *listen = values.own[KEY_LISTEN];
-    if (listen != NULL && service_read_listen(builder, listen, listen->value, &values, draft)) {
-        draft->listen = listen;
+    if (values.own[KEY_LISTEN] == NULL) {
+        report_missing(builder, section, KEY_LISTEN, "the port to listen at");
     }
-    if (values.own[KEY_HANDLER] != NULL) {
-        (void)service_read_handler(builder, values.own[KEY_HANDLER], values.own[KEY_ARGV0],
-                                   draft->enabled, &draft->service);
+    if (values.own[KEY_HANDLER] == NULL) {
+        report_missing(builder, section, KEY_HANDLER, "the handler to launch");
     }
+    values.service.line = section->line;
+    values.service.name = arena_text(builder->arena, section->name);
+    fill_draft(builder, &values, draft);
 }
 
 static void add_drafts(struct service_builder *builder) {

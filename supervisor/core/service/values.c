@@ -10,6 +10,7 @@ void service_default_values(struct service_values *values) {
     }
     (void)address_parse_host(KEY_BIND_DEFAULT, &values->bind);
     values->protocol_known = true;
+    values->service.reuse_count = 1;
 }
 
 void service_fill_fields(const struct service_values *values, unsigned sections, void *object) {
