@@ -77,13 +77,16 @@ struct service_hours {
 #define SERVICE_RULES_FILE_MAX_BYTES (16u * 1024u * 1024u)
 
 struct service {
-    const char *name;               /* unique; the section's name, or the handler's in [ports] */
-    struct service_listen *listen;  /* listen_count entries */
-    size_t listen_count;            /* at least 1 */
-    uint32_t handoff;               /* enum service_handoff */
-    uint32_t protocol;              /* enum service_protocol */
-    bool has_channel;               /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
-                                       inherited (Windows) */
+    const char *name;              /* unique; the section's name, or the handler's in [ports] */
+    struct service_listen *listen; /* listen_count entries */
+    size_t listen_count;           /* at least 1 */
+    uint32_t handoff;              /* enum service_handoff */
+    uint32_t protocol;             /* enum service_protocol */
+    bool has_channel;              /* HANDOFF_CHANNEL; HANDOFF_LISTENER where listeners are not
+                                      inherited (Windows) */
+    bool argv_varies;              /* argv has templates */
+    bool strict_modes;             /* who else may change what it runs is looked at */
+    bool lacks; /* something that it needs was not there when the table was built (lack.h) */
     uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
                                        For HANDOFF_LISTENER, whose one "connection" is an
                                        activation, the life of the process that has the listener: 1,
@@ -101,7 +104,6 @@ struct service {
     const char **variables;
     size_t variable_count;
     const char **variable_templates; /* their values: variable_count templates */
-    bool argv_varies;                /* argv has templates */
     size_t launch_bytes; /* room for what one launch adds: the values, and argv if it varies */
     char **inherited;    /* what it gets of the supervisor's environment, and HOME and USER:
                             inherited_count texts NAME=VALUE and a NULL */
@@ -151,8 +153,6 @@ struct service {
     /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
     size_t line, handler_line, directory_line, listen_line;
     uint64_t needed_capabilities; /* the supervisor's, as another user than root (kept.c) */
-    bool strict_modes;            /* who else may change what it runs is looked at */
-    bool lacks; /* something that it needs was not there when the table was built (lack.h) */
 };
 
 /* True if a handler is told (SIGTERM) when the supervisor has ended without stopping it. AUTO: one
