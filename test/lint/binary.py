@@ -11,8 +11,7 @@ import sys
 import tempfile
 
 # 150 KiB until it had a closing thread and a log that counts its losses, 168 until carriers, 184 until a guard at the door.
-# With that it was to have 190, and has more: whoever makes it smaller takes the bound along.
-ELF_MAX_BYTES = 219 * 1024
+ELF_MAX_BYTES = 190 * 1024
 ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"
 # Every Windows 10 has these; a mingw runtime would have to be shipped.
 PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|shell32|user32|msvcrt|ntdll)\.dll"

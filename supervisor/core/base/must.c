@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-_Noreturn void must_fail(const char *file, int line, const char *condition) {
-    fprintf(stderr, "baton: bug: %s:%d: not so: %s\n", file, line, condition);
+_Noreturn void must_fail(const char *file, int line) {
+    fprintf(stderr, "baton: bug: this must hold: %s:%d\n", file, line);
     fflush(stderr);
     abort();
 }

@@ -8,9 +8,9 @@
 #define BATON_BASE_MUST_H
 
 /* Ends the program by abort(3), after a line on standard error that names the place, unless
- * `condition` holds. */
-#define must(condition) ((condition) ? (void)0 : must_fail(__FILE__, __LINE__, #condition))
+ * `condition` holds. (The place tells the condition, whose text would stay in the program.) */
+#define must(condition) ((condition) ? (void)0 : must_fail(__FILE__, __LINE__))
 
-_Noreturn void must_fail(const char *file, int line, const char *condition);
+_Noreturn void must_fail(const char *file, int line);
 
 #endif
