@@ -229,15 +229,16 @@ enum platform_protocol { PLATFORM_TCP, PLATFORM_UDP, PLATFORM_UNIX };
 
 struct platform_listener_spec {
     enum platform_protocol protocol;
-    struct address address;   /* TCP, UDP: family set; port 0 = any free port */
-    const char *path;         /* UNIX: absolute path of the socket's file */
-    uint32_t mode;            /* UNIX: permission bits of the file, 0..0777 */
-    const char *user, *group; /* UNIX: who owns the file, names or numbers; NULL = left alone */
-    uint32_t backlog_count;   /* TCP, UNIX: 1..65535, a hint to the system */
-    bool v6only;              /* IPV6_V6ONLY, which is always set explicitly */
-    bool is_handed_over;      /* it is watched only; never accepted or read from by us */
-    bool is_plain; /* Windows: accepted sockets are not overlapped, so that ReadFile works
-                      on them (PITFALLS 10) */
+    struct address address; /* TCP, UDP: family set; port 0 = any free port */
+    const char *path;       /* UNIX: absolute path of the socket's file */
+    uint32_t mode;          /* UNIX: permission bits of the file, 0..0777 */
+    const uint32_t *owner;  /* UNIX: uid and gid of the file, each IDENTITY_SAME where it is left
+                               alone, or NULL; used until the listener is closed */
+    uint32_t backlog_count; /* TCP, UNIX: 1..65535, a hint to the system */
+    bool v6only;            /* IPV6_V6ONLY, which is always set explicitly */
+    bool is_handed_over;    /* it is watched only; never accepted or read from by us */
+    bool is_plain;          /* Windows: accepted sockets are not overlapped, so that ReadFile works
+                               on them (PITFALLS 10) */
     struct socket_options options;
 };
 
@@ -247,9 +248,8 @@ struct platform_listener_spec {
  * on any more is replaced (that takes 20 ms, in which who has just bound it may begin to listen); a
  * file of any other kind is left alone. `spec` is copied. Errors:
  * BATON_IN_USE (also: the file is another's, or no socket), BATON_UNAVAILABLE, BATON_DENIED,
- * BATON_UNSUPPORTED (no such family), BATON_NOT_FOUND (no such folder; without a call in `cause`:
- * no such user or group), BATON_TOO_LONG (path), BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See
- * listen(2), bind(2), unix(7). */
+ * BATON_UNSUPPORTED (no such family), BATON_NOT_FOUND (no such folder), BATON_TOO_LONG (path),
+ * BATON_SHORTAGE, BATON_NO_MEMORY, BATON_SYSTEM. See listen(2), bind(2), unix(7). */
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause);

@@ -89,13 +89,9 @@ static void log_listening(struct supervisor *s, const struct run_listener *l) {
 
 /* Why a local socket could not be opened, where the system's own words do not tell. */
 static const char *local_reason(const struct run_listener *l) {
-    if (l->result == BATON_UNSUPPORTED) {
-        return "this system has no local sockets; give the service an address like 127.0.0.1:PORT "
-               "and `protocol = tcp`";
-    }
-    bool without_call = l->cause.call == NULL;
-    return l->result == BATON_NOT_FOUND && without_call
-               ? "the user or group that `owner` names does not exist on this system"
+    return l->result == BATON_UNSUPPORTED
+               ? "this system has no local sockets; give the service an address like "
+                 "127.0.0.1:PORT and `protocol = tcp`"
                : NULL;
 }
 
@@ -109,8 +105,8 @@ static struct platform_listener_spec describe(const struct run_listener *l) {
         .address = l->address,
         .path = place_of(l)->path,
         .mode = service->socket_mode,
-        .user = service->socket_user,
-        .group = service->socket_group,
+        .owner = service->socket_user != NULL || service->socket_group != NULL ? service->socket_ids
+                                                                               : NULL,
         .backlog_count = service->backlog_count,
         .v6only = service->v6only != 0,
         .is_handed_over = service->handoff == HANDOFF_LISTENER,

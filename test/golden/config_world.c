@@ -342,7 +342,8 @@ static bool services_equal(const struct service *a, const struct service *b) {
                  texts_equal(a->handler, b->handler) && texts_equal(a->argv0, b->argv0) &&
                  texts_equal(a->directory, b->directory) &&
                  texts_equal(a->socket_user, b->socket_user) &&
-                 texts_equal(a->socket_group, b->socket_group);
+                 texts_equal(a->socket_group, b->socket_group) &&
+                 memcmp(a->socket_ids, b->socket_ids, sizeof a->socket_ids) == 0;
     return texts && identities_equal(a, b) && numbers_equal(a, b) && places_equal(a, b) &&
            blocks_equal(a, b) && access_equal(a, b) &&
            lists_equal(a->argv, a->argc, b->argv, b->argc) &&

@@ -188,15 +188,14 @@ static void test_a_local_one_that_is_lost(void **state) {
     struct bench *bench = *state;
     static const char *const actions[] = {"shut-listener", "shut-reading", "remove-file"};
     struct sockaddr_un name = {.sun_family = AF_UNIX};
-    char user[16];
+    const uint32_t owner[] = {geteuid() == 0 ? 12345 : geteuid(), IDENTITY_SAME};
     struct stat status;
     uint64_t token;
     snprintf(name.sun_path, sizeof name.sun_path, "%s/socket", system_scratch());
-    snprintf(user, sizeof user, "%u", geteuid() == 0 ? 12345u : (unsigned)geteuid());
     struct platform_listener_spec spec = {.protocol = PLATFORM_UNIX,
                                           .path = name.sun_path,
                                           .mode = 0640,
-                                          .user = user,
+                                          .owner = owner,
                                           .backlog_count = 16,
                                           .is_handed_over = true};
     struct platform_listener *listener = bench_listen_as(bench, &spec, &token);
@@ -210,7 +209,7 @@ static void test_a_local_one_that_is_lost(void **state) {
         take_local(bench, listener, token, &name);
         assert_int_equal(lstat(name.sun_path, &status), 0);
         assert_int_equal(status.st_mode & 0777, 0640);
-        assert_int_equal(status.st_uid, strtoul(user, NULL, 10));
+        assert_int_equal(status.st_uid, owner[0]);
         bench_expect_descriptors(bench, descriptor_count);
         bench_forget_events(bench);
     }

@@ -261,12 +261,11 @@ static void test_one_broken_listener_is_no_shortage(void **state) {
 static void test_a_local_socket(void **state) {
     struct bench *bench = *state;
     char path[256];
-    char user[32];
+    const uint32_t owner[] = {geteuid(), IDENTITY_SAME};
     struct stat status;
     snprintf(path, sizeof path, "%s/socket", system_scratch());
-    snprintf(user, sizeof user, "%u", (unsigned)geteuid());
     struct platform_listener_spec spec = {
-        .protocol = PLATFORM_UNIX, .path = path, .mode = 0600, .user = user, .backlog_count = 16};
+        .protocol = PLATFORM_UNIX, .path = path, .mode = 0600, .owner = owner, .backlog_count = 16};
     assert_true(count_steps(bench, try_listener, &spec) >= 2);
     assert_int_not_equal(lstat(path, &status), 0);
     /* With a stale one in the way: the lock and a look at it as well. */

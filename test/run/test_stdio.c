@@ -102,11 +102,14 @@ static void test_local_socket(void **state) {
     scene_init(&scene);
     scene_mode(&scene, 0, HANDOFF_STDIO, PROTOCOL_UNIX, false);
     scene.services[0].socket_group = "users";
+    scene.services[0].socket_ids[0] = UINT32_MAX;
+    scene.services[0].socket_ids[1] = 100;
     scene_play(&scene, &play_exit);
     scene_run(&scene);
     assert_int_equal(fake_listener(0)->spec.protocol, PLATFORM_UNIX);
     assert_string_equal(fake_listener(0)->spec.path, "/run/one");
-    assert_string_equal(fake_listener(0)->spec.group, "users");
+    assert_int_equal(fake_listener(0)->spec.owner[0], UINT32_MAX);
+    assert_int_equal(fake_listener(0)->spec.owner[1], 100);
     assert_int_equal(fake_listener(0)->spec.mode, 0660);
     assert_string_equal(lines_value(lines_find("listening", 0), "address"), "/run/one");
     scene_clear(&scene);

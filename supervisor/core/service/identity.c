@@ -74,6 +74,28 @@ static bool find_group(struct service_builder *builder, const struct service_val
     return result == BATON_OK;
 }
 
+static bool is_number(const char *text, uint32_t *id) {
+    return text_parse_number(text, id) && *id != IDENTITY_SAME;
+}
+
+/* Of a local socket, whose file may have to be made again while clients are served: nobody is to
+ * wait then for whom the system asks. */
+static void fill_owner(struct service_builder *builder, const struct service_values *values,
+                       struct service *service) {
+    struct account account;
+    uint32_t *ids = service->socket_ids;
+    const char *user = service->socket_user;
+    const char *group = service->socket_group;
+    ids[0] = ids[1] = IDENTITY_SAME;
+    if (user != NULL && !is_number(user, &ids[0]) &&
+        find_user(builder, values, KEY_SOCKET_OWNER, user, &account)) {
+        ids[0] = account.uid;
+    }
+    if (group != NULL && !is_number(group, &ids[1])) {
+        (void)find_group(builder, values, KEY_SOCKET_OWNER, group, &ids[1]);
+    }
+}
+
 static bool read_group(struct service_list *list, const char *name, void *gid) {
     bool is_none = list->count == 0 && list->rest == NULL && strcmp(name, "none") == 0;
     return !is_none && find_group(list->builder, list->values, KEY_GROUPS, name, gid);
@@ -238,7 +260,11 @@ void service_fill_identity(struct service_builder *builder, const struct service
     service_read_capabilities(builder, &values, identity);
     if (!service_has_accounts(builder->machine)) {
         refuse_all(builder, &values);
-    } else if (draft->enabled && is_said(builder, &values, service->line)) {
+    } else if (draft->enabled) {
+        fill_owner(builder, &values, service);
+    }
+    if (service_has_accounts(builder->machine) && draft->enabled &&
+        is_said(builder, &values, service->line)) {
         is_known = fill_ids(builder, &values, service, &account);
         check_folders(builder, &values, service);
     }

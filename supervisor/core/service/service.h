@@ -121,6 +121,7 @@ struct service {
     struct socket_options options;          /* of accepted sockets */
     uint32_t socket_mode;                   /* local sockets: permission bits of the file */
     const char *socket_user, *socket_group; /* local sockets: the file's owner; NULL = left alone */
+    uint32_t socket_ids[2]; /* the same two as numbers; IDENTITY_SAME = left alone */
     uint32_t
         proxy_protocol; /* 1: every connection begins with a PROXY header (core/door/proxy.h) */
     uint32_t proxy_timeout_ms;           /* from accept to the end of that header */

@@ -55,8 +55,6 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     *l = (struct platform_listener){
         .face = {.spec = *spec, .is_open = true}, .address = spec->address, .token = token};
     l->face.spec.path = fake_text_copy(spec->path);
-    l->face.spec.user = fake_text_copy(spec->user);
-    l->face.spec.group = fake_text_copy(spec->group);
     if (spec->protocol != PLATFORM_UNIX) {
         l->address.port = port;
     }

@@ -141,8 +141,6 @@ static void free_process(struct platform_process *process) {
 
 static void free_listener(struct platform_listener *listener) {
     free((char *)listener->face.spec.path);
-    free((char *)listener->face.spec.user);
-    free((char *)listener->face.spec.group);
     free(listener);
 }
 

@@ -78,7 +78,7 @@ struct file_identity {
 struct local_plan {
     struct sockaddr_un name;
     uint32_t mode;
-    id_t user, group; /* -1 = left alone */
+    const uint32_t *owner; /* uid and gid, or NULL */
 };
 
 struct platform_listener {

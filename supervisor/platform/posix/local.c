@@ -19,10 +19,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +31,7 @@
 
 #define MODE_BITS 0777u
 #define BIND_TO_LISTEN_MS 20
-#define NOBODY_GIVEN ((id_t)-1) /* chown(2): leaves it alone */
+_Static_assert((uid_t)-1 == IDENTITY_SAME, "chown(2): leaves it alone");
 
 /* ---- Who listens ---- */
 
@@ -124,36 +122,11 @@ static void lock_give(struct lock *lock) {
 
 /* ---- Owners ---- */
 
-static int find_user(const char *name, id_t *out) {
-    *out = NOBODY_GIVEN;
-    if (name != NULL && !posix_account_is_number(name, out)) {
-        const struct passwd *user = getpwnam(name);
-        if (user == NULL) {
-            return BATON_NOT_FOUND;
-        }
-        *out = user->pw_uid;
-    }
-    return BATON_OK;
-}
-
-static int find_group(const char *name, id_t *out) {
-    *out = NOBODY_GIVEN;
-    if (name != NULL && !posix_account_is_number(name, out)) {
-        const struct group *group = getgrnam(name);
-        if (group == NULL) {
-            return BATON_NOT_FOUND;
-        }
-        *out = group->gr_gid;
-    }
-    return BATON_OK;
-}
-
 /* By a descriptor of the file that was made, since its name may mean another one by now. */
 static int change_owner(const struct platform_listener *listener, struct baton_cause *cause) {
-    const id_t user = listener->plan.user;
-    const id_t group = listener->plan.group;
+    const uint32_t *owner = listener->plan.owner;
     struct stat status;
-    if (user == NOBODY_GIVEN && group == NOBODY_GIVEN) {
+    if (owner == NULL) {
         return BATON_OK;
     }
     int file = open(listener->plan.name.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -163,7 +136,7 @@ static int change_owner(const struct platform_listener *listener, struct baton_c
     int result = BATON_OK;
     if (fstat(file, &status) != 0 || !is_same_file(&status, &listener->file)) {
         result = BATON_IN_USE;
-    } else if (fchownat(file, "", user, group, AT_EMPTY_PATH) != 0) {
+    } else if (fchownat(file, "", owner[0], owner[1], AT_EMPTY_PATH) != 0) {
         result = posix_failed(cause, "fchownat");
     }
     close(file);
@@ -275,11 +248,8 @@ int posix_local_listen(struct platform_listener *listener,
     if (!name_file(spec->path, &plan->name)) {
         return BATON_TOO_LONG;
     }
-    int result = find_user(spec->user, &plan->user);
-    if (result == BATON_OK) {
-        result = find_group(spec->group, &plan->group);
-    }
-    return result == BATON_OK ? listen_as_planned(listener, cause) : result;
+    plan->owner = spec->owner;
+    return listen_as_planned(listener, cause);
 }
 
 bool posix_local_has_file(const struct platform_listener *listener) {

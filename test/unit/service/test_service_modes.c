@@ -98,7 +98,7 @@ static void defaults_hold_where_they_can_be_honoured(void **state) {
     static const char ini[] =
         "[defaults]\nhandoff = stdio\nstderr = socket\nnodelay = yes\n"
         "keepalive = yes\nhandshake_timeout_ms = 11\nmode = 0666\n"
-        "owner = me:us\nproxy_protocol = on\nproxy_trusted = ::1, 10.0.0.0/8\n"
+        "owner = alice:users\nproxy_protocol = on\nproxy_trusted = ::1, 10.0.0.0/8\n"
         "[ports]\n1 = ok\n"
         "[udp]\nlisten = 1\nprotocol = udp\nhandler = ok\n"
         "[local]\nlisten = data/x\nprotocol = unix\nhandler = ok\n";
@@ -118,8 +118,10 @@ static void defaults_hold_where_they_can_be_honoured(void **state) {
     assert_int_equal(local->proxy_protocol, 1);
     assert_int_equal(local->proxy_trusted_count, 0);
     assert_int_equal(local->socket_mode, 0666);
-    assert_string_equal(local->socket_user, "me");
-    assert_string_equal(local->socket_group, "us");
+    assert_string_equal(local->socket_user, "alice");
+    assert_string_equal(local->socket_group, "users");
+    assert_int_equal(local->socket_ids[0], 1001);
+    assert_int_equal(local->socket_ids[1], 100);
     assert_string_equal(local->listen[0].path, "/srv/data/x");
     assert_int_equal(local->listen[0].address.family, ADDRESS_UNIX);
     service_table_clear(&table);

@@ -17,7 +17,7 @@ static const char ini[] = "[plain]\nlisten = 127.0.0.1:7001, [::1]:7002\nhandler
                           "allow = 10.0.0.0/8, @rules/office\nhours = 08:00-17:59, 22:00-02:00\n"
                           "proxy_protocol = on\nproxy_trusted = 127.0.0.1, 10.0.0.0/8\n"
                           "[local]\nprotocol = unix\nlisten = /run/baton/x\nhandler = echo\n"
-                          "owner = www:web\nallow_uid = 0, 7\nallow_gid = 8\n";
+                          "owner = www-data:users\nallow_uid = 0, 7\nallow_gid = 8\n";
 
 static struct service_table load(void) {
     struct service_table table;
