@@ -40,6 +40,9 @@ static uint64_t needs_of(const struct service *service, const struct identity *o
                          const struct service_machine *machine) {
     const struct identity *identity = &service->identity;
     uint64_t needs = needs_of_identity(identity, own);
+    if (!service_forbids_new_privileges(service)) {
+        needs |= KILL; /* it may become root by a set-user-ID program, and has to end as well */
+    }
     if (BY_SYSTEM(true, machine->raises_limits != NULL) &&
         machine->raises_limits(machine->context, identity)) {
         needs |= SYS_RESOURCE;

@@ -65,6 +65,10 @@ static void test_what_each_key_needs(void **state) {
     expect(OWN "listen = 7777\ngroups = none\n", KEEPS "setgid for a\n", BIT(6));
     expect(OWN "listen = 7777\ncapabilities = net_raw\n", KEEPS "net_raw for a\n", BIT(13));
     expect(OWN "listen = 7777\ncapabilities = none\n", "baton and keeps no capability\n", 0);
+    expect(OWN "listen = 7777\nhandoff = stdio\n", KEEPS "kill for a\n", BIT(5));
+    expect(OWN "listen = 7777\nhandoff = stdio\nno_new_privileges = yes\n",
+           "baton and keeps no capability\n", 0);
+    expect(OWN "listen = 7777\nno_new_privileges = no\n", KEEPS "kill for a\n", BIT(5));
     expect(OWN "listen = 7777\n[off]\nlisten = 1\nhandler = ok\nuser = root\nenabled = no\n",
            "baton and keeps no capability\n", 0);
 }
