@@ -7,7 +7,8 @@
 
 /* Pieces that one pump moves in a row before others get their turn. */
 #define ROUNDS_AT_A_TIME 16
-/* After the end of the program: a client that takes nothing for this long gets no more. */
+/* After the end of the program: a client that takes nothing for this long gets no more, or for
+ * `idle_timeout_ms` where that is less. */
 #define FLUSH_US 30000000u
 /* When everything is flushed, closing at once would make a reset of what the client still sends,
  * and a reset can destroy what it has not read yet: so that is taken for this long. */
@@ -274,6 +275,10 @@ static void set_timer(struct supervisor *s, struct run_pump *r, uint64_t delay_u
     timers_after(&s->timers, &r->timer, delay_us);
 }
 
+static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pump *r) {
+    return (uint64_t)s->pool.processes[r->process].rules->idle_timeout_ms * 1000u;
+}
+
 /* After the program's end: done, or how long to wait for the client. */
 static const struct run_pump_end *wait_for_client(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
@@ -287,14 +292,11 @@ static const struct run_pump_end *wait_for_client(struct supervisor *s, uint32_t
             set_timer(s, r, LINGER_US);
         }
     } else if (!timer_is_set(&r->timer) || r->watches_idle || sent_bytes != r->sent_bytes) {
+        uint64_t idle_us = idle_timeout_us(s, r);
         r->sent_bytes = sent_bytes;
-        set_timer(s, r, FLUSH_US);
+        set_timer(s, r, idle_us > 0 && idle_us < FLUSH_US ? idle_us : FLUSH_US);
     }
     return NULL;
-}
-
-static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pump *r) {
-    return (uint64_t)s->pool.processes[r->process].rules->idle_timeout_ms * 1000u;
 }
 
 /* The timer is not moved with each byte: when it expires, it is seen what has. */

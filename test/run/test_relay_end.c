@@ -6,6 +6,7 @@
 
 #define FLUSH_US 30000000u
 #define LINGER_US 2000000u
+#define IDLE_MS 400u
 
 /* ---- The end of the program ---- */
 
@@ -67,6 +68,34 @@ static void test_client_that_never_reads(void **state) {
     assert_string_equal(lines_value(lines_record(1), "text"),
                         "the client stopped taking what the program had written");
     assert_string_equal(lines_value(lines_record(1), "bytes_out"), "1000");
+    scene_clear(&scene);
+}
+
+static bool idles_at_the_end(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_client_set_room(0, 1000);
+    fake_program_write(0, pump_much, PUMP_MUCH_BYTES);
+    ACTS(s, 0, ACT_EXIT);
+    assert_int_equal(s->deadline_us - fake_now_us(), IDLE_MS * 1000);
+    fake_advance_us(IDLE_MS * 1000 - 1);
+    fake_client_set_room(0, 500);
+    LOOK(s);
+    assert_int_equal(s->deadline_us - fake_now_us(), IDLE_MS * 1000);
+    JUMP(s);
+    assert_int_equal(lines_count("connection"), 1);
+    SCENE_END(s);
+}
+
+static void test_client_that_is_idle_behind_the_end(void **state) {
+    (void)state;
+    struct scene scene;
+    pump_stage(&scene, &play_puppet, idles_at_the_end);
+    scene.services[0].idle_timeout_ms = IDLE_MS;
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_string_equal(lines_value(lines_record(1), "text"),
+                        "the client stopped taking what the program had written");
+    assert_string_equal(lines_value(lines_record(1), "bytes_out"), "1500");
     scene_clear(&scene);
 }
 
@@ -458,6 +487,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exit_with_output_pending),
         cmocka_unit_test(test_client_that_never_reads),
+        cmocka_unit_test(test_client_that_is_idle_behind_the_end),
         cmocka_unit_test(test_linger),
         cmocka_unit_test(test_descendant_that_goes_on),
         cmocka_unit_test(test_descendant_that_keeps_the_pipes),
