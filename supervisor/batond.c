@@ -41,7 +41,7 @@ static enum exit_code explain(const struct service_table *table, const struct op
             strcmp(table->services[i].name, options->service) == 0 ? &table->services[i] : NULL;
     }
     if (service == NULL) {
-        complain(options->service, "there is no such service; --check lists those that there are");
+        complain(options->service, "no such service is on; --check lists those that are");
         return EXIT_USAGE;
     }
     if (!explain_parse_client(service, options->client, &client)) {

@@ -113,8 +113,11 @@ static bool read_piece(struct supervisor *s, uint32_t connection) {
 }
 
 static bool go_on(struct supervisor *s, uint32_t connection) {
-    return s->pool.connections[connection].awaits_byte ? await_byte(s, connection)
-                                                       : read_piece(s, connection);
+    const struct connection *c = &s->pool.connections[connection];
+    if (c->awaits_turn) {
+        return !timer_is_set(&c->timer) && begin(s, connection, NULL, NULL);
+    }
+    return c->awaits_byte ? await_byte(s, connection) : read_piece(s, connection);
 }
 
 void run_preface_on_stream(struct supervisor *s, uint32_t connection) {

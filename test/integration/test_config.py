@@ -1,5 +1,6 @@
 """The command line and bad input, through the real program. The golden files test the wording."""
 
+import datetime
 import os
 import re
 import shutil
@@ -197,6 +198,16 @@ class Explain(Program):
         for address in ("192.0.2.1", "::ffff:192.0.2.1"):
             code, out, err = self.explain("web", address)
             self.assertRegex(out, "^refused by `allow`, which has no rule about it")
+
+    def test_who_waits(self):
+        hour = datetime.datetime.now().hour
+        other = f"{(hour + 12) % 24:02}:00-{(hour + 12) % 24:02}:59"
+        path = self.write("late.ini", "[late]\nlisten = 127.0.0.1:8080\nhandler = echo\nhandoff = listener\n"
+                          f"hours = {other}\n" + harness.AS_US)
+        code, out, err = self.batond("-c", system_path(path), "--handlers", system_path(shared().handlers),
+                                     "--explain", "late", "10.1.2.3")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, "^not accepted by `hours`, at this time of the day\n")
 
     def test_what_is_no_question(self):
         for words in (("web",), ("nosuch", "10.1.2.3"), ("web", "10.1"), ("web", "uid:5")):

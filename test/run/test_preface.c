@@ -391,6 +391,42 @@ static void test_counts(void **state) {
     scene_clear(&scene);
 }
 
+/* Each at its turn, and then its first byte is awaited for as long as it may take. */
+static bool one_by_one(struct scene *s) {
+    SCENE_BEGIN(s);
+    send_text(0, LINE WORDS);
+    send_text(1, LINE WORDS);
+    send_text(2, LINE);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 1);
+    s->count = (uint32_t)fake_wait_count();
+    JUMP(s);
+    assert_int_equal(fake_now_us(), FAKE_START_US + 1000000);
+    assert_int_equal(fake_process_count(), 2);
+    JUMP(s);
+    assert_int_equal(fake_now_us(), FAKE_START_US + 2000000);
+    assert_int_equal(fake_process_count(), 2);
+    assert_true(fake_wait_count() - s->count < 10);
+    ACTS(s, 0, ACT_EXIT);
+    ACTS(s, 1, ACT_EXIT);
+    JUMP(s);
+    assert_int_equal(lines_count("connection"), 3);
+    SCENE_END(s);
+}
+
+static void test_turns(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, HANDOFF_STDIO, &play_puppet, one_by_one);
+    scene.client_count = 3;
+    scene.services[0].limits.rate = (struct rate_limit){1, 1, 1};
+    scene.services[0].first_byte_timeout_ms = 700;
+    scene_run(&scene);
+    assert_records(1, 2, "served", "1");
+    assert_record(3, "no_first_byte", "0");
+    scene_clear(&scene);
+}
+
 /* A thousand that have said half a word: nothing moves until their time is up. */
 static bool flood(struct scene *s) {
     SCENE_BEGIN(s);
@@ -484,6 +520,7 @@ int main(void) {
         cmocka_unit_test(test_header_that_cannot_be_read),
         cmocka_unit_test(test_local_socket),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_turns),
         cmocka_unit_test(test_many_torn_headers),
         cmocka_unit_test(test_stop_while_headers_are_read),
         cmocka_unit_test(test_stale_events),

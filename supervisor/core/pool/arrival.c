@@ -86,7 +86,10 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
     }
     if (c->awaits_byte) {
         begin(pool, connection);
-    } else if (pool_admit(pool, connection)) {
+    } else if (c->awaits_turn) {
+        c->awaits_turn = false;
+        let_in(pool, connection);
+    } else if (pool_admit(pool, connection) && !c->awaits_turn) {
         let_in(pool, connection);
     }
 }

@@ -60,6 +60,8 @@ static void connection_expired(struct pool *pool, uint32_t connection) {
     const struct connection *c = &pool->connections[connection];
     if (c->state == CONNECTION_HELD) {
         pool_overran(pool, connection);
+    } else if (c->awaits_turn) {
+        pool_begin(pool, connection, NULL, NULL);
     } else {
         pool_begin_failed(pool, connection,
                           c->awaits_byte ? OUTCOME_NO_FIRST_BYTE : OUTCOME_PROXY_TIMEOUT, NULL);

@@ -60,11 +60,15 @@ static const char *const texts[KEY_COUNT] = {
         "How fast clients may come: `50/s`, or `50/s burst 100` when as many as 100 may come at "
         "once after a pause; without `burst` that is the count itself. `none` is no limit. What is "
         "above it waits or is refused (`refused_rate`), see `when_full`. Where the listener is "
-        "handed over it bounds how often the handler is launched. Clients who are refused for any "
-        "reason do not count.",
+        "handed over it bounds how often the handler is launched. Clients who are refused when "
+        "they "
+        "come do not count. Those of a proxy (`proxy_protocol`) have to be accepted before it is "
+        "known "
+        "who they are, and wait for their turn behind their header.",
     [KEY_RATE_PER_SOURCE] =
         "The same for each source (see `max_per_source`), whose clients above it are always "
-        "refused (`refused_rate`). The last 2048 sources that have no connection are remembered.",
+        "refused (`refused_rate`). The last 2048 sources that have no connection are remembered, "
+        "of all services together (half as many where [supervisor] limits sources, too).",
     [KEY_WHEN_FULL] =
         "What becomes of clients above `max_connections` or `rate`: `queue` does not accept them "
         "until there is room, and they wait in the system's backlog; `refuse` accepts and closes "
@@ -94,7 +98,9 @@ static const char *const texts[KEY_COUNT] = {
         "which is launched again when somebody waits.",
     [KEY_IDLE_TIMEOUT] =
         "How long a connection may be silent, with no byte moved either way: then the program is "
-        "terminated, and after `stop_timeout_ms` killed, with the outcome `timed_out`. 0 is off. "
+        "terminated, and after `stop_timeout_ms` killed, with the outcome `timed_out`; when it has "
+        "ended, "
+        "its client gets no more. 0 is off. "
         "For `handoff = pump` alone, since elsewhere nobody but the handler sees the bytes; "
         "`max_runtime_ms` and `keepalive` are for all.",
     [KEY_FIRST_BYTE_TIMEOUT] =
@@ -273,7 +279,7 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_ALL_RATE_PER_SOURCE] = "The same for each source.",
     [KEY_ALL_WHEN_FULL] =
         "What becomes of clients above `max_connections` or `rate` of this section, as with the "
-        "key of a service: where one is above both, refusing goes before waiting.",
+        "key of a service: who has to wait for one of them is not refused by the other.",
     [KEY_STRICT] = "`yes`: where one service cannot start because of what the machine lacks (its "
                    "program or who runs that, a folder), none does, and batond ends with 78. "
                    "Otherwise the others start, the log says `service_failed`, and it is tried "

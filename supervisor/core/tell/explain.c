@@ -50,8 +50,9 @@ bool explain_parse_client(const struct service *service, const char *text, struc
 static bool say_access(const struct voice *voice, const struct service *service,
                        const struct access_decision *decision, const char *config_file) {
     bool is_allowed = decision->verdict == ACCESS_ALLOWED;
+    bool has_listener = service->handoff == HANDOFF_LISTENER; /* nobody refuses there */
     char rule[512];
-    say(voice, "%s by ", is_allowed ? "let in" : "refused");
+    say(voice, "%s by ", is_allowed ? "let in" : has_listener ? "not accepted" : "refused");
     switch (decision->reason) {
     case ACCESS_BY_RULE:
         say(voice, "%s", access_rule_print(&decision->rule, config_file, rule, sizeof rule));
@@ -69,11 +70,11 @@ static bool say_access(const struct voice *voice, const struct service *service,
         say(voice, "`hours`, at this time of the day");
         break;
     case ACCESS_BY_NOTHING:
-        say(voice, service->handoff == HANDOFF_LISTENER ? "the handler, which accepts by itself"
-                                                        : "default: no rule is about it");
+        say(voice,
+            has_listener ? "the handler, which accepts by itself" : "default: no rule is about it");
         break;
     }
-    say(voice, is_allowed                            ? "\n"
+    say(voice, is_allowed || has_listener            ? "\n"
                : decision->verdict == ACCESS_REFUSED ? " (refused_access)\n"
                                                      : " (refused_hours)\n");
     return is_allowed;

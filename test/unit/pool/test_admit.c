@@ -176,6 +176,48 @@ static void test_rate_waits_or_refuses(void **state) {
 }
 
 /* The limits of [supervisor] hold for all services together. */
+/* Nobody knows whom to charge before the header has come, and then it is too late to leave him in
+ * the backlog. Who is refused takes nobody's turn. */
+static void test_rate_behind_a_proxy(void **state) {
+    (void)state;
+    const struct service_limits limits = {.rate = {1, 1, 1}, .max_per_source_count = 1};
+    const struct address twice = from(2);
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    uint32_t connections[4];
+    begin(&limits);
+    pool_scene_rules(&scene, 0)->proxy_protocol = 1;
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct address proxy = from(1);
+        connections[i] = come(0, &proxy, 1);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct address client = i < 2 ? twice : from((uint8_t)(10 + i));
+        pool_begin(pool_at(pool, 2), connections[i], &client, &client);
+    }
+    pool_scene_take_all(&scene, counts, 2);
+    assert_int_equal(counts[POOL_LAUNCH], 1);
+    assert_int_equal(counts[POOL_RECORD], 1); /* of whom the source has too many */
+    assert_false(pool_has_room(pool, 0));
+    pool_scene_tick(&scene, 1000001);
+    pool_scene_take_all(&scene, counts, 1000001);
+    assert_int_equal(counts[POOL_LAUNCH], 1);
+    pool_scene_tick(&scene, 1000002);
+    pool_scene_take_all(&scene, counts, 1000002);
+    assert_int_equal(counts[POOL_LAUNCH], 2);
+    pool_scene_tick(&scene, 2000002);
+    pool_scene_take_all(&scene, counts, 2000002);
+    assert_int_equal(counts[POOL_LAUNCH], 3);
+    assert_int_equal(counts[POOL_RECORD], 1);
+    assert_false(pool_has_room(pool, 0));
+    pool_scene_tick(&scene, 3000002);
+    assert_true(pool_has_room(pool, 0));
+    for (uint32_t i = 0; i < 3; i++) {
+        one_leaves(3000003);
+    }
+    all_is_zero(3000003);
+    end();
+}
+
 static void test_all_services_together(void **state) {
     (void)state;
     struct address a = from(1), b = from(2);
@@ -395,6 +437,7 @@ int main(void) {
         cmocka_unit_test(test_rate_by_source_heals),
         cmocka_unit_test(test_full_waits_or_refuses),
         cmocka_unit_test(test_rate_waits_or_refuses),
+        cmocka_unit_test(test_rate_behind_a_proxy),
         cmocka_unit_test(test_all_services_together),
         cmocka_unit_test(test_launches_for_a_listener),
         cmocka_unit_test(test_a_refusal_costs_no_share),
