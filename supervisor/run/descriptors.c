@@ -35,6 +35,7 @@ static void tell(struct supervisor *s, uint32_t service, const struct platform_d
 bool run_descriptors_suffice(struct supervisor *s) {
     struct platform_descriptors limit;
     size_t sum_count = 0;
+    size_t refused_count = 0; /* who are told why */
     size_t most_count = 0; /* that a launch takes for a while */
     bool serves = false;
     SLOTS_EACH(i, &s->services.slots) {
@@ -43,13 +44,15 @@ bool run_descriptors_suffice(struct supervisor *s) {
         size_t passing_count = need.launch_count - need.life_count;
         most_count = passing_count > most_count ? passing_count : most_count;
         sum_count += need.life_count * service->max_connections_count;
+        refused_count = service->refuse_message != NULL ? REFUSALS_MAX_COUNT : refused_count;
         if (platform_descriptors_short(s->platform, need.launch_count, &limit) > 0) {
             tell(s, i, &limit);
         } else {
             serves = true;
         }
     }
-    if (serves && platform_descriptors_short(s->platform, sum_count + most_count, &limit) > 0) {
+    sum_count += most_count + refused_count;
+    if (serves && platform_descriptors_short(s->platform, sum_count, &limit) > 0) {
         tell(s, SLOT_NONE, &limit);
     }
     return serves;

@@ -40,11 +40,17 @@ static void end(struct supervisor *s, uint32_t slot) {
     run_pause_relieve(s);
 }
 
-void run_refuse_clear(struct supervisor *s) {
+void run_refuse_give_up(struct supervisor *s) {
     if (s->refusals.entries != NULL) {
         SLOTS_EACH(slot, &s->refusals.slots) {
             end(s, slot);
         }
+    }
+}
+
+void run_refuse_clear(struct supervisor *s) {
+    run_refuse_give_up(s);
+    if (s->refusals.entries != NULL) {
         slots_clear(&s->refusals.slots);
         free(s->refusals.entries);
         s->refusals.entries = NULL;

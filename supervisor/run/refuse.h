@@ -46,6 +46,9 @@ int run_refuse_prepare(struct supervisor *s);
 /* Closes what is left, and frees. */
 void run_refuse_clear(struct supervisor *s);
 
+/* Closes all who are being told, since those who are served lack what they have. */
+void run_refuse_give_up(struct supervisor *s);
+
 /* Takes the socket of a connection that has ended as a refusal: tells the client, if there is
  * something to tell and room for it, and closes it. */
 void run_refuse_client(struct supervisor *s, uint32_t connection);

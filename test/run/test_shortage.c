@@ -72,6 +72,37 @@ static void test_launch_shortage_costs_nothing(void **state) {
     }
 }
 
+/* Those who are told why they are refused have what one who is to be served lacks. */
+static bool refused_and_short(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_true(fake_client(1)->supervisor_has && fake_client(1)->got_end);
+    assert_true(fake_client(2)->supervisor_has && fake_client(2)->got_end);
+    fake_fail(FAKE_ACCEPT, BATON_SHORTAGE, 1);
+    CONNECT(s);
+    assert_false(fake_client(1)->supervisor_has || fake_client(2)->supervisor_has);
+    assert_int_equal(lines_count("accept_paused"), 1);
+    ACTS(s, 0, ACT_EXIT);
+    JUMP(s);
+    ACTS(s, 1, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_refused_clients_make_room(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, refused_and_short);
+    scene_mode(&scene, 0, HANDOFF_STDIO, PROTOCOL_TCP, false);
+    scene.client_count = 3;
+    scene.services[0].max_connections_count = 1;
+    scene.services[0].limits.when_full = WHEN_FULL_REFUSE;
+    scene.services[0].refuse_message = "no";
+    run(&scene);
+    assert_records(2, 3, "refused_full", "0");
+    assert_record(1, "served", "1");
+    assert_record(4, "served", "1");
+    scene_clear(&scene);
+}
+
 /* It is over, and nobody comes who would show it: the log's last word is not that it lasts. */
 static bool nobody_comes(struct scene *s) {
     SCENE_BEGIN(s);
@@ -402,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_launch_errors_cost_an_attempt),
         cmocka_unit_test(test_record_is_of_the_last_attempt),
         cmocka_unit_test(test_launch_shortage_costs_nothing),
+        cmocka_unit_test(test_refused_clients_make_room),
         cmocka_unit_test(test_shortage_keeps_the_order),
         cmocka_unit_test(test_stop_when_starved),
         cmocka_unit_test(test_the_end_of_a_shortage_is_told),
