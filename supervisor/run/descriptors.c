@@ -36,7 +36,7 @@ bool run_descriptors_suffice(struct supervisor *s) {
     struct platform_descriptors limit;
     size_t sum_count = 0;
     size_t refused_count = 0; /* who are told why */
-    size_t most_count = 0; /* that a launch takes for a while */
+    size_t most_count = 0;    /* that a launch takes for a while */
     bool serves = false;
     SLOTS_EACH(i, &s->services.slots) {
         const struct service *service = services_get(&s->services, i);

@@ -229,9 +229,12 @@ static size_t count_lost(struct run_log *log, uint64_t deadline_us) {
     log->lost_count += loss.lines_count;
     size_t count = log->dropped_count + log->lost_count;
     if (count > 0) {
-        char text[128];
-        snprintf(text, sizeof text, "%zu lines could not be written, %zu records among them", count,
-                 log->lost_records_count);
+        char text[192];
+        snprintf(text, sizeof text,
+                 log->untold_count == 0 ? "%zu lines could not be written, %zu records among them"
+                                        : "%zu lines could not be written, %zu records among them, "
+                                          "and the number of %zu more refused clients",
+                 count, log->lost_records_count, log->untold_count);
         warn(log, text);
     }
     return count;

@@ -23,10 +23,11 @@ struct run_log {
     size_t dropped_count;      /* lines for which there was no room; not told yet */
     size_t lost_count;         /* lines that the sink did not take; not told yet */
     size_t lost_records_count; /* of these */
-    bool is_failing;           /* the sink, at the last write */
-    bool at_line_start;        /* so begins the buffer; else in a line, of which */
-    bool head_is_record;       /* this tells */
-    uint64_t warned_us;        /* when that was said beside it last; 0 = never */
+    size_t untold_count; /* at the end: clients of whom a lost line would have told the number */
+    bool is_failing;     /* the sink, at the last write */
+    bool at_line_start;  /* so begins the buffer; else in a line, of which */
+    bool head_is_record; /* this tells */
+    uint64_t warned_us;  /* when that was said beside it last; 0 = never */
     size_t used_bytes;
     size_t size_bytes;
     char *buffer; /* owned */

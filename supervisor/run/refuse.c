@@ -166,10 +166,10 @@ const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
                                              : "no rule of allow has it";
 }
 
-static void tell_suppressed_of(struct supervisor *s, uint32_t service) {
+static size_t tell_suppressed_of(struct supervisor *s, uint32_t service) {
     struct run_refused *refused = &s->launching.services[service].refused;
     const size_t kind_count = sizeof refused->suppressed_count / sizeof *refused->suppressed_count;
-    uint64_t count = 0;
+    size_t count = 0;
     for (size_t i = 0; i < kind_count; i++) {
         count += refused->suppressed_count[i];
     }
@@ -185,6 +185,7 @@ static void tell_suppressed_of(struct supervisor *s, uint32_t service) {
     if (line != NULL) {
         run_log_end(&s->log);
     }
+    return count;
 }
 
 void run_refuse_on_suppressed(struct supervisor *s) {
@@ -193,12 +194,14 @@ void run_refuse_on_suppressed(struct supervisor *s) {
         timers_after(&s->timers, &s->refusals.suppressed, SUPPRESSED_TELL_US);
         run_log_flush(&s->log);
     } else {
-        run_refuse_tell_suppressed(s);
+        (void)run_refuse_tell_suppressed(s);
     }
 }
 
-void run_refuse_tell_suppressed(struct supervisor *s) {
+size_t run_refuse_tell_suppressed(struct supervisor *s) {
+    size_t count = 0;
     SLOTS_EACH(service, &s->services.slots) {
-        tell_suppressed_of(s, service);
+        count += tell_suppressed_of(s, service);
     }
+    return count;
 }

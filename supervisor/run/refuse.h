@@ -63,8 +63,9 @@ const char *run_refuse_rule(struct supervisor *s, const struct connection *conne
 /* The stream, or the time, of a client who is being told. */
 void run_refuse_on_stream(struct supervisor *s, uint32_t refusal);
 void run_refuse_on_timer(struct supervisor *s, uint32_t refusal);
-/* Tells how many lines were left out; when the time has come, unless the log takes nothing now. */
-void run_refuse_tell_suppressed(struct supervisor *s);
+/* Tells how many lines were left out, and returns that; when the time has come, unless the log
+ * takes nothing now. */
+size_t run_refuse_tell_suppressed(struct supervisor *s);
 void run_refuse_on_suppressed(struct supervisor *s);
 
 #endif

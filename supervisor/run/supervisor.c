@@ -205,8 +205,9 @@ static void finish(struct supervisor *s) {
     s->log_deadline_us = s->timers.now_us + log_patience_us(s);
     run_output_finish_all(s, s->log_deadline_us);
     run_log_settle(&s->log, s->log_deadline_us);
-    run_refuse_tell_suppressed(s);
+    size_t told_count = run_refuse_tell_suppressed(s);
     run_log_settle(&s->log, s->log_deadline_us); /* so that there is room for the last line */
+    s->log.untold_count = s->log.is_failing || s->log.used_bytes > 0 ? told_count : 0;
     run_tell(s, LOG_LEVEL_INFO, "stopped", SLOT_NONE, "connections=%llu strays=%u left=%u",
              (unsigned long long)s->pool.last_id, (unsigned)strays, (unsigned)left_count);
 }

@@ -341,6 +341,24 @@ static void test_log_that_stays_blocked(void **state) {
     scene_clear(&scene);
 }
 
+static void test_refusals_that_a_blocked_log_would_have_counted(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, dead_log);
+    scene_mode(&scene, 0, HANDOFF_STDIO, PROTOCOL_TCP, false);
+    scene.client_count = 150; /* as many as 100 refusals have a line of their own */
+    scene.log = "/log";
+    scene.services[0].max_connections_count = 2;
+    scene.services[0].limits.when_full = WHEN_FULL_REFUSE;
+    scene_try(&scene);
+    assert_null(fake_misuse());
+    assert_int_equal(scene.result, SUPERVISOR_LOG_LOST);
+    const char *warning = strstr(fake_warnings(), "batond: warning: /log: ");
+    assert_non_null(warning);
+    assert_non_null(strstr(warning, " and the number of 48 more refused clients\n"));
+    scene_clear(&scene);
+}
+
 /* Who reads in time gets all, with the last line last. */
 static bool log_read_at_last(struct scene *s) {
     SCENE_BEGIN(s);
@@ -417,6 +435,7 @@ int main(void) {
         cmocka_unit_test(test_slow_log),
         cmocka_unit_test(test_many_lines_in_one_piece),
         cmocka_unit_test(test_log_that_stays_blocked),
+        cmocka_unit_test(test_refusals_that_a_blocked_log_would_have_counted),
         cmocka_unit_test(test_log_that_is_read_at_last),
         cmocka_unit_test(test_full_disk),
     };
