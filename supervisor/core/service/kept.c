@@ -36,6 +36,11 @@ static uint64_t needs_of_identity(const struct identity *identity, const struct 
     return needs;
 }
 
+static bool raises_limits(const struct service_machine *machine, const struct identity *identity) {
+    return BY_SYSTEM(true, machine->raises_limits != NULL) &&
+           machine->raises_limits(machine->context, identity);
+}
+
 static uint64_t needs_of(const struct service *service, const struct identity *own,
                          const struct service_machine *machine) {
     const struct identity *identity = &service->identity;
@@ -43,10 +48,7 @@ static uint64_t needs_of(const struct service *service, const struct identity *o
     if (!service_forbids_new_privileges(service)) {
         needs |= KILL; /* it may become root by a set-user-ID program, and has to end as well */
     }
-    if (BY_SYSTEM(true, machine->raises_limits != NULL) &&
-        machine->raises_limits(machine->context, identity)) {
-        needs |= SYS_RESOURCE;
-    }
+    needs |= raises_limits(machine, identity) ? SYS_RESOURCE : 0;
     for (size_t i = 0; i < service->listen_count; i++) {
         uint32_t port = service->listen[i].address.port; /* 0 for local sockets */
         needs |= port > 0 && port < PRIVILEGED_PORTS_END ? NET_BIND_SERVICE : 0;
@@ -57,8 +59,21 @@ static uint64_t needs_of(const struct service *service, const struct identity *o
     return is_whole_root ? ALL : needs;
 }
 
+/* Whoever it runs as. */
+static bool takes_privileges(const struct service_machine *machine,
+                             const struct identity *identity) {
+    return identity->chroot != NULL || (int32_t)identity->nice_count < 0 ||
+           (identity->must_adjust_oom && (int32_t)identity->oom_score_adj < 0) ||
+           (identity->has_capabilities && identity->capabilities != 0) ||
+           raises_limits(machine, identity);
+}
+
 void service_choose_kept(const struct service_machine *machine, struct service_table *table) {
     struct supervisor_options *options = &table->options;
+    for (size_t i = 0; i < table->service_count && !machine->is_privileged; i++) {
+        table->needs_privileges = table->needs_privileges ||
+                                  takes_privileges(machine, &table->services[i].identity);
+    }
     if (options->user == NULL) {
         return;
     }

@@ -177,8 +177,8 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
         }
     }
     out->options = builder->options;
-    service_choose_kept(builder->machine, out);
     out->needs_privileges = builder->needs_privileges;
+    service_choose_kept(builder->machine, out);
     return ready_count;
 }
 

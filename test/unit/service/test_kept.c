@@ -188,6 +188,36 @@ static void test_a_system_that_does_not_answer(void **state) {
     }
 }
 
+/* By --check of somebody who has none. */
+static void test_what_takes_privileges_is_told(void **state) {
+    static const struct {
+        const char *line;
+        bool takes;
+    } lines[] = {{"nice = 5", false},
+                 {"nice = -5", true},
+                 {"oom_score_adj = 5", false},
+                 {"oom_score_adj = -5", true},
+                 {"capabilities = none", false},
+                 {"capabilities = net_raw", true},
+                 {"limit_files = 1000", false},
+                 {"limit_files = 1001", true},
+                 {"handoff = stdio", false}};
+    struct service_machine world = config_world_posix;
+    (void)state;
+    world.raises_limits = raises_limits;
+    world.checks_only = true;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct service_table table;
+        char ini[128];
+        snprintf(ini, sizeof ini, "[a]\nlisten = 7777\nhandler = ok\n%s\n", lines[i].line);
+        assert_int_equal(
+            config_world_load(&world, CONFIG_FORMAT_INI, "x.ini", ini, strlen(ini), &table, NULL),
+            BATON_OK);
+        assert_int_equal(table.needs_privileges, lines[i].takes);
+        service_table_clear(&table);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_each_key_needs),
@@ -197,6 +227,7 @@ int main(void) {
         cmocka_unit_test(test_who_may),
         cmocka_unit_test(test_a_folder_that_it_cannot_enter),
         cmocka_unit_test(test_a_system_that_does_not_answer),
+        cmocka_unit_test(test_what_takes_privileges_is_told),
     };
     return cmocka_run_group_tests_name("kept", tests, NULL, NULL);
 }
