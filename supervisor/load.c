@@ -56,7 +56,7 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
     if (result != BATON_OK) {
         return result;
     }
-    *what = "finding batond's own folder";
+    *what = "finding batond's own folder (Linux tells it by /proc)";
     return find_handlers(out);
 }
 

@@ -156,7 +156,7 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     *cause = (struct baton_cause){0};
     ssize_t length = readlink(platform_own_program, out, size_bytes);
     if (length < 0) {
-        return posix_failed(cause, "readlink");
+        return posix_failed(cause, "readlink /proc/self/exe");
     }
     if ((size_t)length == size_bytes) {
         return BATON_TOO_LONG;

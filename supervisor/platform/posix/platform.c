@@ -25,7 +25,7 @@
 static int ensure_standard_streams(struct baton_cause *cause) {
     for (int stream = 0; stream <= 2; stream++) {
         if (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            return posix_failed(cause, "open");
+            return posix_failed(cause, "open /dev/null");
         }
     }
     return BATON_OK;

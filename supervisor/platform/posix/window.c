@@ -45,7 +45,7 @@ static int open_null(struct platform *platform) {
 
 int posix_window_open(struct platform *platform, struct baton_cause *cause) {
     if (open_null(platform) < 0) {
-        return posix_failed(cause, "open");
+        return posix_failed(cause, "open /dev/null");
     }
     platform->window_end = platform->null_device + 1;
     for (int i = 0; i < WINDOW_COUNT; i++) {
