@@ -5,6 +5,11 @@
 
 #define MINUTE_US 60000000u
 
+/* Those behind it come first when listeners are watched again. */
+static void note_turn(struct supervisor *s, const struct run_listener *l) {
+    s->listening.turn = (uint32_t)(l - s->listening.listeners) + 1;
+}
+
 /* ---- Listeners that are lent to handlers ---- */
 
 /* What an activation at `place` takes along, or gives back. */
@@ -39,6 +44,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     }
     uint32_t connection = pool_accept(&s->pool, &arrival);
     s->sockets[connection] = PLATFORM_SOCKET_NONE;
+    note_turn(s, l);
     set_lent(s, l->service, l->place, true);
 }
 
@@ -112,6 +118,7 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     switch (result) {
     case BATON_OK:
         run_pause_after_fault(s, l);
+        note_turn(s, l);
         take(s, &arrival, socket);
         return pool_has_room(&s->pool, l->service); /* who comes when it is full tells so */
     case BATON_GONE:

@@ -42,6 +42,7 @@ struct run_listening {
     struct run_listener *listeners; /* by slot */
     struct shortage shortage; /* of descriptors or memory: nothing is accepted while it lasts */
     uint64_t short_in_step;   /* of the loop: when it was met last */
+    uint32_t turn;            /* the slot behind the listener that took somebody last */
     struct timer quiet;       /* set while it is over, until the log may say so */
     bool blocked;             /* listeners are paused for a reason that is not their own */
     bool ready_logged;

@@ -37,6 +37,19 @@ void run_pause_update_service(struct supervisor *s, uint32_t service) {
     }
 }
 
+/* As with the places of a service: where each time there is room for one alone, the first listener
+ * would take it for ever. */
+static void update_all(struct supervisor *s) {
+    const struct run_listening *listening = &s->listening;
+    uint32_t count = listening->slots.used_mark;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = (listening->turn + i) % count;
+        if (slots_is_used(&listening->slots, slot)) {
+            run_pause_update_listener(s, &listening->listeners[slot]);
+        }
+    }
+}
+
 void run_pause_update(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
     bool blocked = shortage_lasts(&listening->shortage) || shortage_lasts(&s->pool.starved) ||
@@ -51,9 +64,7 @@ void run_pause_update(struct supervisor *s) {
         return;
     }
     listening->blocked = blocked;
-    SLOTS_EACH(i, &listening->slots) {
-        run_pause_update_listener(s, &listening->listeners[i]);
-    }
+    update_all(s);
 }
 
 /* A warning at first and once a minute, with how often it has come to that since the last one. */

@@ -1,6 +1,8 @@
 """Shortages at launches: what is refused to batond, or to one service alone. Clients wait, nobody is
 lost or served twice, nothing spins, and it goes on by itself. All of it with a door that refuses."""
 
+import collections
+import concurrent.futures
 import contextlib
 import errno
 import os
@@ -9,9 +11,12 @@ import pwd
 import resource
 import select
 import shutil
+import socket
+import time
 import unittest
 
 import harness
+import peers
 import processes
 from harness import SupervisorCase, misbehave, service
 from settings import BIN_DIR
@@ -19,6 +24,8 @@ from settings import BIN_DIR
 SHIM = os.environ.get("BATON_FAILS_CALLS")
 # For so long the supervisor has nothing to do but to wait.
 QUIET_S = 2.0
+# For so long there are more clients than descriptors.
+TURNS_S = 3
 # Of the processor, at most.
 IDLE_SHARE = 0.02
 CLIENTS = 5
@@ -195,6 +202,40 @@ class Descriptors(Shortage):
         supervisor.wait_events(60, "connection", outcome="refused_access")
         with supervisor.connect("hold") as client:
             self.assertIn("holding", client.line())
+        self.stop(supervisor)
+
+    def test_each_service_has_its_turns(self):
+        """Nobody is ever without clients who wait, and each that leaves makes room for one more."""
+        names = ("crowd", "first", "second", "lent")
+        supervisor = self.supervisor(
+            {"crowd": service("/bin/cat", handoff="stdio"),
+             "first": service("/bin/cat", handoff="stdio"), "second": service("echo"),
+             "lent": service(peers.program("listener.py"), handoff="listener")},
+            descriptor_limit=50)
+        ends_s = time.monotonic() + TURNS_S
+        counts = collections.Counter()
+
+        def come_again(name):
+            while time.monotonic() < ends_s:
+                with supervisor.connect(name) as client:
+                    client.send("x")
+                    client.end()
+                    self.assertEqual(client.rest(), "x")
+                counts[name] += 1
+
+        def take_the_loan():
+            while time.monotonic() < ends_s:  # an activation has no record of its client
+                with socket.create_connection(supervisor.address("lent"), 30) as client:
+                    self.assertEqual(client.recv(1), b"{")
+                counts["lent"] += 1
+
+        with concurrent.futures.ThreadPoolExecutor(50) as crowd:
+            threads = [crowd.submit(come_again, name) for name in ("crowd",) * 40 + names[1:3]]
+            threads.append(crowd.submit(take_the_loan))
+            for thread in threads:
+                thread.result()
+        supervisor.wait_event("accept_paused")
+        self.assertGreater(min(counts[name] for name in names), 2 * TURNS_S, counts)
         self.stop(supervisor)
 
 
