@@ -112,10 +112,19 @@ static bool read_piece(struct supervisor *s, uint32_t connection) {
     return false;
 }
 
+/* Nothing is launched for who has gone meanwhile. */
+static bool take_turn(struct supervisor *s, uint32_t connection) {
+    if (platform_stream_await(s->prefaces.entries[connection].stream) == BATON_GONE) {
+        fail(s, connection, OUTCOME_ABANDONED, "the connection was reset before its turn");
+        return false;
+    }
+    return begin(s, connection, NULL, NULL);
+}
+
 static bool go_on(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     if (c->awaits_turn) {
-        return !timer_is_set(&c->timer) && begin(s, connection, NULL, NULL);
+        return !timer_is_set(&c->timer) && take_turn(s, connection);
     }
     return c->awaits_byte ? await_byte(s, connection) : read_piece(s, connection);
 }

@@ -427,6 +427,31 @@ static void test_turns(void **state) {
     scene_clear(&scene);
 }
 
+static bool gone_before_its_turn(struct scene *s) {
+    SCENE_BEGIN(s);
+    send_text(0, LINE);
+    send_text(1, LINE);
+    LOOK(s);
+    fake_reset(1);
+    LOOK(s);
+    JUMP(s);
+    assert_int_equal(fake_process_count(), 1);
+    assert_record(2, "abandoned", "0");
+    ACTS(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_nothing_is_launched_for_who_has_gone(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, HANDOFF_STDIO, &play_puppet, gone_before_its_turn);
+    scene.client_count = 2;
+    scene.services[0].limits.rate = (struct rate_limit){1, 1, 1};
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
 /* A thousand that have said half a word: nothing moves until their time is up. */
 static bool flood(struct scene *s) {
     SCENE_BEGIN(s);
@@ -521,6 +546,7 @@ int main(void) {
         cmocka_unit_test(test_local_socket),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_nothing_is_launched_for_who_has_gone),
         cmocka_unit_test(test_many_torn_headers),
         cmocka_unit_test(test_stop_while_headers_are_read),
         cmocka_unit_test(test_stale_events),

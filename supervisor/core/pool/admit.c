@@ -145,28 +145,33 @@ static uint64_t queue_us(const struct service_limits *limits, const struct rate 
 }
 
 /* Who has come by way of a proxy was accepted before anybody knew whom to charge, and it is too
- * late for the backlog: it has its turn all the same. */
-static void await_turn(struct pool *pool, struct connection *c) {
+ * late for the backlog: it has its turn all the same. But while many wait for the turns of all
+ * services, nobody else has any, so that those who came too late for these are refused. */
+static enum outcome await_turn(struct pool *pool, struct connection *c) {
     uint64_t now_us = pool->timers->now_us;
     uint64_t own_us = queue_us(&c->rules->limits, &c->served->rate, now_us);
     uint64_t common_us = queue_us(&pool->limits, &pool->rate, now_us);
     uint64_t wait_us = own_us > common_us ? own_us : common_us;
+    if (common_us > pool_ms(c->rules->proxy_timeout_ms)) {
+        return OUTCOME_REFUSED_RATE;
+    }
     timers_unset(pool->timers, &c->timer);
     c->awaits_turn = wait_us > 0;
     if (c->awaits_turn) {
         timers_after(pool->timers, &c->timer, wait_us);
     }
+    return OUTCOME_NONE;
 }
 
 bool pool_admit(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     enum outcome outcome = judge(pool, c);
+    if (outcome == OUTCOME_NONE && c->rules->proxy_protocol != 0) {
+        outcome = await_turn(pool, c);
+    }
     if (outcome != OUTCOME_NONE) {
         pool_end_connection(pool, connection, outcome);
         return false;
-    }
-    if (c->rules->proxy_protocol != 0) {
-        await_turn(pool, c);
     }
     pool_charge(pool, connection);
     return true;

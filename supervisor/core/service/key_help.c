@@ -64,7 +64,9 @@ static const char *const texts[KEY_COUNT] = {
         "they "
         "come do not count. Those of a proxy (`proxy_protocol`) have to be accepted before it is "
         "known "
-        "who they are, and wait for their turn behind their header.",
+        "who they are, and wait for their turn behind their header; for one in the rate of "
+        "[supervisor] "
+        "no longer than `proxy_timeout_ms`, or they are refused.",
     [KEY_RATE_PER_SOURCE] =
         "The same for each source (see `max_per_source`), whose clients above it are always "
         "refused (`refused_rate`). The last 2048 sources that have no connection are remembered, "

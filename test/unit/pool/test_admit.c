@@ -175,6 +175,38 @@ static void test_rate_waits_or_refuses(void **state) {
     end();
 }
 
+/* While they wait nobody else has a turn, so that not all of them may. */
+static void test_a_pile_behind_a_proxy(void **state) {
+    (void)state;
+    uint32_t counts[POOL_ACTION_KINDS_COUNT] = {0};
+    uint32_t connections[4];
+    begin(&(struct service_limits){.source_prefix_bits = 64});
+    pool_limit(pool, &(struct service_limits){.source_prefix_bits = 64, .rate = {1, 1, 1}}, 9);
+    pool_scene_rules(&scene, 0)->proxy_protocol = 1;
+    pool_scene_rules(&scene, 0)->proxy_timeout_ms = 2000;
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct address proxy = from(1);
+        connections[i] = come(0, &proxy, 1);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        pool_begin(pool_at(pool, 2), connections[i], NULL, NULL);
+    }
+    assert_int_equal(pool->connections[connections[3]].outcome, OUTCOME_REFUSED_RATE);
+    for (uint64_t second = 1; second <= 3; second++) {
+        pool_scene_take_all(&scene, counts, 2);
+        assert_int_equal(counts[POOL_LAUNCH], second);
+        assert_int_equal(counts[POOL_RECORD], 1);
+        assert_false(pool_has_room(pool, 1));
+        pool_scene_tick(&scene, second * 1000000 + 2);
+    }
+    assert_true(pool_has_room(pool, 1));
+    for (uint32_t i = 0; i < 3; i++) {
+        one_leaves(3000003);
+    }
+    all_is_zero(3000003);
+    end();
+}
+
 /* The limits of [supervisor] hold for all services together. */
 /* Nobody knows whom to charge before the header has come, and then it is too late to leave him in
  * the backlog. Who is refused takes nobody's turn. */
@@ -438,6 +470,7 @@ int main(void) {
         cmocka_unit_test(test_full_waits_or_refuses),
         cmocka_unit_test(test_rate_waits_or_refuses),
         cmocka_unit_test(test_rate_behind_a_proxy),
+        cmocka_unit_test(test_a_pile_behind_a_proxy),
         cmocka_unit_test(test_all_services_together),
         cmocka_unit_test(test_launches_for_a_listener),
         cmocka_unit_test(test_a_refusal_costs_no_share),
