@@ -87,8 +87,7 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
         }
         if (strcmp(argument, "--explain") == 0) {
             if (argc - i < 3) {
-                return fault(message, size_bytes, "SERVICE and ADDRESS must follow",
-                             argument);
+                return fault(message, size_bytes, "SERVICE and ADDRESS must follow", argument);
             }
             out->service = argv[++i];
             out->client = argv[++i];

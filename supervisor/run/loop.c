@@ -80,6 +80,9 @@ static void act(struct supervisor *s) {
     while (pool_next_action(&s->pool, &action)) {
         carry_out(s, &action);
     }
+    if (s->listening.short_in_step == s->steps_count) {
+        run_refuse_give_up(s); /* who is served lacks what they have */
+    }
     run_pause_update(s);
 }
 

@@ -110,7 +110,6 @@ void run_pause_on_shortage(struct supervisor *s, uint32_t service, int code,
     shortage_hit(&s->listening.shortage, &s->timers);
     s->listening.short_in_step = s->steps_count;
     run_pause_log_shortage(s, service, code, cause);
-    run_refuse_give_up(s);
     /* At once, and not at the end of the round: a relief that comes before it would leave a
      * listener that nothing was armed for, neither paused nor resumed. */
     run_pause_update(s);

@@ -196,6 +196,8 @@ static bool fill(struct run_pump *r, struct relay_direction *d, struct platform_
     }
     if (result == BATON_GONE && what == READ_CLIENT) {
         lose_client(r);
+    } else if (result == BATON_GONE) {
+        platform_stream_close(&r->output); /* so that the program does not wait for us to read */
     }
     relay_source_ended(d);
     return true;

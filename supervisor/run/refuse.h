@@ -46,7 +46,7 @@ int run_refuse_prepare(struct supervisor *s);
 /* Closes what is left, and frees. */
 void run_refuse_clear(struct supervisor *s);
 
-/* Closes all who are being told, since those who are served lack what they have. */
+/* Closes all who are being told. */
 void run_refuse_give_up(struct supervisor *s);
 
 /* Takes the socket of a connection that has ended as a refusal: tells the client, if there is

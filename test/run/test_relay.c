@@ -105,6 +105,32 @@ static bool end_of_output(struct scene *s) {
     SCENE_END(s);
 }
 
+static bool output_that_is_lost(struct scene *s) {
+    SCENE_BEGIN(s);
+    pump_write(0, "some");
+    LOOK(s);
+    fake_program_lose_output(0);
+    assert_true(fake_program_write(0, "more", 4));
+    LOOK(s);
+    assert_pump_received(0, "some", 4);
+    assert_true(fake_client(0)->got_end);
+    assert_false(fake_program_write(0, "and more", 8));
+    fake_client_finish(0);
+    LOOK(s);
+    ACTS(s, 0, ACT_EXIT);
+    assert_int_equal(lines_count("connection"), 1);
+    SCENE_END(s);
+}
+
+static void test_output_that_cannot_be_read_is_closed(void **state) {
+    (void)state;
+    struct scene scene;
+    pump_stage(&scene, &play_puppet, output_that_is_lost);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
 static void test_program_ends_its_output(void **state) {
     (void)state;
     struct scene scene;
@@ -322,6 +348,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conversation),
         cmocka_unit_test(test_what_waits_at_the_launch),
+        cmocka_unit_test(test_output_that_cannot_be_read_is_closed),
         cmocka_unit_test(test_program_ends_its_output),
         cmocka_unit_test(test_program_closes_its_input),
         cmocka_unit_test(test_nothing_is_lost_or_swapped),

@@ -71,8 +71,8 @@ static bool takes_privileges(const struct service_machine *machine,
 void service_choose_kept(const struct service_machine *machine, struct service_table *table) {
     struct supervisor_options *options = &table->options;
     for (size_t i = 0; i < table->service_count && !machine->is_privileged; i++) {
-        table->needs_privileges = table->needs_privileges ||
-                                  takes_privileges(machine, &table->services[i].identity);
+        table->needs_privileges =
+            table->needs_privileges || takes_privileges(machine, &table->services[i].identity);
     }
     if (options->user == NULL) {
         return;

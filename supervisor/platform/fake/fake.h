@@ -272,6 +272,8 @@ bool fake_program_write(uint32_t process, const void *bytes, size_t length);
 size_t fake_program_unread_bytes(uint32_t process);
 void fake_program_close_input(uint32_t process);
 void fake_program_close_output(uint32_t process);
+/* Its output cannot be read any more, as when a carrier was killed; the program does not know. */
+void fake_program_lose_output(uint32_t process);
 /* Leaves the pipes to a descendant that outlives the process, until they are closed as above. */
 void fake_program_leave_pipes(uint32_t process);
 

@@ -18,6 +18,7 @@ struct fake_flow {
     size_t taken; /* of them the reader has */
     size_t room;  /* that the writer has left; SIZE_MAX = no limit */
     bool ended;   /* the writer has finished */
+    bool lost;    /* it cannot be read from, which whoever writes does not know */
     bool broken;  /* nobody reads any more, or the connection was reset */
 };
 

@@ -133,7 +133,7 @@ int platform_stream_read(struct platform_stream *stream, void *buffer, size_t ca
         fake_wrong("a stream was read from that is closed, or leads the other way, or for nothing");
         return BATON_SYSTEM;
     }
-    if (in->broken) {
+    if (in->broken || in->lost) {
         *cause = (struct baton_cause){"fake read", 104};
         return BATON_GONE;
     }
@@ -198,7 +198,8 @@ void platform_stream_finish(struct platform_stream *stream) {
 bool fake_stream_report(struct platform_stream *stream) {
     const struct fake_flow *in = stream->in;
     const struct fake_flow *out = stream->out;
-    bool readable = stream->read_wanted && (in->broken || in->ended || fake_flow_unread(in) > 0);
+    bool readable =
+        stream->read_wanted && (in->broken || in->lost || in->ended || fake_flow_unread(in) > 0);
     bool writable = stream->write_wanted && (out->broken || out->room > 0);
     if (!stream->face.is_open || (!readable && !writable)) {
         return false;
@@ -240,6 +241,10 @@ void fake_program_close_input(uint32_t process) {
 
 void fake_program_close_output(uint32_t process) {
     fake_world.processes[process]->output.ended = true;
+}
+
+void fake_program_lose_output(uint32_t process) {
+    fake_world.processes[process]->output.lost = true;
 }
 
 void fake_program_leave_pipes(uint32_t process) {
