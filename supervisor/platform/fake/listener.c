@@ -55,6 +55,12 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     *l = (struct platform_listener){
         .face = {.spec = *spec, .is_open = true}, .address = spec->address, .token = token};
     l->face.spec.path = fake_text_copy(spec->path);
+    if (spec->owner != NULL) { /* for those who look when its service has gone */
+        uint32_t *owner = fake_allocate(2 * sizeof *owner);
+        owner[0] = spec->owner[0];
+        owner[1] = spec->owner[1];
+        l->face.spec.owner = owner;
+    }
     if (spec->protocol != PLATFORM_UNIX) {
         l->address.port = port;
     }

@@ -141,6 +141,7 @@ static void free_process(struct platform_process *process) {
 
 static void free_listener(struct platform_listener *listener) {
     free((char *)listener->face.spec.path);
+    free((uint32_t *)listener->face.spec.owner);
     free(listener);
 }
 
