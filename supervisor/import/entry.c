@@ -113,10 +113,10 @@ static void add_place(struct importer *importer, struct import_entry *entry,
     if (host != NULL && text != NULL) {
         text = arena_join(importer->arena, text, entry->port_text, "");
     }
+    entry->places = places != NULL ? places : entry->places;
     if (places == NULL || text == NULL) {
         return;
     }
-    entry->places = places;
     places[entry->place_count] = (struct import_place){.text = text, .address = *address};
     places[entry->place_count++].address.port = entry->port;
 }

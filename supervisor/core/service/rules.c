@@ -188,14 +188,17 @@ static struct rule_tree *keep(struct service_builder *builder, const struct read
     size_t capacity = builder->access_capacity; /* of both arrays */
     struct service_access_lists *lists = arena_grow(builder->scratch, builder->access_lists,
                                                     table->access_count, &capacity, sizeof *lists);
+    if (lists == NULL) {
+        return NULL;
+    }
+    builder->access_lists = lists;
     struct rule_tree **accesses =
         arena_grow(builder->arena, (void *)table->accesses, table->access_count,
                    &builder->access_capacity, sizeof(struct rule_tree *));
     struct rule_tree *tree = NULL;
-    if (lists == NULL || accesses == NULL) {
+    if (accesses == NULL) {
         return NULL;
     }
-    builder->access_lists = lists;
     table->accesses = accesses;
     tree = rule_tree_create(reading->room->rules, reading->count, allow != NULL,
                             reading->room->sources, reading->sources_bytes);
