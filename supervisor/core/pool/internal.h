@@ -85,8 +85,9 @@ void pool_tell_room_in_table(struct pool *pool);
 #define POOL_SCOPE_EXACT UINT32_MAX
 #define POOL_SCOPE_COMMON 0u
 
-/* Judges a client in PREFACE, whose peer is known. True if it is let in, and counted as such; else
- * the connection has ended. */
+/* Judges a client in PREFACE, whose peer is known. True if it is let in, and counted as such, at
+ * once or, behind a proxy, when its turn has come (awaits_turn, its timer); else the connection has
+ * ended. */
 bool pool_admit(struct pool *pool, uint32_t connection);
 /* The same for one that is to name its client by a PROXY header: at a local socket only who may
  * come himself may speak for others. */

@@ -262,11 +262,10 @@ void service_fill_identity(struct service_builder *builder, const struct service
         refuse_all(builder, &values);
     } else if (draft->enabled) {
         fill_owner(builder, &values, service);
-    }
-    if (service_has_accounts(builder->machine) && draft->enabled &&
-        is_said(builder, &values, service->line)) {
-        is_known = fill_ids(builder, &values, service, &account);
-        check_folders(builder, &values, service);
+        if (is_said(builder, &values, service->line)) {
+            is_known = fill_ids(builder, &values, service, &account);
+            check_folders(builder, &values, service);
+        }
     }
     service_fill_inherited(builder, &values, is_known ? &account : NULL, service);
 }

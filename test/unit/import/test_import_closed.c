@@ -148,6 +148,7 @@ static void what_xinetd_passes_over_is_off(void **state) {
     expect(false, DEFAULTS(" nonsense\n"), "blank before the `=`");
     expect(false, "defaults\n only_from = 192.0.2.1\n}\n" WITH(""), "`{` alone");
     expect(true, DEFAULTS(" instances = 5\n nice = 3\n"), "does not take it from defaults");
+    expect(true, DEFAULTS(" access_times = 2:00-3:00\n"), "does not take it from defaults");
 }
 
 static void each_rule_in_force_is_told(void **state) {
