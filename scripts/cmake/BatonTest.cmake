@@ -140,6 +140,11 @@ function(baton_test_program name)
     cmake_parse_arguments(PARSE_ARGV 1 T "" "KIND;FOLDER" "SOURCES;LIBRARIES")
     add_executable(${name} ${T_SOURCES})
     target_link_libraries(${name} PRIVATE ${T_LIBRARIES})
+    # Of a library that is optimised at the link it takes the objects as they were compiled: such a link
+    # takes as long for each of the tests as for batond, which the tests of whole programs run.
+    if(BATON_HARDEN AND NOT WIN32)
+        target_link_options(${name} PRIVATE -fno-lto)
+    endif()
     if(NOT T_FOLDER)
         set(T_FOLDER "${CMAKE_BINARY_DIR}/tests")
     endif()

@@ -32,7 +32,10 @@ def show(c):
 raise SystemExit(baton.serve(show))
 """
 PROGRAMS = {"libbaton": [str(HANDLERS / "env")],
-            "baton.py": [sys.executable, "-c", SHOW, str(SDK)]}
+            "baton.py": [sys.executable, "-S", "-c", SHOW, str(SDK)]}
+# An interpreter a case is most of the time that this takes, and no build of ours changes what it does.
+if os.environ.get("BATON_PRESET") == "asan":
+    del PROGRAMS["baton.py"]
 # LISTEN_PID is known in the child alone; $PID in the case stands for it.
 WITH_PID = 'LISTEN_PID="${LISTEN_PID_BEFORE}$$${LISTEN_PID_AFTER}"; export LISTEN_PID; exec "$0" "$@"'
 
