@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 
-# 150 KiB until it had a closing thread and a log that counts its losses, 168 until carriers, 184 until a guard at the door.
-ELF_MAX_BYTES = 190 * 1024
+# 150 KiB until it had a closing thread and a log that counts its losses, 168 until carriers, 184 until a guard at
+# the door, 190 until it had a log for people, hints for those who come from elsewhere, and a word for each breach.
+ELF_MAX_BYTES = 208 * 1024
 ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"
 # Every Windows 10 has these; a mingw runtime would have to be shipped.
 PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|shell32|user32|msvcrt|ntdll)\.dll"
