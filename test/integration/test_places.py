@@ -138,7 +138,9 @@ class Told(SupervisorCase):
                         "TCPREMOTEIP": host, "TCPREMOTEPORT": peer_port, "REMOTE_ADDR": host,
                         "REMOTE_PORT": peer_port, "SERVER_ADDR": "127.0.0.1",
                         "SERVER_PORT": port, "BATON_SERVICE": "channel",
-                        "BATON_ID": supervisor.record(client)["id"]}
+                        "BATON_ID": supervisor.record(client)["id"], "BATON_HANDOFF": "channel",
+                        "BATON_REUSE": "1", "BATON_HANDSHAKE_MS": "5000",
+                        "BATON_STOP_MS": "5000"}
             facts = facts_of(text)
             self.assertEqual({name: facts.get(name) for name in expected}, expected)
             client.close()
@@ -156,7 +158,9 @@ class Told(SupervisorCase):
                 (found["PROTO"], f"{found['TCPREMOTEIP']}:{found['TCPREMOTEPORT']}",
                  found["BATON_SERVICE"], found["BATON_ID"], found["TCPCONNNUM"]),
                 ("TCP", client.name, mode, record["id"], "1"))
-            self.assertNotIn("BATON_CHANNEL", found)
+            self.assertEqual((found["BATON_HANDOFF"], found["BATON_STOP_MS"]), (mode, "5000"))
+            for name in ("BATON_CHANNEL", "BATON_REUSE", "BATON_HANDSHAKE_MS"):
+                self.assertNotIn(name, found)
         self.stop(supervisor)
 
 

@@ -149,7 +149,11 @@ static void print_facts(text_emit *emit, void *context) {
     emit(context,
          "\nAt a local socket, variables with addresses and ports are set only when a PROXY "
          "header has named a client that came by TCP. The names of UCSPI (`PROTO`, `TCP...`, "
-         "`UNIX...`) and of CGI (`REMOTE_...`, `SERVER_...`) mean what they mean there.\n");
+         "`UNIX...`) and of CGI (`REMOTE_...`, `SERVER_...`) mean what they mean there.\n"
+         "\nEvery handler finds its `handoff` in `BATON_HANDOFF` and its `stop_timeout_ms` in "
+         "`BATON_STOP_MS` as well; with a channel also its `handshake_timeout_ms` in "
+         "`BATON_HANDSHAKE_MS`, and in `BATON_REUSE` how many clients it is offered in its life "
+         "(0: no bound).\n");
 }
 
 void key_print_reference(text_emit *emit, void *context) {

@@ -165,6 +165,9 @@ static bool is_fact(const struct service *service, size_t index) {
 static bool print_environment(const struct service *service, text_emit *emit, void *context) {
     const char *separator = "  * environment = ";
     for (size_t i = 0; i < service->environment_count; i++) {
+        if (text_equal_start(service->environment[i], "BATON_", 6, false)) {
+            continue; /* says nothing that other keys do not say */
+        }
         emit(context, separator);
         words_emit(emit, context, service->environment[i]);
         separator = " ";

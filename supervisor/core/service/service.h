@@ -97,7 +97,8 @@ struct service {
     size_t argc;           /* at least 1 */
     const char *directory; /* working directory, absolute, in its own root; NULL = the supervisor's
                               own, or that root */
-    char **environment;    /* environment_count texts NAME=VALUE and a NULL; additions only */
+    char **environment; /* environment_count texts NAME=VALUE and a NULL: additions only, what the
+                           config says and then BATON_HANDOFF and its like */
     size_t environment_count;
     /* The names of the variables that depend on the connection (core/service/facts.h), and of those
      * of `environment` that have templates, which are not in `environment` then; ends with NULL. */

@@ -113,6 +113,37 @@ static void add_variable(struct service_builder *builder, char *variable, struct
     }
 }
 
+static void add_fixed(struct service_builder *builder, struct service *service, const char *name,
+                      const char *value) {
+    char *variable = arena_join(builder->arena, name, value, "");
+    if (variable != NULL) {
+        service->environment[service->environment_count++] = variable;
+    }
+}
+
+static void add_number(struct service_builder *builder, struct service *service, const char *name,
+                       uint32_t number) {
+    char digits[FACT_U32_DIGITS + 1];
+    *text_put_number(digits, number, 10) = '\0';
+    add_fixed(builder, service, name, digits);
+}
+
+#define HANDOFF_MOST_COUNT 4 /* of what add_handoff() adds */
+
+/* How it gets its clients, and for what it has how long: the same for every launch, and the
+ * config cannot set it (handlers/PROTOCOL.md). */
+static void add_handoff(struct service_builder *builder, struct service *service) {
+    char word[32];
+    add_fixed(builder, service, "BATON_HANDOFF=",
+              key_print_value(&key_table[KEY_HANDOFF], service->handoff, word, sizeof word));
+    add_number(builder, service, "BATON_STOP_MS=", service->stop_timeout_ms);
+    if (service->has_channel) {
+        bool has_listener = service->handoff == HANDOFF_LISTENER;
+        add_number(builder, service, "BATON_HANDSHAKE_MS=", service->handshake_timeout_ms);
+        add_number(builder, service, "BATON_REUSE=", has_listener ? 0 : service->reuse_count);
+    }
+}
+
 /* [defaults] may have said what this service cannot fill in. */
 static void check_peer(struct service_builder *builder, const struct service_values *values,
                        const char *value) {
@@ -131,7 +162,7 @@ static void check_peer(struct service_builder *builder, const struct service_val
 
 void service_fill_variables(struct service_builder *builder, const struct service_values *values,
                             struct service *service) {
-    size_t count = values->environment_count;
+    size_t count = values->environment_count + HANDOFF_MOST_COUNT;
     for (const struct fact_variable *fact = fact_variables; fact->name[0] != '\0'; fact++) {
         count++;
     }
@@ -154,6 +185,7 @@ void service_fill_variables(struct service_builder *builder, const struct servic
         }
         add_variable(builder, values->environment[i], service);
     }
+    add_handoff(builder, service);
 }
 
 /* ---- Arguments ---- */

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#define HANDOFF_COUNT 4 /* BATON_HANDOFF and its like: test_service_modes.c */
+
 static struct service_table load(const struct service_machine *world, const char *ini) {
     struct service_table table = {0};
     assert_int_equal(
@@ -49,7 +51,7 @@ static void a_port_line_is_a_service_with_all_defaults(void **state) {
     assert_string_equal(service->program, "/srv/handlers/ok");
     assert_string_equal(service->handler, "/srv/handlers/ok");
     expect_argv(service, 2, (const char *const[]){"ok", "-v"});
-    assert_int_equal(service->environment_count, 0);
+    assert_int_equal(service->environment_count, HANDOFF_COUNT);
     assert_null(service->directory);
     assert_int_equal(service->backlog_count, 511);
     assert_int_equal(service->max_connections_count, 256);
@@ -79,14 +81,14 @@ static void a_section_goes_before_defaults_before_the_table(void **state) {
     assert_int_equal(a->attempts_count, 3);
     assert_int_equal(a->max_connections_count, 256);
     assert_string_equal(address_print(&a->listen->address, text, sizeof text), "127.0.0.1:1");
-    assert_int_equal(a->environment_count, 1);
+    assert_int_equal(a->environment_count, 1 + HANDOFF_COUNT);
     assert_string_equal(a->environment[0], "C=3");
-    assert_null(a->environment[1]);
+    assert_null(a->environment[1 + HANDOFF_COUNT]);
     assert_int_equal(b->backlog_count, 6);
     assert_string_equal(address_print(&b->listen->address, text, sizeof text), "[::1]:2");
-    assert_int_equal(b->environment_count, 2);
+    assert_int_equal(b->environment_count, 2 + HANDOFF_COUNT);
     assert_string_equal(b->environment[1], "B=");
-    assert_null(b->environment[2]);
+    assert_null(b->environment[2 + HANDOFF_COUNT]);
     assert_string_equal(b->directory, "/srv/data");
     service_table_clear(&table);
 }

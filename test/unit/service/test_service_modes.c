@@ -173,10 +173,10 @@ static void variables_are_parted_from_the_environment(void **state) {
              "environment = A=1 B=\"{port} x\" REMOTE_ADDR=none PROTO={id} C={{}}\n");
     const struct service *service = &table.services[0];
     (void)state;
-    assert_int_equal(service->environment_count, 2);
+    assert_int_equal(service->environment_count, 2 + 4);
     assert_string_equal(service->environment[0], "A=1");
     assert_string_equal(service->environment[1], "REMOTE_ADDR=none");
-    assert_null(service->environment[2]);
+    assert_null(service->environment[2 + 4]);
     assert_null(service->variables[service->variable_count]);
     /* What the config names takes the place of the fact. */
     assert_int_equal(find_variable(service, "REMOTE_ADDR"), -1);
@@ -190,6 +190,36 @@ static void variables_are_parted_from_the_environment(void **state) {
     assert_string_equal(service->variable_templates[c], "{{}}");
     assert_string_equal(service->variable_templates[remote_port], "{peer_port}");
     service_table_clear(&table);
+}
+
+static void the_environment_tells_the_handoff_and_its_times(void **state) {
+    static const char ini[] = "[defaults]\nstop_timeout_ms = 7\nhandshake_timeout_ms = 60000\n"
+                              "[a]\nlisten = 1\nhandler = ok\nstop_timeout_ms = 8\n"
+                              "[b]\nlisten = 2\nhandler = ok\nhandoff = stdio\n"
+                              "[c]\nlisten = 3\nhandler = ok\nhandoff = pump\n"
+                              "[d]\nlisten = 4\nhandler = ok\nhandoff = listener\n"
+                              "[e]\nlisten = 5\nhandler = ok\nprotocol = udp\n";
+    static const char *const expected[2][5] = {
+        {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 ",
+         "BATON_HANDOFF=stdio BATON_STOP_MS=7 ", "BATON_HANDOFF=pump BATON_STOP_MS=7 ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 ", "BATON_HANDOFF=listener BATON_STOP_MS=7 "},
+        {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 ",
+         "BATON_HANDOFF=stdio BATON_STOP_MS=7 ", "BATON_HANDOFF=pump BATON_STOP_MS=7 ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "}};
+    (void)state;
+    for (size_t on_windows = 0; on_windows < 2; on_windows++) {
+        struct service_table table =
+            load(on_windows ? &config_world_windows : &config_world_posix, ini);
+        for (size_t i = 0; i < 5; i++) {
+            char text[256] = "";
+            for (char **at = table.services[i].environment; *at != NULL; at++) {
+                strcat(strcat(text, *at), " ");
+            }
+            assert_string_equal(text, expected[on_windows][i]);
+        }
+        service_table_clear(&table);
+    }
 }
 
 static void names_of_variables_have_no_case_on_windows(void **state) {
@@ -275,6 +305,7 @@ int main(void) {
         cmocka_unit_test(places_are_in_the_order_of_the_list),
         cmocka_unit_test(a_line_of_ports_may_be_a_list),
         cmocka_unit_test(variables_are_parted_from_the_environment),
+        cmocka_unit_test(the_environment_tells_the_handoff_and_its_times),
         cmocka_unit_test(names_of_variables_have_no_case_on_windows),
         cmocka_unit_test(templates_are_for_the_handlers_own_arguments),
         cmocka_unit_test(a_thousand_places_are_printed_as_a_range),
