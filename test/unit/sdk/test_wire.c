@@ -47,6 +47,13 @@ static enum wire_result decode_guarded(const void *frame, size_t length, enum wi
     return wire_decode(copy, length, sender, out);
 }
 
+/* The column `system`, by its rule: each system passes a socket in its own way. */
+static const char *system_of(const struct wire_message *message, enum wire_result result) {
+    if (result != WIRE_OK || message->type != WIRE_OFFER)
+        return "any";
+    return message->protocol_info != NULL ? "windows" : "posix";
+}
+
 static void check_decoding(const struct vector *vector) {
     struct wire_message message;
     char meaning[MEANING_BYTES];
@@ -55,6 +62,8 @@ static void check_decoding(const struct vector *vector) {
     const char *name = message.skip && result == WIRE_OK ? "SKIP" : result_name(result);
     if (strcmp(name, vector->result) != 0)
         fail_msg("%s: %s, should be %s", vector->name, name, vector->result);
+    if (strcmp(system_of(&message, result), vector->system) != 0)
+        fail_msg("%s: is not of the system %s", vector->name, vector->system);
     if (strcmp(name, "OK") != 0)
         return;
     print_meaning(&message, meaning);

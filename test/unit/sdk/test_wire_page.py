@@ -13,7 +13,7 @@ HEADER = (ROOT / "handlers" / "sdk" / "wire.h").read_text(encoding="utf-8")
 def vectors():
     text = (ROOT / "test" / "golden" / "wire" / "vectors.txt").read_text(encoding="utf-8")
     rows = [line.split(" | ") for line in text.splitlines() if " | " in line and line[0] != "#"]
-    return {row[0]: row[3] for row in rows}
+    return {row[0]: row[4] for row in rows}
 
 
 class Page(unittest.TestCase):

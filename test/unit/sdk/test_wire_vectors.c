@@ -142,6 +142,7 @@ static void parse_line(char *line, struct vector *vector) {
         strcmp(direction, "to-handler") == 0 ? WIRE_FROM_SUPERVISOR : WIRE_FROM_HANDLER;
     if (vector->sender == WIRE_FROM_HANDLER)
         assert_string_equal(direction, "to-supervisor");
+    copy_column(vector->system, sizeof vector->system, &line);
     copy_column(vector->result, sizeof vector->result, &line);
     vector->length = parse_hex(column(&line), vector->frame);
     snprintf(vector->meaning, sizeof vector->meaning, "%s", column(&line));

@@ -10,6 +10,7 @@
 struct vector {
     char name[64];
     enum wire_sender sender;
+    char system[16];
     char result[32];
     unsigned char frame[VECTOR_BYTES];
     size_t length;
