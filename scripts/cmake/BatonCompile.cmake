@@ -18,6 +18,13 @@ if(BATON_HARDEN AND NOT WIN32)
     endforeach()
 endif()
 
+# winnt.h takes the compilers' intrinsics for each x86 there is, three fifths of all that a file with
+# windows.h reads. Nobody here calls one, so their headers (gcc's, clang's) are said to be there already:
+# such a file takes a fifth of the time with gcc 12, and clang-tidy half of it.
+if(MINGW)
+    add_compile_definitions(_X86INTRIN_H_INCLUDED __X86INTRIN_H)
+endif()
+
 # What is smaller or harder to attack, but needs optimisation or slows debugging.
 function(baton_harden name)
     target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections -fvisibility=hidden
