@@ -79,7 +79,9 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
             print_error(NULL, "batond: warning: this config takes privileges, and not everything "
                               "can be checked without them; check it as root, and start it so\n");
         }
-        service_table_print(&table, print_out, NULL);
+        size_t warning_count = service_table_warn(&table, &machine, print_error, NULL);
+        service_table_print(&table, options->defaults, print_out, NULL);
+        service_table_print_verdict(&table, warning_count, print_out, NULL);
     } else {
         enum supervisor_result end = supervisor_run(&table, &machine);
         code = end == SUPERVISOR_STOPPED ? EXIT_DONE

@@ -6,7 +6,8 @@
 #include <string.h>
 
 const char options_help[] =
-    "usage: batond [-c FILE] [--handlers DIR] [--check | --explain SERVICE ADDRESS]\n"
+    "usage: batond [-c FILE] [--handlers DIR] [--check [--defaults] |\n"
+    "              --explain SERVICE ADDRESS]\n"
     "\n"
     "Listens on the ports that the config names, launches a handler for each\n"
     "connection, and hands it the accepted socket.\n"
@@ -15,6 +16,7 @@ const char options_help[] =
     "  --handlers DIR     where handler names are looked up (default: what the config\n"
     "                     says, else the folder `handlers` beside batond's own folder)\n"
     "  --check            validate the config, print what it means, and end\n"
+    "  --defaults         with --check: print the defaults and options, too\n"
     "  --explain SERVICE ADDRESS\n"
     "                     tell whether a client at ADDRESS (at a local socket uid:NUMBER)\n"
     "                     would be let in now, by which rule, and what would run as whom\n"
@@ -72,6 +74,7 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
         {"--config", true, offsetof(struct options, config)},
         {"--handlers", true, offsetof(struct options, handlers)},
         {"--check", false, offsetof(struct options, check)},
+        {"--defaults", false, offsetof(struct options, defaults)},
         {"--version", false, offsetof(struct options, version)},
         {"--help", false, offsetof(struct options, help)},
         {"-h", false, offsetof(struct options, help)},
@@ -104,5 +107,6 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
         }
         i += result == TAKEN_WITH_NEXT ? 1 : 0;
     }
-    return true;
+    return !out->defaults || out->check ||
+           fault(message, size_bytes, "--check must stand beside", "--defaults");
 }

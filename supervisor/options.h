@@ -10,7 +10,7 @@ struct options {
     const char *config;           /* -c, --config; NULL = not given */
     const char *handlers;         /* --handlers; NULL = not given */
     const char *service, *client; /* --explain; NULL = not given */
-    bool check;
+    bool check, defaults;         /* `defaults` is of no use without `check` */
     bool version;
     bool help;
 };

@@ -90,7 +90,8 @@ static void check_world(const struct service_machine *world, enum config_format 
         for (size_t i = 0; i < table.service_count; i++) {
             check_service(&table.services[i]);
         }
-        service_table_print(&table, discard, &printed_bytes);
+        service_table_print(&table, true, discard, &printed_bytes);
+        service_table_print_verdict(&table, 0, discard, &printed_bytes);
     } else {
         check_problems(&problems);
         config_problems_print(&problems, discard, &printed_bytes);

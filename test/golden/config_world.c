@@ -373,10 +373,16 @@ int config_world_check(const struct service_machine *world, enum config_format f
     struct config_problems problems = {0};
     struct service_table table = {0};
     int result = config_world_load(world, format, file_name, bytes, length, &table, &problems);
-    if (result == BATON_OK && whole) {
-        service_table_print(&table, config_output_add, out);
-    } else if (result == BATON_OK) {
-        service_table_print_services(&table, config_output_add, out);
+    if (result == BATON_OK) {
+        struct service_machine machine = *world;
+        machine.config_file = file_name;
+        size_t warning_count = service_table_warn(&table, &machine, config_output_add, out);
+        if (whole) {
+            service_table_print(&table, true, config_output_add, out);
+        } else {
+            service_table_print_services(&table, config_output_add, out);
+        }
+        service_table_print_verdict(&table, warning_count, config_output_add, out);
     } else {
         config_problems_print(&problems, config_output_add, out);
     }

@@ -138,12 +138,39 @@ class Usage(Program):
 
 
 class Check(Program):
+    def faults(self, err):
+        """The lines that tell of more than that tests run as root."""
+        return [line for line in err.splitlines() if not re.search(": warning: .* runs as root", line)]
+
+    def test_defaults_only_when_asked(self):
+        path = self.write("a.ini", render(GOOD, "ini"))
+        code, out, _ = self.check(path, "--defaults")
+        self.assertEqual(code, 0)
+        self.assertIn("handshake_timeout_ms", out)
+        self.assertRegex(out, "\nvalid, 2 services(, 1 warning)?\n$")
+        code, out, err = self.batond("--defaults")
+        self.assertEqual((code, out), (EXIT_USAGE, ""))
+        self.assertIn("--check", err)
+
+    def test_a_warning_is_no_fault(self):
+        path = self.write("a.ini", "[misbehave]\nlisten = 7777\nhandler = misbehave | sort\n" + harness.AS_US)
+        code, out, err = self.check(path)
+        self.assertEqual(code, 0, err)
+        warnings = self.faults(err)
+        self.assertEqual(len(warnings), 2, err)
+        for line, number, wanted in zip(warnings, (2, 3), ("0.0.0.0/0", "no shell")):
+            self.assertTrue(line.startswith(f"{system_path(path)}:{number}: warning: misbehave: "), line)
+            self.assertIn(wanted, line)
+        self.assertIn("\nvalid, 1 service, ", out)
+
     def test_a_good_config_in_both_formats(self):
         printed = []
         for config_format in ("ini", "yaml"):
             code, out, err = self.check(self.write(f"ö.{config_format}",
                                                    render(GOOD, config_format)))
-            self.assertEqual((code, err), (0, ""), config_format)
+            self.assertEqual((code, self.faults(err)), (0, []), config_format)
+            self.assertTrue(out.endswith("\nvalid, 2 services\n") or "2 services, 1 warning" in out, out)
+            self.assertNotIn("handshake_timeout_ms", out)
             for wanted in ("a", "b", "127.0.0.1:0", "misbehave", "two words", "max_connections"):
                 self.assertIn(wanted, out)
             printed.append(out)
@@ -159,7 +186,7 @@ class Check(Program):
         host, port = supervisor.address("line")
         code, _, err = self.check(self.write("a.ini", render(harness.what_tests_need(
             {"line": service("misbehave", listen=f"{host}:{port}")}), "ini")))
-        self.assertEqual((code, err), (0, ""))
+        self.assertEqual((code, self.faults(err)), (0, []))
         self.stop(supervisor)
 
     def test_paths_beside_the_config(self):

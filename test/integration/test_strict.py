@@ -58,7 +58,8 @@ class Strict(SupervisorCase):
 
     def expect_good(self, root, **options):
         code, err = self.check(root, **options)
-        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(code, 0, err)
+        self.assertTrue(all(": warning: " in line for line in err.splitlines()), err)
 
     def test_modes(self):
         root = self.tree()

@@ -87,11 +87,33 @@ static void fill_argv(struct service_builder *builder,
     service->argc = before + word_count;
 }
 
+/* What a shell would obey, outside of quotes at the start or the end of a word: `| tee`, `>log`,
+ * `2>log`, `a; b`. */
+static bool has_shell_words(const char *value) {
+    char quote = '\0';
+    bool starts = true;
+    for (const char *at = value; *at != '\0'; at++) {
+        bool ends = at[1] == '\0' || text_is_blank(at[1]);
+        if (quote != '\0') {
+            bool escapes = quote == '"' && *at == '\\' && at[1] != '\0';
+            quote = *at == quote ? '\0' : quote;
+            at += escapes;
+        } else if (*at == '"' || *at == '\'') {
+            quote = *at;
+        } else if ((starts || ends) && strchr("|<>&;", *at) != NULL) {
+            return true;
+        }
+        starts = text_is_blank(*at) || (starts && *at >= '0' && *at <= '9' && at[1] == '>');
+    }
+    return false;
+}
+
 bool service_read_handler(struct service_builder *builder, const struct config_setting *setting,
                           const struct config_setting *argv0, bool probe, struct service *service) {
     char **words = NULL;
     size_t word_count = 0;
     service->handler_line = setting->line;
+    service->has_shell_words = has_shell_words(setting->value);
     const char *wrong = words_split(builder->arena, setting->value, &words, &word_count);
     if (wrong != NULL || (words != NULL && (word_count == 0 || words[0][0] == '\0'))) {
         service_report(builder, setting, "%s",

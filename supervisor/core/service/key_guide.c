@@ -146,7 +146,7 @@ const char *const key_guide_modes =
     "\n"
     "Started as root, batond stays root unless `[supervisor] user` names whom it becomes when its\n"
     "listeners and its log are open: for ever, with the groups of that user, and of root's\n"
-    "capabilities with those that its services need, as `--check` tells in its last line:\n"
+    "capabilities with those that its services need, as `--check` tells at its end:\n"
     "`setuid`, `setgid` and `kill` where handlers run as others, `kill` where they may become root "
     "by\n"
     "a set-user-ID program (without `no_new_privileges`), `net_bind_service` for ports below\n"

@@ -327,24 +327,37 @@ void service_print_options(const struct supervisor_options *options, text_emit *
 void service_table_print_services(const struct service_table *table, text_emit *emit,
                                   void *context) {
     struct columns columns = measure(table);
-    char line[96];
-    snprintf(line, sizeof line, "%lu service%s", (unsigned long)table->service_count,
-             table->service_count == 1 ? "" : "s");
-    emit(context, line);
-    if (table->disabled_count > 0) {
-        snprintf(line, sizeof line, ", and %lu switched off", (unsigned long)table->disabled_count);
-        emit(context, line);
-    }
-    emit(context, "\n\n");
     for (size_t i = 0; i < table->service_count; i++) {
         print_in_columns(&table->services[i], columns, emit, context);
     }
 }
 
-void service_table_print(const struct service_table *table, text_emit *emit, void *context) {
+void service_table_print(const struct service_table *table, bool has_defaults, text_emit *emit,
+                         void *context) {
     service_table_print_services(table, emit, context);
     print_advice(table, emit, context);
-    print_defaults(emit, context);
-    service_print_options(&table->options, emit, context);
+    if (has_defaults) {
+        print_defaults(emit, context);
+        service_print_options(&table->options, emit, context);
+    }
     service_print_kept(table, emit, context);
+}
+
+/* After `before`, unless there are none. */
+static void print_count(const char *before, size_t count, const char *noun, bool is_plural,
+                        text_emit *emit, void *context) {
+    char text[64];
+    if (count > 0) {
+        snprintf(text, sizeof text, "%s%lu %s%s", before, (unsigned long)count, noun,
+                 is_plural && count != 1 ? "s" : "");
+        emit(context, text);
+    }
+}
+
+void service_table_print_verdict(const struct service_table *table, size_t warning_count,
+                                 text_emit *emit, void *context) {
+    print_count("\nvalid, ", table->service_count, "service", true, emit, context);
+    print_count(", ", table->disabled_count, "switched off", false, emit, context);
+    print_count(", ", warning_count, "warning", true, emit, context);
+    emit(context, "\n");
 }

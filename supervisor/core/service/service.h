@@ -86,6 +86,7 @@ struct service {
                                       inherited (Windows) */
     bool argv_varies;              /* argv has templates */
     bool strict_modes;             /* who else may change what it runs is looked at */
+    bool has_shell_words;          /* `handler` has what only a shell would obey */
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
     uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
                                        For HANDOFF_LISTENER, whose one "connection" is an
@@ -268,9 +269,18 @@ bool service_exit_is_success(const struct service *service, uint32_t code);
 const char *service_place_name(const struct service *service, size_t place);
 
 /* Writes the effective table as a person would read it: a line for each service (name, where it
- * listens, command), the keys that differ from their default below it, marked with `*`, then the
- * other defaults and the supervisor's options. */
-void service_table_print(const struct service_table *table, text_emit *emit, void *context);
+ * listens, command), the keys that differ from their default below it, marked with `*`; with
+ * `has_defaults` then the other defaults and the supervisor's options. */
+void service_table_print(const struct service_table *table, bool has_defaults, text_emit *emit,
+                         void *context);
+/* The last line: "valid, 2 services, 1 switched off, 1 warning". */
+void service_table_print_verdict(const struct service_table *table, size_t warning_count,
+                                 text_emit *emit, void *context);
+/* Writes what is valid and perhaps not meant, each kind in one line, "FILE:LINE: warning: SERVICE,
+ * SERVICE: text"; FILE is machine->config_file. Returns how many lines. Reads from the disk through
+ * `machine`, for which the table was built. */
+size_t service_table_warn(const struct service_table *table, const struct service_machine *machine,
+                          text_emit *emit, void *context);
 /* One service alone, and the supervisor's options alone, in the same form. */
 void service_print(const struct service *service, text_emit *emit, void *context);
 void service_print_options(const struct supervisor_options *options, text_emit *emit,

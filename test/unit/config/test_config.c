@@ -350,10 +350,23 @@ static void the_examples_of_the_reference_are_good(void **state) {
     }
     assert_true(used > 0 && used < sizeof ini);
     struct config_output out = {0};
-    (void)config_world_check(&config_world_root, CONFIG_FORMAT_INI, "f", ini, used, false, &out);
-    if (strstr(out.text, "f:") == out.text) {
+    if (config_world_check(&config_world_root, CONFIG_FORMAT_INI, "f", ini, used, false, &out) !=
+        BATON_OK) {
         fail_msg("%s", out.text);
     }
+    free(out.text);
+}
+
+static void nothing_is_warned_of_as_shipped(void **state) {
+    size_t length = 0;
+    (void)state;
+    const char *ini = config_file_read(BATON_TEST_CONF "/ports.ini", &length);
+    struct config_output out = {0};
+    assert_int_equal(
+        config_world_check(&config_world_root, CONFIG_FORMAT_INI, "f", ini, length, false, &out),
+        BATON_OK);
+    assert_null(strstr(out.text, "warning"));
+    assert_non_null(strstr(out.text, "\nvalid, 9 services\n"));
     free(out.text);
 }
 
@@ -374,6 +387,7 @@ int main(void) {
         cmocka_unit_test(the_shipped_files_are_equal_tables),
         cmocka_unit_test(the_shipped_examples_are_good_and_equal),
         cmocka_unit_test(the_examples_of_the_reference_are_good),
+        cmocka_unit_test(nothing_is_warned_of_as_shipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static char *said(const char *services, struct service_table *table) {
     assert_int_equal(
         config_world_load(&world, CONFIG_FORMAT_INI, "x.ini", ini, strlen(ini), table, NULL),
         BATON_OK);
-    service_table_print(table, config_output_add, &out);
+    service_table_print(table, true, config_output_add, &out);
     const char *line = strstr(out.text, "\nbatond becomes ");
     assert_non_null(line);
     snprintf(text, sizeof text, "%s", line + strlen("\nbatond becomes "));

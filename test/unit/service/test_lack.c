@@ -455,6 +455,36 @@ static void test_folders(void **state) {
     assert_false(service_find_lack(&service, &machine, &lack));
 }
 
+static void collect(void *context, const char *text) {
+    strncat(context, text, 1023 - strlen(context));
+}
+
+/* Where programs may be of any format nothing is lacking, but a text without `#!` is told. */
+static void test_a_script_without_a_first_line(void **state) {
+    static const struct {
+        const char *head;
+        size_t warning_count;
+    } cases[] = {{"import baton\n", 1}, {"#!/bin/sh\n", 0}, {"MZ\1\2\3", 0}, {"", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1024] = "";
+        struct service service = {.name = "a",
+                                  .program = "/srv/handlers/a",
+                                  .handler = "/srv/handlers/a",
+                                  .handler_line = 3};
+        struct service_table table = {.services = &service, .service_count = 1};
+        struct service_machine world = {.read_file = read_file, .config_file = "x.ini"};
+        have(0, service.handler, BATON_OK, cases[i].head, strlen(cases[i].head));
+        assert_int_equal(service_table_warn(&table, &world, collect, text), cases[i].warning_count);
+        assert_true(cases[i].warning_count == 0 ||
+                    strstr(text, "x.ini:3: warning: a: the handler is a text without `#!`") ==
+                        text);
+        /* An interpreter reads it. */
+        service.program = "/usr/bin/python3";
+        assert_int_equal(service_table_warn(&table, &world, collect, text), 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loaders),
@@ -465,6 +495,7 @@ int main(void) {
         cmocka_unit_test(test_what_env_runs),
         cmocka_unit_test(test_what_others_may_change),
         cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_a_script_without_a_first_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,96 @@
+/* What --check warns of: the config is valid, and perhaps not what was meant. */
+#include "core/service/build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBTS_COUNT };
+
+/* By enum doubt. */
+static const char words[] =
+    ": open at every address of this machine, and nothing says who may come; say it by `allow` "
+    "(everybody: `allow = 0.0.0.0/0, ::/0`), or give one address by `bind` or `listen`\0"
+    ": the handler is a text without `#!`; begin it with `#!` and the path of its interpreter\0"
+    ": no shell reads `handler`, so `|`, `>`, `<`, `;` and `&` are arguments as all others; give "
+    "`/bin/sh -c \"...\"`, or put them into quotes if that is meant\0"
+    ": what a client makes of the handler, he makes of this machine, as it runs as root; choose "
+    "another `user`, or what it needs by `capabilities`\0";
+
+/* A service that never sees its clients has no key for who may come. */
+static bool is_open(const struct service *service) {
+    static const uint8_t any[sizeof service->listen->address.bytes];
+    bool is_open = false;
+    for (size_t i = 0; i < service->listen_count; i++) {
+        const struct address *address = &service->listen[i].address;
+        is_open = is_open ||
+                  (service->listen[i].path == NULL && memcmp(address->bytes, any, sizeof any) == 0);
+    }
+    return is_open && service->access == NULL && service->proxy_protocol == 0 &&
+           service->handoff != HANDOFF_LISTENER;
+}
+
+/* Where the system takes programs of any format, this is no lack (lack.h). */
+static bool is_plain_text(const struct service *service, const struct service_machine *machine) {
+    uint8_t bytes[PROGRAM_HEAD_BYTES];
+    struct program_head head;
+    struct baton_cause cause;
+    size_t length = 0;
+    if (!BY_SYSTEM(true, machine->read_file != NULL) || service->identity.chroot != NULL ||
+        strcmp(service->program, service->handler) != 0) {
+        return false;
+    }
+    (void)machine->read_file(service->handler, bytes, sizeof bytes, &length, &cause);
+    program_head_read(bytes, length, &head);
+    bool is_text = head.kind == PROGRAM_OTHER && length > 0;
+    for (size_t i = 0; i < length; i++) {
+        is_text = is_text && bytes[i] >= '\t';
+    }
+    return is_text;
+}
+
+static bool has(enum doubt doubt, const struct service *service,
+                const struct service_machine *machine) {
+    switch (doubt) {
+    case DOUBT_OPEN:
+        return is_open(service);
+    case DOUBT_SCRIPT:
+        return is_plain_text(service, machine);
+    case DOUBT_SHELL:
+        return service->has_shell_words;
+    default:
+        return service->user != NULL && service->identity.uid == 0 &&
+               !service->identity.has_capabilities;
+    }
+}
+
+static size_t line_of(enum doubt doubt, const struct service *service) {
+    return doubt == DOUBT_OPEN   ? service->listen_line
+           : doubt == DOUBT_ROOT ? service->line
+                                 : service->handler_line;
+}
+
+size_t service_table_warn(const struct service_table *table, const struct service_machine *machine,
+                          text_emit *emit, void *context) {
+    size_t count = 0;
+    char at[64];
+    for (unsigned doubt = 0; doubt < DOUBTS_COUNT; doubt++) {
+        bool is_told = false;
+        for (size_t i = 0; i < table->service_count; i++) {
+            const struct service *service = &table->services[i];
+            if (!has(doubt, service, machine)) {
+                continue;
+            }
+            snprintf(at, sizeof at, ":%lu: warning: ", (unsigned long)line_of(doubt, service));
+            emit(context, is_told ? ", " : machine->config_file);
+            emit(context, is_told ? "" : at);
+            emit(context, service->name);
+            is_told = true;
+        }
+        if (is_told) {
+            emit(context, text_nth(words, doubt));
+            emit(context, "\n");
+            count++;
+        }
+    }
+    return count;
+}
