@@ -78,7 +78,10 @@ enum baton_decision {
  * made (as long as BATON_ID is in it), otherwise from the socket.
  */
 struct baton_connection {
-    baton_socket socket; /* blocking, not inheritable, no event or completion-port registration */
+    baton_socket socket; /* blocking, not inheritable, no event or completion-port registration.
+                            Under handoff = stdio a layered provider of Windows may not know it:
+                            then it is a handle for ReadFile and WriteFile; the calls below take it
+                            either way */
     enum baton_kind kind;
     uint32_t number; /* names the connection on the channel; 0 without one, and for what was
                         accepted from a listener */
@@ -102,6 +105,7 @@ struct baton_connection {
                                      its own I/O may set them. Sent with DONE unless both are 0 */
     /* Private to the SDK. */
     void *sources;         /* all of them, until baton_close(); NULL when offered on a channel */
+    int is_plain;          /* Windows: Winsock does not know the socket */
     uint32_t source;       /* which listener or datagram socket it came from */
     uint32_t sender_bytes; /* of `sender`: where the datagram came from that was received last */
     unsigned char sender[BATON_SENDER_BYTES];
@@ -275,7 +279,8 @@ int baton_send(struct baton_connection *connection, const void *bytes, size_t le
  * Ends our sending, then reads and drops what the client still sends until it ends too, at most
  * `max_bytes` and `timeout_ms` (1..60000), so that closing afterwards does not destroy an answer
  * on its way (RFC 1122, 4.2.2.13). Call it before baton_finish() when the client may have sent what
- * was not read. The socket stays open. Blocks up to `timeout_ms`.
+ * was not read. The socket stays open. Blocks up to `timeout_ms`. Does nothing where Winsock does
+ * not know the socket: its two directions can only be closed together.
  */
 void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes);
 

@@ -12,12 +12,11 @@ A whole handler:
     raise SystemExit(baton.serve(greet))
 
 The shape is that of baton.h; the protocol is described in PROTOCOL.md. Tested on Linux. The Windows
-half (pipes by msvcrt.open_osfhandle, the socket by socket.fromshare) follows the same page but is
+half (pipes by msvcrt.open_osfhandle, sockets by socket.fromshare) follows the same page but is
 untested on Windows.
 
 Without a channel, open() takes what batond gives in its other hand-off modes, and what other
-super-servers give: LISTEN_FDS (systemd), or a socket on standard input (inetd, xinetd, tcpserver;
-POSIX only). Of a listening socket the module accepts by itself, and ends when nobody came for a while,
+super-servers give: LISTEN_FDS (systemd), or a socket on standard input (inetd, xinetd, tcpserver). Of a listening socket the module accepts by itself, and ends when nobody came for a while,
 to be started again by the next client.
 """
 
@@ -240,8 +239,7 @@ class Baton:
             if words["BATON_CHANNEL"] is not None:
                 self._open_channel(words, options.capacity, options.name)
                 return
-            if os.name == "posix":
-                self._sources.items = fallback_sources(words, list(options.kinds))
+            self._sources.items = fallback_sources(words, list(options.kinds))
             if not self._sources.items:
                 raise NoSource(" ".join((NoSource.__doc__ or "").split()))
             self._sources.watch_sigterm()

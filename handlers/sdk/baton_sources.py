@@ -11,7 +11,8 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from functools import partial
+from typing import Callable, Dict, List, Optional
 
 import baton_datagram
 from baton_wire import KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error, parse_number
@@ -340,19 +341,47 @@ def _source_of(descriptor: int, name: str, kinds: List[int]) -> Optional[Source]
     return Source(candidate, kind or 0, name)
 
 
-def _free_standard_streams(given: socket.socket) -> None:
+def _free_standard_streams(is_ours: Callable[[int], bool]) -> None:
     """Streams that are this socket become the null device."""
-    ours = os.fstat(given.fileno())
     null_device = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         try:
-            same = os.path.samestat(os.fstat(descriptor), ours)
+            same = is_ours(descriptor)
         except OSError:
             continue
         if same:
             os.dup2(null_device, descriptor)
     if null_device > 2:
         os.close(null_device)
+
+
+def _is_file(ours: os.stat_result, descriptor: int) -> bool:
+    return os.path.samestat(os.fstat(descriptor), ours)
+
+
+def _windows_input(kinds: List[int]) -> List[Source]:
+    """A socket on standard input of Windows. To Winsock an inherited one may be unknown until it is
+    duplicated, and the duplicate is a socket like any other."""
+    import ctypes
+    import msvcrt
+
+    try:
+        handle = msvcrt.get_osfhandle(0)  # type: ignore[attr-defined]
+    except OSError:
+        return []
+    socket.socket().close()  # starts Winsock
+    info = ctypes.create_string_buffer(628)  # a WSAPROTOCOL_INFOW
+    duplicate = ctypes.windll.ws2_32.WSADuplicateSocketW  # type: ignore[attr-defined]
+    if duplicate(ctypes.c_void_p(handle), os.getpid(), info) != 0:
+        return []
+    rebuilt = socket.fromshare(info.raw)  # type: ignore[attr-defined]
+    kind = _kind_of(rebuilt)
+    if kind not in kinds and not (kind == KIND_LISTENER and KIND_CONNECTION in kinds):
+        rebuilt.close()
+        return []
+    os.set_handle_inheritable(rebuilt.fileno(), False)  # type: ignore[attr-defined]
+    _free_standard_streams(lambda stream: msvcrt.get_osfhandle(stream) == handle)  # type: ignore
+    return [Source(rebuilt, kind or 0)]
 
 
 def _listen_fds(words: Words) -> int:
@@ -380,8 +409,7 @@ def _listen_fds(words: Words) -> int:
     return count
 
 
-def fallback_sources(words: Words, kinds: List[int]) -> List[Source]:
-    """What another super-server gave."""
+def _posix_sources(words: Words, kinds: List[int]) -> List[Source]:
     sources: List[Source] = []
     names = (words["LISTEN_FDNAMES"] or "").split(":")
     for index in range(_listen_fds(words)):
@@ -395,8 +423,17 @@ def fallback_sources(words: Words, kinds: List[int]) -> List[Source]:
             source.socket = socket.socket(fileno=os.dup(source.socket.detach()))
             sources.append(source)
     for source in sources:
+        ours = os.fstat(source.socket.fileno())
+        _free_standard_streams(partial(_is_file, ours))
+    return sources
+
+
+def fallback_sources(words: Words, kinds: List[int]) -> List[Source]:
+    """What another super-server gave."""
+    is_posix = os.name == "posix"
+    sources = _posix_sources(words, kinds) if is_posix else _windows_input(kinds)
+    for source in sources:
         if "BATON_ID" in os.environ:
             source.id = _told_number("BATON_ID", (1 << 64) - 1)
             source.service = os.environ.get("BATON_SERVICE", "")
-        _free_standard_streams(source.socket)
     return sources

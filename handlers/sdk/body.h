@@ -106,6 +106,7 @@ struct body_source {
     _Atomic int state; /* enum body_source_state */
     baton_socket socket;
     enum baton_kind kind;
+    bool is_plain;   /* Winsock does not know it (Windows) */
     uint32_t number; /* of its OFFER; 0 without a channel */
     uint64_t id;
     char service[BATON_SERVICE_BYTES];

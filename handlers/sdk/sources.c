@@ -22,6 +22,7 @@ struct body_source *sources_add(struct body_sources *sources, baton_socket socke
     struct body_source *source = &sources->items[at];
     source->socket = socket;
     source->kind = kind;
+    source->is_plain = false;
     source->number = 0;
     source->id = 0;
     size_t length = strlen(service);
@@ -71,6 +72,7 @@ int sources_take(struct body_sources *sources, size_t index, struct baton_connec
     sources->turn = index + 1;
     connection->kind = source->kind;
     connection->socket = source->socket;
+    connection->is_plain = source->is_plain;
     if (is_whole) {
         source->state = BODY_SOURCE_NONE;
     } else if (source->kind == BATON_KIND_DATAGRAM) {

@@ -2,6 +2,7 @@
 Windows, or Wine 8, has not got."""
 
 import subprocess
+import threading
 import unittest
 
 import harness
@@ -64,6 +65,39 @@ class Console(SupervisorCase):
                     heard += piece
                 self.assertEqual(heard, sent)
             self.assertEqual(supervisor.record(client)["outcome"], "served")
+        self.stop(supervisor)
+
+
+class Libbaton(SupervisorCase):
+    """The SDK with the connection on standard input. To Winsock an inherited socket may be unknown, as it
+    is under Wine 8; it must serve all the same, and what the client is told must not be lost."""
+
+    def test_the_shipped_handlers(self):
+        supervisor = self.supervisor(
+            {name: service(name, handoff="stdio") for name in ("ok", "echo", "daytime", "env")})
+        with supervisor.connect("ok") as client:
+            for _ in range(2):
+                client.send("Hello")
+                self.assertEqual(client.socket.recv(100), b"OK")
+            client.end()
+            self.assertEqual(client.rest(), "")
+        sent, heard = bytes(range(256)) * 2048, b""
+        with supervisor.connect("echo") as echo:
+            thread = threading.Thread(target=lambda: (echo.send(sent), echo.end()))
+            thread.start()
+            while piece := echo.socket.recv(65536):
+                heard += piece
+            thread.join(DEADLINE_S)
+        self.assertEqual(heard, sent)
+        with supervisor.connect("daytime") as daytime:
+            daytime.send("not read before the answer is sent")
+            self.assertIn("-UTC", daytime.rest())
+        with supervisor.connect("env") as env:
+            facts = dict(line.split(" ", 1) for line in env.rest().splitlines())
+        for client in (client, echo, daytime, env):
+            record = supervisor.record(client)
+            self.assertEqual((record["outcome"], record["exit"]), ("served", "0"))
+        self.assertEqual(record["peer"], facts["peer"])
         self.stop(supervisor)
 
 

@@ -2,11 +2,17 @@
  * Without a channel: a socket on standard input, as batond's stdio mode and other super-servers for
  * Windows give it.
  * LISTEN_FDS is a POSIX custom and is not looked for.
+ *
+ * Winsock need not know a socket that was inherited: for layered providers Microsoft promises it of
+ * none (WSADuplicateSocketW is the way), and Wine 8 says WSAENOTSOCK to getpeername, send and
+ * others. Mostly it can be made known by a duplicate for ourselves; where not, it is a handle for
+ * ReadFile and WriteFile.
  */
 #include "body.h"
 
 #include <winsock2.h>
 
+#include <string.h>
 #include <windows.h>
 
 static int kind_of(SOCKET socket) {
@@ -42,13 +48,51 @@ static int free_standard_streams(HANDLE handle) {
     return 0;
 }
 
+/* The same socket under a number that Winsock knows; INVALID_SOCKET if that cannot be had. */
+static SOCKET make_known(SOCKET unknown) {
+    WSAPROTOCOL_INFOW info;
+    if (WSADuplicateSocketW(unknown, GetCurrentProcessId(), &info) != 0)
+        return INVALID_SOCKET;
+    return WSASocketW(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, &info, 0,
+                      WSA_FLAG_NO_HANDLE_INHERIT);
+}
+
+/* To Windows a socket is a pipe of which it knows nothing else; who started us must have said that
+ * there is a connection. */
+static bool is_unknown_connection(HANDLE handle) {
+    char id[24], protocol[8];
+    DWORD flags = 0;
+    return GetFileType(handle) == FILE_TYPE_PIPE &&
+           !GetNamedPipeInfo(handle, &flags, NULL, NULL, NULL) &&
+           body_read_environment("BATON_ID", id, sizeof id) == 1 &&
+           body_read_environment("PROTO", protocol, sizeof protocol) == 1 &&
+           strcmp(protocol, "TCP") == 0;
+}
+
 int body_fallback_open(struct body_sources *sources, uint32_t kinds) {
     HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
-    int kind = input != NULL && input != INVALID_HANDLE_VALUE ? kind_of((SOCKET)input) : 0;
-    if (!is_wanted(kind, kinds))
+    SOCKET socket = (SOCKET)input;
+    bool is_plain = false;
+    if (input == NULL || input == INVALID_HANDLE_VALUE)
         return BATON_E_NO_SOURCE;
-    if (!SetHandleInformation(input, HANDLE_FLAG_INHERIT, 0))
+    int kind = kind_of(socket);
+    if (kind == 0 && WSAGetLastError() == WSAENOTSOCK) {
+        SOCKET known = make_known(socket);
+        is_plain = known == INVALID_SOCKET && is_unknown_connection(input);
+        kind = is_plain ? BATON_KIND_CONNECTION : known != INVALID_SOCKET ? kind_of(known) : 0;
+        socket = known != INVALID_SOCKET ? known : socket;
+    }
+    bool is_ours = is_wanted(kind, kinds);
+    if (socket != (SOCKET)input && !is_ours)
+        closesocket(socket);
+    if (!is_ours)
+        return BATON_E_NO_SOURCE;
+    if (!SetHandleInformation((HANDLE)socket, HANDLE_FLAG_INHERIT, 0))
         return BATON_E_SYSTEM;
-    sources_add(sources, (baton_socket)input, (enum baton_kind)kind, "");
-    return free_standard_streams(input);
+    sources_add(sources, (baton_socket)socket, (enum baton_kind)kind, "")->is_plain = is_plain;
+    int fault = free_standard_streams(input);
+    /* Or the client would see no end before that of the process. */
+    if (socket != (SOCKET)input)
+        CloseHandle(input);
+    return fault;
 }

@@ -23,7 +23,7 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_ARGV0] = "What the handler is told to be called (its argument number 0); otherwise "
                   "that is the program as `handler` names it. Not together with an interpreter.",
     [KEY_HANDOFF] = "How the handler gets its clients, see \"Hand-off\". With `protocol = udp` it "
-                    "is always `listener`.",
+                    "is always `listener`. For a program without an SDK take `pump` on Windows.",
     [KEY_PROTOCOL] = "What `listen` speaks of: ports of TCP or UDP, or a local stream socket. "
                      "`[ports]` has ports of TCP only. Where the system has no local sockets "
                      "(Windows before 10 1803, Wine) the log tells so at start.",

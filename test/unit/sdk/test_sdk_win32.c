@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "baton.h"
+#include "body.h"
 #include "test_sdk_supervisor_win32.h"
 
 #include <stdio.h>
@@ -273,11 +274,60 @@ static void a_datagram_is_answered_from_where_it_came(void **state) {
     SetStdHandle(STD_INPUT_HANDLE, before);
 }
 
+/* Two ends of a pipe that goes both ways, which Winsock knows as little as a layered provider's
+ * socket. */
+static void pipe_pair(HANDLE pair[2]) {
+    static const wchar_t name[] = L"\\\\.\\pipe\\baton-test-sdk";
+    pair[0] = CreateNamedPipeW(name, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 1, 65536, 65536, 0, NULL);
+    assert_true(pair[0] != INVALID_HANDLE_VALUE);
+    pair[1] = CreateFileW(name, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+    assert_true(pair[1] != INVALID_HANDLE_VALUE);
+}
+
+static void what_winsock_does_not_know_is_read_and_written(void **state) {
+    struct baton_connection connection = {.kind = BATON_KIND_CONNECTION, .is_plain = 1};
+    char bytes[16];
+    HANDLE pair[2];
+    DWORD length = 0, flags = 0;
+    (void)state;
+    pipe_pair(pair);
+    connection.socket = (baton_socket)pair[1];
+    assert_int_equal(baton_send(&connection, "hello", 5), 0);
+    assert_true(ReadFile(pair[0], bytes, sizeof bytes, &length, NULL));
+    assert_int_equal(length, 5);
+    assert_true(WriteFile(pair[0], "answer", 6, &length, NULL));
+    assert_int_equal(baton_receive(&connection, bytes, 4), 4);
+    assert_int_equal(baton_receive(&connection, bytes, sizeof bytes), 2);
+    assert_int_equal(connection.bytes_out, 5);
+    assert_int_equal(connection.bytes_in, 6);
+    /* Nothing comes, and it is not waited for. */
+    baton_hang_up(&connection, 60000, 65536);
+    CloseHandle(pair[0]);
+    assert_int_equal(baton_receive(&connection, bytes, sizeof bytes), 0);
+    assert_int_equal(baton_send(&connection, "late", 4), BATON_E_CLOSED);
+    body_socket_close(&connection.socket);
+    assert_true(connection.socket == BATON_SOCKET_NONE);
+    assert_false(GetHandleInformation(pair[1], &flags));
+}
+
 static void nothing_to_serve(void **state) {
     struct baton *baton = NULL;
+    HANDLE before = GetStdHandle(STD_INPUT_HANDLE), pair[2];
     (void)state;
     assert_int_equal(baton_open(NULL, &baton), BATON_E_NO_SOURCE);
     assert_null(baton);
+    /* Under `pump` the streams are pipes, and are no connection whatever the environment says. */
+    pipe_pair(pair);
+    set_variable("BATON_ID", "7");
+    set_variable("PROTO", "TCP");
+    assert_true(SetStdHandle(STD_INPUT_HANDLE, pair[1]));
+    assert_int_equal(baton_open(NULL, &baton), BATON_E_NO_SOURCE);
+    assert_true(GetStdHandle(STD_INPUT_HANDLE) == pair[1]);
+    set_variable("BATON_ID", "");
+    set_variable("PROTO", "");
+    SetStdHandle(STD_INPUT_HANDLE, before);
+    CloseHandle(pair[0]);
+    CloseHandle(pair[1]);
 }
 
 int main(void) {
@@ -292,6 +342,7 @@ int main(void) {
         cmocka_unit_test(a_connection_on_standard_input),
         cmocka_unit_test(a_listener_on_standard_input),
         cmocka_unit_test(a_datagram_is_answered_from_where_it_came),
+        cmocka_unit_test(what_winsock_does_not_know_is_read_and_written),
         cmocka_unit_test(nothing_to_serve),
     };
     WSADATA data;
