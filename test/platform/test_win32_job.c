@@ -1,9 +1,10 @@
-/* How a job ends, and how its end reads. Wine is not Windows: a pass there shows what Wine does. It
- * ends a job at once, where Windows only begins to, so the call is replaced in this program's own
- * import table by one that leaves the job alone. */
+/* How a process comes into its job, how a job ends, and how its end reads. Wine is not Windows: a
+ * pass there shows what Wine does. It ends a job at once, where Windows only begins to, and takes
+ * every job that a launch names, where Windows refuses that for packaged programs; so these calls
+ * are replaced in this program's own import table. */
 #include "harness.h"
 
-#include <windows.h>
+#include "platform/win32/internal.h"
 
 typedef BOOL(WINAPI *terminate_job)(HANDLE job, UINT code);
 
@@ -23,15 +24,115 @@ static BOOL WINAPI terminate_late(HANDLE job, UINT code) {
     return terminates_late ? TRUE : real_terminate(job, code);
 }
 
-static int replace_import(void **state) {
+/* ---- A job that is refused where a launch names it ---- */
+
+typedef BOOL(WINAPI *begin_attributes)(LPPROC_THREAD_ATTRIBUTE_LIST list, DWORD count, DWORD flags,
+                                       PSIZE_T bytes);
+typedef BOOL(WINAPI *set_attribute)(LPPROC_THREAD_ATTRIBUTE_LIST list, DWORD flags, DWORD_PTR what,
+                                    PVOID value, SIZE_T bytes, PVOID before, PSIZE_T returned);
+typedef BOOL(WINAPI *make_process)(LPCWSTR path, LPWSTR command_line, LPSECURITY_ATTRIBUTES process,
+                                   LPSECURITY_ATTRIBUTES thread, BOOL inherits, DWORD flags,
+                                   LPVOID environment, LPCWSTR directory, LPSTARTUPINFOW startup,
+                                   LPPROCESS_INFORMATION made);
+typedef BOOL(WINAPI *assign_process)(HANDLE job, HANDLE process);
+typedef DWORD(WINAPI *resume_thread)(HANDLE thread);
+
+extern begin_attributes __imp_InitializeProcThreadAttributeList;
+extern set_attribute __imp_UpdateProcThreadAttribute;
+extern make_process __imp_CreateProcessW;
+extern assign_process __imp_AssignProcessToJobObject;
+extern resume_thread __imp_ResumeThread;
+
+static begin_attributes real_begin;
+static set_attribute real_set;
+static make_process real_make;
+static assign_process real_assign;
+static resume_thread real_resume;
+
+static DWORD refusal; /* of a launch that names a job; 0 = none */
+static bool list_is_refused, assign_fails, resume_fails;
+static bool names_a_job; /* the launch at hand */
+static int made_count;
+static HANDLE made_process, made_thread; /* the last one; the process is a copy of ours */
+static DWORD suspended_count;            /* of its thread, when the job took it */
+
+static BOOL WINAPI begin_seen(LPPROC_THREAD_ATTRIBUTE_LIST list, DWORD count, DWORD flags,
+                              PSIZE_T bytes) {
+    names_a_job = false;
+    return real_begin(list, count, flags, bytes);
+}
+
+static BOOL WINAPI set_or_not(LPPROC_THREAD_ATTRIBUTE_LIST list, DWORD flags, DWORD_PTR what,
+                              PVOID value, SIZE_T bytes, PVOID before, PSIZE_T returned) {
+    if (what == PROC_THREAD_ATTRIBUTE_JOB_LIST) {
+        names_a_job = true;
+        if (list_is_refused) {
+            SetLastError(ERROR_NOT_SUPPORTED);
+            return FALSE;
+        }
+    }
+    return real_set(list, flags, what, value, bytes, before, returned);
+}
+
+static BOOL WINAPI make_or_not(LPCWSTR path, LPWSTR command_line, LPSECURITY_ATTRIBUTES process,
+                               LPSECURITY_ATTRIBUTES thread, BOOL inherits, DWORD flags,
+                               LPVOID environment, LPCWSTR directory, LPSTARTUPINFOW startup,
+                               LPPROCESS_INFORMATION made) {
+    if (refusal != 0 && names_a_job) {
+        SetLastError(refusal);
+        return FALSE;
+    }
+    if (!real_make(path, command_line, process, thread, inherits, flags, environment, directory,
+                   startup, made)) {
+        return FALSE;
+    }
+    made_count++;
+    made_thread = made->hThread;
+    assert_true(DuplicateHandle(GetCurrentProcess(), made->hProcess, GetCurrentProcess(),
+                                &made_process, 0, FALSE, DUPLICATE_SAME_ACCESS));
+    return TRUE;
+}
+
+static BOOL WINAPI assign_or_not(HANDLE job, HANDLE process) {
+    suspended_count = SuspendThread(made_thread);
+    real_resume(made_thread);
+    if (assign_fails) {
+        SetLastError(ERROR_ACCESS_DENIED);
+        return FALSE;
+    }
+    return real_assign(job, process);
+}
+
+static DWORD WINAPI resume_or_not(HANDLE thread) {
+    if (resume_fails) {
+        SetLastError(ERROR_INVALID_HANDLE);
+        return (DWORD)-1;
+    }
+    return real_resume(thread);
+}
+
+static int replace_imports(void **state) {
     (void)state;
-    DWORD before;
     DWORD ignored;
-    void *const entry = &__imp_TerminateJobObject;
-    assert_true(VirtualProtect(entry, sizeof(void *), PAGE_READWRITE, &before));
+    void *const entries[] = {
+        &__imp_TerminateJobObject,        &__imp_InitializeProcThreadAttributeList,
+        &__imp_UpdateProcThreadAttribute, &__imp_CreateProcessW,
+        &__imp_AssignProcessToJobObject,  &__imp_ResumeThread};
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        assert_true(VirtualProtect(entries[i], sizeof(void *), PAGE_READWRITE, &ignored));
+    }
     real_terminate = __imp_TerminateJobObject;
+    real_begin = __imp_InitializeProcThreadAttributeList;
+    real_set = __imp_UpdateProcThreadAttribute;
+    real_make = __imp_CreateProcessW;
+    real_assign = __imp_AssignProcessToJobObject;
+    real_resume = __imp_ResumeThread;
     __imp_TerminateJobObject = terminate_late;
-    assert_true(VirtualProtect(entry, sizeof(void *), before, &ignored));
+    __imp_InitializeProcThreadAttributeList = begin_seen;
+    __imp_UpdateProcThreadAttribute = set_or_not;
+    __imp_CreateProcessW = make_or_not;
+    __imp_AssignProcessToJobObject = assign_or_not;
+    __imp_ResumeThread = resume_or_not;
     return 0;
 }
 
@@ -40,6 +141,94 @@ static uint32_t grandchild_of(const struct bench *bench) {
     assert_non_null(at);
     return (uint32_t)strtoul(at + strlen("grandchild "), NULL, 10);
 }
+
+static void accept_all(void) {
+    refusal = 0;
+    list_is_refused = assign_fails = resume_fails = false;
+    suspended_count = 0;
+    made_count = 0;
+    if (made_process != NULL) {
+        CloseHandle(made_process);
+        made_process = NULL;
+    }
+}
+
+/* It waited, it is in the job before it does anything, and so are those whom it starts. */
+static void expect_in_its_job(struct bench *bench) {
+    uint64_t token;
+    struct platform_process *process =
+        LAUNCH(bench, &token, "grandchild", "print:ready", "hello", "read");
+    assert_int_equal(made_count, 1);
+    assert_int_equal(suspended_count, 1);
+    bench_await_text(bench, "ready\n");
+    bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
+    HANDLE leader;
+    assert_int_equal(
+        win32_process_open_member(process, platform_process_pid(process), &leader, &bench->cause),
+        BATON_OK);
+    CloseHandle(leader);
+    assert_true(platform_process_speaks(process, grandchild_of(bench)));
+    platform_channel_close(process);
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    assert_false(system_process_lives(grandchild_of(bench)));
+    platform_process_close(&process);
+    bench_forget_events(bench);
+    bench_forget_text(bench);
+    accept_all();
+}
+
+static void test_a_job_that_is_refused_at_the_launch(void **state) {
+    static const DWORD refusals[] = {ERROR_ACCESS_DENIED, ERROR_NOT_SUPPORTED};
+    struct bench *bench = *state;
+    accept_all();
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        refusal = refusals[i];
+        expect_in_its_job(bench);
+    }
+    list_is_refused = true;
+    expect_in_its_job(bench);
+}
+
+static void expect_not_launched(struct bench *bench, const struct platform_program *program,
+                                int result, const char *call) {
+    struct platform_process *process;
+    assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process), result);
+    assert_null(process);
+    assert_string_equal(bench->cause.call, call);
+    if (made_count > 0) {
+        assert_int_equal(made_count, 1);
+        assert_int_equal(suspended_count, 1);
+        assert_int_equal(WaitForSingleObject(made_process, 20000), WAIT_OBJECT_0);
+    }
+    accept_all();
+    assert_string_equal(bench->text, "");
+}
+
+/* Without a job nobody runs: it ends before its first instruction, and nothing of it is left. */
+static void test_who_does_not_come_into_the_job_never_runs(void **state) {
+    enum { ROUNDS = 6 };
+    struct bench *bench = *state;
+    struct platform_program *program =
+        BENCH_RECIPE(bench, (struct platform_program_spec){.has_channel = true}, "print:ran");
+    size_t before_count = system_descriptor_count();
+    accept_all();
+    for (int round = 0; round < ROUNDS; round++) {
+        refusal = ERROR_ACCESS_DENIED;
+        assign_fails = round % 2 == 0;
+        resume_fails = !assign_fails;
+        expect_not_launched(bench, program, assign_fails ? BATON_DENIED : BATON_SYSTEM,
+                            assign_fails ? "AssignProcessToJobObject" : "ResumeThread");
+    }
+    /* The pool's threads come and go; a leak would be at least one handle for each round. */
+    assert_true(system_descriptor_count() < before_count + ROUNDS / 2);
+    /* What is no refusal of the job is not tried twice. */
+    refusal = ERROR_NO_SYSTEM_RESOURCES;
+    expect_not_launched(bench, program, BATON_SHORTAGE, "CreateProcessW");
+    bench_expect_silence(bench);
+    platform_program_destroy(&program);
+}
+
+/* ---- The end ---- */
 
 /* A leader whose grandchild lives on after it, although the end of the job was ordered. */
 static struct platform_process *launch_unending(struct bench *bench, uint64_t *token) {
@@ -152,6 +341,8 @@ static void test_exceptions_are_told_from_exit_codes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        WITH_BENCH(test_a_job_that_is_refused_at_the_launch),
+        WITH_BENCH(test_who_does_not_come_into_the_job_never_runs),
         WITH_BENCH(test_exit_waits_for_who_is_still_ending),
         WITH_BENCH(test_exit_does_not_wait_for_ever),
         WITH_BENCH(test_close_while_somebody_is_ending),
@@ -159,5 +350,5 @@ int main(void) {
         WITH_BENCH(test_exit_waits_for_the_whole_job),
         WITH_BENCH(test_exceptions_are_told_from_exit_codes),
     };
-    return cmocka_run_group_tests_name("win32_job", tests, replace_import, NULL);
+    return cmocka_run_group_tests_name("win32_job", tests, replace_imports, NULL);
 }

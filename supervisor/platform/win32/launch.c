@@ -170,19 +170,43 @@ static int complete(const struct parts *parts, wchar_t **command_line) {
     return code;
 }
 
-static BOOL create(const struct platform_program *program, wchar_t *command_line,
+static BOOL create(const struct platform_program *program, wchar_t *command_line, DWORD flags,
                    STARTUPINFOW *startup, PROCESS_INFORMATION *made) {
     return program->token == NULL
-               ? CreateProcessW(program->path, command_line, NULL, NULL, TRUE, CREATION_FLAGS,
+               ? CreateProcessW(program->path, command_line, NULL, NULL, TRUE, flags,
                                 program->environment.text, program->directory, startup, made)
                : CreateProcessAsUserW(program->token, program->path, command_line, NULL, NULL, TRUE,
-                                      CREATION_FLAGS, program->environment.text, program->directory,
-                                      startup, made);
+                                      flags, program->environment.text, program->directory, startup,
+                                      made);
 }
 
-static int create_process(const struct parts *parts, HANDLE *handles, DWORD handle_count,
-                          STARTUPINFOEXW *startup, wchar_t *command_line,
-                          struct baton_cause *cause) {
+/* Puts a process into its job that waits before its first instruction, and lets it go on; or ends
+ * it there. */
+static int admit_to_job(HANDLE job, const PROCESS_INFORMATION *made, struct baton_cause *cause) {
+    int code = BATON_OK;
+    if (!AssignProcessToJobObject(job, made->hProcess)) {
+        code = win32_cause_last(cause, "AssignProcessToJobObject");
+    } else if (ResumeThread(made->hThread) == (DWORD)-1) {
+        code = win32_cause_last(cause, "ResumeThread");
+    }
+    if (code != BATON_OK) {
+        TerminateProcess(made->hProcess, 1);
+        CloseHandle(made->hProcess);
+    }
+    return code;
+}
+
+/* What a launch hands to the system. */
+struct creation {
+    HANDLE handles[HANDLES_MAX];
+    DWORD handle_count;
+    STARTUPINFOEXW startup;
+    wchar_t *command_line;
+};
+
+/* `names_job`: in its job from the start; else it is put there (admit_to_job()). */
+static int create_once(const struct parts *parts, struct creation *creation, bool names_job,
+                       struct baton_cause *cause) {
     struct platform_process *process = parts->process;
     struct platform *platform = process->platform;
     const struct platform_program *program = parts->launch->program;
@@ -192,21 +216,38 @@ static int create_process(const struct parts *parts, HANDLE *handles, DWORD hand
         return win32_cause_last(cause, "InitializeProcThreadAttributeList");
     }
     int code = BATON_OK;
-    if (!UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-                                   handles, handle_count * sizeof *handles, NULL, NULL) ||
-        !UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST,
-                                   &process->job, sizeof process->job, NULL, NULL)) {
+    if (!UpdateProcThreadAttribute(
+            platform->attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, creation->handles,
+            creation->handle_count * sizeof *creation->handles, NULL, NULL) ||
+        (names_job &&
+         !UpdateProcThreadAttribute(platform->attributes, 0, PROC_THREAD_ATTRIBUTE_JOB_LIST,
+                                    &process->job, sizeof process->job, NULL, NULL))) {
         code = win32_cause_last(cause, "UpdateProcThreadAttribute");
-    } else if (!create(program, command_line, &startup->StartupInfo, &made)) {
+    } else if (!create(program, creation->command_line,
+                       CREATION_FLAGS | (names_job ? 0u : (DWORD)CREATE_SUSPENDED),
+                       &creation->startup.StartupInfo, &made)) {
         code = win32_cause_last(cause,
                                 program->token == NULL ? "CreateProcessW" : "CreateProcessAsUserW");
     } else {
+        code = names_job ? BATON_OK : admit_to_job(process->job, &made, cause);
         CloseHandle(made.hThread);
-        process->handle = made.hProcess;
+        process->handle = code == BATON_OK ? made.hProcess : NULL;
         process->pid = made.dwProcessId;
     }
     DeleteProcThreadAttributeList(platform->attributes);
     return code;
+}
+
+/* Windows refuses a job at the launch of packaged programs, among them the aliases of the Store,
+ * and has no number of its own for that. So what is neither the file's fault nor a shortage is
+ * tried once more, the other way.
+ * https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-updateprocthreadattribute
+ * https://learn.microsoft.com/windows/win32/api/jobapi2/nf-jobapi2-assignprocesstojobobject */
+static int create_process(const struct parts *parts, struct creation *creation,
+                          struct baton_cause *cause) {
+    int code = create_once(parts, creation, true, cause);
+    return code == BATON_SYSTEM || code == BATON_DENIED ? create_once(parts, creation, false, cause)
+                                                        : code;
 }
 
 static void choose_standard(const struct parts *parts, STARTUPINFOW *startup) {
@@ -252,19 +293,20 @@ static DWORD list_handles(const struct parts *parts, const STARTUPINFOW *startup
 /* Launches with exactly the handles in the list. A socket is inheritable for that long only. Some
  * layered providers break inherited sockets; for them there is the channel. */
 static int start(const struct parts *parts, wchar_t *command_line, struct baton_cause *cause) {
-    STARTUPINFOEXW startup = {.StartupInfo.cb = sizeof startup,
-                              .lpAttributeList = parts->process->platform->attributes};
-    HANDLE handles[HANDLES_MAX];
-    choose_standard(parts, &startup.StartupInfo);
-    DWORD handle_count = list_handles(parts, &startup.StartupInfo, handles);
+    struct creation creation = {
+        .startup = {.StartupInfo.cb = sizeof creation.startup,
+                    .lpAttributeList = parts->process->platform->attributes},
+        .command_line = command_line};
+    choose_standard(parts, &creation.startup.StartupInfo);
+    creation.handle_count = list_handles(parts, &creation.startup.StartupInfo, creation.handles);
     if (parts->launch->streams != PLATFORM_STREAMS_SOCKET) {
-        return create_process(parts, handles, handle_count, &startup, command_line, cause);
+        return create_process(parts, &creation, cause);
     }
     HANDLE socket = (HANDLE)parts->launch->socket.value;
     if (!SetHandleInformation(socket, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT)) {
         return win32_cause_last(cause, "SetHandleInformation");
     }
-    int code = create_process(parts, handles, handle_count, &startup, command_line, cause);
+    int code = create_process(parts, &creation, cause);
     SetHandleInformation(socket, HANDLE_FLAG_INHERIT, 0);
     return code;
 }
