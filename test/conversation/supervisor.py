@@ -196,6 +196,8 @@ class Play:
         # time, operator, record: they are about tests of supervisors
 
     def supervise(self, process, what, *words):
+        if what == "may":
+            what, *words = words
         if what == "ends":
             process.channel.close()
         elif what in ("terminates", "kills"):
