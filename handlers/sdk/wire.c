@@ -200,9 +200,10 @@ static enum wire_result read_fields(const uint8_t *body, size_t length, uint8_t 
                                     struct wire_message *out) {
     uint32_t seen = 0;
     for (size_t at = 0; at < length;) {
+        out->fault_tag = 0;
         if (length - at < WIRE_FIELD_HEADER_BYTES)
             return WIRE_BAD_FIELD;
-        uint16_t tag = (uint16_t)get_number(body + at, 2);
+        uint16_t tag = out->fault_tag = (uint16_t)get_number(body + at, 2);
         size_t value_bytes = (size_t)get_number(body + at + 2, 2);
         at += WIRE_FIELD_HEADER_BYTES;
         if (value_bytes > length - at)
@@ -220,9 +221,12 @@ static enum wire_result read_fields(const uint8_t *body, size_t length, uint8_t 
             return result;
         at += value_bytes;
     }
-    for (size_t i = 0; i < FIELD_RULE_COUNT; i++)
+    for (size_t i = 0; i < FIELD_RULE_COUNT; i++) {
+        out->fault_tag = field_rules[i].tag;
         if ((field_rules[i].required & message_bit) != 0 && (seen & (uint32_t)1 << i) == 0)
             return WIRE_MISSING;
+    }
+    out->fault_tag = 0;
     return WIRE_OK;
 }
 

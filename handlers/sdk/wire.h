@@ -127,6 +127,8 @@ struct wire_message {
     uint32_t peer_count, peer_uid, peer_pid;
     bool has_peer_count, has_peer_uid, has_peer_pid;
     struct wire_address via;
+    uint16_t fault_tag; /* BAD_FIELD, BAD_TAG, BAD_TEXT, MISSING: whose field it is; 0 = its tag is
+                           past the end too */
 };
 
 /* Who may have sent the frame: decides which types, and which body length, are allowed. */

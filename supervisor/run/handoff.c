@@ -207,10 +207,10 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
                               const struct wire_message *message) {
     struct run_process *r = &s->launching.processes[process];
     if (memcmp(message->nonce, r->nonce, sizeof r->nonce) != 0) {
-        return "HELLO with a wrong nonce";
+        return "a wrong nonce";
     }
     if (!platform_process_speaks(r->handle, message->pid)) {
-        return "HELLO with a pid that is not the handler's";
+        return run_breach_say(s, "pid ", message->pid, 10, ", which is not the handler's");
     }
     return pool_hello(&s->pool, process, message->pid, message->capacity) ? NULL : "a second HELLO";
 }
@@ -255,34 +255,36 @@ static const char *take_message(struct supervisor *s, uint32_t process,
                                 const struct wire_message *message) {
     uint32_t connection = find_connection(s, process, message->connection);
     struct pool_words words = words_of(message);
+    const char *not_in = ", which is not offered";
+    bool taken = false;
     switch (message->type) {
     case WIRE_HELLO:
         return take_hello(s, process, message);
     case WIRE_ACK:
-        return pool_ack(&s->pool, process, connection, &words)
-                   ? NULL
-                   : "ACK for a connection that was not offered";
+        taken = pool_ack(&s->pool, process, connection, &words);
+        break;
     case WIRE_NACK:
-        return take_nack(s, process, connection, message)
-                   ? NULL
-                   : "NACK for a connection that was not offered";
+        taken = take_nack(s, process, connection, message);
+        break;
     case WIRE_DONE:
-        return pool_done(&s->pool, process, connection, &words)
-                   ? NULL
-                   : "DONE for a connection that is not held";
-    case WIRE_RETIRE:
-        return pool_retire(&s->pool, process) ? NULL : "RETIRE before HELLO";
-    default:
-        return "a message that a handler does not send";
+        taken = pool_done(&s->pool, process, connection, &words);
+        not_in = ", which is not held";
+        break;
+    default: /* RETIRE; what else there is may be skipped */
+        pool_retire(&s->pool, process);
+        return NULL;
     }
+    return taken ? NULL : run_breach_say(s, "connection ", message->connection, 10, not_in);
 }
 
 static const char *take_frame(struct supervisor *s, uint32_t process, const uint8_t *frame,
                               size_t length) {
     struct wire_message message;
-    enum wire_result result = wire_decode(frame, length, WIRE_FROM_HANDLER, &message);
-    if (result != WIRE_OK) {
-        return wire_result_text(result);
+    if (wire_decode(frame, length, WIRE_FROM_HANDLER, &message) != WIRE_OK) {
+        return run_breach_of_frame(s, BATON_OK, frame, length);
+    }
+    if (message.type != WIRE_HELLO && s->pool.processes[process].greeted_us == 0) {
+        return "before HELLO";
     }
     return message.skip ? NULL : take_message(s, process, &message);
 }
@@ -293,7 +295,7 @@ bool run_handoff_on_channel(struct supervisor *s, uint32_t process) {
     struct baton_cause cause = {0};
     const char *fault = NULL;
     if (!s->pool.processes[process].channel_open) {
-        return false; /* ended by a breach, or a DONE that was the last */
+        return false; /* ended by a breach, behind which nothing counts, or by the last DONE */
     }
     int result = platform_channel_receive(s->launching.processes[process].handle, frame,
                                           sizeof frame, &length, &cause);
@@ -305,16 +307,15 @@ bool run_handoff_on_channel(struct supervisor *s, uint32_t process) {
         break;
     case BATON_TOO_LONG:
     case BATON_INVALID:
-        fault = "a frame that is torn, too long, or carries descriptors";
+    case BATON_DENIED:
+        fault = run_breach_of_frame(s, result, frame, length);
         break;
     default:
         pool_channel_ended(&s->pool, process);
         return false;
     }
     if (fault != NULL) {
-        if (!s->pool.processes[process].breach) {
-            log_breach(s, process, length > WIRE_TYPE_OFFSET ? frame[WIRE_TYPE_OFFSET] : 0, fault);
-        }
+        log_breach(s, process, length > WIRE_TYPE_OFFSET ? frame[WIRE_TYPE_OFFSET] : 0, fault);
         pool_breach(&s->pool, process);
     }
     return true;

@@ -14,6 +14,7 @@
 #include "core/service/services.h"
 #include "core/tell/filling.h"
 #include "platform/platform.h"
+#include "run/breach.h"
 #include "run/drain.h"
 #include "run/handoff.h"
 #include "run/launch.h"

@@ -29,7 +29,30 @@ ENDS = ("crash", "exit-0", "exit-3", "hang", "close")
 LIES = ("garbage", "half", "half-body", "wrong-magic", "wrong-version", "wrong-flags",
         "unknown-type", "type-zero", "long-body", "no-fields", "ack-unknown", "done-unknown",
         *(() if ON_WINE or REFUSES_RIGHTS else ("descriptor",)))
-IN_PLACE_OF_HELLO = ("wrong-nonce", "stranger-pid", "capacity-zero", "two-hello")
+IN_PLACE_OF_HELLO = ("wrong-nonce", "stranger-pid", "capacity-zero", "two-hello", "optional")
+
+# What the log says of each, with the value that was wrong.
+BREACHES = {
+    "garbage": ("?", r"magic 0xa5a5a5a5, not 0x4241544e"),
+    "half": ("HELLO", r"8 bytes, which are no header"),
+    "half-body": ("HELLO", r"length 36, but 14 bytes follow the header"),
+    "wrong-magic": ("HELLO", r"magic 0x5841544e, not 0x4241544e"),
+    "wrong-version": ("HELLO", r"version 9, not 1"),
+    "wrong-flags": ("HELLO", r"flags 0x1, not 0"),
+    "unknown-type": ("?", r"type 0x42: unknown .*"),
+    "type-zero": ("?", r"type 0x0: unknown .*"),
+    "long-body": ("HELLO", r"length 604, at most 512"),
+    "no-fields": ("HELLO", r"tag 0x1: required field missing"),
+    "ack-unknown": ("ACK", r"connection 2147483646, which is not offered|before HELLO"),
+    "done-unknown": ("DONE", r"connection 2147483646, which is not held|before HELLO"),
+    "wrong-nonce": ("HELLO", r"a wrong nonce"),
+    "stranger-pid": ("HELLO", r"pid \d+, which is not the handler's"),
+    "capacity-zero": ("HELLO", r"tag 0x3: field .* out of range"),
+    "two-hello": ("HELLO", r"a second HELLO"),
+    "hello": ("HELLO", r"a second HELLO"),
+    "optional": ("?", r"before HELLO"),
+    "descriptor": ("HELLO", r"a descriptor or other control data came with it"),
+}
 
 
 def sample(acts, number):
@@ -39,7 +62,10 @@ def sample(acts, number):
 
 BEFORE_ACK = [*(("start", act) for act in sample(ENDS + LIES, 0) + IN_PLACE_OF_HELLO),
               *(("hello", act) for act in sample(ENDS + LIES, 1) + ("hello",)),
-              *(("offer", act) for act in sample(ENDS + LIES, 2) + ("hello",))]
+              *(("offer", act) for act in sample(ENDS + LIES, 2) + ("hello",)),
+              # It goes on, but nothing that it says then is taken.
+              *(("offer", f"{act}-on") for act in
+                sample(("unknown-type", "ack-unknown", "done-unknown", "hello"), 0))]
 
 
 def expected_reasons(step, act):
@@ -88,7 +114,16 @@ class BeforeAck(SupervisorCase):
                 self.assertIn(failed[0]["reason"], expected_reasons(step, act))
                 self.assertEqual(failed[0]["id"], record["id"])
                 self.assertNotEqual(failed[0]["pid"], record["pid"])
+                if act.removesuffix("-on") in BREACHES and act not in SILENT:
+                    self.check_breach(supervisor, act)
         self.stop(supervisor)
+
+    def check_breach(self, supervisor, act):
+        message, reason = BREACHES[act.removesuffix("-on")]
+        said = [(line["message"], line["reason"])
+                for line in supervisor.find("protocol_error", service=act)]
+        self.assertEqual([message], [heard for heard, _ in said])
+        self.assertRegex(said[0][1], f"^(?:{reason})$")
 
     def test_in_place_of_hello(self):
         self.check_second_attempt("start")
@@ -186,10 +221,15 @@ class AfterAck(SupervisorCase):
         self.stop(supervisor)
 
     def test_lies_after_ack(self):
-        """The client is served by who has it; the record says that the channel was broken."""
+        """The client is served by who has it; the record says that the channel was broken, and
+        neither the DONE nor the exit code 0 behind that counts."""
         # Half a frame on Windows swallows the DONE that follows: then the exit decides.
         lies = [act for act in LIES + ("hello",) if act not in SILENT]
-        self.stop(self.check("ack", {act: (True, "crashed") for act in sample(lies, 0)}))
+        supervisor = self.check("ack", {act: (True, "failed") for act in sample(lies, 0)})
+        for record in supervisor.find("connection"):
+            self.assertEqual((record["reason"], record["exit"]), ("breach", "0"))
+            self.assertNotIn("status", record)
+        self.stop(supervisor)
 
     def test_after_done(self):
         """What happens after DONE is not the client's business; the process is ended."""

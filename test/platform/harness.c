@@ -345,7 +345,8 @@ int bench_receive_fault(struct bench *bench, struct platform_process *process, u
     do {
         result = receive_next(bench, process, token, frame, &length);
     } while (result == BATON_OK);
-    assert_int_equal(length, 0);
+    bool has_bytes = result == BATON_INVALID || result == BATON_TOO_LONG || result == BATON_DENIED;
+    assert_in_range(length, 0, has_bytes ? sizeof frame : 0);
     return result;
 }
 

@@ -247,7 +247,7 @@ static void test_attached_descriptors_are_refused_and_closed(void **state) {
     uint64_t token;
     size_t before_count = system_descriptor_count();
     struct platform_process *process = LAUNCH(bench, &token, "attach-two", "print:sent", "exit:0");
-    assert_int_equal(bench_receive_fault(bench, process, token), BATON_INVALID);
+    assert_int_equal(bench_receive_fault(bench, process, token), BATON_DENIED);
     bench_finish(bench, &process, token);
     bench_expect_descriptors(bench, before_count);
 }

@@ -67,7 +67,7 @@ bool actor_ack(struct actor *actor, uint32_t process) {
         !say(process, WIRE_ACK, actor->offered)) {
         return false;
     }
-    if (actor->client != FAKE_NONE) {
+    if (actor->client != FAKE_NONE && !actor->broke) {
         acked[actor->client]++;
     }
     actor->held[actor->held_count].number = actor->offered;
@@ -134,9 +134,16 @@ bool actor_listen(struct actor *actor, uint32_t process) {
 
 /* ---- Acts ---- */
 
+static bool is_breach(const struct actor *actor, enum act act) {
+    bool is_early = !actor->greeted && act != ACT_HELLO && act != ACT_HELLO_WIDE;
+    bool is_late = actor->greeted && (act == ACT_HELLO || act == ACT_HELLO_WIDE);
+    return is_early || is_late || act >= ACT_HELLO_WRONG_NONCE;
+}
+
 static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
     static const uint8_t garbage[] = "GET / HTTP/1.0\r\n\r\n";
     uint8_t optional[WIRE_HEADER_BYTES] = {0x42, 0x41, 0x54, 0x4e, WIRE_VERSION, 0xf0};
+    actor->broke = actor->broke || is_breach(actor, act);
     switch (act) {
     case ACT_ACK:
         return actor_ack(actor, process);
@@ -174,6 +181,8 @@ static bool act_frame(struct actor *actor, uint32_t process, enum act act) {
         return fake_handler_send_fault(process, BATON_INVALID, false);
     case ACT_TOO_LONG:
         return fake_handler_send_fault(process, BATON_TOO_LONG, false);
+    case ACT_RIGHTS:
+        return fake_handler_send_fault(process, BATON_DENIED, false);
     case ACT_BROKEN:
         return fake_handler_send_fault(process, BATON_INVALID, true);
     default:

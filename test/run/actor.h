@@ -34,6 +34,7 @@ enum act {
     ACT_OFFER, /* a message that only the supervisor sends */
     ACT_TORN,
     ACT_TOO_LONG,
+    ACT_RIGHTS, /* descriptors came with it */
     ACT_BROKEN, /* torn, and nothing can be read behind it */
     /* Without a channel */
     ACT_TAKE,     /* waits for a client of a listener that it has, takes it, and closes it */
@@ -70,6 +71,7 @@ struct actor {
     const struct play *play;
     size_t at;               /* next act */
     bool greeted;            /* has said HELLO, right or wrong */
+    bool broke;              /* has broken the protocol: whatever it says then is not obeyed */
     bool moved;              /* it copied something since this was last looked at */
     uint32_t offered;        /* connection number of the offer that came last, 0 = none */
     uint32_t client;         /* whose it is; FAKE_NONE: it was a listener's */
@@ -96,7 +98,8 @@ bool actor_act(struct actor *actor, uint32_t process, enum act act);
 bool actor_listen(struct actor *actor, uint32_t process);
 /* A signal came. */
 void actor_signalled(struct actor *actor, uint32_t process, enum platform_signal how);
-/* ACK for a connection whose offer it got; `actor_acked` counts them by client. */
+/* ACK for a connection whose offer it got; actor_acked_count() counts them by client, but for those
+ * behind a breach. */
 bool actor_ack(struct actor *actor, uint32_t process);
 bool actor_done(struct actor *actor, uint32_t process, uint32_t held, uint8_t status);
 

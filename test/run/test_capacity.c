@@ -168,49 +168,6 @@ static void test_always_declined_is_bounded(void **state) {
     }
 }
 
-static void test_second_done_is_a_breach(void **state) {
-    (void)state;
-    const struct play play =
-        PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_DONE, ACT_DONE_UNKNOWN, ACT_STAY);
-    struct scene scene;
-    scene_stage(&scene, &play, NULL);
-    scene.services[0].reuse_count = 2;
-    scene_run(&scene);
-    assert_record(1, "served", "1");
-    assert_int_equal(lines_count("protocol_error"), 1);
-    assert_int_equal(fake_process(0)->kill_count, 1);
-    scene_clear(&scene);
-}
-
-/* What is wrong stands before the ACK, while another connection is held. */
-static bool breach_with_held(struct scene *s) {
-    SCENE_BEGIN(s);
-    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
-    CONNECT(s);
-    ACTS(s, 0, ACT_GARBAGE);
-    if (s->number == 1) {
-        ACTS(s, 0, ACT_ACK);
-        assert_false(fake_process(0)->supervisor_end_open);
-        scene_act(s, 0, ACT_EXIT);
-    }
-    SCENE_END(s);
-}
-
-static void test_breach_with_held(void **state) {
-    (void)state;
-    for (uint32_t way = 0; way < 2; way++) {
-        struct scene scene;
-        scene_stage(&scene, &play_puppet, breach_with_held);
-        scene.services[0].reuse_count = 5;
-        scene_play(&scene, &play_server);
-        scene.number = way;
-        scene_run(&scene);
-        assert_record(1, "crashed", "1");
-        assert_record(2, way == 1 ? "crashed" : "served", way == 1 ? "1" : "2");
-        scene_clear(&scene);
-    }
-}
-
 /* An offer that waited for room until its deadline is not sent any more, though room comes. */
 static bool recalled_before_it_was_sent(struct scene *s) {
     SCENE_BEGIN(s);
@@ -376,8 +333,6 @@ int main(void) {
         cmocka_unit_test(test_deadline_while_others_are_held),
         cmocka_unit_test(test_busy_and_retire_with_held),
         cmocka_unit_test(test_always_declined_is_bounded),
-        cmocka_unit_test(test_second_done_is_a_breach),
-        cmocka_unit_test(test_breach_with_held),
         cmocka_unit_test(test_recalled_before_it_was_sent),
         cmocka_unit_test(test_answer_to_an_offer_that_was_not_sent),
         cmocka_unit_test(test_done_and_exit_in_one_round),

@@ -138,8 +138,8 @@ static void act_alone(struct actor *actor, uint32_t process) {
     }
 }
 
-/* An answer to any connection, whether or not it was offered. */
-static void guess(uint32_t process) {
+/* An answer to any connection, whether or not it was offered: most likely a breach. */
+static void guess(struct actor *actor, uint32_t process) {
     static const uint8_t types[] = {WIRE_ACK, WIRE_DONE, WIRE_ACK, WIRE_ACK};
     struct wire_message message = {.type = types[draw(4)],
                                    .connection = (1 + draw(4)) << 15 | draw(6),
@@ -148,6 +148,7 @@ static void guess(uint32_t process) {
     long length = wire_encode(&message, frame, sizeof frame);
     if (length > 0) {
         fake_handler_send(process, frame, (size_t)length, 0);
+        actor->broke = true;
     }
 }
 
@@ -170,7 +171,7 @@ static void act(struct scene *scene) {
             actor_act(actor, process, ACT_TAKE);
         }
         if (draw(oddness) == 0) {
-            guess(process);
+            guess(actor, process);
         }
         actor_act(actor, process, draw_act(actor));
     }

@@ -99,12 +99,12 @@ static void test_words_found_after_the_kill(void **state) {
                                         {ACT_TORN, ACT_TORN, ACT_ACK, ACT_STAY},
                                         {ACT_ACK, ACT_GARBAGE, ACT_STAY},
                                         {ACT_NACK_BUSY, ACT_STAY}};
-    static const char *const outcomes[] = {"crashed", "served",  "crashed",
-                                           "crashed", "crashed", "served"};
+    static const char *const outcomes[] = {"crashed", "served", "served",
+                                           "served",  "failed", "served"};
     for (size_t i = 0; i < 6; i++) {
         struct play play = {.acts = greets, .last_words = words[i]};
         struct scene scene;
-        bool declined = i == 5;
+        bool declined = i == 2 || i == 3 || i == 5; /* behind a breach there is no ACK */
         scene_stage(&scene, &play, NULL);
         scene_play(&scene, &play_good);
         scene_run(&scene);

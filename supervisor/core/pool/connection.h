@@ -30,8 +30,8 @@
 #define OUTCOME_TABLE(X)                                                                           \
     X(NONE, "none")                                                                                \
     X(SERVED, "served")                       /* DONE 0, or exit 0 */                              \
-    X(FAILED, "failed")                       /* DONE or exit with another number */               \
-    X(CRASHED, "crashed")                     /* signal, exception, or a channel that we ended */  \
+    X(FAILED, "failed")                       /* DONE or exit with another number; a breach */     \
+    X(CRASHED, "crashed")                     /* signal, exception */                              \
     X(BROKEN_PIPE, "broken_pipe")             /* SIGPIPE, the client's doing as a rule */          \
     X(TIMED_OUT, "timed_out")                 /* it went on for too long, or was idle */           \
     X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
@@ -116,7 +116,8 @@ struct connection {
     bool is_overdue;       /* HELD: that has not ended it, so its process is to be ended */
     bool has_status;       /* DONE told a status */
     uint8_t status;
-    bool has_exit; /* the process has ended before this connection did */
+    bool by_breach; /* its process broke the protocol, and nothing that it said then counted */
+    bool has_exit;  /* the process has ended before this connection did */
     bool exit_by_signal;
     bool has_bytes_in, has_bytes_out;
     uint32_t exit_code;

@@ -153,14 +153,13 @@ void pool_go_on_without_channel(struct pool *pool, struct process *p) {
 void pool_breach(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     p->breach = true;
-    if (p->state == PROCESS_KILLED) {
-        return; /* its last words are read for an ACK; the rest does not matter */
-    }
+    pool_close_channel(pool, p); /* with all that lies in it, an ACK as well */
     if (p->offer != SLOT_NONE || p->held_count == 0) {
+        /* It may serve what it was offered, and believe that we know: another gets that client
+         * when this process is gone. */
         pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
-    }
-    /* Behind what was wrong there may be the ACK. */
-    if (p->state != PROCESS_KILLED && p->offer == SLOT_NONE) {
+        pool_bound_drain(pool, p);
+    } else if (p->state != PROCESS_KILLED) {
         pool_go_on_without_channel(pool, p);
     }
 }
@@ -198,7 +197,7 @@ static enum outcome lost_outcome(const struct process *p, struct pool_exit how) 
     if (p->fault == OUTCOME_NONE && p->state >= PROCESS_TERMINATED) {
         return OUTCOME_DRAINED; /* ended by a stop, not for what it did */
     }
-    if (p->state != PROCESS_KILLED && how.by_signal) {
+    if (p->state != PROCESS_KILLED && how.by_signal && !p->breach) {
         return OUTCOME_CRASHED;
     }
     if (p->fault != OUTCOME_NONE) {
@@ -209,7 +208,11 @@ static enum outcome lost_outcome(const struct process *p, struct pool_exit how) 
 
 static enum outcome held_outcome(const struct pool *pool, const struct process *p,
                                  struct pool_exit how) {
-    if (p->fault == OUTCOME_NONE && !p->breach && p->state >= PROCESS_TERMINATED) {
+    if (p->breach && !(pool->stopping && p->state >= PROCESS_TERMINATED)) {
+        bool crashed = how.by_signal && p->state < PROCESS_TERMINATED; /* not by our signal */
+        return crashed ? OUTCOME_CRASHED : OUTCOME_FAILED;
+    }
+    if ((p->fault == OUTCOME_NONE || p->breach) && p->state >= PROCESS_TERMINATED) {
         return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
     bool succeeded = !how.by_signal && service_exit_is_success(p->rules, how.code);
@@ -217,7 +220,7 @@ static enum outcome held_outcome(const struct pool *pool, const struct process *
         return OUTCOME_DRAINED; /* most programs know no better answer to SIGTERM than to end by it
                                  */
     }
-    if (p->breach || p->state == PROCESS_KILLED) {
+    if (p->state == PROCESS_KILLED) {
         return OUTCOME_CRASHED;
     }
     if (how.by_signal) {
@@ -253,8 +256,10 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
         pool_take_words(pool, p->first_held, words);
     }
     while (p->first_held != SLOT_NONE) {
+        enum outcome outcome = held_outcome(pool, p, how);
         note_exit(&pool->connections[p->first_held], how);
-        pool_end_connection(pool, p->first_held, held_outcome(pool, p, how));
+        pool->connections[p->first_held].by_breach = p->breach && outcome != OUTCOME_DRAINED;
+        pool_end_connection(pool, p->first_held, outcome);
     }
     uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
     if (lost != SLOT_NONE) {

@@ -4,10 +4,10 @@
 bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
-    if (p->state == PROCESS_KILLED) {
-        return true; /* written before we ended it; changes nothing */
+    if (p->greeted_us != 0) {
+        return false;
     }
-    if (p->state == PROCESS_LAUNCHED && p->exiting) {
+    if (p->state == PROCESS_KILLED || p->exiting) {
         p->greeted_us = pool->timers->now_us; /* its client waits for pool_exited() */
         return true;
     }
@@ -57,9 +57,7 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
         return true;
     }
     settle_offer(pool, p); /* late or not, it is taken: nothing to end the process for */
-    if (p->breach) {
-        pool_go_on_without_channel(pool, p);
-    } else if (pool->stopping) {
+    if (pool->stopping) {
         pool_drain_process(pool, p);
     }
     pool_update_idle(pool, p);
@@ -122,9 +120,6 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
         pool_keep_text(pool, connection, NULL, 0); /* it was about this attempt alone */
     }
     p->busy = reason == POOL_DECLINE_BUSY;
-    if (p->breach && p->state != PROCESS_KILLED) {
-        pool_go_on_without_channel(pool, p);
-    }
     after_connection(pool, p);
     return true;
 }

@@ -48,9 +48,9 @@ struct process {
     uint32_t next, previous;  /* in its service's list of idle processes */
     bool is_idle;             /* is in that list */
     bool channel_open;
-    bool breach;        /* we ended its channel because of what it sent */
-    bool exiting;       /* its end was seen; what it wrote before is being read */
-    bool busy;          /* declined while it held others: not before it has finished one */
+    bool breach;  /* we ended its channel because of what it sent: nothing more of it counts */
+    bool exiting; /* its end was seen; what it wrote before is being read */
+    bool busy;    /* declined while it held others: not before it has finished one */
     enum outcome fault; /* why it is being ended before an ACK; NONE = no fault */
     struct timer timer; /* the one deadline of its state */
     uint64_t launched_us, greeted_us;

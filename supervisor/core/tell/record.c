@@ -247,6 +247,9 @@ void record_connection(struct record *record, enum log_format format, const stru
     record_number(record, "id", c->id);
     put_addresses(record, c, service);
     record_text(record, "outcome", outcome_text(c->outcome));
+    if (c->by_breach) {
+        record_text(record, "reason", "breach");
+    }
     if (c->progress == PROGRESS_NONE) {
         record_text(record, "took", "nobody");
     }

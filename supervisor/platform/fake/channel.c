@@ -78,10 +78,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     }
     process->speaker_pid = message->sender_pid;
     int result = check_frame(message, capacity);
-    if (result == BATON_OK) {
-        memcpy(buffer, message->bytes, message->length);
-        *length = message->length;
-    }
+    *length = message->length < capacity ? message->length : capacity;
+    memcpy(buffer, message->bytes, *length);
     if (message->lasting) {
         process->is_broken = true;
         process->end_told = true;

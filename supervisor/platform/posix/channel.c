@@ -51,11 +51,13 @@ static int receive_failed(struct platform_process *process, struct baton_cause *
 
 static int check_frame(const void *frame, size_t length, const struct origin *origin) {
     size_t body_bytes;
+    if (origin->has_rights || (origin->flags & MSG_CTRUNC) != 0) {
+        return BATON_DENIED;
+    }
     if ((origin->flags & MSG_TRUNC) != 0) {
         return BATON_TOO_LONG;
     }
-    if (origin->has_rights || (origin->flags & MSG_CTRUNC) != 0 ||
-        wire_check_header(frame, length, WIRE_FROM_HANDLER, &body_bytes) != WIRE_OK ||
+    if (wire_check_header(frame, length, WIRE_FROM_HANDLER, &body_bytes) != WIRE_OK ||
         length != WIRE_HEADER_BYTES + body_bytes) {
         return BATON_INVALID;
     }
@@ -84,9 +86,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
         return channel_ended(process);
     }
     process->speaker = origin.pid > 0 ? origin.pid : 0;
-    int result = check_frame(buffer, (size_t)got, &origin);
-    *length = result == BATON_OK ? (size_t)got : 0;
-    return result;
+    *length = (size_t)got;
+    return check_frame(buffer, *length, &origin);
 }
 
 static int send_failed(struct platform_process *process, struct baton_cause *cause) {

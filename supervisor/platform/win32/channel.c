@@ -99,8 +99,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     }
     while (process->have_bytes < process->need_bytes) {
         int code = gather(process, cause);
-        if (code == BATON_END) {
-            return process->have_bytes > 0 ? tell_fault(process, BATON_INVALID) : tell_end(process);
+        if (code == BATON_END && process->have_bytes == 0) {
+            return tell_end(process);
         }
         if (code == BATON_AGAIN) {
             return BATON_AGAIN;
@@ -110,7 +110,9 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
             code = measure(process, capacity);
         }
         if (code != BATON_OK) {
-            return tell_fault(process, code);
+            *length = process->have_bytes < capacity ? process->have_bytes : capacity;
+            memcpy(buffer, process->frame, *length);
+            return tell_fault(process, code == BATON_END ? BATON_INVALID : code);
         }
     }
     *length = process->need_bytes;

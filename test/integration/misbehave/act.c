@@ -35,11 +35,8 @@ static bool build_wrong_header(const char *act, struct frame *frame) {
         const char *act;
         size_t offset;
         uint8_t value;
-    } lies[] = {{"wrong-magic", 0, 'X'},
-                {"wrong-version", 4, 9},
-                {"wrong-flags", 7, 1},
-                {"unknown-type", 5, 0x42},
-                {"type-zero", 5, 0}};
+    } lies[] = {{"wrong-magic", 0, 'X'},   {"wrong-version", 4, 9}, {"wrong-flags", 7, 1},
+                {"unknown-type", 5, 0x42}, {"optional", 5, 0xf1},   {"type-zero", 5, 0}};
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         if (strcmp(act, lies[i].act) == 0) {
             frame->bytes[lies[i].offset] = lies[i].value;
@@ -129,8 +126,16 @@ static bool perform_nack(const char *act, uint32_t connection) {
     return false;
 }
 
-void act_perform(const char *act, const uint8_t *nonce, uint32_t connection, bool holds) {
+void act_perform(const char *what, const uint8_t *nonce, uint32_t connection, bool holds) {
     static const char slow[] = "slow-";
+    char act[32] = "";
+    bool goes_on = false;
+    size_t length = strlen(what);
+    if (length > 3 && strcmp(what + length - 3, "-on") == 0) {
+        length -= 3;
+        goes_on = true;
+    }
+    memcpy(act, what, length < sizeof act ? length : sizeof act - 1);
     if (strncmp(act, slow, sizeof slow - 1) == 0) {
         system_pause_ms((uint32_t)strtoul(act + sizeof slow - 1, NULL, 10));
         return;
@@ -141,6 +146,14 @@ void act_perform(const char *act, const uint8_t *nonce, uint32_t connection, boo
     }
     if (!perform_lie(act, nonce, connection)) {
         exit(64);
+    }
+    if (goes_on) {
+        struct frame frame;
+        frame_ack(&frame, connection);
+        frame_send(&frame);
+        frame_done(&frame, connection, 0);
+        frame_send(&frame);
+        exit(0);
     }
     if (!holds) {
         system_hang();

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,8 +214,10 @@ static void the_environment_tells_the_handoff_and_its_times(void **state) {
             load(on_windows ? &config_world_windows : &config_world_posix, ini);
         for (size_t i = 0; i < 5; i++) {
             char text[256] = "";
+            size_t used = 0;
             for (char **at = table.services[i].environment; *at != NULL; at++) {
-                strcat(strcat(text, *at), " ");
+                used += (size_t)snprintf(text + used, sizeof text - used, "%s ", *at);
+                assert_true(used < sizeof text);
             }
             assert_string_equal(text, expected[on_windows][i]);
         }
