@@ -135,6 +135,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL,
         .probe_program = platform_probe_program,
         .probe_directory = platform_probe_directory,
+        .list_folder = platform_directory_list,
         .find_port = platform_service_port,
         .inspect = platform_inspect,
         .is_privileged = platform_is_privileged(),

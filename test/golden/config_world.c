@@ -97,6 +97,22 @@ static int probe_directory(void *context, const char *path) {
     return look_up(directories, path, false);
 }
 
+/* Of both systems' folders at once, which have no names in common that would matter. */
+static int list_folder(const char *path, void (*visit)(void *context, const char *name),
+                       void *context, struct baton_cause *cause) {
+    const struct entry *const lists[] = {posix_entries, windows_entries};
+    size_t length = strlen(path);
+    (void)cause;
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct entry *entry = lists[i]; entry->path != NULL; entry++) {
+            if (strncmp(entry->path, path, length) == 0 && entry->path[length] != '\0') {
+                visit(context, entry->path + length + 1);
+            }
+        }
+    }
+    return BATON_OK;
+}
+
 static int find_port(void *context, const char *name, bool udp, uint16_t *port) {
     static const struct {
         const char *name;
@@ -196,7 +212,7 @@ static const char *const environment[] = {
 #define WORLD_POSIX                                                                                \
     .executable_suffix = "", .inherits_listeners = true, .find_port = find_port,                   \
     .base_directory = "/srv", .handlers_directory = "/srv/handlers", .probe_program = probe_posix, \
-    .probe_directory = probe_directory, .environment = environment,                                \
+    .probe_directory = probe_directory, .environment = environment, .list_folder = list_folder,    \
     .basic_variables = "PATH\0LANG\0TZ\0", .find_group = find_group, .inspect = inspect,           \
     .read_rules = read_rules
 
@@ -212,6 +228,7 @@ const struct service_machine config_world_windows = {.executable_suffix = ".exe"
                                                      .scripts_need_interpreter = true,
                                                      .backslash_separates = true,
                                                      .find_port = find_port,
+                                                     .list_folder = list_folder,
                                                      .read_rules = read_rules,
                                                      .base_directory = "C:\\baton",
                                                      .handlers_directory = "C:\\baton\\handlers",

@@ -104,6 +104,7 @@ static void report_port_key(const struct config_setting *setting, struct config_
 
 static void report_key(struct config_section *section, const struct config_setting *setting,
                        unsigned where, struct config_problems *problems, const char *label) {
+    const char *foreign = service_foreign_key(setting->key);
     const char *nearest = key_nearest(setting->key, where);
     unsigned known = key_sections_of(setting->key);
     if ((known & KEY_IN_SUPERVISOR) != 0) {
@@ -117,6 +118,11 @@ static void report_key(struct config_section *section, const struct config_setti
         config_problems_add(problems, setting->line, label,
                             "belongs to one service and cannot have a default; move it to the "
                             "section of that service");
+    } else if (foreign != NULL) {
+        config_problems_add(problems, setting->line, label, "unknown key; here that is %s",
+                            foreign);
+        section->incomplete = section->incomplete || strncmp(foreign, "`listen`", 8) == 0 ||
+                              strncmp(foreign, "`handler`", 9) == 0;
     } else if (nearest != NULL) {
         config_problems_add(problems, setting->line, label, "unknown key; did you mean `%s`?",
                             nearest);

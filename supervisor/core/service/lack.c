@@ -354,8 +354,12 @@ const char *service_lack_text(const struct service_lack *lack,
     const char *cure = past(after, 1);
     bool has_runner = lack->kind == LACK_INTERPRETER || lack->kind == LACK_LOADER ||
                       lack->kind == LACK_COMMAND || lack->kind == LACK_RIGHT;
-    char seen[64] = "";
-    if (has_runner) {
+    char seen[SERVICE_NEAREST_BYTES + 32] = "";
+    char nearest[SERVICE_NEAREST_BYTES];
+    if (lack->kind == LACK_PROGRAM && lack->result == BATON_NOT_FOUND &&
+        service_find_nearest(machine, lack->path, nearest)) {
+        snprintf(seen, sizeof seen, ", but there is `%s`", nearest);
+    } else if (has_runner) {
         seen[0] = '`';
     } else if (lack->kind >= LACK_OWNER) {
         snprintf(seen, sizeof seen, " (mode 0%03lo, owner %lu)", (unsigned long)lack->mode,

@@ -58,6 +58,12 @@ bool service_may_be_changed(const struct service_machine *machine, const struct 
 /* True if `path`, which is to be a file's, is a folder's. */
 bool service_is_folder(const struct service_machine *machine, const char *path);
 
+/* Looks for a file whose name is nearly that of `path`, in the same folder. False if there is none
+ * (near.c). */
+#define SERVICE_NEAREST_BYTES 64u
+bool service_find_nearest(const struct service_machine *machine, const char *path,
+                          char out[SERVICE_NEAREST_BYTES]);
+
 /* Writes what is wrong. Returns what would be right (static). */
 const char *service_lack_text(const struct service_lack *lack,
                               const struct service_machine *machine, char out[LACK_TEXT_MAX_BYTES]);

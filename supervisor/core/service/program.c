@@ -71,10 +71,13 @@ static void report_program(struct service_builder *builder, const struct config_
             return;
         }
         builder->problems->lacks_count++;
+        char nearest[SERVICE_NEAREST_BYTES];
+        bool is_near = service_find_nearest(builder->machine, lack->path, nearest);
         service_report(builder, setting,
-                       "`%s` is not in the handlers folder %s; put it there, or give an absolute "
-                       "path",
-                       service_base_name(builder->machine, lack->path), handlers);
+                       "`%s` is not in the handlers folder %s; %s%s%sput it there, or give an "
+                       "absolute path",
+                       service_base_name(builder->machine, lack->path), handlers,
+                       is_near ? "did you mean `" : "", nearest, is_near ? "`? Else " : "");
         return;
     }
     if (!bare || lack->kind != LACK_RIGHT || !builder->reported_given[KEY_HANDLERS]) {

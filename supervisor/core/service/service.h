@@ -222,6 +222,9 @@ struct service_machine {
     int (*probe_program)(void *context, const char *path);
     /* The same for a folder: BATON_OK, BATON_NOT_FOUND, BATON_INVALID when it is not a folder. */
     int (*probe_directory)(void *context, const char *path);
+    /* Tells the names in a folder (platform_directory_list()); NULL = nothing is suggested. */
+    int (*list_folder)(const char *path, void (*visit)(void *context, const char *name),
+                       void *context, struct baton_cause *cause);
     /* Reads the first bytes of a file (platform_file_read()); NULL = who runs a program is not
      * looked at. */
     int (*read_file)(const char *path, void *buffer, size_t capacity, size_t *length,

@@ -1,0 +1,122 @@
+/* What somebody meant: keys of other servers, and files that are called nearly so. */
+#include "core/service/build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What it is here, and then what it is called in inetd's, xinetd's, systemd's, supervisord's,
+ * NSSM's and others' configs, without regard to case; a blank behind each. */
+static const char foreign_keys[] =
+    "`listen`\0"
+    "port ports listen_stream ListenStream ListenDatagram address host service socket \0"
+    "`handler`, the program and behind it its arguments\0"
+    "program server server_args exec ExecStart command cmd application AppParameters args "
+    "arguments executable binary script path \0"
+    "`protocol` (tcp, udp, unix)\0"
+    "socket_type type \0"
+    "`handoff` (stdio as inetd's nowait, listener as its wait)\0"
+    "wait Accept StandardInput \0"
+    "`environment`\0"
+    "env envs AppEnvironmentExtra AppEnvironment setenv \0"
+    "`environment_from`\0"
+    "passenv PassEnvironment \0"
+    "`directory`\0"
+    "cwd AppDirectory WorkingDirectory working_dir workdir chdir dir \0"
+    "`max_connections`\0"
+    "instances max_instances numprocs max_clients max_load \0"
+    "`max_per_source`\0"
+    "per_source MaxConnectionsPerSource \0"
+    "`rate`\0"
+    "cps TriggerLimitBurst TriggerLimitIntervalSec PollLimitBurst \0"
+    "`allow`\0"
+    "only_from IPAddressAllow allow_from hosts_allow \0"
+    "`deny`\0"
+    "no_access IPAddressDeny deny_from hosts_deny \0"
+    "`hours`\0"
+    "access_times \0"
+    "`log` of [supervisor]\0"
+    "log_type log_file log_on_success log_on_failure AppStdout AppStderr stdout_logfile \0"
+    "`enabled`\0"
+    "disable disabled autostart \0"
+    "`bind`\0"
+    "interface BindToDevice \0"
+    "`mode`\0"
+    "SocketMode \0"
+    "`owner`\0"
+    "SocketUser SocketGroup \0"
+    "`user`\0"
+    "uid username runas ObjectName \0"
+    "`group`\0"
+    "gid \0"
+    "`refuse_message`\0"
+    "banner_fail \0"
+    "`limit_memory`\0"
+    "rlimit_as MemoryMax \0"
+    "`limit_files`\0"
+    "rlimit_files LimitNOFILE \0"
+    "`stop_timeout_ms`\0"
+    "TimeoutStopSec stopwaitsecs \0"
+    "`handler = forward HOST PORT`\0"
+    "redirect \0";
+
+const char *service_foreign_key(const char *name) {
+    size_t length = strlen(name);
+    for (const char *at = foreign_keys; *at != '\0';) {
+        const char *ours = at;
+        at += strlen(at) + 1;
+        for (; *at != '\0'; at += strcspn(at, " ") + 1) {
+            if (strcspn(at, " ") == length && text_equal_start(at, name, length, true)) {
+                return ours;
+            }
+        }
+        at++;
+    }
+    return NULL;
+}
+
+/* ---- Files ---- */
+
+struct search {
+    const char *name;
+    const char *suffix; /* of programs, which may be left out */
+    size_t best_distance;
+    char *nearest; /* of SERVICE_NEAREST_BYTES */
+};
+
+/* "hello" is nearest to "hello.py". */
+static void compare(void *context, const char *name) {
+    struct search *search = context;
+    char stem[SERVICE_NEAREST_BYTES];
+    size_t name_length = strlen(name);
+    size_t length = strlen(search->name);
+    size_t fault = 0;
+    if (name_length >= sizeof stem || text_check(name, name_length, &fault) != TEXT_FINE) {
+        return;
+    }
+    memcpy(stem, name, name_length + 1);
+    if (text_ends_with(stem, search->suffix, true) &&
+        !text_ends_with(search->name, search->suffix, true)) {
+        stem[name_length - strlen(search->suffix)] = '\0';
+    }
+    bool is_longer = strncmp(name, search->name, length) == 0 && name[length] == '.';
+    size_t distance = is_longer ? 0 : text_distance(search->name, stem, search->best_distance);
+    if (distance < search->best_distance) {
+        search->best_distance = distance;
+        memcpy(search->nearest, name, name_length + 1);
+    }
+}
+
+bool service_find_nearest(const struct service_machine *machine, const char *path,
+                          char out[SERVICE_NEAREST_BYTES]) {
+    const char *base = service_base_name(machine, path);
+    struct search search = {base, machine->executable_suffix, text_distance_limit(base) + 1, out};
+    char folder[LACK_PATH_MAX_BYTES];
+    struct baton_cause cause;
+    out[0] = '\0';
+    if (machine->list_folder == NULL || strlen(path) >= sizeof folder) {
+        return false;
+    }
+    snprintf(folder, sizeof folder, "%.*s", (int)service_folder_length(machine, path), path);
+    (void)machine->list_folder(folder, compare, &search, &cause);
+    return out[0] != '\0';
+}
