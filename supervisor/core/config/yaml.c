@@ -171,7 +171,8 @@ static void enter(struct yaml_file *file, bool mapping, size_t line) {
         } else if (!file->key_is_bad) {
             report(file, line,
                    mapping ? "a value must be a text, not a mapping of its own"
-                           : "lists are not supported; write the value as one text");
+                           : "lists are not supported; write the value as one text, in quotes if "
+                             "it begins with `[`");
         }
         file->key_is_bad = true;
         file->has_key = !file->has_key;
@@ -283,6 +284,9 @@ static void report_syntax(struct yaml_file *file, const yaml_parser_t *parser) {
         }
     }
     file->reader->config->incomplete = true;
+    if (file->skip_depth > 0) {
+        return; /* in what was refused as a whole, `[::]:80` for one */
+    }
     if (line_has_tab_indent(file, line)) {
         config_problems_add(file->reader->problems, line + 1, NULL,
                             "the line is indented with a tab, which YAML forbids; use blanks");

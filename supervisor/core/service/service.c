@@ -96,7 +96,7 @@ static void report_missing(struct service_builder *builder, const struct config_
                            enum key_id id, const char *cure) {
     const struct config_setting missing = {
         .section = section->name, .key = key_name(&key_table[id]), .line = section->line};
-    if (!section->incomplete && !builder->config->incomplete) {
+    if (!section->incomplete) {
         service_report(builder, &missing, "is missing; give %s", cure);
     }
 }
@@ -218,7 +218,9 @@ int service_table_build(struct config *config, const struct service_machine *mac
         goto done;
     }
     service_check_names(config, problems);
-    build(&builder);
+    if (!config->incomplete) { /* else what is missing may stand where nothing was read */
+        build(&builder);
+    }
     if (has_failed(&builder)) {
         goto done;
     }
