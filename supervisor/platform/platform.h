@@ -263,6 +263,13 @@ struct platform_holder {
 bool platform_listener_holder(const struct platform_listener_spec *spec,
                               struct platform_holder *out);
 
+/* What is to be done about a BATON_IN_USE or BATON_DENIED, for a person, into `out`: who has the
+ * place is told by which command, or what ports below 1024 take. False: nothing is known, `out` is
+ * empty. Local sockets have no such words. */
+#define PLATFORM_HINT_MAX_BYTES 256
+bool platform_listener_hint(const struct platform_listener_spec *spec, int result,
+                            char out[PLATFORM_HINT_MAX_BYTES]);
+
 /* The socket of a listener that is handed over, for platform_socket_export() and
  * platform_channel_send(). Stays the listener's. While the listener is paused the socket is as a
  * handler expects it: blocking, without any registration. */

@@ -1,9 +1,17 @@
 #include "run/internal.h"
 
+/* `timeout_ms`: how long any handler has until it is terminated. */
 static void log_stopping(struct supervisor *s, const char *event) {
-    run_tell(s, LOG_LEVEL_INFO, event, SLOT_NONE, "reason=%s connections=%u processes=%u",
+    uint32_t timeout_ms = 0;
+    SLOTS_EACH(process, &s->pool.process_slots) {
+        uint32_t its_ms =
+            services_get(&s->services, s->pool.processes[process].service)->stop_timeout_ms;
+        timeout_ms = its_ms > timeout_ms && !s->hurrying ? its_ms : timeout_ms;
+    }
+    run_tell(s, LOG_LEVEL_INFO, event, SLOT_NONE,
+             "reason=%s connections=%u processes=%u timeout_ms=%u",
              platform_stop_reason(s->platform), s->pool.connection_slots.in_use_count,
-             s->pool.process_slots.in_use_count);
+             s->pool.process_slots.in_use_count, (unsigned)timeout_ms);
 }
 
 void run_drain_on_stop(struct supervisor *s) {

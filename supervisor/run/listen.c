@@ -151,10 +151,14 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
         if (l->result == BATON_IN_USE) {
             tell_holder(s, l, line);
         }
+        char hint[PLATFORM_HINT_MAX_BYTES];
+        struct platform_listener_spec spec = describe(l);
         if (l->result == BATON_IN_USE && place_of(l)->path != NULL) {
             record_text(line, "hint",
                         "another server listens there, or the file is no socket; move it away, or "
                         "choose another path");
+        } else if (platform_listener_hint(&spec, l->result, hint)) {
+            record_text(line, "hint", hint);
         }
         if (retry_ms != 0) {
             record_number(line, "retry_ms", retry_ms);

@@ -466,6 +466,15 @@ static void test_the_holder_is_another(void **state) {
     assert_int_equal(waitpid(stranger, NULL, 0), stranger);
     assert_true(found);
     assert_int_equal(holder.pid, stranger);
+    char hint[PLATFORM_HINT_MAX_BYTES];
+    char wanted[PLATFORM_HINT_MAX_BYTES];
+    snprintf(wanted, sizeof wanted, "`ss -ltnp 'sport = :%u'`", (unsigned)spec.address.port);
+    assert_true(platform_listener_hint(&spec, BATON_IN_USE, hint));
+    assert_non_null(strstr(hint, wanted));
+    assert_false(platform_listener_hint(&spec, BATON_DENIED, hint));
+    spec.address.port = 80;
+    assert_true(platform_listener_hint(&spec, BATON_DENIED, hint));
+    assert_non_null(strstr(hint, "cap_net_bind_service"));
     platform_listener_close(&ours);
 }
 

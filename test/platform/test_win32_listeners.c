@@ -254,6 +254,18 @@ static void test_local_sockets_where_there_are_some(void **state) {
     system_remove_file(path);
 }
 
+static void test_what_helps_with_a_place_that_cannot_be_had(void **state) {
+    struct platform_listener_spec spec = {.protocol = PLATFORM_TCP, .address = {.port = 7777}};
+    char hint[PLATFORM_HINT_MAX_BYTES];
+    (void)state;
+    assert_true(platform_listener_hint(&spec, BATON_IN_USE, hint));
+    assert_non_null(strstr(hint, "netstat -ano | findstr :7777"));
+    assert_null(strstr(hint, "excludedportrange"));
+    assert_true(platform_listener_hint(&spec, BATON_DENIED, hint));
+    assert_non_null(strstr(hint, "excludedportrange"));
+    assert_false(platform_listener_hint(&spec, BATON_UNSUPPORTED, hint));
+}
+
 /* Before any platform is open, as validation needs it. */
 static void test_ports_of_services(void **state) {
     uint16_t port = 0;
@@ -271,6 +283,7 @@ static void test_ports_of_services(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_helps_with_a_place_that_cannot_be_had),
         cmocka_unit_test(test_ports_of_services),
         WITH_BENCH(test_a_listener_by_an_offer_twice),
         WITH_BENCH(test_datagrams_by_an_offer),

@@ -210,6 +210,8 @@ static void test_incomplete_places(void **state) {
     fake_fail(FAKE_LISTEN, BATON_IN_USE, 1);
     scene_run(&scene);
     assert_record(1, "served", "1");
+    assert_string_equal(lines_value(lines_find("listen_failed", 0), "hint"),
+                        "a fake hint about -10");
     scene_clear(&scene);
 }
 

@@ -215,6 +215,9 @@ static void check_stop(uint32_t step, bool hurry, const struct play *play, uint3
         assert_record(1, "drained", "1");
     }
     assert_int_equal(fake_process_count(), 1); /* none is launched while stopping */
+    const char *stopping = lines_find("stopping", 0);
+    bool is_idle = strcmp(lines_value(stopping, "processes"), "0") == 0;
+    assert_string_equal(lines_value(stopping, "timeout_ms"), is_idle ? "0" : "3000");
     scene_clear(&scene);
 }
 

@@ -171,3 +171,23 @@ bool platform_listener_holder(const struct platform_listener_spec *spec,
     read_name(pid, out->name, sizeof out->name);
     return true;
 }
+
+#define PRIVILEGED_PORTS_END 1024 /* capabilities(7), CAP_NET_BIND_SERVICE */
+
+bool platform_listener_hint(const struct platform_listener_spec *spec, int result,
+                            char out[PLATFORM_HINT_MAX_BYTES]) {
+    out[0] = '\0';
+    if (spec->protocol == PLATFORM_UNIX) {
+        return false;
+    }
+    if (result == BATON_IN_USE) {
+        snprintf(out, PLATFORM_HINT_MAX_BYTES, "`ss -l%cnp 'sport = :%u'` tells who has it",
+                 spec->protocol == PLATFORM_UDP ? 'u' : 't', (unsigned)spec->address.port);
+    } else if (result == BATON_DENIED && spec->address.port < PRIVILEGED_PORTS_END) {
+        snprintf(out, PLATFORM_HINT_MAX_BYTES,
+                 "ports below 1024 take root (then `[supervisor] default_user` says as whom "
+                 "handlers run), or `setcap cap_net_bind_service+ep` on batond, in a systemd unit "
+                 "`AmbientCapabilities=CAP_NET_BIND_SERVICE`");
+    }
+    return out[0] != '\0';
+}
