@@ -7,6 +7,7 @@
 #include "program.h"
 #include "run/supervisor.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,12 +58,31 @@ static enum exit_code explain(const struct service_table *table, const struct op
     return result == BATON_OK ? EXIT_DONE : EXIT_SYSTEM;
 }
 
-static enum exit_code check_or_serve(const struct options *options, struct load_paths *paths) {
+/* Where none was named, the one that is there; what is told of it goes where no log is yet. */
+static bool find_config(const struct options *options, char config[PATH_BYTES]) {
+    char text[PATH_BYTES + 64];
+    int result = load_find_config(config, PATH_BYTES);
+    if (result != BATON_OK) {
+        complain("there is no config; give one by -c FILE, or put it into one of these", config);
+    } else if (options->check || options->service != NULL) {
+        snprintf(text, sizeof text, "batond: the config is %s\n", config);
+        print_error(NULL, text);
+    }
+    return result == BATON_OK;
+}
+
+static enum exit_code check_or_serve(const struct options *options, struct load_paths *paths,
+                                     bool *has_served) {
     struct service_table table = {0};
     struct service_machine machine;
+    char found[PATH_BYTES];
     const char *what = NULL;
     enum exit_code code = EXIT_DONE;
-    int result = load_find_paths(options->config, options->handlers, paths, &what);
+    if (options->config == NULL && !find_config(options, found)) {
+        return EXIT_CONFIG_INVALID;
+    }
+    int result = load_find_paths(options->config != NULL ? options->config : found,
+                                 options->handlers, paths, &what);
     if (result != BATON_OK) {
         complain(what, baton_error_text(result));
         return EXIT_SYSTEM;
@@ -83,6 +103,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         service_table_print(&table, options->defaults, print_out, NULL);
         service_table_print_verdict(&table, warning_count, print_out, NULL);
     } else {
+        *has_served = true;
         enum supervisor_result end = supervisor_run(&table, &machine);
         code = end == SUPERVISOR_STOPPED ? EXIT_DONE
                                          : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);
@@ -91,7 +112,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
     return code;
 }
 
-int main(int argc, char **argv) {
+static enum exit_code act(int argc, char **argv, bool *has_served) {
     struct options options;
     char message[512];
     int count = 0;
@@ -106,18 +127,27 @@ int main(int argc, char **argv) {
     }
     if (options.help) {
         print_out(NULL, options_help);
-        return (int)program_end(EXIT_DONE);
+        return EXIT_DONE;
     }
     if (options.version) {
         print_out(NULL, "batond " BATON_VERSION "\n");
-        return (int)program_end(EXIT_DONE);
+        return EXIT_DONE;
     }
     struct load_paths *paths = calloc(1, sizeof *paths);
     if (paths == NULL) {
         complain("starting", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
     }
-    enum exit_code code = check_or_serve(&options, paths);
+    enum exit_code code = check_or_serve(&options, paths, has_served);
     free(paths);
-    return (int)program_end(code);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    bool has_served = false;
+    enum exit_code code = program_end(act(argc, argv, &has_served));
+    if (code != EXIT_DONE || !has_served) {
+        platform_keep_window();
+    }
+    return (int)code;
 }

@@ -19,29 +19,57 @@ static void cut_last_part(char *path) {
     path[length > 1 ? length - 1 : length] = '\0';
 }
 
-/* The folder `handlers` beside the one that batond is in. */
-static int find_handlers(struct load_paths *paths) {
+/* What lies beside the folder that batond is in. */
+static int find_beside(const char *name, char *out, size_t size_bytes) {
     struct baton_cause cause = {0};
-    char folder[PATH_BYTES];
-    int result = platform_own_directory(folder, sizeof folder, &cause);
+    int result = platform_own_directory(out, size_bytes, &cause);
     if (result != BATON_OK) {
         return result;
     }
-    cut_last_part(folder);
-    int length = snprintf(paths->handlers, sizeof paths->handlers, "%s%shandlers", folder,
-                          platform_backslash_separates ? "\\" : "/");
-    return length < 0 || (size_t)length >= sizeof paths->handlers ? BATON_TOO_LONG : BATON_OK;
+    cut_last_part(out);
+    size_t length = strlen(out);
+    int added = snprintf(out + length, size_bytes - length, "%s%s",
+                         platform_backslash_separates ? "\\" : "/", name);
+    return added < 0 || (size_t)added >= size_bytes - length ? BATON_TOO_LONG : BATON_OK;
+}
+
+/* What cannot be read is there as well, and is not passed over. */
+static bool is_there(const char *path) {
+    struct baton_cause cause;
+    size_t length;
+    char byte;
+    return platform_file_read(path, &byte, sizeof byte, &length, &cause) != BATON_NOT_FOUND;
+}
+
+int load_find_config(char *out, size_t size_bytes) {
+    char places[4][PATH_BYTES] = {"conf/ports.ini", "ports.ini"};
+    size_t used = 0;
+    bool has_found = false;
+    if (find_beside("conf/ports.ini", places[2], PATH_BYTES) != BATON_OK) {
+        places[2][0] = '\0';
+    }
+    if (platform_system_config(places[3], PATH_BYTES) != BATON_OK) {
+        places[3][0] = '\0';
+    }
+    for (size_t i = 0; i < 4 && !has_found; i++) {
+        has_found = places[i][0] != '\0' && is_there(places[i]);
+        used = has_found ? 0 : used;
+        if (places[i][0] != '\0' && used < size_bytes) {
+            used += (size_t)snprintf(out + used, size_bytes - used, "%s%s", used > 0 ? ", " : "",
+                                     places[i]);
+        }
+    }
+    return !has_found ? BATON_NOT_FOUND : used < size_bytes ? BATON_OK : BATON_TOO_LONG;
 }
 
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
                     const char **what) {
-    const char *name = config != NULL ? config : LOAD_DEFAULT_CONFIG;
     *what = "finding the config file";
-    int length = snprintf(out->shown_name, sizeof out->shown_name, "%s", name);
+    int length = snprintf(out->shown_name, sizeof out->shown_name, "%s", config);
     if (length < 0 || (size_t)length >= sizeof out->shown_name) {
         return BATON_TOO_LONG;
     }
-    int result = platform_path_absolute(name, out->config_file, sizeof out->config_file);
+    int result = platform_path_absolute(config, out->config_file, sizeof out->config_file);
     if (result != BATON_OK) {
         return result;
     }
@@ -57,7 +85,7 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
         return result;
     }
     *what = "finding batond's own folder (Linux tells it by /proc)";
-    return find_handlers(out);
+    return find_beside("handlers", out->handlers, sizeof out->handlers);
 }
 
 /* Not from malloc: a large block that is freed again teaches glibc to keep all later tables in its

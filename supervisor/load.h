@@ -10,10 +10,6 @@
 #include "core/service/service.h"
 #include "program.h"
 
-/* Where what is not given is looked for. Relative to the working directory; and where a whole
- * installation lies, to the folder that batond is in. */
-#define LOAD_DEFAULT_CONFIG "conf/ports.ini"
-
 /* The folders that relative names start from; absolute, fixed at start. */
 struct load_paths {
     char shown_name[PATH_BYTES]; /* the config file as the user called it, for messages */
@@ -23,9 +19,14 @@ struct load_paths {
     char handlers_override[PATH_BYTES]; /* of the command line; empty = not given */
 };
 
-/* Makes the places from the command line: `config` NULL = LOAD_DEFAULT_CONFIG, `handlers` NULL =
- * not given. BATON_OK; or BATON_TOO_LONG, BATON_SYSTEM, with what was looked for in *what (static).
- */
+/* Finds the config file where none is named, and writes its name: the first that is there of
+ * conf/ports.ini and ports.ini in the working directory, ../conf/ports.ini as seen from batond's
+ * own folder, and the system's (platform_system_config()). BATON_NOT_FOUND: none is, and `out`, of
+ * `size_bytes`, has those names in their order, separated by commas. Blocks on the disk. */
+int load_find_config(char *out, size_t size_bytes);
+
+/* Makes the places from the command line: `handlers` NULL = not given. BATON_OK; or BATON_TOO_LONG,
+ * BATON_SYSTEM, with what was looked for in *what (static). */
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
                     const char **what);
 

@@ -80,4 +80,12 @@ int platform_service_port(void *context, const char *name, bool udp, uint16_t *p
  * closed, its disk is full, its reader has gone. */
 bool platform_print(bool error, const char *text);
 
+/* Where a config is looked for last: /etc/baton/ports.ini, %ProgramData%\\baton\\ports.ini.
+ * BATON_OK, BATON_NOT_FOUND (that variable is not set), BATON_TOO_LONG. */
+int platform_system_config(char *out, size_t size_bytes);
+
+/* Where this process alone has its console and says its faults there, asks for Enter and waits for
+ * it, so that they can be read (Windows, a double click); else does nothing. */
+void platform_keep_window(void);
+
 #endif

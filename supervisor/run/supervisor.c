@@ -132,6 +132,10 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     }
     s->timers.now_us = platform_now_us(s->platform);
     pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
+    if (s->machine != NULL && s->machine->config_path != NULL) {
+        run_tell(s, LOG_LEVEL_INFO, "starting", SLOT_NONE, "config=%s pid=%u",
+                 s->machine->config_path, platform_own_pid());
+    }
     if (!add_services(s, table)) {
         return false;
     }

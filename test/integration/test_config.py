@@ -196,6 +196,47 @@ class Check(Program):
         self.assertIn("directory", err)
 
 
+class Found(Program):
+    """Where no config is named."""
+    TEXT = render(GOOD, "ini")
+
+    def took(self, folder, **options):
+        code, out, err = self.batond("--check", "--handlers", system_path(shared().handlers), cwd=folder, **options)
+        self.assertEqual(code, 0, err)
+        return re.match("batond: the config is (.*)\n", err)[1].replace("\\", "/")
+
+    def test_the_first_that_is_there(self):
+        folder = self.folder()
+        code, out, err = self.batond("--check", cwd=folder)
+        self.assertEqual((code, out), (EXIT_CONFIG, ""))
+        self.assertRegex(err.replace("\\", "/"), r"-c FILE.*: conf/ports.ini, ports.ini, \S.*/conf/ports.ini, "
+                         r"\S.*/baton/ports.ini\n")
+        (folder / "ports.ini").write_text(self.TEXT)
+        self.assertEqual(self.took(folder), "ports.ini")
+        (folder / "conf").mkdir()
+        (folder / "conf" / "ports.ini").write_text(self.TEXT)
+        self.assertEqual(self.took(folder), "conf/ports.ini")
+        # What is there and cannot be read is not passed over.
+        (folder / "conf" / "ports.ini").unlink()
+        (folder / "conf" / "ports.ini").mkdir()
+        code, _, err = self.batond("--check", cwd=folder)
+        self.assertEqual(code, EXIT_CONFIG)
+        self.assertIn("conf/ports.ini: ", err)
+
+    def test_one_that_came_with_the_program(self):
+        folder = self.folder()
+        for name in ("bin", "conf", "elsewhere"):
+            (folder / name).mkdir()
+        shutil.copy(BIN_DIR / executable("batond"), folder / "bin")
+        (folder / "conf" / "ports.ini").write_text(self.TEXT)
+        done = subprocess.run([*EMULATOR, folder / "bin" / executable("batond"), "--check", "--handlers",
+                               system_path(shared().handlers)], cwd=folder / "elsewhere", timeout=DEADLINE_S,
+                              capture_output=True, check=False, env=clean_environment())
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(os.path.join(system_path(folder), "conf").encode().replace(b"/", b"\\" if ON_WINE else b"/"),
+                      done.stderr)
+
+
 class Explain(Program):
     CONFIG = ("[web]\nlisten = 127.0.0.1:8080\nhandler = echo {peer_address}\nhandoff = stdio\n"
               "allow = 10.0.0.0/8, 2001:db8::/32\ndeny = 10.66.0.0/16\nmax_per_source = 5\n"

@@ -161,6 +161,41 @@ static int look_at_quick_edit(void) {
     return as_wanted ? STOPPED_EXIT_CODE : 7;
 }
 
+static DWORD WINAPI keep_window(void *unused) {
+    (void)unused;
+    platform_keep_window();
+    return 0;
+}
+
+/* Runs in a console of its own. Returns STOPPED_EXIT_CODE if the window is kept until Enter where
+ * faults are told in it, and not at all where they go elsewhere. */
+static int look_at_the_window(void) {
+    static const INPUT_RECORD enter[] = {
+        {.EventType = KEY_EVENT, .Event.KeyEvent = {TRUE, 1, VK_RETURN, 28, {L'\r'}, 0}},
+        {.EventType = KEY_EVENT, .Event.KeyEvent = {FALSE, 1, VK_RETURN, 28, {L'\r'}, 0}}};
+    HANDLE nowhere = CreateFileW(L"NUL", GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+    HANDLE input = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+                               FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    HANDLE output = CreateFileW(L"CONOUT$", GENERIC_READ | GENERIC_WRITE,
+                                FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    SetStdHandle(STD_ERROR_HANDLE, nowhere);
+    platform_keep_window();
+    SetStdHandle(STD_ERROR_HANDLE, output);
+    HANDLE thread = CreateThread(NULL, 0, keep_window, NULL, 0, NULL);
+    if (thread == NULL || WaitForSingleObject(thread, 200) != WAIT_TIMEOUT) {
+        return 8;
+    }
+    /* More than once: what comes before it asks is thrown away. */
+    for (DWORD tried_ms = 0; tried_ms < DEADLINE_MS; tried_ms += 100) {
+        DWORD written;
+        WriteConsoleInputW(input, enter, 2, &written);
+        if (WaitForSingleObject(thread, 100) == WAIT_OBJECT_0) {
+            return STOPPED_EXIT_CODE;
+        }
+    }
+    return 9;
+}
+
 /* Starts this program again. The caller closes *process. */
 static bool start_self(const wchar_t *arguments, DWORD flags, HANDLE *process) {
     wchar_t self[4096];
@@ -260,6 +295,11 @@ static void test_a_click_does_not_hold_up_the_log(void **state) {
     expect_stopped(L"quick-edit");
 }
 
+static void test_a_window_of_its_own_is_kept(void **state) {
+    (void)state;
+    expect_stopped(L"window");
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "until-stopped") == 0) {
         wchar_t name[64];
@@ -272,6 +312,9 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "close") == 0) {
         return stop_a_supervisor(CTRL_CLOSE_EVENT);
     }
+    if (argc == 2 && strcmp(argv[1], "window") == 0) {
+        return look_at_the_window();
+    }
     if (argc == 2 && strcmp(argv[1], "quick-edit") == 0) {
         return look_at_quick_edit();
     }
@@ -283,6 +326,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_a_close_ends_as_the_supervisor_says),
         cmocka_unit_test(test_the_handler_stays_when_all_is_closed),
         cmocka_unit_test(test_a_click_does_not_hold_up_the_log),
+        cmocka_unit_test(test_a_window_of_its_own_is_kept),
         WITH_BENCH(test_a_log_that_cannot_be_broken_off),
     };
     return cmocka_run_group_tests_name("win32_stop", tests, replace_imports, NULL);

@@ -171,3 +171,12 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     out[length > 1 ? length - 1 : 1] = '\0';
     return BATON_OK;
 }
+
+int platform_system_config(char *out, size_t size_bytes) {
+    static const char path[] = "/etc/baton/ports.ini";
+    if (sizeof path > size_bytes) {
+        return BATON_TOO_LONG;
+    }
+    memcpy(out, path, sizeof path);
+    return BATON_OK;
+}

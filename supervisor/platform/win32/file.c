@@ -239,3 +239,15 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
     free(path);
     return code;
 }
+
+/* The variable is that of the folder FOLDERID_ProgramData, and there in services as well. */
+int platform_system_config(char *out, size_t size_bytes) {
+    static const wchar_t name[] = L"\\baton\\ports.ini";
+    wchar_t path[MAX_PATH + sizeof name / sizeof name[0]];
+    DWORD length = GetEnvironmentVariableW(L"ProgramData", path, MAX_PATH);
+    if (length == 0 || length >= MAX_PATH) {
+        return length == 0 ? BATON_NOT_FOUND : BATON_TOO_LONG;
+    }
+    memcpy(path + length, name, sizeof name);
+    return win32_text_to_utf8(path, out, size_bytes);
+}

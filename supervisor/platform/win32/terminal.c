@@ -1,0 +1,24 @@
+/* What only matters to somebody who looks at a console. */
+#include "internal.h"
+
+/* Explorer gives a program a console of its own, which ends with it. Not in Wine: there
+ * GetConsoleProcessList() says 1 whoever shares the console (seen with Wine 8).
+ * https://learn.microsoft.com/windows/console/getconsoleprocesslist */
+void platform_keep_window(void) {
+    DWORD process;
+    DWORD mode;
+    wchar_t line[2];
+    if (GetConsoleProcessList(&process, 1) != 1 ||
+        !GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode)) {
+        return;
+    }
+    HANDLE input = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
+                               FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
+    if (input == INVALID_HANDLE_VALUE) {
+        return;
+    }
+    (void)platform_print(true, "\nPress Enter to close this window.\n");
+    FlushConsoleInputBuffer(input);
+    (void)ReadConsoleW(input, line, 2, &mode, NULL);
+    CloseHandle(input);
+}
