@@ -1,5 +1,6 @@
 /* Files and their lines, and the words of a line. */
 #include "core/base/error.h"
+#include "core/base/utf16.h"
 #include "core/config/config.h"
 #include "import/internal.h"
 
@@ -68,7 +69,10 @@ bool import_open(struct importer *importer, struct import_where from, const char
                      (unsigned long)(IMPORT_BYTES_MAX_COUNT >> 20));
         return false;
     }
-    out->is_marked = length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0;
+    /* The old servers cannot have read UTF-16: that was made of their file on its way here. */
+    const char *converted = utf16_file_text(importer->arena, bytes, &length);
+    bytes = converted != NULL ? converted : bytes;
+    out->is_marked = converted == NULL && length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0;
     if (out->is_marked) {
         bytes += 3;
         length -= 3;

@@ -30,6 +30,10 @@ enum text_fault text_check(const char *bytes, size_t length, size_t *where) {
             fault = TEXT_NOT_UTF8;
         } else if (at[i] == 0) {
             fault = TEXT_NUL;
+        } else if (at[i] == '\r') {
+            fault = TEXT_RETURN;
+        } else if (at[i] == 0x1a) {
+            fault = TEXT_DOS_END;
         } else if ((at[i] < 0x20 && at[i] != '\t') || at[i] == 0x7f ||
                    (at[i] == 0xc2 && at[i + 1] < 0xa0)) {
             fault = TEXT_CONTROL;
@@ -47,6 +51,12 @@ const char *text_fault_words(enum text_fault fault) {
     switch (fault) {
     case TEXT_NUL:
         return "holds a NUL byte; a config is plain text, so delete it (is this the right file?)";
+    case TEXT_RETURN:
+        return "holds a carriage return that no line feed follows, which ends no line; save the "
+               "file "
+               "with the line ends of Windows (CR LF) or Unix (LF)";
+    case TEXT_DOS_END:
+        return "holds a Ctrl-Z, as programs of DOS end a file with; delete it";
     case TEXT_CONTROL:
         return "holds a control character; delete it, only tabs and printable text may stand here";
     case TEXT_NOT_UTF8:

@@ -17,7 +17,9 @@ typedef void text_emit(void *context, const char *text);
 enum text_fault {
     TEXT_FINE = 0,
     TEXT_NUL,     /* a NUL byte */
-    TEXT_CONTROL, /* a control character (C0 without tab, delete, C1) */
+    TEXT_RETURN,  /* a carriage return */
+    TEXT_DOS_END, /* Ctrl-Z */
+    TEXT_CONTROL, /* another control character (C0 without tab, delete, C1) */
     TEXT_NOT_UTF8 /* not UTF-8 as RFC 3629 has it: no overlong form, no surrogate, at most U+10FFFF
                    */
 };

@@ -2,6 +2,7 @@
 #include "core/config/config.h"
 
 #include "core/base/error.h"
+#include "core/base/utf16.h"
 #include "core/config/reader.h"
 
 #include <stdint.h>
@@ -29,7 +30,10 @@ static void read_format(struct config_reader *reader, enum config_format format,
         reader->config->incomplete = true;
         return;
     }
-    if (length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) {
+    const char *converted = utf16_file_text(reader->config->arena, bytes, &length);
+    if (converted != NULL) {
+        bytes = converted;
+    } else if (length >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) {
         bytes += 3;
         length -= 3;
     }

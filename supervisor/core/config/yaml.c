@@ -62,8 +62,15 @@ static void clean_empty_line(char *line, size_t length) {
     }
 }
 
-/* Copies the file with '?' for every byte that libyaml would stop at, and reports each such line,
- * so that all of them are found in one run. Returns NULL when out of memory. */
+/* What libyaml reads in place of a byte that was reported: nothing that would be a fault of its
+ * own.
+ */
+static char stand_in(enum text_fault fault) {
+    return fault == TEXT_RETURN ? '\n' : fault == TEXT_DOS_END ? ' ' : '?';
+}
+
+/* Copies the file with something else for every byte that libyaml would stop at, and reports each
+ * such line, so that all of them are found in one run. Returns NULL when out of memory. */
 static char *clean_copy(struct config_reader *reader, const char *bytes, size_t length) {
     char *copy = arena_copy(reader->config->arena, bytes, length);
     size_t line = 0;
@@ -85,7 +92,7 @@ static char *clean_copy(struct config_reader *reader, const char *bytes, size_t 
                                         text_fault_words(fault));
                 }
                 reported = true;
-                copy[start++] = '?';
+                copy[start++] = stand_in(fault);
             }
         }
         start = next;

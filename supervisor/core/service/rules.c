@@ -1,5 +1,6 @@
 /* `allow` and `deny`: their lists, and the files of rules that these name, into trees. */
 #include "core/base/error.h"
+#include "core/base/utf16.h"
 #include "core/service/build.h"
 
 #include <stdlib.h>
@@ -139,9 +140,12 @@ static void read_file(struct reading *reading, const char *name) {
         report_unread(reading, path, result);
         return;
     }
-    bool has_mark = length >= 3 && memcmp(reading->room->file, "\xef\xbb\xbf", 3) == 0;
+    char *text = utf16_file_text(builder->scratch, reading->room->file, &length);
+    bool has_mark =
+        text == NULL && length >= 3 && memcmp(reading->room->file, "\xef\xbb\xbf", 3) == 0;
     size_t skipped = has_mark ? 3 : 0;
-    read_lines(reading, path, reading->room->file + skipped, length - skipped);
+    read_lines(reading, path, (text != NULL ? text : reading->room->file) + skipped,
+               length - skipped);
 }
 
 /* The value of `allow` or `deny`. */

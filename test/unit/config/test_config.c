@@ -370,6 +370,89 @@ static void nothing_is_warned_of_as_shipped(void **state) {
     free(out.text);
 }
 
+/* A text of ASCII as PowerShell's `>` writes it, or in the other order; what follows a `~` is a
+ * unit in four hexadecimal digits. */
+static size_t put_utf16(const char *text, bool is_big, char *out) {
+    size_t length = 0;
+    for (unsigned unit = 0xfeff; unit != 0 || *text != '\0';) {
+        out[length + is_big] = (char)(unit & 0xff);
+        out[length + !is_big] = (char)(unit >> 8);
+        length += 2;
+        unit = 0;
+        if (*text == '~') {
+            char digits[5] = {text[1], text[2], text[3], text[4], '\0'};
+            unit = (unsigned)strtoul(digits, NULL, 16);
+            text += 5;
+        } else if (*text != '\0') {
+            unit = (unsigned char)*text++;
+        }
+    }
+    return length;
+}
+
+static void utf16_is_read(void **state) {
+    static const char *const texts[] = {"[ports]\r\n7777 = ok \"gr~00fc~00df ~d83d~de00\"",
+                                        "ports:\r\n  7777: ok \"gr~00fc~00df ~d83d~de00\""};
+    static const struct {
+        const char *text, *fault;
+    } cases[] = {
+        {"[ports]\r\n; ~d83d\r\n7777 = ok\r\n", "f:2: column 3 holds bytes that are not UTF-8"},
+        {"[ports]\n7777 = ok ~de00", "f:2: column 11 holds bytes that are not UTF-8"},
+        {"[ports]\r7777 = ok\r", "f:1: column 8 holds a carriage return"},
+        {"[ports]\n7777 = ok\n~001a", "f:3: column 1 holds a Ctrl-Z"},
+        {"[ports]\n7777 = ok\n~4141~0a0a~0d0d\nx", "f:4: this line has no `=`"}};
+    char bytes[256];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct service_table table = {0};
+        enum config_format format = i / 2 == 0 ? CONFIG_FORMAT_INI : CONFIG_FORMAT_YAML;
+        size_t length = put_utf16(texts[i / 2], i % 2 != 0, bytes);
+        assert_int_equal(
+            config_world_load(&config_world_posix, format, "f", bytes, length, &table, NULL),
+            BATON_OK);
+        assert_string_equal(table.services[0].argv[1], "gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80");
+        service_table_clear(&table);
+        expect_fault(format, bytes, length - 1, "holds bytes that are not UTF-8");
+        bytes[length - 1] = bytes[length - 2] = '\0';
+        expect_fault(format, bytes, length, "holds a NUL byte");
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t length = put_utf16(cases[i].text, i % 2 != 0, bytes);
+        expect_fault(CONFIG_FORMAT_INI, bytes, length, cases[i].fault);
+    }
+}
+
+/* Told once, with what would be right, and nothing else is made of it. */
+static void line_ends_and_the_end_of_dos(void **state) {
+    static const struct {
+        const char *ini, *yaml, *fault; /* NULL = good */
+    } cases[] = {
+        {"[ports]\r\n7777 = ok\n7778 = ok\r\n", "ports:\r\n  7777: ok\n  7778: ok\r\n", NULL},
+        {"[ports]\r7777 = ok\r7778 = ok\r", "ports:\r  7777: ok\r  7778: ok\r",
+         "f:1: *holds a carriage return that no line feed follows, which ends no line; save the "
+         "file "
+         "with the line ends of Windows (CR LF) or Unix (LF)\n"},
+        {"[ports]\n7777 = ok\r\r\n", "ports:\n  7777: ok\r\r\n", "f:2: *holds a carriage return"},
+        {"[ports]\n7777 = ok\n\x1a", "ports:\n  7777: ok\n\x1a",
+         "f:3: *holds a Ctrl-Z, as programs of DOS end a file with; delete it\n"},
+        {"[ports]\n7777 = ok\n\x1a\r\n", "ports:\n  7777: ok\n\x1a\r\n", "f:3: *holds a Ctrl-Z"},
+        {"[ports]\n7777 = ok\x1a", "ports:\n  7777: ok\x1a", "f:2: *holds a Ctrl-Z"}};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const char *text = i % 2 == 0 ? cases[i / 2].ini : cases[i / 2].yaml;
+        const char *fault = cases[i / 2].fault;
+        enum config_format format = i % 2 == 0 ? CONFIG_FORMAT_INI : CONFIG_FORMAT_YAML;
+        char *faults = faults_of(format, text, strlen(text));
+        if (fault == NULL) {
+            assert_string_equal(faults, "");
+        } else if (strncmp(faults, fault, 5) != 0 || strstr(faults, fault + 6) == NULL ||
+                   strchr(faults, '\n') != faults + strlen(faults) - 1) {
+            fail_msg("case %lu: `%s`", (unsigned long)i, faults);
+        }
+        free(faults);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_ending_tells_the_format),
@@ -388,6 +471,8 @@ int main(void) {
         cmocka_unit_test(the_shipped_examples_are_good_and_equal),
         cmocka_unit_test(the_examples_of_the_reference_are_good),
         cmocka_unit_test(nothing_is_warned_of_as_shipped),
+        cmocka_unit_test(utf16_is_read),
+        cmocka_unit_test(line_ends_and_the_end_of_dos),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,24 @@ static void line_ends_of_inetd_do_not_matter(void **state) {
     service_table_clear(&table);
 }
 
+/* What came through PowerShell's `>` was another file where the old server read it. */
+static void utf16_is_read(void **state) {
+    static const char text[] = "# x\r\n7001 stream tcp nowait root /usr/bin/a a b";
+    char bytes[2 * sizeof text] = "\xff\xfe";
+    struct emitted emitted;
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof text; i++) {
+        bytes[2 + 2 * i] = text[i];
+    }
+    assert_int_equal(import_bytes(bytes, sizeof bytes, &emitted), BATON_OK);
+    assert_non_null(strstr(emitted.out.text, "handler = /usr/bin/a b\n"));
+    assert_null(strstr(emitted.out.text, "enabled = no"));
+    clear(&emitted);
+    assert_int_equal(import_bytes(bytes, sizeof bytes - 1, &emitted), BATON_INVALID);
+    assert_non_null(strstr(emitted.faults.text, "f.conf:2: column 42 holds bytes that are not"));
+    clear(&emitted);
+}
+
 static void a_service_named_service_is_of_inetd(void **state) {
     struct emitted emitted;
     const char text[] = "service stream tcp nowait root /usr/bin/a a\n";
@@ -310,6 +328,7 @@ int main(void) {
         cmocka_unit_test(fields_reach_the_table),
         cmocka_unit_test(a_rule_that_is_lost_switches_off),
         cmocka_unit_test(line_ends_of_inetd_do_not_matter),
+        cmocka_unit_test(utf16_is_read),
         cmocka_unit_test(a_service_named_service_is_of_inetd),
         cmocka_unit_test(nothing_in_it_is_no_fault),
         cmocka_unit_test(files_may_include_one_another_so_deep),

@@ -166,6 +166,29 @@ static void every_fault_of_a_file_is_told(void **state) {
         "ADDRESS/PREFIX_LENGTH as in 192.0.2.0/24 or 2001:db8::/32\n");
 }
 
+/* As PowerShell writes it: the comment holds a character of three bytes in UTF-8. */
+static void a_file_of_utf16_is_read(void **state) {
+    static const char file[] = "\xff\xfe"
+                               "1\0"
+                               "0\0.\0"
+                               "0\0.\0"
+                               "0\0.\0"
+                               "1\0 \0#\0\x16\x4e\r\0\n\0"
+                               ":\0:\0"
+                               "1\0";
+    (void)state;
+    set_file(file, sizeof file - 1);
+    struct service_table table = load_good(SERVICE "allow = @f\n");
+    assert_true(allows(&table.services[0], "10.0.0.1"));
+    assert_true(allows(&table.services[0], "::1"));
+    assert_false(allows(&table.services[0], "10.0.0.2"));
+    service_table_clear(&table);
+    set_file(file, sizeof file - 2);
+    expect_faults(SERVICE "allow = @f\n",
+                  "x.ini:4: a.allow: /srv/f:2: `::?`: expected an IPv4 or IPv6 address, or "
+                  "ADDRESS/PREFIX_LENGTH as in 192.0.2.0/24 or 2001:db8::/32\n");
+}
+
 /* Everything is root's, and that file everybody's to write to. */
 static int inspect(void *context, const char *path, struct path_facts *out) {
     (void)context;
@@ -396,6 +419,7 @@ int main(void) {
         cmocka_unit_test(lists_and_files_are_one),
         cmocka_unit_test(who_is_named_nowhere),
         cmocka_unit_test(every_fault_of_a_file_is_told),
+        cmocka_unit_test(a_file_of_utf16_is_read),
         cmocka_unit_test(a_file_that_others_may_change_is_refused_to_root),
         cmocka_unit_test(a_file_that_cannot_be_read_closes),
         cmocka_unit_test(defaults_are_shared),
