@@ -170,6 +170,7 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .read_rules = platform_file_read,
         .environment = platform_environment(),
         .basic_variables = platform_basic_variables,
+        .is_variable = platform_is_variable,
         .find_user = platform_has_accounts ? platform_find_user : NULL,
         .find_group = platform_find_group,
         .raises_limits = platform_raises_limits,

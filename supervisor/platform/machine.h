@@ -55,6 +55,10 @@ const char *const *platform_environment(void);
 extern const char platform_basic_variables[]; /* which of them all programs get: names, one behind
                                                  the other, each with its NUL, and an empty one */
 
+/* For `struct service_machine`: whether a variable NAME=VALUE has the name whose `length` bytes
+ * these are. On Windows names have no case (CompareStringOrdinal). */
+bool platform_is_variable(const char *variable, const char *name, size_t length);
+
 /* Makes `path` absolute against the working directory, without touching the disk; writes at most
  * `size_bytes` with NUL. BATON_OK or BATON_TOO_LONG. */
 int platform_path_absolute(const char *path, char *out, size_t size_bytes);

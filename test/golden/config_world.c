@@ -221,8 +221,24 @@ const struct service_machine config_world_posix = {WORLD_POSIX, .find_user = fin
 const struct service_machine config_world_root = {WORLD_POSIX, .find_user = find_user_as_root,
                                                   .is_privileged = true};
 
-static const char *const windows_environment[] = {"Path=C:\\Windows", "SYSTEMROOT=C:\\Windows",
-                                                  "SECRET=of batond", "=C:=C:\\x", NULL};
+static const char *const windows_environment[] = {
+    "Path=C:\\Windows",         "SYSTEMROOT=C:\\Windows", "SECRET=of batond", "=C:=C:\\x",
+    "ProgramFiles(x86)=C:\\32", "GR\xc3\x9cSSE=hallo",    "My Data=D:\\",     NULL};
+
+/* The letters of Latin-1 have no case either: enough to tell apart who asks the machine. */
+static bool is_variable_windows(const char *variable, const char *name, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        unsigned char a = (unsigned char)variable[i], b = (unsigned char)name[i];
+        bool latin = i > 0 && (unsigned char)name[i - 1] == 0xc3;
+        unsigned from = latin ? 0x80 : 'A', most = latin ? 0x9e : 'Z';
+        a = (unsigned char)(a >= from && a <= most ? a + 0x20 : a);
+        b = (unsigned char)(b >= from && b <= most ? b + 0x20 : b);
+        if (a != b) {
+            return false;
+        }
+    }
+    return length > 0 && variable[length] == '=';
+}
 
 const struct service_machine config_world_windows = {.executable_suffix = ".exe",
                                                      .scripts_need_interpreter = true,
@@ -235,7 +251,8 @@ const struct service_machine config_world_windows = {.executable_suffix = ".exe"
                                                      .probe_program = probe_windows,
                                                      .probe_directory = probe_directory,
                                                      .environment = windows_environment,
-                                                     .basic_variables = "PATH\0SystemRoot\0"};
+                                                     .basic_variables = "PATH\0SystemRoot\0",
+                                                     .is_variable = is_variable_windows};
 
 void config_output_add(void *context, const char *text) {
     struct config_output *out = context;

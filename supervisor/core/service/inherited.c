@@ -12,11 +12,12 @@
 static bool read_name(struct service_list *list, const char *part, void *item) {
     const char **name = item;
     bool is_word = strcmp(part, "all") == 0 || strcmp(part, "none") == 0;
+    const char *apart = service_on_windows(list->builder->machine) ? "=" : "= \t";
     *name = part;
     if (is_word && list->count == 0 && list->rest == NULL) {
         return part[0] == 'a';
     }
-    if (!is_word && part[0] != '\0' && strpbrk(part, "= \t") == NULL &&
+    if (!is_word && part[0] != '\0' && strpbrk(part, apart) == NULL &&
         !environment_is_private(part)) {
         return true;
     }

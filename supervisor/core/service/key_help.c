@@ -146,7 +146,9 @@ static const char *const texts[KEY_COUNT] = {
         "`LANGUAGE=en MOTTO=\"mind the gap\"`. The values may have templates. A variable of "
         "\"Facts\" that is named here has this value instead; names that begin with `BATON_`, "
         "`LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` are reserved. A service that has the key "
-        "does not get the variables of `[defaults]`.",
+        "does not get the variables of `[defaults]`. A name has letters, digits and `_`; on "
+        "Windows "
+        "whatever is no `=`, and no case of its own (`\"ProgramFiles(x86)=C:\\32\"`).",
     [KEY_ENVIRONMENT_FROM] =
         "Which of batond's own variables the handler gets: `none`, `all`, or names separated by "
         "commas. Whatever it says, a handler has `PATH`, `LANG` and `TZ` as far as batond has them "

@@ -236,6 +236,9 @@ struct service_machine {
                                        handlers inherit nothing */
     const char *basic_variables;    /* names of those that all programs get: one behind the other,
                                        each with its NUL, and an empty one */
+    /* Windows: whether a variable NAME=VALUE has the name whose `length` bytes these are, which
+     * there have no case. Not called elsewhere. */
+    bool (*is_variable)(const char *variable, const char *name, size_t length);
     /* The accounts of the machine, by name or number; `name` NULL: whose the supervisor is, which
      * has no name but its number if there is none. BATON_OK, BATON_NOT_FOUND, BATON_NO_MEMORY.
      * NULL = programs cannot run as others (Windows). */

@@ -11,18 +11,38 @@ static const char *value_of(const char *variable) {
     return strchr(variable, '=') + 1;
 }
 
+static bool is_called(const struct service_machine *machine, const char *variable, const char *name,
+                      size_t length) {
+    return service_on_windows(machine)
+               ? machine->is_variable(variable, name, length)
+               : text_equal_start(variable, name, length, false) && variable[length] == '=';
+}
+
+/* True if NAME=VALUE has a name, as the system wants it. Windows forbids only `=`, with which the
+ * names begin that it has for the current folder of each drive. */
+static bool has_name(const struct service_builder *builder, const char *word) {
+    size_t length = strcspn(word, "=");
+    bool is_named = length > 0 && word[length] == '=';
+    if (service_on_windows(builder->machine)) {
+        return is_named;
+    }
+    for (size_t i = 0; i < length; i++) {
+        is_named = is_named && text_is_name_char(word[i]);
+    }
+    return is_named && (word[0] < '0' || word[0] > '9');
+}
+
 /* Checks one NAME=VALUE against those before it. Returns what is wrong, or NULL. */
 static const char *check_variable(const struct service_builder *builder, char *const *words,
                                   size_t index) {
     static const char *const reserved[] = {"LISTEN_FDS=", "LISTEN_FDNAMES=", "LISTEN_PID="};
     const char *word = words[index];
-    size_t name_length = 0;
-    while (text_is_name_char(word[name_length])) {
-        name_length++;
-    }
-    if (word[name_length] != '=' || name_length == 0 || (word[0] >= '0' && word[0] <= '9')) {
-        return "is not NAME=VALUE; a name has letters, digits and `_`, and does not begin with a "
-               "digit (a value with blanks goes into quotes)";
+    if (!has_name(builder, word)) {
+        return service_on_windows(builder->machine)
+                   ? "is not NAME=VALUE; give a name before the `=` (what has blanks goes into "
+                     "quotes)"
+                   : "is not NAME=VALUE; a name has letters, digits and `_`, and does not begin "
+                     "with a digit (a value with blanks goes into quotes)";
     }
     if (text_equal_start(word, "BATON_", 6, true)) {
         return "is reserved; choose a name that does not begin with BATON_";
@@ -33,9 +53,7 @@ static const char *check_variable(const struct service_builder *builder, char *c
         }
     }
     for (size_t i = 0; i < index; i++) {
-        /* The names of Windows' variables have no case. */
-        if (text_equal_start(words[i], word, name_length + 1,
-                             service_on_windows(builder->machine))) {
+        if (is_called(builder->machine, words[i], word, strcspn(word, "="))) {
             return "stands twice; leave one of them out";
         }
     }
@@ -72,9 +90,7 @@ void service_read_environment(struct service_builder *builder, const struct conf
 
 bool service_is_variable(const struct service_machine *machine, const char *variable,
                          const char *name) {
-    size_t length = strlen(name);
-    return text_equal_start(variable, name, length, service_on_windows(machine)) &&
-           variable[length] == '=';
+    return is_called(machine, variable, name, strlen(name));
 }
 
 /* True if the config itself sets it. */

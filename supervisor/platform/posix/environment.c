@@ -145,5 +145,9 @@ const char *const *platform_environment(void) {
     return (const char *const *)environ;
 }
 
+bool platform_is_variable(const char *variable, const char *name, size_t length) {
+    return strncmp(variable, name, length) == 0 && variable[length] == '=';
+}
+
 /* Where programs are, in which language they speak, what time it is. */
 const char platform_basic_variables[] = "PATH\0LANG\0TZ\0";

@@ -262,6 +262,20 @@ void win32_environment_clear(struct environment_block *block) {
     *block = (struct environment_block){0};
 }
 
+/* Bytes that do not fit into the room, which is all that a value of the config has, are no name. */
+bool platform_is_variable(const char *variable, const char *name, size_t length) {
+    enum { ROOM = 4096 };
+    wchar_t wide[ROOM], wide_name[ROOM];
+    size_t own = variable[0] == '\0' ? 0 : 1 + strcspn(variable + 1, "=");
+    if (variable[own] != '=' || length == 0 || own > ROOM || length > ROOM) {
+        return false;
+    }
+    int count = MultiByteToWideChar(CP_UTF8, 0, variable, (int)own, wide, ROOM);
+    int name_count = MultiByteToWideChar(CP_UTF8, 0, name, (int)length, wide_name, ROOM);
+    return count > 0 && name_count > 0 &&
+           CompareStringOrdinal(wide, count, wide_name, name_count, TRUE) == CSTR_EQUAL;
+}
+
 /* Without the first six hardly any program starts. */
 const char platform_basic_variables[] =
     "PATH\0PATHEXT\0SystemRoot\0SystemDrive\0windir\0ComSpec\0TEMP\0TMP\0USERNAME\0USERPROFILE\0"

@@ -132,6 +132,28 @@ static void on_windows_the_suffix_may_be_left_out(void **state) {
     service_table_clear(&table);
 }
 
+/* Any character but `=` may stand in a name, and none has a case. */
+static void the_names_of_windows_variables(void **state) {
+    static const char *const passed[] = {
+        "Path=C:\\Windows",    "SYSTEMROOT=C:\\Windows", "ProgramFiles(x86)=C:\\32",
+        "GR\xc3\x9cSSE=hallo", "My Data=D:\\",           NULL};
+    struct service_table table;
+    (void)state;
+    table = load(&config_world_windows,
+                 "[a]\nlisten = 1\nhandler = ok\nenvironment_from = programfiles(X86), "
+                 "gr\xc3\xbcsse, my data\nenvironment = \"My Data=E:\\x\"\n");
+    const struct service *service = &table.services[0];
+    assert_int_equal(service->inherited_count, 5);
+    for (size_t i = 0; passed[i] != NULL; i++) {
+        assert_string_equal(service->inherited[i], passed[i]);
+    }
+    assert_string_equal(service->environment[0], "My Data=E:\\x");
+    service_table_clear(&table);
+    table = load(&config_world_windows, "[a]\nlisten = 1\nhandler = ok\nenvironment_from = all\n");
+    assert_string_equal(table.services[0].inherited[3], "=C:=C:\\x");
+    service_table_clear(&table);
+}
+
 static void the_command_line_goes_before_the_file(void **state) {
     struct service_machine world = config_world_posix;
     struct service_table table;
@@ -292,6 +314,7 @@ int main(void) {
         cmocka_unit_test(argv0_is_what_was_written),
         cmocka_unit_test(an_interpreter_gets_the_script_by_its_path),
         cmocka_unit_test(on_windows_the_suffix_may_be_left_out),
+        cmocka_unit_test(the_names_of_windows_variables),
         cmocka_unit_test(the_command_line_goes_before_the_file),
         cmocka_unit_test(what_is_switched_off_need_not_exist_and_never_clashes),
         cmocka_unit_test(a_service_that_is_switched_on_again_has_its_folder_checked),
