@@ -41,3 +41,11 @@ char *utf16_file_text(struct arena *arena, const char *bytes, size_t *length) {
     *length = text != NULL ? (size_t)(out - text) : *length;
     return text;
 }
+
+size_t utf16_count_units(const char *text) {
+    size_t count = 0;
+    for (const uint8_t *at = (const uint8_t *)text; *at != 0; at++) {
+        count += ((*at & 0xc0) != 0x80) + (*at >= 0xf0);
+    }
+    return count;
+}

@@ -1,4 +1,6 @@
-/* Files in UTF-16, as PowerShell's `>` and some editors of Windows write them. */
+/* UTF-16: files as PowerShell's `>` and some editors of Windows write them, and what Windows
+ * counts.
+ */
 #ifndef BATON_BASE_UTF16_H
 #define BATON_BASE_UTF16_H
 
@@ -11,5 +13,8 @@
  * Half a surrogate pair, and half a unit at the end, become bytes that are not UTF-8: text_check()
  * finds them in their line. */
 char *utf16_file_text(struct arena *arena, const char *bytes, size_t *length);
+
+/* How many units a text in UTF-8 has in UTF-16. */
+size_t utf16_count_units(const char *text);
 
 #endif

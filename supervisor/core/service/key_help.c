@@ -158,8 +158,10 @@ static const char *const texts[KEY_COUNT] = {
         "`LOCALAPPDATA`, `ProgramData`, `ProgramFiles`, `ProgramFiles(x86)`, `LANG` and `TZ`. What "
         "speaks of batond itself it never gets: `NOTIFY_SOCKET`, `CREDENTIALS_DIRECTORY`, "
         "`INVOCATION_ID`, `JOURNAL_STREAM`, `LISTEN_...`, `BATON_...` and the like.",
-    [KEY_DIRECTORY] = "The folder in which the handler starts; otherwise it is the supervisor's, "
-                      "with `chroot` the new root, and `/` for one that runs as another user.",
+    [KEY_DIRECTORY] =
+        "The folder in which the handler starts; otherwise it is the supervisor's, "
+        "with `chroot` the new root, and `/` for one that runs as another user. On Windows its "
+        "path has at most 258 characters.",
     [KEY_USER] = "The user that the handler runs as, a name or number of an account that there is. "
                  "Without it a "
                  "batond that is "

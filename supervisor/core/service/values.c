@@ -1,4 +1,5 @@
 /* The keys of a service, by their types: own section over [defaults] over the table. */
+#include "core/base/utf16.h"
 #include "core/service/build.h"
 
 #include <string.h>
@@ -111,6 +112,20 @@ static void find_settings(const struct service_builder *builder,
     }
 }
 
+/* CreateProcessW takes no longer one as the current folder of a program, whatever its manifest says
+ * (MAX_PATH - 2, SetCurrentDirectory's page): every launch would fail. */
+static void check_current_folder(struct service_builder *builder,
+                                 const struct config_setting *setting, const char *path) {
+    enum { MOST_UNITS = 258 };
+    if (service_on_windows(builder->machine) && path != NULL &&
+        utf16_count_units(path) > MOST_UNITS) {
+        service_report(builder, setting,
+                       "the path has %lu characters, and Windows starts no program in a folder "
+                       "whose path has more than %d; give a shorter one",
+                       (unsigned long)utf16_count_units(path), MOST_UNITS);
+    }
+}
+
 void service_read_values(struct service_builder *builder, const struct config_section *section,
                          struct service_values *values) {
     const struct config_setting *const *own = (const struct config_setting *const *)values->own;
@@ -141,5 +156,6 @@ void service_read_values(struct service_builder *builder, const struct config_se
         (own[KEY_CHROOT] != NULL && values->given[KEY_DIRECTORY] != NULL)) {
         values->service.directory =
             service_find_directory(builder, values->given[KEY_DIRECTORY], &values->service, probe);
+        check_current_folder(builder, values->given[KEY_DIRECTORY], values->service.directory);
     }
 }

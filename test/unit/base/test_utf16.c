@@ -98,11 +98,21 @@ static void other_files_and_odd_ends(void **state) {
     arena_destroy(&arena);
 }
 
+static void units_are_counted(void **state) {
+    (void)state;
+    assert_int_equal(utf16_count_units(""), 0);
+    assert_int_equal(utf16_count_units("a\xc3\xbc\xe4\xb8\x96"), 3);
+    assert_int_equal(utf16_count_units("\xf0\x9f\x98\x80"
+                                       "b"),
+                     3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(characters_of_every_length_arrive),
         cmocka_unit_test(each_half_of_a_pair_alone_is_no_text),
         cmocka_unit_test(other_files_and_odd_ends),
+        cmocka_unit_test(units_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

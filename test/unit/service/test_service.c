@@ -154,6 +154,43 @@ static void the_names_of_windows_variables(void **state) {
     service_table_clear(&table);
 }
 
+/* The machine has every folder, and 258 characters are the most that CreateProcessW takes. */
+static int has_every_folder(void *context, const char *path) {
+    (void)context;
+    (void)path;
+    return BATON_OK;
+}
+
+static void a_current_folder_of_windows_has_a_bound(void **state) {
+    struct service_machine world = config_world_windows;
+    struct service_table table;
+    char ini[1024];
+    (void)state;
+    world.probe_directory = has_every_folder;
+    for (int over = 0; over < 2; over++) {
+        /* "C:\", then letters of two bytes, the last a pair of units, or a letter more before it.
+         */
+        int length = snprintf(ini, sizeof ini, "[a]\nlisten = 1\nhandler = ok\ndirectory = C:\\");
+        for (int i = 0; i < 253 + over; i++) {
+            length += snprintf(ini + length, sizeof ini - (size_t)length, "\xc3\xbc");
+        }
+        snprintf(ini + length, sizeof ini - (size_t)length, "\xf0\x9f\x98\x80\n");
+        if (over == 0) {
+            table = load(&world, ini);
+            service_table_clear(&table);
+        } else {
+            expect_fault(&world, ini,
+                         "f.ini:4: a.directory: the path has 259 characters, and Windows starts no "
+                         "program in a folder whose path has more than 258; give a shorter one\n");
+        }
+    }
+    world = config_world_posix;
+    world.probe_directory = has_every_folder;
+    memcpy(strstr(ini, "C:\\"), "/./", 3);
+    table = load(&world, ini);
+    service_table_clear(&table);
+}
+
 static void the_command_line_goes_before_the_file(void **state) {
     struct service_machine world = config_world_posix;
     struct service_table table;
@@ -315,6 +352,7 @@ int main(void) {
         cmocka_unit_test(an_interpreter_gets_the_script_by_its_path),
         cmocka_unit_test(on_windows_the_suffix_may_be_left_out),
         cmocka_unit_test(the_names_of_windows_variables),
+        cmocka_unit_test(a_current_folder_of_windows_has_a_bound),
         cmocka_unit_test(the_command_line_goes_before_the_file),
         cmocka_unit_test(what_is_switched_off_need_not_exist_and_never_clashes),
         cmocka_unit_test(a_service_that_is_switched_on_again_has_its_folder_checked),
