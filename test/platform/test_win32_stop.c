@@ -89,6 +89,14 @@ static void test_nobody_to_ask(void **state) {
     assert_false(win32_console_stop(CTRL_CLOSE_EVENT));
 }
 
+/* It is told to services, of whichever user logs off; left to Windows it would end the process. */
+static void test_a_log_off_of_somebody_stops_nothing(void **state) {
+    struct bench *bench = *state;
+    struct platform_event event;
+    assert_true(win32_console_stop(CTRL_LOGOFF_EVENT));
+    assert_int_equal(platform_wait(bench->platform, &event, 1, 0, &bench->cause), 0);
+}
+
 static DWORD WINAPI close_console(void *what) {
     return (DWORD)win32_console_stop((DWORD)(uintptr_t)what);
 }
@@ -96,7 +104,7 @@ static DWORD WINAPI close_console(void *what) {
 /* Windows does not wait for as long as a handler may take to finish. */
 static void test_a_close_asks_again_in_time(void **state) {
     struct bench *bench = *state;
-    const DWORD events[] = {CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT};
+    const DWORD events[] = {CTRL_CLOSE_EVENT, CTRL_SHUTDOWN_EVENT};
     enum { COUNT = sizeof events / sizeof events[0] };
     HANDLE threads[COUNT];
     for (int i = 0; i < COUNT; i++) {
@@ -321,6 +329,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_ctrl_c_asks_once),
         cmocka_unit_test(test_nobody_to_ask),
+        WITH_BENCH(test_a_log_off_of_somebody_stops_nothing),
         WITH_BENCH(test_a_close_asks_again_in_time),
         cmocka_unit_test(test_ctrl_break_is_an_event),
         cmocka_unit_test(test_a_close_ends_as_the_supervisor_says),

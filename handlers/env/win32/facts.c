@@ -5,7 +5,12 @@
 
 #include <windows.h>
 
-#include <shellapi.h>
+/* The C runtime's, which owns what it gives: argv in UTF-16, here without its wildcards. */
+struct start_info {
+    int new_mode;
+};
+int __wgetmainargs(int *argc, wchar_t ***argv, wchar_t ***environment, int expand,
+                   struct start_info *info);
 
 static char *to_utf8(const wchar_t *wide) {
     int size = WideCharToMultiByte(CP_UTF8, 0, wide, -1, NULL, 0, NULL, NULL);
@@ -17,8 +22,11 @@ static char *to_utf8(const wchar_t *wide) {
 
 char **facts_arguments(int argc, char **argv) {
     int count = 0;
-    wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &count);
+    wchar_t **wide = NULL, **unused = NULL;
+    struct start_info info = {0};
     (void)argc, (void)argv;
+    if (__wgetmainargs(&count, &wide, &unused, 0, &info) < 0)
+        return NULL;
     char **copy = wide != NULL ? calloc((size_t)count + 1, sizeof copy[0]) : NULL;
     for (int i = 0; copy != NULL && i < count; i++)
         copy[i] = to_utf8(wide[i]);

@@ -3,7 +3,6 @@
  */
 #include "internal.h"
 
-#include <shellapi.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +11,10 @@
  * 20 s for the shut-down of a service). A handler may take longer than that to finish, and its job
  * would outlive us, so the request is repeated in time for the supervisor to end everything: a
  * second stop does not wait for anybody.
- * To a program that has loaded user32.dll, as shell32.dll does for us, Windows tells Ctrl-C,
- * Ctrl-Break and close only (SetConsoleCtrlHandler's page); it ends at a log-off without a word.
+ * A log-off is told to services only, and does not say whose it is (HandlerRoutine's page): it is
+ * nothing to stop for. A program in the session that ends is ended without a word.
+ * To a program that has loaded user32.dll, as shell32.dll does, Windows tells Ctrl-C, Ctrl-Break
+ * and close only (SetConsoleCtrlHandler's page), so neither is loaded.
  * https://learn.microsoft.com/windows/console/handlerroutine
  * https://learn.microsoft.com/windows/console/setconsolectrlhandler */
 #define HURRY_AFTER_MS 3000
@@ -34,6 +35,9 @@ static bool post_stop(void) {
 }
 
 BOOL WINAPI win32_console_stop(DWORD what) {
+    if (what == CTRL_LOGOFF_EVENT) {
+        return TRUE; /* else Windows would end us */
+    }
     bool open = post_stop();
     if (open && what != CTRL_C_EVENT && what != CTRL_BREAK_EVENT) {
         /* The end of the process is what is waited for: it takes this thread with it. To return as
@@ -159,12 +163,22 @@ static char *argument_to_utf8(const wchar_t *argument) {
     return text;
 }
 
+/* The C runtime's, which owns what it gives: argv in UTF-16, here without its wildcards.
+ * mingw-w64's start-up code calls it, and its headers leave it out. */
+struct start_info {
+    int new_mode;
+};
+int __wgetmainargs(int *argc, wchar_t ***argv, wchar_t ***environment, int expand,
+                   struct start_info *info);
+
 char **platform_arguments(int argc, char **argv, int *out_argc) {
     (void)argc;
     (void)argv;
     int count = 0;
-    wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &count);
-    if (wide == NULL) {
+    wchar_t **wide = NULL;
+    wchar_t **environment = NULL;
+    struct start_info info = {0};
+    if (__wgetmainargs(&count, &wide, &environment, 0, &info) < 0 || wide == NULL) {
         return NULL;
     }
     char **arguments = calloc((size_t)count + 1, sizeof *arguments);
@@ -173,7 +187,6 @@ char **platform_arguments(int argc, char **argv, int *out_argc) {
         arguments[i] = argument_to_utf8(wide[i]);
         complete = arguments[i] != NULL;
     }
-    LocalFree(wide);
     if (!complete) {
         for (int i = 0; arguments != NULL && i < count; i++) {
             free(arguments[i]);
