@@ -27,9 +27,12 @@ endif()
 
 # What is smaller or harder to attack, but needs optimisation or slows debugging.
 function(baton_harden name)
-    target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections -fvisibility=hidden
+    target_compile_options(${name} PRIVATE -ffunction-sections -fvisibility=hidden
         -fno-strict-aliasing)
-    if(WIN32)
+    if(NOT WIN32)
+        target_compile_options(${name} PRIVATE -fdata-sections)
+    else()
+        # Sections for data would make zeros of .bss bytes of the file: batond has 1 MiB of them.
         target_link_options(${name} PRIVATE -Wl,--gc-sections -Wl,--dynamicbase -Wl,--nxcompat
             -Wl,--high-entropy-va)
         return()

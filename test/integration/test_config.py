@@ -54,6 +54,8 @@ BAD = {
 }
 if ON_WINE:
     BAD["a script without interpreter"] = ("ini", "[ports]\n7777 = script.py\n", 2, "interpreter.py")
+    BAD["a folder that is too deep to start in"] = (
+        "ini", "[a]\nlisten = 0\nhandler = misbehave\ndirectory = C:\\" + "d" * 256 + "\n", 4, "258")
     BAD["a batch file"] = ("ini", "[ports]\n7777 = script.bat\n", 2, ".bat")
 else:
     BAD["not executable"] = ("ini", "[ports]\n7777 = script.py\n", 2, "executable")
@@ -179,6 +181,18 @@ class Check(Program):
     def test_the_ending_may_be_yml_or_in_capitals(self):
         for name in ("a.yml", "a.YAML"):
             self.assertEqual(self.check(self.write(name, render(GOOD, "yaml")))[0], 0, name)
+
+    def test_utf16_in_a_deep_folder(self):
+        """As PowerShell's `>` writes it, and below more letters than old programs of Windows take."""
+        folder = self.folder().joinpath(*(f"{number} tëef {'x' * 50}" for number in range(5)))
+        folder.mkdir(parents=True)
+        for config_format in ("ini", "yaml"):
+            path = folder / f"ö.{config_format}"
+            path.write_bytes(render(GOOD, config_format).replace("\n", "\r\n").encode("utf-16"))
+            self.assertGreater(len(system_path(path)), 260)
+            code, out, err = self.check(path)
+            self.assertEqual((code, err), (0, ""), config_format)
+            self.assertIn("two words", out)
 
     def test_check_listens_nowhere(self):
         """--check of a config whose port is in use is no fault, and ends."""

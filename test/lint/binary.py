@@ -1,6 +1,6 @@
 """What a built batond has to be: small, hardened, and without libraries that users lack.
 
-Usage: binary.py FILE. Exit status 1 and one line per fault. ELF files are read with binutils'
+Usage: binary.py FILE... Exit status 1 and one line per fault. ELF files are read with binutils'
 readelf and strip, PE files with those of mingw-w64.
 """
 
@@ -15,7 +15,11 @@ import tempfile
 ELF_MAX_BYTES = 208 * 1024
 ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"
 # Every Windows 10 has these; a mingw runtime would have to be shipped.
-PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|shell32|user32|msvcrt|ntdll)\.dll"
+# Not shell32 nor user32, which keep Windows from telling a shut-down (console.c).
+PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|msvcrt|ntdll)\.dll"
+PE_MAX_BYTES = 480 * 1024
+PE_MANIFEST = ("longPathAware", "activeCodePage", "supportedOS", "asInvoker")
+PE_VERSION = ("CompanyName", "FileDescription", "FileVersion", "LegalCopyright", "ProductVersion")
 MINGW = "x86_64-w64-mingw32-"
 
 
@@ -59,7 +63,20 @@ def pe_faults(path):
     for name in re.findall(r"DLL Name: (\S+)", headers):
         if not re.fullmatch(PE_LIBRARIES, name):
             yield f"needs {name}"
-    print(f"{os.path.basename(path)}: {stripped_bytes(MINGW + 'strip', path)} bytes stripped")
+    sections = output(MINGW + "objdump", "-h", path)
+    if ".debug_" in sections:
+        yield "has its debug information in it"
+    if ".gnu_debuglink" not in sections:
+        yield "does not name the file of its debug information"
+    with open(path, "rb") as file:
+        content = file.read()
+    for name in (*PE_MANIFEST, *PE_VERSION):
+        encoding = "utf-8" if name in PE_MANIFEST else "utf-16-le"
+        if name.encode(encoding) not in content:
+            yield f"lacks {name} in its resources"
+    print(f"{os.path.basename(path)}: {len(content)} bytes, at most {PE_MAX_BYTES}")
+    if len(content) > PE_MAX_BYTES:
+        yield f"has {len(content)} bytes, at most {PE_MAX_BYTES}"
 
 
 def faults(path):
@@ -69,7 +86,6 @@ def faults(path):
 
 
 if __name__ == "__main__":
-    found = list(faults(sys.argv[1]))
-    for fault in found:
-        print(f"{sys.argv[1]} {fault}")
+    found = [f"{path} {fault}" for path in sys.argv[1:] for fault in faults(path)]
+    print("\n".join(found))
     sys.exit(1 if found else 0)
