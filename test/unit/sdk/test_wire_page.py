@@ -25,6 +25,16 @@ class Page(unittest.TestCase):
             lines = [re.split(r"  +", line)[0] for line in block.splitlines()]
             self.assertEqual("".join(lines).replace(" ", ""), known[name], name)
 
+    def test_sections_that_are_named_are_there(self):
+        text = re.sub(r"^```.*?^```$", "", PAGE, flags=re.M | re.S)
+        there = set(re.findall(r"^#{2,3} (.+)$", text, re.M))
+        contents = re.search(r"^Contents: (.*?)\n\n", text, re.M | re.S)
+        assert contents is not None
+        named = [" ".join(name.split()) for name in re.findall(r"\*([^*]+)\*", contents[1])]
+        self.assertEqual(named, re.findall(r"^## (.+)$", text, re.M))
+        named += re.findall(r"\(?[Ss]ee \*([^*]+)\*", " ".join(text.split()))
+        self.assertEqual([name for name in named if name.split(":")[0] not in there], [])
+
     def test_vectors_have_distinct_names(self):
         path = ROOT / "test" / "golden" / "wire" / "vectors.txt"
         names = re.findall(r"^(\S+) \| ", path.read_text(encoding="utf-8"), re.M)
