@@ -56,9 +56,9 @@ static int obey(struct client *client, char *line) {
     if (strcmp(line, "retire") == 0)
         baton_retire(baton);
     if (strncmp(line, "exit ", 5) == 0)
-        _exit(atoi(line + 5));
+        _exit((int)strtol(line + 5, NULL, 10));
     if (strncmp(line, "fail ", 5) == 0)
-        return atoi(line + 5);
+        return (int)strtol(line + 5, NULL, 10);
     size_t length = strlen(line);
     line[length] = '\n';
     return baton_send(&client->connection, line, length + 1) == 0 ? GOES_ON : 0;
@@ -96,7 +96,10 @@ static void *serve(void *context) {
     client->is_held = false; /* from here on CANCEL crosses DONE */
     bool was_cancelled = client->is_cancelled;
     pthread_mutex_unlock(&lock);
-    baton_finish(baton, &client->connection, was_cancelled ? 1 : status == GOES_ON ? 0 : status,
+    baton_finish(baton, &client->connection,
+                 was_cancelled       ? 1
+                 : status == GOES_ON ? 0
+                                     : status,
                  NULL);
     atomic_store(&client->has_ended, true);
     return NULL;

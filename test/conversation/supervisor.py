@@ -4,7 +4,8 @@
     supervisor.py [--capacity N] [--can WORD,...] [--only NAME] conversations.txt -- HANDLER ARGS
 
 --capacity  what the handler's HELLO says; without it conversations that need one are skipped
---can       what of the drill the handler does: nack, retire, cancel, listener, datagram
+--can       what of the drill the handler does: nack, retire, cancel, listener, datagram; limits: it
+            knows LIMITS
 --only      this conversation alone
 
 The head of conversations.txt says what the handler must do, and how a conversation is written. Prints

@@ -1,0 +1,194 @@
+"""Handlers in the conversations that test handlers: libbaton (drill.c), baton.py (drill.py), and what
+PROTOCOL.md's recipe alone comes to (recipe.py). Nobody is left out: see Coverage."""
+
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import sys
+import threading
+import types
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import drill  # noqa: E402
+import recipe  # noqa: E402
+import supervisor  # noqa: E402
+
+FILE = HERE.parent / "golden" / "wire" / "conversations.txt"
+ALL = [each for each in supervisor.read_conversations(FILE)]
+TO_HOLD = [c for c in ALL if c.tests in ("handler", "both") and c.system != "windows"]
+DRILL_CAN = "nack,retire,cancel,listener,datagram,limits".split(",")
+RECIPE_CAN = ["nack", "retire"]
+
+
+class Forked(supervisor.Process):
+    """A handler in Python without what it takes to start one: a fork of this process. `command` is
+    its main function."""
+
+    def launch(self, command, environment):
+        number = self.theirs.fileno()
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                code = self.live(command, environment, number)
+            finally:
+                os._exit(code)
+        self.theirs.close()
+
+    @staticmethod
+    def live(command, environment, number):
+        os.setsid()
+        silence = os.open(os.devnull, os.O_RDWR)
+        for stream in range(3):
+            os.dup2(silence, stream)
+        os.closerange(3, number)
+        os.closerange(number + 1, 1024)
+        os.environ.update(environment, BATON_CHANNEL=f"{number},{number}")
+        code = command()
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join()
+        return code
+
+    def wait(self):
+        watch = os.pidfd_open(self.pid)
+        ended, _, _ = select.select([watch], [], [], supervisor.DEADLINE_S)
+        os.close(watch)
+        if not ended:
+            raise supervisor.Wrong("it does not exit")
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Case(unittest.TestCase):
+    def hold(self, process, command, capacity, can):
+        """Holds all that such a handler can; returns the names."""
+        options = types.SimpleNamespace(command=command, capacity=capacity, can=can)
+        before, supervisor.Process = supervisor.Process, process
+        names = []
+        try:
+            for conversation in TO_HOLD:
+                if not conversation.why_not(options):
+                    names.append(conversation.name)
+                    with self.subTest(conversation.name):
+                        self.assertEqual(conversation.hold(options), "")
+        finally:
+            supervisor.Process = before
+        return names
+
+
+class Handlers(Case):
+    def test_baton_py_and_the_recipe(self):
+        names = self.hold(Forked, drill.main, drill.CAPACITY, DRILL_CAN)
+        names += self.hold(Forked, recipe.main, 1, RECIPE_CAN)
+        self.assertEqual({c.name for c in TO_HOLD} - set(names), set(), "nobody has held these")
+
+
+class Libbaton(Case):
+    def test_libbaton(self):
+        program = os.environ.get("BATON_DRILL")
+        if program is None:
+            self.skipTest("BATON_DRILL is the program")
+        names = self.hold(supervisor.Process, [program], 4, DRILL_CAN)
+        left = {c.name for c in TO_HOLD if not any(need[0] == "!" for need in c.needs)} - set(names)
+        self.assertEqual(left, set(), "nobody has held these")
+
+
+class Deaf(recipe.Recipe):
+    """Wrong: goes on after a breach."""
+
+    def read(self):
+        try:
+            return super().read()
+        except recipe.Breach:
+            return recipe.CANCEL, 0, {}, None
+
+
+class Hoarder(recipe.Recipe):
+    """Wrong: keeps a copy of each socket."""
+
+    def serve(self, client):
+        self.kept = client.dup()
+        return super().serve(client)
+
+
+class Twice(recipe.Recipe):
+    """Wrong: says DONE twice."""
+
+    def say(self, kind, number, body=b""):
+        super().say(kind, number, body)
+        if kind == recipe.DONE:
+            super().say(kind, number, body)
+
+
+class Eager(recipe.Recipe):
+    """Wrong: acknowledges what it declines."""
+
+    def say(self, kind, number, body=b""):
+        super().say(recipe.ACK if kind == recipe.NACK else kind, number, body)
+
+
+class Findings(unittest.TestCase):
+    """That supervisor.py finds what is wrong with a handler, and says so."""
+
+    def assert_found(self, handler, name, capacity=1, can=("nack", "retire")):
+        conversation = next(c for c in TO_HOLD if c.name == name)
+        options = types.SimpleNamespace(
+            command=lambda: handler().run(), capacity=capacity, can=list(can)
+        )
+        before, supervisor.Process = supervisor.Process, Forked
+        deadline_s, supervisor.DEADLINE_S = supervisor.DEADLINE_S, 0.2
+        try:
+            self.assertEqual(conversation.why_not(options), "")
+            self.assertIn("line ", conversation.hold(options))
+        finally:
+            supervisor.Process, supervisor.DEADLINE_S = before, deadline_s
+
+    def test_wrong_handlers(self):
+        for handler, name in (
+            (Deaf, "wrong-version"),
+            (Hoarder, "serve-one"),
+            (Twice, "two-in-turn"),
+            (Eager, "nack-refuse"),
+        ):
+            with self.subTest(handler.__name__):
+                self.assert_found(handler, name)
+
+    def test_another_capacity(self):
+        self.assert_found(recipe.Recipe, "serve-one", 2)
+
+    def run_program(self, *arguments):
+        command = [sys.executable, str(HERE / "supervisor.py"), *arguments]
+        result = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=False, text=True)
+        return result.returncode, result.stdout
+
+    def test_the_program(self):
+        handler = [str(FILE), "--", sys.executable, str(HERE / "recipe.py")]
+        self.assertEqual(
+            self.run_program("--capacity", "1", "--only", "serve-one", *handler),
+            (0, "ok 1 - serve-one\n1..1\n"),
+        )
+        code, said = self.run_program("--only", "serve-one", str(FILE), "--", "true")
+        self.assertEqual((code, said.splitlines()[0]), (1, "not ok 1 - serve-one"))
+        self.assertIn("handler HELLO: the channel has ended", said)
+        code, said = self.run_program("--only", "cancel", *handler)
+        self.assertEqual((code, said), (1, "ok 1 - cancel # SKIP needs cancel\n1..1\n"))
+
+    def test_the_language(self):
+        """Each conversation has a name of its own and says whom it tests; each word is known."""
+        names = [each.name for each in ALL]
+        self.assertEqual(len(names), len(set(names)))
+        actors = {"handler", "supervisor", "client", "time", "operator", "record"}
+        for each in ALL:
+            self.assertIn(each.tests, ("handler", "supervisor", "both"), each.name)
+            self.assertIn(each.system, ("", "posix", "windows"), each.name)
+            for line, words in each.steps:
+                self.assertIn(words[0].partition("-")[0], actors, line)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    unittest.main()

@@ -1,0 +1,268 @@
+"""batond in the conversations that test supervisors, those that a configuration can express: puppets
+play the handlers, this test the clients and what the puppets do. The others, where a process serves
+several, are replayed with the pool (test/run/test_conversation.c)."""
+
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import unittest
+
+import harness
+from settings import REFUSES_RIGHTS
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "conversation"))
+import supervisor as small  # noqa: E402
+
+LIMIT_MS = 250  # every time limit that a conversation waits for
+LONG_MS = 30000
+DEADLINE_S = 10
+
+
+def can_be_expressed(conversation):
+    """One connection for each process, and no listener."""
+    return (conversation.tests in ("supervisor", "both") and conversation.system != "windows" and
+            conversation.reuse == 1 and not conversation.has("kind=2"))
+
+
+ONLY = os.environ.get("BATON_CONVERSATION", "").split()  # for work on one of them; all if empty
+ALL = [c for c in small.read_conversations(ROOT / "golden" / "wire" / "conversations.txt")
+       if can_be_expressed(c) and not (REFUSES_RIGHTS and c.has("with=socket"))
+       and c.name in (ONLY or c.name)]
+
+
+def keys_of(conversation, path):
+    def limit(step):
+        waits = any(words == ["time", step] for _, words in conversation.steps)
+        return LIMIT_MS if waits else LONG_MS
+
+    return harness.service(f"puppet {path} {conversation.name}", handshake_timeout_ms=limit("handshake"),
+                           stop_timeout_ms=limit("stop"), max_runtime_ms=limit("run"))
+
+
+class Puppet:
+    """A process that batond has launched, and the handler's end of its channel."""
+
+    def __init__(self, orders):
+        self.orders = orders
+        words, rights, _, _ = socket.recv_fds(orders, 256, 1)
+        self.nonce, self.name = words.decode().split()
+        self.channel = socket.socket(fileno=rights[0])
+        self.channel.settimeout(DEADLINE_S)
+        credentials = orders.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        self.pid = struct.unpack("3i", credentials)[0]
+        self.sockets = {}  # offered to it, by the client's number
+        self.numbers = {}  # connection numbers on the channel, by the client's number
+
+    def order(self, order, rights=()):
+        try:
+            socket.send_fds(self.orders, [order], list(rights))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # killed, perhaps rightly; later steps say so
+
+    def wait_for_end(self):
+        """Until the process has ended."""
+        self.channel.close()
+        try:
+            assert self.orders.recv(1) == b""
+        except ConnectionResetError:
+            pass  # it was killed before it had read all
+
+    def close(self):
+        for each in [self.orders, self.channel, *self.sockets.values()]:
+            each.close()
+
+
+class Play:
+    """One conversation with a service of batond's own for it."""
+
+    def __init__(self, test, conversation, batond, puppets):
+        self.test, self.conversation, self.batond = test, conversation, batond
+        self.waiting = puppets  # where puppets come
+        self.puppets, self.clients = {}, {}
+
+    def play(self):
+        for line, words in self.conversation.steps:
+            try:
+                self.step(*words)
+            except (OSError, AssertionError) as error:
+                raise AssertionError(f"line {line}: {' '.join(words)}: {error}") from error
+        self.test.assertEqual(select.select([self.waiting], [], [], 0)[0], [], "another process")
+
+    def step(self, who, what, *words):
+        if who == "client":
+            getattr(self, "client_" + words[0])(int(what), *words[1:])
+        elif who.startswith("handler"):
+            self.act(self.puppet(who), what, *words)
+        elif who.startswith("supervisor"):
+            self.watch(self.puppet(who), what, *words)
+        elif who == "operator":
+            self.batond.signal()
+        elif who == "record":
+            self.record(int(what), *words)
+        # time passes by itself
+
+    def puppet(self, who):
+        name = who.partition("-")[2]
+        while name not in self.puppets:
+            orders, _ = self.waiting.accept()
+            orders.settimeout(DEADLINE_S)
+            puppet = Puppet(orders)
+            if puppet.name == self.conversation.name:
+                self.puppets[name] = puppet
+            else:
+                puppet.close()  # one that a conversation has left which failed
+        return self.puppets[name]
+
+    def act(self, puppet, what, *words):
+        """What the handler does."""
+        if what == "exits":
+            puppet.order(bytes([ord("X"), int(words[0])]))
+            puppet.wait_for_end()
+        elif what == "dies":
+            puppet.order(bytes([ord("K"), int(words[0])]))
+            puppet.wait_for_end()
+        elif what == "ends":
+            puppet.order(b"C")
+            puppet.channel.close()
+        else:
+            words = words if what == "may" else (what, *words)
+            self.say(puppet, small.Frame(*words))
+
+    def say(self, puppet, frame):
+        fields = {"NACK": {"reason": 1}, "DONE": {"status": 0}}.get(frame.name, {})
+        if frame.name == "HELLO":
+            nonce = bytes.fromhex(puppet.nonce)
+            fields = {"nonce": nonce, "pid": puppet.pid, "capacity": 1}
+            if frame.values.pop("nonce", None):
+                fields["nonce"] = nonce[::-1]
+        if frame.name in ("NACK", "DONE") and frame.number in puppet.sockets:
+            puppet.sockets.pop(frame.number).close()
+        if frame.number:
+            frame.number = puppet.numbers.get(frame.number, 4000000 + frame.number)
+        with socket.socket() as some:
+            rights = [some.fileno()] if frame.values.get("with") == "socket" else []
+            puppet.order(b"S" + frame.encode(fields), rights)
+
+    def watch(self, puppet, what, *words):
+        """What batond has to do."""
+        if what == "ends":
+            self.test.assertIsNone(self.hear(puppet))
+        elif what == "terminates":
+            self.batond.wait_event("terminate", pid=puppet.pid)
+        elif what == "kills":
+            self.batond.wait_event("kill", pid=puppet.pid)
+            puppet.wait_for_end()
+        else:
+            frame = small.Frame(what, *words)
+            name, number = self.hear(puppet) or ("the end", 0)
+            self.test.assertEqual(name, what)
+            if name == "OFFER":
+                puppet.numbers[frame.number] = number
+                puppet.sockets[frame.number] = self.offered
+            self.test.assertEqual(number, puppet.numbers.get(frame.number, 0))
+
+    def hear(self, puppet):
+        """The next message of batond's, and its number; None at the end."""
+        while True:
+            frame, rights, _, _ = socket.recv_fds(puppet.channel, 16400, 4)
+            if not frame:
+                return None
+            _, _, kind, _, number, _ = small.HEADER.unpack_from(frame)
+            name = {kind: name for name, kind in small.TYPES_OF_OURS.items()}.get(kind)
+            self.test.assertEqual(len(rights), name == "OFFER")
+            if name == "OFFER":
+                self.offered = socket.socket(fileno=rights[0])
+            if kind < 0x80:
+                return name, number
+
+    def client_connects(self, number):
+        self.clients[number] = self.batond.connect(self.conversation.name)
+
+    def client_sends(self, number, text):
+        pass  # see client_receives: nobody reads what the client of a puppet has to say
+
+    def client_receives(self, number, text):
+        """The socket that the handler got is the other end of the client's, both ways."""
+        text = small.bytes_of(text)
+        for puppet in self.puppets.values():
+            if number in puppet.sockets:
+                ours, theirs = self.clients[number].socket, puppet.sockets[number]
+                for one, other in ((ours, theirs), (theirs, ours)):
+                    one.sendall(text)
+                    self.test.assertEqual(other.recv(len(text), socket.MSG_WAITALL), text)
+
+    def client_ends(self, number):
+        self.clients[number].end()
+
+    def client_resets(self, number):
+        linger = struct.pack("ii", 1, 0)
+        self.clients[number].socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.clients[number].close()
+
+    def client_sees(self, number, _end):
+        for puppet in self.puppets.values():
+            if number in puppet.sockets:
+                puppet.sockets.pop(number).close()
+        self.test.assertEqual(self.clients[number].rest(), "")
+
+    def record(self, number, outcome, *words):
+        record = self.batond.record(self.clients[number])
+        wanted = {"outcome": outcome, **dict(word.split("=", 1) for word in words)}
+        self.test.assertEqual({key: record.get(key) for key in wanted}, wanted)
+
+    def close(self):
+        for puppet in self.puppets.values():
+            puppet.close()
+
+
+class Conversations(harness.SupervisorCase):
+    def setUp(self):
+        folder = tempfile.mkdtemp(prefix="baton-puppet-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        os.chmod(folder, 0o755)
+        self.path = os.path.join(folder, "test")
+        self.puppets = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(self.puppets.close)
+        self.puppets.settimeout(DEADLINE_S)
+        self.puppets.bind(self.path)
+        self.puppets.listen(8)
+
+    def start(self, conversations):
+        services = {c.name: keys_of(c, self.path) for c in conversations}
+        return self.supervisor({"supervisor": {"log_level": "debug"}, **services})
+
+    def hold(self, conversation, batond):
+        play = Play(self, conversation, batond, self.puppets)
+        with self.subTest(conversation.name):
+            try:
+                play.play()
+            finally:
+                play.close()
+
+    def test_with_one_supervisor(self):
+        conversations = [c for c in ALL if not c.has("operator")]
+        self.assertGreater(len(conversations), 0 if ONLY else 60)
+        batond = self.start(conversations)
+        for conversation in conversations:
+            self.hold(conversation, batond)
+        self.stop(batond)
+
+    def test_those_with_an_ordered_stop(self):
+        conversations = [c for c in ALL if c.has("operator")]
+        self.assertTrue(conversations or ONLY)
+        for conversation in conversations:
+            batond = self.start([conversation])
+            self.hold(conversation, batond)
+            self.check_end(batond)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    unittest.main(verbosity=2)

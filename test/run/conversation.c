@@ -1,0 +1,125 @@
+#include "conversation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE_BYTES = 2048, TEXT_BYTES = 8192 };
+
+static FILE *file;
+static unsigned line_number;
+static struct conversation now;
+static char header[LINE_BYTES]; /* the line that begins the next one */
+static char text[TEXT_BYTES];   /* the words of this one */
+static size_t text_length;
+
+void conversations_open(void) {
+    const char *root = getenv("BATON_SOURCE_DIR");
+    char path[1024];
+    snprintf(path, sizeof path, "%s/test/golden/wire/conversations.txt", root == NULL ? "." : root);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    line_number = 0;
+    header[0] = '\0';
+}
+
+void conversations_close(void) {
+    fclose(file);
+}
+
+/* Where the word ends; its quotes are taken off. */
+static char *end_of_word(char *at) {
+    char *out = at;
+    bool quoted = false;
+    for (; *at != '\0' && (quoted || strchr(" \r\n", *at) == NULL); at++) {
+        if (*at == '"') {
+            quoted = !quoted;
+        } else {
+            *out++ = *at;
+        }
+    }
+    assert_false(quoted);
+    char *end = *at == '\0' ? at : at + 1;
+    *out = '\0';
+    return end;
+}
+
+/* Takes a line apart. The words live as long as `line`. */
+static void take_apart(char *line, struct conversation_step *step) {
+    *step = (struct conversation_step){.line = line_number};
+    for (;;) {
+        line += strspn(line, " \r\n");
+        if (*line == '\0' || *line == '#') {
+            return;
+        }
+        assert_true(step->word_count < CONVERSATION_WORDS_MAX);
+        step->words[step->word_count++] = line;
+        line = end_of_word(line);
+    }
+}
+
+static void add(const struct conversation_step *step) {
+    const char *word = step->words[0];
+    if (strcmp(word, "tests") == 0) {
+        now.tests = step->words[1];
+    } else if (strcmp(word, "system") == 0) {
+        now.system = step->words[1];
+    } else if (strcmp(word, "reuse") == 0) {
+        now.reuse_count = (uint32_t)strtoul(step->words[1], NULL, 10);
+    } else if (strcmp(word, "needs") != 0) {
+        assert_true(now.step_count < CONVERSATION_STEPS_MAX);
+        now.steps[now.step_count++] = *step;
+    }
+}
+
+/* Keeps the line's bytes, as long as the conversation lives. */
+static char *keep(const char *line) {
+    size_t length = strlen(line) + 1;
+    assert_true(text_length + length <= TEXT_BYTES);
+    char *kept = memcpy(text + text_length, line, length);
+    text_length += length;
+    return kept;
+}
+
+static void begin(void) {
+    struct conversation_step step;
+    text_length = 0;
+    take_apart(keep(header), &step);
+    now = (struct conversation){.name = step.words[1], .tests = "", .system = ""};
+    header[0] = '\0';
+}
+
+struct conversation *conversations_next(void) {
+    char line[LINE_BYTES];
+    bool has_begun = header[0] != '\0';
+    if (has_begun) {
+        begin();
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        line_number++;
+        assert_non_null(strchr(line, '\n'));
+        if (strncmp(line, "conversation ", 13) == 0) {
+            snprintf(header, sizeof header, "%s", line);
+            if (has_begun) {
+                return &now;
+            }
+            begin();
+            has_begun = true;
+            continue;
+        }
+        struct conversation_step step;
+        if (has_begun && line[strspn(line, " \r\n")] != '#') {
+            take_apart(keep(line), &step);
+            if (step.word_count > 0) {
+                add(&step);
+            }
+        }
+    }
+    return has_begun ? &now : NULL;
+}
