@@ -171,7 +171,10 @@ class Play:
     def hear(self, puppet):
         """The next message of batond's, and its number; None at the end."""
         while True:
-            frame, rights, _, _ = socket.recv_fds(puppet.channel, 16400, 4)
+            try:
+                frame, rights, _, _ = socket.recv_fds(puppet.channel, 16400, 4)
+            except ConnectionResetError:
+                continue  # said once, before what there is to read
             if not frame:
                 return None
             _, _, kind, _, number, _ = small.HEADER.unpack_from(frame)
