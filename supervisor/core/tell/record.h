@@ -52,7 +52,8 @@ void record_place(struct record *record, const char *key, const struct service_l
                   const struct address *bound);
 
 /* The whole line `event=connection` (or `event=activation`) for a connection of `service` that has
- * ended. `text` (`text_bytes`, 0 = none) is what its handler said of it. */
+ * ended; a warning where that is for somebody to look at. `text` (`text_bytes`, 0 = none) is what
+ * its handler said of it. */
 void record_connection(struct record *record, enum log_format format,
                        const struct connection *connection, const struct service *service,
                        const char *text, size_t text_bytes);

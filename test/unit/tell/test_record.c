@@ -333,8 +333,26 @@ static void test_connection(void **state) {
                         "\"duration_ms\":41,\"text\":\"a \\\"text\\\"\"}\n");
     c = (struct connection){.outcome = OUTCOME_LAUNCH_FAILED, .id = 1, .attempts_used = 2};
     assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
-                        "time=1970-01-01T00:00:00.000Z level=info event=connection service=ok id=1 "
-                        "peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
+                        "time=1970-01-01T00:00:00.000Z level=warning event=connection service=ok "
+                        "id=1 peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
+}
+
+/* What is the handler's or the operator's matter is a warning. */
+static void test_levels(void **state) {
+    static const char bad[] = " failed crashed rejected launch_failed handshake_timeout "
+                              "handshake_invalid proxy_invalid ";
+    unsigned bad_count = 0;
+    (void)state;
+    for (unsigned outcome = OUTCOME_SERVED; outcome <= OUTCOME_DRAINED; outcome++) {
+        char word[64];
+        struct connection c = {.outcome = (enum outcome)outcome};
+        snprintf(word, sizeof word, " %s ", outcome_text(outcome));
+        bool is_bad = strstr(bad, word) != NULL;
+        bad_count += is_bad;
+        assert_non_null(strstr(line_of(LOG_FORMAT_LOGFMT, &c, ""),
+                               is_bad ? " level=warning " : " level=info "));
+    }
+    assert_int_equal(bad_count, 7);
 }
 
 /* All that a record can have, each at its longest, and every byte escaped. */
@@ -416,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_long_keys),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_levels),
         cmocka_unit_test(test_the_longest_record),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_local_peers),
