@@ -102,9 +102,11 @@ static bool line_is_fine(struct importer *importer, struct import_where where, c
     bool is_comment = first < length && line[first] == '#';
     enum text_fault fault = is_comment ? TEXT_FINE : text_check(line, length, &at);
     const char *nul = memchr(line, '\0', length);
-    if (nul != NULL) {
-        fault = TEXT_NUL;
-        at = (size_t)(nul - line);
+    /* Lines that end so would all be part of this comment. */
+    const char *ended = is_comment ? memchr(line, '\r', length) : NULL;
+    if (nul != NULL || ended != NULL) {
+        fault = nul != NULL ? TEXT_NUL : TEXT_RETURN;
+        at = (size_t)((nul != NULL ? nul : ended) - line);
     }
     if (fault != TEXT_FINE) {
         import_fault(importer, where, "column %lu %s", (unsigned long)at + 1,

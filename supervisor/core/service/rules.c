@@ -69,13 +69,20 @@ static void read_rule(struct reading *reading, const char *text, const char *fil
  * cannot show, is made visible: nothing that comes after a NUL may be overlooked. */
 static char *cut_comment(char *at, char *end) {
     for (; at < end && *at != '#' && *at != ';'; at++) {
-        if ((unsigned char)*at >= 0x7f ||
-            ((unsigned char)*at < ' ' && *at != '\t' && *at != '\r')) {
+        if ((unsigned char)*at >= 0x7f || ((unsigned char)*at < ' ' && *at != '\t')) {
             *at = '?';
         }
     }
     *at = '\0';
     return at;
+}
+
+/* What ends lines or files elsewhere, and is told even in a comment, which would go on behind it.
+ */
+static const char *line_fault(const char *line, size_t length) {
+    return memchr(line, '\r', length) != NULL   ? text_fault_words(TEXT_RETURN)
+           : memchr(line, 0x1a, length) != NULL ? text_fault_words(TEXT_DOS_END)
+                                                : NULL;
 }
 
 /* The lines of a file: a rule, or nothing, and then maybe a comment. */
@@ -84,17 +91,22 @@ static void read_lines(struct reading *reading, const char *path, char *at, size
     for (size_t line = 1; at < end; line++) {
         char *newline = memchr(at, '\n', (size_t)(end - at));
         char *next = newline != NULL ? newline + 1 : end + 1;
-        char *last = cut_comment(at, next - 1);
+        char *last = next - 1;
+        while (last > at && (text_is_blank(last[-1]) || last[-1] == '\r')) {
+            last--;
+        }
+        const char *wrong = line_fault(at, (size_t)(last - at));
+        last = cut_comment(at, last);
         while (text_is_blank(*at)) {
             at++;
         }
-        while (last > at && (text_is_blank(last[-1]) || last[-1] == '\r')) {
+        while (last > at && text_is_blank(last[-1])) {
             *--last = '\0';
         }
-        for (char *odd = strchr(at, '\r'); odd != NULL; odd = strchr(odd, '\r')) {
-            *odd = '?'; /* no end of a line, and nothing for a message */
-        }
-        if (at[0] != '\0') {
+        if (wrong != NULL && reading->tells) {
+            service_report(reading->builder, reading->setting, "%s:%lu: %s", path,
+                           (unsigned long)line, wrong);
+        } else if (wrong == NULL && at[0] != '\0') {
             read_rule(reading, at, path, line);
         }
         at = next;

@@ -155,6 +155,17 @@ static void line_ends_of_inetd_do_not_matter(void **state) {
     service_table_clear(&table);
 }
 
+/* Else the first comment would hide all that follows it. */
+static void other_ends_of_lines_are_told(void **state) {
+    (void)state;
+    expect_fault("# x\r7001 stream tcp nowait root /usr/bin/a a\r",
+                 "f.conf:1: column 4 holds a carriage return");
+    expect_fault("7001 stream tcp nowait root /usr/bin/a a\r7002 stream\r",
+                 "f.conf:1: column 41 holds a carriage return");
+    expect_fault("7001 stream tcp nowait root /usr/bin/a a\r\n\x1a",
+                 "f.conf:2: column 1 holds a Ctrl-Z");
+}
+
 /* What came through PowerShell's `>` was another file where the old server read it. */
 static void utf16_is_read(void **state) {
     static const char text[] = "# x\r\n7001 stream tcp nowait root /usr/bin/a a b";
@@ -328,6 +339,7 @@ int main(void) {
         cmocka_unit_test(fields_reach_the_table),
         cmocka_unit_test(a_rule_that_is_lost_switches_off),
         cmocka_unit_test(line_ends_of_inetd_do_not_matter),
+        cmocka_unit_test(other_ends_of_lines_are_told),
         cmocka_unit_test(utf16_is_read),
         cmocka_unit_test(a_service_named_service_is_of_inetd),
         cmocka_unit_test(nothing_in_it_is_no_fault),

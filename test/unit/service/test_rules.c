@@ -166,6 +166,22 @@ static void every_fault_of_a_file_is_told(void **state) {
         "ADDRESS/PREFIX_LENGTH as in 192.0.2.0/24 or 2001:db8::/32\n");
 }
 
+/* Else a comment would hide all that follows it, and nobody be denied. */
+static void other_ends_are_told(void **state) {
+    static const char returns[] = "# who is kept out\r10.0.0.1\r10.0.0.2";
+    static const char dos[] = "10.0.0.1\r\n10.0.0.2 # x \r\r\n\x1a";
+    (void)state;
+    set_file(returns, sizeof returns - 1);
+    expect_faults(SERVICE "deny = @f\n",
+                  "x.ini:4: a.deny: /srv/f:1: holds a carriage return that no line feed follows, "
+                  "which ends no line; save the file with the line ends of Windows (CR LF) or Unix "
+                  "(LF)\n");
+    set_file(dos, sizeof dos - 1);
+    expect_faults(SERVICE "deny = @f\n",
+                  "x.ini:4: a.deny: /srv/f:3: holds a Ctrl-Z, as programs of "
+                  "DOS end a file with; delete it\n");
+}
+
 /* As PowerShell writes it: the comment holds a character of three bytes in UTF-8. */
 static void a_file_of_utf16_is_read(void **state) {
     static const char file[] = "\xff\xfe"
@@ -419,6 +435,7 @@ int main(void) {
         cmocka_unit_test(lists_and_files_are_one),
         cmocka_unit_test(who_is_named_nowhere),
         cmocka_unit_test(every_fault_of_a_file_is_told),
+        cmocka_unit_test(other_ends_are_told),
         cmocka_unit_test(a_file_of_utf16_is_read),
         cmocka_unit_test(a_file_that_others_may_change_is_refused_to_root),
         cmocka_unit_test(a_file_that_cannot_be_read_closes),
