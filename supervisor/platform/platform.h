@@ -230,7 +230,8 @@ enum platform_protocol { PLATFORM_TCP, PLATFORM_UDP, PLATFORM_UNIX };
 struct platform_listener_spec {
     enum platform_protocol protocol;
     struct address address; /* TCP, UDP: family set; port 0 = any free port */
-    const char *path;       /* UNIX: absolute path of the socket's file */
+    const char *path;       /* UNIX: absolute path of the socket's file; used until the listener is
+                               closed */
     uint32_t mode;          /* UNIX: permission bits of the file, 0..0777 */
     const uint32_t *owner;  /* UNIX: uid and gid of the file, each IDENTITY_SAME where it is left
                                alone, or NULL; used until the listener is closed */
@@ -288,7 +289,8 @@ void platform_listener_address(const struct platform_listener *listener, struct 
  * BATON_SHORTAGE when the process or the system is out of descriptors, buffers or memory (nothing
  * was taken; every listener would fail: pause all, resume them when one is free and by timer); any
  * other code (BATON_SYSTEM) for a fault of this listener alone: the others work. Whether a client
- * waits there cannot be known, so pause this one, and resume it by timer. */
+ * waits there cannot be known, so pause this one, and resume it by timer. Windows: BATON_SYSTEM is
+ * returned once, too, to tell that AcceptEx does not work there and accept() does its work. */
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
                              struct address *peer, struct baton_cause *cause);
 

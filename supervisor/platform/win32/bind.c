@@ -99,9 +99,10 @@ int win32_listener_bind(struct platform_listener *listener,
                         const struct platform_listener_spec *spec, struct baton_cause *cause) {
     bool is_unix = spec->protocol == PLATFORM_UNIX;
     listener->address = is_unix ? (struct address){.family = ADDRESS_UNIX} : spec->address;
-    listener->socket =
-        win32_listener_new_socket(win32_listener_family(listener),
-                                  spec->protocol == PLATFORM_UDP ? SOCK_DGRAM : SOCK_STREAM, false);
+    /* What accept() gives has the listener's attribute; AcceptEx needs an overlapped listener. */
+    listener->socket = win32_listener_new_socket(
+        win32_listener_family(listener), spec->protocol == PLATFORM_UDP ? SOCK_DGRAM : SOCK_STREAM,
+        listener->by_accept && listener->is_plain);
     if (listener->socket == INVALID_SOCKET) {
         return win32_listener_failed(cause, "WSASocketW");
     }

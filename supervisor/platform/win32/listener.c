@@ -13,9 +13,8 @@ void win32_listener_report(const struct platform_listener *listener) {
                       listener->generation);
 }
 
-/* Windows sets the event at once if something waits already, and so does Wine 8. From here on the
- * socket does not block. */
-static int start_watching(const struct platform_listener *listener, struct baton_cause *cause) {
+/* Windows sets the event at once if something waits already, and so does Wine 8. */
+int win32_listener_watch(const struct platform_listener *listener, struct baton_cause *cause) {
     long what = listener->protocol == PLATFORM_UDP ? FD_READ : FD_ACCEPT;
     return WSAEventSelect(listener->socket, listener->event, what) == 0
                ? BATON_OK
@@ -29,25 +28,29 @@ static void stop_watching(const struct platform_listener *listener) {
     ioctlsocket(listener->socket, FIONBIO, &blocking);
 }
 
-/* Takes nothing from the socket. */
-static bool somebody_waits(const struct platform_listener *listener) {
+/* Takes nothing from the socket. What is by accept() alone is false of one that is handed over. */
+static bool has_something(const struct platform_listener *listener) {
     WSAPOLLFD poll = {.fd = listener->socket, .events = POLLRDNORM};
-    return WSAPoll(&poll, 1, 0) == 1 && (poll.revents & (POLLRDNORM | POLLERR)) != 0;
+    return listener->untold || (listener->by_accept && !listener->watched) ||
+           listener->accepted != INVALID_SOCKET ||
+           (WSAPoll(&poll, 1, 0) == 1 && (poll.revents & (POLLRDNORM | POLLERR)) != 0);
 }
 
-/* A packet may be older than the handler that has taken the client. Then the registration is made
- * anew: for a client, Windows sets the event once until somebody accepts, and here nobody does. */
+/* A packet may be older than the handler that has taken the client, or than the client's end. Then
+ * the registration is made anew: for a client, Windows sets the event once until somebody accepts,
+ * and here nobody does. */
 static bool watched_event(const struct platform_listener *listener) {
     struct baton_cause ignored;
-    bool waits = somebody_waits(listener);
-    if (!waits) {
-        (void)start_watching(listener, &ignored);
+    bool has = has_something(listener);
+    if (!has) {
+        (void)win32_listener_watch(listener, &ignored);
     }
-    return waits;
+    return has;
 }
 
 bool win32_listener_event(struct platform_listener *listener, struct platform_event *event) {
-    if (listener->paused || (listener->is_handed_over && !watched_event(listener))) {
+    bool is_watched = listener->is_handed_over || listener->by_accept;
+    if (listener->paused || (is_watched && !watched_event(listener))) {
         return false;
     }
     /* Nothing to report while the one under way has not ended; its end will be another packet. */
@@ -72,15 +75,19 @@ void platform_listener_resume(struct platform_listener *listener) {
     bool was_paused = listener->paused;
     listener->paused = false;
     if (listener->is_handed_over) {
-        if (was_paused && start_watching(listener, &ignored) != BATON_OK) {
+        if (was_paused && win32_listener_watch(listener, &ignored) != BATON_OK) {
             win32_listener_report(listener);
         }
         return;
     }
+    /* The event, or the packet, may have come and gone during the pause. */
+    listener->watched = listener->watched && !was_paused;
     win32_listener_accept_on(listener); /* also where a shortage has left nothing under way */
-    if (was_paused && listener->armed && HasOverlappedIoCompleted(&listener->operation)) {
-        win32_listener_report(
-            listener); /* its own packet may have come and gone during the pause */
+    bool has = listener->by_accept
+                   ? has_something(listener)
+                   : listener->armed && HasOverlappedIoCompleted(&listener->operation);
+    if (was_paused && has) {
+        win32_listener_report(listener);
     }
 }
 
@@ -107,7 +114,7 @@ static int start(struct platform_listener *listener, struct baton_cause *cause) 
                                      listener->generation};
     code = win32_watch_start(&listener->watch, listener->event, cause);
     if (code == BATON_OK) {
-        code = listener->is_handed_over ? start_watching(listener, cause)
+        code = listener->is_handed_over ? win32_listener_watch(listener, cause)
                                         : win32_listener_start_accepting(listener, cause);
     }
     return code;
@@ -131,6 +138,8 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     listener->socket = INVALID_SOCKET;
     listener->accepted = INVALID_SOCKET;
     int code = win32_listener_bind(listener, spec, cause);
+    listener->spec = *spec;
+    listener->spec.address = listener->address;
     if (code == BATON_OK) {
         code = start(listener, cause);
     }

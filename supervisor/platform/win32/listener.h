@@ -37,12 +37,22 @@ struct platform_listener {
     struct address address;
     struct local_file file; /* PLATFORM_UNIX */
     /* One that is not handed over. */
-    bool armed;      /* an AcceptEx was started and its result not yet taken */
-    SOCKET accepted; /* what the AcceptEx under way fills */
+    bool armed; /* an AcceptEx was started and its result not yet taken */
+    SOCKET accepted; /* what the AcceptEx under way fills; by accept(): who is not given out yet */
     LPFN_ACCEPTEX accept_ex;
     OVERLAPPED operation;
     uint8_t addresses[2 * ACCEPT_ADDRESS_BYTES];
+    uint32_t fault_count;      /* of AcceptEx in a row, which no client and no shortage explains */
+    bool by_accept;            /* AcceptEx was given up */
+    bool watched;              /* by_accept: the socket is registered, so accept() does not wait */
+    bool untold;               /* by_accept: and that has not been told */
+    struct baton_cause broken; /* by_accept: why */
+    struct platform_listener_spec spec; /* to open it again; its address with the port */
 };
+
+/* Registers the socket: its event is set when somebody waits, at once if somebody does already, and
+ * from here on the socket does not block. */
+int win32_listener_watch(const struct platform_listener *listener, struct baton_cause *cause);
 
 /* Makes listener->socket: bound, with its options, and listening unless it is UDP. Errors as
  * platform_listener_open() has them. */
@@ -66,10 +76,10 @@ bool win32_listener_name_of(SOCKET socket, int(WSAAPI *ask)(SOCKET, struct socka
 int win32_listener_set_options(SOCKET socket, const struct socket_options *options,
                                enum platform_protocol protocol, struct baton_cause *cause);
 
-/* Prepares for accepting, and starts it. */
+/* Prepares for accepting, and starts it. Needs listener->spec. */
 int win32_listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause);
-/* Starts an AcceptEx unless one is under way. Where that fails a packet is posted, and the caller
- * learns why when it accepts. */
+/* Starts an AcceptEx unless one is under way, or registers the socket. Where that fails a packet is
+ * posted, and the caller learns why when it accepts. */
 void win32_listener_accept_on(struct platform_listener *listener);
 /* Ends the AcceptEx under way. Its watch was stopped before: that could take the event's one signal
  * from under the wait. */
