@@ -1,12 +1,17 @@
 /* What holds a program back: limits of its job, a token that allows less. Wine is not Windows: Wine
  * 8 takes limits and the integrity level, and keeps neither, so the calls are replaced in this
  * program's own import table by ones that write down what was asked for. Groups and privileges of
- * the token it has, and the child tells them. */
+ * the token it has, and the child tells them. And who may come at a pipe; Wine keeps the list of
+ * who may open it, and has one user only, so that somebody else is turned away is not seen there.
+ */
 #include "harness.h"
 
 #include "core/base/identity.h"
+#include "platform/win32/internal.h"
 
-#include <windows.h>
+#include <accctrl.h>
+#include <aclapi.h>
+#include <wchar.h>
 
 typedef BOOL(WINAPI *set_job)(HANDLE job, JOBOBJECTINFOCLASS what, LPVOID value, DWORD bytes);
 typedef BOOL(WINAPI *set_token)(HANDLE token, TOKEN_INFORMATION_CLASS what, LPVOID value,
@@ -15,6 +20,31 @@ typedef BOOL(WINAPI *set_token)(HANDLE token, TOKEN_INFORMATION_CLASS what, LPVO
 /* The entries of the import table, as the linker calls them. */
 extern set_job __imp_SetInformationJobObject;
 extern set_token __imp_SetTokenInformation;
+
+typedef HANDLE(WINAPI *make_pipe)(LPCWSTR name, DWORD open_mode, DWORD pipe_mode, DWORD count,
+                                  DWORD out_bytes, DWORD in_bytes, DWORD timeout_ms,
+                                  LPSECURITY_ATTRIBUTES access);
+
+extern make_pipe __imp_CreateNamedPipeW;
+
+static make_pipe real_make_pipe;
+static struct {
+    wchar_t name[64];
+    DWORD open_mode, pipe_mode, count;
+} made_pipe;
+
+static HANDLE WINAPI note_pipe(LPCWSTR name, DWORD open_mode, DWORD pipe_mode, DWORD count,
+                               DWORD out_bytes, DWORD in_bytes, DWORD timeout_ms,
+                               LPSECURITY_ATTRIBUTES access) {
+    size_t length = wcslen(name);
+    assert_true(length < sizeof made_pipe.name / sizeof made_pipe.name[0]);
+    memcpy(made_pipe.name, name, (length + 1) * sizeof *name);
+    made_pipe.open_mode = open_mode;
+    made_pipe.pipe_mode = pipe_mode;
+    made_pipe.count = count;
+    return real_make_pipe(name, open_mode, pipe_mode, count, out_bytes, in_bytes, timeout_ms,
+                          access);
+}
 
 static set_job real_set_job;
 static set_token real_set_token;
@@ -59,6 +89,9 @@ static int replace_imports(void **state) {
     (void)state;
     make_writable(&__imp_SetInformationJobObject);
     make_writable(&__imp_SetTokenInformation);
+    make_writable(&__imp_CreateNamedPipeW);
+    real_make_pipe = __imp_CreateNamedPipeW;
+    __imp_CreateNamedPipeW = note_pipe;
     real_set_job = __imp_SetInformationJobObject;
     real_set_token = __imp_SetTokenInformation;
     __imp_SetInformationJobObject = note_job;
@@ -223,6 +256,79 @@ static void test_a_token_that_is_refused(void **state) {
     assert_int_equal(system_descriptor_count(), before);
 }
 
+/* ---- Pipes ---- */
+
+static void expect_ace(PACL list, DWORD index, PSID who) {
+    ACCESS_ALLOWED_ACE *ace;
+    assert_true(GetAce(list, index, (void **)&ace));
+    assert_int_equal(ace->Header.AceType, ACCESS_ALLOWED_ACE_TYPE);
+    /* As it was asked for, or as the system maps it for a pipe. */
+    assert_true(ace->Mask == GENERIC_ALL || ace->Mask == FILE_ALL_ACCESS);
+    assert_true(EqualSid(&ace->SidStart, who));
+}
+
+/* What the system itself says of the pipe: its owner is in it, the system is, and nobody else. */
+static void expect_owner_and_system(HANDLE pipe) {
+    union {
+        TOKEN_USER user;
+        BYTE room[sizeof(TOKEN_USER) + SECURITY_MAX_SID_SIZE];
+    } own;
+    BYTE system[SECURITY_MAX_SID_SIZE];
+    DWORD own_bytes = sizeof own, system_bytes = sizeof system;
+    PSECURITY_DESCRIPTOR descriptor;
+    PACL list = NULL;
+    HANDLE token;
+    assert_true(OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token));
+    assert_true(GetTokenInformation(token, TokenUser, &own, own_bytes, &own_bytes));
+    CloseHandle(token);
+    assert_true(CreateWellKnownSid(WinLocalSystemSid, NULL, system, &system_bytes));
+    assert_int_equal(GetSecurityInfo(pipe, SE_KERNEL_OBJECT, DACL_SECURITY_INFORMATION, NULL, NULL,
+                                     &list, NULL, &descriptor),
+                     ERROR_SUCCESS);
+    assert_non_null(list);
+    assert_int_equal(list->AceCount, 2);
+    expect_ace(list, 0, own.user.User.Sid);
+    expect_ace(list, 1, system);
+    LocalFree(descriptor);
+}
+
+static void expect_nobody_else(const wchar_t *name) {
+    HANDLE other = real_make_pipe(name, PIPE_ACCESS_DUPLEX, PIPE_TYPE_BYTE, 2, 16, 16, 0, NULL);
+    assert_ptr_equal(other, INVALID_HANDLE_VALUE);
+    other = CreateFileW(name, GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL);
+    assert_ptr_equal(other, INVALID_HANDLE_VALUE);
+    other = CreateFileW(name, GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+    assert_ptr_equal(other, INVALID_HANDLE_VALUE);
+}
+
+/* The channel, a pump's streams and a process's output are all made by this call. */
+static void test_pipes_are_the_owners_and_the_systems(void **state) {
+    static const wchar_t prefix[] = L"\\\\.\\pipe\\baton-";
+    struct bench *bench = *state;
+    wchar_t before[64] = L"";
+    for (int to_us = 0; to_us < 2; to_us++) {
+        struct pipe_end end = {0};
+        HANDLE theirs;
+        size_t length = sizeof prefix / sizeof prefix[0] - 1;
+        assert_int_equal(
+            win32_pipe_open(&end, to_us ? PIPE_TO_US : PIPE_FROM_US, 4096, &theirs, &bench->cause),
+            BATON_OK);
+        assert_int_not_equal(made_pipe.open_mode & FILE_FLAG_FIRST_PIPE_INSTANCE, 0);
+        assert_int_not_equal(made_pipe.pipe_mode & PIPE_REJECT_REMOTE_CLIENTS, 0);
+        assert_int_equal(made_pipe.count, 1);
+        assert_int_equal(wcsncmp(made_pipe.name, prefix, length), 0);
+        assert_int_equal(wcslen(made_pipe.name + length), 32); /* digits of 128 random bits */
+        assert_int_equal(wcsspn(made_pipe.name + length, L"0123456789abcdef"), 32);
+        assert_int_not_equal(wcscmp(made_pipe.name, before), 0);
+        memcpy(before, made_pipe.name, sizeof before);
+        expect_owner_and_system(end.handle);
+        expect_owner_and_system(theirs);
+        expect_nobody_else(made_pipe.name);
+        CloseHandle(theirs);
+        win32_pipe_close(&end);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_limits_are_those_of_the_job),
@@ -231,6 +337,7 @@ int main(void) {
         WITH_BENCH(test_a_token_that_allows_less),
         WITH_BENCH(test_it_serves),
         WITH_BENCH(test_a_token_that_is_refused),
+        WITH_BENCH(test_pipes_are_the_owners_and_the_systems),
     };
     return cmocka_run_group_tests_name("win32_confine", tests, replace_imports, NULL);
 }

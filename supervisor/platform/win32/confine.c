@@ -110,22 +110,10 @@ static bool restrict_token(HANDLE own, HANDLE *out) {
  * administrators may have stood for until now, and the system. We are that user, and have to reach
  * the process. */
 static bool set_default_access(HANDLE token) {
-    union {
-        ACL list;
-        BYTE room[256];
-    } access;
-    BYTE system[SECURITY_MAX_SID_SIZE];
-    DWORD system_bytes = sizeof system;
-    TOKEN_USER *user = ask(token, TokenUser);
+    union win32_access_list access;
     TOKEN_DEFAULT_DACL dacl = {&access.list};
-    bool done = user != NULL &&
-                CreateWellKnownSid(WinLocalSystemSid, NULL, system, &system_bytes) &&
-                InitializeAcl(&access.list, sizeof access, ACL_REVISION) &&
-                AddAccessAllowedAce(&access.list, ACL_REVISION, GENERIC_ALL, user->User.Sid) &&
-                AddAccessAllowedAce(&access.list, ACL_REVISION, GENERIC_ALL, system) &&
-                SetTokenInformation(token, TokenDefaultDacl, &dacl, sizeof dacl);
-    free(user);
-    return done;
+    return win32_access_list(token, &access) &&
+           SetTokenInformation(token, TokenDefaultDacl, &dacl, sizeof dacl);
 }
 
 static bool set_low_integrity(HANDLE token) {

@@ -72,6 +72,22 @@ int win32_watch_end(struct watch *watch, HANDLE process, DWORD bound_ms, struct 
  */
 void win32_watch_stop(struct watch *watch);
 
+/* ---- Who may open what is ours (access.c) ---- */
+
+union win32_access_list {
+    ACL list;
+    BYTE room[256];
+};
+
+/* Everything for the user of `token` and the system, nothing for anybody else. False with the cause
+ * in GetLastError().
+ * https://learn.microsoft.com/windows/win32/secauthz/dacls-and-aces */
+bool win32_access_list(HANDLE token, union win32_access_list *out);
+/* Before win32_access_own(), for all of the process. BATON_OK or what the system says. */
+int win32_access_open(struct baton_cause *cause);
+/* For an object that we and the system alone may open, and nobody inherits. */
+SECURITY_ATTRIBUTES win32_access_own(void);
+
 /* ---- Our end of a one-way pipe (pipe.c) ---- */
 
 /* At most one overlapped operation is under way, on an auto-reset event that `watch` turns into
@@ -87,7 +103,8 @@ struct pipe_end {
 
 enum pipe_direction { PIPE_TO_US, PIPE_FROM_US };
 
-/* Creates a pipe and opens both ends; ours not inheritable, *theirs inheritable and synchronous.
+/* Creates a pipe that nobody else can open, by its name, its owner and its one instance, and opens
+ * both ends; ours not inheritable, *theirs inheritable and synchronous.
  * The watch's fields but not its registration are the caller's. BATON_OK, BATON_SHORTAGE,
  * BATON_SYSTEM.
  * https://learn.microsoft.com/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew */

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <wchar.h>
 
-/* The pipe is ours before anyone can know its name, so only the length of the name protects the
- * moment between creating and opening; a stranger who wins it makes our own open fail. */
+/* The pipe is ours before anyone can know its name. Another program of our user's that wins the
+ * moment between creating and opening makes our own open fail. */
 static int make_name(wchar_t *out, size_t count, struct baton_cause *cause) {
     uint64_t random[2];
     int code = platform_random(random, sizeof random, cause);
@@ -44,12 +44,13 @@ int win32_pipe_open(struct pipe_end *end, enum pipe_direction direction, DWORD b
         return win32_cause_last(cause, "CreateEventW");
     }
     end->operation.hEvent = end->event;
+    SECURITY_ATTRIBUTES ours = win32_access_own();
     end->handle = CreateNamedPipeW(name,
                                    (to_us ? PIPE_ACCESS_INBOUND : PIPE_ACCESS_OUTBOUND) |
                                        FILE_FLAG_FIRST_PIPE_INSTANCE | FILE_FLAG_OVERLAPPED,
                                    PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT |
                                        PIPE_REJECT_REMOTE_CLIENTS,
-                                   1, buffer_bytes, buffer_bytes, 0, NULL);
+                                   1, buffer_bytes, buffer_bytes, 0, &ours);
     if (end->handle == INVALID_HANDLE_VALUE) {
         end->handle = NULL;
         code = win32_cause_last(cause, "CreateNamedPipeW");

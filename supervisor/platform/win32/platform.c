@@ -46,6 +46,9 @@ static int create_handles(struct platform *platform, struct baton_cause *cause) 
         return win32_cause_last(cause, "CreateIoCompletionPort");
     }
     int code = win32_watches_open(cause);
+    if (code == BATON_OK) {
+        code = win32_access_open(cause);
+    }
     if (code != BATON_OK) {
         return code;
     }
