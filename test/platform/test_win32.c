@@ -486,6 +486,24 @@ static void test_this_is_windows_10(void **state) {
     assert_in_range(version.dwBuildNumber, 10240, UINT32_MAX); /* the first Windows 10 */
 }
 
+/* What installers look at. */
+static void test_the_registry_says_windows_10(void **state) {
+    static const wchar_t key[] = L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion";
+    wchar_t build[16];
+    DWORD major = 0;
+    DWORD major_bytes = sizeof major;
+    DWORD build_bytes = sizeof build;
+    (void)state;
+    assert_int_equal(RegGetValueW(HKEY_LOCAL_MACHINE, key, L"CurrentMajorVersionNumber",
+                                  RRF_RT_REG_DWORD, NULL, &major, &major_bytes),
+                     ERROR_SUCCESS);
+    assert_in_range(major, 10, UINT32_MAX);
+    assert_int_equal(RegGetValueW(HKEY_LOCAL_MACHINE, key, L"CurrentBuildNumber", RRF_RT_REG_SZ,
+                                  NULL, build, &build_bytes),
+                     ERROR_SUCCESS);
+    assert_in_range(wcstoul(build, NULL, 10), 10240, UINT32_MAX);
+}
+
 /* What scripts of administrators look at: "Microsoft Windows [Version 10.0.19045.1]" there,
  * "Microsoft Windows 10.0.18362" from Wine 8. */
 static void test_cmd_says_windows_10(void **state) {
@@ -537,6 +555,7 @@ int main(void) {
         WITH_BENCH(test_close_breaks_off_a_log_that_hangs),
         cmocka_unit_test(test_missing_standard_handles_are_filled),
         cmocka_unit_test(test_this_is_windows_10),
+        cmocka_unit_test(test_the_registry_says_windows_10),
         WITH_BENCH(test_cmd_says_windows_10),
     };
     return cmocka_run_group_tests_name("win32", tests, NULL, remove_scratch);
