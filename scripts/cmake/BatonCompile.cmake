@@ -33,8 +33,10 @@ function(baton_harden name)
         target_compile_options(${name} PRIVATE -fdata-sections)
     else()
         # Sections for data would make zeros of .bss bytes of the file: batond has 1 MiB of them.
-        target_link_options(${name} PRIVATE -Wl,--gc-sections -Wl,--dynamicbase -Wl,--nxcompat
-            -Wl,--high-entropy-va)
+        target_link_options(${name} PRIVATE -Wl,--gc-sections -Wl,--dynamicbase -Wl,--nxcompat)
+        if(CMAKE_SIZEOF_VOID_P EQUAL 8)
+            target_link_options(${name} PRIVATE -Wl,--high-entropy-va)
+        endif()
         return()
     endif()
     target_compile_options(${name} PRIVATE ${BATON_SMALL})

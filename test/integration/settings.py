@@ -14,6 +14,7 @@ PRESET = os.environ.get("BATON_PRESET", "")
 BIN_DIR = pathlib.Path(os.environ["BATON_BIN_DIR"])
 HANDLERS_DIR = pathlib.Path(os.environ["BATON_HANDLERS_DIR"])
 TEST_HANDLERS_DIR = pathlib.Path(os.environ["BATON_TEST_HANDLERS_DIR"])
+HANDLERS32_DIR = BIN_DIR.parent.with_name("windows32") / "handlers"  # the preset's of that name
 EXE_SUFFIX = os.environ.get("BATON_EXE_SUFFIX", "")
 EMULATOR = [os.environ["BATON_EMULATOR"]] if os.environ.get("BATON_EMULATOR") else []
 

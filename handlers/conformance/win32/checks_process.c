@@ -82,7 +82,7 @@ void check_channel_inheritance(const struct subject *subject, struct verdict *ve
         skip(verdict, "there is no channel");
         return;
     }
-    bool known = GetHandleInformation((HANDLE)(uintptr_t)subject->channel_in, &in) &&
-                 GetHandleInformation((HANDLE)(uintptr_t)subject->channel_out, &out);
+    bool known = GetHandleInformation((HANDLE)(intptr_t)(int32_t)subject->channel_in, &in) &&
+                 GetHandleInformation((HANDLE)(intptr_t)(int32_t)subject->channel_out, &out);
     judge(verdict, known && ((in | out) & HANDLE_FLAG_INHERIT) == 0, "HANDLE_FLAG_INHERIT is set");
 }
