@@ -97,6 +97,22 @@ class Libbaton(Case):
         self.assertEqual(left, set(), "nobody has held these")
 
 
+class Strangers(Case):
+    """Handlers that were written from the page alone, by people who knew nothing else of Baton."""
+
+    def test_in_c(self):
+        program = os.environ.get("BATON_STRANGER")
+        if program is None:
+            self.skipTest("BATON_STRANGER is the program")
+        vectors = str(FILE.with_name("vectors.txt"))
+        result = subprocess.run([program, "--vectors", vectors], stdout=subprocess.PIPE, timeout=60,
+                                check=False, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        for capacity in (1, 4):
+            names = self.hold(supervisor.Process, [program, str(capacity)], capacity, DRILL_CAN)
+            self.assertGreater(len(names), 70)
+
+
 class Deaf(recipe.Recipe):
     """Wrong: goes on after a breach."""
 
