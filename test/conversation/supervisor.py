@@ -8,8 +8,8 @@
             knows LIMITS
 --only      this conversation alone
 
-The head of conversations.txt says what the handler must do, and how a conversation is written. Prints
-TAP. Exit code 0: all that were held passed; 1: one did not, or none was held. Linux, Python 3.9.
+The head of conversations.txt says what the handler must do, and how a conversation is written.
+Prints TAP. Exit code 0: all that were held passed; 1: one did not, or none was held. Linux, Python 3.9.
 """
 import argparse
 import os
@@ -22,17 +22,17 @@ import sys
 import time
 
 DEADLINE_S = 5.0
-TIMES = {"BATON_HANDSHAKE_MS": "5000", "BATON_STOP_MS": "5000"}
+LIMIT_MS = 5000  # told as the limits for the handshake and the stop
 NONCE = bytes(range(16))
 HEADER = struct.Struct("!4sBBHII")  # magic, version, type, flags, connection number, body length
-TYPES = {"HELLO": 0x01, "ACK": 0x02, "NACK": 0x03, "DONE": 0x04, "RETIRE": 0x05}
-TYPES_OF_OURS = {"OFFER": 0x11, "CANCEL": 0x12, "DRAIN": 0x13, "LIMITS": 0x81, "FRAME": 0}
-TAGS = {  # name: tag, bytes of its number (0: bytes of another kind), frames of the handler with it
+TYPES = {"HELLO": 0x01, "ACK": 0x02, "NACK": 0x03, "DONE": 0x04, "RETIRE": 0x05, "OFFER": 0x11,
+         "CANCEL": 0x12, "DRAIN": 0x13, "LIMITS": 0x81, "FRAME": 0x00}
+TAGS = {  # name: tag, bytes of its number (0: of another kind), messages of the handler with it
     "nonce": (0x0001, 0, "HELLO"), "pid": (0x0002, 4, "HELLO ACK DONE"),
     "capacity": (0x0003, 4, "HELLO"), "sdk": (0x8004, 0, "HELLO"), "reason": (0x0005, 1, "NACK"),
-    "status": (0x0006, 1, "DONE"), "bytes_in": (0x8007, 8, "DONE"), "bytes_out": (0x8008, 8, "DONE"),
-    "text": (0x8009, 0, "NACK DONE"), "service": (0x000A, 0, ""), "kind": (0x000B, 1, ""),
-    "peer": (0x000C, 0, ""), "local": (0x000D, 0, ""), "accepted_us": (0x000E, 8, ""),
+    "status": (0x0006, 1, "DONE"), "bytes_in": (0x8007, 8, "DONE"),
+    "bytes_out": (0x8008, 8, "DONE"), "text": (0x8009, 0, "NACK DONE"), "service": (0x000A, 0, ""),
+    "kind": (0x000B, 1, ""), "peer": (0x000C, 0, ""), "local": (0x000D, 0, ""), "accepted_us": (0x000E, 8, ""),
     "id": (0x000F, 8, ""), "handshake_ms": (0x0016, 4, ""), "stop_ms": (0x0017, 4, ""),
     "reuse": (0x0018, 4, "")}
 REQUIRED = {"HELLO": {"nonce", "pid", "capacity"}, "NACK": {"reason"}, "DONE": {"status"}}
@@ -42,37 +42,42 @@ class Wrong(Exception):
     """The handler did not do what the conversation says."""
 
 
-def bytes_of(word):
-    return word.encode().decode("unicode_escape").encode("latin-1")
+def bytes_of(text):
+    return text.encode().decode("unicode_escape").encode("latin-1")
+
+
+def encode_field(name, value):
+    tag, size, _ = TAGS[name]
+    value = int(value).to_bytes(size, "big") if size else value
+    value = bytes_of(value) if isinstance(value, str) else value
+    return struct.pack("!HH", tag, len(value)) + value
 
 
 def decode(frame):
     """Name, connection number and fields of a handler's frame; None if it may be skipped."""
-    if len(frame) < HEADER.size:
-        raise Wrong(f"a frame of {len(frame)} bytes")
-    magic, version, kind, flags, number, length = HEADER.unpack_from(frame)
+    magic, version, kind, flags, number, length = HEADER.unpack_from(frame.ljust(HEADER.size))
     if (magic, version, flags, length) != (b"BATN", 1, 0, len(frame) - HEADER.size) or length > 512:
-        raise Wrong(f"a wrong header: {frame[:HEADER.size].hex()}")
-    name = {kind: name for name, kind in TYPES.items()}.get(kind)
-    if name is None and kind & 0x80:
+        raise Wrong(f"a wrong header, or torn: {frame[:HEADER.size].hex()}")
+    message = {kind: name for name, kind in TYPES.items() if 1 <= kind <= 5}.get(kind)
+    if message is None and kind & 0x80:
         return None
-    if name is None or (number != 0) != (name in ("ACK", "NACK", "DONE")):
+    if message is None or (number != 0) != (message in ("ACK", "NACK", "DONE")):
         raise Wrong(f"a frame of type {kind:#x} about connection {number}")
     names, fields, at = {tag[0]: name for name, tag in TAGS.items()}, {}, HEADER.size
     while at < len(frame):
         tag, size = struct.unpack_from("!HH", frame[at:].ljust(4, b"\xff"))
         value, at = frame[at + 4 : at + 4 + size], at + 4 + size
-        known = names.get(tag)
-        if known is None or name not in TAGS[known][2].split():
-            if not tag & 0x8000 or at > len(frame):
-                raise Wrong(f"{name} has a field {tag:#06x} of {size} bytes")
-            continue
-        if at > len(frame) or known in fields or TAGS[known][1] not in (0, size):
-            raise Wrong(f"{known} is there twice, has {size} bytes, or leaves the body of {name}")
-        fields[known] = int.from_bytes(value, "big") if TAGS[known][1] else value
-    if not REQUIRED.get(name, set()) <= set(fields):
-        raise Wrong(f"{name} lacks a field: {fields}")
-    return name, number, fields
+        name = names.get(tag, "sdk")
+        _, wanted, where = TAGS[name]
+        is_known = tag in names and message in where.split()
+        if at > len(frame) or not (is_known or tag & 0x8000) or (is_known and (
+                name in fields or wanted not in (0, size))):
+            raise Wrong(f"{message} has a field {tag:#06x} of {size} bytes")
+        if is_known:
+            fields[name] = int.from_bytes(value, "big") if wanted else value
+    if not REQUIRED.get(message, set()) <= set(fields):
+        raise Wrong(f"{message} lacks a field: {fields}")
+    return message, number, fields
 
 
 class Frame:
@@ -91,24 +96,17 @@ class Frame:
 
     def encode(self, fields):
         """Its bytes. `fields` are there if the conversation does not say otherwise."""
-        values = dict(self.values)
-        fields.pop(values.pop("no", None), None)
-        header = {"magic": "4241544e", "version": "1", "flags": "0", "number": str(self.number),
-                  "type": str({**TYPES, **TYPES_OF_OURS}[self.name]), "length": "", "more": "",
-                  "cut": "", "with": ""}
-        header.update((key, values.pop(key)) for key in list(values) if key in header)
-        body = b""
-        for name, value in {**fields, **values}.items():
-            tag, size, _ = TAGS[name]
-            value = bytes_of(value) if isinstance(value, str) and not size else value
-            value = int(value).to_bytes(size, "big") if size else value
-            body += struct.pack("!HH", tag, len(value)) + value
-        body += bytes.fromhex(header["more"])
-        version, kind, flags, number, length = (
-            int(header[key] or len(body), 0) if header[key] else len(body)
-            for key in ("version", "type", "flags", "number", "length"))
-        head = HEADER.pack(bytes.fromhex(header["magic"]), version, kind, flags, number, length)
-        return (head + body)[: int(header["cut"]) if header["cut"] else None]
+        fields = {**fields, **self.values}
+        fields.pop(fields.pop("no", None), None)
+        head = {"magic": "4241544e", "version": 1, "type": TYPES[self.name], "flags": 0,
+                "number": self.number, "length": None, "more": "", "cut": None, "with": ""}
+        head = {key: fields.pop(key, value) for key, value in head.items()}
+        body = b"".join(encode_field(name, value) for name, value in fields.items())
+        body += bytes.fromhex(head["more"])
+        head["length"] = head["length"] or len(body)
+        numbers = [int(str(head[key]), 0) for key in "version type flags number length".split()]
+        frame = HEADER.pack(bytes.fromhex(head["magic"]), *numbers) + body
+        return frame[: head["cut"] and int(head["cut"])]
 
 
 class Process:
@@ -145,36 +143,34 @@ class Process:
             pass  # it has ended the channel, perhaps rightly; later steps say so
 
     def receive(self):
-        """What the next frame says that may not be skipped; None at the end of the channel."""
-        while True:
-            try:
-                frame, control, flags, _ = self.channel.recvmsg(65536, 256)
-            except ConnectionResetError:
-                continue  # said once, before the rest that there is to read
-            except socket.timeout:
-                raise Wrong("it says nothing") from None
-            kinds = {kind: data for _, kind, data in control}
-            if socket.SCM_RIGHTS in kinds or flags & socket.MSG_CTRUNC:
-                raise Wrong("a descriptor came with a frame")
-            said = decode(frame) if frame else None
-            if said and said[0] == "HELLO":
-                sender = struct.unpack("3i", kinds[socket.SCM_CREDENTIALS])[0]
-                if (said[2]["pid"], said[2]["nonce"]) != (sender, NONCE):
-                    raise Wrong(f"HELLO of process {sender} has another pid or nonce: {said[2]}")
-            if said or not frame:
-                return said
+        """What the next frame says; None if it may be skipped, "end" at the end of the channel."""
+        try:
+            frame, control, flags, _ = self.channel.recvmsg(65536, 256)
+        except ConnectionResetError:
+            return None  # said once, before the rest that there is to read
+        except socket.timeout:
+            raise Wrong("it says nothing") from None
+        came = {kind: data for _, kind, data in control}
+        if socket.SCM_RIGHTS in came or flags & socket.MSG_CTRUNC:
+            raise Wrong("a descriptor came with a frame")
+        said = decode(frame) if frame else "end"
+        if said and said[0] == "HELLO":
+            sender = struct.unpack("3i", came[socket.SCM_CREDENTIALS])[0]
+            if (said[2]["pid"], said[2]["nonce"]) != (sender, NONCE):
+                raise Wrong(f"HELLO of process {sender} has another pid or nonce: {said[2]}")
+        return said
 
-    def expect(self, frame):
-        """Reads this frame (None: the end), with what it may say before that."""
+    def expect(self, wanted):
+        """Reads up to this frame ("end": the end), with what it may say before that."""
         while True:
             said = self.receive()
-            if said is None and frame is None:
-                return None
-            if said and frame and frame.is_like(*said):
+            if said is None:
+                continue
+            if said == wanted or (said != "end" and wanted != "end" and wanted.is_like(*said)):
                 return said
-            allowed = [may for may in self.may if said and may.is_like(*said)]
+            allowed = [may for may in self.may if said != "end" and may.is_like(*said)]
             if not allowed:
-                raise Wrong("it says {} {} {}".format(*said) if said else "the channel has ended")
+                raise Wrong("the channel has ended" if said == "end" else f"it says {said}")
             self.may.remove(allowed[0])
 
 
@@ -198,34 +194,25 @@ class Play:
 
     def act(self, process, what, *words):
         """What the supervisor does: this program."""
-        if what == "may":
-            what, *words = words
         if what == "ends":
             process.channel.close()
-        elif what in ("terminates", "kills"):
-            os.killpg(process.pid, signal.SIGTERM if what == "terminates" else signal.SIGKILL)
-        else:
-            frame, fields = Frame(what, *words), {}
-            if what == "LIMITS":
-                fields = {"capacity": self.options.capacity or 1, "handshake_ms": 5000,
-                          "stop_ms": 5000, "reuse": self.conversation.reuse}
-            usual = "nothing"
-            if what == "OFFER":
-                fields = self.fields_of(frame)
-                usual = {"1": "socket", "2": "listener", "3": "datagram"}[fields["kind"]]
-            carried = frame.values.get("with", usual).split(",")
-            sockets = [self.carried(word, frame.number) for word in carried if word != "nothing"]
-            process.send(frame.encode(fields), sockets)
-
-    def fields_of(self, offer):
-        fields = {"service": b"drill", "kind": "1", "accepted_us": time.time_ns() // 1000,
-                  "id": offer.number}
-        if offer.values.get("kind") in ("2", "3"):
-            return {**fields, "kind": offer.values["kind"]}
-        here = self.copies[offer.number]
-        for name, (host, port) in (("peer", here.getpeername()), ("local", here.getsockname())):
-            fields[name] = struct.pack("!BH", 4, port) + socket.inet_aton(host)
-        return fields
+            return
+        frame, fields, usual = Frame(*(words if what == "may" else (what, *words))), {}, "nothing"
+        if frame.name == "LIMITS":
+            fields = {"capacity": self.options.capacity or 1, "handshake_ms": LIMIT_MS,
+                      "stop_ms": LIMIT_MS, "reuse": self.conversation.reuse}
+        if frame.name == "OFFER":
+            kinds = {"2": "listener", "3": "datagram"}
+            usual = kinds.get(frame.values.get("kind"), "socket")
+            fields = {"service": "drill", "kind": 1, "accepted_us": time.time_ns() // 1000,
+                      "id": frame.number}
+        if usual == "socket":
+            here = self.copies[frame.number]
+            for name, (host, port) in (("peer", here.getpeername()), ("local", here.getsockname())):
+                fields[name] = struct.pack("!BH", 4, port) + socket.inet_aton(host)
+        words = frame.values.get("with", usual).split(",")
+        sockets = [self.carried(word, frame.number) for word in words if word != "nothing"]
+        process.send(frame.encode(fields), sockets)
 
     def carried(self, word, number):
         """What comes with a frame: the socket of a client, or another that there is."""
@@ -244,25 +231,31 @@ class Play:
     def watch(self, process, what, *words):
         """What the handler has to do."""
         if process.pid is None:
-            environment = {"BATON_PROTOCOL": "1", "BATON_NONCE": NONCE.hex(), "BATON_SERVICE": "drill",
-                           "BATON_HANDOFF": "channel", "BATON_REUSE": str(self.conversation.reuse)}
-            process.launch(self.options.command, {**environment, **TIMES})
+            words_of_ours = {"PROTOCOL": 1, "NONCE": NONCE.hex(), "SERVICE": "drill",
+                             "HANDOFF": "channel", "REUSE": self.conversation.reuse,
+                             "HANDSHAKE_MS": LIMIT_MS, "STOP_MS": LIMIT_MS}
+            environment = {"BATON_" + name: str(value) for name, value in words_of_ours.items()}
+            process.launch(self.options.command, environment)
         if what == "may":
             process.may.append(Frame(*words))
         elif what == "exits":
             code = process.wait()
             if process.channel.fileno() >= 0:
-                process.expect(None)
+                process.expect("end")
             if str(code) not in words:
                 raise Wrong(f"its exit code is {code}")
         elif what == "ends":
-            process.expect(None)
+            process.expect("end")
         else:
             name, number, fields = process.expect(Frame(what, *words))
             if name == "HELLO" and self.options.capacity not in (None, fields["capacity"]):
                 raise Wrong(f"its capacity is {fields['capacity']}, not {self.options.capacity}")
-            if name == "ACK" and number in self.copies and number in self.clients:
-                self.copies.pop(number).close()  # from here on the connection is the handler's
+            if name == "ACK" and number in self.clients:
+                self.forget(number)  # from here on the connection is the handler's
+
+    def forget(self, number):
+        if number in self.copies:
+            self.copies.pop(number).close()
 
     def client_connects(self, number, _to="", place=None):
         word = "datagram" if self.conversation.has("kind=3") else "listener"
@@ -287,14 +280,12 @@ class Play:
     def client_receives(self, number, text):
         wanted, got = bytes_of(text), b""
         while len(got) < len(wanted):
-            piece = self.read(number, len(wanted) - len(got))
-            got += piece or b" and the end"
+            got += self.read(number, len(wanted) - len(got)) or b" and the end"
         if got != wanted:
             raise Wrong(f"it receives {got!r}")
 
     def client_sees(self, number, _end):
-        if number in self.copies:
-            self.copies.pop(number).close()  # as a supervisor does with who is not served
+        self.forget(number)  # as a supervisor closes its copy of who is not served
         got = self.read(number, 4096)
         if got:
             raise Wrong(f"it receives {got!r}")

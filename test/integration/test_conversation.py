@@ -178,7 +178,7 @@ class Play:
             if not frame:
                 return None
             _, _, kind, _, number, _ = small.HEADER.unpack_from(frame)
-            name = {kind: name for name, kind in small.TYPES_OF_OURS.items()}.get(kind)
+            name = {kind: name for name, kind in small.TYPES.items()}.get(kind)
             self.test.assertEqual(len(rights), name == "OFFER")
             if name == "OFFER":
                 self.offered = socket.socket(fileno=rights[0])
