@@ -4,8 +4,7 @@
     supervisor.py [--capacity N] [--can WORD,...] [--only NAME] conversations.txt -- HANDLER ARGS
 
 --capacity  what the handler's HELLO says; without it conversations that need one are skipped
---can       what of the drill the handler does: nack, retire, cancel, listener, datagram; limits: it
-            knows LIMITS
+--can       what else the handler does: again, nack, retire, cancel, listener, datagram, limits, strict
 --only      this conversation alone
 
 The head of conversations.txt says what the handler must do, and how a conversation is written.
@@ -13,6 +12,7 @@ Prints TAP. Exit code 0: all that were held passed; 1: one did not, or none was 
 """
 import argparse
 import os
+import re
 import shlex
 import signal
 import socket
@@ -23,7 +23,6 @@ import time
 
 DEADLINE_S = 5.0
 LIMIT_MS = 5000  # told as the limits for the handshake and the stop
-NONCE = bytes(range(16))
 HEADER = struct.Struct("!4sBBHII")  # magic, version, type, flags, connection number, body length
 TYPES = {"HELLO": 0x01, "ACK": 0x02, "NACK": 0x03, "DONE": 0x04, "RETIRE": 0x05, "OFFER": 0x11,
          "CANCEL": 0x12, "DRAIN": 0x13, "LIMITS": 0x81, "FRAME": 0x00}
@@ -116,16 +115,22 @@ class Process:
         self.channel, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.channel.settimeout(DEADLINE_S)
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self.pid = None
+        self.pid, self.nonce = None, os.urandom(16)
         self.may = []  # frames that it may write, or not
 
-    def launch(self, command, environment):
+    def launch(self, command, facts):
         number = self.theirs.fileno()
-        environment = {**environment, "BATON_CHANNEL": f"{number},{number}"}
-        self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number],
-                                      start_new_session=True, env={**os.environ, **environment})
-        self.pid = self.popen.pid
+        facts = {**facts, "PROTOCOL": 1, "CHANNEL": f"{number},{number}", "NONCE": self.nonce.hex()}
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("BATON_", "LISTEN_"))}
+        environment.update(("BATON_" + name, str(value)) for name, value in facts.items())
+        self.start(command, environment)
         self.theirs.close()
+
+    def start(self, command, environment):
+        self.popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment,
+                                      pass_fds=[self.theirs.fileno()], start_new_session=True)
+        self.pid = self.popen.pid
 
     def wait(self):
         """Its exit code; that of a signal is negative."""
@@ -156,7 +161,9 @@ class Process:
         said = decode(frame) if frame else "end"
         if said and said[0] == "HELLO":
             sender = struct.unpack("3i", came[socket.SCM_CREDENTIALS])[0]
-            if (said[2]["pid"], said[2]["nonce"]) != (sender, NONCE):
+            with open(f"/proc/{sender}/status", encoding="ascii") as status:
+                pids = re.findall(r"^NSpid:.*\b(\d+)$", status.read(), re.M) + [sender]
+            if said[2]["pid"] not in map(int, pids) or said[2]["nonce"] != self.nonce:
                 raise Wrong(f"HELLO of process {sender} has another pid or nonce: {said[2]}")
         return said
 
@@ -231,18 +238,16 @@ class Play:
     def watch(self, process, what, *words):
         """What the handler has to do."""
         if process.pid is None:
-            words_of_ours = {"PROTOCOL": 1, "NONCE": NONCE.hex(), "SERVICE": "drill",
-                             "HANDOFF": "channel", "REUSE": self.conversation.reuse,
-                             "HANDSHAKE_MS": LIMIT_MS, "STOP_MS": LIMIT_MS}
-            environment = {"BATON_" + name: str(value) for name, value in words_of_ours.items()}
-            process.launch(self.options.command, environment)
+            facts = {"SERVICE": "drill", "HANDOFF": "channel", "REUSE": self.conversation.reuse,
+                     "HANDSHAKE_MS": LIMIT_MS, "STOP_MS": LIMIT_MS}
+            process.launch(self.options.command, facts)
         if what == "may":
             process.may.append(Frame(*words))
         elif what == "exits":
             code = process.wait()
             if process.channel.fileno() >= 0:
                 process.expect("end")
-            if str(code) not in words:
+            if code < 0 or str(code) not in (words or str(code)):
                 raise Wrong(f"its exit code is {code}")
         elif what == "ends":
             process.expect("end")

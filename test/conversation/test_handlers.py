@@ -20,24 +20,22 @@ import supervisor  # noqa: E402
 FILE = HERE.parent / "golden" / "wire" / "conversations.txt"
 ALL = [each for each in supervisor.read_conversations(FILE)]
 TO_HOLD = [c for c in ALL if c.tests in ("handler", "both") and c.system != "windows"]
-DRILL_CAN = "nack,retire,cancel,listener,datagram,limits".split(",")
-RECIPE_CAN = ["nack", "retire"]
+DRILL_CAN = "again nack retire cancel listener datagram limits strict".split()
+RECIPE_CAN = "again nack retire strict".split()
 
 
 class Forked(supervisor.Process):
     """A handler in Python without what it takes to start one: a fork of this process. `command` is
     its main function."""
 
-    def launch(self, command, environment):
-        number = self.theirs.fileno()
+    def start(self, command, environment):
         self.pid = os.fork()
         if self.pid == 0:
             code = 70
             try:
-                code = self.live(command, environment, number)
+                code = self.live(command, environment, self.theirs.fileno())
             finally:
                 os._exit(code)
-        self.theirs.close()
 
     @staticmethod
     def live(command, environment, number):
@@ -47,7 +45,8 @@ class Forked(supervisor.Process):
             os.dup2(silence, stream)
         os.closerange(3, number)
         os.closerange(number + 1, 1024)
-        os.environ.update(environment, BATON_CHANNEL=f"{number},{number}")
+        os.environ.clear()
+        os.environ.update(environment)
         code = command()
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
@@ -150,7 +149,7 @@ class Eager(recipe.Recipe):
 class Findings(unittest.TestCase):
     """That supervisor.py finds what is wrong with a handler, and says so."""
 
-    def assert_found(self, handler, name, capacity=1, can=("nack", "retire")):
+    def assert_found(self, handler, name, capacity=1, can=RECIPE_CAN):
         conversation = next(c for c in TO_HOLD if c.name == name)
         options = types.SimpleNamespace(
             command=lambda: handler().run(), capacity=capacity, can=list(can)
