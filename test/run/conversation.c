@@ -19,6 +19,24 @@ static char header[LINE_BYTES]; /* the line that begins the next one */
 static char text[TEXT_BYTES];   /* the words of this one */
 static size_t text_length;
 
+size_t conversation_text(const char *word, char *out, size_t size) {
+    size_t length = 0;
+    while (*word != '\0') {
+        assert_true(length < size);
+        if (word[0] == '\\' && word[1] == 'n') {
+            out[length++] = '\n';
+            word += 2;
+        } else if (word[0] == '\\' && word[1] == 'x') {
+            const char hex[] = {word[2], word[3], '\0'};
+            out[length++] = (char)strtoul(hex, NULL, 16);
+            word += 4;
+        } else {
+            out[length++] = *word++;
+        }
+    }
+    return length;
+}
+
 void conversations_open(void) {
     const char *root = getenv("BATON_SOURCE_DIR");
     char path[1024];
@@ -65,13 +83,17 @@ static void take_apart(char *line, struct conversation_step *step) {
 }
 
 static void add(const struct conversation_step *step) {
-    const char *word = step->words[0];
+    const char *word = step->words[0], *value = step->words[1];
+    if (word == NULL || value == NULL) {
+        assert_null(word);
+        return;
+    }
     if (strcmp(word, "tests") == 0) {
-        now.tests = step->words[1];
+        now.tests = value;
     } else if (strcmp(word, "system") == 0) {
-        now.system = step->words[1];
+        now.system = value;
     } else if (strcmp(word, "reuse") == 0) {
-        now.reuse_count = (uint32_t)strtoul(step->words[1], NULL, 10);
+        now.reuse_count = (uint32_t)strtoul(value, NULL, 10);
     } else if (strcmp(word, "needs") != 0) {
         assert_true(now.step_count < CONVERSATION_STEPS_MAX);
         now.steps[now.step_count++] = *step;
@@ -116,9 +138,7 @@ struct conversation *conversations_next(void) {
         struct conversation_step step;
         if (has_begun && line[strspn(line, " \r\n")] != '#') {
             take_apart(keep(line), &step);
-            if (step.word_count > 0) {
-                add(&step);
-            }
+            add(&step);
         }
     }
     return has_begun ? &now : NULL;

@@ -8,7 +8,7 @@
 
 #define CONVERSATION_WORDS_MAX 12
 #define CONVERSATION_STEPS_MAX 64
-#define CONVERSATION_FRAME_BYTES 1024
+#define CONVERSATION_FRAME_BYTES 2048
 
 struct conversation_step {
     unsigned line;
@@ -30,15 +30,19 @@ void conversations_open(void);
 struct conversation *conversations_next(void);
 void conversations_close(void);
 
-/* What the frame of a step is about, where it stands in the step's words. */
+/* The bytes of a word "...". Returns how many. */
+size_t conversation_text(const char *word, char *out, size_t size);
+
+/* What who writes a frame knows. */
 struct conversation_speaker {
-    const uint8_t *nonce;
+    const uint8_t *nonce; /* of a handler */
     uint32_t pid;
-    uint32_t number; /* what the label of the connection is on this channel */
+    uint32_t number;              /* what the label of the connection is on this channel */
+    const uint8_t *protocol_info; /* of what is offered on Windows; NULL = left out */
 };
 
-/* The frame of a step whose words from `first` on are FRAME, as a handler writes it. Returns its
- * length. The test fails where a word is not known. */
+/* The frame of a step whose words from `first` on are FRAME, as a handler writes it, or a
+ * supervisor. Returns its length. The test fails where a word is not known. */
 size_t conversation_frame(const struct conversation_step *step, size_t first,
                           const struct conversation_speaker *speaker,
                           uint8_t out[CONVERSATION_FRAME_BYTES]);
