@@ -540,6 +540,16 @@ void platform_channel_close(struct platform_process *process);
  * an inherited descriptor. */
 int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause);
 
+/* What standard error is; whether colours are wanted there is said by the variables NO_COLOR
+ * (no-color.org), if it is not empty, and TERM, if that is "dumb" or not there (POSIX). On Windows
+ * a console is told to obey escape sequences, and if it cannot it has no colours. Does not wait. */
+enum platform_terminal {
+    PLATFORM_TERMINAL_NONE,
+    PLATFORM_TERMINAL_PLAIN,
+    PLATFORM_TERMINAL_COLOURED
+};
+enum platform_terminal platform_terminal(void);
+
 /* Writes as much of `length` bytes as can be written without blocking, and returns that number;
  * when it is less than `length`, PLATFORM_EVENT_LOG_WRITABLE follows. A log that cannot be written
  * at all (closed pipe, full disk) takes everything and drops it; `cause` then tells why, once for

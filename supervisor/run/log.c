@@ -15,11 +15,21 @@
 
 /* Where the event of a line is found. */
 #define HEAD_BYTES 96u
+#define TEXT_TIME_BYTES 8u /* for people */
+
+static void choose_format(struct run_log *log, const struct supervisor_options *options) {
+    enum platform_terminal terminal =
+        options->log == NULL ? platform_terminal() : PLATFORM_TERMINAL_NONE;
+    log->line.is_coloured = terminal == PLATFORM_TERMINAL_COLOURED;
+    log->format = options->log_format;
+    if (log->format == LOG_FORMAT_AUTO) {
+        log->format = terminal != PLATFORM_TERMINAL_NONE ? LOG_FORMAT_TEXT : LOG_FORMAT_LOGFMT;
+    }
+}
 
 int run_log_open(struct run_log *log, struct platform *platform,
                  const struct supervisor_options *options, size_t connection_count,
                  struct baton_cause *cause) {
-    log->format = options->log_format;
     log->level = options->log_level;
     log->used_bytes = 0;
     log->at_line_start = true;
@@ -39,22 +49,36 @@ int run_log_open(struct run_log *log, struct platform *platform,
     int result = platform_log_open(platform, options->log, cause);
     /* Without a sink there is nothing to close. */
     log->platform = result == BATON_OK ? platform : NULL;
+    choose_format(log, options);
     return result;
+}
+
+void run_log_note_time(struct run_log *log) {
+    if (log->format == LOG_FORMAT_TEXT) {
+        log->line.local_minute = platform_local_minute(platform_wall_us(log->platform));
+    }
 }
 
 struct record *run_log_begin(struct run_log *log, enum log_level level, const char *event) {
     if (level > log->level) {
         return NULL;
     }
+    run_log_note_time(log);
     record_begin(&log->line, log->format, platform_wall_us(log->platform), level, event);
     return &log->line;
 }
 
 /* True if the line at `bytes` is the record of a connection: never one of the lines that can be
- * spared. The event stands in its first bytes (core/tell/record.h). */
-static bool is_record(const char *bytes, size_t length) {
+ * spared. The event stands in its first bytes, for people a second blank behind the time, maybe
+ * with a colour between (core/tell/record.h). */
+static bool is_record(const struct run_log *log, const char *bytes, size_t length) {
     static const char *const marks[] = {"event=connection ", "event=activation ",
                                         "\"event\":\"connection\"", "\"event\":\"activation\""};
+    if (log->format == LOG_FORMAT_TEXT) {
+        const char *behind = bytes + TEXT_TIME_BYTES;
+        return length > TEXT_TIME_BYTES + 1 && behind[0] == ' ' &&
+               (behind[1] == ' ' || behind[1] == '\x1b');
+    }
     size_t looked_at = length < HEAD_BYTES ? length : HEAD_BYTES;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         size_t mark_bytes = strlen(marks[i]);
@@ -73,7 +97,7 @@ static void walk_lines(struct run_log *log, size_t start, size_t end) {
     bool record = log->head_is_record;
     size_t at = 0;
     if (log->at_line_start) {
-        record = is_record(log->buffer, log->used_bytes);
+        record = is_record(log, log->buffer, log->used_bytes);
     }
     while (at < end) {
         const char *feed = memchr(log->buffer + at, '\n', end - at);
@@ -85,7 +109,7 @@ static void walk_lines(struct run_log *log, size_t start, size_t end) {
             log->lost_count++;
             log->lost_records_count += record ? 1 : 0;
         }
-        record = is_record(log->buffer + at, log->used_bytes - at);
+        record = is_record(log, log->buffer + at, log->used_bytes - at);
     }
     log->at_line_start = at == end;
     log->head_is_record = record;

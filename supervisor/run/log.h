@@ -46,6 +46,8 @@ int run_log_open(struct run_log *log, struct platform *platform,
  * BATON_UNSUPPORTED for standard error, or why not. */
 int run_log_reopen(struct run_log *log, struct baton_cause *cause);
 
+/* Before a line is put together that run_log_keep() is to keep: it is told in local time. */
+void run_log_note_time(struct run_log *log);
 /* Starts a line; NULL when `level` is not logged. One line at a time. */
 struct record *run_log_begin(struct run_log *log, enum log_level level, const char *event);
 /* Ends the line that run_log_begin() started, and keeps it for the next flush, or counts it. */

@@ -66,6 +66,7 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
             text = run_refuse_rule(s, c, rule);
             text_bytes = strlen(text);
         }
+        run_log_note_time(&s->log);
         record_connection(&s->log.line, s->log.format, c, service, text, text_bytes);
         run_log_keep(&s->log);
     }

@@ -1,10 +1,19 @@
 """The log: handlers' output, formats, sinks, and a reader that does not read."""
 
+import os
+import pty
+import re
 import select
+import signal
+import socket
+import subprocess
+import termios
+import time
+import unittest
 
 import harness
-from harness import EXIT_CONFIG, EXIT_SYSTEM, SupervisorCase, misbehave
-from settings import DEADLINE_S, ON_WINE, system_path
+from harness import EXIT_CONFIG, EXIT_SYSTEM, SupervisorCase, misbehave, render, shared, what_tests_need
+from settings import BIN_DIR, DEADLINE_S, ON_WINE, clean_environment, system_path
 
 
 def writing(what):
@@ -70,6 +79,83 @@ class Formats(SupervisorCase):
         self.assertIn("served", supervisor.ask("line", "hello"))
         supervisor.wait_events(2, "connection")
         self.stop(supervisor)
+
+
+@unittest.skipIf(ON_WINE, "a terminal of POSIX; test_win32_stop.c has a console")
+class Terminal(SupervisorCase):
+    """Standard error is a terminal, and the test looks at it."""
+
+    def start(self, *, log_format="auto", **environment):
+        self.ours, self.theirs = pty.openpty()
+        self.addCleanup(os.close, self.ours)
+        self.addCleanup(os.close, self.theirs)
+        config = self.folder() / "a.ini"
+        config.write_text(render(what_tests_need({
+            "supervisor": {"log_format": log_format}, "line": misbehave(),
+            "bad": misbehave("--at ack --do crash"), "binary": writing("binary")}), "ini"))
+        self.process = subprocess.Popen(
+            [BIN_DIR / "batond", "-c", config, "--handlers", shared().handlers], stdin=subprocess.DEVNULL,
+            stderr=self.theirs, env=clean_environment(**{"TERM": "xterm", **environment}))
+        self.addCleanup(self.process.wait)
+        self.addCleanup(self.process.kill)
+        self.seen = ""
+        self.wait_for(r"ready[^\n]*\n")
+
+    def wait_for(self, pattern):
+        deadline_s = time.monotonic() + DEADLINE_S
+        while not re.search(pattern, self.seen):
+            readable, _, _ = select.select([self.ours], [], [], max(0, deadline_s - time.monotonic()))
+            self.assertTrue(readable, f"{pattern!r} did not come:\n{self.seen}")
+            self.seen += os.read(self.ours, 65536).decode()
+        return re.search(pattern, self.seen)
+
+    def ask(self, name):
+        port = self.wait_for(rf"\d\d:\d\d:\d\d {name} listening 127.0.0.1:(\d+) ")[1]
+        with socket.create_connection(("127.0.0.1", int(port)), DEADLINE_S) as client:
+            try:
+                client.sendall(b"hello\n")
+                return client.recv(100)
+            except ConnectionError:
+                return b""
+
+    def test_short_lines_and_colours(self):
+        self.start()
+        self.assertIn(b"served", self.ask("line"))
+        self.wait_for(r"\n\d\d:\d\d:\d\d  line 127.0.0.1:\d+ served in \d+ ms\r\n")
+        self.ask("bad")
+        self.wait_for(r"\n\d\d:\d\d:\d\d \x1b\[33m warning bad 127.0.0.1:\d+ crashed [^\n]*\x1b\[0m\r\n")
+        self.ask("binary")
+        self.wait_for(r"binary output: [^\n]*\\x")
+        self.assertNotIn("event=", self.seen)
+        self.process.send_signal(signal.SIGTERM)
+        self.wait_for(r"stopping: SIGTERM connections=\d+ processes=\d+ timeout=\d+ ms")
+        self.assertEqual(self.process.wait(DEADLINE_S), 0)
+        self.assertEqual(re.findall(r"[\x00-\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]", self.seen), [])
+
+    def test_where_no_colours_are_wanted(self):
+        for environment, has_colours in (({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False),
+                                         ({"NO_COLOR": ""}, True)):
+            with self.subTest(environment):
+                self.start(**environment)
+                self.ask("bad")
+                self.wait_for(r"crashed [^\n]*\n")
+                self.assertEqual("\x1b" in self.seen, has_colours)
+
+    def test_the_format_may_be_said(self):
+        self.start(log_format="logfmt")
+        self.assertIn(" level=info event=ready ", self.seen)
+
+    def test_a_terminal_that_was_stopped_holds_up_nobody(self):
+        """Ctrl-S."""
+        self.start()
+        termios.tcflow(self.theirs, termios.TCOOFF)
+        for _ in range(3):
+            self.assertIn(b"served", self.ask("line"))
+        self.assertNotIn("served in", self.seen)
+        self.process.send_signal(signal.SIGTERM)
+        termios.tcflow(self.theirs, termios.TCOON)
+        self.wait_for(r"(?s)(served in .*){3}stopped")
+        self.assertEqual(self.process.wait(DEADLINE_S), 0)
 
 
 class File(SupervisorCase):

@@ -188,7 +188,19 @@ static int look_at_the_window(void) {
                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
     SetStdHandle(STD_ERROR_HANDLE, nowhere);
     platform_keep_window();
+    if (platform_terminal() != PLATFORM_TERMINAL_NONE) {
+        return 10;
+    }
     SetStdHandle(STD_ERROR_HANDLE, output);
+    /* Wine 8 and Windows obey escape sequences. */
+    if (platform_terminal() != PLATFORM_TERMINAL_COLOURED ||
+        (console_mode(output) & ENABLE_VIRTUAL_TERMINAL_PROCESSING) == 0) {
+        return 11;
+    }
+    SetEnvironmentVariableW(L"NO_COLOR", L"1");
+    if (platform_terminal() != PLATFORM_TERMINAL_PLAIN) {
+        return 12;
+    }
     HANDLE thread = CreateThread(NULL, 0, keep_window, NULL, 0, NULL);
     if (thread == NULL || WaitForSingleObject(thread, 200) != WAIT_TIMEOUT) {
         return 8;

@@ -423,6 +423,21 @@ static void test_full_disk(void **state) {
     scene_clear(&scene);
 }
 
+/* Records are known as such in lines for people, too. */
+static void test_full_disk_for_people(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, full_disk);
+    scene.client_count = 2;
+    scene.log = "/log";
+    scene.log_format = LOG_FORMAT_TEXT;
+    scene.services[0].attempts_count = 1;
+    scene_try(&scene);
+    assert_int_equal(scene.result, SUPERVISOR_STOPPED);
+    assert_non_null(strstr(fake_log(), " warning lines dropped count=4 records=1: write: "));
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_and_parts),
@@ -438,6 +453,7 @@ int main(void) {
         cmocka_unit_test(test_refusals_that_a_blocked_log_would_have_counted),
         cmocka_unit_test(test_log_that_is_read_at_last),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_disk_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

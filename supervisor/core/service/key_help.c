@@ -275,7 +275,13 @@ static const char *const texts[KEY_COUNT] = {
                         "what a client sends could reach their command line and be run.",
     [KEY_LOG] = "The log file; it is created, or appended to. Otherwise the log goes to standard "
                 "error.",
-    [KEY_LOG_FORMAT] = "One line per event, as `key=value` pairs or as a JSON object.",
+    [KEY_LOG_FORMAT] = "One line per event: as `key=value` pairs (`logfmt`), as a JSON object, or "
+                       "as a short text for "
+                       "people, with the local time, the service, the client and what happened. "
+                       "`auto` is `text` on "
+                       "a terminal and `logfmt` elsewhere. On a terminal a text has colours, "
+                       "unless NO_COLOR is set "
+                       "and not empty, or TERM is `dumb`.",
     [KEY_LOG_LEVEL] = "The least important events that are still logged.",
     [KEY_ALL_MAX_CONNECTIONS] = "How many connections of all services together may live at once.",
     [KEY_ALL_MAX_PER_SOURCE] = "How many connections one source may have at once with all services "

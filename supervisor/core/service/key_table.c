@@ -28,7 +28,7 @@
     X(SECONDS, "seconds")                                                                          \
     X(FILES, "files")                                                                              \
     X(PROBES, "probes")                                                                            \
-    X(LOG_FORMATS, "logfmt, json")                                                                 \
+    X(LOG_FORMATS, "logfmt, json, text, auto")                                                     \
     X(LOG_LEVELS, "error, warning, info, debug")                                                   \
     X(HANDOFFS, "channel, stdio, listener, pump")                                                  \
     X(PROTOCOLS, "tcp, udp, unix")                                                                 \
@@ -231,7 +231,8 @@ const struct key key_table[KEY_COUNT] = {
     ROW(LOG, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_FILE, .modes = KEY_MODES_ALL,
         .field_offset = KEY_NO_FIELD),
     ROW(LOG_FORMAT, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_CHOICE,
-        .words = WORDS_LOG_FORMATS, .field_offset = OPTION(log_format), .modes = KEY_MODES_ALL),
+        .default_number = LOG_FORMAT_AUTO, .words = WORDS_LOG_FORMATS,
+        .field_offset = OPTION(log_format), .modes = KEY_MODES_ALL),
     ROW(LOG_LEVEL, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_CHOICE,
         .default_number = LOG_LEVEL_INFO, .words = WORDS_LOG_LEVELS,
         .field_offset = OPTION(log_level), .modes = KEY_MODES_ALL),

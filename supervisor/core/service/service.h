@@ -27,7 +27,8 @@
 /* The sum of max_connections of all services of a table. */
 #define SERVICE_TABLE_CONNECTIONS_MAX_COUNT 32768u
 
-enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+/* TEXT is for people; AUTO is that on a terminal, and elsewhere LOGFMT. */
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT, LOG_FORMAT_AUTO };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* How a handler gets its connections. DESIGN.md, "What each mode can do". */

@@ -73,7 +73,7 @@ static void put_escaped(struct record *record, const char *value, size_t length)
             put_control(record, value + i, 1);
         } else if (is_control(value + i)) {
             put_control(record, value + i, sequence);
-        } else if (value[i] == '"' || value[i] == '\\') {
+        } else if ((value[i] == '"' || value[i] == '\\') && record->format != LOG_FORMAT_TEXT) {
             put(record, (const char[]){'\\', value[i]}, 2);
         } else {
             put(record, value + i, sequence);
@@ -111,7 +111,112 @@ static void drop_bare_key(struct record *record, size_t start, size_t value) {
     }
 }
 
+/* ---- For people ---- */
+
+/* What stands before a value, by its key. */
+static const char marks[] = "service\0 \0"
+                            "peer\0 \0"
+                            "outcome\0 \0"
+                            "address\0 \0"
+                            "duration_ms\0 in \0"
+                            "reason\0: \0"
+                            "text\0: \0"
+                            "hint\0; \0";
+
+/* Said before the event. */
+static const char first_keys[] = " service peer ";
+/* Left out; the last ones if that is their value, which is as it should be. */
+static const char idle_keys[] = " id local pid wait_us launch_us handoff_us ";
+static const char idle_values[] = " status=0 exit=0 attempts=1 attempts=0 ";
+
+/* `list` has a blank before and behind each word. */
+static bool is_among(const char *list, const char *key, size_t key_length, const char *equals,
+                     const char *value, size_t length) {
+    char sought[32];
+    int written = snprintf(sought, sizeof sought, " %.*s%s%.*s ", (int)key_length, key, equals,
+                           (int)length, value);
+    return written < (int)sizeof sought && strstr(list, sought) != NULL;
+}
+
+static const char *mark_of(const char *key, size_t key_length) {
+    const char *at = marks;
+    while (*at != '\0') {
+        bool is_it = strlen(at) == key_length && memcmp(at, key, key_length) == 0;
+        at += strlen(at) + 1;
+        if (is_it) {
+            return at;
+        }
+        at += strlen(at) + 1;
+    }
+    return NULL;
+}
+
+static void put_event(struct record *record) {
+    const char *event = record->event;
+    record->event = NULL;
+    if (event != NULL && strcmp(event, "connection") != 0) {
+        put_text(record, " ");
+        for (; *event != '\0'; event++) {
+            put(record, *event == '_' ? " " : event, 1);
+        }
+    }
+}
+
+static void put_for_people(struct record *record, const char *key, const char *value,
+                           size_t length) {
+    size_t key_length = strcspn(key, "=");
+    const char *mark = mark_of(key, key_length);
+    bool is_time = key_length > 3 && memcmp(key + key_length - 3, "_ms", 3) == 0;
+    if (is_among(idle_keys, key, key_length, "", "", 0) ||
+        is_among(idle_values, key, key_length, "=", value, length)) {
+        return;
+    }
+    if (!is_among(first_keys, key, key_length, "", "", 0)) {
+        put_event(record);
+    }
+    size_t start = record->length;
+    if (mark != NULL) {
+        put_text(record, mark);
+    } else {
+        put_text(record, " ");
+        put(record, key, key_length - (is_time ? 3 : 0));
+        put_text(record, "=");
+    }
+    size_t behind_key = record->length;
+    put_escaped(record, value, length);
+    drop_bare_key(record, start, behind_key);
+    put_text(record, is_time ? " ms" : "");
+}
+
+static void begin_for_people(struct record *record, int64_t wall_us, enum log_level level,
+                             const char *event) {
+    static const char colours[] = "\x1b[31m\0\x1b[33m\0\0\x1b[2m\0";
+    char text[16];
+    bool is_record = strcmp(event, "connection") == 0 || strcmp(event, "activation") == 0;
+    unsigned second = (unsigned)((wall_us / 1000000 % 60 + 60) % 60);
+    snprintf(text, sizeof text, "%02u:%02u:%02u", record->local_minute / 60,
+             record->local_minute % 60, second);
+    put_text(record, text);
+    put_text(record, is_record ? " " : "");
+    record->event = event;
+    record->colour = "";
+    if (record->is_coloured && level != LOG_LEVEL_INFO) {
+        record->colour = colours + (level == LOG_LEVEL_DEBUG ? 13 : 6 * level);
+    }
+    put_text(record, record->colour);
+    if (level <= LOG_LEVEL_WARNING) {
+        put_text(record, " ");
+        put_text(record, record_level_text(level));
+    }
+}
+
+/* ---- */
+
 void record_bytes(struct record *record, const char *key, const char *value, size_t length) {
+    if (record->format == LOG_FORMAT_TEXT) {
+        put_for_people(record, key, value, length);
+        return;
+    }
     size_t start = record->length;
     put_key(record, key);
     size_t behind_key = record->length;
@@ -132,8 +237,13 @@ void record_text(struct record *record, const char *key, const char *value) {
 void record_number(struct record *record, const char *key, uint64_t value) {
     size_t start = record->length;
     char text[24];
+    size_t length = (size_t)(text_put_number(text, value, 10) - text);
+    if (record->format == LOG_FORMAT_TEXT) {
+        put_for_people(record, key, text, length);
+        return;
+    }
     put_key(record, key);
-    put(record, text, (size_t)(text_put_number(text, value, 10) - text));
+    put(record, text, length);
     if (record->full) {
         record->length = start; /* half a number would be another number */
     }
@@ -201,12 +311,20 @@ void record_begin(struct record *record, enum log_format format, int64_t wall_us
     record->format = format;
     record->length = 0;
     record->full = false;
+    if (format == LOG_FORMAT_TEXT) {
+        begin_for_people(record, wall_us, level, event);
+        return;
+    }
     put_time(record, wall_us);
     record_text(record, "level", record_level_text(level));
     record_text(record, "event", event);
 }
 
 void record_end(struct record *record) {
+    if (record->format == LOG_FORMAT_TEXT) {
+        put_event(record);
+        put_closing(record, record->colour[0] != '\0' ? "\x1b[0m" : "");
+    }
     put_closing(record, record->format == LOG_FORMAT_JSON ? "}\n" : "\n");
 }
 

@@ -4,9 +4,16 @@
  *   time=2026-01-01T00:00:00.000Z level=info event=connection service=ok id=17
  *   {"time":"2026-01-01T00:00:00.000Z","level":"info","event":"connection","service":"ok","id":17}
  *
+ * or for people who look at a terminal: local time, service, peer, what happened:
+ *
+ *   12:00:00  ok 127.0.0.1:50122 served in 41 ms
+ *   12:00:00 error web listen failed 0.0.0.0:80: bind: Permission denied
+ *
+ * A line that tells of a connection has two blanks behind the time. What only a program would look
+ * for is left out, and quotes and backslashes stand for themselves.
  * Texts may hold any bytes. In logfmt a text with a blank, a quote, '=', a control character or
  * bytes that are not ASCII is quoted, with \" \\ \n \r \t and \xHH; in JSON bytes that are not
- * UTF-8 become U+FFFD. Either way a line is valid UTF-8 and has one line feed, at its end.
+ * UTF-8 become U+FFFD. In all three a line is valid UTF-8 and has one line feed, at its end.
  * A line that outgrows the buffer loses the end of its last texts, never its closing.
  */
 #ifndef BATON_TELL_RECORD_H
@@ -28,7 +35,11 @@
 
 /* A line under construction. Owner of the bytes: the record. */
 struct record {
-    enum log_format format;
+    enum log_format format; /* not AUTO */
+    unsigned local_minute;  /* TEXT: of the day, at the time of the line; set by the caller */
+    bool is_coloured;       /* TEXT: set by the caller */
+    const char *event;      /* TEXT: to be said when service and peer have been; NULL = it was */
+    const char *colour;     /* TEXT: of this line; "" = none */
     size_t length;
     bool full; /* something did not fit any more */
     char bytes[RECORD_LINE_BYTES];

@@ -1,6 +1,23 @@
 /* What only matters to somebody who looks at a console. */
 #include "internal.h"
 
+/* Whoever shares the console keeps the mode: it changes nothing for texts without an escape, and
+ * what handlers write is escaped. */
+enum platform_terminal platform_terminal(void) {
+    DWORD mode;
+    wchar_t text[2];
+    HANDLE console = GetStdHandle(STD_ERROR_HANDLE);
+    if (!GetConsoleMode(console, &mode)) {
+        return PLATFORM_TERMINAL_NONE;
+    }
+    /* Its length, or what room it would need. */
+    bool is_plain = GetEnvironmentVariableW(L"NO_COLOR", text, 2) > 0;
+    return !is_plain && SetConsoleMode(console, mode | ENABLE_VIRTUAL_TERMINAL_PROCESSING |
+                                                    ENABLE_PROCESSED_OUTPUT)
+               ? PLATFORM_TERMINAL_COLOURED
+               : PLATFORM_TERMINAL_PLAIN;
+}
+
 /* Explorer gives a program a console of its own, which ends with it. Not in Wine: there
  * GetConsoleProcessList() says 1 whoever shares the console (seen with Wine 8).
  * https://learn.microsoft.com/windows/console/getconsoleprocesslist */

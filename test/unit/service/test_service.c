@@ -62,7 +62,7 @@ static void a_port_line_is_a_service_with_all_defaults(void **state) {
     assert_int_equal(service->line, 2);
     assert_string_equal(table.options.handlers, "/srv/handlers");
     assert_null(table.options.log);
-    assert_int_equal(table.options.log_format, LOG_FORMAT_LOGFMT);
+    assert_int_equal(table.options.log_format, LOG_FORMAT_AUTO);
     assert_int_equal(table.options.log_level, LOG_LEVEL_INFO);
     service_table_clear(&table);
 }

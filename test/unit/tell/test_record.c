@@ -111,6 +111,14 @@ static bool is_logfmt(const char *at) {
     }
 }
 
+/* Nothing that a terminal would obey but our colours. */
+static bool is_text(const char *at, bool is_coloured) {
+    while ((unsigned char)*at >= ' ' || (is_coloured && *at == '\x1b')) {
+        at++;
+    }
+    return strcmp(at, "\n") == 0;
+}
+
 /* Ends the line, checks its form, and gives it as a text. */
 static const char *finish(void) {
     static char line[RECORD_LINE_BYTES + 1];
@@ -120,7 +128,9 @@ static const char *finish(void) {
     line[record.length] = '\0';
     assert_int_equal(strlen(line), record.length);
     assert_true(is_utf8(line, record.length));
-    if (!(record.format == LOG_FORMAT_JSON ? is_json(line) : is_logfmt(line))) {
+    if (!(record.format == LOG_FORMAT_JSON   ? is_json(line)
+          : record.format == LOG_FORMAT_TEXT ? is_text(line, record.is_coloured)
+                                             : is_logfmt(line))) {
         fprintf(stderr, "%s", line);
         fail_msg("%s", "not a valid line");
     }
@@ -355,6 +365,47 @@ static void test_levels(void **state) {
     assert_int_equal(bad_count, 7);
 }
 
+/* A line for people that begins at 12:34 local time. */
+static const char *text_of(enum log_level level, const char *event, bool is_coloured) {
+    record.local_minute = 12 * 60 + 34;
+    record.is_coloured = is_coloured;
+    record_begin(&record, LOG_FORMAT_TEXT, -1000000, level, event);
+    record_text(&record, "service", "web");
+    record_text(&record, "reason", "a \"word\" of C:\\x, \x1b[31m \xc2\x9b \xff");
+    record_number(&record, "retry_ms", 1000);
+    record_number(&record, "pid", 17);
+    return finish();
+}
+
+static void test_for_people(void **state) {
+    (void)state;
+    struct connection c = served();
+    record.local_minute = 61;
+    record.is_coloured = false;
+    assert_string_equal(line_of(LOG_FORMAT_TEXT, &c, ""),
+                        "01:01:00  ok 127.0.0.1:50122 served in 41 ms\n");
+    c.outcome = OUTCOME_CRASHED;
+    c.has_exit = c.exit_by_signal = true;
+    c.exit_code = 11;
+    c.attempts_used = 1;
+    assert_string_equal(line_of(LOG_FORMAT_TEXT, &c, "out of\nluck"),
+                        "01:01:00  warning ok 127.0.0.1:50122 crashed signal=11 attempts=2 in 41 "
+                        "ms: out of\\nluck\n");
+    c.is_activation = true;
+    assert_non_null(strstr(line_of(LOG_FORMAT_TEXT, &c, ""), "00  warning ok activation crashed"));
+    assert_string_equal(text_of(LOG_LEVEL_ERROR, "listen_failed", false),
+                        "12:34:59 error web listen failed: a \"word\" of C:\\x, \\x1b[31m "
+                        "\\xc2\\x9b \\xff retry=1000 ms\n");
+    assert_memory_equal(text_of(LOG_LEVEL_WARNING, "x", true), "12:34:59\x1b[33m warning web x",
+                        27);
+    assert_memory_equal(record.bytes + record.length - 5, "\x1b[0m\n", 5);
+    assert_memory_equal(text_of(LOG_LEVEL_DEBUG, "x", true), "12:34:59\x1b[2m web x", 18);
+    assert_null(strchr(text_of(LOG_LEVEL_INFO, "x", true), '\x1b'));
+    record_begin(&record, LOG_FORMAT_TEXT, 0, LOG_LEVEL_INFO, "breaker_closed");
+    record_text(&record, "service", "web");
+    assert_string_equal(finish(), "12:34:00 web breaker closed\n");
+}
+
 /* All that a record can have, each at its longest, and every byte escaped. */
 static void test_the_longest_record(void **state) {
     (void)state;
@@ -376,11 +427,12 @@ static void test_the_longest_record(void **state) {
     c.has_status = c.has_exit = c.has_bytes_in = c.has_bytes_out = c.exit_by_signal = true;
     c.progress = PROGRESS_NONE;
     c.ended_us = UINT64_MAX / 2;
-    const enum log_format formats[] = {LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON};
-    for (size_t i = 0; i < 2; i++) {
+    const enum log_format formats[] = {LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT};
+    record.is_coloured = true;
+    for (size_t i = 0; i < 3; i++) {
         record_connection(&record, formats[i], &c, &odd, text, sizeof text - 1);
         assert_false(record.full);
-        assert_in_range(record.length, 1816, RECORD_CONNECTION_MAX_BYTES);
+        assert_in_range(record.length, i == 2 ? 1200 : 1816, RECORD_CONNECTION_MAX_BYTES);
     }
 }
 
@@ -435,6 +487,7 @@ int main(void) {
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_connection),
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_for_people),
         cmocka_unit_test(test_the_longest_record),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_local_peers),
