@@ -4,7 +4,9 @@ import contextlib
 import io
 import json
 import os
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ sys.path.insert(0, os.path.join(source.ROOT, "scripts/cmake"))
 import report  # noqa: E402
 
 FETCH = os.path.join(source.ROOT, "scripts/cmake/fetch-sources")
+HINTS = os.path.join(source.ROOT, "scripts/cmake/hints")
 PEERS = os.path.join(source.ROOT, "scripts/cmake/fetch-peers")
 NODE = os.path.join(source.ROOT, "scripts/cmake/fetch-node")
 PREFIX = os.path.join(source.ROOT, "scripts/cmake/wine-prefix")
@@ -167,6 +170,75 @@ class Run(unittest.TestCase):
     def test_nothing_is_added_to_other_faults(self):
         self.assertEqual(self.start("x.ini:1: what", 0)[1], [])
         self.assertEqual(self.start("others may change /srv", 1000)[1], [])
+
+
+class Hints(unittest.TestCase):
+    """What scripts/run says of a config once its ports are open; the test is who has opened them."""
+
+    def hints(self, text, *tools, pid=None):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("bash", "awk", "grep", "sleep"):
+                os.symlink(shutil.which(name), os.path.join(folder, name))
+            for name in tools:
+                os.symlink("/bin/true", os.path.join(folder, name))
+            done = subprocess.run([HINTS, "my.ini", str(pid or os.getpid())], input=text, text=True, timeout=30,
+                                  capture_output=True, env={"PATH": folder}, check=True)
+            self.assertEqual(done.stderr, "")
+            return done.stdout
+
+    def setUp(self):
+        self.tcp = socket.create_server(("127.0.0.1", 0))
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(("127.0.0.1", 0))
+        other = socket.create_server(("127.0.0.1", 0))
+        for one in (self.tcp, self.udp, other):
+            self.addCleanup(one.close)
+        tcp, udp, echo = (one.getsockname()[1] for one in (self.tcp, self.udp, other))
+        self.tcp_port, self.udp_port, self.echo_port = tcp, udp, echo
+        self.text = (f"proxied    127.0.0.1:1         /opt/handlers/env\n  * proxy_protocol = yes (default no)\n"
+                     f"any        127.0.0.1:0         /opt/handlers/env\n"
+                     f"ok         0.0.0.0:{tcp}      /opt/handlers/ok a\n"
+                     f"echo       0.0.0.0:{echo}-{echo + 3}, [::1]:9  '/opt/my handlers/echo' -v\n"
+                     f"time-udp   127.0.0.1:{udp}     /opt/handlers/time\n  * handoff = listener (default channel)\n"
+                     f"  * protocol = udp (default tcp)\n\nvalid, 4 services\n")
+
+    def commands(self, output):
+        lines = output.splitlines()
+        self.assertEqual(lines.pop(), "To change what listens:  edit my.ini and start again. Ctrl-C stops.")
+        self.assertTrue(lines[0].startswith("Try, in another shell:   "))
+        return [line[25:] for line in lines]
+
+    def test_clients_that_are_installed(self):
+        tcp, udp = self.echo_port, self.udp_port
+        demo = f"build/release/bin/baton-demo 127.0.0.1:{self.tcp_port}"
+        self.assertEqual(self.commands(self.hints(self.text, "nc", "curl")),
+                         [demo, f"nc 127.0.0.1 {tcp}    (echo)", f"nc -u 127.0.0.1 {udp}    (time-udp)"])
+        self.assertEqual(self.commands(self.hints(self.text, "curl"))[1],
+                         f"curl telnet://127.0.0.1:{tcp}    (echo)")
+        alone = self.commands(self.hints(self.text))
+        self.assertIn(f"/dev/tcp/127.0.0.1/{tcp};", alone[1])
+        self.assertIn(f"/dev/udp/127.0.0.1/{udp};", alone[2])
+
+    def test_a_service_that_is_the_only_one(self):
+        text = self.text.splitlines()[4] + "\n\nvalid, 1 service\n"
+        self.assertEqual(self.commands(self.hints(text, "socat")),
+                         [f"socat - TCP:127.0.0.1:{self.echo_port}    (echo)"])
+        self.assertEqual(len(self.commands(self.hints(text.replace("handlers/echo", "handlers/ok"), "nc"))), 2)
+
+    def test_nothing_before_the_ports_are_open_or_when_it_has_ended(self):
+        ended = subprocess.Popen(["/bin/true"])
+        ended.wait()
+        self.tcp.close()
+        self.assertEqual(self.hints(self.text, "nc", pid=ended.pid), "")
+        running = subprocess.Popen([HINTS, "my.ini", str(os.getpid())], stdin=subprocess.PIPE, text=True,
+                                   stdout=subprocess.PIPE)
+        self.addCleanup(running.stdout.close)
+        running.stdin.write(self.text)
+        running.stdin.close()
+        self.assertEqual(select.select([running.stdout], [], [], 0.3)[0], [])
+        self.tcp = socket.create_server(("127.0.0.1", self.tcp_port))
+        self.assertIn("(echo)", running.stdout.read())
+        self.assertEqual(running.wait(), 0)
 
 
 class WinePrefix(unittest.TestCase):
