@@ -191,7 +191,7 @@ class Check(Program):
             path.write_bytes(render(GOOD, config_format).replace("\n", "\r\n").encode("utf-16"))
             self.assertGreater(len(system_path(path)), 260)
             code, out, err = self.check(path)
-            self.assertEqual((code, err), (0, ""), config_format)
+            self.assertEqual(code, 0, err)
             self.assertIn("two words", out)
 
     def test_check_listens_nowhere(self):
