@@ -73,8 +73,8 @@ class Libbaton(SupervisorCase):
     is under Wine 8; it must serve all the same, and what the client is told must not be lost."""
 
     def test_the_shipped_handlers(self):
-        supervisor = self.supervisor(
-            {name: service(name, handoff="stdio") for name in ("ok", "echo", "daytime", "env")})
+        names = ("ok", "echo", "daytime", "time", "discard", "env")
+        supervisor = self.supervisor({name: service(name, handoff="stdio") for name in names})
         with supervisor.connect("ok") as client:
             for _ in range(2):
                 client.send("Hello")
@@ -94,7 +94,14 @@ class Libbaton(SupervisorCase):
             self.assertIn("-UTC", daytime.rest())
         with supervisor.connect("env") as env:
             facts = dict(line.split(" ", 1) for line in env.rest().splitlines())
-        for client in (client, echo, daytime, env):
+        with supervisor.connect("time") as seconds:
+            self.assertEqual(len(seconds.socket.recv(100)), 4)
+            self.assertEqual(seconds.rest(), "")
+        with supervisor.connect("discard") as discard:
+            discard.send(sent)
+            discard.end()
+            self.assertEqual(discard.rest(), "")
+        for client in (client, echo, daytime, seconds, discard, env):
             record = supervisor.record(client)
             self.assertEqual((record["outcome"], record["exit"]), ("served", "0"))
         self.assertEqual(record["peer"], facts["peer"])
