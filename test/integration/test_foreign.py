@@ -63,13 +63,13 @@ GO_TARGETS = ({"go-drill.exe": ("windows", "amd64"), "go-drill-32.exe": ("window
               if ON_WINE else {"go-drill": ("linux", "amd64")})
 
 
-def build_go(program, system, processor):
-    """Nothing is fetched for it."""
-    peers.run(peers.server("go"), "build", "-o", program, ".", deadline_s=BUILD_DEADLINE_S,
-              cwd=FOREIGN_DIR / "go", env=clean_environment(
-                  GOOS=system, GOARCH=processor, CGO_ENABLED="0", GOENV="off", GOPROXY="off",
-                  GOFLAGS="-buildvcs=false", GOTOOLCHAIN="local",
-                  GOCACHE=str(peers.PEERS_DIR / "go-cache")))
+def run_go(*arguments, target=()):
+    """Nothing is fetched for it. Cgo stays as it is: so what Debian has compiled for Linux will do."""
+    variables = dict(zip(("GOOS", "GOARCH"), target))
+    peers.run(peers.server("go"), *arguments, ".", deadline_s=BUILD_DEADLINE_S, cwd=FOREIGN_DIR / "go",
+              env=clean_environment(GOENV="off", GOFLAGS="-buildvcs=false", GOPROXY="off",
+                                    GOTOOLCHAIN="local", GOCACHE=str(peers.PEERS_DIR / "go-cache"),
+                                    **variables))
 
 
 class Go(Foreign):
@@ -77,7 +77,7 @@ class Go(Foreign):
     def setUpClass(cls):
         folder = shared().handlers
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            running = [pool.submit(build_go, folder / name, *target)
+            running = [pool.submit(run_go, "build", "-o", folder / name, target=target)
                        for name, target in GO_TARGETS.items()]
         for each in running:
             each.result()
@@ -110,6 +110,19 @@ class Go(Foreign):
         record = supervisor.record(client)
         self.assertEqual((record["outcome"], record["status"]), ("served", "0"))
         self.check_end(supervisor)
+
+    @unittest.skipUnless(ON_WINE, "elsewhere no listener comes by a channel")
+    def test_a_kind_that_it_does_not_serve(self):
+        supervisor = self.supervisor({"go": service(executable("go-drill"), handoff="listener")})
+        with supervisor.connect("go") as client:
+            first = supervisor.wait_event("activation")
+            supervisor.clients[client.name, client.server] -= 1  # nobody records it
+        self.assertEqual(first["outcome"], "rejected")
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "for the machine that compiles")
+    def test_vectors(self):
+        run_go("test", "-vet=off", "-count=1")
 
     @unittest.skipIf(ON_WINE, "the small supervisor is for Linux")
     def test_every_conversation(self):

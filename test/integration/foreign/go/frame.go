@@ -113,8 +113,19 @@ func checkHeader(header []byte) (int, error) {
 	return int(size), nil
 }
 
-// decode takes a whole frame whose header checkHeader has seen. Of a type that may be skipped it gives
-// back nothing.
+// checkPacket looks whether it is one whole frame, with a right header.
+func checkPacket(packet []byte) error {
+	if len(packet) < headerBytes {
+		return errors.New("a packet that is no frame")
+	}
+	size, err := checkHeader(packet[:headerBytes])
+	if err == nil && len(packet) != headerBytes+size {
+		err = errors.New("a packet that is not one whole frame")
+	}
+	return err
+}
+
+// decode takes a frame that checkPacket would take. Of a type that may be skipped it gives back nothing.
 func decode(packet []byte) (*frame, error) {
 	it := &frame{kind: packet[5], connection: uint32(get(packet[8:12]))}
 	known := map[uint16]rule{}

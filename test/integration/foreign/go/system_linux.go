@@ -70,17 +70,6 @@ func (it *channel) read() ([]byte, []handle, error) {
 	}
 }
 
-func checkPacket(packet []byte) error {
-	if len(packet) < headerBytes {
-		return errors.New("a packet that is no frame")
-	}
-	size, err := checkHeader(packet[:headerBytes])
-	if err == nil && len(packet) != headerBytes+size {
-		err = errors.New("a packet that is not one whole frame")
-	}
-	return err
-}
-
 // descriptors gives back all of them, also when something else is wrong.
 func descriptors(control []byte) (all []handle, err error) {
 	messages, err := syscall.ParseSocketControlMessage(control)
