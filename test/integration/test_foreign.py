@@ -62,6 +62,9 @@ class Foreign(SupervisorCase):
 GO_TARGETS = ({"go-drill.exe": ("windows", "amd64"), "go-drill-32.exe": ("windows", "386")}
               if ON_WINE else {"go-drill": ("linux", "amd64")})
 
+# Windows' library is compiled for this alone; Debian's for Linux would be thrown away with such a flag.
+BUILT_FAST = ("-gcflags=all=-l", "-ldflags=-s -w") if ON_WINE else ()
+
 
 def run_go(*arguments, target=()):
     """Nothing is fetched for it. Cgo stays as it is: so what Debian has compiled for Linux will do."""
@@ -77,7 +80,7 @@ class Go(Foreign):
     def setUpClass(cls):
         folder = shared().handlers
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            running = [pool.submit(run_go, "build", "-o", folder / name, target=target)
+            running = [pool.submit(run_go, "build", *BUILT_FAST, "-o", folder / name, target=target)
                        for name, target in GO_TARGETS.items()]
         for each in running:
             each.result()
@@ -85,7 +88,9 @@ class Go(Foreign):
     def test_under_batond(self):
         """On Windows its sockets are at a completion port of its own."""
         drill = executable("go-drill")
-        supervisor = self.supervisor({"go": service(drill),
+        # However long the machine takes, nobody is to be ended who ends by itself.
+        supervisor = self.supervisor({"defaults": {"stop_timeout_ms": 1000 * DEADLINE_S},
+                                      "go": service(drill),
                                       "short": service(drill, max_runtime_ms=1)})
         self.check_bytes(supervisor, "go")
         self.check_bytes(supervisor, "go")
