@@ -20,7 +20,9 @@ struct baton {
     struct held held;
     bool has_channel; /* we were started with one, even if it has ended since */
     bool ended;       /* DRAIN was read, or there is nothing more for another reason */
-    bool broken;      /* an offer's socket could not be built, for this reason: */
+    bool has_limits;
+    struct baton_limits limits;
+    bool broken; /* an offer's socket could not be built, for this reason: */
     uint32_t system_error;
     uint8_t frame[BODY_FRAME_MAX_BYTES];
 };
@@ -261,6 +263,37 @@ static int take_offer(struct baton *baton, const struct wire_message *offer, bat
     return fault != 0 ? fault : answer_offer(baton, connection);
 }
 
+/* Gives sources back, all or (`number` not 0) that of one OFFER. What was accepted from them may
+ * live on: then the exit code tells how it ended, and no DONE. */
+static void close_sources(struct baton *baton, uint32_t number) {
+    for (size_t i = 0; i < baton->sources.used_mark; i++) {
+        struct body_source *source = &baton->sources.items[i];
+        struct wire_message done = {.type = WIRE_DONE, .connection = source->number};
+        bool is_here = source->state == BODY_SOURCE_HERE;
+        if (number != 0 && done.connection != number)
+            continue;
+        sources_close(&baton->sources, i);
+        if (!is_here || done.connection == 0 || baton->live_count > 0)
+            continue;
+        held_remove(&baton->held, done.connection);
+        send_message(baton, &done); /* if that fails, the end is read next */
+    }
+}
+
+/* A number that is not held (any more) means nothing; that of a source is our own affair. */
+static void cancel(struct baton *baton, uint32_t number) {
+    bool is_source = false;
+    for (size_t i = 0; i < baton->sources.used_mark; i++)
+        is_source = is_source || (baton->sources.items[i].state != BODY_SOURCE_NONE &&
+                                  baton->sources.items[i].number == number);
+    if (!held_has(&baton->held, number))
+        return;
+    if (is_source)
+        close_sources(baton, number);
+    else if (baton->options.cancelled != NULL)
+        baton->options.cancelled(baton->options.context, number);
+}
+
 /* Acts on one frame. Returns 1 with a connection, 0 to go on, or a fault. Owns `attached`. */
 static int act_on_frame(struct baton *baton, size_t length, baton_socket attached,
                         struct baton_connection *connection) {
@@ -276,8 +309,13 @@ static int act_on_frame(struct baton *baton, size_t length, baton_socket attache
         return take_offer(baton, &message, attached, connection);
     if (message.type == WIRE_DRAIN)
         baton->ended = true;
-    else if (baton->options.cancelled != NULL)
-        baton->options.cancelled(baton->options.context, message.connection);
+    if (message.type == WIRE_CANCEL)
+        cancel(baton, message.connection);
+    if (message.type == WIRE_LIMITS) {
+        baton->has_limits = true;
+        baton->limits = (struct baton_limits){message.capacity, message.handshake_ms,
+                                              message.stop_ms, message.reuse};
+    }
     return 0;
 }
 
@@ -289,21 +327,6 @@ static int receive_frame(struct baton *baton, struct baton_connection *connectio
     body_socket_close(&attached);
     baton->ended = true;
     return (int)length;
-}
-
-/* Gives all sources back. What was accepted from them may live on: then the exit code tells how it
- * ended, and no DONE. */
-static void close_sources(struct baton *baton) {
-    for (size_t i = 0; i < baton->sources.used_mark; i++) {
-        struct body_source *source = &baton->sources.items[i];
-        struct wire_message done = {.type = WIRE_DONE, .connection = source->number};
-        bool is_here = source->state == BODY_SOURCE_HERE;
-        sources_close(&baton->sources, i);
-        if (!is_here || done.connection == 0 || baton->live_count > 0)
-            continue;
-        held_remove(&baton->held, done.connection);
-        send_message(baton, &done); /* if that fails, the end is read next */
-    }
 }
 
 /* Waits once, for whatever it may be. Returns 1 with a connection, 0 to go on, or a fault. */
@@ -326,7 +349,7 @@ static int wait_once(struct baton *baton, struct baton_connection *connection) {
         baton->ended = true;
         return 0;
     case BODY_READY_IDLE:
-        close_sources(baton);
+        close_sources(baton, 0);
         return 0;
     case BODY_READY_WOKEN:
         return 0;
@@ -350,7 +373,7 @@ int baton_next(struct baton *baton, struct baton_connection *connection) {
     while (result == 0 && !baton->ended)
         result = go_on(baton, connection);
     if (result == 0) {
-        close_sources(baton);
+        close_sources(baton, 0);
         if (!baton->broken)
             return 0;
         baton->broken = false;
@@ -406,8 +429,13 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
     return fault != 0 ? fault : BATON_E_ARGUMENT;
 }
 
+int baton_limits(const struct baton *baton, struct baton_limits *out) {
+    *out = baton->limits;
+    return baton->has_limits;
+}
+
 int baton_retire(struct baton *baton) {
-    close_sources(baton);
+    close_sources(baton, 0);
     if (!baton->has_channel)
         baton->ended = true;
     return baton->has_channel ? send_message(baton, &(struct wire_message){.type = WIRE_RETIRE})

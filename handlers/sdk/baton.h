@@ -130,10 +130,19 @@ struct baton_options {
      * socket. Returns an enum baton_decision. NULL = take all. Not called without a channel, nor
      * for what is accepted from a listener. */
     int (*decide)(void *context, const struct baton_connection *connection);
-    /* Called by baton_next() when the supervisor wants connection `number` ended, while others
-     * live on: shut its socket down and finish it soon. NULL = ignored; the supervisor then ends
-     * the process after stop_timeout_ms. */
+    /* Called by baton_next() when the supervisor wants connection `number`, which is not finished,
+     * ended while others live on: shut its socket down and finish it soon. NULL = ignored; the
+     * supervisor then ends the process after stop_timeout_ms. A listener or datagram socket that
+     * the SDK serves from is given up without a call. */
     void (*cancelled)(void *context, uint32_t number);
+};
+
+/* What the supervisor has said that it really does, whatever `capacity` was. */
+struct baton_limits {
+    uint32_t capacity;     /* connections that it offers at a time, 1..65535 */
+    uint32_t handshake_ms; /* within which an offer is to be answered */
+    uint32_t stop_ms;      /* that there are from DRAIN, or a cancellation, to the end by force */
+    uint32_t reuse; /* connections that it offers to this process in its life; 0 = no bound */
 };
 
 struct baton; /* one per process; owned by the caller, from baton_open() to baton_close() */
@@ -194,6 +203,14 @@ int baton_next(struct baton *baton, struct baton_connection *connection);
  */
 int baton_finish(struct baton *baton, struct baton_connection *connection, int status,
                  const char *text);
+
+/*
+ * What is known of the supervisor's limits: 1 with them in *out, or 0 and all zero when it has not
+ * said any. batond says them to who asks for a capacity above 1, ahead of the first offer, so that
+ * they are known once baton_next() has returned. Belongs to the thread of baton_next(). (In every
+ * handler's environment: BATON_STOP_MS; with a channel BATON_HANDSHAKE_MS, BATON_REUSE.)
+ */
+int baton_limits(const struct baton *baton, struct baton_limits *out);
 
 /*
  * Asks for no more offers (RETIRE). Go on to call baton_next(): an offer may already be under way;

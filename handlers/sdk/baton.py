@@ -42,6 +42,16 @@ NEVER_MS = (1 << 32) - 1
 Attached = Optional[socket.socket]  # what came with a frame
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What the supervisor has said that it really does, whatever `capacity` was."""
+
+    capacity: int  # connections that it offers at a time
+    handshake_ms: int  # within which an offer is to be answered
+    stop_ms: int  # that there are from DRAIN, or a cancellation, to the end by force
+    reuse: int  # connections that it offers to this process in its life; 0 is no bound
+
+
 class NoSource(Error):
     """No channel, and no socket of a kind that the program serves in LISTEN_FDS or on standard
     input: start it by batond; not with handoff = pump, and with protocol = udp only if it serves
@@ -221,7 +231,12 @@ class _WindowsChannel(Channel):
 
 class Baton:
     """Where connections come from; made by open(). next() belongs to one thread; finish() may be
-    called from any, for different connections at the same time."""
+    called from any, for different connections at the same time.
+
+    `limits` is None as long as the supervisor has not said any. batond says them to who asks for a
+    capacity above 1, ahead of the first offer."""
+
+    limits: Optional[Limits] = None
 
     def __init__(self, options: _Options) -> None:
         if not 1 <= options.capacity <= 65535 or len(options.name.encode()) > 64:
@@ -306,12 +321,12 @@ class Baton:
         self._ended = sources.stopped or not sources.items
         return None
 
-    def _close_sources(self) -> None:
-        """Gives all of them back. What was accepted from them may live on: then the exit code tells
-        how it ended, and no DONE."""
-        for number in self._sources.close_all():
-            self._held.discard(number)
-            self._say(DONE, number, {TAG_STATUS: b"\0"})
+    def _close_sources(self, number: int = 0) -> None:
+        """Gives them back, all or that of one OFFER. What was accepted from them may live on: then
+        the exit code tells how it ended, and no DONE."""
+        for done in self._sources.close_all(number):
+            self._held.discard(done)
+            self._say(DONE, done, {TAG_STATUS: b"\0"})
 
     def _act_on_frame(self, frame: bytes, attached: Attached) -> Optional[Connection]:
         kind = number = 0
@@ -329,9 +344,18 @@ class Baton:
             raise
         if not frame or kind == DRAIN:
             self._ended = True
-        elif kind == CANCEL and self._options.cancelled is not None:
-            self._options.cancelled(number)
+        elif kind == CANCEL and number in self._held:
+            self._cancel(number)
+        elif kind == LIMITS:
+            tags = TAG_CAPACITY, TAG_HANDSHAKE_MS, TAG_STOP_MS, TAG_REUSE
+            self.limits = Limits(*(int.from_bytes(fields[tag], "big") for tag in tags))
         return None
+
+    def _cancel(self, number: int) -> None:
+        if any(source.number == number for source in self._sources.items):
+            self._close_sources(number)
+        elif self._options.cancelled is not None:
+            self._options.cancelled(number)
 
     def _take_offer(self, number: int, fields: Fields, attached: Attached) -> Optional[Connection]:
         assert self._channel is not None
@@ -453,7 +477,7 @@ def open(  # noqa: A001 - the name that baton.h has
     Call it before other threads exist: it takes BATON_PROTOCOL, BATON_CHANNEL, BATON_NONCE and
     LISTEN_... out of the environment. `decide(connection)` is asked before an offer is acknowledged
     and returns TAKE, RETIRE_ME, BUSY or REFUSE; it must not read. `cancelled(number)` is told when
-    that connection should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
+    that connection, which is not finished, should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
     listener. sys.stdout and sys.stderr become streams that outlive the supervisor, unless the
     program has put others there: what nobody reads any more is dropped, and raises nothing (POSIX;
     Python ignores SIGPIPE itself, and `subprocess` gives children the default back). log(text)

@@ -282,10 +282,12 @@ class Sources:
             connection.socket.close()
         self._wake()
 
-    def close_all(self) -> List[int]:
-        """Closes what is not lent. Returns the numbers of OFFERs that are done by that."""
+    def close_all(self, number: int = 0) -> List[int]:
+        """Closes what is not lent of all, or of the OFFER `number`. Returns the numbers of OFFERs
+        that are done by that."""
         with self._lock:
-            closing, self.items = self.items, []
+            closing = [item for item in self.items if number in (0, item.number)]
+            self.items = [item for item in self.items if item not in closing]
             for item in closing:
                 item.closed = True
             here = [item for item in closing if not item.lent]

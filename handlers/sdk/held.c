@@ -30,6 +30,13 @@ bool held_add(struct held *held, uint32_t number) {
     return true;
 }
 
+bool held_has(const struct held *held, uint32_t number) {
+    for (uint32_t i = 0; i < held->used_mark; i++)
+        if (atomic_load(&held->places[i]) == number)
+            return true;
+    return false;
+}
+
 void held_remove(struct held *held, uint32_t number) {
     for (uint32_t i = 0; i < held->place_count; i++)
         if (atomic_load(&held->places[i]) == number) {

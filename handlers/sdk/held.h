@@ -23,6 +23,9 @@ int held_open(struct held *held, uint32_t capacity);
  * there is no room for it. */
 bool held_add(struct held *held, uint32_t number);
 
+/* Whether it is noted; for the thread that adds. */
+bool held_has(const struct held *held, uint32_t number);
+
 /* Forgets connection `number`; nothing happens if it is not there. */
 void held_remove(struct held *held, uint32_t number);
 

@@ -17,24 +17,26 @@ enum message_bit {
     RETIRE = 1 << 4,
     OFFER = 1 << 5,
     CANCEL = 1 << 6,
-    DRAIN = 1 << 7
+    DRAIN = 1 << 7,
+    LIMITS = 1 << 8
 };
 
 static const struct message_rule {
+    uint16_t bit;
     uint8_t type;
-    uint8_t bit;
     uint8_t sender; /* enum wire_sender */
     bool about_connection;
     char name[7];
 } message_rules[] = {
-    {WIRE_HELLO, HELLO, WIRE_FROM_HANDLER, false, "HELLO"},
-    {WIRE_ACK, ACK, WIRE_FROM_HANDLER, true, "ACK"},
-    {WIRE_NACK, NACK, WIRE_FROM_HANDLER, true, "NACK"},
-    {WIRE_DONE, DONE, WIRE_FROM_HANDLER, true, "DONE"},
-    {WIRE_RETIRE, RETIRE, WIRE_FROM_HANDLER, false, "RETIRE"},
-    {WIRE_OFFER, OFFER, WIRE_FROM_SUPERVISOR, true, "OFFER"},
-    {WIRE_CANCEL, CANCEL, WIRE_FROM_SUPERVISOR, true, "CANCEL"},
-    {WIRE_DRAIN, DRAIN, WIRE_FROM_SUPERVISOR, false, "DRAIN"},
+    {HELLO, WIRE_HELLO, WIRE_FROM_HANDLER, false, "HELLO"},
+    {ACK, WIRE_ACK, WIRE_FROM_HANDLER, true, "ACK"},
+    {NACK, WIRE_NACK, WIRE_FROM_HANDLER, true, "NACK"},
+    {DONE, WIRE_DONE, WIRE_FROM_HANDLER, true, "DONE"},
+    {RETIRE, WIRE_RETIRE, WIRE_FROM_HANDLER, false, "RETIRE"},
+    {OFFER, WIRE_OFFER, WIRE_FROM_SUPERVISOR, true, "OFFER"},
+    {CANCEL, WIRE_CANCEL, WIRE_FROM_SUPERVISOR, true, "CANCEL"},
+    {DRAIN, WIRE_DRAIN, WIRE_FROM_SUPERVISOR, false, "DRAIN"},
+    {LIMITS, WIRE_LIMITS, WIRE_FROM_SUPERVISOR, false, "LIMITS"},
 };
 
 enum field_form { FORM_U8, FORM_U32, FORM_U64, FORM_BYTES, FORM_TEXT, FORM_ADDRESS };
@@ -44,42 +46,47 @@ enum field_form { FORM_U8, FORM_U32, FORM_U64, FORM_BYTES, FORM_TEXT, FORM_ADDRE
 /* In the order of their tags, which count up from 1: a tag tells its row. */
 static const struct field_rule {
     uint16_t tag;
-    uint8_t form;     /* enum field_form */
-    uint8_t allowed;  /* bits of the messages that may have it */
-    uint8_t required; /* bits of the messages that must have it */
+    uint16_t allowed;  /* bits of the messages that may have it */
+    uint16_t required; /* bits of the messages that must have it */
+    uint8_t form;      /* enum field_form */
     uint8_t min_value;
     uint16_t min_bytes, max_bytes;
     uint32_t max_value; /* as min_value: of FORM_U8 and FORM_U32 */
     uint16_t offset;
     uint16_t has_offset; /* NO_FLAG: presence shows in the value itself */
 } field_rules[] = {
-    {WIRE_TAG_NONCE, FORM_BYTES, HELLO, HELLO, 0, WIRE_NONCE_BYTES, WIRE_NONCE_BYTES, 0, AT(nonce),
+    {WIRE_TAG_NONCE, HELLO, HELLO, FORM_BYTES, 0, WIRE_NONCE_BYTES, WIRE_NONCE_BYTES, 0, AT(nonce),
      NO_FLAG},
-    {WIRE_TAG_PID, FORM_U32, HELLO | ACK | DONE, HELLO, 1, 4, 4, UINT32_MAX, AT(pid), AT(has_pid)},
-    {WIRE_TAG_CAPACITY, FORM_U32, HELLO, HELLO, 1, 4, 4, WIRE_CAPACITY_MAX, AT(capacity), NO_FLAG},
-    {WIRE_TAG_SDK, FORM_TEXT, HELLO, 0, 0, 0, WIRE_SDK_MAX_BYTES, 0, AT(sdk), NO_FLAG},
-    {WIRE_TAG_REASON, FORM_U8, NACK, NACK, WIRE_REASON_RETIRE, 1, 1, WIRE_REASON_REFUSE, AT(reason),
+    {WIRE_TAG_PID, HELLO | ACK | DONE, HELLO, FORM_U32, 1, 4, 4, UINT32_MAX, AT(pid), AT(has_pid)},
+    {WIRE_TAG_CAPACITY, HELLO | LIMITS, HELLO | LIMITS, FORM_U32, 1, 4, 4, WIRE_CAPACITY_MAX,
+     AT(capacity), NO_FLAG},
+    {WIRE_TAG_SDK, HELLO, 0, FORM_TEXT, 0, 0, WIRE_SDK_MAX_BYTES, 0, AT(sdk), NO_FLAG},
+    {WIRE_TAG_REASON, NACK, NACK, FORM_U8, WIRE_REASON_RETIRE, 1, 1, WIRE_REASON_REFUSE, AT(reason),
      NO_FLAG},
-    {WIRE_TAG_STATUS, FORM_U8, DONE, DONE, 0, 1, 1, UINT8_MAX, AT(status), NO_FLAG},
-    {WIRE_TAG_BYTES_IN, FORM_U64, DONE, 0, 0, 8, 8, 0, AT(bytes_in), AT(has_bytes_in)},
-    {WIRE_TAG_BYTES_OUT, FORM_U64, DONE, 0, 0, 8, 8, 0, AT(bytes_out), AT(has_bytes_out)},
-    {WIRE_TAG_TEXT, FORM_TEXT, NACK | DONE, 0, 0, 0, WIRE_TEXT_MAX_BYTES, 0, AT(text), NO_FLAG},
-    {WIRE_TAG_SERVICE, FORM_TEXT, OFFER, OFFER, 0, 1, WIRE_SERVICE_MAX_BYTES, 0, AT(service),
+    {WIRE_TAG_STATUS, DONE, DONE, FORM_U8, 0, 1, 1, UINT8_MAX, AT(status), NO_FLAG},
+    {WIRE_TAG_BYTES_IN, DONE, 0, FORM_U64, 0, 8, 8, 0, AT(bytes_in), AT(has_bytes_in)},
+    {WIRE_TAG_BYTES_OUT, DONE, 0, FORM_U64, 0, 8, 8, 0, AT(bytes_out), AT(has_bytes_out)},
+    {WIRE_TAG_TEXT, NACK | DONE, 0, FORM_TEXT, 0, 0, WIRE_TEXT_MAX_BYTES, 0, AT(text), NO_FLAG},
+    {WIRE_TAG_SERVICE, OFFER, OFFER, FORM_TEXT, 0, 1, WIRE_SERVICE_MAX_BYTES, 0, AT(service),
      NO_FLAG},
-    {WIRE_TAG_KIND, FORM_U8, OFFER, OFFER, WIRE_KIND_CONNECTION, 1, 1, WIRE_KIND_DATAGRAM, AT(kind),
+    {WIRE_TAG_KIND, OFFER, OFFER, FORM_U8, WIRE_KIND_CONNECTION, 1, 1, WIRE_KIND_DATAGRAM, AT(kind),
      NO_FLAG},
-    {WIRE_TAG_PEER, FORM_ADDRESS, OFFER, 0, 0, 7, 19, 0, AT(peer), NO_FLAG},
-    {WIRE_TAG_LOCAL, FORM_ADDRESS, OFFER, 0, 0, 7, 19, 0, AT(local), NO_FLAG},
-    {WIRE_TAG_ACCEPTED_US, FORM_U64, OFFER, OFFER, 0, 8, 8, 0, AT(accepted_us), NO_FLAG},
-    {WIRE_TAG_ID, FORM_U64, OFFER, OFFER, 0, 8, 8, 0, AT(id), NO_FLAG},
-    {WIRE_TAG_PROTOCOL_INFO, FORM_BYTES, OFFER, 0, 0, WIRE_PROTOCOL_INFO_BYTES,
+    {WIRE_TAG_PEER, OFFER, 0, FORM_ADDRESS, 0, 7, 19, 0, AT(peer), NO_FLAG},
+    {WIRE_TAG_LOCAL, OFFER, 0, FORM_ADDRESS, 0, 7, 19, 0, AT(local), NO_FLAG},
+    {WIRE_TAG_ACCEPTED_US, OFFER, OFFER, FORM_U64, 0, 8, 8, 0, AT(accepted_us), NO_FLAG},
+    {WIRE_TAG_ID, OFFER, OFFER, FORM_U64, 0, 8, 8, 0, AT(id), NO_FLAG},
+    {WIRE_TAG_PROTOCOL_INFO, OFFER, 0, FORM_BYTES, 0, WIRE_PROTOCOL_INFO_BYTES,
      WIRE_PROTOCOL_INFO_BYTES, 0, AT(protocol_info), NO_FLAG},
-    {WIRE_TAG_PEER_COUNT, FORM_U32, OFFER, 0, 1, 4, 4, UINT32_MAX, AT(peer_count),
+    {WIRE_TAG_PEER_COUNT, OFFER, 0, FORM_U32, 1, 4, 4, UINT32_MAX, AT(peer_count),
      AT(has_peer_count)},
-    {WIRE_TAG_VIA, FORM_ADDRESS, OFFER, 0, 0, 7, 19, 0, AT(via), NO_FLAG},
-    {WIRE_TAG_PATH, FORM_TEXT, OFFER, 0, 0, 1, WIRE_PATH_MAX_BYTES, 0, AT(path), NO_FLAG},
-    {WIRE_TAG_PEER_UID, FORM_U32, OFFER, 0, 0, 4, 4, UINT32_MAX, AT(peer_uid), AT(has_peer_uid)},
-    {WIRE_TAG_PEER_PID, FORM_U32, OFFER, 0, 1, 4, 4, UINT32_MAX, AT(peer_pid), AT(has_peer_pid)},
+    {WIRE_TAG_VIA, OFFER, 0, FORM_ADDRESS, 0, 7, 19, 0, AT(via), NO_FLAG},
+    {WIRE_TAG_PATH, OFFER, 0, FORM_TEXT, 0, 1, WIRE_PATH_MAX_BYTES, 0, AT(path), NO_FLAG},
+    {WIRE_TAG_PEER_UID, OFFER, 0, FORM_U32, 0, 4, 4, UINT32_MAX, AT(peer_uid), AT(has_peer_uid)},
+    {WIRE_TAG_PEER_PID, OFFER, 0, FORM_U32, 1, 4, 4, UINT32_MAX, AT(peer_pid), AT(has_peer_pid)},
+    {WIRE_TAG_HANDSHAKE_MS, LIMITS, LIMITS, FORM_U32, 0, 4, 4, UINT32_MAX, AT(handshake_ms),
+     NO_FLAG},
+    {WIRE_TAG_STOP_MS, LIMITS, LIMITS, FORM_U32, 0, 4, 4, UINT32_MAX, AT(stop_ms), NO_FLAG},
+    {WIRE_TAG_REUSE, LIMITS, LIMITS, FORM_U32, 0, 4, 4, UINT32_MAX, AT(reuse), NO_FLAG},
 };
 
 enum {
@@ -187,7 +194,8 @@ static enum wire_result read_value(const struct field_rule *rule, const uint8_t 
 }
 
 /* The row for a tag in a message; NULL if the tag is unknown or not of this message. */
-static const struct field_rule *find_field(uint16_t tag, uint8_t message_bit, uint32_t *field_bit) {
+static const struct field_rule *find_field(uint16_t tag, uint16_t message_bit,
+                                           uint32_t *field_bit) {
     size_t i = (tag & ~WIRE_TAG_OPTIONAL) - 1u;
     if (i >= FIELD_RULE_COUNT || field_rules[i].tag != tag ||
         (field_rules[i].allowed & message_bit) == 0)
@@ -196,7 +204,7 @@ static const struct field_rule *find_field(uint16_t tag, uint8_t message_bit, ui
     return &field_rules[i];
 }
 
-static enum wire_result read_fields(const uint8_t *body, size_t length, uint8_t message_bit,
+static enum wire_result read_fields(const uint8_t *body, size_t length, uint16_t message_bit,
                                     struct wire_message *out) {
     uint32_t seen = 0;
     for (size_t at = 0; at < length;) {
@@ -268,8 +276,8 @@ enum wire_result wire_decode(const void *bytes, size_t length, enum wire_sender 
     out->type = frame[5];
     out->connection = (uint32_t)get_number(frame + 8, 4);
     const struct message_rule *rule = find_message(out->type);
-    if (rule == NULL) {
-        out->skip = true;
+    if (rule == NULL || rule->sender != sender) {
+        out->skip = true; /* has the optional bit, or the header would be wrong */
         return WIRE_OK;
     }
     if (rule->about_connection != (out->connection != 0))
@@ -278,7 +286,7 @@ enum wire_result wire_decode(const void *bytes, size_t length, enum wire_sender 
 }
 
 /* True if the message has something to write for this row. */
-static bool is_present(const struct field_rule *rule, uint8_t message_bit,
+static bool is_present(const struct field_rule *rule, uint16_t message_bit,
                        const struct wire_message *message) {
     const uint8_t *source = (const uint8_t *)message + rule->offset;
     if ((rule->required & message_bit) != 0)

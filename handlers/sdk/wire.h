@@ -43,13 +43,14 @@ enum wire_type {
     /* supervisor to handler */
     WIRE_OFFER = 0x11,
     WIRE_CANCEL = 0x12,
-    WIRE_DRAIN = 0x13
+    WIRE_DRAIN = 0x13,
+    WIRE_LIMITS = 0x81
 };
 
 enum wire_tag {
     WIRE_TAG_NONCE = 0x0001,         /* 16 bytes; HELLO, required */
     WIRE_TAG_PID = 0x0002,           /* u32; HELLO required; ACK, DONE optional */
-    WIRE_TAG_CAPACITY = 0x0003,      /* u32, 1..65535; HELLO, required */
+    WIRE_TAG_CAPACITY = 0x0003,      /* u32, 1..65535; HELLO, LIMITS, required */
     WIRE_TAG_SDK = 0x8004,           /* text, at most 64 bytes; HELLO, optional */
     WIRE_TAG_REASON = 0x0005,        /* u8, enum wire_reason; NACK, required */
     WIRE_TAG_STATUS = 0x0006,        /* u8, 0 = served, else failed; DONE, required */
@@ -68,6 +69,9 @@ enum wire_tag {
     WIRE_TAG_PATH = 0x8013,          /* text, 1..108 bytes; OFFER, optional */
     WIRE_TAG_PEER_UID = 0x8014,      /* u32; OFFER, optional */
     WIRE_TAG_PEER_PID = 0x8015,      /* u32, 1 or more; OFFER, optional */
+    WIRE_TAG_HANDSHAKE_MS = 0x0016,  /* u32; LIMITS, required */
+    WIRE_TAG_STOP_MS = 0x0017,       /* u32; LIMITS, required */
+    WIRE_TAG_REUSE = 0x0018,         /* u32, 0 = no bound; LIMITS, required */
 };
 
 enum wire_kind { WIRE_KIND_CONNECTION = 1, WIRE_KIND_LISTENER = 2, WIRE_KIND_DATAGRAM = 3 };
@@ -106,7 +110,7 @@ struct wire_text {
 struct wire_message {
     uint8_t type;
     bool skip;            /* unknown type with the optional bit: ignore the frame */
-    uint32_t connection;  /* header's connection number; 0 for HELLO, RETIRE, DRAIN */
+    uint32_t connection;  /* header's connection number; 0 for HELLO, RETIRE, DRAIN, LIMITS */
     const uint8_t *nonce; /* 16 bytes */
     bool has_pid;
     uint32_t pid;
@@ -127,6 +131,7 @@ struct wire_message {
     uint32_t peer_count, peer_uid, peer_pid;
     bool has_peer_count, has_peer_uid, has_peer_pid;
     struct wire_address via;
+    uint32_t handshake_ms, stop_ms, reuse;
     uint16_t fault_tag; /* BAD_FIELD, BAD_TAG, BAD_TEXT, MISSING: whose field it is; 0 = its tag is
                            past the end too */
 };

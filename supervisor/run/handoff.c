@@ -143,6 +143,26 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
     }
 }
 
+void run_handoff_send_limits(struct supervisor *s, uint32_t process) {
+    const struct process *p = &s->pool.processes[process];
+    const struct service *service = p->rules;
+    uint32_t capacity = p->capacity_count;
+    if (capacity > service->max_connections_count) {
+        capacity = service->max_connections_count;
+    }
+    if (capacity > service->reuse_count) {
+        capacity = service->reuse_count;
+    }
+    const struct wire_message message = {.type = WIRE_LIMITS,
+                                         .capacity = capacity,
+                                         .handshake_ms = service->handshake_timeout_ms,
+                                         .stop_ms = service->stop_timeout_ms,
+                                         .reuse = service_reuse(service)};
+    if (p->channel_open) {
+        (void)send_frame(s, process, &message, PLATFORM_SOCKET_NONE);
+    }
+}
+
 void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
     if (!s->pool.processes[process].rules->has_channel) {

@@ -16,6 +16,8 @@ struct run_offering {
 
 void run_handoff_create(struct supervisor *s);
 
+/* LIMITS on the channel (POOL_SEND_LIMITS). It is not sent again if there is no room for it. */
+void run_handoff_send_limits(struct supervisor *s, uint32_t process);
 /* Sends the process its offer (POOL_OFFER); what fails is told the pool. */
 void run_handoff_offer(struct supervisor *s, uint32_t process);
 /* DRAIN on the channel; a process that has a listener and no channel gets SIGTERM. */

@@ -33,6 +33,9 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
     case POOL_LAUNCH:
         run_launch_process(s, action->process);
         break;
+    case POOL_SEND_LIMITS:
+        run_handoff_send_limits(s, action->process);
+        break;
     case POOL_OFFER:
         run_handoff_offer(s, action->process);
         break;

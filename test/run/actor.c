@@ -119,6 +119,13 @@ bool actor_listen(struct actor *actor, uint32_t process) {
             actor->uid = message.peer_uid;
             actor->offer_count++;
         }
+        if (message.type == WIRE_LIMITS) {
+            actor->limits_count++;
+            actor->limits[0] = message.capacity;
+            actor->limits[1] = message.handshake_ms;
+            actor->limits[2] = message.stop_ms;
+            actor->limits[3] = message.reuse;
+        }
         if (message.type == WIRE_CANCEL) {
             actor->cancelled = message.connection;
             actor->cancel_count++;

@@ -100,6 +100,31 @@ static void test_second_done_is_a_breach(void **state) {
     scene_clear(&scene);
 }
 
+/* RETIRE twice, and when DRAIN has been sent; what may be skipped, and a LIMITS. */
+static bool no_breach(struct scene *s) {
+    static const uint8_t frame[WIRE_HEADER_BYTES] = {'B', 'A', 'T', 'N', WIRE_VERSION, WIRE_LIMITS};
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK, ACT_RETIRE, ACT_OPTIONAL, ACT_RETIRE);
+    fake_handler_send(0, frame, sizeof frame, 0);
+    scene_stop(s);
+    LOOK(s);
+    assert_true(scene_listen(s, 0)->drained);
+    ACTS(s, 0, ACT_RETIRE, ACT_RETIRE, ACT_DONE);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_what_is_no_breach(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, no_breach);
+    scene.services[0].reuse_count = 5;
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_int_equal(lines_count("protocol_error"), 0);
+    scene_clear(&scene);
+}
+
 /* ---- With connections that are held ---- */
 
 /* Whatever it says of them behind the breach, they end with the process. */
@@ -306,6 +331,7 @@ int main(void) {
         cmocka_unit_test(test_two_hellos_of_one_that_has_ended),
         cmocka_unit_test(test_last_words_behind_a_breach),
         cmocka_unit_test(test_second_done_is_a_breach),
+        cmocka_unit_test(test_what_is_no_breach),
         cmocka_unit_test(test_what_is_held_ends_with_the_process),
         cmocka_unit_test(test_an_offer_beside_what_is_held),
         cmocka_unit_test(test_each_breach_has_its_text),

@@ -53,6 +53,38 @@ static void test_credits(void **state) {
     scene_clear(&scene);
 }
 
+/* Who takes several at a time is told how many it will really be offered, before the first. */
+static bool limits(struct scene *s) {
+    static const uint32_t expected[][4] = {{8, HANDSHAKE_MS, STOP_MS, 100},
+                                           {3, HANDSHAKE_MS, STOP_MS, 100},
+                                           {1, HANDSHAKE_MS, STOP_MS, 1}};
+    SCENE_BEGIN(s);
+    ACTS(s, 0, s->number < 3 ? ACT_HELLO_WIDE : ACT_HELLO);
+    assert_int_equal(scene_listen(s, 0)->offer_count, 1);
+    assert_int_equal(scene_actor(s, 0)->limits_count, s->number < 3);
+    if (s->number < 3) {
+        assert_memory_equal(scene_actor(s, 0)->limits, expected[s->number], sizeof expected[0]);
+    }
+    ACTS(s, 0, ACT_ACK, ACT_DONE);
+    assert_int_equal(scene_listen(s, 0)->limits_count, s->number < 3);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_limits_are_told(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 4; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, limits);
+        scene.number = way;
+        scene.services[0].reuse_count = way == 2 ? 1 : 100;
+        scene.services[0].max_connections_count = way == 1 ? 3 : 8;
+        scene_run(&scene);
+        assert_record(1, "served", "1");
+        scene_clear(&scene);
+    }
+}
+
 /* The second offer to process 0 is not acknowledged while the first connection is held. */
 static bool silent_with_held(struct scene *s) {
     SCENE_BEGIN(s);
@@ -330,6 +362,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_process_serves_all_in_turn),
         cmocka_unit_test(test_credits),
+        cmocka_unit_test(test_limits_are_told),
         cmocka_unit_test(test_deadline_while_others_are_held),
         cmocka_unit_test(test_busy_and_retire_with_held),
         cmocka_unit_test(test_always_declined_is_bounded),

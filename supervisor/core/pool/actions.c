@@ -10,8 +10,8 @@
  *   ENDED, which happens once in its life, and its slot is not free before the last of them;
  * - ATTEMPT_FAILED: the next attempt of the connection can fail only when its LAUNCH or OFFER,
  *   which stands behind this in the ring, has been carried out;
- * - LAUNCH, SEND_DRAIN, CLOSE_CHANNEL, TERMINATE, KILL: a state of the process, or its open
- *   channel, that is left once in its life;
+ * - LAUNCH, SEND_LIMITS, SEND_DRAIN, CLOSE_CHANNEL, TERMINATE, KILL: a state of the process, or its
+ *   open channel, that is left once in its life;
  * - OFFER: it has one unacknowledged offer at a time, and no answer to that is read before it
  *   was sent;
  * - STUCK, CLOSE_PROCESS: it has ended, or its last deadline has passed;

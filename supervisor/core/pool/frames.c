@@ -19,6 +19,9 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
     timers_unset(pool->timers, &p->timer);
+    if (capacity_count > 1) {
+        pool_push_process(pool, POOL_SEND_LIMITS, p, SLOT_NONE, OUTCOME_NONE);
+    }
     pool_update_idle(pool, p);
     if (connection != SLOT_NONE && p->rules->reuse_count == 1) {
         pool_offer(pool, process, connection); /* its environment tells of this client */

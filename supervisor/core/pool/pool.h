@@ -61,6 +61,7 @@ enum pool_action_kind {
                             pool_forget() comes now, not after the record */
     /* About a process. */
     POOL_LAUNCH,        /* launch it; then pool_launched() or pool_launch_failed() */
+    POOL_SEND_LIMITS,   /* tell it what it is really offered: it takes several at a time */
     POOL_OFFER,         /* send it the offer of `connection`; on failure pool_offer_failed() */
     POOL_SEND_DRAIN,    /* send DRAIN; without a channel SIGTERM stands for it */
     POOL_CLOSE_CHANNEL, /* close our end of its channel */

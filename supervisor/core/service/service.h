@@ -143,7 +143,7 @@ struct service {
     const char *refuse_message; /* a template, what a client who is refused reads; NULL = nothing */
     uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
                                 HANDOFF_LISTENER */
-    uint32_t reuse_count;    /* connections one handler process gets in its life; 1 for now */
+    uint32_t reuse_count;    /* offers one handler process gets in its life; 1 for now */
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
     size_t success_exit_count;
@@ -170,6 +170,12 @@ bool service_leaves_children(const struct service *service);
 /* True if something is awaited on a connection before it is served. */
 static inline bool service_has_preface(const struct service *service) {
     return service->proxy_protocol != 0 || service->first_byte_timeout_ms > 0;
+}
+
+/* How many connections a handler process is told that it is offered in its life; 0 = there is no
+ * bound: it has a listener, and takes as many as it likes. */
+static inline uint32_t service_reuse(const struct service *service) {
+    return service->handoff == HANDOFF_LISTENER ? 0 : service->reuse_count;
 }
 
 /* True if what a handler executes cannot give it more rights (set-user-ID programs). AUTO: for

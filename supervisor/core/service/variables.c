@@ -154,9 +154,8 @@ static void add_handoff(struct service_builder *builder, struct service *service
               key_print_value(&key_table[KEY_HANDOFF], service->handoff, word, sizeof word));
     add_number(builder, service, "BATON_STOP_MS=", service->stop_timeout_ms);
     if (service->has_channel) {
-        bool has_listener = service->handoff == HANDOFF_LISTENER;
         add_number(builder, service, "BATON_HANDSHAKE_MS=", service->handshake_timeout_ms);
-        add_number(builder, service, "BATON_REUSE=", has_listener ? 0 : service->reuse_count);
+        add_number(builder, service, "BATON_REUSE=", service_reuse(service));
     }
 }
 

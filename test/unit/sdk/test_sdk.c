@@ -252,30 +252,6 @@ static void texts_are_cut_between_characters(void **state) {
     supervisor_end(&supervisor);
 }
 
-static uint32_t cancelled_number;
-
-static void note_cancelled(void *context, uint32_t number) {
-    assert_ptr_equal(context, &cancelled_number);
-    cancelled_number = number;
-}
-
-static void cancel_is_told_and_unknown_types_are_skipped(void **state) {
-    static const uint8_t unknown[] = {'B', 'A', 'T', 'N', 1, 0x91, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7};
-    struct supervisor supervisor;
-    struct baton_connection connection;
-    struct baton_options options = {.context = &cancelled_number, .cancelled = note_cancelled};
-    struct baton *baton = supervisor_start_open(&supervisor, &options);
-    struct wire_message cancel = {.type = WIRE_CANCEL, .connection = 5};
-    (void)state;
-    supervisor_send(&supervisor, unknown, sizeof unknown, NULL, 0);
-    supervisor_say(&supervisor, &cancel, -1);
-    take_one(&supervisor, baton, &connection, 6);
-    assert_int_equal(cancelled_number, 5);
-    assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
-    baton_close(&baton);
-    supervisor_end(&supervisor);
-}
-
 static int give_decision(void *context, const struct baton_connection *connection) {
     assert_int_not_equal(connection->socket, BATON_SOCKET_NONE);
     return *(int *)context;
@@ -380,16 +356,6 @@ static void an_offer_that_cannot_be_acknowledged_is_not_served(void **state) {
     assert_int_equal(recv(client[0], &byte, 1, MSG_DONTWAIT), 0);
     close(client[0]);
     baton_close(&baton);
-}
-
-static void retire_is_said(void **state) {
-    struct supervisor supervisor;
-    struct baton *baton = supervisor_start_open(&supervisor, NULL);
-    (void)state;
-    assert_int_equal(baton_retire(baton), 0);
-    assert_int_equal(supervisor_hear(&supervisor).type, WIRE_RETIRE);
-    baton_close(&baton);
-    supervisor_end(&supervisor);
 }
 
 /* What a supervisor must not send: baton_next() says so, ends the channel, and keeps nothing. */
@@ -536,12 +502,10 @@ int main(void) {
         cmocka_unit_test(drain_ends_offers_but_not_done),
         cmocka_unit_test(finish_tells_that_the_supervisor_has_gone),
         cmocka_unit_test(texts_are_cut_between_characters),
-        cmocka_unit_test(cancel_is_told_and_unknown_types_are_skipped),
         cmocka_unit_test(a_declined_connection_has_no_place),
         cmocka_unit_test(declined_sockets_are_closed_before_the_nack),
         cmocka_unit_test(other_kinds_are_refused_unless_wanted),
         cmocka_unit_test(an_offer_that_cannot_be_acknowledged_is_not_served),
-        cmocka_unit_test(retire_is_said),
         cmocka_unit_test(breaches_with_descriptors),
         cmocka_unit_test(breaches_of_the_frame),
         cmocka_unit_test(the_largest_frame_is_read),

@@ -128,13 +128,57 @@ class Channel(unittest.TestCase):
         client.close()
 
     def test_cancel_skip_and_end(self):
+        """CANCEL is told of what is held, be it that the offer had no answer yet when it came; of
+        another number it is not."""
         numbers = []
         supervisor = self.start(cancelled=numbers.append)
         supervisor.channel.send(FRAMES["skip-type-to-handler"])
         supervisor.channel.send(FRAMES["cancel"])
+        client = supervisor.offer()
+        supervisor.channel.send(FRAMES["cancel"])
+        connection = supervisor.baton.next()
+        self.assertEqual(numbers, [])
+        supervisor.channel.send(FRAMES["cancel"].replace(b"\0\x11", b"\0\x12"))
         supervisor.channel.shutdown(socket.SHUT_WR)
         self.assertIsNone(supervisor.baton.next())
         self.assertEqual(numbers, [17])
+        supervisor.baton.finish(connection)
+        client.close()
+
+    def test_cancel_ends_an_activation(self):
+        supervisor = self.start()
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        listens = FRAMES["offer-listener"]
+        socket.send_fds(supervisor.channel, [listens], [listener.fileno()])
+        supervisor.channel.send(FRAMES["cancel"][:8] + listens[8:12] + bytes(4))
+        supervisor.channel.shutdown(socket.SHUT_WR)
+        self.assertIsNone(supervisor.baton.next())
+        self.assertEqual([supervisor.channel.recv(1024)[5] for _ in range(2)],
+                         [baton.ACK, baton.DONE])
+
+    def test_limits(self):
+        supervisor = self.start(capacity=9)
+        self.assertIsNone(supervisor.baton.limits)
+        supervisor.channel.send(FRAMES["limits"])
+        client = supervisor.offer()
+        connection = supervisor.baton.next()
+        self.assertEqual(supervisor.baton.limits, baton.Limits(4, 5000, 3000, 0))
+        supervisor.baton.finish(connection)
+        client.close()
+
+    def test_retire_twice_and_across_drain(self):
+        supervisor = self.start()
+        client = supervisor.offer()
+        supervisor.baton.retire()
+        connection = supervisor.baton.next()
+        supervisor.channel.send(FRAMES["drain"])
+        supervisor.baton.retire()
+        supervisor.baton.finish(connection)
+        self.assertIsNone(supervisor.baton.next())
+        said = [supervisor.channel.recv(1024)[5] for _ in range(4)]
+        self.assertEqual(said, [baton.RETIRE, baton.ACK, baton.RETIRE, baton.DONE])
+        client.close()
 
     def test_offer_that_cannot_be_acknowledged(self):
         supervisor = self.start()

@@ -80,6 +80,9 @@ void print_meaning(const struct wire_message *message, char out[MEANING_BYTES]) 
         add(out, " peer_uid=%" PRIu32, message->peer_uid);
     if (message->has_peer_pid)
         add(out, " peer_pid=%" PRIu32, message->peer_pid);
+    if (message->type == WIRE_LIMITS)
+        add(out, " handshake_ms=%" PRIu32 " stop_ms=%" PRIu32 " reuse=%" PRIu32,
+            message->handshake_ms, message->stop_ms, message->reuse);
 }
 
 const char *result_name(enum wire_result result) {
