@@ -229,10 +229,11 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     if (memcmp(message->nonce, r->nonce, sizeof r->nonce) != 0) {
         return "a wrong nonce";
     }
-    if (!platform_process_speaks(r->handle, message->pid)) {
+    uint32_t speaker = platform_process_speaker(r->handle, message->pid);
+    if (speaker == 0) {
         return run_breach_say(s, "pid ", message->pid, 10, ", which is not the handler's");
     }
-    return pool_hello(&s->pool, process, message->pid, message->capacity) ? NULL : "a second HELLO";
+    return pool_hello(&s->pool, process, speaker, message->capacity) ? NULL : "a second HELLO";
 }
 
 /* What the frame says of its connection. A pid is told by fork servers, which name the process that

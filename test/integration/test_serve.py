@@ -3,10 +3,12 @@
 import concurrent.futures
 import select
 import subprocess
+import unittest
 
 import harness
+import peers
 import processes
-from harness import SupervisorCase, misbehave, service
+from harness import SupervisorCase, misbehave, service, shared
 from settings import (BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE,
                       clean_environment, executable)
 
@@ -243,6 +245,33 @@ class Shim(SupervisorCase):
         record = supervisor.record(client)
         self.assertEqual((record["outcome"], record["attempts"]), ("served", "1"))
         self.assertIn("served", answer)
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "Linux has pid namespaces")
+    def test_a_handler_in_a_pid_namespace_of_its_own(self):
+        """As containers are. It names itself by the number that it has there; the record has the
+        supervisor's. Its launcher stays and returns its exit code."""
+        launcher = next((words for words in ("unshare -pf --kill-child",
+                                             "unshare -Urpf --kill-child") if
+                         subprocess.run([*words.split(), "true"], stderr=subprocess.DEVNULL,
+                                        timeout=DEADLINE_S).returncode == 0), None)
+        if launcher is None:
+            self.skipTest("unshare(1) may not make a pid namespace here")
+        program = shared().handlers / "misbehave"
+        supervisor = self.supervisor(
+            {name: service(f"{peers.tool('unshare')} {launcher.split(' ', 1)[1]} '{program}' {how}")
+             for name, how in {"contained": "--serve line", "ends": "--at ack --do exit-3"}.items()})
+        with supervisor.connect("contained") as client:
+            answer = client.ask("hello")
+            client.rest()
+        record = supervisor.record(client)
+        self.assertEqual((record["outcome"], record["attempts"]), ("served", "1"))
+        self.assertIn("served pid=1 ", answer)
+        self.assertGreater(int(record["pid"]), supervisor.pid)
+        with supervisor.connect("ends") as client:
+            client.rest()
+        record = supervisor.record(client)
+        self.assertEqual((record["outcome"], record["exit"]), ("failed", "3"))
         self.stop(supervisor)
 
 

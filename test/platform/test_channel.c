@@ -30,9 +30,9 @@ static void test_hello_and_who_speaks(void **state) {
     expect_message(frame, length, WIRE_HELLO, &message);
     assert_memory_equal(message.nonce, nonce, sizeof nonce);
     assert_int_equal(message.pid, platform_process_pid(process));
-    assert_true(platform_process_speaks(process, message.pid));
-    assert_false(platform_process_speaks(process, platform_own_pid()));
-    assert_false(platform_process_speaks(process, 0));
+    assert_int_equal(platform_process_speaker(process, message.pid), message.pid);
+    assert_int_equal(platform_process_speaker(process, platform_own_pid()), 0);
+    assert_int_equal(platform_process_speaker(process, 0), 0);
 
     size_t none;
     assert_int_equal(receive_now(bench, process, frame, &none), BATON_AGAIN);
@@ -109,7 +109,7 @@ static void test_frames_are_read_to_the_end_after_exit(void **state) {
         assert_int_equal(receive_now(bench, process, frame, &length), BATON_OK);
         expect_message(frame, length, types[i], &message);
         if (types[i] == WIRE_HELLO) {
-            assert_true(platform_process_speaks(process, message.pid));
+            assert_int_equal(platform_process_speaker(process, message.pid), message.pid);
         }
     }
     size_t length;

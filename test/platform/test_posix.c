@@ -259,8 +259,9 @@ static void test_speaker_is_named_by_the_kernel(void **state) {
     /* It claims to be process 1, the kernel knows better. */
     struct platform_process *process = LAUNCH(bench, &token, "hello:1", "wait-for-end");
     bench_receive(bench, process, token, frame);
-    assert_false(platform_process_speaks(process, 1));
-    assert_true(platform_process_speaks(process, platform_process_pid(process)));
+    assert_int_equal(platform_process_speaker(process, 1), 0);
+    assert_int_equal(platform_process_speaker(process, platform_process_pid(process)),
+                     platform_process_pid(process));
     platform_channel_close(process);
     bench_finish(bench, &process, token);
 }

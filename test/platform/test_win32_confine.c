@@ -224,7 +224,8 @@ static void test_it_serves(void **state) {
         char answer[64];
         assert_int_equal(bench_try_launch(bench, program, token, &process), BATON_OK);
         bench_receive(bench, process, token, frame);
-        assert_true(platform_process_speaks(process, platform_process_pid(process)));
+        assert_int_equal(platform_process_speaker(process, platform_process_pid(process)),
+                         platform_process_pid(process));
         assert_int_equal(bench_offer(bench, process, connection.socket), BATON_OK);
         bench_close_socket(bench, &connection.socket);
         client_send(connection.client, "words");

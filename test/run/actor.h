@@ -83,8 +83,8 @@ struct actor {
     uint32_t offer_count;
     uint32_t limits_count; /* LIMITS that came */
     uint32_t limits[4];    /* what the last of them said: capacity, handshake, stop, reuse */
-    bool drained;       /* was told to drain, or the channel has ended */
-    uint32_t cancelled; /* connection number of the CANCEL that came last, 0 = none */
+    bool drained;          /* was told to drain, or the channel has ended */
+    uint32_t cancelled;    /* connection number of the CANCEL that came last, 0 = none */
     uint32_t cancel_count;
     struct {
         uint32_t number, client;

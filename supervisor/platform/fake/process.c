@@ -11,8 +11,8 @@ uint32_t platform_process_pid(const struct platform_process *process) {
     return process->face.pid;
 }
 
-bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
-    return pid != 0 && pid == process->speaker_pid;
+uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid) {
+    return pid == process->speaker_pid ? pid : 0;
 }
 
 static uint32_t number_of(const struct platform_process *process) {

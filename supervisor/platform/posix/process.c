@@ -3,14 +3,37 @@
  */
 #include "platform/posix/internal.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 uint32_t platform_process_pid(const struct platform_process *process) {
     return (uint32_t)process->pid;
 }
 
-bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
-    return pid != 0 && (pid_t)pid == process->speaker;
+/* What getpid(2) tells a process in its own pid namespace: the last number of NSpid, behind those
+ * of the outer ones. 0: not known. A line feed in its name, which stands before that, is escaped.
+ */
+static pid_t innermost_pid(pid_t pid) {
+    static char text[16384];
+    posix_read_text(posix_open_of_process(pid, "status", O_RDONLY), text, sizeof text);
+    const char *line = strstr(text, "\nNSpid:");
+    const char *end = line == NULL ? NULL : strchr(line + 1, '\n');
+    if (end == NULL) {
+        return 0;
+    }
+    while (end[-1] >= '0' && end[-1] <= '9') {
+        end--;
+    }
+    return (pid_t)strtol(end, NULL, 10);
+}
+
+uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid) {
+    pid_t speaker = process->speaker;
+    bool is_named =
+        pid != 0 && speaker != 0 && ((pid_t)pid == speaker || (pid_t)pid == innermost_pid(speaker));
+    return is_named ? (uint32_t)speaker : 0;
 }
 
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {

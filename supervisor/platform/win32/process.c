@@ -58,17 +58,17 @@ int win32_process_open_member(const struct platform_process *process, uint32_t p
     return code;
 }
 
-bool platform_process_speaks(struct platform_process *process, uint32_t pid) {
+uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid) {
     struct baton_cause ignored;
     HANDLE speaker;
     if (pid == process->pid) { /* our handle keeps its id, also when it has ended since */
-        return true;
+        return pid;
     }
     if (win32_process_open_member(process, pid, &speaker, &ignored) != BATON_OK) {
-        return false;
+        return 0;
     }
     CloseHandle(speaker);
-    return true;
+    return pid;
 }
 
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {
