@@ -454,9 +454,9 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
 uint32_t platform_process_pid(const struct platform_process *process);
 
 /* The pid of the process that may speak for this one and calls itself `pid`, as a HELLO says; 0:
- * there is none. POSIX: it is the one that the kernel names as the sender of the frame last received
- * (SCM_CREDENTIALS), and `pid` is either that or what it is called in its own pid namespace
- * (pid_namespaces(7); NSpid of proc(5)). Windows: a process with that id is in our job
+ * there is none. POSIX: it is the one that the kernel names as the sender of the frame last
+ * received (SCM_CREDENTIALS), and `pid` is either that or what it is called in its own pid
+ * namespace (pid_namespaces(7); NSpid of proc(5)). Windows: a process with that id is in our job
  * (IsProcessInJob). */
 uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid);
 

@@ -88,7 +88,7 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
         .id = c->id,
         .protocol_info = info_bytes > 0 ? info : NULL,
         .has_peer_count = !c->is_activation,
-        .peer_count = c->is_activation ? 0 : pool_count_from_peer(&s->pool, connection),
+        .peer_count = c->is_activation ? 0 : c->from_peer_count,
     };
     to_wire(&c->peer, &message.peer);
     to_wire(&c->local, &message.local);
@@ -222,6 +222,20 @@ static void log_breach(struct supervisor *s, uint32_t process, uint8_t type, con
              p->pid, wire_type_name(type), reason);
 }
 
+/* For who looks for a fault: who speaks, by what it calls itself. */
+static void tell_hello(struct supervisor *s, const struct process *p,
+                       const struct wire_message *message) {
+    struct record *line = run_tell_line(s, LOG_LEVEL_DEBUG, "hello", p->service);
+    if (line != NULL) {
+        record_number(line, "pid", p->pid);
+        record_number(line, "capacity", message->capacity);
+        if (message->sdk.length > 0) {
+            record_bytes(line, "sdk", message->sdk.bytes, message->sdk.length);
+        }
+        run_log_end(&s->log);
+    }
+}
+
 /* NULL, or what is wrong with a HELLO. */
 static const char *take_hello(struct supervisor *s, uint32_t process,
                               const struct wire_message *message) {
@@ -233,7 +247,11 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     if (speaker == 0) {
         return run_breach_say(s, "pid ", message->pid, 10, ", which is not the handler's");
     }
-    return pool_hello(&s->pool, process, speaker, message->capacity) ? NULL : "a second HELLO";
+    if (!pool_hello(&s->pool, process, speaker, message->capacity)) {
+        return "a second HELLO";
+    }
+    tell_hello(s, &s->pool.processes[process], message);
+    return NULL;
 }
 
 /* What the frame says of its connection. A pid is told by fork servers, which name the process that

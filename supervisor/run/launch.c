@@ -226,7 +226,7 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
         return result;
     }
     wire_nonce_print(r->nonce, nonce_hex);
-    filling_make(&s->filling, service, c, pool_count_from_peer(&s->pool, connection));
+    filling_make(&s->filling, service, c);
     uint64_t pump_token =
         r->pump == SLOT_NONE ? 0 : slots_token(&s->pumps.slots, RUN_TOKEN_PUMP, r->pump);
     struct platform_launch what = {

@@ -123,8 +123,7 @@ static bool begin(struct supervisor *s, uint32_t connection, const char *message
         return false;
     }
     refusal->length =
-        filling_expand(message, c->rules, c, pool_count_from_peer(&s->pool, connection),
-                       refusal->message, sizeof refusal->message);
+        filling_expand(message, c->rules, c, refusal->message, sizeof refusal->message);
     timers_after(&s->timers, &refusal->timer, PATIENCE_US);
     s->sockets[connection] = PLATFORM_SOCKET_NONE;
     run_refuse_on_stream(s, slot);

@@ -29,7 +29,7 @@ static void check_launch(const struct service *service) {
     memset(connection.peer.bytes, 0xff, sizeof connection.peer.bytes);
     memset(connection.local.bytes, 0xff, sizeof connection.local.bytes);
     require(filling_reserve(&filling, service) == BATON_OK);
-    filling_make(&filling, service, &connection, UINT32_MAX);
+    filling_make(&filling, service, &connection);
     for (size_t i = 0; i < service->variable_count; i++) {
         require(template_check(service->variable_templates[i],
                                service->handoff != HANDOFF_LISTENER) == NULL);

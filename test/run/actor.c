@@ -38,6 +38,7 @@ static void hello(uint32_t process, enum act act) {
     struct wire_message message = {.type = WIRE_HELLO,
                                    .nonce = nonce,
                                    .has_pid = true,
+                                   .sdk = {"an actor", 8},
                                    .pid = act == ACT_HELLO_STRANGER ? STRANGER_PID : pid,
                                    .capacity = act == ACT_HELLO_WIDE ? 8 : 1};
     send_as(process, &message, act == ACT_HELLO_FOREIGN ? STRANGER_PID : 0);

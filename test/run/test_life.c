@@ -229,6 +229,10 @@ static void test_good_life(void **state) {
         assert_string_equal(lines_value(lines_record(id), "status"), "0");
     }
     assert_int_equal(fake_process_count(), 3);
+    assert_int_equal(lines_count("hello"), 3);
+    assert_string_equal(lines_value(lines_find("hello", 2), "level"), "debug");
+    assert_string_equal(lines_value(lines_find("hello", 2), "sdk"), "an actor");
+    assert_string_equal(lines_value(lines_find("hello", 2), "capacity"), "1");
     assert_int_equal(lines_count("ready"), 1);
     assert_int_equal(lines_count("listening"), 1);
     scene_clear(&scene);

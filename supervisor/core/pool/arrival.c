@@ -16,6 +16,12 @@ static void begin(struct pool *pool, uint32_t connection) {
     pool_dispatch(pool, c->service);
 }
 
+/* Counted once, or the environment and the OFFER would tell of two moments. */
+static void count_peer(struct pool *pool, struct connection *c) {
+    c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &c->peer);
+    c->from_peer_count = sources_count(&pool->sources, c->source);
+}
+
 /* Where clients speak first, no process is spent on one that does not. */
 static void let_in(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
@@ -41,7 +47,6 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     c->served = &pool->services[c->service];
     c->place = arrival->place;
     c->is_activation = service->handoff == HANDOFF_LISTENER;
-    c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, &arrival->peer);
     c->in_group = arrival->in_group;
     c->local_minute = (uint16_t)arrival->local_minute;
     c->own_source = SOURCE_NONE;
@@ -55,6 +60,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     c->accepted_wall_us = arrival->wall_us;
     c->peer = arrival->peer;
     c->local = arrival->local;
+    count_peer(pool, c);
     pool_keep_text(pool, slot, NULL, 0);
     pool_join_service(pool, arrival->service);
     c->served->live_count++;
@@ -82,7 +88,7 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
         c->peer = *peer;
         c->local = *local;
         sources_give(&pool->sources, c->source, pool->timers->now_us);
-        c->source = sources_take(&pool->sources, POOL_SCOPE_EXACT, peer);
+        count_peer(pool, c);
     }
     if (c->awaits_byte) {
         begin(pool, connection);
@@ -100,10 +106,6 @@ void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outc
         pool_keep_text(pool, connection, text, text == NULL ? 0 : strlen(text));
         pool_end_connection(pool, connection, outcome);
     }
-}
-
-uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection) {
-    return sources_count(&pool->sources, pool->connections[connection].source);
 }
 
 void pool_forget(struct pool *pool, uint32_t connection) {

@@ -104,7 +104,8 @@ struct connection {
     /* In the pool's table of sources: its address, and what counts for the limits by source of its
      * service and of all; SOURCE_NONE where there is no such limit. */
     uint32_t source, own_source, common_source;
-    uint32_t offers_count; /* to processes, one after the other */
+    uint32_t from_peer_count; /* live connections from its address when it came, itself included */
+    uint32_t offers_count;    /* to processes, one after the other */
     uint32_t attempts_used, attempts_max;
     uint32_t pid;          /* who took it, or the last one that failed to; 0 = nobody */
     uint16_t local_minute; /* for core/door/access.h: when it came, */

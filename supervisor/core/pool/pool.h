@@ -237,9 +237,6 @@ void pool_begin(struct pool *pool, uint32_t connection, const struct address *pe
 void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outcome,
                        const char *text);
 
-/* Live connections from the address of this one's peer, itself included. */
-uint32_t pool_count_from_peer(const struct pool *pool, uint32_t connection);
-
 /* What is said of it, for its record; *length_bytes 0 = nothing. Not NUL-terminated. */
 const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *length_bytes);
 

@@ -10,12 +10,12 @@
  * template and nothing else is not set at all.
  *
  * UCSPI names: https://cr.yp.to/proto/ucspi.txt; TCPCONNNUM is the count of live connections from
- * the same address, this one included. PROTO is TCP for IPv4 and IPv6 alike, as in s6-tcpserver, so
- * that a program which knows only the classic set serves both; TCPREMOTEIP then is an IPv6 address.
- * For a local socket the names are those of ucspi-unix (PROTO is UNIX, UNIXREMOTEEUID and
- * UNIXREMOTEPID where the system tells them), unless a PROXY header named a client that came by
- * TCP: then PROTO is TCP and the TCP names are there too. Addresses have no zone ("%2"): few
- * programs can parse one.
+ * the same address when this one came, itself included: the PEER_COUNT of an OFFER says the same.
+ * PROTO is TCP for IPv4 and IPv6 alike, as in s6-tcpserver, so that a program which knows only the
+ * classic set serves both; TCPREMOTEIP then is an IPv6 address. For a local socket the names are
+ * those of ucspi-unix (PROTO is UNIX, UNIXREMOTEEUID and UNIXREMOTEPID where the system tells
+ * them), unless a PROXY header named a client that came by TCP: then PROTO is TCP and the TCP names
+ * are there too. Addresses have no zone ("%2"): few programs can parse one.
  *
  * A service whose listener is handed over (UDP always) knows no client. Its handlers get
  * BATON_SERVICE, BATON_ID and where somebody waits (SERVER_ADDR and SERVER_PORT, or UNIXLOCALPATH),

@@ -123,12 +123,13 @@ static void say_variable(const struct voice *voice, const char *name, const char
 static int say_program(const struct voice *voice, const struct service *service,
                        const struct address *client) {
     struct filling filling = {0};
-    struct connection connection = {.id = 1, .peer = *client, .local = service->listen[0].address};
+    struct connection connection = {
+        .id = 1, .peer = *client, .local = service->listen[0].address, .from_peer_count = 1};
     int result = filling_reserve(&filling, service);
     if (result != BATON_OK) {
         return result;
     }
-    filling_make(&filling, service, &connection, 1);
+    filling_make(&filling, service, &connection);
     say(voice, "arguments: ");
     say_words(voice, filling.argv != NULL ? filling.argv : (const char *const *)service->argv);
     say(voice, "\nenvironment (and what the hand-off adds):\n");

@@ -12,7 +12,6 @@
 struct view {
     const struct service *service;
     const struct connection *connection;
-    uint32_t from_peer_count;
 };
 
 static bool is_ip(const struct address *address) {
@@ -67,7 +66,7 @@ static const char *get(enum fact_id fact, const struct view *view, char *room) {
     case FACT_PEER_PID:
         return c->peer.pid != 0 ? get_number(c->peer.pid, room) : NULL;
     case FACT_PEER_COUNT:
-        return is_ip(&c->peer) ? get_number(view->from_peer_count, room) : NULL;
+        return is_ip(&c->peer) ? get_number(c->from_peer_count, room) : NULL;
     case FACT_COUNT:
         break;
     }
@@ -156,8 +155,8 @@ void filling_clear(struct filling *filling) {
 }
 
 void filling_make(struct filling *filling, const struct service *service,
-                  const struct connection *connection, uint32_t from_peer_count) {
-    struct view view = {service, connection, from_peer_count};
+                  const struct connection *connection) {
+    struct view view = {service, connection};
     struct writer writer = {filling->bytes, filling->bytes_count};
     for (size_t i = 0; i < service->variable_count; i++) {
         filling->values[i] = expand(&writer, service->variable_templates[i], &view);
@@ -175,9 +174,8 @@ void filling_make(struct filling *filling, const struct service *service,
 }
 
 size_t filling_expand(const char *text, const struct service *service,
-                      const struct connection *connection, uint32_t from_peer_count, char *out,
-                      size_t size_bytes) {
-    struct view view = {service, connection, from_peer_count};
+                      const struct connection *connection, char *out, size_t size_bytes) {
+    struct view view = {service, connection};
     struct writer writer = {out, size_bytes - 1};
     (void)expand(&writer, text, &view);
     *writer.at = '\0';

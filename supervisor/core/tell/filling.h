@@ -26,15 +26,13 @@ int filling_reserve(struct filling *filling, const struct service *service);
 void filling_clear(struct filling *filling);
 
 /* Puts together the values and arguments for a launch for `connection` of `service`.
- * `from_peer_count`: live connections from the same address, this one included. Allocates
- * nothing. */
+ * Allocates nothing. */
 void filling_make(struct filling *filling, const struct service *service,
-                  const struct connection *connection, uint32_t from_peer_count);
+                  const struct connection *connection);
 
 /* Puts a template's text into `out` (`size_bytes`, at least 1), cut if it is longer. Returns its
  * length. What is not known is left out. */
 size_t filling_expand(const char *text, const struct service *service,
-                      const struct connection *connection, uint32_t from_peer_count, char *out,
-                      size_t size_bytes);
+                      const struct connection *connection, char *out, size_t size_bytes);
 
 #endif

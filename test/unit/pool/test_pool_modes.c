@@ -327,10 +327,11 @@ static void test_preface_counts_from_accept(void **state) {
     assert_false(pool_has_room(pool, 0));
     nothing_more();
     const struct address client = {.family = ADDRESS_IPV6, .bytes = {1}, .port = 5};
-    assert_int_equal(pool_count_from_peer(pool, connections[0]), 4);
+    assert_int_equal(pool->connections[connections[0]].from_peer_count, 1);
+    assert_int_equal(pool->connections[connections[3]].from_peer_count, 4);
     pool_begin(pool_at(pool, 2), connections[0], &client, &client);
-    assert_int_equal(pool_count_from_peer(pool, connections[0]), 1);
-    assert_int_equal(pool_count_from_peer(pool, connections[1]), 3);
+    assert_int_equal(pool->connections[connections[0]].from_peer_count, 1);
+    assert_int_equal(pool->connections[connections[1]].from_peer_count, 2);
     pool_begin(pool_at(pool, 2), connections[1], NULL, NULL);
     const struct connection *named = &pool->connections[connections[0]];
     const struct connection *direct = &pool->connections[connections[1]];

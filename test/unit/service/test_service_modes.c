@@ -247,7 +247,7 @@ static void expect_arguments(const struct service_table *table, const char *cons
     struct filling filling = {0};
     size_t used_bytes = 0;
     assert_int_equal(filling_reserve(&filling, service), BATON_OK);
-    filling_make(&filling, service, &connection, 1);
+    filling_make(&filling, service, &connection);
     assert_non_null(filling.argv);
     for (size_t i = 0; i < service->argc; i++) {
         assert_string_equal(filling.argv[i], expected[i]);

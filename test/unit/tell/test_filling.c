@@ -54,6 +54,7 @@ static void set_scene(enum service_protocol protocol, enum service_handoff hando
         add_variable(next->name, next->template);
     }
     scene.connection.id = 17;
+    scene.connection.from_peer_count = 3;
 }
 
 static void set_addresses(const char *peer, const char *local) {
@@ -71,7 +72,7 @@ static void fill(void) {
     filling_clear(&scene.filling);
     scene.service.launch_bytes = template_launch_bytes(&scene.service);
     assert_int_equal(filling_reserve(&scene.filling, &scene.service), BATON_OK);
-    filling_make(&scene.filling, &scene.service, &scene.connection, 3);
+    filling_make(&scene.filling, &scene.service, &scene.connection);
 }
 
 /* All variables that are set, as "A=1 B=2 ". */
@@ -292,14 +293,14 @@ static void the_largest_service_makes_the_room(void **state) {
         services[i].launch_bytes = template_launch_bytes(&services[i]);
         assert_int_equal(filling_reserve(&filling, &services[i]), BATON_OK);
     }
-    filling_make(&filling, &services[0], &scene.connection, 1);
+    filling_make(&filling, &services[0], &scene.connection);
     assert_null(filling.argv);
-    filling_make(&filling, &services[1], &scene.connection, 1);
+    filling_make(&filling, &services[1], &scene.connection);
     assert_string_equal(filling.argv[0], "web");
     assert_string_equal(filling.argv[1], "192.0.2.1192.0.2.1");
     assert_null(filling.argv[2]);
     assert_string_equal(filling.values[0], "web");
-    filling_make(&filling, &services[2], &scene.connection, 1);
+    filling_make(&filling, &services[2], &scene.connection);
     assert_null(filling.argv);
     filling_clear(&filling);
     assert_null(filling.bytes);
