@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Prints a socket's name independently of libbaton, which printed the offer's. */
+/* Prints a socket's name independently of libbaton, which printed the offer's. The IPv4 client of a
+ * listener for both families is one of IPv4 there, and ::ffff:192.0.2.1 to the system (RFC 4291,
+ * 2.5.5.2). */
 static void print_name(const struct sockaddr_storage *name, char *out, size_t size) {
     char host[INET6_ADDRSTRLEN] = "?";
     if (name->ss_family == AF_INET) {
@@ -16,8 +18,12 @@ static void print_name(const struct sockaddr_storage *name, char *out, size_t si
     } else {
         struct sockaddr_in6 in6;
         memcpy(&in6, name, sizeof in6);
-        inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
-        snprintf(out, size, "[%s]:%u", host, (unsigned)ntohs(in6.sin6_port));
+        bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr);
+        if (is_ipv4)
+            inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, sizeof host);
+        else
+            inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
+        snprintf(out, size, is_ipv4 ? "%s:%u" : "[%s]:%u", host, (unsigned)ntohs(in6.sin6_port));
     }
 }
 

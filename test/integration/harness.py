@@ -266,8 +266,10 @@ class Supervisor:
         """(host, port) where the service listens."""
         return split_address(self.wait_event("listening", service=name)["address"])
 
-    def connect(self, name, **options):
-        client = Client(self.address(name), **options)
+    def connect(self, name, host=None, **options):
+        """`host`: another one than that at which the service says that it listens."""
+        address = self.address(name)
+        client = Client((host or address[0], address[1]), **options)
         self.clients[client.name, client.server] += 1
         self._open_clients.append(client)
         return client

@@ -18,13 +18,14 @@ GREETING = "hello"
 class Points(SupervisorCase):
     """A handler that checks what it was promised, and tells its client point by point."""
 
-    def report(self, handler, listen, **keys):
-        """What the handler says, with every point it names in order, none of them `not ok`."""
+    def report(self, handler, listen, host=None, **keys):
+        """What the handler says to a client that connects to `host`, with every point it names in
+        order, none of them `not ok`."""
         lends = keys.get("handoff") == "listener"
         supervisor = self.supervisor({"points": service(handler, listen=listen, **keys)})
         # From a listener that it was lent the handler takes its clients itself: no record of each.
         with (harness.Client(supervisor.address("points")) if lends
-              else supervisor.connect("points")) as client:
+              else supervisor.connect("points", host=host)) as client:
             client.send(GREETING)
             text = client.rest()
         print(text, flush=True)
@@ -68,6 +69,12 @@ class Conformance(Points):
     def test_from_a_listener_of_its_own(self):
         self.check("127.0.0.1:0", handoff="listener", environment="LIBBATON_IDLE_MS=100")
 
+    def test_ipv4_at_a_listener_for_both(self):
+        """getpeername(2) says ::ffff:127.0.0.1 there, and the OFFER 127.0.0.1."""
+        for host in ("127.0.0.1", "::1"):
+            with self.subTest(host):
+                self.check("[::]:0", host=host, v6only="no")
+
     def test_behind_a_first_byte(self):
         """The supervisor has watched the socket before, and nothing of that is left."""
         self.check("127.0.0.1:0", first_byte_timeout_ms=60000)
@@ -103,8 +110,8 @@ class Conformance32(Conformance):
 class Independent(Points):
     """A handler by somebody who knew PROTOCOL.md and none of our code."""
 
-    def check(self, listen):
-        supervisor, text = self.report("independent", listen)
+    def check(self, listen, **keys):
+        supervisor, text = self.report("independent", listen, **keys)
         # Two points that only the client, or the reader of the log, can judge.
         self.assertIn(f"# first bytes from the client: {GREETING.encode().hex()}\n", text)
         outputs = [event["text"] for event in supervisor.find("output", service="points")]
@@ -128,6 +135,9 @@ class Independent(Points):
 
     def test_ipv6(self):
         self.check("[::1]:0")
+
+    def test_ipv4_at_a_listener_for_both(self):
+        self.check("[::]:0", host="127.0.0.1", v6only="no")
 
     def test_it_serves(self):
         supervisor = self.supervisor({"mirror": service("independent serve")})

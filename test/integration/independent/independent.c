@@ -364,11 +364,23 @@ static void note_address(struct tap *tap, const char *title, const struct addres
     tap_note(tap, "%s: %s", title, address->size > 0 ? hex : "none");
 }
 
+/* The page: "An IPv4 client always has family 4, also where a listener for IPv6 takes IPv4
+ * clients", whose name the system gives as ::ffff:a.b.c.d. */
+static void address_unmap(struct address *address) {
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (address->size != ADDRESS_V6 || memcmp(address->bytes + 3, mapped, sizeof mapped) != 0)
+        return;
+    address->size = ADDRESS_V4;
+    address->bytes[0] = 4;
+    memmove(address->bytes + 3, address->bytes + 15, 4);
+}
+
 static void check_name(struct tap *tap, os_socket sock, bool peer, const struct address *offered) {
     struct address name;
     memset(&name, 0, sizeof name);
     tap_check(tap, os_socket_name(sock, peer, &name),
               peer ? "getpeername works" : "getsockname works");
+    address_unmap(&name);
     const bool same =
         name.size == offered->size && memcmp(name.bytes, offered->bytes, name.size) == 0;
     tap_check(tap, same, peer ? "getpeername gives PEER" : "getsockname gives LOCAL");
