@@ -1,5 +1,6 @@
 /* The drill of test/golden/wire/conversations.txt with libbaton: a thread for each client, and the
- * channel is read beside them. POSIX. */
+ * channel is read beside them. POSIX, and on Windows with the pthread.h of mingw-w64, where it is
+ * run within a test: then `drill` is its main function, and may be called again and again. */
 #include "baton.h"
 
 #include <pthread.h>
@@ -8,7 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _WIN32
+#include <winsock2.h>
+
+#include <windows.h>
+int main(void); /* under another name */
+#else
 #include <sys/socket.h>
+#endif
 #include <unistd.h>
 
 enum { CAPACITY = 4, LINE_BYTES = 1024, GOES_ON = -1 };
@@ -28,6 +36,17 @@ static atomic_int next_answer = BATON_TAKE;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* is_held, is_cancelled */
 static struct client clients[CAPACITY];
 
+/* A thread that waits for the client reads the end. (Under Wine a read that has begun does not end
+ * by shutdown() alone.) */
+static void cut(baton_socket client) {
+#ifdef _WIN32
+    shutdown(client, SD_BOTH);
+    CancelIoEx((HANDLE)client, NULL);
+#else
+    shutdown(client, SHUT_RDWR);
+#endif
+}
+
 static int decide(void *context, const struct baton_connection *connection) {
     (void)context;
     (void)connection;
@@ -41,7 +60,7 @@ static void cancelled(void *context, uint32_t number) {
         struct client *client = &clients[i];
         if (client->is_held && client->connection.number == number) {
             client->is_cancelled = true;
-            shutdown(client->connection.socket, SHUT_RDWR); /* its thread reads the end */
+            cut(client->connection.socket);
         }
     }
     pthread_mutex_unlock(&lock);
@@ -141,6 +160,8 @@ static void answer_datagram(struct baton_connection *connection) {
 }
 
 int main(void) {
+    memset(clients, 0, sizeof clients);
+    atomic_store(&next_answer, BATON_TAKE);
     const struct baton_options options = {.capacity = CAPACITY,
                                           .kinds = BATON_KIND_CONNECTION | BATON_KIND_DATAGRAM,
                                           .idle_ms = 60000,

@@ -94,7 +94,11 @@ static void add(const struct conversation_step *step) {
         now.system = value;
     } else if (strcmp(word, "reuse") == 0) {
         now.reuse_count = (uint32_t)strtoul(value, NULL, 10);
-    } else if (strcmp(word, "needs") != 0) {
+    } else if (strcmp(word, "needs") == 0) {
+        for (size_t i = 1; i < step->word_count; i++) {
+            now.needs_other = now.needs_other || step->words[i][0] == '!';
+        }
+    } else {
         assert_true(now.step_count < CONVERSATION_STEPS_MAX);
         now.steps[now.step_count++] = *step;
     }

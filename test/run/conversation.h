@@ -20,6 +20,7 @@ struct conversation {
     const char *name, *tests;
     const char *system; /* "" = everywhere */
     uint32_t reuse_count;
+    bool needs_other; /* is for handlers that do not do something: needs !WORD */
     struct conversation_step steps[CONVERSATION_STEPS_MAX];
     size_t step_count;
 };
