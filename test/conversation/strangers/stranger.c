@@ -186,8 +186,8 @@ static int number_after(const char *line, const char *word, int least) {
     size_t digits = strspn(line, "0123456789");
     if (digits < 1 || digits > 3 || line[digits] != '\0' || (digits > 1 && line[0] == '0'))
         return -1;
-    int value = atoi(line);
-    return value >= least && value <= 255 ? value : -1;
+    long value = strtol(line, NULL, 10);
+    return value >= least && value <= 255 ? (int)value : -1;
 }
 
 // Does what a line says. False: the connection has ended.
