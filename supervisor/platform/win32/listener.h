@@ -37,7 +37,7 @@ struct platform_listener {
     struct address address;
     struct local_file file; /* PLATFORM_UNIX */
     /* One that is not handed over. */
-    bool armed; /* an AcceptEx was started and its result not yet taken */
+    bool armed;      /* an AcceptEx was started and its result not yet taken */
     SOCKET accepted; /* what the AcceptEx under way fills; by accept(): who is not given out yet */
     LPFN_ACCEPTEX accept_ex;
     OVERLAPPED operation;
