@@ -69,7 +69,7 @@ class Lingering(SupervisorCase):
     def test_by_the_channel_of_an_older_system(self):
         supervisor = self.serve("rights", FEW, environment={"LD_PRELOAD": SHIM})
         reasons = {e["reason"] for e in supervisor.find("protocol_error", service="slow")}
-        self.assertEqual(reasons, {"a frame that is torn, too long, or carries descriptors"})
+        self.assertEqual(reasons, {"a descriptor or other control data came with it"})
 
     def test_a_listener_that_became_a_connection(self):
         with socket.socket() as server:
