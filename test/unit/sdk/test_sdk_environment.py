@@ -18,29 +18,51 @@ SDK = pathlib.Path(__file__).resolve().parents[3] / "handlers" / "sdk"
 HANDLERS = pathlib.Path(os.environ.get("BATON_HANDLERS_DIR", "build/dev/handlers"))
 DEADLINE_S = 20
 
-SHOW = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import baton
+sys.path.insert(0, str(SDK))
+import baton  # noqa: E402
+
+
 def show(c):
-    text = f"service {c.service}\\npeer {c.peer}\\nlocal {c.local}\\nid {c.id}\\n"
+    text = f"service {c.service}\npeer {c.peer}\nlocal {c.local}\nid {c.id}\n"
     if c.via:
-        text += f"via {c.via}\\n"
+        text += f"via {c.via}\n"
     if c.peer_count:
-        text += f"peer_count {c.peer_count}\\n"
+        text += f"peer_count {c.peer_count}\n"
     c.answer(text.encode())
-raise SystemExit(baton.serve(show))
-"""
-PROGRAMS = {"libbaton": [str(HANDLERS / "env")],
-            "baton.py": [sys.executable, "-S", "-c", SHOW, str(SDK)]}
-# An interpreter a case is most of the time that this takes, and no build of ours changes what it does.
-if os.environ.get("BATON_PRESET") == "asan":
-    del PROGRAMS["baton.py"]
+
+
+# A program, or a function: what runs in a fork of this process, since an interpreter for each of these
+# cases would take longer than all the rest.
+PROGRAMS = {"libbaton": [str(HANDLERS / "env")], "baton.py": lambda: baton.serve(show)}
 # LISTEN_PID is known in the child alone; $PID in the case stands for it.
 WITH_PID = 'LISTEN_PID="${LISTEN_PID_BEFORE}$$${LISTEN_PID_AFTER}"; export LISTEN_PID; exec "$0" "$@"'
 
 NO_NUMBERS = ("", "x", "-1", "+1", " 1", "1 ", "\t1", "1\n", "0x1", "1_0", "1.0", "1e0", "٣", "¹", "１")
 NONCE = "00" * 16
+
+
+def fork(function, environment, places):
+    """The pid of a process that runs the function as a program of its own would run it."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.setpgid(0, 0)
+            for descriptor, place in places:
+                os.dup2(descriptor, place)
+            os.closerange(len(places), os.sysconf("SC_OPEN_MAX"))
+            os.environ.clear()
+            os.environ.update(environment)
+            if "LISTEN_PID_BEFORE" in environment:
+                os.environ["LISTEN_PID"] = (f"{environment['LISTEN_PID_BEFORE']}{os.getpid()}"
+                                            f"{environment['LISTEN_PID_AFTER']}")
+            code = function()
+        except BaseException:  # as an interpreter does at its end
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return pid
 
 
 class Run:
@@ -50,7 +72,8 @@ class Run:
         if pid is not None:
             before, after = pid
             environment = {"LISTEN_PID_BEFORE": before, "LISTEN_PID_AFTER": after, **environment}
-            command = ["/bin/sh", "-c", WITH_PID, *command]
+            if not callable(command):
+                command = ["/bin/sh", "-c", WITH_PID, *command]
         read_end, write_end = os.pipe()
         nothing = os.open(os.devnull, os.O_RDWR)
         # High numbers first: the places to fill may be in use.
@@ -61,8 +84,12 @@ class Run:
                    (os.POSIX_SPAWN_DUP2, write_end, 2)]
         actions += [(os.POSIX_SPAWN_DUP2, d, 3 + i) for i, d in enumerate(moved)]
         base = {k: v for k, v in os.environ.items() if not k.startswith(("BATON_", "LISTEN_"))}
-        self.pid = os.posix_spawn(command[0], command, {**base, **environment},
-                                  file_actions=actions, setpgroup=0)
+        environment = {**base, **environment}
+        if callable(command):
+            self.pid = fork(command, environment, [action[1:] for action in actions])
+        else:
+            self.pid = os.posix_spawn(command[0], command, environment, file_actions=actions,
+                                      setpgroup=0)
         for descriptor in (write_end, nothing, *high, *moved):
             os.close(descriptor)
         self.errors = read_end
