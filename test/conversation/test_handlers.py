@@ -200,6 +200,8 @@ class Findings(unittest.TestCase):
         for each in ALL:
             self.assertIn(each.tests, ("handler", "supervisor", "both"), each.name)
             self.assertIn(each.system, ("", "posix", "windows"), each.name)
+            if each.system == "windows":
+                self.assertEqual(each.tests, "handler", f"{each.name}: nobody would hold it")
             for line, words in each.steps:
                 self.assertIn(words[0].partition("-")[0], actors, line)
 
