@@ -58,6 +58,7 @@ class Puppet:
         self.channel.settimeout(DEADLINE_S)
         credentials = orders.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         self.pid = struct.unpack("3i", credentials)[0]
+        self.may = []  # what batond may say to it, or not
         self.sockets = {}  # offered to it, by the client's number
         self.numbers = {}  # connection numbers on the channel, by the client's number
 
@@ -153,8 +154,10 @@ class Play:
 
     def watch(self, puppet, what, *words):
         """What batond has to do."""
-        if what == "ends":
-            self.test.assertIsNone(self.hear(puppet))
+        if what == "may":
+            puppet.may.append(words[0])
+        elif what == "ends":
+            self.test.assertEqual(self.hear(puppet, "the end"), ("the end", 0))
         elif what == "terminates":
             self.batond.wait_event("terminate", pid=puppet.pid)
         elif what == "kills":
@@ -162,29 +165,36 @@ class Play:
             puppet.wait_for_end()
         else:
             frame = small.Frame(what, *words)
-            name, number = self.hear(puppet) or ("the end", 0)
+            name, number = self.hear(puppet, what)
             self.test.assertEqual(name, what)
             if name == "OFFER":
                 puppet.numbers[frame.number] = number
                 puppet.sockets[frame.number] = self.offered
             self.test.assertEqual(number, puppet.numbers.get(frame.number, 0))
 
-    def hear(self, puppet):
-        """The next message of batond's, and its number; None at the end."""
+    def hear(self, puppet, wanted):
+        """The next message of batond's, and its number, behind what it may say before that."""
         while True:
-            try:
-                frame, rights, _, _ = socket.recv_fds(puppet.channel, 16400, 4)
-            except ConnectionResetError:
-                continue  # said once, before what there is to read
-            if not frame:
-                return None
-            _, _, kind, _, number, _ = small.HEADER.unpack_from(frame)
-            name = {kind: name for name, kind in small.TYPES.items()}.get(kind)
-            self.test.assertEqual(len(rights), name == "OFFER")
-            if name == "OFFER":
-                self.offered = socket.socket(fileno=rights[0])
-            if kind < 0x80:
+            name, number = self.hear_one(puppet)
+            if name is not None and (name == wanted or name not in puppet.may):
                 return name, number
+            if name is not None:
+                puppet.may.remove(name)
+
+    def hear_one(self, puppet):
+        """None as a name: it may be skipped."""
+        try:
+            frame, rights, _, _ = socket.recv_fds(puppet.channel, 16400, 4)
+        except ConnectionResetError:
+            return None, 0  # said once, before what there is to read
+        if not frame:
+            return "the end", 0
+        _, _, kind, _, number, _ = small.HEADER.unpack_from(frame)
+        name = {kind: name for name, kind in small.TYPES.items()}.get(kind)
+        self.test.assertEqual(len(rights), name == "OFFER")
+        if name == "OFFER":
+            self.offered = socket.socket(fileno=rights[0])
+        return (None if kind & 0x80 else name), number
 
     def client_connects(self, number):
         self.clients[number] = self.batond.connect(self.conversation.name)

@@ -299,16 +299,22 @@ static void check_over(void) {
     }
 }
 
+/* They are for afterwards. */
+static void skip_records(void) {
+    while (at < conversation->step_count &&
+           strcmp(conversation->steps[at].words[0], "record") == 0) {
+        at++;
+    }
+}
+
 static bool play(struct scene *scene) {
     hear_all();
     until_us = fake_now_us() >= until_us ? 0 : until_us;
     while (until_us == 0 && at < conversation->step_count) {
         const struct conversation_step *step = &conversation->steps[at];
         bool must_look = do_step(scene, step);
-        do {
-            at++; /* records are for afterwards; nobody asks again when everything has ended */
-        } while (at < conversation->step_count &&
-                 strcmp(conversation->steps[at].words[0], "record") == 0);
+        at++;
+        skip_records(); /* now, since nobody asks again when everything has ended */
         if (until_us == 0 && must_look) {
             return true;
         }
@@ -388,6 +394,12 @@ static void hold(void) {
     struct scene scene;
     prepare(&scene);
     scene_run(&scene);
+    /* What the supervisor does at last nobody asks for any more. */
+    hear_all();
+    for (; at < conversation->step_count && conversation->steps[at].words[0][0] == 's'; at++) {
+        expect(&conversation->steps[at], process_of(conversation->steps[at].words[0]));
+    }
+    skip_records();
     if (at < conversation->step_count) {
         wrong("it was not played to its end");
     }
