@@ -8,7 +8,8 @@
 --only      this conversation alone
 
 The head of conversations.txt says what the handler must do, and how a conversation is written.
-Prints TAP. Exit code 0: all that were held passed; 1: one did not, or none was held. Linux, Python 3.9.
+Prints TAP. Exit code 0: all that were held passed; 1: one did not, or none was held; 2: wrong arguments.
+Linux, Python 3.9.
 """
 import argparse
 import os
@@ -22,6 +23,7 @@ import sys
 import time
 
 DEADLINE_S = 5.0
+CAN = "again nack retire cancel listener datagram limits strict".split()
 LIMIT_MS = 5000  # told as the limits for the handshake and the stop
 HEADER = struct.Struct("!4sBBHII")  # magic, version, type, flags, connection number, body length
 TYPES = {"HELLO": 0x01, "ACK": 0x02, "NACK": 0x03, "DONE": 0x04, "RETIRE": 0x05, "OFFER": 0x11,
@@ -377,6 +379,8 @@ def main(arguments):
     parser.add_argument("file")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
+    if set(options.can) - set(CAN):
+        parser.error(f"--can takes {', '.join(CAN)}")
     count = held = failed = 0
     for conversation in read_conversations(options.file):
         if options.only in (None, conversation.name):
@@ -385,7 +389,7 @@ def main(arguments):
             count, held, failed = count + 1, held + (not skipped), failed + bool(wrong)
             note = f" # SKIP {skipped}" if skipped else f"\n# {wrong}" if wrong else ""
             print(f"{'not ok' if wrong else 'ok'} {count} - {conversation.name}{note}", flush=True)
-    print(f"1..{count}")
+    print(f"1..{count}\n# held {held}, failed {failed}, skipped {count - held}")
     return 1 if failed or not held else 0
 
 
