@@ -263,20 +263,27 @@ static int take_offer(struct baton *baton, const struct wire_message *offer, bat
     return fault != 0 ? fault : answer_offer(baton, connection);
 }
 
-/* Gives sources back, all or (`number` not 0) that of one OFFER. What was accepted from them may
- * live on: then the exit code tells how it ended, and no DONE. */
-static void close_sources(struct baton *baton, uint32_t number) {
+/* Of a source that is closed; nothing without a channel. If it cannot be said, the end is read
+ * next. */
+static void say_source_is_done(struct baton *baton, uint32_t number) {
+    if (number == 0)
+        return;
+    held_remove(&baton->held, number);
+    send_message(baton, &(struct wire_message){.type = WIRE_DONE, .connection = number});
+}
+
+/* Gives sources back, all or (`number` not 0) that of one OFFER. What was accepted from them is our
+ * own and may live on; DONE of one that is lent is said when it comes back. */
+static void close_sources(struct baton *baton, uint32_t number, bool says_done) {
     for (size_t i = 0; i < baton->sources.used_mark; i++) {
         struct body_source *source = &baton->sources.items[i];
-        struct wire_message done = {.type = WIRE_DONE, .connection = source->number};
+        uint32_t done = source->number;
         bool is_here = source->state == BODY_SOURCE_HERE;
-        if (number != 0 && done.connection != number)
+        if (number != 0 && done != number)
             continue;
         sources_close(&baton->sources, i);
-        if (!is_here || done.connection == 0 || baton->live_count > 0)
-            continue;
-        held_remove(&baton->held, done.connection);
-        send_message(baton, &done); /* if that fails, the end is read next */
+        if (is_here && says_done)
+            say_source_is_done(baton, done);
     }
 }
 
@@ -289,9 +296,19 @@ static void cancel(struct baton *baton, uint32_t number) {
     if (!held_has(&baton->held, number))
         return;
     if (is_source)
-        close_sources(baton, number);
+        close_sources(baton, number, true);
     else if (baton->options.cancelled != NULL)
         baton->options.cancelled(baton->options.context, number);
+}
+
+/* The first one counts, and allows no more than we asked for. */
+static void take_limits(struct baton *baton, const struct wire_message *said) {
+    uint32_t capacity = baton->options.capacity;
+    if (baton->has_limits)
+        return;
+    baton->has_limits = true;
+    baton->limits = (struct baton_limits){said->capacity < capacity ? said->capacity : capacity,
+                                          said->handshake_ms, said->stop_ms, said->reuse};
 }
 
 /* Acts on one frame. Returns 1 with a connection, 0 to go on, or a fault. Owns `attached`. */
@@ -311,11 +328,8 @@ static int act_on_frame(struct baton *baton, size_t length, baton_socket attache
         baton->ended = true;
     if (message.type == WIRE_CANCEL)
         cancel(baton, message.connection);
-    if (message.type == WIRE_LIMITS) {
-        baton->has_limits = true;
-        baton->limits = (struct baton_limits){message.capacity, message.handshake_ms,
-                                              message.stop_ms, message.reuse};
-    }
+    if (message.type == WIRE_LIMITS)
+        take_limits(baton, &message);
     return 0;
 }
 
@@ -324,6 +338,8 @@ static int receive_frame(struct baton *baton, struct baton_connection *connectio
     long length = body_channel_receive(&baton->channel, baton->frame, &attached);
     if (length > 0)
         return act_on_frame(baton, (size_t)length, attached, connection);
+    if (attached != BATON_SOCKET_NONE)
+        length = BATON_E_PROTOCOL; /* the end carries nothing, and no packet has 0 bytes */
     body_socket_close(&attached);
     baton->ended = true;
     return (int)length;
@@ -349,7 +365,7 @@ static int wait_once(struct baton *baton, struct baton_connection *connection) {
         baton->ended = true;
         return 0;
     case BODY_READY_IDLE:
-        close_sources(baton, 0);
+        close_sources(baton, 0, true);
         return 0;
     case BODY_READY_WOKEN:
         return 0;
@@ -373,7 +389,7 @@ int baton_next(struct baton *baton, struct baton_connection *connection) {
     while (result == 0 && !baton->ended)
         result = go_on(baton, connection);
     if (result == 0) {
-        close_sources(baton, 0);
+        close_sources(baton, 0, true);
         if (!baton->broken)
             return 0;
         baton->broken = false;
@@ -384,6 +400,7 @@ int baton_next(struct baton *baton, struct baton_connection *connection) {
      */
     if (result < 0 && baton->has_channel) {
         body_channel_end(&baton->channel);
+        close_sources(baton, 0, false);
         baton->ended = true;
     }
     return result;
@@ -406,8 +423,9 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
                  const char *text) {
     if (connection->socket == BATON_SOCKET_NONE)
         return 0;
-    sources_give_back(&baton->sources, connection);
+    uint32_t done_source = sources_give_back(&baton->sources, connection);
     if (connection->number == 0) {
+        say_source_is_done(baton, done_source);
         baton->live_count--;
         body_wake();
         return 0;
@@ -435,7 +453,9 @@ int baton_limits(const struct baton *baton, struct baton_limits *out) {
 }
 
 int baton_retire(struct baton *baton) {
-    close_sources(baton, 0);
+    /* The end of the channel follows the last DONE, and then our own end within the supervisor's
+     * time: not while clients that we have accepted are served. The exit code tells instead. */
+    close_sources(baton, 0, baton->live_count == 0);
     if (!baton->has_channel)
         baton->ended = true;
     return baton->has_channel ? send_message(baton, &(struct wire_message){.type = WIRE_RETIRE})

@@ -137,7 +137,7 @@ struct baton_options {
     void (*cancelled)(void *context, uint32_t number);
 };
 
-/* What the supervisor has said that it really does, whatever `capacity` was. */
+/* What the supervisor has said that it really does, within what `capacity` was. */
 struct baton_limits {
     uint32_t capacity;     /* connections that it offers at a time, 1..65535 */
     uint32_t handshake_ms; /* within which an offer is to be answered */
@@ -206,14 +206,16 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
 
 /*
  * What is known of the supervisor's limits: 1 with them in *out, or 0 and all zero when it has not
- * said any. batond says them to who asks for a capacity above 1, ahead of the first offer, so that
- * they are known once baton_next() has returned. Belongs to the thread of baton_next(). (In every
- * handler's environment: BATON_STOP_MS; with a channel BATON_HANDSHAKE_MS, BATON_REUSE.)
+ * said any; what it says first counts. batond says them to who asks for a capacity above 1, ahead
+ * of the first offer, so that they are known once baton_next() has returned. Belongs to the thread
+ * of baton_next(). (In every handler's environment: BATON_STOP_MS; with a channel
+ * BATON_HANDSHAKE_MS, BATON_REUSE.)
  */
 int baton_limits(const struct baton *baton, struct baton_limits *out);
 
 /*
- * Asks for no more offers (RETIRE). Go on to call baton_next(): an offer may already be under way;
+ * Asks for no more offers (RETIRE), and gives listeners and datagram sockets back. Go on to call
+ * baton_next(): an offer may already be under way;
  * it returns 0 when all are finished. Returns 0, also without a channel (where baton_next() then
  * returns 0 at once), BATON_E_CLOSED or BATON_E_SYSTEM.
  */

@@ -33,7 +33,9 @@ from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from baton_output import let_streams_last, log
-from baton_sources import Channel, Connection, EnvironmentFault, Source, Sources, fallback_sources
+from baton_sources import (
+    Channel, Connection, EnvironmentFault, Source, Sources, fallback_sources, kind_of,
+)
 from baton_wire import *  # noqa: F403
 
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
@@ -44,7 +46,7 @@ Attached = Optional[socket.socket]  # what came with a frame
 
 @dataclass(frozen=True)
 class Limits:
-    """What the supervisor has said that it really does, whatever `capacity` was."""
+    """What the supervisor has said that it really does, within what `capacity` was."""
 
     capacity: int  # connections that it offers at a time
     handshake_ms: int  # within which an offer is to be answered
@@ -140,6 +142,8 @@ class _PosixChannel(Channel):
     def socket_of(self, fields: Fields, attached: Attached) -> socket.socket:
         if attached is None or TAG_PROTOCOL_INFO in fields:
             raise ProtocolFault("the offer carries no descriptor")
+        if kind_of(attached) != fields[TAG_KIND][0]:
+            raise ProtocolFault("the offered socket is not of the kind that the offer says")
         return attached
 
     def send(self, frame: bytes) -> None:
@@ -155,6 +159,11 @@ class _PosixChannel(Channel):
         self._socket.close()
 
 
+def _handle(number: int) -> int:
+    """Handles have 32 significant bits, sign-extended to 64."""
+    return number - (1 << 32) if number >= 1 << 31 else number
+
+
 class _WindowsChannel(Channel):
     """Two one-way pipes."""
 
@@ -163,6 +172,7 @@ class _WindowsChannel(Channel):
     def __init__(self, read_end: int, write_end: int) -> None:
         import msvcrt
 
+        read_end, write_end = _handle(read_end), _handle(write_end)
         try:
             for handle in (read_end, write_end):
                 os.set_handle_inheritable(handle, False)  # type: ignore[attr-defined]
@@ -297,6 +307,7 @@ class Baton:
             if self._channel is not None:
                 self._ended = True
                 self._channel.end()
+                self._sources.close_all()
             raise
         if connection is None:
             self._close_sources()
@@ -322,11 +333,13 @@ class Baton:
         return None
 
     def _close_sources(self, number: int = 0) -> None:
-        """Gives them back, all or that of one OFFER. What was accepted from them may live on: then
-        the exit code tells how it ended, and no DONE."""
+        """Gives them back, all or that of one OFFER."""
         for done in self._sources.close_all(number):
-            self._held.discard(done)
-            self._say(DONE, done, {TAG_STATUS: b"\0"})
+            self._say_source_is_done(done)
+
+    def _say_source_is_done(self, number: int) -> None:
+        self._held.discard(number)
+        self._say(DONE, number, {TAG_STATUS: b"\0"})
 
     def _act_on_frame(self, frame: bytes, attached: Attached) -> Optional[Connection]:
         kind = number = 0
@@ -347,9 +360,15 @@ class Baton:
         elif kind == CANCEL and number in self._held:
             self._cancel(number)
         elif kind == LIMITS:
-            tags = TAG_CAPACITY, TAG_HANDSHAKE_MS, TAG_STOP_MS, TAG_REUSE
-            self.limits = Limits(*(int.from_bytes(fields[tag], "big") for tag in tags))
+            self._take_limits(fields)
         return None
+
+    def _take_limits(self, fields: Fields) -> None:
+        """The first one counts, and allows no more than we asked for."""
+        tags = TAG_CAPACITY, TAG_HANDSHAKE_MS, TAG_STOP_MS, TAG_REUSE
+        capacity, *others = (int.from_bytes(fields[tag], "big") for tag in tags)
+        if self.limits is None:
+            self.limits = Limits(min(capacity, self._options.capacity), *others)
 
     def _cancel(self, number: int) -> None:
         if any(source.number == number for source in self._sources.items):
@@ -421,7 +440,9 @@ class Baton:
             return
         connection.finished = True
         if connection.number == 0:
-            self._sources.give_back(connection)
+            done = self._sources.give_back(connection)
+            if done:
+                self._say_source_is_done(done)
             return
         connection.socket.close()
         # First, because after DONE the next offer may come before we are back here.
@@ -437,7 +458,12 @@ class Baton:
 
     def retire(self) -> None:
         """Asks for no more offers. Go on to call next() until it returns None."""
-        self._close_sources()
+        if self._sources.live_count:
+            # The end of the channel follows the last DONE, and then our own end within the
+            # supervisor's time: not while clients that we have accepted are served.
+            self._sources.close_all()
+        else:
+            self._close_sources()
         if self._channel is None:
             self._ended = True
         else:

@@ -269,29 +269,29 @@ class Sources:
             self.live_count += 1
         return connection
 
-    def give_back(self, connection: Connection) -> None:
-        source = connection.source
+    def give_back(self, connection: Connection) -> int:
+        """Returns the number of the OFFER that is done by that, as its socket was lent; else 0."""
+        source = connection.source if connection.kind == KIND_DATAGRAM else None
         with self._lock:
-            is_kept = (
-                source is not None and connection.kind == KIND_DATAGRAM and not source.closed
-            )
-            if is_kept:
-                source.lent = False  # type: ignore[union-attr]
+            is_kept = source is not None and not source.closed
+            if source is not None:
+                source.lent = False
             self.live_count -= 1
         if not is_kept:
             connection.socket.close()
         self._wake()
+        return source.number if source is not None and not is_kept else 0
 
     def close_all(self, number: int = 0) -> List[int]:
         """Closes what is not lent of all, or of the OFFER `number`. Returns the numbers of OFFERs
-        that are done by that."""
+        that are done by that; what was accepted is the handler's own, and may live on."""
         with self._lock:
             closing = [item for item in self.items if number in (0, item.number)]
             self.items = [item for item in self.items if item not in closing]
             for item in closing:
                 item.closed = True
             here = [item for item in closing if not item.lent]
-            done = [item.number for item in here if item.number and not self.live_count]
+            done = [item.number for item in here if item.number]
         for item in here:
             item.socket.close()
         return done
@@ -318,7 +318,7 @@ class Channel:
         raise NotImplementedError
 
 
-def _kind_of(stream: socket.socket) -> Optional[int]:
+def kind_of(stream: socket.socket) -> Optional[int]:
     if stream.type == socket.SOCK_DGRAM:
         return KIND_DATAGRAM
     if stream.type != socket.SOCK_STREAM:
@@ -333,7 +333,7 @@ def _source_of(descriptor: int, name: str, kinds: List[int]) -> Optional[Source]
         candidate = socket.socket(fileno=descriptor)
     except OSError:
         return None
-    kind = _kind_of(candidate)
+    kind = kind_of(candidate)
     if kind not in kinds and not (kind == KIND_LISTENER and KIND_CONNECTION in kinds):
         candidate.detach()
         return None
@@ -377,7 +377,7 @@ def _windows_input(kinds: List[int]) -> List[Source]:
     if duplicate(ctypes.c_void_p(handle), os.getpid(), info) != 0:
         return []
     rebuilt = socket.fromshare(info.raw)  # type: ignore[attr-defined]
-    kind = _kind_of(rebuilt)
+    kind = kind_of(rebuilt)
     if kind not in kinds and not (kind == KIND_LISTENER and KIND_CONNECTION in kinds):
         rebuilt.close()
         return []

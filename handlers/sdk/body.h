@@ -80,8 +80,9 @@ int body_channel_send(const struct body_channel *channel, const void *frame, siz
 
 /* Gives the offered socket in *out: `attached` on POSIX, rebuilt from the protocol info on Windows,
  * whose copy in the frame is cleared because it is good for one use. Takes over `attached` in every
- * case. Returns 0, BATON_E_PROTOCOL if the offer carries no socket, or one of the other system, or
- * BATON_E_SYSTEM. */
+ * case. Returns 0, BATON_E_PROTOCOL if the offer carries no socket, one of another sort than its
+ * kind (on POSIX, where nobody else would notice), or that of the other system, or BATON_E_SYSTEM.
+ */
 int body_channel_socket(const struct wire_message *offer, baton_socket attached, baton_socket *out);
 
 /* Lets the supervisor read the end of the channel. Sending fails with BATON_E_CLOSED from then on.
@@ -181,8 +182,10 @@ bool sources_is_empty(const struct body_sources *sources);
  * *connection; 0 if nobody waits after all; BATON_E_SYSTEM. */
 int sources_take(struct body_sources *sources, size_t index, struct baton_connection *connection);
 
-/* Ends what sources_take() gave: closes the socket, or takes a datagram socket back. */
-void sources_give_back(struct body_sources *sources, struct baton_connection *connection);
+/* Ends what sources_take() gave: closes the socket, or takes a datagram socket back. Returns the
+ * number of the OFFER that is done by that, because it was to be closed when it came back; else 0.
+ */
+uint32_t sources_give_back(struct body_sources *sources, struct baton_connection *connection);
 
 /* Closes a source, or has it closed when it comes back. */
 void sources_close(struct body_sources *sources, size_t index);

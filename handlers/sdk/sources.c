@@ -93,18 +93,20 @@ int sources_take(struct body_sources *sources, size_t index, struct baton_connec
     return 1;
 }
 
-void sources_give_back(struct body_sources *sources, struct baton_connection *connection) {
+uint32_t sources_give_back(struct body_sources *sources, struct baton_connection *connection) {
     int lent = BODY_SOURCE_LENT;
     if (connection->source == 0 || connection->kind != BATON_KIND_DATAGRAM) {
         body_socket_close(&connection->socket);
-        return;
+        return 0;
     }
     struct body_source *source = &sources->items[connection->source - 1];
     connection->socket = BATON_SOCKET_NONE;
     if (atomic_compare_exchange_strong(&source->state, &lent, BODY_SOURCE_HERE))
-        return;
+        return 0;
+    uint32_t number = source->number;
     body_socket_close(&source->socket);
-    source->state = BODY_SOURCE_NONE;
+    source->state = BODY_SOURCE_NONE; /* from here on the place may be another's */
+    return number;
 }
 
 void sources_close(struct body_sources *sources, size_t index) {

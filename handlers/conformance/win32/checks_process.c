@@ -24,8 +24,14 @@ void check_input(const struct subject *subject, struct verdict *verdict) {
           (unsigned long)GetFileType(input));
 }
 
+/* As the page has it: 32 significant bits, sign-extended. */
+static HANDLE to_handle(uint32_t number) {
+    return (HANDLE)(intptr_t)(int32_t)number;
+}
+
 static bool was_given(const struct subject *subject, uintptr_t value) {
-    return value == subject->channel_in || value == subject->channel_out ||
+    return value == (uintptr_t)to_handle(subject->channel_in) ||
+           value == (uintptr_t)to_handle(subject->channel_out) ||
            value == (uintptr_t)GetStdHandle(STD_INPUT_HANDLE) ||
            value == (uintptr_t)GetStdHandle(STD_OUTPUT_HANDLE) ||
            value == (uintptr_t)GetStdHandle(STD_ERROR_HANDLE);
@@ -82,7 +88,7 @@ void check_channel_inheritance(const struct subject *subject, struct verdict *ve
         skip(verdict, "there is no channel");
         return;
     }
-    bool known = GetHandleInformation((HANDLE)(intptr_t)(int32_t)subject->channel_in, &in) &&
-                 GetHandleInformation((HANDLE)(intptr_t)(int32_t)subject->channel_out, &out);
+    bool known = GetHandleInformation(to_handle(subject->channel_in), &in) &&
+                 GetHandleInformation(to_handle(subject->channel_out), &out);
     judge(verdict, known && ((in | out) & HANDLE_FLAG_INHERIT) == 0, "HANDLE_FLAG_INHERIT is set");
 }

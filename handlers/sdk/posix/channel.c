@@ -89,11 +89,20 @@ int body_channel_send(const struct body_channel *channel, const void *frame, siz
                                                                       : BATON_E_SYSTEM;
 }
 
+/* accept(2) would fail for ever on what does not listen. */
+static bool is_of_kind(int descriptor, uint8_t kind) {
+    int type = socket_option(descriptor, SO_TYPE);
+    bool listens = socket_option(descriptor, SO_ACCEPTCONN) == 1;
+    return kind == WIRE_KIND_DATAGRAM
+               ? type == SOCK_DGRAM
+               : type == SOCK_STREAM && listens == (kind == WIRE_KIND_LISTENER);
+}
+
 int body_channel_socket(const struct wire_message *offer, baton_socket attached,
                         baton_socket *out) {
     *out = attached;
     if (attached != BATON_SOCKET_NONE && offer->protocol_info == NULL &&
-        socket_option(attached, SO_TYPE) >= 0)
+        is_of_kind(attached, offer->kind))
         return 0;
     body_socket_close(out);
     return BATON_E_PROTOCOL;

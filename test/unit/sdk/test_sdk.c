@@ -311,12 +311,12 @@ static void other_kinds_are_refused_unless_wanted(void **state) {
     struct baton_connection connection;
     struct baton_options options = {.kinds = BATON_KIND_LISTENER};
     struct wire_message offer = an_offer(1), drain = {.type = WIRE_DRAIN};
-    int client[2];
+    int listener = socket(AF_INET, SOCK_STREAM, 0), datagrams = socket(AF_INET, SOCK_DGRAM, 0);
     (void)state;
-    socket_pair(client);
+    assert_int_equal(listen(listener, 1), 0);
     offer.kind = WIRE_KIND_LISTENER;
     struct baton *baton = supervisor_start_open(&supervisor, &options);
-    supervisor_say(&supervisor, &offer, client[1]);
+    supervisor_say(&supervisor, &offer, listener);
     assert_int_equal(baton_next(baton, &connection), 1);
     assert_int_equal(connection.kind, BATON_KIND_LISTENER);
     assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
@@ -324,7 +324,7 @@ static void other_kinds_are_refused_unless_wanted(void **state) {
     supervisor_end(&supervisor);
     offer.kind = WIRE_KIND_DATAGRAM;
     baton = supervisor_start_open(&supervisor, NULL);
-    supervisor_say(&supervisor, &offer, client[1]);
+    supervisor_say(&supervisor, &offer, datagrams);
     supervisor_say(&supervisor, &drain, -1);
     assert_int_equal(baton_next(baton, &connection), 0);
     struct wire_message nack = supervisor_hear(&supervisor);
@@ -332,8 +332,8 @@ static void other_kinds_are_refused_unless_wanted(void **state) {
     assert_int_equal(nack.reason, WIRE_REASON_REFUSE);
     baton_close(&baton);
     supervisor_end(&supervisor);
-    close(client[0]);
-    close(client[1]);
+    close(listener);
+    close(datagrams);
 }
 
 static void an_offer_that_cannot_be_acknowledged_is_not_served(void **state) {
@@ -391,6 +391,7 @@ static void breaches_with_descriptors(void **state) {
     assert_breach(offer, offer_bytes, sockets, 2);
     assert_breach(offer, offer_bytes, sockets, 24); /* MSG_CTRUNC */
     assert_breach(offer, offer_bytes, pipes, 1);    /* not a socket */
+    assert_breach("", 0, sockets, 1);               /* not the end */
     assert_breach(offer, offer_bytes - 1, sockets, 1);
     assert_breach(with_info, with_info_bytes, sockets, 1);
     assert_breach(drain, drain_bytes, sockets, 1);
@@ -400,6 +401,28 @@ static void breaches_with_descriptors(void **state) {
         close(sockets[i]);
     close(pipes[0]);
     close(pipes[1]);
+}
+
+/* What is not of the kind that the offer says. */
+static void breaches_of_the_kind(void **state) {
+    uint8_t frame[2048];
+    struct wire_message message = an_offer(1);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+    int stream[2];
+    (void)state;
+    socket_pair(stream);
+    assert_int_equal(listen(listener, 1), 0);
+    const int wrong[][2] = {{listener, datagrams}, {stream[0], datagrams}, {stream[0], listener}};
+    for (uint8_t kind = WIRE_KIND_CONNECTION; kind <= WIRE_KIND_DATAGRAM; kind++) {
+        message.kind = kind;
+        size_t length = (size_t)wire_encode(&message, frame, sizeof frame);
+        for (int i = 0; i < 2; i++)
+            assert_breach(frame, length, &wrong[kind - WIRE_KIND_CONNECTION][i], 1);
+    }
+    close(listener);
+    close(datagrams);
+    close(stream[0]);
+    close(stream[1]);
 }
 
 static void breaches_of_the_frame(void **state) {
@@ -507,6 +530,7 @@ int main(void) {
         cmocka_unit_test(other_kinds_are_refused_unless_wanted),
         cmocka_unit_test(an_offer_that_cannot_be_acknowledged_is_not_served),
         cmocka_unit_test(breaches_with_descriptors),
+        cmocka_unit_test(breaches_of_the_kind),
         cmocka_unit_test(breaches_of_the_frame),
         cmocka_unit_test(the_largest_frame_is_read),
         cmocka_unit_test(malformed_environments),

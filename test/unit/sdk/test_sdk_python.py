@@ -167,6 +167,19 @@ class Channel(unittest.TestCase):
         supervisor.baton.finish(connection)
         client.close()
 
+    def test_limits_beyond_what_counts(self):
+        """Neither a second one nor more than was asked for is a breach."""
+        supervisor = self.start(capacity=3)
+        for name in ("limits", "limits-least", "drain"):
+            supervisor.channel.send(FRAMES[name])
+        self.assertIsNone(supervisor.baton.next())
+        self.assertEqual(supervisor.baton.limits, baton.Limits(3, 5000, 3000, 0))
+
+    def test_handles(self):
+        """32 significant bits, sign-extended."""
+        pairs = ((4, 4), (0x7FFFFFFF, 0x7FFFFFFF), (0x80000000, -0x80000000), (0xFFFFFFFC, -4))
+        self.assertEqual([baton._handle(number) for number, _ in pairs], [it for _, it in pairs])
+
     def test_retire_twice_and_across_drain(self):
         supervisor = self.start()
         client = supervisor.offer()
@@ -253,9 +266,18 @@ class Channel(unittest.TestCase):
             (FRAMES["skip-type-to-handler"], 1),
             (FRAMES["bad-magic"], 1),
             (FRAMES["offer"] + bytes(20000), 1),
+            (FRAMES["offer-listener"], 1),
+            (FRAMES["offer-datagram"], 1),
+            (b"", 1),
         ):
             with self.subTest(frame=frame[:32], count=count):
                 self.assert_breach(frame, count)
+
+    def test_a_listener_is_no_connection(self):
+        supervisor = self.start()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            socket.send_fds(supervisor.channel, [FRAMES["offer"]], [listener.fileno()])
+            self.assertRaises(baton.ProtocolFault, supervisor.baton.next)
 
     def test_offers_of_the_other_system(self):
         for name, _, system, _, frame, _ in vectors():
@@ -306,6 +328,54 @@ class Sources(unittest.TestCase):
         self.assert_heard(supervisor, baton.ACK)
         supervisor.channel.send(FRAMES["drain"])
         self.assertIsNone(supervisor.baton.next())
+        self.assert_heard(supervisor, baton.DONE)
+
+    def served(self, listener, **options):
+        """A supervisor, and a connection that was accepted and is not finished."""
+        supervisor = self.start(baton.KIND_LISTENER, listener, capacity=2, **options)
+        client = socket.create_connection(listener.getsockname(), DEADLINE_S)
+        self.addCleanup(client.close)
+        connection = supervisor.baton.next()
+        self.assert_heard(supervisor, baton.ACK)
+        return supervisor, connection
+
+    def test_done_does_not_wait_for_clients(self):
+        supervisor, connection = self.served(socket.create_server(("127.0.0.1", 0)))
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertIsNone(supervisor.baton.next())
+        self.assert_heard(supervisor, baton.DONE)
+        connection.socket.sendall(b"x")
+        supervisor.baton.finish(connection)
+
+    def test_retiring_waits_with_done_for_clients(self):
+        supervisor, connection = self.served(socket.create_server(("127.0.0.1", 0)))
+        supervisor.baton.retire()
+        self.assertEqual(supervisor.channel.recv(1024)[5], baton.RETIRE)
+        supervisor.baton.finish(connection)
+
+    def test_breach_gives_the_listener_back(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        supervisor, connection = self.served(listener)
+        supervisor.channel.send(b"x")
+        self.assertRaises(baton.ProtocolFault, supervisor.baton.next)
+        listener.close()  # the last copy, so nobody listens there any more
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(connection.socket.getsockname(), DEADLINE_S)
+        supervisor.baton.finish(connection)
+
+    def test_a_lent_socket_is_done_when_it_comes_back(self):
+        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bound.bind(("127.0.0.1", 0))
+        bound.sendto(b"ask", bound.getsockname())
+        supervisor = self.start(
+            baton.KIND_DATAGRAM, bound, kinds=[baton.KIND_DATAGRAM], capacity=2
+        )
+        connection = supervisor.baton.next()
+        self.assert_heard(supervisor, baton.ACK)
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertIsNone(supervisor.baton.next())
+        self.assertFalse(select.select([supervisor.channel], [], [], 0)[0])
+        supervisor.baton.finish(connection)
         self.assert_heard(supervisor, baton.DONE)
 
     def test_idle_listener(self):

@@ -148,9 +148,11 @@ static void a_listener_beside_connections(void **state) {
     assert_int_equal(supervisor_hear(&supervisor).type, WIRE_ACK);
     baton_finish(baton, &offered, 0, NULL);
     assert_int_equal(supervisor_hear(&supervisor).connection, 6);
-    /* DRAIN while a client is served: no DONE for the listener, the exit code will tell. */
+    /* DRAIN while a client is served, which is our own: the listener is given back at once. */
     say_drain(&supervisor);
     assert_int_equal(baton_next(baton, &offered), 0);
+    assert_heard(&supervisor, WIRE_DONE);
+    assert_int_equal(baton_send(&accepted, "x", 1), 0);
     assert_int_equal(baton_finish(baton, &accepted, 0, NULL), 0);
     baton_close(&baton);
     supervisor_hear_end(&supervisor);
@@ -261,11 +263,61 @@ static void a_lent_socket_outlives_drain(void **state) {
     assert_int_equal(baton_receive_datagram(&connection, bytes, sizeof bytes), 3);
     assert_int_equal(baton_send(&connection, "answer", 6), 0);
     assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
+    assert_heard(&supervisor, WIRE_DONE);
     assert_int_equal(recv(client, bytes, sizeof bytes, 0), 6);
     baton_close(&baton);
     supervisor_hear_end(&supervisor);
     supervisor_end(&supervisor);
     assert_int_equal(open_count(), before);
+    close(client);
+    close(place.socket);
+}
+
+/* Nobody would accept from it any more. */
+static void a_breach_gives_the_listener_back(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection accepted, none;
+    struct place place = bind_somewhere(SOCK_STREAM);
+    struct baton_options options = {.capacity = 2};
+    struct baton *baton = supervisor_start_open(&supervisor, &options);
+    (void)state;
+    offer_place(&supervisor, &place, WIRE_KIND_LISTENER);
+    int client = connect_to(&place, SOCK_STREAM);
+    assert_int_equal(baton_next(baton, &accepted), 1);
+    assert_heard(&supervisor, WIRE_ACK);
+    int before = open_count();
+    supervisor_send(&supervisor, "x", 1, NULL, 0);
+    assert_int_equal(baton_next(baton, &none), BATON_E_PROTOCOL);
+    assert_int_equal(open_count(), before - 1);
+    supervisor_hear_end(&supervisor);
+    assert_int_equal(baton_send(&accepted, "x", 1), 0);
+    assert_int_equal(baton_finish(baton, &accepted, 0, NULL), 0);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+    close(client);
+    close(place.socket);
+}
+
+/* After the last DONE the channel would end, and then we. */
+static void retiring_waits_with_done_for_clients(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection accepted;
+    struct place place = bind_somewhere(SOCK_STREAM);
+    struct baton_options options = {.capacity = 2};
+    struct baton *baton = supervisor_start_open(&supervisor, &options);
+    (void)state;
+    offer_place(&supervisor, &place, WIRE_KIND_LISTENER);
+    int client = connect_to(&place, SOCK_STREAM);
+    assert_int_equal(baton_next(baton, &accepted), 1);
+    assert_heard(&supervisor, WIRE_ACK);
+    int before = open_count();
+    assert_int_equal(baton_retire(baton), 0);
+    assert_int_equal(open_count(), before - 1);
+    assert_int_equal(supervisor_hear(&supervisor).type, WIRE_RETIRE);
+    assert_int_equal(baton_finish(baton, &accepted, 0, NULL), 0);
+    baton_close(&baton);
+    supervisor_hear_end(&supervisor);
+    supervisor_end(&supervisor);
     close(client);
     close(place.socket);
 }
@@ -317,6 +369,8 @@ int main(void) {
         cmocka_unit_test(the_capacity_holds_for_a_listener_too),
         cmocka_unit_test(datagrams_of_an_offered_socket),
         cmocka_unit_test(a_lent_socket_outlives_drain),
+        cmocka_unit_test(a_breach_gives_the_listener_back),
+        cmocka_unit_test(retiring_waits_with_done_for_clients),
         cmocka_unit_test(retiring_gives_the_listener_back),
         cmocka_unit_test(services_that_answer_anything_are_known),
     };

@@ -122,6 +122,26 @@ static void unknown_types_are_skipped(void **state) {
     end(&supervisor, baton);
 }
 
+/* Neither a second one nor more than was asked for is a breach; the first one counts, up to that.
+ */
+static void limits_beyond_what_counts(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection none;
+    struct baton_limits limits;
+    struct baton *baton = start(&supervisor, 3);
+    const struct wire_message first = {.type = WIRE_LIMITS, .capacity = 4, .stop_ms = 1};
+    const struct wire_message second = {.type = WIRE_LIMITS, .capacity = 1, .stop_ms = 2};
+    (void)state;
+    supervisor_say(&supervisor, &first, -1);
+    supervisor_say(&supervisor, &second, -1);
+    say(&supervisor, WIRE_DRAIN, 0);
+    assert_int_equal(baton_next(baton, &none), 0);
+    assert_int_equal(baton_limits(baton, &limits), 1);
+    assert_int_equal(limits.capacity, 3);
+    assert_int_equal(limits.stop_ms, 1);
+    end(&supervisor, baton);
+}
+
 static void limits_are_told(void **state) {
     struct supervisor supervisor;
     struct baton_connection connection;
@@ -170,6 +190,7 @@ int main(void) {
         cmocka_unit_test(cancel_ends_an_activation),
         cmocka_unit_test(unknown_types_are_skipped),
         cmocka_unit_test(limits_are_told),
+        cmocka_unit_test(limits_beyond_what_counts),
         cmocka_unit_test(retire_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
