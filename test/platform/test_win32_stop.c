@@ -169,15 +169,53 @@ static int look_at_quick_edit(void) {
     return as_wanted ? STOPPED_EXIT_CODE : 7;
 }
 
+/* Starts this program again. The caller closes *process. */
+static bool start_self(const wchar_t *arguments, DWORD flags, HANDLE *process) {
+    wchar_t self[4096];
+    wchar_t line[128];
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION made;
+    (void)swprintf(line, sizeof line / sizeof line[0], L"test %ls", arguments);
+    if (GetModuleFileNameW(NULL, self, 4096) == 0 ||
+        !CreateProcessW(self, line, NULL, NULL, FALSE, flags, NULL, NULL, &startup, &made)) {
+        return false;
+    }
+    CloseHandle(made.hThread);
+    *process = made.hProcess;
+    return true;
+}
+
+static int exit_code_of(HANDLE process) {
+    DWORD code = 0;
+    if (WaitForSingleObject(process, DEADLINE_MS) != WAIT_OBJECT_0) {
+        TerminateProcess(process, 3);
+    }
+    return GetExitCodeProcess(process, &code) ? (int)code : -1;
+}
+
 static DWORD WINAPI keep_window(void *unused) {
     (void)unused;
     platform_keep_window();
     return 0;
 }
 
+/* In the console of whoever started it, who keeps that. */
+static int look_at_a_window_of_others(void) {
+    SetStdHandle(STD_ERROR_HANDLE,
+                 CreateFileW(L"CONOUT$", GENERIC_READ | GENERIC_WRITE,
+                             FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL));
+    platform_keep_window();
+    return STOPPED_EXIT_CODE;
+}
+
 /* Runs in a console of its own. Returns STOPPED_EXIT_CODE if the window is kept until Enter where
- * faults are told in it, and not at all where they go elsewhere. */
+ * faults are told in it, and not at all where they go elsewhere, or another has it as well. */
 static int look_at_the_window(void) {
+    HANDLE other = NULL;
+    if (!start_self(L"others-window", 0, &other) || exit_code_of(other) != STOPPED_EXIT_CODE) {
+        return 13;
+    }
+    CloseHandle(other);
     static const INPUT_RECORD enter[] = {
         {.EventType = KEY_EVENT, .Event.KeyEvent = {TRUE, 1, VK_RETURN, 28, {L'\r'}, 0}},
         {.EventType = KEY_EVENT, .Event.KeyEvent = {FALSE, 1, VK_RETURN, 28, {L'\r'}, 0}}};
@@ -214,30 +252,6 @@ static int look_at_the_window(void) {
         }
     }
     return 9;
-}
-
-/* Starts this program again. The caller closes *process. */
-static bool start_self(const wchar_t *arguments, DWORD flags, HANDLE *process) {
-    wchar_t self[4096];
-    wchar_t line[128];
-    STARTUPINFOW startup = {.cb = sizeof startup};
-    PROCESS_INFORMATION made;
-    (void)swprintf(line, sizeof line / sizeof line[0], L"test %ls", arguments);
-    if (GetModuleFileNameW(NULL, self, 4096) == 0 ||
-        !CreateProcessW(self, line, NULL, NULL, FALSE, flags, NULL, NULL, &startup, &made)) {
-        return false;
-    }
-    CloseHandle(made.hThread);
-    *process = made.hProcess;
-    return true;
-}
-
-static int exit_code_of(HANDLE process) {
-    DWORD code = 0;
-    if (WaitForSingleObject(process, DEADLINE_MS) != WAIT_OBJECT_0) {
-        TerminateProcess(process, 3);
-    }
-    return GetExitCodeProcess(process, &code) ? (int)code : -1;
 }
 
 /* Wine 8 generates Ctrl-C but not Ctrl-Break (error 6). So the thread that a console event starts
@@ -331,6 +345,9 @@ int main(int argc, char **argv) {
     }
     if (argc == 2 && strcmp(argv[1], "close") == 0) {
         return stop_a_supervisor(CTRL_CLOSE_EVENT);
+    }
+    if (argc == 2 && strcmp(argv[1], "others-window") == 0) {
+        return look_at_a_window_of_others();
     }
     if (argc == 2 && strcmp(argv[1], "window") == 0) {
         return look_at_the_window();

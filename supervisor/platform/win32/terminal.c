@@ -18,8 +18,7 @@ enum platform_terminal platform_terminal(void) {
                : PLATFORM_TERMINAL_PLAIN;
 }
 
-/* Explorer gives a program a console of its own, which ends with it. Not in Wine: there
- * GetConsoleProcessList() says 1 whoever shares the console (seen with Wine 8).
+/* Explorer gives a program a console of its own, which ends with it; a shell shares its own.
  * https://learn.microsoft.com/windows/console/getconsoleprocesslist */
 void platform_keep_window(void) {
     DWORD process;
