@@ -28,8 +28,10 @@ static int find_beside(const char *name, char *out, size_t size_bytes) {
     }
     cut_last_part(out);
     size_t length = strlen(out);
-    int added = snprintf(out + length, size_bytes - length, "%s%s",
-                         platform_backslash_separates ? "\\" : "/", name);
+    int added = snprintf(out + length, size_bytes - length, "/%s", name);
+    for (; platform_backslash_separates && out[length] != '\0'; length++) {
+        out[length] = out[length] == '/' ? '\\' : out[length];
+    }
     return added < 0 || (size_t)added >= size_bytes - length ? BATON_TOO_LONG : BATON_OK;
 }
 
