@@ -12,9 +12,10 @@ import types
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE / "strangers")]
 import drill  # noqa: E402
 import recipe  # noqa: E402
+import stranger  # noqa: E402
 import supervisor  # noqa: E402
 
 supervisor.DEADLINE_S = 30  # machines that run tests are slow
@@ -100,17 +101,24 @@ class Libbaton(Case):
 class Strangers(Case):
     """Handlers that were written from the page alone, by people who knew nothing else of Baton."""
 
+    def check(self, program, process, command):
+        vectors = str(FILE.with_name("vectors.txt"))
+        result = subprocess.run([*program, "--vectors", vectors], stdout=subprocess.PIPE,
+                                timeout=60, check=False, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        for capacity in (1, 4):
+            names = self.hold(process, command(str(capacity)), capacity, DRILL_CAN)
+            self.assertGreater(len(names), 70)
+
     def test_in_c(self):
         program = os.environ.get("BATON_STRANGER")
         if program is None:
             self.skipTest("BATON_STRANGER is the program")
-        vectors = str(FILE.with_name("vectors.txt"))
-        result = subprocess.run([program, "--vectors", vectors], stdout=subprocess.PIPE, timeout=60,
-                                check=False, text=True)
-        self.assertEqual(result.returncode, 0, result.stdout)
-        for capacity in (1, 4):
-            names = self.hold(supervisor.Process, [program, str(capacity)], capacity, DRILL_CAN)
-            self.assertGreater(len(names), 70)
+        self.check([program], supervisor.Process, lambda capacity: [program, capacity])
+
+    def test_in_python(self):
+        program = [sys.executable, "-IS", str(HERE / "strangers" / "stranger.py")]
+        self.check(program, Forked, lambda capacity: lambda: stranger.main([capacity]))
 
 
 class Deaf(recipe.Recipe):
