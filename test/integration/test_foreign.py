@@ -132,7 +132,7 @@ class Go(Foreign):
     @unittest.skipIf(ON_WINE, "the small supervisor is for Linux")
     def test_every_conversation(self):
         text = peers.run(sys.executable, SOURCE_DIR / "test" / "conversation" / "supervisor.py",
-                         "--capacity", "4", "--can", "nack,retire,cancel",
+                         "--capacity", "4", "--can", "again,nack,retire,cancel,strict",
                          SOURCE_DIR / "test" / "golden" / "wire" / "conversations.txt",
                          "--", shared().handlers / "go-drill").decode()
         held = [line for line in text.splitlines() if line.startswith("ok ") and "# SKIP" not in line]
