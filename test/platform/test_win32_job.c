@@ -167,7 +167,8 @@ static void expect_in_its_job(struct bench *bench) {
         win32_process_open_member(process, platform_process_pid(process), &leader, &bench->cause),
         BATON_OK);
     CloseHandle(leader);
-    assert_true(platform_process_speaks(process, grandchild_of(bench)));
+    uint32_t grandchild = grandchild_of(bench);
+    assert_int_equal(platform_process_speaker(process, grandchild), grandchild);
     platform_channel_close(process);
     bench_await(bench, PLATFORM_EVENT_EXIT, token);
     assert_false(system_process_lives(grandchild_of(bench)));
