@@ -39,6 +39,7 @@ class Page(unittest.TestCase):
         path = ROOT / "test" / "golden" / "wire" / "vectors.txt"
         names = re.findall(r"^(\S+) \| ", path.read_text(encoding="utf-8"), re.M)
         self.assertEqual(len(names), len(set(names)))
+        self.assertIn(f"vectors.txt`: {len(names)} frames,", PAGE)
 
     def test_registry_is_that_of_the_header(self):
         types = dict(re.findall(r"\bWIRE_([A-Z]+) = (0x[0-9a-f]{2})\b", HEADER))
