@@ -19,7 +19,8 @@ struct baton {
     _Atomic uint32_t live_count; /* what the sources gave out and is not finished */
     struct held held;
     bool has_channel; /* we were started with one, even if it has ended since */
-    bool ended;       /* DRAIN was read, or there is nothing more for another reason */
+    bool draining;    /* DRAIN was read */
+    bool ended;       /* there is nothing more to read, for another reason */
     bool has_limits;
     struct baton_limits limits;
     bool broken; /* an offer's socket could not be built, for this reason: */
@@ -101,6 +102,8 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
         fault = held_open(&baton->held, baton->options.capacity);
     if (fault == 0)
         fault = body_channel_open(&baton->channel, in, out);
+    if (fault == 0 && baton->options.cancelled != NULL)
+        fault = body_wait_prepare(false); /* after DRAIN who finishes wakes who reads */
     if (fault == 0)
         fault = say_hello(baton, nonce, name);
     return fault;
@@ -256,7 +259,7 @@ static int take_offer(struct baton *baton, const struct wire_message *offer, bat
     int fault = body_channel_socket(offer, attached, &connection->socket);
     if (fault == BATON_E_SYSTEM)
         return retire_unbuilt(baton, offer->connection);
-    if (fault == 0 && !held_add(&baton->held, offer->connection)) {
+    if (fault == 0 && (baton->draining || !held_add(&baton->held, offer->connection))) {
         body_socket_close(&connection->socket);
         fault = BATON_E_PROTOCOL;
     }
@@ -324,8 +327,10 @@ static int act_on_frame(struct baton *baton, size_t length, baton_socket attache
         return 0;
     if (message.type == WIRE_OFFER)
         return take_offer(baton, &message, attached, connection);
-    if (message.type == WIRE_DRAIN)
-        baton->ended = true;
+    if (message.type == WIRE_DRAIN) {
+        baton->draining = true;
+        close_sources(baton, 0, true); /* what is shared is given back at once */
+    }
     if (message.type == WIRE_CANCEL)
         cancel(baton, message.connection);
     if (message.type == WIRE_LIMITS)
@@ -352,7 +357,7 @@ static int wait_once(struct baton *baton, struct baton_connection *connection) {
     size_t index = 0;
     what.is_full = live_count >= baton->options.capacity;
     what.channel = baton->has_channel ? &baton->channel : NULL;
-    what.idle_ms = live_count > 0 ? UINT32_MAX : baton->options.idle_ms;
+    what.idle_ms = live_count > 0 || baton->draining ? UINT32_MAX : baton->options.idle_ms;
     int result = body_wait(&what, &index);
     switch (result) {
     case BODY_READY_SOURCE:
@@ -375,7 +380,7 @@ static int wait_once(struct baton *baton, struct baton_connection *connection) {
 }
 
 static int go_on(struct baton *baton, struct baton_connection *connection) {
-    if (!sources_is_empty(&baton->sources))
+    if (!sources_is_empty(&baton->sources) || baton->draining)
         return wait_once(baton, connection);
     if (baton->has_channel)
         return receive_frame(baton, connection);
@@ -383,10 +388,17 @@ static int go_on(struct baton *baton, struct baton_connection *connection) {
     return 0;
 }
 
+/* After DRAIN only CANCEL can come that concerns anybody: for who listens to it, and as long as
+ * something is held. */
+static bool is_over(const struct baton *baton) {
+    return baton->ended || (baton->draining && (baton->options.cancelled == NULL ||
+                                                held_is_empty(&baton->held)));
+}
+
 int baton_next(struct baton *baton, struct baton_connection *connection) {
     int result = 0;
     *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
-    while (result == 0 && !baton->ended)
+    while (result == 0 && !is_over(baton))
         result = go_on(baton, connection);
     if (result == 0) {
         close_sources(baton, 0, true);
@@ -432,6 +444,8 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
     }
     /* First, because after DONE the next offer may come before we are back here. */
     held_remove(&baton->held, connection->number);
+    if (baton->options.cancelled != NULL)
+        body_wake(); /* it may have been the last one after DRAIN */
     struct wire_message done = {.type = WIRE_DONE, .connection = connection->number};
     done.status = (uint8_t)(status >= 0 && status <= UINT8_MAX ? status : 1);
     done.has_bytes_in = done.has_bytes_out =

@@ -133,7 +133,11 @@ struct baton_options {
     /* Called by baton_next() when the supervisor wants connection `number`, which is not finished,
      * ended while others live on: shut its socket down and finish it soon. NULL = ignored; the
      * supervisor then ends the process after stop_timeout_ms. A listener or datagram socket that
-     * the SDK serves from is given up without a call. */
+     * the SDK serves from is given up without a call. With this function baton_next() goes on
+     * after DRAIN until all is finished, so another thread has to finish.
+     * A thread that waits in recv() for that socket reads the end by shutdown(SHUT_RDWR). Under
+     * Wine 8 shutdown(SD_BOTH) does not wake it, and CancelIoEx() does; the same call is good on
+     * Windows, where this has not been tried. */
     void (*cancelled)(void *context, uint32_t number);
 };
 
@@ -176,7 +180,7 @@ int baton_open(const struct baton_options *options, struct baton **out);
  *   1  with *connection filled; the caller now owns its socket and must call baton_finish();
  *   0  when there will be no more (DRAIN, SIGTERM, the supervisor has gone, the one connection that
  *      we were started for was given out, or nobody came for idle_ms): finish what is still open,
- *      then exit with status 0;
+ *      then exit with status 0. With `cancelled`, DRAIN is told when all is finished;
  *   or BATON_E_PROTOCOL, BATON_E_SYSTEM, after which nothing more comes from a channel: finish what
  *      is still open, then exit with status 1 (a listener may be tried again). An offered socket
  *      that the system refuses to rebuild goes to another process, and is told here as

@@ -255,7 +255,7 @@ class Baton:
         self._held: Set[int] = set()
         self._fault: Optional[OSError] = None  # why an offered socket could not be built
         self._channel: Optional[_Channel] = None
-        self._ended = False
+        self._ended = self._draining = False
         self._sources = Sources(KIND_LISTENER in options.kinds)
         let_streams_last()
         try:
@@ -301,7 +301,7 @@ class Baton:
         rebuilt goes to another process, and is told when the channel has ended."""
         connection = None
         try:
-            while connection is None and not self._ended:
+            while connection is None and not self._is_over():
                 connection = self._go_on()
         except (Error, OSError):
             if self._channel is not None:
@@ -316,12 +316,19 @@ class Baton:
                 raise fault
         return connection
 
+    def _is_over(self) -> bool:
+        """After DRAIN only CANCEL can come that concerns anybody: for who listens to it, and as
+        long as something is held."""
+        listens = self._options.cancelled is not None and self._held
+        return self._ended or (self._draining and not listens)
+
     def _go_on(self) -> Optional[Connection]:
         """Waits once, for whatever it may be."""
         sources, found = self._sources, self._channel
-        if sources.items:
+        if sources.items or self._draining:
+            idle_s = None if self._draining else self._idle_s
             try:
-                found = sources.wait(self._options.capacity, self._channel, self._idle_s)
+                found = sources.wait(self._options.capacity, self._channel, idle_s)
             except TimeoutError:
                 self._close_sources()
                 return None
@@ -329,7 +336,7 @@ class Baton:
             return sources.take(found)
         if found is not None:
             return self._act_on_frame(*found.receive())
-        self._ended = sources.stopped or not sources.items
+        self._ended = sources.stopped or not (sources.items or self._draining)
         return None
 
     def _close_sources(self, number: int = 0) -> None:
@@ -355,8 +362,11 @@ class Baton:
             if attached is not None:
                 attached.close()
             raise
-        if not frame or kind == DRAIN:
+        if not frame:
             self._ended = True
+        elif kind == DRAIN:
+            self._draining = True
+            self._close_sources()  # what is shared is given back at once
         elif kind == CANCEL and number in self._held:
             self._cancel(number)
         elif kind == LIMITS:
@@ -384,9 +394,9 @@ class Baton:
             self._fault = error
             self._say(NACK, number, {TAG_REASON: b"\1", TAG_TEXT: b"the socket could not be built"})
             return None
-        if number in self._held or len(self._held) >= self._options.capacity:
+        if self._draining or number in self._held or len(self._held) >= self._options.capacity:
             offered.close()
-            raise ProtocolFault("an offer of a connection that is held, or beyond the capacity")
+            raise ProtocolFault("an offer of what is held, beyond the capacity, or after DRAIN")
         connection = Connection(
             socket=offered,
             kind=fields[TAG_KIND][0],
@@ -455,6 +465,7 @@ class Baton:
             clipped = text.replace("\0", "?").encode("utf-8", "replace")[:256]
             fields[TAG_TEXT] = clipped.decode("utf-8", "ignore").encode()
         self._say(DONE, connection.number, fields)  # if that fails, nobody wants to know
+        self._sources.wake()  # it may have been the last one after DRAIN
 
     def retire(self) -> None:
         """Asks for no more offers. Go on to call next() until it returns None."""
@@ -503,7 +514,8 @@ def open(  # noqa: A001 - the name that baton.h has
     Call it before other threads exist: it takes BATON_PROTOCOL, BATON_CHANNEL, BATON_NONCE and
     LISTEN_... out of the environment. `decide(connection)` is asked before an offer is acknowledged
     and returns TAKE, RETIRE_ME, BUSY or REFUSE; it must not read. `cancelled(number)` is told when
-    that connection, which is not finished, should end soon. `kinds`: without KIND_LISTENER, connections are accepted from a
+    that connection, which is not finished, should end soon; with it next() goes on after DRAIN until
+    all is finished, so another thread has to finish. `kinds`: without KIND_LISTENER, connections are accepted from a
     listener. sys.stdout and sys.stderr become streams that outlive the supervisor, unless the
     program has put others there: what nobody reads any more is dropped, and raises nothing (POSIX;
     Python ignores SIGPIPE itself, and `subprocess` gives children the default back). log(text)

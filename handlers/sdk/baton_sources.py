@@ -197,9 +197,9 @@ class Sources:
     def _on_sigterm(self, *_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self.stopped = True
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         try:
             self._wake_write.send(b"\0")
         except OSError:
@@ -279,7 +279,7 @@ class Sources:
             self.live_count -= 1
         if not is_kept:
             connection.socket.close()
-        self._wake()
+        self.wake()
         return source.number if source is not None and not is_kept else 0
 
     def close_all(self, number: int = 0) -> List[int]:

@@ -45,6 +45,13 @@ void held_remove(struct held *held, uint32_t number) {
         }
 }
 
+bool held_is_empty(const struct held *held) {
+    for (uint32_t i = 0; i < held->used_mark; i++)
+        if (atomic_load(&held->places[i]) != 0)
+            return false;
+    return true;
+}
+
 void held_close(struct held *held) {
     free((void *)held->places);
     *held = (struct held){0};

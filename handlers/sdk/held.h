@@ -26,6 +26,9 @@ bool held_add(struct held *held, uint32_t number);
 /* Whether it is noted; for the thread that adds. */
 bool held_has(const struct held *held, uint32_t number);
 
+/* Whether none is noted; for the thread that adds. */
+bool held_is_empty(const struct held *held);
+
 /* Forgets connection `number`; nothing happens if it is not there. */
 void held_remove(struct held *held, uint32_t number);
 

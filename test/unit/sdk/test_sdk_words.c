@@ -72,9 +72,11 @@ static void cancel_is_told_of_what_is_held(void **state) {
     assert_int_equal(baton_finish(baton, &first, 0, NULL), 0);
     expect(&supervisor, WIRE_DONE, 6);
     say(&supervisor, WIRE_CANCEL, 6); /* DONE has crossed it */
-    say(&supervisor, WIRE_CANCEL, 7);
+    say(&supervisor, WIRE_DRAIN, 0);
+    say(&supervisor, WIRE_CANCEL, 7); /* also after DRAIN, as it is held */
     say(&supervisor, WIRE_CANCEL, UINT32_MAX);
     say(&supervisor, WIRE_DRAIN, 0);
+    shutdown(supervisor.channel, SHUT_WR);
     assert_int_equal(baton_next(baton, &first), 0);
     assert_int_equal(cancelled_count, 2);
     assert_int_equal(cancelled_number, 7);
@@ -106,6 +108,22 @@ static void cancel_ends_an_activation(void **state) {
     expect(&supervisor, WIRE_DONE, 8);
     assert_int_equal(cancelled_count, 0);
     close(listener);
+    end(&supervisor, baton);
+}
+
+/* Nothing may be offered; what is held stays. */
+static void an_offer_after_drain_is_a_breach(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection held, none;
+    struct baton *baton = start(&supervisor, 2);
+    (void)state;
+    offer(&supervisor, 6);
+    assert_int_equal(baton_next(baton, &held), 1);
+    say(&supervisor, WIRE_DRAIN, 0);
+    offer(&supervisor, 7);
+    assert_int_equal(baton_next(baton, &none), BATON_E_PROTOCOL);
+    assert_int_equal(none.socket, BATON_SOCKET_NONE);
+    baton_finish(baton, &held, 0, NULL);
     end(&supervisor, baton);
 }
 
@@ -188,6 +206,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cancel_is_told_of_what_is_held),
         cmocka_unit_test(cancel_ends_an_activation),
+        cmocka_unit_test(an_offer_after_drain_is_a_breach),
         cmocka_unit_test(unknown_types_are_skipped),
         cmocka_unit_test(limits_are_told),
         cmocka_unit_test(limits_beyond_what_counts),
