@@ -391,8 +391,8 @@ static int go_on(struct baton *baton, struct baton_connection *connection) {
 /* After DRAIN only CANCEL can come that concerns anybody: for who listens to it, and as long as
  * something is held. */
 static bool is_over(const struct baton *baton) {
-    return baton->ended || (baton->draining && (baton->options.cancelled == NULL ||
-                                                held_is_empty(&baton->held)));
+    return baton->ended ||
+           (baton->draining && (baton->options.cancelled == NULL || held_is_empty(&baton->held)));
 }
 
 int baton_next(struct baton *baton, struct baton_connection *connection) {

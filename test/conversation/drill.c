@@ -15,7 +15,10 @@
 #include <windows.h>
 int main(void); /* under another name */
 #else
+#include <spawn.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+extern char **environ;
 #endif
 #include <unistd.h>
 
@@ -47,6 +50,20 @@ static void cut(baton_socket client) {
 #endif
 }
 
+#ifndef _WIN32
+static void run(int client, char *command) {
+    char shell[] = "sh", option[] = "-c";
+    char *const arguments[] = {shell, option, command, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, client, STDOUT_FILENO);
+    if (posix_spawnp(&child, shell, &actions, NULL, arguments, environ) == 0)
+        waitpid(child, NULL, 0);
+    posix_spawn_file_actions_destroy(&actions);
+}
+#endif
+
 static int decide(void *context, const struct baton_connection *connection) {
     (void)context;
     (void)connection;
@@ -74,6 +91,10 @@ static int obey(struct client *client, char *line) {
             atomic_store(&next_answer, i);
     if (strcmp(line, "retire") == 0)
         baton_retire(baton);
+#ifndef _WIN32
+    if (strncmp(line, "run ", 4) == 0)
+        run(client->connection.socket, line + 4);
+#endif
     if (strncmp(line, "exit ", 5) == 0)
         _exit((int)strtol(line + 5, NULL, 10));
     if (strncmp(line, "fail ", 5) == 0)

