@@ -29,8 +29,9 @@ import struct
 import sys
 import threading
 import traceback
+from array import array
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from baton_output import let_streams_last, log
 from baton_sources import (
@@ -41,7 +42,7 @@ from baton_wire import *  # noqa: F403
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
 IDLE_MS = 10000
 NEVER_MS = (1 << 32) - 1
-Attached = Optional[socket.socket]  # what came with a frame
+Attached = Union[socket.socket, "_Unbuilt", None]  # what came with a frame
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,24 @@ def _number(fields: Fields, tag: int) -> Optional[int]:
     return int.from_bytes(fields[tag], "big") if tag in fields else None
 
 
-def _offered_socket(descriptor: int) -> socket.socket:
+class _Unbuilt:
+    """A descriptor of which the system makes no socket: it goes to another process."""
+
+    def __init__(self, descriptor: int, fault: OSError) -> None:
+        self._descriptor, self.fault = descriptor, fault
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _offered_socket(descriptor: int) -> Union[socket.socket, _Unbuilt]:
     try:
         return socket.socket(fileno=descriptor)
+    except MemoryError:
+        return _Unbuilt(descriptor, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
     except OSError as error:
+        if error.errno != errno.ENOTSOCK:
+            return _Unbuilt(descriptor, error)
         os.close(descriptor)
         raise ProtocolFault("the offered descriptor is no socket") from error
 
@@ -120,28 +135,38 @@ class _PosixChannel(Channel):
 
     def receive(self) -> Tuple[bytes, Attached]:
         """The next frame and the socket that came with it; b"" at the end."""
-        frame, descriptors, flags = self._receive_packet()
-        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(descriptors) > 1:
+        frame, descriptors, is_right = self._receive_packet()
+        if not is_right or len(descriptors) > 1:
             for descriptor in descriptors:
                 os.close(descriptor)
-            raise ProtocolFault("frame or descriptors cut, or several descriptors")
+            raise ProtocolFault("frame or control data cut, several descriptors, or what is none")
         return frame, _offered_socket(descriptors[0]) if descriptors else None
 
-    def _receive_packet(self) -> Tuple[bytes, List[int], int]:
-        size = HEADER.size + BODY_MAX_BYTES
-        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+    def _receive_packet(self) -> Tuple[bytes, List[int], bool]:
+        """A packet, its descriptors, and whether it came whole, and nothing else with it."""
+        size, wanted = HEADER.size + BODY_MAX_BYTES, (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        flags, descriptors = getattr(socket, "MSG_CMSG_CLOEXEC", 0), array("i")
+        room = socket.CMSG_SPACE(8 * descriptors.itemsize)
         try:
-            frame, descriptors, flags, _ = socket.recv_fds(self._socket, size, 8, flags)
+            frame, parts, flags, _ = self._socket.recvmsg(size, room, flags)
         except ConnectionResetError:
             # Said once, ahead of what is left to read, when the supervisor closed first.
             return self._receive_packet()
+        for level, kind, value in parts:
+            if (level, kind) == wanted:
+                descriptors.frombytes(value[: len(value) - len(value) % descriptors.itemsize])
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-        return frame, descriptors, flags
+        is_right = all(part[:2] == wanted for part in parts)
+        is_right = is_right and not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
+        return frame, list(descriptors), is_right
 
     def socket_of(self, fields: Fields, attached: Attached) -> socket.socket:
         if attached is None or TAG_PROTOCOL_INFO in fields:
             raise ProtocolFault("the offer carries no descriptor")
+        if isinstance(attached, _Unbuilt):
+            attached.close()
+            raise attached.fault
         if kind_of(attached) != fields[TAG_KIND][0]:
             raise ProtocolFault("the offered socket is not of the kind that the offer says")
         return attached
@@ -152,6 +177,13 @@ class _PosixChannel(Channel):
     def end(self) -> None:
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
+            # An OFFER may lie behind a breach: its client would see no end while we live. The end
+            # comes behind what is there.
+            frame, descriptors, _ = self._receive_packet()
+            while frame or descriptors:
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                frame, descriptors, _ = self._receive_packet()
         except OSError:
             pass  # the supervisor has ended it already
 

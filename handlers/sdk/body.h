@@ -85,8 +85,9 @@ int body_channel_send(const struct body_channel *channel, const void *frame, siz
  */
 int body_channel_socket(const struct wire_message *offer, baton_socket attached, baton_socket *out);
 
-/* Lets the supervisor read the end of the channel. Sending fails with BATON_E_CLOSED from then on.
- * Safe while other threads send, which closing is not. */
+/* Lets the supervisor read the end of the channel, and gives up what it has sent that nobody has
+ * read. Sending fails with BATON_E_CLOSED from then on. For the thread that receives; safe while
+ * others send, which closing is not. */
 void body_channel_end(struct body_channel *channel);
 
 void body_channel_close(struct body_channel *channel);

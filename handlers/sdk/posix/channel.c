@@ -57,12 +57,13 @@ static bool collect_attached(struct msghdr *message, baton_socket *attached) {
     return false;
 }
 
-long body_channel_receive(struct body_channel *channel, void *frame, baton_socket *attached) {
+static long receive_packet(const struct body_channel *channel, void *bytes, size_t size,
+                           baton_socket *attached) {
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(ATTACHED_MAX_COUNT * sizeof(int))];
     } control;
-    struct iovec part = {frame, BODY_FRAME_MAX_BYTES};
+    struct iovec part = {bytes, size};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t length;
     *attached = BATON_SOCKET_NONE;
@@ -76,6 +77,10 @@ long body_channel_receive(struct body_channel *channel, void *frame, baton_socke
     if (length < 0)
         return BATON_E_SYSTEM;
     return collect_attached(&message, attached) ? (long)length : BATON_E_PROTOCOL;
+}
+
+long body_channel_receive(struct body_channel *channel, void *frame, baton_socket *attached) {
+    return receive_packet(channel, frame, BODY_FRAME_MAX_BYTES, attached);
 }
 
 int body_channel_send(const struct body_channel *channel, const void *frame, size_t length) {
@@ -108,8 +113,18 @@ int body_channel_socket(const struct wire_message *offer, baton_socket attached,
     return BATON_E_PROTOCOL;
 }
 
+/* What lies in it is read out, as an OFFER may be among it: its client would see no end while we live.
+ * Nothing can be added, and the end comes behind it. */
 void body_channel_end(struct body_channel *channel) {
+    bool is_left = true;
     shutdown((int)channel->in, SHUT_RDWR);
+    while (is_left) {
+        char byte;
+        baton_socket attached;
+        long length = receive_packet(channel, &byte, sizeof byte, &attached);
+        is_left = length > 0 || length == BATON_E_PROTOCOL || attached != BATON_SOCKET_NONE;
+        body_socket_close(&attached);
+    }
 }
 
 void body_channel_close(struct body_channel *channel) {

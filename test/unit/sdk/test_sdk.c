@@ -358,6 +358,28 @@ static void an_offer_that_cannot_be_acknowledged_is_not_served(void **state) {
     baton_close(&baton);
 }
 
+/* Its client would see no end while the handler lives, as it has clients. */
+static void offer_behind_a_breach(void **state) {
+    struct supervisor supervisor;
+    struct baton_connection connection;
+    int client[2];
+    char byte;
+    struct wire_message offer = an_offer(1);
+    (void)state;
+    struct baton *baton = supervisor_start_open(&supervisor, NULL);
+    socket_pair(client);
+    supervisor_send(&supervisor, "x", 1, NULL, 0);
+    supervisor_say(&supervisor, &offer, client[1]);
+    supervisor_send(&supervisor, "", 0, &client[1], 1);
+    supervisor_say(&supervisor, &offer, client[1]);
+    close(client[1]);
+    assert_int_equal(baton_next(baton, &connection), BATON_E_PROTOCOL);
+    assert_int_equal(recv(client[0], &byte, 1, MSG_DONTWAIT), 0);
+    close(client[0]);
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+}
+
 /* What a supervisor must not send: baton_next() says so, ends the channel, and keeps nothing. */
 static void assert_breach(const void *frame, size_t length, const int *descriptors, size_t count) {
     struct supervisor supervisor;
@@ -530,6 +552,7 @@ int main(void) {
         cmocka_unit_test(other_kinds_are_refused_unless_wanted),
         cmocka_unit_test(an_offer_that_cannot_be_acknowledged_is_not_served),
         cmocka_unit_test(breaches_with_descriptors),
+        cmocka_unit_test(offer_behind_a_breach),
         cmocka_unit_test(breaches_of_the_kind),
         cmocka_unit_test(breaches_of_the_frame),
         cmocka_unit_test(the_largest_frame_is_read),

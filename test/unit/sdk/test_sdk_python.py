@@ -1,5 +1,6 @@
 """baton.py against the golden vectors, and on a channel with this test as its supervisor (POSIX)."""
 
+import errno
 import os
 import pathlib
 import select
@@ -258,6 +259,34 @@ class Channel(unittest.TestCase):
         self.assertIn(FRAMES["nack-retire"][16:], nack)
         self.assertIsNone(supervisor.baton.next())
         client.close()
+
+    def test_socket_that_the_system_refuses(self):
+        supervisor = self.start()
+        client = supervisor.offer()
+        supervisor.channel.send(FRAMES["drain"])
+        refusal = OSError(errno.ENOBUFS, "no buffer space")
+        with mock.patch.object(baton.socket, "socket", side_effect=refusal):
+            self.assertRaises(OSError, supervisor.baton.next)
+        self.assertIn(FRAMES["nack-retire"][16:], supervisor.channel.recv(1024))
+        self.assertEqual(client.recv(1), b"", "the descriptor was kept")
+        client.close()
+
+    def test_other_control_data(self):
+        supervisor = self.start()
+        with socket.socket(fileno=os.dup(supervisor.number)) as theirs:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        supervisor.channel.send(FRAMES["cancel"])
+        supervisor.channel.send(FRAMES["drain"])
+        self.assertRaises(baton.ProtocolFault, supervisor.baton.next)
+
+    def test_offer_behind_a_breach(self):
+        supervisor = self.start()
+        supervisor.channel.send(FRAMES["bad-magic-drain"])
+        clients = [supervisor.offer(count=count) for count in (1, 2)]
+        self.assertRaises(baton.ProtocolFault, supervisor.baton.next)
+        for client in clients:
+            self.assertEqual(client.recv(1), b"", "its socket is still in the channel")
+            client.close()
 
     def assert_breach(self, frame, count):
         supervisor = self.start()
