@@ -18,7 +18,8 @@ type channel struct{ in, out syscall.Handle }
 const handleFlagInherit = 1
 
 func newChannel(in, out uint32) (*channel, error) {
-	it := &channel{syscall.Handle(in), syscall.Handle(out)}
+	// By their sign, where a handle has 64 bits.
+	it := &channel{syscall.Handle(int32(in)), syscall.Handle(int32(out))}
 	for _, each := range []syscall.Handle{it.in, it.out} {
 		if err := syscall.SetHandleInformation(each, handleFlagInherit, 0); err != nil {
 			return nil, err

@@ -9,11 +9,11 @@ const { TCP, constants } = process.binding('tcp_wrap'); // the one way to a net.
 const kernel32 = koffi.load('kernel32.dll');
 const ws2 = koffi.load('ws2_32.dll');
 const ReadFile = kernel32.func(
-  'bool __stdcall ReadFile(uintptr_t file, _Out_ uint8_t *to, uint32_t size, _Out_ uint32_t *got, void *none)');
+  'bool __stdcall ReadFile(intptr_t file, _Out_ uint8_t *to, uint32_t size, _Out_ uint32_t *got, void *none)');
 const WriteFile = kernel32.func(
-  'bool __stdcall WriteFile(uintptr_t file, const uint8_t *from, uint32_t size, _Out_ uint32_t *put, void *none)');
+  'bool __stdcall WriteFile(intptr_t file, const uint8_t *from, uint32_t size, _Out_ uint32_t *put, void *none)');
 const SetHandleInformation = kernel32.func(
-  'bool __stdcall SetHandleInformation(uintptr_t handle, uint32_t mask, uint32_t flags)');
+  'bool __stdcall SetHandleInformation(intptr_t handle, uint32_t mask, uint32_t flags)');
 const WSASocketW = ws2.func(
   'uintptr_t __stdcall WSASocketW(int af, int type, int protocol, uint8_t *info, uint32_t group, uint32_t flags)');
 const closesocket = ws2.func('int __stdcall closesocket(uintptr_t socket)');
@@ -82,7 +82,7 @@ function readFields(body, known) {
 
 class Channel {
   constructor(text) {
-    [this.in, this.out] = text.split(',').map(Number);
+    [this.in, this.out] = text.split(',').map((word) => Number(word) | 0); // extended by their sign
     for (const handle of [this.in, this.out]) SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
   }
 
