@@ -9,6 +9,7 @@ One thread reads the channel, one serves each socket, and the main thread waits 
 ignores SIGPIPE: writing to nobody is an OSError."""
 
 import os
+import re
 import select
 import socket
 import struct
@@ -358,7 +359,8 @@ def meaning(packet):
     if kind is None:
         return "SKIP", ""
     tags = sorted(fields, key=lambda tag: tag & 0x7FFF)
-    values = "".join(" %s=%s" % (FIELDS[tag][0], fields[tag]) for tag in tags)
+    shown = [re.sub(r"[\0- |\x7f\\]", lambda c: "\\x%02x" % ord(c[0]), str(fields[tag])) for tag in tags]
+    values = "".join(" %s=%s" % (FIELDS[tag][0], text) for tag, text in zip(tags, shown))
     return "OK", "%s connection=%d%s" % (MESSAGES[kind][0], number, values)
 
 

@@ -205,7 +205,8 @@ static void print_field(FILE *to, enum form form, const struct field *field, uin
     if (form == NUMBER) {
         fprintf(to, "%llu", (unsigned long long)number);
     } else if (form == WORDS) {
-        fwrite(at, 1, field->size, to);
+        for (; at < end; at++)
+            fprintf(to, *at <= ' ' || strchr("\\|\x7f", *at) != NULL ? "\\x%02x" : "%c", *at);
     } else {
         if (form == ADDRESS) {
             fprintf(to, "%d:%u:", at[0], (unsigned)big_endian(at + 1, 2));

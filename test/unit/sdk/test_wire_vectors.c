@@ -34,7 +34,12 @@ static void add_hex(char *out, const char *name, const uint8_t *bytes, size_t le
 
 static void add_text(char *out, const char *name, struct wire_text text) {
     if (text.length > 0)
-        add(out, " %s=%.*s", name, (int)text.length, text.bytes);
+        add(out, " %s=", name);
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.bytes[i];
+        bool is_escaped = byte <= ' ' || strchr("\\|\x7f", byte) != NULL;
+        add(out, is_escaped ? "\\x%02x" : "%c", byte);
+    }
 }
 
 static void add_address(char *out, const char *name, const struct wire_address *address) {

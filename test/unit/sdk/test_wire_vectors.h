@@ -4,7 +4,7 @@
 
 #include "wire.h"
 
-#define VECTOR_BYTES (WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES)
+#define VECTOR_BYTES (WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES + 1) /* one is too long */
 #define MEANING_BYTES 4096
 
 struct vector {
