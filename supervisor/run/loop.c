@@ -5,8 +5,8 @@
 #define EVENTS_AT_A_TIME 64
 /* Steps that one event may take in a row before others get their turn. */
 #define STEPS_AT_A_TIME 16
-/* Rounds that may put deadlines off: more than it takes to see all that can happen at once. */
-#define FULL_ROUNDS_COUNT 2048u
+/* What one process can have to tell at once: frames, room for some, its end, its output. */
+#define EVENTS_OF_A_PROCESS 4u
 /* A process that has ended is reported by then. */
 #define EXIT_WAIT_US 1000000u
 
@@ -325,11 +325,24 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
 
 /* ---- Round by round ---- */
 
-/* No deadline is judged while what has come in time may lie unseen behind what was seen, unless
- * that goes on for long. */
+/* Rounds after which all that can happen at once has been seen, since who was told of comes behind
+ * those who were not. */
+static uint32_t rounds_for_all(const struct supervisor *s) {
+    uint32_t events_count = EVENTS_OF_A_PROCESS * s->pool.process_slots.in_use_count +
+                            s->pool.connection_slots.in_use_count +
+                            2 * s->pumps.slots.in_use_count + s->refusals.slots.in_use_count +
+                            s->listening.slots.in_use_count;
+    return events_count / EVENTS_AT_A_TIME + 2;
+}
+
+/* No deadline is judged while what has come in time may lie unseen behind what was seen. Handlers
+ * that never stop writing put it off no longer than that. */
 static bool has_seen_all(struct supervisor *s, size_t count) {
     s->full_rounds_count = count < EVENTS_AT_A_TIME ? 0 : s->full_rounds_count + 1;
-    return s->full_rounds_count % FULL_ROUNDS_COUNT == 0;
+    if (s->full_rounds_count >= rounds_for_all(s)) {
+        s->full_rounds_count = 0;
+    }
+    return s->full_rounds_count == 0;
 }
 
 int run_loop_run(struct supervisor *s) {
