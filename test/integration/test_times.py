@@ -3,6 +3,7 @@
 import select
 import socket
 import struct
+import time
 import unittest
 
 import harness
@@ -15,7 +16,33 @@ SHORT_MS = 1500 if ON_WINE else 400
 LONG_MS = 120000  # more than any test may take: what waits for it fails
 CROWD = 40 if ON_WINE else size(1000, 300)
 QUIET_S = 1.0
+FLOOD_S = 8.0  # of a machine that is busy
 RESETS = struct.pack("ii", 1, 0)
+
+
+class Flood(SupervisorCase):
+    """Handlers that never stop writing put off nobody's deadlines."""
+
+    WRITERS = 80  # more than the loop takes events at a time
+
+    @unittest.skipIf(ON_WINE, "a pipe of Windows has one read under way")
+    def test_frames_without_end(self):
+        supervisor = self.supervisor({
+            "flood": misbehave("--at ack --do flood", stop_timeout_ms=SHORT_MS),
+            "silent": misbehave("--at start --do hang", attempts=1, handshake_timeout_ms=SHORT_MS),
+        })
+        writers = [supervisor.connect("flood") for _ in range(self.WRITERS)]
+        time.sleep(QUIET_S)
+        began = time.monotonic()
+        client = supervisor.connect("silent")
+        self.assertEqual(client.rest(), "")
+        self.assertLess(time.monotonic() - began, FLOOD_S)
+        self.assertEqual(supervisor.record(client)["outcome"], "handshake_timeout")
+        began = time.monotonic()
+        self.stop(supervisor)
+        self.assertLess(time.monotonic() - began, FLOOD_S)
+        self.assertEqual([r["outcome"] for r in supervisor.records() if r["service"] == "flood"],
+                         ["drained"] * len(writers))
 
 
 class Runtime(SupervisorCase):

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define UNKNOWN_CONNECTION 0x7ffffffeu
+#define FLOOD_TYPE 0xf1 /* may be skipped */
 
 /* Ends the process or its channel without a word, or does nothing for ever. Returns if `act` is
  * none of them, or if the handler goes on without a channel. */
@@ -97,6 +98,11 @@ static bool perform_lie(const char *act, const uint8_t *nonce, uint32_t connecti
     } else if (strcmp(act, "done-twice") == 0) {
         frame_done(&frame, connection, 0);
         frame_send(&frame);
+    } else if (strcmp(act, "flood") == 0) {
+        frame_begin(&frame, FLOOD_TYPE, 0);
+        for (;;) { /* ended from outside */
+            frame_send(&frame);
+        }
     } else if (strcmp(act, "descriptor") == 0) {
         system_send_with_descriptor(frame.bytes, frame.length);
     } else if (build_wrong_header(act, &frame) || build_wrong_length(act, &frame) ||

@@ -8,7 +8,7 @@
  * In place of HELLO (step start): wrong-nonce, stranger-pid, capacity-zero, optional (a type that
  * may be skipped), slow-MS.
  * After OFFER (step offer): nack-retire, nack-busy, nack-refuse, slow-MS.
- * After ACK or DONE: done-twice (step done), slow-MS.
+ * After ACK or DONE: done-twice (step done), slow-MS, flood (frames that may be skipped, for ever).
  *
  * What is wrong on the channel is followed by a hang, so that the supervisor has to end the
  * process; but after ACK the handler goes on and serves its client, whom it alone can serve. Where
