@@ -2,6 +2,7 @@
  */
 #include "core/base/environment.h"
 #include "core/service/build.h"
+#include "core/service/facts.h"
 
 #include <string.h>
 
@@ -42,6 +43,15 @@ static bool is_wanted(const struct service_machine *machine, const char *variabl
     return wanted;
 }
 
+/* What is told of a connection, or not told, is never the supervisor's own. */
+static bool is_fact(const struct service_machine *machine, const char *variable) {
+    const struct fact_variable *fact = fact_variables;
+    while (fact->name[0] != '\0' && !service_is_variable(machine, variable, fact->name)) {
+        fact++;
+    }
+    return fact->name[0] != '\0';
+}
+
 void service_fill_inherited(struct service_builder *builder, const struct service_values *values,
                             const struct account *account, struct service *service) {
     const struct service_machine *machine = builder->machine;
@@ -64,7 +74,7 @@ void service_fill_inherited(struct service_builder *builder, const struct servic
         bool is_own =
             account != NULL && (strncmp(*next, "HOME=", 5) == 0 || strncmp(*next, "USER=", 5) == 0);
         if (!is_own && is_wanted(machine, *next, names, name_count) &&
-            !environment_is_private(*next)) {
+            !environment_is_private(*next) && !is_fact(machine, *next)) {
             *out++ = arena_text(builder->arena, *next);
             has_path = has_path || strncmp(*next, "PATH=", 5) == 0;
         }
