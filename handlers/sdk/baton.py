@@ -172,6 +172,8 @@ class _PosixChannel(Channel):
         return attached
 
     def send(self, frame: bytes) -> None:
+        if self._socket.fileno() < 0:
+            raise ValueError("the channel is closed")
         self._socket.sendall(frame)
 
     def end(self) -> None:
@@ -510,7 +512,7 @@ class Baton:
         if self._channel is None:
             self._ended = True
         else:
-            self._channel.send(encode(RETIRE))
+            self._say(RETIRE, 0)  # if that fails, the end is read next
 
     def close(self) -> None:
         """Closes the channel or listeners; connections that were given out stay open."""
