@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,11 +35,28 @@ void posix_log_close(struct platform *platform) {
     platform->is_due[DUE_LOG] = false;
 }
 
+/* Who became another user by su(1) or sudo(8) may not open the terminal by its name, but whose
+ * controlling terminal it is may do so as /dev/tty. poll(2) does not tell of a terminal how much it
+ * takes, so a write that may wait does wait. */
+static int open_own_terminal(void) {
+    unsigned theirs = 0;
+    unsigned ours = 0;
+    int own = open("/dev/tty", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own >= 0 && (ioctl(STDERR_FILENO, TIOCGDEV, &theirs) != 0 ||
+                     ioctl(own, TIOCGDEV, &ours) != 0 || theirs != ours)) {
+        posix_close_descriptor(&own);
+    }
+    return own;
+}
+
 static int open_standard_error(void) {
     struct stat status;
     if (fstat(STDERR_FILENO, &status) == 0 &&
         (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
         int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (own < 0 && isatty(STDERR_FILENO) != 0) {
+            own = open_own_terminal();
+        }
         if (own >= 0) {
             return own;
         }
