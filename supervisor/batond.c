@@ -89,6 +89,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
     }
     load_describe_machine(paths, &machine);
     machine.checks_only = options->check || options->service != NULL;
+    machine.config_is_found = options->config == NULL;
     result = load(paths, &machine, options->check, &table);
     if (result != BATON_OK) {
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;

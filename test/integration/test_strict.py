@@ -211,5 +211,21 @@ class Strict(SupervisorCase):
         return folder
 
 
+    def test_a_config_that_nobody_named_speaks_for_nobody(self):
+        root = self.tree()
+        self.configure(root, strict_modes="no")
+        config = root / "a" / "b" / "ports.ini"
+        (root / "a" / "b" / "x.ini").rename(config)
+        for owner, code in ((0, 0), (NOBODY, EXIT_CONFIG)):
+            os.chown(config, owner, owner)
+            done = subprocess.run([BIN_DIR / "batond", "--check"], cwd=config.parent, check=False,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  timeout=DEADLINE_S, env=clean_environment())
+            self.assertEqual(done.returncode, code, done.stderr)
+        self.assertIn(f"others may change {config}, and nobody has named", done.stderr.decode())
+        code, err = self.check(root, config="a/b/ports.ini")
+        self.assertEqual(code, 0, err)
+
+
 if __name__ == "__main__":
     harness.main()

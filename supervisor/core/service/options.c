@@ -100,8 +100,16 @@ static void fill_options(struct service_builder *builder, const struct service_v
     builder->options.limits.rate = values->service.limits.rate;
     builder->options.limits.rate_per_source = values->service.limits.rate_per_source;
     builder->strict_modes = machine->is_privileged && builder->options.strict_modes != 0;
-    if (machine->config_path != NULL) {
+    if (machine->config_path == NULL) {
+        return;
+    }
+    if (builder->strict_modes || !machine->is_privileged || !machine->config_is_found) {
         (void)service_is_strict(builder, 0, NULL, machine->config_path);
+    } else if (service_lacks_strictness(machine, NULL, machine->config_path, 0, &builder->lack)) {
+        config_problems_add(builder->problems, 0, NULL,
+                            "others may change %s, and nobody has named this config; name it by -c "
+                            "if they are trusted",
+                            builder->lack.path);
     }
 }
 

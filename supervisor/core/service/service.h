@@ -218,6 +218,7 @@ struct service_machine {
     bool inherits_listeners;       /* true on POSIX: a listener is handed over at launch */
     const char *config_file;       /* as messages name it; NULL = they do not */
     const char *config_path; /* the same, absolute; NULL = who may change it is not looked at */
+    bool config_is_found; /* nobody named it: that others are trusted is not for it to say */
     /* Absolute; relative paths in the config start here: the folder that holds the config file. */
     const char *base_directory;
     /* Absolute; used when neither --handlers nor the config names one. */
