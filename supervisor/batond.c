@@ -105,6 +105,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         service_table_print_verdict(&table, warning_count, print_out, NULL);
     } else {
         *has_served = true;
+        machine.list_folder = NULL; /* a folder takes long to read, and the loop reads none */
         enum supervisor_result end = supervisor_run(&table, &machine);
         code = end == SUPERVISOR_STOPPED ? EXIT_DONE
                                          : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);

@@ -169,6 +169,9 @@ size_t text_distance(const char *a, const char *b, size_t limit) {
     if (a_length > DISTANCE_WORD_MAX_BYTES || b_length > DISTANCE_WORD_MAX_BYTES) {
         return limit + 1;
     }
+    if (a_length > b_length + limit || b_length > a_length + limit) {
+        return limit + 1;
+    }
     for (size_t j = 0; j <= b_length; j++) {
         rows[0][j] = j;
     }
