@@ -229,5 +229,42 @@ class Unread(SupervisorCase):
         self.assertEqual(supervisor.process.wait(DEADLINE_S), harness.EXIT_OUTPUT)
 
 
+@unittest.skipUnless(os.geteuid() == 0 and not ON_WINE, "only root becomes another user")
+class ForeignTerminal(SupervisorCase):
+    """Somebody has become another user by su(1), to whom the terminal does not open by its name."""
+
+    def test_one_that_is_not_read_makes_nobody_wait(self):
+        folder = self.folder()
+        folder.chmod(0o755)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        config = folder / "services.ini"
+        config.write_text(render({"x": {"listen": f"127.0.0.1:{port}", "handoff": "stdio",
+                                        "handler": "/bin/echo hi"}}, "ini"))
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os.execve(BIN_DIR / "batond", ["batond", "-c", config], clean_environment())
+        self.addCleanup(os.close, terminal)
+        try:
+            until = time.monotonic() + DEADLINE_S
+            served_count = 0
+            while served_count < 800 and time.monotonic() < until:
+                try:
+                    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+                        client.settimeout(DEADLINE_S)
+                        self.assertEqual(client.recv(10), b"hi\n")
+                        served_count += 1
+                except ConnectionRefusedError:
+                    time.sleep(0.01)
+            self.assertEqual(served_count, 800)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
 if __name__ == "__main__":
     harness.main()
