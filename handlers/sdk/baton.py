@@ -35,14 +35,15 @@ from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from baton_output import let_streams_last, log
 from baton_sources import (
-    Channel, Connection, EnvironmentFault, Source, Sources, fallback_sources, kind_of,
+    Channel, Connection, EnvironmentFault, Source, Sources, Unbuilt, fallback_sources, kind_of,
+    offered_socket,
 )
 from baton_wire import *  # noqa: F403
 
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
 IDLE_MS = 10000
 NEVER_MS = (1 << 32) - 1
-Attached = Union[socket.socket, "_Unbuilt", None]  # what came with a frame
+Attached = Union[socket.socket, Unbuilt, None]  # what came with a frame
 
 
 @dataclass(frozen=True)
@@ -91,28 +92,6 @@ def _number(fields: Fields, tag: int) -> Optional[int]:
     return int.from_bytes(fields[tag], "big") if tag in fields else None
 
 
-class _Unbuilt:
-    """A descriptor of which the system makes no socket: it goes to another process."""
-
-    def __init__(self, descriptor: int, fault: OSError) -> None:
-        self._descriptor, self.fault = descriptor, fault
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-def _offered_socket(descriptor: int) -> Union[socket.socket, _Unbuilt]:
-    try:
-        return socket.socket(fileno=descriptor)
-    except MemoryError:
-        return _Unbuilt(descriptor, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
-    except OSError as error:
-        if error.errno != errno.ENOTSOCK:
-            return _Unbuilt(descriptor, error)
-        os.close(descriptor)
-        raise ProtocolFault("the offered descriptor is no socket") from error
-
-
 class _PosixChannel(Channel):
     """One end of a SOCK_SEQPACKET pair; a frame is a packet."""
 
@@ -140,7 +119,7 @@ class _PosixChannel(Channel):
             for descriptor in descriptors:
                 os.close(descriptor)
             raise ProtocolFault("frame or control data cut, several descriptors, or what is none")
-        return frame, _offered_socket(descriptors[0]) if descriptors else None
+        return frame, offered_socket(descriptors[0]) if descriptors else None
 
     def _receive_packet(self) -> Tuple[bytes, List[int], bool]:
         """A packet, its descriptors, and whether it came whole, and nothing else with it."""
@@ -164,7 +143,7 @@ class _PosixChannel(Channel):
     def socket_of(self, fields: Fields, attached: Attached) -> socket.socket:
         if attached is None or TAG_PROTOCOL_INFO in fields:
             raise ProtocolFault("the offer carries no descriptor")
-        if isinstance(attached, _Unbuilt):
+        if isinstance(attached, Unbuilt):
             attached.close()
             raise attached.fault
         if kind_of(attached) != fields[TAG_KIND][0]:
@@ -520,9 +499,6 @@ class Baton:
         if self._channel is not None:
             self._channel.close()
         self._sources.close()
-
-
-_VARIABLES = "BATON_PROTOCOL BATON_CHANNEL BATON_NONCE LISTEN_PID LISTEN_FDS LISTEN_FDNAMES".split()
 
 
 @dataclass

@@ -3,6 +3,7 @@ channel: LISTEN_FDS (systemd, batond's listener mode) and standard input (inetd 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -12,10 +13,12 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Union
 
 import baton_datagram
-from baton_wire import KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error, parse_number
+from baton_wire import (
+    KIND_CONNECTION, KIND_DATAGRAM, KIND_LISTENER, Error, ProtocolFault, parse_number,
+)
 
 LISTEN_FDS_START = 3
 LISTEN_FDS_MAX = 32
@@ -325,6 +328,28 @@ def kind_of(stream: socket.socket) -> Optional[int]:
         return None
     accepts = stream.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     return KIND_LISTENER if accepts else KIND_CONNECTION
+
+
+class Unbuilt:
+    """A descriptor of which the system makes no socket: it goes to another process."""
+
+    def __init__(self, descriptor: int, fault: OSError) -> None:
+        self._descriptor, self.fault = descriptor, fault
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def offered_socket(descriptor: int) -> Union[socket.socket, Unbuilt]:
+    try:
+        return socket.socket(fileno=descriptor)
+    except MemoryError:
+        return Unbuilt(descriptor, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+    except OSError as error:
+        if error.errno != errno.ENOTSOCK:
+            return Unbuilt(descriptor, error)
+        os.close(descriptor)
+        raise ProtocolFault("the offered descriptor is no socket") from error
 
 
 def _source_of(descriptor: int, name: str, kinds: List[int]) -> Optional[Source]:

@@ -113,8 +113,8 @@ int body_channel_socket(const struct wire_message *offer, baton_socket attached,
     return BATON_E_PROTOCOL;
 }
 
-/* What lies in it is read out, as an OFFER may be among it: its client would see no end while we live.
- * Nothing can be added, and the end comes behind it. */
+/* What lies in it is read out, as an OFFER may be among it: its client would see no end while we
+ * live. Nothing can be added, and the end comes behind it. */
 void body_channel_end(struct body_channel *channel) {
     bool is_left = true;
     shutdown((int)channel->in, SHUT_RDWR);

@@ -1,4 +1,5 @@
-"""What the environment may say: the same text, the same verdict, by libbaton and by baton.py (POSIX).
+"""What the environment may say: the same text, the same verdict, by libbaton and by baton.py (POSIX). And
+what baton.py makes of standard input of Windows.
 
 A number is decimal digits and nothing else. strtol(3) takes blanks and signs before them, int() of
 Python also underscores between them and the digits of every script.
@@ -13,6 +14,7 @@ import socket
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 SDK = pathlib.Path(__file__).resolve().parents[3] / "handlers" / "sdk"
 HANDLERS = pathlib.Path(os.environ.get("BATON_HANDLERS_DIR", "build/dev/handlers"))
@@ -20,6 +22,7 @@ DEADLINE_S = 20
 
 sys.path.insert(0, str(SDK))
 import baton  # noqa: E402
+import baton_sources  # noqa: E402
 
 
 def show(c):
@@ -281,6 +284,43 @@ class Facts(Case):
         """Without BATON_ID none of it is batond's word about this connection."""
         told = {key: value for key, value in self.TOLD.items() if key != "BATON_ID"}
         self.assert_told(told, {"service": "", "peer": "own", "peer_count": None, "id": "0"})
+
+
+class WindowsInput(unittest.TestCase):
+    """Standard input of Windows, played by names that it has and this system has not: what is called,
+    with what, and what becomes of the streams. Real ones are told nothing by this."""
+
+    def test_a_socket_is_duplicated_for_ourselves(self):
+        ours, client = socket.socketpair()
+        calls = []
+
+        def duplicate(handle, pid, info):
+            calls.append((handle.value, pid, len(info)))
+            info[:4] = b"info"
+            return 0 if handle.value == 100 else -1
+
+        windows = mock.Mock(**{"ws2_32.WSADuplicateSocketW": duplicate})
+        streams = mock.Mock(get_osfhandle=lambda descriptor: 100 + min(descriptor, 1))
+        with mock.patch.dict(sys.modules, msvcrt=streams), \
+                mock.patch("ctypes.windll", windows, create=True), \
+                mock.patch("socket.fromshare", lambda info: ours, create=True), \
+                mock.patch("os.set_handle_inheritable", create=True), \
+                mock.patch("os.dup2") as replaced:
+            found = baton_sources._windows_input([baton.KIND_CONNECTION])
+        self.assertEqual(calls, [(100, os.getpid(), 628)])
+        self.assertEqual([(item.socket, item.kind) for item in found],
+                         [(ours, baton.KIND_CONNECTION)])
+        self.assertEqual([call.args[1] for call in replaced.call_args_list], [0])
+        ours.close()
+        client.close()
+
+    def test_what_is_no_socket_is_left_alone(self):
+        windows = mock.Mock(**{"ws2_32.WSADuplicateSocketW": lambda *_: -1})
+        streams = mock.Mock(get_osfhandle=lambda _: 100)
+        with mock.patch.dict(sys.modules, msvcrt=streams), \
+                mock.patch("ctypes.windll", windows, create=True), mock.patch("os.dup2") as replaced:
+            self.assertEqual(baton_sources._windows_input([baton.KIND_CONNECTION]), [])
+        replaced.assert_not_called()
 
 
 if __name__ == "__main__":

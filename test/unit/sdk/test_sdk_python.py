@@ -13,7 +13,6 @@ from unittest import mock
 ROOT = pathlib.Path(os.environ.get("BATON_SOURCE_DIR", "."))
 sys.path.insert(0, str(ROOT / "handlers" / "sdk"))
 import baton  # noqa: E402
-import baton_sources  # noqa: E402
 
 NONCE = "000102030405060708090a0b0c0d0e0f"
 DEADLINE_S = 5
@@ -586,43 +585,6 @@ class WithoutChannel(unittest.TestCase):
     def test_nothing_to_serve(self):
         process = self.run_greeter(stdin=subprocess.DEVNULL)
         self.assertEqual(process.wait(DEADLINE_S), 1)
-
-
-class WindowsInput(unittest.TestCase):
-    """Standard input of Windows, played by names that it has and this system has not: what is called,
-    with what, and what becomes of the streams. Real ones are told nothing by this."""
-
-    def test_a_socket_is_duplicated_for_ourselves(self):
-        ours, client = socket.socketpair()
-        calls = []
-
-        def duplicate(handle, pid, info):
-            calls.append((handle.value, pid, len(info)))
-            info[:4] = b"info"
-            return 0 if handle.value == 100 else -1
-
-        windows = mock.Mock(**{"ws2_32.WSADuplicateSocketW": duplicate})
-        streams = mock.Mock(get_osfhandle=lambda descriptor: 100 + min(descriptor, 1))
-        with mock.patch.dict(sys.modules, msvcrt=streams), \
-                mock.patch("ctypes.windll", windows, create=True), \
-                mock.patch("socket.fromshare", lambda info: ours, create=True), \
-                mock.patch("os.set_handle_inheritable", create=True), \
-                mock.patch("os.dup2") as replaced:
-            found = baton_sources._windows_input([baton.KIND_CONNECTION])
-        self.assertEqual(calls, [(100, os.getpid(), 628)])
-        self.assertEqual([(item.socket, item.kind) for item in found],
-                         [(ours, baton.KIND_CONNECTION)])
-        self.assertEqual([call.args[1] for call in replaced.call_args_list], [0])
-        ours.close()
-        client.close()
-
-    def test_what_is_no_socket_is_left_alone(self):
-        windows = mock.Mock(**{"ws2_32.WSADuplicateSocketW": lambda *_: -1})
-        streams = mock.Mock(get_osfhandle=lambda _: 100)
-        with mock.patch.dict(sys.modules, msvcrt=streams), \
-                mock.patch("ctypes.windll", windows, create=True), mock.patch("os.dup2") as replaced:
-            self.assertEqual(baton_sources._windows_input([baton.KIND_CONNECTION]), [])
-        replaced.assert_not_called()
 
 
 if __name__ == "__main__":
