@@ -18,6 +18,7 @@ import os
 import re
 import select
 import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -296,9 +297,11 @@ def main(arguments):
     parser.add_argument("--capacity", type=int)
     parser.add_argument("--can", type=lambda words: words.split(","), default=[])
     parser.add_argument("--only")
-    parser.add_argument("file")
-    parser.add_argument("command", nargs="+")
+    parser.add_argument("file", help="conversations.txt")
+    parser.add_argument("command", nargs="+", help="starts the handler: program and arguments")
     options = parser.parse_args(arguments)
+    if shutil.which(options.command[0]) is None:
+        parser.error(f"{options.command[0]}: no program that can be started")
     if set(options.can) - set(CAN):
         parser.error(f"--can takes {', '.join(CAN)}")
     count = held = failed = 0

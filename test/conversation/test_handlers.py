@@ -361,6 +361,7 @@ class Findings(unittest.TestCase):
         code, said = self.run_program("--only", "cancel", *handler)
         self.assertEqual((code, said.splitlines()[0]), (1, "ok 1 - cancel # SKIP needs cancel"))
         self.assertEqual(self.run_program("--can", "fly", *handler), (2, ""))
+        self.assertEqual(self.run_program(str(FILE), "--", str(FILE)), (2, ""))
 
     def test_the_language(self):
         """Each conversation has a name of its own and says whom it tests; each word is known."""
