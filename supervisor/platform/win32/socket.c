@@ -12,18 +12,28 @@ bool platform_socket_is_open(struct platform_socket socket) {
 
 static DWORD WINAPI close_elsewhere(void *socket) {
     closesocket((SOCKET)(UINT_PTR)socket);
+    WSACleanup();
     return 0;
 }
 
-/* closesocket() of a blocking socket waits as SO_LINGER says. A thread of the system's pool may.
+/* closesocket() of a blocking socket waits as SO_LINGER says. A thread of the system's pool may. It
+ * counts as one more user of Winsock until then: the last WSACleanup() closes what is open, and a
+ * thread that came later would close whoever has the number by then.
+ * https://learn.microsoft.com/windows/win32/api/winsock/nf-winsock-wsacleanup
  * https://learn.microsoft.com/windows/win32/api/winsock/nf-winsock-closesocket */
 void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     (void)platform;
-    if (platform_socket_is_open(*socket) &&
-        !QueueUserWorkItem(close_elsewhere, (void *)socket->value, WT_EXECUTELONGFUNCTION)) {
+    WSADATA data;
+    bool is_open = platform_socket_is_open(*socket);
+    bool is_counted = is_open && WSAStartup(MAKEWORD(2, 2), &data) == 0;
+    if (is_open && !(is_counted && QueueUserWorkItem(close_elsewhere, (void *)socket->value,
+                                                     WT_EXECUTELONGFUNCTION))) {
         const struct linger off = {0, 0};
         setsockopt((SOCKET)socket->value, SOL_SOCKET, SO_LINGER, (const char *)&off, sizeof off);
         closesocket((SOCKET)socket->value);
+        if (is_counted) {
+            WSACleanup();
+        }
     }
     *socket = PLATFORM_SOCKET_NONE;
 }
