@@ -224,8 +224,15 @@ static int look_at_the_window(void) {
                                FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
     HANDLE output = CreateFileW(L"CONOUT$", GENERIC_READ | GENERIC_WRITE,
                                 FILE_SHARE_READ | FILE_SHARE_WRITE, NULL, OPEN_EXISTING, 0, NULL);
-    SetStdHandle(STD_ERROR_HANDLE, nowhere);
-    platform_keep_window();
+    /* Where any of the three goes elsewhere, nobody may sit at the window. */
+    static const DWORD which[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
+    for (int i = 0; i < 3; i++) {
+        SetStdHandle(STD_INPUT_HANDLE, input);
+        SetStdHandle(STD_OUTPUT_HANDLE, output);
+        SetStdHandle(STD_ERROR_HANDLE, output);
+        SetStdHandle(which[i], nowhere);
+        platform_keep_window();
+    }
     if (platform_terminal() != PLATFORM_TERMINAL_NONE) {
         return 10;
     }

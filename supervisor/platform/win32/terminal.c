@@ -18,14 +18,26 @@ enum platform_terminal platform_terminal(void) {
                : PLATFORM_TERMINAL_PLAIN;
 }
 
-/* Explorer gives a program a console of its own, which ends with it; a shell shares its own.
- * https://learn.microsoft.com/windows/console/getconsoleprocesslist */
+static bool is_console(DWORD which) {
+    DWORD mode;
+    return GetConsoleMode(GetStdHandle(which), &mode);
+}
+
+/* Explorer gives a program a console of its own, which ends with it, and all three streams are
+ * that; a shell shares its own. Services and tasks get one too, in session 0, and nobody sits
+ * there. https://learn.microsoft.com/windows/console/getconsoleprocesslist */
+static bool has_window_of_its_own(void) {
+    DWORD process, session;
+    return GetConsoleProcessList(&process, 1) == 1 &&
+           ProcessIdToSessionId(GetCurrentProcessId(), &session) && session != 0 &&
+           is_console(STD_INPUT_HANDLE) && is_console(STD_OUTPUT_HANDLE) &&
+           is_console(STD_ERROR_HANDLE);
+}
+
 void platform_keep_window(void) {
-    DWORD process;
     DWORD mode;
     wchar_t line[2];
-    if (GetConsoleProcessList(&process, 1) != 1 ||
-        !GetConsoleMode(GetStdHandle(STD_ERROR_HANDLE), &mode)) {
+    if (!has_window_of_its_own()) {
         return;
     }
     HANDLE input = CreateFileW(L"CONIN$", GENERIC_READ | GENERIC_WRITE,
