@@ -144,68 +144,94 @@ class Node(unittest.TestCase):
 
 
 class Run(unittest.TestCase):
-    """scripts/run in a clone whose build is there, with a batond that finds a fault, as who `id` says."""
+    """scripts/run in a clone whose build is there, with a batond of few words, as who `id` says."""
 
-    def start(self, fault, uid):
+    def start(self, batond, uid=0, arguments=(), caller=None):
         with tempfile.TemporaryDirectory() as folder:
             for name, text in {"scripts/packages": "", "bin/cmake": "", "bin/id": f"echo {uid}",
-                               "build/release/bin/batond": f"echo '{fault}' >&2; exit 78"}.items():
+                               "build/release/bin/batond": batond}.items():
                 path = os.path.join(folder, name)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "w", encoding="ascii") as file:
                     file.write(f"#!/bin/sh\n{text}\n")
                 os.chmod(path, 0o755)
             script = shutil.copy(os.path.join(source.ROOT, "scripts/run"), os.path.join(folder, "scripts"))
-            result = run(script, env={"PATH": f"{folder}/bin:{os.environ['PATH']}"})
-            self.assertEqual((result.returncode, result.stdout), (78, ""))
-            self.assertEqual(result.stderr.splitlines()[0], fault)
-            return folder, result.stderr.splitlines()[1:]
+            return folder, run(script, *arguments, cwd=caller or folder,
+                               env={"PATH": f"{folder}/bin:{os.environ['PATH']}"})
+
+    def fault(self, fault, uid):
+        folder, result = self.start(f"echo '{fault}' >&2; exit 78", uid)
+        self.assertEqual((result.returncode, result.stdout), (78, ""))
+        self.assertEqual(result.stderr.splitlines()[0], fault)
+        return folder, result.stderr.splitlines()[1:]
 
     def test_root_is_told_where_others_can_reach_it(self):
         for fault in ("/root keeps out the account that is to run this", "others may change /srv"):
-            folder, hint = self.start(fault, 0)
+            folder, hint = self.fault(fault, 0)
             self.assertIn("run: root has started this", hint[0])
             self.assertIn(f"cp -r {folder} /opt/baton", hint[1])
 
     def test_nothing_is_added_to_other_faults(self):
-        self.assertEqual(self.start("x.ini:1: what", 0)[1], [])
-        self.assertEqual(self.start("others may change /srv", 1000)[1], [])
+        self.assertEqual(self.fault("x.ini:1: what", 0)[1], [])
+        self.assertEqual(self.fault("others may change /srv", 1000)[1], [])
+
+    def test_what_arguments_name_is_where_the_caller_is(self):
+        told = 'echo "$PWD $*"; exit 64'
+        with tempfile.TemporaryDirectory() as caller:
+            for arguments in (["-c", "my.ini", "--check"], ["--config=my.ini", "--check"],
+                              ["--explain", "web", "::1", "-c", "my.ini"], ["-c"], ["--handlers"]):
+                result = self.start(told, arguments=arguments, caller=caller)[1]
+                self.assertEqual((result.returncode, result.stdout), (64, f"{caller} {' '.join(arguments)}\n"))
+            folder, result = self.start(told, arguments=["--check"], caller=caller)
+            self.assertEqual(result.stdout, f"{caller} -c {folder}/conf/ports.ini --check\n")
+        folder, result = self.start(told, arguments=["--check"])
+        self.assertEqual(result.stdout, f"{folder} -c conf/ports.ini --check\n")
 
 
 class Hints(unittest.TestCase):
     """What scripts/run says of a config once its ports are open; the test is who has opened them."""
 
-    def hints(self, text, *tools, pid=None):
+    NC = "echo 'OpenBSD netcat -4 -6 -U'"
+
+    def hints(self, text, *tools, pid=None, batond=None, nc=NC):
         with tempfile.TemporaryDirectory() as folder:
-            for name in ("bash", "awk", "grep", "sleep"):
+            for name in ("bash", "sh", "awk", "dirname", "id", "readlink", "sleep"):
                 os.symlink(shutil.which(name), os.path.join(folder, name))
-            for name in tools:
-                os.symlink("/bin/true", os.path.join(folder, name))
-            done = subprocess.run([HINTS, "my.ini", str(pid or os.getpid())], input=text, text=True, timeout=30,
-                                  capture_output=True, env={"PATH": folder}, check=True)
+            for name, body in [(name, nc) for name in tools] + [("batond", batond or "exit 64")]:
+                with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+                    file.write(f"#!/bin/sh\n{body}\n")
+                os.chmod(os.path.join(folder, name), 0o755)
+            done = subprocess.run([HINTS, "my.ini", str(pid or os.getpid()), *([f"{folder}/batond"] if batond else [])],
+                                  input=text, text=True, timeout=30, capture_output=True, env={"PATH": folder},
+                                  check=True)
             self.assertEqual(done.stderr, "")
             return done.stdout
 
+    def listen(self, *address, family=socket.AF_INET, kind=socket.SOCK_STREAM, v6only=1):
+        one = socket.socket(family, kind)
+        self.addCleanup(one.close)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+        one.bind(address[0] if family == socket.AF_UNIX else (*address, 0))
+        if kind == socket.SOCK_STREAM:
+            one.listen()
+        return one if family == socket.AF_UNIX else one.getsockname()[1]
+
     def setUp(self):
-        self.tcp = socket.create_server(("127.0.0.1", 0))
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
-        other = socket.create_server(("127.0.0.1", 0))
-        for one in (self.tcp, self.udp, other):
-            self.addCleanup(one.close)
-        tcp, udp, echo = (one.getsockname()[1] for one in (self.tcp, self.udp, other))
-        self.tcp_port, self.udp_port, self.echo_port = tcp, udp, echo
-        self.text = (f"proxied    127.0.0.1:1         /opt/handlers/env\n  * proxy_protocol = yes (default no)\n"
+        self.tcp_port = tcp = self.listen("127.0.0.1")
+        self.udp_port = udp = self.listen("127.0.0.1", kind=socket.SOCK_DGRAM)
+        self.echo_port = echo = self.listen("0.0.0.0")
+        self.text = (f"proxied    127.0.0.1:{tcp}         /opt/handlers/env\n  * proxy_protocol = yes (default no)\n"
                      f"any        127.0.0.1:0         /opt/handlers/env\n"
-                     f"ok         0.0.0.0:{tcp}      /opt/handlers/ok a\n"
-                     f"echo       0.0.0.0:{echo}-{echo + 3}, [::1]:9  '/opt/my handlers/echo' -v\n"
+                     f"ok         127.0.0.1:{tcp}      /opt/handlers/ok a\n"
+                     f"echo       0.0.0.0:{echo}-{echo + 3}  '/opt/my handlers/echo' -v\n"
                      f"time-udp   127.0.0.1:{udp}     /opt/handlers/time\n  * handoff = listener (default channel)\n"
                      f"  * protocol = udp (default tcp)\n\nvalid, 4 services\n")
 
     def commands(self, output):
         lines = output.splitlines()
         self.assertEqual(lines.pop(), "To change what listens:  edit my.ini and start again. Ctrl-C stops.")
-        self.assertTrue(lines[0].startswith("Try, in another shell:   "))
+        self.assertTrue(not lines or lines[0].startswith("Try, in another shell:   "))
         return [line[25:] for line in lines]
 
     def test_clients_that_are_installed(self):
@@ -225,19 +251,54 @@ class Hints(unittest.TestCase):
                          [f"socat - TCP:127.0.0.1:{self.echo_port}    (echo)"])
         self.assertEqual(len(self.commands(self.hints(text.replace("handlers/echo", "handlers/ok"), "nc"))), 2)
 
-    def test_nothing_before_the_ports_are_open_or_when_it_has_ended(self):
+    def test_what_did_not_open_keeps_nothing_else_from_being_told(self):
+        port = self.echo_port
+        text = f"bad  127.0.0.2:{self.tcp_port}  /opt/echo\nsix  [::1]:{port}  /opt/echo\n{self.text}"
+        self.assertEqual(self.commands(self.hints(text, "nc"))[1], f"nc 127.0.0.1 {port}    (echo)")
+
+    def test_ports_that_the_system_chooses_are_left_to_the_log(self):
+        self.assertEqual(self.commands(self.hints("any  127.0.0.1:0  /opt/echo\n\nvalid, 1 service\n", "nc")), [])
+
+    def test_who_would_be_refused_is_not_sent_there(self):
+        six, dual = self.listen("::1", family=socket.AF_INET6), self.listen("::", family=socket.AF_INET6, v6only=0)
+        text = (f"echo  127.0.0.1:{self.tcp_port}, [::1]:{six}  /opt/echo\n"
+                f"ok  [::]:{dual}  /opt/ok\n  * v6only = no (default yes)\n\nvalid, 2 services\n")
+        batond = 'case "$*" in "--explain echo ::1" | "--explain ok 127.0.0.1") echo let in by x ;; *) echo refused ;; esac'
+        said = self.commands(self.hints(text, "nc", batond=batond))
+        self.assertRegex(said[0], f"/baton-demo 127.0.0.1:{dual}$")
+        self.assertEqual(said[1:], [f"nc ::1 {six}    (echo)"])
+        # The traditional nc knows neither IPv6 nor local sockets.
+        self.assertEqual(self.commands(self.hints(text, "nc", "curl", batond=batond, nc="echo -u"))[1],
+                         f"curl telnet://[::1]:{six}    (echo)")
+        self.assertEqual(self.commands(self.hints(text, "nc", batond="echo refused")), [])
+
+    def test_local_sockets_with_blanks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/a  b's"
+            text = f'local  "{path}"  /opt/x\n  * protocol = unix (default tcp)\n\nvalid, 1 service\n'
+            self.listen(path, family=socket.AF_UNIX)
+            self.assertEqual(self.commands(self.hints(text, "nc")),
+                             ["nc -U " + path.replace(" ", "\\ ").replace("'", "\\'") + "    (local)"])
+            self.assertEqual(self.commands(self.hints(text, "nc", nc="echo -u")), [])
+
+    def test_nothing_before_it_has_opened_its_ports_or_when_it_has_ended(self):
         ended = subprocess.Popen(["/bin/true"])
         ended.wait()
-        self.tcp.close()
         self.assertEqual(self.hints(self.text, "nc", pid=ended.pid), "")
-        running = subprocess.Popen([HINTS, "my.ini", str(os.getpid())], stdin=subprocess.PIPE, text=True,
+        # What others have opened is not what this one serves.
+        server = subprocess.Popen([sys.executable, "-c", "import socket, sys; sys.stdin.readline()\n"
+                                   f"a = socket.socket(); a.bind(('127.0.0.3', {self.tcp_port})); a.listen()\n"
+                                   "sys.stdin.readline()"], stdin=subprocess.PIPE, text=True)
+        self.addCleanup(server.communicate)
+        running = subprocess.Popen([HINTS, "my.ini", str(server.pid)], stdin=subprocess.PIPE, text=True,
                                    stdout=subprocess.PIPE)
         self.addCleanup(running.stdout.close)
-        running.stdin.write(self.text)
+        running.stdin.write(self.text.splitlines()[3].replace(".1:", ".3:"))
         running.stdin.close()
         self.assertEqual(select.select([running.stdout], [], [], 0.3)[0], [])
-        self.tcp = socket.create_server(("127.0.0.1", self.tcp_port))
-        self.assertIn("(echo)", running.stdout.read())
+        server.stdin.write("go\n")
+        server.stdin.flush()
+        self.assertIn(f"baton-demo 127.0.0.3:{self.tcp_port}\n", running.stdout.read())
         self.assertEqual(running.wait(), 0)
 
 
