@@ -27,6 +27,9 @@ static const struct entry posix_entries[] = {{"/srv/handlers/ok", BATON_OK},
                                              {"/srv/handlers/shop", BATON_OK},
                                              {"/srv/handlers/game", BATON_OK},
                                              {"/opt/web/server", BATON_OK},
+                                             {"/srv/handlers/my-server", BATON_OK},
+                                             {"/usr/bin/busybox", BATON_OK},
+                                             {"/usr/sbin/exim4", BATON_OK},
                                              {"/usr/sbin/in.tftpd", BATON_OK},
                                              {"/usr/bin/sort", BATON_OK},
                                              {"/srv/handlers/hello.py", BATON_OK},
@@ -138,6 +141,7 @@ static int read_rules(const char *path, void *buffer, size_t capacity, size_t *l
         const char *path, *text;
     } files[] = {{"/srv/rules/office", "10.1.0.0/16 # the house\n2001:db8:1::/48\n"},
                  {"/srv/rules/blocked.txt", "203.0.113.0/24 ; a list\r\n203.0.113.9\r\n"},
+                 {"/srv/rules/partners.txt", "192.0.2.0/24\n"},
                  {"/srv/rules/wrong", "# wrong\n10.1.0.1/16\n\n10.1\n"},
                  {"C:\\baton\\rules.txt", "10.1.0.0/16\r\n"}};
     (void)cause;

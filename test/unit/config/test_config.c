@@ -334,13 +334,21 @@ static void the_shipped_examples_are_good_and_equal(void **state) {
     service_table_clear(&tables[1]);
 }
 
-/* All of them together are one config. */
-static void the_examples_of_the_reference_are_good(void **state) {
+static void expect_no_warning(enum config_format format, const char *text, size_t length) {
+    struct config_output out = {0};
+    int result = config_world_check(&config_world_root, format, "f", text, length, false, &out);
+    if (result != BATON_OK || strstr(out.text, "warning") != NULL) {
+        fail_msg("%s", out.text);
+    }
+    free(out.text);
+}
+
+/* All examples of a page together are one config. */
+static void expect_good_examples(const char *path) {
     static char ini[8192];
     size_t length = 0;
     size_t used = 0;
-    (void)state;
-    const char *at = config_file_read(BATON_TEST_CONF "/KEYS.md", &length);
+    const char *at = config_file_read(path, &length);
     while ((at = strstr(at, "```ini\n")) != NULL) {
         const char *end = strstr(at + 7, "```");
         assert_non_null(end);
@@ -349,25 +357,34 @@ static void the_examples_of_the_reference_are_good(void **state) {
         at = end + 3;
     }
     assert_true(used > 0 && used < sizeof ini);
-    struct config_output out = {0};
-    if (config_world_check(&config_world_root, CONFIG_FORMAT_INI, "f", ini, used, false, &out) !=
-        BATON_OK) {
-        fail_msg("%s", out.text);
-    }
-    free(out.text);
+    expect_no_warning(CONFIG_FORMAT_INI, ini, used);
+}
+
+static void the_examples_of_the_pages_are_good(void **state) {
+    (void)state;
+    expect_good_examples(BATON_TEST_CONF "/KEYS.md");
+    expect_good_examples(BATON_TEST_CONF "/../README.md");
 }
 
 static void nothing_is_warned_of_as_shipped(void **state) {
-    size_t length = 0;
+    static const char *const paths[] = {BATON_TEST_CONF "/ports.ini",
+                                        BATON_TEST_CONF "/ports.yaml"};
     (void)state;
-    const char *ini = config_file_read(BATON_TEST_CONF "/ports.ini", &length);
-    struct config_output out = {0};
-    assert_int_equal(
-        config_world_check(&config_world_root, CONFIG_FORMAT_INI, "f", ini, length, false, &out),
-        BATON_OK);
-    assert_null(strstr(out.text, "warning"));
-    assert_non_null(strstr(out.text, "\nvalid, 9 services\n"));
-    free(out.text);
+    for (int i = 0; i < 2; i++) {
+        enum config_format format = i == 0 ? CONFIG_FORMAT_INI : CONFIG_FORMAT_YAML;
+        size_t length = 0;
+        const char *text = config_file_read(paths[i], &length);
+        struct config_output out = {0};
+        expect_no_warning(format, text, length);
+        assert_int_equal(
+            config_world_check(&config_world_root, format, "f", text, length, false, &out),
+            BATON_OK);
+        assert_non_null(strstr(out.text, "\nvalid, 9 services\n"));
+        free(out.text);
+        char *examples = with_examples(format, paths[i]);
+        expect_no_warning(format, examples, strlen(examples));
+        free(examples);
+    }
 }
 
 /* A text of ASCII as PowerShell's `>` writes it, or in the other order; what follows a `~` is a
@@ -469,7 +486,7 @@ int main(void) {
         cmocka_unit_test(yaml_is_bounded_in_depth_and_events),
         cmocka_unit_test(the_shipped_files_are_equal_tables),
         cmocka_unit_test(the_shipped_examples_are_good_and_equal),
-        cmocka_unit_test(the_examples_of_the_reference_are_good),
+        cmocka_unit_test(the_examples_of_the_pages_are_good),
         cmocka_unit_test(nothing_is_warned_of_as_shipped),
         cmocka_unit_test(utf16_is_read),
         cmocka_unit_test(line_ends_and_the_end_of_dos),
