@@ -47,6 +47,14 @@ class Strict(SupervisorCase):
                               env=clean_environment(), **options)
         return done.returncode, done.stderr.decode()
 
+    def check_found(self, folder, user):
+        """(exit code, messages) of --check by `user`, who names no config, in the folder."""
+        batond = shutil.copy2(BIN_DIR / "batond", folder / "batond")  # where anybody may go
+        done = subprocess.run([batond, "--check"], cwd=folder, user=user, group=user,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              timeout=DEADLINE_S, env=clean_environment(), check=False)
+        return done.returncode, done.stderr.decode()
+
     def expect(self, root, path, cure, code=EXIT_CONFIG, **options):
         """`path`, in `root`, is refused with its mode and owner and what helps."""
         status = os.lstat(root / path)
@@ -216,13 +224,21 @@ class Strict(SupervisorCase):
         self.configure(root, strict_modes="no")
         config = root / "a" / "b" / "ports.ini"
         (root / "a" / "b" / "x.ini").rename(config)
+        config.write_text("[x]\nlisten = 127.0.0.1:0\nhandler = /bin/sh\nhandoff = stdio\n"
+                          "[supervisor]\nhandlers = ../h\n")
+        refused = f"others may change {config}, and nobody has named"
+        for user, owner, code in ((NOBODY, 0, 0), (NOBODY, NOBODY, 0), (NOBODY, 1, EXIT_CONFIG)):
+            os.chown(config, owner, owner)
+            seen, err = self.check_found(config.parent, user)
+            self.assertEqual(seen, code, err)
+        self.assertIn(refused, err)
+        self.configure(root, strict_modes="no")
+        (root / "a" / "b" / "x.ini").rename(config)
         for owner, code in ((0, 0), (NOBODY, EXIT_CONFIG)):
             os.chown(config, owner, owner)
-            done = subprocess.run([BIN_DIR / "batond", "--check"], cwd=config.parent, check=False,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                  timeout=DEADLINE_S, env=clean_environment())
-            self.assertEqual(done.returncode, code, done.stderr)
-        self.assertIn(f"others may change {config}, and nobody has named", done.stderr.decode())
+            seen, err = self.check_found(config.parent, 0)
+            self.assertEqual(seen, code, err)
+        self.assertIn(refused, err)
         code, err = self.check(root, config="a/b/ports.ini")
         self.assertEqual(code, 0, err)
 

@@ -2,6 +2,7 @@
 #include "core/base/error.h"
 #include "core/base/words.h"
 #include "core/service/build.h"
+#include "core/service/strict.h"
 
 #include <string.h>
 
@@ -94,6 +95,24 @@ static void add_interpreter(struct service_builder *builder, const struct config
     }
 }
 
+/* A config that was found in a folder may be anybody's, who would choose what runs: it must be
+ * root's or our own. */
+static void check_found(struct service_builder *builder) {
+    const struct service_machine *machine = builder->machine;
+    struct account own = {0};
+    struct strict_finding finding;
+    if (service_has_accounts(machine)) {
+        (void)machine->find_user(machine->context, NULL, &own);
+    }
+    struct strict_account account = {.user = own.uid, .group = own.gid};
+    if (strict_find_barrier(machine, NULL, machine->config_path, &account, 0, &finding)) {
+        config_problems_add(builder->problems, 0, NULL,
+                            "others may change %s, and nobody has named this config; name it by -c "
+                            "if they are trusted",
+                            finding.path);
+    }
+}
+
 static void fill_options(struct service_builder *builder, const struct service_values *values) {
     const struct service_machine *machine = builder->machine;
     service_fill_fields(values, KEY_IN_SUPERVISOR, &builder->options);
@@ -103,13 +122,10 @@ static void fill_options(struct service_builder *builder, const struct service_v
     if (machine->config_path == NULL) {
         return;
     }
-    if (builder->strict_modes || !machine->is_privileged || !machine->config_is_found) {
+    if (builder->strict_modes || !machine->config_is_found) {
         (void)service_is_strict(builder, 0, NULL, machine->config_path);
-    } else if (service_lacks_strictness(machine, NULL, machine->config_path, 0, &builder->lack)) {
-        config_problems_add(builder->problems, 0, NULL,
-                            "others may change %s, and nobody has named this config; name it by -c "
-                            "if they are trusted",
-                            builder->lack.path);
+    } else {
+        check_found(builder);
     }
 }
 

@@ -33,7 +33,11 @@ static enum strict_kind judge_writer(const struct walk *walk) {
     }
     bool is_safe = facts->kind == PATH_KIND_FOLDER && (facts->mode & STICKY) != 0 &&
                    facts->user == 0 && !(walk->is_to_root && walk->is_at_end);
-    return facts->kind != PATH_KIND_LINK && (facts->mode & OTHERS_WRITE) != 0 && !is_safe
+    /* Where each user has a group of his own, of his own number, files are the group's to write. */
+    bool is_alone = facts->user != 0 && facts->group == facts->user &&
+                    facts->group == walk->account->group && !facts->has_acl;
+    unsigned others = OTHERS_WRITE & (is_alone ? 0002u : 0777u);
+    return facts->kind != PATH_KIND_LINK && (facts->mode & others) != 0 && !is_safe
                ? STRICT_WRITABLE
                : STRICT_NONE;
 }

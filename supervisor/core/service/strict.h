@@ -52,7 +52,10 @@ bool strict_find_writer(const struct service_machine *machine, const char *root,
 /* Looks for what keeps `account` from `path` once it is in `root` (chroot(2) is called before it
  * becomes the account, so the folders above do not matter). `wanted`: STRICT_EXECUTE, STRICT_READ.
  * True, and the first place that does; false if there is none as far as modes tell, and as above.
- * Who else has rights by a list (has_acl) is not known, and so not kept out. */
+ * Who else has rights by a list (has_acl) is not known, and so not kept out.
+ *
+ * `wanted` 0: as strict_find_writer() with the account's `user`; but where `group` has his number,
+ * and so is his own (login.defs(5), USERGROUPS_ENAB), that group may write to what is his. */
 bool strict_find_barrier(const struct service_machine *machine, const char *root, const char *path,
                          const struct strict_account *account, unsigned wanted,
                          struct strict_finding *out);

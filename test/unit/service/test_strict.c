@@ -29,6 +29,10 @@ static const struct entry {
     {"/etc/group", '-', 0664, 0, 0, NULL, false},
     {"/etc/sticky", '-', 01666, 0, 0, NULL, false},
     {"/etc/service", '-', 0600, SERVICE, SERVICE, NULL, false},
+    {"/etc/umask2", '-', 0664, SERVICE, SERVICE, NULL, false},
+    {"/etc/umask0", '-', 0666, SERVICE, SERVICE, NULL, false},
+    {"/etc/listed", '-', 0664, SERVICE, SERVICE, NULL, true},
+    {"/etc/staffed", '-', 0664, SERVICE, STAFF, NULL, false},
     {"/etc/stranger", '-', 0644, STRANGER, 0, NULL, false},
     {"/etc/fifo", 'p', 0622, 0, 0, NULL, false},
     {"/etc/hidden", 'E', 0, 0, 0, NULL, false},
@@ -325,6 +329,21 @@ static void test_who_can_reach(void **state) {
     expect_barrier("/", "/closed/program", STRICT_EXECUTE, &plain, "barrier /closed");
 }
 
+/* A group that has only him, by its number. */
+static void test_a_group_of_his_own_is_nobody_else(void **state) {
+    const struct strict_account own = {.user = SERVICE, .group = SERVICE};
+    const struct strict_account staff = {.user = SERVICE, .group = STAFF};
+    const struct strict_account root = {.user = 0, .group = 0};
+    (void)state;
+    expect_barrier(NULL, "/etc/umask2", 0, &own, "");
+    expect_barrier(NULL, "/etc/umask2", 0, &staff, "writable /etc/umask2");
+    expect_barrier(NULL, "/etc/umask0", 0, &own, "writable /etc/umask0");
+    expect_barrier(NULL, "/etc/listed", 0, &own, "writable /etc/listed");
+    expect_barrier(NULL, "/etc/staffed", 0, &staff, "writable /etc/staffed");
+    expect_barrier(NULL, "/etc/group", 0, &root, "writable /etc/group");
+    expect_writer(NULL, "/etc/umask2", "writable /etc/umask2");
+}
+
 static void test_what_cannot_be_asked(void **state) {
     const struct service_machine mute = {.inspect = inspect_nothing};
     const struct service_machine none = {.inspect = NULL};
@@ -345,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_another_root),
         cmocka_unit_test(test_where_it_is_outside),
         cmocka_unit_test(test_who_can_reach),
+        cmocka_unit_test(test_a_group_of_his_own_is_nobody_else),
         cmocka_unit_test(test_what_cannot_be_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
