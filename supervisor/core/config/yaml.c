@@ -27,6 +27,8 @@ struct yaml_file {
     bool key_is_bad;   /* ... but it was refused, and so is its value */
     size_t key_line;
     bool stop;
+    size_t unclean_line; /* the first that has a stand-in; 0 = none */
+    bool is_text;        /* the last event was a text for a section, which was reported */
     char key[CONFIG_NAME_MAX_BYTES + 8]; /* more than allowed, so that too long shows */
 };
 
@@ -69,9 +71,22 @@ static char stand_in(enum text_fault fault) {
     return fault == TEXT_RETURN ? '\n' : fault == TEXT_DOS_END ? ' ' : '?';
 }
 
+/* True if a fault of the whole line was told, as that of a stand-in: what else it has is guessed.
+ */
+static bool is_told(const struct yaml_file *file, size_t line) {
+    const struct config_problems *problems = file->reader->problems;
+    bool is_told = false;
+    for (size_t i = 0; i < problems->problem_count; i++) {
+        is_told =
+            is_told || (problems->problems[i].line == line && problems->problems[i].key == NULL);
+    }
+    return is_told;
+}
+
 /* Copies the file with something else for every byte that libyaml would stop at, and reports each
  * such line, so that all of them are found in one run. Returns NULL when out of memory. */
-static char *clean_copy(struct config_reader *reader, const char *bytes, size_t length) {
+static char *clean_copy(struct yaml_file *file, const char *bytes, size_t length) {
+    struct config_reader *reader = file->reader;
     char *copy = arena_copy(reader->config->arena, bytes, length);
     size_t line = 0;
     for (size_t start = 0; copy != NULL && start < length;) {
@@ -92,6 +107,7 @@ static char *clean_copy(struct config_reader *reader, const char *bytes, size_t 
                                         text_fault_words(fault));
                 }
                 reported = true;
+                file->unclean_line = file->unclean_line == 0 ? line : file->unclean_line;
                 copy[start++] = stand_in(fault);
             }
         }
@@ -108,7 +124,11 @@ static void take_key(struct yaml_file *file, const yaml_event_t *event, size_t l
     enum text_fault fault = text_check(text, length, &where);
     file->has_key = true;
     file->key_line = line;
-    file->key_is_bad = fault != TEXT_FINE;
+    file->key_is_bad = fault != TEXT_FINE || is_told(file, line);
+    if (fault == TEXT_FINE && file->key_is_bad) {
+        config_mark_incomplete(file->reader);
+        return;
+    }
     if (fault != TEXT_FINE) {
         config_problems_add(file->reader->problems, line, NULL, "the key %s",
                             text_fault_words(fault));
@@ -123,19 +143,34 @@ static void take_key(struct yaml_file *file, const yaml_event_t *event, size_t l
     file->key[kept] = '\0';
 }
 
+/* What was meant, where it can be told. */
+static const char *text_for_section(const struct yaml_file *file, const char *text) {
+    size_t length = 0;
+    while (text_is_name_char(text[length])) {
+        length++;
+    }
+    return strncmp(file->key, "\xc2\xa0", 2) == 0
+               ? "the line is indented with a no-break space; use blanks"
+           : length > 0 && text[length] == ':' && text[length + 1] != '\0'
+               ? "a blank must stand behind the colon, as in `handler: echo`"
+               : "a section holds KEY: VALUE lines, indented below its name, not a text";
+}
+
 static void take_value(struct yaml_file *file, const yaml_event_t *event, size_t line) {
     const char *text = (const char *)event->data.scalar.value;
     size_t length = event->data.scalar.length;
     size_t where = 0;
     enum text_fault fault = text_check(text, length, &where);
-    if (file->key_is_bad) {
+    if (file->key_is_bad || is_told(file, line)) {
+        config_mark_incomplete(file->reader);
         file->has_key = false;
         return;
     }
     if (file->depth == 1 && length == 0) {
         config_open_section(file->reader, file->key, file->key_line);
     } else if (file->depth == 1) {
-        report(file, line, "a section holds KEY: VALUE lines, indented below its name, not a text");
+        file->is_text = true;
+        report(file, line, text_for_section(file, text));
     } else if (fault != TEXT_FINE) {
         report(file, line,
                text[where] == '\n' ? "has several lines; write it on one"
@@ -222,6 +257,7 @@ static void take_alias(struct yaml_file *file, size_t line) {
 static void take_event(struct yaml_file *file, const yaml_event_t *event) {
     size_t line = event->start_mark.line + 1;
     bool skip = file->skip_depth > 0;
+    file->is_text = false;
     if (++file->event_count > YAML_EVENTS_MAX_COUNT) {
         report_and_stop(file, line, "the file has too many parts; is it the right one?");
         return;
@@ -299,6 +335,9 @@ static void report_syntax(struct yaml_file *file, const yaml_parser_t *parser) {
                             "the line is indented with a tab, which YAML forbids; use blanks");
         return;
     }
+    if (file->is_text || (file->unclean_line != 0 && file->unclean_line <= line + 1)) {
+        return; /* what was told may be why */
+    }
     config_problems_add(file->reader->problems, line + 1, NULL,
                         "this is not YAML (%s%s%s); check indentation, quotes and colons from line "
                         "%lu on",
@@ -315,7 +354,7 @@ void config_read_yaml(struct config_reader *reader, const char *bytes, size_t le
     struct yaml_file file = {.reader = reader, .length = length};
     yaml_parser_t parser;
     yaml_event_t event;
-    file.bytes = clean_copy(reader, bytes, length);
+    file.bytes = clean_copy(&file, bytes, length);
     if (file.bytes == NULL) {
         return;
     }
