@@ -339,6 +339,12 @@ const struct config_setting *service_given(const struct service_values *values, 
 bool service_is_news(struct service_builder *builder, const struct service_values *values,
                      enum key_id id);
 
+/* The names of services, the first few of which are printed, behind each other (warn.c); `count`,
+ * from 0, is of all that were given. Then the rest as a number. */
+void service_print_name(const struct service *service, size_t *count, text_emit *emit,
+                        void *context);
+void service_print_more(size_t count, text_emit *emit, void *context);
+
 /* Which keys may stand in a section (enum key_section). */
 unsigned service_sections_of(enum config_section_kind kind);
 

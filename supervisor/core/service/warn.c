@@ -69,24 +69,45 @@ static size_t line_of(enum doubt doubt, const struct service *service) {
                                  : service->handler_line;
 }
 
+#define NAMES_MAX_COUNT 8u
+
+void service_print_name(const struct service *service, size_t *count, text_emit *emit,
+                        void *context) {
+    if (*count < NAMES_MAX_COUNT) {
+        emit(context, *count > 0 ? ", " : "");
+        emit(context, service->name);
+    }
+    ++*count;
+}
+
+void service_print_more(size_t count, text_emit *emit, void *context) {
+    char text[32];
+    if (count > NAMES_MAX_COUNT) {
+        snprintf(text, sizeof text, " and %lu more", (unsigned long)(count - NAMES_MAX_COUNT));
+        emit(context, text);
+    }
+}
+
 size_t service_table_warn(const struct service_table *table, const struct service_machine *machine,
                           text_emit *emit, void *context) {
     size_t count = 0;
     char at[64];
     for (unsigned doubt = 0; doubt < DOUBTS_COUNT; doubt++) {
-        bool is_told = false;
+        size_t named_count = 0;
         for (size_t i = 0; i < table->service_count; i++) {
             const struct service *service = &table->services[i];
             if (!has(doubt, service, machine)) {
                 continue;
             }
-            snprintf(at, sizeof at, ":%lu: warning: ", (unsigned long)line_of(doubt, service));
-            emit(context, is_told ? ", " : machine->config_file);
-            emit(context, is_told ? "" : at);
-            emit(context, service->name);
-            is_told = true;
+            if (named_count == 0) {
+                snprintf(at, sizeof at, ":%lu: warning: ", (unsigned long)line_of(doubt, service));
+                emit(context, machine->config_file);
+                emit(context, at);
+            }
+            service_print_name(service, &named_count, emit, context);
         }
-        if (is_told) {
+        if (named_count > 0) {
+            service_print_more(named_count, emit, context);
             emit(context, text_nth(words, doubt));
             emit(context, "\n");
             count++;
