@@ -96,10 +96,6 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
     } else if (options->service != NULL) {
         code = explain(&table, options, paths->shown_name);
     } else if (options->check) {
-        if (table.needs_privileges) {
-            print_error(NULL, "batond: warning: this config takes privileges, and not everything "
-                              "can be checked without them; check it as root, and start it so\n");
-        }
         size_t warning_count = service_table_warn(&table, &machine, print_error, NULL);
         service_table_print(&table, options->defaults, print_out, NULL);
         service_table_print_verdict(&table, warning_count, print_out, NULL);

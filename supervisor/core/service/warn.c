@@ -92,6 +92,12 @@ size_t service_table_warn(const struct service_table *table, const struct servic
                           text_emit *emit, void *context) {
     size_t count = 0;
     char at[64];
+    if (table->needs_privileges) {
+        emit(context, machine->config_file);
+        emit(context, ": warning: this config takes privileges, and not everything can be checked "
+                      "without them; check it as root, and start it so\n");
+        count++;
+    }
     for (unsigned doubt = 0; doubt < DOUBTS_COUNT; doubt++) {
         size_t named_count = 0;
         for (size_t i = 0; i < table->service_count; i++) {

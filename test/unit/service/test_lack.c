@@ -485,6 +485,15 @@ static void test_a_script_without_a_first_line(void **state) {
     }
 }
 
+static void test_what_takes_privileges_is_a_warning(void **state) {
+    char text[1024] = "";
+    struct service_table table = {.needs_privileges = true};
+    struct service_machine world = {.config_file = "x.ini"};
+    (void)state;
+    assert_int_equal(service_table_warn(&table, &world, collect, text), 1);
+    assert_ptr_equal(strstr(text, "x.ini: warning: this config takes privileges"), text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loaders),
@@ -496,6 +505,7 @@ int main(void) {
         cmocka_unit_test(test_what_others_may_change),
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_a_script_without_a_first_line),
+        cmocka_unit_test(test_what_takes_privileges_is_a_warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
