@@ -145,11 +145,17 @@ class Check(Program):
         return [line for line in err.splitlines() if not re.search(": warning: .* runs as root", line)]
 
     def test_defaults_only_when_asked(self):
-        path = self.write("a.ini", render(GOOD, "ini"))
+        path = self.write("a.ini", render(GOOD, "ini") + "[rights]\nlisten = 127.0.0.1:7999\n"
+                          "handler = misbehave\nhandoff = pump\n" + harness.AS_US)
+        code, out, err = self.check(path)
+        self.assertEqual(code, 0, err)
+        self.assertNotIn("set-user-ID", out)
         code, out, _ = self.check(path, "--defaults")
         self.assertEqual(code, 0)
         self.assertIn("handshake_timeout_ms", out)
-        self.assertRegex(out, "\nvalid, 2 services(, 1 warning)?\n$")
+        self.assertIn("`no_new_privileges = yes` would keep set-user-ID programs from giving "
+                      "further rights to: rights\n", out)
+        self.assertRegex(out, "\nvalid, 3 services(, 1 warning)?\n$")
         code, out, err = self.batond("--defaults")
         self.assertEqual((code, out), (EXIT_USAGE, ""))
         self.assertIn("--check", err)

@@ -273,17 +273,19 @@ void service_print(const struct service *service, text_emit *emit, void *context
 
 /* Where inetd's programs may need what is dangerous to others. */
 static void print_advice(const struct service_table *table, text_emit *emit, void *context) {
-    const char *separator = "\nBetter with `no_new_privileges = yes`, unless they execute "
-                            "set-user-ID programs: ";
+    size_t count = 0;
     for (size_t i = 0; i < table->service_count; i++) {
         const struct service *service = &table->services[i];
         if (service->no_new_privileges == CHOICE_AUTO && !service_forbids_new_privileges(service)) {
-            emit(context, separator);
-            emit(context, service->name);
-            separator = ", ";
+            emit(context, count == 0
+                              ? "\n`no_new_privileges = yes` would keep set-user-ID programs "
+                                "from giving further rights to: "
+                              : "");
+            service_print_name(service, &count, emit, context);
         }
     }
-    emit(context, separator[0] == ',' ? "\n" : "");
+    service_print_more(count, emit, context);
+    emit(context, count > 0 ? "\n" : "");
 }
 
 static void print_defaults(text_emit *emit, void *context) {
@@ -335,8 +337,8 @@ void service_table_print_services(const struct service_table *table, text_emit *
 void service_table_print(const struct service_table *table, bool has_defaults, text_emit *emit,
                          void *context) {
     service_table_print_services(table, emit, context);
-    print_advice(table, emit, context);
     if (has_defaults) {
+        print_advice(table, emit, context);
         print_defaults(emit, context);
         service_print_options(&table->options, emit, context);
     }
