@@ -60,7 +60,8 @@ const char *text_fault_words(enum text_fault fault) {
     case TEXT_CONTROL:
         return "holds a control character; delete it, only tabs and printable text may stand here";
     case TEXT_NOT_UTF8:
-        return "holds bytes that are not UTF-8; save the file in the encoding UTF-8";
+        return "holds bytes that are not UTF-8 (or, in UTF-16, half a character); save the file in "
+               "the encoding UTF-8";
     default:
         return "";
     }

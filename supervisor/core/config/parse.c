@@ -30,6 +30,15 @@ static void read_format(struct config_reader *reader, enum config_format format,
         reader->config->incomplete = true;
         return;
     }
+    /* The mark of UTF-32 begins as that of UTF-16 does. */
+    if (length >= 4 &&
+        (bytes[0] == '\0' || bytes[1] == '\0' || memcmp(bytes, "\xff\xfe\0", 4) == 0)) {
+        config_problems_add(reader->problems, 0, NULL,
+                            "this is UTF-16 without a byte-order mark, or UTF-32; save the file in "
+                            "the encoding UTF-8");
+        reader->config->incomplete = true;
+        return;
+    }
     const char *converted = utf16_file_text(reader->config->arena, bytes, &length);
     if (converted != NULL) {
         bytes = converted;

@@ -317,7 +317,8 @@ static const char words[] =
     WORDS("", " needs a loader that cannot be run, `",
           "install that (inside `chroot`, if there is one), or build the program for this system")
     WORDS("", " is no program of this system, and no script with `#!`",
-          "begin it with `#!` and the path of its interpreter, or give a program")
+          "begin it with `#!` (no byte-order mark before) and the path of its interpreter, or "
+          "give a program")
     WORDS("", " was built for another processor", "build it for this one")
     WORDS(FIRST_LINE, " has env run what it cannot find, `",
           "correct PATH, or the line (several words need `env -S`)")

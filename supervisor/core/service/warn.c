@@ -10,7 +10,8 @@ enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBTS_COUNT };
 static const char words[] =
     ": open at every address of this machine, and nothing says who may come; say it by `allow` "
     "(everybody: `allow = 0.0.0.0/0, ::/0`), or give one address by `bind` or `listen`\0"
-    ": the handler is a text without `#!`; begin it with `#!` and the path of its interpreter\0"
+    ": the handler is a text without `#!`; begin it with `#!` (no byte-order mark before) and the "
+    "path of its interpreter\0"
     ": no shell reads `handler`, so `|`, `>`, `<`, `;` and `&` are arguments as all others; give "
     "`/bin/sh -c \"...\"`, or put them into quotes if that is meant\0"
     ": what a client makes of the handler, he makes of this machine, as it runs as root; choose "
