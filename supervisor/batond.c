@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#define LOOKS_MAX_COUNT 10u /* in folders, for what was meant: by the load, and by the start */
+
 const char program_name[] = "batond";
 
 /* Loads, and says everything that is wrong; before a start, what may heal is the log's to tell. */
@@ -78,6 +80,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
     char found[PATH_BYTES];
     const char *what = NULL;
     enum exit_code code = EXIT_DONE;
+    uint32_t looks_left = LOOKS_MAX_COUNT;
     if (options->config == NULL && !find_config(options, found)) {
         return EXIT_CONFIG_INVALID;
     }
@@ -89,6 +92,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
     }
     load_describe_machine(paths, &machine);
     machine.checks_only = options->check || options->service != NULL;
+    machine.looks_left = &looks_left;
     machine.config_is_found = options->config == NULL;
     result = load(paths, &machine, options->check, &table);
     if (result != BATON_OK) {
@@ -101,7 +105,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         service_table_print_verdict(&table, warning_count, print_out, NULL);
     } else {
         *has_served = true;
-        machine.list_folder = NULL; /* a folder takes long to read, and the loop reads none */
+        looks_left = LOOKS_MAX_COUNT;
         enum supervisor_result end = supervisor_run(&table, &machine);
         code = end == SUPERVISOR_STOPPED ? EXIT_DONE
                                          : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);

@@ -144,6 +144,9 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         return false;
     }
     run_start_tell(s, open_count > 0);
+    if (s->machine != NULL && s->machine->looks_left != NULL) {
+        *s->machine->looks_left = 0; /* the loop reads no folder */
+    }
     bool has_room = run_descriptors_suffice(s);
     if (open_count > 0 && has_room) {
         run_listen_tell_ready(s);

@@ -309,11 +309,13 @@ class Lacking(Program):
 
     def test_the_others_start_and_it_comes_when_it_can(self):
         late = self.folder() / executable("late")
+        meant = late.with_name(executable("lat"))
+        meant.write_bytes(b"")
         supervisor = self.launch({
             "late": service(f'"{system_path(late)}"', handoff="stdio" if not ON_WINE else "channel"),
             "other": harness.misbehave()})
         failed = supervisor.wait_event("service_failed", service="late")
-        self.assertIn(system_path(late), failed["reason"])
+        self.assertIn(f"{system_path(late)}, but there is `{meant.name}`", failed["reason"])
         self.assertTrue(failed["retry_ms"].isdigit())
         self.assertIn("served", supervisor.ask("other", "hello"))
         self.assertEqual(supervisor.find("ready"), [])

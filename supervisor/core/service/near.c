@@ -83,10 +83,14 @@ const char *service_foreign_key(const char *name) {
 
 /* ---- Files ---- */
 
+/* Of a larger folder only so many are compared. */
+#define NAMES_MAX_COUNT 10000u
+
 struct search {
     const char *name;
     const char *suffix; /* of programs, which may be left out */
     size_t best_distance;
+    size_t names_count;
     char *nearest; /* of SERVICE_NEAREST_BYTES */
 };
 
@@ -97,7 +101,8 @@ static void compare(void *context, const char *name) {
     size_t name_length = strlen(name);
     size_t length = strlen(search->name);
     size_t fault = 0;
-    if (name_length >= sizeof stem || text_check(name, name_length, &fault) != TEXT_FINE) {
+    if (++search->names_count > NAMES_MAX_COUNT || name_length >= sizeof stem ||
+        text_check(name, name_length, &fault) != TEXT_FINE) {
         return;
     }
     memcpy(stem, name, name_length + 1);
@@ -116,12 +121,17 @@ static void compare(void *context, const char *name) {
 bool service_find_nearest(const struct service_machine *machine, const char *path,
                           char out[SERVICE_NEAREST_BYTES]) {
     const char *base = service_base_name(machine, path);
-    struct search search = {base, machine->executable_suffix, text_distance_limit(base) + 1, out};
+    struct search search = {base, machine->executable_suffix, text_distance_limit(base) + 1, 0,
+                            out};
     char folder[LACK_PATH_MAX_BYTES];
     struct baton_cause cause;
     out[0] = '\0';
-    if (machine->list_folder == NULL || strlen(path) >= sizeof folder) {
+    if (machine->list_folder == NULL || strlen(path) >= sizeof folder ||
+        (machine->looks_left != NULL && *machine->looks_left == 0)) {
         return false;
+    }
+    if (machine->looks_left != NULL) {
+        --*machine->looks_left;
     }
     snprintf(folder, sizeof folder, "%.*s", (int)service_folder_length(machine, path), path);
     (void)machine->list_folder(folder, compare, &search, &cause);

@@ -218,7 +218,7 @@ struct service_machine {
     bool inherits_listeners;       /* true on POSIX: a listener is handed over at launch */
     const char *config_file;       /* as messages name it; NULL = they do not */
     const char *config_path; /* the same, absolute; NULL = who may change it is not looked at */
-    bool config_is_found; /* nobody named it: that others are trusted is not for it to say */
+    bool config_is_found;    /* nobody named it: that others are trusted is not for it to say */
     /* Absolute; relative paths in the config start here: the folder that holds the config file. */
     const char *base_directory;
     /* Absolute; used when neither --handlers nor the config names one. */
@@ -230,6 +230,8 @@ struct service_machine {
     int (*probe_program)(void *context, const char *path);
     /* The same for a folder: BATON_OK, BATON_NOT_FOUND, BATON_INVALID when it is not a folder. */
     int (*probe_directory)(void *context, const char *path);
+    uint32_t *looks_left; /* how often list_folder is called yet, counted down, as a folder takes
+                             long to read; NULL = as often as it helps */
     /* Tells the names in a folder (platform_directory_list()); NULL = nothing is suggested. */
     int (*list_folder)(const char *path, void (*visit)(void *context, const char *name),
                        void *context, struct baton_cause *cause);

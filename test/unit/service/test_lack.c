@@ -485,6 +485,38 @@ static void test_a_script_without_a_first_line(void **state) {
     }
 }
 
+/* How many names a folder has before the one that is meant. */
+static size_t names_before_count;
+
+static int list_many(const char *path, void (*visit)(void *context, const char *name),
+                     void *context, struct baton_cause *cause) {
+    (void)path;
+    (void)cause;
+    for (size_t i = 0; i < names_before_count; i++) {
+        visit(context, "something else");
+    }
+    visit(context, "handler");
+    return BATON_OK;
+}
+
+static void test_what_was_meant_is_looked_for_within_bounds(void **state) {
+    uint32_t looks_left = 2;
+    struct service_machine world = {.executable_suffix = "", .list_folder = list_many};
+    char nearest[SERVICE_NEAREST_BYTES];
+    (void)state;
+    names_before_count = 9999;
+    assert_true(service_find_nearest(&world, "/srv/hadnler", nearest));
+    assert_string_equal(nearest, "handler");
+    names_before_count = 10000;
+    assert_false(service_find_nearest(&world, "/srv/hadnler", nearest));
+    names_before_count = 0;
+    world.looks_left = &looks_left;
+    assert_true(service_find_nearest(&world, "/srv/hadnler", nearest));
+    assert_true(service_find_nearest(&world, "/srv/hadnler", nearest));
+    assert_false(service_find_nearest(&world, "/srv/hadnler", nearest));
+    assert_int_equal(looks_left, 0);
+}
+
 static void test_what_takes_privileges_is_a_warning(void **state) {
     char text[1024] = "";
     struct service_table table = {.needs_privileges = true};
@@ -506,6 +538,7 @@ int main(void) {
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_a_script_without_a_first_line),
         cmocka_unit_test(test_what_takes_privileges_is_a_warning),
+        cmocka_unit_test(test_what_was_meant_is_looked_for_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
