@@ -166,7 +166,7 @@ class Check(Program):
         self.assertEqual(code, 0, err)
         warnings = self.faults(err)
         self.assertEqual(len(warnings), 2, err)
-        for line, number, wanted in zip(warnings, (2, 3), ("0.0.0.0/0", "no shell")):
+        for line, number, wanted in zip(warnings, (2, 3), ("0.0.0.0 where", "no shell")):
             self.assertTrue(line.startswith(f"{system_path(path)}:{number}: warning: misbehave: "), line)
             self.assertIn(wanted, line)
         self.assertIn("\nvalid, 1 service, ", out)

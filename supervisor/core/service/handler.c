@@ -87,8 +87,8 @@ static void fill_argv(struct service_builder *builder,
     service->argc = before + word_count;
 }
 
-/* What a shell would obey, outside of quotes at the start or the end of a word: `| tee`, `>log`,
- * `2>log`, `a; b`. */
+/* What a shell would obey, outside of quotes: at the start or the end of a word `| tee`, `>log`,
+ * `2>log`, `a; b`, at the start `~/x`, anywhere `$HOME`, `$(id)`, `*.txt` and backquotes. */
 static bool has_shell_words(const char *value) {
     char quote = '\0';
     bool starts = true;
@@ -100,7 +100,9 @@ static bool has_shell_words(const char *value) {
             at += escapes;
         } else if (*at == '"' || *at == '\'') {
             quote = *at;
-        } else if ((starts || ends) && strchr("|<>&;", *at) != NULL) {
+        } else if (((starts || ends) && strchr("|<>&;", *at) != NULL) ||
+                   strchr("`*", *at) != NULL || (*at == '~' && starts && (ends || at[1] == '/')) ||
+                   (*at == '$' && (at[1] == '(' || text_is_name_char(at[1])))) {
             return true;
         }
         starts = text_is_blank(*at) || (starts && *at >= '0' && *at <= '9' && at[1] == '>');

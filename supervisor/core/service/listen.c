@@ -195,6 +195,8 @@ static bool add_places(struct reading *reading, const struct entry *entry) {
     struct service *service = reading->service;
     bool hosted = entry->host.family != ADDRESS_NONE;
     reading->uses_bind = reading->uses_bind || !hosted;
+    service->is_open_unsaid =
+        service->is_open_unsaid || (!hosted && service_given(reading->values, KEY_BIND) == NULL);
     for (uint32_t port = entry->first; port <= entry->last; port++) {
         if (!make_room(reading)) {
             return false;

@@ -51,6 +51,7 @@ static void take_values(struct service_builder *builder, struct service_draft *d
         service->listen_names = arena_text(builder->arena, values->own[KEY_LISTEN_NAMES]->value);
     }
     service->strict_modes = builder->strict_modes;
+    service->has_own_user = values->given[KEY_USER] != NULL;
     service_fill_variables(builder, values, service);
     service_fill_access(builder, values, draft->enabled, service);
     service_fill_identity(builder, values, draft);

@@ -88,6 +88,8 @@ struct service {
     bool argv_varies;              /* argv has templates */
     bool strict_modes;             /* who else may change what it runs is looked at */
     bool has_shell_words;          /* `handler` has what only a shell would obey */
+    bool is_open_unsaid;           /* it is at every address, because none is written */
+    bool has_own_user;             /* `user` is written, here or in [defaults] */
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
     uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
                                        For HANDOFF_LISTENER, whose one "connection" is an

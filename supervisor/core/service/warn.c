@@ -8,26 +8,19 @@ enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBTS_COUNT };
 
 /* By enum doubt. */
 static const char words[] =
-    ": open at every address of this machine, and nothing says who may come; say it by `allow` "
-    "(everybody: `allow = 0.0.0.0/0, ::/0`), or give one address by `bind` or `listen`\0"
+    ": open at every address of this machine, and nothing says so; write an address before the "
+    "port, "
+    "or as `bind` (0.0.0.0 where all are meant), or who may come, as `allow`\0"
     ": the handler is a text without `#!`; begin it with `#!` (no byte-order mark before) and the "
     "path of its interpreter\0"
-    ": no shell reads `handler`, so `|`, `>`, `<`, `;` and `&` are arguments as all others; give "
-    "`/bin/sh -c \"...\"`, or put them into quotes if that is meant\0"
-    ": what a client makes of the handler, he makes of this machine, as it runs as root; choose "
-    "another `user`, or what it needs by `capabilities`\0";
+    ": no shell reads `handler`, so `|`, `>`, `;`, `$x`, `*` and their like are arguments as all "
+    "others; give `/bin/sh -c \"...\"`, or put them into quotes if that is meant\0"
+    ": what a client makes of the handler, he makes of this machine, as it runs as root; give it "
+    "another `user`, with `capabilities` if it needs some, or `user = root` where that is meant\0";
 
-/* A service that never sees its clients has no key for who may come. */
+/* An address that is written is a word about it, 0.0.0.0 too. */
 static bool is_open(const struct service *service) {
-    static const uint8_t any[sizeof service->listen->address.bytes];
-    bool is_open = false;
-    for (size_t i = 0; i < service->listen_count; i++) {
-        const struct address *address = &service->listen[i].address;
-        is_open = is_open ||
-                  (service->listen[i].path == NULL && memcmp(address->bytes, any, sizeof any) == 0);
-    }
-    return is_open && service->access == NULL && service->proxy_protocol == 0 &&
-           service->handoff != HANDOFF_LISTENER;
+    return service->is_open_unsaid && service->access == NULL && service->proxy_protocol == 0;
 }
 
 /* Where the system takes programs of any format, this is no lack (lack.h). */
@@ -59,8 +52,8 @@ static bool has(enum doubt doubt, const struct service *service,
     case DOUBT_SHELL:
         return service->has_shell_words;
     default:
-        return service->user != NULL && service->identity.uid == 0 &&
-               !service->identity.has_capabilities;
+        /* Without capabilities as well, as root's files are its own. */
+        return service->user != NULL && service->identity.uid == 0 && !service->has_own_user;
     }
 }
 
