@@ -120,7 +120,8 @@ static int read_config(const struct load_paths *paths, struct config *config,
     if (!config_format_of(paths->config_file, &format)) {
         config_problems_add(problems, 0, NULL,
                             "the format is told by the ending, and this is neither; name the file "
-                            ".ini, .yaml or .yml");
+                            ".ini, .yaml or .yml, or make one of an inetd.conf or xinetd.conf by "
+                            "`baton-import FILE`");
         return BATON_INVALID;
     }
     int result =

@@ -50,7 +50,7 @@ BAD = {
     "empty file": ("ini", "", 0, ""),
     "empty YAML file": ("yaml", "", 0, ""),
     "only comments": ("ini", "; nothing\n", 0, ""),
-    "unknown ending": ("conf", "[ports]\n7777 = misbehave\n", 0, ".ini"),
+    "unknown ending": ("conf", "[ports]\n7777 = misbehave\n", 0, "baton-import FILE"),
 }
 if ON_WINE:
     BAD["a script without interpreter"] = ("ini", "[ports]\n7777 = script.py\n", 2, "interpreter.py")
