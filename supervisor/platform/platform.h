@@ -513,8 +513,9 @@ size_t platform_end_strays(struct platform *platform, struct platform_strays *st
  * BATON_INVALID for a frame that is torn, longer than `capacity`, or has a wrong header: *length
  * bytes of it, perhaps none, are in `buffer`, so that it can be said what is wrong; BATON_DENIED
  * for one that carries descriptors (they are closed). Once EXIT was reported it never says AGAIN:
- * what was written before the end is received, then BATON_END. Where a bad frame loses the step of
- * the stream (Windows) the fault is told once, a CHANNEL event follows, and then BATON_END. */
+ * what lay there when the end was seen is received, then BATON_END, whoever goes on writing. Where
+ * a bad frame loses the step of the stream (Windows) the fault is told once, a CHANNEL event
+ * follows, and then BATON_END. */
 int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
                              size_t *length, struct baton_cause *cause);
 

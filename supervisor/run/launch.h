@@ -45,8 +45,7 @@ struct run_process {
     bool drain_unsent;
     bool cancel_unsent; /* of one of those that it holds, or more */
     bool exit_was_told;
-    uint32_t last_frames_count; /* read since its end */
-    uint32_t pump;              /* slot of its pump; SLOT_NONE */
+    uint32_t pump; /* slot of its pump; SLOT_NONE */
 };
 
 /* Owner: the supervisor. */

@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-/* More than the buffers of a channel hold; a stream that has lost step is never at its end. */
-#define FRAMES_TO_THE_END 1024u
-
 /* Everything that the process wrote before its end has been read. */
 static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_words *words) {
     struct platform_process *handle = s->launching.processes[process].handle;
@@ -29,9 +26,8 @@ bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
     }
     /* What it wrote before its end decides: an ACK found there means that the client was taken. */
     pool_exiting(&s->pool, process);
-    if (r->last_frames_count++ < FRAMES_TO_THE_END && s->pool.processes[process].channel_open &&
-        run_handoff_on_channel(s, process)) {
-        return true;
+    if (run_handoff_on_channel(s, process)) {
+        return true; /* it comes to an end: no more is received than lay there */
     }
     tell_exit(s, process, NULL);
     return false;

@@ -47,6 +47,14 @@ static void send_done(const char *text) {
     send_message(&done);
 }
 
+/* As long as anybody has the other end. */
+static void retire_for_ever(void) {
+    struct wire_message retire = {.type = WIRE_RETIRE};
+    long length = wire_encode(&retire, frame, sizeof frame);
+    while (channel_write(frame, (size_t)length)) {
+    }
+}
+
 /* Frames that break the rules: a header that claims `claimed_bytes` of body, of which `sent_bytes`
  * follow. */
 static void send_crooked(uint32_t claimed_bytes, size_t sent_bytes) {
@@ -147,6 +155,8 @@ static bool act_on_channel(const char *action) {
         read_frame(true);
     } else if (strcmp(action, "wait-for-end") == 0) {
         wait_for_end();
+    } else if (strcmp(action, "retire-for-ever") == 0) {
+        retire_for_ever();
     } else if (strcmp(action, "close-channel") == 0) {
         channel_shut();
     } else {
@@ -175,6 +185,8 @@ static void act(const char *self, const char *action) {
         child_spawn(self, "hold", false);
     } else if (strcmp(action, "escaped-grandchild") == 0) {
         child_spawn(self, "hold", true);
+    } else if (strcmp(action, "escaped-writer") == 0) {
+        child_spawn(self, "retire-for-ever", true);
     } else {
         report("unknown action %s\n", action);
         exit(99);

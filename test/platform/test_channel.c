@@ -153,6 +153,34 @@ static void test_after_exit_never_again(void **state) {
     platform_end_strays(bench->platform, NULL, platform_now_us(bench->platform) + 20000000u);
 }
 
+/* The escaped grandchild goes on writing for as long as somebody reads: what lay there when the
+ * process ended is all. (On Windows it does not inherit the handler's end.) */
+static void test_after_exit_what_lay_there(void **state) {
+    struct bench *bench = *state;
+    if (!system_channel_is_packets) {
+        return;
+    }
+    uint64_t token;
+    uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+    size_t length;
+    struct platform_process *process = LAUNCH(bench, &token, "escaped-writer", "hold");
+    bench_await(bench, PLATFORM_EVENT_CHANNEL, token);
+    platform_process_signal(process, PLATFORM_KILL);
+    await_exit(bench, token);
+    int result, count = 0;
+    while ((result = receive_now(bench, process, frame, &length)) == BATON_OK && count < 5000) {
+        uint64_t time_to_write_us = platform_now_us(bench->platform) + 200;
+        while (platform_now_us(bench->platform) < time_to_write_us) {
+        }
+        count++;
+    }
+    assert_int_equal(result, BATON_END);
+    assert_true(count > 0);
+    assert_int_equal(receive_now(bench, process, frame, &length), BATON_END);
+    platform_process_close(&process);
+    platform_end_strays(bench->platform, NULL, platform_now_us(bench->platform) + 20000000u);
+}
+
 static void test_crooked_frames(void **state) {
     struct bench *bench = *state;
     const struct {
@@ -318,6 +346,7 @@ int main(void) {
         WITH_BENCH(test_frames_are_read_to_the_end_after_exit),
         WITH_BENCH(test_frames_survive_a_death_with_an_unread_offer),
         WITH_BENCH(test_after_exit_never_again),
+        WITH_BENCH(test_after_exit_what_lay_there),
         WITH_BENCH(test_crooked_frames),
         WITH_BENCH(test_handler_gets_a_socket_as_promised),
         WITH_BENCH(test_send_to_nobody_is_gone),

@@ -7,8 +7,10 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -39,10 +41,13 @@ static int channel_ended(struct platform_process *process) {
     return BATON_END;
 }
 
+void posix_channel_measure(struct platform_process *process) {
+    process->left_bytes = 0;
+    ioctl(process->channel.descriptor, SIOCINQ, &process->left_bytes);
+}
+
 static int receive_failed(struct platform_process *process, struct baton_cause *cause) {
     if (errno == EAGAIN) {
-        /* Somebody who escaped may still hold the handler's end: the process has ended all the
-         * same. */
         return process->ended ? channel_ended(process) : BATON_AGAIN;
     }
     posix_failed(cause, "recvmsg");
@@ -71,6 +76,10 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     if (process->channel.descriptor < 0) {
         return BATON_END;
     }
+    if (process->ended && process->left_bytes <= 0) {
+        /* Somebody who escaped may still hold the handler's end, and write for ever. */
+        return channel_ended(process);
+    }
     struct origin origin;
     ssize_t got;
     do {
@@ -86,6 +95,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
         return channel_ended(process);
     }
     process->speaker = origin.pid > 0 ? origin.pid : 0;
+    process->left_bytes -= process->ended ? (int)got : 0;
     *length = (size_t)got;
     return check_frame(buffer, *length, &origin);
 }

@@ -188,6 +188,7 @@ static void end_process(struct platform_process *process, struct told *told) {
         return;
     }
     process->ended = true;
+    posix_channel_measure(process);
     posix_process_remove(platform, process);
     if (process->output != NULL && !posix_pipe_settles(process->output)) {
         wait_for_output(process);

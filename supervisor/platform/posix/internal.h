@@ -199,6 +199,7 @@ struct platform_process {
     struct platform_process *next_late; /* of those whose EXIT waits for their output */
     uint64_t late_until_us;             /* not longer than until then; 0 = it does not wait */
     bool ended; /* reaped; `exit` is valid and the pid may belong to a stranger */
+    int left_bytes; /* of what lay in the channel then, not received yet */
     struct platform_exit exit;
 };
 
@@ -481,6 +482,9 @@ ssize_t posix_credentials_receive(struct platform *platform, int descriptor, voi
 
 /* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
 int posix_channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
+/* The process has ended: no more is received than lies in its channel now. The kernel adds up the
+ * packets' lengths and waits for nobody. */
+void posix_channel_measure(struct platform_process *process);
 
 /* output.c */
 int posix_outputs_open(struct platform *platform, size_t pipe_count, struct baton_cause *cause);

@@ -13,9 +13,23 @@ static bool is_open(const struct platform_process *process) {
     return process->in.handle != NULL;
 }
 
+void win32_channel_measure(struct platform_process *process) {
+    process->left_bytes = 0;
+    if (is_open(process)) {
+        PeekNamedPipe(process->in.handle, NULL, 0, NULL, &process->left_bytes, NULL);
+    }
+}
+
 static int read_on(struct platform_process *process, struct baton_cause *cause) {
-    return win32_pipe_read(&process->in, process->frame + process->have_bytes,
-                           (DWORD)(process->need_bytes - process->have_bytes), cause);
+    DWORD bytes = (DWORD)(process->need_bytes - process->have_bytes);
+    if (process->exited) {
+        bytes = bytes < process->left_bytes ? bytes : process->left_bytes;
+        process->left_bytes -= bytes;
+        if (bytes == 0) {
+            return BATON_END; /* somebody who escaped may have the other end, and write for ever */
+        }
+    }
+    return win32_pipe_read(&process->in, process->frame + process->have_bytes, bytes, cause);
 }
 
 static void report_again(const struct platform_process *process) {

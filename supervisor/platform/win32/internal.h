@@ -187,6 +187,7 @@ struct platform_process {
     struct pipe_end out;
     size_t have_bytes; /* of the frame in `frame` */
     size_t need_bytes; /* 16, or the whole frame once its header is known */
+    DWORD left_bytes;  /* once exited: of what lay in the channel then, and no read has */
     uint8_t frame[CHANNEL_FRAME_MAX_BYTES];
     uint8_t sending[PLATFORM_SEND_MAX_BYTES]; /* while the write is under way */
 };
@@ -298,6 +299,8 @@ void win32_output_pipe_close(struct platform *platform, struct output_pipe *pipe
 
 /* Starts the watch and the first read. BATON_OK or BATON_SHORTAGE. */
 int win32_channel_start(struct platform_process *process, struct baton_cause *cause);
+/* The process has exited: no more is received than lies in its channel now. */
+void win32_channel_measure(struct platform_process *process);
 
 /* Opens process `pid`, with the right to wait for it, if it is in the job of `process`. While the
  * handle is open Windows gives that id to nobody else. The caller closes *out. BATON_OK, BATON_GONE

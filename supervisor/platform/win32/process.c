@@ -171,6 +171,7 @@ bool win32_exit_event(struct platform_process *process, struct platform_event *e
     GetExitCodeProcess(process->handle, &code);
     process->exit = (struct platform_exit){is_exception(code), code, false};
     process->exited = true;
+    win32_channel_measure(process);
     *event = (struct platform_event){PLATFORM_EVENT_EXIT, process->token};
     return true;
 }
