@@ -407,7 +407,13 @@ def _windows_input(kinds: List[int]) -> List[Source]:
         rebuilt.close()
         return []
     os.set_handle_inheritable(rebuilt.fileno(), False)  # type: ignore[attr-defined]
+    # Each descriptor that is this handle would close it, and the next one who has its number then.
+    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
+    protected = 2  # HANDLE_FLAG_PROTECT_FROM_CLOSE
+    kernel.SetHandleInformation(ctypes.c_void_p(handle), protected, protected)
     _free_standard_streams(lambda stream: msvcrt.get_osfhandle(stream) == handle)  # type: ignore
+    kernel.SetHandleInformation(ctypes.c_void_p(handle), protected, 0)
+    kernel.CloseHandle(ctypes.c_void_p(handle))
     return [Source(rebuilt, kind or 0)]
 
 

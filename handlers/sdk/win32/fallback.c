@@ -12,6 +12,9 @@
 
 #include <winsock2.h>
 
+#include <fcntl.h>
+#include <io.h>
+#include <stdio.h>
 #include <string.h>
 #include <windows.h>
 
@@ -33,19 +36,46 @@ static bool is_wanted(int kind, uint32_t kinds) {
            (kind == BATON_KIND_LISTENER && (kinds & BATON_KIND_CONNECTION) != 0);
 }
 
-/* Makes the standard streams that are this very handle the null device. */
+/* Makes the runtime's descriptors of the standard streams that are `handle` the null device. The
+ * handle must be protected: for each of them the runtime closes it. */
+static bool free_descriptors(HANDLE handle) {
+    FILE *const streams[] = {stdin, stdout, stderr};
+    bool is_done = true;
+    int null_device = _open("NUL", _O_RDWR | _O_NOINHERIT);
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+        int descriptor = _fileno(streams[i]); /* negative where a program has no console */
+        if (descriptor >= 0 && (HANDLE)_get_osfhandle(descriptor) == handle)
+            is_done = null_device >= 0 && _dup2(null_device, descriptor) == 0 && is_done;
+    }
+    if (null_device > 2)
+        _close(null_device);
+    return is_done;
+}
+
+/* Makes the standard streams that are this very handle the null device, for Windows and for the C
+ * runtime, which has taken down the handle's number: printf() would write to the client, or into
+ * whatever is opened under that number once it is closed. */
 static int free_standard_streams(HANDLE handle) {
     static const DWORD streams[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
-        if (GetStdHandle(streams[i]) != handle)
+    bool is_handle[sizeof streams / sizeof *streams], is_done;
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++)
+        is_handle[i] = GetStdHandle(streams[i]) == handle;
+    if (!SetHandleInformation(handle, HANDLE_FLAG_PROTECT_FROM_CLOSE,
+                              HANDLE_FLAG_PROTECT_FROM_CLOSE))
+        return BATON_E_SYSTEM;
+    is_done = free_descriptors(handle);
+    SetHandleInformation(handle, HANDLE_FLAG_PROTECT_FROM_CLOSE, 0);
+    for (size_t i = 0; is_done && i < sizeof streams / sizeof *streams; i++) {
+        HANDLE now = GetStdHandle(streams[i]);
+        /* The runtime tells Windows of its descriptors, unless the program is one of windows. */
+        if (!is_handle[i] || (now != handle && now != NULL && now != INVALID_HANDLE_VALUE))
             continue;
         HANDLE null_device =
             CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
                         NULL, OPEN_EXISTING, 0, NULL);
-        if (null_device == INVALID_HANDLE_VALUE || !SetStdHandle(streams[i], null_device))
-            return BATON_E_SYSTEM;
+        is_done = null_device != INVALID_HANDLE_VALUE && SetStdHandle(streams[i], null_device);
     }
-    return 0;
+    return is_done ? 0 : BATON_E_SYSTEM;
 }
 
 /* The same socket under a number that Winsock knows; INVALID_SOCKET if that cannot be had. */

@@ -10,6 +10,8 @@
 #include "body.h"
 #include "test_sdk_supervisor_win32.h"
 
+#include <fcntl.h>
+#include <io.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -212,6 +214,120 @@ static void a_connection_on_standard_input(void **state) {
     SetStdHandle(STD_INPUT_HANDLE, before);
 }
 
+/* ---- The C runtime's descriptors of the streams ---- */
+
+typedef int(WSAAPI *get_option)(SOCKET socket, int level, int name, char *value, int *length);
+typedef int(WSAAPI *duplicate)(SOCKET socket, DWORD pid, LPWSAPROTOCOL_INFOW info);
+
+/* The entries of the import table, as the linker calls them. */
+extern get_option __imp_getsockopt;
+extern duplicate __imp_WSADuplicateSocketW;
+
+static get_option real_get_option;
+static duplicate real_duplicate;
+static SOCKET unknown = INVALID_SOCKET; /* to Winsock, as an inherited one may be */
+static bool duplicate_fails;
+
+static int WSAAPI get_option_or_not(SOCKET socket, int level, int name, char *value, int *length) {
+    if (socket != unknown)
+        return real_get_option(socket, level, name, value, length);
+    WSASetLastError(WSAENOTSOCK);
+    return SOCKET_ERROR;
+}
+
+static int WSAAPI duplicate_or_not(SOCKET socket, DWORD pid, LPWSAPROTOCOL_INFOW info) {
+    if (!duplicate_fails)
+        return real_duplicate(socket, pid, info);
+    WSASetLastError(WSAENOTSOCK);
+    return SOCKET_ERROR;
+}
+
+static void replace_imports(void) {
+    DWORD ignored;
+    VirtualProtect(&__imp_getsockopt, sizeof(void *), PAGE_READWRITE, &ignored);
+    VirtualProtect(&__imp_WSADuplicateSocketW, sizeof(void *), PAGE_READWRITE, &ignored);
+    real_get_option = __imp_getsockopt;
+    real_duplicate = __imp_WSADuplicateSocketW;
+    __imp_getsockopt = get_option_or_not;
+    __imp_WSADuplicateSocketW = duplicate_or_not;
+}
+
+struct streams {
+    HANDLE standard[2];
+    int kept[2];
+};
+
+/* As at the start of a program that got the socket as its standard input and output. */
+static struct streams give_streams(SOCKET socket) {
+    struct streams streams = {{GetStdHandle(STD_INPUT_HANDLE), GetStdHandle(STD_OUTPUT_HANDLE)},
+                              {-1, -1}};
+    fflush(stdout);
+    for (int i = 0; i < 2; i++) {
+        streams.kept[i] = _dup(i);
+        _close(i);
+        assert_int_equal(_open_osfhandle((intptr_t)socket, _O_TEXT), i);
+    }
+    SetStdHandle(STD_INPUT_HANDLE, (HANDLE)socket);
+    SetStdHandle(STD_OUTPUT_HANDLE, (HANDLE)socket);
+    return streams;
+}
+
+static void take_back_streams(const struct streams *streams) {
+    for (int i = 0; i < 2; i++) {
+        _dup2(streams->kept[i], i);
+        _close(streams->kept[i]);
+    }
+    SetStdHandle(STD_INPUT_HANDLE, (HANDLE)_get_osfhandle(0));
+    SetStdHandle(STD_OUTPUT_HANDLE, (HANDLE)_get_osfhandle(1));
+}
+
+/* Nothing is asserted in it: what cmocka has to say would go to the client. */
+static void streams_become_the_null_device(SOCKET given, SOCKET client) {
+    struct baton *baton = NULL;
+    struct baton_connection connection;
+    char bytes[16] = "";
+    struct streams streams = give_streams(given);
+    int opened = baton_open(NULL, &baton);
+    int next = opened == 0 ? baton_next(baton, &connection) : 0;
+    bool is_free = true;
+    for (int i = 0; i < 2; i++)
+        is_free = is_free && (SOCKET)_get_osfhandle(i) != given &&
+                  (SOCKET)GetStdHandle(i == 0 ? STD_INPUT_HANDLE : STD_OUTPUT_HANDLE) != given;
+    int written = is_free ? _write(1, "stray", 5) : -1, taken = is_free ? _read(0, bytes, 1) : -1;
+    take_back_streams(&streams);
+    assert_int_equal(opened, 0);
+    assert_int_equal(next, 1);
+    assert_true(is_free);
+    assert_int_equal(written, 5);
+    assert_int_equal(taken, 0);
+    assert_int_equal(connection.is_plain, duplicate_fails);
+    assert_int_equal(baton_send(&connection, "OK", 2), 0);
+    assert_int_equal(baton_finish(baton, &connection, 0, NULL), 0);
+    baton_close(&baton);
+    assert_int_equal(recv(client, bytes, sizeof bytes, 0), 2);
+    assert_memory_equal(bytes, "OK", 2);
+    assert_int_equal(recv(client, bytes, sizeof bytes, 0), 0);
+}
+
+/* The socket itself; a duplicate of one that Winsock does not know; and one without a duplicate. */
+static void the_runtime_lets_go_of_the_socket(void **state) {
+    (void)state;
+    set_variable("BATON_ID", "7");
+    set_variable("PROTO", "TCP");
+    for (int way = 0; way < 3; way++) {
+        SOCKET pair[2];
+        socket_pair(pair);
+        unknown = way > 0 ? pair[1] : INVALID_SOCKET;
+        duplicate_fails = way == 2;
+        streams_become_the_null_device(pair[1], pair[0]);
+        closesocket(pair[0]);
+    }
+    unknown = INVALID_SOCKET;
+    duplicate_fails = false;
+    set_variable("BATON_ID", "");
+    set_variable("PROTO", "");
+}
+
 static void a_listener_on_standard_input(void **state) {
     HANDLE before = GetStdHandle(STD_INPUT_HANDLE);
     struct baton *baton = NULL;
@@ -340,6 +456,7 @@ int main(void) {
         cmocka_unit_test(a_held_connection_is_not_offered_again),
         cmocka_unit_test(malformed_environments),
         cmocka_unit_test(a_connection_on_standard_input),
+        cmocka_unit_test(the_runtime_lets_go_of_the_socket),
         cmocka_unit_test(a_listener_on_standard_input),
         cmocka_unit_test(a_datagram_is_answered_from_where_it_came),
         cmocka_unit_test(what_winsock_does_not_know_is_read_and_written),
@@ -348,5 +465,6 @@ int main(void) {
     WSADATA data;
     if (WSAStartup(MAKEWORD(2, 2), &data) != 0)
         return 1;
+    replace_imports();
     return cmocka_run_group_tests_name("sdk_win32", tests, NULL, NULL);
 }
