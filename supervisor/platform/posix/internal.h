@@ -198,7 +198,7 @@ struct platform_process {
     bool leaves_children;
     struct platform_process *next_late; /* of those whose EXIT waits for their output */
     uint64_t late_until_us;             /* not longer than until then; 0 = it does not wait */
-    bool ended; /* reaped; `exit` is valid and the pid may belong to a stranger */
+    bool ended;     /* reaped; `exit` is valid and the pid may belong to a stranger */
     int left_bytes; /* of what lay in the channel then, not received yet */
     struct platform_exit exit;
 };
