@@ -264,9 +264,9 @@ struct platform_holder {
 bool platform_listener_holder(const struct platform_listener_spec *spec,
                               struct platform_holder *out);
 
-/* What is to be done about a BATON_IN_USE or BATON_DENIED, for a person, into `out`: who has the
- * place is told by which command, or what ports below 1024 take. False: nothing is known, `out` is
- * empty. Local sockets have no such words. */
+/* What is to be done about a BATON_IN_USE, BATON_UNAVAILABLE or BATON_DENIED, for a person, into
+ * `out`: who has the place, or which there are, is told by which command; what ports below 1024
+ * take. False: nothing is known, `out` is empty. Local sockets have no such words. */
 #define PLATFORM_HINT_MAX_BYTES 256
 bool platform_listener_hint(const struct platform_listener_spec *spec, int result,
                             char out[PLATFORM_HINT_MAX_BYTES]);

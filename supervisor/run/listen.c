@@ -95,6 +95,16 @@ static const char *local_reason(const struct run_listener *l) {
                : NULL;
 }
 
+/* What is to be done about it; NULL = the reason says it. */
+static const char *local_hint(int result) {
+    return result == BATON_IN_USE
+               ? "another server listens there, or the file is no socket; move it "
+                 "away, or choose another path"
+           : result == BATON_DENIED ? "batond's user must be allowed to write to the folder; let "
+                                      "it, or choose another path"
+                                    : NULL;
+}
+
 static struct platform_listener_spec describe(const struct run_listener *l) {
     static const enum platform_protocol protocols[] = {[PROTOCOL_TCP] = PLATFORM_TCP,
                                                        [PROTOCOL_UDP] = PLATFORM_UDP,
@@ -153,10 +163,9 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
         }
         char hint[PLATFORM_HINT_MAX_BYTES];
         struct platform_listener_spec spec = describe(l);
-        if (l->result == BATON_IN_USE && place_of(l)->path != NULL) {
-            record_text(line, "hint",
-                        "another server listens there, or the file is no socket; move it away, or "
-                        "choose another path");
+        const char *local = place_of(l)->path != NULL ? local_hint(l->result) : NULL;
+        if (local != NULL) {
+            record_text(line, "hint", local);
         } else if (platform_listener_hint(&spec, l->result, hint)) {
             record_text(line, "hint", hint);
         }

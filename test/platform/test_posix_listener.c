@@ -468,10 +468,13 @@ static void test_the_holder_is_another(void **state) {
     assert_int_equal(holder.pid, stranger);
     char hint[PLATFORM_HINT_MAX_BYTES];
     char wanted[PLATFORM_HINT_MAX_BYTES];
-    snprintf(wanted, sizeof wanted, "`ss -ltnp 'sport = :%u'`", (unsigned)spec.address.port);
+    snprintf(wanted, sizeof wanted, "`ss -ltnp 'sport = :%u'`, as root, tells",
+             (unsigned)spec.address.port);
     assert_true(platform_listener_hint(&spec, BATON_IN_USE, hint));
     assert_non_null(strstr(hint, wanted));
     assert_false(platform_listener_hint(&spec, BATON_DENIED, hint));
+    assert_true(platform_listener_hint(&spec, BATON_UNAVAILABLE, hint));
+    assert_non_null(strstr(hint, "`ip -br address`"));
     spec.address.port = 80;
     assert_true(platform_listener_hint(&spec, BATON_DENIED, hint));
     assert_non_null(strstr(hint, "cap_net_bind_service"));

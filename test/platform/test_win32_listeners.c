@@ -263,6 +263,8 @@ static void test_what_helps_with_a_place_that_cannot_be_had(void **state) {
     assert_null(strstr(hint, "excludedportrange"));
     assert_true(platform_listener_hint(&spec, BATON_DENIED, hint));
     assert_non_null(strstr(hint, "excludedportrange"));
+    assert_true(platform_listener_hint(&spec, BATON_UNAVAILABLE, hint));
+    assert_non_null(strstr(hint, "`ipconfig`"));
     assert_false(platform_listener_hint(&spec, BATON_UNSUPPORTED, hint));
 }
 

@@ -215,6 +215,27 @@ static void test_incomplete_places(void **state) {
     scene_clear(&scene);
 }
 
+static bool denied(struct scene *s) {
+    SCENE_BEGIN(s);
+    JUMP(s); /* binds again */
+    assert_int_equal(fake_listener_count(), 3);
+    SCENE_END(s);
+}
+
+static void test_a_local_socket_that_is_denied(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, WAY_TCP, denied);
+    scene_mode(&scene, 0, HANDOFF_LISTENER, PROTOCOL_UNIX, false);
+    scene.services[0].listen_count = 3;
+    scene_play(&scene, &play_taking);
+    fake_fail(FAKE_LISTEN, BATON_DENIED, 1);
+    scene_run(&scene);
+    const char *hint = lines_value(lines_find("listen_failed", 0), "hint");
+    assert_non_null(strstr(hint, "must be allowed to write to the folder"));
+    scene_clear(&scene);
+}
+
 /* ---- Shortage, and the other service ---- */
 
 static void test_shortage(void **state) {
@@ -402,6 +423,7 @@ int main(void) {
         cmocka_unit_test(test_several_places),
         cmocka_unit_test(test_several_places_by_offers),
         cmocka_unit_test(test_incomplete_places),
+        cmocka_unit_test(test_a_local_socket_that_is_denied),
         cmocka_unit_test(test_shortage),
         cmocka_unit_test(test_the_other_service_is_not_concerned),
         cmocka_unit_test(test_stop),

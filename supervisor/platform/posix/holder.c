@@ -181,8 +181,12 @@ bool platform_listener_hint(const struct platform_listener_spec *spec, int resul
         return false;
     }
     if (result == BATON_IN_USE) {
-        snprintf(out, PLATFORM_HINT_MAX_BYTES, "`ss -l%cnp 'sport = :%u'` tells who has it",
+        snprintf(out, PLATFORM_HINT_MAX_BYTES,
+                 "`ss -l%cnp 'sport = :%u'`, as root, tells who has it",
                  spec->protocol == PLATFORM_UDP ? 'u' : 't', (unsigned)spec->address.port);
+    } else if (result == BATON_UNAVAILABLE) {
+        snprintf(out, PLATFORM_HINT_MAX_BYTES,
+                 "no interface has this address; `ip -br address` lists those that there are");
     } else if (result == BATON_DENIED && spec->address.port < PRIVILEGED_PORTS_END) {
         snprintf(out, PLATFORM_HINT_MAX_BYTES,
                  "ports below 1024 take root (then `[supervisor] default_user` says as whom "

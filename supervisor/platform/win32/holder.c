@@ -15,7 +15,11 @@ bool platform_listener_holder(const struct platform_listener_spec *spec,
 bool platform_listener_hint(const struct platform_listener_spec *spec, int result,
                             char out[PLATFORM_HINT_MAX_BYTES]) {
     out[0] = '\0';
-    if (spec->protocol != PLATFORM_UNIX && (result == BATON_IN_USE || result == BATON_DENIED)) {
+    if (result == BATON_UNAVAILABLE) {
+        snprintf(out, PLATFORM_HINT_MAX_BYTES,
+                 "no interface has this address; `ipconfig` lists those that there are");
+    } else if (spec->protocol != PLATFORM_UNIX &&
+               (result == BATON_IN_USE || result == BATON_DENIED)) {
         snprintf(out, PLATFORM_HINT_MAX_BYTES,
                  "`netstat -ano | findstr :%u` tells the process that has it%s",
                  (unsigned)spec->address.port,
