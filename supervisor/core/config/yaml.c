@@ -27,8 +27,8 @@ struct yaml_file {
     bool key_is_bad;   /* ... but it was refused, and so is its value */
     size_t key_line;
     bool stop;
-    size_t unclean_line; /* the first that has a stand-in; 0 = none */
-    bool is_text;        /* the last event was a text for a section, which was reported */
+    size_t unclean_line;                 /* the first that has a stand-in; 0 = none */
+    bool has_told;                       /* the last event that was no end was refused */
     char key[CONFIG_NAME_MAX_BYTES + 8]; /* more than allowed, so that too long shows */
 };
 
@@ -161,7 +161,8 @@ static void take_value(struct yaml_file *file, const yaml_event_t *event, size_t
     size_t length = event->data.scalar.length;
     size_t where = 0;
     enum text_fault fault = text_check(text, length, &where);
-    if (file->key_is_bad || is_told(file, line)) {
+    if (file->key_is_bad || is_told(file, line) ||
+        (length == 0 && (event->data.scalar.tag != NULL || event->data.scalar.anchor != NULL))) {
         config_mark_incomplete(file->reader);
         file->has_key = false;
         return;
@@ -169,7 +170,6 @@ static void take_value(struct yaml_file *file, const yaml_event_t *event, size_t
     if (file->depth == 1 && length == 0) {
         config_open_section(file->reader, file->key, file->key_line);
     } else if (file->depth == 1) {
-        file->is_text = true;
         report(file, line, text_for_section(file, text));
     } else if (fault != TEXT_FINE) {
         report(file, line,
@@ -257,7 +257,7 @@ static void take_alias(struct yaml_file *file, size_t line) {
 static void take_event(struct yaml_file *file, const yaml_event_t *event) {
     size_t line = event->start_mark.line + 1;
     bool skip = file->skip_depth > 0;
-    file->is_text = false;
+    size_t told_count = file->reader->problems->problem_count;
     if (++file->event_count > YAML_EVENTS_MAX_COUNT) {
         report_and_stop(file, line, "the file has too many parts; is it the right one?");
         return;
@@ -298,6 +298,10 @@ static void take_event(struct yaml_file *file, const yaml_event_t *event) {
     default:
         break;
     }
+    if (!skip && event->type >= YAML_ALIAS_EVENT && event->type != YAML_SEQUENCE_END_EVENT &&
+        event->type != YAML_MAPPING_END_EVENT) {
+        file->has_told = file->reader->problems->problem_count > told_count;
+    }
 }
 
 /* True if the line that begins at `line` (from 0) is indented with a tab. */
@@ -335,7 +339,7 @@ static void report_syntax(struct yaml_file *file, const yaml_parser_t *parser) {
                             "the line is indented with a tab, which YAML forbids; use blanks");
         return;
     }
-    if (file->is_text || (file->unclean_line != 0 && file->unclean_line <= line + 1)) {
+    if (file->has_told || (file->unclean_line != 0 && file->unclean_line <= line + 1)) {
         return; /* what was told may be why */
     }
     config_problems_add(file->reader->problems, line + 1, NULL,
