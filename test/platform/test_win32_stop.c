@@ -12,10 +12,14 @@
 
 typedef BOOL(WINAPI *set_handler)(PHANDLER_ROUTINE handler, BOOL add);
 typedef BOOL(WINAPI *cancel_io)(HANDLE thread);
+typedef ULONGLONG(WINAPI *count_ticks)(void);
+typedef BOOL(WINAPI *queue_work)(LPTHREAD_START_ROUTINE work, PVOID argument, ULONG flags);
 
 /* The entries of the import table, as the linker calls them. */
 extern set_handler __imp_SetConsoleCtrlHandler;
 extern cancel_io __imp_CancelSynchronousIo;
+extern count_ticks __imp_GetTickCount64;
+extern queue_work __imp_QueueUserWorkItem;
 
 static set_handler real_set_handler;
 static int removed_count;
@@ -31,6 +35,23 @@ static BOOL WINAPI cancel_nothing(HANDLE thread) {
     return FALSE;
 }
 
+/* A clock on which 10 minutes pass from one look to the next. */
+static ULONGLONG WINAPI count_in_leaps(void) {
+    static ULONGLONG now_ms;
+    return now_ms += 600000;
+}
+
+static LPTHREAD_START_ROUTINE kept_work;
+static PVOID kept_argument;
+
+/* A thread of the pool that takes its time. */
+static BOOL WINAPI keep_work(LPTHREAD_START_ROUTINE work, PVOID argument, ULONG flags) {
+    (void)flags;
+    kept_work = work;
+    kept_argument = argument;
+    return TRUE;
+}
+
 static void make_writable(void *entry) {
     DWORD ignored;
     assert_true(VirtualProtect(entry, sizeof(void *), PAGE_READWRITE, &ignored));
@@ -40,6 +61,8 @@ static int replace_imports(void **state) {
     (void)state;
     make_writable(&__imp_SetConsoleCtrlHandler);
     make_writable(&__imp_CancelSynchronousIo);
+    make_writable(&__imp_GetTickCount64);
+    make_writable(&__imp_QueueUserWorkItem);
     real_set_handler = __imp_SetConsoleCtrlHandler;
     __imp_SetConsoleCtrlHandler = set_handler_counted;
     return 0;
@@ -51,6 +74,24 @@ static void test_the_handler_stays_when_all_is_closed(void **state) {
     assert_int_equal(bench_setup(state), 0);
     assert_int_equal(bench_teardown(state), 0);
     assert_int_equal(removed_count, 0);
+}
+
+/* The last user of Winsock closes what is open, and somebody else is opened under that number. */
+static void test_a_close_on_its_way_closes_nobody_else(void **state) {
+    queue_work real_queue = __imp_QueueUserWorkItem;
+    DWORD flags;
+    assert_int_equal(bench_setup(state), 0);
+    HANDLE socket = (HANDLE)WSASocketW(AF_INET, SOCK_STREAM, 0, NULL, 0, 0);
+    assert_true(socket != INVALID_HANDLE_VALUE);
+    struct platform_socket closing = {.value = (uintptr_t)socket};
+    __imp_QueueUserWorkItem = keep_work;
+    platform_socket_close(((struct bench *)*state)->platform, &closing);
+    __imp_QueueUserWorkItem = real_queue;
+    assert_non_null(kept_work);
+    assert_int_equal(bench_teardown(state), 0);
+    assert_true(GetHandleInformation(socket, &flags));
+    kept_work(kept_argument);
+    assert_false(GetHandleInformation(socket, &flags));
 }
 
 static void test_a_log_that_cannot_be_broken_off(void **state) {
@@ -255,6 +296,9 @@ static int look_at_the_window(void) {
         DWORD written;
         WriteConsoleInputW(input, enter, 2, &written);
         if (WaitForSingleObject(thread, 100) == WAIT_OBJECT_0) {
+            /* Nobody may be there to press it. */
+            __imp_GetTickCount64 = count_in_leaps;
+            platform_keep_window();
             return STOPPED_EXIT_CODE;
         }
     }
@@ -370,6 +414,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_ctrl_break_is_an_event),
         cmocka_unit_test(test_a_close_ends_as_the_supervisor_says),
         cmocka_unit_test(test_the_handler_stays_when_all_is_closed),
+        cmocka_unit_test(test_a_close_on_its_way_closes_nobody_else),
         cmocka_unit_test(test_a_click_does_not_hold_up_the_log),
         cmocka_unit_test(test_a_window_of_its_own_is_kept),
         WITH_BENCH(test_a_log_that_cannot_be_broken_off),

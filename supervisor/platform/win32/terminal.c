@@ -18,6 +18,11 @@ enum platform_terminal platform_terminal(void) {
                : PLATFORM_TERMINAL_PLAIN;
 }
 
+/* A console without a window looks like one whose user is slow, and who started that waits for us.
+ */
+#define ENTER_LIMIT_MS (10u * 60000u)
+#define ENTER_LIMIT_TEXT "10 minutes"
+
 static bool is_console(DWORD which) {
     DWORD mode;
     return GetConsoleMode(GetStdHandle(which), &mode);
@@ -34,9 +39,23 @@ static bool has_window_of_its_own(void) {
            is_console(STD_ERROR_HANDLE);
 }
 
+/* Until somebody presses Enter, or ENTER_LIMIT_MS have passed. */
+static void await_enter(HANDLE input) {
+    ULONGLONG end_ms = GetTickCount64() + ENTER_LIMIT_MS;
+    INPUT_RECORD seen = {0};
+    DWORD count = 1;
+    while (count == 1 && !(seen.EventType == KEY_EVENT && seen.Event.KeyEvent.bKeyDown &&
+                           seen.Event.KeyEvent.wVirtualKeyCode == VK_RETURN)) {
+        ULONGLONG now_ms = GetTickCount64();
+        if (now_ms >= end_ms ||
+            WaitForSingleObject(input, (DWORD)(end_ms - now_ms)) != WAIT_OBJECT_0 ||
+            !ReadConsoleInputW(input, &seen, 1, &count)) {
+            return;
+        }
+    }
+}
+
 void platform_keep_window(void) {
-    DWORD mode;
-    wchar_t line[2];
     if (!has_window_of_its_own()) {
         return;
     }
@@ -45,8 +64,9 @@ void platform_keep_window(void) {
     if (input == INVALID_HANDLE_VALUE) {
         return;
     }
-    (void)platform_print(true, "\nPress Enter to close this window.\n");
+    (void)platform_print(
+        true, "\nPress Enter to close this window. It closes by itself in " ENTER_LIMIT_TEXT ".\n");
     FlushConsoleInputBuffer(input);
-    (void)ReadConsoleW(input, line, 2, &mode, NULL);
+    await_enter(input);
     CloseHandle(input);
 }
