@@ -294,14 +294,18 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
         return;
     }
     int result = launch_with_pump(s, process, connection, &cause);
-    if (result == BATON_OK) {
-        /* It has taken its time, which is not that of the rest of the step. */
-        uint64_t step_us = s->timers.now_us;
-        s->timers.now_us = platform_now_us(s->platform);
+    bool is_launched = result == BATON_OK;
+    enum pool_launch_fault fault =
+        is_launched ? POOL_LAUNCH_REFUSED : judge(s, service, result, &cause);
+    /* It has taken its time, which is not that of the rest of the step; if it failed, no record
+     * shall be older than what has just been said of it. */
+    uint64_t step_us = s->timers.now_us;
+    s->timers.now_us = platform_now_us(s->platform);
+    if (is_launched) {
         pool_launched(&s->pool, process,
                       platform_process_pid(s->launching.processes[process].handle));
-        s->timers.now_us = step_us;
-        return;
+    } else {
+        pool_launch_failed(&s->pool, process, fault);
     }
-    pool_launch_failed(&s->pool, process, judge(s, service, result, &cause));
+    s->timers.now_us = step_us;
 }

@@ -150,6 +150,24 @@ static void test_a_failed_launch_names_the_file(void **state) {
     scene_clear(&scene);
 }
 
+/* Its line is written behind those of its launches, and says no earlier time. */
+static void test_a_failed_launch_takes_its_time(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, NULL, NULL);
+    scene.services[0].lacks = false;
+    scene.service_count = 1;
+    scene.client_count = 1;
+    fake_launch_takes_us(70000);
+    fake_fail(FAKE_LAUNCH, BATON_NOT_FOUND, FAKE_ALWAYS);
+    scene_run(&scene);
+    assert_record(1, "launch_failed", "2");
+    const char *record = lines_record(1), *cause = lines_find("attempt_failed", 1);
+    assert_string_equal(lines_value(record, "duration_ms"), "140");
+    assert_string_equal(lines_value(record, "time"), lines_value(cause, "time"));
+    scene_clear(&scene);
+}
+
 /* ---- Few descriptors ---- */
 
 /* With its log in a pipe a launch takes 6, of which 3 stay. */
@@ -283,6 +301,7 @@ int main(void) {
         cmocka_unit_test(test_a_program_that_cannot_be_prepared),
         cmocka_unit_test(test_none_can_start),
         cmocka_unit_test(test_a_failed_launch_names_the_file),
+        cmocka_unit_test(test_a_failed_launch_takes_its_time),
         cmocka_unit_test(test_descriptors_for_nobody),
         cmocka_unit_test(test_descriptors_for_some),
         cmocka_unit_test(test_it_becomes_another_when_all_is_open),

@@ -96,6 +96,8 @@ enum fake_call {
 
 /* The next `count` calls (FAKE_ALWAYS: all) return `code`; 0 ends it. */
 void fake_fail(enum fake_call call, int code, uint32_t count);
+/* From now on each launch takes so long, whatever comes of it; 0 at the beginning. */
+void fake_launch_takes_us(uint64_t us);
 /* The system refuses this default (platform_skipped_default()). */
 void fake_skip_default(const char *name);
 /* What platform_become() was told last, and when. */

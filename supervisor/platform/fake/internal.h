@@ -139,7 +139,7 @@ struct fake_world {
     const char *misuse;
     const char *skipped_default;
     struct fake_become become;
-    uint64_t now_us, wait_count, round_count;
+    uint64_t now_us, launch_us, wait_count, round_count;
     uint64_t change_count; /* times that the director was asked for changes */
     uint64_t shuffle, random;
     size_t chunk_bytes;

@@ -141,6 +141,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     (void)platform;
     struct fake_world *w = &fake_world;
     *out = (struct platform_launched){0};
+    w->now_us += w->launch_us;
     int code = fake_try(FAKE_LAUNCH, cause);
     const char *fault = find_fault(launch);
     if (fault != NULL) {

@@ -133,6 +133,10 @@ void fake_advance_us(uint64_t us) {
     fake_world.now_us += us;
 }
 
+void fake_launch_takes_us(uint64_t us) {
+    fake_world.launch_us = us;
+}
+
 uint64_t fake_now_us(void) {
     return fake_world.now_us;
 }
