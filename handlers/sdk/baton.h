@@ -303,7 +303,7 @@ int baton_send(struct baton_connection *connection, const void *bytes, size_t le
  * `max_bytes` and `timeout_ms` (1..60000), so that closing afterwards does not destroy an answer
  * on its way (RFC 1122, 4.2.2.13). Call it before baton_finish() when the client may have sent what
  * was not read. The socket stays open. Blocks up to `timeout_ms`. Does nothing where Winsock does
- * not know the socket: its two directions can only be closed together.
+ * not know the socket so much as to end its sending (Wine 8 does). shutdown(2), poll(2); select.
  */
 void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes);
 

@@ -80,20 +80,28 @@ int baton_send(struct baton_connection *connection, const void *bytes, size_t le
     return 0;
 }
 
+/* What comes within `left_ms`, or a fault. Without WSAPoll, which knows less than select does of a
+ * socket that came by inheritance. */
+static long receive_within(const struct baton_connection *connection, ULONGLONG left_ms, char *out,
+                           int room) {
+    SOCKET socket = (SOCKET)connection->socket;
+    fd_set readable = {.fd_count = 1, .fd_array = {socket}};
+    struct timeval wait = {(long)(left_ms / 1000), (long)(left_ms % 1000) * 1000};
+    if (select(0, &readable, NULL, NULL, &wait) <= 0)
+        return BATON_E_SYSTEM;
+    return connection->is_plain ? read_handle((HANDLE)socket, out, room)
+                                : recv(socket, out, room, 0);
+}
+
 void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes) {
     char dropped[4096];
-    ULONGLONG deadline_ms = GetTickCount64() + timeout_ms;
-    /* A client that waits for our end would be waited for. */
-    if (connection->is_plain)
+    ULONGLONG deadline_ms = GetTickCount64() + timeout_ms, now_ms;
+    /* A client that waits for our end would be waited for, where we cannot tell it. */
+    if (shutdown((SOCKET)connection->socket, SD_SEND) != 0)
         return;
-    shutdown((SOCKET)connection->socket, SD_SEND);
-    while (max_bytes > 0) {
-        ULONGLONG now_ms = GetTickCount64();
-        struct pollfd wait = {.fd = (SOCKET)connection->socket, .events = POLLRDNORM};
-        if (now_ms >= deadline_ms || WSAPoll(&wait, 1, (int)(deadline_ms - now_ms)) <= 0)
-            return;
+    while (max_bytes > 0 && (now_ms = GetTickCount64()) < deadline_ms) {
         size_t room = max_bytes < sizeof dropped ? max_bytes : sizeof dropped;
-        int length = recv((SOCKET)connection->socket, dropped, (int)room, 0);
+        long length = receive_within(connection, deadline_ms - now_ms, dropped, (int)room);
         if (length <= 0)
             return;
         max_bytes -= (size_t)length;

@@ -426,6 +426,32 @@ static void what_winsock_does_not_know_is_read_and_written(void **state) {
     assert_false(GetHandleInformation(pair[1], &flags));
 }
 
+/* What Winsock knows enough of to end its sending, but is read and written as a handle. */
+static void a_handle_is_hung_up(void **state) {
+    char bytes[16];
+    DWORD limit_ms = 20000;
+    (void)state;
+    for (int ends = 0; ends < 2; ends++) {
+        struct baton_connection connection = {.kind = BATON_KIND_CONNECTION, .is_plain = 1};
+        SOCKET pair[2];
+        socket_pair(pair);
+        setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, (const char *)&limit_ms, sizeof limit_ms);
+        assert_int_equal(send(pair[0], "not read", 8, 0), 8);
+        if (ends)
+            assert_int_equal(shutdown(pair[0], SD_SEND), 0);
+        connection.socket = (baton_socket)pair[1];
+        assert_int_equal(baton_send(&connection, "OK", 2), 0);
+        ULONGLONG begin_ms = GetTickCount64();
+        baton_hang_up(&connection, ends ? 60000 : 50, 65536);
+        assert_in_range(GetTickCount64() - begin_ms, ends ? 0 : 30, 59999);
+        assert_int_equal(recv(pair[0], bytes, sizeof bytes, 0), 2);
+        assert_int_equal(recv(pair[0], bytes, sizeof bytes, 0), 0);
+        body_socket_close(&connection.socket);
+        assert_int_equal(recv(pair[0], bytes, sizeof bytes, 0), 0); /* and it is no reset */
+        closesocket(pair[0]);
+    }
+}
+
 static void nothing_to_serve(void **state) {
     struct baton *baton = NULL;
     HANDLE before = GetStdHandle(STD_INPUT_HANDLE), pair[2];
@@ -460,6 +486,7 @@ int main(void) {
         cmocka_unit_test(a_listener_on_standard_input),
         cmocka_unit_test(a_datagram_is_answered_from_where_it_came),
         cmocka_unit_test(what_winsock_does_not_know_is_read_and_written),
+        cmocka_unit_test(a_handle_is_hung_up),
         cmocka_unit_test(nothing_to_serve),
     };
     WSADATA data;
