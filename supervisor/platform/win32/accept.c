@@ -12,6 +12,8 @@
  */
 #include "listener.h"
 
+#include <string.h>
+
 /* Of faults that no client and no shortage explains. A number that passes now and then is none. */
 #define FAULTS_MAX_COUNT 3
 
@@ -65,10 +67,15 @@ static bool is_broken(int code, const struct baton_cause *cause) {
 
 /* A plain listener's socket has to be another one: who waits at the old one is reset. */
 static void fall_back(struct platform_listener *listener, const struct baton_cause *cause) {
+    static const char *const calls[FAULTS_MAX_COUNT + 1] = {
+        "AcceptEx (accept() is used from now on)",
+        "AcceptEx (1 client was lost, accept() is used from now on)",
+        "AcceptEx (2 clients were lost, accept() is used from now on)",
+        "AcceptEx (3 clients were lost, accept() is used from now on)",
+    };
     listener->by_accept = true;
     listener->untold = true;
-    listener->broken =
-        (struct baton_cause){"AcceptEx (accept() is used from now on)", cause->system_code};
+    listener->broken = (struct baton_cause){calls[listener->lost_count], cause->system_code};
     if (listener->is_plain) {
         closesocket(listener->socket);
         listener->socket = INVALID_SOCKET;
@@ -228,9 +235,11 @@ static int finish_accept(const struct platform_listener *listener, struct addres
 static int end_accept(struct platform_listener *listener, int code, struct platform_socket *out,
                       struct baton_cause *cause) {
     bool is_fault = !listener->by_accept && is_broken(code, cause);
+    /* Of what failed behind AcceptEx there was a client. */
+    listener->lost_count += is_fault && strcmp(cause->call, "AcceptEx") != 0;
     if (code == BATON_OK) {
         out->value = listener->accepted;
-        listener->fault_count = 0;
+        listener->fault_count = listener->lost_count = 0;
     } else if (listener->accepted != INVALID_SOCKET) {
         closesocket(listener->accepted);
     }

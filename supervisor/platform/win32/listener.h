@@ -43,6 +43,7 @@ struct platform_listener {
     OVERLAPPED operation;
     uint8_t addresses[2 * ACCEPT_ADDRESS_BYTES];
     uint32_t fault_count;      /* of AcceptEx in a row, which no client and no shortage explains */
+    uint32_t lost_count;       /* of these, those that were a client's end */
     bool by_accept;            /* AcceptEx was given up */
     bool watched;              /* by_accept: the socket is registered, so accept() does not wait */
     bool untold;               /* by_accept: and that has not been told */
