@@ -114,6 +114,29 @@ static void test_words_found_after_the_kill(void **state) {
     }
 }
 
+/* As much as a channel holds may lie before it. */
+static bool many_words(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO);
+    for (s->count = 0; s->count < 3000; s->count++) {
+        scene_act(s, 0, ACT_OPTIONAL);
+    }
+    scene_act(s, 0, ACT_ACK);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_an_ack_behind_many_words(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, many_words);
+    scene_play(&scene, &play_good);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_int_equal(fake_process_count(), 1);
+    scene_clear(&scene);
+}
+
 /* An event that was under way when its process was closed, whose slot has a new owner. */
 static bool stale(struct scene *s) {
     SCENE_BEGIN(s);
@@ -230,6 +253,104 @@ static void test_stop_at_every_step(void **state) {
             check_stop(step, false, &play_deaf, reuse_count);
             check_stop(step, true, &play_deaf, reuse_count);
         }
+    }
+}
+
+/* Before HELLO, or with an offer that is not answered: stop_timeout_ms, if the time for the
+ * handshake is not up before. */
+static bool stop_in_a_handshake(struct scene *s) {
+    SCENE_BEGIN(s);
+    if (s->number % 2 == 1) {
+        ACTS(s, 0, ACT_HELLO);
+    }
+    scene_stop(s);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    assert_int_equal(s->deadline_us - s->mark_us, (s->number < 2 ? STOP_MS : 1000) * 1000);
+    JUMP(s);
+    assert_int_equal(fake_process(0)->kill_count, 1);
+    SCENE_END(s);
+}
+
+static void test_stop_in_a_handshake(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 4; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, stop_in_a_handshake);
+        scene.services[0].handshake_timeout_ms = way < 2 ? 60000 : 1000;
+        scene.services[0].attempts_count = 1 + way / 2;
+        scene.number = way;
+        scene_run(&scene);
+        assert_record(1, "drained", "1");
+        const char *kill = way < 2 ? lines_find("kill", 0) : NULL;
+        if (kill != NULL) {
+            assert_string_equal(lines_value(kill, "reason"), "stop_timeout_ms has passed");
+        }
+        assert_string_equal(lines_value(lines_find("attempt_failed", 0), "reason"),
+                            way < 2 ? "drained" : "handshake_timeout");
+        scene_clear(&scene);
+    }
+}
+
+/* An ACK within that time gets as much again. */
+static bool late_ack_of_a_stop(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO);
+    scene_stop(s);
+    LOOK(s);
+    fake_advance_us(STOP_MS * 1000 - 1);
+    scene_act(s, 0, ACT_ACK);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    assert_int_equal(s->deadline_us - s->mark_us, STOP_MS * 1000);
+    ACTS(s, 0, ACT_DONE);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_a_late_ack_of_a_stop(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, late_ack_of_a_stop);
+    scene.services[0].handshake_timeout_ms = 60000;
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
+/* Who holds others is told at once, and terminated before it is killed. */
+static bool stop_held_and_offered(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
+    scene_stop(s);
+    s->mark_us = fake_now_us();
+    LOOK(s);
+    assert_true(scene_listen(s, 0)->drained);
+    assert_int_equal(s->deadline_us - s->mark_us, STOP_MS * 1000);
+    if (s->number == 0) {
+        ACTS(s, 0, ACT_ACK, ACT_DONE, ACT_DONE);
+        scene_act(s, 0, ACT_EXIT);
+    } else {
+        JUMP(s);
+        assert_int_equal(fake_process(0)->terminate_count, 1);
+        assert_int_equal(fake_process(0)->kill_count, 0);
+    }
+    SCENE_END(s);
+}
+
+static void test_stop_held_and_offered(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 2; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, stop_held_and_offered);
+        scene.services[0].handshake_timeout_ms = 60000;
+        scene.services[0].reuse_count = 8;
+        scene.number = way;
+        scene_run(&scene);
+        assert_record(1, way == 0 ? "served" : "drained", "1");
+        assert_record(2, way == 0 ? "served" : "drained", "1");
+        scene_clear(&scene);
     }
 }
 
@@ -429,9 +550,13 @@ int main(void) {
         cmocka_unit_test(test_exit_grace),
         cmocka_unit_test(test_ack_in_the_tick_of_the_deadline),
         cmocka_unit_test(test_words_found_after_the_kill),
+        cmocka_unit_test(test_an_ack_behind_many_words),
         cmocka_unit_test(test_stale_events_are_dropped),
         cmocka_unit_test(test_stop_ladder),
         cmocka_unit_test(test_stop_at_every_step),
+        cmocka_unit_test(test_stop_in_a_handshake),
+        cmocka_unit_test(test_a_late_ack_of_a_stop),
+        cmocka_unit_test(test_stop_held_and_offered),
         cmocka_unit_test(test_accepted_before_the_stop_is_served),
         cmocka_unit_test(test_reset_before_the_offer),
         cmocka_unit_test(test_stop_with_offer_and_held),

@@ -23,6 +23,7 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     p->offer = connection;
     p->life_left_count--;
     timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
+    pool_bound_handshake(pool, p);
     pool_update_idle(pool, p);
     pool_push_process(pool, POOL_OFFER, p, connection, OUTCOME_NONE);
 }

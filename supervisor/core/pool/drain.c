@@ -36,6 +36,21 @@ void pool_terminate_process(struct pool *pool, struct process *p) {
     }
 }
 
+static uint64_t stop_end_us(const struct pool *pool, const struct process *p) {
+    return pool->stopping ? pool->stopped_us + pool_stop_timeout_us(p) : TIMERS_NEVER;
+}
+
+void pool_bound_handshake(struct pool *pool, struct process *p) {
+    uint64_t end_us = stop_end_us(pool, p);
+    if (timer_is_set(&p->timer) && p->timer.deadline_us > end_us) {
+        timers_set(pool->timers, &p->timer, end_us);
+    }
+}
+
+bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p) {
+    return pool->timers->now_us >= stop_end_us(pool, p);
+}
+
 void pool_bound_drain(struct pool *pool, struct process *p) {
     if (p->state == PROCESS_DRAINING && !timer_is_set(&p->timer)) {
         pool_set_deadline(pool, p, pool_stop_timeout_us(p));

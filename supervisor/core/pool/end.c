@@ -170,8 +170,8 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
     if (!p->channel_open) {
         return;
     }
-    if (p->state == PROCESS_KILLED) {
-        pool_close_channel(pool, p);
+    if (p->state >= PROCESS_TERMINATED) {
+        pool_close_channel(pool, p); /* it ends for our sake, and that is no fault of its own */
     } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
         pool_close_channel(pool, p);
         pool_await_exit(pool, p, before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID);

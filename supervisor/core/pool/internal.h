@@ -156,6 +156,11 @@ void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
 /* Gives a draining process that has no deadline one. */
 void pool_bound_drain(struct pool *pool, struct process *p);
 
+/* HELLO and ACK are awaited no longer than an ordered stop gives the process. */
+void pool_bound_handshake(struct pool *pool, struct process *p);
+/* The stop's time for that is over. */
+bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p);
+
 /* Tells a READY process to drain, and sets its stop_timeout_ms. */
 void pool_drain_process(struct pool *pool, struct process *p);
 

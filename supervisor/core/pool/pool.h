@@ -163,6 +163,7 @@ struct pool {
     struct pool_service *services;
     struct services *registry; /* not owned */
     bool stopping;
+    uint64_t stopped_us; /* since when */
     uint32_t most_count; /* connections of all services */
     struct pool_entry *ring;
     uint32_t ring_first, ring_count, ring_capacity;

@@ -32,9 +32,10 @@ static void process_expired(struct pool *pool, uint32_t process) {
     switch (p->state) {
     case PROCESS_LAUNCHED:
     case PROCESS_READY:
-        if (p->fault == OUTCOME_NONE) {
+        if (p->fault == OUTCOME_NONE && !pool_has_outstayed_stop(pool, p)) {
             pool_fault_process(pool, p, OUTCOME_HANDSHAKE_TIMEOUT);
         } else {
+            pool_recall_offer(pool, p);
             pool_kill_process(pool, p);
         }
         break;
@@ -113,8 +114,10 @@ static void stop_process(struct pool *pool, uint32_t process) {
     } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
         pool_set_deadline(pool, p,
                           POOL_KILL_GRACE_US); /* given up on before; try for the last time */
-    } else if (p->state == PROCESS_READY && p->offer == SLOT_NONE) {
-        pool_drain_process(pool, p);
+    } else if (p->state == PROCESS_READY && (p->offer == SLOT_NONE || p->held_count > 0)) {
+        pool_drain_process(pool, p); /* an ACK counts behind DRAIN as well */
+    } else if (p->state <= PROCESS_READY) {
+        pool_bound_handshake(pool, p);
     } else {
         pool_bound_drain(pool, p);
     }
@@ -131,6 +134,7 @@ static void stop_service(struct pool *pool, uint32_t service) {
 
 void pool_stop(struct pool *pool) {
     pool->stopping = true;
+    pool->stopped_us = pool->timers->now_us;
     shortage_relieve(&pool->starved, pool->timers);
     timers_unset(pool->timers, &pool->pause);
     SLOTS_EACH(service, &pool->registry->slots) {

@@ -89,7 +89,8 @@ static const char *const texts[KEY_COUNT] = {
                      "before it is given up. Without a channel that is how often a launch is "
                      "tried; a program that was started has its client.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
-                         "terminated, and after that before it is killed.",
+                         "terminated, and after that before it is killed. When batond stops, also "
+                         "how long HELLO and an ACK are still awaited, if not for a shorter time.",
     [KEY_MAX_RUNTIME] =
         "How long a connection may be with its handler; 0 is without a limit. Then the handler is "
         "told by CANCEL, if it has a channel, and has `stop_timeout_ms` to end it; one that does "
