@@ -306,6 +306,39 @@ static void test_hint_at_a_forgotten_key(void **state) {
     }
 }
 
+/* ---- NACK and the breaker ---- */
+
+static bool twelve_in_turn(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->count = 0; s->count < 12; s->count++) {
+        CONNECT(s);
+    }
+    SCENE_END(s);
+}
+
+/* To be refused is an answer; a process that declines the first offer of its life took nobody. */
+static void test_who_always_declines(void **state) {
+    (void)state;
+    static const enum act answers[] = {ACT_NACK_RETIRE, ACT_NACK_BUSY, ACT_NACK_REFUSE};
+    for (size_t i = 0; i < 3; i++) {
+        const enum act acts[] = {ACT_HELLO,       ACT_AWAIT_OFFER, answers[i],
+                                 ACT_AWAIT_DRAIN, ACT_EXIT,        ACT_STAY};
+        const struct play play = {.acts = acts};
+        bool is_refused = answers[i] == ACT_NACK_REFUSE;
+        struct scene scene;
+        scene_init(&scene);
+        scene.script = twelve_in_turn;
+        scene_play(&scene, &play);
+        scene_run(&scene);
+        assert_int_equal(fake_process_count(), is_refused ? 12 : 10);
+        assert_int_equal(lines_count("breaker_opened"), is_refused ? 0 : 1);
+        assert_record(1, "rejected", is_refused ? "1" : "2");
+        assert_string_equal(lines_value(lines_record(12), "outcome"),
+                            is_refused ? "rejected" : "refused_breaker");
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_life),
@@ -313,6 +346,7 @@ int main(void) {
         cmocka_unit_test(test_no_offer_after_the_exit),
         cmocka_unit_test(test_text_of_a_frame),
         cmocka_unit_test(test_hint_at_a_forgotten_key),
+        cmocka_unit_test(test_who_always_declines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

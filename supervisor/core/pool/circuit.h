@@ -1,6 +1,7 @@
 /*
- * The breaker of a service whose clients are accepted here: a handler that cannot be launched, or
- * fails its handshake, for several clients in a row is not tried for a while. Its clients are
+ * The breaker of a service whose clients are accepted here: a handler that cannot be launched,
+ * fails its handshake or declines the first offer of its life, for several clients in a row, is not
+ * tried for a while. (Who refuses a client has answered.) Its clients are
  * refused at once then, instead of waiting for what will fail. It heals by itself: after the pause
  * one client is let through as a probe, and what becomes of that one closes it or opens it for
  * longer. (What brakes the launches for a listener that is handed over is breaker.h.)

@@ -103,7 +103,7 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     connection_step(c, CONNECTION_ATTEMPT_FAILED, outcome);
     pool_push_connection(pool, POOL_ATTEMPT_FAILED, connection, process, outcome);
     if (c->state == CONNECTION_ENDED) {
-        note_not_taken(pool, c, outcome != OUTCOME_REJECTED && outcome != OUTCOME_DRAINED);
+        note_not_taken(pool, c, outcome != OUTCOME_DRAINED);
         finish_connection(pool, process, connection);
         return;
     }
