@@ -147,8 +147,9 @@ static void print_facts(text_emit *emit, void *context) {
         emit(context, "\n");
     }
     emit(context,
-         "\nAt a local socket, variables with addresses and ports are set only when a PROXY "
-         "header has named a client that came by TCP. The names of UCSPI (`PROTO`, `TCP...`, "
+         "\nAt a local socket, variables with addresses and ports, and `TCPCONNNUM`, are set only "
+         "when a PROXY header has named a client that came by TCP (UCSPI has no count for others; "
+         "the OFFER has one). The names of UCSPI (`PROTO`, `TCP...`, "
          "`UNIX...`) and of CGI (`REMOTE_...`, `SERVER_...`) mean what they mean there.\n"
          "\nEvery handler finds its `handoff` in `BATON_HANDOFF` and its `stop_timeout_ms` in "
          "`BATON_STOP_MS` as well; with a channel also its `handshake_timeout_ms` in "

@@ -42,29 +42,43 @@ static bool is_plain(const char *value, size_t length) {
     return length > 0;
 }
 
-/* A control character: one byte, or two (U+0080 to U+009F, which terminals obey, too). */
+/* One of is_control(), or a byte that is no UTF-8. */
 static void put_control(struct record *record, const char *bytes, size_t length) {
     unsigned char c = (unsigned char)bytes[length - 1];
     char escape[9];
     const char *name = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
     if (name != NULL) {
         put_text(record, name);
-    } else {
-        snprintf(escape, sizeof escape,
-                 record->format == LOG_FORMAT_JSON ? "\\u%04x"
-                 : length == 2                     ? "\\xc2\\x%02x"
-                                                   : "\\x%02x",
-                 c);
+    } else if (record->format == LOG_FORMAT_JSON) {
+        unsigned above =
+            length == 3 ? 0x2000u + ((unsigned char)bytes[1] - 0x80u) * 64u - 0x80u : 0;
+        snprintf(escape, sizeof escape, "\\u%04x", above + c);
         put_text(record, escape);
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)bytes[i]);
+            put_text(record, escape);
+        }
     }
 }
 
+/* What a terminal obeys: C0, DEL, C1; and what it or an editor turns the line round or breaks it
+ * by: U+200E and U+200F, U+2028 to U+202E, U+2066 to U+2069. */
 static bool is_control(const char *bytes) {
     unsigned char first = (unsigned char)bytes[0];
-    return first < ' ' || first == 0x7f || (first == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+    if (first < 0xc2) {
+        return first < ' ' || first == 0x7f;
+    }
+    unsigned char second = (unsigned char)bytes[1];
+    if (first == 0xc2) {
+        return second < 0xa0;
+    }
+    unsigned char third = first == 0xe2 ? (unsigned char)bytes[2] : 0;
+    return (second == 0x80 && ((third & 0xfe) == 0x8e || (third >= 0xa8 && third <= 0xae))) ||
+           (second == 0x81 && third >= 0xa6 && third <= 0xa9);
 }
 
-static void put_escaped(struct record *record, const char *value, size_t length) {
+static void put_escaped(struct record *record, const char *value, size_t length, bool quoted) {
     for (size_t i = 0; i < length && !record->full;) {
         size_t sequence = text_utf8_length(value + i, length - i);
         if (sequence == 0 && record->format == LOG_FORMAT_JSON) {
@@ -73,7 +87,7 @@ static void put_escaped(struct record *record, const char *value, size_t length)
             put_control(record, value + i, 1);
         } else if (is_control(value + i)) {
             put_control(record, value + i, sequence);
-        } else if ((value[i] == '"' || value[i] == '\\') && record->format != LOG_FORMAT_TEXT) {
+        } else if (quoted && (value[i] == '"' || value[i] == '\\')) {
             put(record, (const char[]){'\\', value[i]}, 2);
         } else {
             put(record, value + i, sequence);
@@ -84,7 +98,7 @@ static void put_escaped(struct record *record, const char *value, size_t length)
 
 static void put_quoted(struct record *record, const char *value, size_t length) {
     if (put(record, "\"", 1)) {
-        put_escaped(record, value, length);
+        put_escaped(record, value, length, true);
         put_closing(record, "\"");
     }
 }
@@ -162,6 +176,16 @@ static void put_event(struct record *record) {
     }
 }
 
+/* What a handler says of a connection is a sentence, as reasons and hints of ours are, unless it
+ * looks like a field. */
+static bool could_fake_fields(const char *key, bool has_mark, const char *value, size_t length) {
+    bool has_blank = memchr(value, ' ', length) != NULL;
+    if (has_mark) {
+        return has_blank && strcmp(key, "text") == 0 && memchr(value, '=', length) != NULL;
+    }
+    return has_blank || memchr(value, '"', length) != NULL;
+}
+
 static void put_for_people(struct record *record, const char *key, const char *value,
                            size_t length) {
     size_t key_length = strcspn(key, "=");
@@ -183,7 +207,11 @@ static void put_for_people(struct record *record, const char *key, const char *v
         put_text(record, "=");
     }
     size_t behind_key = record->length;
-    put_escaped(record, value, length);
+    if (could_fake_fields(key, mark != NULL, value, length)) {
+        put_quoted(record, value, length);
+    } else {
+        put_escaped(record, value, length, false);
+    }
     drop_bare_key(record, start, behind_key);
     put_text(record, is_time ? " ms" : "");
 }

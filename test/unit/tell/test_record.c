@@ -164,6 +164,17 @@ static const struct {
      "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
     {"\xc2\x9b", 2, "\"\\xc2\\x9b\"", "\"\\u009b\""},
     {"\xc2\xa0", 2, "\"\xc2\xa0\"", "\"\xc2\xa0\""},
+    /* U+200D, U+200E, U+200F, U+2010; U+2027, U+2028, U+202E, U+202F; U+2065 to U+206A */
+    {"\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90", 12,
+     "\"\xe2\x80\x8d\\xe2\\x80\\x8e\\xe2\\x80\\x8f\xe2\x80\x90\"",
+     "\"\xe2\x80\x8d\\u200e\\u200f\xe2\x80\x90\""},
+    {"\xe2\x80\xa7\xe2\x80\xa8\xe2\x80\xae\xe2\x80\xaf", 12,
+     "\"\xe2\x80\xa7\\xe2\\x80\\xa8\\xe2\\x80\\xae\xe2\x80\xaf\"",
+     "\"\xe2\x80\xa7\\u2028\\u202e\xe2\x80\xaf\""},
+    {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", 12,
+     "\"\xe2\x81\xa5\\xe2\\x81\\xa6\\xe2\\x81\\xa9\xe2\x81\xaa\"",
+     "\"\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa\""},
+    {"\xe3\x80\xae\xe2\x82\xa8", 6, "\"\xe3\x80\xae\xe2\x82\xa8\"", "\"\xe3\x80\xae\xe2\x82\xa8\""},
 };
 
 static void test_escapes(void **state) {
@@ -406,6 +417,31 @@ static void test_for_people(void **state) {
     assert_string_equal(finish(), "12:34:00 web breaker closed\n");
 }
 
+/* What others say cannot be taken for a field, nor turn the line round. */
+static void test_no_field_is_faked_for_people(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"sdk", "mine", " sdk=mine"},
+        {"sdk", "C:\\x", " sdk=C:\\x"},
+        {"sdk", "a pid=1", " sdk=\"a pid=1\""},
+        {"sdk", "a\" pid=1 \\", " sdk=\"a\\\" pid=1 \\\\\""},
+        {"sdk", "\"a", " sdk=\"\\\"a\""},
+        {"text", "out of luck", ": out of luck"},
+        {"text", "ok exit=0", ": \"ok exit=0\""},
+        {"text", "a\xe2\x80\xaez\xe2\x80\xa8 c", ": a\\xe2\\x80\\xaez\\xe2\\x80\\xa8 c"},
+        {"reason", "pid 7, and x=1 y", ": pid 7, and x=1 y"},
+    };
+    record.local_minute = 0;
+    record.is_coloured = false;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char wanted[128];
+        record_begin(&record, LOG_FORMAT_TEXT, 0, LOG_LEVEL_INFO, "hello");
+        record_text(&record, cases[i][0], cases[i][1]);
+        snprintf(wanted, sizeof wanted, "00:00:00 hello%s\n", cases[i][2]);
+        assert_string_equal(finish(), wanted);
+    }
+}
+
 /* All that a record can have, each at its longest, and every byte escaped. */
 static void test_the_longest_record(void **state) {
     (void)state;
@@ -488,6 +524,7 @@ int main(void) {
         cmocka_unit_test(test_connection),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_for_people),
+        cmocka_unit_test(test_no_field_is_faked_for_people),
         cmocka_unit_test(test_the_longest_record),
         cmocka_unit_test(test_other_kinds),
         cmocka_unit_test(test_local_peers),
