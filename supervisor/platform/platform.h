@@ -460,6 +460,10 @@ uint32_t platform_process_pid(const struct platform_process *process);
  * (IsProcessInJob). */
 uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid);
 
+/* True if that has said 0 because /proc does not show the sender (hidepid of proc(5), or it has
+ * ended), so that nobody knows what it is called. Windows: never. */
+bool platform_process_is_hidden(const struct platform_process *process);
+
 enum platform_signal {
     PLATFORM_TERMINATE, /* SIGTERM to the group; Windows has no such thing: ends the job */
     PLATFORM_KILL       /* SIGKILL to the group; ends the job */

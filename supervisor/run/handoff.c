@@ -245,7 +245,11 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     }
     uint32_t speaker = platform_process_speaker(r->handle, message->pid);
     if (speaker == 0) {
-        return run_breach_say(s, "pid ", message->pid, 10, ", which is not the handler's");
+        return run_breach_say(s, "pid ", message->pid, 10,
+                              platform_process_is_hidden(r->handle)
+                                  ? ", which is not the handler's, and /proc/PID/status cannot be "
+                                    "read"
+                                  : ", which is not the handler's");
     }
     if (!pool_hello(&s->pool, process, speaker, message->capacity)) {
         return "a second HELLO";

@@ -260,10 +260,47 @@ static void test_speaker_is_named_by_the_kernel(void **state) {
     struct platform_process *process = LAUNCH(bench, &token, "hello:1", "wait-for-end");
     bench_receive(bench, process, token, frame);
     assert_int_equal(platform_process_speaker(process, 1), 0);
+    assert_false(platform_process_is_hidden(process));
     assert_int_equal(platform_process_speaker(process, platform_process_pid(process)),
                      platform_process_pid(process));
-    platform_channel_close(process);
-    bench_finish(bench, &process, token);
+    platform_process_signal(process, PLATFORM_KILL);
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    assert_int_equal(platform_process_speaker(process, 1), 0);
+    assert_int_equal(platform_process_speaker(process, UINT32_MAX), 0);
+    assert_true(platform_process_is_hidden(process)); /* /proc has nothing of it any more */
+    platform_process_close(&process);
+}
+
+/* As /proc/PID/status has it, with as many groups as an account may have. */
+static pid_t innermost_pid_of(const char *before, size_t groups_count, const char *behind) {
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fputs(before, file);
+    for (size_t i = 0; i < groups_count; i++) {
+        fputs("4294967294 ", file);
+    }
+    fputs(behind, file);
+    fflush(file);
+    rewind(file);
+    pid_t pid = posix_innermost_pid(dup(fileno(file)));
+    fclose(file);
+    return pid;
+}
+
+static void test_innermost_pid(void **state) {
+    (void)state;
+    static const char name[] = "Name:\tNSpid:\t7\\nNSpid:\t8\nPid:\t6\nGroups:\t";
+    static const char *const behind[] = {"\nNStgid:\t1\t2\nNSpid:\t4711\nNSpgid:\t9\n",
+                                         "\nNStgid:\t1\t2\nNSpid:\t4711\t12\t31\nNSpgid:\t9\n"};
+    for (size_t count = 0; count < 200; count++) { /* the line is cut at each of its places */
+        assert_int_equal(innermost_pid_of(name, count, behind[0]), 4711);
+        assert_int_equal(innermost_pid_of(name, count, behind[1]), 31);
+    }
+    assert_int_equal(innermost_pid_of(name, 65536, behind[1]), 31);
+    assert_int_equal(innermost_pid_of(name, 3000, "\nNSpgid:\t9\n"), 0);
+    assert_int_equal(innermost_pid_of(name, 3, "\nNSpid:\t4711\t1"), 0);
+    assert_int_equal(innermost_pid_of("NSpid:\t5\n", 0, ""), 0); /* the name comes first */
+    assert_int_equal(posix_innermost_pid(-1), -1);
 }
 
 static void test_half_closed_channel_still_takes_frames(void **state) {
@@ -511,6 +548,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_attached_descriptors_are_refused_and_closed,
                                         setup_taking_rights, bench_teardown),
         WITH_BENCH(test_speaker_is_named_by_the_kernel),
+        cmocka_unit_test(test_innermost_pid),
         WITH_BENCH(test_half_closed_channel_still_takes_frames),
         WITH_BENCH(test_input_is_at_its_end_and_output_cannot_be_read),
         WITH_BENCH(test_output_is_nobody_elses),

@@ -294,6 +294,22 @@ static void test_each_breach_has_its_text(void **state) {
     }
 }
 
+static bool hidden_stranger(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_handler_hide(0);
+    ACTS(s, 0, ACT_HELLO_STRANGER);
+    SCENE_END(s);
+}
+
+static void expect_a_hidden_stranger(void) {
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, hidden_stranger);
+    scene_play(&scene, &play_good);
+    scene_run(&scene);
+    expect_told("HELLO", "pid 77, which is not the handler's, and /proc/PID/status cannot be read");
+    scene_clear(&scene);
+}
+
 static void test_each_breach_that_a_world_knows_has_its_text(void **state) {
     (void)state;
     static const struct {
@@ -315,6 +331,7 @@ static void test_each_breach_that_a_world_knows_has_its_text(void **state) {
         expect_told(cases[i].message, cases[i].reason);
         scene_clear(&scene);
     }
+    expect_a_hidden_stranger();
     const struct play twice = PLAY(ACT_HELLO, ACT_HELLO, ACT_STAY);
     struct scene scene;
     scene_stage(&scene, &twice, NULL);

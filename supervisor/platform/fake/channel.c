@@ -184,6 +184,10 @@ void fake_handler_close_channel(uint32_t process) {
     fake_world.processes[process]->face.handler_end_open = false;
 }
 
+void fake_handler_hide(uint32_t process) {
+    fake_world.processes[process]->is_hidden = true;
+}
+
 void fake_handler_leave_channel(uint32_t process) {
     fake_world.processes[process]->leaves_channel = true;
 }

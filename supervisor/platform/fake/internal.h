@@ -101,6 +101,7 @@ struct platform_process {
     struct platform_exit exit;
     uint32_t speaker_pid;
     bool exit_told, end_told;
+    bool is_hidden;
     bool leaves_channel; /* a descendant keeps the handler's end */
     bool is_lost;        /* a lasting fault was sent: nothing behind it is ever read */
     bool is_broken;      /* its stream has lost step, and that was told */

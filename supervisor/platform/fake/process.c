@@ -15,6 +15,10 @@ uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid
     return pid == process->speaker_pid ? pid : 0;
 }
 
+bool platform_process_is_hidden(const struct platform_process *process) {
+    return process->is_hidden;
+}
+
 static uint32_t number_of(const struct platform_process *process) {
     uint32_t number = 0;
     while (fake_world.processes[number] != process) {

@@ -195,6 +195,7 @@ struct platform_process {
     struct output_pipe *output;    /* NULL = none, or at its end */
     pid_t pid;
     pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
+    bool is_hidden; /* /proc did not tell what it is called */
     bool leaves_children;
     struct platform_process *next_late; /* of those whose EXIT waits for their output */
     uint64_t late_until_us;             /* not longer than until then; 0 = it does not wait */
@@ -485,6 +486,11 @@ int posix_channel_open(struct platform_process *process, int *child_end, struct 
 /* The process has ended: no more is received than lies in its channel now. The kernel adds up the
  * packets' lengths and waits for nobody. */
 void posix_channel_measure(struct platform_process *process);
+
+/* process.c: what getpid(2) tells a process in its own pid namespace: the last number of NSpid,
+ * behind those of the outer ones, in its /proc/PID/status, however long that is. Closes it. 0: it
+ * does not say; -1: it cannot be read. */
+pid_t posix_innermost_pid(int file);
 
 /* output.c */
 int posix_outputs_open(struct platform *platform, size_t pipe_count, struct baton_cause *cause);

@@ -4,36 +4,53 @@
 #include "platform/posix/internal.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 uint32_t platform_process_pid(const struct platform_process *process) {
     return (uint32_t)process->pid;
 }
 
-/* What getpid(2) tells a process in its own pid namespace: the last number of NSpid, behind those
- * of the outer ones. 0: not known. A line feed in its name, which stands before that, is escaped.
- */
-static pid_t innermost_pid(pid_t pid) {
-    static char text[16384];
-    posix_read_text(posix_open_of_process(pid, "status", O_RDONLY), text, sizeof text);
-    const char *line = strstr(text, "\nNSpid:");
-    const char *end = line == NULL ? NULL : strchr(line + 1, '\n');
-    if (end == NULL) {
-        return 0;
+/* A line feed in the name, which stands before that line, is escaped. */
+pid_t posix_innermost_pid(int file) {
+    static const char key[] = "\nNSpid:";
+    char piece[1024];
+    ssize_t length = -1;
+    size_t matched_bytes = 0;
+    pid_t number = 0;
+    bool is_read = false;
+    while (file >= 0 && (length = read(file, piece, sizeof piece)) > 0) {
+        for (ssize_t i = 0; i < length; i++) {
+            char c = piece[i];
+            if (matched_bytes < sizeof key - 1) {
+                matched_bytes = c == key[matched_bytes] ? matched_bytes + 1 : c == '\n';
+            } else if (c == '\n') {
+                posix_close(file);
+                return number;
+            } else {
+                number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 0;
+            }
+        }
+        is_read = true;
     }
-    while (end[-1] >= '0' && end[-1] <= '9') {
-        end--;
-    }
-    return (pid_t)strtol(end, NULL, 10);
+    posix_close(file);
+    return is_read ? 0 : -1;
 }
 
 uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid) {
     pid_t speaker = process->speaker;
-    bool is_named =
-        pid != 0 && speaker != 0 && ((pid_t)pid == speaker || (pid_t)pid == innermost_pid(speaker));
-    return is_named ? (uint32_t)speaker : 0;
+    pid_t called = speaker;
+    if (pid == 0 || speaker == 0) {
+        return 0;
+    }
+    if ((pid_t)pid != speaker) {
+        called = posix_innermost_pid(posix_open_of_process(speaker, "status", O_RDONLY));
+        process->is_hidden = called < 0;
+    }
+    return called > 0 && (pid_t)pid == called ? (uint32_t)speaker : 0;
+}
+
+bool platform_process_is_hidden(const struct platform_process *process) {
+    return process->is_hidden;
 }
 
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {

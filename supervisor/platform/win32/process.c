@@ -71,6 +71,11 @@ uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid
     return pid;
 }
 
+bool platform_process_is_hidden(const struct platform_process *process) {
+    (void)process;
+    return false;
+}
+
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {
     (void)how;
     if (!process->exited) {
