@@ -204,6 +204,23 @@ class Channel(unittest.TestCase):
         self.assertEqual(said, [baton.RETIRE, baton.ACK, baton.RETIRE, baton.DONE])
         client.close()
 
+    def test_retire_and_done_to_nobody(self):
+        for is_closed in (False, True):
+            with self.subTest(is_closed):
+                supervisor = self.start()
+                client = supervisor.offer()
+                connection = supervisor.baton.next()
+                supervisor.channel.close()
+                if is_closed:
+                    supervisor.baton.close()
+                else:
+                    supervisor.baton.retire()
+                    self.assertIsNone(supervisor.baton.next())
+                connection.socket.sendall(b"OK")
+                supervisor.baton.finish(connection)
+                self.assertEqual((client.recv(9), client.recv(9)), (b"OK", b""))
+                client.close()
+
     def test_offer_that_cannot_be_acknowledged(self):
         supervisor = self.start()
         client = supervisor.offer()

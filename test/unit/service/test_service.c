@@ -154,6 +154,33 @@ static void the_names_of_windows_variables(void **state) {
     service_table_clear(&table);
 }
 
+/* A fact that is not told of a connection is not told by whoever started batond. */
+static void a_fact_is_never_inherited(void **state) {
+    static const char *const strange[] = {
+        "PROTO_OF=mine",    "PATH=/bin",       "REMOTE_ADDR=192.0.2.1", "PROTO=TCP", "TCPCONNNUM=9",
+        "UNIXREMOTEEUID=0", "UNIXLOCALPATH=x", "remote_addr=x",         NULL};
+    const size_t first = 2, end_posix = 7, end_windows = 8; /* there names have no case */
+    static const char *const keys[] = {"all", "PROTO, TCPCONNNUM, UNIXREMOTEEUID, PROTO_OF"};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        bool is_windows = i >= 2;
+        struct service_machine machine = is_windows ? config_world_windows : config_world_posix;
+        char text[128];
+        machine.environment = strange;
+        snprintf(text, sizeof text, "[a]\nlisten = 1\nhandler = ok\nenvironment_from = %s\n",
+                 keys[i % 2]);
+        struct service_table table = load(&machine, text);
+        const struct service *service = &table.services[0];
+        assert_string_equal(service->inherited[0], "PROTO_OF=mine");
+        for (size_t at = 0; at < service->inherited_count; at++) {
+            for (size_t fact = first; fact < (is_windows ? end_windows : end_posix); fact++) {
+                assert_string_not_equal(service->inherited[at], strange[fact]);
+            }
+        }
+        service_table_clear(&table);
+    }
+}
+
 /* The machine has every folder, and 258 characters are the most that CreateProcessW takes. */
 static int has_every_folder(void *context, const char *path) {
     (void)context;
@@ -352,6 +379,7 @@ int main(void) {
         cmocka_unit_test(an_interpreter_gets_the_script_by_its_path),
         cmocka_unit_test(on_windows_the_suffix_may_be_left_out),
         cmocka_unit_test(the_names_of_windows_variables),
+        cmocka_unit_test(a_fact_is_never_inherited),
         cmocka_unit_test(a_current_folder_of_windows_has_a_bound),
         cmocka_unit_test(the_command_line_goes_before_the_file),
         cmocka_unit_test(what_is_switched_off_need_not_exist_and_never_clashes),
