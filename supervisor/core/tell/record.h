@@ -12,10 +12,11 @@
  * A line that tells of a connection has two blanks behind the time. What only a program would look
  * for is left out, and quotes and backslashes stand for themselves, but in a text that could be
  * taken for further fields: that is quoted as in logfmt.
- * Texts may hold any bytes. Control characters include those that turn a line round or break it. In logfmt a text with a blank, a quote, '=', a control character or
- * bytes that are not ASCII is quoted, with \" \\ \n \r \t and \xHH; in JSON bytes that are not
- * UTF-8 become U+FFFD. In all three a line is valid UTF-8 and has one line feed, at its end.
- * A line that outgrows the buffer loses the end of its last texts, never its closing.
+ * Texts may hold any bytes. Control characters include those that turn a line round or break it. In
+ * logfmt a text with a blank, a quote, '=', a control character or bytes that are not ASCII is
+ * quoted, with \" \\ \n \r \t and \xHH; in JSON bytes that are not UTF-8 become U+FFFD. In all
+ * three a line is valid UTF-8 and has one line feed, at its end. A line that outgrows the buffer
+ * loses the end of its last texts, never its closing.
  */
 #ifndef BATON_TELL_RECORD_H
 #define BATON_TELL_RECORD_H

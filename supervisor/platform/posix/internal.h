@@ -194,7 +194,7 @@ struct platform_process {
     struct platform_process *next; /* in the chain of its hash bucket */
     struct output_pipe *output;    /* NULL = none, or at its end */
     pid_t pid;
-    pid_t speaker; /* who sent the frame received last, as the kernel says; 0 = nobody yet */
+    pid_t speaker;  /* who sent the frame received last, as the kernel says; 0 = nobody yet */
     bool is_hidden; /* /proc did not tell what it is called */
     bool leaves_children;
     struct platform_process *next_late; /* of those whose EXIT waits for their output */

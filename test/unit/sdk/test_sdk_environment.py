@@ -331,5 +331,22 @@ class WindowsInput(unittest.TestCase):
         replaced.assert_not_called()
 
 
+class Channel(unittest.TestCase):
+    def test_malformed(self):
+        right = "00" * 16
+        for protocol, channel, nonce in (
+            ("1", "999,999", right),
+            ("1", "x", right),
+            ("1", "0,1", right),
+            ("2", "0,0", right),
+            ("1", "0,0", "00"),
+            ("1", "0,0", "zz" * 16),
+        ):
+            told = {"BATON_PROTOCOL": protocol, "BATON_CHANNEL": channel, "BATON_NONCE": nonce}
+            with mock.patch.dict(os.environ, told):
+                self.assertRaises(baton.EnvironmentFault, baton.open)
+                self.assertNotIn("BATON_CHANNEL", os.environ)
+
+
 if __name__ == "__main__":
     unittest.main()
