@@ -89,7 +89,7 @@ bool platform_print(bool error, const char *text);
 int platform_system_config(char *out, size_t size_bytes);
 
 /* Where this process alone has its console and says its faults there, asks for Enter and waits for
- * it, but no longer than 10 minutes, so that they can be read (Windows, a double click); else does nothing. */
+ * it, 10 minutes at most, so that they can be read (Windows, a double click); else does nothing. */
 void platform_keep_window(void);
 
 #endif
