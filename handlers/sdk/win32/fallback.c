@@ -39,10 +39,10 @@ static bool is_wanted(int kind, uint32_t kinds) {
 /* Makes the runtime's descriptors of the standard streams that are `handle` the null device. The
  * handle must be protected: for each of them the runtime closes it. */
 static bool free_descriptors(HANDLE handle) {
-    FILE *const streams[] = {stdin, stdout, stderr};
+    FILE *const streams[3] = {stdin, stdout, stderr};
     bool is_done = true;
     int null_device = _open("NUL", _O_RDWR | _O_NOINHERIT);
-    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+    for (int i = 0; i < 3; i++) {
         int descriptor = _fileno(streams[i]); /* negative where a program has no console */
         if (descriptor >= 0 && (HANDLE)_get_osfhandle(descriptor) == handle)
             is_done = null_device >= 0 && _dup2(null_device, descriptor) == 0 && is_done;

@@ -284,7 +284,7 @@ static void take_back_streams(const struct streams *streams) {
 /* Nothing is asserted in it: what cmocka has to say would go to the client. */
 static void streams_become_the_null_device(SOCKET given, SOCKET client) {
     struct baton *baton = NULL;
-    struct baton_connection connection;
+    struct baton_connection connection = {.is_plain = -1};
     char bytes[16] = "";
     struct streams streams = give_streams(given);
     int opened = baton_open(NULL, &baton);
