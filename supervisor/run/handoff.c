@@ -119,7 +119,7 @@ static int put_back(struct supervisor *s, uint32_t connection) {
     return platform_socket_put_back(s->platform, s->sockets[connection], &c->rules->options);
 }
 
-void run_handoff_offer(struct supervisor *s, uint32_t process) {
+static void offer(struct supervisor *s, uint32_t process) {
     uint32_t connection = s->pool.processes[process].offer;
     struct run_process *r = &s->launching.processes[process];
     r->offer_unsent = false;
@@ -140,6 +140,14 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
         timers_after(&s->timers, &s->offering.retry, OFFER_RETRY_US);
     } else if (result != BATON_OK && result != BATON_AGAIN) {
         pool_offer_failed(&s->pool, process);
+    }
+}
+
+void run_handoff_offer(struct supervisor *s, uint32_t process) {
+    const struct run_process *r = &s->launching.processes[process];
+    offer(s, process);
+    if (r->drain_unsent && !r->offer_unsent) {
+        run_handoff_send_drain(s, process);
     }
 }
 
@@ -169,7 +177,8 @@ void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
         platform_process_signal(r->handle, PLATFORM_TERMINATE);
         return;
     }
-    r->drain_unsent = send_word(s, process, WIRE_DRAIN, 0);
+    /* Nothing is offered behind it. */
+    r->drain_unsent = r->offer_unsent || send_word(s, process, WIRE_DRAIN, 0);
 }
 
 void run_handoff_send_cancel(struct supervisor *s, uint32_t connection) {

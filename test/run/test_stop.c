@@ -339,6 +339,35 @@ static bool stop_held_and_offered(struct scene *s) {
     SCENE_END(s);
 }
 
+/* An offer that is short of something waits to be sent again: nothing is offered behind DRAIN. */
+static bool stop_with_an_unsent_offer(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    fake_fail(FAKE_SEND, BATON_SHORTAGE, 1);
+    CONNECT(s);
+    assert_int_equal(scene_listen(s, 0)->offered, 0);
+    scene_stop(s);
+    LOOK(s);
+    assert_false(scene_listen(s, 0)->drained);
+    JUMP(s); /* OFFER_RETRY_US */
+    assert_int_not_equal(scene_listen(s, 0)->offered, 0);
+    assert_true(scene_listen(s, 0)->drained);
+    ACTS(s, 0, ACT_ACK, ACT_DONE, ACT_DONE);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_stop_with_an_unsent_offer(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, stop_with_an_unsent_offer);
+    scene.services[0].handshake_timeout_ms = 60000;
+    scene.services[0].reuse_count = 8;
+    scene_run(&scene);
+    assert_records(1, 2, "served", "1");
+    scene_clear(&scene);
+}
+
 static void test_stop_held_and_offered(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 2; way++) {
@@ -556,6 +585,7 @@ int main(void) {
         cmocka_unit_test(test_stop_at_every_step),
         cmocka_unit_test(test_stop_in_a_handshake),
         cmocka_unit_test(test_a_late_ack_of_a_stop),
+        cmocka_unit_test(test_stop_with_an_unsent_offer),
         cmocka_unit_test(test_stop_held_and_offered),
         cmocka_unit_test(test_accepted_before_the_stop_is_served),
         cmocka_unit_test(test_reset_before_the_offer),
