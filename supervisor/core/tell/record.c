@@ -50,8 +50,9 @@ static void put_control(struct record *record, const char *bytes, size_t length)
     if (name != NULL) {
         put_text(record, name);
     } else if (record->format == LOG_FORMAT_JSON) {
-        unsigned above =
-            length == 3 ? 0x2000u + ((unsigned char)bytes[1] - 0x80u) * 64u - 0x80u : 0;
+        unsigned above = length == 3 ? 0x2000u + ((unsigned char)bytes[1] - 0x80u) * 64u - 0x80u
+                         : length == 2 ? ((unsigned char)bytes[0] - 0xc2u) * 64u
+                                       : 0;
         snprintf(escape, sizeof escape, "\\u%04x", above + c);
         put_text(record, escape);
     } else {
@@ -63,7 +64,7 @@ static void put_control(struct record *record, const char *bytes, size_t length)
 }
 
 /* What a terminal obeys: C0, DEL, C1; and what it or an editor turns the line round or breaks it
- * by: U+200E and U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+ * by: U+061C, U+200E and U+200F, U+2028 to U+202E, U+2066 to U+2069. */
 static bool is_control(const char *bytes) {
     unsigned char first = (unsigned char)bytes[0];
     if (first < 0xc2) {
@@ -72,6 +73,9 @@ static bool is_control(const char *bytes) {
     unsigned char second = (unsigned char)bytes[1];
     if (first == 0xc2) {
         return second < 0xa0;
+    }
+    if (first == 0xd8) {
+        return second == 0x9c;
     }
     unsigned char third = first == 0xe2 ? (unsigned char)bytes[2] : 0;
     return (second == 0x80 && ((third & 0xfe) == 0x8e || (third >= 0xa8 && third <= 0xae))) ||
@@ -176,14 +180,23 @@ static void put_event(struct record *record) {
     }
 }
 
+/* A blank, or what may look like one: Unicode has many. */
+static bool has_blank(const char *value, size_t length) {
+    bool found = false;
+    for (size_t i = 0; i < length; i++) {
+        found = found || value[i] == ' ' || (unsigned char)value[i] >= 0x80;
+    }
+    return found;
+}
+
 /* What a handler says of a connection is a sentence, as reasons and hints of ours are, unless it
  * looks like a field. */
 static bool could_fake_fields(const char *key, bool has_mark, const char *value, size_t length) {
-    bool has_blank = memchr(value, ' ', length) != NULL;
     if (has_mark) {
-        return has_blank && strcmp(key, "text") == 0 && memchr(value, '=', length) != NULL;
+        return strcmp(key, "text") == 0 && memchr(value, '=', length) != NULL &&
+               has_blank(value, length);
     }
-    return has_blank || memchr(value, '"', length) != NULL;
+    return has_blank(value, length) || memchr(value, '"', length) != NULL;
 }
 
 static void put_for_people(struct record *record, const char *key, const char *value,

@@ -163,6 +163,8 @@ static const struct {
     {"\xf4\x90\x80\x80", 4, "\"\\xf4\\x90\\x80\\x80\"",
      "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
     {"\xc2\x9b", 2, "\"\\xc2\\x9b\"", "\"\\u009b\""},
+    {"\xd8\x9b\xd8\x9c\xd8\x9d", 6, "\"\xd8\x9b\\xd8\\x9c\xd8\x9d\"",
+     "\"\xd8\x9b\\u061c\xd8\x9d\""},
     {"\xc2\xa0", 2, "\"\xc2\xa0\"", "\"\xc2\xa0\""},
     /* U+200D, U+200E, U+200F, U+2010; U+2027, U+2028, U+202E, U+202F; U+2065 to U+206A */
     {"\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f\xe2\x80\x90", 12,
@@ -425,6 +427,9 @@ static void test_no_field_is_faked_for_people(void **state) {
         {"sdk", "C:\\x", " sdk=C:\\x"},
         {"sdk", "a pid=1", " sdk=\"a pid=1\""},
         {"sdk", "a\" pid=1 \\", " sdk=\"a\\\" pid=1 \\\\\""},
+        {"sdk", "a\xc2\xa0pid=1", " sdk=\"a\xc2\xa0pid=1\""},
+        {"text", "ok\xe3\x80\x80" "exit=0", ": \"ok\xe3\x80\x80" "exit=0\""},
+        {"text", "\xd8\x9c.", ": \\xd8\\x9c."},
         {"sdk", "\"a", " sdk=\"\\\"a\""},
         {"text", "out of luck", ": out of luck"},
         {"text", "ok exit=0", ": \"ok exit=0\""},
