@@ -44,14 +44,16 @@ struct run_process {
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;
     bool cancel_unsent; /* of one of those that it holds, or more */
-    bool exit_was_told;
-    uint32_t pump; /* slot of its pump; SLOT_NONE */
+    bool is_ending;     /* its end was told, and what it has left is being read */
+    bool exit_was_told; /* to the pool: all of that has been read */
+    uint32_t pump;      /* slot of its pump; SLOT_NONE */
 };
 
 /* Owner: the supervisor. */
 struct run_launching {
     struct run_service *services;  /* by service slot */
     struct run_process *processes; /* by process slot */
+    uint32_t ending_count;         /* of them that are ending */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

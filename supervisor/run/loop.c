@@ -188,12 +188,10 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
     return false;
 }
 
-/* An event that is left with more to do is told again, but for an exit, whose steps have an end of
- * their own. */
+/* An event that is left with more to do is told again, but for an exit: see go_on_with_ends(). */
 static void take_event(struct supervisor *s, const struct platform_event *event) {
-    bool goes_to_the_end = event->kind == PLATFORM_EVENT_EXIT;
     bool more = true;
-    for (int steps = 0; more && (goes_to_the_end || steps < STEPS_AT_A_TIME); steps++) {
+    for (int steps = 0; more && steps < STEPS_AT_A_TIME; steps++) {
         /* A launch takes long enough to spoil the times of what follows it. */
         s->timers.now_us = platform_now_us(s->platform);
         s->steps_count++;
@@ -212,6 +210,22 @@ static void go_on_with_pumps(struct supervisor *s) {
         s->steps_count++;
         run_reap_pumped(s, run_pump_go_on(s, pump));
         act(s);
+    }
+}
+
+/* Whose end was told, and who has left more frames than one turn takes: a channel can hold as many
+ * as its buffer may be large, and their neighbours would wait. */
+static void go_on_with_ends(struct supervisor *s) {
+    if (s->launching.ending_count == 0) {
+        return;
+    }
+    SLOTS_EACH(process, &s->pool.process_slots) {
+        bool more = s->launching.processes[process].is_ending;
+        for (int steps = 0; more && steps < STEPS_AT_A_TIME; steps++) {
+            s->steps_count++;
+            more = run_reap_on_exit(s, process);
+            act(s);
+        }
     }
 }
 
@@ -320,6 +334,9 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
     if (s->pumps.ready != SLOT_NONE) {
         return 0; /* it has not said AGAIN, so no event follows */
     }
+    if (s->launching.ending_count > 0) {
+        return 0; /* an exit is told once */
+    }
     return timers_next_us(&s->timers);
 }
 
@@ -361,6 +378,7 @@ int run_loop_run(struct supervisor *s) {
         }
         s->timers.now_us = platform_now_us(s->platform);
         go_on_with_pumps(s);
+        go_on_with_ends(s);
         if (has_seen_all(s, (size_t)count)) {
             tick(s);
         }

@@ -17,18 +17,29 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
     pool_exited(&s->pool, process, ended, words);
 }
 
+static void is_ending_no_more(struct supervisor *s, struct run_process *r) {
+    s->launching.ending_count -= r->is_ending ? 1 : 0;
+    r->is_ending = false;
+}
+
 bool run_reap_on_exit(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
-    r->exit_was_told = true;
     if (r->pump != SLOT_NONE) {
+        r->exit_was_told = true;
         run_reap_pumped(s, run_pump_on_exit(s, process));
         return false;
+    }
+    if (!r->is_ending) {
+        r->is_ending = true;
+        s->launching.ending_count++;
     }
     /* What it wrote before its end decides: an ACK found there means that the client was taken. */
     pool_exiting(&s->pool, process);
     if (run_handoff_on_channel(s, process)) {
         return true; /* it comes to an end: no more is received than lay there */
     }
+    is_ending_no_more(s, r);
+    r->exit_was_told = true;
     tell_exit(s, process, NULL);
     return false;
 }
@@ -80,6 +91,7 @@ void run_reap_activation(struct supervisor *s, uint32_t connection) {
 }
 
 void run_reap_close_process(struct supervisor *s, uint32_t process) {
+    is_ending_no_more(s, &s->launching.processes[process]); /* when a stop has given up on it */
     run_pump_close(s, process); /* still there when a stop has given up on the process */
     platform_process_close(&s->launching.processes[process].handle);
     pool_reaped(&s->pool, process);

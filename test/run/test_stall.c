@@ -70,10 +70,44 @@ static void test_ends_that_came_in_time(void **state) {
     scene_clear(&scene);
 }
 
+/* Who has left many frames behind is read a piece at a time, and its ACK behind them counts,
+ * whatever deadline has passed: its neighbour has its turn between the pieces. */
+#define LEFT_BEHIND_COUNT 200
+
+static bool leaves_much_behind(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 2; s->number++) {
+        scene_act(s, s->number, ACT_HELLO);
+    }
+    LOOK(s);
+    for (s->number = 0; s->number < LEFT_BEHIND_COUNT; s->number++) {
+        scene_act(s, 0, ACT_OPTIONAL);
+    }
+    scene_act(s, 0, ACT_ACK);
+    scene_act(s, 0, ACT_EXIT);
+    scene_act(s, 1, ACT_ACK);
+    scene_act(s, 1, ACT_DONE);
+    fake_advance_us(3600u * UINT64_C(1000000));
+    LOOK(s);
+    assert_string_equal(lines_value(lines_find("connection", 0), "id"), "2");
+    SCENE_END(s);
+}
+
+static void test_what_is_left_behind_has_turns(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, leaves_much_behind);
+    scene.client_count = 2;
+    scene_run(&scene);
+    assert_records(1, 2, "served", "1");
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames_that_came_in_time),
         cmocka_unit_test(test_ends_that_came_in_time),
+        cmocka_unit_test(test_what_is_left_behind_has_turns),
     };
     return cmocka_run_group_tests_name("stall", tests, NULL, NULL);
 }
