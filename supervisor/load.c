@@ -47,6 +47,12 @@ int load_find_config(char *out, size_t size_bytes) {
     char places[4][PATH_BYTES] = {"conf/ports.ini", "ports.ini"};
     size_t used = 0;
     bool has_found = false;
+    /* Whoever may not enter the working directory (it is that of whoever became him) can neither
+     * know what is there nor have meant it. */
+    if (platform_probe_directory(NULL, ".") == BATON_DENIED) {
+        places[0][0] = '\0';
+        places[1][0] = '\0';
+    }
     if (find_beside("conf/ports.ini", places[2], PATH_BYTES) != BATON_OK) {
         places[2][0] = '\0';
     }

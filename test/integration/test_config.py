@@ -256,6 +256,20 @@ class Found(Program):
         self.assertIn(os.path.join(system_path(folder), "conf").encode().replace(b"/", b"\\" if ON_WINE else b"/"),
                       done.stderr)
 
+    @unittest.skipIf(ON_WINE or os.geteuid() != 0, "takes another user")
+    def test_a_working_directory_that_is_not_his(self):
+        folder = self.open_folder()
+        for name in ("bin", "conf", "handlers", "elsewhere"):
+            (folder / name).mkdir()
+        shutil.copy(BIN_DIR / executable("batond"), folder / "bin")
+        (folder / "conf" / "ports.ini").write_text("[a]\nlisten = 127.0.0.1:0\nhandler = /bin/true\n")
+        (folder / "elsewhere").chmod(0o700)
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                               folder / "bin" / "batond", "--check"], cwd=folder / "elsewhere", timeout=DEADLINE_S,
+                              capture_output=True, check=False, env=clean_environment())
+        self.assertEqual(done.stderr.decode(), f"batond: the config is {folder}/conf/ports.ini\n")
+        self.assertEqual(done.returncode, 0)
+
 
 class Explain(Program):
     CONFIG = ("[web]\nlisten = 127.0.0.1:8080\nhandler = echo {peer_address}\nhandoff = stdio\n"
