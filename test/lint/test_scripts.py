@@ -146,7 +146,7 @@ class Node(unittest.TestCase):
 class Run(unittest.TestCase):
     """scripts/run in a clone whose build is there, with a batond of few words, as who `id` says."""
 
-    def start(self, batond, uid=0, arguments=(), caller=None):
+    def start(self, batond, uid=0, arguments=(), caller=None, spoilt=None):
         with tempfile.TemporaryDirectory() as folder:
             for name, text in {"scripts/packages": "", "bin/cmake": "", "bin/id": f"echo {uid}",
                                "build/release/bin/batond": batond}.items():
@@ -155,6 +155,8 @@ class Run(unittest.TestCase):
                 with open(path, "w", encoding="ascii") as file:
                     file.write(f"#!/bin/sh\n{text}\n")
                 os.chmod(path, 0o755)
+            if spoilt:
+                os.mkdir(os.path.join(folder, spoilt))
             script = shutil.copy(os.path.join(source.ROOT, "scripts/run"), os.path.join(folder, "scripts"))
             return folder, run(script, *arguments, cwd=caller or folder,
                                env={"PATH": f"{folder}/bin:{os.environ['PATH']}"})
@@ -174,6 +176,14 @@ class Run(unittest.TestCase):
     def test_nothing_is_added_to_other_faults(self):
         self.assertEqual(self.fault("x.ini:1: what", 0)[1], [])
         self.assertEqual(self.fault("others may change /srv", 1000)[1], [])
+
+    def test_a_build_folder_of_somebody_else(self):
+        # Root may write to all files, so here it is a folder that is in the way.
+        folder, result = self.start("exit 64", spoilt="build/release/build.log")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr.splitlines(), [
+            f"run: {folder}/build cannot be written, as after a start as somebody else (root?); "
+            "remove it as who that was"])
 
     def test_what_arguments_name_is_where_the_caller_is(self):
         told = 'echo "$PWD $*"; exit 64'
