@@ -158,6 +158,11 @@ static bool read_ports(const struct reading *reading, struct entry *entry) {
     if (is_service_name(entry->ports)) {
         return read_name(reading, entry);
     }
+    if (entry->ports[0] == '/') {
+        return report_port(
+            reading, entry,
+            "is no place to listen at; a local socket takes a section with `protocol = unix`");
+    }
     return report_port(reading, entry,
                        strpbrk(entry->ports, " \t") != NULL
                            ? "is no place to listen at; separate several with commas"
