@@ -50,7 +50,7 @@ static void put_control(struct record *record, const char *bytes, size_t length)
     if (name != NULL) {
         put_text(record, name);
     } else if (record->format == LOG_FORMAT_JSON) {
-        unsigned above = length == 3 ? 0x2000u + ((unsigned char)bytes[1] - 0x80u) * 64u - 0x80u
+        unsigned above = length == 3   ? 0x2000u + ((unsigned char)bytes[1] - 0x80u) * 64u - 0x80u
                          : length == 2 ? ((unsigned char)bytes[0] - 0xc2u) * 64u
                                        : 0;
         snprintf(escape, sizeof escape, "\\u%04x", above + c);

@@ -428,7 +428,11 @@ static void test_no_field_is_faked_for_people(void **state) {
         {"sdk", "a pid=1", " sdk=\"a pid=1\""},
         {"sdk", "a\" pid=1 \\", " sdk=\"a\\\" pid=1 \\\\\""},
         {"sdk", "a\xc2\xa0pid=1", " sdk=\"a\xc2\xa0pid=1\""},
-        {"text", "ok\xe3\x80\x80" "exit=0", ": \"ok\xe3\x80\x80" "exit=0\""},
+        {"text",
+         "ok\xe3\x80\x80"
+         "exit=0",
+         ": \"ok\xe3\x80\x80"
+         "exit=0\""},
         {"text", "\xd8\x9c.", ": \\xd8\\x9c."},
         {"sdk", "\"a", " sdk=\"\\\"a\""},
         {"text", "out of luck", ": out of luck"},
