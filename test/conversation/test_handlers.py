@@ -102,7 +102,7 @@ class Libbaton(Case):
 
 
 class Strangers(Case):
-    """Handlers that were written from the page alone, by people who knew nothing else of Baton."""
+    """Handlers that were written from the page alone, with nothing else of Baton known."""
 
     def check(self, program, process, command):
         vectors = str(FILE.with_name("vectors.txt"))
