@@ -154,15 +154,8 @@ void run_handoff_offer(struct supervisor *s, uint32_t process) {
 void run_handoff_send_limits(struct supervisor *s, uint32_t process) {
     const struct process *p = &s->pool.processes[process];
     const struct service *service = p->rules;
-    uint32_t capacity = p->capacity_count;
-    if (capacity > service->max_connections_count) {
-        capacity = service->max_connections_count;
-    }
-    if (capacity > service->reuse_count) {
-        capacity = service->reuse_count;
-    }
     const struct wire_message message = {.type = WIRE_LIMITS,
-                                         .capacity = capacity,
+                                         .capacity = process_offers_at_a_time(p),
                                          .handshake_ms = service->handshake_timeout_ms,
                                          .stop_ms = service->stop_timeout_ms,
                                          .reuse = service_reuse(service)};

@@ -170,20 +170,9 @@ static SOCKET bound_socket(bool is_datagram) {
     return made;
 }
 
-static bool has_word(const char *word) {
-    for (size_t i = 0; i < conversation->step_count; i++) {
-        for (size_t k = 0; k < conversation->steps[i].word_count; k++) {
-            if (strcmp(conversation->steps[i].words[k], word) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static SOCKET place(uint32_t label) {
     if (copies[label] == INVALID_SOCKET) {
-        copies[label] = bound_socket(has_word("kind=3"));
+        copies[label] = bound_socket(conversation_has_word(conversation, "kind=3"));
     }
     return copies[label];
 }
@@ -222,7 +211,8 @@ static void act(void) {
 
 static void connect_client(uint32_t label) {
     struct sockaddr_in address = listener_address;
-    bool is_datagram = has_word("kind=3"), has_place = step->word_count > 3;
+    bool is_datagram = conversation_has_word(conversation, "kind=3"),
+         has_place = step->word_count > 3;
     DWORD deadline_ms = DEADLINE_MS;
     int length = sizeof address;
     if (has_place) {

@@ -394,6 +394,21 @@ struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
     return listener;
 }
 
+int bench_try_accept(struct bench *bench, struct platform_listener *listener,
+                     struct platform_socket *socket) {
+    struct address peer;
+    return platform_listener_accept(listener, socket, &peer, &bench->cause);
+}
+
+int bench_await_accept(struct bench *bench, struct platform_listener *listener, uint64_t token,
+                       struct platform_socket *socket) {
+    int result;
+    while ((result = bench_try_accept(bench, listener, socket)) == BATON_AGAIN) {
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+    }
+    return result;
+}
+
 struct platform_socket bench_accept(struct bench *bench, struct platform_listener *listener,
                                     uint64_t token, uintptr_t *client) {
     struct address address;

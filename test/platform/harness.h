@@ -137,6 +137,12 @@ bench_listen_as(struct bench *bench, const struct platform_listener_spec *spec, 
 /* A listener on a free port of 127.0.0.1. */
 struct platform_listener *bench_listen(struct bench *bench, uint64_t *token,
                                        struct address *address);
+/* What platform_listener_accept() says, whoever the client is. */
+int bench_try_accept(struct bench *bench, struct platform_listener *listener,
+                     struct platform_socket *socket);
+/* Goes on until that is something else than AGAIN. */
+int bench_await_accept(struct bench *bench, struct platform_listener *listener, uint64_t token,
+                       struct platform_socket *socket);
 /* Connects a client and accepts it. */
 struct platform_socket bench_accept(struct bench *bench, struct platform_listener *listener,
                                     uint64_t token, uintptr_t *client);

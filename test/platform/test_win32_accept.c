@@ -109,22 +109,6 @@ static int replace_imports(void **state) {
     return 0;
 }
 
-static int try_accept(struct bench *bench, struct platform_listener *listener,
-                      struct platform_socket *socket) {
-    struct address peer;
-    return platform_listener_accept(listener, socket, &peer, &bench->cause);
-}
-
-/* Goes on until there is something else than AGAIN. */
-static int await_accept(struct bench *bench, struct platform_listener *listener, uint64_t token,
-                        struct platform_socket *socket) {
-    int result;
-    while ((result = try_accept(bench, listener, socket)) == BATON_AGAIN) {
-        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    }
-    return result;
-}
-
 static void expect_byte(struct platform_socket socket, uintptr_t client) {
     char byte = 0;
     client_send(client, "x");
@@ -135,7 +119,7 @@ static void expect_byte(struct platform_socket socket, uintptr_t client) {
 static void expect_client(struct bench *bench, struct platform_listener *listener, uint64_t token,
                           uintptr_t client) {
     struct platform_socket socket;
-    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
+    assert_int_equal(bench_await_accept(bench, listener, token, &socket), BATON_OK);
     expect_byte(socket, client);
     bench_close_socket(bench, &socket);
     client_close(client);
@@ -145,7 +129,7 @@ static void expect_client(struct bench *bench, struct platform_listener *listene
 static void expect_told_as(struct bench *bench, struct platform_listener *listener, uint64_t token,
                            int error, const char *call) {
     struct platform_socket socket;
-    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_SYSTEM);
+    assert_int_equal(bench_await_accept(bench, listener, token, &socket), BATON_SYSTEM);
     assert_false(platform_socket_is_open(socket));
     assert_string_equal(bench->cause.call, call);
     assert_int_equal(bench->cause.system_code, error);
@@ -235,11 +219,12 @@ static void test_what_does_not_break_it(void **state) {
         assert_int_equal(fails_count, 0);
     }
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        assert_int_equal(try_accept(bench, listener, &socket), BATON_AGAIN); /* one is under way */
+        assert_int_equal(bench_try_accept(bench, listener, &socket),
+                         BATON_AGAIN); /* one is under way */
         let_fail(STEP_CALL, -1, errors[i]);
         expect_client(bench, listener, token, client_connect(&address));
         for (int round = 0; round < 5; round++) {
-            assert_int_equal(await_accept(bench, listener, token, &socket),
+            assert_int_equal(bench_await_accept(bench, listener, token, &socket),
                              errors[i] == WSAECONNRESET ? BATON_GONE : BATON_SYSTEM);
             assert_string_equal(bench->cause.call, "AcceptEx");
         }
@@ -291,7 +276,7 @@ static void expect_as_accepted(struct bench *bench, struct platform_listener *li
     DWORD flags = HANDLE_FLAG_INHERIT;
     u_long blocking = 0;
     uintptr_t client = client_connect(address);
-    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
+    assert_int_equal(bench_await_accept(bench, listener, token, &socket), BATON_OK);
     SOCKET accepted = (SOCKET)socket.value;
     expect_to_block(accepted, client);
     assert_int_equal(ioctlsocket(accepted, FIONBIO, &blocking), 0);
@@ -359,7 +344,7 @@ static void test_shortages_and_faults_of_accept(void **state) {
         bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
         let_fail(STEP_ACCEPT, 4, cases[i].error);
         for (int round = 0; round < 4; round++) {
-            assert_int_equal(try_accept(bench, listener, &socket), cases[i].result);
+            assert_int_equal(bench_try_accept(bench, listener, &socket), cases[i].result);
             assert_string_equal(bench->cause.call, "accept");
             assert_int_equal(bench->cause.system_code, cases[i].error);
         }
@@ -383,14 +368,14 @@ static void test_a_client_that_left_does_not_hold_the_loop(void **state) {
     bench_forget_events(bench);
     uintptr_t client = client_connect(&address);
     struct platform_socket socket;
-    int result = await_accept(bench, listener, token, &socket);
+    int result = bench_await_accept(bench, listener, token, &socket);
     if (result == BATON_OK &&
         platform_socket_was_reset(socket)) { /* who left was taken all the same */
         bench_close_socket(bench, &socket);
         result = BATON_GONE;
     }
     while (result == BATON_GONE) {
-        result = await_accept(bench, listener, token, &socket);
+        result = bench_await_accept(bench, listener, token, &socket);
     }
     assert_int_equal(result, BATON_OK);
     expect_byte(socket, client);

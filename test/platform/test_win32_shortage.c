@@ -103,31 +103,15 @@ static uintptr_t connect_one(const struct address *address) {
     return client;
 }
 
-static int try_accept(struct bench *bench, struct platform_listener *listener,
-                      struct platform_socket *socket) {
-    struct address peer;
-    return platform_listener_accept(listener, socket, &peer, &bench->cause);
-}
-
-/* Goes on until there is something else than AGAIN. */
-static int await_accept(struct bench *bench, struct platform_listener *listener, uint64_t token,
-                        struct platform_socket *socket) {
-    int result;
-    while ((result = try_accept(bench, listener, socket)) == BATON_AGAIN) {
-        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    }
-    return result;
-}
-
 static void expect_one(struct bench *bench, struct platform_listener *listener, uint64_t token) {
     struct platform_socket socket;
-    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
+    assert_int_equal(bench_await_accept(bench, listener, token, &socket), BATON_OK);
     bench_close_socket(bench, &socket);
 }
 
 static void expect_shortage(struct bench *bench, struct platform_listener *listener) {
     struct platform_socket socket;
-    assert_int_equal(try_accept(bench, listener, &socket), BATON_SHORTAGE);
+    assert_int_equal(bench_try_accept(bench, listener, &socket), BATON_SHORTAGE);
     assert_false(platform_socket_is_open(socket));
     assert_non_null(bench->cause.call);
 }
@@ -228,7 +212,7 @@ static void test_whom_a_failed_accept_concerns(void **state) {
     come_to_a_shortage(bench, listener, token);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         socket_error = cases[i].error;
-        assert_int_equal(try_accept(bench, listener, &socket), cases[i].result);
+        assert_int_equal(bench_try_accept(bench, listener, &socket), cases[i].result);
         assert_int_equal(bench->cause.system_code, cases[i].error);
         assert_false(platform_socket_is_open(socket));
     }
@@ -251,14 +235,14 @@ static void test_a_shortage_loses_nobody(void **state) {
     struct platform_listener *listener = bench_listen(bench, &token, &address);
     uintptr_t client = connect_one(&address);
     options_are_short = true;
-    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_SHORTAGE);
+    assert_int_equal(bench_await_accept(bench, listener, token, &socket), BATON_SHORTAGE);
     expect_shortage(bench, listener);
     platform_listener_pause(listener);
     bench_forget_events(bench);
     options_are_short = false;
     platform_listener_resume(listener);
     bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
-    assert_int_equal(await_accept(bench, listener, token, &socket), BATON_OK);
+    assert_int_equal(bench_await_accept(bench, listener, token, &socket), BATON_OK);
     client_send(client, "x");
     char byte = 0;
     assert_int_equal(recv((SOCKET)socket.value, &byte, 1, 0), 1);

@@ -147,3 +147,14 @@ struct conversation *conversations_next(void) {
     }
     return has_begun ? &now : NULL;
 }
+
+bool conversation_has_word(const struct conversation *conversation, const char *word) {
+    for (size_t i = 0; i < conversation->step_count; i++) {
+        for (size_t k = 0; k < conversation->steps[i].word_count; k++) {
+            if (strcmp(conversation->steps[i].words[k], word) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -31,6 +31,9 @@ void conversations_open(void);
 struct conversation *conversations_next(void);
 void conversations_close(void);
 
+/* Whether any of its steps has the word. */
+bool conversation_has_word(const struct conversation *conversation, const char *word);
+
 /* The bytes of a word "...". Returns how many. */
 size_t conversation_text(const char *word, char *out, size_t size);
 

@@ -340,17 +340,6 @@ static bool has_step(const char *first, const char *second) {
     return false;
 }
 
-static bool has_word(const char *word) {
-    for (size_t i = 0; i < conversation->step_count; i++) {
-        for (size_t k = 0; k < conversation->steps[i].word_count; k++) {
-            if (strcmp(conversation->steps[i].words[k], word) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static void prepare(struct scene *scene) {
     memset(partners, 0, sizeof partners);
     memset(is_taken, 0, sizeof is_taken);
@@ -362,7 +351,8 @@ static void prepare(struct scene *scene) {
     struct service *service = &scene->services[0];
     service->reuse_count = conversation->reuse_count == 0 ? 1000 : conversation->reuse_count;
     service->max_runtime_ms = has_step("time", "run") ? RUN_MS : 0;
-    bool is_listener = has_word("kind=2"), is_datagram = has_word("kind=3");
+    bool is_listener = conversation_has_word(conversation, "kind=2"),
+         is_datagram = conversation_has_word(conversation, "kind=3");
     if (is_listener || is_datagram) {
         fake_as_on_windows(true);
         scene_mode(scene, 0, HANDOFF_LISTENER, is_datagram ? PROTOCOL_UDP : PROTOCOL_TCP, true);

@@ -56,6 +56,10 @@ struct process {
     uint64_t launched_us, greeted_us;
 };
 
+/* How many connections it is really offered at a time, 1 or more: what it said in HELLO, within
+ * what its service allows. */
+uint32_t process_offers_at_a_time(const struct process *process);
+
 /* True if it may be offered a connection now. */
 bool process_takes_offers(const struct process *process);
 

@@ -231,7 +231,7 @@ static void put_for_people(struct record *record, const char *key, const char *v
 
 static void begin_for_people(struct record *record, int64_t wall_us, enum log_level level,
                              const char *event) {
-    static const char colours[] = "\x1b[31m\0\x1b[33m\0\0\x1b[2m\0";
+    static const char colours[][6] = {"\x1b[31m", "\x1b[33m", "", "\x1b[2m"}; /* by level */
     char text[16];
     bool is_record = strcmp(event, "connection") == 0 || strcmp(event, "activation") == 0;
     unsigned second = (unsigned)((wall_us / 1000000 % 60 + 60) % 60);
@@ -240,10 +240,7 @@ static void begin_for_people(struct record *record, int64_t wall_us, enum log_le
     put_text(record, text);
     put_text(record, is_record ? " " : "");
     record->event = event;
-    record->colour = "";
-    if (record->is_coloured && level != LOG_LEVEL_INFO) {
-        record->colour = colours + (level == LOG_LEVEL_DEBUG ? 13 : 6 * level);
-    }
+    record->colour = record->is_coloured ? colours[level] : "";
     put_text(record, record->colour);
     if (level <= LOG_LEVEL_WARNING) {
         put_text(record, " ");
