@@ -11,13 +11,14 @@ import sys
 import tempfile
 
 # 150 KiB until it had a closing thread and a log that counts its losses, 168 until carriers, 184 until a guard at
-# the door, 190 until it had a log for people, hints for those who come from elsewhere, and a word for each breach.
-ELF_MAX_BYTES = 208 * 1024
+# the door, 190 until it had a log for people, hints for those who come from elsewhere, and a word for each breach,
+# 208 until handlers lived on.
+ELF_MAX_BYTES = 240 * 1024
 ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"
 # Every Windows 10 has these; a mingw runtime would have to be shipped.
 # Not shell32 nor user32, which keep Windows from telling a shut-down (console.c).
 PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|msvcrt|ntdll)\.dll"
-PE_MAX_BYTES = 480 * 1024
+PE_MAX_BYTES = 544 * 1024
 PE_MANIFEST = ("longPathAware", "activeCodePage", "supportedOS", "asInvoker")
 PE_VERSION = ("CompanyName", "FileDescription", "FileVersion", "LegalCopyright", "ProductVersion")
 MINGW = "x86_64-w64-mingw32-"
