@@ -60,7 +60,13 @@ static void check_service(const struct service *service) {
     require(service->environment[service->environment_count] == NULL);
     require(service->variables[service->variable_count] == NULL);
     require(service->backlog_count >= 1 && service->max_connections_count >= 1 &&
-            service->attempts_count >= 1 && service->reuse_count == 1);
+            service->attempts_count >= 1);
+    require(service->handoff == HANDOFF_CHANNEL ||
+            (service->reuse_count == 1 && service->spares_max_count == 0));
+    require(service->spares_min_count <= service->spares_count &&
+            service->spares_count <= service->spares_max_count &&
+            service->spares_max_count <= service_max_handlers(service) &&
+            service_max_handlers(service) <= service->max_connections_count);
     require(service->line >= 1);
 }
 

@@ -60,7 +60,7 @@ static void launch_for(struct pool *pool, uint32_t connection) {
     p->wanted_by = connection;
     p->offer = SLOT_NONE;
     p->first_held = SLOT_NONE;
-    p->life_left_count = service->reuse_count;
+    p->life_left_count = service->reuse_count == 0 ? UINT32_MAX : service->reuse_count;
     p->channel_open = service->has_channel;
     p->timer.token = token_make(POOL_TOKEN_PROCESS, 0, slot);
     p->launched_us = pool->timers->now_us;

@@ -124,6 +124,10 @@ void service_fit_values(struct service_values *values);
 /* Reports keys of the service's own that have no effect without another one. */
 void service_check_values(struct service_builder *builder, const struct service_values *values);
 
+/* Reports keys of handlers that live on which contradict each other, or have no effect, and fills
+ * in what follows from the others (living.c). */
+void service_check_living(struct service_builder *builder, struct service_values *values);
+
 /* Reads `owner` and `proxy_trusted` into `values` (access.c). */
 void service_read_owner(struct service_builder *builder, const struct config_setting *setting,
                         struct service_values *values);

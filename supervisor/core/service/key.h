@@ -81,6 +81,16 @@ enum key_type {
     X(REFUSE_MESSAGE, "refuse_message")                                                            \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout_ms")                                                   \
     X(ATTEMPTS, "attempts")                                                                        \
+    X(REUSE, "reuse")                                                                              \
+    X(CAPACITY, "capacity")                                                                        \
+    X(MAX_HANDLERS, "max_handlers")                                                                \
+    X(SPARES, "spares")                                                                            \
+    X(SPARES_MIN, "spares_min")                                                                    \
+    X(SPARES_MAX, "spares_max")                                                                    \
+    X(IDLE_EXIT, "idle_exit_s")                                                                    \
+    X(RETIRE_AFTER, "retire_after_s")                                                              \
+    X(RETIRE_MEMORY, "retire_memory_mib")                                                          \
+    X(WORKERS, "workers")                                                                          \
     X(STOP_TIMEOUT, "stop_timeout_ms")                                                             \
     X(MAX_RUNTIME, "max_runtime_ms")                                                               \
     X(IDLE_TIMEOUT, "idle_timeout_ms")                                                             \

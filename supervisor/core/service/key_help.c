@@ -88,6 +88,46 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_ATTEMPTS] = "To how many handler processes, one after the other, a connection is offered "
                      "before it is given up. Without a channel that is how often a launch is "
                      "tried; a program that was started has its client.",
+    [KEY_REUSE] =
+        "How many connections a handler process is offered in its life, in turn or at once; 0 is "
+        "without end. With 1 each connection has a process of its own, which knows it from its "
+        "environment. With more, and with `spares`, the environment has only what holds for the "
+        "service, and the handler takes the facts of a connection from its OFFER (the SDKs give "
+        "them by call); templates in `handler`, `argv0` and `environment` are faults then.",
+    [KEY_CAPACITY] =
+        "The most connections that one process is offered at a time, whatever it said in HELLO; 0 "
+        "leaves it to HELLO. More than 1 takes `reuse` other than 1, and at most that.",
+    [KEY_MAX_HANDLERS] =
+        "How many processes of the service may take clients, those that are being launched "
+        "included and those that are ending left out. Clients beyond what these take wait. At most "
+        "`max_connections`, and with 0 as many.",
+    [KEY_SPARES] =
+        "For how many connections handler processes are kept ready, launched ahead, so that a "
+        "client need not wait for a launch. By itself it sets `spares_min` and `spares_max` as "
+        "well; with them it is where the number starts. See `reuse` for what such a handler finds "
+        "in its environment. At most `max_handlers`, and 0 is none.",
+    [KEY_SPARES_MIN] =
+        "The least that `spares` falls to when few clients come; otherwise as `spares`.",
+    [KEY_SPARES_MAX] =
+        "The most that `spares` rises to when many clients come; otherwise the larger of `spares` "
+        "and `spares_min`.",
+    [KEY_IDLE_EXIT] =
+        "How long a process may hold no connection until it is told to end, where `spares` does "
+        "not keep it: without spares, down to none. 0 is for ever. It takes `spares`, or `reuse` "
+        "other than 1.",
+    [KEY_RETIRE_AFTER] =
+        "How old a process may become: then it gets no more connections, and ends when it has "
+        "finished those that it has. 0 is for ever. It takes `spares`, or `reuse` other than 1.",
+    [KEY_RETIRE_MEMORY] =
+        "How much resident memory a process may have when it has finished a connection: with more "
+        "it gets no more connections, and ends when it has finished those that it has. 0 is no "
+        "limit. It takes `reuse` other than 1.",
+    [KEY_WORKERS] =
+        "How many processes share the listener, from the start on: each is replaced when it ends, "
+        "after a pause where they keep failing. With 0 the first client that waits launches one, "
+        "and when that has ended the next one who waits does. On Windows it is so many for each "
+        "place in `listen`. Not with `hours` or `rate`, which nobody could keep: workers accept "
+        "clients by themselves.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
                          "terminated, and after that before it is killed. When batond stops, also "
                          "how long HELLO and an ACK are still awaited, if not for a shorter time.",

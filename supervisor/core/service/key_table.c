@@ -36,7 +36,8 @@
     X(ERROR_STREAMS, "log, socket")                                                                \
     X(SANDBOXES, "none, low")                                                                      \
     X(OUTPUTS, "log, null")                                                                        \
-    X(WHEN_FULL, "queue, refuse")
+    X(WHEN_FULL, "queue, refuse")                                                                  \
+    X(MEBIBYTES, "MiB")
 
 enum words {
 #define WORDS_ENUM(id, text) WORDS_##id,
@@ -116,6 +117,37 @@ const struct key key_table[KEY_COUNT] = {
     ROW(ATTEMPTS, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_PROCESSES,
         .minimum = 1, .maximum = 10, .default_number = 2, .modes = KEY_MODES_CONNECTION,
         .field_offset = FIELD(attempts_count)),
+    ROW(REUSE, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_CONNECTIONS,
+        .maximum = 1000000, .default_number = 1, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(reuse_count)),
+    ROW(CAPACITY, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_CONNECTIONS,
+        .maximum = 65535, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(capacity_count)),
+    ROW(MAX_HANDLERS, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_PROCESSES,
+        .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(max_handlers_count)),
+    ROW(SPARES, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_CONNECTIONS,
+        .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(spares_count)),
+    ROW(SPARES_MIN, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_CONNECTIONS,
+        .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(spares_min_count)),
+    ROW(SPARES_MAX, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_CONNECTIONS,
+        .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(spares_max_count)),
+    ROW(IDLE_EXIT, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_SECONDS,
+        .maximum = 31536000, .default_number = 60, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(idle_exit_s)),
+    ROW(RETIRE_AFTER, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_SECONDS,
+        .maximum = 31536000, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(retire_after_s)),
+    ROW(RETIRE_MEMORY, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_MEBIBYTES,
+        .maximum = 1048576, .modes = KEY_MODE_CHANNEL | KEY_OVER_ANY,
+        .field_offset = FIELD(retire_memory_mib)),
+    ROW(WORKERS, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_PROCESSES,
+        .maximum = SERVICE_WORKERS_MAX_COUNT,
+        .modes = KEY_MODE_LISTENER | KEY_MODE_UDP | KEY_OVER_ANY,
+        .field_offset = FIELD(workers_count)),
     ROW(STOP_TIMEOUT, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_MILLISECONDS,
         .maximum = 3600000, .default_number = 5000, .field_offset = FIELD(stop_timeout_ms),
         .modes = KEY_MODES_ALL),

@@ -87,6 +87,7 @@ static bool add_port(struct service_builder *builder, const struct config_settin
     service_choose_mode(builder, &values, true, true);
     service_fit_values(&values);
     service_check_values(builder, &values);
+    service_check_living(builder, &values);
     values.own[KEY_LISTEN] = values.own[KEY_HANDLER] = draft->from_ports = setting;
     values.service.line = setting->line;
     fill_draft(builder, &values, draft);

@@ -26,6 +26,8 @@
 #define SERVICE_TABLE_LISTEN_MAX_COUNT 4096u
 /* The sum of max_connections of all services of a table. */
 #define SERVICE_TABLE_CONNECTIONS_MAX_COUNT 32768u
+/* Processes that share the listeners of a service. */
+#define SERVICE_WORKERS_MAX_COUNT 1024u
 
 /* TEXT is for people; AUTO is that on a terminal, and elsewhere LOGFMT. */
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT, LOG_FORMAT_AUTO };
@@ -145,7 +147,20 @@ struct service {
     const char *refuse_message; /* a template, what a client who is refused reads; NULL = nothing */
     uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
                                 HANDOFF_LISTENER */
-    uint32_t reuse_count;    /* offers one handler process gets in its life; 1 for now */
+    /* HANDOFF_CHANNEL alone, until `workers_count`; elsewhere as the table has them. */
+    uint32_t reuse_count;        /* offers one handler process gets in its life; 0 = without end */
+    uint32_t capacity_count;     /* the most of them at a time; 0 = as it says itself in HELLO */
+    uint32_t max_handlers_count; /* processes that take clients or will, at most
+                                    max_connections_count; 0 = as that: service_max_handlers() */
+    /* Connections that could be had at once without a launch: where that number starts, and its
+     * bounds. min <= spares <= max <= service_max_handlers(); all 0 = nothing is launched ahead. */
+    uint32_t spares_count, spares_min_count, spares_max_count;
+    uint32_t idle_exit_s;    /* of a process that holds nothing; 0 = it stays */
+    uint32_t retire_after_s; /* from its launch; 0 = whatever its age */
+    uint32_t
+        retire_memory_mib;  /* resident, when it has finished a connection; 0 = whatever it is */
+    uint32_t workers_count; /* HANDOFF_LISTENER: processes that share the listeners from the
+                               start; 0 = one, which the first client launches */
     uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
     uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
     size_t success_exit_count;
@@ -174,8 +189,21 @@ static inline bool service_has_preface(const struct service *service) {
     return service->proxy_protocol != 0 || service->first_byte_timeout_ms > 0;
 }
 
+/* True if its handler processes are not launched for one connection each: they may be there before
+ * it, and serve others after it. */
+static inline bool service_serves_many(const struct service *service) {
+    return service->handoff == HANDOFF_CHANNEL &&
+           (service->reuse_count != 1 || service->spares_max_count > 0);
+}
+
+/* How many of its processes may take clients, or will: 1 or more. */
+static inline uint32_t service_max_handlers(const struct service *service) {
+    return service->max_handlers_count != 0 ? service->max_handlers_count
+                                            : service->max_connections_count;
+}
+
 /* How many connections a handler process is told that it is offered in its life; 0 = there is no
- * bound: it has a listener, and takes as many as it likes. */
+ * bound. Who has a listener takes as many as it likes. */
 static inline uint32_t service_reuse(const struct service *service) {
     return service->handoff == HANDOFF_LISTENER ? 0 : service->reuse_count;
 }

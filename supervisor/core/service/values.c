@@ -11,7 +11,6 @@ void service_default_values(struct service_values *values) {
     }
     (void)address_parse_host(KEY_BIND_DEFAULT, &values->bind);
     values->protocol_known = true;
-    values->service.reuse_count = 1;
 }
 
 void service_fill_fields(const struct service_values *values, unsigned sections, void *object) {
@@ -145,6 +144,7 @@ void service_read_values(struct service_builder *builder, const struct config_se
     if (section->kind == CONFIG_SECTION_SERVICE) {
         service_fit_values(values);
         service_check_values(builder, values);
+        service_check_living(builder, values);
     }
     bool probe = section->kind == CONFIG_SECTION_DEFAULTS || values->numbers[KEY_ENABLED] != 0;
     if (own[KEY_CHROOT] != NULL) {

@@ -1,6 +1,7 @@
 /* The state machines of a connection and of a process: every state with every event. */
 #include "core/pool/connection.h"
 #include "core/pool/process.h"
+#include "core/service/service.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,7 +80,9 @@ static void test_outcome_texts(void **state) {
 /* ---- Processes ---- */
 
 static struct process ready_process(void) {
+    static const struct service rules = {.max_connections_count = 10, .reuse_count = 10};
     return (struct process){.state = PROCESS_READY,
+                            .rules = &rules,
                             .offer = SLOT_NONE,
                             .first_held = SLOT_NONE,
                             .wanted_by = SLOT_NONE,
@@ -128,6 +131,27 @@ static void test_who_takes_offers(void **state) {
     }
 }
 
+static void test_how_many_are_offered_at_a_time(void **state) {
+    static const struct {
+        uint32_t hello, connections, capacity, reuse, expected;
+    } cases[] = {{1, 10, 0, 1, 1},  {8, 10, 0, 0, 8}, {8, 5, 0, 0, 5},  {8, 10, 3, 0, 3},
+                 {8, 10, 30, 0, 8}, {8, 10, 0, 2, 2}, {8, 10, 4, 6, 4}, {65535, 9, 7, 9, 7}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct service rules = {.max_connections_count = cases[i].connections,
+                                .capacity_count = cases[i].capacity,
+                                .reuse_count = cases[i].reuse};
+        struct process p = ready_process();
+        p.rules = &rules;
+        p.capacity_count = cases[i].hello;
+        assert_int_equal(process_offers_at_a_time(&p), cases[i].expected);
+        p.held_count = cases[i].expected;
+        assert_false(process_takes_offers(&p));
+        p.held_count--;
+        assert_true(process_takes_offers(&p));
+    }
+}
+
 static void test_who_is_finished(void **state) {
     (void)state;
     struct process p = ready_process();
@@ -161,6 +185,7 @@ int main(void) {
         cmocka_unit_test(test_last_attempt),
         cmocka_unit_test(test_outcome_texts),
         cmocka_unit_test(test_who_takes_offers),
+        cmocka_unit_test(test_how_many_are_offered_at_a_time),
         cmocka_unit_test(test_who_is_finished),
         cmocka_unit_test(test_process_only_advances),
     };

@@ -248,7 +248,7 @@ static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
         assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP),
                          i != KEY_LISTEN_NAMES && i != KEY_STDERR && i != KEY_SOCKET_MODE &&
                              i != KEY_SOCKET_OWNER && i != KEY_ALLOW_UID && i != KEY_ALLOW_GID &&
-                             i != KEY_IDLE_TIMEOUT);
+                             i != KEY_IDLE_TIMEOUT && i != KEY_WORKERS);
     }
     /* Where that does not explain itself, it says why. */
     assert_true(misfits(&key_table[KEY_IDLE_TIMEOUT], KEY_MODE_STDIO, &message));

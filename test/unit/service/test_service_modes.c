@@ -291,9 +291,9 @@ static void a_thousand_places_are_printed_as_a_range(void **state) {
         load(&config_world_posix, "[a]\nlisten = 10000-11023\nhandler = ok\n");
     struct config_output out = {0};
     (void)state;
-    service_table_print(&table, true, print, &out);
+    service_table_print(&table, false, print, &out);
     assert_non_null(strstr(out.text, "a  0.0.0.0:10000-11023  /srv/handlers/ok\n"));
-    assert_true(out.length < 2000);
+    assert_true(out.length < 200);
     free(out.text);
     service_table_clear(&table);
 }
