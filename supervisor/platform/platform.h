@@ -479,6 +479,12 @@ struct platform_exit {
                        0xE0434352) */
     uint32_t code;  /* exit code; or the signal's number, or the exception's code */
     bool by_broken_pipe; /* the signal was SIGPIPE; never on Windows, which has none */
+    /* What its leader, and who that has waited for itself, have used in user and system mode
+     * (ru_utime and ru_stime of wait4(2)); and the most that one of them had resident (ru_maxrss).
+     * 0 = not known: neither on Windows; nor is a peak below our own, since until its execve(2) a
+     * process counts what we have. */
+    uint64_t cpu_us;
+    uint32_t memory_peak_kib;
 };
 
 /* True once its leader has ended, be it that EXIT has not been reported yet. */

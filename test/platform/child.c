@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define FRAME_MAX (WIRE_HEADER_BYTES + WIRE_BODY_MAX_BYTES)
 
@@ -108,6 +109,19 @@ static void print_lines(char letter) {
     }
 }
 
+static void touch_memory(size_t length) {
+    volatile char *memory = malloc(length);
+    for (size_t i = 0; memory != NULL && i < length; i += 1024) {
+        memory[i] = 1;
+    }
+    free((void *)memory);
+}
+
+static void spend_cpu(void) {
+    for (clock_t begun = clock(); clock() - begun < CLOCKS_PER_SEC / 20;) {
+    }
+}
+
 static const char *value_of(const char *action, const char *name) {
     size_t length = strlen(name);
     return strncmp(action, name, length) == 0 && action[length] == ':' ? action + length + 1 : NULL;
@@ -128,6 +142,8 @@ static bool act_on_value(const char *action) {
         fflush(stderr);
     } else if ((value = value_of(action, "lines")) != NULL) {
         print_lines(value[0]);
+    } else if ((value = value_of(action, "touch")) != NULL) {
+        touch_memory((size_t)strtoul(value, NULL, 10) << 10);
     } else if ((value = value_of(action, "variable")) != NULL) {
         const char *text = child_variable(value);
         report("%s=%s\n", value, text == NULL ? "(unset)" : text);
@@ -177,6 +193,8 @@ static void act(const char *self, const char *action) {
         child_prepare_go();
     } else if (strcmp(action, "wait-for-go") == 0) {
         child_wait_for_go();
+    } else if (strcmp(action, "spend") == 0) {
+        spend_cpu();
     } else if (strcmp(action, "directory") == 0) {
         report("%s\n", child_directory());
     } else if (strcmp(action, "pid") == 0) {

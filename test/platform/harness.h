@@ -194,6 +194,8 @@ uint64_t system_cpu_us(void);
 /* Memory of this process that costs the system something: what is resident (POSIX), what is
  * committed (Windows). */
 size_t system_memory_bytes(void);
+/* The most of it that was resident so far, in KiB; 0 = not known (Windows). */
+uint32_t system_memory_peak_kib(void);
 /* True while a process with that id lives (a zombie does not). */
 bool system_process_lives(uint32_t pid);
 /* Ends when the process does; false after a generous deadline. */

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,6 +43,12 @@ size_t system_memory_bytes(void) {
     assert_int_equal(fscanf(file, "%lu %lu", &total_pages, &resident_pages), 2);
     fclose(file);
     return resident_pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+uint32_t system_memory_peak_kib(void) {
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return (uint32_t)usage.ru_maxrss;
 }
 
 /* The state letter of proc(5): Z and X are dead. */

@@ -34,6 +34,10 @@ uint64_t system_cpu_us(void) {
     return (kernel_ticks + user_ticks) / 10;
 }
 
+uint32_t system_memory_peak_kib(void) {
+    return 0;
+}
+
 size_t system_memory_bytes(void) {
     MEMORY_BASIC_INFORMATION region;
     size_t bytes = 0;

@@ -29,6 +29,38 @@ static void test_crash_is_told_from_an_exit_code(void **state) {
     assert_int_equal(how.code, platform_backslash_separates ? 0xC0000005u : 11u);
 }
 
+static void test_exit_tells_what_it_has_cost(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "spend");
+    struct platform_exit how = bench_finish(bench, &process, token);
+    if (platform_backslash_separates) {
+        assert_int_equal(how.cpu_us, 0);
+        assert_int_equal(how.memory_peak_kib, 0);
+        skip(); /* not known there */
+    }
+    assert_true(how.cpu_us >= 50000);
+    /* What is ours before its program begins is not told as its own. */
+    size_t length = (size_t)16 << 20;
+    volatile char *memory = malloc(length);
+    assert_non_null((void *)memory);
+    for (size_t i = 0; i < length; i += 1024) {
+        memory[i] = 1;
+    }
+    process = LAUNCH(bench, &token, "exit:0");
+    assert_int_equal(bench_finish(bench, &process, token).memory_peak_kib, 0);
+    free((void *)memory);
+    char action[32];
+    uint32_t wanted_kib = system_memory_peak_kib() + (8 << 10);
+    snprintf(action, sizeof action, "touch:%u", (unsigned)wanted_kib);
+    process = LAUNCH(bench, &token, action);
+    how = bench_finish(bench, &process, token);
+    assert_true(how.memory_peak_kib >= wanted_kib - (4 << 10));
+    assert_true(how.memory_peak_kib < 4 * wanted_kib);
+    process = LAUNCH(bench, &token, "exit:0");
+    assert_int_equal(bench_finish(bench, &process, token).memory_peak_kib, 0);
+}
+
 static void test_exit_is_told_once_to_each(void **state) {
     struct bench *bench = *state;
     struct platform_process *processes[BENCH_PROCESS_COUNT];
@@ -254,6 +286,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_exit_codes),
         WITH_BENCH(test_crash_is_told_from_an_exit_code),
+        WITH_BENCH(test_exit_tells_what_it_has_cost),
         WITH_BENCH(test_exit_is_told_once_to_each),
         WITH_BENCH(test_many_launches_leave_nothing),
         WITH_BENCH(test_exits_wait_for_room),

@@ -39,9 +39,9 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
         fake_world.director.signalled(fake_world.director.context, number_of(process), how);
         return;
     }
-    fake_process_die(
-        process,
-        (struct platform_exit){true, how == PLATFORM_KILL ? SIGNAL_KILL : SIGNAL_TERMINATE, false});
+    fake_process_die(process, (struct platform_exit){
+                                  .by_signal = true,
+                                  .code = how == PLATFORM_KILL ? SIGNAL_KILL : SIGNAL_TERMINATE});
 }
 
 bool platform_process_has_ended(const struct platform_process *process) {
@@ -67,7 +67,7 @@ void platform_process_close(struct platform_process **process) {
         if (closing->face.kill_count == 0) {
             fake_wrong("a living process was closed that was not killed");
         }
-        fake_process_die(closing, (struct platform_exit){true, SIGNAL_KILL, false});
+        fake_process_die(closing, (struct platform_exit){.by_signal = true, .code = SIGNAL_KILL});
     }
     closing->face.supervisor_end_open = false;
     closing->face.handler_end_open = false; /* a descendant sees the end of the channel and goes */
@@ -128,5 +128,7 @@ void fake_handler_close_client(uint32_t process, uint32_t client) {
 
 void fake_handler_exit(uint32_t process, bool by_signal, uint32_t code) {
     fake_process_die(fake_world.processes[process],
-                     (struct platform_exit){by_signal, code, by_signal && code == SIGNAL_PIPE});
+                     (struct platform_exit){.by_signal = by_signal,
+                                            .code = code,
+                                            .by_broken_pipe = by_signal && code == SIGNAL_PIPE});
 }

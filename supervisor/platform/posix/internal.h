@@ -274,6 +274,7 @@ struct platform {
     struct platform_process *processes; /* by slot */
     struct platform_process **buckets;  /* bucket_count chains of living processes, by pid */
     size_t bucket_count;                /* a power of two */
+    long peak_kib;                      /* the most memory that we had, when last asked */
     struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
     struct posix_carriers carriers;
