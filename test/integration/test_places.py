@@ -140,6 +140,7 @@ class Told(SupervisorCase):
                         "SERVER_PORT": port, "BATON_SERVICE": "channel",
                         "BATON_ID": supervisor.record(client)["id"], "BATON_HANDOFF": "channel",
                         "BATON_REUSE": "1", "BATON_HANDSHAKE_MS": "5000",
+                        "BATON_FACTS": "environment",
                         "BATON_STOP_MS": "5000"}
             facts = facts_of(text)
             self.assertEqual({name: facts.get(name) for name in expected}, expected)

@@ -60,7 +60,7 @@ static void demand(struct scene *scene, uint32_t service) {
     s->proxy_trusted = (struct address_block *)&trusted;
     s->proxy_trusted_count = 1;
     const struct fact_variable *next = fact_variables;
-    enum fact_context context = fact_context_of(s->protocol, s->handoff);
+    enum fact_context context = fact_context_of(s->protocol, s->handoff, service_serves_many(s));
     s->variables = variables;
     s->variable_templates = templates;
     s->variable_count = 0;

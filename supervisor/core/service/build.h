@@ -252,6 +252,11 @@ void service_fill_inherited(struct service_builder *builder, const struct servic
 void service_fill_variables(struct service_builder *builder, const struct service_values *values,
                             struct service *service);
 
+/* Reports templates of `environment` that are not known when a process is launched which serves
+ * many. `service` has its places. */
+void service_check_facts(struct service_builder *builder, const struct service_values *values,
+                         const struct service *service);
+
 /* Sets argv_varies, and reports wrong templates among the arguments `words`. */
 void service_check_arguments(struct service_builder *builder, const struct config_setting *setting,
                              char **words, size_t word_count, struct service *service);

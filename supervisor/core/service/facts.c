@@ -39,7 +39,33 @@ size_t fact_max_bytes(enum fact_id fact, const struct service *service) {
     return most;
 }
 
-enum fact_context fact_context_of(enum service_protocol protocol, enum service_handoff handoff) {
+bool fact_is_of_service(enum fact_id fact, const struct service *service) {
+    const struct address *address = &service->listen[0].address;
+    bool is_single = service->listen_count == 1;
+    /* A proxy names where its client has come to. */
+    bool is_known = is_single && service->proxy_protocol == 0 &&
+                    (service->protocol == PROTOCOL_UNIX || address->port != 0);
+    switch (fact) {
+    case FACT_SERVICE:
+        return true;
+    case FACT_PROTOCOL:
+        return service->protocol == PROTOCOL_TCP || service->proxy_protocol == 0;
+    case FACT_PORT:
+        return is_known;
+    case FACT_LOCAL_ADDRESS:
+        return is_known && !address_is_any(address);
+    case FACT_PATH:
+        return is_single || service->protocol != PROTOCOL_UNIX;
+    default:
+        return false;
+    }
+}
+
+enum fact_context fact_context_of(enum service_protocol protocol, enum service_handoff handoff,
+                                  bool serves_many) {
+    if (serves_many) {
+        return protocol == PROTOCOL_UNIX ? FACT_OF_UNIX_MANY : FACT_OF_IP_MANY;
+    }
     if (protocol == PROTOCOL_UNIX) {
         return handoff == HANDOFF_LISTENER ? FACT_OF_UNIX_ACTIVATION : FACT_OF_UNIX;
     }
@@ -47,15 +73,16 @@ enum fact_context fact_context_of(enum service_protocol protocol, enum service_h
     return is_activation ? FACT_OF_IP_ACTIVATION : FACT_OF_IP;
 }
 
-#define OF_ALL (FACT_OF_IP | FACT_OF_IP_ACTIVATION | FACT_OF_UNIX | FACT_OF_UNIX_ACTIVATION)
+#define OF_LAUNCH (FACT_OF_IP | FACT_OF_IP_ACTIVATION | FACT_OF_UNIX | FACT_OF_UNIX_ACTIVATION)
+#define OF_ALL (OF_LAUNCH | FACT_OF_IP_MANY | FACT_OF_UNIX_MANY)
 /* A client of a local socket may have a PROXY header, which names addresses. */
-#define OF_IP_PLACE (FACT_OF_IP | FACT_OF_IP_ACTIVATION | FACT_OF_UNIX)
+#define OF_IP_PLACE (FACT_OF_IP | FACT_OF_IP_ACTIVATION | FACT_OF_UNIX | FACT_OF_IP_MANY)
 #define OF_IP_PEER (FACT_OF_IP | FACT_OF_UNIX)
-#define OF_UNIX_PLACE (FACT_OF_UNIX | FACT_OF_UNIX_ACTIVATION)
+#define OF_UNIX_PLACE (FACT_OF_UNIX | FACT_OF_UNIX_ACTIVATION | FACT_OF_UNIX_MANY)
 
 const struct fact_variable fact_variables[] = {
     {"BATON_SERVICE", "{service}", OF_ALL},
-    {"BATON_ID", "{id}", OF_ALL},
+    {"BATON_ID", "{id}", OF_LAUNCH},
     {"SERVER_ADDR", "{local_address}", OF_IP_PLACE},
     {"SERVER_PORT", "{port}", OF_IP_PLACE},
     {"REMOTE_ADDR", "{peer_address}", OF_IP_PEER},

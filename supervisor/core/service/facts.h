@@ -20,6 +20,10 @@
  * A service whose listener is handed over (UDP always) knows no client. Its handlers get
  * BATON_SERVICE, BATON_ID and where somebody waits (SERVER_ADDR and SERVER_PORT, or UNIXLOCALPATH),
  * and no PROTO, which would promise a connection on the standard streams.
+ *
+ * A process that serves many (service_serves_many()) is there before its clients. It gets
+ * BATON_SERVICE and, of a single place, what is known of that before anybody comes; what is told of
+ * a connection stands in its OFFER alone.
  */
 #ifndef BATON_SERVICE_FACTS_H
 #define BATON_SERVICE_FACTS_H
@@ -66,20 +70,27 @@ enum fact_id fact_find(const char *name, size_t length);
 /* True if only a service that knows each of its clients has it. */
 bool fact_is_of_peer(enum fact_id fact);
 
+/* True if the fact is the same for every connection of the service, and known before there is one.
+ * Its listen entries must be set. */
+bool fact_is_of_service(enum fact_id fact, const struct service *service);
+
 /* The longest text of the fact for a connection of the service, in bytes without NUL. The service's
  * name and listen entries must be set. */
 size_t fact_max_bytes(enum fact_id fact, const struct service *service);
 
-/* What is known of a connection, by protocol and hand-off: a bit mask. An activation is the launch
- * of a handler that is given the listener itself. */
+/* What is known at a launch, by protocol and hand-off: a bit mask. An activation is the launch of a
+ * handler that is given the listener itself; MANY is said of service_serves_many(). */
 enum fact_context {
     FACT_OF_IP = 1,
     FACT_OF_IP_ACTIVATION = 2,
     FACT_OF_UNIX = 4,
-    FACT_OF_UNIX_ACTIVATION = 8
+    FACT_OF_UNIX_ACTIVATION = 8,
+    FACT_OF_IP_MANY = 16,
+    FACT_OF_UNIX_MANY = 32
 };
 
-enum fact_context fact_context_of(enum service_protocol protocol, enum service_handoff handoff);
+enum fact_context fact_context_of(enum service_protocol protocol, enum service_handoff handoff,
+                                  bool serves_many);
 
 /* A variable of the environment. */
 struct fact_variable {

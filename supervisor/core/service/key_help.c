@@ -93,7 +93,8 @@ static const char *const texts[KEY_COUNT] = {
         "without end. With 1 each connection has a process of its own, which knows it from its "
         "environment. With more, and with `spares`, the environment has only what holds for the "
         "service, and the handler takes the facts of a connection from its OFFER (the SDKs give "
-        "them by call); templates in `handler`, `argv0` and `environment` are faults then.",
+        "them by call); a template in `handler` or `environment` that differs between connections "
+        "is a fault then. See \"Facts\".",
     [KEY_CAPACITY] =
         "The most connections that one process is offered at a time, whatever it said in HELLO; 0 "
         "leaves it to HELLO. More than 1 takes `reuse` other than 1, and at most that.",

@@ -130,11 +130,13 @@ static void print_section(unsigned section, const char *title, text_emit *emit, 
 }
 
 static void print_facts(text_emit *emit, void *context) {
-    static const enum fact_context columns[] = {FACT_OF_IP, FACT_OF_IP_ACTIVATION, FACT_OF_UNIX,
-                                                FACT_OF_UNIX_ACTIVATION};
+    static const enum fact_context columns[] = {FACT_OF_IP,      FACT_OF_IP_ACTIVATION,
+                                                FACT_OF_UNIX,    FACT_OF_UNIX_ACTIVATION,
+                                                FACT_OF_IP_MANY, FACT_OF_UNIX_MANY};
     emit(context,
-         "| variable | its value | TCP | UDP, TCP listener | local socket | its listener |\n"
-         "|---|---|---|---|---|---|\n");
+         "| variable | its value | TCP | UDP, TCP listener | local socket | its listener | TCP, "
+         "many | local socket, many |\n"
+         "|---|---|---|---|---|---|---|---|\n");
     for (const struct fact_variable *fact = fact_variables; fact->name[0] != '\0'; fact++) {
         emit(context, "| `");
         emit(context, fact->name);
@@ -151,6 +153,12 @@ static void print_facts(text_emit *emit, void *context) {
          "when a PROXY header has named a client that came by TCP (UCSPI has no count for others; "
          "the OFFER has one). The names of UCSPI (`PROTO`, `TCP...`, "
          "`UNIX...`) and of CGI (`REMOTE_...`, `SERVER_...`) mean what they mean there.\n"
+         "\nThe last two columns are those of a process that is not launched for one connection "
+         "(`spares`, `reuse` other than 1): it has only what holds for the service, and the rest "
+         "comes with each OFFER. `SERVER_PORT`, `SERVER_ADDR` and `UNIXLOCALPATH` are set where "
+         "the service has a single place, the config says what that is (no port 0, no address for "
+         "all), and no proxy names another. `BATON_FACTS` tells every process with a channel where "
+         "the facts of a connection are: `environment` or `offer`.\n"
          "\nEvery handler finds its `handoff` in `BATON_HANDOFF` and its `stop_timeout_ms` in "
          "`BATON_STOP_MS` as well; with a channel also its `handshake_timeout_ms` in "
          "`BATON_HANDSHAKE_MS`, and in `BATON_REUSE` how many clients it is offered in its life "

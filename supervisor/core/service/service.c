@@ -69,6 +69,7 @@ static void fill_draft(struct service_builder *builder, const struct service_val
                             draft->from_ports != NULL ? listen->key : listen->value, values,
                             draft)) {
         draft->listen = listen;
+        service_check_facts(builder, values, &draft->service);
     }
     if (handler != NULL) {
         (void)service_read_handler(builder, handler, values->own[KEY_ARGV0], draft->enabled,

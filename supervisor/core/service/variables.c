@@ -106,7 +106,8 @@ static bool is_set(const struct service_builder *builder, const struct service_v
 /* The facts that the service's mode knows, but for those that the config itself sets. */
 static void add_facts(struct service_builder *builder, const struct service_values *values,
                       struct service *service) {
-    enum fact_context context = fact_context_of(service->protocol, service->handoff);
+    enum fact_context context =
+        fact_context_of(service->protocol, service->handoff, service_serves_many(service));
     const struct fact_variable *next = fact_variables;
     while ((next = fact_variable_next(next, context)) != NULL) {
         if (!is_set(builder, values, next->name)) {
@@ -144,7 +145,7 @@ static void add_number(struct service_builder *builder, struct service *service,
     add_fixed(builder, service, name, digits);
 }
 
-#define HANDOFF_MOST_COUNT 4 /* of what add_handoff() adds */
+#define HANDOFF_MOST_COUNT 5 /* of what add_handoff() adds */
 
 /* How it gets its clients, and for what it has how long: the same for every launch, and the
  * config cannot set it (handlers/PROTOCOL.md). */
@@ -156,6 +157,8 @@ static void add_handoff(struct service_builder *builder, struct service *service
     if (service->has_channel) {
         add_number(builder, service, "BATON_HANDSHAKE_MS=", service->handshake_timeout_ms);
         add_number(builder, service, "BATON_REUSE=", service_reuse(service));
+        add_fixed(builder, service,
+                  "BATON_FACTS=", service_serves_many(service) ? "offer" : "environment");
     }
 }
 
@@ -217,13 +220,59 @@ char *service_escape(struct service_builder *builder, const char *text) {
     return escaped;
 }
 
+/* The first fact of a template that is not known when a process is launched which serves many; its
+ * length with the braces, 0 = there is none. */
+static int find_unknown(const struct service *service, const char *template, const char **bytes) {
+    bool is_asked = service_serves_many(service) && service->listen_count > 0;
+    struct template_piece piece = {.kind = TEMPLATE_TEXT};
+    while (is_asked && piece.kind != TEMPLATE_END) {
+        piece = template_next(&template);
+        if (piece.kind == TEMPLATE_FACT && !fact_is_of_service(piece.fact, service)) {
+            *bytes = piece.bytes;
+            return (int)(template - piece.bytes);
+        }
+    }
+    return 0;
+}
+
+static void report_unknown(struct service_builder *builder, const struct config_setting *setting,
+                           const char *text, const char *fact, int length,
+                           const struct service *service) {
+    bool is_reused = service->reuse_count != 1;
+    service_report_value(
+        builder, setting, text,
+        ": %.*s is not known when a process is launched that is not for one connection (%s); leave "
+        "it to the OFFER, where the handler finds it, or %s",
+        length, fact, is_reused ? "`reuse` other than 1" : "`spares`",
+        setting == builder->defaults.given[KEY_ENVIRONMENT]
+            ? "give such services an `environment` of their own"
+        : is_reused ? "take `reuse = 1`"
+                    : "do without `spares`");
+}
+
+void service_check_facts(struct service_builder *builder, const struct service_values *values,
+                         const struct service *service) {
+    for (size_t i = 0; i < values->environment_count; i++) {
+        const char *word = values->environment[i];
+        const char *fact = NULL;
+        int length = strchr(word, '=') == NULL ? 0 : find_unknown(service, value_of(word), &fact);
+        if (length > 0 && service_is_news(builder, values, KEY_ENVIRONMENT)) {
+            report_unknown(builder, values->given[KEY_ENVIRONMENT], word, fact, length, service);
+        }
+    }
+}
+
 void service_check_arguments(struct service_builder *builder, const struct config_setting *setting,
                              char **words, size_t word_count, struct service *service) {
     bool peer_is_known = service->handoff != HANDOFF_LISTENER;
     for (size_t i = 1; i < word_count; i++) {
         const char *wrong = template_check(words[i], peer_is_known);
+        const char *fact = NULL;
+        int length = find_unknown(service, words[i], &fact);
         if (wrong != NULL) {
             service_report_value(builder, setting, words[i], ": %s", wrong);
+        } else if (length > 0) {
+            report_unknown(builder, setting, words[i], fact, length, service);
         }
         service->argv_varies = service->argv_varies || template_is_one(words[i]);
     }

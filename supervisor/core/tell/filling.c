@@ -11,7 +11,7 @@
 
 struct view {
     const struct service *service;
-    const struct connection *connection;
+    const struct connection *connection; /* NULL = none: what holds for the service is known */
 };
 
 static bool is_ip(const struct address *address) {
@@ -36,7 +36,8 @@ static const char *get_port_of(const struct address *address, char *room) {
 /* Not the service's: a PROXY header may come by a local socket. */
 static const char *get_protocol(const struct view *view) {
     enum service_protocol protocol = (enum service_protocol)view->service->protocol;
-    return protocol == PROTOCOL_TCP || is_ip(&view->connection->peer) ? "TCP"
+    const struct connection *c = view->connection;
+    return protocol == PROTOCOL_TCP || (c != NULL && is_ip(&c->peer)) ? "TCP"
            : protocol == PROTOCOL_UDP                                 ? "UDP"
                                                                       : "UNIX";
 }
@@ -44,6 +45,11 @@ static const char *get_protocol(const struct view *view) {
 /* Returns the text, perhaps in `room` of ADDRESS_TEXT_SIZE bytes; NULL = not known. */
 static const char *get(enum fact_id fact, const struct view *view, char *room) {
     const struct connection *c = view->connection;
+    const struct service_listen *listen = view->service->listen;
+    if (c == NULL && !fact_is_of_service(fact, view->service)) {
+        return NULL;
+    }
+    const struct address *local = c == NULL ? &listen[0].address : &c->local;
     switch (fact) {
     case FACT_SERVICE:
         return view->service->name;
@@ -52,11 +58,11 @@ static const char *get(enum fact_id fact, const struct view *view, char *room) {
     case FACT_PROTOCOL:
         return get_protocol(view);
     case FACT_PORT:
-        return get_port_of(&c->local, room);
+        return get_port_of(local, room);
     case FACT_LOCAL_ADDRESS:
-        return get_host(&c->local, room);
+        return get_host(local, room);
     case FACT_PATH:
-        return view->service->listen[c->place].path;
+        return listen[c == NULL ? 0 : c->place].path;
     case FACT_PEER_ADDRESS:
         return get_host(&c->peer, room);
     case FACT_PEER_PORT:
@@ -156,7 +162,8 @@ void filling_clear(struct filling *filling) {
 
 void filling_make(struct filling *filling, const struct service *service,
                   const struct connection *connection) {
-    struct view view = {service, connection};
+    /* Others will come to it who would find in it what is told of this one. */
+    struct view view = {service, service_serves_many(service) ? NULL : connection};
     struct writer writer = {filling->bytes, filling->bytes_count};
     for (size_t i = 0; i < service->variable_count; i++) {
         filling->values[i] = expand(&writer, service->variable_templates[i], &view);

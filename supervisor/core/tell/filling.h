@@ -25,7 +25,8 @@ int filling_reserve(struct filling *filling, const struct service *service);
 /* Frees and leaves empty. */
 void filling_clear(struct filling *filling);
 
-/* Puts together the values and arguments for a launch for `connection` of `service`.
+/* Puts together the values and arguments for a launch for `connection` of `service`; NULL, and
+ * where the process serves many (service_serves_many()): with what holds for the service alone.
  * Allocates nothing. */
 void filling_make(struct filling *filling, const struct service *service,
                   const struct connection *connection);

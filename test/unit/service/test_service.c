@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#define HANDOFF_COUNT 4 /* BATON_HANDOFF and its like: test_service_modes.c */
+#define HANDOFF_COUNT 5 /* BATON_HANDOFF and its like: test_service_modes.c */
 
 static struct service_table load(const struct service_machine *world, const char *ini) {
     struct service_table table = {0};
@@ -162,13 +162,14 @@ static void a_fact_is_never_inherited(void **state) {
     const size_t first = 2, end_posix = 7, end_windows = 8; /* there names have no case */
     static const char *const keys[] = {"all", "PROTO, TCPCONNNUM, UNIXREMOTEEUID, PROTO_OF"};
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        bool is_windows = i >= 2;
+    for (size_t i = 0; i < 8; i++) {
+        bool is_windows = i % 4 >= 2;
         struct service_machine machine = is_windows ? config_world_windows : config_world_posix;
         char text[128];
         machine.environment = strange;
-        snprintf(text, sizeof text, "[a]\nlisten = 1\nhandler = ok\nenvironment_from = %s\n",
-                 keys[i % 2]);
+        snprintf(text, sizeof text,
+                 "[a]\nlisten = 1\nhandler = ok\nenvironment_from = %s\nreuse = %d\n", keys[i % 2],
+                 i < 4);
         struct service_table table = load(&machine, text);
         const struct service *service = &table.services[0];
         assert_string_equal(service->inherited[0], "PROTO_OF=mine");

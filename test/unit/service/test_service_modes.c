@@ -174,10 +174,10 @@ static void variables_are_parted_from_the_environment(void **state) {
              "environment = A=1 B=\"{port} x\" REMOTE_ADDR=none PROTO={id} C={{}}\n");
     const struct service *service = &table.services[0];
     (void)state;
-    assert_int_equal(service->environment_count, 2 + 4);
+    assert_int_equal(service->environment_count, 2 + 5);
     assert_string_equal(service->environment[0], "A=1");
     assert_string_equal(service->environment[1], "REMOTE_ADDR=none");
-    assert_null(service->environment[2 + 4]);
+    assert_null(service->environment[2 + 5]);
     assert_null(service->variables[service->variable_count]);
     /* What the config names takes the place of the fact. */
     assert_int_equal(find_variable(service, "REMOTE_ADDR"), -1);
@@ -199,20 +199,34 @@ static void the_environment_tells_the_handoff_and_its_times(void **state) {
                               "[b]\nlisten = 2\nhandler = ok\nhandoff = stdio\n"
                               "[c]\nlisten = 3\nhandler = ok\nhandoff = pump\n"
                               "[d]\nlisten = 4\nhandler = ok\nhandoff = listener\n"
-                              "[e]\nlisten = 5\nhandler = ok\nprotocol = udp\n";
-    static const char *const expected[2][5] = {
-        {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 ",
+                              "[e]\nlisten = 5\nhandler = ok\nprotocol = udp\n"
+                              "[f]\nlisten = 6\nhandler = ok\nreuse = 0\n"
+                              "[g]\nlisten = 7\nhandler = ok\nspares_max = 1\n";
+    static const char *const expected[2][7] = {
+        {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
+         "BATON_FACTS=environment ",
          "BATON_HANDOFF=stdio BATON_STOP_MS=7 ", "BATON_HANDOFF=pump BATON_STOP_MS=7 ",
-         "BATON_HANDOFF=listener BATON_STOP_MS=7 ", "BATON_HANDOFF=listener BATON_STOP_MS=7 "},
-        {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 ", "BATON_HANDOFF=listener BATON_STOP_MS=7 ",
+         "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "
+         "BATON_FACTS=offer ",
+         "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
+         "BATON_FACTS=offer "},
+        {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
+         "BATON_FACTS=environment ",
          "BATON_HANDOFF=stdio BATON_STOP_MS=7 ", "BATON_HANDOFF=pump BATON_STOP_MS=7 ",
-         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 ",
-         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "}};
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "
+         "BATON_FACTS=environment ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "
+         "BATON_FACTS=environment ",
+         "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "
+         "BATON_FACTS=offer ",
+         "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
+         "BATON_FACTS=offer "}};
     (void)state;
     for (size_t on_windows = 0; on_windows < 2; on_windows++) {
         struct service_table table =
             load(on_windows ? &config_world_windows : &config_world_posix, ini);
-        for (size_t i = 0; i < 5; i++) {
+        for (size_t i = 0; i < 7; i++) {
             char text[256] = "";
             size_t used = 0;
             for (char **at = table.services[i].environment; *at != NULL; at++) {

@@ -18,7 +18,8 @@ static void every_variable_is_a_good_template(void **state) {
             bool knows_peer = p != PROTOCOL_UDP && h != HANDOFF_LISTENER;
             const struct fact_variable *next = fact_variables;
             size_t count = 0;
-            for (; (next = fact_variable_next(next, fact_context_of(p, h))) != NULL; next++) {
+            for (; (next = fact_variable_next(next, fact_context_of(p, h, false))) != NULL;
+                 next++) {
                 count++;
                 assert_null(template_check(next->template, knows_peer));
                 for (const struct fact_variable *other = fact_variables; other < next; other++) {

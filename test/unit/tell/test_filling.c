@@ -37,7 +37,7 @@ static void add_variable(const char *name, const char *template) {
 }
 
 static void set_scene(enum service_protocol protocol, enum service_handoff handoff) {
-    enum fact_context context = fact_context_of(protocol, handoff);
+    enum fact_context context = fact_context_of(protocol, handoff, false);
     const struct fact_variable *next = fact_variables;
     filling_clear(&scene.filling);
     memset(&scene, 0, sizeof scene);
@@ -48,6 +48,7 @@ static void set_scene(enum service_protocol protocol, enum service_handoff hando
                                      .listen_count = 2,
                                      .protocol = protocol,
                                      .handoff = handoff,
+                                     .reuse_count = 1,
                                      .variables = scene.variables,
                                      .variable_templates = scene.templates};
     for (; (next = fact_variable_next(next, context)) != NULL; next++) {
@@ -186,6 +187,79 @@ static void whoever_gets_a_listener_knows_no_client(void **state) {
     assert_string_equal(environment(), "BATON_SERVICE=web BATON_ID=17 UNIXLOCALPATH=/run/web ");
 }
 
+/* ---- Processes that serve many ---- */
+
+/* The variables of such a service at one place. A client that there is all the same tells nothing.
+ */
+static void set_many(enum service_protocol protocol, const char *place) {
+    enum fact_context context = fact_context_of(protocol, HANDOFF_CHANNEL, true);
+    const struct fact_variable *next = fact_variables;
+    set_scene(protocol, HANDOFF_CHANNEL);
+    scene.service.reuse_count = 0;
+    scene.service.listen_count = 1;
+    scene.listen[0].address.family = ADDRESS_UNIX;
+    assert_true(place == NULL || address_parse(place, &scene.listen[0].address));
+    set_addresses("192.0.2.1:50122", "198.51.100.7:80");
+    scene.service.variable_count = 0;
+    for (; (next = fact_variable_next(next, context)) != NULL; next++) {
+        add_variable(next->name, next->template);
+    }
+}
+
+static void who_serves_many_is_told_what_holds_for_all(void **state) {
+    (void)state;
+    set_many(PROTOCOL_TCP, "192.0.2.5:80");
+    assert_string_equal(environment(), "BATON_SERVICE=web SERVER_ADDR=192.0.2.5 SERVER_PORT=80 ");
+    scene.service.reuse_count = 1; /* is launched before its client comes */
+    scene.service.spares_max_count = 1;
+    assert_string_equal(environment(), "BATON_SERVICE=web SERVER_ADDR=192.0.2.5 SERVER_PORT=80 ");
+    set_many(PROTOCOL_TCP, "[2001:db8::1]:80");
+    assert_string_equal(environment(), "BATON_SERVICE=web SERVER_ADDR=2001:db8::1 SERVER_PORT=80 ");
+    set_many(PROTOCOL_UNIX, NULL);
+    assert_string_equal(environment(), "BATON_SERVICE=web UNIXLOCALPATH=/run/web ");
+    scene.service.proxy_protocol = 1; /* names an address, and no path */
+    assert_string_equal(environment(), "BATON_SERVICE=web UNIXLOCALPATH=/run/web ");
+}
+
+static void what_differs_between_clients_is_not_told_to_who_serves_many(void **state) {
+    (void)state;
+    set_many(PROTOCOL_TCP, "0.0.0.0:80"); /* each client comes to an address of its own */
+    assert_string_equal(environment(), "BATON_SERVICE=web SERVER_PORT=80 ");
+    set_many(PROTOCOL_TCP, "[::]:80");
+    assert_string_equal(environment(), "BATON_SERVICE=web SERVER_PORT=80 ");
+    set_many(PROTOCOL_TCP, "127.0.0.1:0"); /* the system has chosen another */
+    assert_string_equal(environment(), "BATON_SERVICE=web ");
+    set_many(PROTOCOL_TCP, "127.0.0.1:80");
+    scene.service.listen_count = 2;
+    assert_string_equal(environment(), "BATON_SERVICE=web ");
+    set_many(PROTOCOL_TCP, "127.0.0.1:80");
+    scene.service.proxy_protocol = 1;
+    assert_string_equal(environment(), "BATON_SERVICE=web ");
+    set_many(PROTOCOL_UNIX, NULL);
+    scene.service.listen_count = 2;
+    assert_string_equal(environment(), "BATON_SERVICE=web ");
+}
+
+static void templates_of_who_serves_many_know_no_client(void **state) {
+    static const struct {
+        const char *template, *text;
+    } examples[] = {
+        {"{service}:{port}", "web:80"},
+        {"{protocol} {local_address}", "TCP 192.0.2.5"},
+        {"{path}", ""},
+        {"{id}{peer_address}{peer_port}{peer_uid}{peer_pid}{peer_count}", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+        set_many(PROTOCOL_TCP, "192.0.2.5:80");
+        assert_string_equal(expand(examples[i].template), examples[i].text);
+    }
+    set_many(PROTOCOL_UNIX, NULL);
+    assert_string_equal(expand("{protocol} {path} {port}"), "UNIX /run/web ");
+    filling_make(&scene.filling, &scene.service, NULL);
+    assert_string_equal(scene.filling.argv[0], "UNIX /run/web ");
+}
+
 /* ---- Templates ---- */
 
 static void templates_are_expanded(void **state) {
@@ -283,7 +357,8 @@ static void the_largest_service_makes_the_room(void **state) {
     (void)state;
     set_scene(PROTOCOL_UNIX, HANDOFF_STDIO);
     set_addresses("192.0.2.1:1", "192.0.2.2:2");
-    services[0] = (struct service){.name = "small", .listen = scene.listen, .listen_count = 1};
+    services[0] = (struct service){
+        .name = "small", .listen = scene.listen, .listen_count = 1, .reuse_count = 1};
     services[1] = scene.service;
     services[1].argv = argv;
     services[1].argc = 2;
@@ -313,6 +388,9 @@ int main(void) {
         cmocka_unit_test(a_local_connection_has_the_unix_names),
         cmocka_unit_test(a_client_named_by_a_proxy_is_a_tcp_client),
         cmocka_unit_test(whoever_gets_a_listener_knows_no_client),
+        cmocka_unit_test(who_serves_many_is_told_what_holds_for_all),
+        cmocka_unit_test(what_differs_between_clients_is_not_told_to_who_serves_many),
+        cmocka_unit_test(templates_of_who_serves_many_know_no_client),
         cmocka_unit_test(templates_are_expanded),
         cmocka_unit_test(a_variable_of_one_unknown_fact_is_not_set),
         cmocka_unit_test(the_longest_texts_fit),
