@@ -27,6 +27,8 @@
 #include "core/base/identity.h"
 #include "core/base/socket_options.h"
 #include "core/base/waiting.h"
+#include "platform/file_watch.h"
+#include "platform/log.h"
 #include "platform/machine.h"
 
 #include <stdbool.h>
@@ -101,6 +103,8 @@ enum platform_event_kind {
     PLATFORM_EVENT_OUTPUT,     /* output: platform_output_read() may have something */
     PLATFORM_EVENT_EXIT,       /* process: it has ended; platform_process_exit() tells how */
     PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
+    PLATFORM_EVENT_CHANGED,    /* file that is watched: another one, or written anew */
+    PLATFORM_EVENT_MEASURED,   /* process: platform_process_resident() may be repeated */
     PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed; or
                               platform_socket_put_back() may be repeated. token 0 */
     PLATFORM_EVENT_STOP,   /* platform_stop_reason() tells why. token 0 */
@@ -490,6 +494,12 @@ struct platform_exit {
 /* True once its leader has ended, be it that EXIT has not been reported yet. */
 bool platform_process_has_ended(const struct platform_process *process);
 
+/* The memory that the process itself has resident, in KiB. BATON_OK; BATON_AGAIN: it is being
+ * looked at, a MEASURED event follows, and the call is repeated; BATON_GONE: it has ended, or the
+ * system does not tell; BATON_SHORTAGE. POSIX: /proc/PID/statm, proc(5). Windows: the working set,
+ * GetProcessMemoryInfo. */
+int platform_process_resident(struct platform_process *process, uint32_t *resident_kib);
+
 /* How it ended; valid from the EXIT event on. When the leader ends, the platform ends the rest of
  * its group or job before it reaps the leader, and reports EXIT only then; unless its program
  * leaves_children. */
@@ -545,49 +555,5 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
 /* Closes our ends: the handler reads the end of file, which means DRAIN. Idempotent; no CHANNEL or
  * WRITABLE event is reported any more. */
 void platform_channel_close(struct platform_process *process);
-
-/* ---- The log --------------------------------------------------------------------------------- */
-
-/* Sends the log to the file at `path`, appending and creating it (mode 0640), or to standard error
- * (NULL). May be called again: if that fails, the log goes where it went. Never sets O_NONBLOCK on
- * an inherited descriptor. */
-int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause);
-
-/* What standard error is; whether colours are wanted there is said by the variables NO_COLOR
- * (no-color.org), if it is not empty, and TERM, if that is "dumb" or not there (POSIX). On Windows
- * a console is told to obey escape sequences, and if it cannot it has no colours. Does not wait. */
-enum platform_terminal {
-    PLATFORM_TERMINAL_NONE,
-    PLATFORM_TERMINAL_PLAIN,
-    PLATFORM_TERMINAL_COLOURED
-};
-enum platform_terminal platform_terminal(void);
-
-/* Writes as much of `length` bytes as can be written without blocking, and returns that number;
- * when it is less than `length`, PLATFORM_EVENT_LOG_WRITABLE follows. A log that cannot be written
- * at all (closed pipe, full disk) takes everything and drops it; `cause` then tells why, once for
- * each failing call, and platform_log_take_loss() how much. The first write that succeeds again
- * begins with a line feed if a line was torn (Windows: in any case). */
-size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
-                          struct baton_cause *cause);
-
-/* What a log that cannot be written has dropped. */
-struct platform_log_loss {
-    size_t bytes;       /* at the end of what platform_log_write() took last; 0 on Windows, where
-                           what was taken before is written later */
-    size_t lines_count; /* since this was asked last */
-};
-void platform_log_take_loss(struct platform *platform, struct platform_log_loss *loss);
-
-/* Blocks until platform_log_write() may take more, at most until `deadline_us`. */
-void platform_log_wait(struct platform *platform, uint64_t deadline_us);
-
-/* Blocks until all that platform_log_write() has taken is with the system, at most until
- * `deadline_us`. Returns how many lines are not, then. */
-size_t platform_log_flush(struct platform *platform, uint64_t deadline_us);
-
-/* Says something on standard error, beside a log that is elsewhere, if that need not wait; else it
- * is not said. */
-void platform_log_warn(const char *text);
 
 #endif

@@ -180,8 +180,11 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);
         return false;
+    case PLATFORM_EVENT_CHANGED:
+        return false;
     case PLATFORM_EVENT_CHANNEL:
     case PLATFORM_EVENT_WRITABLE:
+    case PLATFORM_EVENT_MEASURED:
     case PLATFORM_EVENT_EXIT:
         return on_process(s, event);
     }

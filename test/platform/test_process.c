@@ -133,6 +133,36 @@ static void test_exits_wait_for_room(void **state) {
     }
 }
 
+/* What it says when it is known. */
+static int measure(struct bench *bench, struct platform_process *process, uint64_t token,
+                   uint32_t *resident_kib) {
+    int result;
+    while ((result = platform_process_resident(process, resident_kib)) == BATON_AGAIN) {
+        bench_await(bench, PLATFORM_EVENT_MEASURED, token);
+    }
+    return result;
+}
+
+static void test_memory(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    uint32_t resident_kib = 0;
+    struct platform_process *process = LAUNCH(bench, &token, "print:ready", "hold");
+    bench_await_text(bench, "ready\n");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(measure(bench, process, token, &resident_kib), BATON_OK);
+        assert_in_range(resident_kib, 16, 16u << 20);
+    }
+    system_kill(platform_process_pid(process));
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    assert_int_equal(measure(bench, process, token, &resident_kib), BATON_GONE);
+    platform_process_close(&process);
+    /* One that is closed while it is measured leaves nothing. */
+    process = LAUNCH(bench, &token, "hold");
+    (void)platform_process_resident(process, &resident_kib);
+    platform_process_close(&process);
+}
+
 static void test_kill_and_terminate(void **state) {
     struct bench *bench = *state;
     for (int i = 0; i < 2; i++) {
@@ -290,6 +320,7 @@ int main(void) {
         WITH_BENCH(test_exit_is_told_once_to_each),
         WITH_BENCH(test_many_launches_leave_nothing),
         WITH_BENCH(test_exits_wait_for_room),
+        WITH_BENCH(test_memory),
         WITH_BENCH(test_kill_and_terminate),
         WITH_BENCH(test_group_ends_with_its_leader),
         WITH_BENCH(test_children_that_are_left),

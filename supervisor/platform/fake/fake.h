@@ -51,6 +51,7 @@ const char *fake_misuse(void);
 struct fake_left {
     uint32_t platform_count, listener_count, output_count, program_count;
     uint32_t stream_count;
+    uint32_t file_watch_count;
     uint32_t socket_count;  /* accepted sockets that it has open */
     uint32_t copy_count;    /* sockets and listeners that handlers have open */
     uint32_t process_count; /* processes alive or not closed */
@@ -86,6 +87,7 @@ enum fake_call {
     FAKE_ACCEPT, /* with BATON_GONE the client that was next is gone */
     FAKE_LAUNCH,
     FAKE_STREAM, /* platform_stream_open() */
+    FAKE_FILE_WATCH,
     FAKE_RANDOM,
     FAKE_EXPORT,
     FAKE_SEND,
@@ -213,6 +215,7 @@ struct fake_process {
     const char *listener_names; /* of those that it was handed, ':' between them; NULL */
     uint32_t client; /* whose connection its standard streams were at the launch; FAKE_NONE */
     uint64_t launched_us, ended_us;
+    uint32_t measured_count; /* calls of platform_process_resident() */
 };
 
 /* How many were launched; the last is number count - 1. */
@@ -287,6 +290,18 @@ void fake_limit_descriptors(size_t left_count);
 /* As on Windows: platform_socket_export() describes the socket in 628 bytes, and a launch cannot
  * hand over listeners. */
 void fake_as_on_windows(bool on);
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* The process has so much resident; 0 (as at the start): it cannot be told. */
+void fake_handler_has_memory(uint32_t process, uint32_t resident_kib);
+/* From now on it takes until the next event to find out. */
+void fake_measures_late(bool on);
+
+/* ---- Files that change ----------------------------------------------------------------------- */
+
+/* The file is another, or written anew: who watches it is told. Returns how many do. */
+uint32_t fake_file_changes(const char *path);
 
 /* ---- The log --------------------------------------------------------------------------------- */
 

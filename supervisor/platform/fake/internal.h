@@ -92,6 +92,13 @@ struct platform_output {
     struct fake_piece *first, *last;
 };
 
+struct platform_file_watch {
+    struct platform_file_watch *next;
+    const char *path; /* owned */
+    uint64_t token;
+    bool is_due;
+};
+
 struct platform_process {
     struct fake_process face;
     struct platform_output *output_collector;
@@ -115,6 +122,8 @@ struct platform_process {
     char **argv, **environment;     /* owned; end with NULL */
     struct fake_flow input, output; /* its pipes */
     bool leaves_pipes;              /* a descendant keeps its ends */
+    uint32_t resident_kib;          /* 0 = it cannot be told */
+    bool is_measured, measured_due; /* where that takes its time */
 };
 
 struct fake_world {
@@ -124,6 +133,7 @@ struct fake_world {
     uint32_t listener_count, listener_capacity;
     struct platform_program *programs;
     struct platform_output *outputs;
+    struct platform_file_watch *file_watches;
     struct platform_process **processes;
     uint32_t process_count, process_capacity;
     struct fake_peer **clients;
@@ -150,6 +160,7 @@ struct fake_world {
     struct platform_log_loss log_loss;
     size_t log_room;
     bool stop_due, is_windows, hides_pids, has_descriptor_limit;
+    bool measures_late;
     bool log_short, log_due, outputs_paused, pipes_are_busy;
 };
 

@@ -32,6 +32,10 @@ static void collect_process(struct platform_process *p, struct platform_event *e
         p->exit_told = true;
         add(events, count, capacity, PLATFORM_EVENT_EXIT, p->face.token);
     }
+    if (p->measured_due) {
+        p->measured_due = false;
+        add(events, count, capacity, PLATFORM_EVENT_MEASURED, p->face.token);
+    }
     if (!p->face.supervisor_end_open) {
         return;
     }
@@ -69,6 +73,12 @@ static size_t collect(struct platform_event *events, size_t capacity) {
     for (struct platform_output *o = fake_world.outputs; o != NULL; o = o->next) {
         if (o->is_open && !fake_world.outputs_paused && o->first != NULL) {
             add(events, &count, capacity, PLATFORM_EVENT_OUTPUT, o->token);
+        }
+    }
+    for (struct platform_file_watch *f = fake_world.file_watches; f != NULL; f = f->next) {
+        if (f->is_due && count < capacity) {
+            f->is_due = false;
+            add(events, &count, capacity, PLATFORM_EVENT_CHANGED, f->token);
         }
     }
     return count;

@@ -181,6 +181,11 @@ void fake_end(void) {
         next = o->next;
         free_output(o);
     }
+    for (struct platform_file_watch *f = w->file_watches, *next; f != NULL; f = next) {
+        next = f->next;
+        free((char *)f->path);
+        free(f);
+    }
     free(w->processes);
     free(w->listeners);
     free(w->clients);
@@ -210,6 +215,9 @@ struct fake_left fake_left(void) {
     const struct fake_world *w = &fake_world;
     struct fake_left left = {.platform_count = w->platform.is_open ? 1 : 0};
     left.stream_count = fake_open_stream_count();
+    for (const struct platform_file_watch *f = w->file_watches; f != NULL; f = f->next) {
+        left.file_watch_count++;
+    }
     for (uint32_t i = 0; i < w->listener_count; i++) {
         left.listener_count += w->listeners[i]->face.is_open ? 1 : 0;
         left.copy_count += w->listeners[i]->face.holder_count;

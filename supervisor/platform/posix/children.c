@@ -60,6 +60,7 @@ void posix_process_give(struct platform_process *process) {
 
 void posix_processes_close(struct platform *platform) {
     SLOTS_EACH(i, &platform->process_slots) {
+        posix_process_forget_measuring(&platform->processes[i]);
         posix_watch_close(platform, &platform->processes[i].channel);
         posix_watch_close(platform, &platform->processes[i].end);
     }

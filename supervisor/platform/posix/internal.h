@@ -46,7 +46,8 @@ enum posix_watch_kind {
     POSIX_WATCH_EXIT, /* the end of a process */
     POSIX_WATCH_OUTPUT,
     POSIX_WATCH_LOG,
-    POSIX_WATCH_STREAM
+    POSIX_WATCH_STREAM,
+    POSIX_WATCH_FILES /* what inotify(7) tells; and each file's name */
 };
 
 /* Something that epoll watches; embedded in its object, and epoll's user data points to it. That is
@@ -61,7 +62,8 @@ struct posix_watch {
     uint64_t token;
 };
 
-/* Of a stream or a listener: its event (STREAM, LOST) is to be told, and epoll will not. */
+/* Of a stream, a listener, a file or a process: its event (STREAM, LOST, CHANGED, MEASURED) is to
+ * be told, and epoll will not. */
 struct posix_due {
     const struct posix_watch *watch; /* NULL = it is not due */
     struct posix_due *next;
@@ -197,6 +199,8 @@ struct platform_process {
     pid_t speaker;  /* who sent the frame received last, as the kernel says; 0 = nobody yet */
     bool is_hidden; /* /proc did not tell what it is called */
     bool leaves_children;
+    const struct platform_program *program; /* compared only: it may be gone */
+    struct measuring *measuring; /* how much memory it has; owned; NULL = it has not come to that */
     struct platform_process *next_late; /* of those whose EXIT waits for their output */
     uint64_t late_until_us;             /* not longer than until then; 0 = it does not wait */
     bool ended;     /* reaped; `exit` is valid and the pid may belong to a stranger */
@@ -213,6 +217,12 @@ struct posix_carriers {
     uint64_t progress_us;    /* when something was last begun or done */
     uint64_t short_until_us; /* no new one is tried before */
     int spares[2];           /* descriptors for the first one, when there are no others */
+};
+
+/* file_watch.c */
+struct posix_files {
+    struct posix_watch notify; /* opened for the first one */
+    struct platform_file_watch *first;
 };
 
 /* Of children: a number stands for the same process until that is reaped. */
@@ -278,8 +288,9 @@ struct platform {
     struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
     struct posix_carriers carriers;
-    struct posix_due *first_due; /* of streams and listeners */
-    struct put_back *put_backs;  /* of connections; socket.c; owned */
+    struct posix_due *first_due; /* of streams and others */
+    struct posix_files files;
+    struct put_back *put_backs; /* of connections; socket.c; owned */
     struct slots stream_slots;
     struct platform_stream *streams; /* by slot */
 };
@@ -488,6 +499,9 @@ int posix_channel_open(struct platform_process *process, int *child_end, struct 
  * packets' lengths and waits for nobody. */
 void posix_channel_measure(struct platform_process *process);
 
+/* memory.c: it is not measured any more. */
+void posix_process_forget_measuring(struct platform_process *process);
+
 /* process.c: what getpid(2) tells a process in its own pid namespace: the last number of NSpid,
  * behind those of the outer ones, in its /proc/PID/status, however long that is. Closes it. 0: it
  * does not say; -1: it cannot be read. */
@@ -564,6 +578,13 @@ socklen_t posix_address_to_system(const struct address *address, struct sockaddr
 bool posix_address_from_system(const struct sockaddr_storage *storage, struct address *out);
 /* getsockname(2). False and ADDRESS_NONE, where the system does not tell. */
 bool posix_own_address(int descriptor, struct address *out);
+
+/* file_watch.c */
+void posix_files_close(struct platform *platform);
+/* inotify has something. */
+void posix_files_take_reports(struct platform *platform);
+/* Once a round of the loop. Returns when to call it at the latest. */
+uint64_t posix_files_feed(struct platform *platform, uint64_t now_us);
 
 /* log.c */
 void posix_log_init(struct platform *platform);

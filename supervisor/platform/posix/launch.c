@@ -148,6 +148,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     }
     process->channel.token = launch->token;
     process->leaves_children = program->leaves_children;
+    process->program = program;
     struct preparation p = {.ends = {-1, -1, -1, -1}, .log_source = -1};
     p.spawn.passed = program->passed;
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;

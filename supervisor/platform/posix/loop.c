@@ -80,6 +80,9 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
     case POSIX_WATCH_OUTPUT:
         posix_outputs_take_reports(platform);
         return;
+    case POSIX_WATCH_FILES:
+        posix_files_take_reports(platform);
+        return;
     case POSIX_WATCH_EXIT:
         posix_process_take_end(watch, told);
         return;
@@ -137,12 +140,23 @@ void posix_due_forget(struct platform *platform, struct posix_due *due) {
     }
 }
 
+static enum platform_event_kind event_of_due(enum posix_watch_kind kind) {
+    switch (kind) {
+    case POSIX_WATCH_STREAM:
+        return PLATFORM_EVENT_STREAM;
+    case POSIX_WATCH_FILES:
+        return PLATFORM_EVENT_CHANGED;
+    case POSIX_WATCH_CHANNEL:
+        return PLATFORM_EVENT_MEASURED;
+    default:
+        return PLATFORM_EVENT_LOST;
+    }
+}
+
 static void tell_dues(struct platform *platform, struct told *told) {
     struct posix_due *due;
     while (told->count < told->capacity && (due = platform->first_due) != NULL) {
-        bool is_stream = due->watch->kind == POSIX_WATCH_STREAM;
-        posix_tell(told, is_stream ? PLATFORM_EVENT_STREAM : PLATFORM_EVENT_LOST,
-                   due->watch->token);
+        posix_tell(told, event_of_due(due->watch->kind), due->watch->token);
         posix_due_forget(platform, due);
     }
 }
@@ -198,6 +212,7 @@ static uint64_t do_chores(struct platform *platform, uint64_t until_us) {
     bring_forward(&until_us, closer_feed(platform->closer, now_us));
     bring_forward(&until_us, posix_outputs_look(platform, now_us));
     bring_forward(&until_us, posix_processes_late_us(platform));
+    bring_forward(&until_us, posix_files_feed(platform, now_us));
     bring_forward(&until_us, posix_carriers_feed(platform, now_us));
     bring_forward(&until_us, platform->children_due_us);
     return until_us;

@@ -156,6 +156,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     posix_watch_init(&platform->children, POSIX_WATCH_CHILDREN, 0);
     posix_watch_init(&platform->closed, POSIX_WATCH_CLOSER, 0);
     posix_watch_init(&platform->outputs.watch, POSIX_WATCH_OUTPUT, 0);
+    posix_watch_init(&platform->files.notify, POSIX_WATCH_FILES, 0);
     posix_log_init(platform);
 
     int result = ensure_standard_streams(cause);
@@ -198,6 +199,7 @@ void platform_close(struct platform **platform) {
     posix_streams_close(closing);
     posix_outputs_close(closing);
     posix_sockets_close(closing);
+    posix_files_close(closing);
     posix_carriers_close(closing);
     posix_elders_close(closing);
     posix_watch_close(closing, &closing->signals);

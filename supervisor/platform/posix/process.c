@@ -95,6 +95,7 @@ void platform_process_close(struct platform_process **process) {
             posix_pipe_end(closing->output);
         }
     }
+    posix_process_forget_measuring(closing);
     posix_watch_close(closing->platform, &closing->end);
     posix_process_give(closing);
     *process = NULL;

@@ -29,7 +29,8 @@ enum packet_kind {
     PACKET_OUTPUT, /* a collector that still has something ready */
     PACKET_STREAM,
     PACKET_STOP,
-    PACKET_LOG
+    PACKET_LOG,
+    PACKET_CHANGED /* a file that is watched */
 };
 
 #define PACKET_KIND_BITS 4
@@ -243,9 +244,10 @@ struct log_writer {
     char piece[LOG_PIECE_BYTES];
 };
 
-enum source_kind { SOURCE_FREE, SOURCE_LISTENER, SOURCE_OUTPUT };
+enum source_kind { SOURCE_FREE, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_FILE };
 
-/* A listener or a collector: they are few, and opened only when a config is loaded. */
+/* A listener, a collector, a file that is watched: they are few, and opened only when a config is
+ * loaded. */
 struct source {
     enum source_kind kind;
     uint32_t generation;
@@ -254,6 +256,7 @@ struct source {
 
 struct command_line; /* program.h */
 struct stream_table; /* stream.h */
+struct file_watcher; /* file_watch.c */
 
 struct platform {
     HANDLE port;
@@ -270,6 +273,7 @@ struct platform {
     struct slot_table processes; /* of struct platform_process */
     struct slot_table pipes;     /* of struct output_pipe */
     struct stream_table *streams;
+    struct file_watcher *file_watcher; /* NULL before the first file; owned */
     struct log_writer log;
 };
 
@@ -287,6 +291,10 @@ bool win32_writable_event(struct platform_process *process, struct platform_even
 bool win32_exit_event(struct platform_process *process, struct platform_event *event);
 bool win32_pipe_event(struct output_pipe *pipe, struct platform_event *event);
 bool win32_output_event(struct platform_output *output, struct platform_event *event);
+bool win32_file_watch_event(const struct platform_file_watch *file, struct platform_event *event);
+
+/* All that are left. Blocks for a second at most. */
+void win32_file_watches_close(struct platform *platform);
 
 /* Takes a free pipe of the table for `output` and opens it; NULL in *out and BATON_SHORTAGE when
  * the table is full. */

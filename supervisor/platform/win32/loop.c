@@ -50,14 +50,28 @@ static bool process_packet(struct platform_process *process, enum packet_kind ki
     }
 }
 
+/* The packets that it has; -1 = none. */
+static int kind_of_source(const struct source *source) {
+    static const int kinds[] = {[SOURCE_FREE] = -1,
+                                [SOURCE_LISTENER] = PACKET_ACCEPT,
+                                [SOURCE_OUTPUT] = PACKET_OUTPUT,
+                                [SOURCE_FILE] = PACKET_CHANGED};
+    return kinds[source->kind];
+}
+
 static bool source_packet(const struct source *source, uint32_t generation, enum packet_kind kind,
                           struct platform_event *event) {
-    enum source_kind wanted = kind == PACKET_ACCEPT ? SOURCE_LISTENER : SOURCE_OUTPUT;
-    if (source->kind != wanted || source->generation != generation) {
+    if (kind_of_source(source) != (int)kind || source->generation != generation) {
         return false;
     }
-    return kind == PACKET_ACCEPT ? win32_listener_event(source->object, event)
-                                 : win32_output_event(source->object, event);
+    switch (source->kind) {
+    case SOURCE_LISTENER:
+        return win32_listener_event(source->object, event);
+    case SOURCE_OUTPUT:
+        return win32_output_event(source->object, event);
+    default:
+        return win32_file_watch_event(source->object, event);
+    }
 }
 
 /* Finds the packet's object; one that has been closed since is another generation. */
@@ -76,6 +90,7 @@ static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
                               event);
     case PACKET_ACCEPT:
     case PACKET_OUTPUT:
+    case PACKET_CHANGED:
         return source_packet(&platform->sources[index], generation, kind, event);
     case PACKET_PIPE:
         pipe = win32_slot_table_find(&platform->pipes, index, generation);
@@ -118,9 +133,9 @@ static void replace_of_process(const struct platform_process *process, LONG kind
 
 static void replace_of_source(const struct platform *platform, uint32_t index, LONG kinds) {
     const struct source *source = &platform->sources[index];
-    enum packet_kind kind = source->kind == SOURCE_LISTENER ? PACKET_ACCEPT : PACKET_OUTPUT;
-    if (source->kind != SOURCE_FREE && (kinds & 1 << kind) != 0) {
-        win32_packet_post(platform->port, kind, index, source->generation);
+    int kind = kind_of_source(source);
+    if (kind >= 0 && (kinds & 1 << kind) != 0) {
+        win32_packet_post(platform->port, (enum packet_kind)kind, index, source->generation);
     }
 }
 

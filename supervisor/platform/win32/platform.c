@@ -122,6 +122,7 @@ static void close_sources(struct platform *platform) {
         } else if (platform->sources[i].kind == SOURCE_OUTPUT) {
             platform_output_close(&output);
         }
+        /* Files: win32_file_watches_close(). */
     }
 }
 
@@ -139,6 +140,7 @@ void platform_close(struct platform **address) {
     }
     win32_streams_clear(platform);
     close_sources(platform);
+    win32_file_watches_close(platform);
     bool log_ended = win32_log_stop(&platform->log);
     if (platform->null_device != NULL) {
         CloseHandle(platform->null_device);
