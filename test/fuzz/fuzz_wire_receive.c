@@ -36,11 +36,11 @@ static int send_packet(int channel, const uint8_t *packet, size_t length, size_t
     if (attached_count > 0) {
         memset(&control, 0, sizeof control);
         message.msg_control = control.room;
-        message.msg_controllen = CMSG_SPACE(attached_count * sizeof(int));
+        message.msg_controllen = (socklen_t)CMSG_SPACE(attached_count * sizeof(int));
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(attached_count * sizeof(int));
+        header->cmsg_len = (socklen_t)CMSG_LEN(attached_count * sizeof(int));
         for (size_t i = 0; i < attached_count; i++)
             memcpy(CMSG_DATA(header) + i * sizeof(int), &samples[kinds >> i % 8 & 1], sizeof(int));
     }

@@ -28,11 +28,11 @@ static void write_with(int to, const char *bytes, size_t length, const int *righ
     struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
     if (count > 0) {
         message.msg_control = &control;
-        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        message.msg_controllen = (socklen_t)CMSG_SPACE(sizeof(int) * count);
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        head->cmsg_len = (socklen_t)CMSG_LEN(sizeof(int) * count);
         memcpy(CMSG_DATA(head), rights, sizeof(int) * count);
     }
     sendmsg(to, &message, MSG_NOSIGNAL); /* in vain when the channel has ended */

@@ -105,7 +105,7 @@ static size_t name_source(const struct baton_connection *connection, union contr
         return 0;
     memset(control, 0, sizeof *control);
     size_t length = is_ipv4 ? sizeof ipv4 : sizeof ipv6;
-    control->align.cmsg_len = CMSG_LEN(length);
+    control->align.cmsg_len = (socklen_t)CMSG_LEN(length);
     control->align.cmsg_level = is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
     control->align.cmsg_type = is_ipv4 ? IP_PKTINFO : IPV6_PKTINFO;
     if (is_ipv4) {
@@ -127,7 +127,7 @@ static ssize_t send_from(const struct baton_connection *connection, struct iovec
                              .msg_iov = part,
                              .msg_iovlen = 1,
                              .msg_control = control_bytes > 0 ? control : NULL,
-                             .msg_controllen = control_bytes};
+                             .msg_controllen = (socklen_t)control_bytes};
     ssize_t sent;
     do
         sent = sendmsg(connection->socket, &message, MSG_NOSIGNAL);

@@ -12,14 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-void posix_close(int descriptor) {
+void posix_close_any(int descriptor) {
     if (descriptor >= 0) {
         close(descriptor);
     }
 }
 
 void posix_close_descriptor(int *descriptor) {
-    posix_close(*descriptor);
+    posix_close_any(*descriptor);
     *descriptor = -1;
 }
 
@@ -46,7 +46,7 @@ int posix_open_of_process(pid_t pid, const char *name, int flags) {
 
 ssize_t posix_read_text(int file, char *text, size_t size_bytes) {
     ssize_t length = file < 0 ? -1 : read(file, text, size_bytes - 1);
-    posix_close(file);
+    posix_close_any(file);
     text[length < 0 ? 0 : length] = '\0';
     return length;
 }

@@ -18,6 +18,11 @@
 /* Needs little: it calls close(2). glibc and sanitizers want their part. */
 #define STACK_BYTES (256u * 1024u)
 
+/* As the manual calls it (sigevent(7)), which glibc does not before 2.38. */
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
 static void be_woken(int number) {
     (void)number;
 }
@@ -38,7 +43,7 @@ static int take_out(struct closer *closer) {
 
 static bool make_timer(timer_t *timer) {
     struct sigevent how = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = CLOSER_SIGNAL};
-    how._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    how.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
     return timer_create(CLOCK_MONOTONIC, &how, timer) == 0;
 }
 
@@ -265,7 +270,7 @@ bool closer_close(struct closer **closer) {
     if (all_ended) {
         close_rest(closing);
         free(closing->waiting);
-        posix_close(closing->told);
+        posix_close_any(closing->told);
         sem_destroy(&closing->news);
         sem_destroy(&closing->begun);
         free(closing);

@@ -83,7 +83,7 @@ static unsigned long find_in(const char *list, const struct platform_listener_sp
         held = strlen(line);
         memmove(text, line, held);
     }
-    posix_close(file);
+    posix_close_any(file);
     return inode;
 }
 

@@ -94,7 +94,7 @@ static bool read_score(int file, char score[OOM_TEXT_BYTES]) {
 static bool write_own_score(const char *score) {
     int file = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
     bool is_written = file >= 0 && write(file, score, strlen(score)) > 0;
-    posix_close(file);
+    posix_close_any(file);
     return is_written;
 }
 
@@ -135,7 +135,7 @@ static bool correct_score(pid_t pid, const struct step *step) {
     }
     int file = posix_open_of_process(pid, "oom_score_adj", O_WRONLY);
     bool is_written = file >= 0 && write(file, text, strlen(text)) > 0;
-    posix_close(file);
+    posix_close_any(file);
     return is_written;
 }
 

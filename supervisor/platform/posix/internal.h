@@ -303,8 +303,8 @@ int posix_failed_with(struct baton_cause *cause, const char *call, int code);
 extern struct baton_cause posix_ignored;
 
 /* calls.c */
-/* close(2), but of -1; and forgets it. */
-void posix_close(int descriptor);
+/* close(2), but of -1; and forgets it. (musl has a posix_close() of its own.) */
+void posix_close_any(int descriptor);
 void posix_close_descriptor(int *descriptor);
 /* What poll(2) says at once of `events`, errors and hang-ups; 0 = nothing. */
 short posix_look(int descriptor, int events);

@@ -253,7 +253,7 @@ void platform_listener_close(struct platform_listener **listener) {
     } else if (closing->is_handed_over && closing->protocol != PLATFORM_UDP) {
         posix_let_go(closing->platform, closing->watch.descriptor);
     } else {
-        posix_close(closing->watch.descriptor);
+        posix_close_any(closing->watch.descriptor);
     }
     free(closing);
     *listener = NULL;

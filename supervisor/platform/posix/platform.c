@@ -206,7 +206,7 @@ void platform_close(struct platform **platform) {
     posix_watch_close(closing, &closing->children);
     (void)posix_threads_end(closing, &posix_ignored);
     posix_window_close(closing);
-    posix_close(closing->epoll);
+    posix_close_any(closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
         setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);
     }
@@ -216,7 +216,7 @@ void platform_close(struct platform **platform) {
 
 void posix_let_go(struct platform *platform, int descriptor) {
     if (platform->closer == NULL) {
-        posix_close(descriptor); /* nobody has had it yet */
+        posix_close_any(descriptor); /* nobody has had it yet */
     } else if (descriptor >= 0) {
         closer_take(platform->closer, descriptor);
     }

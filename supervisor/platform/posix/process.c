@@ -24,7 +24,7 @@ pid_t posix_innermost_pid(int file) {
             if (matched_bytes < sizeof key - 1) {
                 matched_bytes = c == key[matched_bytes] ? matched_bytes + 1 : c == '\n';
             } else if (c == '\n') {
-                posix_close(file);
+                posix_close_any(file);
                 return number;
             } else {
                 number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 0;
@@ -32,7 +32,7 @@ pid_t posix_innermost_pid(int file) {
         }
         is_read = true;
     }
-    posix_close(file);
+    posix_close_any(file);
     return is_read ? 0 : -1;
 }
 

@@ -20,6 +20,13 @@
 
 #define EXIT_NOT_EXECUTED 127
 
+/* On 32 bits the older number takes a time of 32 bits, whatever libc's has. */
+#if defined SYS_futex_time64 && !defined __LP64__
+#define CALL_FUTEX (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define CALL_FUTEX SYS_futex
+#endif
+
 /* execve(2) says EACCES for a file that nobody may execute and for one that others may. */
 static bool nobody_may_execute(const char *path) {
     int result = platform_probe_program(NULL, path);
@@ -69,7 +76,7 @@ static void await_execution(volatile uint32_t *tid, pid_t pid) {
     const struct timespec patience = {.tv_nsec = PATIENCE_NS};
     unsigned stops_count = 0;
     while (*tid != 0) {
-        if (syscall(SYS_futex, tid, FUTEX_WAIT, 1, &patience, NULL, 0) != 0 && *tid != 0 &&
+        if (syscall(CALL_FUTEX, tid, FUTEX_WAIT, 1, &patience, NULL, 0) != 0 && *tid != 0 &&
             posix_child_look(P_PID, pid, WSTOPPED) != 0) { /* it stands still by SIGSTOP */
             kill(pid, ++stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
         }

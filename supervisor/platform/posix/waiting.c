@@ -118,7 +118,7 @@ static void ask(struct question *q, int flags, const void *body, size_t body_byt
         q->is_whole = q->is_whole && got > 0 && (size_t)got <= sizeof bytes;
         more = q->is_whole && take_answers(q, bytes, (size_t)got);
     }
-    posix_close(descriptor);
+    posix_close_any(descriptor);
     q->out->is_identified = q->is_whole;
 }
 

@@ -184,7 +184,7 @@ bool os_frame_write(const uint8_t *bytes, size_t size) {
 
 /* Receives a packet. ECONNRESET comes once, before what the supervisor had still written. */
 static ssize_t receive_packet(struct msghdr *message) {
-    const size_t room = message->msg_controllen;
+    const socklen_t room = (socklen_t)message->msg_controllen;
     bool again = true;
     for (;;) {
         message->msg_controllen = room;
