@@ -66,6 +66,9 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
     case POOL_BREAKER:
         run_tell_breaker(s, action);
         break;
+    case POOL_SPARES_HELD_BACK:
+        run_tell_spares_held_back(s, action);
+        break;
     case POOL_ROOM:
         run_pause_on_room(s, action->service, pool_has_room(&s->pool, action->service));
         break;

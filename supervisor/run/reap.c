@@ -13,7 +13,8 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
     if (s->pool.processes[process].rules->handoff == HANDOFF_LISTENER) {
         pool_note_progress(&s->pool, process, run_accept_judge(s, service));
     }
-    struct pool_exit ended = {how.by_signal, how.code, how.by_broken_pipe};
+    struct pool_exit ended = {
+        .by_signal = how.by_signal, .code = how.code, .by_broken_pipe = how.by_broken_pipe};
     pool_exited(&s->pool, process, ended, words);
 }
 

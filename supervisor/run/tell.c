@@ -113,6 +113,12 @@ void run_tell_breaker(struct supervisor *s, const struct pool_action *action) {
              "tried again");
 }
 
+void run_tell_spares_held_back(struct supervisor *s, const struct pool_action *action) {
+    run_tell(s, LOG_LEVEL_WARNING, "spares_held_back", action->service, "reason=%s retry_ms=%llu",
+             "its spares end before they serve anybody",
+             (unsigned long long)action->pause_us / 1000);
+}
+
 /* It ran, said no HELLO, and was content: most likely it knows nothing of Baton, and a key was
  * forgotten. One that fails before its HELLO has another trouble, which it tells itself. */
 static bool is_foreign(const struct supervisor *s, const struct pool_action *action) {

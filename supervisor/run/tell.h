@@ -37,6 +37,8 @@ void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *act
 /* The socket of a service is ready, and yet nothing is launched for it. */
 void run_tell_breaker(struct supervisor *s, const struct pool_action *action);
 void run_tell_held_back(struct supervisor *s, const struct pool_action *action);
+/* Spares of the service fail, and none is launched for a while. */
+void run_tell_spares_held_back(struct supervisor *s, const struct pool_action *action);
 
 /* Adds where in the config that is, in its line `config_line`; 0 = nowhere. */
 void run_tell_at(struct supervisor *s, struct record *line, size_t config_line);

@@ -15,9 +15,9 @@
  * - OFFER: it has one unacknowledged offer at a time, and no answer to that is read before it
  *   was sent;
  * - STUCK, CLOSE_PROCESS: it has ended, or its last deadline has passed;
- * - CROWDED, HELD_BACK, BREAKER, ROOM, SERVICE_OVER: words about a service, which need not be said
- * twice. All but the last are checked at each push, in every build, and the last is seen to, so the
- * ring, which has room for each kind of each thing, cannot overflow.
+ * - CROWDED, HELD_BACK, BREAKER, SPARES_HELD_BACK, ROOM, SERVICE_OVER: words about a service, which
+ * need not be said twice. All but the last are checked at each push, in every build, and the last
+ * is seen to, so the ring, which has room for each kind of each thing, cannot overflow.
  */
 #include "core/base/error.h"
 #include "core/base/must.h"
@@ -118,7 +118,11 @@ bool pool_next_action(struct pool *pool, struct pool_action *out) {
         .process = entry.process,
         .connection = entry.connection,
         .service = entry.service,
-        .pause_us = entry.kind >= POOL_CROWDED ? pool->services[entry.service].pause_us : 0,
     };
+    if (out->kind == POOL_SPARES_HELD_BACK) {
+        out->pause_us = pool->services[entry.service].spares_pause_us;
+    } else if (out->kind >= POOL_CROWDED) {
+        out->pause_us = pool->services[entry.service].pause_us;
+    }
     return true;
 }

@@ -125,6 +125,8 @@ struct connection {
     uint64_t accepted_us, launched_us, greeted_us, offered_us, acked_us, ended_us;
     int64_t accepted_wall_us;
     uint64_t bytes_in, bytes_out;
+    uint64_t cpu_us;            /* of its process, where it had one of its own; 0 = not known */
+    uint32_t memory_peak_kib;   /* the same */
     struct address peer, local; /* of the real client, where a PROXY header told it */
     struct address via;         /* then the proxy's; else family ADDRESS_NONE */
 };

@@ -233,6 +233,10 @@ static void note_exit(struct connection *c, struct pool_exit how) {
     c->has_exit = true;
     c->exit_by_signal = how.by_signal;
     c->exit_code = how.code;
+    if (c->rules->reuse_count == 1) { /* it was its own */
+        c->cpu_us = how.cpu_us;
+        c->memory_peak_kib = how.memory_peak_kib;
+    }
 }
 
 void pool_note_progress(struct pool *pool, uint32_t process, enum progress progress) {
@@ -252,6 +256,7 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
                  const struct pool_words *words) {
     struct process *p = &pool->processes[process];
     timers_unset(pool->timers, &p->timer);
+    p->exit = how;
     if (words != NULL && p->first_held != SLOT_NONE) {
         pool_take_words(pool, p->first_held, words);
     }

@@ -60,7 +60,8 @@ enum pool_action_kind {
     POOL_GIVE_BACK,      /* an activation is over and recorded: its listener may be watched again;
                             pool_forget() comes now, not after the record */
     /* About a process. */
-    POOL_LAUNCH,        /* launch it; then pool_launched() or pool_launch_failed() */
+    POOL_LAUNCH,        /* launch it; then pool_launched() or pool_launch_failed(). Without a
+                           connection (wanted_by) it is a spare: service_serves_many() */
     POOL_SEND_LIMITS,   /* tell it what it is really offered: it takes several at a time */
     POOL_OFFER,         /* send it the offer of `connection`; on failure pool_offer_failed() */
     POOL_SEND_DRAIN,    /* send DRAIN; without a channel SIGTERM stands for it */
@@ -70,10 +71,11 @@ enum pool_action_kind {
     POOL_STUCK,         /* it was killed and has not ended; for the log */
     POOL_CLOSE_PROCESS, /* it has ended: release what the platform keeps; pool_reaped() */
     /* About a service. */
-    POOL_CROWDED,     /* somebody waits for handlers of its own to end; for the log */
-    POOL_HELD_BACK,   /* nothing is launched for it for `pause_us`; for the log */
-    POOL_BREAKER,     /* its circuit is open, for `pause_us`, or closed again (0); for the log */
-    POOL_ROOM,        /* it may accept again */
+    POOL_CROWDED,   /* somebody waits for handlers of its own to end; for the log */
+    POOL_HELD_BACK, /* nothing is launched for it for `pause_us`; for the log */
+    POOL_BREAKER,   /* its circuit is open, for `pause_us`, or closed again (0); for the log */
+    POOL_SPARES_HELD_BACK, /* its spares fail: none is launched for `pause_us`; for the log */
+    POOL_ROOM,             /* it may accept again */
     POOL_SERVICE_OVER /* it was retired, and nobody goes by it any more; pool_remove_service() */
 };
 #define POOL_ACTION_KINDS_COUNT (POOL_SERVICE_OVER + 1)
@@ -84,7 +86,7 @@ struct pool_action {
     uint32_t process;    /* slot or SLOT_NONE */
     uint32_t connection; /* slot or SLOT_NONE */
     uint32_t service;    /* slot */
-    uint64_t pause_us;   /* HELD_BACK, BREAKER */
+    uint64_t pause_us;   /* HELD_BACK, BREAKER, SPARES_HELD_BACK */
 };
 
 /* Who has come. */
@@ -107,13 +109,6 @@ struct pool_words {
     uint64_t bytes_in, bytes_out;
     const char *text; /* text_bytes, of which at most POOL_TEXT_MAX_BYTES are kept */
     size_t text_bytes;
-};
-
-/* How a process ended. */
-struct pool_exit {
-    bool by_signal;
-    uint32_t code;
-    bool by_broken_pipe; /* by_signal, and it was SIGPIPE: it wrote to who had left */
 };
 
 /* Why a launch did not succeed. */
@@ -139,6 +134,7 @@ struct pool_service {
     const char *pause_reason;         /* as pool_lacks_room_for() has it; static */
     bool took_nobody;                 /* why it was: its handler did, and has not failed */
     uint64_t pause_us;                /* how long the last pause was */
+    uint64_t spares_pause_us;         /* the same, of spares */
     struct timer pause;               /* set while the breaker, or the rate, lets nobody in */
     struct shortage shortage;         /* lasts while launches wait for a limit of its own */
 };
@@ -295,6 +291,17 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
                  const struct pool_words *words);
 /* The platform's part is closed: frees the slot. */
 void pool_reaped(struct pool *pool, uint32_t process);
+
+/* ---- Processes that serve many ---- */
+
+/* To be called at the end of a round in which nothing waits: decides at most one launch of a spare.
+ * True if more are due. */
+bool pool_refill(struct pool *pool);
+/* The service's executable has changed: its processes without a client are drained, the others get
+ * no more offers. */
+void pool_renew_processes(struct pool *pool, uint32_t service);
+/* The process has that much resident memory now, after a DONE. */
+void pool_note_memory(struct pool *pool, uint32_t process, uint32_t resident_kib);
 
 /* ---- The ordered stop ---- */
 

@@ -1,9 +1,20 @@
 #include "core/pool/process.h"
+
+#include "core/base/text.h"
 #include "core/service/service.h"
 
 /* A limit of 0 is none. */
 static uint32_t least_of(uint32_t count, uint32_t limit_count) {
     return limit_count == 0 || count < limit_count ? count : limit_count;
+}
+
+const char *retire_reason_text(enum retire_reason reason) {
+    static const char texts[] =
+#define RETIRE_TEXT(name, text) text "\0"
+        RETIRE_TABLE(RETIRE_TEXT)
+#undef RETIRE_TEXT
+        ;
+    return text_nth(texts, reason);
 }
 
 bool process_takes_offers(const struct process *process) {

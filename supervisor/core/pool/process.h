@@ -26,6 +26,40 @@ enum process_state {
     PROCESS_KILLED      /* is being ended; only its exit is awaited */
 };
 
+/* Why a process gets no more offers, or has got them no more: what came first. */
+#define RETIRE_TABLE(X)                                                                            \
+    X(NONE, "exited")     /* it has ended by itself */                                             \
+    X(REUSE, "reuse")     /* it has had as many as it may have in its life */                      \
+    X(AGE, "age")         /* retire_after_s */                                                     \
+    X(MEMORY, "memory")   /* retire_memory_mib */                                                  \
+    X(IDLE, "idle")       /* idle_exit_s */                                                        \
+    X(ASKED, "asked")     /* RETIRE, or NACK with it */                                            \
+    X(BUSY, "busy")       /* it said so while it held nothing */                                   \
+    X(CLOSED, "closed")   /* it has closed its channel */                                          \
+    X(CHANGED, "changed") /* the executable is another by now */                                   \
+    X(SERVICE, "service") /* the service has left the config */                                    \
+    X(STOP, "stop")       /* the supervisor stops */                                               \
+    X(OVERDUE, "overdue") /* it did not end what had gone on for too long */                       \
+    X(FAULT, "fault")     /* its launch or handshake went wrong, or it broke the protocol */
+
+enum retire_reason {
+#define RETIRE_ENUM(name, text) RETIRE_##name,
+    RETIRE_TABLE(RETIRE_ENUM)
+#undef RETIRE_ENUM
+};
+
+/* The word in the log; static. */
+const char *retire_reason_text(enum retire_reason reason);
+
+/* How a process ended. */
+struct pool_exit {
+    bool by_signal;
+    uint32_t code;
+    bool by_broken_pipe;      /* by_signal, and it was SIGPIPE: it wrote to who had left */
+    uint64_t cpu_us;          /* that it has used; 0 = not known */
+    uint32_t memory_peak_kib; /* resident; 0 = not known */
+};
+
 struct service;
 struct pool_service;
 
@@ -37,7 +71,8 @@ struct process {
     struct pool_service *served; /* the service itself */
     const struct service *rules; /* of the service, which it holds: not owned */
     uint32_t pid;                /* as the platform told at launch; 0 before */
-    uint32_t wanted_by;  /* slot of the connection that it was launched for, while LAUNCHED */
+    uint32_t wanted_by;  /* slot of the connection that waits for its launch, while LAUNCHED;
+                            SLOT_NONE = none does: it is a spare */
     uint32_t offer;      /* slot of the one unacknowledged offer; SLOT_NONE */
     uint32_t first_held; /* connections it has acknowledged and not finished */
     uint32_t held_count;
@@ -51,8 +86,10 @@ struct process {
     bool breach;  /* we ended its channel because of what it sent: nothing more of it counts */
     bool exiting; /* its end was seen; what it wrote before is being read */
     bool busy;    /* declined while it held others: not before it has finished one */
-    enum outcome fault; /* why it is being ended before an ACK; NONE = no fault */
-    struct timer timer; /* the one deadline of its state */
+    enum outcome fault;        /* why it is being ended before an ACK; NONE = no fault */
+    enum retire_reason retire; /* the first; from then on it gets no more offers */
+    struct pool_exit exit;     /* when it has ended: for POOL_CLOSE_PROCESS */
+    struct timer timer;        /* the one deadline of its state */
     uint64_t launched_us, greeted_us;
 };
 

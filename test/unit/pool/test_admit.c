@@ -61,7 +61,7 @@ static void one_leaves(uint64_t now_us) {
     uint32_t process = slots_next(&pool->process_slots, 0);
     assert_int_not_equal(process, SLOT_NONE);
     pool_exiting(pool, process);
-    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){false, 0, false}, NULL);
+    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){0}, NULL);
     pool_scene_take_all(&scene, counts, now_us);
     assert_int_equal(counts[POOL_RECORD], 1);
 }

@@ -49,7 +49,8 @@ static void accept_many(uint32_t count) {
 static void exit_all(uint64_t now_us) {
     SLOTS_EACH(i, &pool->process_slots) {
         pool_exiting(pool, i);
-        pool_exited(pool_at(pool, now_us), i, (struct pool_exit){true, 9, false}, NULL);
+        pool_exited(pool_at(pool, now_us), i, (struct pool_exit){.by_signal = true, .code = 9},
+                    NULL);
     }
 }
 
@@ -121,8 +122,7 @@ static void test_full_table_of_processes(void **state) {
     accept_many(4);
     while (pool_next_action(pool, &action)) {
         if (action.kind == POOL_LAUNCH) {
-            pool_exited(pool_at(pool, 5), action.process, (struct pool_exit){false, 1, false},
-                        NULL);
+            pool_exited(pool_at(pool, 5), action.process, (struct pool_exit){.code = 1}, NULL);
             dead[dead_count++] = action.process;
             /* As when a process of the service is closed. */
             pool_dispatch(pool_at(pool, 5), pool->processes[action.process].service);

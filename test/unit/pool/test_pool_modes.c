@@ -57,7 +57,8 @@ static uint32_t launch(uint64_t now_us) {
 
 static void end_process(uint32_t process, bool by_signal, uint32_t code, uint64_t now_us) {
     pool_exiting(pool, process);
-    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){by_signal, code, false}, NULL);
+    pool_exited(pool_at(pool, now_us), process,
+                (struct pool_exit){.by_signal = by_signal, .code = code}, NULL);
 }
 
 /* The record of a connection or activation, and its end. */
@@ -208,7 +209,8 @@ static void stop_activation(bool by_signal, uint32_t code, enum outcome outcome)
 
 static void break_pipe(uint32_t process, uint64_t now_us) {
     pool_exiting(pool, process);
-    pool_exited(pool_at(pool, now_us), process, (struct pool_exit){true, 13, true}, NULL);
+    pool_exited(pool_at(pool, now_us), process,
+                (struct pool_exit){.by_signal = true, .code = 13, .by_broken_pipe = true}, NULL);
 }
 
 /* Who wrote to a client that had left did nothing wrong. */
