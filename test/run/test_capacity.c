@@ -31,13 +31,15 @@ static bool credits(struct scene *s) {
     }
     assert_int_equal(scene_listen(s, 0)->offer_count, 8);
     assert_int_equal(fake_process_count(), 2);
-    /* One is finished, so the next client fits again. */
+    /* One is finished, so the next client fits again: the other one is full. */
+    ACTS(s, 1, ACT_HELLO, ACT_ACK);
     ACTS(s, 0, ACT_DONE);
     CONNECT(s);
     assert_int_equal(scene_listen(s, 0)->offer_count, 9);
     assert_int_equal(fake_process_count(), 2);
     ACTS(s, 0, ACT_ACK);
     scene_act(s, 0, ACT_EXIT);
+    scene_act(s, 1, ACT_EXIT);
     SCENE_END(s);
 }
 
@@ -47,7 +49,6 @@ static void test_credits(void **state) {
     scene_stage(&scene, &play_puppet, credits);
     scene.services[0].reuse_count = 100;
     scene.services[0].max_connections_count = 12;
-    scene_play(&scene, &play_good);
     scene_run(&scene);
     assert_records(1, 10, "served", "1");
     scene_clear(&scene);

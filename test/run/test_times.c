@@ -352,10 +352,10 @@ static bool stubborn(struct scene *s) {
         JUMP(s);
         assert_int_equal(fake_process(0)->terminate_count, 1);
     } else { /* it obeys at last, and is good again */
-        ACTS(s, 0, ACT_DONE);
-        CONNECT(s);
+        ACTS(s, 0, ACT_DONE, ACT_DONE);
+        CONNECT(s); /* it was the last to be used */
         assert_int_equal(scene_listen(s, 0)->offer_count, 3);
-        ACTS(s, 0, ACT_ACK, ACT_DONE, ACT_DONE);
+        ACTS(s, 0, ACT_ACK, ACT_DONE);
         scene_stop(s);
         LOOK(s);
         ACTS(s, 0, ACT_EXIT);

@@ -14,6 +14,7 @@ static void begin(struct pool *pool, uint32_t connection) {
     connection_step(c, CONNECTION_BEGIN, OUTCOME_NONE);
     pool_enqueue(pool, connection);
     pool_dispatch(pool, c->service);
+    pool_note_demand(pool, c->service, c->state == CONNECTION_WAITING);
 }
 
 /* Counted once, or the environment and the OFFER would tell of two moments. */

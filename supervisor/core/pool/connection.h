@@ -95,12 +95,13 @@ struct connection {
     bool is_activation;
     uint32_t service; /* index in the table of services */
     uint32_t place;   /* index among the service's listen entries: where it was accepted */
-    uint32_t process; /* slot of the process launched for it or holding it; SLOT_NONE */
+    uint32_t process; /* slot of the process launched for it, offered it or holding it; SLOT_NONE */
     struct pool_service *served; /* the service itself */
     const struct service *rules; /* of the service, which it holds: not owned */
     uint64_t id;                 /* the record's number, from 1, never used twice in a run */
     struct timer timer;          /* PREFACE, HELD: its deadline */
-    uint32_t next, previous;     /* in the queue of its service, or among those its process holds */
+    uint32_t next, previous;     /* in a queue of its service, or among those its process holds */
+    uint64_t waits_since_us;     /* WAITING: since it came, or its last attempt failed */
     /* In the pool's table of sources: its address, and what counts for the limits by source of its
      * service and of all; SOURCE_NONE where there is no such limit. */
     uint32_t source, own_source, common_source;

@@ -21,52 +21,49 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     c->greeted_us = p->greeted_us;
     c->offered_us = pool->timers->now_us;
     p->offer = connection;
-    p->life_left_count--;
+    process_count_offer(p, 1);
     timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
     pool_bound_handshake(pool, p);
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
     pool_push_process(pool, POOL_OFFER, p, connection, OUTCOME_NONE);
 }
 
-/* The service may have another process, by its own bound. */
-static bool may_launch(struct pool *pool, uint32_t service) {
-    struct pool_service *s = &pool->services[service];
-    uint32_t most_count =
-        pool_service_of(pool, service)->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
-    if (s->process_count < most_count) {
-        return true;
+bool pool_may_launch(const struct pool *pool, uint32_t service, bool *is_crowded) {
+    const struct pool_service *s = &pool->services[service];
+    const struct service *rules = pool_service_of(pool, service);
+    bool fits = s->process_count < rules->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
+    if (is_crowded != NULL) {
+        *is_crowded = !fits;
     }
-    if (!s->crowded) {
-        s->crowded = true;
-        pool_push_service(pool, POOL_CROWDED, service);
-    }
-    return false;
+    return fits && s->sums.handlers_count < service_max_handlers(rules);
 }
 
-static void launch_for(struct pool *pool, uint32_t connection) {
-    struct connection *c = &pool->connections[connection];
-    const struct service *service = c->rules;
+void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection) {
+    const struct service *rules = pool_service_of(pool, service);
     uint32_t slot = slots_take(&pool->process_slots);
     must(slot != SLOT_NONE);
-    pool_join_service(pool, c->service);
-    c->served->process_count++;
+    pool_join_service(pool, service);
     struct process *p = &pool->processes[slot];
     *p = (struct process){0};
     p->state = PROCESS_LAUNCHED;
     p->slot = slot;
-    p->service = c->service;
-    p->rules = service;
-    p->served = c->served;
-    p->wanted_by = connection;
+    p->service = service;
+    p->rules = rules;
+    p->served = &pool->services[service];
+    p->served->process_count++;
+    p->wanted_by = SLOT_NONE;
     p->offer = SLOT_NONE;
     p->first_held = SLOT_NONE;
-    p->life_left_count = service->reuse_count == 0 ? UINT32_MAX : service->reuse_count;
-    p->channel_open = service->has_channel;
+    p->life_left_count = rules->reuse_count > 0 ? rules->reuse_count : UINT32_MAX;
+    p->channel_open = rules->has_channel;
     p->timer.token = token_make(POOL_TOKEN_PROCESS, 0, slot);
     p->launched_us = pool->timers->now_us;
-    timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
-    c->process = slot;
-    forget_attempt(c);
+    timers_after(pool->timers, &p->timer, pool_ms(rules->handshake_timeout_ms));
+    if (connection != SLOT_NONE) {
+        pool_expect(pool, slot, connection);
+        forget_attempt(&pool->connections[connection]);
+    }
+    pool_update_process(pool, p);
     pool_push_process(pool, POOL_LAUNCH, p, connection, OUTCOME_NONE);
 }
 
@@ -84,25 +81,92 @@ static bool is_held_up(struct pool *pool, uint32_t service) {
     return false;
 }
 
+/* ---- Who waits for what is under way ---- */
+
+/* Who has waited for about as long as a launch takes has one made, whatever it could hope for: so
+ * it waits at most twice as long as if it had had one at once, though what it hoped for may never
+ * come. Where no process has said HELLO yet nobody knows how long that is. */
+#define PATIENCE_UNKNOWN_US 100000u
+#define PATIENCE_LEAST_US 10000u
+
+static uint64_t patience_us(const struct pool_service *s) {
+    uint64_t launch_us = 2 * s->greeting_us;
+    if (s->greeting_us == 0) {
+        return PATIENCE_UNKNOWN_US;
+    }
+    return launch_us > PATIENCE_LEAST_US ? launch_us : PATIENCE_LEAST_US;
+}
+
+/* The first of those without a launch need not have one: those that are under way, and processes
+ * that have yet to answer an offer, will have room for all who wait; and a new launch would come
+ * behind these. */
+static bool may_wait(struct pool *pool, struct pool_service *s) {
+    const struct connection *c = &pool->connections[s->queue.first];
+    uint64_t until_us = c->waits_since_us + patience_us(s);
+    uint64_t credits = pool_launching_credits(s) + s->sums.pending_count;
+    if (!service_serves_many(c->rules) || pool->timers->now_us >= until_us ||
+        s->queue.count + s->expecting.count > credits) {
+        return false;
+    }
+    timers_set(pool->timers, &s->patience, until_us);
+    return true;
+}
+
+/* ---- Dispatch ---- */
+
+/* Who waits for the longest, whether or not a launch is made for it. */
+static uint32_t oldest(const struct pool *pool, const struct pool_service *s) {
+    if (s->queue.first == SLOT_NONE || s->expecting.first == SLOT_NONE) {
+        return s->queue.first != SLOT_NONE ? s->queue.first : s->expecting.first;
+    }
+    return pool->connections[s->queue.first].id < pool->connections[s->expecting.first].id
+               ? s->queue.first
+               : s->expecting.first;
+}
+
+/* A process that was launched for one of them, and has not said HELLO yet, becomes a spare. */
+static void give_idle(struct pool *pool, struct pool_service *s) {
+    uint32_t connection;
+    while (s->idle_first != SLOT_NONE && (connection = oldest(pool, s)) != SLOT_NONE) {
+        if (pool->connections[connection].process == SLOT_NONE) {
+            pool_dequeue(pool, connection);
+        } else {
+            pool_expect_no_more(pool, connection);
+        }
+        pool_offer(pool, s->idle_first, connection);
+    }
+}
+
+static bool may_launch_for_clients(struct pool *pool, uint32_t service) {
+    struct pool_service *s = &pool->services[service];
+    bool is_crowded = false;
+    if (pool_may_launch(pool, service, &is_crowded)) {
+        return true;
+    }
+    if (is_crowded && !s->crowded) {
+        s->crowded = true;
+        pool_push_service(pool, POOL_CROWDED, service);
+    }
+    return false;
+}
+
 void pool_dispatch(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
-    while (s->queue_first != SLOT_NONE) {
-        uint32_t connection = s->queue_first;
-        if (s->idle_first != SLOT_NONE) {
-            pool_dequeue(pool, connection);
-            pool_offer(pool, s->idle_first, connection);
-            continue;
-        }
-        if (is_held_up(pool, service) || !may_launch(pool, service)) {
+    give_idle(pool, s);
+    while (s->queue.first != SLOT_NONE) {
+        if (may_wait(pool, s) || is_held_up(pool, service) ||
+            !may_launch_for_clients(pool, service)) {
+            pool_update_wants(pool, service);
             return;
         }
-        pool_dequeue(pool, connection);
-        launch_for(pool, connection);
+        pool_begin_launch(pool, service, s->queue.first);
     }
+    timers_unset(pool->timers, &s->patience);
     s->crowded = false;
     if (s->retired) {
         pool_drain_idle(pool, service); /* nobody comes any more whom it could wait for */
     }
+    pool_update_wants(pool, service);
 }
 
 void pool_dispatch_all(struct pool *pool) {

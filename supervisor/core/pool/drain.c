@@ -16,10 +16,11 @@ void pool_close_channel(struct pool *pool, struct process *p) {
     }
 }
 
-void pool_kill_process(struct pool *pool, struct process *p) {
+void pool_kill_process(struct pool *pool, struct process *p, enum retire_reason reason) {
     if (process_advance(p, PROCESS_KILLED)) {
+        process_retire(p, reason);
         timers_unset(pool->timers, &p->timer);
-        pool_update_idle(pool, p);
+        pool_update_process(pool, p);
         if (p->exiting) {
             return;
         }
@@ -28,9 +29,10 @@ void pool_kill_process(struct pool *pool, struct process *p) {
     }
 }
 
-void pool_terminate_process(struct pool *pool, struct process *p) {
+void pool_terminate_process(struct pool *pool, struct process *p, enum retire_reason reason) {
     if (process_advance(p, PROCESS_TERMINATED)) {
-        pool_update_idle(pool, p);
+        process_retire(p, reason);
+        pool_update_process(pool, p);
         pool_push_process(pool, POOL_TERMINATE, p, SLOT_NONE, p->fault);
         pool_set_deadline(pool, p, pool_stop_timeout_us(p));
     }
@@ -62,11 +64,21 @@ bool pool_has_bare_listener(const struct process *p) {
     return service->handoff == HANDOFF_LISTENER && !service->has_channel;
 }
 
+void pool_rest(struct pool *pool, struct process *p) {
+    if (p->rules->retire_after_s > 0 && p->retire == RETIRE_NONE) {
+        timers_set(pool->timers, &p->timer,
+                   p->launched_us + 1000000u * (uint64_t)p->rules->retire_after_s);
+    } else {
+        timers_unset(pool->timers, &p->timer);
+    }
+}
+
 /* With connections to finish it is told by a frame, so that it can still say DONE; without, by the
  * end of the channel. */
-void pool_drain_process(struct pool *pool, struct process *p) {
+void pool_drain_process(struct pool *pool, struct process *p, enum retire_reason reason) {
     if (process_advance(p, PROCESS_DRAINING)) {
-        pool_update_idle(pool, p);
+        process_retire(p, reason);
+        pool_update_process(pool, p);
         if (p->held_count == 0 && p->offer == SLOT_NONE) {
             pool_close_channel(pool, p);
         } else if (p->channel_open || pool_has_bare_listener(p)) {

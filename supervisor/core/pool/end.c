@@ -38,8 +38,10 @@ static void tell_breaker(struct pool *pool, uint32_t service, uint64_t pause_us)
 void pool_note_taken(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     c->is_probe = false;
+    pool_spares_are_fine(pool, c->service);
     if (circuit_taken(&c->served->circuit)) {
         tell_breaker(pool, c->service, 0);
+        pool_update_wants(pool, c->service);
         pool_tell_room(pool, c->service);
     }
 }
@@ -58,6 +60,7 @@ static void note_not_taken(struct pool *pool, struct connection *c, bool failed)
     if (pause_us > 0) {
         tell_breaker(pool, c->service, pause_us);
     }
+    pool_update_wants(pool, c->service);
 }
 
 static void finish_connection(struct pool *pool, uint32_t process, uint32_t connection) {
@@ -79,7 +82,7 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
     } else if (c->state == CONNECTION_HELD) {
         pool_unhold(pool, c->process, connection);
     } else if (p != NULL && p->wanted_by == connection) {
-        p->wanted_by = SLOT_NONE;
+        pool_expect_no_more(pool, connection);
     } else if (p != NULL && p->offer == connection) {
         p->offer = SLOT_NONE;
     }
@@ -94,7 +97,7 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     struct connection *c = &pool->connections[connection];
     struct process *p = &pool->processes[process];
     if (p->wanted_by == connection) {
-        p->wanted_by = SLOT_NONE;
+        pool_expect_no_more(pool, connection);
     }
     if (p->offer == connection) {
         p->offer = SLOT_NONE;
@@ -129,25 +132,27 @@ void pool_fault_process(struct pool *pool, struct process *p, enum outcome fault
     p->fault = fault;
     pool_recall_offer(pool, p);
     if (p->held_count == 0) {
-        pool_kill_process(pool, p);
+        pool_kill_process(pool, p, RETIRE_FAULT);
     } else {
-        pool_drain_process(pool, p);
+        pool_drain_process(pool, p, RETIRE_FAULT);
     }
 }
 
 void pool_await_exit(struct pool *pool, struct process *p, enum outcome fault) {
     p->fault = fault;
+    process_retire(p, RETIRE_FAULT);
     pool_recall_offer(pool, p);
     pool_set_deadline(pool, p, EXIT_GRACE_US);
 }
 
-void pool_go_on_without_channel(struct pool *pool, struct process *p) {
+void pool_go_on_without_channel(struct pool *pool, struct process *p, enum retire_reason reason) {
     pool_close_channel(pool, p);
+    process_retire(p, reason);
     process_advance(p, PROCESS_DRAINING);
     if (pool->stopping || p->held_count == 0) {
         pool_bound_drain(pool, p);
     }
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
 }
 
 void pool_breach(struct pool *pool, uint32_t process) {
@@ -160,8 +165,9 @@ void pool_breach(struct pool *pool, uint32_t process) {
         pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
         pool_bound_drain(pool, p);
     } else if (p->state != PROCESS_KILLED) {
-        pool_go_on_without_channel(pool, p);
+        pool_go_on_without_channel(pool, p, RETIRE_FAULT);
     }
+    pool_dispatch(pool, p->service); /* some may have hoped for it */
 }
 
 void pool_channel_ended(struct pool *pool, uint32_t process) {
@@ -179,9 +185,10 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
         if (p->offer != SLOT_NONE) {
             pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
         }
-        pool_go_on_without_channel(pool, p);
+        pool_go_on_without_channel(pool, p, RETIRE_CLOSED);
     }
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
+    pool_dispatch(pool, p->service);
 }
 
 /* ---- Processes ---- */
@@ -189,6 +196,7 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
 void pool_free_process(struct pool *pool, struct process *p) {
     p->served->process_count--;
     p->state = PROCESS_FREE;
+    pool_update_process(pool, p);
     slots_give(&pool->process_slots, p->slot);
     pool_leave_service(pool, p->service);
 }
@@ -249,7 +257,22 @@ void pool_note_progress(struct pool *pool, uint32_t process, enum progress progr
 void pool_exiting(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     p->exiting = true;
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
+}
+
+/* A process that nobody has had, and that has not ended for our sake: as a rule the next would do
+ * as it did. The client who waits for its launch, or was offered to it, loses an attempt; else it
+ * was a spare. */
+static void note_useless(struct pool *pool, struct process *p) {
+    bool is_its_own =
+        p->retire == RETIRE_NONE || p->retire == RETIRE_FAULT || p->retire == RETIRE_CLOSED;
+    if (p->taken_count > 0 || !is_its_own || !service_serves_many(p->rules)) {
+        return;
+    }
+    p->served->expected_count = 0;
+    if (p->wanted_by == SLOT_NONE && p->offer == SLOT_NONE) {
+        pool_spare_failed(pool, p);
+    }
 }
 
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
@@ -266,12 +289,13 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
         pool->connections[p->first_held].by_breach = p->breach && outcome != OUTCOME_DRAINED;
         pool_end_connection(pool, p->first_held, outcome);
     }
+    note_useless(pool, p);
     uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
     if (lost != SLOT_NONE) {
         note_exit(&pool->connections[lost], how);
         pool_fail_attempt(pool, process, lost, lost_outcome(p, how));
     }
     process_advance(p, PROCESS_KILLED);
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
     pool_push_process(pool, POOL_CLOSE_PROCESS, p, SLOT_NONE, OUTCOME_NONE);
 }

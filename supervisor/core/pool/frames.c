@@ -1,6 +1,20 @@
 /* What handlers say on their channels, and what becomes of an offer that was not answered. */
 #include "core/pool/internal.h"
 
+/* Its client's environment, or the stop, lets it serve no other; else who waits for the longest is
+ * the first, and its own client may find it taken. */
+static void begin_offers(struct pool *pool, struct process *p, uint32_t connection) {
+    bool is_for_it = connection != SLOT_NONE && (!service_serves_many(p->rules) || pool->stopping);
+    if (is_for_it) {
+        pool_expect_no_more(pool, connection);
+        pool_offer(pool, p->slot, connection);
+    } else if (connection != SLOT_NONE) {
+        pool_requeue(pool, connection);
+    }
+    pool_update_process(pool, p);
+    pool_dispatch(pool, p->service);
+}
+
 bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
@@ -17,25 +31,23 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     p->pid = pid; /* a shim may have started the one that speaks; it gets the socket */
     p->capacity_count = capacity_count;
     p->greeted_us = pool->timers->now_us;
-    p->wanted_by = SLOT_NONE;
-    timers_unset(pool->timers, &p->timer);
+    pool_rest(pool, p);
     if (capacity_count > 1) {
         pool_push_process(pool, POOL_SEND_LIMITS, p, SLOT_NONE, OUTCOME_NONE);
     }
-    pool_update_idle(pool, p);
-    if (connection != SLOT_NONE && p->rules->reuse_count == 1) {
-        pool_offer(pool, process, connection); /* its environment tells of this client */
-    } else if (connection != SLOT_NONE) {
-        pool_enqueue(pool, connection); /* by its age: a faster process helps who waits longer */
-    }
-    pool_dispatch(pool, p->service);
+    p->served->expected_count = process_offers_at_a_time(p);
+    p->served->greeting_us = p->greeted_us - p->launched_us;
+    begin_offers(pool, p, connection);
+    p->has_waited = p->offer == SLOT_NONE;
     return true;
 }
 
 /* The offer was answered: its deadline is void. That of an ordered stop holds. */
 static void settle_offer(struct pool *pool, struct process *p) {
     p->fault = OUTCOME_NONE;
-    if (p->state == PROCESS_READY || (p->state == PROCESS_DRAINING && !pool->stopping)) {
+    if (p->state == PROCESS_READY) {
+        pool_rest(pool, p);
+    } else if (p->state == PROCESS_DRAINING && !pool->stopping) {
         timers_unset(pool->timers, &p->timer);
     }
 }
@@ -61,9 +73,9 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
     }
     settle_offer(pool, p); /* late or not, it is taken: nothing to end the process for */
     if (pool->stopping) {
-        pool_drain_process(pool, p);
+        pool_drain_process(pool, p, RETIRE_STOP);
     }
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
     pool_dispatch(pool, p->service);
     return true;
 }
@@ -72,15 +84,19 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
 static void after_connection(struct pool *pool, struct process *p) {
     bool has_offer = p->offer != SLOT_NONE;
     if (p->state == PROCESS_READY && !has_offer && (process_is_finished(p) || pool->stopping)) {
-        pool_drain_process(pool, p);
+        pool_drain_process(pool, p,
+                           pool->stopping   ? RETIRE_STOP
+                           : p->is_outdated ? RETIRE_CHANGED
+                                            : RETIRE_REUSE);
     } else if (p->state > PROCESS_READY && p->held_count == 0 && !has_offer) {
         pool_close_channel(pool, p);
         pool_bound_drain(pool, p);
     } else if (p->state == PROCESS_DRAINING && p->held_count == 0 && p->fault != OUTCOME_NONE) {
-        pool_kill_process(pool, p); /* only its last offer still waited for the others */
+        pool_kill_process(pool, p,
+                          RETIRE_FAULT); /* only its last offer still waited for the others */
     }
     pool_end_overdue(pool, p);
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
     pool_dispatch(pool, p->service);
 }
 
@@ -88,7 +104,7 @@ static void after_connection(struct pool *pool, struct process *p) {
 static void decline(struct pool *pool, struct process *p, uint32_t connection) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
     p->offer = SLOT_NONE;
-    p->life_left_count++;
+    process_count_offer(p, -1);
     pool_enqueue(pool, connection);
     if (pool->stopping) {
         pool_end_connection(pool, connection, OUTCOME_DRAINED);
@@ -116,8 +132,10 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     } else {
         decline(pool, p, connection);
     }
-    if (reason == POOL_DECLINE_RETIRE || (reason == POOL_DECLINE_BUSY && p->held_count == 0)) {
-        p->life_left_count = 0; /* busy with nothing of ours: it would decline for ever */
+    if (reason == POOL_DECLINE_RETIRE) {
+        process_retire(p, RETIRE_ASKED);
+    } else if (reason == POOL_DECLINE_BUSY && p->held_count == 0) {
+        process_retire(p, RETIRE_BUSY); /* with nothing of ours: it would decline for ever */
     }
     if (pool->connections[connection].state != CONNECTION_ENDED) {
         pool_keep_text(pool, connection, NULL, 0); /* it was about this attempt alone */
@@ -134,8 +152,8 @@ void pool_abandoned(struct pool *pool, uint32_t connection) {
     pool_end_connection(pool, connection, c->is_activation ? OUTCOME_DRAINED : OUTCOME_ABANDONED);
     settle_offer(pool, p);
     /* A process for one connection was launched for this client; nobody would expect it to stay. */
-    if (p->rules->reuse_count > 1) {
-        p->life_left_count++;
+    if (service_serves_many(p->rules)) {
+        process_count_offer(p, -1);
     }
     after_connection(pool, p);
 }
@@ -164,7 +182,7 @@ bool pool_retire(struct pool *pool, uint32_t process) {
     if (p->state == PROCESS_LAUNCHED) {
         return false;
     }
-    p->life_left_count = 0;
+    process_retire(p, RETIRE_ASKED);
     after_connection(pool, p);
     return true;
 }
@@ -176,9 +194,9 @@ void pool_offer_failed(struct pool *pool, uint32_t process) {
     if (p->offer == SLOT_NONE || p->state != PROCESS_READY) {
         return;
     }
-    if (p->taken_count > 0) {
-        /* Nothing has reached it. A process that fails at its first offer counts as an attempt, or
-         * there would be no end to launching. */
+    if (p->taken_count > 0 || p->has_waited) {
+        /* Nothing has reached it. A process that fails at the offer for which it was launched
+         * counts as an attempt, or there would be no end to launching. */
         decline(pool, p, p->offer);
     }
     if (p->held_count > 0) {
@@ -186,7 +204,7 @@ void pool_offer_failed(struct pool *pool, uint32_t process) {
     } else {
         /* Most likely it is ending, and its exit tells more. */
         pool_await_exit(pool, p, OUTCOME_HANDSHAKE_INVALID);
-        pool_update_idle(pool, p);
+        pool_update_process(pool, p);
     }
     pool_dispatch(pool, p->service);
 }

@@ -1,12 +1,16 @@
 /* What the pool's files share. Calls go down this list only:
  *   stop.c      deadlines and the ordered stop
- *   overrun.c   connections that go on for too long
  *   launch.c, frames.c, arrival.c   what becomes of a launch, what handlers say, who has come
- *   end.c       ends of connections, attempts, channels and processes
+ *   overrun.c   connections that go on for too long
+ *   retire.c    processes that get no more offers, though they could
  *   admit.c     who is let in
+ *   end.c       ends of connections, attempts, channels and processes
+ *   spares.c    processes launched ahead of need
  *   dispatch.c  who gets whom
  *   room.c, serving.c, words.c   room, services, what is said of a connection
  *   drain.c     how one process is brought to its end
+ *   credits.c   what a process counts for
+ *   wants.c, idle.c   what a service lacks, who is idle
  *   lists.c, actions.c, pool.c   queues, the ring, the tables */
 #ifndef BATON_POOL_INTERNAL_H
 #define BATON_POOL_INTERNAL_H
@@ -47,20 +51,50 @@ void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit);
 /* Of a service that was retired: tells those who may be offered more that there is no more. What
  * they hold they may finish. */
 void pool_drain_idle(struct pool *pool, uint32_t service);
+/* No more spares, for the service or the supervisor stops. */
+void pool_want_no_spares(struct pool *pool, uint32_t service);
 
 /* ---- lists.c ---- */
 
 /* Sends the connection to the queue of its service, behind those that were accepted before it. */
 void pool_enqueue(struct pool *pool, uint32_t connection);
 void pool_dequeue(struct pool *pool, uint32_t connection);
+/* `process` is launched for the connection, which is in the queue. */
+void pool_expect(struct pool *pool, uint32_t process, uint32_t connection);
+/* The process that is launched for the connection is so no more: it is in no queue then; or in that
+ * of those without a launch. */
+void pool_expect_no_more(struct pool *pool, uint32_t connection);
+void pool_requeue(struct pool *pool, uint32_t connection);
 
 /* Links and unlinks a connection among those that its process holds. How long it may stay there is
  * counted from the first. */
 void pool_hold(struct pool *pool, uint32_t process, uint32_t connection);
 void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection);
 
-/* Keeps the service's list of idle processes true after a change of `process`. */
-void pool_update_idle(struct pool *pool, struct process *p);
+/* ---- idle.c ---- */
+
+void pool_join_idle(struct pool *pool, struct process *p);
+void pool_leave_idle(struct pool *pool, struct process *p);
+
+/* ---- wants.c ---- */
+
+/* How many connections the processes can be expected to take that have not said HELLO yet. */
+uint64_t pool_launching_credits(const struct pool_service *s);
+/* The target of spares is kept without the process. */
+bool pool_can_spare(const struct pool_service *s, const struct process *p);
+/* Keeps the list of services that lack spares true, after a change of the service. */
+void pool_update_wants(struct pool *pool, uint32_t service);
+/* It has had its turn: puts it behind the others. */
+void pool_end_turn(struct pool *pool, uint32_t service);
+
+static inline uint64_t pool_idle_until_us(const struct process *p) {
+    return p->idle_since_us + 1000000u * (uint64_t)p->rules->idle_exit_s;
+}
+
+/* ---- credits.c ---- */
+
+/* Keeps lists and sums of the service true after a change of `process`. */
+void pool_update_process(struct pool *pool, struct process *p);
 
 /* ---- words.c ---- */
 
@@ -107,6 +141,30 @@ void pool_dispatch_all(struct pool *pool);
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
 
+/* Launches a process for a connection that is in the queue, or (SLOT_NONE) for none. */
+void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection);
+/* The service may have another process, by its own bounds; `is_crowded` (NULL = not asked for):
+ * because too many are ending. */
+bool pool_may_launch(const struct pool *pool, uint32_t service, bool *is_crowded);
+
+/* ---- spares.c ---- */
+
+/* A client has come, and was given to a process, or must wait for one. */
+void pool_note_demand(struct pool *pool, uint32_t service, bool is_missed);
+/* TARGET_QUIET_US have passed. */
+void pool_look_at_target(struct pool *pool, uint32_t service);
+/* A process that nobody waited for has failed, before it was of use to anybody. */
+void pool_spare_failed(struct pool *pool, const struct process *p);
+/* One of the service's was of use. */
+void pool_spares_are_fine(struct pool *pool, uint32_t service);
+
+/* ---- retire.c ---- */
+
+/* It gets no more offers, and is drained when it holds nothing. */
+void pool_retire_process(struct pool *pool, struct process *p, enum retire_reason reason);
+/* The time of the service's idle_exit has come. */
+void pool_drain_surplus(struct pool *pool, uint32_t service);
+
 /* ---- overrun.c ---- */
 
 /* The deadline of a connection that is held has passed. */
@@ -137,7 +195,7 @@ void pool_fault_process(struct pool *pool, struct process *p, enum outcome fault
 
 /* The channel is closed while connections are held: they go on without it, for as long as they
  * like unless the supervisor stops. */
-void pool_go_on_without_channel(struct pool *pool, struct process *p);
+void pool_go_on_without_channel(struct pool *pool, struct process *p, enum retire_reason reason);
 
 /* A handler has taken the connection. */
 void pool_note_taken(struct pool *pool, uint32_t connection);
@@ -161,14 +219,18 @@ void pool_bound_handshake(struct pool *pool, struct process *p);
 /* The stop's time for that is over. */
 bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p);
 
-/* Tells a READY process to drain, and sets its stop_timeout_ms. */
-void pool_drain_process(struct pool *pool, struct process *p);
+/* Tells a process to drain, and sets its stop_timeout_ms. One that is not READY yet must be wanted
+ * by nobody. */
+void pool_drain_process(struct pool *pool, struct process *p, enum retire_reason reason);
+
+/* A READY process has no offer that is open: what is left is the deadline of its age. */
+void pool_rest(struct pool *pool, struct process *p);
 
 /* Has the process ended, by force. */
-void pool_kill_process(struct pool *pool, struct process *p);
+void pool_kill_process(struct pool *pool, struct process *p, enum retire_reason reason);
 
 /* Asks the system to end it, and has it killed after its stop_timeout_ms. */
-void pool_terminate_process(struct pool *pool, struct process *p);
+void pool_terminate_process(struct pool *pool, struct process *p, enum retire_reason reason);
 
 void pool_close_channel(struct pool *pool, struct process *p);
 

@@ -11,7 +11,7 @@ static void take_at_once(struct pool *pool, struct process *p) {
     p->capacity_count = 1;
     p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
-    p->life_left_count--;
+    process_count_offer(p, 1);
     p->taken_count++;
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
     connection_step(c, CONNECTION_ACK, OUTCOME_NONE);
@@ -22,8 +22,9 @@ static void take_at_once(struct pool *pool, struct process *p) {
     pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
     if (pool->stopping) {
-        pool_drain_process(pool, p);
+        pool_drain_process(pool, p, RETIRE_STOP);
     }
+    pool_update_process(pool, p);
 }
 
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
@@ -40,7 +41,7 @@ static void put_off(struct pool *pool, struct process *p, enum pool_launch_fault
     struct shortage *shortage =
         fault == POOL_LAUNCH_OWN_LIMIT ? &p->served->shortage : &pool->starved;
     uint32_t connection = p->wanted_by;
-    p->wanted_by = SLOT_NONE;
+    pool_expect_no_more(pool, connection);
     pool_enqueue(pool, connection);
     shortage_hit(shortage, pool->timers);
 }
@@ -53,7 +54,10 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
     if (connection != SLOT_NONE && fault != POOL_LAUNCH_REFUSED && !pool->stopping) {
         put_off(pool, p, fault);
     } else if (connection != SLOT_NONE) {
+        p->served->expected_count = 0;
         pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED);
+    } else {
+        pool_spare_failed(pool, p);
     }
     pool_free_process(pool, p);
     pool_dispatch(pool, service);

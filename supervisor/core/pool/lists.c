@@ -1,35 +1,71 @@
-/* The lists of the pool: the queue of a service, what a process holds, and who is idle. All are
- * linked through the tables, by slot. */
+/* The queues of a service, and what a process holds. Both are linked through the table, by slot. */
 #include "core/pool/internal.h"
 
 /* ---- Who waits, by age ---- */
 
-void pool_enqueue(struct pool *pool, uint32_t connection) {
+static struct pool_queue *queue_of(struct pool *pool, const struct connection *c) {
+    return c->process == SLOT_NONE ? &pool->services[c->service].queue
+                                   : &pool->services[c->service].expecting;
+}
+
+static void link_in(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    struct pool_service *service = c->served;
-    c->process = SLOT_NONE;
-    c->previous = service->queue_last;
+    struct pool_queue *queue = queue_of(pool, c);
+    c->previous = queue->last;
     c->next = SLOT_NONE;
     /* From the end, where a new one belongs; one that comes back is older than most. */
     while (c->previous != SLOT_NONE && pool->connections[c->previous].id > c->id) {
         c->next = c->previous;
         c->previous = pool->connections[c->previous].previous;
     }
-    *(c->previous == SLOT_NONE ? &service->queue_first : &pool->connections[c->previous].next) =
-        connection;
-    *(c->next == SLOT_NONE ? &service->queue_last : &pool->connections[c->next].previous) =
-        connection;
+    *(c->previous == SLOT_NONE ? &queue->first : &pool->connections[c->previous].next) = connection;
+    *(c->next == SLOT_NONE ? &queue->last : &pool->connections[c->next].previous) = connection;
+    queue->count++;
+}
+
+void pool_enqueue(struct pool *pool, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    c->process = SLOT_NONE;
+    c->waits_since_us = pool->timers->now_us;
+    link_in(pool, connection);
 }
 
 void pool_dequeue(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    struct pool_service *service = c->served;
-    *(c->previous == SLOT_NONE ? &service->queue_first : &pool->connections[c->previous].next) =
-        c->next;
-    *(c->next == SLOT_NONE ? &service->queue_last : &pool->connections[c->next].previous) =
-        c->previous;
+    struct pool_queue *queue = queue_of(pool, c);
+    *(c->previous == SLOT_NONE ? &queue->first : &pool->connections[c->previous].next) = c->next;
+    *(c->next == SLOT_NONE ? &queue->last : &pool->connections[c->next].previous) = c->previous;
     c->next = c->previous = SLOT_NONE;
+    queue->count--;
 }
+
+/* A client of a service whose processes serve many waits for anyone's launch, and not for the one
+ * that is made for it. */
+void pool_expect(struct pool *pool, uint32_t process, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    pool_dequeue(pool, connection);
+    pool->processes[process].wanted_by = connection;
+    c->process = process;
+    if (service_serves_many(c->rules)) {
+        link_in(pool, connection);
+    }
+}
+
+void pool_expect_no_more(struct pool *pool, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    if (service_serves_many(c->rules)) {
+        pool_dequeue(pool, connection);
+    }
+    pool->processes[c->process].wanted_by = SLOT_NONE;
+    c->process = SLOT_NONE;
+}
+
+void pool_requeue(struct pool *pool, uint32_t connection) {
+    pool_expect_no_more(pool, connection);
+    link_in(pool, connection);
+}
+
+/* ---- What a process holds ---- */
 
 void pool_hold(struct pool *pool, uint32_t process, uint32_t connection) {
     uint32_t most_ms = pool->connections[connection].rules->max_runtime_ms;
@@ -57,28 +93,4 @@ void pool_unhold(struct pool *pool, uint32_t process, uint32_t connection) {
     c->next = c->previous = SLOT_NONE;
     p->held_count--;
     p->overdue_count -= c->is_overdue ? 1 : 0;
-}
-
-/* ---- Who is idle ---- */
-
-void pool_update_idle(struct pool *pool, struct process *p) {
-    uint32_t *first = &p->served->idle_first;
-    bool idle = process_takes_offers(p);
-    if (idle == p->is_idle) {
-        return;
-    }
-    p->is_idle = idle;
-    if (idle) {
-        p->previous = SLOT_NONE;
-        p->next = *first;
-        if (p->next != SLOT_NONE) {
-            pool->processes[p->next].previous = p->slot;
-        }
-        *first = p->slot;
-        return;
-    }
-    *(p->previous == SLOT_NONE ? first : &pool->processes[p->previous].next) = p->next;
-    if (p->next != SLOT_NONE) {
-        pool->processes[p->next].previous = p->previous;
-    }
 }

@@ -5,7 +5,7 @@
 
 void pool_end_overdue(struct pool *pool, struct process *p) {
     if (p->overdue_count > 0 && p->overdue_count == p->held_count && p->offer == SLOT_NONE) {
-        pool_terminate_process(pool, p);
+        pool_terminate_process(pool, p, RETIRE_OVERDUE);
     }
 }
 
@@ -35,6 +35,6 @@ void pool_overran(struct pool *pool, uint32_t connection) {
     struct process *p = &pool->processes[c->process];
     c->is_overdue = true;
     p->overdue_count++;
-    pool_update_idle(pool, p);
+    pool_update_process(pool, p);
     pool_end_overdue(pool, p);
 }

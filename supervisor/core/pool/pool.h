@@ -24,6 +24,7 @@
 #include "core/pool/circuit.h"
 #include "core/pool/connection.h"
 #include "core/pool/process.h"
+#include "core/pool/target.h"
 #include "core/service/services.h"
 
 #include <stdbool.h>
@@ -31,12 +32,16 @@
 
 #define POOL_CONNECTIONS_MAX_COUNT SERVICE_TABLE_CONNECTIONS_MAX_COUNT
 /* Processes that a service may have for each connection: one may outlive its last connection by
- * its stop_timeout_ms. The bound is the service's own, so that none can starve another. */
+ * its stop_timeout_ms. The bound is the service's own, so that none can starve another: spares,
+ * and processes that live on without a connection, are counted in it (and in max_handlers, which
+ * is at most max_connections), and the sum of all services' max_connections is what the table of
+ * processes is made for (SERVICE_TABLE_CONNECTIONS_MAX_COUNT). Only processes of services that have
+ * left the config can be in somebody's way; they are drained. */
 #define POOL_PROCESSES_PER_CONNECTION 2u
 /* Timers of a pool for that many connections that may be set at once: one of each connection and
- * process, two of each service, and two of its own. */
+ * process, six of each service, and two of its own. */
 #define POOL_TIMERS_COUNT(connections)                                                             \
-    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 2u * SERVICES_MAX_COUNT + 2u)
+    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 6u * SERVICES_MAX_COUNT + 2u)
 
 /* Types of the tokens (core/base/token.h) that name things of the pool. A caller that puts tokens
  * of its own into the same heap of timers has types from POOL_TOKEN_END on. */
@@ -45,6 +50,10 @@ enum pool_token {
     POOL_TOKEN_CONNECTION,
     POOL_TOKEN_PAUSE,    /* of a service */
     POOL_TOKEN_SHORTAGE, /* of a service */
+    POOL_TOKEN_PATIENCE, /* of a service */
+    POOL_TOKEN_IDLE,     /* of a service */
+    POOL_TOKEN_TARGET,   /* of a service */
+    POOL_TOKEN_SPARES,   /* of a service */
     POOL_TOKEN_STARVED,
     POOL_TOKEN_COMMON_PAUSE,
     POOL_TOKEN_END
@@ -118,25 +127,45 @@ enum pool_launch_fault {
     POOL_LAUNCH_SHORTAGE   /* something is short for all: everybody waits */
 };
 
+/* Connections that wait, by age. */
+struct pool_queue {
+    uint32_t first, last; /* slots; SLOT_NONE */
+    uint32_t count;
+};
+
 /* What the pool keeps for each service. Counts are derived here and nowhere else. */
 struct pool_service {
-    uint32_t live_count;              /* connections accepted and not yet forgotten */
-    uint32_t queue_first, queue_last; /* connections that wait and have no process */
-    uint32_t idle_first;              /* processes that may be offered a connection */
-    uint32_t process_count;           /* processes launched and not yet reaped */
-    bool wants_room;                  /* POOL_ROOM is owed */
-    bool crowded;                     /* POOL_CROWDED was told, and somebody still waits */
-    bool retired;                     /* it accepts nobody any more */
-    uint32_t queued;                  /* kinds of actions in the ring: a bit mask */
-    struct breaker breaker;           /* HANDOFF_LISTENER only */
-    struct circuit circuit;           /* all others */
-    struct rate rate;                 /* of clients let in, or of activations */
-    const char *pause_reason;         /* as pool_lacks_room_for() has it; static */
-    bool took_nobody;                 /* why it was: its handler did, and has not failed */
-    uint64_t pause_us;                /* how long the last pause was */
-    uint64_t spares_pause_us;         /* the same, of spares */
-    struct timer pause;               /* set while the breaker, or the rate, lets nobody in */
-    struct shortage shortage;         /* lasts while launches wait for a limit of its own */
+    uint32_t live_count; /* connections accepted and not yet forgotten */
+    /* Connections that wait: for whom no launch is under way, and (service_serves_many()) for whom
+     * one is; those get the first process that is there. */
+    struct pool_queue queue, expecting;
+    uint32_t idle_first;      /* who may be offered a connection and holds the fewest: idle.c */
+    uint32_t resting_last;    /* who holds nothing, and has not for the longest time */
+    uint32_t process_count;   /* processes launched and not yet reaped */
+    struct process_sums sums; /* of what its processes count for */
+    uint32_t expected_count;  /* what a new process is expected to take at a time: as the last
+                                 that said HELLO; 0 = not known */
+    uint64_t greeting_us;     /* how long that one took for it; 0 = not known */
+    struct target target;     /* of spares */
+    uint32_t next_wanting, previous_wanting; /* in the list of services that lack spares, */
+    bool is_wanting;                         /* where it is */
+    struct shortage spares_pause; /* lasts while no spare is launched because they fail */
+    struct timer patience;        /* set while clients wait for what is under way */
+    struct timer idle_exit;       /* set while there may be a process too many */
+    struct timer quiet;           /* set while the target may go down */
+    bool wants_room;              /* POOL_ROOM is owed */
+    bool crowded;                 /* POOL_CROWDED was told, and somebody still waits */
+    bool retired;                 /* it accepts nobody any more */
+    uint32_t queued;              /* kinds of actions in the ring: a bit mask */
+    struct breaker breaker;       /* HANDOFF_LISTENER only */
+    struct circuit circuit;       /* all others */
+    struct rate rate;             /* of clients let in, or of activations */
+    const char *pause_reason;     /* as pool_lacks_room_for() has it; static */
+    bool took_nobody;             /* why it was: its handler did, and has not failed */
+    uint64_t pause_us;            /* how long the last pause was */
+    uint64_t spares_pause_us;     /* the same, of spares */
+    struct timer pause;           /* set while the breaker, or the rate, lets nobody in */
+    struct shortage shortage;     /* lasts while launches wait for a limit of its own */
 };
 
 /* The text that is said of a connection: by its slot, apart, since few have one. */
@@ -165,6 +194,7 @@ struct pool {
     uint32_t ring_first, ring_count, ring_capacity;
     /* Services: the others come before these where all have waited. */
     uint32_t last_let_in, last_launched;
+    uint32_t wanting_first, wanting_last; /* services that lack spares: see wants.c */
     struct slots connection_slots;
     struct slots process_slots;
     struct pool_text *texts;

@@ -4,8 +4,9 @@
  *   LAUNCHED --hello--> READY --drain--> DRAINING --terminate--> TERMINATED --kill--> KILLED
  *
  * Any state may skip to KILLED; every state ends with the exit of the process. A process is offered
- * connections only in READY. Credits are what it said in HELLO (capacity: connections at once) and
- * what the service allows (life: connections in all).
+ * connections only in READY, and as long as nothing has retired it. Credits are what it said in
+ * HELLO (capacity: connections at once) within what the service allows, and what the service allows
+ * in all (life).
  */
 #ifndef BATON_POOL_PROCESS_H
 #define BATON_POOL_PROCESS_H
@@ -60,6 +61,19 @@ struct pool_exit {
     uint32_t memory_peak_kib; /* resident; 0 = not known */
 };
 
+/* What a process counts for in its service. */
+struct process_credits {
+    bool is_launching;   /* may still say HELLO */
+    bool is_handler;     /* takes clients, or will, or is full */
+    uint32_t idle_count; /* connections that it may be offered now; then it is in idle.c's list */
+    uint32_t pending_count; /* and once it has answered the offer that is open */
+};
+
+/* The sums of these, of a service. */
+struct process_sums {
+    uint32_t launching_count, handlers_count, idle_count, pending_count;
+};
+
 struct service;
 struct pool_service;
 
@@ -78,19 +92,25 @@ struct process {
     uint32_t held_count;
     uint32_t overdue_count;   /* of these; it gets no offers until it has finished them */
     uint32_t capacity_count;  /* from HELLO, 1..65535 */
-    uint32_t life_left_count; /* offers it may still get */
+    uint32_t life_left_count; /* offers it may still get; does not count where reuse is 0 */
     uint32_t taken_count;     /* connections it has acknowledged in its life */
-    uint32_t next, previous;  /* in its service's list of idle processes */
-    bool is_idle;             /* is in that list */
+    uint32_t next, previous;  /* idle.c: among the idle ones that hold as many; no previous: it is
+                                 the first of them, and has links to those of the next levels */
+    uint32_t next_level, previous_level;
+    uint32_t level;               /* how many it held when it was put there */
+    struct process_credits gives; /* what it counts for in its service: see credits.c */
     bool channel_open;
-    bool breach;  /* we ended its channel because of what it sent: nothing more of it counts */
-    bool exiting; /* its end was seen; what it wrote before is being read */
-    bool busy;    /* declined while it held others: not before it has finished one */
+    bool breach;      /* we ended its channel because of what it sent: nothing more of it counts */
+    bool exiting;     /* its end was seen; what it wrote before is being read */
+    bool busy;        /* declined while it held others: not before it has finished one */
+    bool has_waited;  /* after HELLO nobody was there whom it could be offered */
+    bool is_outdated; /* the executable has changed since its launch; it serves who waits for it */
     enum outcome fault;        /* why it is being ended before an ACK; NONE = no fault */
     enum retire_reason retire; /* the first; from then on it gets no more offers */
     struct pool_exit exit;     /* when it has ended: for POOL_CLOSE_PROCESS */
     struct timer timer;        /* the one deadline of its state */
     uint64_t launched_us, greeted_us;
+    uint64_t idle_since_us; /* while it is idle and holds nothing */
 };
 
 /* How many connections it is really offered at a time, 1 or more: what it said in HELLO, within
@@ -99,6 +119,14 @@ uint32_t process_offers_at_a_time(const struct process *process);
 
 /* True if it may be offered a connection now. */
 bool process_takes_offers(const struct process *process);
+
+struct process_credits process_credits_of(const struct process *process);
+
+/* It gets no more offers, for this reason, if there was none before. */
+void process_retire(struct process *process, enum retire_reason reason);
+
+/* It was offered a connection (+1), or has not had what it was offered (-1). */
+void process_count_offer(struct process *process, int step);
 
 /* True if it has nothing to do and will never be given anything again. */
 bool process_is_finished(const struct process *process);

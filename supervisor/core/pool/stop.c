@@ -32,22 +32,24 @@ static void process_expired(struct pool *pool, uint32_t process) {
     switch (p->state) {
     case PROCESS_LAUNCHED:
     case PROCESS_READY:
-        if (p->fault == OUTCOME_NONE && !pool_has_outstayed_stop(pool, p)) {
+        if (p->state == PROCESS_READY && p->offer == SLOT_NONE && p->fault == OUTCOME_NONE) {
+            pool_retire_process(pool, p, RETIRE_AGE); /* the one deadline that it has then */
+        } else if (p->fault == OUTCOME_NONE && !pool_has_outstayed_stop(pool, p)) {
             pool_fault_process(pool, p, OUTCOME_HANDSHAKE_TIMEOUT);
         } else {
             pool_recall_offer(pool, p);
-            pool_kill_process(pool, p);
+            pool_kill_process(pool, p, RETIRE_STOP);
         }
         break;
     case PROCESS_DRAINING:
         if (p->fault != OUTCOME_NONE) {
-            pool_kill_process(pool, p);
+            pool_kill_process(pool, p, RETIRE_FAULT);
         } else {
-            pool_terminate_process(pool, p);
+            pool_terminate_process(pool, p, RETIRE_STOP);
         }
         break;
     case PROCESS_TERMINATED:
-        pool_kill_process(pool, p);
+        pool_kill_process(pool, p, RETIRE_STOP);
         break;
     case PROCESS_KILLED:
         give_up_on(pool, p);
@@ -55,6 +57,7 @@ static void process_expired(struct pool *pool, uint32_t process) {
     case PROCESS_FREE:
         break;
     }
+    pool_dispatch(pool, p->service);
 }
 
 static void connection_expired(struct pool *pool, uint32_t connection) {
@@ -88,6 +91,18 @@ void pool_expired(struct pool *pool, uint64_t token) {
         pool_tell_room(pool, index);
         pool_dispatch(pool, index);
         break;
+    case POOL_TOKEN_PATIENCE:
+        pool_dispatch(pool, index);
+        break;
+    case POOL_TOKEN_IDLE:
+        pool_drain_surplus(pool, index);
+        break;
+    case POOL_TOKEN_TARGET:
+        pool_look_at_target(pool, index);
+        break;
+    case POOL_TOKEN_SPARES:
+        pool_update_wants(pool, index);
+        break;
     case POOL_TOKEN_STARVED:
         /* Launches are carried out after this call; those that fail starve the pool again. */
         pool_dispatch_all(pool);
@@ -110,12 +125,12 @@ static void stop_process(struct pool *pool, uint32_t process) {
         pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED);
     }
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
-        pool_kill_process(pool, p);
+        pool_drain_process(pool, p, RETIRE_STOP);
     } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
         pool_set_deadline(pool, p,
                           POOL_KILL_GRACE_US); /* given up on before; try for the last time */
     } else if (p->state == PROCESS_READY && (p->offer == SLOT_NONE || p->held_count > 0)) {
-        pool_drain_process(pool, p); /* an ACK counts behind DRAIN as well */
+        pool_drain_process(pool, p, RETIRE_STOP); /* an ACK counts behind DRAIN as well */
     } else if (p->state <= PROCESS_READY) {
         pool_bound_handshake(pool, p);
     } else {
@@ -125,10 +140,12 @@ static void stop_process(struct pool *pool, uint32_t process) {
 
 static void stop_service(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
-    while (s->queue_first != SLOT_NONE) {
-        pool_end_connection(pool, s->queue_first, OUTCOME_DRAINED);
+    while (s->queue.first != SLOT_NONE) {
+        pool_end_connection(pool, s->queue.first, OUTCOME_DRAINED);
     }
     timers_unset(pool->timers, &s->pause);
+    timers_unset(pool->timers, &s->patience);
+    pool_want_no_spares(pool, service);
     shortage_relieve(&s->shortage, pool->timers);
 }
 
@@ -153,7 +170,7 @@ void pool_hurry(struct pool *pool) {
         struct process *p = &pool->processes[slot];
         if (p->state != PROCESS_KILLED) {
             pool_recall_offer(pool, p);
-            pool_kill_process(pool, p);
+            pool_kill_process(pool, p, RETIRE_STOP);
         }
     }
 }

@@ -96,7 +96,7 @@ static void test_who_takes_offers(void **state) {
     (void)state;
     struct process p = ready_process();
     assert_true(process_takes_offers(&p));
-    for (int reason = 0; reason < 9; reason++) {
+    for (int reason = 0; reason < 11; reason++) {
         p = ready_process();
         switch (reason) {
         case 0:
@@ -122,6 +122,12 @@ static void test_who_takes_offers(void **state) {
             break;
         case 7:
             p.exiting = true;
+            break;
+        case 8:
+            p.overdue_count = 1;
+            break;
+        case 9:
+            process_retire(&p, RETIRE_AGE);
             break;
         default:
             p.busy = true;
@@ -159,6 +165,13 @@ static void test_who_is_finished(void **state) {
     p.life_left_count = 0;
     assert_false(process_is_finished(&p));
     p.held_count = 0;
+    assert_true(process_is_finished(&p));
+    p.life_left_count = 1;
+    assert_false(process_is_finished(&p));
+    process_retire(&p, RETIRE_AGE);
+    process_retire(&p, RETIRE_MEMORY);
+    assert_int_equal(p.retire, RETIRE_AGE);
+    assert_string_equal(retire_reason_text(p.retire), "age");
     assert_true(process_is_finished(&p));
     p.offer = 3;
     assert_false(process_is_finished(&p));

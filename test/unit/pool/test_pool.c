@@ -230,7 +230,7 @@ static void test_queue_is_in_order_of_acceptance(void **state) {
     }
     assert_false(pool_next_action(pool, &action));
     assert_int_equal(pool->process_slots.in_use_count, 0);
-    uint32_t at = pool->services[0].queue_first;
+    uint32_t at = pool->services[0].queue.first;
     for (int i = 0; i < 5; i++) {
         assert_int_equal(at, connections[i]);
         at = pool->connections[at].next;
