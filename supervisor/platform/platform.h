@@ -485,8 +485,8 @@ struct platform_exit {
     bool by_broken_pipe; /* the signal was SIGPIPE; never on Windows, which has none */
     /* What its leader, and who that has waited for itself, have used in user and system mode
      * (ru_utime and ru_stime of wait4(2)); and the most that one of them had resident (ru_maxrss).
-     * 0 = not known: neither on Windows; nor is a peak below our own, since until its execve(2) a
-     * process counts what we have. */
+     * Windows: all of its job, and the most that one of it had committed. 0 = not known: so is a
+     * peak below our own, since until its execve(2) a process counts what we have. */
     uint64_t cpu_us;
     uint32_t memory_peak_kib;
 };

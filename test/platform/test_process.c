@@ -34,12 +34,10 @@ static void test_exit_tells_what_it_has_cost(void **state) {
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "spend");
     struct platform_exit how = bench_finish(bench, &process, token);
-    if (platform_backslash_separates) {
-        assert_int_equal(how.cpu_us, 0);
-        assert_int_equal(how.memory_peak_kib, 0);
-        skip(); /* not known there */
-    }
     assert_true(how.cpu_us >= 50000);
+    if (platform_backslash_separates) {
+        return; /* a job has a peak of its own, and Wine tells none */
+    }
     /* What is ours before its program begins is not told as its own. */
     size_t length = (size_t)16 << 20;
     volatile char *memory = malloc(length);

@@ -317,6 +317,9 @@ void win32_channel_measure(struct platform_process *process);
 int win32_process_open_member(const struct platform_process *process, uint32_t pid, HANDLE *out,
                               struct baton_cause *cause);
 
+/* memory.c: of one that has ended. */
+void win32_process_account(const struct platform_process *process, struct platform_exit *how);
+
 /* Closes the handle of the member that is waited for. */
 void win32_process_forget_member(struct platform_process *process);
 

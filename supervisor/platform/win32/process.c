@@ -175,6 +175,7 @@ bool win32_exit_event(struct platform_process *process, struct platform_event *e
     win32_process_forget_member(process);
     GetExitCodeProcess(process->handle, &code);
     process->exit = (struct platform_exit){.by_signal = is_exception(code), .code = code};
+    win32_process_account(process, &process->exit);
     process->exited = true;
     win32_channel_measure(process);
     *event = (struct platform_event){PLATFORM_EVENT_EXIT, process->token};
