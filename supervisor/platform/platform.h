@@ -448,9 +448,10 @@ struct platform_launched {
  * are the caller's, to be closed by platform_stream_close(), before or after the process. Blocks as
  * long as the system needs to start a process. Errors (nothing is left behind): BATON_NOT_FOUND,
  * BATON_NOT_EXECUTABLE, BATON_DENIED, BATON_SHORTAGE for what is short for every service
- * (descriptors, memory, processes; also when a table is full), BATON_LIMIT for a limit that binds
- * this program's user alone (RLIMIT_NPROC, execve(2); Windows has none), BATON_TOO_LONG (more than
- * launch_bytes, or than the system allows), BATON_SYSTEM. */
+ * (descriptors, memory, processes; also when a table is full), BATON_LIMIT for what this program
+ * alone waits for: a limit of its user's (RLIMIT_NPROC, execve(2); Windows has none), or whoever is
+ * writing its file (ETXTBSY, ERROR_SHARING_VIOLATION); BATON_TOO_LONG (more than launch_bytes, or
+ * than the system allows), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause);
 

@@ -123,7 +123,8 @@ struct pool_words {
 /* Why a launch did not succeed. */
 enum pool_launch_fault {
     POOL_LAUNCH_REFUSED,   /* something is wrong with the program: an attempt has failed */
-    POOL_LAUNCH_OWN_LIMIT, /* a limit of this service's own is reached: it waits, alone */
+    POOL_LAUNCH_OWN_LIMIT, /* a limit of this service's own is reached, or its program is being
+                              written: it waits, alone */
     POOL_LAUNCH_SHORTAGE   /* something is short for all: everybody waits */
 };
 

@@ -37,8 +37,9 @@ static int not_executed(const struct plan *plan, const struct plan_failure *fail
                         struct baton_cause *cause) {
     const struct step *step = failure->step;
     int result = posix_failed_with(cause, posix_plan_step_name(step), failure->code);
-    /* EAGAIN: RLIMIT_NPROC of the user that the program runs as. */
-    if (failure->code == EAGAIN || (plan->is_limited && result == BATON_SHORTAGE)) {
+    /* RLIMIT_NPROC of the user that the program runs as; and its file, which is being written. */
+    if (failure->code == EAGAIN || failure->code == ETXTBSY ||
+        (plan->is_limited && result == BATON_SHORTAGE)) {
         return BATON_LIMIT;
     }
     if (step->kind == STEP_EXECUTE && failure->code == EACCES &&

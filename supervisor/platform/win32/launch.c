@@ -228,6 +228,9 @@ static int create_once(const struct parts *parts, struct creation *creation, boo
                        &creation->startup.StartupInfo, &made)) {
         code = win32_cause_last(cause,
                                 program->token == NULL ? "CreateProcessW" : "CreateProcessAsUserW");
+        if (cause->system_code == ERROR_SHARING_VIOLATION) {
+            code = BATON_LIMIT; /* its file is being written */
+        }
     } else {
         code = names_job ? BATON_OK : admit_to_job(process->job, &made, cause);
         CloseHandle(made.hThread);
