@@ -87,6 +87,9 @@ static const struct field_rule {
      NO_FLAG},
     {WIRE_TAG_STOP_MS, LIMITS, LIMITS, FORM_U32, 0, 4, 4, UINT32_MAX, AT(stop_ms), NO_FLAG},
     {WIRE_TAG_REUSE, LIMITS, LIMITS, FORM_U32, 0, 4, 4, UINT32_MAX, AT(reuse), NO_FLAG},
+    {WIRE_TAG_CPU_US, DONE, 0, FORM_U64, 0, 8, 8, 0, AT(cpu_us), AT(has_cpu_us)},
+    {WIRE_TAG_MEMORY_PEAK_KIB, DONE, 0, FORM_U32, 0, 4, 4, UINT32_MAX, AT(memory_peak_kib),
+     AT(has_memory_peak_kib)},
 };
 
 enum {

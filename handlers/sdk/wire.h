@@ -72,6 +72,8 @@ enum wire_tag {
     WIRE_TAG_HANDSHAKE_MS = 0x0016,  /* u32; LIMITS, required */
     WIRE_TAG_STOP_MS = 0x0017,       /* u32; LIMITS, required */
     WIRE_TAG_REUSE = 0x0018,         /* u32, 0 = no bound; LIMITS, required */
+    WIRE_TAG_CPU_US = 0x8019,        /* u64; DONE, optional */
+    WIRE_TAG_MEMORY_PEAK_KIB = 0x801a, /* u32; DONE, optional */
 };
 
 enum wire_kind { WIRE_KIND_CONNECTION = 1, WIRE_KIND_LISTENER = 2, WIRE_KIND_DATAGRAM = 3 };
@@ -118,8 +120,9 @@ struct wire_message {
     struct wire_text sdk;
     uint8_t reason;
     uint8_t status;
-    bool has_bytes_in, has_bytes_out;
-    uint64_t bytes_in, bytes_out;
+    bool has_bytes_in, has_bytes_out, has_cpu_us, has_memory_peak_kib;
+    uint32_t memory_peak_kib;
+    uint64_t bytes_in, bytes_out, cpu_us;
     struct wire_text text;
     struct wire_text service;
     uint8_t kind;

@@ -88,6 +88,10 @@ void print_meaning(const struct wire_message *message, char out[MEANING_BYTES]) 
     if (message->type == WIRE_LIMITS)
         add(out, " handshake_ms=%" PRIu32 " stop_ms=%" PRIu32 " reuse=%" PRIu32,
             message->handshake_ms, message->stop_ms, message->reuse);
+    if (message->has_cpu_us)
+        add(out, " cpu_us=%" PRIu64, message->cpu_us);
+    if (message->has_memory_peak_kib)
+        add(out, " memory_peak_kib=%" PRIu32, message->memory_peak_kib);
 }
 
 const char *result_name(enum wire_result result) {
