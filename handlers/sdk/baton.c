@@ -3,30 +3,12 @@
  */
 #include "baton.h"
 
-#include "body.h"
-#include "held.h"
-#include "wire.h"
+#include "serving.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { TO_SUPERVISOR_MAX_BYTES = WIRE_HEADER_BYTES + WIRE_BODY_MAX_TO_SUPERVISOR, IDLE_MS = 10000 };
-
-struct baton {
-    struct baton_options options; /* name is not kept */
-    struct body_channel channel;
-    struct body_sources sources;
-    _Atomic uint32_t live_count; /* what the sources gave out and is not finished */
-    struct held held;
-    bool has_channel; /* we were started with one, even if it has ended since */
-    bool draining;    /* DRAIN was read */
-    bool ended;       /* there is nothing more to read, for another reason */
-    bool has_limits;
-    struct baton_limits limits;
-    bool broken; /* an offer's socket could not be built, for this reason: */
-    uint32_t system_error;
-    uint8_t frame[BODY_FRAME_MAX_BYTES];
-};
 
 /* "3,4" */
 static bool parse_channel(const char *text, uint32_t *in, uint32_t *out) {
@@ -55,7 +37,7 @@ static int check_versions(const char *list) {
     }
 }
 
-static int send_message(struct baton *baton, const struct wire_message *message) {
+int serving_say(struct baton *baton, const struct wire_message *message) {
     uint8_t frame[TO_SUPERVISOR_MAX_BYTES];
     if (!baton->channel.in_use)
         return BATON_E_CLOSED;
@@ -71,7 +53,7 @@ static int say_hello(struct baton *baton, const uint8_t nonce[WIRE_NONCE_BYTES],
     hello.capacity = baton->options.capacity;
     hello.sdk.bytes = name != NULL ? name : "libbaton";
     hello.sdk.length = strlen(hello.sdk.bytes);
-    return send_message(baton, &hello);
+    return serving_say(baton, &hello);
 }
 
 /* What BATON_... says, all of it removed from the environment. */
@@ -214,7 +196,7 @@ static int retire_unbuilt(struct baton *baton, uint32_t number) {
     baton->system_error = body_system_error();
     nack.reason = WIRE_REASON_RETIRE;
     nack.text = (struct wire_text){text, sizeof text - 1};
-    int fault = send_message(baton, &nack);
+    int fault = serving_say(baton, &nack);
     return fault == BATON_E_CLOSED ? 0 : fault;
 }
 
@@ -238,13 +220,15 @@ static int adopt(struct baton *baton, struct baton_connection *connection) {
 static int answer_offer(struct baton *baton, struct baton_connection *connection) {
     struct wire_message answer = {.type = WIRE_ACK, .connection = connection->number};
     int decision = decide(baton, connection);
+    if (decision == BATON_TAKE && baton->forks && !is_source(baton, connection))
+        return 1;
     if (decision != BATON_TAKE) {
         /* Closed before we say so: afterwards the supervisor counts on it. */
         body_socket_close(&connection->socket);
         answer.type = WIRE_NACK;
         answer.reason = (uint8_t)decision;
     }
-    int fault = send_message(baton, &answer);
+    int fault = serving_say(baton, &answer);
     if (fault == 0 && decision == BATON_TAKE)
         return is_source(baton, connection) ? adopt(baton, connection) : 1;
     body_socket_close(&connection->socket);
@@ -272,7 +256,7 @@ static void say_source_is_done(struct baton *baton, uint32_t number) {
     if (number == 0)
         return;
     held_remove(&baton->held, number);
-    send_message(baton, &(struct wire_message){.type = WIRE_DONE, .connection = number});
+    serving_say(baton, &(struct wire_message){.type = WIRE_DONE, .connection = number});
 }
 
 /* Gives sources back, all or (`number` not 0) that of one OFFER. What was accepted from them is our
@@ -350,14 +334,28 @@ static int receive_frame(struct baton *baton, struct baton_connection *connectio
     return (int)length;
 }
 
+/* SIGTERM. A server that forks waits for its children, and for who takes its place. */
+static int be_stopped(struct baton *baton) {
+    baton->was_stopped = true;
+    if (baton->forks)
+        (void)baton_retire(baton); /* if it cannot be said, the end is read next */
+    else
+        baton->ended = true;
+    return 0;
+}
+
 /* Waits once, for whatever it may be. Returns 1 with a connection, 0 to go on, or a fault. */
 static int wait_once(struct baton *baton, struct baton_connection *connection) {
-    struct body_wait what = {.sources = &baton->sources};
+    struct body_wait what = {.sources = &baton->sources, .knows_stop = baton->was_stopped};
     uint32_t live_count = baton->live_count;
+    bool is_idle = live_count == 0 && !baton->draining && !sources_is_empty(&baton->sources);
     size_t index = 0;
-    what.is_full = live_count >= baton->options.capacity;
-    what.channel = baton->has_channel ? &baton->channel : NULL;
-    what.idle_ms = live_count > 0 || baton->draining ? UINT32_MAX : baton->options.idle_ms;
+    what.is_full = baton->is_held_up || live_count >= baton->options.capacity;
+    what.channel = baton->has_channel && !baton->ended ? &baton->channel : NULL;
+    what.idle_ms = is_idle ? baton->options.idle_ms : UINT32_MAX;
+    bool is_bound = baton->forks && baton->wait_ms < what.idle_ms;
+    if (is_bound)
+        what.idle_ms = baton->wait_ms;
     int result = body_wait(&what, &index);
     switch (result) {
     case BODY_READY_SOURCE:
@@ -367,10 +365,10 @@ static int wait_once(struct baton *baton, struct baton_connection *connection) {
     case BODY_READY_CHANNEL:
         return receive_frame(baton, connection);
     case BODY_READY_STOP:
-        baton->ended = true;
-        return 0;
+        return be_stopped(baton);
     case BODY_READY_IDLE:
-        close_sources(baton, 0, true);
+        if (!is_bound)
+            close_sources(baton, 0, true);
         return 0;
     case BODY_READY_WOKEN:
         return 0;
@@ -379,8 +377,9 @@ static int wait_once(struct baton *baton, struct baton_connection *connection) {
     }
 }
 
-static int go_on(struct baton *baton, struct baton_connection *connection) {
-    if (!sources_is_empty(&baton->sources) || baton->draining)
+int serving_step(struct baton *baton, struct baton_connection *connection) {
+    bool waits_for_children = baton->forks && (baton->has_channel || baton->ended);
+    if (!sources_is_empty(&baton->sources) || baton->draining || waits_for_children)
         return wait_once(baton, connection);
     if (baton->has_channel)
         return receive_frame(baton, connection);
@@ -390,16 +389,22 @@ static int go_on(struct baton *baton, struct baton_connection *connection) {
 
 /* After DRAIN only CANCEL can come that concerns anybody: for who listens to it, and as long as
  * something is held. */
-static bool is_over(const struct baton *baton) {
+bool serving_is_over(const struct baton *baton) {
     return baton->ended ||
            (baton->draining && (baton->options.cancelled == NULL || held_is_empty(&baton->held)));
+}
+
+void serving_fail(struct baton *baton) {
+    body_channel_end(&baton->channel);
+    close_sources(baton, 0, false);
+    baton->ended = true;
 }
 
 int baton_next(struct baton *baton, struct baton_connection *connection) {
     int result = 0;
     *connection = (struct baton_connection){.socket = BATON_SOCKET_NONE};
-    while (result == 0 && !is_over(baton))
-        result = go_on(baton, connection);
+    while (result == 0 && !serving_is_over(baton))
+        result = serving_step(baton, connection);
     if (result == 0) {
         close_sources(baton, 0, true);
         if (!baton->broken)
@@ -408,13 +413,9 @@ int baton_next(struct baton *baton, struct baton_connection *connection) {
         body_set_system_error(baton->system_error);
         return BATON_E_SYSTEM;
     }
-    /* After DRAIN the channel stays open for DONE. After a fault the supervisor must see the end.
-     */
-    if (result < 0 && baton->has_channel) {
-        body_channel_end(&baton->channel);
-        close_sources(baton, 0, false);
-        baton->ended = true;
-    }
+    /* After DRAIN the channel stays open for DONE. */
+    if (result < 0 && baton->has_channel)
+        serving_fail(baton);
     return result;
 }
 
@@ -429,6 +430,15 @@ static struct wire_text clip_text(const char *text, size_t limit) {
              clipped.length > 0 && ((uint8_t)text[clipped.length] & 0xc0) == 0x80;)
             clipped.length--;
     return clipped;
+}
+
+int serving_say_done(struct baton *baton, struct wire_message *done) {
+    int fault = serving_say(baton, done);
+    if (fault != BATON_E_ARGUMENT)
+        return fault;
+    done->text = (struct wire_text){NULL, 0};
+    fault = serving_say(baton, done);
+    return fault != 0 ? fault : BATON_E_ARGUMENT;
 }
 
 int baton_finish(struct baton *baton, struct baton_connection *connection, int status,
@@ -453,12 +463,7 @@ int baton_finish(struct baton *baton, struct baton_connection *connection, int s
     done.bytes_in = connection->bytes_in;
     done.bytes_out = connection->bytes_out;
     done.text = clip_text(text, WIRE_TEXT_MAX_BYTES);
-    int fault = send_message(baton, &done);
-    if (fault != BATON_E_ARGUMENT)
-        return fault;
-    done.text = (struct wire_text){NULL, 0};
-    fault = send_message(baton, &done);
-    return fault != 0 ? fault : BATON_E_ARGUMENT;
+    return serving_say_done(baton, &done);
 }
 
 int baton_limits(const struct baton *baton, struct baton_limits *out) {
@@ -472,8 +477,7 @@ int baton_retire(struct baton *baton) {
     close_sources(baton, 0, baton->live_count == 0);
     if (!baton->has_channel)
         baton->ended = true;
-    return baton->has_channel ? send_message(baton, &(struct wire_message){.type = WIRE_RETIRE})
-                              : 0;
+    return baton->has_channel ? serving_say(baton, &(struct wire_message){.type = WIRE_RETIRE}) : 0;
 }
 
 void baton_close(struct baton **baton) {

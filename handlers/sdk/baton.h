@@ -46,9 +46,10 @@ enum baton_fault {
         -5,              /* the supervisor sent what the protocol forbids; the channel is closed */
     BATON_E_CLOSED = -6, /* the other side has gone */
     BATON_E_MEMORY = -7, /* out of memory */
-    BATON_E_ARGUMENT = -8, /* an argument is out of its range */
-    BATON_E_AGAIN = -9,    /* no datagram waits */
-    BATON_E_IDLE_MS = -10  /* LIBBATON_IDLE_MS is no number from 0 to 4294967295 */
+    BATON_E_ARGUMENT = -8,    /* an argument is out of its range */
+    BATON_E_AGAIN = -9,       /* no datagram waits */
+    BATON_E_IDLE_MS = -10,    /* LIBBATON_IDLE_MS is no number from 0 to 4294967295 */
+    BATON_E_UNSUPPORTED = -11 /* the system has no such thing */
 };
 
 /* What a socket is. The values can be or-ed together in baton_options.kinds. DATAGRAM is a bound
@@ -240,6 +241,32 @@ void baton_close(struct baton **baton);
  * listener), or 1 if it could not open or the protocol was broken. Blocks until there is no more.
  */
 int baton_serve(int (*function)(struct baton_connection *connection));
+
+/*
+ * The same with a process for each connection, which is forked from this one: do what takes long
+ * (read files, fill tables) before the call, and each client gets a fresh process for the price of
+ * a fork. POSIX; on Windows it prints what BATON_E_UNSUPPORTED means, and returns 1.
+ *
+ * `capacity`, 1..65535, is how many children there are at most; batond's `capacity` and `reuse` say
+ * how many it really offers (`reuse = 0`: without end; by default 1, and then nothing is gained).
+ * `function` is called in the child, with everything of the server's closed but what the program
+ * itself has open; its result is the child's exit code, and that is the STATUS of DONE, with
+ * bytes_in, bytes_out and text as it leaves them. A child that a signal ends is told with STATUS
+ * 128 + signal and a text; others do not notice. functions of atexit(3) are not called in a child.
+ *
+ * CANCEL is SIGTERM to the child (what SIGTERM meant before the call it means there), and after
+ * half of BATON_STOP_MS SIGKILL. At SIGTERM to the server, DRAIN and the end of the channel it
+ * takes nobody more, and returns when the last child has ended. Children are in its process group,
+ * so that a supervisor's stop reaches them. If the system has no room for a process, the client
+ * goes to another one (NACK, busy); one that was accepted from a listener waits.
+ *
+ * Without a channel it accepts from a listener and forks for each, or serves the one connection on
+ * standard input itself. The calling thread should be the only one. SIGCHLD is the call's until it
+ * returns; children that the program has besides are left for it to wait for. Once at the start,
+ * private memory of 2 MiB or more that is in use is moved to huge pages where there are some
+ * (madvise(2)): a fork of 200 MB takes a tenth then. fork(2), wait4(2).
+ */
+int baton_serve_forking(int (*function)(struct baton_connection *connection), uint32_t capacity);
 
 /*
  * The same for a service of UDP too: calls `datagram` for each datagram of `length` bytes (0 or

@@ -1,6 +1,7 @@
 """Take connections from batond, in Python 3.9 or newer with nothing but the standard library.
 
-Beside this file: baton_wire.py, baton_sources.py, baton_datagram.py, baton_output.py.
+Beside this file: baton_channel.py, baton_datagram.py, baton_forking.py, baton_output.py,
+baton_sources.py, baton_wire.py.
 
 A whole handler:
 
@@ -22,28 +23,22 @@ to be started again by the next client.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
 import sys
-import threading
 import traceback
-from array import array
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, Optional, Sequence, Set, Tuple
 
+from baton_channel import Attached, PosixChannel, WindowsChannel
 from baton_output import let_streams_last, log
-from baton_sources import (
-    Channel, Connection, EnvironmentFault, Source, Sources, Unbuilt, fallback_sources, kind_of,
-    offered_socket,
-)
+from baton_sources import Connection, EnvironmentFault, Source, Sources, fallback_sources
 from baton_wire import *  # noqa: F403
 
 TAKE, RETIRE_ME, BUSY, REFUSE = 0, 1, 2, 3  # what `decide` returns; 1 to 3 are NACK's reasons
 IDLE_MS = 10000
 NEVER_MS = (1 << 32) - 1
-Attached = Union[socket.socket, Unbuilt, None]  # what came with a frame
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,17 @@ def _address_text(value: Optional[bytes]) -> str:
     return f"{host}:{port}" if value[0] == 4 else f"[{host}]:{port}"
 
 
+def done_fields(status: int, bytes_in: int, bytes_out: int, text: str) -> Fields:
+    fields: Fields = {TAG_STATUS: bytes([status if 0 <= status <= 255 else 1])}
+    if bytes_in or bytes_out:
+        fields[TAG_BYTES_IN] = struct.pack("!Q", bytes_in)
+        fields[TAG_BYTES_OUT] = struct.pack("!Q", bytes_out)
+    if text:
+        clipped = text.replace("\0", "?").encode("utf-8", "replace")[:256]
+        fields[TAG_TEXT] = clipped.decode("utf-8", "ignore").encode()
+    return fields
+
+
 _HEX_DIGITS = set("0123456789abcdefABCDEF")
 
 
@@ -90,166 +96,6 @@ def _idle_s(wanted: Optional[float]) -> Optional[float]:
 
 def _number(fields: Fields, tag: int) -> Optional[int]:
     return int.from_bytes(fields[tag], "big") if tag in fields else None
-
-
-class _PosixChannel(Channel):
-    """One end of a SOCK_SEQPACKET pair; a frame is a packet."""
-
-    def __init__(self, read_end: int, write_end: int) -> None:
-        if read_end != write_end or read_end >= 1 << 31:
-            raise EnvironmentFault("BATON_CHANNEL names two descriptors, or one that cannot be")
-        try:
-            self._socket = socket.socket(fileno=read_end)
-        except OSError as error:
-            raise EnvironmentFault("BATON_CHANNEL names no socket") from error
-        # Whatever else it is stays as it was: the number may be somebody else's.
-        if (self._socket.family, self._socket.type) != (socket.AF_UNIX, socket.SOCK_SEQPACKET):
-            self._socket.detach()
-            raise EnvironmentFault("BATON_CHANNEL names no channel")
-        os.set_inheritable(read_end, False)
-        self._socket.setblocking(True)
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def receive(self) -> Tuple[bytes, Attached]:
-        """The next frame and the socket that came with it; b"" at the end."""
-        frame, descriptors, is_right = self._receive_packet()
-        if not is_right or len(descriptors) > 1:
-            for descriptor in descriptors:
-                os.close(descriptor)
-            raise ProtocolFault("frame or control data cut, several descriptors, or what is none")
-        return frame, offered_socket(descriptors[0]) if descriptors else None
-
-    def _receive_packet(self) -> Tuple[bytes, List[int], bool]:
-        """A packet, its descriptors, and whether it came whole, and nothing else with it."""
-        size, wanted = HEADER.size + BODY_MAX_BYTES, (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-        flags, descriptors = getattr(socket, "MSG_CMSG_CLOEXEC", 0), array("i")
-        room = socket.CMSG_SPACE(8 * descriptors.itemsize)
-        try:
-            frame, parts, flags, _ = self._socket.recvmsg(size, room, flags)
-        except ConnectionResetError:
-            # Said once, ahead of what is left to read, when the supervisor closed first.
-            return self._receive_packet()
-        for level, kind, value in parts:
-            if (level, kind) == wanted:
-                descriptors.frombytes(value[: len(value) - len(value) % descriptors.itemsize])
-        for descriptor in descriptors:
-            os.set_inheritable(descriptor, False)
-        is_right = all(part[:2] == wanted for part in parts)
-        is_right = is_right and not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
-        return frame, list(descriptors), is_right
-
-    def socket_of(self, fields: Fields, attached: Attached) -> socket.socket:
-        if attached is None or TAG_PROTOCOL_INFO in fields:
-            raise ProtocolFault("the offer carries no descriptor")
-        if isinstance(attached, Unbuilt):
-            attached.close()
-            raise attached.fault
-        if kind_of(attached) != fields[TAG_KIND][0]:
-            raise ProtocolFault("the offered socket is not of the kind that the offer says")
-        return attached
-
-    def send(self, frame: bytes) -> None:
-        if self._socket.fileno() < 0:
-            raise ValueError("the channel is closed")
-        self._socket.sendall(frame)
-
-    def end(self) -> None:
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-            # An OFFER may lie behind a breach: its client would see no end while we live. The end
-            # comes behind what is there.
-            frame, descriptors, _ = self._receive_packet()
-            while frame or descriptors:
-                for descriptor in descriptors:
-                    os.close(descriptor)
-                frame, descriptors, _ = self._receive_packet()
-        except OSError:
-            pass  # the supervisor has ended it already
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-def _handle(number: int) -> int:
-    """Handles have 32 significant bits, sign-extended to 64."""
-    return number - (1 << 32) if number >= 1 << 31 else number
-
-
-class _WindowsChannel(Channel):
-    """Two one-way pipes."""
-
-    can_be_selected = False
-
-    def __init__(self, read_end: int, write_end: int) -> None:
-        import msvcrt
-
-        read_end, write_end = _handle(read_end), _handle(write_end)
-        try:
-            for handle in (read_end, write_end):
-                os.set_handle_inheritable(handle, False)  # type: ignore[attr-defined]
-            read_descriptor = msvcrt.open_osfhandle(read_end, os.O_RDONLY)  # type: ignore
-            write_descriptor = msvcrt.open_osfhandle(write_end, 0)  # type: ignore
-        except OSError as error:
-            raise EnvironmentFault("BATON_CHANNEL names no pipes") from error
-        self._read_end = read_end
-        self._reader = os.fdopen(read_descriptor, "rb", buffering=0)
-        self._writer = os.fdopen(write_descriptor, "wb", buffering=0)
-        self._lock = threading.Lock()
-
-    def has_more(self) -> bool:
-        import ctypes
-
-        waiting = ctypes.c_ulong(0)
-        kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
-        handle = ctypes.c_void_p(self._read_end)
-        known = kernel.PeekNamedPipe(handle, None, 0, None, ctypes.byref(waiting), None)
-        return not known or waiting.value > 0  # the end is to be read too
-
-    def receive(self) -> Tuple[bytes, Attached]:
-        header = self._read_exactly(HEADER.size)
-        length = check_header(header) if header else 0
-        body = self._read_exactly(length)
-        return (header + body if len(body) == length else b""), None
-
-    def _read_exactly(self, length: int) -> bytes:
-        """`length` bytes, or b"" if the pipe ends before them."""
-        data = b""
-        while len(data) < length:
-            try:
-                piece = self._reader.read(length - len(data))
-            except OSError as error:
-                if error.errno not in (errno.EPIPE, errno.EINVAL):
-                    raise
-                piece = b""
-            if not piece:
-                return b""
-            data += piece
-        return data
-
-    def socket_of(self, fields: Fields, _: Attached) -> socket.socket:
-        if TAG_PROTOCOL_INFO not in fields:
-            raise ProtocolFault("the offer carries no protocol info")
-        rebuilt = socket.fromshare(fields[TAG_PROTOCOL_INFO])  # type: ignore[attr-defined]
-        os.set_handle_inheritable(rebuilt.fileno(), False)  # type: ignore[attr-defined]
-        return rebuilt
-
-    def send(self, frame: bytes) -> None:
-        with self._lock:
-            try:
-                self._writer.write(frame)
-            except OSError as error:
-                # Whatever the reason, half a frame may be written: there is no going on.
-                raise BrokenPipeError(*error.args) from error
-
-    def end(self) -> None:
-        with self._lock:
-            self._writer.close()
-
-    def close(self) -> None:
-        self.end()
-        self._reader.close()
 
 
 class Baton:
@@ -435,15 +281,19 @@ class Baton:
             self._say(NACK, number, {TAG_REASON: bytes([decision])})
             return None
         self._held.add(number)
-        if self._say(ACK, number):
-            is_raw = connection.kind == KIND_LISTENER and KIND_LISTENER in kinds
-            if connection.kind == KIND_CONNECTION or is_raw:
-                return connection
-            source = Source(offered, connection.kind, connection.service, number, connection.id)
-            self._sources.items.append(source)
+        return self._take(connection)
+
+    def _take(self, connection: Connection) -> Optional[Connection]:
+        """Acknowledges the offer. A shared socket that we serve from goes to the sources."""
+        number, kind = connection.number, connection.kind
+        if not self._say(ACK, number):
+            self._held.discard(number)
+            connection.socket.close()
             return None
-        self._held.discard(number)
-        offered.close()
+        if kind == KIND_CONNECTION or (kind == KIND_LISTENER and kind in self._options.kinds):
+            return connection
+        source = Source(connection.socket, kind, connection.service, number, connection.id)
+        self._sources.items.append(source)
         return None
 
     def _say(self, kind: int, number: int, fields: Optional[Fields] = None) -> bool:
@@ -470,13 +320,7 @@ class Baton:
         connection.socket.close()
         # First, because after DONE the next offer may come before we are back here.
         self._held.discard(connection.number)
-        fields: Fields = {TAG_STATUS: bytes([status if 0 <= status <= 255 else 1])}
-        if connection.bytes_in or connection.bytes_out:
-            fields[TAG_BYTES_IN] = struct.pack("!Q", connection.bytes_in)
-            fields[TAG_BYTES_OUT] = struct.pack("!Q", connection.bytes_out)
-        if text:
-            clipped = text.replace("\0", "?").encode("utf-8", "replace")[:256]
-            fields[TAG_TEXT] = clipped.decode("utf-8", "ignore").encode()
+        fields = done_fields(status, connection.bytes_in, connection.bytes_out, text)
         self._say(DONE, connection.number, fields)  # if that fails, nobody wants to know
         self._sources.wake()  # it may have been the last one after DRAIN
 
@@ -547,12 +391,24 @@ def _serve_datagrams(connection: Connection, datagram: Datagram) -> bool:
             return False
         if data is None:
             break
-        datagram(connection, data)
+        try:
+            datagram(connection, data)
+        except Exception:  # one sender's trouble must not end the process
+            traceback.print_exc(file=sys.stderr)
     return True
 
 
+def serve_one(function: Function, connection: Connection) -> Tuple[int, str]:
+    """The status and text that the connection ends with."""
+    try:
+        return function(connection) or 0, ""
+    except Exception as error:  # one client's trouble must not end the process
+        traceback.print_exc(file=sys.stderr)
+        return 1, f"{type(error).__name__}: {error}"
+
+
 def serve(
-    function: Optional[Callable[[Connection], Optional[int]]],
+    function: Optional[Function],
     datagram: Optional[Datagram] = None,
 ) -> int:
     """The usual case: calls `function` for one connection after the other, and finishes each with
@@ -568,14 +424,10 @@ def serve(
         return 1
     for connection in iter(baton.next, None):
         result, text, works = 0, "", True
-        try:
-            if connection.kind == KIND_DATAGRAM and datagram is not None:
-                works = _serve_datagrams(connection, datagram)
-            elif function is not None:
-                result = function(connection) or 0
-        except Exception as error:  # one client's trouble must not end the process
-            traceback.print_exc(file=sys.stderr)
-            result, text = 1, f"{type(error).__name__}: {error}"
+        if connection.kind == KIND_DATAGRAM and datagram is not None:
+            works = _serve_datagrams(connection, datagram)
+        elif function is not None:
+            result, text = serve_one(function, connection)
         status = result if connection.source is None else 0
         baton.finish(connection, result, text)
         if not works:
@@ -585,11 +437,27 @@ def serve(
     return status
 
 
+def serve_forking(function: Function, capacity: int) -> int:
+    """The same with a process for each connection, forked from this one: do what takes long (import,
+    read, fill tables) before the call, and each client gets a fresh process for the price of a fork.
+    POSIX, main thread; on Windows it says so and returns 1. See baton_serve_forking() in baton.h.
+
+    `capacity`, 1 to 65535, is how many children there are at most; batond's `capacity` and `reuse`
+    say how many it really offers (`reuse = 0`: without end). `function` is called in the child; what
+    it returns (None is 0, an exception 1) is the child's exit code, and STATUS of DONE. Functions of
+    atexit are not called in a child. What there is at the call is kept from the garbage collector
+    (gc.freeze), which would write to it, and moved to huge pages where the system has some."""
+    import baton_forking
+
+    return baton_forking.serve(function, capacity)
+
+
 Datagram = Callable[[Connection, bytes], object]
+Function = Callable[[Connection], Optional[int]]
 _VARIABLES = "BATON_PROTOCOL BATON_CHANNEL BATON_NONCE LISTEN_PID LISTEN_FDS LISTEN_FDNAMES".split()
 Decide = Optional[Callable[[Connection], int]]
 Cancelled = Optional[Callable[[int], None]]
 if sys.platform == "win32":
-    _Channel = _WindowsChannel
+    _Channel = WindowsChannel
 else:
-    _Channel = _PosixChannel
+    _Channel = PosixChannel

@@ -186,12 +186,16 @@ class Sources:
         self._has_wakeup = False
 
     def watch_sigterm(self) -> None:
-        """The first SIGTERM means DRAIN; the second one ends the process."""
+        """The first SIGTERM means DRAIN; the second one ends the process. Done once."""
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._on_sigterm)
-            # Python calls that function between two steps of its own: a signal that comes just before
-            # select(2) begins would be noticed by nobody without a byte from the system's handler.
+            self.use_wakeup()
+
+    def use_wakeup(self) -> None:
+        """Python calls functions for signals between two steps of its own: a signal that comes just
+        before select(2) begins would be noticed by nobody without a byte from the system's handler."""
+        if not self._has_wakeup:
             before = signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
             self._has_wakeup = before == -1
             if before != -1:  # the program has one, which wakes it as well
@@ -215,10 +219,15 @@ class Sources:
         )
 
     def wait(
-        self, capacity: int, channel: Optional[Channel], idle_s: Optional[float]
+        self,
+        capacity: int,
+        channel: Optional[Channel],
+        idle_s: Optional[float],
+        most_s: Optional[float] = None,
     ) -> Optional[object]:
-        """Waits for a source, the channel (and returns which), SIGTERM or a finished connection
-        (None: look again); raises TimeoutError when nobody came for so long and all is finished."""
+        """Waits for a source, the channel (and returns which), SIGTERM, a finished connection or
+        `most_s` (None: look again); raises TimeoutError when nobody came for so long and all is
+        finished."""
         with self._lock:
             is_full, is_busy = self.live_count >= capacity, self.live_count > 0
             here = [] if is_full else [item for item in self.items if not item.lent]
@@ -230,10 +239,12 @@ class Sources:
         if channel is not None and channel.can_be_selected:
             readers.append(channel)
         deadline = None if idle_s is None or is_busy else time.monotonic() + idle_s
-        while not self.stopped:
+        bound = None if most_s is None else time.monotonic() + most_s
+        while not self.stopped and (bound is None or time.monotonic() < bound):
             if channel is not None and not channel.can_be_selected and channel.has_more():
                 return channel
-            limit = None if deadline is None else max(0.0, deadline - time.monotonic())
+            ends = [end for end in (deadline, bound) if end is not None]
+            limit = max(0.0, min(ends) - time.monotonic()) if ends else None
             if channel is not None and not channel.can_be_selected:
                 limit = LOOK_EVERY_S if limit is None else min(LOOK_EVERY_S, limit)
             ready = select.select(readers, [], [], limit)[0]

@@ -145,7 +145,8 @@ enum body_ready {
 
 struct body_wait {
     const struct body_sources *sources;
-    bool is_full;                       /* nobody is to be let in: sources are left alone */
+    bool is_full;    /* nobody is to be let in: sources are left alone */
+    bool knows_stop; /* BODY_READY_STOP was told before, and is not wanted again */
     const struct body_channel *channel; /* NULL = none */
     uint32_t idle_ms;                   /* UINT32_MAX = no limit */
 };

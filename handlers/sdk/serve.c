@@ -1,5 +1,5 @@
 /* libbaton's loop for the usual handler, and its words. */
-#include "body.h"
+#include "serving.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,11 +9,10 @@ enum {
     DATAGRAMS_AT_A_TIME = 64 /* then whoever else waits, and DRAIN, have their turn */
 };
 
-typedef int serve_function(struct baton_connection *connection);
 typedef int datagram_function(struct baton_connection *connection, const void *bytes,
                               size_t length);
 
-static int complain(const char *what, int fault) {
+int serving_complain(const char *what, int fault) {
     bool is_named = fault == BATON_E_ENVIRONMENT;
     fprintf(stderr, "%s: %s%s%s\n", what, baton_strerror(fault), is_named ? ": " : "",
             is_named ? body_wrong_variable() : "");
@@ -28,7 +27,7 @@ static int serve_datagrams(struct baton_connection *connection, datagram_functio
         if (length >= 0)
             function(connection, bytes, (size_t)length);
     }
-    return length == BATON_E_SYSTEM ? complain("cannot receive", BATON_E_SYSTEM) : 0;
+    return length == BATON_E_SYSTEM ? serving_complain("cannot receive", BATON_E_SYSTEM) : 0;
 }
 
 /* Returns what the process should say of it at its end. */
@@ -51,6 +50,11 @@ static int serve_one(struct baton *baton, struct baton_connection *connection,
     return is_one_of_many && connection->kind != BATON_KIND_DATAGRAM ? 0 : status;
 }
 
+int serving_serve(struct baton *baton, struct baton_connection *connection,
+                  serve_function *function) {
+    return serve_one(baton, connection, function, NULL);
+}
+
 int baton_serve_both(serve_function *function, datagram_function *datagram) {
     struct baton *baton = NULL;
     struct baton_connection connection;
@@ -62,14 +66,14 @@ int baton_serve_both(serve_function *function, datagram_function *datagram) {
         options.kinds |= BATON_KIND_DATAGRAM;
     int result = baton_open(&options, &baton);
     if (result != 0)
-        return complain("cannot start", result);
+        return serving_complain("cannot start", result);
     while ((result = baton_next(baton, &connection)) == 1) {
         status = serve_one(baton, &connection, function, datagram);
         if (status != 0 && connection.kind == BATON_KIND_DATAGRAM)
             break;
     }
     if (result < 0)
-        status = complain("cannot go on", result);
+        status = serving_complain("cannot go on", result);
     baton_close(&baton);
     return status;
 }
@@ -106,6 +110,9 @@ const char *baton_strerror(int fault) {
         return "argument out of range";
     case BATON_E_AGAIN:
         return "no datagram waits";
+    case BATON_E_UNSUPPORTED:
+        return "this system has no fork(2), so a server cannot fork for each connection: serve by "
+               "baton_serve(), with a process or a thread for each";
     }
     return "unknown error";
 }

@@ -16,6 +16,7 @@ from unittest import mock
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "strangers")]
 import drill  # noqa: E402
+import forker  # noqa: E402
 import language  # noqa: E402
 import recipe  # noqa: E402
 import stranger  # noqa: E402
@@ -99,6 +100,36 @@ class Libbaton(Case):
         names = self.hold(supervisor.Process, [program], 4, DRILL_CAN)
         left = {c.name for c in TO_HOLD if not any(need[0] == "!" for need in c.needs)} - set(names)
         self.assertEqual(left, set(), "nobody has held these")
+
+
+class Forkers(Case):
+    """Servers that fork for each client. What the drill wants of the process itself their children
+    cannot do; the end that CANCEL asks for is that of a signal."""
+
+    CAN = "again cancel listener limits strict run nonblock".split()
+
+    def check(self, process, command):
+        def for_children(conversation):
+            steps = [(line, [word.replace("status=1", "status=143") if "DONE" in words else word
+                             for word in words]) for line, words in conversation.steps]
+            return types.SimpleNamespace(**{**vars(conversation), "steps": steps,
+                                            "has": conversation.has, "why_not": conversation.why_not})
+
+        mine = [c for c in TO_HOLD if not any("exit " in word for _, words in c.steps for word in words)]
+        cancels = [for_children(c) if "cancel" in c.needs else c for c in mine]
+        with mock.patch(f"{__name__}.TO_HOLD", cancels):
+            names = self.hold(process, command, 4, self.CAN)
+        self.assertGreater(len(names), 90)
+
+    def test_in_c(self):
+        program = os.environ.get("BATON_FORKER")
+        if program is None:
+            self.skipTest("BATON_FORKER is the program")
+        self.check(supervisor.Process, [program])
+
+    def test_in_python(self):
+        with mock.patch("baton_forking.warm_heap"):  # of this whole test, again and again
+            self.check(Forked, forker.main)
 
 
 class Strangers(Case):

@@ -44,12 +44,12 @@ static int watch_sigterm(void) {
 }
 
 int body_wait_prepare(bool watches_sigterm) {
-    if (wake_pipe[0] >= 0)
-        return 0;
-    if (pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-        return BATON_E_SYSTEM;
-    stop_is_wanted = 0;
-    return watches_sigterm ? watch_sigterm() : 0;
+    if (wake_pipe[0] < 0) {
+        if (pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+            return BATON_E_SYSTEM;
+        stop_is_wanted = 0;
+    }
+    return watches_sigterm && !has_handler ? watch_sigterm() : 0;
 }
 
 void body_wait_release(void) {
@@ -83,13 +83,17 @@ static bool set_up(const struct body_wait *what, struct pollfd *polls, size_t *i
     return true;
 }
 
+static bool is_stop(const struct body_wait *what) {
+    return stop_is_wanted && !what->knows_stop;
+}
+
 static int tell_ready(const struct body_wait *what, const struct pollfd *polls, size_t *index) {
     size_t count = what->sources->used_mark;
     char bytes[64];
     if (polls[WAKE].revents != 0) {
         while (read(wake_pipe[0], bytes, sizeof bytes) > 0) {
         }
-        return stop_is_wanted ? BODY_READY_STOP : BODY_READY_WOKEN;
+        return is_stop(what) ? BODY_READY_STOP : BODY_READY_WOKEN;
     }
     if (polls[CHANNEL].revents != 0)
         return BODY_READY_CHANNEL;
@@ -105,7 +109,7 @@ int body_wait(const struct body_wait *what, size_t *index) {
     struct pollfd polls[FIRST_SOURCE + BODY_SOURCES_MAX_COUNT];
     int64_t deadline_ms = (int64_t)body_now_ms() + what->idle_ms;
     for (;;) {
-        if (stop_is_wanted)
+        if (is_stop(what))
             return BODY_READY_STOP;
         if (!set_up(what, polls, index))
             return BODY_READY_SOURCE;

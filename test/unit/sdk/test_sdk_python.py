@@ -13,6 +13,7 @@ from unittest import mock
 ROOT = pathlib.Path(os.environ.get("BATON_SOURCE_DIR", "."))
 sys.path.insert(0, str(ROOT / "handlers" / "sdk"))
 import baton  # noqa: E402
+import baton_channel  # noqa: E402
 
 NONCE = "000102030405060708090a0b0c0d0e0f"
 DEADLINE_S = 5
@@ -189,7 +190,7 @@ class Channel(unittest.TestCase):
     def test_handles(self):
         """32 significant bits, sign-extended."""
         pairs = ((4, 4), (0x7FFFFFFF, 0x7FFFFFFF), (0x80000000, -0x80000000), (0xFFFFFFFC, -4))
-        self.assertEqual([baton._handle(number) for number, _ in pairs], [it for _, it in pairs])
+        self.assertEqual([baton_channel._handle(number) for number, _ in pairs], [it for _, it in pairs])
 
     def test_retire_twice_and_across_drain(self):
         supervisor = self.start()
