@@ -241,7 +241,7 @@ static bool reap_one(struct children *children, uint32_t at) {
         return false;
     pid_t found = wait4(children->places[at].pid, &status, WNOHANG, &used);
     if (found < 0 && errno == ECHILD)
-        status = W_EXITCODE(1, 0); /* somebody has taken its end from us */
+        status = 1 << 8; /* somebody has taken its end from us */
     else if (found != children->places[at].pid)
         return false;
     note_end(children, at, status, &used);
