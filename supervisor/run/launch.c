@@ -163,8 +163,7 @@ void run_launch_forget(struct supervisor *s, uint32_t service) {
 
 int run_launch_create(struct supervisor *s) {
     struct run_launching *launching = &s->launching;
-    /* Few entries of a large table: not table_create(), whose first ones would be resident. */
-    launching->services = calloc(SERVICES_MAX_COUNT, sizeof *launching->services);
+    launching->services = table_create(SERVICES_MAX_COUNT, sizeof *launching->services);
     launching->processes = table_create(s->pool.process_slots.count, sizeof *launching->processes);
     return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;
 }

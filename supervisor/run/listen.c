@@ -1,4 +1,5 @@
 /* Listen: opening listeners, trying again, closing. */
+#include "core/base/table.h"
 #include "run/internal.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 int run_listen_create(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
-    listening->listeners = calloc(LISTENERS_MAX_COUNT, sizeof *listening->listeners);
+    listening->listeners = table_create(LISTENERS_MAX_COUNT, sizeof *listening->listeners);
     listening->quiet.token = token_make(RUN_TOKEN_QUIET, 0, 0);
     listening->shortage =
         shortage_make(SHORTAGE_FIRST_MS, SHORTAGE_LAST_MS, token_make(RUN_TOKEN_RELIEF, 0, 0));

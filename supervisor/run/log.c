@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Blocks that the buffer is counted in, so that the room for common lines is resident at once. */
-#define BLOCK_BYTES 256
-
 /* How often it is said beside the log that it cannot be written. */
 #define WARN_US 60000000u
 
@@ -34,7 +31,7 @@ int run_log_open(struct run_log *log, struct platform *platform,
     log->used_bytes = 0;
     log->at_line_start = true;
     log->size_bytes = RUN_LOG_LINES_BYTES + connection_count * RECORD_CONNECTION_MAX_BYTES;
-    log->buffer = table_create(log->size_bytes / BLOCK_BYTES, BLOCK_BYTES);
+    log->buffer = table_create(log->size_bytes, 1);
     if (log->buffer == NULL) {
         return BATON_NO_MEMORY;
     }

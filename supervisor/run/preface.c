@@ -1,5 +1,6 @@
 /* Preface: what comes on a connection before it is served: a PROXY header, and the client's first
  * byte. Not a byte of the client's own is taken; how long it may take is the pool's to say. */
+#include "core/base/table.h"
 #include "core/door/trust.h"
 #include "run/internal.h"
 
@@ -9,7 +10,8 @@
 
 int run_preface_prepare(struct supervisor *s) {
     if (s->prefaces.entries == NULL) {
-        s->prefaces.entries = calloc(s->pool.connection_slots.count, sizeof *s->prefaces.entries);
+        s->prefaces.entries =
+            table_create(s->pool.connection_slots.count, sizeof *s->prefaces.entries);
     }
     return s->prefaces.entries == NULL ? BATON_NO_MEMORY : BATON_OK;
 }

@@ -1,5 +1,6 @@
 /* The pool is told of the program's end only when all that the program has written is with the
  * client, so that the connection's record is the last word about it. */
+#include "core/base/table.h"
 #include "run/internal.h"
 
 #include <stdlib.h>
@@ -19,8 +20,8 @@
 int run_pump_create(struct supervisor *s) {
     struct run_pumps *pumps = &s->pumps;
     pumps->ready = SLOT_NONE;
-    pumps->chunks = calloc(PUMP_CHUNKS_COUNT, sizeof(struct run_pump *));
-    pumps->uses_counts = calloc(PUMP_CHUNKS_COUNT, sizeof *pumps->uses_counts);
+    pumps->chunks = table_create(PUMP_CHUNKS_COUNT, sizeof(struct run_pump *));
+    pumps->uses_counts = table_create(PUMP_CHUNKS_COUNT, sizeof *pumps->uses_counts);
     return pumps->chunks == NULL || pumps->uses_counts == NULL
                ? BATON_NO_MEMORY
                : slots_init(&pumps->slots, s->pool.connection_slots.count);

@@ -3,6 +3,7 @@
  * sending ended, and what he sends is read away until he ends his, for a while. */
 #include "run/refuse.h"
 
+#include "core/base/table.h"
 #include "core/door/access.h"
 #include "core/tell/filling.h"
 #include "run/internal.h"
@@ -20,7 +21,7 @@ static const struct rate_limit line_limit = {10, 1, 100};
 int run_refuse_prepare(struct supervisor *s) {
     struct run_refusals *refusals = &s->refusals;
     if (refusals->entries == NULL) {
-        refusals->entries = calloc(REFUSALS_MAX_COUNT, sizeof *refusals->entries);
+        refusals->entries = table_create(REFUSALS_MAX_COUNT, sizeof *refusals->entries);
         if (refusals->entries == NULL ||
             slots_init(&refusals->slots, REFUSALS_MAX_COUNT) != BATON_OK) {
             free(refusals->entries);

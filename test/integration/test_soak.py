@@ -72,6 +72,7 @@ class Soak(SupervisorCase):
         supervisor = self.start()
         for _ in range(WARM_UP):
             self.ask_ok(supervisor)
+        self.all_at_once(supervisor)  # tables keep the pages that the most at once have touched
         before = self.rest(supervisor)
         for _ in range(SOAK_COUNT):
             self.ask_ok(supervisor)

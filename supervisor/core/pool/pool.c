@@ -22,10 +22,8 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
     pool->timers = timers;
     pool->connections = table_create(connection_count, sizeof *pool->connections);
     pool->processes = table_create(process_count, sizeof *pool->processes);
-    /* Not table_create(): its first entries would be resident, and most have few services, and
-     * fewer connections that have a text. */
-    pool->services = calloc(SERVICES_MAX_COUNT, sizeof *pool->services);
-    pool->texts = calloc(connection_count, sizeof *pool->texts);
+    pool->services = table_create(SERVICES_MAX_COUNT, sizeof *pool->services);
+    pool->texts = table_create(connection_count, sizeof *pool->texts);
     if (pool->services == NULL || pool->connections == NULL || pool->processes == NULL ||
         pool->texts == NULL || pool_init_ring(pool, connection_count, process_count) != BATON_OK ||
         slots_init(&pool->connection_slots, connection_count) != BATON_OK ||

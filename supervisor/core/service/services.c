@@ -120,8 +120,8 @@ static struct service *copy_service(const struct service *service) {
 
 int services_init(struct services *services) {
     memset(services, 0, sizeof *services);
-    services->entries = calloc(SERVICES_MAX_COUNT, sizeof(struct service *));
-    services->users_count = calloc(SERVICES_MAX_COUNT, sizeof *services->users_count);
+    services->entries = table_create(SERVICES_MAX_COUNT, sizeof(struct service *));
+    services->users_count = table_create(SERVICES_MAX_COUNT, sizeof *services->users_count);
     if (services->entries == NULL || services->users_count == NULL ||
         slots_init(&services->slots, SERVICES_MAX_COUNT) != BATON_OK) {
         services_clear(services);

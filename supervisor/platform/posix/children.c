@@ -34,7 +34,7 @@
 int posix_processes_open(struct platform *platform, size_t process_count) {
     platform->bucket_count = BUCKET_COUNT;
     platform->processes = table_create(process_count, sizeof *platform->processes);
-    platform->buckets = calloc(platform->bucket_count, sizeof(struct platform_process *));
+    platform->buckets = table_create(platform->bucket_count, sizeof(struct platform_process *));
     if (platform->processes == NULL || platform->buckets == NULL) {
         return BATON_NO_MEMORY;
     }

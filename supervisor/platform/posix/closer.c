@@ -1,5 +1,6 @@
 #include "platform/posix/closer.h"
 
+#include "core/base/table.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
@@ -116,7 +117,7 @@ static int start_thread(struct closer *closer, struct baton_cause *cause) {
 
 static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_cause *cause) {
     struct sigaction action = {.sa_handler = be_woken}; /* without SA_RESTART */
-    closer->waiting = malloc(descriptor_count * sizeof *closer->waiting);
+    closer->waiting = table_create(descriptor_count, sizeof *closer->waiting);
     closer->waiting_room_count = descriptor_count;
     if (closer->waiting == NULL) {
         return BATON_NO_MEMORY;
@@ -135,7 +136,7 @@ static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_
 }
 
 int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause *cause) {
-    struct closer *closer = *out = calloc(1, sizeof *closer);
+    struct closer *closer = *out = table_create(1, sizeof *closer);
     if (closer == NULL) {
         return BATON_NO_MEMORY;
     }

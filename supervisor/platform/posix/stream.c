@@ -5,6 +5,7 @@
  * never anything but what a handler may expect, whenever the stream is closed. Pipes are in
  * stream_pipe.c.
  */
+#include "core/base/table.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
@@ -38,9 +39,8 @@ static void close_stream(struct platform_stream *stream) {
     give_slot(stream->platform, stream);
 }
 
-/* Not by table_create(): most supervisors never have a stream, and none needs its pages warm. */
 int posix_streams_open(struct platform *platform, size_t stream_count) {
-    platform->streams = calloc(stream_count, sizeof *platform->streams);
+    platform->streams = table_create(stream_count, sizeof *platform->streams);
     return platform->streams == NULL ? BATON_NO_MEMORY
                                      : slots_init(&platform->stream_slots, (uint32_t)stream_count);
 }
