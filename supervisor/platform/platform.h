@@ -72,7 +72,8 @@ int64_t platform_wall_us(struct platform *platform);
 unsigned platform_local_minute(int64_t wall_us);
 
 /* Fills `out` with `length` bytes from the system's cryptographic generator. Returns BATON_OK or
- * BATON_SYSTEM. May block only at early boot, until the generator is seeded. */
+ * BATON_SYSTEM. May block only at early boot, until the generator is seeded. What is wanted in
+ * small pieces may have been drawn ahead; it is given once. */
 int platform_random(void *out, size_t length, struct baton_cause *cause);
 
 /* The supervisor's own process id. */

@@ -220,11 +220,14 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
     const struct connection *c = &s->pool.connections[connection];
     const struct service *service = c->rules;
     char nonce_hex[2 * WIRE_NONCE_BYTES + 1];
-    int result = platform_random(r->nonce, sizeof r->nonce, cause);
+    int result = BATON_OK;
+    if (service->has_channel) {
+        result = platform_random(r->nonce, sizeof r->nonce, cause);
+        wire_nonce_print(r->nonce, nonce_hex);
+    }
     if (result != BATON_OK) {
         return result;
     }
-    wire_nonce_print(r->nonce, nonce_hex);
     filling_make(&s->filling, service, c);
     uint64_t pump_token =
         r->pump == SLOT_NONE ? 0 : slots_token(&s->pumps.slots, RUN_TOKEN_PUMP, r->pump);

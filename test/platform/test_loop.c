@@ -45,6 +45,14 @@ static void test_random_fills_exactly(void **state) {
     assert_int_equal(first[0], 0);
     assert_int_equal(first[65], 0);
     assert_int_equal(platform_random(first, 0, &bench->cause), BATON_OK);
+    /* Small pieces, more of them than are drawn ahead: none comes twice. */
+    uint64_t pieces[600];
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        assert_int_equal(platform_random(&pieces[i], sizeof pieces[i], &bench->cause), BATON_OK);
+        for (size_t before = 0; before < i; before++) {
+            assert_true(pieces[before] != pieces[i]);
+        }
+    }
 }
 
 static void test_own_pid(void **state) {

@@ -74,6 +74,29 @@ static void test_strays_leave_other_events_their_turn(void **state) {
     client_close(client);
 }
 
+/* What is drawn ahead is not drawn again by who has our memory from fork(2). */
+static void test_random_is_not_shared_by_children(void **state) {
+    struct bench *bench = *state;
+    uint8_t before[16];
+    uint8_t ours[16];
+    uint8_t theirs[16];
+    int ends[2];
+    assert_int_equal(platform_random(before, sizeof before, &bench->cause), BATON_OK);
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool is_drawn = platform_random(theirs, sizeof theirs, &bench->cause) == BATON_OK;
+        _exit(is_drawn && write(ends[1], theirs, sizeof theirs) == sizeof theirs ? 0 : 1);
+    }
+    assert_int_equal(read(ends[0], theirs, sizeof theirs), sizeof theirs);
+    assert_int_equal(platform_random(ours, sizeof ours, &bench->cause), BATON_OK);
+    assert_memory_not_equal(ours, theirs, sizeof ours);
+    close(ends[0]);
+    close(ends[1]);
+    await_zombie(child); /* the platform reaps it */
+}
+
 static void test_late_look_sees_what_a_signal_tells(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -238,6 +261,7 @@ static void test_exit_during_the_end_of_strays_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_strays_leave_other_events_their_turn),
+        WITH_BENCH(test_random_is_not_shared_by_children),
         WITH_BENCH(test_late_look_sees_what_a_signal_tells),
         WITH_BENCH(test_deadlines_hold_while_strays_come),
         cmocka_unit_test(test_children_from_before_are_spared),

@@ -311,8 +311,7 @@ static const struct {
 } ways[] = {{FAKE_LAUNCH, BATON_NOT_FOUND},
             {FAKE_LAUNCH, BATON_SHORTAGE},
             {FAKE_STREAM, BATON_SHORTAGE},
-            {FAKE_STREAM, BATON_SYSTEM},
-            {FAKE_RANDOM, BATON_SYSTEM}};
+            {FAKE_STREAM, BATON_SYSTEM}};
 
 static bool failing(struct scene *s) {
     SCENE_BEGIN(s);

@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -260,7 +262,7 @@ unsigned platform_local_minute(int64_t wall_us) {
     return local_minute;
 }
 
-int platform_random(void *out, size_t length, struct baton_cause *cause) {
+static int draw(void *out, size_t length, struct baton_cause *cause) {
     unsigned char *bytes = out;
     while (length > 0) {
         ssize_t got = getrandom(bytes, length, 0);
@@ -273,6 +275,47 @@ int platform_random(void *out, size_t length, struct baton_cause *cause) {
             length -= (size_t)got;
         }
     }
+    return BATON_OK;
+}
+
+/* What is drawn ahead for those who want little, such as a nonce for each process. A child of
+ * fork(2) finds nothing in it (MADV_WIPEONFORK, madvise(2)), so that nobody has the same. */
+struct drawn {
+    uint32_t left_count; /* the first ones of `bytes`; the others are wiped */
+    unsigned char bytes[4092];
+};
+#define LITTLE_BYTES 64
+
+static struct drawn *open_drawn(void) {
+    struct drawn *drawn =
+        mmap(NULL, sizeof *drawn, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (drawn != MAP_FAILED && madvise(drawn, sizeof *drawn, MADV_WIPEONFORK) != 0) {
+        munmap(drawn, sizeof *drawn);
+        drawn = MAP_FAILED;
+    }
+    return drawn;
+}
+
+int platform_random(void *out, size_t length, struct baton_cause *cause) {
+    static struct drawn *drawn;
+    if (drawn == NULL && length <= LITTLE_BYTES) {
+        drawn = open_drawn();
+    }
+    if (length > LITTLE_BYTES || drawn == MAP_FAILED) {
+        return draw(out, length, cause);
+    }
+    if (drawn->left_count < length) {
+        drawn->left_count = 0;
+        int result = draw(drawn->bytes, sizeof drawn->bytes, cause);
+        if (result != BATON_OK) {
+            return result;
+        }
+        drawn->left_count = sizeof drawn->bytes;
+    }
+    drawn->left_count -= (uint32_t)length;
+    unsigned char *taken = drawn->bytes + drawn->left_count;
+    memcpy(out, taken, length);
+    explicit_bzero(taken, length);
     return BATON_OK;
 }
 
