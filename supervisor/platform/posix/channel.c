@@ -43,7 +43,9 @@ static int channel_ended(struct platform_process *process) {
 
 void posix_channel_measure(struct platform_process *process) {
     process->left_bytes = 0;
-    ioctl(process->channel.descriptor, SIOCINQ, &process->left_bytes);
+    if (process->channel.descriptor >= 0) {
+        ioctl(process->channel.descriptor, SIOCINQ, &process->left_bytes);
+    }
 }
 
 static int receive_failed(struct platform_process *process, struct baton_cause *cause) {

@@ -140,6 +140,7 @@ struct output_pipe {
     bool is_ready;                /* in its collector's list */
     bool is_watched;              /* in the epoll of the pipes */
     bool is_armed;                /* and it will tell */
+    bool is_empty;                /* nothing is left in it, and nobody can write any more */
     bool has_ended;               /* nobody can write any more */
     struct pipe_reading *reading; /* by a carrier; owned; NULL = it has not come to that */
     struct output_pipe *next_ready;
@@ -270,6 +271,7 @@ struct platform {
     bool takes_rights;           /* handlers can send descriptors (credentials.c) */
     bool has_exit_watches;       /* a process's end is told by its own descriptor */
     bool log_is_socket;
+    bool log_is_regular; /* a file that never says that it is full for now */
     bool log_is_new;     /* it was made by us */
     bool log_is_torn;    /* what was written last did not end a line */
     bool log_is_failing; /* the last write has failed */

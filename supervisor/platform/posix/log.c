@@ -3,9 +3,9 @@
  *
  * O_NONBLOCK belongs to the open file, which standard error shares with whoever started us, so it
  * is never set there. Pipes and terminals are opened anew through /proc/self/fd, which gives an
- * open file of our own; where that is not allowed, poll(2) tells whether a pipe takes PIPE_BUF
- * bytes (pipe(7)), and only another writer in between could make the write wait. Sockets have
- * MSG_DONTWAIT.
+ * open file of our own, which has it; where that is not allowed, poll(2) tells whether a pipe takes
+ * PIPE_BUF bytes (pipe(7)), and only another writer in between could make the write wait. Sockets
+ * have MSG_DONTWAIT. A regular file always takes what it has room for.
  */
 #include "platform/posix/internal.h"
 
@@ -81,22 +81,29 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
     posix_log_close(platform);
     platform->log.descriptor = descriptor;
     struct stat status;
-    platform->log_is_socket = fstat(descriptor, &status) == 0 && S_ISSOCK(status.st_mode);
+    bool is_known = fstat(descriptor, &status) == 0;
+    platform->log_is_socket = is_known && S_ISSOCK(status.st_mode);
+    platform->log_is_regular = is_known && S_ISREG(status.st_mode);
     return BATON_OK;
 }
 
-/* Writes at most PIPE_BUF bytes without waiting. Returns their number, 0 if there is no room, or -1
- * and errno. */
+/* Where O_NONBLOCK is not set, it has to be asked whether a write would wait. */
+static bool may_wait(const struct platform *platform) {
+    return platform->log.descriptor == STDERR_FILENO && !platform->log_is_regular;
+}
+
+/* Writes at most PIPE_BUF bytes without waiting, or all to a regular file. Returns their number, 0
+ * if there is no room, or -1 and errno. */
 static ssize_t write_some(struct platform *platform, const char *bytes, size_t length) {
     int descriptor = platform->log.descriptor;
-    if (length > PIPE_BUF) {
+    if (length > PIPE_BUF && !platform->log_is_regular) {
         length = PIPE_BUF;
     }
     ssize_t written;
     if (platform->log_is_socket) {
         written = send(descriptor, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
     } else {
-        if (posix_look(descriptor, POLLOUT) == 0) {
+        if (may_wait(platform) && posix_look(descriptor, POLLOUT) == 0) {
             return 0;
         }
         written = write(descriptor, bytes, length);

@@ -278,7 +278,10 @@ bool posix_pipe_settles(struct output_pipe *pipe) {
     struct platform *platform = pipe->output->platform;
     short state = posix_look(pipe->descriptor, POLLIN);
     if ((state & POLLHUP) != 0) { /* the rest needs no carrier */
-        return pipe->reading == NULL || posix_carriers_recall(platform, &pipe->reading->job);
+        bool settles =
+            pipe->reading == NULL || posix_carriers_recall(platform, &pipe->reading->job);
+        pipe->is_empty = settles && (state & POLLIN) == 0;
+        return settles;
     }
     bool has_bytes = pipe->reading != NULL && pipe->reading->fetched.bytes != NULL;
     if ((state & POLLIN) != 0 && !has_bytes && !is_being_read(pipe)) {
@@ -305,6 +308,9 @@ static int read_pipe(struct output_pipe *pipe, char *buffer, size_t capacity, si
     if (pipe->reading != NULL && pipe->reading->fetched.bytes != NULL) {
         *length = posix_fetched_take(&pipe->reading->fetched, buffer, capacity);
         return BATON_OK;
+    }
+    if (pipe->is_empty) {
+        return BATON_END;
     }
     short state = is_being_read(pipe) ? 0 : posix_look(pipe->descriptor, POLLIN);
     if ((state & POLLHUP) != 0) {
