@@ -4,6 +4,8 @@
 #include "run/internal.h"
 
 #define MINUTE_US 60000000u
+/* Clients of one listener in a round of the loop. */
+#define BURST_MAX_COUNT 16u
 
 /* Those behind it come first when listeners are watched again. */
 static void note_turn(struct supervisor *s, const struct run_listener *l) {
@@ -109,11 +111,20 @@ static void take(struct supervisor *s, struct pool_arrival *arrival,
     }
 }
 
+/* Who comes to such a listener comes to that address, which so need not be asked for. */
+static bool is_named(const struct address *address) {
+    return (address->family == ADDRESS_IPV4 || address->family == ADDRESS_IPV6) &&
+           !address_is_any(address);
+}
+
 /* True if there may be another one. */
 static bool accept_one(struct supervisor *s, struct run_listener *l) {
     struct platform_socket socket = PLATFORM_SOCKET_NONE;
     struct pool_arrival arrival = {.service = l->service, .place = l->place};
     struct baton_cause cause = {0};
+    if (is_named(&l->address)) {
+        arrival.local = l->address;
+    }
     int result = platform_listener_accept(l->handle, &socket, &arrival.peer, &cause);
     switch (result) {
     case BATON_OK:
@@ -135,8 +146,21 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     }
 }
 
+/* Where one client came alone the next will not be there yet, and to ask would be in vain; where
+ * they came round after round, more are taken at a time. Who is left is told of again. */
+static void begin_round(struct supervisor *s, struct run_listener *l) {
+    bool goes_on = l->told_in_round + 1 == s->rounds_count;
+    uint32_t twice_count = 2 * l->burst_count;
+    l->burst_count = !goes_on ? 1 : twice_count < BURST_MAX_COUNT ? twice_count : BURST_MAX_COUNT;
+    l->takes_count = l->burst_count;
+    l->told_in_round = s->rounds_count;
+}
+
 bool run_accept_next(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listening.listeners[listener];
+    if (l->told_in_round != s->rounds_count) {
+        begin_round(s, l);
+    }
     if (l->handle == NULL || s->listening.blocked || l->lent || shortage_lasts(&l->accepting)) {
         return false;
     }
@@ -148,5 +172,5 @@ bool run_accept_next(struct supervisor *s, uint32_t listener) {
         activate(s, l);
         return false;
     }
-    return accept_one(s, l);
+    return accept_one(s, l) && --l->takes_count > 0;
 }

@@ -66,6 +66,7 @@ struct supervisor {
     const struct service_machine *machine; /* not owned */
     uint64_t log_deadline_us;   /* how long the end may wait for the log; 0 = not known yet */
     uint64_t steps_count;       /* of the loop, the current one included */
+    uint64_t rounds_count;      /* likewise */
     uint32_t full_rounds_count; /* in a row, that had as many events as there is room for */
     bool stopping;
     bool hurrying; /* the stop was asked for again */

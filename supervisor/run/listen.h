@@ -30,7 +30,10 @@ struct run_listener {
     bool paused;
     bool fault_told; /* the log says that it cannot accept */
     bool lent;       /* to a handler, with an activation: not watched before that has ended */
-    int result;      /* of the last try to open it, and its cause */
+    uint64_t told_in_round; /* of the loop: when somebody waited here last */
+    uint32_t burst_count;   /* so many are taken in that round, of whom are left: */
+    uint32_t takes_count;
+    int result; /* of the last try to open it, and its cause */
     struct baton_cause cause;
     struct shortage opening;   /* lasts until the next try to open it */
     struct shortage accepting; /* lasts while it alone is not asked, after a fault of its own */

@@ -101,7 +101,10 @@ static bool on_process(struct supervisor *s, const struct platform_event *event)
     }
     switch (event->kind) {
     case PLATFORM_EVENT_CHANNEL:
-        return run_handoff_on_channel(s, process);
+        /* Who has one client at a time answers, and then waits for us: to ask at once for the next
+         * frame would mostly be in vain. */
+        return run_handoff_on_channel(s, process) &&
+               process_offers_at_a_time(&s->pool.processes[process]) > 1;
     case PLATFORM_EVENT_WRITABLE:
         run_handoff_on_writable(s, process);
         return false;
@@ -379,6 +382,7 @@ int run_loop_run(struct supervisor *s) {
                      run_tell_words(s, count, &cause));
             return count;
         }
+        s->rounds_count++;
         for (int i = 0; i < count; i++) {
             take_event(s, &events[i]);
         }
