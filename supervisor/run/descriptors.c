@@ -1,5 +1,6 @@
 /* Whether the descriptors that are left do for the services: said at the start, since later a
  * shortage looks like any other. */
+#include "core/base/must.h"
 #include "run/internal.h"
 
 /* What one connection takes: while its handler is launched, and then until that ends. */
@@ -32,8 +33,27 @@ static void tell(struct supervisor *s, uint32_t service, const struct platform_d
              "raise `ulimit -Hn` to `needed` at least");
 }
 
+/* Services in their thousands need few different numbers, and each is asked about once. */
+#define LAUNCH_MAX_COUNT 8
+struct answers {
+    struct platform_descriptors limits[LAUNCH_MAX_COUNT + 1];
+    bool are_short[LAUNCH_MAX_COUNT + 1], are_known[LAUNCH_MAX_COUNT + 1];
+};
+
+static bool is_short(struct supervisor *s, struct answers *answers, size_t launch_count) {
+    must(launch_count <= LAUNCH_MAX_COUNT);
+    if (!answers->are_known[launch_count]) {
+        answers->are_short[launch_count] =
+            platform_descriptors_short(s->platform, launch_count, &answers->limits[launch_count]) >
+            0;
+        answers->are_known[launch_count] = true;
+    }
+    return answers->are_short[launch_count];
+}
+
 bool run_descriptors_suffice(struct supervisor *s) {
     struct platform_descriptors limit;
+    struct answers answers = {0};
     size_t sum_count = 0;
     size_t refused_count = 0; /* who are told why */
     size_t most_count = 0;    /* that a launch takes for a while */
@@ -45,8 +65,8 @@ bool run_descriptors_suffice(struct supervisor *s) {
         most_count = passing_count > most_count ? passing_count : most_count;
         sum_count += need.life_count * service->max_connections_count;
         refused_count = service->refuse_message != NULL ? REFUSALS_MAX_COUNT : refused_count;
-        if (platform_descriptors_short(s->platform, need.launch_count, &limit) > 0) {
-            tell(s, i, &limit);
+        if (is_short(s, &answers, need.launch_count)) {
+            tell(s, i, &answers.limits[need.launch_count]);
         } else {
             serves = true;
         }
