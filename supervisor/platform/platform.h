@@ -243,8 +243,10 @@ struct platform_listener_spec {
     uint32_t backlog_count; /* TCP, UNIX: 1..65535, a hint to the system */
     bool v6only;            /* IPV6_V6ONLY, which is always set explicitly */
     bool is_handed_over;    /* it is watched only; never accepted or read from by us */
-    bool is_plain;          /* Windows: accepted sockets are not overlapped, so that ReadFile works
-                               on them (PITFALLS 10) */
+    bool is_shared; /* the same, and several have it at once, for good: never watched, paused
+                       once after it was opened, and left as blocking as they have it */
+    bool is_plain;  /* Windows: accepted sockets are not overlapped, so that ReadFile works
+                       on them (PITFALLS 10) */
     struct socket_options options;
 };
 
@@ -313,6 +315,11 @@ bool platform_socket_in_groups(struct platform_socket socket, const uint32_t *gi
  * instead, once: it reports nothing any more, so close it, and open one anew. */
 void platform_listener_pause(struct platform_listener *listener);
 void platform_listener_resume(struct platform_listener *listener);
+
+/* Of a listener that is_shared, one of whose holders has ended: makes good what such a one may have
+ * done to it, as far as those who have it still take no notice, or LOST is reported. (POSIX; LOST
+ * is also reported by itself once such a one has shut it down both ways.) Windows: nothing. */
+void platform_listener_check(struct platform_listener *listener);
 
 /* Tells who waits at a listener that is handed over, without taking anybody; `identify`: who they
  * are as well, which costs more. Linux: tcp(7), sock_diag(7). Windows does not tell. Does not

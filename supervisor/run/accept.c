@@ -158,6 +158,9 @@ static void begin_round(struct supervisor *s, struct run_listener *l) {
 
 bool run_accept_next(struct supervisor *s, uint32_t listener) {
     struct run_listener *l = &s->listening.listeners[listener];
+    if (l->rules->workers_count > 0) {
+        return false; /* they alone accept, also while there are none: it was not paused yet */
+    }
     if (l->told_in_round != s->rounds_count) {
         begin_round(s, l);
     }

@@ -157,6 +157,7 @@ int run_launch_renew_all(struct supervisor *s, struct baton_cause *cause) {
 void run_launch_forget(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     shortage_relieve(&r->starting, &s->timers);
+    timers_unset(&s->timers, &r->workers);
     clear(s, service);
     *r = (struct run_service){0};
 }
@@ -210,7 +211,9 @@ static void describe(struct supervisor *s, const struct connection *c,
         for (uint32_t i = 0; i < service->listen_count; i++) {
             r->handles[i] = run_listen_at(s, c->service, i)->handle;
         }
-        run_accept_note_waiting(s, c->service);
+        if (service->workers_count == 0) {
+            run_accept_note_waiting(s, c->service);
+        }
     }
 }
 

@@ -33,6 +33,10 @@ struct run_listener {
     uint64_t told_in_round; /* of the loop: when somebody waited here last */
     uint32_t burst_count;   /* so many are taken in that round, of whom are left: */
     uint32_t takes_count;
+    /* Of a service with workers (workers.h): activations that have it, but for those that were told
+     * to drain, and those of them that are to be replaced, whose ids are up to this one. */
+    uint32_t workers_count, outdated_count;
+    uint64_t outdated_id;
     int result; /* of the last try to open it, and its cause */
     struct baton_cause cause;
     struct shortage opening;   /* lasts until the next try to open it */

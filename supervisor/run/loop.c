@@ -16,6 +16,9 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
     switch (action->kind) {
     case POOL_RELEASE:
         platform_socket_close(s->platform, &s->sockets[action->connection]);
+        if (s->pool.connections[action->connection].rules->workers_count > 0) {
+            run_workers_on_taken(s, action->connection);
+        }
         run_pause_relieve(s);
         break;
     case POOL_CANCEL:
@@ -148,8 +151,9 @@ static bool on_accept(struct supervisor *s, uint64_t token) {
 
 static void on_lost(struct supervisor *s, uint64_t token) {
     uint32_t listener = slots_find(&s->listening.slots, token);
-    if (listener != SLOT_NONE && !s->listening.listeners[listener].paused) {
-        run_listen_renew(s, &s->listening.listeners[listener]);
+    struct run_listener *l = listener == SLOT_NONE ? NULL : &s->listening.listeners[listener];
+    if (l != NULL && (!l->paused || l->rules->workers_count > 0)) {
+        run_listen_renew(s, l);
     }
 }
 
@@ -309,6 +313,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
         break;
     case RUN_TOKEN_START:
         run_start_again(s, index);
+        break;
+    case RUN_TOKEN_WORKERS:
+        run_workers_launch(s, index);
         break;
     case RUN_TOKEN_SUPPRESSED:
         run_output_tell_suppressed(s);

@@ -18,6 +18,11 @@ static void set_paused(struct run_listener *l, bool paused) {
 }
 
 void run_pause_update_listener(struct supervisor *s, struct run_listener *listener) {
+    if (listener->rules->workers_count > 0) {
+        set_paused(listener, true);
+        run_workers_update(s, listener);
+        return;
+    }
     bool paused = s->listening.blocked || listener->lent || shortage_lasts(&listener->accepting) ||
                   !run_listen_is_complete(s, listener->service);
     if (!paused && !pool_has_room(&s->pool, listener->service)) {

@@ -10,7 +10,9 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
     const struct platform_writer writer = {platform_process_pid(handle),
                                            s->launching.processes[process].output_id};
     run_output_finish(s, service, &writer);
-    if (s->pool.processes[process].rules->handoff == HANDOFF_LISTENER) {
+    const struct service *rules = s->pool.processes[process].rules;
+    /* Who waits where workers are may be taken by any of them. */
+    if (rules->handoff == HANDOFF_LISTENER && rules->workers_count == 0) {
         pool_note_progress(&s->pool, process, run_accept_judge(s, service));
     }
     struct pool_exit ended = {
@@ -87,6 +89,9 @@ void run_reap_record(struct supervisor *s, uint32_t connection) {
 void run_reap_activation(struct supervisor *s, uint32_t connection) {
     uint32_t service = s->pool.connections[connection].service;
     uint32_t place = s->pool.connections[connection].place;
+    if (s->pool.connections[connection].rules->workers_count > 0) {
+        run_workers_on_end(s, connection);
+    }
     pool_forget(&s->pool, connection); /* first, or the listener would seem to have no room */
     run_accept_give_back(s, service, place);
 }

@@ -44,6 +44,7 @@ void run_start_prepare(struct supervisor *s, uint32_t service) {
     r->rules = services_get(&s->services, service);
     r->starting = shortage_make(START_RETRY_FIRST_MS, START_RETRY_LAST_MS,
                                 token_make(RUN_TOKEN_START, 0, service));
+    r->workers.token = token_make(RUN_TOKEN_WORKERS, 0, service);
     (void)is_ready(s, service);
 }
 

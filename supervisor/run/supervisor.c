@@ -16,10 +16,10 @@
 #define LOG_CLOSE_US 3000000u
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
- * cannot start yet, one of each pump and of each refusal, and those of offers and of what is left
- * out of output and refusals. */
+ * cannot start yet, one of each that lacks workers, one of each pump and of each refusal, and those
+ * of offers and of what is left out of output and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
-    (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + SERVICES_MAX_COUNT +            \
+    (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + 2u * SERVICES_MAX_COUNT +       \
      (connections) + REFUSALS_MAX_COUNT + 3u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==

@@ -53,7 +53,9 @@ static void check_service(const struct service *service) {
     }
     require(service->protocol != PROTOCOL_UDP || service->handoff == HANDOFF_LISTENER);
     require(service->handoff != HANDOFF_LISTENER ||
-            (service->max_connections_count == 1 && service->attempts_count == 1));
+            (service->max_connections_count ==
+                 (service->workers_count > 0 ? service->workers_count : 1) &&
+             service->attempts_count == 1));
     check_launch(service);
     require(service->program != NULL && service->handler != NULL);
     require(service->argc >= 1 && service->argv[service->argc] == NULL);

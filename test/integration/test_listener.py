@@ -281,6 +281,120 @@ class Spoiled(SupervisorCase):
         self.stop(supervisor)
 
 
+@unittest.skipIf(ON_WINE, "descriptors are POSIX; the SDK's test below is for both")
+class Workers(SupervisorCase):
+    """Several processes that share a listener, kept at their number."""
+
+    COUNT = 3
+
+    def start(self, what="", **keys):
+        return self.supervisor({"share": service(peers.program("worker.py", what), **{
+            "handoff": "listener", "workers": self.COUNT, **keys})})
+
+    def client(self, address):
+        """A client, and what the worker says that has it."""
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        client = socket.socket(family)
+        self.addCleanup(client.close)
+        client.settimeout(DEADLINE_S)
+        client.connect(address)
+        return client, json.loads(client.makefile().readline())
+
+    def meet_all(self, address, pids=()):
+        """The facts of all workers, by pid, but for those of `pids`."""
+        found = {}
+        deadline_s = time.monotonic() + DEADLINE_S
+        while len(found) < self.COUNT and time.monotonic() < deadline_s:
+            facts = self.client(address)[1]
+            if facts["pid"] not in pids:
+                found[facts["pid"]] = facts
+        self.assertEqual(len(found), self.COUNT)
+        return found
+
+    def test_they_share_and_each_is_replaced(self):
+        for listen, keys in (("127.0.0.1:0", {}), ("local.sock", {"protocol": "unix"})):
+            with self.subTest(listen):
+                supervisor = self.start(listen=listen, **keys)
+                address = (str(supervisor.folder / listen) if keys else
+                           supervisor.address("share"))
+                first = self.meet_all(address)
+                for facts in first.values():
+                    self.assertTrue(facts["ours"] and facts["blocking"])
+                self.assertEqual(len({facts["BATON_ID"] for facts in first.values()}), self.COUNT)
+                self.assertEqual(supervisor.find("activation"), [], "they live")
+                kept, facts = self.client(address)
+                victim = next(pid for pid in first if pid != facts["pid"])
+                os.kill(victim, 9)
+                record = supervisor.wait_event("activation", service="share", outcome="crashed")
+                self.assertEqual((record["pid"], record["id"]),
+                                 (str(victim), first[victim]["BATON_ID"]))
+                others = set(first) - {victim}
+                second = self.meet_all(address)
+                self.assertLess(others, set(second), "the others are undisturbed")
+                kept.sendall(b"bye\n")
+                self.assertEqual(kept.recv(10), b"", "as is who was served")
+                self.stop(supervisor)
+                self.assertEqual(len(supervisor.find("activation")), self.COUNT + 1)
+
+    def test_one_that_ends_well_is_replaced(self):
+        supervisor = self.start()
+        address = supervisor.address("share")
+        first = self.meet_all(address)
+        client, facts = self.client(address)
+        client.sendall(b"exit\n")
+        supervisor.wait_event("activation", outcome="served", pid=facts["pid"])
+        self.assertEqual(len(set(self.meet_all(address)) & set(first)), self.COUNT - 1)
+        self.assertEqual(supervisor.find("held_back"), [])
+        self.stop(supervisor)
+
+    def test_a_listener_that_one_has_shut_down(self):
+        supervisor = self.start("shut")
+        address = supervisor.address("share")
+        first = self.meet_all(address)
+        client, _ = self.client(address)
+        client.sendall(b"shut\n")
+        supervisor.wait_event("listener_lost", address=address_text(address))
+        supervisor.wait_events(2, "listening", service="share")
+        supervisor.wait_events(self.COUNT, "activation", service="share", outcome="drained")
+        self.assertEqual(set(self.meet_all(address)) & set(first), set())
+        self.assertEqual(supervisor.find("held_back"), [])
+        self.stop(supervisor)
+
+    def test_several_places_and_none_to_tell(self):
+        supervisor = self.start(listen="127.0.0.1:0, 127.0.0.1:0")
+        places = supervisor.wait_events(2, "listening", service="share")
+        facts = self.client(harness.split_address(places[0]["address"]))[1]
+        self.assertEqual((facts["LISTEN_FDS"], facts["SERVER_PORT"]), ("2", None))
+        self.stop(supervisor)
+        self.assertEqual([event for event in supervisor.find("activation") if "local" in event], [])
+
+    def test_who_ends_at_once_is_paused_as_one(self):
+        supervisor = self.supervisor({
+            "bad": service(peers.tool("false"), handoff="listener", workers=8),
+            "other": harness.misbehave()})
+        held = supervisor.wait_events(4, "held_back", service="bad")
+        watch = processes.BusyWatch(supervisor.pid)
+        self.assertIn("served", supervisor.ask("other", "hello"))
+        self.assertLess(watch.share(WATCH_S), IDLE_SHARE)
+        self.stop(supervisor)
+        pauses_ms = [int(event["retry_ms"]) for event in held]
+        self.assertEqual(pauses_ms[:4], [100, 200, 400, 800])
+
+    def test_datagrams(self):
+        supervisor = self.supervisor({"udp": service(
+            f"{peers.program('datagram.py')} 2", protocol="udp", workers=2)})
+        with datagram_client(supervisor, "udp") as client:
+            pids = []
+            for number in range(8):
+                client.send(b"%d" % number)
+                pid, text = client.recv(1000).split(b":")
+                self.assertEqual(text, b"%d" % number)
+                pids.append(pid)
+        self.assertGreaterEqual(len(set(pids)), 4, "two for each")
+        supervisor.wait_events(4, "activation", service="udp", outcome="served")
+        self.stop(supervisor)
+
+
 class Sdk(SupervisorCase):
     """A handler of ours that was not made for it takes listeners as well, on both systems."""
 
@@ -322,6 +436,21 @@ class Sdk(SupervisorCase):
             pids.add(records[-1]["pid"])
         self.assertEqual(len(pids), 2)
         self.stop(supervisor)
+
+    def test_workers(self):
+        """Each tells its pid when it is launched; on Windows it gets the listener by its channel."""
+        supervisor = self.supervisor({"ok": service("ok", handoff="listener", workers=2,
+                                                    stop_timeout_ms=5000)})
+        clients = [socket.create_connection(supervisor.address("ok"), DEADLINE_S) for _ in range(4)]
+        for client in clients:
+            with client:
+                client.sendall(b"Hello")
+                self.assertEqual(client.recv(100).strip(), b"OK")
+        self.assertEqual(supervisor.find("activation"), [])
+        self.stop(supervisor)
+        records = supervisor.find("activation", service="ok")
+        self.assertEqual(len({record["pid"] for record in records}), 2)
+        self.assertEqual(len(records), 2)
 
     def test_a_program_that_does_not_know_what_it_is_given(self):
         """It leaves at once, and what waits there still waits: it is braked, nothing spins."""

@@ -70,7 +70,9 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
             timers_after(pool->timers, &c->timer, pool_ms(service->proxy_timeout_ms));
         }
     } else if (c->is_activation) {
-        pool_charge(pool, slot);
+        if (service->workers_count == 0) {
+            pool_charge(pool, slot); /* by the client who waits */
+        }
         begin(pool, slot);
     } else if (pool_admit(pool, slot)) {
         let_in(pool, slot);

@@ -93,8 +93,9 @@ struct connection {
     enum outcome outcome : 8;   /* NONE until ENDED */
     enum progress progress : 8; /* of an activation that has ended */
     bool is_activation;
-    uint32_t service; /* index in the table of services */
-    uint32_t place;   /* index among the service's listen entries: where it was accepted */
+    bool is_dismissed; /* an activation that was told to drain, as another takes its place */
+    uint32_t service;  /* index in the table of services */
+    uint32_t place;    /* index among the service's listen entries: where it was accepted */
     uint32_t process; /* slot of the process launched for it, offered it or holding it; SLOT_NONE */
     struct pool_service *served; /* the service itself */
     const struct service *rules; /* of the service, which it holds: not owned */

@@ -10,13 +10,16 @@
 /* An activation is over: whatever waits at the listener would start the next one at once. */
 static void brake(struct pool *pool, const struct connection *c) {
     struct pool_service *s = c->served;
-    if (!c->is_activation || pool->stopping || s->retired) {
+    if (!c->is_activation || pool->stopping || s->retired || c->is_dismissed) {
         return;
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : pool->timers->now_us - c->acked_us;
     /* A broken pipe was its client's doing, and an end by max_runtime_ms ours. */
     bool failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE &&
                   c->outcome != OUTCOME_TIMED_OUT;
+    if (failed && c->rules->workers_count > 0 && timer_is_set(&s->pause)) {
+        return; /* those that were launched together fail together, and count as one */
+    }
     uint64_t pause_us =
         breaker_pause_us(&s->breaker, c->progress, failed, lived_us, pool->timers->now_us);
     s->took_nobody = !failed && c->progress != PROGRESS_UNKNOWN;

@@ -8,6 +8,7 @@
  *   spares.c    processes launched ahead of need
  *   dispatch.c  who gets whom
  *   room.c, serving.c, words.c   room, services, what is said of a connection
+ *   workers.c   activations that share a listener
  *   drain.c     how one process is brought to its end
  *   credits.c   what a process counts for
  *   wants.c, idle.c   what a service lacks, who is idle
@@ -171,6 +172,11 @@ void pool_drain_surplus(struct pool *pool, uint32_t service);
 void pool_overran(struct pool *pool, uint32_t connection);
 /* Terminates a process that has been told in vain to end what it holds, if that is all it has. */
 void pool_end_overdue(struct pool *pool, struct process *p);
+
+/* ---- workers.c ---- */
+
+/* Those of a service that is retired: nobody takes their place. */
+void pool_dismiss_workers(struct pool *pool, uint32_t service);
 
 /* ---- end.c ---- */
 

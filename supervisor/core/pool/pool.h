@@ -278,6 +278,11 @@ void pool_time_out(struct pool *pool, uint32_t connection, const char *text);
  * listener of an activation to have been closed by the stop. */
 void pool_abandoned(struct pool *pool, uint32_t connection);
 
+/* An activation of a service with workers, for which another has been launched: its process is told
+ * to drain, and may go on with whom it serves for as long as it likes. Nothing if it is not held.
+ */
+void pool_dismiss_worker(struct pool *pool, uint32_t connection);
+
 /* The record is written: frees the slot. */
 void pool_forget(struct pool *pool, uint32_t connection);
 

@@ -13,10 +13,14 @@ const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     if (pool->stopping || s->retired || shortage_lasts(&s->shortage)) {
         return POOL_HELD_BACK_TEXT;
     }
-    if (rules->handoff == HANDOFF_LISTENER && s->live_count >= rules->max_connections_count) {
-        return POOL_HELD_BACK_TEXT; /* its handlers have all that they are lent */
+    /* Its handlers have all that they are lent. Workers may be replaced, all of them, before those
+     * before them have ended. */
+    uint32_t generations = rules->workers_count > 0 ? 2 : 1;
+    bool is_lent = rules->handoff == HANDOFF_LISTENER;
+    if (is_lent && s->live_count >= generations * rules->max_connections_count) {
+        return POOL_HELD_BACK_TEXT;
     }
-    if (waits(rules, &rules->limits) && s->live_count >= rules->max_connections_count) {
+    if (!is_lent && waits(rules, &rules->limits) && s->live_count >= rules->max_connections_count) {
         return "max_connections";
     }
     if (all_count >= pool->most_count &&
@@ -26,7 +30,7 @@ const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     if (timer_is_set(&s->pause)) {
         return s->pause_reason;
     }
-    if (timer_is_set(&pool->pause)) {
+    if (timer_is_set(&pool->pause) && rules->workers_count == 0) { /* workers are no clients */
         return "rate of all services";
     }
     return s->circuit.state == CIRCUIT_PROBED ? "its breaker waits for a probe" : NULL;

@@ -89,6 +89,9 @@ void pool_retire_service(struct pool *pool, uint32_t service) {
     timers_unset(pool->timers, &s->pause);
     pool_want_no_spares(pool, service);
     pool_drain_idle(pool, service);
+    if (pool_service_of(pool, service)->workers_count > 0) {
+        pool_dismiss_workers(pool, service);
+    }
     tell_over(pool, service);
 }
 

@@ -46,7 +46,7 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_MAX_CONNECTIONS] = "How many connections of this service may live at once. At that "
                             "number accepting pauses, and further clients wait. All services "
                             "together: at most 32768, a service that hands over its listener "
-                            "counting as one.",
+                            "counting as one, or as its `workers`.",
     [KEY_MAX_PER_SOURCE] =
         "How many connections one source may have at once; further ones of it are refused "
         "(`refused_source`). A source is an IPv4 address, the first `source_prefix_bits` of an "
@@ -125,7 +125,10 @@ static const char *const texts[KEY_COUNT] = {
         "limit. It takes `reuse` other than 1.",
     [KEY_WORKERS] =
         "How many processes share the listener, from the start on: each is replaced when it ends, "
-        "after a pause where they keep failing. With 0 the first client that waits launches one, "
+        "after a pause where they keep failing or ending at once, and has a line of the log as "
+        "with 0. One that has to go for another one's sake (what they run has changed, or one has "
+        "shut the listener down) is told to drain, and may go on with its clients. With 0 the "
+        "first client that waits launches one, "
         "and when that has ended the next one who waits does. On Windows it is so many for each "
         "place in `listen`. Not with `hours` or `rate`, which nobody could keep: workers accept "
         "clients by themselves.",

@@ -41,12 +41,13 @@ static void take_values(struct service_builder *builder, struct service_draft *d
                            (service->handoff == HANDOFF_LISTENER &&
                             !BY_SYSTEM(true, builder->machine->inherits_listeners));
     if (service->handoff == HANDOFF_LISTENER) {
-        service->max_connections_count = 1;
+        service->max_connections_count = service->workers_count > 0 ? service->workers_count : 1;
         service->attempts_count = 1;
     }
     service->directory_line =
         values->given[KEY_DIRECTORY] != NULL ? values->given[KEY_DIRECTORY]->line : 0;
-    draft->max_connections = values->given[KEY_MAX_CONNECTIONS];
+    draft->max_connections =
+        values->given[service->workers_count > 0 ? KEY_WORKERS : KEY_MAX_CONNECTIONS];
     if (values->listen_names != NULL) {
         service->listen_names = arena_text(builder->arena, values->own[KEY_LISTEN_NAMES]->value);
     }
@@ -69,6 +70,9 @@ static void fill_draft(struct service_builder *builder, const struct service_val
                             draft->from_ports != NULL ? listen->key : listen->value, values,
                             draft)) {
         draft->listen = listen;
+        if (draft->service.workers_count > 0 && draft->service.has_channel) {
+            draft->service.max_connections_count *= (uint32_t)draft->service.listen_count;
+        }
         service_check_facts(builder, values, &draft->service);
     }
     if (handler != NULL) {
@@ -168,7 +172,8 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
         if (builder->drafts[i].enabled) {
             struct service *service = &services[out->service_count++];
             *service = builder->drafts[i].service;
-            if (service->handoff == HANDOFF_LISTENER && service->has_channel) {
+            if (service->handoff == HANDOFF_LISTENER && service->has_channel &&
+                service->workers_count == 0) {
                 service->max_connections_count = (uint32_t)service->listen_count;
             }
             service->launch_bytes = template_launch_bytes(service);

@@ -95,8 +95,8 @@ struct service {
     bool lacks; /* something that it needs was not there when the table was built (lack.h) */
     uint32_t max_connections_count; /* live connections at once; accepting pauses at that number.
                                        For HANDOFF_LISTENER, whose one "connection" is an
-                                       activation, the life of the process that has the listener: 1,
-                                       or with a channel one for each listen entry */
+                                       activation, the life of the process that has the listener: 1
+                                       or workers_count, with a channel for each listen entry */
     const char *program;            /* absolute path of what is executed (handler or interpreter) */
     const char *handler;            /* absolute path of the handler itself */
     char **argv;           /* argc texts and a NULL; argv[0] = argv0, or the handler's name */

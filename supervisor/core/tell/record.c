@@ -382,13 +382,16 @@ static void put_spans(struct record *record, const struct connection *c) {
     record_number(record, "duration_ms", span_us(c->accepted_us, c->ended_us) / 1000);
 }
 
-/* An activation has no peer. */
+/* An activation has no peer, and one that has several places is at none. */
 static void put_addresses(struct record *record, const struct connection *c,
                           const struct service *service) {
     if (!c->is_activation) {
         record_address(record, "peer", &c->peer);
     }
-    record_place(record, "local", &service->listen[c->place], &c->local);
+    const struct service_listen *place = &service->listen[c->place];
+    if (!c->is_activation || place->path != NULL || c->local.family != ADDRESS_NONE) {
+        record_place(record, "local", place, &c->local);
+    }
     if (c->via.family != ADDRESS_NONE) {
         record_address(record, "via", &c->via);
     }

@@ -169,6 +169,13 @@ void platform_listener_resume(struct platform_listener *listener) {
     listener->is_lost = listener->is_spoiled;
 }
 
+void platform_listener_check(struct platform_listener *listener) {
+    if (!listener->face.is_paused) {
+        fake_wrong("a listener that is watched is checked");
+    }
+    listener->is_lost = listener->is_spoiled;
+}
+
 void fake_listener_spoil(uint32_t listener) {
     fake_world.listeners[listener]->is_spoiled = true;
 }

@@ -87,7 +87,7 @@ struct platform_listener {
     struct posix_watch watch;
     struct platform *platform;
     enum platform_protocol protocol;
-    bool is_handed_over;
+    bool is_handed_over, is_shared;
     uint32_t backlog_count;
     struct socket_options options;
     struct address bound;
@@ -96,6 +96,7 @@ struct platform_listener {
     struct file_identity file; /* UNIX */
     struct carrier_job job;    /* while it is made good */
     bool resumes;              /* and is watched then */
+    bool is_checked;           /* and is not */
     bool was_asked_again;      /* since that began */
     bool was_lent;             /* since it was made good, or opened */
     struct posix_due lost;
@@ -560,8 +561,9 @@ int posix_options_set(int descriptor, const struct socket_options *options, bool
 /* As far as they can be: all options of a socket that somebody else has had. */
 void posix_options_put_back(int descriptor, const struct socket_options *options, bool is_datagram);
 
-/* listener.c: before a launch that hands it over. */
+/* listener.c: before a launch that hands it over; and LOST is to be reported. */
 void posix_listener_make_blocking(const struct platform_listener *listener);
+void posix_listener_lose(struct platform_listener *listener);
 
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int posix_local_listen(struct platform_listener *listener,

@@ -76,6 +76,7 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     listener->platform = platform;
     listener->protocol = spec->protocol;
     listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
+    listener->is_shared = spec->is_shared;
     listener->backlog_count = spec->backlog_count;
     listener->options = spec->options;
     posix_watch_init(&listener->watch, POSIX_WATCH_LISTENER, token);
@@ -110,9 +111,13 @@ void platform_listener_pause(struct platform_listener *listener) {
     }
 }
 
-/* O_NONBLOCK belongs to the open file (fcntl(2)), and event loops set it on what they get. O_ASYNC
- * is left as it is: to change it takes the socket's lock, which somebody may have. */
+/* O_NONBLOCK belongs to the open file (fcntl(2)), and event loops set it on what they get; one that
+ * has it still would be stopped by its next accept(2). O_ASYNC is left as it is: to change it takes
+ * the socket's lock, which somebody may have. */
 void posix_listener_make_blocking(const struct platform_listener *listener) {
+    if (listener->is_shared) {
+        return; /* it was opened so */
+    }
     int flags = fcntl(listener->watch.descriptor, F_GETFL);
     if ((flags & O_NONBLOCK) != 0) {
         fcntl(listener->watch.descriptor, F_SETFL, flags & ~O_NONBLOCK);
@@ -184,7 +189,7 @@ static ssize_t make_good_work(int descriptor, uint8_t *bytes, size_t length) {
 
 static void begin_to_make_good(struct platform_listener *listener);
 
-static void lose(struct platform_listener *listener) {
+void posix_listener_lose(struct platform_listener *listener) {
     posix_due_add(listener->platform, &listener->lost, &listener->watch);
 }
 
@@ -196,11 +201,16 @@ static bool made_good(struct platform *platform, struct carrier_job *job, const 
     (void)code;
     (void)platform;
     listener->was_lent = listener->was_lent || result != 1;
-    if (listener->resumes && (listener->was_asked_again || result < 0)) {
+    if ((listener->resumes || listener->is_checked) && (listener->was_asked_again || result < 0)) {
         begin_to_make_good(listener);
+    } else if (listener->is_checked) {
+        listener->is_checked = false;
+        if (result == 0) {
+            posix_listener_lose(listener);
+        }
     } else if (listener->resumes &&
                (result == 0 || posix_watch_set(platform, &listener->watch, EPOLLIN) != 0)) {
-        lose(listener);
+        posix_listener_lose(listener);
     }
     return true;
 }
@@ -215,8 +225,22 @@ static void begin_to_make_good(struct platform_listener *listener) {
                                          .descriptor = listener->watch.descriptor,
                                          .bytes = (const uint8_t *)listener,
                                          .length = sizeof *listener};
-    if (!posix_carriers_give(listener->platform, &listener->job)) {
-        lose(listener); /* to make it anew is another try */
+    if (posix_carriers_give(listener->platform, &listener->job)) {
+        return;
+    }
+    if (listener->is_checked) {
+        listener->is_checked =
+            false; /* others have it, and the next of them that ends asks again */
+    } else {
+        posix_listener_lose(listener); /* to make it anew is another try */
+    }
+}
+
+static void make_good_soon(struct platform_listener *listener) {
+    if (listener->job.state == CARRIER_JOB_NONE) {
+        begin_to_make_good(listener);
+    } else {
+        listener->was_asked_again = true; /* what is under way may have seen what was before */
     }
 }
 
@@ -230,11 +254,12 @@ void platform_listener_resume(struct platform_listener *listener) {
         return;
     }
     listener->resumes = true;
-    if (listener->job.state == CARRIER_JOB_NONE) {
-        begin_to_make_good(listener);
-    } else {
-        listener->was_asked_again = true; /* what is under way may have seen what was before */
-    }
+    make_good_soon(listener);
+}
+
+void platform_listener_check(struct platform_listener *listener) {
+    listener->is_checked = true;
+    make_good_soon(listener);
 }
 
 /* A handler that had it may have made a connection of it, and let that linger; and who waits at a

@@ -97,6 +97,9 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
     if (watch->wanted == 0) {
         /* Paused; hang-ups cannot be masked, so the kernel must not be asked again. */
         posix_watch_forget(platform, watch);
+        if (watch->kind == POSIX_WATCH_LISTENER && ((struct platform_listener *)watch)->is_shared) {
+            posix_listener_lose((struct platform_listener *)watch);
+        }
         return;
     }
     /* An error or a hang-up is news to whoever reads and to whoever writes. */

@@ -91,6 +91,11 @@ void platform_listener_resume(struct platform_listener *listener) {
     }
 }
 
+/* Who has it has a socket of his own. */
+void platform_listener_check(struct platform_listener *listener) {
+    (void)listener;
+}
+
 struct platform_socket platform_listener_socket(struct platform_listener *listener) {
     return (struct platform_socket){listener->socket};
 }
