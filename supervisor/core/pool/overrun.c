@@ -37,4 +37,5 @@ void pool_overran(struct pool *pool, uint32_t connection) {
     p->overdue_count++;
     pool_update_process(pool, p);
     pool_end_overdue(pool, p);
+    pool_dispatch(pool, p->service); /* another may be launched in its place */
 }

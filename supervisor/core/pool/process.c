@@ -76,7 +76,7 @@ void process_count_offer(struct process *process, int step) {
 
 bool process_is_finished(const struct process *process) {
     return process->state == PROCESS_READY && process->offer == SLOT_NONE &&
-           process->held_count == 0 &&
+           process->held_count == 0 && process->fault == OUTCOME_NONE &&
            (process->retire != RETIRE_NONE || process->life_left_count == 0);
 }
 

@@ -53,7 +53,8 @@ void pool_update_wants(struct pool *pool, uint32_t service) {
         leave(pool, service);
     }
     /* Where it was set for somebody who is in use again, it comes too early, and once. */
-    if (s->resting_last == SLOT_NONE || timer_is_set(&s->idle_exit)) {
+    if (s->resting_last == SLOT_NONE || s->retired || pool->stopping ||
+        timer_is_set(&s->idle_exit)) {
         return;
     }
     const struct process *p = &pool->processes[s->resting_last];
