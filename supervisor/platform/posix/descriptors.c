@@ -16,8 +16,8 @@ static bool count_free(rlim_t limit_count, rlim_t *free_count) {
     *free_count = limit_count;
     while ((entry = readdir(folder)) != NULL) {
         rlim_t number = strtoul(entry->d_name, NULL, 10);
-        bool is_open = entry->d_name[0] != '.' && number != (rlim_t)dirfd(folder) &&
-                       number < limit_count;
+        bool is_open =
+            entry->d_name[0] != '.' && number != (rlim_t)dirfd(folder) && number < limit_count;
         *free_count -= is_open ? 1 : 0;
     }
     closedir(folder);
