@@ -9,7 +9,7 @@ void pool_dismiss_worker(struct pool *pool, uint32_t connection) {
     struct process *p = &pool->processes[c->process];
     bool is_ready = p->state == PROCESS_READY;
     c->is_dismissed = true;
-    pool_drain_process(pool, p);
+    pool_drain_process(pool, p, pool->stopping ? RETIRE_STOP : RETIRE_CHANGED);
     if (is_ready && !pool->stopping) {
         timers_unset(pool->timers, &p->timer); /* whom it serves it may go on with */
     }
