@@ -69,7 +69,7 @@ void process_retire(struct process *process, enum retire_reason reason) {
 }
 
 void process_count_offer(struct process *process, int step) {
-    if (process->rules->reuse_count > 0) {
+    if (process->rules->reuse_count > 0 || process->is_outdated) {
         process->life_left_count -= (uint32_t)step;
     }
 }

@@ -92,7 +92,7 @@ struct process {
     uint32_t held_count;
     uint32_t overdue_count;   /* of these; it gets no offers until it has finished them */
     uint32_t capacity_count;  /* from HELLO, 1..65535 */
-    uint32_t life_left_count; /* offers it may still get; does not count where reuse is 0 */
+    uint32_t life_left_count; /* offers it may still get; where reuse is 0 that is no matter */
     uint32_t taken_count;     /* connections it has acknowledged in its life */
     uint32_t next, previous;  /* idle.c: among the idle ones that hold as many; no previous: it is
                                  the first of them, and has links to those of the next levels */

@@ -3,7 +3,7 @@
  * and the clock, all drawn from a seed. Behind every step all that the pool has derived is derived
  * once more, from the states of connections and processes alone.
  *
- * `test_pool_walk SEED` plays that one.
+ * With BATON_SEED=SEED it plays that one.
  */
 #include "pool_scene.h"
 
@@ -474,13 +474,13 @@ static void test_walks(void **unused) {
     }
 }
 
-int main(int argc, char **argv) {
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(test_walks, tell_seed)};
-    const char *all = getenv("BATON_ALL");
+    const char *all = getenv("BATON_ALL"), *seed = getenv("BATON_SEED");
     seed_count = all != NULL && strcmp(all, "1") == 0 ? SEED_COUNT_ALL : SEED_COUNT;
-    if (argc > 1) {
-        first_seed = strtoull(argv[1], NULL, 10);
-        seed_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    if (seed != NULL) {
+        first_seed = strtoull(seed, NULL, 10);
+        seed_count = 1;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
