@@ -7,10 +7,12 @@
  * the child sends itself a signal ignore          SIGTERM does nothing from now on leave another
  * process keeps the client, and this one ends open            sends the numbers of its descriptors
  *   kill            SIGKILL to the server
+ *   scarce          for the next fork of the server's there is no room
  */
 #include "baton.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,24 @@
 #include <unistd.h>
 
 enum { LINE_BYTES = 1024, GOES_ON = -1 };
+
+static volatile sig_atomic_t is_scarce; /* of the server */
+
+static void be_scarce(int number) {
+    (void)number;
+    is_scarce = 1;
+}
+
+/* The linker's: whoever calls fork() calls this. */
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __wrap_fork(void) {
+    if (!is_scarce)
+        return __real_fork();
+    is_scarce = 0;
+    errno = EAGAIN;
+    return -1;
+}
 
 static int say(struct baton_connection *client, const char *text) {
     return baton_send(client, text, strlen(text)) == 0 ? GOES_ON : 0;
@@ -90,6 +110,8 @@ static int obey(struct baton_connection *client, char *line) {
         leave(client);
     if (strcmp(line, "kill") == 0)
         kill(getppid(), SIGKILL);
+    if (strcmp(line, "scarce") == 0)
+        kill(getppid(), SIGUSR1);
     if (strcmp(line, "open") == 0)
         return tell_open(client);
     if (strcmp(line, "pid") == 0)
@@ -126,6 +148,7 @@ static void tell_end(void) {
 }
 
 int main(int count, char **arguments) {
+    signal(SIGUSR1, be_scarce);
     atexit(tell_end); /* not of the children */
     return baton_serve_forking(serve, count > 1 ? (uint32_t)strtoul(arguments[1], NULL, 10) : 4);
 }

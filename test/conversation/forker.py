@@ -1,5 +1,6 @@
 """What forker.c is, with baton.py."""
 
+import errno
 import os
 import pathlib
 import signal
@@ -9,6 +10,24 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "handlers" / "sdk"))
 import baton  # noqa: E402
+
+
+class Scarce:
+    """fork(), for which there may be no room the next time."""
+
+    def __init__(self):
+        self.real, self.is_scarce = os.fork, False
+        os.fork = self.fork
+        signal.signal(signal.SIGUSR1, self.on_signal)
+
+    def on_signal(self, *_):
+        self.is_scarce = True
+
+    def fork(self):
+        if self.is_scarce:
+            self.is_scarce = False
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return self.real()
 
 
 def tell_open(client):
@@ -48,6 +67,8 @@ def obey(client, line):
         leave(client)
     elif command == "kill":
         os.kill(os.getppid(), signal.SIGKILL)
+    elif command == "scarce":
+        os.kill(os.getppid(), signal.SIGUSR1)
     elif command == "open":
         return tell_open(client)
     elif command == "pid":
@@ -75,4 +96,5 @@ def main(capacity=4):
 
 
 if __name__ == "__main__":
+    Scarce()
     sys.exit(main(*map(int, sys.argv[1:])))
