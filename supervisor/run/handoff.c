@@ -313,6 +313,7 @@ static const char *take_message(struct supervisor *s, uint32_t process,
         break;
     case WIRE_DONE:
         taken = pool_done(&s->pool, process, connection, &words);
+        run_living_measure(s, process);
         not_in = ", which is not held";
         break;
     default: /* RETIRE; what else there is may be skipped */

@@ -19,6 +19,7 @@
 #include "run/handoff.h"
 #include "run/launch.h"
 #include "run/listen.h"
+#include "run/living.h"
 #include "run/log.h"
 #include "run/output.h"
 #include "run/pause.h"
@@ -35,6 +36,7 @@
 enum run_token {
     RUN_TOKEN_LISTENER = POOL_TOKEN_END, /* events */
     RUN_TOKEN_OUTPUT,
+    RUN_TOKEN_FILE, /* a service's handler */
     RUN_TOKEN_PREFACE,
     RUN_TOKEN_PUMP,       /* events and a timer */
     RUN_TOKEN_REOPEN,     /* timers: a listener's next try to open */

@@ -124,6 +124,7 @@ static void clear(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     platform_program_destroy(&r->program);
     platform_output_close(&r->output);
+    platform_file_watch_close(&r->file);
     if (r->listeners != NULL) {
         run_listen_remove(s, r->listeners, r->rules->listen_count);
     }
@@ -139,6 +140,8 @@ int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_caus
     int result = prepare(s, service, cause);
     if (result != BATON_OK) {
         clear(s, service);
+    } else {
+        run_living_watch(s, service);
     }
     return result;
 }
@@ -198,6 +201,7 @@ static void describe(struct supervisor *s, const struct connection *c,
                      struct platform_launch *launch) {
     const struct service *service = c->rules;
     struct run_service *r = &s->launching.services[c->service];
+    launch->output_id = c->id;
     launch->error_follows_output = service->stderr_to == STDERR_SOCKET;
     if (service->handoff == HANDOFF_STDIO) {
         launch->streams = PLATFORM_STREAMS_SOCKET;
@@ -217,11 +221,13 @@ static void describe(struct supervisor *s, const struct connection *c,
     }
 }
 
-static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
+/* Without a connection: of it no more than of others is in the environment, and in what is said of
+ * the output. */
+static int launch(struct supervisor *s, uint32_t process, const struct connection *c,
                   struct baton_cause *cause) {
     struct run_process *r = &s->launching.processes[process];
-    const struct connection *c = &s->pool.connections[connection];
-    const struct service *service = c->rules;
+    uint32_t index = s->pool.processes[process].service;
+    const struct service *service = s->pool.processes[process].rules;
     char nonce_hex[2 * WIRE_NONCE_BYTES + 1];
     int result = BATON_OK;
     if (service->has_channel) {
@@ -235,23 +241,23 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
     uint64_t pump_token =
         r->pump == SLOT_NONE ? 0 : slots_token(&s->pumps.slots, RUN_TOKEN_PUMP, r->pump);
     struct platform_launch what = {
-        .program = s->launching.services[c->service].program,
+        .program = s->launching.services[index].program,
         .argv = s->filling.argv,
         .values = s->filling.values,
         .nonce_hex = service->has_channel ? nonce_hex : NULL,
-        .output =
-            service->output_to == OUTPUT_NULL ? NULL : s->launching.services[c->service].output,
-        .output_id = c->id,
+        .output = service->output_to == OUTPUT_NULL ? NULL : s->launching.services[index].output,
         .socket = PLATFORM_SOCKET_NONE,
         .token = slots_token(&s->pool.process_slots, POOL_TOKEN_PROCESS, process),
         .input_token = pump_token,
         .output_token = pump_token,
     };
-    describe(s, c, &what);
+    if (c != NULL) {
+        describe(s, c, &what);
+    }
     struct platform_launched launched = {0};
     result = platform_launch(s->platform, &what, &launched, cause);
     r->handle = launched.process;
-    r->output_id = c->id;
+    r->output_id = what.output_id;
     if (result == BATON_OK && r->pump != SLOT_NONE) {
         run_pump_launched(s, process, &launched);
     }
@@ -261,12 +267,17 @@ static int launch(struct supervisor *s, uint32_t process, uint32_t connection,
 /* The pump comes first: where there is no room for it nothing is launched in vain. */
 static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t connection,
                             struct baton_cause *cause) {
-    if (s->pool.processes[process].rules->handoff != HANDOFF_PUMP) {
-        return launch(s, process, connection, cause);
+    const struct service *service = s->pool.processes[process].rules;
+    if (service_serves_many(service)) {
+        return launch(s, process, NULL, cause);
+    }
+    const struct connection *c = &s->pool.connections[connection];
+    if (service->handoff != HANDOFF_PUMP) {
+        return launch(s, process, c, cause);
     }
     int result = run_pump_begin(s, process, connection, cause);
     if (result == BATON_OK) {
-        result = launch(s, process, connection, cause);
+        result = launch(s, process, c, cause);
         if (result != BATON_OK) {
             run_pump_undo(s, process, connection);
         }
@@ -294,7 +305,8 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
     uint32_t service = s->pool.processes[process].service;
     uint32_t connection = s->pool.processes[process].wanted_by;
     s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
-    if (connection == SLOT_NONE) { /* its client went in the meantime */
+    if (connection == SLOT_NONE && !service_serves_many(s->pool.processes[process].rules)) {
+        /* Its client went in the meantime. */
         pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);
         return;
     }

@@ -34,13 +34,15 @@ struct run_service {
     struct rate output_rate;
     uint64_t output_suppressed_count; /* lines, since it was told last */
     struct run_refused refused;
+    struct platform_file_watch *file; /* the handler's; NULL = it is not watched */
     struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
 };
 
 /* The shell's side of a process slot of the pool. */
 struct run_process {
     struct platform_process *handle;
-    uint64_t output_id; /* the connection it was launched for: what is said of its output */
+    uint64_t output_id;   /* of its connection, where it has but one: what is said of its output */
+    uint64_t measured_us; /* when its memory was looked at last; 0 = never */
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;
@@ -55,6 +57,8 @@ struct run_launching {
     struct run_service *services;  /* by service slot */
     struct run_process *processes; /* by process slot */
     uint32_t ending_count;         /* of them that are ending */
+    uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
+    bool refills;                  /* spares are due */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

@@ -111,6 +111,9 @@ static bool on_process(struct supervisor *s, const struct platform_event *event)
     case PLATFORM_EVENT_WRITABLE:
         run_handoff_on_writable(s, process);
         return false;
+    case PLATFORM_EVENT_MEASURED:
+        run_living_on_measured(s, process);
+        return false;
     case PLATFORM_EVENT_EXIT:
         return run_reap_on_exit(s, process);
     default:
@@ -164,6 +167,13 @@ static void on_output(struct supervisor *s, uint64_t token) {
     }
 }
 
+static void on_changed(struct supervisor *s, uint64_t token) {
+    uint32_t service = slots_find(&s->services.slots, token);
+    if (service != SLOT_NONE) {
+        run_living_on_changed(s, service);
+    }
+}
+
 static bool on_event(struct supervisor *s, const struct platform_event *event) {
     switch (event->kind) {
     case PLATFORM_EVENT_ACCEPT:
@@ -191,6 +201,7 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         run_log_flush(&s->log);
         return false;
     case PLATFORM_EVENT_CHANGED:
+        on_changed(s, event->token);
         return false;
     case PLATFORM_EVENT_CHANNEL:
     case PLATFORM_EVENT_WRITABLE:
@@ -353,6 +364,9 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
     if (s->launching.ending_count > 0) {
         return 0; /* an exit is told once */
     }
+    if (s->launching.refills) {
+        return 0; /* after a look at who has come meanwhile */
+    }
     return timers_next_us(&s->timers);
 }
 
@@ -378,10 +392,20 @@ static bool has_seen_all(struct supervisor *s, size_t count) {
     return s->full_rounds_count == 0;
 }
 
+/* Spares come behind clients, and behind what there is to be done for those. */
+static void refill(struct supervisor *s, bool is_busy) {
+    s->timers.now_us = platform_now_us(s->platform);
+    s->steps_count++;
+    s->launching.refills = run_living_refill(s, is_busy);
+    act(s);
+}
+
 int run_loop_run(struct supervisor *s) {
     struct platform_event events[EVENTS_AT_A_TIME];
+    refill(s, false);
     while (!s->stopping || !pool_is_empty(&s->pool)) {
         struct baton_cause cause = {0};
+        uint64_t last_id = s->pool.last_id;
         int count =
             platform_wait(s->platform, events, EVENTS_AT_A_TIME, next_deadline_us(s), &cause);
         if (count < 0) {
@@ -399,6 +423,7 @@ int run_loop_run(struct supervisor *s) {
         if (has_seen_all(s, (size_t)count)) {
             tick(s);
         }
+        refill(s, s->pool.last_id != last_id);
         run_log_flush(&s->log);
         run_output_catch_up(s);
         run_log_flush(&s->log);

@@ -15,8 +15,11 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
     if (rules->handoff == HANDOFF_LISTENER && rules->workers_count == 0) {
         pool_note_progress(&s->pool, process, run_accept_judge(s, service));
     }
-    struct pool_exit ended = {
-        .by_signal = how.by_signal, .code = how.code, .by_broken_pipe = how.by_broken_pipe};
+    struct pool_exit ended = {.by_signal = how.by_signal,
+                              .code = how.code,
+                              .by_broken_pipe = how.by_broken_pipe,
+                              .cpu_us = how.cpu_us,
+                              .memory_peak_kib = how.memory_peak_kib};
     pool_exited(&s->pool, process, ended, words);
 }
 
@@ -97,6 +100,7 @@ void run_reap_activation(struct supervisor *s, uint32_t connection) {
 }
 
 void run_reap_close_process(struct supervisor *s, uint32_t process) {
+    run_living_tell_end(s, process);
     is_ending_no_more(s, &s->launching.processes[process]); /* when a stop has given up on it */
     run_pump_close(s, process); /* still there when a stop has given up on the process */
     platform_process_close(&s->launching.processes[process].handle);

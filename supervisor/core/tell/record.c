@@ -144,7 +144,8 @@ static const char marks[] = "service\0 \0"
 /* Said before the event. */
 static const char first_keys[] = " service peer ";
 /* Left out; the last ones if that is their value, which is as it should be. */
-static const char idle_keys[] = " id local pid wait_us launch_us handoff_us ";
+static const char idle_keys[] = " id local pid wait_us launch_us handoff_us "
+                                "cpu_us memory_peak_kib ";
 static const char idle_values[] = " status=0 exit=0 attempts=1 attempts=0 ";
 
 /* `list` has a blank before and behind each word. */
@@ -370,11 +371,17 @@ static uint64_t span_us(uint64_t from_us, uint64_t to_us) {
     return to_us > from_us ? to_us - from_us : 0;
 }
 
-/* Spans of steps that the connection did not reach are left out. */
+/* Spans of steps that the connection did not reach are left out; so is the launch of a process that
+ * was there before, for which it has waited until it was offered. */
 static void put_spans(struct record *record, const struct connection *c) {
-    if (c->launched_us != 0) {
-        record_number(record, "wait_us", span_us(c->accepted_us, c->launched_us));
-        record_number(record, "launch_us", span_us(c->launched_us, c->greeted_us));
+    bool was_there =
+        c->greeted_us != 0 && c->launched_us < c->accepted_us && c->greeted_us <= c->accepted_us;
+    if (was_there) {
+        record_number(record, "wait_us", span_us(c->accepted_us, c->offered_us));
+    } else if (c->launched_us != 0) {
+        uint64_t from_us = c->launched_us > c->accepted_us ? c->launched_us : c->accepted_us;
+        record_number(record, "wait_us", span_us(c->accepted_us, from_us));
+        record_number(record, "launch_us", span_us(from_us, c->greeted_us));
     }
     if (c->acked_us != 0) {
         record_number(record, "handoff_us", span_us(c->offered_us, c->acked_us));
@@ -405,6 +412,15 @@ static enum log_level level_of(enum outcome outcome) {
                                 1u << OUTCOME_HANDSHAKE_TIMEOUT | 1u << OUTCOME_HANDSHAKE_INVALID |
                                 1u << OUTCOME_PROXY_INVALID;
     return (bad >> outcome & 1u) != 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+}
+
+void record_cost(struct record *record, uint64_t cpu_us, uint32_t memory_peak_kib) {
+    if (cpu_us > 0) {
+        record_number(record, "cpu_us", cpu_us);
+    }
+    if (memory_peak_kib > 0) {
+        record_number(record, "memory_peak_kib", memory_peak_kib);
+    }
 }
 
 void record_connection(struct record *record, enum log_format format, const struct connection *c,
@@ -438,6 +454,7 @@ void record_connection(struct record *record, enum log_format format, const stru
     if (c->has_bytes_out) {
         record_number(record, "bytes_out", c->bytes_out);
     }
+    record_cost(record, c->cpu_us, c->memory_peak_kib);
     put_spans(record, c);
     if (text_bytes > 0) {
         record_bytes(record, "text", text, text_bytes);

@@ -64,6 +64,10 @@ void record_end(struct record *record);
 void record_place(struct record *record, const char *key, const struct service_listen *place,
                   const struct address *bound);
 
+/* What a process has used: its time on processors, and the most memory that it had resident; each
+ * left out where it is not known (0). */
+void record_cost(struct record *record, uint64_t cpu_us, uint32_t memory_peak_kib);
+
 /* The whole line `event=connection` (or `event=activation`) for a connection of `service` that has
  * ended; a warning where that is for somebody to look at. `text` (`text_bytes`, 0 = none) is what
  * its handler said of it. */

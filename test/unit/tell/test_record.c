@@ -360,6 +360,26 @@ static void test_connection(void **state) {
                         "id=1 peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
 }
 
+/* Its process was there before it came, and then when it was on its way; what that has cost. */
+static void test_connection_of_a_process_that_lives_on(void **state) {
+    (void)state;
+    struct connection c = served();
+    c.greeted_us = c.accepted_us - 1;
+    c.launched_us = c.accepted_us - 500;
+    c.offered_us = c.accepted_us + 7;
+    c.acked_us = c.accepted_us + 27;
+    const char *line = line_of(LOG_FORMAT_LOGFMT, &c, "");
+    assert_non_null(strstr(line, " attempts=1 wait_us=7 handoff_us=20 duration_ms=41\n"));
+    c.greeted_us = c.accepted_us + 5;
+    c.cpu_us = 900;
+    c.memory_peak_kib = 2048;
+    line = line_of(LOG_FORMAT_LOGFMT, &c, "");
+    assert_non_null(strstr(line,
+                           " attempts=1 cpu_us=900 memory_peak_kib=2048 wait_us=0 launch_us=5 "
+                           "handoff_us=20 duration_ms=41\n"));
+    assert_null(strstr(line_of(LOG_FORMAT_TEXT, &c, ""), "cpu")); /* people would not look at it */
+}
+
 /* What is the handler's or the operator's matter is a warning. */
 static void test_levels(void **state) {
     static const char bad[] = " failed crashed rejected launch_failed handshake_timeout "
@@ -531,6 +551,7 @@ int main(void) {
         cmocka_unit_test(test_long_keys),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_connection_of_a_process_that_lives_on),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_for_people),
         cmocka_unit_test(test_no_field_is_faked_for_people),

@@ -1,0 +1,117 @@
+#include "run/living.h"
+
+#include "run/internal.h"
+
+#include <stdio.h>
+
+/* Rounds with clients in which nothing is launched ahead. Then it is, or where clients never stop
+ * coming there would be no spares. */
+#define BUSY_ROUNDS_COUNT 8u
+/* How often a process is measured at most. */
+#define MEASURE_INTERVAL_US 100000u
+
+/* ---- The file ---- */
+
+/* As it is called outside the service's root; NULL if that is too long. */
+static const char *path_of(const struct service *service, char *room, size_t size_bytes) {
+    const char *root = service->identity.chroot;
+    if (root == NULL) {
+        return service->handler;
+    }
+    int length = snprintf(room, size_bytes, "%s/%s", root, service->handler);
+    return length >= 0 && (size_t)length < size_bytes ? room : NULL;
+}
+
+void run_living_watch(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    struct baton_cause cause = {0};
+    char room[4096];
+    if (!service_serves_many(r->rules) && r->rules->workers_count == 0) {
+        return;
+    }
+    const char *path = path_of(r->rules, room, sizeof room);
+    uint64_t token = slots_token(&s->services.slots, RUN_TOKEN_FILE, service);
+    int result = path == NULL
+                     ? BATON_TOO_LONG
+                     : platform_file_watch_open(s->platform, path, token, &r->file, &cause);
+    if (result != BATON_OK) {
+        run_tell(s, LOG_LEVEL_WARNING, "not_watched", service, "handler=%s reason=%s hint=%s",
+                 r->rules->handler, run_tell_words(s, result, &cause),
+                 "when it is replaced, its processes go on until they are retired");
+    }
+}
+
+void run_living_on_changed(struct supervisor *s, uint32_t service) {
+    run_tell(s, LOG_LEVEL_INFO, "handler_changed", service, "handler=%s",
+             s->launching.services[service].rules->handler);
+    pool_renew_processes(&s->pool, service);
+}
+
+/* ---- Spares ---- */
+
+bool run_living_refill(struct supervisor *s, bool is_busy) {
+    struct run_launching *launching = &s->launching;
+    if (s->pool.wanting_first == SLOT_NONE) {
+        return false;
+    }
+    if (is_busy && ++launching->busy_rounds_count < BUSY_ROUNDS_COUNT) {
+        return true;
+    }
+    launching->busy_rounds_count = 0;
+    return pool_refill(&s->pool);
+}
+
+/* ---- Memory ---- */
+
+void run_living_on_measured(struct supervisor *s, uint32_t process) {
+    uint32_t resident_kib = 0;
+    if (s->launching.processes[process].exit_was_told) {
+        return;
+    }
+    if (platform_process_resident(s->launching.processes[process].handle, &resident_kib) ==
+        BATON_OK) {
+        pool_note_memory(&s->pool, process, resident_kib);
+    }
+}
+
+/* One that gets no more offers is as large as it likes. */
+void run_living_measure(struct supervisor *s, uint32_t process) {
+    const struct process *p = &s->pool.processes[process];
+    struct run_process *r = &s->launching.processes[process];
+    uint64_t due_us = r->measured_us == 0 ? 0 : r->measured_us + MEASURE_INTERVAL_US;
+    if (p->rules->retire_memory_mib == 0 || p->state != PROCESS_READY || p->retire != RETIRE_NONE ||
+        s->timers.now_us < due_us) {
+        return;
+    }
+    r->measured_us = s->timers.now_us;
+    run_living_on_measured(s, process);
+}
+
+/* ---- The end ---- */
+
+/* What it has done by itself, and not well, is for somebody to look at. */
+static enum log_level level_of(const struct process *p) {
+    bool is_its_own = p->retire == RETIRE_NONE || p->retire == RETIRE_FAULT;
+    bool is_well = !p->exit.by_signal && service_exit_is_success(p->rules, p->exit.code);
+    return is_its_own && !is_well ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+}
+
+void run_living_tell_end(struct supervisor *s, uint32_t process) {
+    const struct process *p = &s->pool.processes[process];
+    if (!service_serves_many(p->rules) || p->rules->reuse_count == 1) {
+        return; /* its connection's record has all that there is to say */
+    }
+    struct record *line = run_tell_line(s, level_of(p), "process", p->service);
+    if (line == NULL) {
+        return;
+    }
+    record_number(line, "pid", p->pid);
+    if (s->launching.processes[process].exit_was_told) { /* a stop may have given up on it */
+        record_number(line, p->exit.by_signal ? "signal" : "exit", p->exit.code);
+    }
+    record_number(line, "taken", p->taken_count);
+    record_text(line, "reason", retire_reason_text(p->retire));
+    record_cost(line, p->exit.cpu_us, p->exit.memory_peak_kib);
+    record_number(line, "duration_ms", (s->timers.now_us - p->launched_us) / 1000);
+    run_log_end(&s->log);
+}
