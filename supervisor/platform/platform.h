@@ -430,7 +430,7 @@ struct platform_launch {
                                   one is not set; NULL = none is set */
     const char *nonce_hex;     /* 32 hex digits where the program has a channel; else NULL */
     struct platform_output *output; /* NULL = the null device */
-    uint64_t output_id;             /* for platform_output_read() */
+    uint64_t output_id;             /* for platform_output_read(); may be 0 */
     enum platform_streams streams;
     bool error_follows_output;                  /* SOCKET, PIPES: error does not go to the log */
     struct platform_socket socket;              /* SOCKET: stays the caller's */

@@ -91,7 +91,8 @@ void run_living_measure(struct supervisor *s, uint32_t process) {
 
 /* What it has done by itself, and not well, is for somebody to look at. */
 static enum log_level level_of(const struct process *p) {
-    bool is_its_own = p->retire == RETIRE_NONE || p->retire == RETIRE_FAULT;
+    bool is_its_own =
+        p->retire == RETIRE_NONE || p->retire == RETIRE_CLOSED || p->retire == RETIRE_FAULT;
     bool is_well = !p->exit.by_signal && service_exit_is_success(p->rules, p->exit.code);
     return is_its_own && !is_well ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
 }

@@ -52,7 +52,9 @@ static void emit(struct supervisor *s, struct run_output_line *line, bool whole)
     }
     if (record != NULL) {
         record_number(record, "pid", line->writer.pid);
-        record_number(record, "id", line->writer.id);
+        if (line->writer.id != 0) {
+            record_number(record, "id", line->writer.id);
+        }
         record_bytes(record, "text", line->bytes, line->length);
         run_log_end(&s->log);
     }

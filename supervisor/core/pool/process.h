@@ -36,7 +36,7 @@ enum process_state {
     X(IDLE, "idle")       /* idle_exit_s */                                                        \
     X(ASKED, "asked")     /* RETIRE, or NACK with it */                                            \
     X(BUSY, "busy")       /* it said so while it held nothing */                                   \
-    X(CLOSED, "closed")   /* it has closed its channel */                                          \
+    X(CLOSED, "exited")   /* it has closed its channel, as who exits does */                       \
     X(CHANGED, "changed") /* the executable is another by now */                                   \
     X(SERVICE, "service") /* the service has left the config */                                    \
     X(STOP, "stop")       /* the supervisor stops */                                               \

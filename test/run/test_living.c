@@ -1,0 +1,294 @@
+/* Processes that live on: what the shell does for them. */
+#include "scene.h"
+
+static const char handler[] = "/handlers/one";
+
+/* Two spares wait before the first client; each further one is there when its place is free. */
+static bool spares(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(fake_process_count(), 1); /* one by one, until one has said HELLO */
+    assert_null(fake_variable(0, "BATON_ID"));
+    ACTS(s, 0, ACT_HELLO);
+    assert_int_equal(fake_process_count(), 2);
+    ACTS(s, 1, ACT_HELLO);
+    assert_int_equal(fake_process_count(), 2);
+    fake_handler_write(1, fake_process(1)->pid, "before anybody\n", 15);
+    LOOK(s);
+    fake_advance_us(1000);
+    CONNECT(s);
+    assert_int_equal(scene_listen(s, 1)->offer_count + scene_listen(s, 0)->offer_count, 1);
+    assert_int_equal(fake_process_count(), 3);
+    s->number = scene_actor(s, 1)->offer_count == 1;
+    ACTS(s, s->number, ACT_ACK);
+    ACTS(s, s->number, ACT_DONE);
+    scene_act(s, s->number, ACT_EXIT);
+    LOOK(s);
+    scene_act(s, 2, ACT_HELLO);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 3);
+    SCENE_END(s);
+}
+
+static void test_spares(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, spares);
+    scene.client_count = 0;
+    scene.services[0].spares_count = scene.services[0].spares_min_count =
+        scene.services[0].spares_max_count = 2;
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    const char *line = lines_record(1);
+    assert_true(lines_has(line, "wait_us") && !lines_has(line, "launch_us"));
+    line = lines_find("output", 0);
+    assert_string_equal(lines_value(line, "text"), "before anybody");
+    assert_true(lines_has(line, "pid") && !lines_has(line, "id"));
+    assert_int_equal(lines_count("process"), 0); /* its record says it all */
+    scene_clear(&scene);
+}
+
+/* A line for each process that may have served many. */
+static void test_a_line_at_the_end(void **state) {
+    (void)state;
+    const struct play play =
+        PLAY(ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_TICK, ACT_DONE, ACT_AWAIT_OFFER, ACT_ACK,
+             ACT_TICK, ACT_DONE, ACT_AWAIT_DRAIN, ACT_EXIT_3);
+    struct scene scene;
+    scene_stage(&scene, &play, NULL);
+    scene.client_count = 2;
+    scene.services[0].reuse_count = 2;
+    scene.services[0].max_connections_count = 1;
+    scene_run(&scene);
+    const char *line = lines_find("process", 0);
+    assert_string_equal(lines_value(line, "service"), "one");
+    assert_string_equal(lines_value(line, "pid"), "1000");
+    assert_string_equal(lines_value(line, "exit"), "3");
+    assert_string_equal(lines_value(line, "taken"), "2");
+    assert_string_equal(lines_value(line, "reason"), "reuse");
+    assert_string_equal(lines_value(line, "level"), "info"); /* it had served by then */
+    assert_true(lines_has(line, "duration_ms"));
+    assert_int_equal(lines_count("process"), 1);
+    scene_clear(&scene);
+}
+
+static bool crash(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO_WIDE, ACT_ACK);
+    CONNECT(s);
+    ACTS(s, 0, ACT_ACK);
+    scene_act(s, 0, ACT_CRASH);
+    SCENE_END(s);
+}
+
+static void test_one_that_holds_many_crashes(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, crash);
+    scene.services[0].reuse_count = 0;
+    scene_run(&scene);
+    assert_records(1, 2, "crashed", "1");
+    const char *line = lines_find("process", 0);
+    assert_string_equal(lines_value(line, "signal"), "11");
+    assert_string_equal(lines_value(line, "taken"), "2");
+    assert_string_equal(lines_value(line, "reason"), "exited");
+    assert_string_equal(lines_value(line, "level"), "warning");
+    scene_clear(&scene);
+}
+
+/* The one that is idle ends, the one that serves goes on without a further client. */
+static bool changed(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK);
+    CONNECT(s);
+    ACTS(s, 1, ACT_HELLO, ACT_ACK, ACT_DONE);
+    assert_int_equal(fake_process_count(), 2);
+    assert_int_equal(fake_file_changes(handler), 1);
+    LOOK(s);
+    assert_true(scene_listen(s, 1)->drained);
+    scene_act(s, 1, ACT_EXIT);
+    assert_false(scene_listen(s, 0)->drained);
+    CONNECT(s);
+    assert_int_equal(fake_process_count(), 3);
+    ACTS(s, 2, ACT_HELLO, ACT_ACK, ACT_DONE);
+    ACTS(s, 0, ACT_DONE);
+    assert_true(scene_listen(s, 0)->drained);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_the_file_changes(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, changed);
+    scene.services[0].reuse_count = 0;
+    scene_run(&scene);
+    assert_records(1, 3, "served", "1");
+    assert_int_equal(lines_count("handler_changed"), 1);
+    assert_string_equal(lines_value(lines_find("process", 0), "reason"), "changed");
+    assert_string_equal(lines_value(lines_find("process", 1), "reason"), "changed");
+    assert_string_equal(lines_value(lines_find("process", 2), "reason"), "stop");
+    scene_clear(&scene);
+}
+
+static bool is_watched(struct scene *s) {
+    SCENE_BEGIN(s);
+    s->count = fake_file_changes(handler);
+    SCENE_END(s);
+}
+
+static void test_who_is_watched(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 3; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_server, is_watched);
+        scene.services[0].reuse_count = way == 0 ? 1 : 5;
+        if (way == 2) {
+            fake_fail(FAKE_FILE_WATCH, BATON_SHORTAGE, 1);
+        }
+        scene_run(&scene);
+        assert_record(1, "served", "1"); /* whatever comes of it */
+        assert_int_equal(scene.count, way == 1);
+        assert_int_equal(lines_count("not_watched"), way == 2);
+        scene_clear(&scene);
+    }
+}
+
+/* Memory is looked at behind DONE, ten times a second at most. */
+static bool grows(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK);
+    assert_int_equal(fake_process(0)->measured_count, 0);
+    fake_handler_has_memory(0, 1023);
+    ACTS(s, 0, ACT_DONE);
+    s->count = s->number + 1; /* where it takes its time it is asked twice */
+    assert_int_equal(fake_process(0)->measured_count, s->count);
+    fake_handler_has_memory(0, 1024);
+    fake_advance_us(99000);
+    CONNECT(s);
+    ACTS(s, 0, ACT_ACK, ACT_DONE);
+    assert_int_equal(fake_process(0)->measured_count, s->count);
+    fake_advance_us(1000);
+    CONNECT(s);
+    ACTS(s, 0, ACT_ACK, ACT_DONE);
+    LOOK(s);
+    assert_int_equal(fake_process(0)->measured_count, 2 * s->count);
+    assert_true(scene_listen(s, 0)->drained);
+    scene_act(s, 0, ACT_EXIT);
+    SCENE_END(s);
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 2; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, grows);
+        scene.number = way;
+        scene.services[0].reuse_count = 0;
+        scene.services[0].retire_memory_mib = 1;
+        fake_measures_late(way == 1);
+        scene_run(&scene);
+        assert_records(1, 3, "served", "1");
+        assert_string_equal(lines_value(lines_find("process", 0), "reason"), "memory");
+        scene_clear(&scene);
+    }
+}
+
+/* It ends while it is measured. */
+static bool goes(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_handler_has_memory(0, 5000);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK);
+    scene_act(s, 0, ACT_DONE);
+    scene_act(s, 0, ACT_EXIT);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static void test_it_ends_while_it_is_measured(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, goes);
+    scene.services[0].reuse_count = 0;
+    scene.services[0].retire_memory_mib = 1;
+    fake_measures_late(true);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
+/* Nothing can be launched: that is tried again after longer and longer times, and costs nobody an
+ * attempt but a client's own. */
+static bool broken(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 4; s->number++) {
+        s->count = fake_call_count(FAKE_LAUNCH);
+        s->mark_us = fake_now_us();
+        assert_int_equal(s->count, s->number + 1);
+        JUMP(s);
+        assert_int_equal(fake_now_us() - s->mark_us, (100000u << s->number));
+        LOOK(s);
+    }
+    fake_fail(FAKE_LAUNCH, BATON_OK, 0);
+    CONNECT(s);
+    SCENE_END(s);
+}
+
+static void test_spares_that_cannot_be_launched(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_server, broken);
+    scene.client_count = 0;
+    scene.services[0].reuse_count = 5;
+    scene.services[0].spares_count = scene.services[0].spares_min_count =
+        scene.services[0].spares_max_count = 3;
+    fake_fail(FAKE_LAUNCH, BATON_NOT_FOUND, FAKE_ALWAYS);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_int_equal(lines_count("attempt_failed"), 0);
+    assert_true(lines_count("spares_held_back") >= 4);
+    assert_string_equal(lines_value(lines_find("spares_held_back", 1), "retry_ms"), "200");
+    scene_clear(&scene);
+}
+
+/* Where clients never stop coming, spares are launched all the same. */
+static bool flood(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 40; s->number++) {
+        CONNECT(s);
+        s->count = 0;
+        for (uint32_t i = 0; i < fake_process_count(); i++) {
+            s->count += scene_listen(s, i)->offer_count == 0;
+        }
+        s->way = s->way > s->count ? s->way : s->count;
+    }
+    assert_true(s->way >= 1); /* one that nobody has had yet */
+    SCENE_END(s);
+}
+
+static void test_spares_in_a_flood(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_server, flood);
+    scene.services[0].reuse_count = 2;
+    scene.services[0].max_connections_count = 100;
+    scene.services[0].spares_count = scene.services[0].spares_min_count =
+        scene.services[0].spares_max_count = 2;
+    scene_run(&scene);
+    assert_records(1, 41, "served", "1");
+    scene_clear(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spares),
+        cmocka_unit_test(test_a_line_at_the_end),
+        cmocka_unit_test(test_one_that_holds_many_crashes),
+        cmocka_unit_test(test_the_file_changes),
+        cmocka_unit_test(test_who_is_watched),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_it_ends_while_it_is_measured),
+        cmocka_unit_test(test_spares_that_cannot_be_launched),
+        cmocka_unit_test(test_spares_in_a_flood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
