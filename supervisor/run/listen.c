@@ -209,9 +209,6 @@ static bool open_listener(struct supervisor *s, uint32_t listener) {
         platform_listener_address(l->handle, &l->address);
         l->paused = false;
         log_listening(s, l);
-        if (l->rules->workers_count > 0) {
-            run_pause_update_listener(s, l);
-        }
     }
     return l->result == BATON_OK;
 }
@@ -260,9 +257,6 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
 void run_listen_renew(struct supervisor *s, struct run_listener *l) {
     run_tell(s, LOG_LEVEL_WARNING, "listener_lost", l->service, "address=%p reason=%s",
              (const void *)l, "a handler that had it has shut it down or changed it");
-    if (l->rules->workers_count > 0) {
-        run_workers_on_lost(s, l);
-    }
     platform_listener_close(&l->handle);
     if (!open_listener(s, (uint32_t)(l - s->listening.listeners))) {
         retry_later(s, l);

@@ -155,8 +155,15 @@ static bool on_accept(struct supervisor *s, uint64_t token) {
 static void on_lost(struct supervisor *s, uint64_t token) {
     uint32_t listener = slots_find(&s->listening.slots, token);
     struct run_listener *l = listener == SLOT_NONE ? NULL : &s->listening.listeners[listener];
-    if (l != NULL && (!l->paused || l->rules->workers_count > 0)) {
+    bool is_shared = l != NULL && l->rules->workers_count > 0;
+    if (is_shared) {
+        run_workers_on_lost(s, l);
+    }
+    if (l != NULL && (is_shared || !l->paused)) {
         run_listen_renew(s, l);
+    }
+    if (is_shared) {
+        run_pause_update_service(s, l->service); /* it is not for us to watch */
     }
 }
 

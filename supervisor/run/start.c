@@ -71,6 +71,15 @@ void run_start_tell(struct supervisor *s, bool retry) {
     }
 }
 
+void run_start_workers(struct supervisor *s) {
+    SLOTS_EACH(service, &s->services.slots) {
+        const struct run_service *r = &s->launching.services[service];
+        if (r->is_ready && r->rules->workers_count > 0) {
+            run_pause_update_service(s, service);
+        }
+    }
+}
+
 void run_start_again(struct supervisor *s, uint32_t service) {
     if (s->stopping) {
         return;

@@ -18,6 +18,9 @@ void run_start_tell(struct supervisor *s, bool retry);
  * open; logs where it does not, and where it does not allow for all `max_connections`. */
 bool run_descriptors_suffice(struct supervisor *s);
 
+/* Where workers are to be, lets them be launched: nothing else will, as nobody is waited for. */
+void run_start_workers(struct supervisor *s);
+
 /* It is time to try a service (slot) again; when the supervisor stops, nothing comes of it. */
 void run_start_again(struct supervisor *s, uint32_t service);
 

@@ -150,6 +150,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     bool has_room = run_descriptors_suffice(s);
     if (open_count > 0 && has_room) {
         run_listen_tell_ready(s);
+        run_start_workers(s);
         return true;
     }
     run_tell(s, LOG_LEVEL_ERROR, "start_failed", SLOT_NONE, "reason=%s",
