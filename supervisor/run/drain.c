@@ -10,7 +10,7 @@ static void log_stopping(struct supervisor *s, const char *event) {
     }
     run_tell(s, LOG_LEVEL_INFO, event, SLOT_NONE,
              "reason=%s connections=%u processes=%u timeout_ms=%u",
-             platform_stop_reason(s->platform), s->pool.connection_slots.in_use_count,
+             platform_stop_reason(s->platform), pool_live_count(&s->pool),
              s->pool.process_slots.in_use_count, (unsigned)timeout_ms);
 }
 

@@ -48,6 +48,7 @@ enum run_token {
     RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
     RUN_TOKEN_REFUSAL,    /* events and a timer */
     RUN_TOKEN_REFUSED,    /* what is left out of refusals is told */
+    RUN_TOKEN_RECORDS,    /* that wait for the end of a process */
     RUN_TOKEN_OFFERS,     /* offers that found a shortage are sent again */
     RUN_TOKEN_END
 };

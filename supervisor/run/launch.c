@@ -167,6 +167,8 @@ void run_launch_forget(struct supervisor *s, uint32_t service) {
 
 int run_launch_create(struct supervisor *s) {
     struct run_launching *launching = &s->launching;
+    launching->first_unrecorded = launching->last_unrecorded = SLOT_NONE;
+    launching->recording.token = token_make(RUN_TOKEN_RECORDS, 0, 0);
     launching->services = table_create(SERVICES_MAX_COUNT, sizeof *launching->services);
     launching->processes = table_create(s->pool.process_slots.count, sizeof *launching->processes);
     return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;
@@ -304,7 +306,8 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
     struct baton_cause cause = {0};
     uint32_t service = s->pool.processes[process].service;
     uint32_t connection = s->pool.processes[process].wanted_by;
-    s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
+    s->launching.processes[process] =
+        (struct run_process){.pump = SLOT_NONE, .unrecorded = SLOT_NONE};
     if (connection == SLOT_NONE && !service_serves_many(s->pool.processes[process].rules)) {
         /* Its client went in the meantime. */
         pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);

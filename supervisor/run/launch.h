@@ -50,6 +50,11 @@ struct run_process {
     bool is_ending;     /* its end was told, and what it has left is being read */
     bool exit_was_told; /* to the pool: all of that has been read */
     uint32_t pump;      /* slot of its pump; SLOT_NONE */
+    /* Its connection, which is over, and whose record waits for its end; SLOT_NONE. Those that do
+     * are a list, the one that began to first first. */
+    uint32_t unrecorded;
+    uint32_t next_unrecorded, previous_unrecorded; /* processes */
+    uint64_t record_due_us;
 };
 
 /* Owner: the supervisor. */
@@ -59,6 +64,8 @@ struct run_launching {
     uint32_t ending_count;         /* of them that are ending */
     uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
     bool refills;                  /* spares are due */
+    uint32_t first_unrecorded, last_unrecorded; /* processes */
+    struct timer recording;                     /* set while there are any */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

@@ -344,6 +344,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_REFUSED:
         run_refuse_on_suppressed(s);
         break;
+    case RUN_TOKEN_RECORDS:
+        run_reap_on_timer(s);
+        break;
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);
         break;

@@ -153,6 +153,57 @@ static void test_who_is_watched(void **state) {
     }
 }
 
+/* DONE comes before the exit, which tells what it has cost: the record waits for that, for a
+ * moment, and its client's place is free all the same. */
+static bool lingers(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK, ACT_DONE);
+    assert_int_equal(lines_count("connection"), 0);
+    assert_int_equal(fake_process_count(), 1);
+    s->mark_us = fake_now_us();
+    CONNECT(s);
+    assert_int_equal(fake_process_count(), 2);
+    ACTS(s, 1, ACT_HELLO, ACT_ACK, ACT_DONE);
+    if (s->number == 0) {
+        fake_handler_costs(0, 1234, 5678);
+        scene_act(s, 0, ACT_EXIT);
+        LOOK(s);
+        assert_non_null(lines_record(1));
+        assert_null(lines_record(2)); /* it is not its own that has ended */
+        scene_act(s, 1, ACT_EXIT);
+        LOOK(s);
+        assert_non_null(lines_record(2));
+        assert_true(s->deadline_us == UINT64_MAX); /* nothing is left to wait for */
+    } else if (s->number == 1) {
+        JUMP(s);
+        assert_int_equal(fake_now_us() - s->mark_us, 100000);
+        assert_true(lines_record(1) != NULL && lines_record(2) != NULL);
+        scene_act(s, 0, ACT_EXIT);
+        scene_act(s, 1, ACT_EXIT);
+    } else {
+        scene_stop(s);
+    }
+    SCENE_END(s);
+}
+
+static void test_a_record_waits_for_the_exit(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < 3; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, lingers);
+        scene.number = way;
+        scene.services[0].max_connections_count = 1;
+        scene_run(&scene);
+        assert_records(1, 2, "served", "1");
+        const char *line = lines_record(1);
+        assert_string_equal(lines_value(line, "cpu_us"), way == 0 ? "1234" : "");
+        assert_string_equal(lines_value(line, "memory_peak_kib"), way == 0 ? "5678" : "");
+        assert_false(lines_has(line, "exit")); /* DONE has decided */
+        assert_false(lines_has(lines_record(2), "cpu_us"));
+        scene_clear(&scene);
+    }
+}
+
 /* Memory is looked at behind DONE, ten times a second at most. */
 static bool grows(struct scene *s) {
     SCENE_BEGIN(s);
@@ -285,6 +336,7 @@ int main(void) {
         cmocka_unit_test(test_one_that_holds_many_crashes),
         cmocka_unit_test(test_the_file_changes),
         cmocka_unit_test(test_who_is_watched),
+        cmocka_unit_test(test_a_record_waits_for_the_exit),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_it_ends_while_it_is_measured),
         cmocka_unit_test(test_spares_that_cannot_be_launched),

@@ -98,6 +98,9 @@ static bool in_time(struct scene *s) {
     scene_act(s, 0, s->number == 0 ? ACT_DONE : ACT_EXIT);
     fake_advance_us(3600u * UINT64_C(1000000));
     LOOK(s);
+    if (s->number == 0) {
+        JUMP(s); /* its record waits for what the process has cost */
+    }
     assert_int_equal(lines_count("connection"), 1);
     scene_act(s, 0, ACT_EXIT);
     SCENE_END(s);

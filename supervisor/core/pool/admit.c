@@ -78,8 +78,8 @@ static enum outcome judge(struct pool *pool, struct connection *c) {
                               pool->timers->now_us);
     }
     if (outcome == OUTCOME_NONE) {
-        outcome = judge_total(&pool->limits, pool->connection_slots.in_use_count, pool->most_count,
-                              &pool->rate, pool->timers->now_us);
+        outcome = judge_total(&pool->limits, pool_live_count(pool), pool->most_count, &pool->rate,
+                              pool->timers->now_us);
     }
     return outcome == OUTCOME_NONE && circuit_refuses(&s->circuit, pool->timers->now_us)
                ? OUTCOME_REFUSED_BREAKER

@@ -111,21 +111,49 @@ void pool_begin_failed(struct pool *pool, uint32_t connection, enum outcome outc
     }
 }
 
-void pool_forget(struct pool *pool, uint32_t connection) {
-    struct connection *c = &pool->connections[connection];
-    uint32_t service = c->service;
-    bool was_full = pool->connection_slots.in_use_count >= pool->most_count;
-    sources_give(&pool->sources, c->source, c->ended_us);
-    sources_give(&pool->sources, c->own_source, c->ended_us);
-    sources_give(&pool->sources, c->common_source, c->ended_us);
-    c->state = CONNECTION_FREE;
-    slots_give(&pool->connection_slots, connection);
-    pool->services[service].live_count--;
+static void tell_room(struct pool *pool, uint32_t service, bool was_full) {
     if (was_full) {
         pool_tell_room_in_table(pool);
     } else {
         pool_tell_room(pool, service);
     }
+}
+
+/* It counts no more, wherever there is a limit. */
+static void leave_limits(struct pool *pool, struct connection *c) {
+    sources_give(&pool->sources, c->source, c->ended_us);
+    sources_give(&pool->sources, c->own_source, c->ended_us);
+    sources_give(&pool->sources, c->common_source, c->ended_us);
+    c->served->live_count--;
+}
+
+void pool_vacate(struct pool *pool, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    bool was_full = pool_live_count(pool) >= pool->most_count;
+    leave_limits(pool, c);
+    c->is_vacated = true;
+    pool->vacated_count++;
+    tell_room(pool, c->service, was_full);
+}
+
+void pool_note_cost(struct pool *pool, uint32_t connection, const struct pool_exit *how) {
+    pool->connections[connection].cpu_us = how->cpu_us;
+    pool->connections[connection].memory_peak_kib = how->memory_peak_kib;
+}
+
+void pool_forget(struct pool *pool, uint32_t connection) {
+    struct connection *c = &pool->connections[connection];
+    uint32_t service = c->service;
+    bool was_full = pool_live_count(pool) >= pool->most_count ||
+                    pool->connection_slots.in_use_count == pool->connection_slots.count;
+    if (c->is_vacated) {
+        pool->vacated_count--;
+    } else {
+        leave_limits(pool, c);
+    }
+    c->state = CONNECTION_FREE;
+    slots_give(&pool->connection_slots, connection);
+    tell_room(pool, service, was_full);
     pool_leave_service(pool, service);
 }
 

@@ -115,6 +115,7 @@ struct connection {
     bool is_probe;         /* tells whether the breaker closes (circuit.h) */
     bool awaits_byte;      /* PREFACE: what is awaited is the client's first byte, */
     bool awaits_turn;      /* or the time when a rate lets it in that was too late to keep it out */
+    bool is_vacated;       /* ENDED: counts in no limit any more */
     bool timed_out;        /* its time was up while it was HELD */
     bool is_overdue;       /* HELD: that has not ended it, so its process is to be ended */
     bool has_status;       /* DONE told a status */

@@ -136,7 +136,7 @@ struct pool_queue {
 
 /* What the pool keeps for each service. Counts are derived here and nowhere else. */
 struct pool_service {
-    uint32_t live_count; /* connections accepted and not yet forgotten */
+    uint32_t live_count; /* connections accepted, and neither vacated nor forgotten yet */
     /* Connections that wait: for whom no launch is under way, and (service_serves_many()) for whom
      * one is; those get the first process that is there. */
     struct pool_queue queue, expecting;
@@ -191,6 +191,7 @@ struct pool {
     bool stopping;
     uint64_t stopped_us; /* since when */
     uint32_t most_count; /* connections of all services */
+    uint32_t vacated_count;
     struct pool_entry *ring;
     uint32_t ring_first, ring_count, ring_capacity;
     /* Services: the others come before these where all have waited. */
@@ -282,6 +283,16 @@ void pool_abandoned(struct pool *pool, uint32_t connection);
  * to drain, and may go on with whom it serves for as long as it likes. Nothing if it is not held.
  */
 void pool_dismiss_worker(struct pool *pool, uint32_t connection);
+
+/* It has ended, and its record is to be written later: it counts in no limit any more, and keeps
+ * its slot alone. Once. */
+void pool_vacate(struct pool *pool, uint32_t connection);
+/* What the process of its own has cost, for a record that has waited for that. */
+void pool_note_cost(struct pool *pool, uint32_t connection, const struct pool_exit *how);
+/* Connections that count: of all that have a slot those that were not vacated. */
+static inline uint32_t pool_live_count(const struct pool *pool) {
+    return pool->connection_slots.in_use_count - pool->vacated_count;
+}
 
 /* The record is written: frees the slot. */
 void pool_forget(struct pool *pool, uint32_t connection);

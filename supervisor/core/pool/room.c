@@ -9,7 +9,6 @@ static bool waits(const struct service *rules, const struct service_limits *limi
 const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     const struct pool_service *s = &pool->services[service];
     const struct service *rules = pool_service_of(pool, service);
-    uint32_t all_count = pool->connection_slots.in_use_count;
     if (pool->stopping || s->retired || shortage_lasts(&s->shortage)) {
         return POOL_HELD_BACK_TEXT;
     }
@@ -23,8 +22,8 @@ const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     if (!is_lent && waits(rules, &rules->limits) && s->live_count >= rules->max_connections_count) {
         return "max_connections";
     }
-    if (all_count >= pool->most_count &&
-        (waits(rules, &pool->limits) || all_count == pool->connection_slots.count)) {
+    if ((pool_live_count(pool) >= pool->most_count && waits(rules, &pool->limits)) ||
+        pool->connection_slots.in_use_count == pool->connection_slots.count) {
         return "max_connections of all services";
     }
     if (timer_is_set(&s->pause)) {

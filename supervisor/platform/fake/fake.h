@@ -291,7 +291,10 @@ void fake_limit_descriptors(size_t left_count);
  * hand over listeners. */
 void fake_as_on_windows(bool on);
 
-/* ---- Memory ---------------------------------------------------------------------------------- */
+/* ---- What processes use ---------------------------------------------------------------------- */
+
+/* What its end will tell. */
+void fake_handler_costs(uint32_t process, uint64_t cpu_us, uint32_t memory_peak_kib);
 
 /* The process has so much resident; 0 (as at the start): it cannot be told. */
 void fake_handler_has_memory(uint32_t process, uint32_t resident_kib);

@@ -123,6 +123,8 @@ struct platform_process {
     struct fake_flow input, output; /* its pipes */
     bool leaves_pipes;              /* a descendant keeps its ends */
     uint32_t resident_kib;          /* 0 = it cannot be told */
+    uint64_t cpu_us;                /* what its end will tell */
+    uint32_t memory_peak_kib;
     bool is_measured, measured_due; /* where that takes its time */
 };
 

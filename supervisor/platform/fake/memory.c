@@ -25,3 +25,8 @@ void fake_handler_has_memory(uint32_t process, uint32_t resident_kib) {
 void fake_measures_late(bool on) {
     fake_world.measures_late = on;
 }
+
+void fake_handler_costs(uint32_t process, uint64_t cpu_us, uint32_t memory_peak_kib) {
+    fake_world.processes[process]->cpu_us = cpu_us;
+    fake_world.processes[process]->memory_peak_kib = memory_peak_kib;
+}

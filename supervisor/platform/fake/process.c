@@ -112,6 +112,8 @@ void fake_process_die(struct platform_process *process, struct platform_exit how
     process->face.ended_us = fake_world.now_us;
     process->face.handler_end_open = process->face.handler_end_open && process->leaves_channel;
     process->exit = how;
+    process->exit.cpu_us = process->cpu_us;
+    process->exit.memory_peak_kib = process->memory_peak_kib;
     while (process->face.copy_count > 0) {
         fake_copy_remove(process, process->copies[0]);
     }

@@ -1,0 +1,200 @@
+"""Handlers that live on: launched ahead, used again, for several at once, and retired."""
+
+import os
+import re
+import shutil
+import signal
+import time
+import unittest
+
+import harness
+import processes
+from harness import SupervisorCase, misbehave
+from settings import DEADLINE_S, ON_WINE, TEST_HANDLERS_DIR, executable, system_path
+
+HELLOS = {"supervisor": {"log_level": "debug"}}
+
+
+def pid_of(answer):
+    return re.search(r"pid=(\d+)", answer).group(1)
+
+
+def linux_pids(supervisor, folder_of_handler="misbehave"):
+    return {pid for pid, line in processes.marked(supervisor.mark).items()
+            if pid != supervisor.pid and folder_of_handler in line}
+
+
+class Living(SupervisorCase):
+    def ends(self, supervisor, count, **fields):
+        """The lines of processes that have ended."""
+        return supervisor.wait_events(count, "process", **fields)
+
+    def test_spares_wait_and_are_used(self):
+        supervisor = self.supervisor({**HELLOS, "line": misbehave(spares=2)})
+        spares = {e["pid"] for e in supervisor.wait_events(2, "hello")}
+        pids = [pid_of(supervisor.ask("line", "x")) for _ in range(4)]
+        self.assertEqual(len(set(pids)), 4, "a process for each client")
+        self.assertIn(pids[0], spares)
+        records = supervisor.wait_events(4, "connection", outcome="served")
+        self.assertNotIn("launch_us", records[0])
+        supervisor.wait_events(6, "hello")  # there are two again
+        self.stop(supervisor)
+        self.assertEqual(supervisor.find("process"), [])
+
+    def test_a_process_serves_as_many_as_it_may(self):
+        supervisor = self.supervisor({"line": misbehave("--write lines", reuse=3)})
+        pids = [pid_of(supervisor.ask("line", "x")) for _ in range(7)]
+        self.assertEqual([pids.count(pid) for pid in dict.fromkeys(pids)], [3, 3, 1])
+        ended = self.ends(supervisor, 2, reason="reuse", taken=3, exit=0)
+        self.assertEqual([e["pid"] for e in ended], list(dict.fromkeys(pids))[:2])
+        for record in supervisor.wait_events(7, "connection", outcome="served"):
+            self.assertNotIn("cpu_us", record)
+        for line in supervisor.wait_events(21, "output"):
+            self.assertNotIn("id", line)
+        self.stop(supervisor)
+        self.assertEqual(len(self.ends(supervisor, 1, reason="stop", taken=1)), 1)
+
+    def test_what_a_connection_has_cost(self):
+        supervisor = self.supervisor({"line": misbehave(), "many": misbehave(reuse=0)})
+        for _ in range(5):
+            supervisor.ask("line", "x")
+        for record in supervisor.wait_events(5, "connection", service="line"):
+            self.assertGreater(int(record["cpu_us"]), 0)
+        self.stop(supervisor)
+
+    def test_as_many_processes_as_may_be(self):
+        supervisor = self.supervisor({"hold": misbehave("--serve hold", reuse=0, max_handlers=1)})
+        first = supervisor.connect("hold")
+        pid = pid_of(first.line())
+        second = supervisor.connect("hold")
+        second.socket.settimeout(0.3)
+        with self.assertRaises(TimeoutError):
+            second.socket.recv(1)
+        second.socket.settimeout(DEADLINE_S)
+        first.end()
+        first.rest()
+        self.assertEqual(pid_of(second.line()), pid)
+        second.end()
+        second.rest()
+        supervisor.wait_events(2, "connection", outcome="served", pid=pid)
+        self.stop(supervisor)
+
+    def test_none_is_left_when_nobody_comes(self):
+        supervisor = self.supervisor({"line": misbehave(reuse=0, idle_exit_s=1)})
+        pids = [pid_of(supervisor.ask("line", "x")) for _ in range(2)]
+        self.assertEqual(pids[0], pids[1])
+        self.ends(supervisor, 1, reason="idle", taken=2, pid=pids[0])
+        self.assertNotEqual(pid_of(supervisor.ask("line", "x")), pids[0])
+        self.stop(supervisor)
+
+    def test_age_and_memory(self):
+        supervisor = self.supervisor({"old": misbehave(reuse=0, retire_after_s=1),
+                                      "big": misbehave(reuse=0, retire_memory_mib=1)})
+        pids = {name: pid_of(supervisor.ask(name, "x")) for name in ("old", "big")}
+        self.ends(supervisor, 1, service="big", reason="memory", taken=1, pid=pids["big"])
+        self.ends(supervisor, 1, service="old", reason="age", taken=1, pid=pids["old"])
+        for name in pids:
+            self.assertNotEqual(pid_of(supervisor.ask(name, "x")), pids[name])
+        self.stop(supervisor)
+
+    def own_handler(self):
+        """A copy of the handler in a folder of its own."""
+        path = self.folder() / executable("program")
+        shutil.copy2(TEST_HANDLERS_DIR / executable("misbehave"), path)
+        return path
+
+    def replace(self, path, source=TEST_HANDLERS_DIR / executable("misbehave")):
+        new = path.with_name("new")
+        shutil.copyfile(source, new)
+        os.chmod(new, 0o755)
+        os.replace(new, path)
+
+    def test_another_file(self):
+        path = self.own_handler()
+        supervisor = self.supervisor(
+            {**HELLOS, "line": {"listen": "127.0.0.1:0", "handler": f'"{system_path(path)}"',
+                                "reuse": 0, "spares": 1}})
+        spare = supervisor.wait_event("hello")["pid"]
+        self.assertEqual(pid_of(supervisor.ask("line", "x")), spare)
+        self.replace(path)
+        self.ends(supervisor, 1, reason="changed", pid=spare)
+        supervisor.wait_event("handler_changed", service="line")
+        supervisor.wait_events(2, "hello")
+        self.assertNotEqual(pid_of(supervisor.ask("line", "x")), spare)
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "signals")
+    def test_a_spare_that_is_killed(self):
+        supervisor = self.supervisor({**HELLOS, "line": misbehave(reuse=5, spares=1)})
+        for count in range(1, 3):
+            spare = supervisor.wait_events(count, "hello")[-1]["pid"]
+            os.kill(int(spare), signal.SIGKILL)
+            self.ends(supervisor, 1, pid=spare, signal=9, taken=0)
+        supervisor.wait_events(3, "hello")
+        self.assertNotEqual(supervisor.find("spares_held_back"), [])
+        self.assertEqual(supervisor.find("attempt_failed"), [])
+        self.assertIn("served", supervisor.ask("line", "x"))
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "signals")
+    def test_a_program_that_is_broken_for_a_while(self):
+        path = self.own_handler()
+        supervisor = self.supervisor(
+            {**HELLOS, "line": {"listen": "127.0.0.1:0", "handler": f'"{path}"', "spares": 2}})
+        supervisor.wait_events(2, "hello")
+        self.replace(path, "/bin/false")
+        held_back = supervisor.wait_events(3, "spares_held_back")
+        self.assertEqual([e["retry_ms"] for e in held_back[:3]], ["100", "200", "400"])
+        self.assertEqual(supervisor.find("attempt_failed"), [])
+        before = len(supervisor.find("hello"))
+        self.replace(path)
+        supervisor.wait_events(before + 2, "hello")
+        self.assertIn("served", supervisor.ask("line", "x"))
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "Wine ends them")
+    def test_they_end_with_a_supervisor_that_is_killed(self):
+        supervisor = self.supervisor({**HELLOS, "line": misbehave(reuse=0, spares=3)})
+        supervisor.wait_events(3, "hello")
+        pids = linux_pids(supervisor)
+        self.assertEqual(len(pids), 3)
+        supervisor.process.send_signal(signal.SIGKILL)
+        for pid in pids:
+            self.assertTrue(processes.wait_for_end(pid, DEADLINE_S))
+
+    @unittest.skipIf(ON_WINE, "/proc")
+    def test_nothing_is_left_open(self):
+        """Descriptors beside those of the processes that live, of which each has three."""
+        supervisor = self.supervisor({**HELLOS, "line": misbehave(reuse=4, spares=2)})
+
+        def others_count():
+            lives_count = len(supervisor.find("hello")) - len(supervisor.find("process"))
+            return len(os.listdir(f"/proc/{supervisor.pid}/fd")) - 3 * lives_count
+
+        for _ in range(12):
+            supervisor.ask("line", "x")
+        before = others_count()
+        for _ in range(40):
+            supervisor.ask("line", "x")
+        self.ends(supervisor, 10, reason="reuse", taken=4)
+        deadline = time.monotonic() + DEADLINE_S
+        while others_count() > before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertLessEqual(others_count(), before)
+        self.stop(supervisor)
+
+    def test_a_stop_ends_all_of_them(self):
+        supervisor = self.supervisor({
+            **HELLOS, "spare": misbehave(spares=2), "hold": misbehave("--serve drain", reuse=9)})
+        supervisor.wait_events(2, "hello", service="spare")
+        clients = [supervisor.connect("hold") for _ in range(2)]
+        for client in clients:
+            self.assertIn("holding", client.line())
+        self.stop(supervisor)
+        for client in clients:
+            self.assertEqual(client.line(), "drained")
+        self.assertEqual(len(self.ends(supervisor, 2, service="hold", reason="stop", taken=1)), 2)
+
+
+if __name__ == "__main__":
+    harness.main()
