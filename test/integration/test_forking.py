@@ -32,11 +32,11 @@ class Forking:
     """What both SDKs have to do. `handler` is the server."""
 
     def start(self, **keys):
-        keys = {"reuse": 0, "capacity": CAPACITY, "stop_timeout_ms": 20000, **keys}
+        keys = {"reuse": 0, "capacity": CAPACITY, "max_handlers": 1, "stop_timeout_ms": 20000, **keys}
         return self.supervisor({"fork": service(f"{self.handler} {CAPACITY}", **keys)})
 
     def connect(self, supervisor, count):
-        """Clients that are served, one after the other, so that one server has them all."""
+        """Clients that are served."""
         clients, whos = [], []
         for _ in range(count):
             clients.append(supervisor.connect("fork"))
@@ -176,7 +176,7 @@ class Forking:
 
     def test_no_room_for_a_process(self):
         """The client goes to another process, with nothing lost."""
-        supervisor = self.start()
+        supervisor = self.start(max_handlers=2)
         clients, whos = self.connect(supervisor, 1)
         clients[0].ask("scarce")
         others, elsewhere = self.connect(supervisor, 1)
