@@ -261,7 +261,8 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
 }
 
 /* What the frame says of its connection. A pid is told by fork servers, which name the process that
- * has it: for the record only, since who is signalled and waited for is who was launched. */
+ * has it, and what it has used: for the record only, since who is signalled and waited for is who
+ * was launched. */
 static struct pool_words words_of(const struct wire_message *message) {
     return (struct pool_words){
         .status = message->status,
@@ -270,6 +271,8 @@ static struct pool_words words_of(const struct wire_message *message) {
         .has_bytes_out = message->has_bytes_out,
         .bytes_in = message->bytes_in,
         .bytes_out = message->bytes_out,
+        .cpu_us = message->cpu_us,
+        .memory_peak_kib = message->memory_peak_kib,
         .text = message->text.bytes,
         .text_bytes = message->text.length,
     };

@@ -116,7 +116,9 @@ struct pool_words {
     uint32_t pid;   /* of the process that has it, where that is another; 0 = not told */
     bool has_bytes_in, has_bytes_out;
     uint64_t bytes_in, bytes_out;
-    const char *text; /* text_bytes, of which at most POOL_TEXT_MAX_BYTES are kept */
+    uint64_t cpu_us;          /* that the process used which had it alone; 0 = not told */
+    uint32_t memory_peak_kib; /* the same */
+    const char *text;         /* text_bytes, of which at most POOL_TEXT_MAX_BYTES are kept */
     size_t text_bytes;
 };
 

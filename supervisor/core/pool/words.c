@@ -29,6 +29,8 @@ void pool_take_words(struct pool *pool, uint32_t connection, const struct pool_w
     c->has_bytes_out = words->has_bytes_out;
     c->bytes_in = words->bytes_in;
     c->bytes_out = words->bytes_out;
+    c->cpu_us = words->cpu_us;
+    c->memory_peak_kib = words->memory_peak_kib;
     if (words->text_bytes > 0 || !c->timed_out) {
         pool_keep_text(pool, connection, words->text, words->text_bytes);
     }
