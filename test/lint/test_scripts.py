@@ -79,16 +79,26 @@ class Peers(unittest.TestCase):
 
     TOOLS = ("bash", "cat", "chmod", "dirname", "flock", "mkdir", "paste", "rm", "sort")
 
-    def fetch(self, folder):
+    def fetch(self, folder, *for_whom):
         tools = os.path.join(folder, "tools")
         os.mkdir(tools)
         for name in self.TOOLS:
             os.symlink(shutil.which(name), os.path.join(tools, name))
-        return run(shutil.which("bash"), PEERS, os.path.join(folder, "peers"),
+        return run(shutil.which("bash"), PEERS, os.path.join(folder, "peers"), *for_whom,
                    env={**os.environ, "PATH": tools})
+
+    def test_the_bench_wants_others(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, "peers/bin"))
+            os.symlink("/bin/sh", os.path.join(folder, "peers/bin/socat"))
+            result = self.fetch(folder, "bench")
+            self.assertEqual(result.returncode, 1, result.stderr)
+            self.assertRegex(result.stderr, r"not there: inetutils-inetd .*tcpsvd xinetd\n")
+            self.assertNotIn("haproxy", result.stderr)
 
     def test_usage(self):
         self.assertEqual(run(PEERS).returncode, 64)
+        self.assertEqual(run(PEERS, "x", "unknown").returncode, 64)
 
     def test_what_is_missing_is_named_with_the_cure(self):
         with tempfile.TemporaryDirectory() as folder:
