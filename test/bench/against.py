@@ -35,7 +35,9 @@ LOG_LINES_SHOWN = 20
 GROUP_DEADLINE_S = 10
 
 USAGE = """\
-usage: scripts/bench [COUNT]
+usage: scripts/bench [--peers [--row NAME]... [--rounds N] [--csv FILE] [--svg FILE] [--busy]]
+       scripts/bench --syscalls | --quick
+       scripts/bench COUNT
        scripts/bench --against COMMIT [--output null] [--guard] [--bound RATIO] [--rounds N]
        scripts/bench --living COUNT [--bound RATIO] [--rounds N]
        scripts/bench --rules COUNT [--bound RATIO] [--rounds N]

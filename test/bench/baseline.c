@@ -2,7 +2,8 @@
  * What a connection costs without a supervisor's promises: accept, vfork, exec with the socket as
  * standard input and output, reap. The least that any super-server does, so the measure for ours.
  *
- *     baseline PROGRAM     prints its port on standard output, serves until it is terminated
+ *     baseline PROGRAM [ARGUMENT...]     prints its port on standard output, serves until it is
+ * terminated
  */
 #include "listening.h"
 
@@ -15,11 +16,10 @@
 extern char **environ;
 
 int main(int argc, char **argv) {
-    if (argc != 2) {
-        fputs("usage: baseline PROGRAM\n", stderr);
+    if (argc < 2) {
+        fputs("usage: baseline PROGRAM [ARGUMENT...]\n", stderr);
         return 64;
     }
-    char *const arguments[] = {argv[1], NULL};
     int listener = listen_anywhere("baseline", 511);
     /* The kernel reaps: not even a record of the exit. */
     signal(SIGCHLD, SIG_IGN);
@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
         if (vfork() == 0) {
             dup2(connection, 0);
             dup2(connection, 1);
-            execve(argv[1], arguments, environ);
+            execve(argv[1], argv + 1, environ);
             _exit(127);
         }
         /* NOLINTEND(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */

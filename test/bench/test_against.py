@@ -23,7 +23,7 @@ def bench(*arguments):
 
 
 class Options(unittest.TestCase):
-    USAGE = "usage: scripts/bench [COUNT]\n       scripts/bench --against COMMIT"
+    USAGE = "       scripts/bench COUNT\n       scripts/bench --against COMMIT"
 
     def refused(self, *arguments, says):
         errors = io.StringIO()

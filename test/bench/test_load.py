@@ -19,6 +19,7 @@ class Server:
     def __init__(self, serve):
         self._serve = serve
         self._threads = []
+        self._in_turn = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self._listener.getsockname()[1]
         self._accepter = threading.Thread(target=self._accept)
@@ -34,6 +35,10 @@ class Server:
         for thread in self._threads:
             thread.join(DEADLINE_S)
 
+    def serve_in_turn(self):
+        """From here on the next connection is taken when the last has been served."""
+        self._in_turn = True
+
     def _accept(self):
         while True:
             try:
@@ -42,6 +47,8 @@ class Server:
                 return  # __exit__()
             self._threads.append(threading.Thread(target=self._take, args=(connection,)))
             self._threads[-1].start()
+            if self._in_turn:
+                self._threads[-1].join(DEADLINE_S)
 
     def _take(self, connection):
         connection.settimeout(DEADLINE_S)

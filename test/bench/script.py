@@ -1,0 +1,16 @@
+"""What tiny.c does, in Python, with Baton's SDK, which lies beside it; with `forking` the process forks
+for each client, where it would be started for each."""
+
+import sys
+
+import baton
+
+
+def answer(connection):
+    if connection.socket.recv(64):
+        connection.socket.sendall(b"OK")
+
+
+if __name__ == "__main__":
+    serve = baton.serve_forking if sys.argv[1:] == ["forking"] else baton.serve
+    raise SystemExit(serve(answer))
