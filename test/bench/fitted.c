@@ -6,8 +6,7 @@
  *   - launches the program with the socket as standard input and output, in a process group of its
  *     own, and with a pipe of its own as standard error, whose lines go to the log;
  *   - knows of each end by a pidfd, and with what status;
- *   - ends what a process has left of its group;
- *   - writes one record for each connection, when its process has ended.
+ *   - writes one record for each connection, when its process has ended; those of a round together.
  *
  * It has no limits, accounts, deadlines, users, configuration or second attempts.
  *
@@ -42,7 +41,6 @@ static void finish(struct fitted *fitted, struct process *process) {
     if (waitid((idtype_t)P_PIDFD, (id_t)process->pidfd, &how, WEXITED | WNOHANG) != 0 ||
         how.si_pid == 0)
         return;
-    kill(-process->pid, SIGKILL);
     loop_read_output(process->output);
     close(process->output);
     close(process->pidfd);
@@ -68,8 +66,9 @@ static void start(struct fitted *fitted, int connection, struct process *process
     close(ends[1]);
     close(connection);
     process->output = ends[0];
-    loop_watch(fitted->epoll, process->pidfd, process);
-    loop_watch(fitted->epoll, process->output, output_of(process));
+    loop_watch(fitted->epoll, process->pidfd, process, 0);
+    /* That it says no more is told once. */
+    loop_watch(fitted->epoll, process->output, output_of(process), EPOLLET);
 }
 
 static void accept_one(struct fitted *fitted) {
@@ -93,9 +92,6 @@ static void look_after(struct fitted *fitted, const struct epoll_event *event) {
         finish(fitted, process);
     else if ((event->events & EPOLLIN) != 0)
         loop_read_output(process->output);
-    else
-        /* It says no more; its end is told by the pidfd. */
-        epoll_ctl(fitted->epoll, EPOLL_CTL_DEL, process->output, NULL);
 }
 
 int main(int argc, char **argv) {
@@ -112,7 +108,7 @@ int main(int argc, char **argv) {
     fitted.listener = listen_anywhere("fitted", LOOP_BACKLOG);
     fcntl(fitted.listener, F_SETFL, O_NONBLOCK);
     fitted.epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop_watch(fitted.epoll, fitted.listener, NULL);
+    loop_watch(fitted.epoll, fitted.listener, NULL, 0);
     for (;;) {
         struct epoll_event events[LOOP_EVENTS_MAX];
         int ready = epoll_wait(fitted.epoll, events, LOOP_EVENTS_MAX, -1);
@@ -125,5 +121,6 @@ int main(int argc, char **argv) {
                 look_after(&fitted, &events[i]);
         if (has_client)
             accept_one(&fitted);
+        loop_flush();
     }
 }

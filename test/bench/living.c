@@ -1,13 +1,15 @@
 /*
  * What a connection costs that is handed to a process which lives.
  *
- *     living bare PROGRAM      one process, which is sent each socket (SCM_RIGHTS) and no more:
- * accept, send, close living fitted PROGRAM    as many processes as have a client at once, and the
- * least of what batond promises: HELLO with the nonce, an OFFER with all that it must say of the
- * client, to a process that has nothing else to do; its own copy of the socket kept until ACK, and
- * the client offered to another process if the end of the channel comes instead; a pipe of each
- * process's own for its output; and a record for each connection after DONE. It waits for nobody.
- * No limits, accounts, deadlines, users, configuration.
+ *     living bare PROGRAM
+ *         One process, which is sent each socket (SCM_RIGHTS) and no more: accept, send, close.
+ *     living fitted PROGRAM
+ *         As many processes as there are clients at once, and the least of what batond promises:
+ *         HELLO with the nonce; an OFFER with all that it must say of the client, to a process that
+ *         has nothing else to do; its own copy of the socket kept until ACK, and the client offered
+ *         to another process if the end of the channel comes instead; a pipe for the output of each
+ *         process; and a record for each connection after DONE, those of a round together. It waits
+ *         for nobody. No limits, accounts, deadlines, users, configuration.
  *
  * Each prints its port on standard output and serves until it is terminated.
  */
@@ -149,8 +151,8 @@ static void start(struct living *living, struct process *process) {
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     process->channel = ends[0];
     process->output = pipe_ends[0];
-    loop_watch(living->epoll, process->channel, process);
-    loop_watch(living->epoll, process->output, output_of(process));
+    loop_watch(living->epoll, process->channel, process, 0);
+    loop_watch(living->epoll, process->output, output_of(process), EPOLLET);
 }
 
 /* An offer that cannot be written is one to a process that has ended: that is told next. */
@@ -236,8 +238,6 @@ static void look_after(struct living *living, const struct epoll_event *event) {
         hear(living, process);
     else if ((event->events & EPOLLIN) != 0)
         loop_read_output(process->output);
-    else
-        epoll_ctl(living->epoll, EPOLL_CTL_DEL, process->output, NULL);
 }
 
 _Noreturn static void run_fitted(struct living *living) {
@@ -250,7 +250,7 @@ _Noreturn static void run_fitted(struct living *living) {
     }
     fcntl(living->listener, F_SETFL, O_NONBLOCK);
     living->epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop_watch(living->epoll, living->listener, NULL);
+    loop_watch(living->epoll, living->listener, NULL, 0);
     for (;;) {
         struct epoll_event events[LOOP_EVENTS_MAX];
         int ready = epoll_wait(living->epoll, events, LOOP_EVENTS_MAX, -1);
@@ -262,6 +262,7 @@ _Noreturn static void run_fitted(struct living *living) {
                 look_after(living, &events[i]);
         if (has_client)
             accept_some(living);
+        loop_flush();
     }
 }
 

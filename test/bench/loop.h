@@ -19,7 +19,17 @@
 
 extern char **environ;
 
-enum { LOOP_BACKLOG = 1000, LOOP_EVENTS_MAX = 64, LOOP_STACK_BYTES = 64 * 1024 };
+enum {
+    LOOP_BACKLOG = 1000,
+    LOOP_EVENTS_MAX = 64,
+    LOOP_STACK_BYTES = 64 * 1024,
+    LOOP_LOG_BYTES = 64 * 1024,
+    LOOP_LINE_MAX_BYTES = 4096
+};
+
+/* What the log has not yet. */
+static char loop_log[LOOP_LOG_BYTES];
+static size_t loop_log_bytes;
 
 /* What a child needs to know before it executes its program: the descriptors that become 0, 1, 2,
  * and one that is to stay, or -1. */
@@ -59,34 +69,44 @@ static inline pid_t loop_start(struct loop_launch *launch, int *pidfd) {
                  launch, pidfd);
 }
 
-static inline void loop_watch(int epoll, int descriptor, void *whose) {
-    struct epoll_event interest = {.events = EPOLLIN, .data.ptr = whose};
+static inline void loop_watch(int epoll, int descriptor, void *whose, uint32_t how) {
+    struct epoll_event interest = {.events = EPOLLIN | how, .data.ptr = whose};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &interest) != 0)
         loop_fail("epoll_ctl");
 }
 
+/* At the end of each round of a loop: what was told in it goes to the log with one call. */
+static inline void loop_flush(void) {
+    if (loop_log_bytes > 0 && write(2, loop_log, loop_log_bytes) != (ssize_t)loop_log_bytes)
+        loop_fail("the log");
+    loop_log_bytes = 0;
+}
+
+static inline char *loop_room(void) {
+    if (loop_log_bytes + LOOP_LINE_MAX_BYTES > sizeof loop_log)
+        loop_flush();
+    return loop_log + loop_log_bytes;
+}
+
 /* Whatever a process has said goes to the log as it is. */
 static inline void loop_read_output(int output) {
-    char bytes[4096];
     ssize_t length;
-    while ((length = read(output, bytes, sizeof bytes)) > 0)
-        if (write(2, bytes, (size_t)length) != length)
-            loop_fail("the log");
+    while ((length = read(output, loop_room(), LOOP_LINE_MAX_BYTES)) > 0)
+        loop_log_bytes += (size_t)length;
 }
 
 /* The line that every connection has in the end. */
 static inline void loop_record(const struct sockaddr_in *peer, int64_t began_us, pid_t pid,
                                int status) {
-    char line[256], address[INET_ADDRSTRLEN];
+    char address[INET_ADDRSTRLEN];
     int64_t now_us = loop_now_us(CLOCK_REALTIME);
     int length = snprintf(
-        line, sizeof line,
+        loop_room(), LOOP_LINE_MAX_BYTES,
         "%lld.%06lld event=connection peer=%s:%u pid=%d status=%d duration_us=%lld\n",
         (long long)(now_us / 1000000), (long long)(now_us % 1000000),
         inet_ntop(AF_INET, &peer->sin_addr, address, sizeof address), ntohs(peer->sin_port), pid,
         status, (long long)(loop_now_us(CLOCK_MONOTONIC) - began_us));
-    if (write(2, line, (size_t)length) != length)
-        loop_fail("the log");
+    loop_log_bytes += (size_t)length;
 }
 
 #endif

@@ -5,6 +5,8 @@ import sys
 
 import baton
 
+CHILDREN_MAX = 64
+
 
 def answer(connection):
     if connection.socket.recv(64):
@@ -12,5 +14,6 @@ def answer(connection):
 
 
 if __name__ == "__main__":
-    serve = baton.serve_forking if sys.argv[1:] == ["forking"] else baton.serve
-    raise SystemExit(serve(answer))
+    if sys.argv[1:] == ["forking"]:
+        raise SystemExit(baton.serve_forking(answer, CHILDREN_MAX))
+    raise SystemExit(baton.serve(answer))
