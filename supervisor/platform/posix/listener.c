@@ -137,7 +137,7 @@ static bool is_where_it_was(const struct platform_listener *listener) {
 static bool listens_as_before(const struct platform_listener *listener) {
     int descriptor = listener->watch.descriptor;
     return posix_get_option(descriptor, SO_ACCEPTCONN) != 0 &&
-           listen(descriptor, (int)listener->backlog_count) == 0;
+           (listener->is_shared || listen(descriptor, (int)listener->backlog_count) == 0);
 }
 
 /* A server for one client may have connected the socket, which holds for all who share it: nobody
@@ -163,10 +163,13 @@ static bool is_shut_down(int descriptor) {
     return (posix_look(descriptor, POLLRDHUP) & (POLLRDHUP | POLLHUP)) != 0;
 }
 
-/* What handlers may have done to a socket that is theirs as much as ours. */
+/* What handlers may have done to a socket that is theirs as much as ours. What one has set that has
+ * ended, those have set as well who have it still: it is as they want it. */
 static bool make_good(const struct platform_listener *listener) {
-    posix_options_put_back(listener->watch.descriptor, &listener->options,
-                           listener->protocol == PLATFORM_UDP);
+    if (!listener->is_shared) {
+        posix_options_put_back(listener->watch.descriptor, &listener->options,
+                               listener->protocol == PLATFORM_UDP);
+    }
     if (listener->protocol == PLATFORM_UDP) {
         disconnect_peer(listener);
     } else if (!listens_as_before(listener)) {
