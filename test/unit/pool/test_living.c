@@ -2,69 +2,70 @@
  * retires them. */
 #include "living.h"
 
+static struct pool *const pool = &living_scene.pool;
 static const struct pool_words silence = {0};
 
 /* ---- Reuse ---- */
 
 static void test_without_end(void **state) {
     (void)state;
-    begin(usual(), usual());
+    living_begin(living_usual(), living_usual());
     for (uint32_t i = 0; i < 3000; i++) {
-        uint32_t connection = arrive();
+        uint32_t connection = living_arrive();
         if (i == 0) {
-            hello(0, 1);
+            living_hello(0, 1);
         }
-        ack(0);
-        done(0, connection);
+        living_ack(0);
+        living_done(0, connection);
     }
-    assert_int_equal(counts[POOL_LAUNCH], 1);
-    assert_int_equal(counts[POOL_RECORD], 3000);
+    assert_int_equal(living_counts[POOL_LAUNCH], 1);
+    assert_int_equal(living_counts[POOL_RECORD], 3000);
     assert_int_equal(pool->processes[0].taken_count, 3000);
-    end();
+    living_end();
 }
 
 static void test_life_is_over(void **state) {
     (void)state;
-    struct service service = usual();
+    struct service service = living_usual();
     service.reuse_count = 2;
-    begin(service, usual());
+    living_begin(service, living_usual());
     for (int i = 0; i < 2; i++) {
-        uint32_t connection = arrive();
+        uint32_t connection = living_arrive();
         if (i == 0) {
-            hello(0, 8);
+            living_hello(0, 8);
         }
-        ack(0);
-        done(0, connection);
+        living_ack(0);
+        living_done(0, connection);
     }
-    assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
+    assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], 1);
     assert_int_equal(pool->processes[0].retire, RETIRE_REUSE);
-    end();
+    living_end();
 }
 
 /* RETIRE crosses an offer, which is then declined or abandoned: that gives back no life. */
 static void test_retire_holds_whatever_becomes_of_the_offer(void **state) {
     (void)state;
     for (int way = 0; way < 2; way++) {
-        struct service service = usual();
+        struct service service = living_usual();
         service.reuse_count = 10;
-        begin(service, usual());
-        uint32_t first = arrive();
-        hello(0, 4);
-        ack(0);
-        uint32_t second = arrive();
+        living_begin(service, living_usual());
+        uint32_t first = living_arrive();
+        living_hello(0, 4);
+        living_ack(0);
+        uint32_t second = living_arrive();
         assert_int_equal(pool->processes[0].offer, second);
-        assert_true(pool_retire(at_now(), 0));
+        assert_true(pool_retire(living_at_now(), 0));
         if (way == 0) {
-            assert_true(pool_nack(at_now(), 0, second, POOL_DECLINE_BUSY, &silence));
+            assert_true(pool_nack(living_at_now(), 0, second, POOL_DECLINE_BUSY, &silence));
         } else {
-            pool_abandoned(at_now(), second);
+            pool_abandoned(living_at_now(), second);
         }
-        take_all();
-        done(0, first);
-        assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
+        living_take_all();
+        living_done(0, first);
+        assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], 1);
         assert_int_equal(pool->processes[0].state, PROCESS_DRAINING);
         assert_int_equal(pool->processes[0].retire, RETIRE_ASKED);
-        end();
+        living_end();
     }
 }
 
@@ -72,149 +73,149 @@ static void test_retire_holds_whatever_becomes_of_the_offer(void **state) {
 
 static void test_who_is_idle_first_has_the_client(void **state) {
     (void)state;
-    begin(usual(), usual());
-    uint32_t first = arrive();
-    hello(0, 1);
-    ack(0);
-    uint32_t second = arrive();
+    living_begin(living_usual(), living_usual());
+    uint32_t first = living_arrive();
+    living_hello(0, 1);
+    living_ack(0);
+    uint32_t second = living_arrive();
     assert_int_equal(pool->processes[1].wanted_by, second);
-    done(0, first);
+    living_done(0, first);
     assert_int_equal(pool->processes[0].offer, second);
     assert_int_equal(pool->processes[1].wanted_by, SLOT_NONE);
-    ack(0);
-    if (now_us > 0) { /* its launch fails, which is no attempt of anybody's */
-        leave(1);
+    living_ack(0);
+    if (living_now_us > 0) { /* its launch fails, which is no attempt of anybody's */
+        living_leave(1);
     }
-    assert_int_equal(counts[POOL_ATTEMPT_FAILED], 0);
+    assert_int_equal(living_counts[POOL_ATTEMPT_FAILED], 0);
     assert_int_equal(pool->connections[second].attempts_used, 0);
-    done(0, second);
+    living_done(0, second);
     /* The same again, and it becomes a spare. */
-    first = arrive();
-    second = arrive();
-    ack(0);
-    done(0, first);
+    first = living_arrive();
+    second = living_arrive();
+    living_ack(0);
+    living_done(0, first);
     assert_int_equal(pool->processes[0].offer, second);
-    hello(1, 1);
-    assert_int_equal(served->idle_first, 1);
-    assert_int_equal(counts[POOL_LAUNCH], 3);
-    ack(0);
-    end();
+    living_hello(1, 1);
+    assert_int_equal(living_served->idle_first, 1);
+    assert_int_equal(living_counts[POOL_LAUNCH], 3);
+    living_ack(0);
+    living_end();
 }
 
 /* A launch that is faster than one before it serves who has waited for longer. */
 static void test_the_oldest_comes_first(void **state) {
     (void)state;
-    begin(usual(), usual());
-    uint32_t first = arrive();
-    uint32_t second = arrive();
-    hello(1, 1);
+    living_begin(living_usual(), living_usual());
+    uint32_t first = living_arrive();
+    uint32_t second = living_arrive();
+    living_hello(1, 1);
     assert_int_equal(pool->processes[1].offer, first);
-    assert_int_equal(served->queue.first, second);
-    hello(0, 1);
+    assert_int_equal(living_served->queue.first, second);
+    living_hello(0, 1);
     assert_int_equal(pool->processes[0].offer, second);
-    assert_int_equal(counts[POOL_LAUNCH], 2);
-    ack(0);
-    ack(1);
-    end();
+    assert_int_equal(living_counts[POOL_LAUNCH], 2);
+    living_ack(0);
+    living_ack(1);
+    living_end();
 }
 
 /* As many launches as the last HELLO says will do. */
 static void test_launches_for_a_crowd(void **state) {
     (void)state;
     enum { GREETING_US = 20000, CROWD = 100, CAPACITY = 50 };
-    begin(usual(), usual());
-    uint32_t connection = arrive();
-    now_us += GREETING_US;
-    hello(0, CAPACITY);
-    ack(0);
-    done(0, connection);
-    pool_renew_processes(at_now(), 0);
-    take_all();
-    leave(0);
+    living_begin(living_usual(), living_usual());
+    uint32_t connection = living_arrive();
+    living_now_us += GREETING_US;
+    living_hello(0, CAPACITY);
+    living_ack(0);
+    living_done(0, connection);
+    pool_renew_processes(living_at_now(), 0);
+    living_take_all();
+    living_leave(0);
     for (int i = 0; i < CROWD; i++) {
-        arrive();
+        living_arrive();
     }
-    assert_int_equal(counts[POOL_LAUNCH], 1 + 2);
-    now_us += GREETING_US;
+    assert_int_equal(living_counts[POOL_LAUNCH], 1 + 2);
+    living_now_us += GREETING_US;
     for (uint32_t process = 0; process < 2; process++) {
-        hello(process, CAPACITY);
+        living_hello(process, CAPACITY);
         while (pool->processes[process].offer != SLOT_NONE) {
-            ack(process);
+            living_ack(process);
         }
         assert_int_equal(pool->processes[process].held_count, CAPACITY);
     }
-    assert_int_equal(counts[POOL_LAUNCH], 1 + 2);
-    assert_int_equal(counts[POOL_RELEASE], 1 + CROWD);
-    end();
+    assert_int_equal(living_counts[POOL_LAUNCH], 1 + 2);
+    assert_int_equal(living_counts[POOL_RELEASE], 1 + CROWD);
+    living_end();
 }
 
 /* What they hoped for does not come: after twice the time of a launch each has one of its own. */
 static void test_patience(void **state) {
     (void)state;
     enum { GREETING_US = 20000 };
-    begin(usual(), usual());
-    arrive();
-    now_us += GREETING_US;
-    hello(0, 8); /* and does not answer its offer */
+    living_begin(living_usual(), living_usual());
+    living_arrive();
+    living_now_us += GREETING_US;
+    living_hello(0, 8); /* and does not answer its offer */
     for (int i = 0; i < 3; i++) {
-        arrive();
+        living_arrive();
     }
-    assert_int_equal(counts[POOL_LAUNCH], 1);
-    assert_int_equal(timers_next_us(&scene.timers), now_us + 2 * GREETING_US);
-    pass(2 * GREETING_US);
-    assert_int_equal(counts[POOL_LAUNCH], 1 + 3);
-    assert_int_equal(served->queue.count, 0);
-    assert_false(timer_is_set(&served->patience));
-    end();
+    assert_int_equal(living_counts[POOL_LAUNCH], 1);
+    assert_int_equal(timers_next_us(&living_scene.timers), living_now_us + 2 * GREETING_US);
+    living_pass(2 * GREETING_US);
+    assert_int_equal(living_counts[POOL_LAUNCH], 1 + 3);
+    assert_int_equal(living_served->queue.count, 0);
+    assert_false(timer_is_set(&living_served->patience));
+    living_end();
 }
 
 /* It takes fewer than the one before, or fails: nobody relies on it any longer. */
 static void test_hopes_that_fail(void **state) {
     (void)state;
-    begin(usual(), usual());
-    arrive();
-    hello(0, 8);
-    ack(0);
-    pool_renew_processes(at_now(), 0); /* holds one, and gets no more */
+    living_begin(living_usual(), living_usual());
+    living_arrive();
+    living_hello(0, 8);
+    living_ack(0);
+    pool_renew_processes(living_at_now(), 0); /* holds one, and gets no more */
     for (int i = 0; i < 5; i++) {
-        arrive();
+        living_arrive();
     }
-    assert_int_equal(counts[POOL_LAUNCH], 2);
-    hello(1, 1);
-    assert_int_equal(counts[POOL_LAUNCH], 2 + 4);
+    assert_int_equal(living_counts[POOL_LAUNCH], 2);
+    living_hello(1, 1);
+    assert_int_equal(living_counts[POOL_LAUNCH], 2 + 4);
     assert_int_equal(pool->processes[1].held_count, 0);
-    leave(2); /* one of them: three are under way for four */
-    assert_int_equal(counts[POOL_LAUNCH], 2 + 4 + 1);
-    assert_int_equal(counts[POOL_ATTEMPT_FAILED], 1);
-    end();
+    living_leave(2); /* one of them: three are under way for four */
+    assert_int_equal(living_counts[POOL_LAUNCH], 2 + 4 + 1);
+    assert_int_equal(living_counts[POOL_ATTEMPT_FAILED], 1);
+    living_end();
 }
 
 static void test_max_handlers(void **state) {
     (void)state;
-    struct service service = usual();
+    struct service service = living_usual();
     service.max_handlers_count = 2;
-    spare(&service, 2, 2, 2);
-    begin(service, usual());
+    living_spare(&service, 2, 2, 2);
+    living_begin(service, living_usual());
     uint32_t connections[4];
     for (int i = 0; i < 4; i++) {
-        connections[i] = arrive();
+        connections[i] = living_arrive();
     }
-    assert_int_equal(counts[POOL_LAUNCH], 2);
-    hello(0, 1);
-    hello(1, 1);
-    ack(0);
-    ack(1);
-    pass(HANDSHAKE_US);
-    assert_false(refill());
-    assert_int_equal(counts[POOL_LAUNCH], 2);
-    done(1, connections[1]);
+    assert_int_equal(living_counts[POOL_LAUNCH], 2);
+    living_hello(0, 1);
+    living_hello(1, 1);
+    living_ack(0);
+    living_ack(1);
+    living_pass(HANDSHAKE_US);
+    assert_false(living_refill());
+    assert_int_equal(living_counts[POOL_LAUNCH], 2);
+    living_done(1, connections[1]);
     assert_int_equal(pool->processes[1].offer, connections[2]);
     /* One that has to go makes room for another. */
-    assert_true(pool_retire(at_now(), 0));
-    done(0, connections[0]);
-    assert_int_equal(counts[POOL_LAUNCH], 3);
-    assert_int_equal(counts[POOL_CROWDED], 0);
-    end();
+    assert_true(pool_retire(living_at_now(), 0));
+    living_done(0, connections[0]);
+    assert_int_equal(living_counts[POOL_LAUNCH], 3);
+    assert_int_equal(living_counts[POOL_CROWDED], 0);
+    living_end();
 }
 
 /* ---- Who is offered ---- */
@@ -222,106 +223,106 @@ static void test_max_handlers(void **state) {
 static void test_the_least_loaded_first(void **state) {
     (void)state;
     enum { PROCESSES = 40, CAPACITY = 5 };
-    struct service service = usual();
-    spare(&service, PROCESSES * CAPACITY, PROCESSES * CAPACITY, PROCESSES * CAPACITY);
-    begin(service, usual());
+    struct service service = living_usual();
+    living_spare(&service, PROCESSES * CAPACITY, PROCESSES * CAPACITY, PROCESSES * CAPACITY);
+    living_begin(service, living_usual());
     for (int i = 0; i < PROCESSES; i++) {
-        spare_of(CAPACITY);
+        living_spare_of(CAPACITY);
     }
     for (uint32_t i = 0; i < PROCESSES * CAPACITY; i++) {
-        uint32_t connection = arrive();
+        uint32_t connection = living_arrive();
         uint32_t process = pool->connections[connection].process;
         assert_int_equal(pool->processes[process].held_count, i / PROCESSES);
-        ack(process);
+        living_ack(process);
     }
-    assert_int_equal(served->idle_first, SLOT_NONE);
+    assert_int_equal(living_served->idle_first, SLOT_NONE);
     /* The one used last, of those that hold as many. */
     for (uint32_t process = 0; process < 3; process++) {
-        done(process, pool->processes[process].first_held);
+        living_done(process, pool->processes[process].first_held);
     }
-    uint32_t connection = arrive();
+    uint32_t connection = living_arrive();
     assert_int_equal(pool->connections[connection].process, 2);
-    end();
+    living_end();
 }
 
 /* ---- Retired ---- */
 
 static void test_idle_ones_leave(void **state) {
     (void)state;
-    struct service service = usual();
-    spare(&service, 1, 1, 1);
+    struct service service = living_usual();
+    living_spare(&service, 1, 1, 1);
     service.idle_exit_s = 10;
-    begin(service, usual());
+    living_begin(service, living_usual());
     uint32_t connections[3];
     for (uint32_t i = 0; i < 3; i++) {
-        connections[i] = arrive();
+        connections[i] = living_arrive();
     }
     for (uint32_t i = 0; i < 3; i++) {
-        hello(i, 1);
-        ack(i);
+        living_hello(i, 1);
+        living_ack(i);
     }
     for (uint32_t i = 0; i < 3; i++) {
-        now_us += SECOND_US;
-        done(i, connections[i]);
+        living_now_us += SECOND_US;
+        living_done(i, connections[i]);
     }
-    uint64_t last_us = now_us;
-    pass(8 * SECOND_US); /* 0 has been idle for ten seconds, 1 for nine */
+    uint64_t last_us = living_now_us;
+    living_pass(8 * SECOND_US); /* 0 has been idle for ten seconds, 1 for nine */
     assert_int_equal(pool->processes[0].retire, RETIRE_IDLE);
     assert_int_equal(pool->processes[1].retire, RETIRE_NONE);
-    leave(0);
-    pass(SECOND_US);
+    living_leave(0);
+    living_pass(SECOND_US);
     assert_int_equal(pool->processes[1].retire, RETIRE_IDLE);
-    leave(1);
-    pass(100 * SECOND_US);
+    living_leave(1);
+    living_pass(100 * SECOND_US);
     assert_int_equal(pool->processes[2].retire, RETIRE_NONE);
-    assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
-    assert_true(now_us > last_us);
-    end();
+    assert_int_equal(timers_next_us(&living_scene.timers), TIMERS_NEVER);
+    assert_true(living_now_us > last_us);
+    living_end();
 }
 
 /* Down to none, and back at the first client. */
 static void test_scale_to_zero(void **state) {
     (void)state;
-    struct service service = usual();
+    struct service service = living_usual();
     service.idle_exit_s = 10;
-    begin(service, usual());
+    living_begin(service, living_usual());
     for (int i = 0; i < 3; i++) {
-        uint32_t connection = arrive();
-        hello(0, 1);
-        ack(0);
-        done(0, connection);
-        pass(10 * SECOND_US);
-        assert_int_equal(counts[POOL_CLOSE_CHANNEL], i + 1);
-        leave(0);
+        uint32_t connection = living_arrive();
+        living_hello(0, 1);
+        living_ack(0);
+        living_done(0, connection);
+        living_pass(10 * SECOND_US);
+        assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], i + 1);
+        living_leave(0);
         assert_true(pool_is_empty(pool));
-        assert_int_equal(timers_next_us(&scene.timers), TIMERS_NEVER);
+        assert_int_equal(timers_next_us(&living_scene.timers), TIMERS_NEVER);
     }
-    assert_int_equal(counts[POOL_LAUNCH], 3);
-    end();
+    assert_int_equal(living_counts[POOL_LAUNCH], 3);
+    living_end();
 }
 
 static void test_many_leave_little_by_little(void **state) {
     (void)state;
     enum { PROCESSES = 100 };
-    struct service service = usual();
+    struct service service = living_usual();
     service.idle_exit_s = 10;
-    begin(service, usual());
+    living_begin(service, living_usual());
     for (int i = 0; i < PROCESSES; i++) {
-        arrive();
+        living_arrive();
     }
     for (uint32_t i = 0; i < PROCESSES; i++) {
-        hello(i, 1);
-        ack(i);
+        living_hello(i, 1);
+        living_ack(i);
     }
     for (uint32_t i = 0; i < PROCESSES; i++) {
-        done(i, pool->processes[i].first_held);
+        living_done(i, pool->processes[i].first_held);
     }
-    pool_scene_tick(&scene, timers_next_us(&scene.timers));
-    take_all();
-    assert_in_range(counts[POOL_CLOSE_CHANNEL], 1, PROCESSES / 4);
-    pass(11 * SECOND_US);
-    assert_int_equal(counts[POOL_CLOSE_CHANNEL], PROCESSES);
-    end();
+    pool_scene_tick(&living_scene, timers_next_us(&living_scene.timers));
+    living_take_all();
+    assert_in_range(living_counts[POOL_CLOSE_CHANNEL], 1, PROCESSES / 4);
+    living_pass(11 * SECOND_US);
+    assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], PROCESSES);
+    living_end();
 }
 
 /* It goes when it holds nothing; who comes meanwhile goes to another. */
@@ -329,111 +330,111 @@ static void test_age_memory_and_change(void **state) {
     (void)state;
     static const enum retire_reason reasons[] = {RETIRE_AGE, RETIRE_MEMORY, RETIRE_CHANGED};
     for (int way = 0; way < 3; way++) {
-        struct service service = usual();
+        struct service service = living_usual();
         service.retire_after_s = way == 0 ? 60 : 0;
         service.retire_memory_mib = way == 1 ? 10 : 0;
-        begin(service, usual());
-        uint32_t first = arrive();
-        hello(0, 4);
-        ack(0);
-        pass(59 * SECOND_US);
-        pool_note_memory(at_now(), 0, 10 * 1024 - 1);
-        uint32_t second = arrive();
+        living_begin(service, living_usual());
+        uint32_t first = living_arrive();
+        living_hello(0, 4);
+        living_ack(0);
+        living_pass(59 * SECOND_US);
+        pool_note_memory(living_at_now(), 0, 10 * 1024 - 1);
+        uint32_t second = living_arrive();
         assert_int_equal(pool->processes[0].offer, second);
         if (way == 0) {
-            pass(2 * SECOND_US); /* with an offer that is open */
+            living_pass(2 * SECOND_US); /* with an offer that is open */
         } else if (way == 1) {
-            pool_note_memory(at_now(), 0, 10 * 1024);
+            pool_note_memory(living_at_now(), 0, 10 * 1024);
         } else {
-            pool_renew_processes(at_now(), 0);
+            pool_renew_processes(living_at_now(), 0);
         }
-        ack(0);
-        pass(1);
+        living_ack(0);
+        living_pass(1);
         assert_int_equal(pool->processes[0].retire, reasons[way]);
         assert_int_equal(pool->processes[0].state, PROCESS_READY);
-        arrive();
-        assert_int_equal(counts[POOL_LAUNCH], 2);
-        pass(HANDSHAKE_US / 2);
-        done(0, first);
-        assert_int_equal(counts[POOL_CLOSE_CHANNEL], 0);
-        done(0, second);
-        assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
-        assert_int_equal(counts[POOL_TERMINATE], 0);
-        end();
+        living_arrive();
+        assert_int_equal(living_counts[POOL_LAUNCH], 2);
+        living_pass(HANDSHAKE_US / 2);
+        living_done(0, first);
+        assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], 0);
+        living_done(0, second);
+        assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], 1);
+        assert_int_equal(living_counts[POOL_TERMINATE], 0);
+        living_end();
     }
 }
 
 /* One that is there for nobody goes at once, one that somebody waits for serves him first. */
 static void test_change_while_launches_are_under_way(void **state) {
     (void)state;
-    struct service service = usual();
-    spare(&service, 1, 1, 4);
-    begin(service, usual());
-    refill();
-    pool_renew_processes(at_now(), 0);
-    take_all();
+    struct service service = living_usual();
+    living_spare(&service, 1, 1, 4);
+    living_begin(service, living_usual());
+    living_refill();
+    pool_renew_processes(living_at_now(), 0);
+    living_take_all();
     assert_int_equal(pool->processes[0].retire, RETIRE_CHANGED);
-    assert_int_equal(counts[POOL_CLOSE_CHANNEL], 1);
-    uint32_t connection = arrive();
+    assert_int_equal(living_counts[POOL_CLOSE_CHANNEL], 1);
+    uint32_t connection = living_arrive();
     assert_int_equal(pool->processes[1].wanted_by, connection);
-    pool_renew_processes(at_now(), 0);
-    hello(1, 4);
+    pool_renew_processes(living_at_now(), 0);
+    living_hello(1, 4);
     assert_int_equal(pool->processes[1].offer, connection);
-    ack(1);
-    arrive();
-    assert_int_equal(counts[POOL_LAUNCH], 3);
-    done(1, connection);
+    living_ack(1);
+    living_arrive();
+    assert_int_equal(living_counts[POOL_LAUNCH], 3);
+    living_done(1, connection);
     assert_int_equal(pool->processes[1].retire, RETIRE_CHANGED);
     assert_int_equal(pool->processes[1].state, PROCESS_DRAINING);
-    assert_int_equal(counts[POOL_SPARES_HELD_BACK], 0);
-    end();
+    assert_int_equal(living_counts[POOL_SPARES_HELD_BACK], 0);
+    living_end();
 }
 
 /* ---- The stop ---- */
 
-/* Clients whose launches are under way are served by these, though others took them over. */
+/* Clients whose launches are under way are living_served by these, though others took them over. */
 static void test_stop_while_clients_wait(void **state) {
     (void)state;
-    begin(usual(), usual());
-    arrive();
-    arrive();
-    pool_stop(at_now());
-    take_all();
-    hello(1, 8);
-    ack(1);
-    hello(0, 8);
-    ack(0);
-    assert_int_equal(counts[POOL_RELEASE], 2);
-    assert_int_equal(counts[POOL_SEND_DRAIN], 2);
-    end();
+    living_begin(living_usual(), living_usual());
+    living_arrive();
+    living_arrive();
+    pool_stop(living_at_now());
+    living_take_all();
+    living_hello(1, 8);
+    living_ack(1);
+    living_hello(0, 8);
+    living_ack(0);
+    assert_int_equal(living_counts[POOL_RELEASE], 2);
+    assert_int_equal(living_counts[POOL_SEND_DRAIN], 2);
+    living_end();
 }
 
 /* One that holds many is told, terminated, killed; each of its connections has its record. */
 static void test_stop_with_many_held(void **state) {
     (void)state;
     enum { HELD = 30 };
-    begin(usual(), usual());
-    arrive();
-    hello(0, HELD + 1);
-    ack(0);
+    living_begin(living_usual(), living_usual());
+    living_arrive();
+    living_hello(0, HELD + 1);
+    living_ack(0);
     for (int i = 1; i < HELD; i++) {
-        arrive();
-        ack(0);
+        living_arrive();
+        living_ack(0);
     }
-    uint32_t offered = arrive();
-    pool_stop(at_now());
-    take_all();
-    assert_int_equal(counts[POOL_SEND_DRAIN], 1);
-    ack(0); /* counts behind DRAIN */
-    done(0, pool->processes[0].first_held);
-    pass(STOP_US);
-    assert_int_equal(counts[POOL_TERMINATE], 1);
-    pass(STOP_US);
-    assert_int_equal(counts[POOL_KILL], 1);
+    uint32_t offered = living_arrive();
+    pool_stop(living_at_now());
+    living_take_all();
+    assert_int_equal(living_counts[POOL_SEND_DRAIN], 1);
+    living_ack(0); /* living_counts behind DRAIN */
+    living_done(0, pool->processes[0].first_held);
+    living_pass(STOP_US);
+    assert_int_equal(living_counts[POOL_TERMINATE], 1);
+    living_pass(STOP_US);
+    assert_int_equal(living_counts[POOL_KILL], 1);
     assert_int_equal(pool->connections[offered].state, CONNECTION_FREE);
-    leave(0);
-    assert_int_equal(counts[POOL_RECORD], HELD + 1);
-    end();
+    living_leave(0);
+    assert_int_equal(living_counts[POOL_RECORD], HELD + 1);
+    living_end();
 }
 
 int main(void) {
