@@ -4,12 +4,15 @@ import os
 import re
 import shutil
 import signal
+import socket
+import tempfile
 import time
 import unittest
 
 import harness
 import processes
-from harness import SupervisorCase, misbehave
+import test_conversation
+from harness import SupervisorCase, misbehave, service
 from settings import DEADLINE_S, ON_WINE, TEST_HANDLERS_DIR, executable, system_path
 
 HELLOS = {"supervisor": {"log_level": "debug"}}
@@ -194,6 +197,109 @@ class Living(SupervisorCase):
         for client in clients:
             self.assertEqual(client.line(), "drained")
         self.assertEqual(len(self.ends(supervisor, 2, service="hold", reason="stop", taken=1)), 2)
+
+
+@unittest.skipIf(ON_WINE, "puppets are for POSIX")
+class SeveralAtOnce(SupervisorCase):
+    """The test speaks for the handler."""
+
+    def setUp(self):
+        folder = tempfile.mkdtemp(prefix="baton-living-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        os.chmod(folder, 0o755)
+        self.path = os.path.join(folder, "test")
+        self.waiting = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(self.waiting.close)
+        self.waiting.settimeout(DEADLINE_S)
+        self.waiting.bind(self.path)
+        self.waiting.listen(8)
+
+    def puppet(self, capacity):
+        orders, _ = self.waiting.accept()
+        orders.settimeout(DEADLINE_S)
+        puppet = test_conversation.Puppet(orders)
+        self.addCleanup(puppet.close)
+        self.say(puppet, "HELLO", 0, nonce=bytes.fromhex(puppet.nonce), pid=puppet.pid,
+                 capacity=capacity)
+        return puppet
+
+    def say(self, puppet, name, number, **fields):
+        frame = test_conversation.language.Frame(name)
+        frame.number = number
+        puppet.order(b"S" + frame.encode(fields))
+
+    def take(self, puppet):
+        """Acknowledges the next offer. Its number on the channel, and its socket."""
+        while True:
+            frame, rights, _, _ = socket.recv_fds(puppet.channel, 16400, 4)
+            _, _, kind, _, number, _ = test_conversation.language.HEADER.unpack_from(frame)
+            if rights:
+                self.say(puppet, "ACK", number)
+                puppet.sockets[number] = socket.socket(fileno=rights[0])
+                return number
+            self.assertTrue(kind & 0x80, "LIMITS alone may come before")
+
+    def done(self, puppet, number):
+        puppet.sockets.pop(number).close()
+        self.say(puppet, "DONE", number, status=0)
+
+    def start(self, **keys):
+        """One more may be launched for a client that waits for long: nobody speaks for that one."""
+        return self.supervisor({"it": service(f"puppet {self.path} it", stop_timeout_ms=1000,
+                                              **keys)})
+
+    def test_a_process_takes_several(self):
+        supervisor = self.start(reuse=0, capacity=3, max_handlers=2)
+        clients = [supervisor.connect("it")]
+        puppet = self.puppet(capacity=9)
+        numbers = [self.take(puppet)]  # from here on it is known what a process takes
+        clients += [supervisor.connect("it") for _ in range(3)]
+        numbers += [self.take(puppet) for _ in range(2)]
+        other = self.puppet(capacity=9)  # for the fourth
+        self.take(other)
+        self.done(puppet, numbers[1])  # it holds two, the other one
+        clients.append(supervisor.connect("it"))
+        self.take(other)
+        supervisor.wait_events(1, "connection", outcome="served", pid=puppet.pid)
+        for one in (puppet, other):
+            for number in list(one.sockets):
+                self.done(one, number)
+        records = supervisor.wait_events(5, "connection", outcome="served")
+        self.assertEqual(sorted(int(r["pid"]) for r in records).count(puppet.pid), 3)
+        supervisor.signal()
+        for one in (puppet, other):
+            while one.channel.recv(100):
+                pass
+            one.order(b"X\0")
+        self.check_end(supervisor)
+        supervisor.wait_event("process", pid=puppet.pid, taken=3, exit=0, reason="stop")
+
+    def test_one_that_holds_several_crashes(self):
+        supervisor = self.start(reuse=0, max_handlers=2)
+        clients = [supervisor.connect("it")]
+        puppet = self.puppet(capacity=3)
+        self.take(puppet)
+        clients += [supervisor.connect("it") for _ in range(3)]
+        for _ in range(2):
+            self.take(puppet)
+        other = self.puppet(capacity=3)
+        number = self.take(other)
+        puppet.order(bytes([ord("K"), signal.SIGSEGV]))
+        for one in puppet.sockets.values():
+            one.close()
+        records = supervisor.wait_events(3, "connection", outcome="crashed", pid=puppet.pid,
+                                         signal=11, attempts=1)
+        self.assertEqual(len({r["id"] for r in records}), 3)
+        supervisor.wait_event("process", level="warning", pid=puppet.pid, taken=3, signal=11,
+                              reason="exited")
+        self.done(other, number)
+        supervisor.wait_event("connection", outcome="served", pid=other.pid)
+        clients.append(supervisor.connect("it"))
+        self.done(other, self.take(other))
+        supervisor.wait_events(2, "connection", outcome="served", pid=other.pid)
+        other.order(b"X\0")
+        supervisor.wait_event("process", pid=other.pid, taken=2, exit=0, reason="exited")
+        self.stop(supervisor)
 
 
 if __name__ == "__main__":
