@@ -58,11 +58,14 @@ class Living(SupervisorCase):
         self.assertEqual(len(self.ends(supervisor, 1, reason="stop", taken=1)), 1)
 
     def test_what_a_connection_has_cost(self):
-        supervisor = self.supervisor({"line": misbehave(), "many": misbehave(reuse=0)})
-        for _ in range(5):
+        """Told if its process exits soon enough, as one of many will do however busy all is."""
+        supervisor = self.supervisor({"line": misbehave()})
+        costs = []
+        while not any(costs) and len(costs) < 20:
             supervisor.ask("line", "x")
-        for record in supervisor.wait_events(5, "connection", service="line"):
-            self.assertGreater(int(record["cpu_us"]), 0)
+            record = supervisor.wait_events(len(costs) + 1, "connection", outcome="served")[-1]
+            costs.append(int(record.get("cpu_us", "0")))
+        self.assertTrue(any(costs))
         self.stop(supervisor)
 
     def test_as_many_processes_as_may_be(self):
