@@ -75,8 +75,9 @@ enum baton_decision {
  * baton_finish(), the socket in it. It may be copied to where the connection is worked on; then
  * only the copy may be finished.
  *
- * Who the client is comes from the OFFER, under handoff = stdio from the environment that batond
- * made (as long as BATON_ID is in it), otherwise from the socket.
+ * Who the client is comes from the OFFER (whatever BATON_FACTS says of the environment), under
+ * handoff = stdio from the environment that batond made (as long as BATON_ID is in it), otherwise
+ * from the socket.
  */
 struct baton_connection {
     baton_socket socket; /* blocking, not inheritable, no event or completion-port registration.
@@ -333,6 +334,16 @@ int baton_send(struct baton_connection *connection, const void *bytes, size_t le
  * not know the socket so much as to end its sending (Wine 8 does). shutdown(2), poll(2); select.
  */
 void baton_hang_up(struct baton_connection *connection, uint32_t timeout_ms, size_t max_bytes);
+
+/*
+ * Sets the variables that tell of a connection (BATON_SERVICE, BATON_ID, SERVER_..., REMOTE_...,
+ * PROTO, TCP..., UNIX...; PROTOCOL.md, "Facts about the connection") in the environment of this
+ * process, for a program that is started next; who is not known is removed. The environment that
+ * batond made says them itself where the process is for one connection (BATON_FACTS is
+ * "environment"). Not beside threads that use the environment. Returns 0 or BATON_E_SYSTEM.
+ * setenv(3); SetEnvironmentVariableW.
+ */
+int baton_export_facts(const struct baton_connection *connection);
 
 /* Words for an enum baton_fault; static text, never NULL. */
 const char *baton_strerror(int fault);

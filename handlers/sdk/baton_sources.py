@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Callable, Dict, List, Optional, Union
+from typing import Callable, Dict, List, MutableMapping, Optional, Union
 
 import baton_datagram
 from baton_wire import (
@@ -82,6 +82,32 @@ class Connection:
         if baton_datagram.would_loop(int(self.peer.rpartition(":")[2] or "0")):
             return False
         return self.source.limit.take(self.peer, time.monotonic())
+
+    def export_facts(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        """Sets the variables that tell of a connection (PROTOCOL.md, "Facts about the connection"),
+        for a program that is started next; what is not known is removed. The environment that batond
+        made says them itself where the process is for one connection (BATON_FACTS)."""
+        is_tcp = self.peer != ""
+        facts: Dict[str, object] = {
+            "BATON_SERVICE": self.service,
+            "BATON_ID": self.id or "",
+            "PROTO": "TCP" if is_tcp else "UNIX" if self.path else "",
+            "TCPCONNNUM": self.peer_count if is_tcp and self.peer_count else "",
+            "UNIXLOCALPATH": self.path,
+            "UNIXREMOTEEUID": "" if self.peer_uid is None else self.peer_uid,
+            "UNIXREMOTEPID": self.peer_pid or "",
+        }
+        for address, names in (
+            (self.local, ("SERVER_ADDR", "SERVER_PORT", "TCPLOCALIP", "TCPLOCALPORT")),
+            (self.peer, ("REMOTE_ADDR", "REMOTE_PORT", "TCPREMOTEIP", "TCPREMOTEPORT")),
+        ):
+            host, _, port = address.rpartition(":")
+            facts.update(zip(names, (host.strip("[]"), port) * 2))
+        for name, value in facts.items():
+            if value == "":
+                environment.pop(name, None)
+            else:
+                environment[name] = str(value)
 
     def answer(self, data: bytes) -> None:
         """Sends `data` to the client. If that is the kind: as one datagram to the sender of the

@@ -25,6 +25,9 @@ int body_take_environment(const char *name, char *out, size_t size);
 /* The same, but leaves it there. */
 int body_read_environment(const char *name, char *out, size_t size);
 
+/* Sets it; NULL removes it. Returns 0 or BATON_E_SYSTEM. */
+int body_set_environment(const char *name, const char *value);
+
 uint32_t body_own_pid(void);
 
 /* Makes SIGPIPE harmless, unless the program has said what it shall do; starts Winsock. Returns 0

@@ -174,6 +174,18 @@ class Forking:
         self.assertNotEqual(servers[3], servers[0])
         self.stop(supervisor)
 
+    def test_one_that_waits_for_clients(self):
+        """It is ready before the first one comes."""
+        supervisor = self.supervisor({"supervisor": {"log_level": "debug"}, "fork": service(
+            f"{self.handler} {CAPACITY}", reuse=0, capacity=CAPACITY, max_handlers=1, spares=1)})
+        server = supervisor.wait_event("hello")["pid"]
+        clients, whos = self.connect(supervisor, 2)
+        self.assertEqual([str(who.server) for who in whos], [server] * 2)
+        for client in clients:
+            client.end()
+            self.assertEqual(supervisor.record(client)["outcome"], "served")
+        self.stop(supervisor)
+
     def test_no_room_for_a_process(self):
         """The client goes to another process, with nothing lost."""
         supervisor = self.start(max_handlers=2)

@@ -24,6 +24,11 @@ int body_take_environment(const char *name, char *out, size_t size) {
     return result;
 }
 
+int body_set_environment(const char *name, const char *value) {
+    int result = value != NULL ? setenv(name, value, 1) : unsetenv(name);
+    return result == 0 ? 0 : BATON_E_SYSTEM;
+}
+
 uint32_t body_own_pid(void) {
     return (uint32_t)getpid();
 }

@@ -33,6 +33,18 @@ int body_take_environment(const char *name, char *out, size_t size) {
     return result;
 }
 
+int body_set_environment(const char *name, const char *value) {
+    wchar_t wide_name[64], wide[1024] = L"";
+    if (MultiByteToWideChar(CP_UTF8, 0, name, -1, wide_name, 64) == 0 ||
+        (value != NULL && MultiByteToWideChar(CP_UTF8, 0, value, -1, wide, 1024) == 0))
+        return BATON_E_SYSTEM;
+    _wputenv_s(wide_name, wide); /* "" removes it */
+    SetLastError(ERROR_SUCCESS);
+    bool is_done = SetEnvironmentVariableW(wide_name, value != NULL ? wide : NULL) != 0 ||
+                   GetLastError() == ERROR_ENVVAR_NOT_FOUND;
+    return is_done ? 0 : BATON_E_SYSTEM;
+}
+
 uint32_t body_own_pid(void) {
     return (uint32_t)GetCurrentProcessId();
 }

@@ -348,5 +348,32 @@ class Channel(unittest.TestCase):
                 self.assertNotIn("BATON_CHANNEL", os.environ)
 
 
+class Facts(unittest.TestCase):
+    """As in test_sdk_facts.c."""
+
+    def assert_facts(self, connection, **expected):
+        environment = {"PROTO": "of before", "TCPREMOTEIP": "the same", "KEPT": "yes"}
+        connection.export_facts(environment)
+        self.assertEqual(environment, {"KEPT": "yes", **expected})
+
+    def test_who_the_client_is(self):
+        tcp = baton.Connection(None, id=2**64 - 1, service="web", peer="[2001:db8::1]:5000",
+                               local="198.51.100.7:80", peer_count=3)
+        of_tcp = {
+            "PROTO": "TCP", "SERVER_ADDR": "198.51.100.7", "SERVER_PORT": "80",
+            "TCPLOCALIP": "198.51.100.7", "TCPLOCALPORT": "80", "REMOTE_ADDR": "2001:db8::1",
+            "REMOTE_PORT": "5000", "TCPREMOTEIP": "2001:db8::1", "TCPREMOTEPORT": "5000",
+            "TCPCONNNUM": "3"}
+        self.assert_facts(tcp, BATON_SERVICE="web", BATON_ID="18446744073709551615", **of_tcp)
+        local = baton.Connection(None, id=7, service="local", path="/run/a b", peer_count=3,
+                                 peer_uid=0, peer_pid=77)
+        of_local = {"BATON_SERVICE": "local", "BATON_ID": "7", "UNIXLOCALPATH": "/run/a b",
+                    "UNIXREMOTEEUID": "0", "UNIXREMOTEPID": "77"}
+        self.assert_facts(local, PROTO="UNIX", **of_local)
+        local.peer, local.local = tcp.peer, tcp.local
+        self.assert_facts(local, **{**of_local, **of_tcp})
+        self.assert_facts(baton.Connection(None))
+
+
 if __name__ == "__main__":
     unittest.main()
