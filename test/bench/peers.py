@@ -115,23 +115,23 @@ def measure_all(programs, folder, options):
     chosen = {handler: kinds.choose(handler, programs, folder, options.peers)
               for handler in options.measures}
     for handler in list(options.measures):
-        telling.tell_kinds(handler, chosen[handler], folder)
+        telling.tell_kinds(handler, chosen[handler], folder, programs.peers)
     for number in range(options.rounds):
         for handler in options.measures:
             run_round(number, chosen[handler], handler, clients, folder, options, measured)
     if "slow-exec" in options.rows:
-        measure_apart(apart, "slow-exec", measured,
-                      lambda: slow.measure(programs, folder, clients, options.rounds))
+        measure_apart(apart, "slow-exec", lambda: slow.measure(
+            programs, folder, clients, options.rounds, measured.add))
     if "wine-spares" in options.rows:
-        measure_apart(apart, "wine-spares", measured,
-                      lambda: wine.measure(folder, clients, options.rounds))
+        measure_apart(apart, "wine-spares", lambda: wine.measure(
+            folder, clients, options.rounds, measured.add))
     return measured, chosen, clients, apart
 
 
-def measure_apart(apart, name, measured, measure):
+def measure_apart(apart, name, measure):
     print(f"  {name}", flush=True)
     try:
-        measured.values.update(measure())
+        measure()
     except (Broken, OSError) as error:
         apart[name] = str(error)
 
@@ -156,7 +156,7 @@ def peers(programs, folder, options, facts):
     """Returns the exit status."""
     telling.tell_facts(facts, options.rounds)
     measured, chosen, clients, apart = measure_all(programs, folder, options)
-    telling.tell_measures(measured, options)
+    telling.tell_measures(measured, options.rounds)
     telling.tell_memory(measured)
     names = {name for of in chosen.values() for name, kind in of.kinds.items()
              if kind.family == "peer"}

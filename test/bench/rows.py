@@ -16,12 +16,13 @@ SLOW, ALONE = "beside a slow exec", "alone"
 WINE_FRESH, WINE_SPARES, WINE_REUSE = "wine, fresh", "wine, spares", "wine, reuse"
 SLOW_NEIGHBOUR, WINE = "neighbour", "wine"
 
-# A value is of a (handler, measure, server): connections a second, or the median in microseconds where
-# that is what the measure is about. `at_most` turns the row's demand around.
+# A value is of a (handler, measure, server). `at_most` turns the row's demand around.
 Value = collections.namedtuple("Value", "handler measure server")
 Row = collections.namedtuple("Row", "name text new old by wanted at_most needs",
                              defaults=(False, ()))
-RATE, LATENCY = "rate", "latency"
+# What a ratio is of: connections a second, new to old; or medians of latencies, old to new; or the same,
+# new to old.
+RATE, LATENCY, DELAY = "rate", "latency", "delay"
 
 
 def _row(name, text, handler, measure, new, old, by, wanted, needs=()):
@@ -40,7 +41,7 @@ ROWS = (
     _row("stdio-peer", "fresh process, stdio, 32 at once: to the best peer", TINY, MANY,
          STDIO, BEST_PEER, RATE, 1.4, ("launchers",)),
     Row("slow-exec", "median latency beside an exec of 3 s with 32 clients, to that without",
-        Value(TINY, SLOW, SLOW_NEIGHBOUR), Value(TINY, ALONE, SLOW_NEIGHBOUR), RATE, 1.2, True,
+        Value(TINY, SLOW, SLOW_NEIGHBOUR), Value(TINY, ALONE, SLOW_NEIGHBOUR), DELAY, 1.2, True,
         ("launchers",)),
     _row("channel-stdio", "fresh process through the channel: to stdio", TINY, MANY,
          CHANNEL, STDIO, RATE, 0.85),
@@ -85,14 +86,15 @@ def judge(row, values, peers):
         if name is None:
             return Verdict(row, None, "", "no peer was measured", None)
         old = old._replace(server=name)
-    news = values.get(row.new, {}).get(row.by, [])
-    olds = values.get(old, {}).get(row.by, [])
+    of = RATE if row.by == RATE else LATENCY
+    news = values.get(row.new, {}).get(of, [])
+    olds = values.get(old, {}).get(of, [])
     if not news or len(news) != len(olds):
         lacking = row.new.server if not news else old.server
         return Verdict(row, None, old.server, f"not measured: {lacking}", None)
     if not all(news) or not all(olds):
         return Verdict(row, None, old.server, "not measured: in a round nobody was served", None)
-    first, second = (olds, news) if row.by == RATE else (news, olds)
+    first, second = (news, olds) if row.by == LATENCY else (olds, news)
     try:
         ratio = paired_ratio(first, second)
     except ValueError as error:

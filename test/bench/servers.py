@@ -255,6 +255,7 @@ class Peer(Kind):
         self.words = words
         self.text = text
         self.environment = environment or {}
+        self.note = PEER_NOTES.get(name, "")
         self.is_daemon = program[-1].endswith("inetutils-inetd")
 
     def launch(self, folder):
@@ -296,6 +297,12 @@ service bench
     flags = NOLIBWRAP
 }}
 """
+
+
+PEER_NOTES = {
+    "inetutils-inetd": "2.4 sleeps for a second whenever the end of a process interrupts its wait",
+    "openbsd-inetd": "looks its user up for each client",
+}
 
 
 def xinetd_text(handler):

@@ -149,10 +149,8 @@ def measure_round(clients, server, program, slow, span_s):
     return found
 
 
-def measure(programs, folder, clients, rounds, exec_s=EXEC_S):
-    """{Value: {"rate": [of each round], "latency": [...]}}. The ratio is of latencies, so what stands
-    as a rate here is the latency: the higher, the worse (Row.at_most)."""
-    values = {Value(TINY, what, SLOW_NEIGHBOUR): {"rate": [], "latency": []} for what in (ALONE, SLOW)}
+def measure(programs, folder, clients, rounds, add, exec_s=EXEC_S):
+    """Calls `add` with each round's number, what it is of, and its result."""
     with SlowFolder(folder / "slowly", programs.bench / "tiny", exec_s) as slow:
         began_s = time.monotonic()
         subprocess.run([slow.path], stdin=subprocess.DEVNULL, check=False)
@@ -167,8 +165,8 @@ def measure(programs, folder, clients, rounds, exec_s=EXEC_S):
                 # It may be busy with the slow ones for long.
                 server.process.kill()
             for what, result in found.items():
-                values[Value(TINY, what, SLOW_NEIGHBOUR)]["rate"].append(median_us(result))
-    return values
+                add(number, Value(TINY, what, SLOW_NEIGHBOUR),
+                    result._replace(median_us=median_us(result)))
 
 
 def median_us(result):

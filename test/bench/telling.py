@@ -16,14 +16,15 @@ def tell_facts(facts, rounds):
           "server has ended it, so that no side has it in TIME_WAIT")
 
 
-def tell_kinds(handler, chosen, folder):
+def tell_kinds(handler, chosen, folder, peers_folder):
     """Each server's command and config, and what is left out."""
     print(f"\nHandler `{handler}`:")
     place = folder / "told"
     place.mkdir(exist_ok=True)
     for kind in chosen.kinds.values():
         command, config, _ = kind.launch(place)
-        words = " ".join(map(str, command)).replace(str(folder), "$FOLDER")
+        words = " ".join(map(str, command)).replace(str(folder), "$FOLDER").replace(
+            str(peers_folder), "$PEERS")
         print(f"  {kind.name}: {words}" + (f"\n      ({kind.note})" if kind.note else ""))
         for line in config.splitlines():
             print(f"      {line}".replace(str(folder), "$FOLDER"))
@@ -31,11 +32,12 @@ def tell_kinds(handler, chosen, folder):
         print(f"  left out: {name}: {why}")
 
 
-def tell_measures(measured, options):
-    for handler, measures in options.measures.items():
-        for measure in measures:
+def tell_measures(measured, rounds):
+    for handler in dict.fromkeys(value.handler for value in measured.values):
+        for measure in dict.fromkeys(value.measure for value in measured.values
+                                     if value.handler == handler):
             by = RATE if measure in (MANY, EIGHT) else LATENCY
-            print(f"\nHandler `{handler}`, {measure}, medians of {options.rounds} rounds")
+            print(f"\nHandler `{handler}`, {measure}, medians of {rounds} rounds")
             print(f"  {'server':32} {'per second':>11} {'median us':>10} {'p99 us':>9}")
             for name in measured.medians(handler, measure, by):
                 value = Value(handler, measure, name)

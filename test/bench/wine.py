@@ -12,7 +12,7 @@ import subprocess
 import against
 from against import ROOT, Failure
 from rounds import Broken
-from rows import LATENCY, ONE, RATE, WINE, WINE_FRESH, WINE_REUSE, WINE_SPARES, Value
+from rows import ONE, WINE, WINE_FRESH, WINE_REUSE, WINE_SPARES, Value
 from servers import Kind, Server
 
 BUILD = ROOT / "build" / "bench-windows"
@@ -83,17 +83,13 @@ def prefix():
         step("cleanup")
 
 
-def measure(folder, clients, rounds):
-    """{Value: {"rate": [of each round], "latency": [...]}}."""
+def measure(folder, clients, rounds, add):
+    """Calls `add` with each round's number, what it is of, and its result."""
     build(folder)
-    values = {Value(WINE, ONE, name): {RATE: [], LATENCY: []} for name in KEYS}
     with prefix():
         for number in range(rounds):
             names = list(KEYS)[number % len(KEYS):] + list(KEYS)[:number % len(KEYS)]
             for name in names:
                 with Server(WineBatond(name, KEYS[name]), folder / f"{name}-{number}") as server:
                     clients(server, "count", 1, WARM_UP_COUNT)
-                    result = clients(server, "count", 1, COUNT)
-                values[Value(WINE, ONE, name)][RATE].append(result.served * 1e6 / result.span_us)
-                values[Value(WINE, ONE, name)][LATENCY].append(result.median_us)
-    return values
+                    add(number, Value(WINE, ONE, name), clients(server, "count", 1, COUNT))
