@@ -317,8 +317,8 @@ void platform_listener_pause(struct platform_listener *listener);
 void platform_listener_resume(struct platform_listener *listener);
 
 /* Of a listener that is_shared, one of whose holders has ended: makes good what such a one may have
- * done to it that is of no use to anybody (connect(2) of a UDP socket), or LOST is reported. (POSIX;
- * LOST is also reported by itself once such a one has shut it down both ways.) Windows: nothing. */
+ * done to it that is of no use to anybody (connect(2) of a UDP socket), or LOST is reported. POSIX:
+ * LOST is also reported by itself once such a one has shut it down both ways. Windows: nothing. */
 void platform_listener_check(struct platform_listener *listener);
 
 /* Tells who waits at a listener that is handed over, without taking anybody; `identify`: who they

@@ -45,6 +45,9 @@ void run_living_on_changed(struct supervisor *s, uint32_t service) {
     run_tell(s, LOG_LEVEL_INFO, "handler_changed", service, "handler=%s",
              s->launching.services[service].rules->handler);
     pool_renew_processes(&s->pool, service);
+    if (s->launching.services[service].rules->workers_count > 0) {
+        run_workers_renew(s, service);
+    }
 }
 
 /* ---- Spares ---- */

@@ -30,19 +30,22 @@ static struct run_listener *find_lacking(struct supervisor *s, uint32_t service)
     return least;
 }
 
-static void set_due(struct supervisor *s, uint32_t service, uint64_t delay_us) {
+/* In the next round: what comes in meanwhile has its turn. */
+#define NEXT_ROUND_US 1u
+
+static void set_due(struct supervisor *s, uint32_t service) {
     struct timer *timer = &s->launching.services[service].workers;
     if (!pool_has_room(&s->pool, service)) {
         pool_await_room(&s->pool, service);
     } else if (!timer_is_set(timer)) {
-        timers_after(&s->timers, timer, delay_us);
+        timers_after(&s->timers, timer, NEXT_ROUND_US);
     }
 }
 
 void run_workers_update(struct supervisor *s, const struct run_listener *listener) {
     if (!s->stopping && !s->listening.blocked &&
         lacks_one(standing_for(s, listener->service, listener->place))) {
-        set_due(s, listener->service, 0);
+        set_due(s, listener->service);
     }
 }
 
@@ -50,7 +53,7 @@ void run_workers_launch(struct supervisor *s, uint32_t service) {
     struct run_listener *l = find_lacking(s, service);
     if (l == NULL || !pool_has_room(&s->pool, service)) {
         if (l != NULL) {
-            set_due(s, service, 0);
+            set_due(s, service);
         }
         return;
     }
@@ -62,7 +65,7 @@ void run_workers_launch(struct supervisor *s, uint32_t service) {
     l->workers_count++;
     s->sockets[pool_accept(&s->pool, &arrival)] = PLATFORM_SOCKET_NONE;
     if (find_lacking(s, service) != NULL) {
-        set_due(s, service, 1); /* in the next round: what comes in meanwhile has its turn */
+        set_due(s, service);
     }
 }
 

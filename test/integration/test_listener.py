@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -13,7 +14,8 @@ import harness
 import peers
 import processes
 from harness import SupervisorCase, address_text, service
-from settings import ALL_WANTED, DEADLINE_S, EMULATOR, ON_WINE, clean_environment
+from settings import (ALL_WANTED, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, clean_environment, executable,
+                      system_path)
 
 IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
 WATCH_S = 1
@@ -376,6 +378,24 @@ class Workers(SupervisorCase):
         self.assertFalse(any(facts["blocks"] for facts in second.values()))
         self.stop(supervisor)
 
+    def test_they_are_replaced_when_their_program_has_changed(self):
+        path = self.folder() / "worker"
+        text = (peers.PROGRAMS_DIR / "worker.py").read_text()
+        path.write_text(f"#!{sys.executable} -IS\n{text}")
+        path.chmod(0o755)
+        supervisor = self.supervisor({"share": service(f'"{path}"', handoff="listener",
+                                                       workers=self.COUNT)})
+        address = supervisor.address("share")
+        first = self.meet_all(address)
+        shutil.copy2(path, path.with_name("new"))
+        os.replace(path.with_name("new"), path)
+        supervisor.wait_events(self.COUNT, "activation", service="share", outcome="drained")
+        self.assertEqual(set(self.meet_all(address)) & set(first), set())
+        self.stop(supervisor)
+        self.assertEqual(len(supervisor.find("handler_changed")), 1)
+        self.assertEqual(len(supervisor.find("activation")), 2 * self.COUNT)
+        self.assertEqual(supervisor.find("held_back"), [])
+
     def test_several_places_and_none_to_tell(self):
         supervisor = self.start(listen="127.0.0.1:0, 127.0.0.1:0")
         places = supervisor.wait_events(2, "listening", service="share")
@@ -478,6 +498,27 @@ class Sdk(SupervisorCase):
         records = supervisor.find("activation", service="ok")
         self.assertEqual(len({record["pid"] for record in records}), 3 if ON_WINE else 2)
         self.assertEqual(len(records), 3 if ON_WINE else 2)
+
+    @unittest.skipUnless(ON_WINE, "where they tell when they are ready; the others are above")
+    def test_workers_whose_program_has_changed(self):
+        path = self.folder() / executable("program")
+        shutil.copy2(HANDLERS_DIR / executable("ok"), path)
+        supervisor = self.supervisor({
+            "supervisor": {"log_level": "debug"},
+            "ok": service(f'"{system_path(path)}"', handoff="listener", workers=2)})
+        supervisor.wait_events(2, "hello")
+        shutil.copy2(path, path.with_name("new"))
+        os.replace(path.with_name("new"), path)
+        supervisor.wait_event("handler_changed", service="ok")
+        supervisor.wait_events(4, "hello")
+        old = supervisor.wait_events(2, "activation", service="ok")
+        self.assertEqual([record["id"] for record in old], ["1", "2"])
+        with socket.create_connection(supervisor.address("ok"), DEADLINE_S) as client:
+            client.sendall(b"Hello")
+            self.assertEqual(client.recv(100).strip(), b"OK")
+        self.stop(supervisor)
+        self.assertEqual(len(supervisor.find("activation")), 4)
+        self.assertEqual(supervisor.find("held_back"), [])
 
     def test_a_program_that_does_not_know_what_it_is_given(self):
         """It leaves at once, and what waits there still waits: it is braked, nothing spins."""

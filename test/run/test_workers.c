@@ -182,16 +182,13 @@ static bool lose(struct scene *s) {
     /* Nobody comes to those who have the old one. */
     assert_int_equal(fake_process(0)->terminate_count, 1);
     assert_int_equal(fake_process(2)->terminate_count, 1);
-    /* Nor to the one that was launched before that was known. */
-    assert_int_equal(fake_handed_listener(WORKERS_COUNT, 0), 0);
-    assert_int_equal(fake_process(WORKERS_COUNT)->terminate_count, 1);
-    AWAIT_PROCESSES(s, 2 * WORKERS_COUNT + 1);
-    for (s->number = WORKERS_COUNT + 1; s->number < fake_process_count(); s->number++) {
+    AWAIT_PROCESSES(s, 2 * WORKERS_COUNT);
+    for (s->number = WORKERS_COUNT; s->number < 2 * WORKERS_COUNT; s->number++) {
         assert_int_equal(fake_handed_listener(s->number, 0), 1);
     }
     arrive(s);
-    ACTS(s, WORKERS_COUNT + 1, ACT_TAKE);
-    assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT + 1);
+    ACTS(s, WORKERS_COUNT, ACT_TAKE);
+    assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT);
     assert_null(lines_find("held_back", 0));
     SCENE_END(s);
 }
@@ -208,6 +205,58 @@ static void test_a_listener_that_is_lost(void **state) {
     }
 }
 
+/* ---- What they run has changed ---- */
+
+static uint32_t told_count(struct scene *s) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fake_process_count(); i++) {
+        count +=
+            is_windows(s->way) ? scene_listen(s, i)->drained : fake_process(i)->terminate_count;
+    }
+    return count;
+}
+
+static bool change(struct scene *s) {
+    SCENE_BEGIN(s);
+    AWAIT_PROCESSES(s, WORKERS_COUNT);
+    for (s->number = 0; s->number < WORKERS_COUNT; s->number++) {
+        BEGIN_WORK(s, s->number);
+    }
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    for (s->number = 1; s->number <= WORKERS_COUNT; s->number++) {
+        AWAIT_PROCESSES(s, WORKERS_COUNT + s->number);
+        if (is_windows(s->way)) {
+            assert_int_equal(told_count(s), s->number - 1); /* not before another has its place */
+        }
+        BEGIN_WORK(s, WORKERS_COUNT + s->number - 1);
+        assert_int_equal(told_count(s), s->number);
+    }
+    assert_int_equal(told_count(s), WORKERS_COUNT);
+    /* Those who may still serve somebody are bound by no time. */
+    assert_true(s->deadline_us == UINT64_MAX);
+    arrive(s);
+    ACTS(s, WORKERS_COUNT, ACT_TAKE);
+    for (s->number = 0; s->number < WORKERS_COUNT && is_windows(s->way); s->number++) {
+        ACTS(s, s->number, ACT_DONE, ACT_EXIT);
+    }
+    assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT);
+    assert_null(lines_find("held_back", 0));
+    SCENE_END(s);
+}
+
+static void test_they_are_replaced_one_by_one(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage_workers(&scene, way, change, &play_puppet);
+        run(&scene);
+        assert_records(1, WORKERS_COUNT, is_windows(way) ? "served" : "drained", "1");
+        assert_true(fake_client(0)->is_taken);
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_they_share_and_are_replaced),
@@ -215,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_a_place_that_is_missing),
         cmocka_unit_test(test_who_fails_at_once_is_paused_as_one),
         cmocka_unit_test(test_a_listener_that_is_lost),
+        cmocka_unit_test(test_they_are_replaced_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

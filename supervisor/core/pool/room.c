@@ -12,12 +12,9 @@ const char *pool_lacks_room_for(const struct pool *pool, uint32_t service) {
     if (pool->stopping || s->retired || shortage_lasts(&s->shortage)) {
         return POOL_HELD_BACK_TEXT;
     }
-    /* Its handlers have all that they are lent. Workers may be replaced, all of them, before those
-     * before them have ended. */
-    uint32_t generations = rules->workers_count > 0 ? 2 : 1;
     bool is_lent = rules->handoff == HANDOFF_LISTENER;
-    if (is_lent && s->live_count >= generations * rules->max_connections_count) {
-        return POOL_HELD_BACK_TEXT;
+    if (is_lent && s->live_count >= service_max_handlers(rules)) {
+        return POOL_HELD_BACK_TEXT; /* its handlers have all that they are lent */
     }
     if (!is_lent && waits(rules, &rules->limits) && s->live_count >= rules->max_connections_count) {
         return "max_connections";

@@ -196,10 +196,12 @@ static inline bool service_serves_many(const struct service *service) {
            (service->reuse_count != 1 || service->spares_max_count > 0);
 }
 
-/* How many of its processes may take clients, or will: 1 or more. */
+/* How many of its processes may take clients, or will: 1 or more. Workers may all be replaced
+ * before those before them have ended. */
 static inline uint32_t service_max_handlers(const struct service *service) {
+    uint32_t generations = service->workers_count > 0 ? 2 : 1;
     return service->max_handlers_count != 0 ? service->max_handlers_count
-                                            : service->max_connections_count;
+                                            : generations * service->max_connections_count;
 }
 
 /* How many connections a handler process is told that it is offered in its life; 0 = there is no
