@@ -144,9 +144,9 @@ struct service {
     const char *access_texts[SERVICE_ACCESS_KEY_COUNT]; /* these keys as they stand; NULL = not
                                                            given */
     struct service_limits limits;
-    const char *refuse_message; /* a template, what a client who is refused reads; NULL = nothing */
     uint32_t attempts_count; /* handler processes a connection is offered to before giving up; 1 for
                                 HANDOFF_LISTENER */
+    const char *refuse_message; /* a template, what a client who is refused reads; NULL = nothing */
     /* HANDOFF_CHANNEL alone, until `workers_count`; elsewhere as the table has them. */
     uint32_t reuse_count;        /* offers one handler process gets in its life; 0 = without end */
     uint32_t capacity_count;     /* the most of them at a time; 0 = as it says itself in HELLO */
@@ -161,16 +161,16 @@ struct service {
         retire_memory_mib;  /* resident, when it has finished a connection; 0 = whatever it is */
     uint32_t workers_count; /* HANDOFF_LISTENER: processes that share the listeners from the
                                start; 0 = one, which the first client launches */
-    uint32_t handshake_timeout_ms; /* launch to HELLO, and offer to ACK */
-    uint32_t *success_exits;       /* success_exit_count exit codes; 0 = just 0 */
-    size_t success_exit_count;
-    uint32_t end_with_supervisor;   /* enum service_choice */
-    uint32_t leave_children;        /* enum service_choice */
-    uint32_t stop_timeout_ms;       /* from DRAIN to terminate, and from terminate to kill */
-    uint32_t max_runtime_ms;        /* of a connection that is held; 0 = no limit */
-    uint32_t idle_timeout_ms;       /* of a pump, without a byte either way; 0 = no limit */
-    uint32_t sandbox;               /* enum service_sandbox */
+    uint32_t handshake_timeout_ms;  /* launch to HELLO, and offer to ACK */
     uint32_t first_byte_timeout_ms; /* until the client has sent something; 0 = not awaited */
+    uint32_t *success_exits;        /* success_exit_count exit codes; 0 = just 0 */
+    size_t success_exit_count;
+    uint32_t end_with_supervisor; /* enum service_choice */
+    uint32_t leave_children;      /* enum service_choice */
+    uint32_t stop_timeout_ms;     /* from DRAIN to terminate, and from terminate to kill */
+    uint32_t max_runtime_ms;      /* of a connection that is held; 0 = no limit */
+    uint32_t idle_timeout_ms;     /* of a pump, without a byte either way; 0 = no limit */
+    uint32_t sandbox;             /* enum service_sandbox */
     /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
     size_t line, handler_line, directory_line, listen_line;
     uint64_t needed_capabilities; /* the supervisor's, as another user than root (kept.c) */
