@@ -344,6 +344,17 @@ static bool drawn(struct scene *scene) {
 
 /* ---- Worlds ---- */
 
+/* As the config would have them. */
+static void draw_living(struct service *s) {
+    s->capacity_count = s->reuse_count != 1 && draw(2) == 0 ? 1 + draw(4) : 0;
+    s->max_handlers_count = draw(2) == 0 ? 1 + draw(s->max_connections_count) : 0;
+    s->spares_max_count = draw(2) == 0 ? draw(1 + service_max_handlers(s)) : 0;
+    s->spares_count = draw(1 + s->spares_max_count);
+    s->spares_min_count = draw(1 + s->spares_count);
+    s->idle_exit_s = draw(3);
+    s->retire_after_s = draw(4) == 0 ? 1 + draw(5) : 0;
+}
+
 static void draw_service(struct scene *scene, uint32_t service, bool windows) {
     static const enum service_handoff modes[] = {HANDOFF_CHANNEL, HANDOFF_CHANNEL,  HANDOFF_CHANNEL,
                                                  HANDOFF_STDIO,   HANDOFF_LISTENER, HANDOFF_PUMP,
@@ -355,9 +366,12 @@ static void draw_service(struct scene *scene, uint32_t service, bool windows) {
     if (mode == HANDOFF_LISTENER && draw(2) == 0) {
         protocol = PROTOCOL_UDP;
     }
-    s->reuse_count = mode == HANDOFF_CHANNEL ? 1 + draw(6) : 1;
+    s->reuse_count = mode == HANDOFF_CHANNEL ? draw(6) : 1;
     s->max_connections_count = 1 + draw(draw(2) == 0 ? 2 : 8);
     s->attempts_count = 1 + draw(3);
+    if (mode == HANDOFF_CHANNEL) {
+        draw_living(s);
+    }
     s->stderr_to = (mode == HANDOFF_STDIO || mode == HANDOFF_PUMP) && draw(2) == 0 ? STDERR_SOCKET
                                                                                    : STDERR_LOG;
     s->leave_children = draw(3);
