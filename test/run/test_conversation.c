@@ -349,7 +349,7 @@ static void prepare(struct scene *scene) {
     scene_stage(scene, &play_deaf, play);
     scene->client_count = 0;
     struct service *service = &scene->services[0];
-    service->reuse_count = conversation->reuse_count == 0 ? 1000 : conversation->reuse_count;
+    service->reuse_count = conversation->reuse_count;
     service->max_runtime_ms = has_step("time", "run") ? RUN_MS : 0;
     bool is_listener = conversation_has_word(conversation, "kind=2"),
          is_datagram = conversation_has_word(conversation, "kind=3");
