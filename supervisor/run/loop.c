@@ -433,7 +433,9 @@ int run_loop_run(struct supervisor *s) {
         if (has_seen_all(s, (size_t)count)) {
             tick(s);
         }
-        refill(s, s->pool.last_id != last_id);
+        if (s->pool.wanting_first != SLOT_NONE || s->launching.refills) {
+            refill(s, s->pool.last_id != last_id);
+        }
         run_log_flush(&s->log);
         run_output_catch_up(s);
         run_log_flush(&s->log);

@@ -279,7 +279,12 @@ static bool broken(struct scene *s) {
         assert_int_equal(fake_now_us() - s->mark_us, (100000u << s->number));
         LOOK(s);
     }
+    /* Another one is tried at once. */
     fake_fail(FAKE_LAUNCH, BATON_OK, 0);
+    assert_int_equal(fake_process_count(), 0);
+    fake_file_changes(handler);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 3);
     CONNECT(s);
     SCENE_END(s);
 }

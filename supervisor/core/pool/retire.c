@@ -47,6 +47,7 @@ void pool_renew_processes(struct pool *pool, uint32_t service) {
             renew(pool, p);
         }
     }
+    pool_spares_are_fine(pool, service); /* as far as is known of the new one */
     pool_dispatch(pool, service);
 }
 
