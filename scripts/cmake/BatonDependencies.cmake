@@ -83,10 +83,21 @@ function(baton_source_library name include)
     endif()
 endfunction()
 
+# What batond consists of is optimised at the link, as its own code is (supervisor/CMakeLists.txt).
+function(baton_optimise_at_link name)
+    if(BATON_HARDEN AND NOT WIN32)
+        set_target_properties(${name} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+        if(BATON_TESTS)
+            target_compile_options(${name} PRIVATE -ffat-lto-objects)
+        endif()
+    endif()
+endfunction()
+
 # ini.h's own defaults are what Debian builds with, so every target reads a file alike.
 function(baton_source_inih)
     baton_unpack(inih folder)
     baton_source_library(inih "${folder}" "${folder}/ini.c")
+    baton_optimise_at_link(baton_inih)
 endfunction()
 
 # The parser's half only: the emitter, dumper and loader are left out.
@@ -96,6 +107,7 @@ function(baton_source_yaml)
         list(APPEND parts "${folder}/src/${part}.c")
     endforeach()
     baton_source_library(yaml "${folder}/include" ${parts})
+    baton_optimise_at_link(baton_yaml)
     target_compile_definitions(baton_yaml PUBLIC YAML_DECLARE_STATIC PRIVATE
         YAML_VERSION_MAJOR=0 YAML_VERSION_MINOR=2 YAML_VERSION_PATCH=5 YAML_VERSION_STRING="0.2.5")
 endfunction()

@@ -2,7 +2,6 @@
 
 import os
 import time
-import unittest
 
 import harness
 import processes
@@ -92,20 +91,6 @@ class Soak(SupervisorCase):
         for client in clients:
             self.assertEqual(client.rest(), "")
             client.close()
-
-
-class Small(SupervisorCase):
-    RESIDENT_MAX_BYTES = int(2.7 * 1024 * 1024)
-
-    @unittest.skipIf(ON_WINE or SANITIZED or os.environ.get("BATON_PRESET") != "release",
-                     "the promise is about the release build for Linux")
-    def test_memory_idle_with_ten_services(self):
-        supervisor = self.supervisor({f"ok{number}": service("ok") for number in range(10)})
-        with open(f"/proc/{supervisor.pid}/smaps_rollup", encoding="ascii") as file:
-            resident_kib = next(int(line.split()[1]) for line in file if line.startswith("Rss:"))
-        print(f"resident, idle, ten services: {resident_kib} KiB", flush=True)
-        self.assertLessEqual(resident_kib * 1024, self.RESIDENT_MAX_BYTES)
-        self.stop(supervisor)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ static size_t collect(struct platform_event *events, size_t capacity) {
 
 static void shuffle(struct platform_event *events, size_t count) {
     for (size_t i = count; i > 1 && fake_world.shuffle != 0; i--) {
-        size_t other = fake_draw(&fake_world.shuffle) % i;
+        size_t other = (size_t)(fake_draw(&fake_world.shuffle) % i);
         struct platform_event kept = events[i - 1];
         events[i - 1] = events[other];
         events[other] = kept;

@@ -108,7 +108,7 @@ void fake_set_chunk(size_t most_bytes) {
 
 static size_t chunk_of(size_t length) {
     size_t most = fake_world.chunk_bytes < length ? fake_world.chunk_bytes : length;
-    return fake_world.shuffle == 0 ? most : 1 + fake_draw(&fake_world.shuffle) % most;
+    return fake_world.shuffle == 0 ? most : 1 + (size_t)(fake_draw(&fake_world.shuffle) % most);
 }
 
 static int say_again(struct platform_stream *stream, bool *wanted) {

@@ -86,7 +86,7 @@ int posix_threads_end(struct platform *platform, struct baton_cause *cause) {
 
 int posix_threads_begin(struct platform *platform, struct baton_cause *cause) {
     rlim_t most = platform->original_descriptors.rlim_max;
-    int result = closer_open(most < DESCRIPTORS_MAX_COUNT ? most : DESCRIPTORS_MAX_COUNT,
+    int result = closer_open(most < DESCRIPTORS_MAX_COUNT ? (size_t)most : DESCRIPTORS_MAX_COUNT,
                              &platform->closer, cause);
     if (result != BATON_OK) {
         return result;

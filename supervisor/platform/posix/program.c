@@ -56,7 +56,7 @@ static size_t total_limit_bytes(void) {
     if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur / 4 > TOTAL_MAX_BYTES) {
         return TOTAL_MAX_BYTES;
     }
-    return stack.rlim_cur / 4 > TOTAL_LEAST_BYTES ? stack.rlim_cur / 4 : TOTAL_LEAST_BYTES;
+    return stack.rlim_cur / 4 > TOTAL_LEAST_BYTES ? (size_t)stack.rlim_cur / 4 : TOTAL_LEAST_BYTES;
 }
 
 static size_t size_of(const char *text) {
