@@ -4,8 +4,10 @@
 #include "run/internal.h"
 
 #define MINUTE_US 60000000u
-/* Clients of one listener in a round of the loop. */
-#define BURST_MAX_COUNT 16u
+/* Rounds of the loop in a row with clients at one listener, from which on there is more than one in
+ * a round, and at last 16 are. */
+#define STREAK_COUNT 4u
+#define STREAK_MAX_COUNT 7u
 
 /* Those behind it come first when listeners are watched again. */
 static void note_turn(struct supervisor *s, const struct run_listener *l) {
@@ -135,6 +137,7 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
     case BATON_GONE:
         return true;
     case BATON_AGAIN:
+        l->streak_count = 0;
         return false;
     case BATON_SHORTAGE:
     case BATON_NO_MEMORY:
@@ -147,12 +150,13 @@ static bool accept_one(struct supervisor *s, struct run_listener *l) {
 }
 
 /* Where one client came alone the next will not be there yet, and to ask would be in vain; where
- * they came round after round, more are taken at a time. Who is left is told of again. */
+ * they came round after round, twice as many are taken each time. Who is left is told of again. */
 static void begin_round(struct supervisor *s, struct run_listener *l) {
     bool goes_on = l->told_in_round + 1 == s->rounds_count;
-    uint32_t twice_count = 2 * l->burst_count;
-    l->burst_count = !goes_on ? 1 : twice_count < BURST_MAX_COUNT ? twice_count : BURST_MAX_COUNT;
-    l->takes_count = l->burst_count;
+    uint32_t next_count =
+        l->streak_count < STREAK_MAX_COUNT ? l->streak_count + 1 : STREAK_MAX_COUNT;
+    l->streak_count = goes_on ? next_count : 0;
+    l->takes_count = l->streak_count < STREAK_COUNT ? 1 : 2u << (l->streak_count - STREAK_COUNT);
     l->told_in_round = s->rounds_count;
 }
 

@@ -31,8 +31,8 @@ struct run_listener {
     bool fault_told; /* the log says that it cannot accept */
     bool lent;       /* to a handler, with an activation: not watched before that has ended */
     uint64_t told_in_round; /* of the loop: when somebody waited here last */
-    uint32_t burst_count;   /* so many are taken in that round, of whom are left: */
-    uint32_t takes_count;
+    uint32_t streak_count;  /* rounds before that one in a row, without a look in vain */
+    uint32_t takes_count;   /* how many more are taken in that round */
     /* Of a service with workers (workers.h): activations that have it, but for those that were told
      * to drain, and those of them that are to be replaced, whose ids are up to this one. */
     uint32_t workers_count, outdated_count;
