@@ -51,7 +51,7 @@ struct platform_stream;   /* a socket or pipe that the supervisor itself reads a
 #define PLATFORM_STREAM_COUNT_MAX (3u * 32768u + 32768u)
 
 /* Opens the loop. Raises the descriptor limit to what the system allows (children get the original
- * one back), ignores SIGPIPE, blocks all signals (POSIX) but those that stop, debug or
+ * one back), blocks all signals (POSIX), SIGPIPE too, but those that stop, debug or
  * tell of a fault, installs the console handler (Windows), starts Winsock, becomes subreaper
  * (Linux), and makes standard streams 0-2 valid (opens the null device where one is missing). Only
  * one may be open in a process. */
@@ -446,6 +446,11 @@ struct platform_launched {
     struct platform_process *process;
     struct platform_stream *input;  /* PIPES: writes to standard input; else NULL */
     struct platform_stream *output; /* PIPES: reads standard output; else NULL */
+    /* SOCKET: our copy of it is closed already, and the caller forgets it. POSIX: after a launch,
+     * and after one that failed, in the very rare case that the system had no memory to give it
+     * back: then there is none to be launched with any more, which is BATON_GONE. Windows: never,
+     * the caller closes it. */
+    bool has_taken_socket;
 };
 
 /* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and

@@ -469,7 +469,7 @@ static void test_hangup_is_an_event(void **state) {
     assert_int_equal(status, 0);
 }
 
-static void test_sigpipe_is_ignored(void **state) {
+static void test_sigpipe_ends_nobody(void **state) {
     (void)state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -560,7 +560,7 @@ int main(void) {
         WITH_BENCH(test_stop_signals_are_events),
         WITH_BENCH(test_other_signals_do_nothing),
         cmocka_unit_test(test_hangup_is_an_event),
-        WITH_BENCH(test_sigpipe_is_ignored),
+        WITH_BENCH(test_sigpipe_ends_nobody),
         WITH_BENCH(test_missing_standard_streams_are_filled),
         cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),
         cmocka_unit_test(test_minute_by_the_zone),

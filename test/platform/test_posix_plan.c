@@ -442,13 +442,68 @@ static void test_descriptor_limit_that_cannot_be_given_back(void **state) {
     struct bench *bench = *state;
     struct platform_program *program =
         recipe(bench, (struct platform_program_spec){.has_channel = true});
-    struct step *limit = &program->plan.steps[4];
+    struct step *limit = &program->plan.steps[5];
     assert_int_equal(limit->kind, STEP_LIMIT_FILES);
     struct rlimit original = limit->limit.values;
     limit->limit.values = (struct rlimit){2, 1};
     expect_launch_fails(bench, program, "setrlimit RLIMIT_NOFILE", EINVAL, BATON_SYSTEM);
     limit->limit.values = original;
     expect_launch_works(bench, program);
+    platform_program_destroy(&program);
+}
+
+/* What was for a child that did not come so far is not for the next one. */
+static void test_nothing_is_left_for_the_next(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program =
+        recipe(bench, (struct platform_program_spec){.has_channel = true});
+    const struct plan whole = program->plan;
+    for (size_t i = 0; i < whole.count; i++) {
+        program->plan.steps[i] = (struct step){.kind = STEP_DIRECTORY, .directory = "/no/such"};
+        expect_launch_fails(bench, program, "chdir", ENOENT, BATON_NOT_FOUND);
+        program->plan = whole;
+        expect_launch_works(bench, program);
+    }
+    platform_program_destroy(&program);
+}
+
+/* A connection that becomes standard input is not ours any more when its program runs, and ours as
+ * before when it does not, whether the child had it by then or not. */
+static void test_connection_comes_back(void **state) {
+    struct bench *bench = *state;
+    const struct platform_program_spec spec = {.has_channel = false};
+    struct platform_program *program = BENCH_RECIPE(bench, spec, "copy-input");
+    const struct plan whole = program->plan;
+    const struct step away = {.kind = STEP_DIRECTORY, .directory = "/there/is/no/such"};
+    struct bench_connection connection = bench_connect(bench);
+    struct platform_launch launch = {.program = program,
+                                     .streams = PLATFORM_STREAMS_SOCKET,
+                                     .output = bench->output,
+                                     .error_follows_output = false,
+                                     .socket = connection.socket,
+                                     .token = bench_token(bench)};
+    struct platform_launched made;
+    size_t before_count = system_descriptor_count();
+    for (size_t i = 0; i < whole.count; i++) { /* TAKE is the second */
+        program->plan.steps[i] = away;
+        assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause),
+                         BATON_NOT_FOUND);
+        assert_false(made.has_taken_socket);
+        assert_int_equal(system_descriptor_count(), before_count);
+        program->plan = whole;
+        expect_no_child();
+    }
+    made = bench_start(bench, &launch);
+    assert_true(made.has_taken_socket);
+    client_send(connection.client, "hello");
+    client_end_sending(connection.client);
+    char text[16];
+    client_receive_all(connection.client, text, sizeof text);
+    assert_string_equal(text, "hello");
+    bench_finish(bench, &made.process, launch.token);
+    launch.socket = connection.socket = PLATFORM_SOCKET_NONE;
+    assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause), BATON_GONE);
+    bench_disconnect(bench, &connection);
     platform_program_destroy(&program);
 }
 
@@ -467,6 +522,8 @@ int main(void) {
         cmocka_unit_test(test_a_user_who_stops_all_of_his_processes),
         WITH_BENCH(test_directory_that_goes_and_comes_back),
         WITH_BENCH(test_program_that_goes_and_comes_back),
+        WITH_BENCH(test_nothing_is_left_for_the_next),
+        WITH_BENCH(test_connection_comes_back),
         WITH_BENCH(test_descriptor_limit_that_cannot_be_given_back),
     };
     return cmocka_run_group_tests_name("posix_plan", tests, NULL, bench_remove_scratch);

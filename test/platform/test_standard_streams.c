@@ -36,6 +36,9 @@ static struct platform_process *serve(struct bench *bench, struct platform_progr
     struct platform_launched made = bench_start(bench, &launch);
     assert_null(made.input);
     assert_null(made.output);
+    if (made.has_taken_socket) {
+        connection->socket = PLATFORM_SOCKET_NONE;
+    }
     bench_close_socket(bench, &connection->socket);
     platform_program_destroy(&program);
     return made.process;

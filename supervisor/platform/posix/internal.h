@@ -141,6 +141,7 @@ struct output_pipe {
     bool is_ready;                /* in its collector's list */
     bool is_watched;              /* in the epoll of the pipes */
     bool is_armed;                /* and it will tell */
+    bool is_nonblocking;          /* our end */
     bool is_empty;                /* nothing is left in it, and nobody can write any more */
     bool has_ended;               /* nobody can write any more */
     struct pipe_reading *reading; /* by a carrier; owned; NULL = it has not come to that */
@@ -238,9 +239,6 @@ struct pid_list {
 /* Signals that programs may have been told to ignore; a child must not inherit that. */
 #define IGNORED_MAX 64
 
-/* Descriptors that a launch lends at most without a copy of the whole table. */
-#define WINDOW_COUNT 12
-
 /* Events that are due without an object of their own, in the order in which they are told. */
 enum due {
     DUE_STOP,
@@ -253,10 +251,9 @@ enum due {
 struct platform {
     int epoll;
     int null_device;          /* read and write */
-    int window[WINDOW_COUNT]; /* low numbers, of the null device while nothing is lent (window.c) */
-    int lent[WINDOW_COUNT];   /* whose duplicate they are now: lent_count of them */
-    int lent_count;
-    int window_end; /* the number above those and the null device */
+    int handover[2];          /* the child's end, a low number, and ours (handover.c) */
+    uint32_t handover_number; /* of the last packet */
+    int table_end;            /* the number above that one and the null device */
     struct closer *closer;
     struct posix_watch closed; /* the closer's news */
     struct posix_watch signals;
@@ -268,7 +265,6 @@ struct platform {
     const char *stop_reason;     /* of the stop that was told last */
     const char *skipped_default; /* platform_skipped_default() */
     bool shares_table;           /* children leave the table of descriptors; else they copy it */
-    bool has_descriptor_names;   /* /proc/self/fd */
     bool takes_rights;           /* handlers can send descriptors (credentials.c) */
     bool has_exit_watches;       /* a process's end is told by its own descriptor */
     bool log_is_socket;
@@ -364,13 +360,16 @@ int posix_threads_begin(struct platform *platform, struct baton_cause *cause);
  */
 int posix_short(struct platform *platform);
 
-/* window.c */
-int posix_window_open(struct platform *platform, struct baton_cause *cause);
-void posix_window_close(struct platform *platform);
-/* Lends `*descriptor` a number below window_end, which it becomes. 0, or an errno: EMFILE when all
- * are lent. */
-int posix_window_lend(struct platform *platform, int *descriptor);
-void posix_window_take_back(struct platform *platform);
+/* handover.c: one launch's, at a time. */
+int posix_handover_open(struct platform *platform, struct baton_cause *cause);
+void posix_handover_close(struct platform *platform);
+/* Adds it, unless it is -1, the null device, or there already. */
+void posix_handover_add(const struct platform *platform, struct handover *handover, int descriptor);
+/* Puts copies of all where the child finds them. 0, or -1 and errno. */
+int posix_handover_put(struct platform *platform, struct handover *handover);
+/* After a launch that has failed, or whose child has taken nothing: lets go of them. True if the
+ * first one was to come back, and is open at its number again. */
+bool posix_handover_undo(const struct platform *platform, struct handover *handover);
 
 /* signals.c */
 /* In the calling thread: all that can end the process. Once more where a thread was made: libc then
@@ -521,8 +520,7 @@ bool posix_outputs_are_ready(const struct platform *platform);
 void posix_outputs_tell(struct platform *platform, struct told *told);
 /* Looks at pipes of processes that live long. Returns when to do so again. */
 uint64_t posix_outputs_look(struct platform *platform, uint64_t now_us);
-/* A new pipe; the writing end is the caller's, or -1: the child shall open its own, by the name of
- * ours. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
+/* A new pipe; the writing end is the caller's. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
 int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_pipe **out,
                     int *child_end, struct baton_cause *cause);
 /* Its process runs; has exited. */

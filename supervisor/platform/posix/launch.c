@@ -12,8 +12,8 @@
 /* What a launch has open until the child has it, and the streams that stay. */
 struct preparation {
     struct spawn spawn;
-    int ends[4];    /* the program's ends: input, output, log, channel; -1 = none */
-    int log_source; /* of SPAWN_LOG: our end; -1 = none */
+    struct handover handover;
+    int ends[4]; /* the program's ends: input, output, log, channel; -1 = none */
     struct platform_stream *pumps[2]; /* to its input, from its output */
     struct output_pipe *log;
 };
@@ -55,10 +55,6 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
             return result;
         }
         log = p->ends[2];
-        if (log < 0) {
-            log = SPAWN_LOG;
-            p->log_source = p->log->descriptor;
-        }
     }
     streams[0] = platform->null_device;
     streams[1] = log;
@@ -74,38 +70,34 @@ static int prepare_streams(struct platform *platform, const struct platform_laun
     return result;
 }
 
-/* Numbers below the window's end for all that the program is to have. What is passed comes first,
- * at the numbers where it may stay. False if there are too many. */
-static bool lend_all(struct platform *platform, struct spawn *spawn, int *log_source,
-                     uint32_t passed_count) {
-    int code = 0;
-    for (uint32_t i = 0; i < passed_count && code == 0; i++) {
-        code = posix_window_lend(platform, &spawn->passed[i]);
+/* The connection comes first, which is to come back if need be. More listeners than a packet takes
+ * get a copy of the whole table. */
+static void choose(const struct platform *platform, const struct platform_launch *launch,
+                   struct preparation *p) {
+    struct spawn *spawn = &p->spawn;
+    bool has_socket = launch->streams == PLATFORM_STREAMS_SOCKET;
+    bool is_few = launch->program->listener_count <= HANDOVER_MAX_COUNT - 4;
+    if (has_socket) {
+        posix_handover_add(platform, &p->handover, (int)launch->socket.value);
+        p->handover.returns_first = true;
     }
-    for (size_t i = 0; i < 3 && code == 0; i++) {
-        code = posix_window_lend(platform, &spawn->streams[i]);
+    for (uint32_t i = 0; i < spawn->passed_count; i++) {
+        if (is_few || i == launch->program->listener_count) {
+            posix_handover_add(platform, &p->handover, spawn->passed[i]);
+        }
     }
-    return code == 0 && posix_window_lend(platform, log_source) == 0;
+    for (size_t i = is_few ? 0 : 1; i < 3; i++) { /* input is one of those listeners */
+        posix_handover_add(platform, &p->handover, spawn->streams[i]);
+    }
+    spawn->handover = &p->handover;
+    spawn->table_end = platform->shares_table && is_few ? platform->table_end : 0;
 }
 
 static int spawn(struct platform *platform, const struct platform_program *program,
-                 struct platform_process *process, const struct spawn *spawn, int log_source,
+                 struct platform_process *process, const struct spawn *spawn,
                  struct baton_cause *cause) {
-    uint32_t passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
-    struct spawn lent = *spawn;
-    if (platform->shares_table && passed_count + 4 <= WINDOW_COUNT &&
-        lend_all(platform, &lent, &log_source, passed_count)) {
-        lent.table_end = platform->window_end;
-    }
-    if (log_source >= 0) {
-        /* One that a handler closes may be the last but ours, while another that it has opened by
-         * its name has the pipe's lock: our close(2) would wait. So we have none, and the child
-         * opens its own. */
-        snprintf(lent.log_path, sizeof lent.log_path, "/proc/self/fd/%d", log_source);
-    }
     int result =
-        posix_spawn_process(&program->plan, &lent, &process->pid, &process->end.descriptor, cause);
-    posix_window_take_back(platform);
+        posix_spawn_process(&program->plan, spawn, &process->pid, &process->end.descriptor, cause);
     if (process->end.descriptor >= 0 && posix_watch_set(platform, &process->end, EPOLLIN) != 0) {
         posix_close_descriptor(&process->end.descriptor); /* SIGCHLD will do */
     }
@@ -115,8 +107,35 @@ static int spawn(struct platform *platform, const struct platform_program *progr
     return result;
 }
 
+/* What is handed over is closed here before the child is there. */
+static int hand_over(struct platform *platform, const struct platform_launch *launch,
+                     struct platform_process *process, struct preparation *p, bool *has_taken,
+                     struct baton_cause *cause) {
+    choose(platform, launch, p);
+    if (posix_handover_put(platform, &p->handover) != 0) {
+        return posix_failed(cause, "sendmsg");
+    }
+    for (int i = 0; i < 4; i++) {
+        posix_close_descriptor(&p->ends[i]);
+    }
+    if (p->handover.returns_first) {
+        close((int)launch->socket.value);
+    }
+    *has_taken = p->handover.returns_first;
+    int result = spawn(platform, launch->program, process, &p->spawn, cause);
+    bool was_killed = p->spawn.table_end > 0 && !p->handover.was_taken;
+    if (result != BATON_OK) {
+        bool is_back = posix_handover_undo(platform, &p->handover);
+        *has_taken = *has_taken && !is_back;
+    } else if (was_killed) { /* before it got that far */
+        p->handover.returns_first = false;
+        (void)posix_handover_undo(platform, &p->handover);
+    }
+    return result;
+}
+
 static int start(struct platform *platform, const struct platform_launch *launch,
-                 struct platform_process *process, struct preparation *p,
+                 struct platform_process *process, struct preparation *p, bool *has_taken,
                  struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
@@ -124,7 +143,7 @@ static int start(struct platform *platform, const struct platform_launch *launch
         p->spawn.passed[launch->program->listener_count] = p->ends[3];
     }
     if (result == BATON_OK) {
-        result = spawn(platform, launch->program, process, &p->spawn, p->log_source, cause);
+        result = hand_over(platform, launch, process, p, has_taken, cause);
     }
     for (int i = 0; i < 4; i++) {
         posix_close_descriptor(&p->ends[i]);
@@ -138,6 +157,9 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     *cause = (struct baton_cause){0};
     /* The places that a launch fills belong to the recipe, which is const for its owner only. */
     struct platform_program *program = (struct platform_program *)(uintptr_t)launch->program;
+    if (launch->streams == PLATFORM_STREAMS_SOCKET && !platform_socket_is_open(launch->socket)) {
+        return BATON_GONE;
+    }
     int result = posix_program_fill(program, launch);
     if (result != BATON_OK) {
         return result;
@@ -149,10 +171,11 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     process->channel.token = launch->token;
     process->leaves_children = program->leaves_children;
     process->program = program;
-    struct preparation p = {.ends = {-1, -1, -1, -1}, .log_source = -1};
+    struct preparation p = {.ends = {-1, -1, -1, -1}};
     p.spawn.passed = program->passed;
+    p.spawn.passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
-    result = start(platform, launch, process, &p, cause);
+    result = start(platform, launch, process, &p, &out->has_taken_socket, cause);
     if (result != BATON_OK) {
         platform_stream_close(&p.pumps[0]);
         platform_stream_close(&p.pumps[1]);
@@ -170,6 +193,8 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         p.log->process = process;
         posix_pipe_begin(p.log, process->pid);
     }
-    *out = (struct platform_launched){process, p.pumps[0], p.pumps[1]};
+    out->process = process;
+    out->input = p.pumps[0];
+    out->output = p.pumps[1];
     return BATON_OK;
 }

@@ -60,6 +60,7 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
  * In brackets: what is not there yet, in the place where it belongs.
  *
  *   own table              before anything that touches a descriptor
+ *   take                   into that table, before what may fail and then has to give back
  *   group, terminal        soon: a Ctrl-C for the supervisor finds the child with it until then
  *   descriptors            while the supervisor's raised limit holds, which their numbers need
  *   oom_score_adj          is a file in /proc, which the next root may not have; to open it takes a
@@ -80,6 +81,7 @@ void posix_plan_make(struct plan *plan, struct platform *platform,
                      const struct platform_program *program) {
     *plan = (struct plan){.count = 0};
     posix_plan_add(plan, STEP_OWN_TABLE);
+    posix_plan_add(plan, STEP_TAKE);
     posix_plan_add(plan, STEP_GROUP);
     if (platform->has_terminal) {
         posix_plan_add(plan, STEP_TERMINAL);

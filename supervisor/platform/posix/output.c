@@ -189,11 +189,6 @@ int posix_pipe_open(struct platform_output *output, uint64_t id, struct output_p
         return posix_failed(cause, "pipe2");
     }
     fchmod(ends[1], PIPE_MODE);
-    fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    if (output->platform->has_descriptor_names) {
-        close(ends[1]); /* nobody else has the pipe yet */
-        ends[1] = -1;
-    }
     struct output_pipe *pipe = &outputs->pipes[slot];
     *pipe = (struct output_pipe){.output = output, .descriptor = ends[0], .id = id};
     *child_end = ends[1];
@@ -254,8 +249,17 @@ static bool read_done(struct platform *platform, struct carrier_job *job, const 
     return true;
 }
 
+/* Most are never read. Who may open it for reading might take what was seen in it; then a read
+ * shall not wait. */
+static void prepare_to_read(struct output_pipe *pipe) {
+    if (!pipe->is_nonblocking) {
+        pipe->is_nonblocking = fcntl(pipe->descriptor, F_SETFL, O_NONBLOCK) == 0;
+    }
+}
+
 /* Without memory it is tried again when the pipe is looked at next. */
 static void begin_reading(struct output_pipe *pipe) {
+    prepare_to_read(pipe);
     if (pipe->reading == NULL) {
         pipe->reading = calloc(1, sizeof *pipe->reading);
     }
@@ -298,6 +302,7 @@ void posix_pipe_look_again(struct output_pipe *pipe) {
 
 /* Nobody has the other end. */
 static int read_rest(struct output_pipe *pipe, char *buffer, size_t capacity, size_t *length) {
+    prepare_to_read(pipe);
     ssize_t got = read(pipe->descriptor, buffer, capacity);
     *length = got > 0 ? (size_t)got : 0;
     return got > 0 ? BATON_OK : BATON_END;

@@ -56,12 +56,8 @@ static int give_up_terminal(void) {
 }
 
 static int replace_streams(const struct spawn *spawn) {
-    int log = -1;
-    if (spawn->log_path[0] != '\0' && (log = open(spawn->log_path, O_WRONLY | O_CLOEXEC)) < 0) {
-        return -1;
-    }
     for (int i = 0; i < 3; i++) {
-        if (dup2(spawn->streams[i] == SPAWN_LOG ? log : spawn->streams[i], i) < 0) {
+        if (dup2(posix_handover_find(spawn->handover, spawn->streams[i]), i) < 0) {
             return -1;
         }
     }
@@ -200,6 +196,8 @@ static int take(const struct step *step, const struct spawn *spawn) {
     switch (step->kind) {
     case STEP_OWN_TABLE:
         return own_table(spawn);
+    case STEP_TAKE:
+        return posix_handover_take(spawn);
     case STEP_GROUP:
         return setpgid(0, 0);
     case STEP_TERMINAL:
@@ -262,6 +260,9 @@ void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
         if (take(step, spawn) < 0) {
             failure->code = errno;
             failure->step = step;
+            if (spawn != NULL) {
+                posix_handover_return(spawn->handover);
+            }
             return;
         }
     }

@@ -12,7 +12,8 @@
  *   what differs from launch to launch, which is in `struct spawn`. Names of users are numbers by
  *   then, texts have their final form.
  * - does not touch a descriptor before it has a table of its own.
- * - writes to its own stack, to errno, and to what each launch fills anew (`passed`, `listen_pid`).
+ * - writes to its own stack, to errno, and to what each launch fills anew (`passed`, `handover`,
+ *   `listen_pid`).
  * - returns at least 0, or -1 and the errno that the launch fails with.
  */
 #ifndef BATON_PLATFORM_POSIX_PLAN_H
@@ -31,6 +32,7 @@ struct platform_program;
  * system call that it fails at, as `struct baton_cause` has it. */
 #define STEP_TABLE(X)                                                                              \
     X(OWN_TABLE, "close_range") /* of descriptors, where it has shared the supervisor's */         \
+    X(TAKE, "recvmsg")          /* what was handed over to it */                                   \
     X(GROUP, "setpgid")         /* a process group of its own */                                   \
     X(TERMINAL, "ioctl")        /* no controlling terminal */                                      \
     X(STREAMS, "dup2")          /* descriptors 0, 1 and 2 */                                       \
@@ -120,16 +122,30 @@ struct plan {
     bool is_limited; /* what it is short of may be short for it alone */
 };
 
-/* A stream that is the process's own pipe, of which the child makes the writing end. */
-#define SPAWN_LOG (-2)
+/* More than three streams and a channel are listeners. */
+#define HANDOVER_MAX_COUNT 64
 
-/* What differs from launch to launch. All descriptors are above 2 and stay the parent's. */
+/* What a child finds in its end of a socket (handover.c). It writes what it has made of that. */
+struct handover {
+    int socket;
+    uint32_t number;               /* of the packet */
+    int given[HANDOVER_MAX_COUNT]; /* the parent's numbers, which may be nobody's by then */
+    size_t count;
+    bool returns_first; /* if a step fails: nobody else has it */
+    int taken[HANDOVER_MAX_COUNT];
+    size_t taken_count;
+    volatile bool was_taken;
+};
+
+/* What differs from launch to launch. All descriptors are above 2, and the parent's numbers; those
+ * that are not handed over stay the parent's. */
 struct spawn {
     char *const *argv;
     int table_end; /* its own table has what is below this number; 0: it has a whole copy already */
-    int streams[3];    /* become 0, 1 and 2; may be SPAWN_LOG */
-    char log_path[32]; /* of SPAWN_LOG */
-    int *passed;       /* become 3, 4, ...; the child writes to it */
+    int streams[3]; /* become 0, 1 and 2 */
+    int *passed;    /* passed_count of them become 3, 4, ...; the child writes to it */
+    uint32_t passed_count;
+    struct handover *handover; /* NULL = nothing is handed over */
 };
 
 /* Written by the child in the parent's memory. */
@@ -146,6 +162,17 @@ void posix_plan_make(struct plan *plan, struct platform *platform,
  * returning from the function that has called vfork(2). */
 void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
                      struct plan_failure *failure);
+
+/* A packet with that number and all of these. 0, or -1 and errno. */
+int posix_handover_send(int socket, uint32_t number, const int *descriptors, size_t count);
+/* What came in the packet of that number; what is left of others is closed. Returns how many that
+ * are, HANDOVER_MAX_COUNT at most; -1 and errno for no packet. */
+int posix_handover_receive(int socket, uint32_t wanted, int *descriptors);
+/* In the child: takes what it finds there; what has become of one of the parent's
+ * numbers; and gives back, when a step has failed, what would be lost. */
+int posix_handover_take(const struct spawn *spawn);
+int posix_handover_find(const struct handover *handover, int descriptor);
+void posix_handover_return(const struct handover *handover);
 
 /* For a child and for the supervisor: the file of STEP_OOM, to be written; or -1 and errno. */
 int posix_plan_open_oom(const struct step *step);

@@ -129,11 +129,6 @@ int platform_open(struct platform **out, struct baton_cause *cause) {
     return platform_open_sized(&largest, out, cause);
 }
 
-/* By which a child opens what is ours (proc(5)). */
-static bool has_descriptor_names(void) {
-    return access("/proc/self/fd", X_OK) == 0;
-}
-
 int platform_open_sized(const struct platform_sizes *sizes, struct platform **out,
                         struct baton_cause *cause) {
     *out = NULL;
@@ -149,11 +144,8 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     platform->epoll = -1;
     platform->null_device = -1;
     platform->carriers.spares[0] = platform->carriers.spares[1] = -1;
-    for (int i = 0; i < WINDOW_COUNT; i++) {
-        platform->window[i] = -1;
-    }
+    platform->handover[0] = platform->handover[1] = -1;
     platform->has_exit_watches = true;
-    platform->has_descriptor_names = has_descriptor_names();
     posix_watch_init(&platform->signals, POSIX_WATCH_SIGNAL, 0);
     posix_watch_init(&platform->children, POSIX_WATCH_CHILDREN, 0);
     posix_watch_init(&platform->closed, POSIX_WATCH_CLOSER, 0);
@@ -167,7 +159,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         result = raise_descriptor_limit(platform, sizes->takes_rights, cause);
     }
     if (result == BATON_OK) {
-        result = posix_window_open(platform, cause);
+        result = posix_handover_open(platform, cause);
     }
     if (result == BATON_OK) {
         result = posix_processes_open(platform, sizes->process_count);
@@ -189,7 +181,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     return result;
 }
 
-/* The signals stay blocked and SIGPIPE ignored: a second Ctrl-C must not turn the exit code of a
+/* The signals stay blocked, SIGPIPE too: a second Ctrl-C must not turn the exit code of a
  * finished, ordered stop into a death by signal. */
 void platform_close(struct platform **platform) {
     struct platform *closing = *platform;
@@ -207,7 +199,7 @@ void platform_close(struct platform **platform) {
     posix_watch_close(closing, &closing->signals);
     posix_watch_close(closing, &closing->children);
     (void)posix_threads_end(closing, &posix_ignored);
-    posix_window_close(closing);
+    posix_handover_close(closing);
     posix_close_any(closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
         setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);

@@ -114,7 +114,7 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
     platform->has_terminal = !terminal_is_gone();
     platform->hangup_stops = platform->has_terminal && !is_ignored(SIGHUP);
     signal(SIGHUP, SIG_DFL);
-    signal(SIGPIPE, SIG_IGN);
+    /* SIGPIPE is not ignored but blocked, like the others: so a child has nothing to put right. */
     remember_ignored(platform);
 
     return posix_signals_block() == 0

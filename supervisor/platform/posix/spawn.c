@@ -1,12 +1,12 @@
 /*
  * A new process: clone(2), in the supervisor's memory, and in the child the steps of its plan up to
- * execve(2), until which the supervisor stands still. window.c tells what becomes of the
+ * execve(2), until which the supervisor stands still. handover.c tells what becomes of the
  * descriptors.
  *
  * In that manner because a launch then costs the same whatever the supervisor's size, and because
  * the child can tell in shared memory why it failed; plan.h says what that asks of the steps.
- * vfork(2) would wait whatever happened to the child; posix_spawn(3) can neither set a resource
- * limit nor say which step failed.
+ * vfork(2) would copy the table, and wait whatever happened to the child; posix_spawn(3) can
+ * neither set a resource limit nor say which step failed.
  */
 #include "platform/posix/internal.h"
 
@@ -71,8 +71,9 @@ static int walk(void *argument) {
 
 /* Until the child has a memory of its own, or has ended: the kernel clears `*tid` then and wakes
  * who waits for it (CLONE_CHILD_CLEARTID, set_tid_address(2)). This is what CLONE_VFORK is for, but
- * that waits whatever happens, and since the child has another user's rights a moment before its
- * execve(2), any process of that user could stop it there, and the supervisor with it. */
+ * that waits whatever happens; and where the child has another user's rights a moment before its
+ * execve(2), any process of that user could stop it there, and the supervisor with it. Who can stop
+ * a child of our own user can stop us. */
 static void await_execution(volatile uint32_t *tid, pid_t pid) {
     const struct timespec patience = {.tv_nsec = PATIENCE_NS};
     unsigned stops_count = 0;
@@ -94,12 +95,14 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
         child->failure->step = oom;
         return -1;
     }
-    tid = 1;
+    bool is_as_we_are = posix_plan_find(child->plan, STEP_UID) == NULL;
+    tid = is_as_we_are ? 0 : 1;
     pid_t pid = clone(walk, stack + sizeof stack,
-                      CLONE_VM | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_CLEARTID | SIGCHLD, child,
-                      pidfd, NULL, &tid);
+                      CLONE_VM | CLONE_FILES | CLONE_PIDFD | SIGCHLD |
+                          (is_as_we_are ? CLONE_VFORK : CLONE_CHILD_CLEARTID),
+                      child, pidfd, NULL, &tid);
     if (pid > 0) {
-        await_execution(&tid, pid);
+        await_execution(&tid, pid); /* not at all where clone(2) has waited */
     }
     int code = errno;
     if (oom != NULL) {

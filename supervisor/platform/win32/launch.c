@@ -354,7 +354,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
                                      INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE,
                                      INVALID_HANDLE_VALUE}};
     wchar_t *command_line = NULL;
-    *out = (struct platform_launched){NULL, NULL, NULL};
+    *out = (struct platform_launched){0};
     *cause = (struct baton_cause){NULL, 0};
     if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
         return BATON_UNSUPPORTED; /* platform_inherits_listeners is false */
@@ -380,6 +380,6 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         undo(&parts);
         return code == BATON_NO_MEMORY ? BATON_SHORTAGE : code;
     }
-    *out = (struct platform_launched){parts.process, parts.input, parts.output};
+    *out = (struct platform_launched){parts.process, parts.input, parts.output, false};
     return BATON_OK;
 }

@@ -1,0 +1,98 @@
+/*
+ * The hand-over: how a child gets its descriptors without a copy of all the others.
+ *
+ * A child of vfork(2) has a copy of the whole table. That costs more the more connections there
+ * are; and until its execve(2) it holds whatever was open, so that it may be the last to close what
+ * another handler has set SO_LINGER on. So the child shares the table (CLONE_FILES), and its first
+ * step leaves that by close_range(2), which copies only what is below a number: the null device,
+ * and one end of a socket. There a packet waits for it with what the program is to have
+ * (SCM_RIGHTS, unix(7)).
+ *
+ * What is in the packet we close before there is a child: nobody else has had it by then, and the
+ * packet's copy is one more, so none of that waits. A connection that becomes standard input goes
+ * that way too, and nothing of it is left to close when its handler runs. If the launch fails it
+ * comes back, in the packet that the child has not taken, or in one of the child's.
+ */
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined __has_include
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef RUNNING_ON_VALGRIND
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+/* Valgrind does not know this kind of child, and ends the program that asks for one. */
+static bool can_share_table(void) {
+    return !RUNNING_ON_VALGRIND && syscall(SYS_close_range, INT_MAX, ~0u, CLOSE_RANGE_UNSHARE) == 0;
+}
+
+int posix_handover_open(struct platform *platform, struct baton_cause *cause) {
+    platform->null_device = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (platform->null_device < 0) {
+        return posix_failed(cause, "open /dev/null");
+    }
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, platform->handover) != 0) {
+        return posix_failed(cause, "socketpair");
+    }
+    const int *ends = platform->handover; /* the lower one is the child's */
+    platform->table_end = (ends[0] > platform->null_device ? ends[0] : platform->null_device) + 1;
+    platform->shares_table = can_share_table();
+    return BATON_OK;
+}
+
+void posix_handover_close(struct platform *platform) {
+    posix_close_descriptor(&platform->handover[0]);
+    posix_close_descriptor(&platform->handover[1]);
+    posix_close_descriptor(&platform->null_device);
+}
+
+void posix_handover_add(const struct platform *platform, struct handover *handover,
+                        int descriptor) {
+    bool is_there = descriptor < 0 || descriptor == platform->null_device;
+    for (size_t i = 0; i < handover->count; i++) {
+        is_there = is_there || handover->given[i] == descriptor;
+    }
+    if (!is_there) {
+        handover->given[handover->count++] = descriptor;
+    }
+}
+
+int posix_handover_put(struct platform *platform, struct handover *handover) {
+    handover->socket = platform->handover[0];
+    handover->number = ++platform->handover_number;
+    return handover->count == 0 ? 0
+                                : posix_handover_send(platform->handover[1], handover->number,
+                                                      handover->given, handover->count);
+}
+
+/* Gives the one at `number` back, where nothing is open now. */
+static bool restore(int descriptor, int number) {
+    if (descriptor != number) {
+        bool is_there = dup3(descriptor, number, O_CLOEXEC) >= 0;
+        close(descriptor); /* nobody else has it, or there is one more */
+        return is_there;
+    }
+    return true;
+}
+
+bool posix_handover_undo(const struct platform *platform, struct handover *handover) {
+    int back[HANDOVER_MAX_COUNT];
+    int count = posix_handover_receive(platform->handover[handover->was_taken ? 1 : 0],
+                                       handover->number, back);
+    while (count > 1) {
+        close(back[--count]);
+    }
+    if (count == 1 && !handover->returns_first) {
+        close(back[0]);
+    }
+    return count == 1 && handover->returns_first && restore(back[0], handover->given[0]);
+}
