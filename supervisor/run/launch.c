@@ -259,7 +259,7 @@ static int launch(struct supervisor *s, uint32_t process, const struct connectio
     struct platform_launched launched = {0};
     result = platform_launch(s->platform, &what, &launched, cause);
     if (launched.has_taken_socket) {
-        s->sockets[connection] = PLATFORM_SOCKET_NONE;
+        s->sockets[c - s->pool.connections] = PLATFORM_SOCKET_NONE;
     }
     r->handle = launched.process;
     r->output_id = what.output_id;
