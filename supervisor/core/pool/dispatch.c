@@ -28,16 +28,6 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     pool_push_process(pool, POOL_OFFER, p, connection, OUTCOME_NONE);
 }
 
-bool pool_may_launch(const struct pool *pool, uint32_t service, bool *is_crowded) {
-    const struct pool_service *s = &pool->services[service];
-    const struct service *rules = pool_service_of(pool, service);
-    bool fits = s->process_count < rules->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
-    if (is_crowded != NULL) {
-        *is_crowded = !fits;
-    }
-    return fits && s->sums.handlers_count < service_max_handlers(rules);
-}
-
 void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection) {
     const struct service *rules = pool_service_of(pool, service);
     uint32_t slot = slots_take(&pool->process_slots);

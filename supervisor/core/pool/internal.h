@@ -79,6 +79,9 @@ void pool_leave_idle(struct pool *pool, struct process *p);
 
 /* ---- wants.c ---- */
 
+/* The service may have another process, by its own bounds; `is_crowded` (NULL = not asked for):
+ * because too many are ending. */
+bool pool_may_launch(const struct pool *pool, uint32_t service, bool *is_crowded);
 /* How many connections the processes can be expected to take that have not said HELLO yet. */
 uint64_t pool_launching_credits(const struct pool_service *s);
 /* The target of spares is kept without the process. */
@@ -144,9 +147,6 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
 
 /* Launches a process for a connection that is in the queue, or (SLOT_NONE) for none. */
 void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection);
-/* The service may have another process, by its own bounds; `is_crowded` (NULL = not asked for):
- * because too many are ending. */
-bool pool_may_launch(const struct pool *pool, uint32_t service, bool *is_crowded);
 
 /* ---- spares.c ---- */
 

@@ -28,13 +28,25 @@ uint64_t pool_launching_credits(const struct pool_service *s) {
     return (uint64_t)s->sums.launching_count * (s->expected_count == 0 ? 1 : s->expected_count);
 }
 
+bool pool_may_launch(const struct pool *pool, uint32_t service, bool *is_crowded) {
+    const struct pool_service *s = &pool->services[service];
+    const struct service *rules = pool_service_of(pool, service);
+    bool fits = s->process_count < rules->max_connections_count * POOL_PROCESSES_PER_CONNECTION;
+    if (is_crowded != NULL) {
+        *is_crowded = !fits;
+    }
+    return fits && s->sums.handlers_count < service_max_handlers(rules);
+}
+
 /* Clients come first, and what is under way counts. While nobody knows what a process takes, or
  * whether it comes at all, they are launched one by one. */
-static bool lacks_spares(const struct pool_service *s) {
+static bool lacks_spares(const struct pool *pool, uint32_t service) {
+    const struct pool_service *s = &pool->services[service];
     if (s->target.count <= s->sums.idle_count || s->retired ||
         s->queue.count + s->expecting.count > 0 || shortage_lasts(&s->spares_pause) ||
         s->circuit.state != CIRCUIT_CLOSED ||
-        (s->expected_count == 0 && s->sums.launching_count > 0)) {
+        (s->expected_count == 0 && s->sums.launching_count > 0) ||
+        !pool_may_launch(pool, service, NULL)) {
         return false;
     }
     return s->target.count > s->sums.idle_count + s->sums.pending_count + pool_launching_credits(s);
@@ -46,7 +58,7 @@ bool pool_can_spare(const struct pool_service *s, const struct process *p) {
 
 void pool_update_wants(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
-    bool is_wanting = lacks_spares(s);
+    bool is_wanting = lacks_spares(pool, service);
     if (is_wanting && !s->is_wanting) {
         join(pool, service);
     } else if (!is_wanting && s->is_wanting) {
