@@ -137,8 +137,10 @@ void pool_vacate(struct pool *pool, uint32_t connection) {
 }
 
 void pool_note_cost(struct pool *pool, uint32_t connection, const struct pool_exit *how) {
-    pool->connections[connection].cpu_us = how->cpu_us;
-    pool->connections[connection].memory_peak_kib = how->memory_peak_kib;
+    struct connection *c = &pool->connections[connection];
+    /* What the system does not tell, DONE may have told. */
+    c->cpu_us = how->cpu_us > 0 ? how->cpu_us : c->cpu_us;
+    c->memory_peak_kib = how->memory_peak_kib > 0 ? how->memory_peak_kib : c->memory_peak_kib;
 }
 
 void pool_forget(struct pool *pool, uint32_t connection) {
