@@ -1,10 +1,15 @@
 /*
  * A handler that does what a test tells it to, POSIX: `puppet PATH NAME`. It connects to the
  * local socket PATH (SOCK_SEQPACKET), says its nonce and NAME and sends the channel along, and then
- * takes orders, one a packet: S...  writes the rest as a frame to the channel, with the descriptors
- * that came along C     closes the channel X n   exits with that byte as code K n   ends itself by
- * that signal So the test reads the channel itself, and what is written there comes from this
- * process.
+ * takes orders, one a packet:
+ *
+ *   S...  writes the rest as a frame to the channel, with the descriptors that came along; then one
+ *         byte comes back to the test
+ *   C     closes the channel
+ *   X n   exits with that byte as code
+ *   K n   ends itself by that signal
+ *
+ * So the test reads the channel itself, and what is written there comes from this process.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -56,10 +61,11 @@ static size_t read_order(int from, char *bytes, int *rights, size_t *count) {
     return length > 0 ? (size_t)length : 0;
 }
 
-static void obey(const char *order, size_t length, const int *rights, size_t count) {
+static void obey(int test, const char *order, size_t length, const int *rights, size_t count) {
     switch (order[0]) {
     case 'S':
         write_with(channel, order + 1, length - 1, rights, count);
+        write_with(test, "", 1, NULL, 0);
         break;
     case 'C':
         close(channel);
@@ -92,6 +98,6 @@ int main(int argc, char **argv) {
     int rights[RIGHTS_MAX];
     size_t count = 0, length;
     while ((length = read_order(test, order, rights, &count)) > 0)
-        obey(order, length, rights, count);
+        obey(test, order, length, rights, count);
     return EXIT_LOST;
 }
