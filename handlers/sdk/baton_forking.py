@@ -367,7 +367,7 @@ class Server(baton.Baton):
 
 def serve(function: Function, capacity: int) -> int:
     try:
-        if not hasattr(os, "fork"):
+        if os.name != "posix":
             raise Unsupported(" ".join((Unsupported.__doc__ or "").split()))
         server = Server(function, capacity)
     except (Error, OSError, ValueError) as error:

@@ -290,6 +290,65 @@ class Conversations(harness.SupervisorCase):
             self.check_end(batond)
 
 
+class Strangers(harness.SupervisorCase):
+    """Handlers that were written from the page alone serve several at a time, as they said they can."""
+
+    CAPACITY = 4
+
+    def start(self, handler, **keys):
+        return self.supervisor({"drill": harness.service(
+            f"{handler} {self.CAPACITY}", reuse=0, capacity=self.CAPACITY, stop_timeout_ms=20000,
+            **keys)})
+
+    def outcomes(self, batond, clients):
+        return [(record["outcome"], record["pid"]) for record in map(batond.record, clients)]
+
+    def hold(self, handler):
+        batond = self.start(handler, max_handlers=2)
+        clients = []
+        for number in range(self.CAPACITY):
+            clients.append(batond.connect("drill"))
+            self.assertEqual(clients[-1].ask(f"client {number}"), f"client {number}")
+        # One that is busy keeps who it has, and the next goes to another; so does one that retires.
+        self.assertEqual(clients[0].ask("fail 3"), "")
+        batond.record(clients[0])
+        self.assertEqual(clients[1].ask("nack busy"), "nack busy")
+        other = batond.connect("drill")
+        self.assertEqual(other.ask("who"), "who")
+        self.assertEqual(clients[1].ask("retire"), "retire")
+        for client in [*clients[1:], other]:
+            self.assertEqual(client.ask("still here"), "still here")
+            client.end()
+            self.assertEqual(client.rest(), "")
+        (failed, pid), *rest, (outcome, elsewhere) = self.outcomes(batond, [*clients, other])
+        self.assertEqual((failed, outcome), ("failed", "served"))
+        self.assertEqual(rest, [("served", pid)] * 3)
+        self.assertNotEqual(elsewhere, pid)
+        self.stop(batond)
+
+    def test_stranger_py(self):
+        path = ROOT / "conversation" / "strangers" / "stranger.py"
+        self.hold(f"{sys.executable} -IS {path}")
+
+    def test_in_c(self):
+        self.hold("stranger")
+
+    def test_one_of_several_runs_too_long(self):
+        batond = self.start("stranger", max_handlers=1, max_runtime_ms=400)
+        first, second = batond.connect("drill"), batond.connect("drill")
+        self.assertEqual(first.ask("a"), "a")
+        self.assertEqual(second.ask("b"), "b")
+        second.end()
+        self.assertEqual(first.rest(), "")
+        (outcome, pid), other = self.outcomes(batond, [first, second])
+        self.assertEqual((outcome, other), ("timed_out", ("served", pid)))
+        third = batond.connect("drill")
+        self.assertEqual(third.ask("c"), "c")
+        third.end()
+        self.assertEqual(self.outcomes(batond, [third]), [("served", pid)])
+        self.stop(batond)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     unittest.main(verbosity=2)

@@ -6,6 +6,7 @@ Python also underscores between them and the digits of every script.
 """
 
 import fcntl
+import io
 import os
 import pathlib
 import select
@@ -22,6 +23,7 @@ DEADLINE_S = 20
 
 sys.path.insert(0, str(SDK))
 import baton  # noqa: E402
+import baton_forking  # noqa: E402
 import baton_sources  # noqa: E402
 
 
@@ -346,6 +348,14 @@ class Channel(unittest.TestCase):
             with mock.patch.dict(os.environ, told):
                 self.assertRaises(baton.EnvironmentFault, baton.open)
                 self.assertNotIn("BATON_CHANNEL", os.environ)
+
+
+class NoFork(unittest.TestCase):
+    def test_a_system_without_it(self):
+        said = io.StringIO()
+        with mock.patch.object(os, "name", "nt"), mock.patch.object(baton_forking, "log", said.write):
+            self.assertEqual(baton.serve_forking(lambda _: None, 1), 1)
+        self.assertIn("has no fork(2)", said.getvalue())
 
 
 class Facts(unittest.TestCase):

@@ -472,11 +472,18 @@ static void nothing_to_serve(void **state) {
     CloseHandle(pair[1]);
 }
 
+static void a_server_cannot_fork(void **state) {
+    (void)state;
+    assert_int_equal(baton_serve_forking(NULL, 1), 1);
+    assert_non_null(strstr(baton_strerror(BATON_E_UNSUPPORTED), "no fork(2)"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_hides_the_channel),
         cmocka_unit_test(a_connection_is_rebuilt_served_and_done),
         cmocka_unit_test(drain_and_torn_frames_end_it),
+        cmocka_unit_test(a_server_cannot_fork),
         cmocka_unit_test(breaches_end_the_channel),
         cmocka_unit_test(a_socket_that_cannot_be_built_goes_to_another_process),
         cmocka_unit_test(a_held_connection_is_not_offered_again),
