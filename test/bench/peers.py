@@ -114,7 +114,8 @@ def measure_all(programs, folder, options):
     measured, clients, apart = Measured(), Clients(programs.bench / "clients"), {}
     chosen = {handler: kinds.choose(handler, programs, folder, options.peers)
               for handler in options.measures}
-    for handler in list(options.measures):
+    for handler in options.measures:
+        leave_out_broken(chosen[handler], folder / f"trial-{handler}")
         telling.tell_kinds(handler, chosen[handler], folder, programs.peers)
     for number in range(options.rounds):
         for handler in options.measures:
@@ -126,6 +127,19 @@ def measure_all(programs, folder, options):
         measure_apart(apart, "wine-spares", lambda: wine.measure(
             folder, clients, options.rounds, measured.add))
     return measured, chosen, clients, apart
+
+
+def leave_out_broken(chosen, folder):
+    """A peer that does not serve here is told with its reason, and ends nothing; one of ours would."""
+    for name, kind in list(chosen.kinds.items()):
+        if kind.family != "peer":
+            continue
+        try:
+            with Server(kind, folder / str(len(chosen.missing)) / name):
+                pass
+        except Broken as broken:
+            del chosen.kinds[name]
+            chosen.missing[name] = str(broken)
 
 
 def measure_apart(apart, name, measure):

@@ -17,7 +17,7 @@ import syscalls
 from kinds import Programs
 from paired import paired_ratio
 from rows import BEST_PEER, LATENCY, RATE, Row, Value
-from servers import Server, peer_rows, xinetd_text
+from servers import Peer, Server, peer_rows, xinetd_text
 
 BENCH = pathlib.Path(os.environ["BATON_BENCH_PROGRAMS"])
 BIN = pathlib.Path(os.environ["BATON_BIN_DIR"])
@@ -155,6 +155,15 @@ class Peers(unittest.TestCase):
         self.assertNotIn("server_args", xinetd_text("/x/tiny"))
         inetd, = (text for name, _, _, text, _ in peer_rows("/x/tiny") if name == "openbsd-inetd")
         self.assertRegex(inetd, r"nowait\.\d+ \{user\} /x/tiny tiny")
+
+
+class Broken(Case):
+    def test_a_peer_that_does_not_serve_is_left_out(self):
+        kind = Peer("false", ["/bin/false"], "/x/tiny", [])
+        chosen = kinds.Chosen({"false": kind}, {})
+        peers.leave_out_broken(chosen, self.folder)
+        self.assertEqual(chosen.kinds, {})
+        self.assertRegex(chosen.missing["false"], "false has not served .* and has ended with 1")
 
 
 class Plot(unittest.TestCase):
