@@ -28,18 +28,19 @@ from servers import Server
 EXIT_BUSY = 75
 
 ROUNDS_MIN, ROUNDS = 7, 9
-# Before a span of it counts, and that span, which Python has twice.
+# Before a span of it counts, and that span, which Python has thrice.
 WARM_UP_MS, SPAN_MS = 100, 500
 PACE, PACE_COUNT = 200, 150
 # Below so many a second the open loop would only grow longer and longer.
 PACED_MIN = 2 * PACE
+MEMORY_TIMES = 3
 BUILD = ROOT / "build" / "bench"
 
 # How the clients of a measure come, for clients.c.
 MEASURES = {
     MANY: ("closed", 32, WARM_UP_MS, SPAN_MS),
     ONE: ("closed", 1, WARM_UP_MS, SPAN_MS),
-    EIGHT: ("closed", 8, WARM_UP_MS, 2 * SPAN_MS),
+    EIGHT: ("closed", 8, WARM_UP_MS, 3 * SPAN_MS),
     PACED: ("paced", PACE, PACE_COUNT),
 }
 # The same by number, however long that takes: so few that it is about whether it works.
@@ -98,8 +99,6 @@ def run_round(number, chosen, handler, clients, folder, options, measured):
         for name in rotated(chosen.kinds, number):
             place = folder / f"{handler}-{number}-{len(running)}"
             running[name] = stack.enter_context(Server(chosen.kinds[name], place))
-        for name, server in running.items():
-            measured.memory.setdefault((handler, name), []).append(server.memory_kib())
         for measure in options.measures[handler]:
             for name in rotated(chosen.kinds, number):
                 if measure == PACED and too_slow(measured, handler, name):
@@ -115,7 +114,7 @@ def measure_all(programs, folder, options):
     chosen = {handler: kinds.choose(handler, programs, folder, options.peers)
               for handler in options.measures}
     for handler in options.measures:
-        leave_out_broken(chosen[handler], folder / f"trial-{handler}")
+        try_alone(chosen[handler], folder / f"trial-{handler}", handler, measured)
         telling.tell_kinds(handler, chosen[handler], folder, programs.peers)
     for number in range(options.rounds):
         for handler in options.measures:
@@ -129,15 +128,17 @@ def measure_all(programs, folder, options):
     return measured, chosen, clients, apart
 
 
-def leave_out_broken(chosen, folder):
-    """A peer that does not serve here is told with its reason, and ends nothing; one of ours would."""
-    for name, kind in list(chosen.kinds.items()):
-        if kind.family != "peer":
-            continue
+def try_alone(chosen, folder, handler, measured):
+    """Each by itself, since what several of one kind share would count as less for each: what it keeps in
+    memory. A peer that does not serve here is left out with its reason; one of ours ends the bench."""
+    for at, (name, kind) in enumerate(list(chosen.kinds.items())):
         try:
-            with Server(kind, folder / str(len(chosen.missing)) / name):
-                pass
+            for number in range(MEMORY_TIMES):
+                with Server(kind, folder / f"{at}-{number}") as server:
+                    measured.memory.setdefault((handler, name), []).append(server.memory_kib())
         except Broken as broken:
+            if kind.family != "peer":
+                raise
             del chosen.kinds[name]
             chosen.missing[name] = str(broken)
 

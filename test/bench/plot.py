@@ -26,12 +26,15 @@ HIDDEN = (IN_LOOP, NULL)
 TITLES = (("batond", "Baton"), ("peer", "Others, a fresh process for each client"),
           ("loop", "Limits: loops of ours that do nothing else"))
 
+# In some round nobody was served in time, or it was not measured.
+NOTHING = "\u2013"
+
 WIDTH, MARGIN = 920, 20
 NAMES_WIDTH, GAP, VALUE_WIDTH = 218, 18, 50
 TOP, LINE_HEIGHT, BAR_HEIGHT, GROUP_HEIGHT = 104, 21, 11, 30
 FOOT_LINE_HEIGHT, FOOT_MAX_CHARACTERS = 16, 138
 # A bar that would make all others too short to tell apart is cut, and marked.
-CUT = 6.0
+CUT, STEP = 6.0, 2.5
 
 STYLE = """
   .page { fill: #ffffff; stroke: #d0d7de; }
@@ -64,7 +67,7 @@ STYLE = """
 
 def _spread(numbers, scale=1.0):
     """A cell of what the rounds gave."""
-    if not numbers:
+    if not numbers or not all(numbers):
         return None
     numbers = [number * scale for number in numbers]
     if len(numbers) < 2:
@@ -98,14 +101,17 @@ def scale_of(cells):
     values = sorted(cell.value for cell in cells if cell is not None)
     if not values:
         return 1.0
-    fit = [value for value in values if value <= CUT * statistics.median(values)]
-    return max(fit[-1], 1e-9)
+    scale = statistics.median(values)
+    for value in values:
+        if value <= max(CUT * statistics.median(values), STEP * scale):
+            scale = max(value, scale)
+    return max(scale, 1e-9)
 
 
 def _bar(cell, column, x, y, width, scale, family):
     """The elements of one cell."""
     if cell is None:
-        return [f'<text class="value" x="{x}" y="{y + 4}">not measured</text>']
+        return [f'<text class="value" x="{x}" y="{y + 4}">{NOTHING}</text>']
     length = max(min(cell.value / scale, 1.0) * width, 1.0)
     top = y - BAR_HEIGHT / 2
     parts = [f'<rect class="{family}" x="{x}" y="{top:.1f}" width="{length:.1f}" '

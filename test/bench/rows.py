@@ -67,12 +67,14 @@ Verdict = collections.namedtuple("Verdict", "row ratio old text is_met")
 
 
 def best_peer(values, row, peers):
-    """The peer with the best median of the row's measure, or None."""
+    """The peer with the best median of the row's measure, or None; one that in some round has served
+    nobody, or was too slow to be measured, is not it."""
     medians = {}
+    rounds = len(values.get(row.new, {}).get(row.by, []))
     for name in peers:
-        found = values.get(row.old._replace(server=name), {})
-        if found.get(row.by):
-            medians[name] = statistics.median(found[row.by])
+        found = values.get(row.old._replace(server=name), {}).get(row.by, [])
+        if found and all(found) and len(found) == rounds:
+            medians[name] = statistics.median(found)
     if not medians:
         return None
     return (max if row.by == RATE else min)(medians, key=medians.get)

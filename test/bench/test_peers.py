@@ -103,8 +103,11 @@ class Judging(unittest.TestCase):
         values = {self.NEW: {RATE: new or [30.0] * 7, LATENCY: [1.0] * 7}}
         for name, rate, latency in (("a", 10.0, 3.0), ("b", 20.0, 4.0)):
             values[self.OLD._replace(server=name)] = {RATE: [rate] * 7, LATENCY: [latency] * 7}
+        # One that has served nobody in a round, and one that was not measured in each.
+        values[self.OLD._replace(server="d")] = {RATE: [90.0] * 6 + [0.0], LATENCY: [0.1] * 6 + [0.0]}
+        values[self.OLD._replace(server="e")] = {RATE: [90.0] * 6, LATENCY: [0.1] * 6}
         row = Row("row", "text", self.NEW, self.OLD, by, wanted, at_most)
-        return rows.judge(row, values, ("a", "b", "c"))
+        return rows.judge(row, values, ("a", "b", "c", "d", "e"))
 
     def test_the_best_peer_is_the_fastest(self):
         verdict = self.judge(1.4)
@@ -122,7 +125,7 @@ class Judging(unittest.TestCase):
         self.assertFalse(self.judge(1.4, at_most=True).is_met)
 
     def test_what_was_not_measured_is_not_met(self):
-        self.assertIsNone(self.judge(1.4, new=[30.0] * 6).is_met)
+        self.assertIsNone(self.judge(1.4, new=[30.0] * 5).is_met)
         self.assertIsNone(self.judge(1.4, new=[30.0] * 6 + [0.0]).is_met)
         row = Row("row", "text", self.NEW, self.OLD, RATE, 1.0)
         self.assertIsNone(rows.judge(row, {}, ("a",)).is_met)
@@ -161,7 +164,7 @@ class Broken(Case):
     def test_a_peer_that_does_not_serve_is_left_out(self):
         kind = Peer("false", ["/bin/false"], "/x/tiny", [])
         chosen = kinds.Chosen({"false": kind}, {})
-        peers.leave_out_broken(chosen, self.folder)
+        peers.try_alone(chosen, self.folder, "tiny", peers.Measured())
         self.assertEqual(chosen.kinds, {})
         self.assertRegex(chosen.missing["false"], "false has not served .* and has ended with 1")
 
@@ -177,7 +180,7 @@ class Plot(unittest.TestCase):
         root = xml.etree.ElementTree.fromstring(text)
         texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
         self.assertIn("a < b & c", texts)
-        self.assertIn("not measured", texts)
+        self.assertIn(plot.NOTHING, texts)
         self.assertTrue(any("one <of> these & those" in each for each in texts))
 
 
