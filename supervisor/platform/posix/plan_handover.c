@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 union control {
     char bytes[CMSG_SPACE(HANDOVER_MAX_COUNT * sizeof(int))];
@@ -18,10 +19,10 @@ int posix_handover_send(int socket, uint32_t number, const int *descriptors, siz
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
-                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+                             .msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int))};
     control.align.cmsg_level = SOL_SOCKET;
     control.align.cmsg_type = SCM_RIGHTS;
-    control.align.cmsg_len = CMSG_LEN(count * sizeof(int));
+    control.align.cmsg_len = (socklen_t)CMSG_LEN(count * sizeof(int));
     memcpy(CMSG_DATA(&control.align), descriptors, count * sizeof(int));
     return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
