@@ -17,7 +17,7 @@ import time
 
 import guard
 from paired import is_met, paired_ratio
-from rounds import AT_ONCE, LEGS, MODES, SIDES, Broken, run_round
+from rounds import AT_ONCE, LEGS, MODES, SIDES, Broken, Supervisor, run_round
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -29,6 +29,9 @@ BOUND_MAX = 10
 LEG_COUNT = 250
 # Handlers that live beside those that are measured.
 FEW_COUNT, LIVING_MAX = 10, 20000
+# Services that nobody comes to; batond takes 1024 in all.
+SERVICES_MAX = 1000
+STARTS = 7
 # Rules about who may come; batond takes no more.
 RULES_MAX = 1000000
 LOG_LINES_SHOWN = 20
@@ -40,6 +43,7 @@ usage: scripts/bench [--peers [--row NAME]... [--rounds N] [--csv FILE] [--svg F
        scripts/bench COUNT
        scripts/bench --against COMMIT [--output null] [--guard] [--bound RATIO] [--rounds N]
        scripts/bench --living COUNT [--bound RATIO] [--rounds N]
+       scripts/bench --services COUNT [--bound RATIO] [--rounds N]
        scripts/bench --rules COUNT [--bound RATIO] [--rounds N]
        scripts/bench --flood [--rate RATE] [--bound RATIO] [--rounds N]
 """
@@ -85,6 +89,13 @@ def living_value(text):
     return int(text)
 
 
+def services_value(text):
+    if not re.fullmatch("[0-9]{1,9}", text) or not FEW_COUNT < int(text) <= SERVICES_MAX:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no number of services; right is {FEW_COUNT + 1} to {SERVICES_MAX}")
+    return int(text)
+
+
 def rules_value(text):
     if not re.fullmatch("[0-9]{1,9}", text) or not 0 < int(text) <= RULES_MAX:
         raise argparse.ArgumentTypeError(
@@ -97,6 +108,7 @@ def parse(arguments):
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--against", metavar="COMMIT")
     what.add_argument("--living", metavar="COUNT", type=living_value)
+    what.add_argument("--services", metavar="COUNT", type=services_value)
     what.add_argument("--rules", metavar="COUNT", type=rules_value)
     parser.add_argument("--output", choices=("log", "null"), default="log")
     parser.add_argument("--guard", action="store_true")
@@ -294,6 +306,34 @@ def compare_living(count, rounds, bound, folder):
     return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
 
 
+def time_starts(folder, name, settings):
+    """Prints how long a supervisor takes until it says that it is ready."""
+    times_s = []
+    for _ in range(STARTS):
+        with Supervisor(folder, name, **settings) as supervisor:
+            times_s.append(supervisor.start_s)
+    print(f"start with {settings['idle_count']} services: median "
+          f"{statistics.median(times_s):.3f} s of {STARTS}, "
+          f"{min(times_s):.3f} to {max(times_s):.3f}", flush=True)
+
+
+def compare_services(count, rounds, bound, folder):
+    """This tree with few services beside those that are measured (old) and with many (new)."""
+    sides = {side: folder / side for side in SIDES}
+    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
+    shutil.copytree(sides["new"], sides["old"])
+    print(f"old: {FEW_COUNT} services that nobody comes to; new: {count}\n"
+          f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
+          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    defaults = guard.account(sides["new"])
+    settings = {"old": {"idle_count": FEW_COUNT, "defaults": defaults},
+                "new": {"idle_count": count, "defaults": defaults}}
+    for side in SIDES:
+        time_starts(sides[side], side, settings[side])
+    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
+    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+
+
 def compare_rules(count, rounds, bound, folder):
     """This tree without a rule about who may come (old) and with many, none about us (new)."""
     sides = {side: folder / side for side in SIDES}
@@ -340,6 +380,8 @@ def main(arguments):
         with ending_in_order() as folder:
             if options.living:
                 return compare_living(options.living, options.rounds, options.bound, folder)
+            if options.services:
+                return compare_services(options.services, options.rounds, options.bound, folder)
             if options.rules:
                 return compare_rules(options.rules, options.rounds, options.bound, folder)
             return compare(commit, options, folder)

@@ -26,6 +26,11 @@ LIVING = "living"
 LIVING_CONFIG = (f"[{LIVING}]\nlisten = 127.0.0.1:0\nhandler = /bin/cat\nhandoff = stdio\n"
                  "max_connections = {count}\n")
 
+# Services that nobody comes to.
+IDLE = "idle-"
+IDLE_CONFIG = (f"[{IDLE}{{number}}]\nlisten = 127.0.0.1:0\nhandler = ok\nhandoff = stdio\n"
+               "max_connections = 1\n")
+
 # Both trees run their handlers as what they are themselves.
 AS_ROOT = "default_user = root\n" if os.geteuid() == 0 else ""
 
@@ -45,12 +50,14 @@ class Supervisor:
     """A batond with the `bin` and `handlers` of `folder`, where its config and log go as well.
 
     `config` names its `services`, `defaults` are lines for all of them, and `own` for batond itself;
-    `living_count` handlers live beside those that are measured.
+    `living_count` handlers live beside those that are measured, and `idle_count` services wait
+    beside theirs. `start_s` is how long it took to say that it is ready.
     """
 
     def __init__(self, folder, name, defaults="", own="", living_count=0, config=CONFIG,
-                 services=MODES):
+                 services=MODES, idle_count=0):
         self.name = name
+        self.start_s = 0.0
         self._services = services
         self.living_count = living_count
         self.clients = []
@@ -58,6 +65,7 @@ class Supervisor:
         path = folder / "bench.ini"
         living = LIVING_CONFIG.format(count=living_count) if living_count else ""
         text = (f"[defaults]\n{defaults}\n" if defaults else "") + config + living
+        text += "".join(IDLE_CONFIG.format(number=number) for number in range(idle_count))
         command = [folder / "bin" / "batond", "-c", path, "--handlers", folder / "handlers"]
         try:
             # An older one runs all as root, and has no key for it.
@@ -67,6 +75,7 @@ class Supervisor:
             path.write_text(text, encoding="utf-8")
             # A file and not a pipe: nobody has to read along while we measure.
             with open(self.log, "wb") as log:
+                self._began_s = time.monotonic()
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, cwd=folder,
                                                 preexec_fn=_end_with_the_bench)
@@ -115,13 +124,15 @@ class Supervisor:
         while True:
             text = self.log.read_text(encoding="utf-8", errors="replace")
             if re.search(r"\bevent=ready\b", text):
+                self.start_s = time.monotonic() - self._began_s
                 break
             if self.process.poll() is not None or time.monotonic() > deadline_s:
                 raise Broken(self.explain("did not get ready"))
-            time.sleep(0.01)
+            time.sleep(0.005)
         ports = dict(re.findall(
             r"event=listening .*service=(\S+) .*address=127\.0\.0\.1:(\d+)", text))
-        if set(ports) - {LIVING} != set(self._services):
+        others = {name for name in ports if name == LIVING or name.startswith(IDLE)}
+        if set(ports) - others != set(self._services):
             raise Broken(self.explain("does not listen for every mode"))
         return ports
 

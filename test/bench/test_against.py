@@ -50,6 +50,9 @@ class Options(unittest.TestCase):
                                                  "20000")
         self.refused("--against", "HEAD", "--living", "4000", says="not allowed with")
         self.refused("--against", "HEAD", "--rules", "4000", says="not allowed with")
+        for value in ("0", "10", "1001", "x", ""):
+            self.refused("--services", value, says=f"'{value}' is no number of services; right is "
+                                                   "11 to 1000")
         for value in ("0", "x", "1000001"):
             self.refused("--rules", value, says=f"'{value}' is no number of rules; right is 1 to ")
         self.refused("--against", "HEAD", "500", says="unrecognized arguments: 500")
