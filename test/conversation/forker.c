@@ -91,7 +91,7 @@ static void run(int client, const char *command) {
 }
 
 static int obey(struct baton_connection *client, char *line) {
-    char echo[LINE_BYTES + 1];
+    char echo[LINE_BYTES + 2];
     const char *words = strchr(line, ' ') != NULL ? strchr(line, ' ') + 1 : "";
     int number = (int)strtol(words, NULL, 10);
     if (strncmp(line, "run ", 4) == 0)
