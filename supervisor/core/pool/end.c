@@ -119,6 +119,22 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
     }
 }
 
+/* A process that nobody has had, and that has not ended for our sake: as a rule the next would do
+ * as it did. The client who waits for its launch, or was offered to it, loses an attempt; else it
+ * was a spare. Told as soon as it gets no more: one that goes on would have others launched. */
+void pool_note_useless(struct pool *pool, struct process *p) {
+    bool is_its_own = p->retire == RETIRE_NONE || p->retire == RETIRE_FAULT ||
+                      p->retire == RETIRE_CLOSED || p->retire == RETIRE_ASKED;
+    if (p->taken_count > 0 || !is_its_own || p->is_useless || !service_serves_many(p->rules)) {
+        return;
+    }
+    p->is_useless = true;
+    p->served->expected_count = 0;
+    if (p->wanted_by == SLOT_NONE && p->offer == SLOT_NONE) {
+        pool_spare_failed(pool, p);
+    }
+}
+
 /* ---- Handshakes that go wrong, and channels ---- */
 
 void pool_recall_offer(struct pool *pool, struct process *p) {
@@ -189,6 +205,7 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
             pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);
         }
         pool_go_on_without_channel(pool, p, RETIRE_CLOSED);
+        pool_note_useless(pool, p);
     }
     pool_update_process(pool, p);
     pool_dispatch(pool, p->service);
@@ -263,21 +280,6 @@ void pool_exiting(struct pool *pool, uint32_t process) {
     pool_update_process(pool, p);
 }
 
-/* A process that nobody has had, and that has not ended for our sake: as a rule the next would do
- * as it did. The client who waits for its launch, or was offered to it, loses an attempt; else it
- * was a spare. */
-static void note_useless(struct pool *pool, struct process *p) {
-    bool is_its_own =
-        p->retire == RETIRE_NONE || p->retire == RETIRE_FAULT || p->retire == RETIRE_CLOSED;
-    if (p->taken_count > 0 || !is_its_own || !service_serves_many(p->rules)) {
-        return;
-    }
-    p->served->expected_count = 0;
-    if (p->wanted_by == SLOT_NONE && p->offer == SLOT_NONE) {
-        pool_spare_failed(pool, p);
-    }
-}
-
 void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
                  const struct pool_words *words) {
     struct process *p = &pool->processes[process];
@@ -292,7 +294,7 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
         pool->connections[p->first_held].by_breach = p->breach && outcome != OUTCOME_DRAINED;
         pool_end_connection(pool, p->first_held, outcome);
     }
-    note_useless(pool, p);
+    pool_note_useless(pool, p);
     uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
     if (lost != SLOT_NONE) {
         note_exit(&pool->connections[lost], how);

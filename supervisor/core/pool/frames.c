@@ -183,6 +183,9 @@ bool pool_retire(struct pool *pool, uint32_t process) {
         return false;
     }
     process_retire(p, RETIRE_ASKED);
+    if (p->offer == SLOT_NONE) {
+        pool_note_useless(pool, p);
+    }
     after_connection(pool, p);
     return true;
 }

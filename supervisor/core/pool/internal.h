@@ -206,6 +206,9 @@ void pool_go_on_without_channel(struct pool *pool, struct process *p, enum retir
 /* A handler has taken the connection. */
 void pool_note_taken(struct pool *pool, uint32_t connection);
 
+/* It gets no more connections, and has not had any. */
+void pool_note_useless(struct pool *pool, struct process *p);
+
 /* Frees the slot of a process. */
 void pool_free_process(struct pool *pool, struct process *p);
 

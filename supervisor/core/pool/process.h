@@ -104,6 +104,7 @@ struct process {
     bool exiting;     /* its end was seen; what it wrote before is being read */
     bool busy;        /* declined while it held others: not before it has finished one */
     bool has_waited;  /* after HELLO nobody was there whom it could be offered */
+    bool is_useless;  /* it was counted as one that failed before it was of use */
     bool is_outdated; /* the executable has changed since its launch; it serves who waits for it */
     enum outcome fault;        /* why it is being ended before an ACK; NONE = no fault */
     enum retire_reason retire; /* the first; from then on it gets no more offers */

@@ -129,6 +129,31 @@ static void test_spares_that_fail(void **state) {
     living_end();
 }
 
+/* It says that it takes nobody, or closes its channel, and stays: the next one is not launched at
+ * once for that, and its exit does not count again. */
+static void test_spares_that_take_nobody(void **state) {
+    (void)state;
+    struct service service = living_usual();
+    living_spare(&service, 1, 1, 1);
+    for (int closes = 0; closes < 2; closes++) {
+        living_begin(service, living_usual());
+        living_refill();
+        living_hello(0, 1);
+        if (closes) {
+            pool_channel_ended(living_at_now(), 0);
+        } else {
+            assert_true(pool_retire(living_at_now(), 0));
+        }
+        living_take_all();
+        assert_int_equal(living_counts[POOL_SPARES_HELD_BACK], 1);
+        assert_false(living_refill());
+        assert_int_equal(living_counts[POOL_LAUNCH], 1);
+        living_leave(0);
+        assert_int_equal(living_counts[POOL_SPARES_HELD_BACK], 1);
+        living_end();
+    }
+}
+
 /* The system refuses one: nobody else is held up by that. */
 static void test_a_shortage_that_a_spare_meets(void **state) {
     (void)state;
@@ -254,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_services_take_turns),
         cmocka_unit_test(test_the_target_goes_with_the_load),
         cmocka_unit_test(test_spares_that_fail),
+        cmocka_unit_test(test_spares_that_take_nobody),
         cmocka_unit_test(test_a_shortage_that_a_spare_meets),
         cmocka_unit_test(test_a_spare_that_is_dead_already),
         cmocka_unit_test(test_spares_and_the_breaker),
