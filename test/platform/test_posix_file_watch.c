@@ -104,6 +104,22 @@ static void test_its_folder_is_missing_for_a_while(void **state) {
     unlink(at("old/program"));
 }
 
+/* A program that runs keeps its folder's inode, so nothing tells that this was removed. */
+static void test_its_folder_is_removed_while_it_is_in_use(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct platform_file_watch *file = watch(bench, at("one/program"), &token);
+    int used = open(at("one/program"), O_RDONLY | O_CLOEXEC);
+    assert_true(used >= 0);
+    assert_int_equal(unlink(at("one/program")), 0);
+    expect_silence(bench); /* it is looked for, and its folder is there still */
+    assert_int_equal(rmdir(at("one")), 0);
+    assert_int_equal(rename(at("two"), at("one")), 0);
+    bench_await(bench, PLATFORM_EVENT_CHANGED, token);
+    platform_file_watch_close(&file);
+    close(used);
+}
+
 static void test_it_is_told_when_it_is_whole(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -172,6 +188,7 @@ int main(void) {
         WITH_LINKS(test_a_link_on_the_way_leads_elsewhere),
         WITH_LINKS(test_its_folder_is_another),
         WITH_LINKS(test_its_folder_is_missing_for_a_while),
+        WITH_LINKS(test_its_folder_is_removed_while_it_is_in_use),
         WITH_LINKS(test_it_is_told_when_it_is_whole),
         WITH_LINKS(test_a_link_takes_its_place),
         WITH_LINKS(test_links_that_go_round),

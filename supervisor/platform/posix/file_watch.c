@@ -18,7 +18,8 @@
 #include <unistd.h>
 
 #define WATCHED                                                                                    \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |         \
+     IN_MOVE_SELF | IN_ONLYDIR)
 #define FOLDER_GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
 /* A file of a new name is being written as a rule, and its writer's close tells the end of that;
@@ -39,6 +40,7 @@ struct way {
     int folders[STEPS_MAX_COUNT];
     size_t names[STEPS_MAX_COUNT]; /* where each begins */
     char text[2048];
+    bool is_missing; /* the file; the way leads to where it would be */
 };
 
 /* What finding it takes. */
@@ -117,6 +119,7 @@ static int take_name(struct search *search, int notify, const char *name, size_t
     own[1 + length] = '\0';
     bool is_last = *behind == '\0';
     bool is_link = readlink(search->at, search->link, sizeof search->link) >= 0;
+    bool is_missing = !is_link && errno == ENOENT;
     if (!is_link && !is_last) {
         return errno == EINVAL ? 1 : -1;
     }
@@ -131,6 +134,7 @@ static int take_name(struct search *search, int notify, const char *name, size_t
         return -1;
     }
     if (!is_link) {
+        search->way.is_missing = is_missing;
         return 0;
     }
     *own = '/'; /* what it says now that it is watched */
@@ -205,6 +209,11 @@ static bool is_same_way(const struct way *a, const struct way *b) {
            memcmp(a->text, b->text, a->text_bytes) == 0;
 }
 
+static void look_later(struct platform_file_watch *file) {
+    file->look_us = platform_now_us(file->platform) + file->delay_us;
+    file->delay_us = 2 * file->delay_us < MISSING_LAST_US ? 2 * file->delay_us : MISSING_LAST_US;
+}
+
 static bool way_done(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,
                      ssize_t result, int code) {
     size_t offset = offsetof(struct platform_file_watch, job);
@@ -216,15 +225,14 @@ static bool way_done(struct platform *platform, struct carrier_job *job, const u
             set_way(file, way);
             posix_due_add(platform, &file->due, &file->watch);
         }
+    } else if (code != ECANCELED) {
+        leave_way(platform, way); /* as far as it went */
+    }
+    if (result == 0 && !way->is_missing) {
         file->delay_us = MISSING_FIRST_US;
         file->look_us = file->has_changed ? 0 : UINT64_MAX;
     } else {
-        if (code != ECANCELED) {
-            leave_way(platform, way); /* as far as it went */
-        }
-        file->look_us = platform_now_us(platform) + file->delay_us;
-        file->delay_us =
-            2 * file->delay_us < MISSING_LAST_US ? 2 * file->delay_us : MISSING_LAST_US;
+        look_later(file);
     }
     return true;
 }
@@ -263,11 +271,14 @@ static void change(struct platform_file_watch *file) {
 static void take_step(struct platform_file_watch *file, size_t step,
                       const struct inotify_event *event) {
     bool is_last = step + 1 == file->way.count;
+    bool is_gone = (event->mask & (IN_DELETE | IN_MOVED_FROM)) != 0;
     if ((event->mask & FOLDER_GONE) != 0) {
         lose_way(file);
     } else if (event->len == 0 ||
                strcmp(file->way.text + file->way.names[step], event->name) != 0) {
         return;
+    } else if (is_gone) {
+        lose_way(file); /* its folder may follow it, of which nothing is told while it runs */
     } else if (is_last && (event->mask & IN_CLOSE_WRITE) != 0) {
         change(file);
     } else if (is_last && (event->mask & IN_CREATE) != 0) {
