@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define WATCHED                                                                                    \
-    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |         \
+    (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |       \
      IN_MOVE_SELF | IN_ONLYDIR)
 #define FOLDER_GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
@@ -66,6 +66,14 @@ struct platform_file_watch {
     uint64_t delay_us;   /* until the next look, should that one fail */
     size_t path_bytes;   /* with its NUL */
     char path[];
+};
+
+/* One step of a file's way. */
+struct file_step {
+    struct platform_file_watch *file;
+    int folder;
+    uint32_t name_hash;
+    size_t step;
 };
 
 /* ---- The way ---- */
@@ -200,6 +208,7 @@ static void leave_way(struct platform *platform, const struct way *way) {
 static void set_way(struct platform_file_watch *file, const struct way *way) {
     struct way old = file->way;
     file->way = *way;
+    file->platform->files.has_steps = false;
     leave_way(file->platform, &old);
 }
 
@@ -291,18 +300,65 @@ static void take_step(struct platform_file_watch *file, size_t step,
     }
 }
 
-static void take_event(struct platform *platform, const struct inotify_event *event) {
-    for (struct platform_file_watch *file = platform->files.first; file != NULL;
-         file = file->next) {
-        if ((event->mask & IN_Q_OVERFLOW) != 0) {
-            lose_way(file);
-            change(file);
-            continue;
-        }
+static uint32_t hash_of(const char *name) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    while (*name != '\0') {
+        hash = (hash ^ (uint8_t)*name++) * 16777619u;
+    }
+    return hash;
+}
+
+static bool has_room(struct posix_files *files, size_t count) {
+    if (count <= files->steps_room) {
+        return true;
+    }
+    struct file_step *steps = realloc(files->steps, 2 * count * sizeof *steps);
+    if (steps == NULL) {
+        return false;
+    }
+    files->steps = steps;
+    files->steps_room = 2 * count;
+    return true;
+}
+
+/* Without memory what comes is lost, as if inotify's queue had been too short. */
+static bool line_up_steps(struct posix_files *files) {
+    size_t count = 0;
+    for (struct platform_file_watch *file = files->first; file != NULL; file = file->next) {
+        count += file->way.count;
+    }
+    if (!has_room(files, count)) {
+        return false;
+    }
+    files->steps_count = 0;
+    for (struct platform_file_watch *file = files->first; file != NULL; file = file->next) {
         for (size_t i = 0; i < file->way.count; i++) {
-            if (file->way.folders[i] == event->wd) {
-                take_step(file, i, event);
-            }
+            files->steps[files->steps_count++] = (struct file_step){
+                file, file->way.folders[i], hash_of(file->way.text + file->way.names[i]), i};
+        }
+    }
+    files->has_steps = true;
+    return true;
+}
+
+static void take_loss(struct posix_files *files) {
+    for (struct platform_file_watch *file = files->first; file != NULL; file = file->next) {
+        lose_way(file);
+        change(file);
+    }
+}
+
+static void take_event(struct posix_files *files, const struct inotify_event *event) {
+    if ((event->mask & IN_Q_OVERFLOW) != 0 || (!files->has_steps && !line_up_steps(files))) {
+        take_loss(files);
+        return;
+    }
+    bool is_of_all = (event->mask & FOLDER_GONE) != 0;
+    uint32_t name_hash = event->len > 0 ? hash_of(event->name) : 0;
+    for (size_t i = 0; i < files->steps_count; i++) {
+        const struct file_step *step = &files->steps[i];
+        if (step->folder == event->wd && (is_of_all || step->name_hash == name_hash)) {
+            take_step(step->file, step->step, event);
         }
     }
 }
@@ -314,7 +370,7 @@ void posix_files_take_reports(struct platform *platform) {
         length = read(platform->files.notify.descriptor, events, sizeof events);
         for (ssize_t at = 0; at < length;) {
             const struct inotify_event *event = (const void *)(events + at);
-            take_event(platform, event);
+            take_event(&platform->files, event);
             at += (ssize_t)(sizeof *event + event->len);
         }
     }
@@ -401,6 +457,7 @@ int platform_file_watch_open(struct platform *platform, const char *path, uint64
     posix_watch_init(&file->watch, POSIX_WATCH_FILES, token);
     file->next = platform->files.first;
     platform->files.first = file;
+    platform->files.has_steps = false;
     result = find_first(file, cause);
     if (result != BATON_OK) {
         platform_file_watch_close(&file);
@@ -437,5 +494,8 @@ void posix_files_close(struct platform *platform) {
         next = file->next;
         platform_file_watch_close(&file);
     }
+    free(platform->files.steps);
+    platform->files.steps = NULL;
+    platform->files.steps_room = 0;
     posix_watch_close(platform, &platform->files.notify);
 }

@@ -226,6 +226,11 @@ struct posix_carriers {
 struct posix_files {
     struct posix_watch notify; /* opened for the first one */
     struct platform_file_watch *first;
+    /* Of all ways, side by side: a folder in which much happens, and many files are, is told of at
+     * the cost of a look at these. */
+    struct file_step *steps;
+    size_t steps_count, steps_room;
+    bool has_steps; /* they are those of the ways as they are */
 };
 
 /* Of children: a number stands for the same process until that is reaped. */
