@@ -209,6 +209,54 @@ class Living(SupervisorCase):
         self.assertEqual(len(self.ends(supervisor, 2, service="hold", reason="stop", taken=1)), 2)
 
 
+class Several(SupervisorCase):
+    """A handler by itself with several sockets, as it is on Windows too."""
+
+    def hold(self, supervisor, count):
+        """That many clients, all with one process, and its pid."""
+        clients = [supervisor.connect("it") for _ in range(count)]
+        (pid,) = {pid_of(client.line()) for client in clients}
+        return clients, pid
+
+    def test_each_has_its_socket(self):
+        supervisor = self.supervisor({**HELLOS, "it": misbehave(
+            "--capacity 3 --serve several", reuse=6, max_handlers=1, spares=1)})
+        supervisor.wait_event("hello", capacity=3)
+        for _ in range(2):
+            clients, pid = self.hold(supervisor, 3)
+            for number, client in enumerate(clients):
+                client.send(f"{number}\n")
+            for number, client in enumerate(clients):
+                self.assertTrue(client.line().endswith(f" {number}"))
+                self.assertEqual(client.rest(), "")
+        records = supervisor.wait_events(6, "connection", outcome="served", pid=pid, attempts=1)
+        self.assertEqual(len({record["id"] for record in records}), 6)
+        supervisor.wait_event("process", pid=pid, taken=6, reason="reuse", exit=0)
+        self.stop(supervisor)
+
+    def end_with_two(self, act, **fields):
+        supervisor = self.supervisor({**HELLOS, "it": misbehave(
+            f"--capacity 3 --serve several --at done --do {act}", reuse=0, max_handlers=1, spares=1)})
+        supervisor.wait_event("hello")
+        clients, pid = self.hold(supervisor, 3)
+        clients[2].send("x\n")
+        self.assertIn("served", clients[2].line())
+        supervisor.wait_events(2, "connection", pid=pid, attempts=1, **fields)
+        supervisor.wait_event("connection", pid=pid, outcome="served")
+        supervisor.wait_event("process", pid=pid, taken=3)
+        for client in clients[:2]:
+            client.end()
+        supervisor.wait_events(2, "hello")  # another one in its place
+        self.stop(supervisor)
+        self.assertEqual(len(supervisor.find("connection")), 3)
+
+    def test_one_that_crashes_with_two(self):
+        self.end_with_two("crash", outcome="crashed")
+
+    def test_one_that_breaks_the_rules_with_two(self):
+        self.end_with_two("done-unknown-on", outcome="failed", reason="breach")
+
+
 @unittest.skipIf(ON_WINE, "puppets are for POSIX")
 class SeveralAtOnce(SupervisorCase):
     """The test speaks for the handler."""

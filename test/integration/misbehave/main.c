@@ -9,11 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELD_MAX_COUNT 8
+
+struct held {
+    uint32_t connection;
+    uintptr_t socket;
+};
+
 struct handler {
     struct options options;
     uint32_t launch; /* from 1 */
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool misbehaves;
+    struct held held[HELD_MAX_COUNT]; /* with --serve several */
+    uint32_t held_count;
 };
 
 /* Misbehaves if this is the step for it. True if the step is done with. */
@@ -25,7 +34,29 @@ static bool reach(const struct handler *handler, enum step step, uint32_t connec
     return strncmp(handler->options.act, "nack", 4) == 0;
 }
 
-static void take_offer(const struct handler *handler, uint32_t connection, uintptr_t socket) {
+static void finish(const struct handler *handler, uint32_t connection, uintptr_t socket) {
+    struct frame frame;
+    system_socket_close(socket);
+    frame_done(&frame, connection, 0);
+    frame_send(&frame);
+    reach(handler, STEP_DONE, connection);
+}
+
+/* Once there are as many as the capacity, they are served, and the last is the first. */
+static void hold(struct handler *handler, uint32_t connection, uintptr_t socket) {
+    serve_connection("greet", socket, handler->launch);
+    handler->held[handler->held_count++] = (struct held){connection, socket};
+    if (handler->held_count < handler->options.capacity && handler->held_count < HELD_MAX_COUNT) {
+        return;
+    }
+    while (handler->held_count > 0) {
+        const struct held *held = &handler->held[--handler->held_count];
+        serve_connection("line", held->socket, handler->launch);
+        finish(handler, held->connection, held->socket);
+    }
+}
+
+static void take_offer(struct handler *handler, uint32_t connection, uintptr_t socket) {
     struct frame frame;
     if (reach(handler, STEP_OFFER, connection)) {
         system_socket_close(socket);
@@ -35,11 +66,12 @@ static void take_offer(const struct handler *handler, uint32_t connection, uintp
     frame_send(&frame);
     reach(handler, STEP_ACK, connection);
     serve_output(handler->options.write);
+    if (strcmp(handler->options.serve, "several") == 0) {
+        hold(handler, connection, socket);
+        return;
+    }
     serve_connection(handler->options.serve, socket, handler->launch);
-    system_socket_close(socket);
-    frame_done(&frame, connection, 0);
-    frame_send(&frame);
-    reach(handler, STEP_DONE, connection);
+    finish(handler, connection, socket);
 }
 
 static void start_children(const struct options *options) {

@@ -30,11 +30,16 @@ static void serve_line(uintptr_t socket, uint32_t launch) {
     answer(socket, text);
 }
 
-static void serve_hold(uintptr_t socket, uint32_t launch, bool drains) {
+static void greet(uintptr_t socket, uint32_t launch) {
     char text[100];
     snprintf(text, sizeof text, "holding pid=%lu launch=%lu\n", (unsigned long)system_own_pid(),
              (unsigned long)launch);
     answer(socket, text);
+}
+
+static void serve_hold(uintptr_t socket, uint32_t launch, bool drains) {
+    char text[100];
+    greet(socket, launch);
     if (drains) {
         if (system_wait_for_drain(socket)) {
             answer(socket, "drained\n");
@@ -50,6 +55,8 @@ void serve_connection(const char *what, uintptr_t socket, uint32_t launch) {
     static char text[4096];
     if (strcmp(what, "line") == 0) {
         serve_line(socket, launch);
+    } else if (strcmp(what, "greet") == 0) {
+        greet(socket, launch);
     } else if (strcmp(what, "hold") == 0 || strcmp(what, "drain") == 0) {
         serve_hold(socket, launch, what[0] == 'd');
     } else if (strcmp(what, "handles") == 0) {
