@@ -44,12 +44,14 @@ static const char *get_protocol(const struct view *view) {
 
 /* Returns the text, perhaps in `room` of ADDRESS_TEXT_SIZE bytes; NULL = not known. */
 static const char *get(enum fact_id fact, const struct view *view, char *room) {
-    const struct connection *c = view->connection;
+    static const struct connection nobody;
+    bool is_known = view->connection != NULL;
+    const struct connection *c = is_known ? view->connection : &nobody;
     const struct service_listen *listen = view->service->listen;
-    if (c == NULL && !fact_is_of_service(fact, view->service)) {
+    if (!is_known && !fact_is_of_service(fact, view->service)) {
         return NULL;
     }
-    const struct address *local = c == NULL ? &listen[0].address : &c->local;
+    const struct address *local = is_known ? &c->local : &listen[0].address;
     switch (fact) {
     case FACT_SERVICE:
         return view->service->name;
@@ -62,7 +64,7 @@ static const char *get(enum fact_id fact, const struct view *view, char *room) {
     case FACT_LOCAL_ADDRESS:
         return get_host(local, room);
     case FACT_PATH:
-        return listen[c == NULL ? 0 : c->place].path;
+        return listen[c->place].path;
     case FACT_PEER_ADDRESS:
         return get_host(&c->peer, room);
     case FACT_PEER_PORT:
