@@ -264,7 +264,7 @@ class Server(baton.Baton):
             os._exit(status if 0 <= status <= 255 else 1)
 
     def _serve_in_child(self, connection: Connection, place: int) -> int:
-        status, text = 1, ""
+        status, text, pid = 1, "", os.getpid()
         try:
             status, text = baton.serve_one(self.function, connection)
         except SystemExit as ended:
@@ -276,7 +276,10 @@ class Server(baton.Baton):
             log(f"{connection.peer}: {text}")
         said = text.encode("utf-8", "replace")[:256]
         counts = connection.bytes_in, connection.bytes_out
-        REPORT.pack_into(self._reports, place * REPORT.size, *counts, len(said), said)
+        # A process that the function has left behind returns here as well, when the place may be
+        # another client's.
+        if os.getpid() == pid:
+            REPORT.pack_into(self._reports, place * REPORT.size, *counts, len(said), said)
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()

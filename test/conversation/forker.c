@@ -70,14 +70,15 @@ static int tell_who(struct baton_connection *client) {
     return say(client, text);
 }
 
-/* Who has the client then is a child of nobody's. */
-static void leave(const struct baton_connection *client) {
+/* Who has the client then is a child of nobody's, and returns like one that is of the server. */
+static int leave(struct baton_connection *client) {
     char byte;
     if (fork() != 0)
         _exit(0);
     while (recv(client->socket, &byte, 1, 0) > 0)
         (void)!send(client->socket, &byte, 1, MSG_NOSIGNAL);
-    _exit(0);
+    client->bytes_in = 4711;
+    return 0;
 }
 
 static void run(int client, const char *command) {
@@ -107,7 +108,7 @@ static int obey(struct baton_connection *client, char *line) {
     if (strcmp(line, "ignore") == 0)
         signal(SIGTERM, SIG_IGN);
     if (strcmp(line, "leave") == 0)
-        leave(client);
+        return leave(client);
     if (strcmp(line, "kill") == 0)
         kill(getppid(), SIGKILL);
     if (strcmp(line, "scarce") == 0)

@@ -43,7 +43,8 @@ def leave(client):
     while True:
         data = client.socket.recv(1)
         if not data:
-            os._exit(0)
+            client.bytes_in = 4711
+            return 0
         client.socket.sendall(data)
 
 
@@ -64,7 +65,7 @@ def obey(client, line):
     elif command == "ignore":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     elif command == "leave":
-        leave(client)
+        return leave(client)
     elif command == "kill":
         os.kill(os.getppid(), signal.SIGKILL)
     elif command == "scarce":

@@ -95,6 +95,7 @@ static _Noreturn void live(struct children *children, const struct baton_connect
                            struct report *report, int gate) {
     struct baton_connection connection = *given;
     struct baton *baton = children->baton;
+    pid_t self = getpid();
     ssize_t got = 1;
     char byte;
     connection.sources = NULL;
@@ -112,7 +113,10 @@ static _Noreturn void live(struct children *children, const struct baton_connect
     int status = children->function(&connection);
     if (connection.number == 0 && connection.text[0] != '\0')
         fprintf(stderr, "%s: %s\n", connection.peer, connection.text);
-    leave_report(report, &connection);
+    /* A process that the function has left behind (daemon(3)) returns here as well, when the place
+     * may be another client's. */
+    if (getpid() == self)
+        leave_report(report, &connection);
     fflush(NULL);
     /* Not exit(): what the program has told it to do at its end is the server's. */
     _exit(status >= 0 && status <= STATUS_MAX ? status : 1);
