@@ -88,6 +88,23 @@ class Forking:
         bystander.close()
         self.stop(supervisor)
 
+    def test_who_was_left_behind_counts_for_nobody(self):
+        """It returns when its place is another client's, whose record is not its affair."""
+        supervisor = self.start()
+        clients, _ = self.connect(supervisor, 1)
+        clients[0].send("leave\n")
+        supervisor.record(clients[0])
+        self.assertEqual(clients[0].ask("still here"), "still here")
+        others, whos = self.connect(supervisor, 1)
+        clients[0].end()
+        self.assertEqual(clients[0].rest(), "")
+        others[0].send("signal 9\n")
+        others[0].rest()
+        record = supervisor.record(others[0])
+        self.assertEqual((record["pid"], record["status"]), (str(whos[0].pid), "137"))
+        self.assertNotIn("bytes_in", record)
+        self.stop(supervisor)
+
     def test_who_runs_too_long(self):
         supervisor = self.start(max_runtime_ms=300, stop_timeout_ms=400)
         obeys, whos = self.connect(supervisor, 1)
@@ -252,23 +269,6 @@ class InC(Forking, SupervisorCase):
         self.assertEqual(clients[0].ask("still here"), "still here")
         self.stop(supervisor)
         self.assertEqual(clients[0].rest(), "")
-
-    def test_who_was_left_behind_counts_for_nobody(self):
-        """It returns when its place is another client's, whose record is not its affair."""
-        supervisor = self.start()
-        clients, _ = self.connect(supervisor, 1)
-        clients[0].send("leave\n")
-        supervisor.record(clients[0])
-        self.assertEqual(clients[0].ask("still here"), "still here")
-        others, whos = self.connect(supervisor, 1)
-        clients[0].end()
-        self.assertEqual(clients[0].rest(), "")
-        others[0].send("signal 9\n")
-        others[0].rest()
-        record = supervisor.record(others[0])
-        self.assertEqual((record["pid"], record["status"]), (str(whos[0].pid), "137"))
-        self.assertNotIn("bytes_in", record)
-        self.stop(supervisor)
 
 
 class InPython(Forking, SupervisorCase):
