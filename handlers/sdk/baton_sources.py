@@ -293,6 +293,7 @@ class Sources:
             self.items.remove(source)
         elif kind == KIND_LISTENER:
             try:
+                given.setblocking(False)  # another process that shares it may have taken who came
                 given, _ = given.accept()
             except (BlockingIOError, ConnectionAbortedError, PermissionError):  # of a firewall
                 return None

@@ -495,6 +495,7 @@ class Sdk(SupervisorCase):
                 self.assertEqual(record["pid"], victim)
                 supervisor.wait_events(3, "hello", service="ok")
         self.stop(supervisor)
+        self.assertEqual(supervisor.find("terminate"), [], "none waits for a client of another's")
         records = supervisor.find("activation", service="ok")
         self.assertEqual(len({record["pid"] for record in records}), 3 if ON_WINE else 2)
         self.assertEqual(len(records), 3 if ON_WINE else 2)

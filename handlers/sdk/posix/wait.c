@@ -148,11 +148,24 @@ static bool is_passing(int error) {
     }
 }
 
+/* Who waits there may be taken by another process that shares the listener, and then accept must
+ * not wait for the next one: nobody would see SIGTERM. The mode belongs to all copies, and a
+ * supervisor may set it back before each hand-over, so it is looked at each time. */
+static int do_not_wait(int listener) {
+    int flags = fcntl(listener, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK) == 0)
+        flags = fcntl(listener, F_SETFL, flags | O_NONBLOCK);
+    return flags >= 0 ? 0 : BATON_E_SYSTEM;
+}
+
 int body_accept(baton_socket listener, baton_socket *out) {
+    *out = BATON_SOCKET_NONE;
+    if (do_not_wait((int)listener) != 0)
+        return BATON_E_SYSTEM;
     *out = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (*out < 0)
         return is_passing(errno) ? 0 : BATON_E_SYSTEM;
-    /* On some systems it inherits O_NONBLOCK, which others may have set on the listener. */
+    /* On some systems it inherits O_NONBLOCK from the listener. */
     body_make_blocking(*out);
     return 1;
 }

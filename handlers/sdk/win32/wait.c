@@ -90,15 +90,21 @@ static bool is_passing(int error) {
            error == WSAEWOULDBLOCK;
 }
 
+/* Who waits there may be taken by another process that shares the listener, and then accept must
+ * not wait for the next one: nobody would see DRAIN. The mode belongs to all copies, and a
+ * supervisor sets it back before each hand-over, so it is set for each. */
 int body_accept(baton_socket listener, baton_socket *out) {
+    u_long is_nonblocking = 1;
+    *out = BATON_SOCKET_NONE;
+    if (ioctlsocket((SOCKET)listener, (long)FIONBIO, &is_nonblocking) != 0)
+        return BATON_E_SYSTEM;
     SOCKET accepted = accept((SOCKET)listener, NULL, NULL);
     *out = (baton_socket)accepted;
     if (accepted == INVALID_SOCKET)
         return is_passing(WSAGetLastError()) ? 0 : BATON_E_SYSTEM;
     /* Accepted sockets are inheritable again even when the listener is not. */
     SetHandleInformation((HANDLE)accepted, HANDLE_FLAG_INHERIT, 0);
-    /* It has the mode of the listener, which others may have set. */
-    u_long is_nonblocking = 0;
+    is_nonblocking = 0; /* it has the mode of the listener */
     if (ioctlsocket(accepted, (long)FIONBIO, &is_nonblocking) != 0) {
         body_socket_close(out);
         return BATON_E_SYSTEM;

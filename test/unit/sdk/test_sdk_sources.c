@@ -5,9 +5,11 @@
 
 #include <cmocka.h>
 
+#include "body.h"
 #include "test_sdk_supervisor.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -63,6 +65,23 @@ static void assert_heard(const struct supervisor *supervisor, uint8_t type) {
 
 static void say_drain(const struct supervisor *supervisor) {
     supervisor_say(supervisor, &(struct wire_message){.type = WIRE_DRAIN}, -1);
+}
+
+/* Another process that shares the listener has taken who came: who waited for the next one would
+ * not see DRAIN. */
+static void accept_waits_for_nobody(void **state) {
+    struct place place = bind_somewhere(SOCK_STREAM);
+    baton_socket socket;
+    (void)state;
+    alarm(20); /* ends the test if it waits */
+    assert_int_equal(body_accept(place.socket, &socket), 0);
+    int client = connect_to(&place, SOCK_STREAM);
+    assert_int_equal(body_accept(place.socket, &socket), 1);
+    alarm(0);
+    assert_int_equal(fcntl(socket, F_GETFL) & O_NONBLOCK, 0);
+    close(socket);
+    close(client);
+    close(place.socket);
 }
 
 static void connections_of_an_offered_listener(void **state) {
@@ -364,6 +383,7 @@ static void services_that_answer_anything_are_known(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accept_waits_for_nobody),
         cmocka_unit_test(connections_of_an_offered_listener),
         cmocka_unit_test(an_idle_listener_is_given_back),
         cmocka_unit_test(a_listener_beside_connections),
