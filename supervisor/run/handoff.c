@@ -81,7 +81,7 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
     }
     struct wire_message message = {
         .type = WIRE_OFFER,
-        .connection = pool_number_of(&s->pool, connection),
+        .connection = s->pool.connections[connection].number,
         .service = {service->name, strlen(service->name)},
         .kind = (uint8_t)kind_of(c, service),
         .accepted_us = (uint64_t)c->accepted_wall_us,
@@ -177,7 +177,7 @@ void run_handoff_send_drain(struct supervisor *s, uint32_t process) {
 void run_handoff_send_cancel(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     if (c->state == CONNECTION_HELD &&
-        send_word(s, c->process, WIRE_CANCEL, pool_number_of(&s->pool, connection))) {
+        send_word(s, c->process, WIRE_CANCEL, s->pool.connections[connection].number)) {
         s->launching.processes[c->process].cancel_unsent = true;
     }
 }

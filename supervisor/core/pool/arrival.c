@@ -1,5 +1,5 @@
-/* A connection from its acceptance to the time when it is given to a process; when it is forgotten;
- * and its number on a channel. */
+/* A connection from its acceptance to the time when it is given to a process; and when it is
+ * forgotten. */
 #include "core/base/must.h"
 #include "core/pool/internal.h"
 
@@ -40,7 +40,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     must(slot != SLOT_NONE);
     struct connection *c = &pool->connections[slot];
     const struct service *service = pool_service_of(pool, arrival->service);
-    *c = (struct connection){0};
+    *c = (struct connection){.number = c->number}; /* the next shall be another */
     c->state = CONNECTION_PREFACE;
     c->id = ++pool->last_id;
     c->service = arrival->service;
@@ -157,29 +157,4 @@ void pool_forget(struct pool *pool, uint32_t connection) {
     slots_give(&pool->connection_slots, connection);
     tell_room(pool, service, was_full);
     pool_leave_service(pool, service);
-}
-
-/* ---- Its number on a channel ---- */
-
-/* The slot below, so that it is found without a search, and above it which use of the slot this is,
- * never 0. */
-#define NUMBER_SLOT_BITS 15
-#define NUMBER_USES_COUNT ((1u << (32 - NUMBER_SLOT_BITS)) - 1)
-_Static_assert(POOL_CONNECTIONS_MAX_COUNT <= 1u << NUMBER_SLOT_BITS, "a slot fits its bits");
-
-uint32_t pool_number_of(const struct pool *pool, uint32_t connection) {
-    uint32_t use = token_generation(slots_token(&pool->connection_slots, 0, connection)) / 2;
-    return (use % NUMBER_USES_COUNT + 1) << NUMBER_SLOT_BITS | connection;
-}
-
-uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number) {
-    uint32_t connection = number & ((1u << NUMBER_SLOT_BITS) - 1);
-    if (!slots_is_used(&pool->connection_slots, connection) ||
-        pool_number_of(pool, connection) != number) {
-        return SLOT_NONE;
-    }
-    const struct connection *c = &pool->connections[connection];
-    bool is_its_own = pool->processes[process].offer == connection ||
-                      (c->state == CONNECTION_HELD && c->process == process);
-    return is_its_own ? connection : SLOT_NONE;
 }

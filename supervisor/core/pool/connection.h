@@ -107,6 +107,7 @@ struct connection {
      * service and of all; SOURCE_NONE where there is no such limit. */
     uint32_t source, own_source, common_source;
     uint32_t from_peer_count; /* live connections from its address when it came, itself included */
+    uint32_t number;          /* on the channel of the process that it was offered to last */
     uint32_t offers_count;    /* to processes, one after the other */
     uint32_t attempts_used, attempts_max;
     uint32_t pid;          /* who took it, or the last one that failed to; 0 = nobody */

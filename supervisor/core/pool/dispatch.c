@@ -15,6 +15,7 @@ void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
     const struct service *service = p->rules;
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
     forget_attempt(c);
+    pool_number(pool, connection);
     c->process = process;
     c->pid = p->pid;
     c->launched_us = p->launched_us;

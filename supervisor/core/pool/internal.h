@@ -12,7 +12,7 @@
  *   drain.c     how one process is brought to its end
  *   credits.c   what a process counts for
  *   wants.c, idle.c   what a service lacks, who is idle
- *   lists.c, actions.c, pool.c   queues, the ring, the tables */
+ *   lists.c, actions.c, number.c, pool.c   queues, the ring, numbers on channels, the tables */
 #ifndef BATON_POOL_INTERNAL_H
 #define BATON_POOL_INTERNAL_H
 
@@ -211,6 +211,12 @@ void pool_note_useless(struct pool *pool, struct process *p);
 
 /* Frees the slot of a process. */
 void pool_free_process(struct pool *pool, struct process *p);
+
+/* ---- number.c ---- */
+
+/* Gives the connection, which is about to be offered, the number that it has on that channel: never
+ * 0, not what the last offer of the slot had, and not to be known to who has not read the OFFER. */
+void pool_number(struct pool *pool, uint32_t connection);
 
 /* ---- drain.c ---- */
 

@@ -36,6 +36,7 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
         shortage_make(STARVED_RETRY_MS, STARVED_RETRY_MS, token_make(POOL_TOKEN_STARVED, 0, 0));
     pool->pause.token = token_make(POOL_TOKEN_COMMON_PAUSE, 0, 0);
     pool->most_count = connection_count;
+    pool->numbers_key = seed;
     pool->wanting_first = SLOT_NONE;
     pool->wanting_last = SLOT_NONE;
     return BATON_OK;

@@ -205,11 +205,12 @@ struct pool {
     uint8_t *queued_connections; /* kinds of actions in the ring, by connection and by process */
     uint16_t *queued_processes;
     uint64_t last_id;
-    struct shortage starved;      /* lasts while launches wait for what is short for all */
-    struct sources sources;       /* of connections, by the peer's address */
-    struct service_limits limits; /* for all services together */
-    struct rate rate;             /* of all clients let in */
-    struct timer pause;           /* set while that lets nobody in */
+    uint64_t numbers_key, numbers_count; /* of offers: see pool_number() */
+    struct shortage starved;             /* lasts while launches wait for what is short for all */
+    struct sources sources;              /* of connections, by the peer's address */
+    struct service_limits limits;        /* for all services together */
+    struct rate rate;                    /* of all clients let in */
+    struct timer pause;                  /* set while that lets nobody in */
 };
 
 /* Makes the tables, for `connection_count` (1..POOL_CONNECTIONS_MAX_COUNT, which is what the
@@ -299,9 +300,6 @@ static inline uint32_t pool_live_count(const struct pool *pool) {
 /* The record is written: frees the slot. */
 void pool_forget(struct pool *pool, uint32_t connection);
 
-/* What names a connection on the channel of a process: never 0, and not the same for the next one
- * in its slot. */
-uint32_t pool_number_of(const struct pool *pool, uint32_t connection);
 /* The slot of the connection that `number` (of a frame) names on this process's channel: offered
  * or held by it. SLOT_NONE if there is none. */
 uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number);
