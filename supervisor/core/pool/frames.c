@@ -100,6 +100,14 @@ static void after_connection(struct pool *pool, struct process *p) {
     pool_dispatch(pool, p->service);
 }
 
+/* It has finished what had gone on for too long: unless another has its place, it is good again. */
+static void come_back(struct pool *pool, struct process *p) {
+    pool_update_process(pool, p);
+    if (p->served->sums.handlers_count > service_max_handlers(p->rules)) {
+        process_retire(p, RETIRE_OVERDUE);
+    }
+}
+
 /* Back to the queue, with no attempt lost. */
 static void decline(struct pool *pool, struct process *p, uint32_t connection) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
@@ -165,11 +173,15 @@ bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
     }
     struct process *p = &pool->processes[process];
     struct connection *c = &pool->connections[connection];
+    bool was_overdue = p->overdue_count > 0;
     p->busy = false;
     pool_take_words(pool, connection, words);
     c->has_status = true;
     c->status = words->status;
     pool_end_connection(pool, connection, words->status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED);
+    if (was_overdue && p->overdue_count == 0) {
+        come_back(pool, p);
+    }
     after_connection(pool, p);
     return true;
 }

@@ -52,7 +52,7 @@ struct process_credits process_credits_of(const struct process *process) {
         uint32_t used_count = process->held_count + (process->offer != SLOT_NONE ? 1 : 0);
         bool is_full = used_count >= process_offers_at_a_time(process);
         is_free = is_young(process) && !process->busy && process->overdue_count == 0;
-        credits.is_handler = is_full || is_young(process);
+        credits.is_handler = process->overdue_count == 0 && (is_full || is_young(process));
     }
     credits.is_handler = credits.is_handler || credits.is_launching;
     if (is_free) {

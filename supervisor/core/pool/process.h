@@ -90,7 +90,8 @@ struct process {
     uint32_t offer;      /* slot of the one unacknowledged offer; SLOT_NONE */
     uint32_t first_held; /* connections it has acknowledged and not finished */
     uint32_t held_count;
-    uint32_t overdue_count;   /* of these; it gets no offers until it has finished them */
+    uint32_t overdue_count;   /* of these; it gets no offers until it has finished them, and another
+                                 may be launched in its place */
     uint32_t capacity_count;  /* from HELLO, 1..65535 */
     uint32_t life_left_count; /* offers it may still get; where reuse is 0 that is no matter */
     uint32_t taken_count;     /* connections it has acknowledged in its life */

@@ -437,6 +437,44 @@ static void test_stop_with_many_held(void **state) {
     living_end();
 }
 
+/* It takes nobody else, so another may be launched where one alone is allowed; and it stays so when
+ * it has come to an end with that client after all, or there would be two. */
+static void test_one_that_overran_is_replaced(void **state) {
+    (void)state;
+    struct service service = living_usual();
+    service.max_handlers_count = 1;
+    service.max_runtime_ms = 1000;
+    for (uint32_t capacity_count = 2; capacity_count < 4; capacity_count++) { /* full, and not */
+        living_begin(service, living_usual());
+        uint32_t first = living_arrive();
+        living_hello(0, capacity_count);
+        living_ack(0);
+        living_pass(STOP_US);
+        uint32_t second = living_arrive();
+        living_ack(0);
+        uint32_t third = SLOT_NONE;
+        if (capacity_count == 2) {
+            third = living_arrive(); /* waits for room */
+        }
+        assert_int_equal(living_counts[POOL_LAUNCH], 1);
+        living_pass(SECOND_US);
+        assert_int_equal(pool->processes[0].overdue_count, 1);
+        third = third == SLOT_NONE ? living_arrive() : third;
+        assert_int_equal(living_counts[POOL_LAUNCH], 2);
+        living_done(0, first);
+        assert_int_equal(pool->connections[third].process, 1);
+        living_arrive();
+        assert_int_equal(living_counts[POOL_LAUNCH], 2);
+        assert_int_equal(living_served->sums.handlers_count, 1);
+        living_done(0, second);
+        assert_int_equal(pool->processes[0].state, PROCESS_DRAINING);
+        assert_int_equal(pool->processes[0].retire, RETIRE_OVERDUE);
+        living_hello(1, 1);
+        living_ack(1);
+        living_end();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_end),
@@ -456,6 +494,7 @@ int main(void) {
         cmocka_unit_test(test_change_while_launches_are_under_way),
         cmocka_unit_test(test_stop_while_clients_wait),
         cmocka_unit_test(test_stop_with_many_held),
+        cmocka_unit_test(test_one_that_overran_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
