@@ -478,8 +478,8 @@ uint32_t platform_process_pid(const struct platform_process *process);
  * (IsProcessInJob). */
 uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid);
 
-/* True if that has said 0 because /proc does not show the sender (hidepid of proc(5), or it has
- * ended), so that nobody knows what it is called. Windows: never. */
+/* True if that has said 0 because the system does not show the sender (it has ended; on Linux
+ * before 5.5 also hidepid of proc(5)), so that nobody knows what it is called. Windows: never. */
 bool platform_process_is_hidden(const struct platform_process *process);
 
 enum platform_signal {

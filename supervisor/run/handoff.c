@@ -249,8 +249,8 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     if (speaker == 0) {
         return run_breach_say(s, "pid ", message->pid, 10,
                               platform_process_is_hidden(r->handle)
-                                  ? ", which is not the handler's, and /proc/PID/status cannot be "
-                                    "read"
+                                  ? ", which is not the handler's, and the system does not tell "
+                                    "what it is called"
                                   : ", which is not the handler's");
     }
     if (!pool_hello(&s->pool, process, speaker, message->capacity)) {

@@ -300,6 +300,8 @@ static void test_innermost_pid(void **state) {
     assert_int_equal(innermost_pid_of(name, 3000, "\nNSpgid:\t9\n"), 0);
     assert_int_equal(innermost_pid_of(name, 3, "\nNSpid:\t4711\t1"), 0);
     assert_int_equal(innermost_pid_of("NSpid:\t5\n", 0, ""), 0); /* the name comes first */
+    assert_int_equal(innermost_pid_of("pos:\t0\nPid:\t-1", 0, "\nNSpid:\t-1\n"),
+                     -1); /* it has ended */
     assert_int_equal(posix_innermost_pid(-1), -1);
 }
 

@@ -306,7 +306,9 @@ static void expect_a_hidden_stranger(void) {
     scene_stage(&scene, &play_puppet, hidden_stranger);
     scene_play(&scene, &play_good);
     scene_run(&scene);
-    expect_told("HELLO", "pid 77, which is not the handler's, and /proc/PID/status cannot be read");
+    expect_told("HELLO",
+                "pid 77, which is not the handler's, and the system does not tell what it is "
+                "called");
     scene_clear(&scene);
 }
 

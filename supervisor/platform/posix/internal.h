@@ -510,8 +510,8 @@ void posix_channel_measure(struct platform_process *process);
 void posix_process_forget_measuring(struct platform_process *process);
 
 /* process.c: what getpid(2) tells a process in its own pid namespace: the last number of NSpid,
- * behind those of the outer ones, in its /proc/PID/status, however long that is. Closes it. 0: it
- * does not say; -1: it cannot be read. */
+ * behind those of the outer ones, in what /proc says of its pidfd or in its status, however long
+ * that is. Closes it. 0: it does not say; -1: it cannot be read, or the process has ended. */
 pid_t posix_innermost_pid(int file);
 
 /* output.c */

@@ -3,7 +3,10 @@
  */
 #include "platform/posix/internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 uint32_t platform_process_pid(const struct platform_process *process) {
@@ -26,6 +29,9 @@ pid_t posix_innermost_pid(int file) {
             } else if (c == '\n') {
                 posix_close_any(file);
                 return number;
+            } else if (c == '-') { /* it has ended */
+                posix_close_any(file);
+                return -1;
             } else {
                 number = c >= '0' && c <= '9' ? number * 10 + (c - '0') : 0;
             }
@@ -36,6 +42,27 @@ pid_t posix_innermost_pid(int file) {
     return is_read ? 0 : -1;
 }
 
+/* What is told of a pidfd is made of the number alone. /proc/PID/status (Linux before 5.5) holds on
+ * to the memory of the process for the moment, and to all that this can wait for if the process
+ * ends just then: see memory.c. */
+static pid_t called_by_itself(pid_t pid) {
+    pid_t called = 0;
+#ifdef SYS_pidfd_open
+    int process = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (process < 0 && errno != ENOSYS) {
+        return -1;
+    }
+    if (process >= 0) {
+        char path[48];
+        snprintf(path, sizeof path, "/proc/self/fdinfo/%d", process);
+        called = posix_innermost_pid(open(path, O_RDONLY | O_CLOEXEC));
+        posix_close_any(process);
+    }
+#endif
+    return called != 0 ? called
+                       : posix_innermost_pid(posix_open_of_process(pid, "status", O_RDONLY));
+}
+
 uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid) {
     pid_t speaker = process->speaker;
     pid_t called = speaker;
@@ -43,7 +70,7 @@ uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid
         return 0;
     }
     if ((pid_t)pid != speaker) {
-        called = posix_innermost_pid(posix_open_of_process(speaker, "status", O_RDONLY));
+        called = called_by_itself(speaker);
         process->is_hidden = called < 0;
     }
     return called > 0 && (pid_t)pid == called ? (uint32_t)speaker : 0;
