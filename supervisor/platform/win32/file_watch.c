@@ -125,21 +125,27 @@ static bool look_at_due(struct file_watcher *watcher) {
     return more;
 }
 
-/* A folder that tells no more is given up. */
-static void take_change(struct file_watcher *watcher, HANDLE change) {
+/* True if something has changed in a folder. One that tells no more is given up. */
+static bool take_changes(struct file_watcher *watcher) {
+    bool any = false;
     for (size_t i = 0; i < FOLDERS_MAX_COUNT; i++) {
         struct watched_folder *folder = &watcher->folders[i];
-        if (folder->change != change) {
+        DWORD state =
+            folder->change == NULL ? WAIT_TIMEOUT : WaitForSingleObject(folder->change, 0);
+        if (state == WAIT_TIMEOUT) {
             continue;
         }
+        any = true;
         for (struct platform_file_watch *file = watcher->first; file != NULL; file = file->next) {
             file->is_due = file->is_due || file->folder == i;
         }
-        if (folder->files_count == 0 || !FindNextChangeNotification(change)) {
-            FindCloseChangeNotification(change);
+        if (folder->files_count == 0 || state != WAIT_OBJECT_0 ||
+            !FindNextChangeNotification(folder->change)) {
+            FindCloseChangeNotification(folder->change);
             folder->change = NULL;
         }
     }
+    return any;
 }
 
 static void close_unused(struct file_watcher *watcher) {
@@ -155,9 +161,12 @@ static void close_unused(struct file_watcher *watcher) {
     }
 }
 
-/* Only this thread closes a handle, so none is closed that it waits for. */
+/* Only this thread closes a handle, so none is closed that it waits for. After a change it waits
+ * for none of them for a while: a folder that changes all the time would keep it looking, and from
+ * the others, since of several that are set a wait names the first. */
 static DWORD WINAPI watcher_thread(void *context) {
     struct file_watcher *watcher = context;
+    bool has_changed = false;
     EnterCriticalSection(&watcher->lock);
     while (!watcher->is_closing) {
         HANDLE handles[MAXIMUM_WAIT_OBJECTS] = {watcher->woken};
@@ -170,12 +179,11 @@ static DWORD WINAPI watcher_thread(void *context) {
             }
         }
         LeaveCriticalSection(&watcher->lock);
-        DWORD which =
-            WaitForMultipleObjects(count, handles, FALSE, more ? LOOK_INTERVAL_MS : INFINITE);
+        bool pauses = more || has_changed;
+        WaitForMultipleObjects(pauses ? 1 : count, handles, FALSE,
+                               pauses ? LOOK_INTERVAL_MS : INFINITE);
         EnterCriticalSection(&watcher->lock);
-        if (which > WAIT_OBJECT_0 && which < WAIT_OBJECT_0 + count) {
-            take_change(watcher, handles[which - WAIT_OBJECT_0]);
-        }
+        has_changed = take_changes(watcher);
     }
     LeaveCriticalSection(&watcher->lock);
     return 0;
