@@ -7,7 +7,6 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 import unittest
 from unittest import mock
 
@@ -15,7 +14,6 @@ ROOT = pathlib.Path(os.environ.get("BATON_SOURCE_DIR", "."))
 sys.path.insert(0, str(ROOT / "handlers" / "sdk"))
 import baton  # noqa: E402
 import baton_channel  # noqa: E402
-import baton_sources  # noqa: E402
 
 NONCE = "000102030405060708090a0b0c0d0e0f"
 DEADLINE_S = 5
@@ -360,19 +358,6 @@ class Sources(unittest.TestCase):
     def assert_heard(self, supervisor, kind):
         frame = supervisor.channel.recv(1024)
         self.assertEqual((frame[5], frame[8:12]), (kind, (17).to_bytes(4, "big")), frame)
-
-    def test_accept_waits_for_nobody(self):
-        """Another process that shares the listener has taken who came."""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(None)
-            source = baton_sources.Source(listener, baton.KIND_LISTENER)
-            sources = baton_sources.Sources(False)
-            self.addCleanup(sources.close)
-            taken = []
-            thread = threading.Thread(target=lambda: taken.append(sources.take(source)), daemon=True)
-            thread.start()
-            thread.join(DEADLINE_S)
-            self.assertEqual(taken, [None])
 
     def test_listener_and_drain(self):
         listener = socket.create_server(("127.0.0.1", 0))
