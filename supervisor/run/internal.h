@@ -30,6 +30,7 @@
 #include "run/start.h"
 #include "run/supervisor.h"
 #include "run/tell.h"
+#include "run/waits.h"
 #include "run/workers.h"
 
 /* Types of the shell's own tokens, beside those of the pool (core/base/token.h). */
@@ -48,7 +49,8 @@ enum run_token {
     RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
     RUN_TOKEN_REFUSAL,    /* events and a timer */
     RUN_TOKEN_REFUSED,    /* what is left out of refusals is told */
-    RUN_TOKEN_RECORDS,    /* that wait for the end of a process */
+    RUN_TOKEN_WAITS,      /* processes of which something is due */
+    RUN_TOKEN_RENEWING,   /* changes of a service's handler are followed again */
     RUN_TOKEN_OFFERS,     /* offers that found a shortage are sent again */
     RUN_TOKEN_END
 };

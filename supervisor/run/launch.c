@@ -160,6 +160,7 @@ int run_launch_renew_all(struct supervisor *s, struct baton_cause *cause) {
 void run_launch_forget(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     shortage_relieve(&r->starting, &s->timers);
+    shortage_relieve(&r->renewing, &s->timers);
     timers_unset(&s->timers, &r->workers);
     clear(s, service);
     *r = (struct run_service){0};
@@ -167,8 +168,7 @@ void run_launch_forget(struct supervisor *s, uint32_t service) {
 
 int run_launch_create(struct supervisor *s) {
     struct run_launching *launching = &s->launching;
-    launching->first_unrecorded = launching->last_unrecorded = SLOT_NONE;
-    launching->recording.token = token_make(RUN_TOKEN_RECORDS, 0, 0);
+    run_waits_create(s);
     launching->services = table_create(SERVICES_MAX_COUNT, sizeof *launching->services);
     launching->processes = table_create(s->pool.process_slots.count, sizeof *launching->processes);
     return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;
@@ -309,8 +309,7 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
     struct baton_cause cause = {0};
     uint32_t service = s->pool.processes[process].service;
     uint32_t connection = s->pool.processes[process].wanted_by;
-    s->launching.processes[process] =
-        (struct run_process){.pump = SLOT_NONE, .unrecorded = SLOT_NONE};
+    s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
     if (connection == SLOT_NONE && !service_serves_many(s->pool.processes[process].rules)) {
         /* Its client went in the meantime. */
         pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);

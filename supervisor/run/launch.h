@@ -6,6 +6,7 @@
 #include "core/base/shortage.h"
 #include "platform/platform.h"
 #include "run/refuse.h"
+#include "run/waits.h"
 #include "wire.h"
 
 #include <stdbool.h>
@@ -35,6 +36,9 @@ struct run_service {
     uint64_t output_suppressed_count; /* lines, since it was told last */
     struct run_refused refused;
     struct platform_file_watch *file; /* the handler's; NULL = it is not watched */
+    struct shortage renewing;         /* lasts while no change of it is followed, as one was */
+    uint64_t calm_us;                 /* a change from then on is none of a row */
+    bool has_changed;                 /* what is to be followed then */
     struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
 };
 
@@ -46,15 +50,12 @@ struct run_process {
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;
-    bool cancel_unsent; /* of one of those that it holds, or more */
-    bool is_ending;     /* its end was told, and what it has left is being read */
-    bool exit_was_told; /* to the pool: all of that has been read */
-    uint32_t pump;      /* slot of its pump; SLOT_NONE */
-    /* Its connection, which is over, and whose record waits for its end; SLOT_NONE. Those that do
-     * are a list, the one that began to first first. */
-    uint32_t unrecorded;
-    uint32_t next_unrecorded, previous_unrecorded; /* processes */
-    uint64_t record_due_us;
+    bool cancel_unsent;  /* of one of those that it holds, or more */
+    bool is_ending;      /* its end was told, and what it has left is being read */
+    bool exit_was_told;  /* to the pool: all of that has been read */
+    uint32_t pump;       /* slot of its pump; SLOT_NONE */
+    uint32_t unrecorded; /* RUN_WAIT_RECORD: its connection, which is over */
+    struct run_waiting waiting[RUN_WAITS_COUNT];
 };
 
 /* Owner: the supervisor. */
@@ -64,8 +65,7 @@ struct run_launching {
     uint32_t ending_count;         /* of them that are ending */
     uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
     bool refills;                  /* spares are due */
-    uint32_t first_unrecorded, last_unrecorded; /* processes */
-    struct timer recording;                     /* set while there are any */
+    struct run_waits waits[RUN_WAITS_COUNT];
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

@@ -7,8 +7,11 @@
 /* Rounds with clients in which nothing is launched ahead. Then it is, or where clients never stop
  * coming there would be no spares. */
 #define BUSY_ROUNDS_COUNT 8u
-/* How often a process is measured at most. */
-#define MEASURE_INTERVAL_US 100000u
+/* How soon behind one change the next is followed: twice as late each time, until it has been quiet
+ * for some times as long. */
+#define RENEW_FIRST_MS 100u
+#define RENEW_LAST_MS 10000u
+#define RENEW_CALM_TIMES 4u
 
 /* ---- The file ---- */
 
@@ -26,6 +29,8 @@ void run_living_watch(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     struct baton_cause cause = {0};
     char room[4096];
+    r->renewing =
+        shortage_make(RENEW_FIRST_MS, RENEW_LAST_MS, token_make(RUN_TOKEN_RENEWING, 0, service));
     if (!service_serves_many(r->rules) && r->rules->workers_count == 0) {
         return;
     }
@@ -41,12 +46,32 @@ void run_living_watch(struct supervisor *s, uint32_t service) {
     }
 }
 
-void run_living_on_changed(struct supervisor *s, uint32_t service) {
-    run_tell(s, LOG_LEVEL_INFO, "handler_changed", service, "handler=%s",
-             s->launching.services[service].rules->handler);
+static void renew(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    if (s->timers.now_us >= r->calm_us) {
+        (void)shortage_over(&r->renewing, &s->timers);
+    }
+    uint64_t delay_ms = shortage_hit(&r->renewing, &s->timers);
+    r->calm_us = s->timers.now_us + RENEW_CALM_TIMES * 1000u * delay_ms;
+    r->has_changed = false;
+    run_tell(s, LOG_LEVEL_INFO, "handler_changed", service, "handler=%s", r->rules->handler);
     pool_renew_processes(&s->pool, service);
-    if (s->launching.services[service].rules->workers_count > 0) {
+    if (r->rules->workers_count > 0) {
         run_workers_renew(s, service);
+    }
+}
+
+void run_living_on_changed(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    r->has_changed = true;
+    if (!shortage_lasts(&r->renewing)) {
+        renew(s, service);
+    }
+}
+
+void run_living_on_renewing(struct supervisor *s, uint32_t service) {
+    if (s->launching.services[service].has_changed) {
+        renew(s, service);
     }
 }
 
@@ -78,16 +103,35 @@ void run_living_on_measured(struct supervisor *s, uint32_t process) {
 }
 
 /* One that gets no more offers is as large as it likes. */
+static bool is_to_be_measured(const struct process *p) {
+    return p->rules->retire_memory_mib > 0 && p->state == PROCESS_READY && p->retire == RETIRE_NONE;
+}
+
+static void measure(struct supervisor *s, uint32_t process) {
+    s->launching.processes[process].measured_us = s->timers.now_us;
+    run_living_on_measured(s, process);
+}
+
 void run_living_measure(struct supervisor *s, uint32_t process) {
-    const struct process *p = &s->pool.processes[process];
-    struct run_process *r = &s->launching.processes[process];
-    uint64_t due_us = r->measured_us == 0 ? 0 : r->measured_us + MEASURE_INTERVAL_US;
-    if (p->rules->retire_memory_mib == 0 || p->state != PROCESS_READY || p->retire != RETIRE_NONE ||
-        s->timers.now_us < due_us) {
+    const struct run_process *r = &s->launching.processes[process];
+    if (!is_to_be_measured(&s->pool.processes[process]) ||
+        run_waits_has(s, RUN_WAIT_MEASURE, process)) {
         return;
     }
-    r->measured_us = s->timers.now_us;
-    run_living_on_measured(s, process);
+    if (r->measured_us != 0 && s->timers.now_us < r->measured_us + LIVING_MEASURE_INTERVAL_US) {
+        run_waits_add(s, RUN_WAIT_MEASURE, process);
+    } else {
+        measure(s, process);
+    }
+}
+
+void run_living_on_timer(struct supervisor *s) {
+    uint32_t process;
+    while ((process = run_waits_take(s, RUN_WAIT_MEASURE)) != SLOT_NONE) {
+        if (is_to_be_measured(&s->pool.processes[process])) {
+            measure(s, process);
+        }
+    }
 }
 
 /* ---- The end ---- */

@@ -344,8 +344,15 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_REFUSED:
         run_refuse_on_suppressed(s);
         break;
-    case RUN_TOKEN_RECORDS:
-        run_reap_on_timer(s);
+    case RUN_TOKEN_WAITS:
+        if (index == RUN_WAIT_RECORD) {
+            run_reap_on_timer(s);
+        } else {
+            run_living_on_timer(s);
+        }
+        break;
+    case RUN_TOKEN_RENEWING:
+        run_living_on_renewing(s, index);
         break;
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);

@@ -2,24 +2,9 @@
 
 #include <string.h>
 
-/* How long the record of a connection that is over waits for the end of its process. */
-#define COST_WAIT_US 100000u
-
 static void write_record(struct supervisor *s, uint32_t connection);
 
 /* ---- Records that wait for the end of a process ---- */
-
-static uint32_t *link_before(struct supervisor *s, const struct run_process *r) {
-    return r->previous_unrecorded == SLOT_NONE
-               ? &s->launching.first_unrecorded
-               : &s->launching.processes[r->previous_unrecorded].next_unrecorded;
-}
-
-static uint32_t *link_behind(struct supervisor *s, const struct run_process *r) {
-    return r->next_unrecorded == SLOT_NONE
-               ? &s->launching.last_unrecorded
-               : &s->launching.processes[r->next_unrecorded].previous_unrecorded;
-}
 
 /* A handler says DONE and exits: what it has cost, its exit tells. */
 static bool waits_for_cost(const struct supervisor *s, const struct connection *c) {
@@ -28,37 +13,23 @@ static bool waits_for_cost(const struct supervisor *s, const struct connection *
         return false;
     }
     const struct run_process *r = &s->launching.processes[c->process];
-    return r->handle != NULL && !r->exit_was_told && r->unrecorded == SLOT_NONE;
+    return r->handle != NULL && !r->exit_was_told && !run_waits_has(s, RUN_WAIT_RECORD, c->process);
 }
 
 static void wait_for_cost(struct supervisor *s, uint32_t connection) {
-    struct run_launching *launching = &s->launching;
     uint32_t process = s->pool.connections[connection].process;
-    struct run_process *r = &launching->processes[process];
-    r->unrecorded = connection;
-    r->record_due_us = s->timers.now_us + COST_WAIT_US;
-    r->previous_unrecorded = launching->last_unrecorded;
-    r->next_unrecorded = SLOT_NONE;
-    *link_before(s, r) = launching->last_unrecorded = process;
-    if (!timer_is_set(&launching->recording)) {
-        timers_set(&s->timers, &launching->recording, r->record_due_us);
-    }
+    s->launching.processes[process].unrecorded = connection;
+    run_waits_add(s, RUN_WAIT_RECORD, process);
     pool_vacate(&s->pool, connection);
 }
 
 /* `how`: as the process has ended; NULL = it has not, or nobody knows. */
 static void wait_no_more(struct supervisor *s, uint32_t process, const struct pool_exit *how) {
-    struct run_process *r = &s->launching.processes[process];
-    uint32_t connection = r->unrecorded;
-    if (connection == SLOT_NONE) {
+    if (!run_waits_has(s, RUN_WAIT_RECORD, process)) {
         return;
     }
-    r->unrecorded = SLOT_NONE;
-    *link_before(s, r) = r->next_unrecorded;
-    *link_behind(s, r) = r->previous_unrecorded;
-    if (s->launching.first_unrecorded == SLOT_NONE) {
-        timers_unset(&s->timers, &s->launching.recording);
-    }
+    uint32_t connection = s->launching.processes[process].unrecorded;
+    run_waits_remove(s, RUN_WAIT_RECORD, process);
     if (how != NULL) {
         pool_note_cost(&s->pool, connection, how);
     }
@@ -67,13 +38,8 @@ static void wait_no_more(struct supervisor *s, uint32_t process, const struct po
 
 void run_reap_on_timer(struct supervisor *s) {
     uint32_t process;
-    while ((process = s->launching.first_unrecorded) != SLOT_NONE) {
-        uint64_t due_us = s->launching.processes[process].record_due_us;
-        if (due_us > s->timers.now_us) {
-            timers_set(&s->timers, &s->launching.recording, due_us);
-            return;
-        }
-        wait_no_more(s, process, NULL);
+    while ((process = run_waits_take(s, RUN_WAIT_RECORD)) != SLOT_NONE) {
+        write_record(s, s->launching.processes[process].unrecorded);
     }
 }
 
@@ -187,6 +153,7 @@ void run_reap_activation(struct supervisor *s, uint32_t connection) {
 
 void run_reap_close_process(struct supervisor *s, uint32_t process) {
     wait_no_more(s, process, NULL);
+    run_waits_remove(s, RUN_WAIT_MEASURE, process);
     run_living_tell_end(s, process);
     is_ending_no_more(s, &s->launching.processes[process]); /* when a stop has given up on it */
     run_pump_close(s, process); /* still there when a stop has given up on the process */

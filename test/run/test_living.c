@@ -130,6 +130,47 @@ static void test_the_file_changes(void **state) {
     scene_clear(&scene);
 }
 
+/* It is written again and again: that is followed ever less often, but to the end of it. */
+static bool changes_always(struct scene *s) {
+    SCENE_BEGIN(s);
+    for (s->number = 0; s->number < 629 * 7; s->number++) {
+        fake_file_changes(handler);
+        LOOK(s);
+        fake_advance_us(1000000 / 629);
+    }
+    s->count = lines_count("handler_changed");
+    assert_in_range(s->count, 2, 10);
+    CONNECT(s);
+    ACTS(s, 0, ACT_HELLO, ACT_ACK);
+    fake_file_changes(handler);
+    LOOK(s);
+    assert_int_equal(lines_count("handler_changed"), s->count);
+    JUMP(s);
+    assert_int_equal(lines_count("handler_changed"), s->count + 1);
+    ACTS(s, 0, ACT_DONE);
+    assert_true(scene_listen(s, 0)->drained); /* it is of an older file */
+    ACTS(s, 0, ACT_EXIT);
+    JUMP(s); /* nothing has happened meanwhile */
+    assert_int_equal(lines_count("handler_changed"), s->count + 1);
+    assert_true(s->deadline_us == UINT64_MAX);
+    fake_advance_us(60000000);
+    fake_file_changes(handler);
+    LOOK(s);
+    assert_int_equal(lines_count("handler_changed"), s->count + 2); /* at once again */
+    SCENE_END(s);
+}
+
+static void test_the_file_changes_always(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, changes_always);
+    scene.client_count = 0;
+    scene.services[0].reuse_count = 0;
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
 static bool is_watched(struct scene *s) {
     SCENE_BEGIN(s);
     s->count = fake_file_changes(handler);
@@ -204,7 +245,8 @@ static void test_a_record_waits_for_the_exit(void **state) {
     }
 }
 
-/* Memory is looked at behind DONE, ten times a second at most. */
+/* Memory is looked at behind DONE, ten times a second at most; what it has become in between is
+ * seen all the same. */
 static bool grows(struct scene *s) {
     SCENE_BEGIN(s);
     ACTS(s, 0, ACT_HELLO, ACT_ACK);
@@ -218,9 +260,13 @@ static bool grows(struct scene *s) {
     CONNECT(s);
     ACTS(s, 0, ACT_ACK, ACT_DONE);
     assert_int_equal(fake_process(0)->measured_count, s->count);
+    s->mark_us = fake_now_us();
     fake_advance_us(1000);
     CONNECT(s);
     ACTS(s, 0, ACT_ACK, ACT_DONE);
+    assert_int_equal(fake_process(0)->measured_count, s->count); /* that will be looked at soon */
+    JUMP(s);
+    assert_int_equal(fake_now_us() - s->mark_us, 100000);
     LOOK(s);
     assert_int_equal(fake_process(0)->measured_count, 2 * s->count);
     assert_true(scene_listen(s, 0)->drained);
@@ -340,6 +386,7 @@ int main(void) {
         cmocka_unit_test(test_a_line_at_the_end),
         cmocka_unit_test(test_one_that_holds_many_crashes),
         cmocka_unit_test(test_the_file_changes),
+        cmocka_unit_test(test_the_file_changes_always),
         cmocka_unit_test(test_who_is_watched),
         cmocka_unit_test(test_a_record_waits_for_the_exit),
         cmocka_unit_test(test_memory),

@@ -233,6 +233,7 @@ static bool change(struct scene *s) {
         assert_int_equal(told_count(s), s->number);
     }
     assert_int_equal(told_count(s), WORKERS_COUNT);
+    JUMP(s); /* from now on a change is followed at once again */
     /* Those who may still serve somebody are bound by no time. */
     assert_true(s->deadline_us == UINT64_MAX);
     arrive(s);
