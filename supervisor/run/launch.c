@@ -183,7 +183,7 @@ void run_launch_clear(struct supervisor *s) {
     free(s->launching.processes);
 }
 
-/* Its clients wait; nobody else's do. */
+/* Its clients wait, or nobody does; nobody else's do. */
 static void log_own_limit(struct supervisor *s, uint32_t service, int code,
                           const struct baton_cause *cause) {
     if (shortage_may_log(&s->launching.services[service].limit, &s->timers)) {
@@ -291,13 +291,13 @@ static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t con
 }
 
 /* Says that the launch failed, and why it did. */
-static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, int result,
-                                    const struct baton_cause *cause) {
-    if (result == BATON_SHORTAGE) {
+static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, bool is_spare,
+                                    int result, const struct baton_cause *cause) {
+    if (result == BATON_SHORTAGE && !is_spare) {
         run_pause_log_shortage(s, service, result, cause);
         return POOL_LAUNCH_SHORTAGE;
     }
-    if (result == BATON_LIMIT) {
+    if (result == BATON_LIMIT || result == BATON_SHORTAGE) {
         log_own_limit(s, service, result, cause);
         return POOL_LAUNCH_OWN_LIMIT;
     }
@@ -317,8 +317,9 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
     }
     int result = launch_with_pump(s, process, connection, &cause);
     bool is_launched = result == BATON_OK;
-    enum pool_launch_fault fault =
-        is_launched ? POOL_LAUNCH_REFUSED : judge(s, service, result, &cause);
+    enum pool_launch_fault fault = is_launched
+                                       ? POOL_LAUNCH_REFUSED
+                                       : judge(s, service, connection == SLOT_NONE, result, &cause);
     /* It has taken its time, which is not that of the rest of the step; if it failed, no record
      * shall be older than what has just been said of it. */
     uint64_t step_us = s->timers.now_us;

@@ -115,7 +115,7 @@ void run_tell_breaker(struct supervisor *s, const struct pool_action *action) {
 
 void run_tell_spares_held_back(struct supervisor *s, const struct pool_action *action) {
     run_tell(s, LOG_LEVEL_WARNING, "spares_held_back", action->service, "reason=%s retry_ms=%llu",
-             "its spares end before they serve anybody",
+             s->pool.services[action->service].spares_reason,
              (unsigned long long)action->pause_us / 1000);
 }
 

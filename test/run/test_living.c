@@ -337,19 +337,31 @@ static bool broken(struct scene *s) {
 
 static void test_spares_that_cannot_be_launched(void **state) {
     (void)state;
-    struct scene scene;
-    scene_stage(&scene, &play_server, broken);
-    scene.client_count = 0;
-    scene.services[0].reuse_count = 5;
-    scene.services[0].spares_count = scene.services[0].spares_min_count =
-        scene.services[0].spares_max_count = 3;
-    fake_fail(FAKE_LAUNCH, BATON_NOT_FOUND, FAKE_ALWAYS);
-    scene_run(&scene);
-    assert_record(1, "served", "1");
-    assert_int_equal(lines_count("attempt_failed"), 0);
-    assert_true(lines_count("spares_held_back") >= 4);
-    assert_string_equal(lines_value(lines_find("spares_held_back", 1), "retry_ms"), "200");
-    scene_clear(&scene);
+    static const struct {
+        int result;
+        const char *event, *reason;
+    } ways[] = {{BATON_NOT_FOUND, "launch_failed", "its spares cannot be launched"},
+                {BATON_SHORTAGE, "launch_waits", "a launch met a limit, or something is short"},
+                {BATON_LIMIT, "launch_waits", "a launch met a limit, or something is short"}};
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        struct scene scene;
+        scene_stage(&scene, &play_server, broken);
+        scene.client_count = 0;
+        scene.services[0].reuse_count = 5;
+        scene.services[0].spares_count = scene.services[0].spares_min_count =
+            scene.services[0].spares_max_count = 3;
+        fake_fail(FAKE_LAUNCH, ways[way].result, FAKE_ALWAYS);
+        scene_run(&scene);
+        assert_record(1, "served", "1");
+        assert_int_equal(lines_count("attempt_failed"), 0);
+        assert_int_equal(lines_count("accept_paused"), 0); /* nobody is kept out by that */
+        assert_true(lines_count(ways[way].event) >= 1);
+        assert_true(lines_count("spares_held_back") >= 4);
+        const char *line = lines_find("spares_held_back", 1);
+        assert_string_equal(lines_value(line, "retry_ms"), "200");
+        assert_string_equal(lines_value(line, "reason"), ways[way].reason);
+        scene_clear(&scene);
+    }
 }
 
 /* Where clients never stop coming, spares are launched all the same. */

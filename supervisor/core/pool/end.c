@@ -131,7 +131,7 @@ void pool_note_useless(struct pool *pool, struct process *p) {
     p->is_useless = true;
     p->served->expected_count = 0;
     if (p->wanted_by == SLOT_NONE && p->offer == SLOT_NONE) {
-        pool_spare_failed(pool, p);
+        pool_spare_failed(pool, p, "its spares end before they serve anybody");
     }
 }
 
@@ -200,6 +200,9 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
     } else if (p->held_count == 0 && (before_hello || p->offer != SLOT_NONE)) {
         pool_close_channel(pool, p);
         pool_await_exit(pool, p, before_hello ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID);
+        if (p->offer == SLOT_NONE && p->wanted_by == SLOT_NONE) {
+            pool_note_useless(pool, p);
+        }
     } else {
         if (p->offer != SLOT_NONE) {
             pool_fault_process(pool, p, OUTCOME_HANDSHAKE_INVALID);

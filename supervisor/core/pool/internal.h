@@ -154,8 +154,9 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
 void pool_note_demand(struct pool *pool, uint32_t service, bool is_missed);
 /* TARGET_QUIET_US have passed. */
 void pool_look_at_target(struct pool *pool, uint32_t service);
-/* A process that nobody waited for has failed, before it was of use to anybody. */
-void pool_spare_failed(struct pool *pool, const struct process *p);
+/* A process that nobody waited for has failed, before it was of use to anybody; `reason` (static)
+ * is for the log. */
+void pool_spare_failed(struct pool *pool, const struct process *p, const char *reason);
 /* One of the service's was of use. */
 void pool_spares_are_fine(struct pool *pool, uint32_t service);
 

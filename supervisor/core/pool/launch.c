@@ -57,7 +57,10 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
         p->served->expected_count = 0;
         pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED);
     } else {
-        pool_spare_failed(pool, p);
+        pool_spare_failed(pool, p,
+                          fault == POOL_LAUNCH_REFUSED
+                              ? "its spares cannot be launched"
+                              : "a launch met a limit, or something is short");
     }
     pool_free_process(pool, p);
     pool_dispatch(pool, service);

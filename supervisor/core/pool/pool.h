@@ -166,7 +166,8 @@ struct pool_service {
     const char *pause_reason;     /* as pool_lacks_room_for() has it; static */
     bool took_nobody;             /* why it was: its handler did, and has not failed */
     uint64_t pause_us;            /* how long the last pause was */
-    uint64_t spares_pause_us;     /* the same, of spares */
+    uint64_t spares_pause_us;     /* the same, of spares, */
+    const char *spares_reason;    /* and why it was; static */
     struct timer pause;           /* set while the breaker, or the rate, lets nobody in */
     struct shortage shortage;     /* lasts while launches wait for a limit of its own */
 };

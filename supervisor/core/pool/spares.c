@@ -29,7 +29,7 @@ void pool_look_at_target(struct pool *pool, uint32_t service) {
 }
 
 /* Several that were under way at the same time fail once. */
-void pool_spare_failed(struct pool *pool, const struct process *p) {
+void pool_spare_failed(struct pool *pool, const struct process *p, const char *reason) {
     struct pool_service *s = p->served;
     s->expected_count = 0;
     if (s->target.max_count == 0 || pool->stopping || shortage_lasts(&s->spares_pause)) {
@@ -39,6 +39,7 @@ void pool_spare_failed(struct pool *pool, const struct process *p) {
         s->spares_pause.hits_count = 0;
     }
     s->spares_pause_us = pool_ms(shortage_hit(&s->spares_pause, pool->timers));
+    s->spares_reason = reason;
     pool_push_service(pool, POOL_SPARES_HELD_BACK, p->service);
     pool_update_wants(pool, p->service);
 }

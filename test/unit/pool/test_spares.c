@@ -129,17 +129,19 @@ static void test_spares_that_fail(void **state) {
     living_end();
 }
 
-/* It says that it takes nobody, or closes its channel, and stays: the next one is not launched at
- * once for that, and its exit does not count again. */
+/* It says that it takes nobody, or closes its channel, before HELLO or behind it, and stays: the
+ * next one is not launched at once for that, and its exit does not count again. */
 static void test_spares_that_take_nobody(void **state) {
     (void)state;
     struct service service = living_usual();
     living_spare(&service, 1, 1, 1);
-    for (int closes = 0; closes < 2; closes++) {
+    for (int closes = 0; closes < 3; closes++) {
         living_begin(service, living_usual());
         living_refill();
-        living_hello(0, 1);
-        if (closes) {
+        if (closes < 2) {
+            living_hello(0, 1);
+        }
+        if (closes > 0) {
             pool_channel_ended(living_at_now(), 0);
         } else {
             assert_true(pool_retire(living_at_now(), 0));
