@@ -102,7 +102,6 @@ struct connection {
     uint64_t id;                 /* the record's number, from 1, never used twice in a run */
     struct timer timer;          /* PREFACE, HELD: its deadline */
     uint32_t next, previous;     /* in a queue of its service, or among those its process holds */
-    uint64_t waits_since_us;     /* WAITING: since it came, or its last attempt failed */
     /* In the pool's table of sources: its address, and what counts for the limits by source of its
      * service and of all; SOURCE_NONE where there is no such limit. */
     uint32_t source, own_source, common_source;

@@ -49,6 +49,7 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
     p->channel_open = rules->has_channel;
     p->timer.token = token_make(POOL_TOKEN_PROCESS, 0, slot);
     p->launched_us = pool->timers->now_us;
+    p->launched_among_count = p->served->sums.launching_count + 1;
     timers_after(pool->timers, &p->timer, pool_ms(rules->handshake_timeout_ms));
     if (connection != SLOT_NONE) {
         pool_expect(pool, slot, connection);
@@ -74,33 +75,82 @@ static bool is_held_up(struct pool *pool, uint32_t service) {
 
 /* ---- Who waits for what is under way ---- */
 
-/* Who has waited for about as long as a launch takes has one made, whatever it could hope for: so
- * it waits at most twice as long as if it had had one at once, though what it hoped for may never
- * come. Where no process has said HELLO yet nobody knows how long that is. */
-#define PATIENCE_UNKNOWN_US 100000u
+/* How long clients wait for what is under way before they doubt that it will do. What it hopes for
+ * may never come, so it is about what a launch takes, twice; but a machine that is busy, perhaps
+ * with launching, takes longer for each than it ever did, and more launches would make that worse:
+ * each time that it runs out it is doubled, and half as much is believed. So the launches that
+ * follow come little by little, and all who wait have one in the end. Who was let down waits a few
+ * times as long as if he had had a launch of his own; who was not gains by it that the others are
+ * not launched. Where no process has said HELLO yet, nobody knows how long that takes. */
+#define PATIENCE_UNKNOWN_US 1000000u
+#define PATIENCE_UNKNOWN_SINGLE_US 100000u /* where each has a process of its own */
 #define PATIENCE_LEAST_US 10000u
+#define DOUBTS_MAX_COUNT 16u
 
-static uint64_t patience_us(const struct pool_service *s) {
+static uint64_t patience_us(const struct pool_service *s, const struct service *rules) {
     uint64_t launch_us = 2 * s->greeting_us;
     if (s->greeting_us == 0) {
-        return PATIENCE_UNKNOWN_US;
+        launch_us = rules->reuse_count == 1 ? PATIENCE_UNKNOWN_SINGLE_US : PATIENCE_UNKNOWN_US;
     }
-    return launch_us > PATIENCE_LEAST_US ? launch_us : PATIENCE_LEAST_US;
+    return (launch_us > PATIENCE_LEAST_US ? launch_us : PATIENCE_LEAST_US) << s->doubts_count;
+}
+
+/* How many may be under way where a process serves many. Before the first HELLO nobody knows
+ * whether one would do for all, so a few are made; what HELLO says decides about the others, who
+ * thus wait for two launches in turn at most. See pool_note_greeting() for what comes then. */
+static uint64_t launches_most(const struct pool_service *s) {
+    uint64_t most = s->expected_count == 0 ? POOL_LAUNCHES_FIRST_COUNT : s->launches_most_count;
+    return most << s->doubts_count;
+}
+
+/* As many as would all come within half the time that a launch has, were the processors all that
+ * they wait for, so that so many more take so much longer: else all would be late together, and
+ * lost. Where they wait for something else, that is soon seen: the bound is a multiple of what was
+ * under way, and grows with each round, which is known from those that were launched since. */
+void pool_note_greeting(struct process *p) {
+    struct pool_service *s = p->served;
+    uint64_t among_count = p->launched_among_count > s->sums.launching_count
+                               ? p->launched_among_count
+                               : s->sums.launching_count;
+    s->greeting_us = p->greeted_us - p->launched_us;
+    s->doubts_count = 0;
+    uint64_t most = among_count * pool_ms(p->rules->handshake_timeout_ms) /
+                    (2 * (s->greeting_us > 0 ? s->greeting_us : 1));
+    most = most < POOL_LAUNCHES_FIRST_COUNT ? POOL_LAUNCHES_FIRST_COUNT : most;
+    most = most < POOL_CONNECTIONS_MAX_COUNT ? most : POOL_CONNECTIONS_MAX_COUNT;
+    if (most > s->launches_most_count && p->launched_us >= s->launches_raised_us) {
+        s->launches_raised_us = p->greeted_us;
+        s->launches_most_count = (uint32_t)most;
+    } else if (most < s->launches_most_count) {
+        s->launches_most_count = (uint32_t)most;
+    }
 }
 
 /* The first of those without a launch need not have one: those that are under way, and processes
  * that have yet to answer an offer, will have room for all who wait; and a new launch would come
- * behind these. */
+ * behind these. Or it must not, as too many are under way. An offer that was not answered in all
+ * that time promises nothing. */
 static bool may_wait(struct pool *pool, struct pool_service *s) {
-    const struct connection *c = &pool->connections[s->queue.first];
-    uint64_t until_us = c->waits_since_us + patience_us(s);
-    uint64_t credits = pool_launching_credits(s) + s->sums.pending_count;
-    if (!service_serves_many(c->rules) || pool->timers->now_us >= until_us ||
-        s->queue.count + s->expecting.count > credits) {
+    const struct service *rules = pool->connections[s->queue.first].rules;
+    if (!service_serves_many(rules)) {
         return false;
     }
-    timers_set(pool->timers, &s->patience, until_us);
+    uint64_t hope = pool_launching_credits(s) + (s->doubts_count == 0 ? s->sums.pending_count : 0);
+    bool is_hopeful = s->queue.count + s->expecting.count <= hope >> s->doubts_count;
+    bool is_full = rules->reuse_count != 1 && s->sums.launching_count >= launches_most(s);
+    if (!is_hopeful && !is_full) {
+        return false;
+    }
+    if (!timer_is_set(&s->patience)) {
+        timers_after(pool->timers, &s->patience, patience_us(s, rules));
+    }
     return true;
+}
+
+void pool_doubt(struct pool *pool, uint32_t service) {
+    struct pool_service *s = &pool->services[service];
+    s->doubts_count += s->doubts_count < DOUBTS_MAX_COUNT ? 1 : 0;
+    pool_dispatch(pool, service);
 }
 
 /* ---- Dispatch ---- */
@@ -153,6 +203,7 @@ void pool_dispatch(struct pool *pool, uint32_t service) {
         pool_begin_launch(pool, service, s->queue.first);
     }
     timers_unset(pool->timers, &s->patience);
+    s->doubts_count = 0;
     s->crowded = false;
     if (s->retired) {
         pool_drain_idle(pool, service); /* nobody comes any more whom it could wait for */

@@ -36,7 +36,8 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
         pool_push_process(pool, POOL_SEND_LIMITS, p, SLOT_NONE, OUTCOME_NONE);
     }
     p->served->expected_count = process_offers_at_a_time(p);
-    p->served->greeting_us = p->greeted_us - p->launched_us;
+    pool_note_greeting(p);
+    timers_unset(pool->timers, &p->served->patience); /* who still waits begins anew */
     begin_offers(pool, p, connection);
     p->has_waited = p->offer == SLOT_NONE;
     return true;

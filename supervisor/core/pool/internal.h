@@ -145,6 +145,13 @@ void pool_dispatch_all(struct pool *pool);
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
 
+/* Where processes serve many, launches that are under way at a time before one has said HELLO. */
+#define POOL_LAUNCHES_FIRST_COUNT 4u
+/* HELLO has come: what is learnt of how long launches take. Before pool_update_process(). */
+void pool_note_greeting(struct process *p);
+/* Those who wait for what is under way have done so for long. */
+void pool_doubt(struct pool *pool, uint32_t service);
+
 /* Launches a process for a connection that is in the queue, or (SLOT_NONE) for none. */
 void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection);
 

@@ -26,7 +26,6 @@ static void link_in(struct pool *pool, uint32_t connection) {
 void pool_enqueue(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
     c->process = SLOT_NONE;
-    c->waits_since_us = pool->timers->now_us;
     link_in(pool, connection);
 }
 

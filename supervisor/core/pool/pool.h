@@ -142,14 +142,17 @@ struct pool_service {
     /* Connections that wait: for whom no launch is under way, and (service_serves_many()) for whom
      * one is; those get the first process that is there. */
     struct pool_queue queue, expecting;
-    uint32_t idle_first;      /* who may be offered a connection and holds the fewest: idle.c */
-    uint32_t resting_last;    /* who holds nothing, and has not for the longest time */
-    uint32_t process_count;   /* processes launched and not yet reaped */
-    struct process_sums sums; /* of what its processes count for */
-    uint32_t expected_count;  /* what a new process is expected to take at a time: as the last
-                                 that said HELLO; 0 = not known */
-    uint64_t greeting_us;     /* how long that one took for it; 0 = not known */
-    struct target target;     /* of spares */
+    uint32_t idle_first;          /* who may be offered a connection and holds the fewest: idle.c */
+    uint32_t resting_last;        /* who holds nothing, and has not for the longest time */
+    uint32_t process_count;       /* processes launched and not yet reaped */
+    struct process_sums sums;     /* of what its processes count for */
+    uint32_t expected_count;      /* what a new process is expected to take at a time: as the last
+                                     that said HELLO; 0 = not known */
+    uint64_t greeting_us;         /* how long that one took for it; 0 = not known */
+    uint32_t launches_most_count; /* under way at a time, by that; see pool_note_greeting() */
+    uint64_t launches_raised_us;  /* when that was raised */
+    uint32_t doubts_count;        /* how often the patience of those who wait has run out */
+    struct target target;         /* of spares */
     uint32_t next_wanting, previous_wanting; /* in the list of services that lack spares, */
     bool is_wanting;                         /* where it is */
     struct shortage spares_pause; /* lasts while no spare is launched because they fail */

@@ -95,8 +95,9 @@ struct process {
     uint32_t capacity_count;  /* from HELLO, 1..65535 */
     uint32_t life_left_count; /* offers it may still get; where reuse is 0 that is no matter */
     uint32_t taken_count;     /* connections it has acknowledged in its life */
-    uint32_t next, previous;  /* idle.c: among the idle ones that hold as many; no previous: it is
-                                 the first of them, and has links to those of the next levels */
+    uint32_t launched_among_count; /* launches of its service that were under way, with its own */
+    uint32_t next, previous; /* idle.c: among the idle ones that hold as many; no previous: it is
+                                the first of them, and has links to those of the next levels */
     uint32_t next_level, previous_level;
     uint32_t level;               /* how many it held when it was put there */
     struct process_credits gives; /* what it counts for in its service: see credits.c */

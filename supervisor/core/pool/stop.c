@@ -92,7 +92,7 @@ void pool_expired(struct pool *pool, uint64_t token) {
         pool_dispatch(pool, index);
         break;
     case POOL_TOKEN_PATIENCE:
-        pool_dispatch(pool, index);
+        pool_doubt(pool, index);
         break;
     case POOL_TOKEN_IDLE:
         pool_drain_surplus(pool, index);
