@@ -63,7 +63,8 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
  * services that were, as long as they are. */
 static bool is_held_up(struct pool *pool, uint32_t service) {
     if (pool->stopping || shortage_lasts(&pool->starved) ||
-        shortage_lasts(&pool->services[service].shortage)) {
+        shortage_lasts(&pool->services[service].shortage) ||
+        shortage_lasts(&pool->services[service].busy)) {
         return true;
     }
     if (pool->process_slots.in_use_count == pool->process_slots.count) {

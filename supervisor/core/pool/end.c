@@ -40,7 +40,11 @@ static void tell_breaker(struct pool *pool, uint32_t service, uint64_t pause_us)
 
 void pool_note_taken(struct pool *pool, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
+    struct process *p = &pool->processes[c->process];
     c->is_probe = false;
+    p->served->proven_count += p->taken_count == 0 ? 1 : 0;
+    p->taken_count++;
+    p->served->busy.hits_count = 0;
     pool_spares_are_fine(pool, c->service);
     if (circuit_taken(&c->served->circuit)) {
         tell_breaker(pool, c->service, 0);
@@ -218,6 +222,7 @@ void pool_channel_ended(struct pool *pool, uint32_t process) {
 
 void pool_free_process(struct pool *pool, struct process *p) {
     p->served->process_count--;
+    p->served->proven_count -= p->taken_count > 0 ? 1 : 0;
     p->state = PROCESS_FREE;
     pool_update_process(pool, p);
     slots_give(&pool->process_slots, p->slot);

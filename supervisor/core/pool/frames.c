@@ -65,7 +65,6 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
         pool->connections[connection].pid = words->pid;
     }
     p->offer = SLOT_NONE;
-    p->taken_count++;
     pool_note_taken(pool, connection);
     pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
@@ -109,6 +108,21 @@ static void come_back(struct pool *pool, struct process *p) {
     }
 }
 
+/* It had not taken anybody, and says that it is busy: so what it lacks others have, those of its
+ * service that have, and have not ended yet. What becomes free of that when they have done with a
+ * client serves the next one; a launch could do no more than this one, and is tried again when one
+ * of them has ended, or after a while. Where there are none it is the handler's fault. */
+static bool is_crowded_out(struct pool *pool, struct process *p, enum pool_decline reason) {
+    struct pool_service *s = p->served;
+    if (reason != POOL_DECLINE_BUSY || s->proven_count == 0) {
+        return false;
+    }
+    if (!shortage_lasts(&s->busy)) {
+        (void)shortage_hit(&s->busy, pool->timers);
+    }
+    return true;
+}
+
 /* Back to the queue, with no attempt lost. */
 static void decline(struct pool *pool, struct process *p, uint32_t connection) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
@@ -134,7 +148,7 @@ bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum po
     if (reason == POOL_DECLINE_REFUSE) {
         pool->connections[connection].attempts_used++;
         pool_end_connection(pool, connection, OUTCOME_REJECTED);
-    } else if (p->taken_count == 0) {
+    } else if (p->taken_count == 0 && !is_crowded_out(pool, p, reason)) {
         /* Declined the first offer of its life: it wasted a launch, and counts as an attempt, or
          * a handler that always declines would be launched for ever. */
         pool_fail_attempt(pool, process, connection, OUTCOME_REJECTED);

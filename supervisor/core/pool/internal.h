@@ -211,7 +211,7 @@ void pool_fault_process(struct pool *pool, struct process *p, enum outcome fault
  * like unless the supervisor stops. */
 void pool_go_on_without_channel(struct pool *pool, struct process *p, enum retire_reason reason);
 
-/* A handler has taken the connection. */
+/* The process has taken the connection. */
 void pool_note_taken(struct pool *pool, uint32_t connection);
 
 /* It gets no more connections, and has not had any. */

@@ -12,7 +12,6 @@ static void take_at_once(struct pool *pool, struct process *p) {
     p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
     process_count_offer(p, 1);
-    p->taken_count++;
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
     connection_step(c, CONNECTION_ACK, OUTCOME_NONE);
     pool_note_taken(pool, connection);
@@ -72,6 +71,9 @@ void pool_reaped(struct pool *pool, uint32_t process) {
     uint32_t service = p->service;
     shortage_relieve(&pool->starved, pool->timers);
     shortage_relieve(&p->served->shortage, pool->timers);
+    if (p->taken_count > 0) {
+        shortage_relieve(&p->served->busy, pool->timers);
+    }
     pool_tell_room(pool, service);
     pool_free_process(pool, p);
     if (was_starved) {

@@ -39,9 +39,9 @@
  * left the config can be in somebody's way; they are drained. */
 #define POOL_PROCESSES_PER_CONNECTION 2u
 /* Timers of a pool for that many connections that may be set at once: one of each connection and
- * process, six of each service, and two of its own. */
+ * process, seven of each service, and two of its own. */
 #define POOL_TIMERS_COUNT(connections)                                                             \
-    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 6u * SERVICES_MAX_COUNT + 2u)
+    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 7u * SERVICES_MAX_COUNT + 2u)
 
 /* Types of the tokens (core/base/token.h) that name things of the pool. A caller that puts tokens
  * of its own into the same heap of timers has types from POOL_TOKEN_END on. */
@@ -54,6 +54,7 @@ enum pool_token {
     POOL_TOKEN_IDLE,     /* of a service */
     POOL_TOKEN_TARGET,   /* of a service */
     POOL_TOKEN_SPARES,   /* of a service */
+    POOL_TOKEN_BUSY,     /* of a service */
     POOL_TOKEN_STARVED,
     POOL_TOKEN_COMMON_PAUSE,
     POOL_TOKEN_END
@@ -173,6 +174,8 @@ struct pool_service {
     const char *spares_reason;    /* and why it was; static */
     struct timer pause;           /* set while the breaker, or the rate, lets nobody in */
     struct shortage shortage;     /* lasts while launches wait for a limit of its own */
+    uint32_t proven_count;        /* processes that have taken somebody, and have not ended */
+    struct shortage busy; /* lasts while none is launched because a new one was busy at once */
 };
 
 /* The text that is said of a connection: by its slot, apart, since few have one. */

@@ -3,6 +3,10 @@
 
 /* Launches that found a limit of the service's own are tried again after this long. */
 #define LIMIT_RETRY_MS 100u
+/* A process that was busy before it had taken anybody is followed by the next after this long, then
+ * twice that and so on, to the last. */
+#define BUSY_FIRST_MS 100u
+#define BUSY_LAST_MS 5000u
 /* Spares that fail are tried again after this long, then twice that and so on, to the last. */
 #define SPARES_FIRST_MS 100u
 #define SPARES_LAST_MS 60000u
@@ -37,6 +41,7 @@ void pool_add_service(struct pool *pool, uint32_t service) {
     s->pause.token = token_make(POOL_TOKEN_PAUSE, 0, service);
     s->shortage =
         shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS, token_make(POOL_TOKEN_SHORTAGE, 0, service));
+    s->busy = shortage_make(BUSY_FIRST_MS, BUSY_LAST_MS, token_make(POOL_TOKEN_BUSY, 0, service));
     if (pool_service_of(pool, service)->limits.rate_per_source.count > 0) {
         sources_warm(&pool->sources);
     }
@@ -101,6 +106,7 @@ void pool_remove_service(struct pool *pool, uint32_t service) {
     timers_unset(pool->timers, &s->patience);
     timers_unset(pool->timers, &s->idle_exit);
     shortage_relieve(&s->shortage, pool->timers);
+    shortage_relieve(&s->busy, pool->timers);
     services_release(pool->registry, service);
 }
 

@@ -59,7 +59,8 @@ bool pool_refill(struct pool *pool) {
     }
     for (uint32_t service = pool->wanting_first; service != SLOT_NONE;
          service = pool->services[service].next_wanting) {
-        if (!shortage_lasts(&pool->services[service].shortage)) {
+        if (!shortage_lasts(&pool->services[service].shortage) &&
+            !shortage_lasts(&pool->services[service].busy)) {
             pool_begin_launch(pool, service, SLOT_NONE);
             pool_end_turn(pool, service);
             return pool->wanting_first != SLOT_NONE;

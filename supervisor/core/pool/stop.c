@@ -91,6 +91,9 @@ void pool_expired(struct pool *pool, uint64_t token) {
         pool_tell_room(pool, index);
         pool_dispatch(pool, index);
         break;
+    case POOL_TOKEN_BUSY:
+        pool_dispatch(pool, index);
+        break;
     case POOL_TOKEN_PATIENCE:
         pool_doubt(pool, index);
         break;
@@ -147,6 +150,7 @@ static void stop_service(struct pool *pool, uint32_t service) {
     timers_unset(pool->timers, &s->patience);
     pool_want_no_spares(pool, service);
     shortage_relieve(&s->shortage, pool->timers);
+    shortage_relieve(&s->busy, pool->timers);
 }
 
 void pool_stop(struct pool *pool) {

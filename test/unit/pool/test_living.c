@@ -172,82 +172,6 @@ static void test_patience(void **state) {
     living_end();
 }
 
-/* Before the first HELLO a few are launched, however many wait; then as many as it takes, but only
- * as many at a time as come in time on a machine that is as busy. */
-static void test_a_cold_herd(void **state) {
-    (void)state;
-    enum { CROWD = 60 };
-    static const struct {
-        uint32_t capacity_count, greeting_us, launches_count, more_count;
-    } ways[] = {
-        {64, 50000, 4, 0}, {7, 900000, 4 + 5, 0}, {1, 50000, CROWD, 0}, {1, 900000, 4 + 8, 1}};
-    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
-        living_begin(living_usual(), living_usual());
-        for (int i = 0; i < CROWD; i++) {
-            living_arrive();
-        }
-        assert_int_equal(living_counts[POOL_LAUNCH], 4);
-        living_pass(ways[way].greeting_us);
-        assert_int_equal(living_counts[POOL_LAUNCH], 4);
-        living_hello(0, ways[way].capacity_count);
-        assert_int_equal(living_counts[POOL_LAUNCH], ways[way].launches_count);
-        living_hello(1, ways[way].capacity_count); /* makes room */
-        assert_int_equal(living_counts[POOL_LAUNCH],
-                         ways[way].launches_count + ways[way].more_count);
-        living_end();
-    }
-}
-
-/* No HELLO comes: more and more are launched, ever less often, until each has one. */
-static void test_a_cold_herd_that_is_let_down(void **state) {
-    (void)state;
-    enum { CROWD = 30 };
-    struct service service = living_usual();
-    service.handshake_timeout_ms = 60000;
-    living_begin(service, living_usual());
-    for (int i = 0; i < CROWD; i++) {
-        living_arrive();
-    }
-    living_pass(SECOND_US - 1);
-    assert_int_equal(living_counts[POOL_LAUNCH], 4);
-    living_pass(1);
-    assert_int_equal(living_counts[POOL_LAUNCH], 8);
-    living_pass(2 * SECOND_US);
-    assert_int_equal(living_counts[POOL_LAUNCH], 16);
-    living_pass(4 * SECOND_US);
-    assert_int_equal(living_counts[POOL_LAUNCH], CROWD);
-    assert_false(timer_is_set(&living_served->patience));
-    living_end();
-}
-
-/* They take one each, for long: whoever comes has one launched at once. */
-static void test_those_that_hold_one_for_long(void **state) {
-    (void)state;
-    living_begin(living_usual(), living_usual());
-    for (uint32_t i = 0; i < 100; i++) {
-        living_arrive();
-        assert_int_equal(living_counts[POOL_LAUNCH], i + 1);
-        living_pass(SECOND_US / 10);
-        living_hello(i, 1);
-        living_ack(i);
-    }
-    living_end();
-}
-
-/* A process for each takes as many launches as clients, all at once. */
-static void test_a_herd_of_single_ones(void **state) {
-    (void)state;
-    struct service service = living_usual();
-    service.reuse_count = 1;
-    living_spare(&service, 1, 1, 1);
-    living_begin(service, living_usual());
-    for (uint32_t i = 0; i < 60; i++) {
-        living_arrive();
-    }
-    assert_int_equal(living_counts[POOL_LAUNCH], 60);
-    living_end();
-}
-
 /* It takes fewer than the one before, or fails: nobody relies on it any longer. */
 static void test_hopes_that_fail(void **state) {
     (void)state;
@@ -563,10 +487,6 @@ int main(void) {
         cmocka_unit_test(test_the_oldest_comes_first),
         cmocka_unit_test(test_launches_for_a_crowd),
         cmocka_unit_test(test_patience),
-        cmocka_unit_test(test_a_cold_herd),
-        cmocka_unit_test(test_a_cold_herd_that_is_let_down),
-        cmocka_unit_test(test_those_that_hold_one_for_long),
-        cmocka_unit_test(test_a_herd_of_single_ones),
         cmocka_unit_test(test_hopes_that_fail),
         cmocka_unit_test(test_max_handlers),
         cmocka_unit_test(test_the_least_loaded_first),

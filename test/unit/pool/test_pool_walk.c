@@ -167,7 +167,8 @@ static void check_launches(const struct pool_service *s, uint32_t service) {
     if (s->queue.count == 0) {
         assert_false(timer_is_set(&s->patience));
     } else if (!pool->stopping && !shortage_lasts(&pool->starved) &&
-               !shortage_lasts(&s->shortage) && pool_may_launch(pool, service, NULL)) {
+               !shortage_lasts(&s->shortage) && !shortage_lasts(&s->busy) &&
+               pool_may_launch(pool, service, NULL)) {
         /* They do without a launch only as long as there is hope, or many are under way. */
         assert_true(timer_is_set(&s->patience));
         assert_true(
