@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ABOVE_ANY_LIMIT (1 << 30)
@@ -380,6 +381,42 @@ static void test_a_user_who_stops_all_of_his_processes(void **state) {
     assert_int_equal(waitpid(other, NULL, 0), other);
 }
 
+/* ---- A failure that is slow to be told ---- */
+
+#define SLOW_ROOT "/fails/slowly"
+#define SLOW_NS 20000000 /* ten times as long as the supervisor waits before it looks */
+
+/* In place of libc's. As if the processor were taken away behind the call. */
+int chroot(const char *path) {
+    if (strcmp(path, SLOW_ROOT) != 0) {
+        return (int)syscall(SYS_chroot, path);
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t until_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec + SLOW_NS;
+    errno = EAGAIN;
+    while (now.tv_sec * INT64_C(1000000000) + now.tv_nsec < until_ns) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    }
+    return -1;
+}
+
+/* The child has the supervisor's errno, who waits for it with a time. */
+static void test_a_failure_that_is_slow_to_be_told(void **state) {
+    (void)state;
+    const struct step chroot_step = {.kind = STEP_CHROOT, .chroot = SLOW_ROOT};
+    const struct plan plan = {.steps = {{.kind = STEP_UID, .id.id = geteuid()}, chroot_step},
+                              .count = 2};
+    const struct spawn spawn = {.argv = arguments, .table_end = 1 << 20};
+    struct baton_cause cause = {0};
+    pid_t pid = -1;
+    int pidfd;
+    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_LIMIT);
+    assert_string_equal(cause.call, "chroot");
+    assert_int_equal(cause.system_code, EAGAIN);
+    expect_no_child();
+}
+
 /* ---- Whole launches that fail ---- */
 
 /* As often as would fill the table if a slot were lost. */
@@ -517,6 +554,7 @@ int main(void) {
         cmocka_unit_test(test_steps_that_the_system_refuses),
         cmocka_unit_test(test_a_score_that_cannot_be_put_back),
         cmocka_unit_test(test_a_supervisor_that_has_gone),
+        cmocka_unit_test(test_a_failure_that_is_slow_to_be_told),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
         cmocka_unit_test(test_a_user_with_too_many_processes),
         cmocka_unit_test(test_a_user_who_stops_all_of_his_processes),

@@ -9,6 +9,7 @@
  * neither set a resource limit nor say which step failed.
  */
 #include "platform/posix/internal.h"
+#include "platform/posix/quiet.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -69,17 +70,30 @@ static int walk(void *argument) {
 #define PATIENCE_NS 2000000
 #define STOPS_MAX_COUNT 4u
 
+/* Waits for a change of `*tid` or PATIENCE_NS, and leaves errno to the child. */
+static void wait_for_change(volatile uint32_t *tid) {
+#if POSIX_CALLS_QUIETLY
+    const struct timespec patience = {.tv_nsec = PATIENCE_NS};
+    posix_call_quietly(CALL_FUTEX, (long)(uintptr_t)tid, FUTEX_WAIT, 1, (long)(uintptr_t)&patience);
+#else
+    const struct timespec moment = {.tv_nsec = PATIENCE_NS / 20};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL); /* returns what it has to say */
+#endif
+}
+
 /* Until the child has a memory of its own, or has ended: the kernel clears `*tid` then and wakes
  * who waits for it (CLONE_CHILD_CLEARTID, set_tid_address(2)). This is what CLONE_VFORK is for, but
  * that waits whatever happens; and where the child has another user's rights a moment before its
  * execve(2), any process of that user could stop it there, and the supervisor with it. Who can stop
- * a child of our own user can stop us. */
+ * a child of our own user can stop us.
+ *
+ * The child has our errno as well, and may have failed and not read it yet: until `*tid` is 0 we do
+ * not write to it. (waitid(2) and kill(2) of a child that is there do not.) */
 static void await_execution(volatile uint32_t *tid, pid_t pid) {
-    const struct timespec patience = {.tv_nsec = PATIENCE_NS};
     unsigned stops_count = 0;
     while (*tid != 0) {
-        if (syscall(CALL_FUTEX, tid, FUTEX_WAIT, 1, &patience, NULL, 0) != 0 && *tid != 0 &&
-            posix_child_look(P_PID, pid, WSTOPPED) != 0) { /* it stands still by SIGSTOP */
+        wait_for_change(tid);
+        if (*tid != 0 && posix_child_look(P_PID, pid, WSTOPPED) != 0) { /* stopped by SIGSTOP */
             kill(pid, ++stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
         }
     }
