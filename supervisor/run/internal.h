@@ -45,7 +45,7 @@ enum run_token {
     RUN_TOKEN_RELIEF,     /* all listeners may */
     RUN_TOKEN_QUIET,      /* nothing has been short for a while */
     RUN_TOKEN_START,      /* a service that could not start is tried again */
-    RUN_TOKEN_WORKERS,    /* a service lacks workers */
+    RUN_TOKEN_WORKERS,    /* a service lacks workers, or some are to go */
     RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
     RUN_TOKEN_REFUSAL,    /* events and a timer */
     RUN_TOKEN_REFUSED,    /* what is left out of refusals is told */

@@ -27,7 +27,7 @@ struct run_service {
     int result;                  /* why it is not, and its cause */
     struct baton_cause cause;
     struct shortage starting; /* lasts until the next try */
-    struct timer workers;     /* set while it is to launch some */
+    struct timer workers;     /* set while it is to launch some, or to have some replaced */
     uint64_t full_told_us;    /* when it was told that it is full; 0 = never */
     uint32_t full_count;      /* how often it has been since */
     const char *lacked;       /* why it was paused last; static */

@@ -34,10 +34,13 @@ struct run_listener {
     uint32_t streak_count;  /* rounds before that one in a row, without a look in vain */
     uint32_t takes_count;   /* how many more are taken in that round */
     /* Of a service with workers (workers.h): activations that have it, but for those that were told
-     * to drain, and those of them that are to be replaced, whose ids are up to this one. */
+     * to drain, and those of them that are to be replaced, whose ids are up to this one; and
+     * whether one that was to take the place of such has ended before it was known to be of use. */
     uint32_t workers_count, outdated_count;
     uint64_t outdated_id;
-    int result; /* of the last try to open it, and its cause */
+    bool is_doubted;
+    bool crowded_told; /* the log says that there are too many of before; since they are replaced */
+    int result;        /* of the last try to open it, and its cause */
     struct baton_cause cause;
     struct shortage opening;   /* lasts until the next try to open it */
     struct shortage accepting; /* lasts while it alone is not asked, after a fault of its own */

@@ -333,7 +333,7 @@ static void on_timer(struct supervisor *s, uint64_t token) {
         run_start_again(s, index);
         break;
     case RUN_TOKEN_WORKERS:
-        run_workers_launch(s, index);
+        run_workers_on_timer(s, index);
         break;
     case RUN_TOKEN_SUPPRESSED:
         run_output_tell_suppressed(s);

@@ -10,6 +10,8 @@ static const enum act worker_acts[] = {ACT_HELLO,       ACT_AWAIT_OFFER, ACT_ACK
                                        ACT_AWAIT_DRAIN, ACT_DONE,        ACT_EXIT};
 static const struct play play_worker = {.acts = worker_acts};
 static const struct play play_crash = {.acts = crash_acts};
+static const enum act early_acts[] = {ACT_HELLO, ACT_AWAIT_OFFER, ACT_ACK, ACT_DONE, ACT_EXIT};
+static const struct play play_early = {.acts = early_acts};
 
 static void stage_workers(struct scene *scene, uint32_t way, scene_script *script,
                           const struct play *play) {
@@ -207,13 +209,22 @@ static void test_a_listener_that_is_lost(void **state) {
 
 /* ---- What they run has changed ---- */
 
+/* Of those that were launched first. */
 static uint32_t told_count(struct scene *s) {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < fake_process_count(); i++) {
+    for (uint32_t i = 0; i < WORKERS_COUNT; i++) {
         count +=
             is_windows(s->way) ? scene_listen(s, i)->drained : fake_process(i)->terminate_count;
     }
     return count;
+}
+
+/* How long one has to live until another goes for its sake. */
+#define TRIAL_US 1000000u
+
+static void await_trial_end(struct scene *s) {
+    assert_true(s->deadline_us - fake_now_us() > TRIAL_US - 100000u);
+    assert_true(s->deadline_us - fake_now_us() <= TRIAL_US);
 }
 
 static bool change(struct scene *s) {
@@ -226,11 +237,12 @@ static bool change(struct scene *s) {
     LOOK(s);
     for (s->number = 1; s->number <= WORKERS_COUNT; s->number++) {
         AWAIT_PROCESSES(s, WORKERS_COUNT + s->number);
-        if (is_windows(s->way)) {
-            assert_int_equal(told_count(s), s->number - 1); /* not before another has its place */
-        }
         BEGIN_WORK(s, WORKERS_COUNT + s->number - 1);
+        assert_int_equal(told_count(s), s->number - 1); /* not before another has lived */
+        await_trial_end(s);
+        JUMP(s);
         assert_int_equal(told_count(s), s->number);
+        assert_true(fake_process_count() <= WORKERS_COUNT + s->number + 1);
     }
     assert_int_equal(told_count(s), WORKERS_COUNT);
     JUMP(s); /* from now on a change is followed at once again */
@@ -243,6 +255,7 @@ static bool change(struct scene *s) {
     }
     assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT);
     assert_null(lines_find("held_back", 0));
+    assert_null(lines_find("replacement_failed", 0));
     SCENE_END(s);
 }
 
@@ -258,6 +271,144 @@ static void test_they_are_replaced_one_by_one(void **state) {
     }
 }
 
+/* A new version that ends at once, well or not: those of before stay, until a better one is there.
+ * One that has lived for a while before it ends has cost one of them, and no more. */
+static bool change_for_the_worse(struct scene *s) {
+    SCENE_BEGIN(s);
+    AWAIT_PROCESSES(s, WORKERS_COUNT);
+    for (s->number = 0; s->number < WORKERS_COUNT; s->number++) {
+        BEGIN_WORK(s, s->number);
+    }
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    scene_play(s, s->count == 0 ? &play_crash : is_windows(s->way) ? &play_early : &play_exit);
+    while (lines_count("held_back") < 6) {
+        JUMP(s);
+    }
+    assert_int_equal(told_count(s), 0);
+    assert_int_equal(fake_process_count(), WORKERS_COUNT + 6);
+    assert_int_equal(lines_count("replacement_failed"), 1);
+    assert_string_equal(lines_value(lines_find("held_back", 5), "retry_ms"), "3200");
+    /* The next one is better. */
+    scene_play(s, &play_puppet);
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    AWAIT_PROCESSES(s, WORKERS_COUNT + 7);
+    s->number = WORKERS_COUNT + 6;
+    BEGIN_WORK(s, s->number);
+    JUMP(s);
+    assert_int_equal(told_count(s), 1);
+    AWAIT_PROCESSES(s, WORKERS_COUNT + 8);
+    BEGIN_WORK(s, s->number + 1);
+    /* But it crashes then. */
+    ACTS(s, s->number, ACT_CRASH);
+    assert_int_equal(lines_count("replacement_failed"), 2);
+    AWAIT_PROCESSES(s, WORKERS_COUNT + 9);
+    BEGIN_WORK(s, s->number + 2);
+    s->mark_us = fake_now_us();
+    while (told_count(s) == 1) {
+        JUMP(s);
+    }
+    assert_true(fake_now_us() - s->mark_us >= 9 * TRIAL_US);
+    scene_stop(s);
+    SCENE_END(s);
+}
+
+static void test_a_version_that_fails_leaves_those_of_before(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        for (uint32_t kind = 0; kind < 2; kind++) {
+            struct scene scene;
+            stage_workers(&scene, way, change_for_the_worse, &play_puppet);
+            scene.count = kind;
+            run(&scene);
+            scene_clear(&scene);
+        }
+    }
+}
+
+/* A second change while the first one is under way: the one that is not yet known to be of use goes
+ * first. */
+static bool change_twice(struct scene *s) {
+    SCENE_BEGIN(s);
+    AWAIT_PROCESSES(s, WORKERS_COUNT);
+    for (s->number = 0; s->number < WORKERS_COUNT; s->number++) {
+        BEGIN_WORK(s, s->number);
+    }
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    AWAIT_PROCESSES(s, WORKERS_COUNT + 1);
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    BEGIN_WORK(s, WORKERS_COUNT);
+    assert_int_equal(told_count(s), 0);
+    if (is_windows(s->way)) {
+        ACTS(s, WORKERS_COUNT, ACT_DONE, ACT_EXIT);
+    }
+    for (s->number = 0; s->number < WORKERS_COUNT; s->number++) {
+        AWAIT_PROCESSES(s, WORKERS_COUNT + 2 + s->number);
+        BEGIN_WORK(s, WORKERS_COUNT + 1 + s->number);
+        assert_int_equal(told_count(s), s->number);
+        await_trial_end(s);
+        JUMP(s);
+        assert_int_equal(told_count(s), s->number + 1);
+    }
+    assert_true(s->deadline_us == UINT64_MAX);
+    assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT + 1);
+    scene_stop(s);
+    SCENE_END(s);
+}
+
+/* Who was told to drain may take its time, but there are no more than twice as many. */
+static bool linger(struct scene *s) {
+    SCENE_BEGIN(s);
+    AWAIT_PROCESSES(s, WORKERS_COUNT);
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    while (s->deadline_us != UINT64_MAX) {
+        JUMP(s);
+    }
+    assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT);
+    assert_null(lines_find("launch_waits", 0));
+    assert_int_equal(fake_file_changes("/handlers/one"), 1);
+    LOOK(s);
+    while (s->deadline_us != UINT64_MAX) {
+        JUMP(s);
+    }
+    assert_int_equal(fake_process_count(), 2 * WORKERS_COUNT);
+    assert_int_equal(lines_count("launch_waits"), 1);
+    assert_string_equal(lines_value(lines_find("launch_waits", 0), "processes"), "6");
+    ACTS(s, 1, ACT_EXIT);
+    AWAIT_PROCESSES(s, 2 * WORKERS_COUNT + 1);
+    for (s->number = 0; s->number < WORKERS_COUNT; s->number++) {
+        if (s->number != 1) {
+            ACTS(s, s->number, ACT_EXIT);
+        }
+    }
+    AWAIT_PROCESSES(s, 3 * WORKERS_COUNT);
+    assert_int_equal(lines_count("launch_waits"), 1);
+    scene_stop(s);
+    SCENE_END(s);
+}
+
+static void test_those_that_linger_are_bounded(void **state) {
+    (void)state;
+    struct scene scene;
+    stage_workers(&scene, WAY_TCP, linger, &play_deaf);
+    run(&scene);
+    scene_clear(&scene);
+}
+
+static void test_a_change_during_a_change(void **state) {
+    (void)state;
+    for (uint32_t way = 0; way < WAY_COUNT; way++) {
+        struct scene scene;
+        stage_workers(&scene, way, change_twice, &play_puppet);
+        run(&scene);
+        scene_clear(&scene);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_they_share_and_are_replaced),
@@ -266,6 +417,9 @@ int main(void) {
         cmocka_unit_test(test_who_fails_at_once_is_paused_as_one),
         cmocka_unit_test(test_a_listener_that_is_lost),
         cmocka_unit_test(test_they_are_replaced_one_by_one),
+        cmocka_unit_test(test_a_version_that_fails_leaves_those_of_before),
+        cmocka_unit_test(test_a_change_during_a_change),
+        cmocka_unit_test(test_those_that_linger_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

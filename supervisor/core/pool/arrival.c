@@ -48,6 +48,7 @@ uint32_t pool_accept(struct pool *pool, const struct pool_arrival *arrival) {
     c->served = &pool->services[c->service];
     c->place = arrival->place;
     c->is_activation = service->handoff == HANDOFF_LISTENER;
+    c->is_trial = arrival->is_trial;
     c->in_group = arrival->in_group;
     c->local_minute = (uint16_t)arrival->local_minute;
     c->own_source = SOURCE_NONE;

@@ -93,6 +93,7 @@ struct connection {
     enum outcome outcome : 8;   /* NONE until ENDED */
     enum progress progress : 8; /* of an activation that has ended */
     bool is_activation;
+    bool is_trial;     /* an activation that is to take the place of one that serves on */
     bool is_dismissed; /* an activation that was told to drain, as another takes its place */
     uint32_t service;  /* index in the table of services */
     uint32_t place;    /* index among the service's listen entries: where it was accepted */

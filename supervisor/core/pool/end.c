@@ -15,8 +15,9 @@ static void brake(struct pool *pool, const struct connection *c) {
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : pool->timers->now_us - c->acked_us;
     /* A broken pipe was its client's doing, and an end by max_runtime_ms ours. */
-    bool failed = c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE &&
-                  c->outcome != OUTCOME_TIMED_OUT;
+    bool failed = (c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE &&
+                   c->outcome != OUTCOME_TIMED_OUT) ||
+                  (c->is_trial && lived_us < POOL_TRIAL_US);
     if (failed && c->rules->workers_count > 0 && timer_is_set(&s->pause)) {
         return; /* those that were launched together fail together, and count as one */
     }

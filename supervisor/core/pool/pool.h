@@ -106,8 +106,13 @@ struct pool_arrival {
     struct address peer, local; /* of an activation: peer without family */
     bool in_group;              /* as for access_verdict(), and the minute as well */
     unsigned local_minute;
+    bool is_trial; /* an activation for whose sake another is to go */
     int64_t wall_us;
 };
+
+/* An activation that is a trial, and ends before it has lived so long, has failed however it ends.
+ */
+#define POOL_TRIAL_US 1000000u
 
 #define POOL_TEXT_MAX_BYTES 256u
 

@@ -126,10 +126,14 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_WORKERS] =
         "How many processes share the listener, from the start on: each is replaced when it ends, "
         "after a pause where they keep failing or ending at once, and has a line of the log as "
-        "with 0. One that has to go for another one's sake (what they run has changed, or one has "
-        "shut the listener down) is told to drain, and may go on with its clients. With 0 the "
-        "first client that waits launches one, "
-        "and when that has ended the next one who waits does. On Windows it is so many for each "
+        "with 0. When what they run has changed they are replaced one by one: an old one is told "
+        "to drain when a new one has lived for a second, or for ten once one has ended early, so "
+        "that the old ones serve on while a new version fails. If one shuts the listener down all "
+        "are told to drain. Who is told so may go on with its clients, but is not to accept; one "
+        "that does not obey goes on with the old program until it ends, or `max_runtime_ms` or a "
+        "stop ends it. No more than twice `workers` live at once: a replacement waits for the end "
+        "of those of the one before it. With 0 the first client that waits launches one, and when "
+        "that has ended the next one who waits does. On Windows it is so many for each "
         "place in `listen`. Not with `hours` or `rate`, which nobody could keep: workers accept "
         "clients by themselves.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
