@@ -91,13 +91,21 @@ static int open_channel(struct baton *baton, const struct channel_words *words, 
     return fault;
 }
 
+/* A worker that ends is replaced at once. */
+static bool is_kept(void) {
+    char text[16];
+    uint64_t workers_count = 0;
+    return body_read_environment("BATON_WORKERS", text, sizeof text) == 1 &&
+           body_number_parse(text, UINT32_MAX, &workers_count) && workers_count > 0;
+}
+
 static int take_idle_ms(struct baton *baton) {
     char text[16];
     uint64_t idle_ms = 0;
     int result = body_read_environment("LIBBATON_IDLE_MS", text, sizeof text);
     if (baton->options.idle_ms != 0)
         return 0;
-    baton->options.idle_ms = IDLE_MS;
+    baton->options.idle_ms = is_kept() ? UINT32_MAX : IDLE_MS;
     if (result == 0 || (result == 1 && text[0] == '\0'))
         return 0;
     if (result != 1 || !body_number_parse(text, UINT32_MAX, &idle_ms))

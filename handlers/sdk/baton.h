@@ -125,7 +125,7 @@ struct baton_options {
     uint32_t idle_ms;  /* a listener or datagram socket is given back, and baton_next() returns 0,
                           when nobody came for so long and nothing is unfinished. 0 = what the
                           environment says in LIBBATON_IDLE_MS (decimal digits; 4294967295 =
-                          never), else 10 s; UINT32_MAX = never */
+                          never), else 10 s, and never with BATON_WORKERS; UINT32_MAX = never */
     const char *name;  /* for the supervisor's log, at most 64 bytes; NULL = "libbaton". Copied. */
     void *context;     /* given to the functions below */
     /* Called by baton_next() for each offer, before it is acknowledged; must not read from the

@@ -80,12 +80,21 @@ def done_fields(status: int, bytes_in: int, bytes_out: int, text: str) -> Fields
 _HEX_DIGITS = set("0123456789abcdefABCDEF")
 
 
+def _is_kept() -> bool:
+    """A worker that ends is replaced at once."""
+    try:
+        return parse_number(os.environ.get("BATON_WORKERS", "")) > 0
+    except ValueError:
+        return False
+
+
 def _idle_s(wanted: Optional[float]) -> Optional[float]:
     """How long to wait for a client, in seconds; None is for ever."""
     if wanted is None:
         text = os.environ.get("LIBBATON_IDLE_MS")
         try:
-            wanted_ms = parse_number(text) if text else IDLE_MS
+            otherwise_ms = NEVER_MS if _is_kept() else IDLE_MS
+            wanted_ms = parse_number(text) if text else otherwise_ms
         except ValueError as error:
             raise EnvironmentFault(f"LIBBATON_IDLE_MS: {error}") from error
         return None if wanted_ms == NEVER_MS else wanted_ms / 1000
@@ -375,7 +384,7 @@ def open(  # noqa: A001 - the name that baton.h has
     Python ignores SIGPIPE itself, and `subprocess` gives children the default back). log(text)
     writes one line to the supervisor's log in the same way. `idle_s`: when to give up a listener or datagram socket to which nobody comes, in
     seconds, 0 or more (from 4294967.295 on: never); None is LIBBATON_IDLE_MS of the environment
-    (decimal digits; 4294967295 is never), else 10 s. Without a channel the first SIGTERM means DRAIN.
+    (decimal digits; 4294967295 is never), else 10 s, and never with BATON_WORKERS. Without a channel the first SIGTERM means DRAIN.
     Raises NoSource, EnvironmentFault, ValueError or OSError.
     """
     return Baton(_Options(capacity, name, decide, cancelled, kinds, idle_s))

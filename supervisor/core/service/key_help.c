@@ -134,8 +134,9 @@ static const char *const texts[KEY_COUNT] = {
         "stop ends it. No more than twice `workers` live at once: a replacement waits for the end "
         "of those of the one before it. With 0 the first client that waits launches one, and when "
         "that has ended the next one who waits does. On Windows it is so many for each "
-        "place in `listen`. Not with `hours` or `rate`, which nobody could keep: workers accept "
-        "clients by themselves.",
+        "place in `listen`. They find the number in `BATON_WORKERS`, so that those made with the "
+        "SDKs do not end when nobody comes. Not with `hours` or `rate`, which nobody could keep: "
+        "workers accept clients by themselves.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
                          "terminated, and after that before it is killed. When batond stops, also "
                          "how long HELLO and an ACK are still awaited, if not for a shorter time.",

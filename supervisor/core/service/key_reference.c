@@ -162,7 +162,7 @@ static void print_facts(text_emit *emit, void *context) {
          "\nEvery handler finds its `handoff` in `BATON_HANDOFF` and its `stop_timeout_ms` in "
          "`BATON_STOP_MS` as well; with a channel also its `handshake_timeout_ms` in "
          "`BATON_HANDSHAKE_MS`, and in `BATON_REUSE` how many clients it is offered in its life "
-         "(0: no bound).\n");
+         "(0: no bound). Where there are `workers`, `BATON_WORKERS` says how many.\n");
 }
 
 void key_print_reference(text_emit *emit, void *context) {

@@ -145,7 +145,7 @@ static void add_number(struct service_builder *builder, struct service *service,
     add_fixed(builder, service, name, digits);
 }
 
-#define HANDOFF_MOST_COUNT 5 /* of what add_handoff() adds */
+#define HANDOFF_MOST_COUNT 6 /* of what add_handoff() adds */
 
 /* How it gets its clients, and for what it has how long: the same for every launch, and the
  * config cannot set it (handlers/PROTOCOL.md). */
@@ -154,6 +154,9 @@ static void add_handoff(struct service_builder *builder, struct service *service
     add_fixed(builder, service, "BATON_HANDOFF=",
               key_print_value(&key_table[KEY_HANDOFF], service->handoff, word, sizeof word));
     add_number(builder, service, "BATON_STOP_MS=", service->stop_timeout_ms);
+    if (service->workers_count > 0) {
+        add_number(builder, service, "BATON_WORKERS=", service->workers_count);
+    }
     if (service->has_channel) {
         add_number(builder, service, "BATON_HANDSHAKE_MS=", service->handshake_timeout_ms);
         add_number(builder, service, "BATON_REUSE=", service_reuse(service));

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "serving.h"
 #include "test_sdk_supervisor.h"
 
 #include <errno.h>
@@ -41,6 +42,28 @@ static void open_says_hello_and_hides_the_channel(void **state) {
     baton_close(&baton);
     supervisor_hear_end(&supervisor);
     supervisor_end(&supervisor);
+}
+
+static uint32_t idle_ms_with(const char *workers, const char *idle_ms) {
+    struct supervisor supervisor;
+    setenv("BATON_WORKERS", workers, 1);
+    setenv("LIBBATON_IDLE_MS", idle_ms, 1);
+    struct baton *baton = supervisor_start_open(&supervisor, NULL);
+    uint32_t found_ms = baton->options.idle_ms;
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+    unsetenv("BATON_WORKERS");
+    unsetenv("LIBBATON_IDLE_MS");
+    return found_ms;
+}
+
+static void who_is_kept_does_not_end_when_nobody_comes(void **state) {
+    (void)state;
+    assert_int_equal(idle_ms_with("", ""), 10000);
+    assert_int_equal(idle_ms_with("4", ""), UINT32_MAX);
+    assert_int_equal(idle_ms_with("4", "300"), 300);
+    assert_int_equal(idle_ms_with("0", ""), 10000);
+    assert_int_equal(idle_ms_with("all", ""), 10000); /* as if it were not told */
 }
 
 static void a_connection_is_taken_served_and_done(void **state) {
@@ -539,6 +562,7 @@ static void options_out_of_range(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_kept_does_not_end_when_nobody_comes),
         cmocka_unit_test(open_says_hello_and_hides_the_channel),
         cmocka_unit_test(a_connection_is_taken_served_and_done),
         cmocka_unit_test(an_offer_tells_who_the_client_is),

@@ -213,6 +213,16 @@ class Idle(Case):
                 self.assertEqual(run.end()[0], 0)
 
 
+    def test_workers_that_are_kept(self):
+        for workers, idle_ms, idle_s in (("4", None, None), ("4", "300", 0.3), (None, None, 10),
+                                         ("0", None, 10), ("all", None, 10)):
+            words = {"BATON_WORKERS": workers, "LIBBATON_IDLE_MS": idle_ms}
+            words = {name: word for name, word in words.items() if word is not None}
+            with self.subTest(words), mock.patch.dict(os.environ, words, clear=True):
+                self.assertEqual(baton._idle_s(None), idle_s)
+                self.assertEqual(baton._idle_s(2.5), 2.5)
+
+
 class Channel(Case):
     def refused(self, descriptor, **words):
         word = named(next(iter(words), "BATON_CHANNEL"))

@@ -8,6 +8,7 @@
 
 #include "baton.h"
 #include "body.h"
+#include "serving.h"
 #include "test_sdk_supervisor_win32.h"
 
 #include <fcntl.h>
@@ -188,6 +189,23 @@ static void malformed_environments(void **state) {
         assert_null(baton);
     }
     set_variable("LIBBATON_IDLE_MS", "");
+}
+
+static uint32_t idle_ms_with(const char *workers) {
+    struct supervisor supervisor;
+    set_variable("BATON_WORKERS", workers);
+    struct baton *baton = start_open(&supervisor);
+    uint32_t found_ms = baton->options.idle_ms;
+    baton_close(&baton);
+    supervisor_end(&supervisor);
+    set_variable("BATON_WORKERS", "");
+    return found_ms;
+}
+
+static void who_is_kept_does_not_end_when_nobody_comes(void **state) {
+    (void)state;
+    assert_int_equal(idle_ms_with(""), 10000);
+    assert_int_equal(idle_ms_with("4"), UINT32_MAX);
 }
 
 static void a_connection_on_standard_input(void **state) {
@@ -480,6 +498,7 @@ static void a_server_cannot_fork(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_kept_does_not_end_when_nobody_comes),
         cmocka_unit_test(open_hides_the_channel),
         cmocka_unit_test(a_connection_is_rebuilt_served_and_done),
         cmocka_unit_test(drain_and_torn_frames_end_it),

@@ -201,8 +201,9 @@ static void the_environment_tells_the_handoff_and_its_times(void **state) {
                               "[d]\nlisten = 4\nhandler = ok\nhandoff = listener\n"
                               "[e]\nlisten = 5\nhandler = ok\nprotocol = udp\n"
                               "[f]\nlisten = 6\nhandler = ok\nreuse = 0\n"
-                              "[g]\nlisten = 7\nhandler = ok\nspares_max = 1\n";
-    static const char *const expected[2][7] = {
+                              "[g]\nlisten = 7\nhandler = ok\nspares_max = 1\n"
+                              "[h]\nlisten = 8\nhandler = ok\nhandoff = listener\nworkers = 4\n";
+    static const char *const expected[2][8] = {
         {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
          "BATON_FACTS=environment ",
          "BATON_HANDOFF=stdio BATON_STOP_MS=7 ", "BATON_HANDOFF=pump BATON_STOP_MS=7 ",
@@ -210,7 +211,8 @@ static void the_environment_tells_the_handoff_and_its_times(void **state) {
          "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "
          "BATON_FACTS=offer ",
          "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
-         "BATON_FACTS=offer "},
+         "BATON_FACTS=offer ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_WORKERS=4 "},
         {"BATON_HANDOFF=channel BATON_STOP_MS=8 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
          "BATON_FACTS=environment ",
          "BATON_HANDOFF=stdio BATON_STOP_MS=7 ", "BATON_HANDOFF=pump BATON_STOP_MS=7 ",
@@ -221,12 +223,14 @@ static void the_environment_tells_the_handoff_and_its_times(void **state) {
          "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=0 "
          "BATON_FACTS=offer ",
          "BATON_HANDOFF=channel BATON_STOP_MS=7 BATON_HANDSHAKE_MS=60000 BATON_REUSE=1 "
-         "BATON_FACTS=offer "}};
+         "BATON_FACTS=offer ",
+         "BATON_HANDOFF=listener BATON_STOP_MS=7 BATON_WORKERS=4 BATON_HANDSHAKE_MS=60000 "
+         "BATON_REUSE=0 BATON_FACTS=environment "}};
     (void)state;
     for (size_t on_windows = 0; on_windows < 2; on_windows++) {
         struct service_table table =
             load(on_windows ? &config_world_windows : &config_world_posix, ini);
-        for (size_t i = 0; i < 7; i++) {
+        for (size_t i = 0; i < 8; i++) {
             char text[256] = "";
             size_t used = 0;
             for (char **at = table.services[i].environment; *at != NULL; at++) {
