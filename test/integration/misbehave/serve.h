@@ -4,8 +4,8 @@
  * --serve line     reads one line, answers `served pid=PID launch=N LINE`, ends.
  *         hold     answers `holding pid=PID launch=N` at once, then waits for the client's end.
  *         drain    the same; when the supervisor drains first, says `drained` and ends.
- *         several  `holding ...` for each; once there are as many as --capacity (at most 8), each is
- *                  served as by `line`, the last one first. In main.c.
+ *         several  `holding ...` for each; once there are as many as --capacity (at most 8), each
+ *                  is served as by `line`, the last one first. In main.c.
  *         handles  answers with system_list_handles().
  *         parent   answers with system_parent_facts().
  * --write lines    two lines on standard output, one on standard error.
