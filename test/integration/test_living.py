@@ -88,7 +88,10 @@ class Living(SupervisorCase):
 
     def test_none_is_left_when_nobody_comes(self):
         supervisor = self.supervisor({"line": misbehave(reuse=0, idle_exit_s=1)})
-        pids = [pid_of(supervisor.ask("line", "x")) for _ in range(2)]
+        pids = []
+        for count in range(1, 3):
+            pids.append(pid_of(supervisor.ask("line", "x")))
+            supervisor.wait_events(count, "connection")  # it is idle again
         self.assertEqual(pids[0], pids[1])
         self.ends(supervisor, 1, reason="idle", taken=2, pid=pids[0])
         self.assertNotEqual(pid_of(supervisor.ask("line", "x")), pids[0])
