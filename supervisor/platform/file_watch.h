@@ -18,9 +18,11 @@ struct platform_file_watch; /* tells when a file changes */
  * and watched as well. Allocates; blocks for as long as the system takes to go through `path`,
  * which is copied. BATON_OK; else nothing is watched: BATON_NOT_FOUND (a folder), BATON_DENIED,
  * BATON_UNSUPPORTED, BATON_TOO_LONG, BATON_SHORTAGE (also for a limit of the system's on watches),
- * BATON_NO_MEMORY, BATON_SYSTEM. POSIX: inotify(7). Windows: FindFirstChangeNotificationW, and a
- * thread that compares what it tells of; in 63 folders at most, and of a link or a junction on the
- * way that leads elsewhere from then on, or a folder that was removed, nothing is told. */
+ * BATON_NO_MEMORY, BATON_SYSTEM. POSIX: inotify(7); nothing is told of a file system that is
+ * mounted over a folder on the way, nor when a folder further above is moved that we may not read.
+ * Windows: FindFirstChangeNotificationW, and a thread that compares what it tells of; in 63 folders
+ * at most, and of a link or a junction on the way that leads elsewhere from then on, or a folder
+ * that was removed, nothing is told. */
 int platform_file_watch_open(struct platform *platform, const char *path, uint64_t token,
                              struct platform_file_watch **out, struct baton_cause *cause);
 void platform_file_watch_close(struct platform_file_watch **watch);

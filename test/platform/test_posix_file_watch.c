@@ -1,8 +1,10 @@
 /* Files that change, by ways that only POSIX has. */
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SILENCE_US 300000u
@@ -92,6 +94,42 @@ static void test_its_folder_is_another(void **state) {
     unlink(at("old/program"));
 }
 
+/* Nor do those below it see that it was moved. What others do in it is nobody's business. */
+static void test_a_folder_above_its_own_is_another(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    for (int is_missing = 0; is_missing < 2; is_missing++) {
+        for (int i = 0; i < 2; i++) {
+            static const char *const names[2][3] = {{"app", "app/bin", "app/bin/program"},
+                                                    {"new", "new/bin", "new/bin/program"}};
+            assert_int_equal(mkdir(at(names[i][0]), 0700), 0);
+            assert_int_equal(mkdir(at(names[i][1]), 0700), 0);
+            system_write_file(at(names[i][2]), "1", true);
+        }
+        struct platform_file_watch *file = watch(bench, at("app/bin/program"), &token);
+        assert_int_equal(mkdir(at("app/other"), 0700), 0);
+        system_write_file(at("app/file"), "1", true);
+        expect_silence(bench);
+        assert_int_equal(rename(at("app"), at("old")), 0);
+        if (is_missing) {
+            expect_silence(bench);
+        }
+        assert_int_equal(rename(at("new"), at("app")), 0);
+        bench_await(bench, PLATFORM_EVENT_CHANGED, token);
+        system_write_file(at("app/bin/program"), "22", true);
+        bench_await(bench, PLATFORM_EVENT_CHANGED, token);
+        platform_file_watch_close(&file);
+        assert_int_equal(unlink(at("old/file")), 0);
+        assert_int_equal(rmdir(at("old/other")), 0);
+        assert_int_equal(unlink(at("old/bin/program")), 0);
+        assert_int_equal(rmdir(at("old/bin")), 0);
+        assert_int_equal(rmdir(at("old")), 0);
+        assert_int_equal(unlink(at("app/bin/program")), 0);
+        assert_int_equal(rmdir(at("app/bin")), 0);
+        assert_int_equal(rmdir(at("app")), 0);
+    }
+}
+
 static void test_its_folder_is_missing_for_a_while(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -157,7 +195,8 @@ static void test_links_that_go_round(void **state) {
     assert_int_equal(symlink("now", at("now")), 0);
     assert_int_equal(platform_file_watch_open(bench->platform, at("handler"), bench_token(bench),
                                               &file, &bench->cause),
-                     BATON_TOO_LONG);
+                     BATON_SYSTEM);
+    assert_int_equal(bench->cause.system_code, ELOOP);
     assert_null(file);
 }
 
@@ -187,6 +226,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_LINKS(test_a_link_on_the_way_leads_elsewhere),
         WITH_LINKS(test_its_folder_is_another),
+        WITH_LINKS(test_a_folder_above_its_own_is_another),
         WITH_LINKS(test_its_folder_is_missing_for_a_while),
         WITH_LINKS(test_its_folder_is_removed_while_it_is_in_use),
         WITH_LINKS(test_it_is_told_when_it_is_whole),

@@ -2,9 +2,10 @@
  * Files that change: inotify(7), which watches folders.
  *
  * A path leads to its file through links, each of which can come to lead elsewhere, so there is a
- * watch on the folder of each of them, and of the file itself: the *way*. The folders between have
- * none: who moves one of them away is seen by those below it alone, which then look for the way
- * anew. That asks the disk, so a carrier does it; inotify itself is asked without waiting.
+ * watch on the folder of each of them, and of the file itself: the *way*. Those between are told of
+ * when they are moved, but not of what is done in them, which is others' business and may be a lot
+ * (/tmp). Then the way is looked for anew. That asks the disk, so a carrier does it; inotify itself
+ * is asked without waiting.
  */
 #include "platform/posix/internal.h"
 
@@ -20,6 +21,7 @@
 #define WATCHED                                                                                    \
     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF |       \
      IN_MOVE_SELF | IN_ONLYDIR)
+#define WATCHED_BETWEEN (IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD)
 #define FOLDER_GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
 /* A file of a new name is being written as a rule, and its writer's close tells the end of that;
@@ -29,7 +31,7 @@
 #define MISSING_FIRST_US 1000000u
 #define MISSING_LAST_US 60000000u
 
-#define STEPS_MAX_COUNT 16u
+#define STEPS_MAX_COUNT 64u
 #define LINKS_MAX_COUNT 40u /* as path_resolution(7) */
 /* Events that one report takes: more wait. */
 #define READS_AT_A_TIME 8
@@ -68,7 +70,7 @@ struct platform_file_watch {
     char path[];
 };
 
-/* One step of a file's way. */
+/* One step of a file's way. Of a folder between the name is empty, as that of no event is. */
 struct file_step {
     struct platform_file_watch *file;
     int folder;
@@ -78,13 +80,14 @@ struct file_step {
 
 /* ---- The way ---- */
 
-static bool add_step(struct way *way, int notify, const char *folder, const char *name) {
+static bool add_step(struct way *way, int notify, const char *folder, const char *name,
+                     uint32_t mask) {
     size_t length = strlen(name) + 1;
     if (way->count == STEPS_MAX_COUNT || way->text_bytes + length > sizeof way->text) {
         errno = ENAMETOOLONG;
         return false;
     }
-    int watched = inotify_add_watch(notify, *folder == '\0' ? "/" : folder, WATCHED);
+    int watched = inotify_add_watch(notify, *folder == '\0' ? "/" : folder, mask);
     if (watched < 0) {
         return false;
     }
@@ -94,6 +97,12 @@ static bool add_step(struct way *way, int notify, const char *folder, const char
     way->text_bytes += length;
     way->count++;
     return true;
+}
+
+/* One that may be entered and not be read (a home of somebody else's) cannot be watched: those
+ * below it are. */
+static bool add_between(struct search *search, int notify) {
+    return add_step(&search->way, notify, search->at, "", WATCHED_BETWEEN) || errno == EACCES;
 }
 
 /* The rest begins with what the link says. */
@@ -129,7 +138,7 @@ static int take_name(struct search *search, int notify, const char *name, size_t
     bool is_link = readlink(search->at, search->link, sizeof search->link) >= 0;
     bool is_missing = !is_link && errno == ENOENT;
     if (!is_link && !is_last) {
-        return errno == EINVAL ? 1 : -1;
+        return errno == EINVAL && add_between(search, notify) ? 1 : -1;
     }
     char kept[NAME_MAX + 1];
     if (length > NAME_MAX) {
@@ -138,7 +147,7 @@ static int take_name(struct search *search, int notify, const char *name, size_t
     }
     memcpy(kept, own + 1, length + 1);
     *own = '\0';
-    if (!add_step(&search->way, notify, search->at, kept)) {
+    if (!add_step(&search->way, notify, search->at, kept, WATCHED)) {
         return -1;
     }
     if (!is_link) {
