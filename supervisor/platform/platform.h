@@ -447,9 +447,10 @@ struct platform_launched {
     struct platform_stream *input;  /* PIPES: writes to standard input; else NULL */
     struct platform_stream *output; /* PIPES: reads standard output; else NULL */
     /* SOCKET: our copy of it is closed already, and the caller forgets it. POSIX: after a launch,
-     * and after one that failed, in the very rare case that the system had no memory to give it
-     * back: then there is none to be launched with any more, which is BATON_GONE. Windows: never,
-     * the caller closes it. */
+     * but of a program that has another user, other privileges or fewer descriptors than we have;
+     * and after one that failed, in the very rare case that the system would not give it back: then
+     * `cause` says why, and the next launch with it BATON_GONE. Windows: never, the caller closes
+     * it. */
     bool has_taken_socket;
 };
 

@@ -107,6 +107,7 @@ static void test_the_longest_list(void **state) {
                  STEP_MASK, STEP_EXECUTE);
     assert_int_equal(program->plan.count, STEP_KIND_COUNT);
     assert_true(program->plan.is_limited);
+    assert_false(program->plan.gives_back);
     const struct step *memory = find_step(program, STEP_LIMIT_MEMORY);
     assert_int_equal(memory->limit.resource, RLIMIT_AS);
     assert_true(memory->limit.values.rlim_cur == 1024 * 1024 &&
@@ -131,6 +132,7 @@ static void test_an_identity_that_changes_nothing(void **state) {
     identity.umask_bits = own_umask();
     struct platform_program_spec spec = {.identity = &identity};
     struct platform_program *program = recipe(bench, spec);
+    assert_true(program->plan.gives_back);
     assert_null(find_step(program, STEP_GROUPS));
     assert_null(find_step(program, STEP_UID));
     assert_null(find_step(program, STEP_UMASK));

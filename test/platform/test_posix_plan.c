@@ -368,7 +368,10 @@ static void test_a_user_who_stops_all_of_his_processes(void **state) {
                   {.kind = STEP_EXECUTE, .execute = {bench_child_path(), no_environment}}},
         .count = 3};
     for (int i = 0; i < STOPPED_COUNT; i++) {
-        const struct spawn spawn = {.argv = arguments, .table_end = 1 << 20};
+        const struct spawn spawn = {/* in both ways by turns */
+                                    .argv = arguments,
+                                    .table_end = i % 2 == 0 ? 0 : 1 << 20,
+                                    .copies_by_clone = true};
         struct baton_cause cause = {0};
         pid_t pid;
         int pidfd;

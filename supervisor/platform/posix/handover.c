@@ -12,6 +12,12 @@
  * packet's copy is one more, so none of that waits. A connection that becomes standard input goes
  * that way too, and nothing of it is left to close when its handler runs. If the launch fails it
  * comes back, in the packet that the child has not taken, or in one of the child's.
+ *
+ * How many descriptors may be under way counts for a user, against the sender's limit of
+ * descriptors (ETOOMANYREFS, unix(7)), unless he has privileges. A child that has given up its
+ * user, its privileges or some of that limit may not be let send, so there we keep the connection,
+ * until the closer has it. Who has not can as well as we can. And where we cannot, because other
+ * processes of our user have so many under way, the child gets a copy of the whole table.
  */
 #include "platform/posix/internal.h"
 
@@ -78,21 +84,28 @@ int posix_handover_put(struct platform *platform, struct handover *handover) {
 static bool restore(int descriptor, int number) {
     if (descriptor != number) {
         bool is_there = dup3(descriptor, number, O_CLOEXEC) >= 0;
+        int code = errno;
         close(descriptor); /* nobody else has it, or there is one more */
+        errno = code;
         return is_there;
     }
     return true;
 }
 
-bool posix_handover_undo(const struct platform *platform, struct handover *handover) {
+int posix_handover_undo(const struct platform *platform, struct handover *handover) {
     int back[HANDOVER_MAX_COUNT];
     int count = posix_handover_receive(platform->handover[handover->was_taken ? 1 : 0],
                                        handover->number, back);
+    int code = handover->return_code != 0 ? handover->return_code : count < 0 ? errno : EMFILE;
     while (count > 1) {
         close(back[--count]);
     }
-    if (count == 1 && !handover->returns_first) {
-        close(back[0]);
+    if (!handover->returns_first) {
+        posix_close_any(count == 1 ? back[0] : -1);
+        return 0;
     }
-    return count == 1 && handover->returns_first && restore(back[0], handover->given[0]);
+    if (count == 1) {
+        return restore(back[0], handover->given[0]) ? 0 : errno;
+    }
+    return code;
 }

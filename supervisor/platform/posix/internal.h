@@ -372,9 +372,9 @@ void posix_handover_close(struct platform *platform);
 void posix_handover_add(const struct platform *platform, struct handover *handover, int descriptor);
 /* Puts copies of all where the child finds them. 0, or -1 and errno. */
 int posix_handover_put(struct platform *platform, struct handover *handover);
-/* After a launch that has failed, or whose child has taken nothing: lets go of them. True if the
- * first one was to come back, and is open at its number again. */
-bool posix_handover_undo(const struct platform *platform, struct handover *handover);
+/* After a launch that has failed, or whose child has taken nothing: lets go of them. 0, unless the
+ * first one was to come back: then that is open at its number again, or is lost, for this errno. */
+int posix_handover_undo(const struct platform *platform, struct handover *handover);
 
 /* signals.c */
 /* In the calling thread: all that can end the process. Once more where a thread was made: libc then

@@ -16,6 +16,7 @@ struct preparation {
     int ends[4]; /* the program's ends: input, output, log, channel; -1 = none */
     struct platform_stream *pumps[2]; /* to its input, from its output */
     struct output_pipe *log;
+    bool is_copied; /* the child has a copy of the table, and nothing was handed over */
 };
 
 /* Pipes with our ends as streams: we write to standard input. */
@@ -79,7 +80,7 @@ static void choose(const struct platform *platform, const struct platform_launch
     bool is_few = launch->program->listener_count <= HANDOVER_MAX_COUNT - 4;
     if (has_socket) {
         posix_handover_add(platform, &p->handover, (int)launch->socket.value);
-        p->handover.returns_first = true;
+        p->handover.returns_first = launch->program->plan.gives_back;
     }
     for (uint32_t i = 0; i < spawn->passed_count; i++) {
         if (is_few || i == launch->program->listener_count) {
@@ -90,6 +91,7 @@ static void choose(const struct platform *platform, const struct platform_launch
         posix_handover_add(platform, &p->handover, spawn->streams[i]);
     }
     spawn->handover = &p->handover;
+    spawn->copies_by_clone = platform->shares_table;
     spawn->table_end = platform->shares_table && is_few ? platform->table_end : 0;
 }
 
@@ -107,29 +109,53 @@ static int spawn(struct platform *platform, const struct platform_program *progr
     return result;
 }
 
-/* What is handed over is closed here before the child is there. */
+/* Other processes of our user may have more under way than we are allowed to have. */
+static int put(struct platform *platform, struct preparation *p, struct baton_cause *cause) {
+    if (posix_handover_put(platform, &p->handover) == 0) {
+        return BATON_OK;
+    }
+    if (errno != ETOOMANYREFS) {
+        return posix_failed(cause, "sendmsg");
+    }
+    p->handover.count = 0;
+    p->handover.returns_first = false;
+    p->spawn.table_end = 0;
+    p->is_copied = true;
+    return BATON_OK;
+}
+
+/* What is handed over is closed here before the child is there; what was copied, by the closer. */
 static int hand_over(struct platform *platform, const struct platform_launch *launch,
                      struct platform_process *process, struct preparation *p, bool *has_taken,
                      struct baton_cause *cause) {
     choose(platform, launch, p);
-    if (posix_handover_put(platform, &p->handover) != 0) {
-        return posix_failed(cause, "sendmsg");
+    int result = put(platform, p, cause);
+    if (result != BATON_OK) {
+        return result;
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4 && !p->is_copied; i++) {
         posix_close_descriptor(&p->ends[i]);
     }
     if (p->handover.returns_first) {
         close((int)launch->socket.value);
     }
     *has_taken = p->handover.returns_first;
-    int result = spawn(platform, launch->program, process, &p->spawn, cause);
+    result = spawn(platform, launch->program, process, &p->spawn, cause);
     bool was_killed = p->spawn.table_end > 0 && !p->handover.was_taken;
     if (result != BATON_OK) {
-        bool is_back = posix_handover_undo(platform, &p->handover);
-        *has_taken = *has_taken && !is_back;
+        int code = posix_handover_undo(platform, &p->handover);
+        *has_taken = code != 0;
+        if (*has_taken) { /* why there is no other attempt comes before why there was to be one */
+            (void)posix_failed_with(cause, "sendmsg", code);
+            result = BATON_SYSTEM;
+        }
     } else if (was_killed) { /* before it got that far */
         p->handover.returns_first = false;
         (void)posix_handover_undo(platform, &p->handover);
+    }
+    for (int i = 0; i < 4 && result == BATON_OK; i++) {
+        posix_let_go(platform, p->ends[i]);
+        p->ends[i] = -1;
     }
     return result;
 }

@@ -55,6 +55,14 @@ static void add_descriptors(struct plan *plan, const struct platform_program *pr
     }
 }
 
+/* handover.c tells why. */
+static bool can_give_back(const struct plan *plan, const struct platform *platform) {
+    const struct step *files = posix_plan_find(plan, STEP_LIMIT_FILES);
+    return posix_plan_find(plan, STEP_UID) == NULL &&
+           posix_plan_find(plan, STEP_CAPABILITIES) == NULL &&
+           files->limit.values.rlim_max >= platform->original_descriptors.rlim_max;
+}
+
 /*
  * Each step stands where what it needs is still there and what it takes away is needed no more.
  * In brackets: what is not there yet, in the place where it belongs.
@@ -100,6 +108,7 @@ void posix_plan_make(struct plan *plan, struct platform *platform,
         dispositions->signals.count = platform->ignored_count;
     }
     posix_plan_add(plan, STEP_MASK);
+    plan->gives_back = can_give_back(plan, platform);
     struct step *last = posix_plan_add(plan, STEP_EXECUTE);
     last->execute.path = program->path;
     last->execute.environment = program->environment;

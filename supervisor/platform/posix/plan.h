@@ -120,6 +120,7 @@ struct plan {
     struct step steps[STEP_KIND_COUNT];
     size_t count;
     bool is_limited; /* what it is short of may be short for it alone */
+    bool gives_back; /* its child can send a descriptor as we can, whichever step has failed */
 };
 
 /* More than three streams and a channel are listeners. */
@@ -135,6 +136,7 @@ struct handover {
     int taken[HANDOVER_MAX_COUNT];
     size_t taken_count;
     volatile bool was_taken;
+    volatile int return_code; /* errno of a child that could not give it back */
 };
 
 /* What differs from launch to launch. All descriptors are above 2, and the parent's numbers; those
@@ -142,8 +144,9 @@ struct handover {
 struct spawn {
     char *const *argv;
     int table_end; /* its own table has what is below this number; 0: it has a whole copy already */
-    int streams[3]; /* become 0, 1 and 2 */
-    int *passed;    /* passed_count of them become 3, 4, ...; the child writes to it */
+    bool copies_by_clone; /* and has that by clone(2); else by vfork(2) */
+    int streams[3];       /* become 0, 1 and 2 */
+    int *passed;          /* passed_count of them become 3, 4, ...; the child writes to it */
     uint32_t passed_count;
     struct handover *handover; /* NULL = nothing is handed over */
 };
@@ -172,7 +175,7 @@ int posix_handover_receive(int socket, uint32_t wanted, int *descriptors);
  * numbers; and gives back, when a step has failed, what would be lost. */
 int posix_handover_take(const struct spawn *spawn);
 int posix_handover_find(const struct handover *handover, int descriptor);
-void posix_handover_return(const struct handover *handover);
+void posix_handover_return(struct handover *handover);
 
 /* For a child and for the supervisor: the file of STEP_OOM, to be written; or -1 and errno. */
 int posix_plan_open_oom(const struct step *step);

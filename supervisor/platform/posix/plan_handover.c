@@ -91,9 +91,17 @@ int posix_handover_take(const struct spawn *spawn) {
     return 0;
 }
 
-void posix_handover_return(const struct handover *handover) {
+/* With as high a limit of descriptors as we have: that is what the kernel goes by (handover.c). */
+void posix_handover_return(struct handover *handover) {
     if (handover != NULL && handover->returns_first && handover->was_taken &&
         handover->taken_count > 0) {
-        (void)posix_handover_send(handover->socket, handover->number, &handover->taken[0], 1);
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+            limit.rlim_cur = limit.rlim_max;
+            setrlimit(RLIMIT_NOFILE, &limit);
+        }
+        bool is_sent =
+            posix_handover_send(handover->socket, handover->number, &handover->taken[0], 1) == 0;
+        handover->return_code = is_sent ? 0 : errno;
     }
 }

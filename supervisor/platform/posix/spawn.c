@@ -100,7 +100,7 @@ static void await_execution(volatile uint32_t *tid, pid_t pid) {
 }
 
 /* One child at a time, for the supervisor stands still meanwhile. */
-static pid_t begin_sharing(struct child *child, int *pidfd) {
+static pid_t begin_clone(struct child *child, int *pidfd) {
     static _Alignas(64) char stack[STACK_BYTES];
     static volatile uint32_t tid;
     const struct step *oom = posix_plan_find(child->plan, STEP_OOM);
@@ -111,10 +111,11 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
     }
     bool is_as_we_are = posix_plan_find(child->plan, STEP_UID) == NULL;
     tid = is_as_we_are ? 0 : 1;
-    pid_t pid = clone(walk, stack + sizeof stack,
-                      CLONE_VM | CLONE_FILES | CLONE_PIDFD | SIGCHLD |
-                          (is_as_we_are ? CLONE_VFORK : CLONE_CHILD_CLEARTID),
-                      child, pidfd, NULL, &tid);
+    pid_t pid =
+        clone(walk, stack + sizeof stack,
+              CLONE_VM | CLONE_PIDFD | SIGCHLD | (child->spawn->table_end > 0 ? CLONE_FILES : 0) |
+                  (is_as_we_are ? CLONE_VFORK : CLONE_CHILD_CLEARTID),
+              child, pidfd, NULL, &tid);
     if (pid > 0) {
         await_execution(&tid, pid); /* not at all where clone(2) has waited */
     }
@@ -128,7 +129,7 @@ static pid_t begin_sharing(struct child *child, int *pidfd) {
 
 /* Linux before 5.9, and valgrind, which knows no other way: whoever stops the child there stops the
  * supervisor. */
-static pid_t begin_copying(struct child *child, int *pidfd) {
+static pid_t begin_vfork(struct child *child, int *pidfd) {
     /* The analyzer wants posix_spawn, and after vfork nothing but execve: the top of this file
      * tells why neither will do.
      * NOLINTBEGIN(clang-analyzer-security.insecureAPI.vfork,clang-analyzer-unix.Vfork) */
@@ -151,12 +152,13 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
     struct plan_failure failure = {NULL, 0};
     struct child what = {plan, spawn, &failure};
     *pidfd = -1;
-    pid_t child = spawn->table_end > 0 ? begin_sharing(&what, pidfd) : begin_copying(&what, pidfd);
+    bool is_cloned = spawn->table_end > 0 || spawn->copies_by_clone;
+    pid_t child = is_cloned ? begin_clone(&what, pidfd) : begin_vfork(&what, pidfd);
     if (child < 0) {
         int code = errno;
-        const char *call = failure.step != NULL   ? posix_plan_step_name(failure.step)
-                           : spawn->table_end > 0 ? "clone"
-                                                  : "vfork";
+        const char *call = failure.step != NULL ? posix_plan_step_name(failure.step)
+                           : is_cloned          ? "clone"
+                                                : "vfork";
         int result = posix_failed_with(cause, call, code);
         return code == EAGAIN ? BATON_SHORTAGE : result;
     }
