@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +97,35 @@ static void test_random_is_not_shared_by_children(void **state) {
     close(ends[0]);
     close(ends[1]);
     await_zombie(child); /* the platform reaps it */
+}
+
+static bool refuses_changes;
+
+/* In place of libc's. */
+int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
+    if (refuses_changes && operation == EPOLL_CTL_MOD) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epoll, operation, descriptor, event);
+}
+
+static void expect_reaped(struct bench *bench, pid_t child) {
+    uint64_t deadline_us = platform_now_us(bench->platform) + LONG_US;
+    while (!is_reaped(child) && platform_now_us(bench->platform) < deadline_us) {
+        bench_expect_silence(bench);
+    }
+    assert_true(is_reaped(child));
+}
+
+/* What tells of children is reported once, and then asked for again. */
+static void test_a_watch_that_is_refused_is_asked_for_again(void **state) {
+    struct bench *bench = *state;
+    refuses_changes = true;
+    expect_reaped(bench, start_child(false));
+    expect_reaped(bench, start_child(false)); /* nothing tells of it */
+    refuses_changes = false;
+    expect_reaped(bench, start_child(false));
 }
 
 static void test_late_look_sees_what_a_signal_tells(void **state) {
@@ -262,6 +293,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_strays_leave_other_events_their_turn),
         WITH_BENCH(test_random_is_not_shared_by_children),
+        WITH_BENCH(test_a_watch_that_is_refused_is_asked_for_again),
         WITH_BENCH(test_late_look_sees_what_a_signal_tells),
         WITH_BENCH(test_deadlines_hold_while_strays_come),
         cmocka_unit_test(test_children_from_before_are_spared),

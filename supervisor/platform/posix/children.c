@@ -231,6 +231,9 @@ void posix_process_take_end(struct posix_watch *end, struct told *told) {
 /* One report, and then none before the walk that it asks for. */
 #define CHILDREN_WANTED (EPOLLIN | (uint32_t)EPOLLONESHOT)
 
+/* Of the process and of the thread: no more than one of each waits. */
+#define SIGNALS_MAX_COUNT 2
+
 /* A child that ended before we looked has left no signal behind: children_due_us is 0. */
 int posix_children_open(struct platform *platform, struct baton_cause *cause) {
     return posix_signals_watch(platform, &platform->children, SIGNAL_BIT(SIGCHLD), CHILDREN_WANTED,
@@ -244,9 +247,8 @@ void posix_children_on_signal(struct platform *platform) {
 }
 
 void posix_children_take_signal(struct platform *platform) {
-    struct signalfd_siginfo signal;
-    while (read(platform->children.descriptor, &signal, sizeof signal) > 0) {
-    }
+    struct signalfd_siginfo signals[SIGNALS_MAX_COUNT];
+    (void)!read(platform->children.descriptor, signals, sizeof signals);
 }
 
 void posix_processes_reap(struct platform *platform, struct told *told) {
@@ -259,9 +261,9 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
     while (told->count < told->capacity && stray_count < STRAYS_PER_LOOK) {
         pid_t pid = posix_child_look(P_ALL, 0, WEXITED);
         if (pid == 0) {
-            platform->children_due_us = PLATFORM_WAIT_FOREVER;
+            bool is_watched = posix_watch_set(platform, &platform->children, CHILDREN_WANTED) == 0;
+            platform->children_due_us = is_watched ? PLATFORM_WAIT_FOREVER : now_us + SWEEP_US;
             platform->children_seen_us = now_us;
-            (void)posix_watch_set(platform, &platform->children, CHILDREN_WANTED);
             return;
         }
         struct platform_process *process = posix_process_find(platform, pid);
