@@ -108,10 +108,11 @@ static const char *const texts[KEY_COUNT] = {
         "well; with them it is where the number starts. See `reuse` for what such a handler finds "
         "in its environment. At most `max_handlers`, and 0 is none.",
     [KEY_SPARES_MIN] =
-        "The least that `spares` falls to when few clients come; otherwise as `spares`.",
+        "The least that `spares` falls to when few clients come; otherwise as `spares`. More than "
+        "`spares`, where that is given, or than `spares_max` is a fault.",
     [KEY_SPARES_MAX] =
-        "The most that `spares` rises to when many clients come; otherwise the larger of `spares` "
-        "and `spares_min`.",
+        "The most that `spares` rises to when many clients come; otherwise as `spares`, or as "
+        "`spares_min` where `spares` is not given. Less than one of these is a fault.",
     [KEY_IDLE_EXIT] =
         "How long a process may hold no connection until it is told to end, where `spares` does "
         "not keep it: without spares, down to none. 0 is for ever. It takes `spares`, or `reuse` "
@@ -337,7 +338,8 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_ALL_MAX_PER_SOURCE] = "How many connections one source may have at once with all services "
                                "together; 0 is no limit.",
     [KEY_ALL_SOURCE_PREFIX] = "How many bits of an IPv6 address make it one source of these.",
-    [KEY_ALL_RATE] = "How fast clients may come to all services together.",
+    [KEY_ALL_RATE] = "How fast clients may come to all services together. Whom `workers` accept "
+                     "does not count.",
     [KEY_ALL_RATE_PER_SOURCE] = "The same for each source.",
     [KEY_ALL_WHEN_FULL] =
         "What becomes of clients above `max_connections` or `rate` of this section, as with the "

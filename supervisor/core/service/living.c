@@ -62,8 +62,17 @@ static void complete_spares(struct service_values *values) {
     }
 }
 
+/* The key that says how many there may be, of those that are given if any is. */
+static enum key_id most_spares(const struct service_values *values) {
+    if (is_given(values, KEY_SPARES_MAX)) {
+        return KEY_SPARES_MAX;
+    }
+    bool is_min = values->numbers[KEY_SPARES] < values->numbers[KEY_SPARES_MAX] ||
+                  !is_given(values, KEY_SPARES);
+    return is_min ? KEY_SPARES_MIN : KEY_SPARES;
+}
+
 static void check_spares(struct service_builder *builder, struct service_values *values) {
-    bool is_max_given = is_given(values, KEY_SPARES_MAX);
     enum key_id limit =
         values->numbers[KEY_MAX_HANDLERS] != 0 ? KEY_MAX_HANDLERS : KEY_MAX_CONNECTIONS;
     complete_spares(values);
@@ -73,11 +82,7 @@ static void check_spares(struct service_builder *builder, struct service_values 
     } else {
         check_order(builder, values, KEY_SPARES_MIN, KEY_SPARES_MAX);
     }
-    check_order(builder, values,
-                is_max_given                                                    ? KEY_SPARES_MAX
-                : values->numbers[KEY_SPARES] < values->numbers[KEY_SPARES_MAX] ? KEY_SPARES_MIN
-                                                                                : KEY_SPARES,
-                limit);
+    check_order(builder, values, most_spares(values), limit);
 }
 
 /* ---- What has no effect ---- */

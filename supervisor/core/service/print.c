@@ -136,12 +136,17 @@ static void emit_value(const struct key *key, uint32_t number, text_emit *emit, 
     emit(context, key_print_value(key, number, value, sizeof value));
 }
 
+/* Spares that follow from what is said of the others. */
+static bool is_implied(const struct service *service, size_t id) {
+    return id >= KEY_SPARES && id <= KEY_SPARES_MAX && !service->is_spares_written[id - KEY_SPARES];
+}
+
 /* The keys that differ from their default. */
 static void print_numbers(const struct service *service, text_emit *emit, void *context) {
     unsigned mode = service_mode(service->handoff, service->protocol);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];
-        if (has_field(key, KEY_IN_SERVICE) && key_fits_mode(key, mode) &&
+        if (has_field(key, KEY_IN_SERVICE) && key_fits_mode(key, mode) && !is_implied(service, i) &&
             number_of(key, service) != key->default_number) {
             print_extra(key_name(key), "", emit, context);
             emit_value(key, number_of(key, service), emit, context);

@@ -40,6 +40,9 @@ static void take_values(struct service_builder *builder, struct service_draft *d
     service->has_channel = service->handoff == HANDOFF_CHANNEL ||
                            (service->handoff == HANDOFF_LISTENER &&
                             !BY_SYSTEM(true, builder->machine->inherits_listeners));
+    for (unsigned i = 0; i < 3; i++) {
+        service->is_spares_written[i] = values->given[KEY_SPARES + i] != NULL;
+    }
     if (service->handoff == HANDOFF_LISTENER) {
         service->max_connections_count = service->workers_count > 0 ? service->workers_count : 1;
         service->attempts_count = 1;

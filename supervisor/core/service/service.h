@@ -155,8 +155,10 @@ struct service {
     /* Connections that could be had at once without a launch: where that number starts, and its
      * bounds. min <= spares <= max <= service_max_handlers(); all 0 = nothing is launched ahead. */
     uint32_t spares_count, spares_min_count, spares_max_count;
-    uint32_t idle_exit_s;    /* of a process that holds nothing; 0 = it stays */
-    uint32_t retire_after_s; /* from its launch; 0 = whatever its age */
+    bool is_spares_written[3]; /* each of them: the config says it, and not another that implies it
+                                */
+    uint32_t idle_exit_s;      /* of a process that holds nothing; 0 = it stays */
+    uint32_t retire_after_s;   /* from its launch; 0 = whatever its age */
     uint32_t
         retire_memory_mib;  /* resident, when it has finished a connection; 0 = whatever it is */
     uint32_t workers_count; /* HANDOFF_LISTENER: processes that share the listeners from the

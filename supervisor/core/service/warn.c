@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBTS_COUNT };
+enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBT_RATE, DOUBTS_COUNT };
 
 /* By enum doubt. */
 static const char words[] =
@@ -16,7 +16,11 @@ static const char words[] =
     ": no shell reads `handler`, so `|`, `>`, `;`, `$x`, `*` and their like are arguments as all "
     "others; give `/bin/sh -c \"...\"`, or put them into quotes if that is meant\0"
     ": what a client makes of the handler, he makes of this machine, as it runs as root; give it "
-    "another `user`, with `capabilities` if it needs some, or `user = root` where that is meant\0";
+    "another `user`, with `capabilities` if it needs some, or `user = root` where that is meant\0"
+    ": `rate` of [supervisor] does not hold for their clients, whom `workers` accept by "
+    "themselves; "
+    "leave `workers` out where it is to bound how often a handler is launched, or take `handoff = "
+    "channel` where it is to bound clients\0";
 
 /* An address that is written is a word about it, 0.0.0.0 too. */
 static bool is_open(const struct service *service) {
@@ -42,7 +46,7 @@ static bool is_plain_text(const struct service *service, const struct service_ma
     return is_text;
 }
 
-static bool has(enum doubt doubt, const struct service *service,
+static bool has(enum doubt doubt, const struct service_table *table, const struct service *service,
                 const struct service_machine *machine) {
     switch (doubt) {
     case DOUBT_OPEN:
@@ -51,6 +55,8 @@ static bool has(enum doubt doubt, const struct service *service,
         return is_plain_text(service, machine);
     case DOUBT_SHELL:
         return service->has_shell_words;
+    case DOUBT_RATE:
+        return service->workers_count > 0 && table->options.limits.rate.count > 0;
     default:
         /* Without capabilities as well, as root's files are its own. */
         return service->user != NULL && service->identity.uid == 0 && !service->has_own_user;
@@ -58,9 +64,9 @@ static bool has(enum doubt doubt, const struct service *service,
 }
 
 static size_t line_of(enum doubt doubt, const struct service *service) {
-    return doubt == DOUBT_OPEN   ? service->listen_line
-           : doubt == DOUBT_ROOT ? service->line
-                                 : service->handler_line;
+    return doubt == DOUBT_OPEN                          ? service->listen_line
+           : doubt == DOUBT_ROOT || doubt == DOUBT_RATE ? service->line
+                                                        : service->handler_line;
 }
 
 #define NAMES_MAX_COUNT 8u
@@ -96,7 +102,7 @@ size_t service_table_warn(const struct service_table *table, const struct servic
         size_t named_count = 0;
         for (size_t i = 0; i < table->service_count; i++) {
             const struct service *service = &table->services[i];
-            if (!has(doubt, service, machine)) {
+            if (!has(doubt, table, service, machine)) {
                 continue;
             }
             if (named_count == 0) {
