@@ -117,8 +117,10 @@ class Baton:
     limits: Optional[Limits] = None
 
     def __init__(self, options: _Options) -> None:
-        if not 1 <= options.capacity <= 65535 or len(options.name.encode()) > 64:
-            raise ValueError("capacity is 1 to 65535, name at most 64 bytes")
+        if not isinstance(options.capacity, int) or not 1 <= options.capacity <= 65535:
+            raise ValueError("capacity is 1 to 65535")
+        if len(options.name.encode()) > 64:
+            raise ValueError("name is at most 64 bytes")
         self._options = options
         self._held: Set[int] = set()
         self._fault: Optional[OSError] = None  # why an offered socket could not be built
@@ -137,7 +139,7 @@ class Baton:
                 raise NoSource(" ".join((NoSource.__doc__ or "").split()))
             self._sources.watch_sigterm()
         except BaseException:
-            self._sources.close()
+            Baton.close(self)  # a server that forks has not begun
             raise
 
     def _open_channel(self, words: Dict[str, Optional[str]], capacity: int, name: str) -> None:
@@ -315,8 +317,8 @@ class Baton:
         return True
 
     def finish(self, connection: Connection, status: int = 0, text: str = "") -> None:
-        """Closes the socket (one of kind DATAGRAM goes back), then reports DONE: status 0 is served, 1 to 255 failed; `text` (at most
-        256 bytes of it) goes to the record. Does nothing the second time, and nothing more than
+        """Closes the socket (one of kind DATAGRAM goes back), then reports DONE: status 0 is served,
+        1 to 255 failed; `text` (at most 256 bytes of it), else that of the connection, goes to the record. Does nothing the second time, and nothing more than
         closing when the supervisor has gone."""
         if connection.finished:
             return
@@ -329,6 +331,7 @@ class Baton:
         connection.socket.close()
         # First, because after DONE the next offer may come before we are back here.
         self._held.discard(connection.number)
+        text = text or str(connection.text)
         fields = done_fields(status, connection.bytes_in, connection.bytes_out, text)
         self._say(DONE, connection.number, fields)  # if that fails, nobody wants to know
         self._sources.wake()  # it may have been the last one after DRAIN
@@ -410,7 +413,7 @@ def _serve_datagrams(connection: Connection, datagram: Datagram) -> bool:
 def serve_one(function: Function, connection: Connection) -> Tuple[int, str]:
     """The status and text that the connection ends with."""
     try:
-        return function(connection) or 0, ""
+        return function(connection) or 0, str(connection.text)
     except Exception as error:  # one client's trouble must not end the process
         traceback.print_exc(file=sys.stderr)
         return 1, f"{type(error).__name__}: {error}"
@@ -421,22 +424,33 @@ def serve(
     datagram: Optional[Datagram] = None,
 ) -> int:
     """The usual case: calls `function` for one connection after the other, and finishes each with
-    what it returns (None is 0, served; an exception is 1 and goes to standard error). For a service
-    of UDP `datagram(connection, data)` is called for each datagram; connection.answer() answers it.
-    Returns what the program should exit with: the last status, 0 after a listener."""
+    what it returns (None is 0, served; an exception is 1 and goes to standard error) and with the
+    connection's `text`. For a service of UDP `datagram(connection, data)` is called for each datagram; connection.answer() answers it.
+    Returns what the program should exit with: the last status, 0 after a listener; 1 if it could not
+    open, or the channel was broken."""
     kinds = [KIND_CONNECTION] * (function is not None) + [KIND_DATAGRAM] * (datagram is not None)
     status = 0
     try:
         baton = open(kinds=kinds)
-    except Error as error:
+    except (Error, OSError, ValueError) as error:
         log(f"cannot start: {type(error).__name__}: {error}")
         return 1
-    for connection in iter(baton.next, None):
+    while True:
+        try:
+            connection = baton.next()
+        except (Error, OSError) as error:
+            log(f"cannot go on: {type(error).__name__}: {error}")
+            status = 1
+            break
+        if connection is None:
+            break
         result, text, works = 0, "", True
         if connection.kind == KIND_DATAGRAM and datagram is not None:
             works = _serve_datagrams(connection, datagram)
         elif function is not None:
             result, text = serve_one(function, connection)
+            if connection.number == 0 and connection.text:
+                log(f"{connection.peer}: {connection.text}")
         status = result if connection.source is None else 0
         baton.finish(connection, result, text)
         if not works:
@@ -453,8 +467,8 @@ def serve_forking(function: Function, capacity: int) -> int:
 
     `capacity`, 1 to 65535, is how many children there are at most; batond's `capacity` and `reuse`
     say how many it really offers (`reuse = 0`: without end). `function` is called in the child; what
-    it returns (None is 0, an exception 1) is the child's exit code, and STATUS of DONE. Functions of
-    atexit are not called in a child. What there is at the call is kept from the garbage collector
+    it returns (None is 0, an exception 1; sys.exit() as ever) is the child's exit code, and STATUS of
+    DONE, with the `text` of its connection. Functions of atexit are not called in a child. What there is at the call is kept from the garbage collector
     (gc.freeze), which would write to it, and moved to huge pages where the system has some."""
     import baton_forking
 

@@ -268,7 +268,11 @@ class Server(baton.Baton):
         try:
             status, text = baton.serve_one(self.function, connection)
         except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+            status, text = int(ended.code is not None), str(connection.text)
+            if isinstance(ended.code, int):
+                status = ended.code
+            elif ended.code is not None:
+                print(ended.code, file=sys.stderr)
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()

@@ -52,6 +52,7 @@ class Connection:
     peer_pid: Optional[int] = None
     bytes_in: int = 0  # may be set by the handler; sent with DONE unless both are 0
     bytes_out: int = 0
+    text: str = ""  # may be set by the handler to what the record should say
     finished: bool = False
     source: Optional[Source] = None  # private: where it came from
     sender: object = None  # of the datagram that was received last

@@ -7,6 +7,7 @@ Python also underscores between them and the digits of every script.
 
 import fcntl
 import io
+import mmap
 import os
 import pathlib
 import select
@@ -358,6 +359,54 @@ class Channel(unittest.TestCase):
             with mock.patch.dict(os.environ, told):
                 self.assertRaises(baton.EnvironmentFault, baton.open)
                 self.assertNotIn("BATON_CHANNEL", os.environ)
+
+
+    def test_the_end_before_hello(self):
+        """The supervisor stops while a spare starts."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        number = theirs.detach()
+        ours.close()
+        told = {"BATON_PROTOCOL": "1", "BATON_CHANNEL": f"{number},{number}", "BATON_NONCE": "00" * 16}
+        said = io.StringIO()
+        with mock.patch.dict(os.environ, told), mock.patch.object(baton, "log", said.write):
+            self.assertEqual(baton.serve(lambda _: None), 1)
+        self.assertRegex(said.getvalue(), "^cannot start: BrokenPipeError: ")
+
+
+class Words(unittest.TestCase):
+    def test_capacity(self):
+        for wrong in ("4", None, 1.5, 0, 65536):
+            said = io.StringIO()
+            with mock.patch.object(baton_forking, "log", said.write):
+                self.assertEqual(baton.serve_forking(lambda _: None, wrong), 1)
+            self.assertEqual(said.getvalue(), "cannot start: ValueError: capacity is 1 to 65535")
+            self.assertRaises(ValueError, baton.open, wrong)
+
+    def in_child(self, function):
+        server = object.__new__(baton_forking.Server)
+        server.function, server._reports = function, mmap.mmap(-1, baton_forking.REPORT.size)
+        with mock.patch("sys.stderr", io.StringIO()) as errors, server._reports:
+            status = server._serve_in_child(baton.Connection(None, number=1), 0)
+            *_, length, said = baton_forking.REPORT.unpack(server._reports[:])
+            return status, said[:length].decode(), errors.getvalue()
+
+    def test_exit(self):
+        for code, status, told in (("words", 1, "words\n"), (7, 7, ""), (None, 0, ""),
+                                   (b"x", 1, "b'x'\n")):
+            self.assertEqual(self.in_child(lambda _, code=code: sys.exit(code)), (status, "", told))
+
+    def test_text(self):
+        def tell(connection):
+            connection.text = "why"
+            return 2
+
+        def tell_and_exit(connection):
+            sys.exit(tell(connection))
+
+        self.assertEqual(self.in_child(tell), (2, "why", ""))
+        self.assertEqual(self.in_child(tell_and_exit), (2, "why", ""))
+        connection = baton.Connection(None)
+        self.assertEqual(baton.serve_one(tell, connection), (2, "why"))
 
 
 class NoFork(unittest.TestCase):
