@@ -50,7 +50,7 @@ static int leave_table(const struct platform *platform, int socket) {
     dup2(socket, own);
     if (syscall(SYS_close_range, own + 1u, ~0u, 0u) != 0) {
         struct rlimit limit;
-        getrlimit(RLIMIT_NOFILE, &limit);
+        prlimit(0, RLIMIT_NOFILE, NULL, &limit);
         for (rlim_t i = own + 1; i < limit.rlim_cur && i < DESCRIPTORS_MAX_COUNT; i++) {
             close((int)i);
         }

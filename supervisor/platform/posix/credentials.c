@@ -53,7 +53,7 @@ rlim_t posix_rights_reserve_count(rlim_t limit_count) {
 static void set_reserve(const struct platform *platform, bool kept) {
     struct rlimit limit = platform->original_descriptors;
     limit.rlim_cur = limit.rlim_max - (kept ? posix_rights_reserve_count(limit.rlim_max) : 0);
-    setrlimit(RLIMIT_NOFILE, &limit);
+    prlimit(0, RLIMIT_NOFILE, &limit, NULL);
 }
 
 /* ---- Receiving ---- */

@@ -1,4 +1,4 @@
-/* The limit of open files, getrlimit(2): how many are left below it. */
+/* The limit of open files, prlimit(2): how many are left below it. */
 #include "platform/posix/internal.h"
 
 #include <dirent.h>
@@ -28,7 +28,7 @@ size_t platform_descriptors_short(struct platform *platform, size_t needed_count
                                   struct platform_descriptors *out) {
     struct rlimit limit;
     *out = (struct platform_descriptors){0};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) != 0) {
         return 0;
     }
     size_t short_count = needed_count;

@@ -59,7 +59,8 @@ bool platform_raises_limits(void *context, const struct identity *identity) {
     (void)context;
     for (size_t i = 0; i < LIMIT_COUNT; i++) {
         struct rlimit own;
-        if (identity->limits[i] != IDENTITY_SAME && getrlimit(limits[i].resource, &own) == 0 &&
+        if (identity->limits[i] != IDENTITY_SAME &&
+            prlimit(0, limits[i].resource, NULL, &own) == 0 &&
             value_of(identity, i) > own.rlim_max) {
             return true;
         }

@@ -30,7 +30,7 @@ static uint64_t read_resident_kib(const uint8_t *text, size_t length) {
     for (i++; i < length && text[i] >= '0' && text[i] <= '9'; i++) {
         pages_count = pages_count * 10 + (text[i] - '0');
     }
-    return pages_count * ((uint64_t)sysconf(_SC_PAGESIZE) / 1024u);
+    return pages_count * ((uint64_t)getpagesize() / 1024u);
 }
 
 static bool measured(struct platform *platform, struct carrier_job *job, const uint8_t *bytes,

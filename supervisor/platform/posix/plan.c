@@ -216,7 +216,7 @@ static int take(const struct step *step, const struct spawn *spawn) {
     case STEP_LIMIT_CPU:
     case STEP_LIMIT_FILES:
     case STEP_LIMIT_PROCESSES:
-        return setrlimit(step->limit.resource, &step->limit.values);
+        return prlimit(0, step->limit.resource, &step->limit.values, NULL);
     case STEP_OOM:
         return adjust_oom(step);
     case STEP_NICE:

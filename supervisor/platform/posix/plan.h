@@ -5,7 +5,7 @@
  * The child runs in the supervisor's memory while the supervisor stands still, whatever that had
  * been about to do. Therefore a step
  * - calls nothing but what signal-safety(7) lists, and what is a system call and no more on Linux
- *   (setrlimit(2), chroot(2)). It does not allocate, format, look anything up, or wait. What libc
+ *   (prlimit(2), chroot(2)). It does not allocate, format, look anything up, or wait. What libc
  * does in all threads at once (setuid(2), setgroups(2) and their like: nptl(7)) is more than that;
  * a step makes the system call itself. A check of the sources (test/lint) has the list.
  * - works on what was prepared: the constants of its program, which are in its `struct step`, and

@@ -96,9 +96,9 @@ void posix_handover_return(struct handover *handover) {
     if (handover != NULL && handover->returns_first && handover->was_taken &&
         handover->taken_count > 0) {
         struct rlimit limit;
-        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        if (prlimit(0, RLIMIT_NOFILE, NULL, &limit) == 0) {
             limit.rlim_cur = limit.rlim_max;
-            setrlimit(RLIMIT_NOFILE, &limit);
+            prlimit(0, RLIMIT_NOFILE, &limit, NULL);
         }
         bool is_sent =
             posix_handover_send(handover->socket, handover->number, &handover->taken[0], 1) == 0;

@@ -54,15 +54,15 @@ static void protect_inherited(void) {
 
 static int raise_descriptor_limit(struct platform *platform, bool takes_rights,
                                   struct baton_cause *cause) {
-    if (getrlimit(RLIMIT_NOFILE, &platform->original_descriptors) != 0) {
-        return posix_failed(cause, "getrlimit");
+    if (prlimit(0, RLIMIT_NOFILE, NULL, &platform->original_descriptors) != 0) {
+        return posix_failed(cause, "prlimit");
     }
     struct rlimit raised = platform->original_descriptors;
     platform->takes_rights = takes_rights || !posix_rights_can_be_refused();
     raised.rlim_cur = raised.rlim_max -
                       (platform->takes_rights ? posix_rights_reserve_count(raised.rlim_max) : 0);
-    if (setrlimit(RLIMIT_NOFILE, &raised) != 0) {
-        return posix_failed(cause, "setrlimit");
+    if (prlimit(0, RLIMIT_NOFILE, &raised, NULL) != 0) {
+        return posix_failed(cause, "prlimit");
     }
     return BATON_OK;
 }
@@ -202,7 +202,7 @@ void platform_close(struct platform **platform) {
     posix_handover_close(closing);
     posix_close_any(closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
-        setrlimit(RLIMIT_NOFILE, &closing->original_descriptors);
+        prlimit(0, RLIMIT_NOFILE, &closing->original_descriptors, NULL);
     }
     free(closing);
     *platform = NULL;

@@ -53,7 +53,7 @@ static bool add_texts(size_t *total_bytes, const char *const *texts, size_t coun
 
 static size_t total_limit_bytes(void) {
     struct rlimit stack;
-    if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur / 4 > TOTAL_MAX_BYTES) {
+    if (prlimit(0, RLIMIT_STACK, NULL, &stack) != 0 || stack.rlim_cur / 4 > TOTAL_MAX_BYTES) {
         return TOTAL_MAX_BYTES;
     }
     return stack.rlim_cur / 4 > TOTAL_LEAST_BYTES ? (size_t)stack.rlim_cur / 4 : TOTAL_LEAST_BYTES;
