@@ -108,6 +108,7 @@ function(baton_source_yaml)
     endforeach()
     baton_source_library(yaml "${folder}/include" ${parts})
     baton_optimise_at_link(baton_yaml)
+    target_compile_options(baton_yaml PRIVATE ${BATON_SMALL_YAML})
     target_compile_definitions(baton_yaml PUBLIC YAML_DECLARE_STATIC PRIVATE
         YAML_VERSION_MAJOR=0 YAML_VERSION_MINOR=2 YAML_VERSION_PATCH=5 YAML_VERSION_STRING="0.2.5")
 endfunction()
