@@ -2,6 +2,7 @@
  * nothing ends: a carrier, never us. */
 #include "harness.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -505,6 +506,27 @@ static void test_the_end_of_one_that_was_stopped(void **state) {
     close(told[1]);
 }
 
+/* A listener that has just come back is looked at: that is done at once, so it is waited for. */
+static int end_one_at_work(struct bench *bench, int told) {
+    pid_t carrier;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    expect_neighbour_is_read(bench);
+    if (told < 0 || count_carriers(0, &carrier) != 1 || kill(carrier, SIGSTOP) != 0) {
+        return 1;
+    }
+    platform_listener_check(listener);
+    platform_listener_close(&listener);
+    platform_output_close(&bench->output);
+    platform_close(&bench->platform);
+    return kill(carrier, 0) != 0 && errno == ESRCH ? 0 : 1; /* reaped */
+}
+
+static void test_the_end_of_one_at_work(void **state) {
+    expect_end_after(state, end_one_at_work, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_output),
@@ -520,6 +542,7 @@ int main(void) {
         WITH_BENCH(test_output_of_a_pump),
         cmocka_unit_test(test_the_end_does_not_wait),
         cmocka_unit_test(test_the_end_of_one_that_was_stopped),
+        cmocka_unit_test(test_the_end_of_one_at_work),
     };
     const struct CMUnitTest crowd[] = {
         WITH_BENCH(test_one_output_cannot_hold_all),

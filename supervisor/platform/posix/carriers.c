@@ -16,7 +16,7 @@
 #define IDLE_US 1000000u
 /* Until the next try, when the system had no memory or process for it. */
 #define SHORT_US 100000u
-/* At the end: for the last one to take what is left, and for idle ones to go. */
+/* At the end: for the last one to take what is left, and for all that are not held to go. */
 #define END_WAIT_MS 1000
 
 /* More than one that is not held, when jobs have waited for HELD_US. */
@@ -514,20 +514,25 @@ static void leave_rest(struct platform *platform) {
     }
 }
 
-/* What it holds is closed by its end, which takes as long as it takes. Idle ones are waited for, so
- * that none is left behind. */
-static void end_carrier(struct platform *platform, struct carrier *carrier) {
+/* Once killed they are waited for, so that none is left behind, but only until the deadline: what
+ * one holds is closed by its end, which may take as long as others like. */
+static void end_carrier(struct platform *platform, struct carrier *carrier, uint64_t deadline_us) {
     pid_t pid = carrier->pid;
-    bool is_idle = !carrier->is_busy;
+    deadline_us =
+        carrier->is_busy ? deadline_us : PLATFORM_WAIT_FOREVER; /* an idle one just goes */
     carrier_remove(platform, carrier);
     if (!posix_elders_has(platform, pid)) {
         return; /* it has been killed, and reaped */
     }
-    kill(pid, SIGKILL);
-    if (is_idle) {
-        posix_child_await(pid);
-        posix_elders_forget(platform, pid);
+    while (posix_child_look(P_PID, pid, WEXITED) != pid) {
+        if (platform_now_us(platform) >= deadline_us) {
+            return;
+        }
+        posix_await(platform, platform->children.descriptor, POLLIN, deadline_us);
+        posix_children_take_signal(platform);
     }
+    posix_child_await(pid);
+    posix_elders_forget(platform, pid);
 }
 
 void posix_carriers_close(struct platform *platform) {
@@ -541,8 +546,14 @@ void posix_carriers_close(struct platform *platform) {
         }
     }
     leave_rest(platform);
+    for (struct carrier *at = carriers->first; at != NULL; at = at->next) {
+        if (posix_elders_has(platform, at->pid)) {
+            kill(at->pid, SIGKILL);
+        }
+    }
+    uint64_t deadline_us = platform_now_us(platform) + 1000u * END_WAIT_MS;
     while (carriers->first != NULL) {
-        end_carrier(platform, carriers->first);
+        end_carrier(platform, carriers->first, deadline_us);
     }
     carrier_give_spares(platform);
 }
