@@ -387,10 +387,16 @@ static void test_a_user_who_stops_all_of_his_processes(void **state) {
 /* ---- A failure that is slow to be told ---- */
 
 #define SLOW_ROOT "/fails/slowly"
+#define STOPPED_ROOT "/is/stopped"
 #define SLOW_NS 20000000 /* ten times as long as the supervisor waits before it looks */
 
 /* In place of libc's. As if the processor were taken away behind the call. */
 int chroot(const char *path) {
+    if (strcmp(path, STOPPED_ROOT) == 0) {
+        kill(getpid(), SIGSTOP);
+        errno = EAGAIN;
+        return -1;
+    }
     if (strcmp(path, SLOW_ROOT) != 0) {
         return (int)syscall(SYS_chroot, path);
     }
@@ -417,6 +423,24 @@ static void test_a_failure_that_is_slow_to_be_told(void **state) {
     assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_LIMIT);
     assert_string_equal(cause.call, "chroot");
     assert_int_equal(cause.system_code, EAGAIN);
+    expect_no_child();
+}
+
+/* A Ctrl-Z for us that the child takes when it has left our group: what makes us go on does not
+ * reach it. */
+static void test_a_child_that_the_terminal_stops(void **state) {
+    (void)state;
+    const struct step stopped = {.kind = STEP_CHROOT, .chroot = STOPPED_ROOT};
+    const struct plan plan = {.steps = {{.kind = STEP_GROUP}, {.kind = STEP_TERMINAL}, stopped},
+                              .count = 3};
+    const struct spawn spawn = {.argv = arguments, .table_end = 1 << 20};
+    struct baton_cause cause = {0};
+    pid_t pid = -1;
+    int pidfd;
+    alarm(60); /* else we may wait for ever */
+    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_LIMIT);
+    alarm(0);
+    assert_string_equal(cause.call, "chroot");
     expect_no_child();
 }
 
@@ -558,6 +582,7 @@ int main(void) {
         cmocka_unit_test(test_a_score_that_cannot_be_put_back),
         cmocka_unit_test(test_a_supervisor_that_has_gone),
         cmocka_unit_test(test_a_failure_that_is_slow_to_be_told),
+        cmocka_unit_test(test_a_child_that_the_terminal_stops),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
         cmocka_unit_test(test_a_user_with_too_many_processes),
         cmocka_unit_test(test_a_user_who_stops_all_of_his_processes),

@@ -85,7 +85,10 @@ static void wait_for_change(volatile uint32_t *tid) {
  * who waits for it (CLONE_CHILD_CLEARTID, set_tid_address(2)). This is what CLONE_VFORK is for, but
  * that waits whatever happens; and where the child has another user's rights a moment before its
  * execve(2), any process of that user could stop it there, and the supervisor with it. Who can stop
- * a child of our own user can stop us.
+ * a child of our own user can stop us, whatever he is confined to: until its execve(2) it has our
+ * ids, our namespaces and our label, and changing its group's id, its root or its capabilities
+ * alone changes nothing of that. But for the terminal: a Ctrl-Z that was for us as well may stop
+ * the child when it has left our group, and what makes us go on then does not reach it.
  *
  * The child has our errno as well, and may have failed and not read it yet: until `*tid` is 0 we do
  * not write to it. (waitid(2) and kill(2) of a child that is there do not.) */
@@ -109,12 +112,13 @@ static pid_t begin_clone(struct child *child, int *pidfd) {
         child->failure->step = oom;
         return -1;
     }
-    bool is_as_we_are = posix_plan_find(child->plan, STEP_UID) == NULL;
-    tid = is_as_we_are ? 0 : 1;
+    bool is_as_free = posix_plan_find(child->plan, STEP_UID) == NULL &&
+                      posix_plan_find(child->plan, STEP_TERMINAL) == NULL;
+    tid = is_as_free ? 0 : 1;
     pid_t pid =
         clone(walk, stack + sizeof stack,
               CLONE_VM | CLONE_PIDFD | SIGCHLD | (child->spawn->table_end > 0 ? CLONE_FILES : 0) |
-                  (is_as_we_are ? CLONE_VFORK : CLONE_CHILD_CLEARTID),
+                  (is_as_free ? CLONE_VFORK : CLONE_CHILD_CLEARTID),
               child, pidfd, NULL, &tid);
     if (pid > 0) {
         await_execution(&tid, pid); /* not at all where clone(2) has waited */
