@@ -77,6 +77,7 @@ static void wait_for_change(volatile uint32_t *tid) {
     posix_call_quietly(CALL_FUTEX, (long)(uintptr_t)tid, FUTEX_WAIT, 1, (long)(uintptr_t)&patience);
 #else
     const struct timespec moment = {.tv_nsec = PATIENCE_NS / 20};
+    (void)tid;                                                /* there is nothing to be woken by */
     (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL); /* returns what it has to say */
 #endif
 }
