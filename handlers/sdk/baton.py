@@ -318,7 +318,7 @@ class Baton:
 
     def finish(self, connection: Connection, status: int = 0, text: str = "") -> None:
         """Closes the socket (one of kind DATAGRAM goes back), then reports DONE: status 0 is served,
-        1 to 255 failed; `text` (at most 256 bytes of it), else that of the connection, goes to the record. Does nothing the second time, and nothing more than
+        1 to 255 failed; `text` (at most 256 bytes), else the connection's, goes to the record. Does nothing the second time, and nothing more than
         closing when the supervisor has gone."""
         if connection.finished:
             return
@@ -425,7 +425,8 @@ def serve(
 ) -> int:
     """The usual case: calls `function` for one connection after the other, and finishes each with
     what it returns (None is 0, served; an exception is 1 and goes to standard error) and with the
-    connection's `text`. For a service of UDP `datagram(connection, data)` is called for each datagram; connection.answer() answers it.
+    connection's `text`. For a service of UDP `datagram(connection, data)` is called for each
+    datagram; connection.answer() answers it.
     Returns what the program should exit with: the last status, 0 after a listener; 1 if it could not
     open, or the channel was broken."""
     kinds = [KIND_CONNECTION] * (function is not None) + [KIND_DATAGRAM] * (datagram is not None)
