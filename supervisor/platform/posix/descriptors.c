@@ -34,7 +34,7 @@ size_t platform_descriptors_short(struct platform *platform, size_t needed_count
     size_t short_count = needed_count;
     rlim_t free_count;
     if (count_free(limit.rlim_cur, &free_count)) {
-        short_count -= free_count < needed_count ? free_count : needed_count;
+        short_count -= free_count < needed_count ? (size_t)free_count : needed_count;
     } else {
         for (rlim_t i = 0; i < limit.rlim_cur && short_count > 0; i++) {
             short_count -= fcntl((int)i, F_GETFD) < 0 ? 1 : 0;
