@@ -182,14 +182,14 @@ class Living(SupervisorCase):
 
         def open_count():
             """Descriptors but those for the processes that wait, once all is said of the others."""
-            lives_count = 0
-            while time.monotonic() < deadline:
-                lives_count = len(linux_pids(supervisor))
-                said_count = len(supervisor.find("hello")) - len(supervisor.find("process"))
-                if lives_count == said_count >= 2:
-                    break
+            waiting, told = set(), None
+            while waiting != told or len(waiting) < 2:
+                self.assertLess(time.monotonic(), deadline, f"{waiting} live, {told} are told of")
                 time.sleep(0.01)
-            return len(os.listdir(f"/proc/{supervisor.pid}/fd")) - 3 * lives_count
+                waiting = {str(pid) for pid in linux_pids(supervisor)}
+                told = ({event["pid"] for event in supervisor.find("hello")} -
+                        {event["pid"] for event in supervisor.find("process")})
+            return len(os.listdir(f"/proc/{supervisor.pid}/fd")) - 3 * len(waiting)
 
         for _ in range(12):
             supervisor.ask("line", "x")
