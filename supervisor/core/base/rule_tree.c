@@ -1,6 +1,7 @@
 #include "core/base/rule_tree.h"
 
 #include "core/base/must.h"
+#include "core/base/sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,7 +86,9 @@ void rule_set_block(struct rule *rule, const struct address_block *block) {
 /* ---- Making ---- */
 
 /* A block before those within it; of rules about one block a deny first, and then as they stand. */
-static int compare_rules(const struct rule *a, const struct rule *b) {
+static int compare_rules(const void *rules, size_t first, size_t second) {
+    const struct rule *a = (const struct rule *)rules + first;
+    const struct rule *b = (const struct rule *)rules + second;
     int by_address =
         a->is_ipv4 != b->is_ipv4 ? b->is_ipv4 - a->is_ipv4 : compare_words(a->words, b->words, 4);
     if (by_address != 0 || a->prefix_bits != b->prefix_bits) {
@@ -97,37 +100,11 @@ static int compare_rules(const struct rule *a, const struct rule *b) {
     return (a->line > b->line) - (a->line < b->line);
 }
 
-static void sift_down(struct rule *rules, size_t at, size_t count) {
-    struct rule rule = rules[at];
-    for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        child += child + 1 < count && compare_rules(&rules[child], &rules[child + 1]) < 0;
-        if (compare_rules(&rule, &rules[child]) >= 0) {
-            break;
-        }
-        rules[at] = rules[child];
-    }
-    rules[at] = rule;
-}
-
-/* A heap sort: a qsort(3) may take memory, and give it back into a heap that then keeps it. Long
- * lists are often in order already. */
-static void sort(struct rule *rules, size_t count) {
-    size_t in_order = 1;
-    while (in_order < count && compare_rules(&rules[in_order - 1], &rules[in_order]) <= 0) {
-        in_order++;
-    }
-    if (in_order >= count) {
-        return;
-    }
-    for (size_t i = count / 2; i-- > 0;) {
-        sift_down(rules, i, count);
-    }
-    for (size_t left = count; left-- > 1;) {
-        struct rule last = rules[left];
-        rules[left] = rules[0];
-        rules[0] = last;
-        sift_down(rules, 0, left);
-    }
+static void swap_rules(void *rules, size_t a, size_t b) {
+    struct rule *list = rules;
+    struct rule rule = list[a];
+    list[a] = list[b];
+    list[b] = rule;
 }
 
 static bool is_about_same(const struct rule *a, const struct rule *b) {
@@ -137,8 +114,9 @@ static bool is_about_same(const struct rule *a, const struct rule *b) {
 
 /* Sorts, and leaves one rule for each block. Returns how many are left. */
 static size_t put_in_order(struct rule *rules, size_t count) {
+    static const struct sort_of of = {compare_rules, swap_rules};
     size_t kept = 0;
-    sort(rules, count);
+    sort_items(rules, count, &of);
     for (size_t i = 0; i < count; i++) {
         if (kept == 0 || !is_about_same(&rules[kept - 1], &rules[i])) {
             rules[kept++] = rules[i];

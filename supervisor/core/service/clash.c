@@ -1,8 +1,9 @@
 /* Whether services leave room for each other. */
 #include "core/service/build.h"
 
+#include "core/base/sort.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* A place of an enabled service. */
@@ -31,11 +32,18 @@ static int compare_kind(const struct place *a, const struct place *b) {
     return (int)a->listen->address.port - (int)b->listen->address.port;
 }
 
-static int compare(const void *left, const void *right) {
-    const struct place *a = left;
-    const struct place *b = right;
+static int compare(const void *places, size_t first, size_t second) {
+    const struct place *a = (const struct place *)places + first;
+    const struct place *b = (const struct place *)places + second;
     int kind = compare_kind(a, b);
     return kind != 0 ? kind : a->order < b->order ? -1 : a->order > b->order;
+}
+
+static void swap(void *places, size_t a, size_t b) {
+    struct place *list = places;
+    struct place place = list[a];
+    list[a] = list[b];
+    list[b] = place;
 }
 
 /* The next byte of a path that matters: separators that follow each other are one, and "." as a
@@ -151,7 +159,7 @@ static void check_clashes(struct service_builder *builder) {
             count++;
         }
     }
-    qsort(places, count, sizeof *places, compare);
+    sort_items(places, count, &(struct sort_of){compare, swap});
     check_places(builder, places, count, told);
 }
 
