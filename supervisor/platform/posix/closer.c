@@ -24,6 +24,13 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
+/* Where there are two, the one whose times are two longs. */
+#ifdef SYS_timer_settime32
+#define CALL_TIMER_SETTIME SYS_timer_settime32
+#else
+#define CALL_TIMER_SETTIME SYS_timer_settime
+#endif
+
 static void be_woken(int number) {
     (void)number;
 }
@@ -42,15 +49,16 @@ static int take_out(struct closer *closer) {
     return -1;
 }
 
-static bool make_timer(timer_t *timer) {
+/* The calls themselves: libc's, which know timers that start a thread, bring what that takes. */
+static bool make_timer(int *timer) {
     struct sigevent how = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = CLOSER_SIGNAL};
     how.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-    return timer_create(CLOCK_MONOTONIC, &how, timer) == 0;
+    return syscall(SYS_timer_create, CLOCK_MONOTONIC, &how, timer) == 0;
 }
 
-static void set_timer(timer_t timer, long period_ns) {
-    struct itimerspec period = {{0, period_ns}, {0, period_ns}};
-    timer_settime(timer, 0, &period, NULL);
+static void set_timer(int timer, long period_ns) {
+    const long period[] = {0, period_ns, 0, period_ns}; /* the kernel's own itimerspec */
+    syscall(CALL_TIMER_SETTIME, timer, 0, period, NULL);
 }
 
 static void close_all(struct closer_thread *self) {
@@ -71,7 +79,7 @@ static void close_all(struct closer_thread *self) {
 static void *run(void *argument) {
     struct closer_thread *self = argument;
     struct closer *closer = self->closer;
-    timer_t timer;
+    int timer;
     (void)posix_signals_block();
     bool has_timer = make_timer(&timer);
     (void)posix_signals_change(SIG_UNBLOCK, SIGNAL_BIT(CLOSER_SIGNAL));
@@ -89,7 +97,7 @@ static void *run(void *argument) {
         }
     }
     if (has_timer) {
-        timer_delete(timer);
+        syscall(SYS_timer_delete, timer);
     }
     return NULL;
 }
