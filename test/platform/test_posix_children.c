@@ -101,8 +101,10 @@ static void test_random_is_not_shared_by_children(void **state) {
 
 static bool refuses_changes;
 
-/* In place of libc's. */
-int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
+/* In place of libc's: the linker's --wrap. */
+int __wrap_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
     if (refuses_changes && operation == EPOLL_CTL_MOD) {
         errno = ENOMEM;
         return -1;
