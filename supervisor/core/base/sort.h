@@ -1,5 +1,4 @@
-/* Sorting in place: it takes no memory, so it cannot fail, nor leave a larger heap (qsort(3) may).
- */
+/* Sorting in place: it takes no memory, so it neither fails nor leaves a larger heap. */
 #pragma once
 
 #include <stddef.h>
