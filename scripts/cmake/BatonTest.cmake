@@ -71,6 +71,9 @@ set(BATON_KIND_SANITIZED asan)
 # compiler, -Os, without asserts, hardened, at its real speed), windows is another system. What dev
 # would fail, one of the first two fails.
 set(BATON_KIND_SYSTEM asan release windows)
+# PATIENT: speaks to the kernel, and waits for seconds by design, for what only the SDK and the pool decide:
+# what the optimiser does to these, SYSTEM's tests of the same calls see in release.
+set(BATON_KIND_PATIENT asan windows)
 # FOREIGN: programs of others at the other end. They see what we send, which is the same in every
 # build, and SYSTEM has taken the same ways with the sanitizers; so once, as users have it.
 set(BATON_KIND_FOREIGN release)
@@ -107,7 +110,7 @@ endfunction()
 # works all the time takes two, one that mostly waits for others takes one. Wine's do both at once.
 function(baton_slots kind result)
     set(${result} 2 PARENT_SCOPE)
-    if(kind MATCHES "^(SYSTEM|FOREIGN)$" AND NOT BATON_EMULATOR)
+    if(kind MATCHES "^(SYSTEM|PATIENT|FOREIGN)$" AND NOT BATON_EMULATOR)
         set(${result} 1 PARENT_SCOPE)
     endif()
 endfunction()
