@@ -71,7 +71,7 @@ set(BATON_KIND_SANITIZED asan)
 # compiler, -Os, without asserts, hardened, at its real speed), windows is another system. What dev
 # would fail, one of the first two fails.
 set(BATON_KIND_SYSTEM asan release windows)
-# PATIENT: speaks to the kernel, and waits for seconds by design, for what only the SDK and the pool decide:
+# PATIENT: speaks to the kernel, and waits for seconds by design, for what the pool, the loop and the SDK decide:
 # what the optimiser does to these, SYSTEM's tests of the same calls see in release.
 set(BATON_KIND_PATIENT asan windows)
 # FOREIGN: programs of others at the other end. They see what we send, which is the same in every
