@@ -49,6 +49,13 @@ void pool_bound_handshake(struct pool *pool, struct process *p) {
     }
 }
 
+void pool_bound_launch(struct pool *pool, struct process *p) {
+    pool_bound_handshake(pool, p);
+    if (!timer_is_set(&p->timer)) {
+        timers_set(pool->timers, &p->timer, stop_end_us(pool, p));
+    }
+}
+
 bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p) {
     return pool->timers->now_us >= stop_end_us(pool, p);
 }

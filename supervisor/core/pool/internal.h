@@ -239,6 +239,8 @@ void pool_bound_drain(struct pool *pool, struct process *p);
 
 /* HELLO and ACK are awaited no longer than an ordered stop gives the process. */
 void pool_bound_handshake(struct pool *pool, struct process *p);
+/* The same of a launch that is under way, whether or not it has a deadline. */
+void pool_bound_launch(struct pool *pool, struct process *p);
 /* The stop's time for that is over. */
 bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p);
 

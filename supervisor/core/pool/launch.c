@@ -1,13 +1,15 @@
 /* What becomes of a launch, and of the shortages that launches meet. */
 #include "core/pool/internal.h"
 
-/* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. */
+/* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. It
+ * may be on its way to its end by then. */
 static void take_at_once(struct pool *pool, struct process *p) {
     uint32_t process = p->slot;
     uint32_t connection = p->wanted_by;
     struct connection *c = &pool->connections[connection];
-    process_advance(p, PROCESS_READY);
-    timers_unset(pool->timers, &p->timer);
+    if (process_advance(p, PROCESS_READY)) {
+        timers_unset(pool->timers, &p->timer);
+    }
     p->capacity_count = 1;
     p->greeted_us = pool->timers->now_us;
     p->wanted_by = SLOT_NONE;
@@ -26,12 +28,32 @@ static void take_at_once(struct pool *pool, struct process *p) {
     pool_update_process(pool, p);
 }
 
+void pool_launching(struct pool *pool, uint32_t process, bool has_begun) {
+    struct process *p = &pool->processes[process];
+    if (p->state != PROCESS_LAUNCHED) {
+        return;
+    }
+    if (has_begun && p->rules->has_channel) {
+        timers_after(pool->timers, &p->timer, pool_ms(p->rules->handshake_timeout_ms));
+    } else {
+        timers_unset(pool->timers, &p->timer);
+    }
+    if (pool->stopping) {
+        pool_bound_launch(pool, p);
+    }
+}
+
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     struct process *p = &pool->processes[process];
     p->pid = pid;
     pool->last_launched = p->service;
-    if (!p->channel_open) {
+    if (p->rules->has_channel) {
+        return;
+    }
+    if (p->wanted_by != SLOT_NONE) {
         take_at_once(pool, p);
+    } else {
+        pool_terminate_process(pool, p, RETIRE_STOP); /* whom it was for is over meanwhile */
     }
 }
 
@@ -55,7 +77,7 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
     } else if (connection != SLOT_NONE) {
         p->served->expected_count = 0;
         pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED);
-    } else {
+    } else if (p->retire == RETIRE_NONE) {
         pool_spare_failed(pool, p,
                           fault == POOL_LAUNCH_REFUSED
                               ? "its spares cannot be launched"

@@ -318,6 +318,9 @@ uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_
 
 /* ---- Processes: what happened ---- */
 
+/* Its launch is under way, and takes its time; or (not `has_begun`) it waits for others. Its
+ * handshake is not late before. */
+void pool_launching(struct pool *pool, uint32_t process, bool has_begun);
 /* Without a channel the process has thereby taken the connection it was launched for. */
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid);
 void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault);

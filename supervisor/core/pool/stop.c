@@ -134,6 +134,8 @@ static void stop_process(struct pool *pool, uint32_t process) {
                           POOL_KILL_GRACE_US); /* given up on before; try for the last time */
     } else if (p->state == PROCESS_READY && (p->offer == SLOT_NONE || p->held_count > 0)) {
         pool_drain_process(pool, p, RETIRE_STOP); /* an ACK counts behind DRAIN as well */
+    } else if (p->state == PROCESS_LAUNCHED) {
+        pool_bound_launch(pool, p);
     } else if (p->state <= PROCESS_READY) {
         pool_bound_handshake(pool, p);
     } else {
