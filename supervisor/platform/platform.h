@@ -104,6 +104,8 @@ enum platform_event_kind {
     PLATFORM_EVENT_OUTPUT,     /* output: platform_output_read() may have something */
     PLATFORM_EVENT_EXIT,       /* process: it has ended; platform_process_exit() tells how */
     PLATFORM_EVENT_STREAM,     /* stream: a call that said AGAIN may be repeated */
+    PLATFORM_EVENT_LAUNCHED,   /* process: platform_launch_end() tells what came of its launch */
+    PLATFORM_EVENT_LAUNCHERS,  /* a platform_launch() that had no launcher may find one. token 0 */
     PLATFORM_EVENT_CHANGED,    /* file that is watched: another one, or written anew */
     PLATFORM_EVENT_MEASURED,   /* process: platform_process_resident() may be repeated */
     PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed; or
@@ -452,7 +454,17 @@ struct platform_launched {
      * `cause` says why, and the next launch with it BATON_GONE. Windows: never, the caller closes
      * it. */
     bool has_taken_socket;
+    /* By platform_launch_end(), where the launch has failed: the socket that platform_launch() had
+     * taken, which is the caller's again; PLATFORM_SOCKET_NONE where has_taken_socket. */
+    struct platform_socket socket;
 };
+
+/* POSIX: launches are made by so many processes of our own, and the loop goes on meanwhile; 0, as
+ * at first: by the caller. For launches that begin later. BATON_OK; or it stays at 0:
+ * BATON_UNSUPPORTED, where the system cannot (Linux before 5.9; Windows), BATON_SHORTAGE, where few
+ * descriptors are left. */
+#define PLATFORM_LAUNCHERS_BY_CORES UINT32_MAX /* as many as suit the machine */
+int platform_launchers_set(struct platform *platform, uint32_t count);
 
 /* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
  * BATON_NONCE. It leads a process group and has no terminal (POSIX), or is in a job of
@@ -468,6 +480,17 @@ struct platform_launched {
  * than the system allows), BATON_SYSTEM. */
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause);
+
+/* With launchers, platform_launch() says BATON_AGAIN, and does not block. With a process in `out`
+ * (and no streams yet) its launch is under way: a LAUNCHED event comes, with its token, before any
+ * other of its events, and then this call is to be made, once. What the launch has got may be
+ * forgotten by the caller, but for the program, and the output. The process may be signalled, and
+ * its channel closed, meanwhile; it has no pid, and nothing is received or sent. Without one, all
+ * launchers that this program may have are busy: a LAUNCHERS event follows, and the call is
+ * repeated. This one returns what platform_launch() would have: BATON_OK, and `out` as it; or why
+ * not: then the process is closed and set to NULL. */
+int platform_launch_end(struct platform_process **process, struct platform_launched *out,
+                        struct baton_cause *cause);
 
 /* Pid of the process that was launched. */
 uint32_t platform_process_pid(const struct platform_process *process);

@@ -4,5 +4,5 @@ set(BATON_PLATFORM_LIBRARIES "")
 
 # A linker that sees who calls whom would lose what a child that shares our memory writes there: what
 # starts such a child, and what runs in it, is compiled as it stands.
-set_source_files_properties(posix/identity.c posix/launch.c posix/order.c posix/plan.c posix/spawn.c
+set_source_files_properties(posix/identity.c posix/launch.c posix/launch_end.c posix/launcher.c posix/launchers.c posix/order.c posix/plan.c posix/spawn.c
     PROPERTIES COMPILE_OPTIONS "$<$<BOOL:${CMAKE_INTERPROCEDURAL_OPTIMIZATION}>:-fno-lto>")

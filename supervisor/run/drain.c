@@ -55,6 +55,9 @@ void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform
         run_reap_pumped(s, end);
         return;
     }
+    if (run_launch_cancel(s, process)) {
+        return;
+    }
     run_tell(s, p->fault == OUTCOME_NONE ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
              how == PLATFORM_KILL ? "kill" : "terminate", p->service, "pid=%i reason=%s", p->pid,
              end_reason(s, p));

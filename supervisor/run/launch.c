@@ -105,6 +105,7 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
 static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
     struct run_service *r = &s->launching.services[index];
     const struct service *service = r->rules;
+    r->first_queued = r->last_queued = r->next_waiting = SLOT_NONE;
     int result = prepare_parts(s, index);
     if (result == BATON_OK) {
         result = filling_reserve(&s->filling, service);
@@ -169,6 +170,7 @@ void run_launch_forget(struct supervisor *s, uint32_t service) {
 int run_launch_create(struct supervisor *s) {
     struct run_launching *launching = &s->launching;
     run_waits_create(s);
+    launching->first_waiting = launching->last_waiting = SLOT_NONE;
     launching->services = table_create(SERVICES_MAX_COUNT, sizeof *launching->services);
     launching->processes = table_create(s->pool.process_slots.count, sizeof *launching->processes);
     return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;
@@ -256,7 +258,7 @@ static int launch(struct supervisor *s, uint32_t process, const struct connectio
     if (c != NULL) {
         describe(s, c, &what);
     }
-    struct platform_launched launched = {0};
+    struct platform_launched launched = {.socket = PLATFORM_SOCKET_NONE};
     result = platform_launch(s->platform, &what, &launched, cause);
     if (launched.has_taken_socket) {
         s->sockets[c - s->pool.connections] = PLATFORM_SOCKET_NONE;
@@ -283,7 +285,7 @@ static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t con
     int result = run_pump_begin(s, process, connection, cause);
     if (result == BATON_OK) {
         result = launch(s, process, c, cause);
-        if (result != BATON_OK) {
+        if (s->launching.processes[process].handle == NULL) {
             run_pump_undo(s, process, connection);
         }
     }
@@ -305,21 +307,13 @@ static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, bool
     return POOL_LAUNCH_REFUSED;
 }
 
-void run_launch_process(struct supervisor *s, uint32_t process) {
-    struct baton_cause cause = {0};
-    uint32_t service = s->pool.processes[process].service;
-    uint32_t connection = s->pool.processes[process].wanted_by;
-    s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
-    if (connection == SLOT_NONE && !service_serves_many(s->pool.processes[process].rules)) {
-        /* Its client went in the meantime. */
-        pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);
-        return;
-    }
-    int result = launch_with_pump(s, process, connection, &cause);
+static void tell_pool(struct supervisor *s, uint32_t process, int result,
+                      const struct baton_cause *cause) {
     bool is_launched = result == BATON_OK;
-    enum pool_launch_fault fault = is_launched
-                                       ? POOL_LAUNCH_REFUSED
-                                       : judge(s, service, connection == SLOT_NONE, result, &cause);
+    const struct process *p = &s->pool.processes[process];
+    enum pool_launch_fault fault =
+        is_launched ? POOL_LAUNCH_REFUSED
+                    : judge(s, p->service, p->wanted_by == SLOT_NONE, result, cause);
     /* It has taken its time, which is not that of the rest of the step; if it failed, no record
      * shall be older than what has just been said of it. */
     uint64_t step_us = s->timers.now_us;
@@ -331,4 +325,171 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
         pool_launch_failed(&s->pool, process, fault);
     }
     s->timers.now_us = step_us;
+}
+
+/* False if it has to wait for a launcher. */
+static bool begin(struct supervisor *s, uint32_t process) {
+    struct baton_cause cause = {0};
+    struct run_process *r = &s->launching.processes[process];
+    uint32_t connection = s->pool.processes[process].wanted_by;
+    if (r->is_cancelled ||
+        (connection == SLOT_NONE && !service_serves_many(s->pool.processes[process].rules))) {
+        /* Its client went in the meantime. */
+        pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);
+        return true;
+    }
+    int result = launch_with_pump(s, process, connection, &cause);
+    r->is_launching = result == BATON_AGAIN && r->handle != NULL;
+    if (r->is_launching) {
+        pool_launching(&s->pool, process, true);
+    } else if (result != BATON_AGAIN) {
+        tell_pool(s, process, result, &cause);
+    }
+    return result != BATON_AGAIN || r->is_launching;
+}
+
+/* ---- Launchers ---- */
+
+/* Behind the others of its service; and that behind other services. */
+static void enqueue(struct supervisor *s, uint32_t process) {
+    struct run_launching *launching = &s->launching;
+    struct run_process *r = &launching->processes[process];
+    uint32_t service = s->pool.processes[process].service;
+    struct run_service *of = &launching->services[service];
+    r->is_queued = true;
+    r->next_queued = SLOT_NONE;
+    if (of->first_queued != SLOT_NONE) {
+        launching->processes[of->last_queued].next_queued = process;
+        of->last_queued = process;
+    } else {
+        of->first_queued = of->last_queued = process;
+        of->next_waiting = SLOT_NONE;
+        *(launching->first_waiting == SLOT_NONE
+              ? &launching->first_waiting
+              : &launching->services[launching->last_waiting].next_waiting) = service;
+        launching->last_waiting = service;
+    }
+    pool_launching(&s->pool, process, false);
+}
+
+/* The first of the services that wait is behind the others, or waits no more. */
+static void move_on(struct run_launching *launching) {
+    uint32_t service = launching->first_waiting;
+    struct run_service *of = &launching->services[service];
+    launching->first_waiting = of->next_waiting;
+    of->next_waiting = SLOT_NONE;
+    if (of->first_queued == SLOT_NONE) {
+        return;
+    }
+    *(launching->first_waiting == SLOT_NONE
+          ? &launching->first_waiting
+          : &launching->services[launching->last_waiting].next_waiting) = service;
+    launching->last_waiting = service;
+}
+
+static void leave(struct run_launching *launching, uint32_t service) {
+    uint32_t previous = SLOT_NONE;
+    for (uint32_t at = launching->first_waiting; at != service;
+         at = launching->services[at].next_waiting) {
+        previous = at;
+    }
+    uint32_t next = launching->services[service].next_waiting;
+    *(previous == SLOT_NONE ? &launching->first_waiting
+                            : &launching->services[previous].next_waiting) = next;
+    launching->last_waiting =
+        launching->last_waiting == service ? previous : launching->last_waiting;
+}
+
+/* Those of one service, until one has to wait. */
+static void go_on_with(struct supervisor *s, struct run_service *of) {
+    uint32_t process;
+    bool goes_on = true;
+    while (goes_on && (process = of->first_queued) != SLOT_NONE) {
+        struct run_process *r = &s->launching.processes[process];
+        uint32_t next = r->next_queued;
+        r->is_queued = false; /* it may fail, and its place be another's */
+        of->first_queued = next;
+        goes_on = begin(s, process);
+        if (!goes_on) {
+            r->is_queued = true;
+            of->first_queued = process;
+        }
+    }
+}
+
+void run_launch_go_on(struct supervisor *s) {
+    struct run_launching *launching = &s->launching;
+    uint32_t service = launching->first_waiting;
+    uint32_t last = launching->last_waiting;
+    launching->has_cancelled = false;
+    while (service != SLOT_NONE) {
+        go_on_with(s, &launching->services[service]);
+        move_on(launching);
+        service = service == last ? SLOT_NONE : launching->first_waiting;
+    }
+}
+
+bool run_launch_cancel(struct supervisor *s, uint32_t process) {
+    struct run_process *r = &s->launching.processes[process];
+    if (r->is_queued) {
+        r->is_cancelled = s->launching.has_cancelled = true;
+    }
+    return r->is_queued;
+}
+
+void run_launch_forget_process(struct supervisor *s, uint32_t process) {
+    struct run_process *r = &s->launching.processes[process];
+    struct run_service *of = &s->launching.services[s->pool.processes[process].service];
+    uint32_t previous = SLOT_NONE;
+    if (!r->is_queued) {
+        return;
+    }
+    for (uint32_t at = of->first_queued; at != process;
+         at = s->launching.processes[at].next_queued) {
+        previous = at;
+    }
+    *(previous == SLOT_NONE ? &of->first_queued : &s->launching.processes[previous].next_queued) =
+        r->next_queued;
+    of->last_queued = of->last_queued == process ? previous : of->last_queued;
+    r->is_queued = false;
+    if (of->first_queued == SLOT_NONE) {
+        leave(&s->launching, s->pool.processes[process].service);
+    }
+}
+
+void run_launch_process(struct supervisor *s, uint32_t process) {
+    const struct run_service *of = &s->launching.services[s->pool.processes[process].service];
+    s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
+    if (of->first_queued != SLOT_NONE || !begin(s, process)) {
+        enqueue(s, process);
+    }
+}
+
+/* What was taken for it is its client's again. */
+static void give_back(struct supervisor *s, uint32_t process, struct platform_launched *launched) {
+    uint32_t connection = s->pool.processes[process].wanted_by;
+    if (s->launching.processes[process].pump != SLOT_NONE && connection == SLOT_NONE) {
+        run_pump_close(s, process);
+    } else if (s->launching.processes[process].pump != SLOT_NONE) {
+        run_pump_undo(s, process, connection);
+    }
+    if (platform_socket_is_open(launched->socket) && connection != SLOT_NONE) {
+        s->sockets[connection] = launched->socket;
+    } else {
+        platform_socket_close(s->platform, &launched->socket);
+    }
+}
+
+void run_launch_on_launched(struct supervisor *s, uint32_t process) {
+    struct run_process *r = &s->launching.processes[process];
+    struct platform_launched launched = {.socket = PLATFORM_SOCKET_NONE};
+    struct baton_cause cause = {0};
+    int result = platform_launch_end(&r->handle, &launched, &cause);
+    r->is_launching = false;
+    if (result != BATON_OK) {
+        give_back(s, process, &launched);
+    } else if (r->pump != SLOT_NONE) {
+        run_pump_launched(s, process, &launched);
+    }
+    tell_pool(s, process, result, &cause);
 }

@@ -40,6 +40,10 @@ struct run_service {
     uint64_t calm_us;                 /* a change from then on is none of a row */
     bool has_changed;                 /* what is to be followed then */
     struct shortage limit; /* of its own: when it was logged (the pool says how long it lasts) */
+    /* Processes whose launch waits for a launcher, in their order; not SLOT_NONE: it is in the list
+     * of such services. */
+    uint32_t first_queued, last_queued;
+    uint32_t next_waiting; /* in that list */
 };
 
 /* The shell's side of a process slot of the pool. */
@@ -50,9 +54,13 @@ struct run_process {
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */
     bool drain_unsent;
-    bool cancel_unsent;  /* of one of those that it holds, or more */
-    bool is_ending;      /* its end was told, and what it has left is being read */
-    bool exit_was_told;  /* to the pool: all of that has been read */
+    bool cancel_unsent; /* of one of those that it holds, or more */
+    bool is_ending;     /* its end was told, and what it has left is being read */
+    bool exit_was_told; /* to the pool: all of that has been read */
+    bool is_launching;  /* a launcher has it */
+    bool is_queued;     /* its launch waits for one */
+    bool is_cancelled;  /* and is not wanted any more */
+    uint32_t next_queued;
     uint32_t pump;       /* slot of its pump; SLOT_NONE */
     uint32_t unrecorded; /* RUN_WAIT_RECORD: its connection, which is over */
     struct run_waiting waiting[RUN_WAITS_COUNT];
@@ -66,6 +74,8 @@ struct run_launching {
     uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
     bool refills;                  /* spares are due */
     struct run_waits waits[RUN_WAITS_COUNT];
+    bool has_cancelled;                   /* some that are queued are to be told of */
+    uint32_t first_waiting, last_waiting; /* services */
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */
@@ -81,8 +91,16 @@ int run_launch_renew_all(struct supervisor *s, struct baton_cause *cause);
 /* The service is over: frees what was prepared for it. */
 void run_launch_forget(struct supervisor *s, uint32_t service);
 
-/* Launches (POOL_LAUNCH), and tells the pool what came of it. */
+/* Launches (POOL_LAUNCH), and tells the pool what came of it; later, where a launcher does it. */
 void run_launch_process(struct supervisor *s, uint32_t process);
+/* A launcher has (LAUNCHED). */
+void run_launch_on_launched(struct supervisor *s, uint32_t process);
+/* Launches what waits for launchers, as far as there are any; in turn of the services. */
+void run_launch_go_on(struct supervisor *s);
+/* True if its launch has not begun; then it will not, and the pool is told soon. */
+bool run_launch_cancel(struct supervisor *s, uint32_t process);
+/* The process is closed: it waits no more. */
+void run_launch_forget_process(struct supervisor *s, uint32_t process);
 
 /* A client waits because too many handlers of its service are still ending. */
 void run_launch_tell_crowded(struct supervisor *s, uint32_t service);

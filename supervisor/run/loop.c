@@ -43,10 +43,14 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
         run_handoff_offer(s, action->process);
         break;
     case POOL_SEND_DRAIN:
-        run_handoff_send_drain(s, action->process);
+        if (!run_launch_cancel(s, action->process)) {
+            run_handoff_send_drain(s, action->process);
+        }
         break;
     case POOL_CLOSE_CHANNEL:
-        platform_channel_close(s->launching.processes[action->process].handle);
+        if (!run_launch_cancel(s, action->process)) {
+            platform_channel_close(s->launching.processes[action->process].handle);
+        }
         break;
     case POOL_TERMINATE:
         run_drain_end_process(s, action->process, PLATFORM_TERMINATE);
@@ -116,6 +120,9 @@ static bool on_process(struct supervisor *s, const struct platform_event *event)
         return false;
     case PLATFORM_EVENT_EXIT:
         return run_reap_on_exit(s, process);
+    case PLATFORM_EVENT_LAUNCHED:
+        run_launch_on_launched(s, process);
+        return false;
     default:
         return false;
     }
@@ -210,6 +217,10 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
     case PLATFORM_EVENT_CHANGED:
         on_changed(s, event->token);
         return false;
+    case PLATFORM_EVENT_LAUNCHERS:
+        run_launch_go_on(s);
+        return false;
+    case PLATFORM_EVENT_LAUNCHED:
     case PLATFORM_EVENT_CHANNEL:
     case PLATFORM_EVENT_WRITABLE:
     case PLATFORM_EVENT_MEASURED:
@@ -381,6 +392,9 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
     if (s->launching.ending_count > 0) {
         return 0; /* an exit is told once */
     }
+    if (s->launching.has_cancelled) {
+        return 0;
+    }
     if (s->launching.refills) {
         return 0; /* after a look at who has come meanwhile */
     }
@@ -437,6 +451,11 @@ int run_loop_run(struct supervisor *s) {
         s->timers.now_us = platform_now_us(s->platform);
         go_on_with_pumps(s);
         go_on_with_ends(s);
+        if (s->launching.has_cancelled) {
+            s->steps_count++;
+            run_launch_go_on(s);
+            act(s);
+        }
         if (has_seen_all(s, (size_t)count)) {
             tick(s);
         }

@@ -324,6 +324,9 @@ static void program_is_over(struct run_pump *r) {
 static const struct run_pump_end *go_on(struct supervisor *s, uint32_t pump) {
     struct run_pump *r = at(s, pump);
     int rounds = 0;
+    if (s->launching.processes[r->process].is_launching) {
+        return NULL; /* nothing is taken from a client whom nobody may serve */
+    }
     while (rounds < ROUNDS_AT_A_TIME && move(r)) {
         rounds++;
         if (r->left && !r->exited && relay_source_has_ended(&r->relay.out)) {

@@ -154,6 +154,7 @@ void run_reap_activation(struct supervisor *s, uint32_t connection) {
 void run_reap_close_process(struct supervisor *s, uint32_t process) {
     wait_no_more(s, process, NULL);
     run_waits_remove(s, RUN_WAIT_MEASURE, process);
+    run_launch_forget_process(s, process);
     run_living_tell_end(s, process);
     is_ending_no_more(s, &s->launching.processes[process]); /* when a stop has given up on it */
     run_pump_close(s, process); /* still there when a stop has given up on the process */

@@ -24,6 +24,8 @@ const char *bench_child_path(void) {
 bool bench_takes_rights = false;
 size_t bench_process_count = BENCH_PROCESS_COUNT;
 
+static void look(struct bench *bench, uint64_t deadline_us);
+
 int bench_setup(void **state) {
     struct bench *bench = &bench_storage;
     memset(bench, 0, sizeof *bench);
@@ -37,6 +39,11 @@ int bench_setup(void **state) {
         print_error("platform_open: %s: %s %ld\n", baton_error_text(result), bench->cause.call,
                     bench->cause.system_code);
         return -1;
+    }
+    const char *launchers = getenv(BENCH_LAUNCHERS);
+    if (launchers != NULL) {
+        (void)platform_launchers_set(bench->platform, (uint32_t)strtoul(launchers, NULL, 10));
+        look(bench, 0); /* then there are */
     }
     bench->output_token = bench_token(bench);
     *state = bench;
@@ -208,14 +215,29 @@ int bench_try_launch(struct bench *bench, const struct platform_program *program
                                      .socket = PLATFORM_SOCKET_NONE,
                                      .token = token};
     struct platform_launched made;
-    int result = platform_launch(bench->platform, &launch, &made, &bench->cause);
+    int result = bench_launch_as(bench, &launch, &made);
     *process = made.process;
+    return result;
+}
+
+int bench_launch_as(struct bench *bench, const struct platform_launch *launch,
+                    struct platform_launched *out) {
+    int result;
+    while ((result = platform_launch(bench->platform, launch, out, &bench->cause)) == BATON_AGAIN &&
+           out->process == NULL) {
+        bench_await(bench, PLATFORM_EVENT_LAUNCHERS, 0);
+    }
+    if (result == BATON_AGAIN) {
+        struct platform_process *process = out->process;
+        bench_await(bench, PLATFORM_EVENT_LAUNCHED, launch->token);
+        result = platform_launch_end(&process, out, &bench->cause);
+    }
     return result;
 }
 
 struct platform_launched bench_start(struct bench *bench, const struct platform_launch *launch) {
     struct platform_launched made;
-    int result = platform_launch(bench->platform, launch, &made, &bench->cause);
+    int result = bench_launch_as(bench, launch, &made);
     if (result != BATON_OK) {
         fail_msg("launch: %s: %s %ld", baton_error_text(result), bench->cause.call,
                  bench->cause.system_code);

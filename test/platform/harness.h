@@ -84,6 +84,9 @@ void bench_close_socket(struct bench *bench, struct platform_socket *socket);
 /* Fails unless `count` descriptors are open soon: some are let go, which another thread does. */
 void bench_expect_descriptors(struct bench *bench, size_t count);
 
+/* The number of launchers, in the environment; none = launches are made in the loop. */
+#define BENCH_LAUNCHERS "BATON_TEST_LAUNCHERS"
+
 /* For platform_sizes, from the next bench_setup() on. */
 extern bool bench_takes_rights;
 extern size_t bench_process_count; /* BENCH_PROCESS_COUNT at first */
@@ -108,7 +111,10 @@ struct platform_program *bench_recipe(struct bench *bench, const char *const *ac
 /* Launches with a channel and BENCH_NONCE, its output to the bench's. */
 int bench_try_launch(struct bench *bench, const struct platform_program *program, uint64_t token,
                      struct platform_process **process);
-/* platform_launch(), which must succeed. */
+/* platform_launch(), and platform_launch_end() where a launcher makes the child. */
+int bench_launch_as(struct bench *bench, const struct platform_launch *launch,
+                    struct platform_launched *out);
+/* That, which must succeed. */
 struct platform_launched bench_start(struct bench *bench, const struct platform_launch *launch);
 
 /* Reads output until `wanted` is in bench->text. */

@@ -28,7 +28,7 @@ static int try_values(struct bench *bench, const struct platform_program *progra
                                      .socket = PLATFORM_SOCKET_NONE,
                                      .token = bench_token(bench)};
     struct platform_launched made;
-    int result = platform_launch(bench->platform, &launch, &made, &bench->cause);
+    int result = bench_launch_as(bench, &launch, &made);
     assert_null(made.process);
     return result;
 }

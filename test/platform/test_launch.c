@@ -197,15 +197,14 @@ static void test_a_file_that_is_being_written(void **state) {
         .socket = PLATFORM_SOCKET_NONE, .token = token, .program = program};
     FILE *writer = fopen(path, "a");
     assert_non_null(writer);
-    int result = platform_launch(bench->platform, &busy, &launched, &bench->cause);
+    int result = bench_launch_as(bench, &busy, &launched);
     fclose(writer);
     if (result == BATON_OK) { /* Linux 6.11 and 6.12 let it be */
         bench_await_exit(bench, &launched.process, token);
     } else if (!platform_backslash_separates) { /* where that is a script, and no program */
         assert_int_equal(result, BATON_LIMIT);
         assert_string_equal(bench->cause.call, "execve");
-        assert_int_equal(platform_launch(bench->platform, &busy, &launched, &bench->cause),
-                         BATON_OK);
+        assert_int_equal(bench_launch_as(bench, &busy, &launched), BATON_OK);
         assert_int_equal(bench_await_exit(bench, &launched.process, token).code, 0);
     }
     platform_program_destroy(&program);

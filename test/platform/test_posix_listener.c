@@ -393,8 +393,7 @@ static void test_a_launch_that_is_none_of_the_program(void **state) {
     struct platform_program *program = BENCH_RECIPE(bench, with, "exit:0");
     struct platform_launch launch = {.program = program, .socket = PLATFORM_SOCKET_NONE};
     struct platform_launched made;
-    assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause),
-                     BATON_INVALID);
+    assert_int_equal(bench_launch_as(bench, &launch, &made), BATON_INVALID);
     platform_program_destroy(&program);
     const char *const argv[] = {"program", NULL};
     struct platform_program_spec colon = {

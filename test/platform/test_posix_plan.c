@@ -550,8 +550,7 @@ static void test_connection_comes_back(void **state) {
     size_t before_count = system_descriptor_count();
     for (size_t i = 0; i < whole.count; i++) { /* TAKE is the second */
         program->plan.steps[i] = away;
-        assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause),
-                         BATON_NOT_FOUND);
+        assert_int_equal(bench_launch_as(bench, &launch, &made), BATON_NOT_FOUND);
         assert_false(made.has_taken_socket);
         assert_int_equal(system_descriptor_count(), before_count);
         program->plan = whole;
@@ -566,7 +565,7 @@ static void test_connection_comes_back(void **state) {
     assert_string_equal(text, "hello");
     bench_finish(bench, &made.process, launch.token);
     launch.socket = connection.socket = PLATFORM_SOCKET_NONE;
-    assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause), BATON_GONE);
+    assert_int_equal(bench_launch_as(bench, &launch, &made), BATON_GONE);
     bench_disconnect(bench, &connection);
     platform_program_destroy(&program);
 }

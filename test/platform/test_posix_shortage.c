@@ -69,7 +69,7 @@ static int try_launch(struct bench *bench, void *context) {
     struct platform_launch *launch = context;
     struct platform_launched made;
     launch->token = bench_token(bench);
-    int result = platform_launch(bench->platform, launch, &made, &bench->cause);
+    int result = bench_launch_as(bench, launch, &made);
     if (result != BATON_OK) {
         assert_null(made.process);
         assert_null(made.input);

@@ -331,8 +331,7 @@ static void test_a_table_without_room_for_pipes(void **state) {
     for (int i = 0; i < BENCH_PROCESS_COUNT + 1; i++) {
         struct platform_launched made;
         launch.token = bench_token(bench);
-        assert_int_equal(platform_launch(bench->platform, &launch, &made, &bench->cause),
-                         BATON_SHORTAGE);
+        assert_int_equal(bench_launch_as(bench, &launch, &made), BATON_SHORTAGE);
         assert_null(made.process);
         assert_null(made.input);
         assert_null(made.output);

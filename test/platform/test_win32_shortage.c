@@ -289,7 +289,7 @@ static void test_no_memory_for_a_place(void **state) {
         launch.token = bench_token(bench);
         memory_is_short = true;
         commits_left = tries;
-        result = platform_launch(bench->platform, &launch, &made, &bench->cause);
+        result = bench_launch_as(bench, &launch, &made);
         memory_is_short = false;
         if (result != BATON_OK) {
             assert_int_equal(result, BATON_SHORTAGE);

@@ -520,8 +520,7 @@ static void test_many_pumps_at_once(void **state) {
     /* The table is full, and says so. */
     struct platform_launch one_more = pumps[0].launch;
     struct platform_launched made;
-    assert_int_equal(platform_launch(bench->platform, &one_more, &made, &bench->cause),
-                     BATON_SHORTAGE);
+    assert_int_equal(bench_launch_as(bench, &one_more, &made), BATON_SHORTAGE);
     assert_null(made.process);
     /* Two streams and an end are watched for each; the pool needs a thread for 63 of these. */
     assert_in_range(thread_count(), 1, PUMP_COUNT / 2);

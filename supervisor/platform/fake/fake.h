@@ -19,6 +19,11 @@
 
 #include "platform/platform.h"
 
+/* Launches are under way until the supervisor waits, so many at a time: 0 = none is. And as long as
+ * they are held. */
+void fake_launch_late(uint32_t count);
+void fake_hold_launches(bool holds);
+
 #define FAKE_NONE UINT32_MAX
 #define FAKE_ALWAYS UINT32_MAX
 #define FAKE_START_US 1000000000u

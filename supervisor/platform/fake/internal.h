@@ -126,6 +126,12 @@ struct platform_process {
     uint64_t cpu_us;                /* what its end will tell */
     uint32_t memory_peak_kib;
     bool is_measured, measured_due; /* where that takes its time */
+    bool is_launching;              /* so does its launch */
+    int launch_code;                /* what it will say */
+    struct baton_cause launch_cause;
+    struct platform_launched launched;
+    struct platform_socket taken; /* that the launch has */
+    struct platform_process *next_launching;
 };
 
 struct fake_world {
@@ -163,6 +169,9 @@ struct fake_world {
     size_t log_room;
     bool stop_due, is_windows, hides_pids, has_descriptor_limit;
     bool measures_late;
+    uint32_t launchers_count; /* launches are late, and so many at a time */
+    bool launchers_due, holds_launches;
+    struct platform_process *launching; /* the last one first */
     bool log_short, log_due, outputs_paused, pipes_are_busy;
 };
 

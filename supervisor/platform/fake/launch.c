@@ -136,11 +136,45 @@ static void give_streams(struct platform_process *p, const struct platform_launc
     p->face.listener_names = launch->program->listener_names;
 }
 
-int platform_launch(struct platform *platform, const struct platform_launch *launch,
-                    struct platform_launched *out, struct baton_cause *cause) {
-    (void)platform;
+/* ---- Launches that take their time ---- */
+
+static bool may_begin(const struct fake_world *w) {
+    uint32_t count = 0;
+    for (const struct platform_process *p = w->launching; p != NULL; p = p->next_launching) {
+        count++;
+    }
+    return count < w->launchers_count;
+}
+
+/* `p`: NULL = it has failed. */
+static int begin_late(struct platform_process *p, int code, const struct platform_launch *launch,
+                      struct platform_launched *out, const struct baton_cause *cause) {
     struct fake_world *w = &fake_world;
-    *out = (struct platform_launched){0};
+    if (p == NULL) {
+        p = fake_allocate(sizeof *p);
+        p->face.token = launch->token;
+        p->face.client = FAKE_NONE;
+    }
+    p->is_launching = true;
+    p->launch_code = code;
+    p->launch_cause = *cause;
+    p->launched = *out;
+    p->taken = launch->socket;
+    p->next_launching = w->launching;
+    w->launching = p;
+    *out = (struct platform_launched){.process = p, .socket = PLATFORM_SOCKET_NONE};
+    if (platform_socket_is_open(launch->socket)) {
+        struct platform_socket taken = launch->socket;
+        platform_socket_close(NULL, &taken);
+        out->has_taken_socket = true;
+    }
+    return BATON_AGAIN;
+}
+
+static int launch_now(const struct platform_launch *launch, struct platform_launched *out,
+                      struct baton_cause *cause) {
+    struct fake_world *w = &fake_world;
+    *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
     w->now_us += w->launch_us;
     int code = fake_try(FAKE_LAUNCH, cause);
     const char *fault = find_fault(launch);
@@ -177,6 +211,21 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     w->processes[w->process_count++] = p;
     out->process = p;
     return BATON_OK;
+}
+
+int platform_launch(struct platform *platform, const struct platform_launch *launch,
+                    struct platform_launched *out, struct baton_cause *cause) {
+    (void)platform;
+    struct fake_world *w = &fake_world;
+    if (w->launchers_count == 0) {
+        return launch_now(launch, out, cause);
+    }
+    *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
+    if (!may_begin(w)) {
+        return BATON_AGAIN;
+    }
+    int code = launch_now(launch, out, cause);
+    return begin_late(out->process, code, launch, out, cause);
 }
 
 const char *fake_argument(uint32_t process, uint32_t index) {

@@ -8,6 +8,30 @@ static void add(struct platform_event *events, size_t *count, size_t capacity,
     }
 }
 
+/* Before anything else of these processes is. */
+static void collect_launched(struct platform_event *events, size_t *count, size_t capacity) {
+    struct fake_world *w = &fake_world;
+    for (struct platform_process *p = w->launching; p != NULL && !w->holds_launches;
+         p = p->next_launching) {
+        if (p->is_launching && *count < capacity) {
+            p->is_launching = false;
+            add(events, count, capacity, PLATFORM_EVENT_LAUNCHED, p->face.token);
+        }
+    }
+    if (w->launchers_due && *count < capacity) {
+        w->launchers_due = false;
+        add(events, count, capacity, PLATFORM_EVENT_LAUNCHERS, 0);
+    }
+}
+
+static bool is_under_way(const struct platform_process *process) {
+    const struct platform_process *p = fake_world.launching;
+    while (p != NULL && p != process) {
+        p = p->next_launching;
+    }
+    return p != NULL;
+}
+
 static void collect_once(struct platform_event *events, size_t *count, size_t capacity) {
     struct fake_world *w = &fake_world;
     while (w->injected_count > 0 && *count < capacity) {
@@ -25,7 +49,7 @@ static void collect_once(struct platform_event *events, size_t *count, size_t ca
 
 static void collect_process(struct platform_process *p, struct platform_event *events,
                             size_t *count, size_t capacity) {
-    if (p->face.is_closed) {
+    if (p->face.is_closed || is_under_way(p)) {
         return;
     }
     if (!p->face.is_alive && !p->exit_told && *count < capacity) {
@@ -52,6 +76,7 @@ static void collect_process(struct platform_process *p, struct platform_event *e
 static size_t collect(struct platform_event *events, size_t capacity) {
     size_t count = 0;
     collect_once(events, &count, capacity);
+    collect_launched(events, &count, capacity);
     for (uint32_t i = 0; i < fake_world.process_count; i++) {
         collect_process(fake_world.processes[i], events, &count, capacity);
     }

@@ -14,7 +14,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-int posix_channel_open(struct platform_process *process, int *child_end,
+int posix_channel_open(struct platform_process *process, bool is_watched, int *child_end,
                        struct baton_cause *cause) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
@@ -23,7 +23,7 @@ int posix_channel_open(struct platform_process *process, int *child_end,
     process->channel.descriptor = pair[0];
     *child_end = pair[1];
     int result = posix_credentials_ask(process->platform, pair[0], cause);
-    return result == BATON_OK
+    return result == BATON_OK && is_watched
                ? posix_watch_begin(process->platform, &process->channel, EPOLLIN, cause)
                : result;
 }
@@ -75,6 +75,9 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
                              size_t *length, struct baton_cause *cause) {
     *length = 0;
     *cause = (struct baton_cause){0};
+    if (process->launcher != NULL) {
+        return BATON_AGAIN; /* LAUNCHED comes first */
+    }
     if (process->channel.descriptor < 0) {
         return BATON_END;
     }

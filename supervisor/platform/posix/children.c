@@ -165,6 +165,10 @@ static void wait_for_output(struct platform_process *process) {
     platform->first_late = process;
 }
 
+void posix_process_tell_end(struct platform_process *process) {
+    wait_for_output(process);
+}
+
 void posix_process_forget_late(struct platform_process *process) {
     struct platform_process **link = &process->platform->first_late;
     while (*link != NULL && *link != process) {
@@ -267,7 +271,10 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
             return;
         }
         struct platform_process *process = posix_process_find(platform, pid);
-        if (process == NULL) {
+        struct launcher *launcher = process == NULL ? posix_launchers_find(platform, pid) : NULL;
+        if (launcher != NULL) {
+            posix_launch_take_end(platform, launcher);
+        } else if (process == NULL) {
             /* What closed or escaped processes have left to us as their subreaper. */
             struct platform_exit ignored;
             posix_child_reap(platform, pid, &ignored);

@@ -72,12 +72,12 @@ void posix_handover_add(const struct platform *platform, struct handover *handov
     }
 }
 
-int posix_handover_put(struct platform *platform, struct handover *handover) {
+int posix_handover_put(struct platform *platform, const int sockets[2], struct handover *handover) {
     handover->socket = platform->handover[0];
     handover->number = ++platform->handover_number;
     return handover->count == 0 ? 0
-                                : posix_handover_send(platform->handover[1], handover->number,
-                                                      handover->given, handover->count);
+                                : posix_handover_send(sockets[1], handover->number, handover->given,
+                                                      handover->count);
 }
 
 /* Gives the one at `number` back, where nothing is open now. */
@@ -92,20 +92,37 @@ static bool restore(int descriptor, int number) {
     return true;
 }
 
-int posix_handover_undo(const struct platform *platform, struct handover *handover) {
+/* `*first`: the first of them, to be kept, or -1. */
+static int take_back(const int sockets[2], const struct handover *handover, int *first) {
     int back[HANDOVER_MAX_COUNT];
-    int count = posix_handover_receive(platform->handover[handover->was_taken ? 1 : 0],
-                                       handover->number, back);
-    int code = handover->return_code != 0 ? handover->return_code : count < 0 ? errno : EMFILE;
+    int got = posix_handover_receive(sockets[handover->was_taken ? 1 : 0], handover->number, back);
+    int code = errno;
+    int count = got;
     while (count > 1) {
         close(back[--count]);
     }
+    *first = count == 1 ? back[0] : -1;
+    errno = code;
+    return got;
+}
+
+int posix_handover_take_back(const int sockets[2], const struct handover *handover, int *first) {
+    int got = take_back(sockets, handover, first);
     if (!handover->returns_first) {
-        posix_close_any(count == 1 ? back[0] : -1);
+        posix_close_descriptor(first);
+    }
+    return got;
+}
+
+int posix_handover_undo(const struct platform *platform, struct handover *handover) {
+    int back;
+    int got = posix_handover_take_back(platform->handover, handover, &back);
+    int code = handover->return_code != 0 ? handover->return_code : got < 0 ? errno : EMFILE;
+    if (!handover->returns_first) {
         return 0;
     }
-    if (count == 1) {
-        return restore(back[0], handover->given[0]) ? 0 : errno;
+    if (back >= 0) {
+        return restore(back, handover->given[0]) ? 0 : errno;
     }
     return code;
 }

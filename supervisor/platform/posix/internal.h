@@ -14,6 +14,7 @@
 #include "platform/platform.h"
 #include "platform/posix/carriers.h"
 #include "platform/posix/closer.h"
+#include "platform/posix/launchers.h"
 #include "platform/posix/plan.h"
 
 #include <signal.h>
@@ -41,6 +42,7 @@ enum posix_watch_kind {
     POSIX_WATCH_CHILDREN, /* SIGCHLD */
     POSIX_WATCH_CLOSER,
     POSIX_WATCH_CARRIER,
+    POSIX_WATCH_LAUNCHER,
     POSIX_WATCH_LISTENER,
     POSIX_WATCH_CHANNEL,
     POSIX_WATCH_EXIT, /* the end of a process */
@@ -188,6 +190,7 @@ struct platform_program {
     bool has_identity; /* else it is as we are */
     struct identity identity;
     struct plan plan; /* of the child, which writes to `listen_pid` and `passed` */
+    uint64_t number;  /* how many were made before, and it; launchers.h */
     void *memory;     /* the one allocation that all of the above point into */
 };
 
@@ -198,7 +201,9 @@ struct platform_process {
     struct platform *platform;
     struct platform_process *next; /* in the chain of its hash bucket */
     struct output_pipe *output;    /* NULL = none, or at its end */
-    pid_t pid;
+    struct launcher *launcher;     /* its launch is under way there; NULL = it is over */
+    uint8_t signals;               /* to be sent then: bits of enum platform_signal */
+    pid_t pid;                     /* 0: not known yet */
     pid_t speaker;  /* who sent the frame received last, as the kernel says; 0 = nobody yet */
     bool is_hidden; /* /proc did not tell what it is called */
     bool leaves_children;
@@ -249,6 +254,7 @@ enum due {
     DUE_STOP,
     DUE_RELIEF,
     DUE_HANGUP,
+    DUE_LAUNCHERS,
     DUE_LOG, /* LOG_WRITABLE, where epoll cannot tell (regular files) */
     DUE_COUNT
 };
@@ -292,6 +298,7 @@ struct platform {
     struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
     struct posix_carriers carriers;
+    struct posix_launchers launchers;
     struct posix_due *first_due; /* of streams and others */
     struct posix_files files;
     struct put_back *put_backs; /* of connections; socket.c; owned */
@@ -364,17 +371,6 @@ int posix_threads_begin(struct platform *platform, struct baton_cause *cause);
  * it.
  */
 int posix_short(struct platform *platform);
-
-/* handover.c: one launch's, at a time. */
-int posix_handover_open(struct platform *platform, struct baton_cause *cause);
-void posix_handover_close(struct platform *platform);
-/* Adds it, unless it is -1, the null device, or there already. */
-void posix_handover_add(const struct platform *platform, struct handover *handover, int descriptor);
-/* Puts copies of all where the child finds them. 0, or -1 and errno. */
-int posix_handover_put(struct platform *platform, struct handover *handover);
-/* After a launch that has failed, or whose child has taken nothing: lets go of them. 0, unless the
- * first one was to come back: then that is open at its number again, or is lost, for this errno. */
-int posix_handover_undo(const struct platform *platform, struct handover *handover);
 
 /* signals.c */
 /* In the calling thread: all that can end the process. Once more where a thread was made: libc then
@@ -469,11 +465,6 @@ const struct step *posix_plan_find(const struct plan *plan, enum step_kind kind)
  * ours is put back, by the file that posix_plan_open_oom() has opened before; which is closed. */
 void posix_identity_end_sharing(const struct step *oom, int file, pid_t pid);
 
-/* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
- * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */
-int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
-                        struct baton_cause *cause);
-
 /* accounts.c: the number that a name is; false if it is none, as UINT32_MAX is for chown(2). */
 bool posix_account_is_number(const char *name, uint32_t *number);
 
@@ -501,7 +492,8 @@ ssize_t posix_credentials_receive(struct platform *platform, int descriptor, voi
                                   size_t capacity, struct origin *origin);
 
 /* channel.c: makes the pair; our end goes into process->channel, the child's to *child_end. */
-int posix_channel_open(struct platform_process *process, int *child_end, struct baton_cause *cause);
+int posix_channel_open(struct platform_process *process, bool is_watched, int *child_end,
+                       struct baton_cause *cause);
 /* The process has ended: no more is received than lies in its channel now. The kernel adds up the
  * packets' lengths and waits for nobody. */
 void posix_channel_measure(struct platform_process *process);

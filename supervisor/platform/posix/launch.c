@@ -1,23 +1,13 @@
 /*
  * Launching a process: its pipes, its channel, and what becomes its standard streams.
  */
-#include "platform/posix/internal.h"
+#include "platform/posix/launcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-
-/* What a launch has open until the child has it, and the streams that stay. */
-struct preparation {
-    struct spawn spawn;
-    struct handover handover;
-    int ends[4]; /* the program's ends: input, output, log, channel; -1 = none */
-    struct platform_stream *pumps[2]; /* to its input, from its output */
-    struct output_pipe *log;
-    bool is_copied; /* the child has a copy of the table, and nothing was handed over */
-};
 
 /* Pipes with our ends as streams: we write to standard input. */
 static int open_pipes(struct platform *platform, const struct platform_launch *launch,
@@ -111,7 +101,7 @@ static int spawn(struct platform *platform, const struct platform_program *progr
 
 /* Other processes of our user may have more under way than we are allowed to have. */
 static int put(struct platform *platform, struct preparation *p, struct baton_cause *cause) {
-    if (posix_handover_put(platform, &p->handover) == 0) {
+    if (posix_handover_put(platform, platform->handover, &p->handover) == 0) {
         return BATON_OK;
     }
     if (errno != ETOOMANYREFS) {
@@ -124,7 +114,16 @@ static int put(struct platform *platform, struct preparation *p, struct baton_ca
     return BATON_OK;
 }
 
-/* What is handed over is closed here before the child is there; what was copied, by the closer. */
+/* Closes what was handed over, before the child is there; what was copied, the closer does. */
+static void let_go(const struct platform_launch *launch, struct preparation *p) {
+    for (int i = 0; i < 4 && !p->is_copied; i++) {
+        posix_close_descriptor(&p->ends[i]);
+    }
+    if (p->handover.returns_first) {
+        close((int)launch->socket.value);
+    }
+}
+
 static int hand_over(struct platform *platform, const struct platform_launch *launch,
                      struct platform_process *process, struct preparation *p, bool *has_taken,
                      struct baton_cause *cause) {
@@ -133,12 +132,7 @@ static int hand_over(struct platform *platform, const struct platform_launch *la
     if (result != BATON_OK) {
         return result;
     }
-    for (int i = 0; i < 4 && !p->is_copied; i++) {
-        posix_close_descriptor(&p->ends[i]);
-    }
-    if (p->handover.returns_first) {
-        close((int)launch->socket.value);
-    }
+    let_go(launch, p);
     *has_taken = p->handover.returns_first;
     result = spawn(platform, launch->program, process, &p->spawn, cause);
     bool was_killed = p->spawn.table_end > 0 && !p->handover.was_taken;
@@ -160,15 +154,51 @@ static int hand_over(struct platform *platform, const struct platform_launch *la
     return result;
 }
 
+/* The same, but that a launcher makes the child, which is told later. Nothing is let go unless it
+ * was asked. */
+static int ask(struct platform *platform, const struct platform_launch *launch,
+               struct launcher *launcher, struct platform_process *process, struct preparation *p,
+               struct baton_cause *cause) {
+    choose(platform, launch, p);
+    if (posix_handover_put(platform, launcher->handover, &p->handover) != 0) {
+        int code = errno;
+        int result = posix_failed(cause, "sendmsg");
+        return code == ETOOMANYREFS ? BATON_UNSUPPORTED : result;
+    }
+    if (!launcher_describe(launcher, launch->program, launch, &p->spawn) ||
+        launcher_ask(launcher) != 0) {
+        int back;
+        int result = posix_failed(cause, "send"); /* it has been killed */
+        (void)posix_handover_take_back(launcher->handover, &p->handover, &back);
+        posix_close_any(back); /* the caller has its own */
+        return result == BATON_SHORTAGE ? result : posix_short(platform);
+    }
+    posix_launchers_begin(platform, launcher, process, p);
+    let_go(launch, p);
+    return BATON_OK;
+}
+
+/* What the process has by then; a launcher tells the rest later: `*launcher` is NULL if it was not
+ * asked, for too much is under way. */
 static int start(struct platform *platform, const struct platform_launch *launch,
-                 struct platform_process *process, struct preparation *p, bool *has_taken,
-                 struct baton_cause *cause) {
+                 struct launcher **launcher, struct platform_process *process,
+                 struct preparation *p, bool *has_taken, struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
-        result = posix_channel_open(process, &p->ends[3], cause);
+        result = posix_channel_open(process, *launcher == NULL, &p->ends[3], cause);
         p->spawn.passed[launch->program->listener_count] = p->ends[3];
     }
-    if (result == BATON_OK) {
+    if (result == BATON_OK && *launcher != NULL) {
+        result = ask(platform, launch, *launcher, process, p, cause);
+        *has_taken = result == BATON_OK && p->handover.returns_first;
+    }
+    if (result == BATON_UNSUPPORTED && *launcher != NULL) {
+        *launcher = NULL;
+        result = process->channel.descriptor < 0
+                     ? BATON_OK
+                     : posix_watch_begin(platform, &process->channel, EPOLLIN, cause);
+    }
+    if (result == BATON_OK && *launcher == NULL) {
         result = hand_over(platform, launch, process, p, has_taken, cause);
     }
     for (int i = 0; i < 4; i++) {
@@ -177,14 +207,49 @@ static int start(struct platform *platform, const struct platform_launch *launch
     return result;
 }
 
+/* Nobody has had the other ends of what is closed. */
+void posix_launch_give_up(struct platform *platform, struct platform_process *process,
+                          struct preparation *p) {
+    platform_stream_close(&p->pumps[0]);
+    platform_stream_close(&p->pumps[1]);
+    if (p->log != NULL) {
+        p->log->has_ended = true;
+        posix_pipe_close(p->log);
+    }
+    if (process != NULL) {
+        posix_watch_close(platform, &process->channel);
+        posix_process_give(process);
+    }
+}
+
+/* It runs, be it that it has ended. */
+void posix_launch_complete(struct platform_process *process, struct preparation *p,
+                           struct platform_launched *out) {
+    if (p->log != NULL) {
+        process->output = p->log;
+        p->log->process = process;
+        posix_pipe_begin(p->log, process->pid);
+    }
+    out->process = process;
+    out->input = p->pumps[0];
+    out->output = p->pumps[1];
+}
+
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause) {
-    *out = (struct platform_launched){0};
+    *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
     *cause = (struct baton_cause){0};
     /* The places that a launch fills belong to the recipe, which is const for its owner only. */
     struct platform_program *program = (struct platform_program *)(uintptr_t)launch->program;
+    struct launcher *launcher = NULL;
     if (launch->streams == PLATFORM_STREAMS_SOCKET && !platform_socket_is_open(launch->socket)) {
         return BATON_GONE;
+    }
+    if (posix_launchers_serve(platform, program)) {
+        launcher = posix_launchers_choose(platform, program);
+        if (launcher == NULL) {
+            return BATON_AGAIN;
+        }
     }
     int result = posix_program_fill(program, launch);
     if (result != BATON_OK) {
@@ -201,26 +266,16 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     p.spawn.passed = program->passed;
     p.spawn.passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
-    result = start(platform, launch, process, &p, &out->has_taken_socket, cause);
+    result = start(platform, launch, &launcher, process, &p, &out->has_taken_socket, cause);
     if (result != BATON_OK) {
-        platform_stream_close(&p.pumps[0]);
-        platform_stream_close(&p.pumps[1]);
-        if (p.log != NULL) {
-            p.log->has_ended = true; /* nobody had its other end either */
-            posix_pipe_close(p.log);
-        }
-        posix_watch_close(platform, &process->channel); /* nobody had its other end */
-        posix_process_give(process);
+        posix_launch_give_up(platform, process, &p);
         return result == BATON_SHORTAGE ? posix_short(platform) : result;
     }
-    posix_process_add(platform, process);
-    if (p.log != NULL) {
-        process->output = p.log;
-        p.log->process = process;
-        posix_pipe_begin(p.log, process->pid);
+    if (launcher != NULL) {
+        out->process = process;
+        return BATON_AGAIN;
     }
-    out->process = process;
-    out->input = p.pumps[0];
-    out->output = p.pumps[1];
+    posix_process_add(platform, process);
+    posix_launch_complete(process, &p, out);
     return BATON_OK;
 }

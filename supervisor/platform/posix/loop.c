@@ -77,6 +77,9 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
     case POSIX_WATCH_CARRIER:
         posix_carriers_on_news(platform, watch);
         return;
+    case POSIX_WATCH_LAUNCHER:
+        posix_launchers_on_news(platform, watch, told);
+        return;
     case POSIX_WATCH_OUTPUT:
         posix_outputs_take_reports(platform);
         return;
@@ -167,9 +170,8 @@ static void tell_dues(struct platform *platform, struct told *told) {
 /* What is due without asking epoll. */
 static void collect_due(struct platform *platform, struct told *told) {
     static const uint8_t events[DUE_COUNT] = {
-        [DUE_STOP] = PLATFORM_EVENT_STOP,
-        [DUE_RELIEF] = PLATFORM_EVENT_RELIEF,
-        [DUE_HANGUP] = PLATFORM_EVENT_HANGUP,
+        [DUE_STOP] = PLATFORM_EVENT_STOP,        [DUE_RELIEF] = PLATFORM_EVENT_RELIEF,
+        [DUE_HANGUP] = PLATFORM_EVENT_HANGUP,    [DUE_LAUNCHERS] = PLATFORM_EVENT_LAUNCHERS,
         [DUE_LOG] = PLATFORM_EVENT_LOG_WRITABLE,
     };
     for (size_t i = 0; i < DUE_COUNT; i++) {
@@ -217,6 +219,7 @@ static uint64_t do_chores(struct platform *platform, uint64_t until_us) {
     bring_forward(&until_us, posix_processes_late_us(platform));
     bring_forward(&until_us, posix_files_feed(platform, now_us));
     bring_forward(&until_us, posix_carriers_feed(platform, now_us));
+    bring_forward(&until_us, posix_launchers_feed(platform, now_us));
     bring_forward(&until_us, platform->children_due_us);
     return until_us;
 }

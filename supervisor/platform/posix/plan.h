@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+struct baton_cause;
 struct platform;
 struct platform_program;
 
@@ -182,5 +183,32 @@ int posix_plan_open_oom(const struct step *step);
 
 /* What a step is called in `struct baton_cause`: the system call that it fails at. Static. */
 const char *posix_plan_step_name(const struct step *step);
+
+/* spawn.c: a new process walks the plan. Blocks until it has executed the program or has failed; in
+ * the latter case nothing of it is left. `*pidfd`: its descriptor, -1 where the system has none. */
+int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
+                        struct baton_cause *cause);
+
+/* The same for a launcher, whose child is its parent's: `*pid` is written before that runs, `*code`
+ * is the errno of clone(2). Blocks in the same way, whoever stops the child. */
+void posix_spawn_for_parent(const struct plan *plan, const struct spawn *spawn,
+                            struct plan_failure *failure, volatile pid_t *pid, volatile int *code);
+/* What a launch that has failed in the child returns, and its cause. */
+int posix_not_executed(const struct plan *plan, const struct plan_failure *failure,
+                       struct baton_cause *cause);
+
+/* handover.c: one launch's, at a time. */
+int posix_handover_open(struct platform *platform, struct baton_cause *cause);
+void posix_handover_close(struct platform *platform);
+/* Adds it, unless it is -1, the null device, or there already. */
+void posix_handover_add(const struct platform *platform, struct handover *handover, int descriptor);
+/* Puts copies of all where the child finds them; `sockets`: as platform->handover. 0, or -1. */
+int posix_handover_put(struct platform *platform, const int sockets[2], struct handover *handover);
+/* After a launch that has failed, or whose child has taken nothing: lets go of what lies there, but
+ * for the first if that is to come back: `*first`, else -1. How many there were; -1: no packet. */
+int posix_handover_take_back(const int sockets[2], const struct handover *handover, int *first);
+/* The same, of the loop's own. 0, unless the first one was to come back: then that is open at its
+ * number again, or is lost, for this errno. */
+int posix_handover_undo(const struct platform *platform, struct handover *handover);
 
 #endif

@@ -190,6 +190,7 @@ void platform_close(struct platform **platform) {
     }
     posix_log_close(closing);
     posix_processes_close(closing);
+    posix_launchers_close(closing);
     posix_streams_close(closing);
     posix_outputs_close(closing);
     posix_sockets_close(closing);

@@ -84,6 +84,10 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
     if (process->ended) {
         return;
     }
+    if (process->launcher != NULL) {
+        posix_launch_signal(process, how);
+        return;
+    }
     int number = how == PLATFORM_KILL ? SIGKILL : SIGTERM;
     /* A leader may have moved to another group (setpgid(2)); its own would then not reach it. What
      * it leaves when it exits may go on, and so may what is to be left. */
@@ -96,7 +100,10 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
 }
 
 bool platform_process_has_ended(const struct platform_process *process) {
-    return process->ended || posix_child_look(P_PID, process->pid, WEXITED) == process->pid;
+    if (process->ended || process->launcher != NULL) {
+        return process->ended;
+    }
+    return posix_child_look(P_PID, process->pid, WEXITED) == process->pid;
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {
@@ -108,7 +115,10 @@ void platform_process_close(struct platform_process **process) {
     if (closing == NULL) {
         return;
     }
-    if (!closing->ended) {
+    bool was_launching = closing->launcher != NULL;
+    if (was_launching) {
+        posix_launch_leave(closing);
+    } else if (!closing->ended) {
         platform_process_signal(closing, PLATFORM_KILL);
         /* The loop reaps it like a stray. */
         posix_process_remove(closing->platform, closing);

@@ -34,8 +34,8 @@ static bool nobody_may_execute(const char *path) {
     return result == BATON_INVALID || result == BATON_NOT_EXECUTABLE;
 }
 
-static int not_executed(const struct plan *plan, const struct plan_failure *failure,
-                        struct baton_cause *cause) {
+int posix_not_executed(const struct plan *plan, const struct plan_failure *failure,
+                       struct baton_cause *cause) {
     const struct step *step = failure->step;
     int result = posix_failed_with(cause, posix_plan_step_name(step), failure->code);
     /* RLIMIT_NPROC of the user that the program runs as; and its file, which is being written. */
@@ -63,7 +63,8 @@ static int walk(void *argument) {
     return EXIT_NOT_EXECUTED;
 }
 
-#define STACK_BYTES (64 * 1024)
+/* One child at a time, for who has made it stands still meanwhile. */
+static _Alignas(64) char stack[64 * 1024];
 
 /* How soon it is looked whether a child that does not come on was stopped, and how often one may
  * be. */
@@ -103,9 +104,7 @@ static void await_execution(volatile uint32_t *tid, pid_t pid) {
     }
 }
 
-/* One child at a time, for the supervisor stands still meanwhile. */
 static pid_t begin_clone(struct child *child, int *pidfd) {
-    static _Alignas(64) char stack[STACK_BYTES];
     static volatile uint32_t tid;
     const struct step *oom = posix_plan_find(child->plan, STEP_OOM);
     int score = oom != NULL ? posix_plan_open_oom(oom) : -1;
@@ -130,6 +129,18 @@ static pid_t begin_clone(struct child *child, int *pidfd) {
     }
     errno = code;
     return pid;
+}
+
+/* In a launcher: who stops the child stops that alone. No oom_score_adj of ours is changed by who
+ * was made by CLONE_VFORK. */
+void posix_spawn_for_parent(const struct plan *plan, const struct spawn *spawn,
+                            struct plan_failure *failure, volatile pid_t *pid, volatile int *code) {
+    struct child child = {plan, spawn, failure};
+    if (clone(walk, stack + sizeof stack,
+              CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD,
+              &child, pid, NULL, NULL) < 0) {
+        *code = errno;
+    }
 }
 
 /* Linux before 5.9, and valgrind, which knows no other way: whoever stops the child there stops the
@@ -170,7 +181,7 @@ int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_
     if (failure.step != NULL) {
         posix_child_await(child);
         posix_close_descriptor(pidfd);
-        return not_executed(plan, &failure, cause);
+        return posix_not_executed(plan, &failure, cause);
     }
     *pid = child;
     return BATON_OK;

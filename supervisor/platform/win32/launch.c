@@ -354,7 +354,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
                                      INVALID_HANDLE_VALUE, INVALID_HANDLE_VALUE,
                                      INVALID_HANDLE_VALUE}};
     wchar_t *command_line = NULL;
-    *out = (struct platform_launched){0};
+    *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
     *cause = (struct baton_cause){NULL, 0};
     if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
         return BATON_UNSUPPORTED; /* platform_inherits_listeners is false */
@@ -380,6 +380,9 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         undo(&parts);
         return code == BATON_NO_MEMORY ? BATON_SHORTAGE : code;
     }
-    *out = (struct platform_launched){parts.process, parts.input, parts.output, false};
+    *out = (struct platform_launched){.process = parts.process,
+                                      .input = parts.input,
+                                      .output = parts.output,
+                                      .socket = PLATFORM_SOCKET_NONE};
     return BATON_OK;
 }

@@ -1,0 +1,15 @@
+/* How many launches may be under way. */
+#include "platform/fake/internal.h"
+
+void fake_launch_late(uint32_t count) {
+    fake_world.launchers_count = count;
+}
+
+void fake_hold_launches(bool holds) {
+    fake_world.holds_launches = holds;
+}
+
+int platform_launchers_set(struct platform *platform, uint32_t count) {
+    (void)platform;
+    return count == 0 || count == PLATFORM_LAUNCHERS_BY_CORES ? BATON_OK : BATON_UNSUPPORTED;
+}

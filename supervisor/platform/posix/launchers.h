@@ -1,0 +1,62 @@
+/*
+ * Launchers: processes of ours that launch in the loop's stead (vfork(2) stops whoever calls it
+ * until the new program is there; and its file may be one that a hung server has).
+ *
+ * A launcher is forked from us when programs have been prepared, so it has their plans in its
+ * memory, at the same addresses. What differs from launch to launch is written into a page that
+ * both have; the descriptors wait in a hand-over socket of its own (handover.c), from which the
+ * child takes them, so that a launcher never has a connection. The child is made by
+ * clone(CLONE_PARENT): it is ours, we reap it, and nobody else can have its number until we do. The
+ * kernel writes that number into the page before the child runs (CLONE_PARENT_SETTID), and the
+ * child what it has taken and where it has failed: so all of that is known when a launcher is
+ * killed in the midst of a launch. A packet that nobody has taken comes back to us, and its client
+ * is launched for once more; one that was taken has a child, which runs or ends.
+ *
+ * A launcher keeps nothing, decides nothing and closes nothing of others. It has a table of its own
+ * with the null device and two sockets, and ends when we do. No program has more than all launchers
+ * but one, so that the others' are launched whatever its file waits for. One that is held for
+ * HELD_US is replaced, to a bound, and ends when it comes back. One that does not know a program,
+ * since that was made later, is replaced as well.
+ */
+#ifndef BATON_PLATFORM_POSIX_LAUNCHERS_H
+#define BATON_PLATFORM_POSIX_LAUNCHERS_H
+
+#include "platform/platform.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct launcher;
+struct posix_watch;
+struct told;
+
+struct posix_launchers {
+    struct launcher *first; /* owned */
+    uint32_t wanted_count;
+    bool is_awaited;         /* a launch waits for a free one */
+    uint64_t last_number;    /* of programs */
+    size_t room_bytes;       /* that one launch may need */
+    uint64_t short_until_us; /* no new one is tried before; 0 = the last try was good */
+};
+
+void posix_launchers_note_program(struct platform *platform, struct platform_program *program);
+void posix_launchers_on_news(struct platform *platform, struct posix_watch *watch,
+                             struct told *told);
+/* Whose launch under way has made that child; NULL: none. */
+struct launcher *posix_launchers_find(struct platform *platform, pid_t pid);
+/* Once a round: starts and replaces. Returns when to call it at the latest. */
+uint64_t posix_launchers_feed(struct platform *platform, uint64_t now_us);
+void posix_launchers_close(struct platform *platform);
+/* launch_end.c: one that nobody waits for any more is over. */
+void posix_launch_abandon(struct platform *platform, struct launcher *launcher);
+/* While its launch is under way: a signal; and it is closed. */
+void posix_launch_signal(struct platform_process *process, enum platform_signal how);
+void posix_launch_leave(struct platform_process *process);
+/* A child that has ended before its launch was told is reaped. */
+void posix_launch_take_end(struct platform *platform, struct launcher *launcher);
+/* Its end, seen before, is told soon. */
+void posix_process_tell_end(struct platform_process *process);
+
+#endif
