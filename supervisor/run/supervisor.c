@@ -112,9 +112,23 @@ static size_t count_connections(const struct service_table *table) {
     return count;
 }
 
+static void start_launchers(struct supervisor *s, enum launchers launchers) {
+    uint32_t count =
+        launchers == LAUNCHERS_AUTO ? PLATFORM_LAUNCHERS_BY_CORES : launchers - LAUNCHERS_NONE;
+    int result = platform_launchers_set(s->platform, count);
+    if (result != BATON_OK) {
+        run_tell(
+            s, launchers == LAUNCHERS_AUTO ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "no_launchers",
+            SLOT_NONE, "reason=%s hint=%s", baton_error_text(result),
+            "batond launches handlers by itself, and waits for each; launchers take Linux 5.9, "
+            "and some open files");
+    }
+}
+
 /* False after saying why. */
 static bool start(struct supervisor *s, struct service_table *table, uint32_t connection_count) {
     struct baton_cause cause = {0};
+    const enum launchers launchers = table->options.launchers; /* the table is emptied */
     int result = create_parts(s, connection_count);
     if (result != BATON_OK) {
         print_failure(s, "cannot make the tables", result, &cause);
@@ -148,6 +162,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     if (s->machine != NULL && s->machine->looks_left != NULL) {
         *s->machine->looks_left = 0; /* the loop reads no folder */
     }
+    start_launchers(s, launchers);
     bool has_room = run_descriptors_suffice(s);
     if (open_count > 0 && has_room) {
         run_listen_tell_ready(s);

@@ -32,6 +32,15 @@ def command_line(pid):
     return _read(pathlib.Path(f"/proc/{pid}/cmdline")).replace(b"\0", b" ").decode(errors="replace")
 
 
+def _is_launcher(pid):
+    """Whether it is one of a batond that lives, which has some all along."""
+    names = [_read(pathlib.Path(f"/proc/{pid}/comm")).strip()]
+    fields = _read(pathlib.Path(f"/proc/{pid}/stat")).rpartition(b") ")[2].split()
+    if fields:
+        names.append(_read(pathlib.Path(f"/proc/{int(fields[1])}/comm")).strip())
+    return names == [b"batond-launcher", b"batond"]
+
+
 def marked(mark):
     """The pids of living processes whose environment has the mark: {pid: command line}."""
     wanted = f"{MARK_NAME}={mark}".encode()
@@ -41,6 +50,8 @@ def marked(mark):
             continue
         environment = _read(pathlib.Path(f"/proc/{entry}/environ"))
         if wanted not in environment.split(b"\0") or _state(entry) in ("", "Z", "X"):
+            continue
+        if _is_launcher(entry):
             continue
         line = command_line(entry)
         if not any(own in line.lower() for own in _WINE_OWN):

@@ -143,6 +143,7 @@ enum key_type {
     X(LOG_FORMAT, "log_format")                                                                    \
     X(LOG_LEVEL, "log_level")                                                                      \
     X(STRICT, "strict")                                                                            \
+    X(LAUNCHERS, "launchers")                                                                      \
     X(ALL_MAX_CONNECTIONS, "max_connections") /* for all services together */                      \
     X(ALL_MAX_PER_SOURCE, "max_per_source")                                                        \
     X(ALL_SOURCE_PREFIX, "source_prefix_bits")                                                     \

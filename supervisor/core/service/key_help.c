@@ -334,6 +334,11 @@ static const char *const texts[KEY_COUNT] = {
                        "unless NO_COLOR is set "
                        "and not empty, or TERM is `dumb`.",
     [KEY_LOG_LEVEL] = "The least important events that are still logged.",
+    [KEY_LAUNCHERS] =
+        "How many processes of batond launch handlers, so that nothing else waits while the system "
+        "starts one: a program on a file server that hangs holds up no other service. `0`: batond "
+        "launches by itself. `auto`: none on one processor, two for each where there are more, "
+        "four at most. Linux 5.9; elsewhere it is `0`.",
     [KEY_ALL_MAX_CONNECTIONS] = "How many connections of all services together may live at once.",
     [KEY_ALL_MAX_PER_SOURCE] = "How many connections one source may have at once with all services "
                                "together; 0 is no limit.",

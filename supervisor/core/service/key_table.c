@@ -28,6 +28,7 @@
     X(SECONDS, "seconds")                                                                          \
     X(FILES, "files")                                                                              \
     X(PROBES, "probes")                                                                            \
+    X(LAUNCHERS, "auto, 0, 1, 2, 3, 4, 5, 6, 7, 8")                                                \
     X(LOG_FORMATS, "logfmt, json, text, auto")                                                     \
     X(LOG_LEVELS, "error, warning, info, debug")                                                   \
     X(HANDOFFS, "channel, stdio, listener, pump")                                                  \
@@ -270,6 +271,9 @@ const struct key key_table[KEY_COUNT] = {
         .field_offset = OPTION(log_level), .modes = KEY_MODES_ALL),
     ROW(STRICT, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_BOOLEAN,
         .field_offset = OPTION(strict), .modes = KEY_MODES_ALL),
+    ROW(LAUNCHERS, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_CHOICE,
+        .default_number = LAUNCHERS_AUTO, .words = WORDS_LAUNCHERS,
+        .field_offset = OPTION(launchers), .modes = KEY_MODES_ALL),
     ROW(ALL_MAX_CONNECTIONS, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_NUMBER,
         .words = WORDS_CONNECTIONS, .minimum = 1, .maximum = SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
         .default_number = 32768, .modes = KEY_MODES_ALL,

@@ -30,6 +30,8 @@
 #define SERVICE_WORKERS_MAX_COUNT 1024u
 
 /* TEXT is for people; AUTO is that on a terminal, and elsewhere LOGFMT. */
+/* How many; NONE and those above it in steps of one. */
+enum launchers { LAUNCHERS_AUTO, LAUNCHERS_NONE };
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT, LOG_FORMAT_AUTO };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -225,6 +227,7 @@ struct supervisor_options {
     struct identity identity;    /* of `user`: ids, groups, and the capabilities that are kept */
     bool forbids_new_privileges; /* with `user`: every service does */
     enum log_format log_format;
+    enum launchers launchers;
     enum log_level log_level;
     uint32_t max_connections_count; /* of all services together */
     struct service_limits limits;   /* for all services together */
