@@ -488,7 +488,8 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
  * its channel closed, meanwhile; it has no pid, and nothing is received or sent. Without one, all
  * launchers that this program may have are busy: a LAUNCHERS event follows, and the call is
  * repeated. This one returns what platform_launch() would have: BATON_OK, and `out` as it; or why
- * not: then the process is closed and set to NULL. */
+ * not: then the process is closed and set to NULL. BATON_AGAIN: its launcher has not come to it, or
+ * was killed before, and platform_launch() is to be called once more. */
 int platform_launch_end(struct platform_process **process, struct platform_launched *out,
                         struct baton_cause *cause);
 

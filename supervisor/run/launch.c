@@ -350,15 +350,21 @@ static bool begin(struct supervisor *s, uint32_t process) {
 
 /* ---- Launchers ---- */
 
-/* Behind the others of its service; and that behind other services. */
-static void enqueue(struct supervisor *s, uint32_t process) {
+/* Of one launch: launchers that could not get to it, or were killed before. */
+#define LOST_MAX_COUNT 8
+
+/* Behind the others of its service, or before them; and that behind other services. */
+static void enqueue(struct supervisor *s, uint32_t process, bool is_first) {
     struct run_launching *launching = &s->launching;
     struct run_process *r = &launching->processes[process];
     uint32_t service = s->pool.processes[process].service;
     struct run_service *of = &launching->services[service];
     r->is_queued = true;
     r->next_queued = SLOT_NONE;
-    if (of->first_queued != SLOT_NONE) {
+    if (of->first_queued != SLOT_NONE && is_first) {
+        r->next_queued = of->first_queued;
+        of->first_queued = process;
+    } else if (of->first_queued != SLOT_NONE) {
         launching->processes[of->last_queued].next_queued = process;
         of->last_queued = process;
     } else {
@@ -431,9 +437,8 @@ void run_launch_go_on(struct supervisor *s) {
 
 bool run_launch_cancel(struct supervisor *s, uint32_t process) {
     struct run_process *r = &s->launching.processes[process];
-    if (r->is_queued) {
-        r->is_cancelled = s->launching.has_cancelled = true;
-    }
+    r->is_cancelled = r->is_queued || r->is_launching;
+    s->launching.has_cancelled = s->launching.has_cancelled || r->is_queued;
     return r->is_queued;
 }
 
@@ -461,7 +466,7 @@ void run_launch_process(struct supervisor *s, uint32_t process) {
     const struct run_service *of = &s->launching.services[s->pool.processes[process].service];
     s->launching.processes[process] = (struct run_process){.pump = SLOT_NONE};
     if (of->first_queued != SLOT_NONE || !begin(s, process)) {
-        enqueue(s, process);
+        enqueue(s, process, false);
     }
 }
 
@@ -486,10 +491,18 @@ void run_launch_on_launched(struct supervisor *s, uint32_t process) {
     struct baton_cause cause = {0};
     int result = platform_launch_end(&r->handle, &launched, &cause);
     r->is_launching = false;
+    if (result == BATON_AGAIN && ++r->lost_count > LOST_MAX_COUNT) {
+        result = BATON_SHORTAGE;
+    }
     if (result != BATON_OK) {
         give_back(s, process, &launched);
     } else if (r->pump != SLOT_NONE) {
         run_pump_launched(s, process, &launched);
     }
-    tell_pool(s, process, result, &cause);
+    if (result == BATON_AGAIN) {
+        enqueue(s, process, true);
+        run_launch_go_on(s);
+    } else {
+        tell_pool(s, process, result, &cause);
+    }
 }

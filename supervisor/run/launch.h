@@ -58,6 +58,7 @@ struct run_process {
     bool is_ending;     /* its end was told, and what it has left is being read */
     bool exit_was_told; /* to the pool: all of that has been read */
     bool is_launching;  /* a launcher has it */
+    uint8_t lost_count; /* launchers that had it and have not begun */
     bool is_queued;     /* its launch waits for one */
     bool is_cancelled;  /* and is not wanted any more */
     uint32_t next_queued;

@@ -75,7 +75,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
                              size_t *length, struct baton_cause *cause) {
     *length = 0;
     *cause = (struct baton_cause){0};
-    if (process->launcher != NULL) {
+    if (process->launch != NULL) {
         return BATON_AGAIN; /* LAUNCHED comes first */
     }
     if (process->channel.descriptor < 0) {

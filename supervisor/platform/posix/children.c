@@ -165,8 +165,28 @@ static void wait_for_output(struct platform_process *process) {
     platform->first_late = process;
 }
 
+void posix_process_note_end(struct platform_process *process) {
+    process->ended = true;
+    posix_channel_measure(process);
+}
+
 void posix_process_tell_end(struct platform_process *process) {
     wait_for_output(process);
+}
+
+bool posix_process_ends_early(struct platform_process *process) {
+    if (posix_child_look(P_PID, process->pid, WEXITED) != process->pid) {
+        return false;
+    }
+    if (!process->leaves_children) {
+        kill(-process->pid, SIGKILL);
+    }
+    if (!posix_child_reap(process->platform, process->pid, &process->exit)) {
+        return false;
+    }
+    posix_process_note_end(process);
+    wait_for_output(process);
+    return true;
 }
 
 void posix_process_forget_late(struct platform_process *process) {
@@ -215,8 +235,7 @@ static void end_process(struct platform_process *process, struct told *told) {
     if (!posix_child_reap(platform, process->pid, &process->exit)) {
         return;
     }
-    process->ended = true;
-    posix_channel_measure(process);
+    posix_process_note_end(process);
     posix_process_remove(platform, process);
     if (process->output != NULL && !posix_pipe_settles(process->output)) {
         wait_for_output(process);
@@ -271,9 +290,9 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
             return;
         }
         struct platform_process *process = posix_process_find(platform, pid);
-        struct launcher *launcher = process == NULL ? posix_launchers_find(platform, pid) : NULL;
-        if (launcher != NULL) {
-            posix_launch_take_end(platform, launcher);
+        struct launch *launch = process == NULL ? posix_launchers_find(platform, pid) : NULL;
+        if (launch != NULL) {
+            posix_launch_take_end(platform, launch);
         } else if (process == NULL) {
             /* What closed or escaped processes have left to us as their subreaper. */
             struct platform_exit ignored;

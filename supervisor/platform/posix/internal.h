@@ -42,7 +42,8 @@ enum posix_watch_kind {
     POSIX_WATCH_CHILDREN, /* SIGCHLD */
     POSIX_WATCH_CLOSER,
     POSIX_WATCH_CARRIER,
-    POSIX_WATCH_LAUNCHER,
+    POSIX_WATCH_LAUNCHER, /* its end */
+    POSIX_WATCH_BELL,     /* of the launchers */
     POSIX_WATCH_LISTENER,
     POSIX_WATCH_CHANNEL,
     POSIX_WATCH_EXIT, /* the end of a process */
@@ -201,7 +202,7 @@ struct platform_process {
     struct platform *platform;
     struct platform_process *next; /* in the chain of its hash bucket */
     struct output_pipe *output;    /* NULL = none, or at its end */
-    struct launcher *launcher;     /* its launch is under way there; NULL = it is over */
+    struct launch *launch;         /* it is under way at a launcher; NULL = it is over */
     uint8_t signals;               /* to be sent then: bits of enum platform_signal */
     pid_t pid;                     /* 0: not known yet */
     pid_t speaker;  /* who sent the frame received last, as the kernel says; 0 = nobody yet */
@@ -299,6 +300,7 @@ struct platform {
     struct posix_outputs outputs;
     struct posix_carriers carriers;
     struct posix_launchers launchers;
+    struct posix_watch bell;     /* of the launchers: an eventfd(2) */
     struct posix_due *first_due; /* of streams and others */
     struct posix_files files;
     struct put_back *put_backs; /* of connections; socket.c; owned */
@@ -397,6 +399,11 @@ void posix_process_give(struct platform_process *process);
 struct platform_process *posix_process_find(struct platform *platform, pid_t pid);
 void posix_process_add(struct platform *platform, struct platform_process *process);
 void posix_process_remove(struct platform *platform, struct platform_process *process);
+/* It was reaped, before it had a place in the table of living ones. And its end is told soon. */
+void posix_process_note_end(struct platform_process *process);
+void posix_process_tell_end(struct platform_process *process);
+/* True if one without a place in that table has ended: it is reaped, and that is told soon. */
+bool posix_process_ends_early(struct platform_process *process);
 int posix_children_open(struct platform *platform, struct baton_cause *cause);
 /* Takes the signal, so that who ends from now on is told of again. */
 void posix_children_take_signal(struct platform *platform);

@@ -157,48 +157,44 @@ static int hand_over(struct platform *platform, const struct platform_launch *la
 /* The same, but that a launcher makes the child, which is told later. Nothing is let go unless it
  * was asked. */
 static int ask(struct platform *platform, const struct platform_launch *launch,
-               struct launcher *launcher, struct platform_process *process, struct preparation *p,
+               struct launch *place, struct platform_process *process, struct preparation *p,
                struct baton_cause *cause) {
     choose(platform, launch, p);
-    if (posix_handover_put(platform, launcher->handover, &p->handover) != 0) {
+    p->spawn.table_end = 0; /* a launcher's table is small, and copied */
+    if (!launcher_describe(place, launch->program, launch, &p->spawn)) {
+        return BATON_TOO_LONG;
+    }
+    if (posix_handover_put(platform, place->launcher->handover, &p->handover) != 0) {
         int code = errno;
         int result = posix_failed(cause, "sendmsg");
         return code == ETOOMANYREFS ? BATON_UNSUPPORTED : result;
     }
-    if (!launcher_describe(launcher, launch->program, launch, &p->spawn) ||
-        launcher_ask(launcher) != 0) {
-        int back;
-        int result = posix_failed(cause, "send"); /* it has been killed */
-        (void)posix_handover_take_back(launcher->handover, &p->handover, &back);
-        posix_close_any(back); /* the caller has its own */
-        return result == BATON_SHORTAGE ? result : posix_short(platform);
-    }
-    posix_launchers_begin(platform, launcher, process, p);
+    posix_launchers_begin(platform, place, process, p);
     let_go(launch, p);
     return BATON_OK;
 }
 
-/* What the process has by then; a launcher tells the rest later: `*launcher` is NULL if it was not
+/* What the process has by then; a launcher tells the rest later: `*place` is NULL if none was
  * asked, for too much is under way. */
 static int start(struct platform *platform, const struct platform_launch *launch,
-                 struct launcher **launcher, struct platform_process *process,
-                 struct preparation *p, bool *has_taken, struct baton_cause *cause) {
+                 struct launch **place, struct platform_process *process, struct preparation *p,
+                 bool *has_taken, struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
-        result = posix_channel_open(process, *launcher == NULL, &p->ends[3], cause);
+        result = posix_channel_open(process, *place == NULL, &p->ends[3], cause);
         p->spawn.passed[launch->program->listener_count] = p->ends[3];
     }
-    if (result == BATON_OK && *launcher != NULL) {
-        result = ask(platform, launch, *launcher, process, p, cause);
+    if (result == BATON_OK && *place != NULL) {
+        result = ask(platform, launch, *place, process, p, cause);
         *has_taken = result == BATON_OK && p->handover.returns_first;
     }
-    if (result == BATON_UNSUPPORTED && *launcher != NULL) {
-        *launcher = NULL;
+    if (result == BATON_UNSUPPORTED && *place != NULL) {
+        *place = NULL;
         result = process->channel.descriptor < 0
                      ? BATON_OK
                      : posix_watch_begin(platform, &process->channel, EPOLLIN, cause);
     }
-    if (result == BATON_OK && *launcher == NULL) {
+    if (result == BATON_OK && *place == NULL) {
         result = hand_over(platform, launch, process, p, has_taken, cause);
     }
     for (int i = 0; i < 4; i++) {
@@ -241,13 +237,13 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     *cause = (struct baton_cause){0};
     /* The places that a launch fills belong to the recipe, which is const for its owner only. */
     struct platform_program *program = (struct platform_program *)(uintptr_t)launch->program;
-    struct launcher *launcher = NULL;
+    struct launch *place = NULL;
     if (launch->streams == PLATFORM_STREAMS_SOCKET && !platform_socket_is_open(launch->socket)) {
         return BATON_GONE;
     }
     if (posix_launchers_serve(platform, program)) {
-        launcher = posix_launchers_choose(platform, program);
-        if (launcher == NULL) {
+        place = posix_launchers_choose(platform, program);
+        if (place == NULL) {
             return BATON_AGAIN;
         }
     }
@@ -266,12 +262,12 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     p.spawn.passed = program->passed;
     p.spawn.passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
-    result = start(platform, launch, &launcher, process, &p, &out->has_taken_socket, cause);
+    result = start(platform, launch, &place, process, &p, &out->has_taken_socket, cause);
     if (result != BATON_OK) {
         posix_launch_give_up(platform, process, &p);
         return result == BATON_SHORTAGE ? posix_short(platform) : result;
     }
-    if (launcher != NULL) {
+    if (place != NULL) {
         out->process = process;
         return BATON_AGAIN;
     }

@@ -10,50 +10,61 @@
 
 /* The child is, or will be, nobody's: the walk over the children reaps it, if it is not dead yet.
  */
-static void forget_child(struct platform *platform, struct launcher *launcher) {
+static void forget_child(struct platform *platform, struct launch *launch) {
     struct platform_exit ignored;
-    if (launcher->page->pid > 0 && !launcher->is_reaped) {
-        (void)posix_child_reap(platform, launcher->page->pid, &ignored);
+    if (launch->request->pid > 0 && !launch->is_reaped) {
+        (void)posix_child_reap(platform, launch->request->pid, &ignored);
     }
 }
 
-static int failed_to_clone(const struct launch_page *page, struct baton_cause *cause) {
-    int code = page->code != 0 ? page->code : EAGAIN; /* or the launcher was killed before */
-    int result = posix_failed_with(cause, "clone", code);
-    return code == EAGAIN ? BATON_SHORTAGE : result;
+static int failed_to_clone(const struct launch_request *request, struct baton_cause *cause) {
+    int result = posix_failed_with(cause, "clone", request->code);
+    return request->code == EAGAIN ? BATON_SHORTAGE : result;
 }
 
-/* How it went. `*back`: the connection that was handed over and is ours again, or -1. `program`:
- * NULL = it may be gone, and why it failed is no matter. */
-static int judge(struct platform *platform, struct launcher *launcher,
+/* As posix_handover_take_back(). */
+static int take_back(const struct launch *launch, int *back) {
+    const struct handover *handover = &launch->request->handover;
+    if (launch->launcher->is_dead && !handover->was_taken) {
+        *back = launch->back;
+        return launch->came_back ? 1 : -1;
+    }
+    return posix_handover_take_back(launch->launcher->handover, handover, back);
+}
+
+/* How it went; BATON_AGAIN: it has not been, for no fault of its own. `*back`: the connection that
+ * was handed over and is ours again, or -1. `program`: NULL = it may be gone, and why it failed is
+ * no matter. */
+static int judge(struct platform *platform, struct launch *launch,
                  const struct platform_program *program, int *back, struct baton_cause *cause) {
-    struct launch_page *page = launcher->page;
-    bool has_failed = page->failure.step != NULL;
+    struct launch_request *request = launch->request;
+    bool has_failed = request->failure.step != NULL;
     *back = -1;
-    if (page->pid == 0 || has_failed) {
-        (void)posix_handover_take_back(launcher->handover, &page->handover, back);
-        forget_child(platform, launcher);
-        return !has_failed       ? failed_to_clone(page, cause)
-               : program == NULL ? BATON_SYSTEM
-                                 : posix_not_executed(&program->plan, &page->failure, cause);
+    if (request->pid == 0 || has_failed) {
+        (void)take_back(launch, back);
+        forget_child(platform, launch);
+        return request->code != 0 ? failed_to_clone(request, cause)
+               : !has_failed      ? BATON_AGAIN
+               : program == NULL  ? BATON_SYSTEM
+                                  : posix_not_executed(&program->plan, &request->failure, cause);
     }
-    if (page->handover.was_taken || page->handover.count == 0) {
+    if (request->handover.was_taken || request->handover.count == 0) {
         return BATON_OK;
     }
-    if (!launcher->is_dead) { /* it was killed before it took what is its own */
-        page->handover.returns_first = false;
-        (void)posix_handover_take_back(launcher->handover, &page->handover, back);
+    if (!launch->launcher->is_dead) { /* it was killed before it took what is its own */
+        request->handover.returns_first = false;
+        (void)take_back(launch, back);
         return BATON_OK;
     }
     /* The launcher was killed, and its child may be just about to take it: one of us has it. */
-    if (posix_handover_take_back(launcher->handover, &page->handover, back) < 0) {
+    if (take_back(launch, back) < 0) {
         return BATON_OK;
     }
-    if (!launcher->is_reaped) {
-        kill(page->pid, SIGKILL);
+    if (!launch->is_reaped) {
+        kill(request->pid, SIGKILL);
     }
-    forget_child(platform, launcher);
-    return failed_to_clone(page, cause);
+    forget_child(platform, launch);
+    return BATON_AGAIN;
 }
 
 static void watch_end(struct platform *platform, struct platform_process *process) {
@@ -77,6 +88,9 @@ static void begin(struct platform *platform, struct platform_process *process) {
         posix_process_tell_end(process);
         return;
     }
+    if (posix_process_ends_early(process)) {
+        return; /* and no descriptor was made for its end */
+    }
     posix_process_add(platform, process);
     watch_end(platform, process);
     for (int how = PLATFORM_TERMINATE; how <= PLATFORM_KILL; how++) {
@@ -90,15 +104,15 @@ int platform_launch_end(struct platform_process **process, struct platform_launc
                         struct baton_cause *cause) {
     struct platform_process *ending = *process;
     struct platform *platform = ending->platform;
-    struct launcher *launcher = ending->launcher;
-    struct preparation p = launcher->prepared;
+    struct launch *launch = ending->launch;
+    struct preparation p = launch->prepared;
     int back;
     *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
     *cause = (struct baton_cause){0};
-    int result = judge(platform, launcher, ending->program, &back, cause);
-    int code = launcher->page->handover.return_code;
-    ending->pid = launcher->page->pid;
-    posix_launchers_end(platform, launcher);
+    int result = judge(platform, launch, ending->program, &back, cause);
+    int code = launch->request->handover.return_code;
+    ending->pid = launch->request->pid;
+    posix_launchers_end(platform, launch);
     if (result == BATON_OK) {
         posix_launch_complete(ending, &p, out);
         out->has_taken_socket = p.handover.returns_first;
@@ -120,14 +134,14 @@ int platform_launch_end(struct platform_process **process, struct platform_launc
 
 /* ---- Nobody waits for it any more ---- */
 
-void posix_launch_abandon(struct platform *platform, struct launcher *launcher) {
-    struct preparation p = launcher->prepared;
+void posix_launch_abandon(struct platform *platform, struct launch *launch) {
+    struct preparation p = launch->prepared;
     struct baton_cause ignored;
     int back;
-    pid_t pid = launcher->page->pid;
-    int result = judge(platform, launcher, NULL, &back, &ignored);
+    pid_t pid = launch->request->pid;
+    int result = judge(platform, launch, NULL, &back, &ignored);
     posix_let_go(platform, back);
-    if (result == BATON_OK && !launcher->is_reaped) {
+    if (result == BATON_OK && !launch->is_reaped) {
         kill(pid, SIGKILL); /* it is reaped like a stray */
         kill(-pid, SIGKILL);
     }
@@ -136,48 +150,42 @@ void posix_launch_abandon(struct platform *platform, struct launcher *launcher) 
         posix_pipe_end(p.log);
         p.log = NULL;
     }
-    posix_launchers_end(platform, launcher);
+    posix_launchers_end(platform, launch);
     posix_launch_give_up(platform, NULL, &p);
 }
 
 void posix_launch_leave(struct platform_process *process) {
-    struct launcher *launcher = process->launcher;
+    struct launch *launch = process->launch;
     platform_process_signal(process, PLATFORM_KILL);
-    process->launcher = NULL;
-    launcher->process = NULL;
-    if (launcher->is_answered) {
-        posix_launch_abandon(process->platform, launcher);
+    process->launch = NULL;
+    launch->process = NULL;
+    if (launch->is_over) {
+        posix_launch_abandon(process->platform, launch);
     }
 }
 
 /* The rest is done when it is there. A launcher that is held may be stopped. */
 void posix_launch_signal(struct platform_process *process, enum platform_signal how) {
-    struct launcher *launcher = process->launcher;
-    pid_t pid = launcher->page->pid;
+    struct launch *launch = process->launch;
+    pid_t pid = launch->request->pid;
     process->signals |= (uint8_t)(1u << how);
-    if (how != PLATFORM_KILL || launcher->is_reaped) {
-        return;
-    }
-    if (pid > 0) {
+    if (how == PLATFORM_KILL && pid > 0 && !launch->is_reaped) {
         kill(pid, SIGKILL);
-    } else if (launcher->is_held && !launcher->is_answered) {
-        kill(launcher->pid, SIGKILL);
     }
 }
 
 /* The group, too, while the dead leader keeps its number. */
-void posix_launch_take_end(struct platform *platform, struct launcher *launcher) {
-    struct platform_process *process = launcher->process;
+void posix_launch_take_end(struct platform *platform, struct launch *launch) {
+    struct platform_process *process = launch->process;
     struct platform_exit ignored;
-    pid_t pid = launcher->page->pid;
+    pid_t pid = launch->request->pid;
     if (process == NULL || !process->leaves_children) {
         kill(-pid, SIGKILL);
     }
     if (posix_child_reap(platform, pid, process != NULL ? &process->exit : &ignored)) {
-        launcher->is_reaped = true;
+        launch->is_reaped = true;
         if (process != NULL) {
-            process->ended = true;
-            posix_channel_measure(process);
+            posix_process_note_end(process);
         }
     }
 }

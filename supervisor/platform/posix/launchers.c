@@ -6,16 +6,21 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* A launch that has taken so long is waited for by its launcher alone, and another takes its place;
  * but for so many, no more. */
 #define HELD_US 100000u
 #define HELD_MAX_COUNT 8u
+/* A launcher whose launch takes longer gets no other to go on with; and which it has is revoked. */
+#define QUICK_US 2000u
 /* Until the next try, when the system had no memory or process for one. */
 #define SHORT_US 100000u
 /* When it is looked whether a child that does not come on was stopped; and how often one may be. */
-#define LOOK_FIRST_US 10000u
+#define LOOK_FIRST_US 5000u
 #define LOOK_NEXT_US 100000u
 #define STOPS_MAX_COUNT 4u
 
@@ -48,11 +53,21 @@ static uint32_t count_by_cores(void) {
 
 /* ---- Who is free ---- */
 
+static bool is_busy(const struct launcher *launcher) {
+    return launcher->launches[0].is_used || launcher->launches[1].is_used;
+}
+
+/* The one that it is at, or comes to next; NULL: it has none. */
+static struct launch *at_work(struct launcher *launcher) {
+    struct launch *launch = &launcher->launches[launcher->seen % LAUNCHES_EACH];
+    return launch->is_used && !launch->is_over ? launch : NULL;
+}
+
 /* Not counting those that are held and replaced. */
 static uint32_t count_regular(const struct posix_launchers *launchers) {
     uint32_t count = 0;
     for (const struct launcher *at = launchers->first; at != NULL; at = at->next) {
-        count += !at->is_held && !at->is_leaving ? 1 : 0;
+        count += !at->is_held && !at->is_leaving && !at->is_dead ? 1 : 0;
     }
     return count;
 }
@@ -65,13 +80,14 @@ static uint32_t count_held(const struct posix_launchers *launchers) {
     return count;
 }
 
-static uint32_t count_busy_with(const struct posix_launchers *launchers,
-                                const struct platform_program *program) {
-    uint32_t count = 0;
-    for (const struct launcher *at = launchers->first; at != NULL; at = at->next) {
-        count += at->is_busy && at->program == program ? 1 : 0;
+static bool has_program(const struct launcher *launcher, const struct platform_program *program) {
+    for (size_t i = 0; i < LAUNCHES_EACH; i++) {
+        const struct launch *launch = &launcher->launches[i];
+        if (launch->is_used && !launch->is_over && launch->program == program) {
+            return true;
+        }
     }
-    return count;
+    return false;
 }
 
 bool posix_launchers_serve(struct platform *platform, const struct platform_program *program) {
@@ -81,33 +97,70 @@ bool posix_launchers_serve(struct platform *platform, const struct platform_prog
     return launchers->wanted_count > 0 && is_few && !none_can_be_had;
 }
 
-struct launcher *posix_launchers_choose(struct platform *platform,
-                                        const struct platform_program *program) {
-    struct posix_launchers *launchers = &platform->launchers;
-    uint32_t most_count = launchers->wanted_count > 1 ? launchers->wanted_count - 1 : 1;
-    struct launcher *at = launchers->first;
-    if (count_busy_with(launchers, program) >= most_count) {
-        at = NULL;
+/* How little one is fit for another request; 0 = it has nothing to do. */
+enum fitness { FREE, QUICK, UNFIT };
+
+static enum fitness fitness_of(struct launcher *launcher, const struct platform_program *program,
+                               uint64_t now_us) {
+    if (launcher->is_leaving || launcher->is_dead || launcher->is_held ||
+        launcher->knows_number < program->number || launcher_room(launcher) == NULL) {
+        return UNFIT;
     }
-    while (at != NULL && (at->is_busy || at->is_leaving || at->knows_number < program->number)) {
-        at = at->next;
+    if (!is_busy(launcher)) {
+        return launcher->seen == launcher->asked ? FREE : UNFIT;
     }
-    launchers->is_awaited = launchers->is_awaited || at == NULL;
-    return at;
+    return now_us - launcher->begun_us < QUICK_US ? QUICK : UNFIT;
 }
 
-void posix_launchers_begin(struct platform *platform, struct launcher *launcher,
-                           struct platform_process *process, const struct preparation *p) {
+struct launch *posix_launchers_choose(struct platform *platform,
+                                      const struct platform_program *program) {
+    struct posix_launchers *launchers = &platform->launchers;
+    uint32_t most_count = launchers->wanted_count > 1 ? launchers->wanted_count - 1 : 1;
+    uint32_t having_count = 0;
     uint64_t now_us = platform_now_us(platform);
-    launcher->is_busy = true;
-    launcher->is_answered = launcher->is_reaped = false;
-    launcher->stops_count = 0;
+    struct launcher *best = NULL, *best_having = NULL;
+    enum fitness fitness = UNFIT, fitness_having = UNFIT;
+    for (struct launcher *at = launchers->first; at != NULL; at = at->next) {
+        bool has_it = has_program(at, program);
+        enum fitness own = fitness_of(at, program, now_us);
+        having_count += has_it ? 1 : 0;
+        if (has_it && own < fitness_having) {
+            best_having = at;
+            fitness_having = own;
+        } else if (!has_it && own < fitness) {
+            best = at;
+            fitness = own;
+        }
+    }
+    /* One more may have it; else only those that do. */
+    if (having_count >= most_count || fitness_having < fitness) {
+        best = best_having;
+    }
+    launchers->is_awaited = launchers->is_awaited || best == NULL;
+    return best != NULL ? launcher_room(best) : NULL;
+}
+
+static void begin_work(struct launcher *launcher, uint64_t now_us) {
     launcher->begun_us = now_us;
     launcher->look_us = now_us + LOOK_FIRST_US;
-    launcher->program = launcher->page->program;
-    launcher->process = process;
-    launcher->prepared = *p;
-    process->launcher = launcher;
+    launcher->stops_count = 0;
+}
+
+void posix_launchers_begin(struct platform *platform, struct launch *launch,
+                           struct platform_process *process, const struct preparation *p) {
+    struct launcher *launcher = launch->launcher;
+    if (!is_busy(launcher)) {
+        begin_work(launcher, platform_now_us(platform));
+    }
+    launch->is_used = true;
+    launch->is_over = launch->is_reaped = launch->came_back = false;
+    launch->back = -1;
+    launch->program = launch->request->program;
+    launch->process = process;
+    launch->prepared = *p;
+    launch->request->handover = p->handover; /* it has its number now */
+    process->launch = launch;
+    launcher_ask(launch);
 }
 
 static void tell_free(struct platform *platform) {
@@ -117,50 +170,116 @@ static void tell_free(struct platform *platform) {
     }
 }
 
-void posix_launchers_end(struct platform *platform, struct launcher *launcher) {
-    if (launcher->process != NULL) {
-        launcher->process->launcher = NULL;
+void posix_launchers_end(struct platform *platform, struct launch *launch) {
+    struct launcher *launcher = launch->launcher;
+    if (launch->process != NULL) {
+        launch->process->launch = NULL;
     }
-    launcher->process = NULL;
-    launcher->program = NULL;
-    launcher->is_busy = false;
-    launcher->is_leaving = launcher->is_leaving || launcher->is_held || launcher->is_dead;
-    launcher->is_held = false;
+    launch->process = NULL;
+    launch->program = NULL;
+    launch->is_used = launch->is_revoked = false;
+    if (!is_busy(launcher)) {
+        launcher->is_leaving = launcher->is_leaving || launcher->is_held || launcher->is_dead;
+        launcher->is_held = false;
+    }
+    if (launch->request->halts) {
+        launcher_go_on(launcher);
+    }
     tell_free(platform);
+}
+
+void posix_launchers_forget_output(struct platform *platform,
+                                   const struct platform_output *output) {
+    for (struct launcher *at = platform->launchers.first; at != NULL; at = at->next) {
+        for (size_t i = 0; i < LAUNCHES_EACH; i++) {
+            struct preparation *p = &at->launches[i].prepared;
+            if (at->launches[i].is_used && p->log != NULL && p->log->output == output) {
+                p->log = NULL;
+            }
+        }
+    }
+}
+
+struct launch *posix_launchers_find(struct platform *platform, pid_t pid) {
+    for (struct launcher *at = platform->launchers.first; at != NULL; at = at->next) {
+        for (size_t i = 0; i < LAUNCHES_EACH; i++) {
+            struct launch *launch = &at->launches[i];
+            if (launch->is_used && !launch->is_reaped && launch->request->pid == pid) {
+                return launch;
+            }
+        }
+    }
+    return NULL;
 }
 
 /* ---- News ---- */
 
-void posix_launchers_on_news(struct platform *platform, struct posix_watch *watch,
-                             struct told *told) {
-    struct launcher *launcher = (struct launcher *)watch;
-    char answer;
-    ssize_t got = recv(watch->descriptor, &answer, 1, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-    if (got != 1) {
-        launcher->is_dead = true;
-        posix_watch_forget(platform, watch);
-        launcher->is_leaving = !launcher->is_busy;
-    }
-    if (!launcher->is_busy || launcher->is_answered) {
-        return;
-    }
-    launcher->is_answered = true;
-    if (launcher->process != NULL) {
-        posix_tell(told, PLATFORM_EVENT_LAUNCHED, launcher->process->channel.token);
+/* There is room for an event. */
+static void tell_over(struct platform *platform, struct launch *launch, struct told *told) {
+    launch->is_over = true;
+    if (launch->process != NULL) {
+        posix_tell(told, PLATFORM_EVENT_LAUNCHED, launch->process->channel.token);
     } else {
-        posix_launch_abandon(platform, launcher);
+        posix_launch_abandon(platform, launch);
     }
 }
 
-struct launcher *posix_launchers_find(struct platform *platform, pid_t pid) {
-    struct launcher *at = platform->launchers.first;
-    while (at != NULL && !(at->is_busy && !at->is_reaped && at->page->pid == pid)) {
-        at = at->next;
+/* Of what it was asked, the oldest; for a dead one will do nothing any more. */
+static bool has_news(const struct launcher *launcher) {
+    return launcher->seen != atomic_load(&launcher->page->done) ||
+           (launcher->is_dead && launcher->seen != launcher->asked);
+}
+
+static void take_news(struct platform *platform, struct launcher *launcher, struct told *told) {
+    while (told->count < told->capacity && has_news(launcher)) {
+        struct launch *launch = &launcher->launches[launcher->seen++ % LAUNCHES_EACH];
+        begin_work(launcher, platform_now_us(platform));
+        if (launch->is_used && !launch->is_over) {
+            tell_over(platform, launch, told);
+        }
     }
-    return at;
+}
+
+void posix_launchers_tell(struct platform *platform, struct told *told) {
+    for (struct launcher *at = platform->launchers.first; at != NULL; at = at->next) {
+        take_news(platform, at, told);
+        for (uint32_t i = 0; i < LAUNCHES_EACH && told->count < told->capacity; i++) {
+            struct launch *launch = &at->launches[(at->seen + i) % LAUNCHES_EACH];
+            if (launch->is_used && launch->is_revoked && !launch->is_over) {
+                tell_over(platform, launch, told);
+            }
+        }
+    }
+}
+
+bool posix_launchers_may_wait(struct platform *platform) {
+    const struct posix_launchers *launchers = &platform->launchers;
+    if (launchers->first == NULL) {
+        return true;
+    }
+    atomic_store(&launchers->face->is_asleep, 1);
+    for (const struct launcher *at = launchers->first; at != NULL; at = at->next) {
+        if (has_news(at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void posix_launchers_awake(struct platform *platform) {
+    if (platform->launchers.first != NULL) {
+        atomic_store(&platform->launchers.face->is_asleep, 0);
+    }
+}
+
+void posix_launchers_on_end(struct platform *platform, struct posix_watch *watch) {
+    struct launcher *launcher = (struct launcher *)watch;
+    struct platform_exit ignored;
+    launcher->is_dead = true;
+    launcher->is_leaving = !is_busy(launcher);
+    launcher_take_all(launcher);
+    posix_watch_close(platform, watch);
+    (void)posix_child_reap(platform, launcher->pid, &ignored); /* if the walk has not */
 }
 
 /* ---- Once a round ---- */
@@ -176,7 +295,7 @@ static void remove_leaving(struct platform *platform) {
     while (*link != NULL) {
         struct launcher *launcher = *link;
         bool is_outdated =
-            !launcher->is_busy && launcher->knows_number < platform->launchers.last_number;
+            !is_busy(launcher) && launcher->knows_number < platform->launchers.last_number;
         if (launcher->is_leaving || is_outdated) {
             *link = launcher->next;
             launcher_free(platform, launcher);
@@ -188,30 +307,57 @@ static void remove_leaving(struct platform *platform) {
 
 /* Where the child has another user's rights a moment before its execve(2), any process of that
  * user could stop it there. */
-static void look_at_child(struct launcher *launcher) {
-    pid_t pid = launcher->page->pid;
-    if (pid > 0 && !launcher->is_reaped && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
+static void look_at_child(struct launcher *launcher, const struct launch *launch) {
+    pid_t pid = launch->request->pid;
+    if (pid > 0 && !launch->is_reaped && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
         kill(pid, ++launcher->stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
     }
+}
+
+static void try_to_revoke(struct launch *launch) {
+    if (launch->is_used && !launch->is_over && !launch->is_revoked) {
+        launch->is_revoked = launcher_revoke(launch);
+    }
+}
+
+/* What it has not begun goes to others: the second one soon, when the first is not in its way any
+ * more; both, if it does not get to work at all. */
+static void relieve(struct launcher *launcher, struct launch *first) {
+    const struct launch_request *request = first->request;
+    bool is_out_of_the_way =
+        request->pid > 0 && (request->handover.was_taken || request->handover.count == 0);
+    if (launcher->is_held) {
+        try_to_revoke(first);
+    }
+    if (is_out_of_the_way || first->is_revoked) {
+        try_to_revoke(&launcher->launches[(launcher->seen + 1) % LAUNCHES_EACH]);
+    }
+}
+
+static bool has_revoked(const struct launcher *launcher) {
+    return launcher->launches[0].is_revoked || launcher->launches[1].is_revoked;
 }
 
 static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
     struct posix_launchers *launchers = &platform->launchers;
     uint64_t again_us = UINT64_MAX;
     for (struct launcher *at = launchers->first; at != NULL; at = at->next) {
-        if (!at->is_busy || at->is_answered) {
+        struct launch *first = at_work(at);
+        if (first == NULL || at->is_dead) {
             continue;
         }
-        if (now_us >= at->look_us) {
-            look_at_child(at);
-            at->look_us = now_us + LOOK_NEXT_US;
-        }
-        again_us = at->look_us < again_us ? at->look_us : again_us;
         if (!at->is_held && count_held(launchers) < HELD_MAX_COUNT) {
             uint64_t held_us = at->begun_us + HELD_US;
             at->is_held = now_us >= held_us;
             again_us = !at->is_held && held_us < again_us ? held_us : again_us;
         }
+        if (now_us >= at->look_us) {
+            look_at_child(at, first);
+            relieve(at, first);
+            at->look_us = now_us + LOOK_NEXT_US;
+        }
+        uint64_t due_us = has_revoked(at) ? now_us : at->look_us;
+        again_us = due_us < again_us ? due_us : again_us;
     }
     return again_us;
 }
@@ -240,9 +386,35 @@ uint64_t posix_launchers_feed(struct platform *platform, uint64_t now_us) {
                : again_us;
 }
 
-/* Three descriptors each, and what is to be left for others. */
+/* ---- All of them ---- */
+
+/* Three descriptors each, the bell, and what is to be left for others. */
 #define DESCRIPTORS_EACH 3u
 #define DESCRIPTORS_LEFT_COUNT 64u
+
+/* What all of them share is made when there are to be some for the first time. */
+static bool open_face(struct platform *platform) {
+    struct posix_launchers *launchers = &platform->launchers;
+    if (launchers->face != NULL) {
+        return true;
+    }
+    void *face = mmap(NULL, sizeof *launchers->face, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (face == MAP_FAILED) {
+        return false;
+    }
+    posix_watch_init(&platform->bell, POSIX_WATCH_BELL, 0);
+    platform->bell.descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    /* Each write is told, and none is read. */
+    if (platform->bell.descriptor < 0 ||
+        posix_watch_set(platform, &platform->bell, EPOLLIN | (uint32_t)EPOLLET) != 0) {
+        posix_close_descriptor(&platform->bell.descriptor);
+        munmap(face, sizeof *launchers->face);
+        return false;
+    }
+    launchers->face = face;
+    return true;
+}
 
 int platform_launchers_set(struct platform *platform, uint32_t count) {
     bool can = platform->shares_table && platform->has_exit_watches;
@@ -251,7 +423,9 @@ int platform_launchers_set(struct platform *platform, uint32_t count) {
         count = count_by_cores();
     }
     size_t needed_count = DESCRIPTORS_EACH * (size_t)count + DESCRIPTORS_LEFT_COUNT;
-    bool has_room = platform_descriptors_short(platform, needed_count, &ignored) == 0;
+    bool has_room =
+        count == 0 || (can && platform_descriptors_short(platform, needed_count, &ignored) == 0 &&
+                       open_face(platform));
     platform->launchers.wanted_count = can && has_room ? count : 0;
     (void)posix_launchers_feed(platform, platform_now_us(platform));
     if (count == 0) {
@@ -260,23 +434,35 @@ int platform_launchers_set(struct platform *platform, uint32_t count) {
     return !can ? BATON_UNSUPPORTED : has_room ? BATON_OK : BATON_SHORTAGE;
 }
 
-void posix_launchers_close(struct platform *platform) {
-    platform->launchers.wanted_count = 0;
-    for (struct launcher *at = platform->launchers.first; at != NULL; at = at->next) {
-        bool was_busy = at->is_busy;
-        pid_t pid = at->pid;
-        if (posix_elders_has(platform, pid)) { /* else it has been killed, and reaped */
-            kill(pid, SIGKILL);
-            if (!was_busy) {
-                posix_child_await(pid);
-                posix_elders_forget(platform, pid);
-            }
-        }
-        at->process = NULL;
-        at->is_dead = at->is_leaving = true;
-        if (was_busy) {
-            posix_launch_abandon(platform, at);
+static void end_one(struct platform *platform, struct launcher *launcher) {
+    bool was_busy = is_busy(launcher);
+    if (!launcher->is_dead) {
+        kill(launcher->pid, SIGKILL);
+        if (!was_busy) {
+            posix_child_await(launcher->pid);
+            posix_elders_forget(platform, launcher->pid);
         }
     }
+    launcher->is_dead = launcher->is_leaving = true;
+    for (uint32_t i = 0; i < LAUNCHES_EACH; i++) {
+        struct launch *launch = &launcher->launches[(launcher->seen + i) % LAUNCHES_EACH];
+        if (launch->is_used) {
+            launch->process = NULL;
+            posix_launch_abandon(platform, launch);
+        }
+    }
+}
+
+void posix_launchers_close(struct platform *platform) {
+    struct posix_launchers *launchers = &platform->launchers;
+    launchers->wanted_count = 0;
+    for (struct launcher *at = launchers->first; at != NULL; at = at->next) {
+        end_one(platform, at);
+    }
     remove_leaving(platform);
+    if (launchers->face != NULL) {
+        posix_watch_close(platform, &platform->bell);
+        munmap(launchers->face, sizeof *launchers->face);
+        launchers->face = NULL;
+    }
 }

@@ -12,11 +12,18 @@
  * killed in the midst of a launch. A packet that nobody has taken comes back to us, and its client
  * is launched for once more; one that was taken has a child, which runs or ends.
  *
+ * A launcher has two requests at most: one at work, and one that it goes on with. The numbers in
+ * the page say how far it is, and neither side calls the system to say so to one that is awake:
+ * who is about to sleep says that first, and looks once more (futex(2), and an eventfd(2) for the
+ * loop). A request that was not begun can be revoked, and is, before it waits long behind another:
+ * whoever claims it first has it. Behind a launch that was not clean a launcher stops until the
+ * loop has taken out what is left of it, for packets are taken in their order.
+ *
  * A launcher keeps nothing, decides nothing and closes nothing of others. It has a table of its own
- * with the null device and two sockets, and ends when we do. No program has more than all launchers
- * but one, so that the others' are launched whatever its file waits for. One that is held for
- * HELD_US is replaced, to a bound, and ends when it comes back. One that does not know a program,
- * since that was made later, is replaced as well.
+ * with the null device, a socket and the loop's eventfd, and ends when we do. No program has more
+ * than all launchers but one, so that the others' are launched whatever its file waits for. One
+ * that is held for HELD_US is replaced, to a bound, and ends when it comes back. One that does not
+ * know a program, since that was made later, is replaced as well.
  */
 #ifndef BATON_PLATFORM_POSIX_LAUNCHERS_H
 #define BATON_PLATFORM_POSIX_LAUNCHERS_H
@@ -28,12 +35,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct launch;
 struct launcher;
+struct launchers_face;
 struct posix_watch;
 struct told;
 
 struct posix_launchers {
-    struct launcher *first; /* owned */
+    struct launcher *first;      /* owned */
+    struct launchers_face *face; /* of the loop, which all of them see; owned; made once */
     uint32_t wanted_count;
     bool is_awaited;         /* a launch waits for a free one */
     uint64_t last_number;    /* of programs */
@@ -42,21 +52,27 @@ struct posix_launchers {
 };
 
 void posix_launchers_note_program(struct platform *platform, struct platform_program *program);
-void posix_launchers_on_news(struct platform *platform, struct posix_watch *watch,
-                             struct told *told);
+/* Its output is about to be closed. */
+void posix_launchers_forget_output(struct platform *platform, const struct platform_output *output);
+/* A launcher has ended. */
+void posix_launchers_on_end(struct platform *platform, struct posix_watch *watch);
+/* What they have done since. */
+void posix_launchers_tell(struct platform *platform, struct told *told);
+/* The loop is about to wait, and is to be woken by what they do; false: they have done something.
+ * And it waits no more. */
+bool posix_launchers_may_wait(struct platform *platform);
+void posix_launchers_awake(struct platform *platform);
 /* Whose launch under way has made that child; NULL: none. */
-struct launcher *posix_launchers_find(struct platform *platform, pid_t pid);
+struct launch *posix_launchers_find(struct platform *platform, pid_t pid);
 /* Once a round: starts and replaces. Returns when to call it at the latest. */
 uint64_t posix_launchers_feed(struct platform *platform, uint64_t now_us);
 void posix_launchers_close(struct platform *platform);
 /* launch_end.c: one that nobody waits for any more is over. */
-void posix_launch_abandon(struct platform *platform, struct launcher *launcher);
+void posix_launch_abandon(struct platform *platform, struct launch *launch);
 /* While its launch is under way: a signal; and it is closed. */
 void posix_launch_signal(struct platform_process *process, enum platform_signal how);
 void posix_launch_leave(struct platform_process *process);
 /* A child that has ended before its launch was told is reaped. */
-void posix_launch_take_end(struct platform *platform, struct launcher *launcher);
-/* Its end, seen before, is told soon. */
-void posix_process_tell_end(struct platform_process *process);
+void posix_launch_take_end(struct platform *platform, struct launch *launch);
 
 #endif

@@ -78,7 +78,9 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
         posix_carriers_on_news(platform, watch);
         return;
     case POSIX_WATCH_LAUNCHER:
-        posix_launchers_on_news(platform, watch, told);
+        posix_launchers_on_end(platform, watch);
+        return;
+    case POSIX_WATCH_BELL:
         return;
     case POSIX_WATCH_OUTPUT:
         posix_outputs_take_reports(platform);
@@ -180,6 +182,7 @@ static void collect_due(struct platform *platform, struct told *told) {
             posix_tell(told, events[i], 0);
         }
     }
+    posix_launchers_tell(platform, told);
     posix_processes_tell_late(platform, told);
     tell_dues(platform, told);
     posix_processes_reap(platform, told);
@@ -228,8 +231,12 @@ static uint64_t do_chores(struct platform *platform, uint64_t until_us) {
  * epoll had, be they no events, or -1 and errno. */
 static int take_reports(struct platform *platform, struct told *told, uint64_t until_us) {
     struct epoll_event batch[BATCH_COUNT];
-    int got = epoll_wait(platform->epoll, batch, (int)(told->capacity - told->count),
-                         posix_timeout_ms(platform, until_us));
+    int timeout_ms = posix_timeout_ms(platform, until_us);
+    if (timeout_ms != 0 && !posix_launchers_may_wait(platform)) {
+        timeout_ms = 0;
+    }
+    int got = epoll_wait(platform->epoll, batch, (int)(told->capacity - told->count), timeout_ms);
+    posix_launchers_awake(platform);
     for (int i = 0; i < got; i++) {
         /* A stream is not reported twice, so each of the batch keeps room for one event. */
         translate(platform, batch[i].data.ptr, batch[i].events, told, (size_t)(got - i - 1));

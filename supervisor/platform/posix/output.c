@@ -393,6 +393,7 @@ void platform_output_close(struct platform_output **output) {
         return;
     }
     struct posix_outputs *outputs = &closing->platform->outputs;
+    posix_launchers_forget_output(closing->platform, closing);
     if (closing->first_ready != NULL) {
         posix_list_remove(&outputs->told, &closing->node);
     }

@@ -169,6 +169,8 @@ void posix_plan_walk(const struct plan *plan, const struct spawn *spawn,
 
 /* A packet with that number and all of these. 0, or -1 and errno. */
 int posix_handover_send(int socket, uint32_t number, const int *descriptors, size_t count);
+/* What came in the next packet; and its number. Returns as the next. */
+int posix_handover_receive_next(int socket, uint32_t *number, int *descriptors);
 /* What came in the packet of that number; what is left of others is closed. Returns how many that
  * are, HANDOVER_MAX_COUNT at most; -1 and errno for no packet. */
 int posix_handover_receive(int socket, uint32_t wanted, int *descriptors);

@@ -27,8 +27,7 @@ int posix_handover_send(int socket, uint32_t number, const int *descriptors, siz
     return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-/* Returns how many have come; -1 and errno for no packet. */
-static int receive_one(int socket, uint32_t *number, int *descriptors) {
+int posix_handover_receive_next(int socket, uint32_t *number, int *descriptors) {
     union control control;
     struct iovec part = {number, sizeof *number};
     struct msghdr message = {.msg_iov = &part,
@@ -51,7 +50,8 @@ static int receive_one(int socket, uint32_t *number, int *descriptors) {
 int posix_handover_receive(int socket, uint32_t wanted, int *descriptors) {
     uint32_t number;
     int count;
-    while ((count = receive_one(socket, &number, descriptors)) >= 0 && number != wanted) {
+    while ((count = posix_handover_receive_next(socket, &number, descriptors)) >= 0 &&
+           number != wanted) {
         while (count > 0) {
             close(descriptors[--count]);
         }

@@ -84,7 +84,7 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
     if (process->ended) {
         return;
     }
-    if (process->launcher != NULL) {
+    if (process->launch != NULL) {
         posix_launch_signal(process, how);
         return;
     }
@@ -100,7 +100,7 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
 }
 
 bool platform_process_has_ended(const struct platform_process *process) {
-    if (process->ended || process->launcher != NULL) {
+    if (process->ended || process->launch != NULL) {
         return process->ended;
     }
     return posix_child_look(P_PID, process->pid, WEXITED) == process->pid;
@@ -115,7 +115,7 @@ void platform_process_close(struct platform_process **process) {
     if (closing == NULL) {
         return;
     }
-    bool was_launching = closing->launcher != NULL;
+    bool was_launching = closing->launch != NULL;
     if (was_launching) {
         posix_launch_leave(closing);
     } else if (!closing->ended) {

@@ -131,14 +131,14 @@ static pid_t begin_clone(struct child *child, int *pidfd) {
     return pid;
 }
 
-/* In a launcher: who stops the child stops that alone. No oom_score_adj of ours is changed by who
- * was made by CLONE_VFORK. */
+/* In a launcher, whose table is small: who stops the child stops that alone. No oom_score_adj of
+ * ours is changed by who was made by CLONE_VFORK. */
 void posix_spawn_for_parent(const struct plan *plan, const struct spawn *spawn,
                             struct plan_failure *failure, volatile pid_t *pid, volatile int *code) {
     struct child child = {plan, spawn, failure};
     if (clone(walk, stack + sizeof stack,
-              CLONE_VM | CLONE_FILES | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD,
-              &child, pid, NULL, NULL) < 0) {
+              CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD, &child, pid,
+              NULL, NULL) < 0) {
         *code = errno;
     }
 }
