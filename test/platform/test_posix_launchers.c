@@ -11,6 +11,7 @@
 
 #define EXIT_SKIPPED 77
 #define HELD_US 150000u
+#define SLOW_US 3000u
 
 static int setup(void **state) {
     setenv(BENCH_LAUNCHERS, "2", 1);
@@ -23,6 +24,13 @@ static struct launcher *first_launcher(struct bench *bench) {
     struct launcher *launcher = bench->platform->launchers.first;
     assert_non_null(launcher);
     return launcher;
+}
+
+static void wait_us(struct bench *bench, uint64_t us) {
+    struct platform_event event;
+    assert_int_equal(platform_wait(bench->platform, &event, 1,
+                                   platform_now_us(bench->platform) + us, &bench->cause),
+                     0);
 }
 
 /* Renews them first, so that all of them know the programs that there are. */
@@ -47,7 +55,7 @@ static struct platform_process *begin(struct bench *bench, const struct platform
     struct platform_launched made;
     assert_int_equal(platform_launch(bench->platform, launch, &made, &bench->cause), BATON_AGAIN);
     assert_non_null(made.process);
-    assert_non_null(made.process->launcher);
+    assert_non_null(made.process->launch);
     assert_int_equal(made.has_taken_socket, takes_socket);
     return made.process;
 }
@@ -101,9 +109,9 @@ static void test_a_client_comes_back(void **state) {
     launch.socket = connection.socket;
     stop_all(bench);
     struct platform_process *process = begin(bench, &launch, true);
-    system_kill((uint32_t)process->launcher->pid);
+    system_kill((uint32_t)process->launch->launcher->pid);
     struct platform_launched made;
-    assert_int_equal(end(bench, &process, launch.token, &made), BATON_SHORTAGE);
+    assert_int_equal(end(bench, &process, launch.token, &made), BATON_AGAIN);
     assert_null(process);
     assert_false(made.has_taken_socket);
     assert_true(platform_socket_is_open(made.socket));
@@ -133,10 +141,11 @@ static void test_the_last_is_for_others(void **state) {
     struct platform_process *process = begin(bench, &launch, false);
     struct platform_launched made;
     struct platform_launch second = launch_of(bench, slow);
+    wait_us(bench, SLOW_US); /* before, the same launcher would have both */
     assert_int_equal(platform_launch(bench->platform, &second, &made, &bench->cause), BATON_AGAIN);
     assert_null(made.process);
     for (struct launcher *at = first_launcher(bench); at != NULL; at = at->next) {
-        if (at != process->launcher) {
+        if (at != process->launch->launcher) {
             kill(at->pid, SIGCONT);
         }
     }
@@ -157,56 +166,128 @@ static uint32_t count_launchers(struct bench *bench) {
     return count;
 }
 
-static void wait_us(struct bench *bench, uint64_t us) {
-    struct platform_event event;
-    assert_int_equal(platform_wait(bench->platform, &event, 1,
-                                   platform_now_us(bench->platform) + us, &bench->cause),
-                     0);
-}
-
+/* It was stopped before it got to work: others may launch that. */
 static void test_one_that_is_held_is_replaced(void **state) {
     struct bench *bench = *state;
     struct platform_program *program = program_of(bench, "exit:3");
     struct platform_launch launch = launch_of(bench, program);
     stop_all(bench);
     struct platform_process *process = begin(bench, &launch, false);
+    pid_t pid = process->launch->launcher->pid;
     assert_int_equal(count_launchers(bench), 2);
-    wait_us(bench, HELD_US);
-    assert_int_equal(count_launchers(bench), 3);
-    let_go_on(bench);
     struct platform_launched made;
-    assert_int_equal(end(bench, &process, launch.token, &made), BATON_OK);
-    assert_int_equal(bench_await_exit(bench, &process, launch.token).code, 3);
+    assert_int_equal(end(bench, &process, launch.token, &made), BATON_AGAIN);
+    assert_null(process);
     (void)bench_has(bench, PLATFORM_EVENT_LAUNCHERS, 0);
     assert_int_equal(count_launchers(bench), 2);
+    assert_true(system_process_ends((uint32_t)pid));
+    let_go_on(bench);
+    run(bench, program);
     platform_program_destroy(&program);
 }
 
-/* Whose pid is not known yet is killed when it is; or with its launcher, if that is held. */
+/* Whose pid is not known yet is killed when it is. */
 static void test_a_launch_is_killed(void **state) {
     struct bench *bench = *state;
     struct platform_program *program = program_of(bench, "hold");
-    for (int is_held = 0; is_held < 2; is_held++) {
-        struct platform_launch launch = launch_of(bench, program);
-        struct platform_launched made;
-        stop_all(bench);
-        struct platform_process *process = begin(bench, &launch, false);
-        if (is_held) {
-            wait_us(bench, HELD_US);
+    struct platform_launch launch = launch_of(bench, program);
+    struct platform_launched made;
+    stop_all(bench);
+    struct platform_process *process = begin(bench, &launch, false);
+    platform_process_signal(process, PLATFORM_KILL);
+    let_go_on(bench);
+    assert_int_equal(end(bench, &process, launch.token, &made), BATON_OK);
+    struct platform_exit how = bench_await_exit(bench, &process, launch.token);
+    assert_true(how.by_signal);
+    assert_int_equal(how.code, SIGKILL);
+    platform_program_destroy(&program);
+}
+
+/* ---- Two at one launcher ---- */
+
+struct pair {
+    struct bench_connection connections[2];
+    struct platform_launch launches[2];
+    struct platform_process *processes[2];
+};
+
+/* Stopped, one launcher has both; each is a client's. */
+static struct pair begin_two(struct bench *bench, struct platform_program *const programs[2]) {
+    struct pair pair;
+    stop_all(bench);
+    for (int i = 0; i < 2; i++) {
+        pair.connections[i] = bench_connect(bench);
+        pair.launches[i] = launch_of(bench, programs[i]);
+        pair.launches[i].streams = PLATFORM_STREAMS_SOCKET;
+        pair.launches[i].socket = pair.connections[i].socket;
+        pair.connections[i].socket = PLATFORM_SOCKET_NONE;
+    }
+    for (int i = 0; i < 2; i++) {
+        pair.processes[i] = begin(bench, &pair.launches[i], true);
+    }
+    assert_ptr_equal(pair.processes[0]->launch->launcher, pair.processes[1]->launch->launcher);
+    return pair;
+}
+
+static void be_served(struct bench *bench, struct pair *pair, int i,
+                      struct platform_launched *made) {
+    const char *question = i == 0 ? "first" : "second";
+    char text[16];
+    client_send(pair->connections[i].client, question);
+    client_end_sending(pair->connections[i].client);
+    client_receive_all(pair->connections[i].client, text, sizeof text);
+    assert_string_equal(text, question);
+    bench_await_exit(bench, &made->process, pair->launches[i].token);
+    bench_disconnect(bench, &pair->connections[i]);
+}
+
+/* Each client is the next launch's of its own, whatever became of the launcher: it was killed, or
+ * it does not get to work. */
+static void test_both_come_back(void **state) {
+    struct bench *bench = *state;
+    struct platform_program *program = program_of(bench, "copy-input");
+    struct platform_program *const programs[2] = {program, program};
+    for (int is_killed = 0; is_killed < 2; is_killed++) {
+        struct pair pair = begin_two(bench, programs);
+        struct platform_launched made[2];
+        if (is_killed) {
+            system_kill((uint32_t)pair.processes[0]->launch->launcher->pid);
         }
-        platform_process_signal(process, PLATFORM_KILL);
-        if (!is_held) {
-            let_go_on(bench);
-            assert_int_equal(end(bench, &process, launch.token, &made), BATON_OK);
-            struct platform_exit how = bench_await_exit(bench, &process, launch.token);
-            assert_true(how.by_signal);
-            assert_int_equal(how.code, SIGKILL);
-        } else {
-            assert_int_equal(end(bench, &process, launch.token, &made), BATON_SHORTAGE);
-            let_go_on(bench);
+        for (int i = 0; i < 2; i++) {
+            int result = end(bench, &pair.processes[i], pair.launches[i].token, &made[i]);
+            assert_int_equal(result, BATON_AGAIN);
+            pair.launches[i].socket = made[i].socket;
+        }
+        let_go_on(bench);
+        for (int i = 0; i < 2; i++) {
+            pair.launches[i].token = bench_token(bench);
+            made[i] = bench_start(bench, &pair.launches[i]);
+            be_served(bench, &pair, i, &made[i]);
         }
     }
     platform_program_destroy(&program);
+}
+
+/* The packet of one that failed is not in the way of the next, nor taken for it. */
+static void test_one_behind_a_failed_one(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(platform_launchers_set(bench->platform, 1), BATON_OK);
+    struct platform_program *good = program_of(bench, "copy-input");
+    const struct platform_program_spec spec = {.directory = "/nonexistent"};
+    struct platform_program *bad = BENCH_RECIPE(bench, spec, "exit:0");
+    struct platform_program *const programs[2] = {bad, good};
+    struct pair pair = begin_two(bench, programs);
+    struct platform_launched made;
+    let_go_on(bench);
+    int result = end(bench, &pair.processes[0], pair.launches[0].token, &made);
+    assert_int_equal(result, BATON_NOT_FOUND);
+    assert_true(platform_socket_is_open(made.socket));
+    pair.connections[0].socket = made.socket;
+    bench_disconnect(bench, &pair.connections[0]);
+    assert_int_equal(end(bench, &pair.processes[1], pair.launches[1].token, &made), BATON_OK);
+    be_served(bench, &pair, 1, &made);
+    platform_program_destroy(&good);
+    platform_program_destroy(&bad);
 }
 
 static void test_a_launch_is_closed(void **state) {
@@ -215,14 +296,14 @@ static void test_a_launch_is_closed(void **state) {
     struct platform_launch launch = launch_of(bench, program);
     stop_all(bench);
     struct platform_process *process = begin(bench, &launch, false);
-    const struct launcher *launcher = process->launcher;
+    const struct launch *its = process->launch;
     platform_process_close(&process);
     assert_null(process);
     let_go_on(bench);
-    while (launcher->is_busy) {
+    while (its->is_used) {
         wait_us(bench, 1000);
     }
-    assert_true(system_process_ends((uint32_t)launcher->page->pid));
+    assert_true(system_process_ends((uint32_t)its->request->pid));
     platform_program_destroy(&program);
 }
 
@@ -233,11 +314,11 @@ static void test_an_end_before_the_answer(void **state) {
     struct platform_launch launch = launch_of(bench, program);
     (void)bench_has(bench, PLATFORM_EVENT_LAUNCHERS, 0);
     struct platform_process *process = begin(bench, &launch, false);
-    while (process->launcher->page->pid == 0) {
+    while (process->launch->request->pid == 0) {
         sched_yield();
     }
     siginfo_t info;
-    assert_int_equal(waitid(P_PID, (id_t)process->launcher->page->pid, &info, WEXITED | WNOWAIT),
+    assert_int_equal(waitid(P_PID, (id_t)process->launch->request->pid, &info, WEXITED | WNOWAIT),
                      0);
     bench->platform->children_due_us = 0; /* as SIGCHLD has it, sooner or later */
     struct platform_launched made;
@@ -260,6 +341,8 @@ int main(void) {
         WITH_LAUNCHERS(test_one_that_is_held_is_replaced),
         WITH_LAUNCHERS(test_a_launch_is_killed),
         WITH_LAUNCHERS(test_a_launch_is_closed),
+        WITH_LAUNCHERS(test_both_come_back),
+        WITH_LAUNCHERS(test_one_behind_a_failed_one),
         WITH_LAUNCHERS(test_an_end_before_the_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

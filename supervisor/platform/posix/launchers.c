@@ -226,8 +226,8 @@ static void tell_over(struct platform *platform, struct launch *launch, struct t
 
 /* Of what it was asked, the oldest; for a dead one will do nothing any more. */
 static bool has_news(const struct launcher *launcher) {
-    return launcher->seen != atomic_load(&launcher->page->done) ||
-           (launcher->is_dead && launcher->seen != launcher->asked);
+    uint32_t done = launcher->is_dead ? launcher->asked : atomic_load(&launcher->page->done);
+    return launcher->seen != done;
 }
 
 static void take_news(struct platform *platform, struct launcher *launcher, struct told *told) {
