@@ -330,6 +330,29 @@ static void test_an_end_before_the_answer(void **state) {
     platform_program_destroy(&program);
 }
 
+/* Launchers are small, so that of what a program needs more is told than of one that we launch. */
+static void test_the_least_peak_is_the_launchers(void **state) {
+    struct bench *bench = *state;
+    const size_t ours_bytes = (size_t)64 << 20;
+    volatile char *memory = malloc(ours_bytes);
+    assert_non_null((void *)memory);
+    for (size_t i = 0; i < ours_bytes; i += 1024) {
+        memory[i] = 1;
+    }
+    free((void *)memory);
+    struct platform_program *big = program_of(bench, "touch:32768");
+    struct platform_program *small = program_of(bench, "exit:0");
+    struct platform_launch launch = launch_of(bench, big);
+    struct platform_process *process = bench_start(bench, &launch).process;
+    uint32_t peak_kib = bench_await_exit(bench, &process, launch.token).memory_peak_kib;
+    assert_true(peak_kib >= 32768 && peak_kib < system_memory_peak_kib());
+    launch = launch_of(bench, small);
+    process = bench_start(bench, &launch).process;
+    assert_true(bench_await_exit(bench, &process, launch.token).memory_peak_kib < 32768);
+    platform_program_destroy(&big);
+    platform_program_destroy(&small);
+}
+
 int main(void) {
     if (getenv(UNDER_VALGRIND) != NULL) {
         return EXIT_SKIPPED;
@@ -344,6 +367,7 @@ int main(void) {
         WITH_LAUNCHERS(test_both_come_back),
         WITH_LAUNCHERS(test_one_behind_a_failed_one),
         WITH_LAUNCHERS(test_an_end_before_the_answer),
+        WITH_LAUNCHERS(test_the_least_peak_is_the_launchers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

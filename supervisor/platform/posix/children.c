@@ -116,15 +116,23 @@ struct kernel_usage {
     long others[13];
 };
 
-/* What was ours before its execve(2) counts as the child's as well (getrusage(2)), so that ours is
- * the least that can be told. It does not fall, so who stays below what it was is not asked about.
- */
-static uint32_t peak_above_ours_kib(struct platform *platform, long peak_kib) {
+uint32_t posix_peak_kib(void) {
     struct kernel_usage ours;
-    if (peak_kib > platform->peak_kib && syscall(SYS_getrusage, RUSAGE_SELF, &ours) == 0) {
-        platform->peak_kib = ours.peak_kib;
+    return syscall(SYS_getrusage, RUSAGE_SELF, &ours) == 0 ? (uint32_t)ours.peak_kib : UINT32_MAX;
+}
+
+/* What was its parent's before its execve(2) counts as the child's as well (getrusage(2)), so that
+ * is the least that can be told: a launcher's, as it was when it had launched; or ours, which does
+ * not fall, so who stays below what it was is not asked about. */
+static void judge_peak(struct platform_process *process) {
+    struct platform *platform = process->platform;
+    uint32_t *peak_kib = &process->exit.memory_peak_kib;
+    uint32_t least_kib = process->launcher_peak_kib;
+    if (least_kib == 0 && *peak_kib > platform->peak_kib) {
+        platform->peak_kib = posix_peak_kib();
     }
-    return peak_kib > platform->peak_kib ? (uint32_t)peak_kib : 0;
+    least_kib = least_kib > 0 ? least_kib : platform->peak_kib;
+    *peak_kib = *peak_kib > least_kib ? *peak_kib : 0;
 }
 
 /* By the system call, which has a fifth argument that libc's waitid() does not. */
@@ -137,7 +145,7 @@ bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit
     }
     how->cpu_us = (uint64_t)(usage.user_s + usage.system_s) * 1000000u +
                   (uint64_t)(usage.user_us + usage.system_us);
-    how->memory_peak_kib = peak_above_ours_kib(platform, usage.peak_kib);
+    how->memory_peak_kib = (uint32_t)usage.peak_kib;
     posix_elders_forget(platform, pid);
     how->by_signal = info.si_code != CLD_EXITED;
     how->code = (uint32_t)info.si_status;
@@ -155,6 +163,7 @@ static void tell_exit(struct platform_process *process, struct told *told) {
     if (process->output != NULL) {
         posix_pipe_end(process->output);
     }
+    judge_peak(process);
     posix_tell(told, PLATFORM_EVENT_EXIT, process->channel.token);
 }
 

@@ -212,8 +212,9 @@ struct platform_process {
     struct measuring *measuring; /* how much memory it has; owned; NULL = it has not come to that */
     struct platform_process *next_late; /* of those whose EXIT waits for their output */
     uint64_t late_until_us;             /* not longer than until then; 0 = it does not wait */
-    bool ended;     /* reaped; `exit` is valid and the pid may belong to a stranger */
-    int left_bytes; /* of what lay in the channel then, not received yet */
+    uint32_t launcher_peak_kib; /* the most memory that its launcher had; 0 = we have launched it */
+    bool ended;                 /* reaped; `exit` is valid and the pid may belong to a stranger */
+    int left_bytes;             /* of what lay in the channel then, not received yet */
     struct platform_exit exit;
 };
 
@@ -295,7 +296,7 @@ struct platform {
     struct platform_process *processes; /* by slot */
     struct platform_process **buckets;  /* bucket_count chains of living processes, by pid */
     size_t bucket_count;                /* a power of two */
-    long peak_kib;                      /* the most memory that we had, when last asked */
+    uint32_t peak_kib;                  /* the most memory that we had, when last asked */
     struct pid_list elders;             /* living children that are not ours to end */
     struct posix_outputs outputs;
     struct posix_carriers carriers;
@@ -424,8 +425,11 @@ void posix_process_forget_late(struct platform_process *process);
 void posix_child_await(pid_t pid);
 /* Whether a child is as waitid(2) has it: WEXITED, WSTOPPED. Its pid, or 0; nothing is reaped. */
 pid_t posix_child_look(idtype_t type, pid_t pid, int state);
-/* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block. */
+/* Reaps the child `pid` if it is dead; false if it lives or is no child of ours. Does not block.
+ * The peak of its memory is the kernel's, which may be that of who has launched it. */
 bool posix_child_reap(struct platform *platform, pid_t pid, struct platform_exit *how);
+/* The most memory that the caller had; UINT32_MAX if nobody knows. */
+uint32_t posix_peak_kib(void);
 
 /* strays.c: elders are children that this process had before platform_open(), and carriers. They
  * are reaped like all others, but platform_end_strays() spares them. Returns BATON_OK or

@@ -112,6 +112,7 @@ int platform_launch_end(struct platform_process **process, struct platform_launc
     int result = judge(platform, launch, ending->program, &back, cause);
     int code = launch->request->handover.return_code;
     ending->pid = launch->request->pid;
+    ending->launcher_peak_kib = launch->request->peak_kib;
     posix_launchers_end(platform, launch);
     if (result == BATON_OK) {
         posix_launch_complete(ending, &p, out);

@@ -64,6 +64,7 @@ static bool launch(struct launch_request *request) {
     fill_in(request);
     posix_spawn_for_parent(&request->program->plan, &request->spawn, &request->failure,
                            &request->pid, &request->code);
+    request->peak_kib = posix_peak_kib();
     return request->pid > 0 && request->failure.step == NULL &&
            (request->handover.was_taken || request->handover.count == 0);
 }
@@ -251,6 +252,7 @@ bool launcher_describe(struct launch *launch, const struct platform_program *pro
     request->pid = 0;
     request->code = 0;
     request->halts = false;
+    request->peak_kib = 0;
     return true;
 }
 
