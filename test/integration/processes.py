@@ -41,6 +41,11 @@ def _is_launcher(pid):
     return names == [b"batond-launcher", b"batond"]
 
 
+def launchers(pid):
+    """The pids of those of a batond."""
+    return [child for child in descendants(pid) if _is_launcher(child)]
+
+
 def marked(mark):
     """The pids of living processes whose environment has the mark: {pid: command line}."""
     wanted = f"{MARK_NAME}={mark}".encode()

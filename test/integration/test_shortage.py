@@ -44,15 +44,16 @@ def services():
             "closed": service("echo", deny="127.0.0.0/8", **DOOR)}
 
 
-def limit_processes(pid, count, most):
-    """As the process's own user, who may do that without privileges."""
+def limit_processes(pids, count, most):
+    """As the processes' own user, who may do that without privileges."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             if os.geteuid() == 0:
                 os.setgid(ACCOUNT)
                 os.setuid(ACCOUNT)
-            resource.prlimit(pid, resource.RLIMIT_NPROC, (count, most))
+            for pid in pids:
+                resource.prlimit(pid, resource.RLIMIT_NPROC, (count, most))
             os._exit(0)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 0, "the limit of processes could not be set"
@@ -151,8 +152,10 @@ class Processes(Shortage):
         supervisor = self.supervisor(services(), folder=folder, program=program,
                                      user=ACCOUNT if os.geteuid() == 0 else None)
         _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-        self.check_shortage(supervisor, lambda: limit_processes(supervisor.pid, 1, most),
-                            lambda: limit_processes(supervisor.pid, most, most), "clone")
+        # Who launches has limits of its own.
+        pids = [supervisor.pid, *processes.launchers(supervisor.pid)]
+        self.check_shortage(supervisor, lambda: limit_processes(pids, 1, most),
+                            lambda: limit_processes(pids, most, most), "clone")
 
     @unittest.skipUnless(os.geteuid() == 0, "handlers of another user are launched by root")
     def test_the_limit_of_one_service(self):

@@ -52,6 +52,7 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
     p->launched_among_count = p->served->sums.launching_count + 1;
     timers_after(pool->timers, &p->timer, pool_ms(rules->handshake_timeout_ms));
     if (connection != SLOT_NONE) {
+        pool_begin_trials(pool, p);
         pool_expect(pool, slot, connection);
         forget_attempt(&pool->connections[connection]);
     }
@@ -62,8 +63,7 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
 /* What is short for all, or for this service alone; and a table that is full of processes of
  * services that were, as long as they are. */
 static bool is_held_up(struct pool *pool, uint32_t service) {
-    if (pool->stopping || shortage_lasts(&pool->starved) ||
-        shortage_lasts(&pool->services[service].shortage) ||
+    if (pool->stopping || pool_is_starved(pool) || pool_is_short(&pool->services[service]) ||
         shortage_lasts(&pool->services[service].busy)) {
         return true;
     }

@@ -237,6 +237,11 @@ void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
 /* Gives a draining process that has no deadline one. */
 void pool_bound_drain(struct pool *pool, struct process *p);
 
+/* launch.c: one is launched for a client; it may be a trial (struct pool_trial). */
+void pool_begin_trials(struct pool *pool, const struct process *p);
+/* Launches of the service wait for a limit of its own, or for the first one that tries. */
+bool pool_is_short(const struct pool_service *s);
+
 /* HELLO and ACK are awaited no longer than an ordered stop gives the process. */
 void pool_bound_handshake(struct pool *pool, struct process *p);
 /* The same of a launch that is under way, whether or not it has a deadline. */

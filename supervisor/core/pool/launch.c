@@ -1,6 +1,51 @@
 /* What becomes of a launch, and of the shortages that launches meet. */
 #include "core/pool/internal.h"
 
+/* ---- Trials ---- */
+
+bool pool_is_starved(const struct pool *pool) {
+    return shortage_lasts(&pool->starved) || pool->trial.process != SLOT_NONE;
+}
+
+bool pool_is_short(const struct pool_service *s) {
+    return shortage_lasts(&s->shortage) || s->trial.process != SLOT_NONE;
+}
+
+static void begin_trial(struct pool_trial *trial, uint32_t process) {
+    if (trial->is_due && trial->process == SLOT_NONE) {
+        trial->process = process;
+    }
+}
+
+void pool_begin_trials(struct pool *pool, const struct process *p) {
+    begin_trial(&pool->trial, p->slot);
+    begin_trial(&p->served->trial, p->slot);
+}
+
+/* True if it was one, and others may follow. */
+static bool end_trial(struct pool_trial *trial, uint32_t process, bool is_short) {
+    bool was_it = trial->process == process;
+    if (was_it) {
+        trial->process = SLOT_NONE;
+    }
+    trial->is_due = is_short || (trial->is_due && !was_it);
+    return was_it && !is_short;
+}
+
+/* The launch was made, or has failed for that reason. Those who wait go on. */
+static void end_trials(struct pool *pool, uint32_t process, uint32_t service,
+                       enum pool_launch_fault fault) {
+    struct pool_trial *own = &pool->services[service].trial;
+    bool is_own = end_trial(own, process, fault == POOL_LAUNCH_OWN_LIMIT);
+    if (end_trial(&pool->trial, process, fault == POOL_LAUNCH_SHORTAGE)) {
+        pool_dispatch_all(pool);
+    } else if (is_own) {
+        pool_dispatch(pool, service);
+    }
+}
+
+/* ---- Launches ---- */
+
 /* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. It
  * may be on its way to its end by then. */
 static void take_at_once(struct pool *pool, struct process *p) {
@@ -48,6 +93,7 @@ void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     p->pid = pid;
     pool->last_launched = p->service;
     if (p->rules->has_channel) {
+        end_trials(pool, process, p->service, POOL_LAUNCH_REFUSED);
         return;
     }
     if (p->wanted_by != SLOT_NONE) {
@@ -55,6 +101,7 @@ void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     } else {
         pool_terminate_process(pool, p, RETIRE_STOP); /* whom it was for is over meanwhile */
     }
+    end_trials(pool, process, p->service, POOL_LAUNCH_REFUSED);
 }
 
 /* Its client waits, with no attempt lost, until there is enough again. */
@@ -84,6 +131,7 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
                               : "a launch met a limit, or something is short");
     }
     pool_free_process(pool, p);
+    end_trials(pool, process, service, connection != SLOT_NONE ? fault : POOL_LAUNCH_REFUSED);
     pool_dispatch(pool, service);
 }
 

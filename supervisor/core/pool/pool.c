@@ -37,6 +37,7 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
     pool->pause.token = token_make(POOL_TOKEN_COMMON_PAUSE, 0, 0);
     pool->most_count = connection_count;
     pool->numbers_key = seed;
+    pool->trial.process = SLOT_NONE;
     pool->wanting_first = SLOT_NONE;
     pool->wanting_last = SLOT_NONE;
     return BATON_OK;

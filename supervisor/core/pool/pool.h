@@ -143,6 +143,13 @@ struct pool_queue {
 };
 
 /* What the pool keeps for each service. Counts are derived here and nowhere else. */
+/* Behind a launch that found a shortage: one at a time, until one is made. What the first of them
+ * meets takes its time to be known, and all others would meet it as well. */
+struct pool_trial {
+    bool is_due;
+    uint32_t process; /* whose launch it is; SLOT_NONE = none is under way */
+};
+
 struct pool_service {
     uint32_t live_count; /* connections accepted, and neither vacated nor forgotten yet */
     /* Connections that wait: for whom no launch is under way, and (service_serves_many()) for whom
@@ -178,7 +185,8 @@ struct pool_service {
     uint64_t spares_pause_us;     /* the same, of spares, */
     const char *spares_reason;    /* and why it was; static */
     struct timer pause;           /* set while the breaker, or the rate, lets nobody in */
-    struct shortage shortage;     /* lasts while launches wait for a limit of its own */
+    struct shortage shortage;     /* lasts while launches wait for a limit of its own, */
+    struct pool_trial trial;      /* and then there is one */
     uint32_t proven_count;        /* processes that have taken somebody, and have not ended */
     struct shortage busy; /* lasts while none is launched because a new one was busy at once */
 };
@@ -218,7 +226,8 @@ struct pool {
     uint16_t *queued_processes;
     uint64_t last_id;
     uint64_t numbers_key, numbers_count; /* of offers: see pool_number() */
-    struct shortage starved;             /* lasts while launches wait for what is short for all */
+    struct shortage starved;             /* lasts while launches wait for what is short for all, */
+    struct pool_trial trial;             /* and then there is one */
     struct sources sources;              /* of connections, by the peer's address */
     struct service_limits limits;        /* for all services together */
     struct rate rate;                    /* of all clients let in */
@@ -315,6 +324,9 @@ void pool_forget(struct pool *pool, uint32_t connection);
 /* The slot of the connection that `number` (of a frame) names on this process's channel: offered
  * or held by it. SLOT_NONE if there is none. */
 uint32_t pool_find_connection(const struct pool *pool, uint32_t process, uint32_t number);
+
+/* Launches wait for what is short for all, or for the first one that tries. */
+bool pool_is_starved(const struct pool *pool);
 
 /* ---- Processes: what happened ---- */
 

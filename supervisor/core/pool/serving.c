@@ -41,6 +41,7 @@ void pool_add_service(struct pool *pool, uint32_t service) {
     s->pause.token = token_make(POOL_TOKEN_PAUSE, 0, service);
     s->shortage =
         shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS, token_make(POOL_TOKEN_SHORTAGE, 0, service));
+    s->trial.process = SLOT_NONE;
     s->busy = shortage_make(BUSY_FIRST_MS, BUSY_LAST_MS, token_make(POOL_TOKEN_BUSY, 0, service));
     if (pool_service_of(pool, service)->limits.rate_per_source.count > 0) {
         sources_warm(&pool->sources);

@@ -53,13 +53,13 @@ void pool_spares_are_fine(struct pool *pool, uint32_t service) {
 }
 
 bool pool_refill(struct pool *pool) {
-    if (pool->stopping || shortage_lasts(&pool->starved) ||
+    if (pool->stopping || pool_is_starved(pool) ||
         pool->process_slots.in_use_count == pool->process_slots.count) {
         return false;
     }
     for (uint32_t service = pool->wanting_first; service != SLOT_NONE;
          service = pool->services[service].next_wanting) {
-        if (!shortage_lasts(&pool->services[service].shortage) &&
+        if (!pool_is_short(&pool->services[service]) &&
             !shortage_lasts(&pool->services[service].busy)) {
             pool_begin_launch(pool, service, SLOT_NONE);
             pool_end_turn(pool, service);
