@@ -49,6 +49,7 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
     p->channel_open = rules->has_channel;
     p->timer.token = token_make(POOL_TOKEN_PROCESS, 0, slot);
     p->launched_us = pool->timers->now_us;
+    p->age_max_us = pool_next_age_us(p->served, rules);
     p->launched_among_count = p->served->sums.launching_count + 1;
     timers_after(pool->timers, &p->timer, pool_ms(rules->handshake_timeout_ms));
     if (connection != SLOT_NONE) {

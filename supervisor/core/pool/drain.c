@@ -71,10 +71,22 @@ bool pool_has_bare_listener(const struct process *p) {
     return service->handoff == HANDOFF_LISTENER && !service->has_channel;
 }
 
+/* Those that were launched together must not all go at the same time, so each may become up to a
+ * tenth less old than retire_after_s says. How much less is a multiple of the golden ratio, its
+ * whole part left out: so no two of N in a row come closer to each other than a 3N-th of that
+ * tenth, and the first one has all its time. */
+#define AGE_SPREAD_PARTS 10u
+#define GOLDEN_RATIO_32 UINT32_C(2654435769)
+
+uint64_t pool_next_age_us(struct pool_service *s, const struct service *rules) {
+    uint64_t age_us = 1000000u * (uint64_t)rules->retire_after_s;
+    uint32_t less = s->ages_count++ * GOLDEN_RATIO_32 >> 16; /* of 65536 */
+    return age_us - (age_us / AGE_SPREAD_PARTS * less >> 16);
+}
+
 void pool_rest(struct pool *pool, struct process *p) {
     if (p->rules->retire_after_s > 0 && p->retire == RETIRE_NONE) {
-        timers_set(pool->timers, &p->timer,
-                   p->launched_us + 1000000u * (uint64_t)p->rules->retire_after_s);
+        timers_set(pool->timers, &p->timer, p->launched_us + p->age_max_us);
     } else {
         timers_unset(pool->timers, &p->timer);
     }

@@ -253,6 +253,8 @@ bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p);
  * by nobody. */
 void pool_drain_process(struct pool *pool, struct process *p, enum retire_reason reason);
 
+/* How old the next process of the service may become, in microseconds; 0 = there is no bound. */
+uint64_t pool_next_age_us(struct pool_service *s, const struct service *rules);
 /* A READY process has no offer that is open: what is left is the deadline of its age. */
 void pool_rest(struct pool *pool, struct process *p);
 

@@ -158,6 +158,7 @@ struct pool_service {
     uint32_t idle_first;          /* who may be offered a connection and holds the fewest: idle.c */
     uint32_t resting_last;        /* who holds nothing, and has not for the longest time */
     uint32_t process_count;       /* processes launched and not yet reaped */
+    uint32_t ages_count;          /* processes launched, ever: see pool_next_age_us() */
     struct process_sums sums;     /* of what its processes count for */
     uint32_t expected_count;      /* what a new process is expected to take at a time: as the last
                                      that said HELLO; 0 = not known */

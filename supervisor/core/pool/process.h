@@ -113,6 +113,7 @@ struct process {
     struct pool_exit exit;     /* when it has ended: for POOL_CLOSE_PROCESS */
     struct timer timer;        /* the one deadline of its state */
     uint64_t launched_us, greeted_us;
+    uint64_t age_max_us;    /* how old it may become; 0 = there is no bound */
     uint64_t idle_since_us; /* while it is idle and holds nothing */
 };
 

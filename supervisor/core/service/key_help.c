@@ -118,7 +118,8 @@ static const char *const texts[KEY_COUNT] = {
         "not keep it: without spares, down to none. 0 is for ever. It takes `spares`, or `reuse` "
         "other than 1.",
     [KEY_RETIRE_AFTER] =
-        "How old a process may become: then it gets no more connections, and ends when it has "
+        "How old a process may become, by turns up to a tenth less, so that those launched "
+        "together do not all go at once: then it gets no more connections, and ends when it has "
         "finished those that it has. 0 is for ever. It takes `spares`, or `reuse` other than 1.",
     [KEY_RETIRE_MEMORY] =
         "How much resident memory a process may have when it has finished a connection: with more "

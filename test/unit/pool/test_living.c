@@ -367,6 +367,41 @@ static void test_age_memory_and_change(void **state) {
     }
 }
 
+/* Those that are launched at the same time go one after the other, none later than the key says,
+ * and their places are taken by others meanwhile. */
+static void test_ages_are_spread(void **state) {
+    (void)state;
+    enum { PROCESSES = 20, AGE_S = 3000 };
+    uint64_t tenth_us = (uint64_t)AGE_S * SECOND_US / 10;
+    struct service service = living_usual();
+    service.retire_after_s = AGE_S;
+    living_spare(&service, PROCESSES, PROCESSES, PROCESSES);
+    living_begin(service, living_usual());
+    for (int i = 0; i < PROCESSES; i++) {
+        living_spare_of(1);
+    }
+    uint64_t launched_us = living_now_us;
+    uint64_t last_us = 0;
+    for (uint32_t gone_count = 0; gone_count < PROCESSES; gone_count++) {
+        uint64_t now_us = timers_next_us(&living_scene.timers);
+        assert_in_range(now_us, launched_us + 9 * tenth_us, launched_us + 10 * tenth_us);
+        assert_true(now_us >= last_us + tenth_us / (3 * PROCESSES));
+        last_us = now_us;
+        living_pass(now_us - living_now_us);
+        uint32_t gone = 0;
+        while (pool->processes[gone].state != PROCESS_DRAINING) {
+            gone++;
+        }
+        assert_int_equal(pool->processes[gone].retire, RETIRE_AGE);
+        living_leave(gone);
+        living_refill();
+        living_hello(gone, 1); /* in the same slot */
+        assert_int_equal(living_served->sums.idle_count, PROCESSES);
+    }
+    assert_int_equal(last_us, launched_us + 10 * tenth_us); /* the first had all its time */
+    living_end();
+}
+
 /* One that is there for nobody goes at once, one that somebody waits for serves him first. */
 static void test_change_while_launches_are_under_way(void **state) {
     (void)state;
@@ -494,6 +529,7 @@ int main(void) {
         cmocka_unit_test(test_scale_to_zero),
         cmocka_unit_test(test_many_leave_little_by_little),
         cmocka_unit_test(test_age_memory_and_change),
+        cmocka_unit_test(test_ages_are_spread),
         cmocka_unit_test(test_change_while_launches_are_under_way),
         cmocka_unit_test(test_stop_while_clients_wait),
         cmocka_unit_test(test_stop_with_many_held),
