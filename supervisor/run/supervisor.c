@@ -147,6 +147,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     }
     s->timers.now_us = platform_now_us(s->platform);
     pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
+    pool_know_processors(&s->pool, platform_processors_count());
     if (s->machine != NULL && s->machine->config_path != NULL) {
         run_tell(s, LOG_LEVEL_INFO, "starting", SLOT_NONE, "config=%s pid=%u",
                  s->machine->config_path, platform_own_pid());

@@ -60,6 +60,11 @@ static void test_own_pid(void **state) {
     assert_true(system_process_lives(platform_own_pid()));
 }
 
+static void test_processors(void **state) {
+    (void)state;
+    assert_in_range(platform_processors_count(), 1, 100000);
+}
+
 static void test_error_text(void **state) {
     (void)state;
     char text[256] = "untouched";
@@ -172,6 +177,7 @@ int main(void) {
         cmocka_unit_test(test_minute_of_the_local_day),
         WITH_BENCH(test_random_fills_exactly),
         WITH_BENCH(test_own_pid),
+        cmocka_unit_test(test_processors),
         WITH_BENCH(test_error_text),
         cmocka_unit_test(test_sizes_are_checked),
         cmocka_unit_test(test_tables_cost_nothing_until_used),

@@ -1,8 +1,11 @@
-/* What is told of a name: kinds, modes, owners, links, and lists of further rights. */
+/* What is told of a name: kinds, modes, owners, links, and lists of further rights; and how many
+ * processors are ours by what the system's files say. */
 #include "core/base/path_facts.h"
 #include "harness.h"
+#include "platform/posix/processors.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -90,12 +93,66 @@ static void test_a_list_is_seen_and_shows_in_the_group(void **state) {
     system_remove_file(in_scratch("listed"));
 }
 
+/* The least of what our group and those above it may use, begun processors counted whole. */
+static void test_processors_of_a_cgroup(void **state) {
+    static const struct {
+        const char *own, *inner, *outer; /* /proc/self/cgroup, and two times cpu.max */
+        uint32_t count;
+    } rows[] = {{"0::/a/b\n", "150000 100000\n", "max 100000\n", 2},
+                {"0::/a/b\n", "max 100000\n", "100000 100000\n", 1},
+                {"0::/a/b\n", "400000 100000\n", "300000 100000\n", 3},
+                {"0::/a/b\n", "1000 100000\n", "max 100000\n", 1},
+                {"0::/a\n", "100000 100000\n", "700000 100000\n", 7},
+                {"0::/a/b\n", "99900000 100000\n", "max 100000\n", 64},
+                {"0::/\n", "100000 100000\n", "100000 100000\n", 64},
+                {"4:cpu,cpuacct:/a/b\n1:name=systemd:/a\n0::/a/b\n", "200000 100000", "", 2},
+                {"4:cpu,cpuacct:/a/b\n", "200000 100000\n", "200000 100000\n", 64},
+                {"0::/../c\n", "200000 100000\n", "200000 100000\n", 64},
+                {"0::/a/b\n", "0 100000\n", "100000\n", 64},
+                {"", "200000 100000\n", "200000 100000\n", 64}};
+    char own[128];
+    (void)state;
+    snprintf(own, sizeof own, "%s", in_scratch("cgroup"));
+    system_make_directory(in_scratch("a"));
+    system_make_directory(in_scratch("a/b"));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        system_write_file(own, rows[i].own, false);
+        system_write_file(in_scratch("a/b/cpu.max"), rows[i].inner, false);
+        system_write_file(in_scratch("a/cpu.max"), rows[i].outer, false);
+        assert_int_equal(posix_processors_within(own, system_scratch(), 64), rows[i].count);
+    }
+    system_remove_file(in_scratch("a/b/cpu.max"));
+    system_remove_directory(in_scratch("a/b"));
+    system_remove_file(in_scratch("a/cpu.max"));
+    system_remove_directory(in_scratch("a"));
+    system_remove_file(own);
+    assert_int_equal(posix_processors_within(own, system_scratch(), 64), 64);
+}
+
+static void test_processors_of_the_scheduler(void **state) {
+    cpu_set_t before, one;
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_in_range(platform_processors_count(), 1, CPU_COUNT(&before));
+    int first = 0;
+    while (!CPU_ISSET(first, &before)) {
+        first++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(platform_processors_count(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds_and_modes),
         cmocka_unit_test(test_links_are_not_followed),
         cmocka_unit_test(test_owners),
         cmocka_unit_test(test_a_list_is_seen_and_shows_in_the_group),
+        cmocka_unit_test(test_processors_of_a_cgroup),
+        cmocka_unit_test(test_processors_of_the_scheduler),
     };
     return cmocka_run_group_tests_name("posix_inspect", tests, NULL, bench_remove_scratch);
 }

@@ -392,6 +392,27 @@ static void test_spares_in_a_flood(void **state) {
     scene_clear(&scene);
 }
 
+/* A crowd before the first HELLO, on a machine that has some processors. */
+static bool herd(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(fake_process_count(), 7);
+    ACTS(s, 0, ACT_HELLO_WIDE);
+    assert_int_equal(fake_process_count(), 7);
+    SCENE_END(s);
+}
+
+static void test_a_herd_on_seven_processors(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, herd);
+    scene.services[0].reuse_count = 0;
+    scene.services[0].max_connections_count = 100;
+    scene.client_count = 30;
+    fake_processors(7);
+    scene_run(&scene);
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spares),
@@ -405,6 +426,7 @@ int main(void) {
         cmocka_unit_test(test_it_ends_while_it_is_measured),
         cmocka_unit_test(test_spares_that_cannot_be_launched),
         cmocka_unit_test(test_spares_in_a_flood),
+        cmocka_unit_test(test_a_herd_on_seven_processors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,10 +98,11 @@ static uint64_t patience_us(const struct pool_service *s, const struct service *
 }
 
 /* How many may be under way where a process serves many. Before the first HELLO nobody knows
- * whether one would do for all, so a few are made; what HELLO says decides about the others, who
- * thus wait for two launches in turn at most. See pool_note_greeting() for what comes then. */
-static uint64_t launches_most(const struct pool_service *s) {
-    uint64_t most = s->expected_count == 0 ? POOL_LAUNCHES_FIRST_COUNT : s->launches_most_count;
+ * whether one would do for all, so a few are made, which do not wait for each other's processor
+ * where there are enough; what HELLO says decides about the others, who thus wait for two launches
+ * in turn at most. See pool_note_greeting() for what comes then. */
+static uint64_t launches_most(const struct pool *pool, const struct pool_service *s) {
+    uint64_t most = s->expected_count == 0 ? pool->launches_first_count : s->launches_most_count;
     return most << s->doubts_count;
 }
 
@@ -118,7 +119,7 @@ void pool_note_greeting(struct process *p) {
     s->doubts_count = 0;
     uint64_t most = among_count * pool_ms(p->rules->handshake_timeout_ms) /
                     (2 * (s->greeting_us > 0 ? s->greeting_us : 1));
-    most = most < POOL_LAUNCHES_FIRST_COUNT ? POOL_LAUNCHES_FIRST_COUNT : most;
+    most = most < POOL_LAUNCHES_LEAST_COUNT ? POOL_LAUNCHES_LEAST_COUNT : most;
     most = most < POOL_CONNECTIONS_MAX_COUNT ? most : POOL_CONNECTIONS_MAX_COUNT;
     if (most > s->launches_most_count && p->launched_us >= s->launches_raised_us) {
         s->launches_raised_us = p->greeted_us;
@@ -139,7 +140,7 @@ static bool may_wait(struct pool *pool, struct pool_service *s) {
     }
     uint64_t hope = pool_launching_credits(s) + (s->doubts_count == 0 ? s->sums.pending_count : 0);
     bool is_hopeful = s->queue.count + s->expecting.count <= hope >> s->doubts_count;
-    bool is_full = rules->reuse_count != 1 && s->sums.launching_count >= launches_most(s);
+    bool is_full = rules->reuse_count != 1 && s->sums.launching_count >= launches_most(pool, s);
     if (!is_hopeful && !is_full) {
         return false;
     }

@@ -145,8 +145,12 @@ void pool_dispatch_all(struct pool *pool);
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
 
-/* Where processes serve many, launches that are under way at a time before one has said HELLO. */
-#define POOL_LAUNCHES_FIRST_COUNT 4u
+/* Where processes serve many, launches that are under way at a time before one has said HELLO: as
+ * many as there are processors, within these. Fewer of them would let one that hangs hold up all
+ * who wait; with more, since the first HELLO may say that one would have done for all, too many are
+ * in vain. */
+#define POOL_LAUNCHES_LEAST_COUNT 4u
+#define POOL_LAUNCHES_FIRST_MOST_COUNT 16u
 /* HELLO has come: what is learnt of how long launches take. Before pool_update_process(). */
 void pool_note_greeting(struct process *p);
 /* Those who wait for what is under way have done so for long. */

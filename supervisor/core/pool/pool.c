@@ -36,6 +36,7 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
         shortage_make(STARVED_RETRY_MS, STARVED_RETRY_MS, token_make(POOL_TOKEN_STARVED, 0, 0));
     pool->pause.token = token_make(POOL_TOKEN_COMMON_PAUSE, 0, 0);
     pool->most_count = connection_count;
+    pool_know_processors(pool, 1);
     pool->numbers_key = seed;
     pool->trial.process = SLOT_NONE;
     pool->wanting_first = SLOT_NONE;
@@ -51,6 +52,13 @@ void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t
     if (limits->rate_per_source.count > 0) {
         sources_warm(&pool->sources);
     }
+}
+
+void pool_know_processors(struct pool *pool, uint32_t processors_count) {
+    uint32_t count = processors_count;
+    count = count > POOL_LAUNCHES_LEAST_COUNT ? count : POOL_LAUNCHES_LEAST_COUNT;
+    count = count < POOL_LAUNCHES_FIRST_MOST_COUNT ? count : POOL_LAUNCHES_FIRST_MOST_COUNT;
+    pool->launches_first_count = count;
 }
 
 void pool_clear(struct pool *pool) {

@@ -212,8 +212,9 @@ struct pool {
     struct pool_service *services;
     struct services *registry; /* not owned */
     bool stopping;
-    uint64_t stopped_us; /* since when */
-    uint32_t most_count; /* connections of all services */
+    uint64_t stopped_us;           /* since when */
+    uint32_t most_count;           /* connections of all services */
+    uint32_t launches_first_count; /* under way at a time where nothing is known of a service's */
     uint32_t vacated_count;
     struct pool_entry *ring;
     uint32_t ring_first, ring_count, ring_capacity;
@@ -246,6 +247,9 @@ void pool_clear(struct pool *pool);
 /* Limits that hold for all services together, and of `most_count` connections where that is less
  * than there is room for (0 = no limit). To be told before anybody comes. */
 void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t most_count);
+
+/* How many processors there are to launch on; 1 until it is told. */
+void pool_know_processors(struct pool *pool, uint32_t processors_count);
 
 /* Takes the next action; false when there is none. */
 bool pool_next_action(struct pool *pool, struct pool_action *out);

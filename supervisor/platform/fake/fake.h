@@ -105,6 +105,8 @@ enum fake_call {
 void fake_fail(enum fake_call call, int code, uint32_t count);
 /* From now on each launch takes so long, whatever comes of it; 0 at the beginning. */
 void fake_launch_takes_us(uint64_t us);
+/* platform_processors_count(); 1 at the beginning. */
+void fake_processors(uint32_t count);
 /* The system refuses this default (platform_skipped_default()). */
 void fake_skip_default(const char *name);
 /* What platform_become() was told last, and when. */

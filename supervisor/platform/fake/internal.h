@@ -161,6 +161,7 @@ struct fake_world {
     uint64_t now_us, launch_us, wait_count, round_count;
     uint64_t change_count; /* times that the director was asked for changes */
     uint64_t shuffle, random;
+    uint32_t processors_count;
     size_t chunk_bytes;
     uint32_t local_uid, local_gid; /* of clients of local sockets */
     struct fake_text log, printed, warnings;

@@ -108,6 +108,7 @@ void fake_begin(const struct fake_director *director) {
     fake_world.director = *director;
     fake_world.now_us = FAKE_START_US;
     fake_world.random = 1;
+    fake_world.processors_count = 1;
     fake_world.local_uid = CLIENT_UID;
     fake_world.local_gid = CLIENT_UID;
     fake_world.log_room = fake_world.chunk_bytes = SIZE_MAX;

@@ -33,6 +33,27 @@ static void test_a_cold_herd(void **state) {
     }
 }
 
+/* As many as there are processors to launch on, within bounds; no HELLO has come. */
+static void test_a_cold_herd_on_many_processors(void **state) {
+    (void)state;
+    enum { CROWD = 60 };
+    static const uint32_t ways[][2] = {{1, 4}, {2, 4}, {4, 4}, {6, 6}, {16, 16}, {64, 16}};
+    struct service service = living_usual();
+    service.handshake_timeout_ms = 1000;
+    for (size_t way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+        living_begin(service, living_usual());
+        pool_know_processors(pool, ways[way][0]);
+        for (int i = 0; i < CROWD; i++) {
+            living_arrive();
+        }
+        assert_int_equal(living_counts[POOL_LAUNCH], ways[way][1]);
+        living_pass(SECOND_US - 1);
+        living_hello(0, 1); /* just in time: not as many again */
+        assert_int_equal(living_served->launches_most_count, ways[way][1] > 8 ? 8 : 4);
+        living_end();
+    }
+}
+
 /* No HELLO comes: more and more are launched, ever less often, until each has one. */
 static void test_a_cold_herd_that_is_let_down(void **state) {
     (void)state;
@@ -153,6 +174,7 @@ static void test_busy_at_once_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_cold_herd),
+        cmocka_unit_test(test_a_cold_herd_on_many_processors),
         cmocka_unit_test(test_a_cold_herd_that_is_let_down),
         cmocka_unit_test(test_those_that_hold_one_for_long),
         cmocka_unit_test(test_a_herd_of_single_ones),

@@ -173,7 +173,7 @@ static void check_launches(const struct pool_service *s, uint32_t service) {
         assert_true(timer_is_set(&s->patience));
         assert_true(
             waiting_count <= pool_launching_credits(s) + s->sums.pending_count ||
-            (rules->reuse_count != 1 && s->sums.launching_count >= POOL_LAUNCHES_FIRST_COUNT));
+            (rules->reuse_count != 1 && s->sums.launching_count >= POOL_LAUNCHES_LEAST_COUNT));
     }
     if (s->resting_last != SLOT_NONE && rules->idle_exit_s > 0 && !pool->stopping && !s->retired &&
         pool_can_spare(s, &pool->processes[s->resting_last])) {
