@@ -292,6 +292,15 @@ class Explain(Program):
         code, out, _ = self.explain("web", "2001:db8::7:1")
         self.assertIn("2001:db8::/64\n", out)
 
+    def test_in_whose_limits(self):
+        for handoff, is_counted in (("stdio", True), ("listener", False)):
+            path = self.write("all.ini", "[supervisor]\nmax_per_source = 5\n[web]\nlisten = 127.0.0.1:8080\n"
+                              f"handler = echo\nhandoff = {handoff}\n{harness.AS_US}")
+            code, out, err = self.batond("-c", system_path(path), "--handlers", system_path(shared().handlers),
+                                         "--explain", "web", "10.1.2.3")
+            self.assertEqual((code, err), (0, ""))
+            self.assertEqual("limits of all services: 10.1.2.3/32\n" in out, is_counted)
+
     def test_who_is_not(self):
         code, out, err = self.explain("web", "10.66.0.1")
         self.assertEqual((code, err), (0, ""))

@@ -129,8 +129,9 @@ static const char *const texts[KEY_COUNT] = {
         "How many processes share the listener, from the start on: each is replaced when it ends, "
         "after a pause where they keep failing or ending at once, and has a line of the log as "
         "with 0. When what they run has changed they are replaced one by one: an old one is told "
-        "to drain when a new one has lived for a second, or for ten once one has ended early, so "
-        "that the old ones serve on while a new version fails. If one shuts the listener down all "
+        "to drain when a new one has had the listener for a second (nothing else tells that it "
+        "works; so each takes that long), or for ten once one has ended early, so that the old "
+        "ones serve on while a new version fails. If one shuts the listener down all "
         "are told to drain. Who is told so may go on with its clients, but is not to accept; one "
         "that does not obey goes on with the old program until it ends, or `max_runtime_ms` or a "
         "stop ends it. No more than twice `workers` live at once: a replacement waits for the end "
@@ -342,7 +343,9 @@ static const char *const texts[KEY_COUNT] = {
         "four at most. Linux 5.9; elsewhere it is `0`.",
     [KEY_ALL_MAX_CONNECTIONS] = "How many connections of all services together may live at once.",
     [KEY_ALL_MAX_PER_SOURCE] = "How many connections one source may have at once with all services "
-                               "together; 0 is no limit.",
+                               "together; 0 is no limit. Whom handlers accept by themselves "
+                               "(`handoff = listener`) does not count, nor for "
+                               "`rate_per_source`.",
     [KEY_ALL_SOURCE_PREFIX] = "How many bits of an IPv6 address make it one source of these.",
     [KEY_ALL_RATE] = "How fast clients may come to all services together. Whom `workers` accept "
                      "does not count.",

@@ -4,7 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBT_RATE, DOUBTS_COUNT };
+enum doubt {
+    DOUBT_OPEN,
+    DOUBT_SCRIPT,
+    DOUBT_SHELL,
+    DOUBT_ROOT,
+    DOUBT_RATE,
+    DOUBT_SOURCES,
+    DOUBTS_COUNT
+};
 
 /* By enum doubt. */
 static const char words[] =
@@ -20,7 +28,9 @@ static const char words[] =
     ": `rate` of [supervisor] does not hold for their clients, whom `workers` accept by "
     "themselves; "
     "leave `workers` out where it is to bound how often a handler is launched, or take `handoff = "
-    "channel` where it is to bound clients\0";
+    "channel` where it is to bound clients\0"
+    ": limits by source of [supervisor] do not hold for their clients, whom the handler accepts by "
+    "itself; take `handoff = channel` where they are to (UDP: it has to see to that)\0";
 
 /* An address that is written is a word about it, 0.0.0.0 too. */
 static bool is_open(const struct service *service) {
@@ -46,6 +56,10 @@ static bool is_plain_text(const struct service *service, const struct service_ma
     return is_text;
 }
 
+static bool limits_sources(const struct service_limits *limits) {
+    return limits->max_per_source_count > 0 || limits->rate_per_source.count > 0;
+}
+
 static bool has(enum doubt doubt, const struct service_table *table, const struct service *service,
                 const struct service_machine *machine) {
     switch (doubt) {
@@ -57,6 +71,8 @@ static bool has(enum doubt doubt, const struct service_table *table, const struc
         return service->has_shell_words;
     case DOUBT_RATE:
         return service->workers_count > 0 && table->options.limits.rate.count > 0;
+    case DOUBT_SOURCES:
+        return service->handoff == HANDOFF_LISTENER && limits_sources(&table->options.limits);
     default:
         /* Without capabilities as well, as root's files are its own. */
         return service->user != NULL && service->identity.uid == 0 && !service->has_own_user;
@@ -64,9 +80,9 @@ static bool has(enum doubt doubt, const struct service_table *table, const struc
 }
 
 static size_t line_of(enum doubt doubt, const struct service *service) {
-    return doubt == DOUBT_OPEN                          ? service->listen_line
-           : doubt == DOUBT_ROOT || doubt == DOUBT_RATE ? service->line
-                                                        : service->handler_line;
+    return doubt == DOUBT_OPEN                             ? service->listen_line
+           : doubt == DOUBT_SCRIPT || doubt == DOUBT_SHELL ? service->handler_line
+                                                           : service->line;
 }
 
 #define NAMES_MAX_COUNT 8u

@@ -158,7 +158,9 @@ int explain_print(const struct service_table *table, const struct service *servi
     access_decide(service, client, false, local_minute, &decision);
     bool is_let_in = say_access(&voice, service, &decision, config_file);
     say_source(&voice, "the service", &service->limits, client);
-    say_source(&voice, "all services", &table->options.limits, client);
+    if (service->handoff != HANDOFF_LISTENER) { /* nobody counts whom the handler accepts */
+        say_source(&voice, "all services", &table->options.limits, client);
+    }
     say(&voice, "\n%s:%lu: ", config_file, (unsigned long)service->line);
     service_print(service, emit, context);
     service_print_options(&table->options, emit, context);
