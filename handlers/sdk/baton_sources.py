@@ -30,6 +30,15 @@ class EnvironmentFault(Error):
     """BATON_, LISTEN_ or LIBBATON_ variables are malformed, or name what is not there."""
 
 
+def _with_slots(made: type) -> type:
+    """What dataclass(slots=True) makes since Python 3.10: whoever sets an attribute by a name that it
+    does not have, which nobody would heed, is told so."""
+    fields = tuple(made.__dataclass_fields__)
+    left = {name: value for name, value in vars(made).items() if name not in fields + ("__dict__", "__weakref__")}
+    return type(made.__name__, made.__bases__, {**left, "__slots__": fields + ("__weakref__",)})
+
+
+@_with_slots
 @dataclass
 class Connection:
     """A connection that was handed over. The socket is blocking and not inheritable.

@@ -409,6 +409,15 @@ class Words(unittest.TestCase):
         self.assertEqual(baton.serve_one(tell, connection), (2, "why"))
 
 
+class Attributes(unittest.TestCase):
+    def test_a_name_that_is_mistyped(self):
+        connection = baton.Connection(None)
+        connection.bytes_in, connection.text = 5, "why"
+        with self.assertRaisesRegex(AttributeError, "'Connection' object has no attribute 'bytes_inn'"):
+            connection.bytes_inn = 6
+        self.assertEqual((connection.bytes_in, connection.text), (5, "why"))
+
+
 class NoFork(unittest.TestCase):
     def test_a_system_without_it(self):
         said = io.StringIO()
