@@ -17,11 +17,11 @@ import time
 
 import guard
 from paired import is_met, paired_ratio
-from rounds import AT_ONCE, LEGS, MODES, SIDES, Broken, Supervisor, run_round
+from rounds import AT_ONCE, LEGS, MODES, SIDES, Failure, Supervisor, run_round, tells_failures
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-EXIT_MET, EXIT_NOT_MET, EXIT_USAGE, EXIT_BUILD, EXIT_BROKEN = 0, 1, 64, 69, 70
+EXIT_MET, EXIT_NOT_MET, EXIT_USAGE, EXIT_BUILD = 0, 1, 64, 69
 
 # With fewer rounds the interval is wider, and a wide one reaches a bound all too easily.
 ROUNDS_MIN, ROUNDS_MAX = 21, 1000
@@ -47,12 +47,6 @@ usage: scripts/bench [--peers [--row NAME]... [--rounds N] [--csv FILE] [--svg F
        scripts/bench --rules COUNT [--bound RATIO] [--rounds N]
        scripts/bench --flood [--rate RATE] [--bound RATIO] [--rounds N]
 """
-
-
-class Failure(Exception):
-    def __init__(self, status, text):
-        super().__init__(text)
-        self.status = status
 
 
 class Parser(argparse.ArgumentParser):
@@ -267,6 +261,14 @@ def report(rates, bound):
     return met
 
 
+def judge(built, sides, rounds, bound, settings, *words):
+    """Measures and prints it all, `words` about the sides first; the exit status."""
+    print(*words, f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
+          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", sep="\n")
+    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
+    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+
+
 def compare(commit, options, folder):
     trees = describe_trees(commit)
     sides = {side: folder / side for side in SIDES}
@@ -274,36 +276,34 @@ def compare(commit, options, folder):
     export(commit, source)
     build("old", source, sides["old"])
     built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
-    for side in SIDES:
-        print(f"{side}: {trees[side]}")
-    print(f"{options.rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at "
-          f"once; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     defaults = "" if options.output == "log" else "output = null\n"
     settings = {"old": {"defaults": guard.account(sides["old"])},
                 "new": guard.settings(sides["new"], defaults) if options.guard
                 else {"defaults": guard.account(sides["new"]) + defaults}}
-    rates = measure(built / "bench" / "load", sides, options.rounds, LEG_COUNT, settings)
-    return EXIT_MET if report(rates, options.bound) else EXIT_NOT_MET
+    return judge(built, sides, options.rounds, options.bound, settings,
+                 *(f"{side}: {trees[side]}" for side in SIDES))
+
+
+def build_twice(folder):
+    """This tree on both sides: where its programs are, the sides, and the keys that both have."""
+    sides = {side: folder / side for side in SIDES}
+    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
+    shutil.copytree(sides["new"], sides["old"])
+    return built, sides, guard.account(sides["new"])
 
 
 def compare_living(count, rounds, bound, folder):
     """This tree with few living handlers (old) and with many (new)."""
-    sides = {side: folder / side for side in SIDES}
-    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
-    shutil.copytree(sides["new"], sides["old"])
-    print(f"old: {FEW_COUNT} living handlers; new: {count}\n"
-          f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
-          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    built, sides, defaults = build_twice(folder)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    defaults = guard.account(sides["new"])
     settings = {"old": {"living_count": FEW_COUNT, "defaults": defaults},
                 "new": {"living_count": count, "defaults": defaults}}
     try:
-        rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
+        return judge(built, sides, rounds, bound, settings,
+                     f"old: {FEW_COUNT} living handlers; new: {count}")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
 
 
 def time_starts(folder, name, settings):
@@ -319,37 +319,24 @@ def time_starts(folder, name, settings):
 
 def compare_services(count, rounds, bound, folder):
     """This tree with few services beside those that are measured (old) and with many (new)."""
-    sides = {side: folder / side for side in SIDES}
-    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
-    shutil.copytree(sides["new"], sides["old"])
-    print(f"old: {FEW_COUNT} services that nobody comes to; new: {count}\n"
-          f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
-          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    defaults = guard.account(sides["new"])
+    built, sides, defaults = build_twice(folder)
     settings = {"old": {"idle_count": FEW_COUNT, "defaults": defaults},
                 "new": {"idle_count": count, "defaults": defaults}}
     for side in SIDES:
         time_starts(sides[side], side, settings[side])
-    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
-    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+    return judge(built, sides, rounds, bound, settings,
+                 f"old: {FEW_COUNT} services that nobody comes to; new: {count}")
 
 
 def compare_rules(count, rounds, bound, folder):
     """This tree without a rule about who may come (old) and with many, none about us (new)."""
-    sides = {side: folder / side for side in SIDES}
-    built = build("new", ROOT, sides["new"], "-DBATON_BENCH=ON")
-    shutil.copytree(sides["new"], sides["old"])
+    built, sides, defaults = build_twice(folder)
     # Other addresses follow each other in no order, as in a list that has grown.
     (sides["new"] / "rules").write_text("".join(
         f"{10 + (number >> 24)}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}\n"
         for number in (n * 2654435761 % 2**26 for n in range(count))), encoding="utf-8")
-    print(f"old: no rules; new: {count}\n"
-          f"{rounds} rounds of {LEGS * LEG_COUNT} connections a side and mode, {AT_ONCE} at once; "
-          f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    defaults = guard.account(sides["new"])
     settings = {"old": {"defaults": defaults}, "new": {"defaults": defaults + "deny = @rules\n"}}
-    rates = measure(built / "bench" / "load", sides, rounds, LEG_COUNT, settings)
-    return EXIT_MET if report(rates, bound) else EXIT_NOT_MET
+    return judge(built, sides, rounds, bound, settings, f"old: no rules; new: {count}")
 
 
 @contextlib.contextmanager
@@ -372,25 +359,19 @@ def ending_in_order():
         yield pathlib.Path(folder)
 
 
+@tells_failures
 def main(arguments):
     options = parse(arguments)
-    try:
-        commit = options.against and find_commit(options.against)
-        install_packages()
-        with ending_in_order() as folder:
-            if options.living:
-                return compare_living(options.living, options.rounds, options.bound, folder)
-            if options.services:
-                return compare_services(options.services, options.rounds, options.bound, folder)
-            if options.rules:
-                return compare_rules(options.rules, options.rounds, options.bound, folder)
-            return compare(commit, options, folder)
-    except Failure as failure:
-        print(f"bench: {failure}", file=sys.stderr)
-        return failure.status
-    except Broken as broken:
-        print(f"bench: {broken}", file=sys.stderr)
-        return EXIT_BROKEN
+    commit = options.against and find_commit(options.against)
+    install_packages()
+    with ending_in_order() as folder:
+        if options.living:
+            return compare_living(options.living, options.rounds, options.bound, folder)
+        if options.services:
+            return compare_services(options.services, options.rounds, options.bound, folder)
+        if options.rules:
+            return compare_rules(options.rules, options.rounds, options.bound, folder)
+        return compare(commit, options, folder)
 
 
 if __name__ == "__main__":

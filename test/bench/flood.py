@@ -16,9 +16,9 @@ import time
 
 import against
 import guard
-from against import EXIT_BROKEN, EXIT_MET, EXIT_NOT_MET, Failure
+from against import EXIT_MET, EXIT_NOT_MET
 from paired import paired_ratio
-from rounds import Broken, Supervisor
+from rounds import Broken, Supervisor, tells_failures
 
 HIT, OTHER = "hit", "other"
 BARE, LAUNCHING = "bare", "bare, launching"
@@ -360,18 +360,12 @@ def rate_value(text):
     return whole_value(text, "rate a second", RATE_MIN, RATE_MAX)
 
 
+@tells_failures
 def main(arguments):
     options = parse(arguments)
-    try:
-        against.install_packages()
-        with against.ending_in_order() as folder:
-            return flood(folder, options)
-    except Failure as failure:
-        print(f"bench: {failure}", file=sys.stderr)
-        return failure.status
-    except Broken as broken:
-        print(f"bench: {broken}", file=sys.stderr)
-        return EXIT_BROKEN
+    against.install_packages()
+    with against.ending_in_order() as folder:
+        return flood(folder, options)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ import slow
 import syscalls
 import telling
 import wine
-from against import EXIT_BROKEN, EXIT_BUILD, EXIT_MET, EXIT_NOT_MET, ROOT, Failure
+from against import EXIT_BUILD, EXIT_MET, EXIT_NOT_MET, ROOT
 from kinds import DYNAMIC, PYTHON, TINY, Programs
 from measuring import Clients, rate
-from rounds import Broken
+from rounds import EXIT_BROKEN, Broken, Failure, tells_failures
 from rows import EIGHT, LATENCY, MANY, ONE, PACED, RATE, Value
 from servers import Server
 
@@ -309,26 +309,20 @@ def describe(options):
     return facts
 
 
+@tells_failures
 def main(arguments):
     options = parse(arguments)
-    try:
-        against.install_packages()
-        peers_folder = pathlib.Path(os.environ.get("BATON_PEERS") or ROOT / "build" / "peers")
-        if not options.quick:
-            fetch_peers(peers_folder)
-        build()
-        built = Programs(BUILD / "bin", BUILD / "bench", peers_folder)
-        with against.ending_in_order() as folder:
-            programs = kinds.copy_programs(built, folder)
-            if options.syscalls:
-                return count_syscalls(programs, folder, options)
-            return peers(programs, folder, options, describe(options))
-    except Failure as failure:
-        print(f"bench: {failure}", file=sys.stderr)
-        return failure.status
-    except Broken as broken:
-        print(f"bench: {broken}", file=sys.stderr)
-        return EXIT_BROKEN
+    against.install_packages()
+    peers_folder = pathlib.Path(os.environ.get("BATON_PEERS") or ROOT / "build" / "peers")
+    if not options.quick:
+        fetch_peers(peers_folder)
+    build()
+    built = Programs(BUILD / "bin", BUILD / "bench", peers_folder)
+    with against.ending_in_order() as folder:
+        programs = kinds.copy_programs(built, folder)
+        if options.syscalls:
+            return count_syscalls(programs, folder, options)
+        return peers(programs, folder, options, describe(options))
 
 
 if __name__ == "__main__":

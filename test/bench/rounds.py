@@ -1,11 +1,14 @@
-"""Two supervisors under the same load by turns."""
+"""Two supervisors under the same load by turns; and what every round has: a server that runs for as
+long as it lasts, and what is told when it goes wrong."""
 
 import ctypes
+import functools
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 MODES = ("stdio", "channel")
@@ -34,19 +37,78 @@ IDLE_CONFIG = (f"[{IDLE}{{number}}]\nlisten = 127.0.0.1:0\nhandler = ok\nhandoff
 # Both trees run their handlers as what they are themselves.
 AS_ROOT = "default_user = root\n" if os.geteuid() == 0 else ""
 
+EXIT_BROKEN = 70
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Broken(Exception):
-    """The bench cannot go on; the text says why."""
+class Failure(Exception):
+    """The bench ends with this status; the text says why."""
+
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
 
 
-def _end_with_the_bench():
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+class Broken(Failure):
+    """The same, since a server or what is at work on it did not do what it should."""
+
+    def __init__(self, text):
+        super().__init__(EXIT_BROKEN, text)
 
 
-class Supervisor:
+def tells_failures(main):
+    """Wraps a main: a failure is printed, and its status is the program's."""
+    @functools.wraps(main)
+    def wrapped(arguments):
+        try:
+            return main(arguments)
+        except Failure as failure:
+            print(f"bench: {failure}", file=sys.stderr)
+            return failure.status
+    return wrapped
+
+
+def end_with_the_bench(number):
+    """For preexec_fn: the signal that the process gets when the bench is gone."""
+    return lambda: _libc.prctl(_PR_SET_PDEATHSIG, number)
+
+
+class Running:
+    """A server, `process`, whose log is the file `log`, from entry to exit; what a fault calls it is
+    `title`. Of its kind it has `_await`, which returns when it serves."""
+
+    def __enter__(self):
+        try:
+            self._await()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def _end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def explain(self, what):
+        """What to tell of a fault, with the end of the log."""
+        state = self.process.poll()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([f"{self.title} {what}"
+                          + (f" and has ended with {state}" if state is not None else "")
+                          + "; its log ends:", *(f"  {line}" for line in lines[-10:])])
+
+
+class Supervisor(Running):
     """A batond with the `bin` and `handlers` of `folder`, where its config and log go as well.
 
     `config` names its `services`, `defaults` are lines for all of them, and `own` for batond itself;
@@ -57,6 +119,7 @@ class Supervisor:
     def __init__(self, folder, name, defaults="", own="", living_count=0, config=CONFIG,
                  services=MODES, idle_count=0):
         self.name = name
+        self.title = f"batond of the {name} tree"
         self.start_s = 0.0
         self._services = services
         self.living_count = living_count
@@ -78,21 +141,13 @@ class Supervisor:
                 self._began_s = time.monotonic()
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, cwd=folder,
-                                                preexec_fn=_end_with_the_bench)
+                                                preexec_fn=end_with_the_bench(signal.SIGTERM))
         except OSError as error:
-            raise Broken(f"batond of the {name} tree could not be started: {error}") from error
+            raise Broken(f"{self.title} could not be started: {error}") from error
 
-    def __enter__(self):
-        try:
-            self.ports = self._await_ports()
-            self._fill()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self._end()
+    def _await(self):
+        self.ports = self._await_ports()
+        self._fill()
 
     def _fill(self):
         """A client for each handler that is to live; each has been answered, so its handler runs."""
@@ -111,13 +166,7 @@ class Supervisor:
     def _end(self):
         for client in self.clients:
             client.close()
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        super()._end()
 
     def _await_ports(self):
         deadline_s = time.monotonic() + START_DEADLINE_S
@@ -135,14 +184,6 @@ class Supervisor:
         if set(ports) - others != set(self._services):
             raise Broken(self.explain("does not listen for every mode"))
         return ports
-
-    def explain(self, what):
-        """What to tell of a fault, with the end of the log."""
-        state = self.process.poll()
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join([f"batond of the {self.name} tree {what}"
-                          + (f" and has ended with {state}" if state is not None else "")
-                          + "; its log ends:", *(f"  {line}" for line in lines[-10:])])
 
 
 def leg(load, supervisor, mode, count):

@@ -5,7 +5,6 @@ batond, which is measured with its log and without.
 """
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import re
@@ -16,21 +15,12 @@ import socket
 import subprocess
 import time
 
-from rounds import Broken
+from rounds import START_DEADLINE_S, STOP_DEADLINE_S, Broken, Running, end_with_the_bench
 
-START_DEADLINE_S = 20
-STOP_DEADLINE_S = 20
 # For clients at once and for the backlog: above what any measure needs.
 MANY = 1000
 RATE_LIMIT = 100000000
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
-
-
-def _end_with_the_bench():
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port():
@@ -42,13 +32,13 @@ def free_port():
 
 # ---- A server while it runs ----
 
-class Server:
+class Server(Running):
     """One that runs from entry to exit. `launch(folder)` of its kind gives (command, config, port);
     port 0 stands for one that the server prints."""
 
     def __init__(self, kind, folder):
         self.kind = kind
-        self.name = kind.name
+        self.name = self.title = kind.name
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
@@ -63,18 +53,10 @@ class Server:
                 self.process = subprocess.Popen(
                     [str(word) for word in self.command], stdin=subprocess.DEVNULL, stdout=out,
                     stderr=log, cwd=self.folder, env={"PATH": PATH, **self.kind.environment},
-                    preexec_fn=_end_with_the_bench, start_new_session=True)
+                    preexec_fn=end_with_the_bench(signal.SIGKILL), start_new_session=True)
             except OSError as error:
                 raise Broken(f"{self.name} could not be started: {error}") from error
-        try:
-            self._await()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self._end()
+        return super().__enter__()
 
     @property
     def pid(self):
@@ -107,24 +89,12 @@ class Server:
             return False
 
     def explain(self, what):
-        """What to tell of a fault, with the end of the log."""
-        state = self.process.poll()
-        text = self.log.read_text(encoding="utf-8", errors="replace")
-        return "\n".join([
-            f"{self.name} {what}" + (f" and has ended with {state}" if state is not None else ""),
-            f"  {shlex.join(map(str, self.command))}",
-            *(f"  {line}" for line in text.splitlines()[-10:])])
+        return f"{super().explain(what)}\nIt is: {shlex.join(map(str, self.command))}"
 
     def _end(self):
         if self._daemon is not None:
             self._end_daemon()
-        if self.process.poll() is None:
-            self.process.terminate()
-        try:
-            self.process.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        super()._end()
         # What it leaves behind: handlers that live on, helpers.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)

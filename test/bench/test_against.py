@@ -12,6 +12,7 @@ import unittest
 from unittest import mock
 
 import against
+import rounds
 
 BENCH = against.ROOT / "scripts" / "bench"
 DEADLINE_S = 30
@@ -97,7 +98,7 @@ class Case(unittest.TestCase):
     def failing(self, status):
         @contextlib.contextmanager
         def check():
-            with self.assertRaises(against.Failure) as raised:
+            with self.assertRaises(rounds.Failure) as raised:
                 yield raised
             self.assertEqual(raised.exception.status, status)
         return check()
@@ -280,9 +281,9 @@ class Main(unittest.TestCase):
 
     def test_each_fault_has_its_status(self):
         self.assertEqual(self.status_of(return_value=1), (1, ""))
-        self.assertEqual(self.status_of(side_effect=against.Failure(69, "no build")),
+        self.assertEqual(self.status_of(side_effect=rounds.Failure(69, "no build")),
                          (69, "bench: no build\n"))
-        self.assertEqual(self.status_of(side_effect=against.Broken("lost")), (70, "bench: lost\n"))
+        self.assertEqual(self.status_of(side_effect=rounds.Broken("lost")), (70, "bench: lost\n"))
 
     def test_a_signal_ends_it_and_its_folder(self):
         folders = []

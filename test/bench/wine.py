@@ -12,8 +12,8 @@ import re
 import subprocess
 
 import against
-from against import ROOT, Failure
-from rounds import Broken
+from against import ROOT
+from rounds import Broken, Failure
 from rows import ONE, WINE, WINE_FRESH, WINE_REUSE, WINE_SPARES, Value
 from servers import Kind, Server
 
