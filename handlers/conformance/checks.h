@@ -28,8 +28,11 @@ struct subject {
 typedef void check_function(const struct subject *subject, struct verdict *verdict);
 
 /* Before baton_open(): the process as it was started. (checks_process.c) */
-check_function check_input, check_open_handles, check_signal_mask, check_signals_ignored,
-    check_group;
+check_function check_input, check_signal_mask, check_signals_ignored, check_group;
+
+/* Before baton_open(), and again with a connection: writes its verdict at one of them, and else
+ * leaves it alone. (checks_process.c) */
+check_function check_open_handles;
 
 /* After baton_open(). (checks_process.c) */
 check_function check_environment, check_channel_inheritance;

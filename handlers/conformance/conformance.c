@@ -12,16 +12,16 @@
 
 enum { STATUS_MAX = 100 };
 
-enum stage { BEFORE_OPEN, WITH_CONNECTION };
+enum stage { BEFORE_OPEN = 1, WITH_CONNECTION = 2 };
 
 static const struct point {
     const char *promise;
     check_function *check;
-    enum stage stage;
+    unsigned stages; /* a bit for each */
 } points[] = {
     {"standard input is what the hand-off makes it", check_input, BEFORE_OPEN},
     {"nothing is open or inherited but streams 0 to 2 and what is handed over", check_open_handles,
-     BEFORE_OPEN},
+     BEFORE_OPEN | WITH_CONNECTION},
     {"no signal is blocked", check_signal_mask, BEFORE_OPEN},
     {"no signal is ignored", check_signals_ignored, BEFORE_OPEN},
     {"the process leads its group, or is in a job", check_group, BEFORE_OPEN},
@@ -59,7 +59,7 @@ void skip(struct verdict *verdict, const char *why) {
 
 static void run_stage(enum stage stage) {
     for (size_t i = 0; i < POINT_COUNT; i++)
-        if (points[i].stage == stage)
+        if ((points[i].stages & stage) != 0)
             points[i].check(&subject, &verdicts[i]);
 }
 

@@ -52,6 +52,8 @@ void check_input(const struct subject *subject, struct verdict *verdict) {
 }
 
 void check_open_handles(const struct subject *subject, struct verdict *verdict) {
+    if (subject->connection != NULL)
+        return; /* by now baton_open() has opened some */
     char strangers[128] = "";
     long last_listener = LISTEN_FDS_START - 1 + (long)subject->listener_count;
     DIR *folder = opendir("/proc/self/fd");
