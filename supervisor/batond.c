@@ -1,5 +1,6 @@
 /* batond: argv -> options -> load -> check or run -> exit code, which only a main picks. */
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/tell/explain.h"
 #include "load.h"
 #include "options.h"
@@ -67,7 +68,7 @@ static bool find_config(const struct options *options, char config[PATH_BYTES]) 
     if (result != BATON_OK) {
         complain("there is no config; give one by -c FILE, or put it into one of these", config);
     } else if (options->check || options->service != NULL) {
-        snprintf(text, sizeof text, "batond: the config is %s\n", config);
+        text_format(text, sizeof text, "batond: the config is %s\n", config);
         print_error(NULL, text);
     }
     return result == BATON_OK;

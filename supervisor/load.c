@@ -1,6 +1,7 @@
 #include "load.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/service/program_head.h"
 #include "platform/platform.h"
@@ -28,7 +29,7 @@ static int find_beside(const char *name, char *out, size_t size_bytes) {
     }
     cut_last_part(out);
     size_t length = strlen(out);
-    int added = snprintf(out + length, size_bytes - length, "/%s", name);
+    int added = text_format(out + length, size_bytes - length, "/%s", name);
     for (; platform_backslash_separates && out[length] != '\0'; length++) {
         out[length] = out[length] == '/' ? '\\' : out[length];
     }
@@ -63,8 +64,8 @@ int load_find_config(char *out, size_t size_bytes) {
         has_found = places[i][0] != '\0' && is_there(places[i]);
         used = has_found ? 0 : used;
         if (places[i][0] != '\0' && used < size_bytes) {
-            used += (size_t)snprintf(out + used, size_bytes - used, "%s%s", used > 0 ? ", " : "",
-                                     places[i]);
+            used += (size_t)text_format(out + used, size_bytes - used, "%s%s", used > 0 ? ", " : "",
+                                        places[i]);
         }
     }
     return !has_found ? BATON_NOT_FOUND : used < size_bytes ? BATON_OK : BATON_TOO_LONG;
@@ -73,7 +74,7 @@ int load_find_config(char *out, size_t size_bytes) {
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
                     const char **what) {
     *what = "finding the config file";
-    int length = snprintf(out->shown_name, sizeof out->shown_name, "%s", config);
+    int length = text_format(out->shown_name, sizeof out->shown_name, "%s", config);
     if (length < 0 || (size_t)length >= sizeof out->shown_name) {
         return BATON_TOO_LONG;
     }

@@ -1,4 +1,5 @@
 #include "options.h"
+#include "core/base/text.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +32,7 @@ const char options_help[] =
     "      74 standard output could not be written, 78 config\n";
 
 static bool fault(char *message, size_t size_bytes, const char *what, const char *word) {
-    snprintf(message, size_bytes, "%s `%s`; `batond --help` lists what there is", what, word);
+    text_format(message, size_bytes, "%s `%s`; `batond --help` lists what there is", what, word);
     return false;
 }
 
@@ -86,8 +87,8 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
         const char *argument = argv[i];
         enum match result = OTHER;
         if (strncmp(argument, "--import", sizeof "--import" - 1) == 0) {
-            snprintf(message, size_bytes,
-                     "the import is a program of its own; run `baton-import FILE`");
+            text_format(message, size_bytes,
+                        "the import is a program of its own; run `baton-import FILE`");
             return false;
         }
         if (strcmp(argument, "--explain") == 0) {

@@ -1,8 +1,7 @@
 #include "program.h"
 
+#include "core/base/text.h"
 #include "platform/platform.h"
-
-#include <stdio.h>
 
 static bool output_is_torn; /* something on its way to standard output was lost */
 
@@ -18,7 +17,7 @@ void print_error(void *context, const char *text) {
 
 void complain(const char *what, const char *why) {
     char text[2 * PATH_BYTES];
-    snprintf(text, sizeof text, "%s: error: %s: %s\n", program_name, what, why);
+    text_format(text, sizeof text, "%s: error: %s: %s\n", program_name, what, why);
     (void)platform_print(true, text);
 }
 

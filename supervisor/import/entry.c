@@ -1,5 +1,6 @@
 /* What inetd and xinetd say alike of a service: port, addresses, program, user. */
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/service/lack.h"
 #include "import/internal.h"
@@ -195,7 +196,7 @@ bool import_entry_set_number(struct importer *importer, struct import_entry *ent
 void import_entry_rate(struct importer *importer, struct import_entry *entry, uint32_t count,
                        const char *unit) {
     char value[32];
-    snprintf(value, sizeof value, "%lu/%s", (unsigned long)count, unit);
+    text_format(value, sizeof value, "%lu/%s", (unsigned long)count, unit);
     import_entry_set(importer, entry, KEY_RATE, value);
     if (entry->handoff != HANDOFF_LISTENER) {
         import_entry_set(importer, entry, KEY_WHEN_FULL, "refuse");
@@ -211,7 +212,7 @@ void import_entry_builtin(struct importer *importer, struct import_entry *entry,
     entry->handoff = entry->protocol == PROTOCOL_UDP ? HANDOFF_LISTENER : HANDOFF_CHANNEL;
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
         char number[8];
-        snprintf(number, sizeof number, "%u", (unsigned)builtins[i].port);
+        text_format(number, sizeof number, "%u", (unsigned)builtins[i].port);
         if (strcmp(name, builtins[i].name) == 0 || strcmp(name, number) == 0) {
             entry->program = builtins[i].name;
             return;

@@ -1,10 +1,10 @@
 /* The entries against one another and against what a config can hold. */
+#include "core/base/text.h"
 #include "core/base/words.h"
 #include "core/config/config.h"
 #include "core/service/key.h"
 #include "import/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The entries listen for the same clients: then the old server could serve one of them, too. */
@@ -129,8 +129,8 @@ struct line {
 
 static void append(struct line *line, const char *text, const char *separator) {
     size_t room = sizeof line->text - line->length;
-    int length = snprintf(line->text + line->length, room, "%s%s",
-                          line->length > 0 ? separator : "", text == NULL ? "" : text);
+    int length = text_format(line->text + line->length, room, "%s%s",
+                             line->length > 0 ? separator : "", text == NULL ? "" : text);
     if (length < 0 || (size_t)length >= room) {
         line->is_full = true;
     } else {
@@ -222,12 +222,12 @@ static void name_entry(struct importer *importer, size_t index) {
         starts_well = starts_well && strcmp(stem, reserved[i]) != 0;
     }
     const char *before = starts_well ? "" : "s-";
-    snprintf(name, sizeof name, "%s%s", before, stem);
+    text_format(name, sizeof name, "%s%s", before, stem);
     if (is_taken(importer, index, name)) {
-        snprintf(name, sizeof name, "%s%s-%s", before, stem, protocols[entry->protocol]);
+        text_format(name, sizeof name, "%s%s-%s", before, stem, protocols[entry->protocol]);
     }
     for (unsigned number = 2; is_taken(importer, index, name); number++) {
-        snprintf(name, sizeof name, "%s%s-%u", before, stem, number);
+        text_format(name, sizeof name, "%s%s-%u", before, stem, number);
     }
     entry->name = arena_text(importer->arena, name);
     if (entry->name == NULL) {

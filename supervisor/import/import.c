@@ -2,10 +2,10 @@
 #include "import/import.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/config/config.h"
 #include "import/internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A file of xinetd begins with one of its keywords, and is no line of an inetd.conf. */
@@ -105,8 +105,8 @@ static void print_faults(const struct importer *importer, text_emit *complain, v
         complain(context, "\n");
     }
     if (importer->faults.count > IMPORT_FAULTS_MAX_COUNT) {
-        snprintf(more, sizeof more, "and %lu more\n",
-                 (unsigned long)(importer->faults.count - IMPORT_FAULTS_MAX_COUNT));
+        text_format(more, sizeof more, "and %lu more\n",
+                    (unsigned long)(importer->faults.count - IMPORT_FAULTS_MAX_COUNT));
         complain(context, more);
     }
 }

@@ -1,8 +1,8 @@
 /* The fields of a line of inetd.conf(5). */
+#include "core/base/text.h"
 #include "core/service/key.h"
 #include "import/inetd.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* "64k", "1m" as bytes in decimal; NULL if it is no size. */
@@ -16,7 +16,7 @@ static const char *read_size(struct importer *importer, const char *text) {
         number > UINT32_MAX >> shift) {
         return NULL;
     }
-    snprintf(bytes, sizeof bytes, "%lu", (unsigned long)number << shift);
+    text_format(bytes, sizeof bytes, "%lu", (unsigned long)number << shift);
     return arena_text(importer->arena, bytes);
 }
 
@@ -191,11 +191,11 @@ static bool read_limits(struct importer *importer, struct import_entry *entry, c
     }
     entry->max_connections_count = numbers[0];
     if (numbers[1] > 0) {
-        snprintf(value, sizeof value, "%lu/min", (unsigned long)numbers[1]);
+        text_format(value, sizeof value, "%lu/min", (unsigned long)numbers[1]);
         import_entry_set(importer, entry, KEY_RATE_PER_SOURCE, value);
     }
     if (numbers[2] > 0) {
-        snprintf(value, sizeof value, "%lu", (unsigned long)numbers[2]);
+        text_format(value, sizeof value, "%lu", (unsigned long)numbers[2]);
         (void)import_entry_set_number(importer, entry, KEY_MAX_PER_SOURCE, value, &message);
     }
     if ((numbers[1] > 0 || numbers[2] > 0) && entry->family != IMPORT_IPV4) {

@@ -1,8 +1,8 @@
 /* What the import says: faults, which end it, and notes, which become comments in the output. */
+#include "core/base/text.h"
 #include "import/internal.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define LINE_MAX_BYTES 1024 /* of a message or comment, with NUL; longer ones are cut */
@@ -42,11 +42,11 @@ static void keep_located(struct importer *importer, struct import_lines *lines, 
     char words[LINE_MAX_BYTES];
     char text[2 * LINE_MAX_BYTES];
     char number[24] = "";
-    vsnprintf(words, sizeof words, format, arguments);
+    text_format_list(words, sizeof words, format, arguments);
     if (where.line > 0) {
-        snprintf(number, sizeof number, ":%lu", (unsigned long)where.line);
+        text_format(number, sizeof number, ":%lu", (unsigned long)where.line);
     }
-    snprintf(text, sizeof text, "%s%.900s%s: %s", kind, where.file, number, words);
+    text_format(text, sizeof text, "%s%.900s%s: %s", kind, where.file, number, words);
     keep_line(importer, lines, text);
 }
 

@@ -1,4 +1,5 @@
 /* The entries as sections of INI. */
+#include "core/base/text.h"
 #include "import/internal.h"
 
 #include <stdio.h>
@@ -57,7 +58,7 @@ static void print_section(const struct printer *printer, const struct import_ent
         say(printer, "environment = ", entry->environment_text, "\n");
     }
     if (entry->max_connections_count > 0) {
-        snprintf(number, sizeof number, "%lu", (unsigned long)entry->max_connections_count);
+        text_format(number, sizeof number, "%lu", (unsigned long)entry->max_connections_count);
         say(printer, "max_connections = ", number, "\n");
     }
     for (size_t i = 0; i < KEY_COUNT; i++) {
@@ -149,9 +150,9 @@ void import_print(const struct importer *importer, text_emit *emit, void *contex
         const struct import_entry *entry = importer->entries[i];
         char where[1024];
         emit(context, "\n");
-        snprintf(where, sizeof where, "%.900s:%lu%s%s", entry->where.file,
-                 (unsigned long)entry->where.line, entry->label[0] == '\0' ? "" : ": ",
-                 text_excerpt(entry->label).text);
+        text_format(where, sizeof where, "%.900s:%lu%s%s", entry->where.file,
+                    (unsigned long)entry->where.line, entry->label[0] == '\0' ? "" : ": ",
+                    text_excerpt(entry->label).text);
         say(&printer, "; ", where, "\n");
         print_notes(&printer, &entry->notes);
         if (!entry->dropped) {

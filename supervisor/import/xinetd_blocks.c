@@ -3,9 +3,9 @@
  * blocks. What it takes in a way of its own (names, "127.1", netmasks, which it reads as lengths)
  * is no block here. And the times of access_times, as it was seen to take those.
  */
+#include "core/base/text.h"
 #include "import/xinetd.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A decimal number without sign and leading zero; returns what is behind it, or NULL. */
@@ -187,8 +187,8 @@ bool xinetd_read_times(const struct import_words *words, char *out) {
             return false;
         }
         if (out != NULL) {
-            out += snprintf(out, 16, "%s%02u:%02u-%02u:%02u", i > 0 ? ", " : "", numbers[0],
-                            numbers[1], numbers[2], numbers[3]);
+            out += text_format(out, 16, "%s%02u:%02u-%02u:%02u", i > 0 ? ", " : "", numbers[0],
+                               numbers[1], numbers[2], numbers[3]);
         }
     }
     return words->count > 0;

@@ -2,9 +2,9 @@
  * xinetd.conf(5). */
 #include "core/base/environment.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "import/xinetd.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,7 +180,7 @@ static void read_nice(struct xinetd_reading *reading) {
         note(reading, nice, "xinetd asks as the user, whom the system refuses less than 0");
         return;
     }
-    snprintf(value, sizeof value, "%ld", steps < -20 ? -20 : steps > 19 ? 19 : steps);
+    text_format(value, sizeof value, "%ld", steps < -20 ? -20 : steps > 19 ? 19 : steps);
     if (!import_entry_set_number(reading->importer, reading->entry, KEY_NICE, value, &message)) {
         note(reading, nice, message.text);
     }
@@ -190,7 +190,7 @@ static void read_umask(struct xinetd_reading *reading) {
     const struct xinetd_attribute *umask = get_for_program(reading, "umask");
     char value[16];
     if (umask != NULL) {
-        snprintf(value, sizeof value, "%04lo", strtoul(umask->values.items[0], NULL, 8));
+        text_format(value, sizeof value, "%04lo", strtoul(umask->values.items[0], NULL, 8));
         import_entry_set(reading->importer, reading->entry, KEY_UMASK, value);
     }
 }
@@ -218,7 +218,7 @@ static void read_limit(struct xinetd_reading *reading, const char *name, enum ke
                          : "it is more than systems allow as a rule; see `limit_files`");
         return;
     }
-    snprintf(value, sizeof value, "%ld%s", number, unit);
+    text_format(value, sizeof value, "%ld%s", number, unit);
     if (!import_entry_set_number(reading->importer, reading->entry, id, value, &message)) {
         import_off(reading->importer, reading->entry, limit->where, "%s: %s",
                    text_excerpt(limit->text).text, message.text);

@@ -1,7 +1,7 @@
 /* Who may connect, and when, by xinetd.conf(5). */
+#include "core/base/text.h"
 #include "import/xinetd.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LIST_MAX_BYTES 400 /* of a rule's values in a comment; longer ones are cut */
@@ -59,11 +59,11 @@ static const char *join(struct importer *importer, const struct import_words *wo
     for (size_t i = 0; i < words->count; i++) {
         size_t word_length = strlen(words->items[i]);
         if (length + word_length + 5 > LIST_MAX_BYTES) {
-            snprintf(text + length, sizeof text - length, " ...");
+            text_format(text + length, sizeof text - length, " ...");
             break;
         }
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", i > 0 ? " " : "",
-                                   words->items[i]);
+        length += (size_t)text_format(text + length, sizeof text - length, "%s%s", i > 0 ? " " : "",
+                                      words->items[i]);
     }
     const char *out = arena_text(importer->arena, words->count == 0 ? "(nobody)" : text);
     return out == NULL ? "" : out;
@@ -85,10 +85,10 @@ static void say_unseen(struct xinetd_reading *reading, const char *name, const s
 
 static void say_odd(struct xinetd_reading *reading, const char *name, const struct list *list) {
     char why[256];
-    snprintf(why, sizeof why,
-             "whom xinetd means by `%s` cannot be told here: names are not looked up, and forms "
-             "other than ADDRESS and ADDRESS/BITS it takes in ways of its own",
-             text_excerpt(list->odd).text);
+    text_format(why, sizeof why,
+                "whom xinetd means by `%s` cannot be told here: names are not looked up, and forms "
+                "other than ADDRESS and ADDRESS/BITS it takes in ways of its own",
+                text_excerpt(list->odd).text);
     say_off(reading, name, list, why,
             strcmp(name, "no_access") == 0 ? "give addresses in `deny`"
                                            : "give addresses in `allow`");
@@ -105,9 +105,9 @@ static void set_list(struct xinetd_reading *reading, enum key_id id,
         char host[ADDRESS_TEXT_SIZE];
         bool is_one = block->prefix_bits == (block->address.family == ADDRESS_IPV4 ? 32u : 128u);
         address_print_host(&block->address, host, sizeof host);
-        length += (size_t)snprintf(text + length, most_bytes, "%s%s", i > 0 ? ", " : "", host);
+        length += (size_t)text_format(text + length, most_bytes, "%s%s", i > 0 ? ", " : "", host);
         if (!is_one) {
-            length += (size_t)snprintf(text + length, most_bytes, "/%u", block->prefix_bits);
+            length += (size_t)text_format(text + length, most_bytes, "/%u", block->prefix_bits);
         }
     }
     if (length > 0) {

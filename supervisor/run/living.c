@@ -1,8 +1,7 @@
 #include "run/living.h"
 
+#include "core/base/text.h"
 #include "run/internal.h"
-
-#include <stdio.h>
 
 /* Rounds with clients in which nothing is launched ahead. Then it is, or where clients never stop
  * coming there would be no spares. */
@@ -21,7 +20,7 @@ static const char *path_of(const struct service *service, char *room, size_t siz
     if (root == NULL) {
         return service->handler;
     }
-    int length = snprintf(room, size_bytes, "%s/%s", root, service->handler);
+    int length = text_format(room, size_bytes, "%s/%s", root, service->handler);
     return length >= 0 && (size_t)length < size_bytes ? room : NULL;
 }
 

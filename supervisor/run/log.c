@@ -2,8 +2,8 @@
 
 #include "core/base/must.h"
 #include "core/base/table.h"
+#include "core/base/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +116,7 @@ static void walk_lines(struct run_log *log, size_t start, size_t end) {
 static void warn(struct run_log *log, const char *text) {
     char line[512];
     if (log->path != NULL) {
-        snprintf(line, sizeof line, "batond: warning: %s: %s\n", log->path, text);
+        text_format(line, sizeof line, "batond: warning: %s: %s\n", log->path, text);
         platform_log_warn(line);
     }
 }
@@ -132,15 +132,15 @@ static void note_loss(struct run_log *log, size_t taken, const struct baton_caus
     if (fails) {
         char words[256];
         platform_error_text(cause->system_code, words, sizeof words);
-        snprintf(log->reason, sizeof log->reason, "%s: %s", cause->call, words);
+        text_format(log->reason, sizeof log->reason, "%s: %s", cause->call, words);
     }
     uint64_t now_us = platform_now_us(log->platform);
     bool may_warn = log->warned_us == 0 || now_us - log->warned_us >= WARN_US;
     if (fails && !log->is_failing && may_warn) {
         log->warned_us = now_us;
         char text[384];
-        snprintf(text, sizeof text, "%s; what is lost until it can be written is counted",
-                 log->reason);
+        text_format(text, sizeof text, "%s; what is lost until it can be written is counted",
+                    log->reason);
         warn(log, text);
     }
     log->is_failing = fails;
@@ -251,11 +251,13 @@ static size_t count_lost(struct run_log *log, uint64_t deadline_us) {
     size_t count = log->dropped_count + log->lost_count;
     if (count > 0) {
         char text[192];
-        snprintf(text, sizeof text,
-                 log->untold_count == 0 ? "%zu lines could not be written, %zu records among them"
-                                        : "%zu lines could not be written, %zu records among them, "
-                                          "and the number of %zu more refused clients",
-                 count, log->lost_records_count, log->untold_count);
+        text_format(text, sizeof text,
+                    log->untold_count == 0
+                        ? "%lu lines could not be written, %lu records among them"
+                        : "%lu lines could not be written, %lu records among them, "
+                          "and the number of %lu more refused clients",
+                    (unsigned long)count, (unsigned long)log->lost_records_count,
+                    (unsigned long)log->untold_count);
         warn(log, text);
     }
     return count;

@@ -2,11 +2,11 @@
 #include "run/supervisor.h"
 
 #include "core/base/table.h"
+#include "core/base/text.h"
 #include "run/internal.h"
 #include "run/loop.h"
 #include "run/sized.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +34,7 @@ _Static_assert(PLATFORM_STREAM_COUNT_MAX == 4u * POOL_CONNECTIONS_MAX_COUNT,
 static void print_failure(struct supervisor *s, const char *what, int code,
                           const struct baton_cause *cause) {
     char text[1024];
-    snprintf(text, sizeof text, "batond: error: %s: %s\n", what, run_tell_words(s, code, cause));
+    text_format(text, sizeof text, "batond: error: %s: %s\n", what, run_tell_words(s, code, cause));
     (void)platform_print(true, text);
 }
 

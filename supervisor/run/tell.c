@@ -1,8 +1,8 @@
+#include "core/base/text.h"
 #include "core/service/lack.h"
 #include "run/internal.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
@@ -58,14 +58,14 @@ const char *run_tell_words(struct supervisor *s, int code, const struct baton_ca
         return baton_error_text(code);
     }
     platform_error_text(cause->system_code, words, sizeof words);
-    snprintf(s->reason, sizeof s->reason, "%s: %s", cause->call, words);
+    text_format(s->reason, sizeof s->reason, "%s: %s", cause->call, words);
     return s->reason;
 }
 
 void run_tell_at(struct supervisor *s, struct record *line, size_t config_line) {
     char at[LACK_PATH_MAX_BYTES + 32];
     if (s->machine != NULL && s->machine->config_file != NULL && config_line > 0) {
-        snprintf(at, sizeof at, "%s:%lu", s->machine->config_file, (unsigned long)config_line);
+        text_format(at, sizeof at, "%s:%lu", s->machine->config_file, (unsigned long)config_line);
         record_text(line, "at", at);
     }
 }
@@ -80,7 +80,7 @@ bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, 
     const char *cure = service_lack_text(&lack, s->machine, text);
     run_tell_at(s, line, lack.line);
     if (has_reason) {
-        snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", cure);
+        text_format(text + strlen(text), sizeof text - strlen(text), "; %s", cure);
         cure = text;
     } else {
         record_text(line, "reason", text);

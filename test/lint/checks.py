@@ -27,6 +27,30 @@ def check_banned(path, text):
             yield number, f"{match.group(1)}() is banned"
 
 
+# batond's texts are made by text_format(), which knows these alone (core/base/text.h); what follows a `=` may be of
+# run_tell(), whose fields have signs of their own (run/tell.h). What has no such sign is none: "%ProgramData%".
+PRINTF = re.compile(r"(?<![\w.>])(v?(?:f|d|sn|as)?printf)\s*\(")
+FORMAT = re.compile(r"%(?:[-+ #0-9.*]*(?:hh|h|ll?|j|z|t|L|q)?[a-z]|%)")
+TEXT_FORMAT = re.compile(r"%(?:(?:\.(?:\d+|\*))?s|c|(?:0\d|01\d)?l?[duox])")
+TELL_FORMAT = re.compile(r"=%(?:i|p|llu)")
+
+
+def check_formats(path, text):
+    if not path.startswith("supervisor/") or path.startswith("supervisor/platform/fake/"):
+        return
+    for number, line in enumerate(source.code_only(text).split("\n"), 1):
+        for match in PRINTF.finditer(line):
+            if "__attribute__" not in line:
+                yield number, f"{match.group(1)}() is not for batond: text_format() (core/base/text.h)"
+    for token in source.TOKEN.finditer(text):
+        if token.group(0)[0] != '"' or text[:token.start()].endswith("L"):
+            continue
+        for match in FORMAT.finditer(token.group(0)):
+            at = match.start()
+            if not TEXT_FORMAT.fullmatch(match.group(0)) and not TELL_FORMAT.match(token.group(0), max(at - 1, 0)):
+                yield text.count("\n", 0, token.start()) + 1, f"text_format() does not know {match.group(0)}"
+
+
 # What a new process may call before it executes its program (plan.h says why). signal-safety(7) lists
 # the first group; the second is system calls and no more on Linux.
 CHILD_CALLS = set(
@@ -156,7 +180,7 @@ C = (".c", ".h")
 CHECKS = {
     "walls": (C, [check_walls, check_bodies]),
     "sizes": ((*C, ".py"), [check_file_size, check_function_size]),
-    "banned": (C, [check_banned, check_child_calls]),
+    "banned": (C, [check_banned, check_formats, check_child_calls]),
     "python": ((".py",), [check_python]),
     "text": ((), [check_finished, check_machine_paths, check_blanks]),
 }

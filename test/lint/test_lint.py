@@ -160,6 +160,14 @@ class Texts(unittest.TestCase):
         bad = 'x;\nstrcpy(a, b);\n/* strcpy(a, b) */\n"strcpy(";\nmy_strcpy(a);\natoi (a);\n'
         self.assertEqual(lines(checks.check_banned, "x.c", bad), [2, 6])
 
+    def test_formats(self):
+        good = 'f("%s%.60s%.*s%c%d%ld%u%lu%03lo%02x%016lx");\nrun_tell("pid=%i at=%p n=%llu");\n' + \
+            '"%ProgramData%\\\\x";\n/* %f */ L"%ls" __attribute__((format(printf, 1, 2)))\n'
+        bad = 'f("%zu");\nf("%5d");\nf("%-5s");\nf("%f");\nf("%i");\nf("%%");\nsnprintf(a, b, "%s");\nf("%hhu");\n'
+        self.assertEqual(lines(checks.check_formats, "supervisor/x.c", good), [])
+        self.assertEqual(sorted(lines(checks.check_formats, "supervisor/x.c", bad)), [1, 2, 3, 4, 5, 6, 7, 8])
+        self.assertEqual(lines(checks.check_formats, "handlers/x.c", bad), [])
+
     def test_child_calls(self):
         text = "static int f(const char *a) {\n    return chdir(a);\n}\nint g(void) {\n" + \
             "    if (x[0].take(y) != f(b)) {\n        setuid (1);\n    }\n    puts(a);\n}\n"

@@ -3,7 +3,6 @@
 #include "core/base/text.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Bits of an IPv6 address before the IPv4 one that is mapped into it. */
@@ -19,7 +18,7 @@ static bool refuse(char *message, const char *format, ...) {
     va_list arguments;
     if (message != NULL) {
         va_start(arguments, format);
-        vsnprintf(message, ADDRESS_BLOCK_MESSAGE_SIZE, format, arguments);
+        text_format_list(message, ADDRESS_BLOCK_MESSAGE_SIZE, format, arguments);
         va_end(arguments);
     }
     return false;

@@ -1,7 +1,7 @@
 #include "core/base/arena.h"
+#include "core/base/text.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +95,7 @@ char *arena_join(struct arena *arena, const char *first, const char *second, con
     size_t size_bytes = strlen(first) + strlen(second) + strlen(third) + 1;
     char *joined = arena_alloc(arena, size_bytes);
     if (joined != NULL) {
-        snprintf(joined, size_bytes, "%s%s%s", first, second, third);
+        text_format(joined, size_bytes, "%s%s%s", first, second, third);
     }
     return joined;
 }

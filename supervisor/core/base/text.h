@@ -7,6 +7,7 @@
 
 #include "core/base/arena.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +61,16 @@ bool text_parse_number(const char *text, uint32_t *out);
 
 /* Puts a number there, without a NUL; returns where it ends. `base` 2 to 16. */
 char *text_put_number(char *at, uint64_t number, unsigned base);
+
+/* As snprintf(3), of which this is the part that messages need: puts a text at `out`, of which it
+ * fills at most `size_bytes`, NUL included, and returns the length that all of it has. It knows %s,
+ * also as %.60s and %.*s, %c, %d, %ld, and %u, %o, %x, %lu, %lo and %lx, also filled up with zeros
+ * to up to 19 places (%04x); another one is a bug (lint_banned looks for them). Never a locale,
+ * memory or errno. A libc that is linked in brings floating point with its own: 7 KB. */
+int text_format(char *out, size_t size_bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int text_format_list(char *out, size_t size_bytes, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 /* Damerau-Levenshtein distance (insert, delete, replace, swap of neighbours; each letter moved
  * once), without regard to case; anything above `limit` counts as limit + 1. Words of more than 63

@@ -10,11 +10,11 @@
  * number of its line: a token that no build of inih can cut or misread. inih still has the last
  * word on what is a setting.
  */
+#include "core/base/text.h"
 #include "core/config/reader.h"
 
 #include <ini.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 struct ini_file {
@@ -202,10 +202,10 @@ static char *next_line(char *out, int size_bytes, void *stream) {
         if (file->key != NULL) {
             report(file, "", "the key is too long; give at most 48 bytes");
         }
-        snprintf(out, (size_t)size_bytes, "\n");
+        text_format(out, (size_t)size_bytes, "\n");
         return out;
     }
-    snprintf(out, (size_t)size_bytes, "%s=%lu\n", file->key, (unsigned long)file->line);
+    text_format(out, (size_t)size_bytes, "%s=%lu\n", file->key, (unsigned long)file->line);
     return out;
 }
 
@@ -215,7 +215,7 @@ static int take_setting(void *user, const char *section, const char *key, const 
     char token[24];
     /* inih sees no section lines, so that a section without keys is known to us as well. */
     (void)section;
-    snprintf(token, sizeof token, "%lu", (unsigned long)file->line);
+    text_format(token, sizeof token, "%lu", (unsigned long)file->line);
     if (strcmp(value, token) != 0) {
         return 0;
     }

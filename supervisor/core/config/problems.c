@@ -1,7 +1,7 @@
 /* The faults of a config: kept by line, printed one a line. */
 #include "core/config/problems.h"
+#include "core/base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Puts `problem` behind those of its own and earlier lines. */
@@ -48,9 +48,9 @@ void config_problems_add_list(struct config_problems *problems, size_t line, con
     char text[CONFIG_PROBLEM_MAX_BYTES];
     size_t used = 0;
     if (value != NULL) {
-        used = (size_t)snprintf(text, sizeof text, "`%s`", text_excerpt(value).text);
+        used = (size_t)text_format(text, sizeof text, "`%s`", text_excerpt(value).text);
     }
-    vsnprintf(text + used, sizeof text - used, format, arguments);
+    text_format_list(text + used, sizeof text - used, format, arguments);
     keep(problems, line, key, text);
 }
 
@@ -78,7 +78,7 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
         const struct config_problem *problem = &problems->problems[i];
         emit(context, problems->file_name);
         if (problem->line > 0) {
-            snprintf(number, sizeof number, ":%lu", (unsigned long)problem->line);
+            text_format(number, sizeof number, ":%lu", (unsigned long)problem->line);
             emit(context, number);
         }
         emit(context, ": ");
@@ -90,8 +90,8 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
         emit(context, "\n");
     }
     if (problems->unkept_count > 0) {
-        snprintf(number, sizeof number, ": and %lu faults more\n",
-                 (unsigned long)problems->unkept_count);
+        text_format(number, sizeof number, ": and %lu faults more\n",
+                    (unsigned long)problems->unkept_count);
         emit(context, problems->file_name);
         emit(context, number);
     }

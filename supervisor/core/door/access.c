@@ -1,6 +1,5 @@
 #include "core/door/access.h"
-
-#include <stdio.h>
+#include "core/base/text.h"
 
 bool access_is_open(const struct service *service, unsigned local_minute) {
     bool is_open = service->hours_count == 0;
@@ -53,8 +52,8 @@ const char *access_rule_print(const struct rule_found *rule, const char *config_
                               size_t size_bytes) {
     char host[ADDRESS_TEXT_SIZE];
     const char *file = rule->source != NULL ? rule->source : config_file;
-    snprintf(out, size_bytes, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
-             address_print_host(&rule->block.address, host, sizeof host), rule->block.prefix_bits,
-             file != NULL ? file : "config", (unsigned long)rule->line);
+    text_format(out, size_bytes, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
+                address_print_host(&rule->block.address, host, sizeof host),
+                rule->block.prefix_bits, file != NULL ? file : "config", (unsigned long)rule->line);
     return out;
 }

@@ -1,8 +1,8 @@
 #include "core/service/key.h"
 
 #include "core/base/identity.h"
+#include "core/base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* "interpreter.EXT" stands for "interpreter." and at least one name character. */
@@ -100,10 +100,10 @@ static bool parse_number(const struct key *key, const char *value, uint32_t *num
     }
     if (wrong != NULL) {
         char limits[2][32];
-        snprintf(message->text, sizeof message->text, "%s; give %s from %s to %s%s", wrong,
-                 key_words(key), key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
-                 key_print_value(key, key->maximum, limits[1], sizeof limits[1]),
-                 key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited` or `inherited`");
+        text_format(message->text, sizeof message->text, "%s; give %s from %s to %s%s", wrong,
+                    key_words(key), key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
+                    key_print_value(key, key->maximum, limits[1], sizeof limits[1]),
+                    key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited` or `inherited`");
         return false;
     }
     *number = negative ? 0u - (uint32_t)parsed : (uint32_t)parsed;
@@ -118,8 +118,8 @@ static bool parse_boolean(const char *value, uint32_t *number, struct key_messag
             return true;
         }
     }
-    snprintf(message->text, sizeof message->text,
-             "is neither yes nor no; give one of yes, no, true, false, on, off");
+    text_format(message->text, sizeof message->text,
+                "is neither yes nor no; give one of yes, no, true, false, on, off");
     return false;
 }
 
@@ -144,8 +144,8 @@ static bool parse_choice(const struct key *key, const char *value, uint32_t *num
             return true;
         }
     }
-    snprintf(message->text, sizeof message->text, "is not known here; give one of %s",
-             key_words(key));
+    text_format(message->text, sizeof message->text, "is not known here; give one of %s",
+                key_words(key));
     return false;
 }
 
@@ -157,7 +157,7 @@ static bool parse_permissions(const struct key *key, const char *value, uint32_t
         parsed = parsed * 8 + (uint32_t)(value[i] - '0');
     }
     if (value[digits] != '\0' || digits < 3 || parsed > key->maximum) {
-        snprintf(
+        text_format(
             message->text, sizeof message->text,
             "gives no permissions; write three octal digits for owner, group and others, as in "
             "0%03lo",
@@ -195,8 +195,8 @@ bool key_parse(const struct key *key, const char *value, uint32_t *number,
     if (parse(key, value, number, &wrong)) {
         return true;
     }
-    snprintf(message->text, sizeof message->text, "`%s` %.240s", text_excerpt(value).text,
-             wrong.text);
+    text_format(message->text, sizeof message->text, "`%s` %.240s", text_excerpt(value).text,
+                wrong.text);
     return false;
 }
 
@@ -224,19 +224,19 @@ static bool print_misfit(const struct key *key, unsigned mode, const struct mode
     if (own == NULL) {
         return false;
     }
-    used = (size_t)snprintf(
+    used = (size_t)text_format(
         message->text, sizeof message->text,
         "cannot be honoured %s %s %s; leave it out, or take one of the %ss that can:",
         words == over_words ? "with" : "in", kind, own, kind);
     for (size_t i = 0; words[i].bit != 0 && used < sizeof message->text; i++) {
         if ((key->modes & words[i].bit) != 0) {
-            used += (size_t)snprintf(message->text + used, sizeof message->text - used, " %s",
-                                     words[i].word);
+            used += (size_t)text_format(message->text + used, sizeof message->text - used, " %s",
+                                        words[i].word);
         }
     }
     if (key == &key_table[KEY_IDLE_TIMEOUT] && used < sizeof message->text) {
-        snprintf(message->text + used, sizeof message->text - used,
-                 " (elsewhere nobody but the handler sees the bytes)");
+        text_format(message->text + used, sizeof message->text - used,
+                    " (elsewhere nobody but the handler sees the bytes)");
     }
     return true;
 }
@@ -254,22 +254,23 @@ char *key_print_value(const struct key *key, uint32_t number, char *out, size_t 
     if (key->type == KEY_TYPE_CHOICE) {
         size_t length = 0;
         const char *word = choice_word(key, number, &length);
-        snprintf(out, size_bytes, "%.*s", (int)length, word);
+        text_format(out, size_bytes, "%.*s", (int)length, word);
     } else if (key->type == KEY_TYPE_BOOLEAN) {
-        snprintf(out, size_bytes, "%s", number != 0 ? "yes" : "no");
+        text_format(out, size_bytes, "%s", number != 0 ? "yes" : "no");
     } else if (key->type == KEY_TYPE_PERMISSIONS) {
-        snprintf(out, size_bytes, "0%03lo", (unsigned long)number);
+        text_format(out, size_bytes, "0%03lo", (unsigned long)number);
     } else if (key->type != KEY_TYPE_NUMBER && number >= IDENTITY_UNLIMITED) {
-        snprintf(out, size_bytes, "%s", number == IDENTITY_SAME ? "inherited" : "unlimited");
+        text_format(out, size_bytes, "%s", number == IDENTITY_SAME ? "inherited" : "unlimited");
     } else if (key->minimum > key->maximum) {
-        snprintf(out, size_bytes, "%ld", (long)(int32_t)number);
+        text_format(out, size_bytes, "%ld", (long)(int32_t)number);
     } else {
         bool is_size = key->type == KEY_TYPE_SIZE && number > 0;
         unsigned unit = 0;
         for (; is_size && unit < 2 && number % 1024 == 0; unit++) {
             number /= 1024;
         }
-        snprintf(out, size_bytes, "%lu%.*s", (unsigned long)number, is_size ? 1 : 0, &"KMG"[unit]);
+        text_format(out, size_bytes, "%lu%.*s", (unsigned long)number, is_size ? 1 : 0,
+                    &"KMG"[unit]);
     }
     return out;
 }

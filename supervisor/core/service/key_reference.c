@@ -1,6 +1,7 @@
 /* conf/KEYS.md, from the table. */
 #include "core/service/key_reference.h"
 
+#include "core/base/text.h"
 #include "core/service/facts.h"
 #include "core/service/key_guide.h"
 
@@ -78,10 +79,10 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
         emit(context, "`");
     } else if (key_words(key)[0] != '\0') {
         char limits[2][32];
-        snprintf(line, sizeof line, "%s%s, %s to %s", key_words(key),
-                 key->type == KEY_TYPE_SIZE ? " (or with K, M, G)" : "",
-                 key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
-                 key_print_value(key, key->maximum, limits[1], sizeof limits[1]));
+        text_format(line, sizeof line, "%s%s, %s to %s", key_words(key),
+                    key->type == KEY_TYPE_SIZE ? " (or with K, M, G)" : "",
+                    key_print_value(key, key->minimum, limits[0], sizeof limits[0]),
+                    key_print_value(key, key->maximum, limits[1], sizeof limits[1]));
         emit(context, line);
         emit(context, key->type == KEY_TYPE_NUMBER ? "" : ", `unlimited`, `inherited`");
     } else {

@@ -5,7 +5,6 @@
 #include "core/service/build.h"
 #include "core/service/strict.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A script may be the interpreter of another; Linux follows four. */
@@ -14,7 +13,7 @@
 static bool lack(struct service_lack *out, enum lack_kind kind, const char *path, int result) {
     out->kind = kind;
     out->result = result;
-    snprintf(out->path, sizeof out->path, "%s", path);
+    text_format(out->path, sizeof out->path, "%s", path);
     return true;
 }
 
@@ -37,7 +36,7 @@ static bool is_kept_out(const struct service_machine *machine, const struct serv
         barrier.kind != STRICT_BARRIER) {
         return false;
     }
-    snprintf(out->interpreter, sizeof out->interpreter, "%s", service->user);
+    text_format(out->interpreter, sizeof out->interpreter, "%s", service->user);
     return lack(out, LACK_RIGHT, barrier.path, BATON_DENIED);
 }
 
@@ -126,7 +125,7 @@ bool service_may_be_changed(const struct service_machine *machine, const struct 
     }
     if (path[0] != '/') { /* it starts where the program is run */
         if (service->directory == NULL ||
-            snprintf(full, sizeof full, "%s/%s", service->directory, path) >= (int)sizeof full) {
+            text_format(full, sizeof full, "%s/%s", service->directory, path) >= (int)sizeof full) {
             return lack(out, LACK_PROGRAM, path, BATON_SYSTEM);
         }
         path = full;
@@ -154,8 +153,8 @@ static bool lacks_command(const struct service_machine *machine, const char *scr
     const char *folders = has_folder ? name : search_path_of(service);
     while (folders != NULL) {
         int length = has_folder ? 0 : (int)strcspn(folders, ":");
-        if (snprintf(path, sizeof path, "%.*s%s%s", length, folders, length == 0 ? "" : "/",
-                     name) >= (int)sizeof path) {
+        if (text_format(path, sizeof path, "%.*s%s%s", length, folders, length == 0 ? "" : "/",
+                        name) >= (int)sizeof path) {
             return false;
         }
         if (service_may_be_changed(machine, service, path, out)) {
@@ -359,15 +358,15 @@ const char *service_lack_text(const struct service_lack *lack,
     char nearest[SERVICE_NEAREST_BYTES];
     if (lack->kind == LACK_PROGRAM && lack->result == BATON_NOT_FOUND &&
         service_find_nearest(machine, lack->path, nearest)) {
-        snprintf(seen, sizeof seen, ", but there is `%s`", nearest);
+        text_format(seen, sizeof seen, ", but there is `%s`", nearest);
     } else if (has_runner) {
         seen[0] = '`';
     } else if (lack->kind >= LACK_OWNER) {
-        snprintf(seen, sizeof seen, " (mode 0%03lo, owner %lu)", (unsigned long)lack->mode,
-                 (unsigned long)lack->user);
+        text_format(seen, sizeof seen, " (mode 0%03lo, owner %lu)", (unsigned long)lack->mode,
+                    (unsigned long)lack->user);
     }
-    snprintf(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", before, lack->path, after,
-             has_runner ? lack->interpreter : "", seen);
+    text_format(out, LACK_TEXT_MAX_BYTES, "%s%s%s%s%s", before, lack->path, after,
+                has_runner ? lack->interpreter : "", seen);
     return cure[0] != '\0'               ? cure
            : service_on_windows(machine) ? "give a program (.exe)"
                                          : "run `chmod +x` on it";

@@ -1,7 +1,7 @@
 /* Names for the services of [ports]: the handler's, made unique by the port. */
+#include "core/base/text.h"
 #include "core/service/build.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* The handler's file name without its last ending, at most CONFIG_NAME_MAX_BYTES - 6 bytes, with
@@ -46,7 +46,7 @@ void service_name_drafts(struct service_builder *builder) {
         struct service_draft *draft = &builder->drafts[i];
         if (draft->from_ports != NULL && names[i] != NULL && is_taken(builder, names, i)) {
             char port[8];
-            snprintf(port, sizeof port, "-%u", (unsigned)draft->service.listen->address.port);
+            text_format(port, sizeof port, "-%u", (unsigned)draft->service.listen->address.port);
             draft->service.name = arena_join(builder->arena, names[i], port, "");
         }
     }

@@ -1,7 +1,7 @@
 /* What somebody meant: keys of other servers, and files that are called nearly so. */
+#include "core/base/text.h"
 #include "core/service/build.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What it is here, and then what it is called in inetd's, xinetd's, systemd's, supervisord's,
@@ -166,7 +166,7 @@ bool service_find_nearest(const struct service_machine *machine, const char *pat
     if (machine->looks_left != NULL) {
         --*machine->looks_left;
     }
-    snprintf(folder, sizeof folder, "%.*s", (int)service_folder_length(machine, path), path);
+    text_format(folder, sizeof folder, "%.*s", (int)service_folder_length(machine, path), path);
     (void)machine->list_folder(folder, compare, &search, &cause);
     return out[0] != '\0';
 }

@@ -1,9 +1,9 @@
 /* The effective table for people (--check). */
+#include "core/base/text.h"
 #include "core/base/words.h"
 #include "core/service/build.h"
 #include "core/service/facts.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Longer texts of places run over into the next column. */
@@ -58,7 +58,7 @@ static void print_places(const struct service *service, text_emit *emit, void *c
             i++;
         }
         if (&service->listen[i] != first) {
-            snprintf(text, sizeof text, "-%u", (unsigned)service->listen[i].address.port);
+            text_format(text, sizeof text, "-%u", (unsigned)service->listen[i].address.port);
             emit(context, text);
         }
     }
@@ -104,13 +104,13 @@ static void print_identity(const struct service *service, text_emit *emit, void 
     const struct identity *identity = &service->identity;
     char ids[64];
     if (service->user != NULL) {
-        snprintf(ids, sizeof ids, " (uid %lu, gid %lu", (unsigned long)identity->uid,
-                 (unsigned long)identity->gid);
+        text_format(ids, sizeof ids, " (uid %lu, gid %lu", (unsigned long)identity->uid,
+                    (unsigned long)identity->gid);
         print_extra("user", service->user, emit, context);
         emit(context, ids);
         for (size_t i = 0; i < identity->group_count; i++) {
-            snprintf(ids, sizeof ids, "%s%lu", i == 0 ? ", groups " : " ",
-                     (unsigned long)identity->groups[i]);
+            text_format(ids, sizeof ids, "%s%lu", i == 0 ? ", groups " : " ",
+                        (unsigned long)identity->groups[i]);
             emit(context, ids);
         }
         emit(context, ")\n");
@@ -197,7 +197,7 @@ static void print_trusted(const struct service *service, text_emit *emit, void *
         emit(context, i > 0 ? ", " : "  * proxy_trusted = ");
         emit(context, address_print_host(&block->address, text, sizeof text));
         if (block->prefix_bits != all) {
-            snprintf(text, sizeof text, "/%u", block->prefix_bits);
+            text_format(text, sizeof text, "/%u", block->prefix_bits);
             emit(context, text);
         }
     }
@@ -208,8 +208,8 @@ static void print_rate(const char *name, const struct rate_limit *limit, text_em
                        void *context) {
     char text[64];
     if (limit->count > 0) {
-        snprintf(text, sizeof text, "%lu/%s burst %lu\n", (unsigned long)limit->count,
-                 service_rate_unit(limit), (unsigned long)limit->burst_count);
+        text_format(text, sizeof text, "%lu/%s burst %lu\n", (unsigned long)limit->count,
+                    service_rate_unit(limit), (unsigned long)limit->burst_count);
         print_extra(name, text, emit, context);
     }
 }
@@ -228,7 +228,7 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
     print_text("argv0", service->argv0, emit, context);
     for (size_t i = 0; i < service->success_exit_count; i++) {
         char code[16];
-        snprintf(code, sizeof code, "%lu", (unsigned long)service->success_exits[i]);
+        text_format(code, sizeof code, "%lu", (unsigned long)service->success_exits[i]);
         emit(context, i > 0 ? ", " : "  * success_exit = ");
         emit(context, code);
     }
@@ -355,8 +355,8 @@ static void print_count(const char *before, size_t count, const char *noun, bool
                         text_emit *emit, void *context) {
     char text[64];
     if (count > 0) {
-        snprintf(text, sizeof text, "%s%lu %s%s", before, (unsigned long)count, noun,
-                 is_plural && count != 1 ? "s" : "");
+        text_format(text, sizeof text, "%s%lu %s%s", before, (unsigned long)count, noun,
+                    is_plural && count != 1 ? "s" : "");
         emit(context, text);
     }
 }

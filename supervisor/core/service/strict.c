@@ -1,8 +1,8 @@
 #include "core/service/strict.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Linux follows as many in one path. */
@@ -221,7 +221,7 @@ void strict_find_outside(const struct service_machine *machine, const char *root
                         .rest = root};
     out[0] = '\0';
     if (machine->inspect == NULL || (go(&walk), walk.rest[0] != '\0')) {
-        snprintf(out, STRICT_PATH_MAX_BYTES, "%s", root);
+        text_format(out, STRICT_PATH_MAX_BYTES, "%s", root);
     } else {
         walk.is_to_root = false;
         walk.root_length = strlen(out);
@@ -231,7 +231,7 @@ void strict_find_outside(const struct service_machine *machine, const char *root
     }
     size_t length = strlen(out);
     if (path[0] != '\0' || length == 0) {
-        snprintf(out + length, STRICT_PATH_MAX_BYTES - length, "%s%s", path[0] == '/' ? "" : "/",
-                 path);
+        text_format(out + length, STRICT_PATH_MAX_BYTES - length, "%s%s", path[0] == '/' ? "" : "/",
+                    path);
     }
 }

@@ -1,7 +1,7 @@
 /* What --check warns of: the config is valid, and perhaps not what was meant. */
+#include "core/base/text.h"
 #include "core/service/build.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum doubt {
@@ -99,7 +99,7 @@ void service_print_name(const struct service *service, size_t *count, text_emit 
 void service_print_more(size_t count, text_emit *emit, void *context) {
     char text[32];
     if (count > NAMES_MAX_COUNT) {
-        snprintf(text, sizeof text, " and %lu more", (unsigned long)(count - NAMES_MAX_COUNT));
+        text_format(text, sizeof text, " and %lu more", (unsigned long)(count - NAMES_MAX_COUNT));
         emit(context, text);
     }
 }
@@ -122,7 +122,8 @@ size_t service_table_warn(const struct service_table *table, const struct servic
                 continue;
             }
             if (named_count == 0) {
-                snprintf(at, sizeof at, ":%lu: warning: ", (unsigned long)line_of(doubt, service));
+                text_format(at, sizeof at,
+                            ":%lu: warning: ", (unsigned long)line_of(doubt, service));
                 emit(context, machine->config_file);
                 emit(context, at);
             }

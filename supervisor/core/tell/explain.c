@@ -1,13 +1,13 @@
 #include "core/tell/explain.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/base/words.h"
 #include "core/door/access.h"
 #include "core/door/sources.h"
 #include "core/tell/filling.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Where the words go. */
@@ -25,7 +25,7 @@ static void say(const struct voice *voice, const char *format, ...) {
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    text_format_list(text, sizeof text, format, arguments);
     va_end(arguments);
     voice->emit(voice->context, text);
 }

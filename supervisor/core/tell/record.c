@@ -2,7 +2,6 @@
 
 #include "core/base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Kept free for closing quotes, the brace and the line feed. */
@@ -53,11 +52,11 @@ static void put_control(struct record *record, const char *bytes, size_t length)
         unsigned above = length == 3   ? 0x2000u + ((unsigned char)bytes[1] - 0x80u) * 64u - 0x80u
                          : length == 2 ? ((unsigned char)bytes[0] - 0xc2u) * 64u
                                        : 0;
-        snprintf(escape, sizeof escape, "\\u%04x", above + c);
+        text_format(escape, sizeof escape, "\\u%04x", above + c);
         put_text(record, escape);
     } else {
         for (size_t i = 0; i < length; i++) {
-            snprintf(escape, sizeof escape, "\\x%02x", (unsigned char)bytes[i]);
+            text_format(escape, sizeof escape, "\\x%02x", (unsigned char)bytes[i]);
             put_text(record, escape);
         }
     }
@@ -152,8 +151,8 @@ static const char idle_values[] = " status=0 exit=0 attempts=1 attempts=0 ";
 static bool is_among(const char *list, const char *key, size_t key_length, const char *equals,
                      const char *value, size_t length) {
     char sought[32];
-    int written = snprintf(sought, sizeof sought, " %.*s%s%.*s ", (int)key_length, key, equals,
-                           (int)length, value);
+    int written = text_format(sought, sizeof sought, " %.*s%s%.*s ", (int)key_length, key, equals,
+                              (int)length, value);
     return written < (int)sizeof sought && strstr(list, sought) != NULL;
 }
 
@@ -236,8 +235,8 @@ static void begin_for_people(struct record *record, int64_t wall_us, enum log_le
     char text[16];
     bool is_record = strcmp(event, "connection") == 0 || strcmp(event, "activation") == 0;
     unsigned second = (unsigned)((wall_us / 1000000 % 60 + 60) % 60);
-    snprintf(text, sizeof text, "%02u:%02u:%02u", record->local_minute / 60,
-             record->local_minute % 60, second);
+    text_format(text, sizeof text, "%02u:%02u:%02u", record->local_minute / 60,
+                record->local_minute % 60, second);
     put_text(record, text);
     put_text(record, is_record ? " " : "");
     record->event = event;
@@ -336,8 +335,8 @@ static void put_time(struct record *record, int64_t wall_us) {
         day--;
     }
     date_of_day(day, &year, &month, &day_of_month);
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day_of_month,
-             of_day / 3600000, of_day / 60000 % 60, of_day / 1000 % 60, of_day % 1000);
+    text_format(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day_of_month,
+                of_day / 3600000, of_day / 60000 % 60, of_day / 1000 % 60, of_day % 1000);
     record_text(record, "time", text);
 }
 

@@ -4,12 +4,12 @@
  * Whom the system asks is a matter of nsswitch.conf(5): libraries that it loads, which may ask
  * servers and keep what they like. So that none of it stays in this process, a child of its own
  * asks and hands back what it was told. */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -143,7 +143,7 @@ int platform_find_user(void *context, const char *name, struct account *out) {
     const struct account *found;
     (void)context;
     *out = (struct account){.uid = geteuid(), .gid = getegid(), .name = digits, .home = "/"};
-    snprintf(digits, sizeof digits, "%lu", (unsigned long)out->uid);
+    text_format(digits, sizeof digits, "%lu", (unsigned long)out->uid);
     if (name != NULL && name[0] == '\0') {
         return BATON_NOT_FOUND;
     }

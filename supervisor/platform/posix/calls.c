@@ -3,12 +3,12 @@
  * and the system's structures stay here. posix_look() and what is about options is called in
  * carriers as well (carriers.h), and so is async-signal-safe.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,7 +40,7 @@ int posix_get_option(int descriptor, int name) {
 
 int posix_open_of_process(pid_t pid, const char *name, int flags) {
     char path[48];
-    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
+    text_format(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
     return open(path, flags | O_CLOEXEC, 0);
 }
 

@@ -1,9 +1,9 @@
 /*
  * The environment of a program's processes, as far as it is the same for all of them.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,11 +73,11 @@ static void describe_own(const struct platform_program_spec *spec, char *at) {
     if (spec->has_channel) {
         unsigned channel = FIRST_PASSED_DESCRIPTOR + spec->listener_count;
         at = put(at, "BATON_PROTOCOL=1") + 1;
-        at += snprintf(at, NUMBERS_BYTES, "BATON_CHANNEL=%u,%u", channel, channel) + 1;
+        at += text_format(at, NUMBERS_BYTES, "BATON_CHANNEL=%u,%u", channel, channel) + 1;
         at = put(at, NONCE_ENTRY) + 1;
     }
     if (spec->listener_count > 0) {
-        at += snprintf(at, NUMBERS_BYTES, "LISTEN_FDS=%u", (unsigned)spec->listener_count) + 1;
+        at += text_format(at, NUMBERS_BYTES, "LISTEN_FDS=%u", (unsigned)spec->listener_count) + 1;
         at = put_listener_names(at, spec->listener_names, spec->listener_count) + 1;
         at = put(at, PID_ENTRY) + 1;
     }

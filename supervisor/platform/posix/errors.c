@@ -1,8 +1,8 @@
 /* From errno to the codes of core/base/error.h. */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 struct baton_cause posix_ignored;
@@ -52,6 +52,6 @@ int posix_failed_with(struct baton_cause *cause, const char *call, int code) {
 
 char *platform_error_text(long system_code, char *out, size_t size_bytes) {
     /* strerror_r has two incompatible forms; one thread may use the plain one. */
-    snprintf(out, size_bytes, "%s", strerror((int)system_code));
+    text_format(out, size_bytes, "%s", strerror((int)system_code));
     return out;
 }

@@ -3,13 +3,13 @@
  * their inode (proc(5): /proc/net), and processes name theirs in /proc/PID/fd. All of it is
  * bounded, for the loop waits for it: what is not found soon is not found.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,9 +49,9 @@ static bool has_descriptor(const char *pid, int count, unsigned long inode) {
     char path[64];
     char target[64];
     char wanted[40];
-    snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+    text_format(wanted, sizeof wanted, "socket:[%lu]", inode);
     for (int number = 0; number < count; number++) {
-        snprintf(path, sizeof path, "/proc/%.20s/fd/%d", pid, number);
+        text_format(path, sizeof path, "/proc/%.20s/fd/%d", pid, number);
         ssize_t length = readlink(path, target, sizeof target - 1);
         target[length < 0 ? 0 : length] = '\0';
         if (strcmp(target, wanted) == 0) {
@@ -181,17 +181,18 @@ bool platform_listener_hint(const struct platform_listener_spec *spec, int resul
         return false;
     }
     if (result == BATON_IN_USE) {
-        snprintf(out, PLATFORM_HINT_MAX_BYTES,
-                 "`ss -l%cnp 'sport = :%u'`, as root, tells who has it",
-                 spec->protocol == PLATFORM_UDP ? 'u' : 't', (unsigned)spec->address.port);
+        text_format(out, PLATFORM_HINT_MAX_BYTES,
+                    "`ss -l%cnp 'sport = :%u'`, as root, tells who has it",
+                    spec->protocol == PLATFORM_UDP ? 'u' : 't', (unsigned)spec->address.port);
     } else if (result == BATON_UNAVAILABLE) {
-        snprintf(out, PLATFORM_HINT_MAX_BYTES,
-                 "no interface has this address; `ip -br address` lists those that there are");
+        text_format(out, PLATFORM_HINT_MAX_BYTES,
+                    "no interface has this address; `ip -br address` lists those that there are");
     } else if (result == BATON_DENIED && spec->address.port < PRIVILEGED_PORTS_END) {
-        snprintf(out, PLATFORM_HINT_MAX_BYTES,
-                 "ports below 1024 take root (then `[supervisor] default_user` says as whom "
-                 "handlers run), or `setcap cap_net_bind_service+ep` on batond, in a systemd unit "
-                 "`AmbientCapabilities=CAP_NET_BIND_SERVICE`");
+        text_format(
+            out, PLATFORM_HINT_MAX_BYTES,
+            "ports below 1024 take root (then `[supervisor] default_user` says as whom "
+            "handlers run), or `setcap cap_net_bind_service+ep` on batond, in a systemd unit "
+            "`AmbientCapabilities=CAP_NET_BIND_SERVICE`");
     }
     return out[0] != '\0';
 }

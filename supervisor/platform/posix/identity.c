@@ -2,6 +2,7 @@
  * As whom a program runs: the steps of its plan that change what the child has of us. What it has
  * already is not set again, so a program that runs as we do costs nothing.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,7 +107,7 @@ static void add_oom(struct plan *plan, struct platform *platform, const struct i
     struct step step = {.kind = STEP_OOM};
     char *own = step.oom.own;
     bool is_known = read_score(open(OOM_FILE, O_RDONLY | O_CLOEXEC), own);
-    snprintf(step.oom.text, sizeof step.oom.text, "%d", wanted);
+    text_format(step.oom.text, sizeof step.oom.text, "%d", wanted);
     if (strcmp(own, step.oom.text) == 0) {
         return;
     }

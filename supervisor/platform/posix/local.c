@@ -15,6 +15,7 @@
  * but does not listen yet looks as if nobody listened on it any more; it gets a moment to begin,
  * and looks itself, when it listens, whether it is still there.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
@@ -97,7 +98,7 @@ struct lock {
 /* BATON_IN_USE: somebody else is at it. */
 static int lock_take(const char *path, struct lock *lock, struct baton_cause *cause) {
     struct stat status;
-    int length = snprintf(lock->path, sizeof lock->path, "%s.baton-lock", path);
+    int length = text_format(lock->path, sizeof lock->path, "%s.baton-lock", path);
     if (length < 0 || (size_t)length >= sizeof lock->path) {
         return BATON_TOO_LONG;
     }

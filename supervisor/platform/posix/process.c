@@ -1,11 +1,11 @@
 /*
  * One handler process: signal, exit, close.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,7 +54,7 @@ static pid_t called_by_itself(pid_t pid) {
     }
     if (process >= 0) {
         char path[48];
-        snprintf(path, sizeof path, "/proc/self/fdinfo/%d", process);
+        text_format(path, sizeof path, "/proc/self/fdinfo/%d", process);
         called = posix_innermost_pid(open(path, O_RDONLY | O_CLOEXEC));
         posix_close_any(process);
     }

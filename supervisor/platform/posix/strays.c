@@ -7,11 +7,11 @@
  * that no handler has made. Only elders themselves can be told from strays; what an elder leaves to
  * us when it ends looks like any other stray.
  */
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -128,7 +128,7 @@ static bool read_service(pid_t pid, char *out, size_t size_bytes) {
         posix_read_text(posix_open_of_process(pid, "environ", O_RDONLY), text, sizeof text);
     for (ssize_t at = 0; at < length; at += (ssize_t)strlen(text + at) + 1) {
         if (strncmp(text + at, name, sizeof name - 1) == 0) {
-            snprintf(out, size_bytes, "%s", text + at + sizeof name - 1);
+            text_format(out, size_bytes, "%s", text + at + sizeof name - 1);
             return true;
         }
     }

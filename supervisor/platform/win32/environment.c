@@ -4,10 +4,10 @@
  * the rest at the places where it belongs.
  * https://learn.microsoft.com/windows/win32/procthread/changing-environment-variables
  */
+#include "core/base/text.h"
 #include "program.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
@@ -111,7 +111,7 @@ static int add_all(struct entries *entries, const struct platform_program_spec *
     }
     if (code == BATON_OK && spec->service != NULL) {
         char text[sizeof "BATON_SERVICE=" + 64]; /* a name has 48 bytes at most */
-        snprintf(text, sizeof text, "BATON_SERVICE=%s", spec->service);
+        text_format(text, sizeof text, "BATON_SERVICE=%s", spec->service);
         code = add_text(entries, text);
     }
     if (code == BATON_OK && spec->has_channel) {

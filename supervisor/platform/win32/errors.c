@@ -1,6 +1,5 @@
+#include "core/base/text.h"
 #include "internal.h"
-
-#include <stdio.h>
 
 #ifndef ERROR_ELEVATION_REQUIRED /* not in the headers of mingw-w64 10 */
 #define ERROR_ELEVATION_REQUIRED 740L
@@ -88,9 +87,9 @@ static void name_error(long system_code, char *out, size_t size_bytes) {
     struct baton_cause cause;
     int code = win32_cause_of(&cause, NULL, (DWORD)system_code);
     if (code == BATON_SYSTEM) {
-        snprintf(out, size_bytes, "error %ld", system_code);
+        text_format(out, size_bytes, "error %ld", system_code);
     } else {
-        snprintf(out, size_bytes, "%s (error %ld)", baton_error_text(code), system_code);
+        text_format(out, size_bytes, "%s (error %ld)", baton_error_text(code), system_code);
     }
 }
 

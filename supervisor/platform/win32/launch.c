@@ -1,7 +1,7 @@
+#include "core/base/text.h"
 #include "program.h"
 #include "stream.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define CHANNEL_IN_BUFFER_BYTES 4096
@@ -155,8 +155,8 @@ static int complete(const struct parts *parts, wchar_t **command_line) {
     struct environment_values values = {launch->values, NULL, NULL};
     if (program->has_channel) {
         /* Handle values have 32 significant bits, also in 64-bit processes. */
-        snprintf(channel, sizeof channel, "%u,%u", (unsigned)(uintptr_t)parts->theirs.channel_in,
-                 (unsigned)(uintptr_t)parts->theirs.channel_out);
+        text_format(channel, sizeof channel, "%u,%u", (unsigned)(uintptr_t)parts->theirs.channel_in,
+                    (unsigned)(uintptr_t)parts->theirs.channel_out);
         values.channel = channel;
         values.nonce_hex = launch->nonce_hex;
     }
