@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -81,6 +82,11 @@ class Tidy(unittest.TestCase):
     def test_what_passed_is_known(self):
         self.assertIn("0 known", self.judged(GOOD))
         self.assertIn("1 known", self.judged())
+
+    def test_what_never_passed_costs_no_question(self):
+        with unittest.mock.patch.object(tidy, "read_files") as asked:
+            self.judged(GOOD)
+        asked.assert_not_called()
 
     def test_all_that_can_change_the_verdict_makes_it_unknown(self):
         def changes():

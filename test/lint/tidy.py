@@ -11,7 +11,8 @@ va_list for uninitialised, or not, as memory happens to lie.
 What passed is not judged again: the cache has an empty file named after the SHA-256 of all that the
 verdict depends on. Not the preprocessed text, which lacks what clang-tidy looks at as well (comments
 that silence it, definitions of macros, columns), but every file that the compiler reads, byte for byte.
-What failed is not kept. Exit status: 0, 1 if anything was found, 77 if the pinned version is missing.
+clang-tidy itself tells which those were. Whoever asks the compiler beforehand pays a tenth of what the
+judging takes, so it is asked only about a file that has passed before. What failed is not kept. Exit status: 0, 1 if anything was found, 77 if the pinned version is missing.
 """
 
 import collections
@@ -81,14 +82,16 @@ def compiler_arguments(entry, more):
     return kept + more
 
 
+def files_of_rule(rule, folder):
+    """The paths of all files that a compiler's rule for make names as read."""
+    words = re.split(r"(?<!\\)\s+", rule.replace("\\\n", " ").partition(": ")[2].strip())
+    return [os.path.join(folder, re.sub(r"\\([ #])", r"\1", word).replace("$$", "$")) for word in words]
+
+
 def read_files(entry, arguments, compiler):
     """The paths of all files that the compiler reads; None if it cannot tell."""
     rule = run(compiler, *arguments, "-w", "-M", entry["file"], cwd=entry["directory"])
-    if rule.returncode != 0:
-        return None
-    words = re.split(r"(?<!\\)\s+", rule.stdout.replace("\\\n", " ").partition(": ")[2].strip())
-    return [os.path.join(entry["directory"], re.sub(r"\\([ #])", r"\1", word).replace("$$", "$"))
-            for word in words]
+    return files_of_rule(rule.stdout, entry["directory"]) if rule.returncode == 0 else None
 
 
 @functools.lru_cache(maxsize=None)
@@ -121,44 +124,74 @@ def find_tools():
                  os.environ.get("BATON_TIDY_ARGUMENTS", "").split())
 
 
-def cache_path(entry, tools):
-    """Where it stands that this file passed; None if that cannot be known."""
-    arguments = compiler_arguments(entry, tools.more)
-    paths = tools.compiler and read_files(entry, arguments, tools.compiler)
-    if not paths:
-        return None
+def hashed(*parts):
     key = hashlib.sha256()
-    for part in (tools.version, json.dumps(arguments), digest(os.path.abspath(__file__)),
-                 *(f"{path} {digest(path)}" for path in [*configs(entry["file"]), *paths])):
+    for part in parts:
         key.update(part.encode("utf-8", "surrogateescape") + b"\0")
-    name = key.hexdigest()
-    return os.path.join(tools.cache, name[:2], name[2:])
+    return key.hexdigest()
+
+
+def shelf(entry, tools):
+    """The folder in which it stands with which contents this file, compiled like this, passed."""
+    return os.path.join(tools.cache, hashed(
+        tools.version, json.dumps(compiler_arguments(entry, tools.more)), entry["file"],
+        digest(os.path.abspath(__file__))))
+
+
+def mark(entry, paths):
+    """The name of the file that says that it passed with what stands in these files now."""
+    return hashed(*(f"{path} {digest(path)}" for path in [*configs(entry["file"]), *paths]))
+
+
+def is_known(entry, tools):
+    """Whether it passed with what it reads now."""
+    folder = shelf(entry, tools)
+    if not tools.compiler or not os.path.isdir(folder):
+        return False
+    paths = read_files(entry, compiler_arguments(entry, tools.more), tools.compiler)
+    return bool(paths) and os.path.exists(os.path.join(folder, mark(entry, paths)))
+
+
+def keep(entry, tools, paths):
+    folder = shelf(entry, tools)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, mark(entry, paths)), "wb"):
+        pass
 
 
 def judge(entry, tools):
-    """What clang-tidy says of a file: (it passed, the text)."""
+    """What clang-tidy says of a file: (it passed, the text, the files that it read).
+
+    None are named if one has changed meanwhile, so that nobody knows what was read."""
     with tempfile.TemporaryDirectory() as folder:
-        with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as file:
+        command = os.path.join(folder, "compile_commands.json")
+        with open(command, "w", encoding="utf-8") as file:
             json.dump([entry], file)
-        more = [f"--extra-arg={word}" for word in ["-Wno-unknown-warning-option", *tools.more]]
+        rule = os.path.join(folder, "rule")
+        # Passed on as it stands: clang-tidy takes away whatever else asks for a rule.
+        more = [f"--extra-arg={word}"
+                for word in ["-Wno-unknown-warning-option", *tools.more, f"-Wp,-MD,{rule}"]]
         done = run(tools.tidy, "--quiet", "-p", folder, *more, entry["file"])
+        paths = []
+        if os.path.exists(rule):
+            with open(rule, encoding="utf-8", errors="surrogateescape") as file:
+                paths = files_of_rule(file.read(), entry["directory"])
+        if any(os.stat(path).st_mtime_ns >= os.stat(command).st_mtime_ns for path in paths):
+            paths = []
     if done.returncode == 0:
-        return True, done.stdout
-    return False, done.stdout + done.stderr
+        return True, done.stdout, paths
+    return False, done.stdout + done.stderr, paths
 
 
 def check(entry, tools):
     """Whether a file passes, and whether that was known."""
-    known = cache_path(entry, tools)
-    if known and os.path.exists(known):
+    if is_known(entry, tools):
         return True, True
-    passed, text = judge(entry, tools)
+    passed, text, paths = judge(entry, tools)
     if text.strip():
         print(text, flush=True)
-    if passed and not text.strip() and known:
-        os.makedirs(os.path.dirname(known), exist_ok=True)
-        with open(known, "wb"):
-            pass
+    if passed and not text.strip() and paths:
+        keep(entry, tools, paths)
     return passed, False
 
 
