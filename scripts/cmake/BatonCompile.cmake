@@ -88,3 +88,13 @@ function(baton_target name)
         target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
     endif()
 endfunction()
+
+# What batond consists of is optimised at the link, as its own code is (supervisor/CMakeLists.txt).
+function(baton_optimise_at_link name)
+    if(BATON_HARDEN AND NOT WIN32)
+        set_target_properties(${name} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+        if(BATON_TESTS)
+            target_compile_options(${name} PRIVATE -ffat-lto-objects)
+        endif()
+    endif()
+endfunction()

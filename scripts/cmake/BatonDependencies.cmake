@@ -83,16 +83,6 @@ function(baton_source_library name include)
     endif()
 endfunction()
 
-# What batond consists of is optimised at the link, as its own code is (supervisor/CMakeLists.txt).
-function(baton_optimise_at_link name)
-    if(BATON_HARDEN AND NOT WIN32)
-        set_target_properties(${name} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
-        if(BATON_TESTS)
-            target_compile_options(${name} PRIVATE -ffat-lto-objects)
-        endif()
-    endif()
-endfunction()
-
 # ini.h's own defaults are what Debian builds with, so every target reads a file alike.
 function(baton_source_inih)
     baton_unpack(inih folder)

@@ -46,8 +46,8 @@ void posix_launchers_note_program(struct platform *platform, struct platform_pro
 /* A single processor gains nothing. Two for each, since a launcher waits between two launches, and
  * the last free one is never taken. */
 static uint32_t count_by_cores(void) {
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t wanted_count = count > 1 ? 2 * (uint32_t)count : 0;
+    uint32_t count = platform_processors_count();
+    uint32_t wanted_count = count > 1 ? 2 * count : 0;
     return wanted_count < BY_CORES_MAX_COUNT ? wanted_count : BY_CORES_MAX_COUNT;
 }
 

@@ -4,11 +4,11 @@
  * https://docs.kernel.org/admin-guide/cgroup-v2.html */
 #include "platform/posix/processors.h"
 
+#include "core/base/text.h"
 #include "platform/posix/internal.h"
 
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,7 @@ uint32_t posix_processors_within(const char *own, const char *root, uint32_t cou
     if (length + sizeof "/cpu.max" > sizeof path) {
         return count;
     }
-    snprintf(path, sizeof path, "%s%s", root, group);
+    text_format(path, sizeof path, "%s%s", root, group);
     while (length >= root_length) {
         memcpy(path + length, "/cpu.max", sizeof "/cpu.max");
         count = within(path, count);
