@@ -29,6 +29,22 @@ static void close_line(struct bench *bench, struct line *line) {
     bench_disconnect(bench, &line->connection);
 }
 
+/* Whoever gets the socket has it as a listener gave it, and finds `left` there. */
+static void hand_over(struct bench *bench, struct line *line, const char *left) {
+    platform_stream_close(&line->stream);
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "serve");
+    assert_int_equal(bench_offer(bench, process, line->connection.socket), BATON_OK);
+    bench_close_socket(bench, &line->connection.socket);
+    client_end_sending(line->connection.client);
+    char answer[64];
+    client_receive_all(line->connection.client, answer, sizeof answer);
+    assert_string_equal(answer, left);
+    bench_finish(bench, &process, token);
+    assert_non_null(strstr(bench->text, "blocking=1 inheritable=0 peer=1 shutdown=1"));
+    close_line(bench, line);
+}
+
 static int read_now(struct bench *bench, struct line *line, char *bytes, size_t capacity,
                     size_t *length) {
     return platform_stream_read(line->stream, bytes, capacity, length, &bench->cause);
@@ -120,20 +136,7 @@ static void test_reads_exactly_what_was_asked_for(void **state) {
     client_send(line.connection.client, "the rest");
     assert_int_equal(bench_stream_read(bench, line.stream, line.token, text, 6), BATON_OK);
     assert_memory_equal(text, "header", 6);
-    platform_stream_close(&line.stream);
-
-    /* What follows is there for who gets the socket, as a listener gave it. */
-    uint64_t token;
-    struct platform_process *process = LAUNCH(bench, &token, "serve");
-    assert_int_equal(bench_offer(bench, process, line.connection.socket), BATON_OK);
-    bench_close_socket(bench, &line.connection.socket);
-    client_end_sending(line.connection.client);
-    char answer[64];
-    client_receive_all(line.connection.client, answer, sizeof answer);
-    assert_string_equal(answer, "the rest");
-    bench_finish(bench, &process, token);
-    assert_non_null(strstr(bench->text, "blocking=1 inheritable=0 peer=1 shutdown=1"));
-    close_line(bench, &line);
+    hand_over(bench, &line, "the rest");
 }
 
 static void test_the_client_ends_first(void **state) {
@@ -367,21 +370,8 @@ static void test_a_byte_that_is_awaited(void **state) {
     await_line(bench, &line);
     assert_int_equal(platform_stream_await(line.stream), BATON_OK);
     assert_int_equal(platform_stream_await(line.stream), BATON_OK);
-    bench_expect_rest(bench); /* it was told, and nobody asks */
-    platform_stream_close(&line.stream);
-
-    /* Whoever gets the socket has it as a listener gave it, and all of what was sent. */
-    uint64_t token;
-    struct platform_process *process = LAUNCH(bench, &token, "serve");
-    assert_int_equal(bench_offer(bench, process, line.connection.socket), BATON_OK);
-    bench_close_socket(bench, &line.connection.socket);
-    client_end_sending(line.connection.client);
-    char answer[64];
-    client_receive_all(line.connection.client, answer, sizeof answer);
-    assert_string_equal(answer, "abc");
-    bench_finish(bench, &process, token);
-    assert_non_null(strstr(bench->text, "blocking=1 inheritable=0 peer=1 shutdown=1"));
-    close_line(bench, &line);
+    bench_expect_rest(bench);       /* it was told, and nobody asks */
+    hand_over(bench, &line, "abc"); /* all of what was sent */
 }
 
 /* In the piece that was read in part, or in one that comes behind that; and urgent ones, too. */

@@ -352,23 +352,33 @@ static void test_execution_aliases_are_programs(void **state) {
     assert_int_equal(probe_alias("C:\\python.exe", FILE_ATTRIBUTE_ARCHIVE), BATON_DENIED);
 }
 
-/* Puts a pipe where standard error is. */
-static void replace_standard_error(HANDLE *before, HANDLE *reader, HANDLE *writer) {
-    *before = GetStdHandle(STD_ERROR_HANDLE);
-    assert_true(CreatePipe(reader, writer, NULL, 4096));
-    assert_true(SetStdHandle(STD_ERROR_HANDLE, *writer));
+/* A pipe where standard error was. */
+struct replaced {
+    HANDLE before, reader, writer;
+};
+
+/* The log goes into it. */
+static struct replaced replace_standard_error(struct bench *bench) {
+    struct replaced replaced = {.before = GetStdHandle(STD_ERROR_HANDLE)};
+    assert_true(CreatePipe(&replaced.reader, &replaced.writer, NULL, 4096));
+    assert_true(SetStdHandle(STD_ERROR_HANDLE, replaced.writer));
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    return replaced;
+}
+
+/* The reader is the caller's to close. */
+static void restore_standard_error(struct bench *bench, const struct replaced *replaced) {
+    SetStdHandle(STD_ERROR_HANDLE, replaced->before);
+    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    CloseHandle(replaced->writer);
 }
 
 static void test_log_to_a_full_pipe_does_not_block(void **state) {
     enum { PIECE_BYTES = 4096, TOTAL_MAX = 1 << 20 };
     struct bench *bench = *state;
     static char piece[PIECE_BYTES];
-    HANDLE before;
-    HANDLE reader;
-    HANDLE writer;
     memset(piece, 'x', sizeof piece);
-    replace_standard_error(&before, &reader, &writer);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    struct replaced error = replace_standard_error(bench);
     size_t taken_bytes = 0;
     size_t taken;
     do {
@@ -381,7 +391,7 @@ static void test_log_to_a_full_pipe_does_not_block(void **state) {
     size_t read_bytes = 0;
     while (read_bytes < taken_bytes) {
         DWORD got = 0;
-        assert_true(ReadFile(reader, piece, sizeof piece, &got, NULL));
+        assert_true(ReadFile(error.reader, piece, sizeof piece, &got, NULL));
         read_bytes += got;
     }
     assert_int_equal(read_bytes, taken_bytes);
@@ -389,22 +399,16 @@ static void test_log_to_a_full_pipe_does_not_block(void **state) {
     assert_int_equal(platform_log_write(bench->platform, "end", 3, &bench->cause), 3);
     platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
     DWORD got = 0;
-    assert_true(ReadFile(reader, piece, sizeof piece, &got, NULL));
+    assert_true(ReadFile(error.reader, piece, sizeof piece, &got, NULL));
     assert_int_equal(got, 3);
-    SetStdHandle(STD_ERROR_HANDLE, before);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
-    CloseHandle(writer);
-    CloseHandle(reader);
+    restore_standard_error(bench, &error);
+    CloseHandle(error.reader);
 }
 
 static void test_log_that_broke_takes_everything(void **state) {
     struct bench *bench = *state;
-    HANDLE before;
-    HANDLE reader;
-    HANDLE writer;
-    replace_standard_error(&before, &reader, &writer);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
-    CloseHandle(reader);
+    struct replaced error = replace_standard_error(bench);
+    CloseHandle(error.reader);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
         platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
@@ -414,46 +418,34 @@ static void test_log_that_broke_takes_everything(void **state) {
     assert_non_null(bench->cause.call);
     assert_int_not_equal(bench->cause.system_code, 0);
     platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
-    SetStdHandle(STD_ERROR_HANDLE, before);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
-    CloseHandle(writer);
+    restore_standard_error(bench, &error);
 }
 
 static void test_log_that_hangs_has_a_deadline(void **state) {
     enum { MORE_THAN_ALL_BUFFERS_BYTES = 1 << 19 };
     static char text[MORE_THAN_ALL_BUFFERS_BYTES];
     struct bench *bench = *state;
-    HANDLE before;
-    HANDLE reader;
-    HANDLE writer;
     memset(text, 'x', sizeof text);
-    replace_standard_error(&before, &reader, &writer);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    struct replaced error = replace_standard_error(bench);
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000u;
     assert_false(bench_log_write_all(bench, text, sizeof text, deadline_us));
     platform_log_flush(bench->platform, deadline_us);
-    CloseHandle(reader); /* what hung fails, and the rest is dropped */
+    CloseHandle(error.reader); /* what hung fails, and the rest is dropped */
     assert_true(bench_log_write_all(bench, "lost\n", 5, PLATFORM_WAIT_FOREVER));
-    SetStdHandle(STD_ERROR_HANDLE, before);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
-    CloseHandle(writer);
+    restore_standard_error(bench, &error);
 }
 
 static void test_close_breaks_off_a_log_that_hangs(void **state) {
     enum { MORE_THAN_ALL_BUFFERS_BYTES = 1 << 19 };
     static char text[MORE_THAN_ALL_BUFFERS_BYTES];
     struct bench *bench = *state;
-    HANDLE before;
-    HANDLE reader;
-    HANDLE writer;
     memset(text, 'x', sizeof text);
-    replace_standard_error(&before, &reader, &writer);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    struct replaced error = replace_standard_error(bench);
     assert_false(bench_log_write_all(bench, text, sizeof text, platform_now_us(bench->platform)));
     assert_int_equal(bench_teardown(state), 0); /* nobody has read, and nobody will */
-    SetStdHandle(STD_ERROR_HANDLE, before);
-    CloseHandle(writer);
-    CloseHandle(reader);
+    SetStdHandle(STD_ERROR_HANDLE, error.before);
+    CloseHandle(error.writer);
+    CloseHandle(error.reader);
     assert_int_equal(bench_setup(state), 0);
 }
 

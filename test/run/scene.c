@@ -55,6 +55,25 @@ void scene_stop(struct scene *scene) {
     fake_stop();
 }
 
+bool scene_hurry(struct scene *s) {
+    SCENE_BEGIN(s);
+    scene_stop(s);
+    LOOK(s);
+    scene_stop(s);
+    LOOK(s);
+    assert_int_equal(fake_now_us(), FAKE_START_US);
+    SCENE_END(s);
+}
+
+bool scene_stop_late(struct scene *s) {
+    SCENE_BEGIN(s);
+    JUMP(s);
+    JUMP(s);
+    scene_stop(s);
+    LOOK(s);
+    SCENE_END(s);
+}
+
 static bool play_all(struct scene *scene) {
     bool acted = false;
     for (uint32_t i = 0; i < fake_process_count(); i++) {

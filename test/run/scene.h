@@ -112,6 +112,10 @@ void scene_run(struct scene *scene);
 /* Plays the scene; for those that do not end in order. */
 void scene_try(struct scene *scene);
 void scene_stop(struct scene *scene);
+/* Scripts: asks for the stop twice, so that all is over at once; asks for it behind two deadlines.
+ */
+bool scene_hurry(struct scene *scene);
+bool scene_stop_late(struct scene *scene);
 /* What holds after every scene: an ordered end, nothing left, no misuse, exactly one record for
  * every accepted connection, nobody served by two. */
 void scene_check(struct scene *scene);

@@ -428,20 +428,10 @@ static void test_end_by_the_stop_with_output_pending(void **state) {
     scene_clear(&scene);
 }
 
-static bool hurry(struct scene *s) {
-    SCENE_BEGIN(s);
-    scene_stop(s);
-    LOOK(s);
-    scene_stop(s);
-    LOOK(s);
-    assert_int_equal(fake_now_us(), FAKE_START_US);
-    SCENE_END(s);
-}
-
 static void test_second_stop(void **state) {
     (void)state;
     struct scene scene;
-    pump_stage(&scene, &play_deaf, hurry);
+    pump_stage(&scene, &play_deaf, scene_hurry);
     scene.client_count = 3;
     scene_run(&scene);
     assert_records(1, 3, "drained", "1");

@@ -153,19 +153,10 @@ static void test_shortage_keeps_the_order(void **state) {
     scene_clear(&scene);
 }
 
-static bool stop_when_starved(struct scene *s) {
-    SCENE_BEGIN(s);
-    JUMP(s);
-    JUMP(s);
-    scene_stop(s);
-    LOOK(s);
-    SCENE_END(s);
-}
-
 static void test_stop_when_starved(void **state) {
     (void)state;
     struct scene scene;
-    scene_stage(&scene, &play_good, stop_when_starved);
+    scene_stage(&scene, &play_good, scene_stop_late);
     scene.client_count = 3;
     fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, FAKE_ALWAYS);
     run(&scene);

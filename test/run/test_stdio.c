@@ -239,20 +239,10 @@ static void test_stop(void **state) {
     }
 }
 
-static bool hurry(struct scene *s) {
-    SCENE_BEGIN(s);
-    scene_stop(s);
-    LOOK(s);
-    scene_stop(s);
-    LOOK(s);
-    assert_int_equal(fake_now_us(), FAKE_START_US);
-    SCENE_END(s);
-}
-
 static void test_second_stop(void **state) {
     (void)state;
     struct scene scene;
-    stage(&scene, &play_deaf, hurry);
+    stage(&scene, &play_deaf, scene_hurry);
     scene.client_count = 3;
     scene_run(&scene);
     assert_records(1, 3, "drained", "1");
@@ -260,18 +250,10 @@ static void test_second_stop(void **state) {
     scene_clear(&scene);
 }
 
-static bool stop_when_starved(struct scene *s) {
-    SCENE_BEGIN(s);
-    JUMP(s);
-    scene_stop(s);
-    LOOK(s);
-    SCENE_END(s);
-}
-
 static void test_stop_when_starved(void **state) {
     (void)state;
     struct scene scene;
-    stage(&scene, &play_exit, stop_when_starved);
+    stage(&scene, &play_exit, scene_stop_late);
     scene.client_count = 3;
     fake_fail(FAKE_LAUNCH, BATON_SHORTAGE, FAKE_ALWAYS);
     scene_run(&scene);

@@ -287,6 +287,14 @@ static void stage_wide(struct scene *scene, const struct play *play, scene_scrip
     scene->services[0].reuse_count = 100;
 }
 
+/* The same in several ways; the first process does what the script says, all others serve. */
+static void stage_way(struct scene *scene, uint32_t way, scene_script *script) {
+    stage_wide(scene, &play_puppet, script);
+    scene_play(scene, &play_server);
+    scene->plays[0] = &play_puppet;
+    scene->number = way;
+}
+
 static void assert_first_is_cancelled(struct scene *s) {
     assert_int_equal(scene_listen(s, 0)->cancel_count, 1);
     assert_int_equal(scene_actor(s, 0)->cancelled, scene_actor(s, 0)->held[0].number);
@@ -371,10 +379,7 @@ static void test_who_ignores_cancel_with_a_sibling(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 3; way++) {
         struct scene scene;
-        stage_wide(&scene, &play_puppet, stubborn);
-        scene_play(&scene, &play_server);
-        scene.plays[0] = &play_puppet;
-        scene.number = way;
+        stage_way(&scene, way, stubborn);
         scene_run(&scene);
         assert_records(1, 2, "timed_out", "1");
         assert_record(3, "served", "1");
@@ -415,10 +420,7 @@ static void test_who_ignores_cancel_with_an_offer(void **state) {
     (void)state;
     for (uint32_t way = 0; way < 3; way++) {
         struct scene scene;
-        stage_wide(&scene, &play_puppet, with_offer);
-        scene_play(&scene, &play_server);
-        scene.plays[0] = &play_puppet;
-        scene.number = way;
+        stage_way(&scene, way, with_offer);
         scene_run(&scene);
         assert_record(1, "timed_out", "1");
         assert_record(2, "served", way == 2 ? "2" : "1");

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "independent_name.h"
+
 enum { DESCRIPTORS_MAX = 16, COPY_LIMIT_MS = 2000, COPY_WAIT_MS = 50 };
 
 static int channel = -1;
@@ -271,21 +273,7 @@ bool os_socket_name(os_socket sock, bool peer, struct address *name) {
                             : getsockname((int)sock, (struct sockaddr *)&given, &size);
     if (result != 0)
         return false;
-    if (given.ss_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, &given, sizeof v4);
-        name->size = ADDRESS_V4;
-        name->bytes[0] = 4;
-        memcpy(name->bytes + 1, &v4.sin_port, 2);
-        memcpy(name->bytes + 3, &v4.sin_addr, 4);
-    } else if (given.ss_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, &given, sizeof v6);
-        name->size = ADDRESS_V6;
-        name->bytes[0] = 6;
-        memcpy(name->bytes + 1, &v6.sin6_port, 2);
-        memcpy(name->bytes + 3, &v6.sin6_addr, 16);
-    }
+    write_name(&given, name);
     return true;
 }
 
