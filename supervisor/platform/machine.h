@@ -50,6 +50,9 @@ int platform_find_group(void *context, const char *name, uint32_t *gid);
 /* True if one of its limits is above our own hard one (POSIX), which takes CAP_SYS_RESOURCE. */
 bool platform_raises_limits(void *context, const struct identity *identity);
 
+/* How many processors may run us and our children at a time, 1 or more. May read files. */
+uint32_t platform_processors_count(void);
+
 /* Our own environment: texts NAME=VALUE and a NULL. Never freed; NULL when out of memory. */
 const char *const *platform_environment(void);
 extern const char platform_basic_variables[]; /* which of them all programs get: names, one behind

@@ -79,9 +79,6 @@ int platform_random(void *out, size_t length, struct baton_cause *cause);
 /* The supervisor's own process id. */
 uint32_t platform_own_pid(void);
 
-/* How many processors may run us and our children at a time, 1 or more. May read files. */
-uint32_t platform_processors_count(void);
-
 /* The limit of open files, where it is too low: as it is, and what would do at least. */
 struct platform_descriptors {
     uint64_t limit_count, least_count;
