@@ -27,6 +27,7 @@
 #include "core/base/identity.h"
 #include "core/base/socket_options.h"
 #include "core/base/waiting.h"
+#include "platform/channel.h"
 #include "platform/file_watch.h"
 #include "platform/log.h"
 #include "platform/machine.h"
@@ -438,7 +439,12 @@ struct platform_launch {
     struct platform_socket socket;              /* SOCKET: stays the caller's */
     struct platform_listener *const *listeners; /* LISTENERS: as many as the program's
                                                    listener_count; paused */
-    uint32_t input_listener;            /* LISTENERS: index of the one that is standard input too */
+    uint32_t input_listener; /* LISTENERS: index of the one that is standard input too */
+    /* With platform_offers_at_launch(): a frame that the process finds in its channel, of at most
+     * PLATFORM_SEND_MAX_BYTES, with a copy of a socket that stays the caller's; NULL = none. */
+    const uint8_t *offer;
+    size_t offer_bytes;
+    struct platform_socket offer_socket;
     uint64_t token;                     /* of the process's events */
     uint64_t input_token, output_token; /* PIPES: of the two streams' events */
 };
@@ -454,6 +460,8 @@ struct platform_launched {
      * `cause` says why, and the next launch with it BATON_GONE. Windows: never, the caller closes
      * it. */
     bool has_taken_socket;
+    bool has_offered; /* `offer` is in the channel: it is, unless something was short. By
+                         platform_launch() alone, also where that says AGAIN */
     /* By platform_launch_end(), where the launch has failed: the socket that platform_launch() had
      * taken, which is the caller's again; PLATFORM_SOCKET_NONE where has_taken_socket. */
     struct platform_socket socket;
@@ -465,6 +473,10 @@ struct platform_launched {
  * descriptors are left. */
 #define PLATFORM_LAUNCHERS_BY_CORES UINT32_MAX /* as many as suit the machine */
 int platform_launchers_set(struct platform *platform, uint32_t count);
+
+/* Whether a launch can put an `offer` into the channel, as a socket needs not be made for one
+ * process. POSIX: true. Windows: false. */
+bool platform_offers_at_launch(const struct platform *platform);
 
 /* Launches a process. With a channel its environment gets BATON_PROTOCOL=1, BATON_CHANNEL and
  * BATON_NONCE. It leads a process group and has no terminal (POSIX), or is in a job of
@@ -564,35 +576,5 @@ struct platform_strays {
  * to end. */
 size_t platform_end_strays(struct platform *platform, struct platform_strays *strays,
                            uint64_t deadline_us);
-
-/* ---- The channel ----------------------------------------------------------------------------- */
-
-/* Receives one whole frame (header and body, at most 16 + 512 bytes) into `buffer`. Returns
- * BATON_OK; BATON_AGAIN; BATON_END when the handler's end is closed; BATON_TOO_LONG or
- * BATON_INVALID for a frame that is torn, longer than `capacity`, or has a wrong header: *length
- * bytes of it, perhaps none, are in `buffer`, so that it can be said what is wrong; BATON_DENIED
- * for one that carries descriptors (they are closed). Once EXIT was reported it never says AGAIN:
- * what lay there when the end was seen is received, then BATON_END, whoever goes on writing. Where
- * a bad frame loses the step of the stream (Windows) the fault is told once, a CHANNEL event
- * follows, and then BATON_END. */
-int platform_channel_receive(struct platform_process *process, void *buffer, size_t capacity,
-                             size_t *length, struct baton_cause *cause);
-
-/* Longest frame to a handler: an OFFER with all its fields at their longest is 1141 bytes; Windows
- * keeps a buffer of this size in every slot of the table. */
-#define PLATFORM_SEND_MAX_BYTES 2048
-
-/* Sends one frame of `length` bytes (16..PLATFORM_SEND_MAX_BYTES), whole. POSIX: with a duplicate
- * of `attach` unless that is PLATFORM_SOCKET_NONE; Windows ignores `attach`. The caller keeps its
- * own socket. Returns BATON_OK: the frame is taken; BATON_AGAIN: not taken, a WRITABLE event
- * follows, then repeat; BATON_GONE: the handler's end is closed; BATON_SHORTAGE: too many
- * descriptors in flight (not taken, no event follows: retry by timer); BATON_TOO_LONG;
- * BATON_SYSTEM. */
-int platform_channel_send(struct platform_process *process, const void *frame, size_t length,
-                          struct platform_socket attach, struct baton_cause *cause);
-
-/* Closes our ends: the handler reads the end of file, which means DRAIN. Idempotent; no CHANNEL or
- * WRITABLE event is reported any more. */
-void platform_channel_close(struct platform_process *process);
 
 #endif

@@ -22,16 +22,18 @@ static void to_wire(const struct address *address, struct wire_address *out) {
 
 /* ---- To the handler ---- */
 
-static int send_frame(struct supervisor *s, uint32_t process, const struct wire_message *message,
+static int send_bytes(struct supervisor *s, uint32_t process, const uint8_t *frame, long length,
                       struct platform_socket attach) {
-    uint8_t frame[WIRE_OFFER_MAX_BYTES];
     struct baton_cause cause = {0};
-    long length = wire_encode(message, frame, sizeof frame);
-    if (length < 0) {
-        return BATON_TOO_LONG;
-    }
-    return platform_channel_send(s->launching.processes[process].handle, frame, (size_t)length,
-                                 attach, &cause);
+    return length < 0 ? BATON_TOO_LONG
+                      : platform_channel_send(s->launching.processes[process].handle, frame,
+                                              (size_t)length, attach, &cause);
+}
+
+static int send_frame(struct supervisor *s, uint32_t process, const struct wire_message *message) {
+    uint8_t frame[WIRE_OFFER_MAX_BYTES];
+    return send_bytes(s, process, frame, wire_encode(message, frame, sizeof frame),
+                      PLATFORM_SOCKET_NONE);
 }
 
 /* A frame that says no more than its type, about a connection by its number (0 = none). True if it
@@ -40,7 +42,7 @@ static bool send_word(struct supervisor *s, uint32_t process, enum wire_type typ
                       uint32_t number) {
     const struct wire_message message = {.type = (uint8_t)type, .connection = number};
     return s->pool.processes[process].channel_open &&
-           send_frame(s, process, &message, PLATFORM_SOCKET_NONE) == BATON_AGAIN;
+           send_frame(s, process, &message) == BATON_AGAIN;
 }
 
 static enum wire_kind kind_of(const struct connection *c, const struct service *service) {
@@ -64,11 +66,38 @@ static void tell_local(const struct connection *c, const struct service *service
     message->peer_pid = direct->pid;
 }
 
-static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
+long run_handoff_write_offer(const struct supervisor *s, uint32_t connection, const uint8_t *info,
+                             uint8_t frame[WIRE_OFFER_MAX_BYTES]) {
     const struct connection *c = &s->pool.connections[connection];
     const struct service *service = c->rules;
+    struct wire_message message = {
+        .type = WIRE_OFFER,
+        .connection = c->number,
+        .service = {service->name, strlen(service->name)},
+        .kind = (uint8_t)kind_of(c, service),
+        .accepted_us = (uint64_t)c->accepted_wall_us,
+        .id = c->id,
+        .protocol_info = info,
+        .has_peer_count = !c->is_activation,
+        .peer_count = c->is_activation ? 0 : c->from_peer_count,
+    };
+    to_wire(&c->peer, &message.peer);
+    to_wire(&c->local, &message.local);
+    to_wire(&c->via, &message.via);
+    tell_local(c, service, &message);
+    long length = wire_encode(&message, frame, WIRE_OFFER_MAX_BYTES);
+    if (length < 0 && message.path.length > 0) {
+        /* The folder's name may be no UTF-8, which the protocol cannot say. */
+        message.path = (struct wire_text){NULL, 0};
+        length = wire_encode(&message, frame, WIRE_OFFER_MAX_BYTES);
+    }
+    return length;
+}
+
+static int send_offer(struct supervisor *s, uint32_t process, uint32_t connection) {
+    const struct connection *c = &s->pool.connections[connection];
     struct platform_socket socket = s->sockets[connection];
-    uint8_t info[PLATFORM_SOCKET_INFO_BYTES];
+    uint8_t info[PLATFORM_SOCKET_INFO_BYTES], frame[WIRE_OFFER_MAX_BYTES];
     size_t info_bytes = 0;
     struct baton_cause cause = {0};
     if (c->is_activation) {
@@ -79,32 +108,12 @@ static int send_offer(struct supervisor *s, uint32_t process, uint32_t connectio
     if (result != BATON_OK) {
         return result;
     }
-    struct wire_message message = {
-        .type = WIRE_OFFER,
-        .connection = s->pool.connections[connection].number,
-        .service = {service->name, strlen(service->name)},
-        .kind = (uint8_t)kind_of(c, service),
-        .accepted_us = (uint64_t)c->accepted_wall_us,
-        .id = c->id,
-        .protocol_info = info_bytes > 0 ? info : NULL,
-        .has_peer_count = !c->is_activation,
-        .peer_count = c->is_activation ? 0 : c->from_peer_count,
-    };
-    to_wire(&c->peer, &message.peer);
-    to_wire(&c->local, &message.local);
-    to_wire(&c->via, &message.via);
-    tell_local(c, service, &message);
-    result = send_frame(s, process, &message, socket);
-    if (result == BATON_TOO_LONG && message.path.length > 0) {
-        /* The folder's name may be no UTF-8, which the protocol cannot say. */
-        message.path = (struct wire_text){NULL, 0};
-        result = send_frame(s, process, &message, socket);
-    }
-    return result;
+    return send_bytes(s, process, frame,
+                      run_handoff_write_offer(s, connection, info_bytes > 0 ? info : NULL, frame),
+                      socket);
 }
 
-/* There is nothing left to offer: the client has reset, or the stop has closed the listener. */
-static bool is_void(struct supervisor *s, uint32_t connection) {
+bool run_handoff_is_void(struct supervisor *s, uint32_t connection) {
     const struct connection *c = &s->pool.connections[connection];
     return c->is_activation ? run_listen_at(s, c->service, c->place)->handle == NULL
                             : platform_socket_was_reset(s->sockets[connection]);
@@ -126,7 +135,7 @@ static void offer(struct supervisor *s, uint32_t process) {
     if (connection == SLOT_NONE || s->pool.connections[connection].state != CONNECTION_OFFERED) {
         return;
     }
-    if (is_void(s, connection)) {
+    if (run_handoff_is_void(s, connection)) {
         pool_abandoned(&s->pool, connection);
         return;
     }
@@ -160,7 +169,7 @@ void run_handoff_send_limits(struct supervisor *s, uint32_t process) {
                                          .stop_ms = service->stop_timeout_ms,
                                          .reuse = service_reuse(service)};
     if (p->channel_open) {
-        (void)send_frame(s, process, &message, PLATFORM_SOCKET_NONE);
+        (void)send_frame(s, process, &message);
     }
 }
 
@@ -245,7 +254,13 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     if (memcmp(message->nonce, r->nonce, sizeof r->nonce) != 0) {
         return "a wrong nonce";
     }
+    const struct process *p = &s->pool.processes[process];
     uint32_t speaker = platform_process_speaker(r->handle, message->pid);
+    if (speaker == 0 && p->is_offered_early && platform_process_is_hidden(r->handle)) {
+        /* It may have served its client and ended, in a pid namespace of its own: what it has done
+         * counts, and nobody can be asked any more what it was called. */
+        speaker = p->pid;
+    }
     if (speaker == 0) {
         return run_breach_say(s, "pid ", message->pid, 10,
                               platform_process_is_hidden(r->handle)
@@ -256,7 +271,7 @@ static const char *take_hello(struct supervisor *s, uint32_t process,
     if (!pool_hello(&s->pool, process, speaker, message->capacity)) {
         return "a second HELLO";
     }
-    tell_hello(s, &s->pool.processes[process], message);
+    tell_hello(s, p, message);
     return NULL;
 }
 

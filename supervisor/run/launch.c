@@ -225,6 +225,19 @@ static void describe(struct supervisor *s, const struct connection *c,
     }
 }
 
+/* One that has reset is to be found so behind HELLO, and to be given to nobody. */
+static void add_offer(struct supervisor *s, uint32_t connection, uint8_t *frame,
+                      struct platform_launch *launch) {
+    long length = run_handoff_is_void(s, connection)
+                      ? -1
+                      : run_handoff_write_offer(s, connection, NULL, frame);
+    if (length > 0) {
+        launch->offer = frame;
+        launch->offer_bytes = (size_t)length;
+        launch->offer_socket = s->sockets[connection];
+    }
+}
+
 /* Without a connection: of it no more than of others is in the environment, and in what is said of
  * the output. */
 static int launch(struct supervisor *s, uint32_t process, const struct connection *c,
@@ -233,6 +246,8 @@ static int launch(struct supervisor *s, uint32_t process, const struct connectio
     uint32_t index = s->pool.processes[process].service;
     const struct service *service = s->pool.processes[process].rules;
     char nonce_hex[2 * WIRE_NONCE_BYTES + 1];
+    uint8_t offer[WIRE_OFFER_MAX_BYTES];
+    bool is_offered_early = s->pool.processes[process].is_offered_early;
     int result = BATON_OK;
     if (service->has_channel) {
         result = platform_random(r->nonce, sizeof r->nonce, cause);
@@ -258,8 +273,14 @@ static int launch(struct supervisor *s, uint32_t process, const struct connectio
     if (c != NULL) {
         describe(s, c, &what);
     }
+    if (is_offered_early) {
+        add_offer(s, s->pool.processes[process].wanted_by, offer, &what);
+    }
     struct platform_launched launched = {.socket = PLATFORM_SOCKET_NONE};
     result = platform_launch(s->platform, &what, &launched, cause);
+    if (is_offered_early && launched.process != NULL && !launched.has_offered) {
+        pool_not_offered_early(&s->pool, process);
+    }
     if (launched.has_taken_socket) {
         s->sockets[c - s->pool.connections] = PLATFORM_SOCKET_NONE;
     }

@@ -106,12 +106,14 @@ static bool on_process(struct supervisor *s, const struct platform_event *event)
     if (process == SLOT_NONE) {
         return false; /* was under way when the process was closed */
     }
+    const struct process *p = &s->pool.processes[process];
     switch (event->kind) {
     case PLATFORM_EVENT_CHANNEL:
         /* Who has one client at a time answers, and then waits for us: to ask at once for the next
-         * frame would mostly be in vain. */
+         * frame would mostly be in vain. But who has found its client in the channel has most
+         * likely answered when its HELLO is read. */
         return run_handoff_on_channel(s, process) &&
-               process_offers_at_a_time(&s->pool.processes[process]) > 1;
+               (process_offers_at_a_time(p) > 1 || (p->is_offered_early && p->offer != SLOT_NONE));
     case PLATFORM_EVENT_WRITABLE:
         run_handoff_on_writable(s, process);
         return false;

@@ -146,6 +146,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         return false;
     }
     s->timers.now_us = platform_now_us(s->platform);
+    s->pool.offers_early = platform_offers_at_launch(s->platform);
     pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
     pool_know_processors(&s->pool, platform_processors_count());
     if (s->machine != NULL && s->machine->config_path != NULL) {

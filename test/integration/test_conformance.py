@@ -117,6 +117,7 @@ class Independent(Points):
         outputs = [event["text"] for event in supervisor.find("output", service="points")]
         self.assertEqual(sorted(outputs), ["independent: a line to standard error",
                                            "independent: a line to standard output"])
+        self.assertEqual("# an OFFER is there before HELLO\n" in text, not ON_WINE)
         if ON_WINE:
             self.assert_skipped(
                 text, "no byte of the client has been taken", "no signal is blocked",

@@ -199,6 +199,8 @@ struct platform_program *bench_recipe(struct bench *bench, const char *const *ac
     return program;
 }
 
+#define BENCH_OFFER_BYTES (WIRE_HEADER_BYTES + 1024)
+
 struct platform_program *bench_program(struct bench *bench, const char *const *actions,
                                        const char *const *environment, const char *directory) {
     return bench_recipe(bench, actions,
@@ -229,8 +231,10 @@ int bench_launch_as(struct bench *bench, const struct platform_launch *launch,
     }
     if (result == BATON_AGAIN) {
         struct platform_process *process = out->process;
+        bool has_offered = out->has_offered;
         bench_await(bench, PLATFORM_EVENT_LAUNCHED, launch->token);
         result = platform_launch_end(&process, out, &bench->cause);
+        out->has_offered = has_offered;
     }
     return result;
 }
@@ -470,24 +474,47 @@ void bench_disconnect(struct bench *bench, struct bench_connection *connection) 
     platform_listener_close(&connection->listener);
 }
 
+static long write_offer(const uint8_t *info, uint8_t frame[BENCH_OFFER_BYTES]) {
+    struct wire_message offer = {.type = WIRE_OFFER, .connection = 1, .kind = WIRE_KIND_CONNECTION};
+    offer.service = (struct wire_text){"test", 4};
+    offer.accepted_us = 1;
+    offer.id = 1;
+    offer.protocol_info = info;
+    long length = wire_encode(&offer, frame, BENCH_OFFER_BYTES);
+    assert_true(length > 0);
+    return length;
+}
+
 int bench_offer(struct bench *bench, struct platform_process *process,
                 struct platform_socket socket) {
-    uint8_t info[PLATFORM_SOCKET_INFO_BYTES] = {0};
+    uint8_t info[PLATFORM_SOCKET_INFO_BYTES] = {0}, frame[BENCH_OFFER_BYTES];
     size_t info_length = sizeof info; /* an OFFER of no socket still has the field on Windows */
     if (platform_socket_is_open(socket)) {
         assert_int_equal(platform_socket_export(process, platform_process_pid(process), socket,
                                                 info, &info_length, &bench->cause),
                          BATON_OK);
     }
-    struct wire_message offer = {.type = WIRE_OFFER, .connection = 1, .kind = WIRE_KIND_CONNECTION};
-    offer.service = (struct wire_text){"test", 4};
-    offer.accepted_us = 1;
-    offer.id = 1;
-    offer.protocol_info = info_length > 0 ? info : NULL;
-    uint8_t frame[WIRE_HEADER_BYTES + 1024];
-    long length = wire_encode(&offer, frame, sizeof frame);
-    assert_true(length > 0);
+    long length = write_offer(info_length > 0 ? info : NULL, frame);
     return platform_channel_send(process, frame, (size_t)length, socket, &bench->cause);
+}
+
+struct platform_process *bench_launch_with_offer(struct bench *bench, const char *const *actions,
+                                                 struct platform_socket socket, uint64_t *token) {
+    uint8_t frame[BENCH_OFFER_BYTES];
+    struct platform_program *program = bench_program(bench, actions, NULL, NULL);
+    *token = bench_token(bench);
+    struct platform_launch launch = {.program = program,
+                                     .nonce_hex = BENCH_NONCE,
+                                     .output = bench->output,
+                                     .socket = PLATFORM_SOCKET_NONE,
+                                     .offer = frame,
+                                     .offer_bytes = (size_t)write_offer(NULL, frame),
+                                     .offer_socket = socket,
+                                     .token = *token};
+    struct platform_launched made = bench_start(bench, &launch);
+    assert_true(made.has_offered);
+    platform_program_destroy(&program);
+    return made.process;
 }
 
 struct platform_exit bench_await_exit(struct bench *bench, struct platform_process **process,

@@ -172,6 +172,10 @@ void bench_disconnect(struct bench *bench, struct bench_connection *connection);
 int bench_offer(struct bench *bench, struct platform_process *process,
                 struct platform_socket socket);
 
+/* Launches a process that finds such an OFFER in its channel: platform_offers_at_launch(). */
+struct platform_process *bench_launch_with_offer(struct bench *bench, const char *const *actions,
+                                                 struct platform_socket socket, uint64_t *token);
+
 struct address bench_loopback(void);
 
 /* Waits for the end, closes the process, returns how it ended. For one whose output nobody

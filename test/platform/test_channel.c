@@ -231,6 +231,38 @@ static void test_handler_gets_a_socket_as_promised(void **state) {
     platform_listener_close(&connection.listener);
 }
 
+/* It has HELLO to say before it reads, and nothing to wait for. */
+static void test_an_offer_may_be_there_from_the_launch_on(void **state) {
+    struct bench *bench = *state;
+    static const char *const serves[] = {"hello", "serve", "exit:0", NULL};
+    static const char *const ends[] = {"hello", "exit:0", NULL};
+    if (!platform_offers_at_launch(bench->platform)) {
+        skip();
+    }
+    for (int i = 0; i < 2; i++) {
+        uint64_t token;
+        uint8_t frame[FRAME_TO_SUPERVISOR_MAX];
+        char answer[64];
+        struct bench_connection connection = bench_connect(bench);
+        struct platform_process *process =
+            bench_launch_with_offer(bench, i == 0 ? serves : ends, connection.socket, &token);
+        bench_receive(bench, process, token, frame);
+        client_send(connection.client, "question");
+        client_end_sending(connection.client);
+        if (i == 0) {
+            bench_await_text(bench, "blocking=1 inheritable=0 peer=1 shutdown=1");
+        }
+        assert_int_equal(bench_finish(bench, &process, token).code, 0);
+        bench_close_socket(bench, &connection.socket);
+        if (i == 0) {
+            client_receive_all(connection.client, answer, sizeof answer);
+            assert_string_equal(answer, "question");
+        }
+        client_close(connection.client);
+        platform_listener_close(&connection.listener);
+    }
+}
+
 static void test_send_to_nobody_is_gone(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -349,6 +381,7 @@ int main(void) {
         WITH_BENCH(test_after_exit_what_lay_there),
         WITH_BENCH(test_crooked_frames),
         WITH_BENCH(test_handler_gets_a_socket_as_promised),
+        WITH_BENCH(test_an_offer_may_be_there_from_the_launch_on),
         WITH_BENCH(test_send_to_nobody_is_gone),
         WITH_BENCH(test_full_channel_tells_when_writable),
         WITH_BENCH(test_close_means_drain),

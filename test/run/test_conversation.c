@@ -22,6 +22,8 @@ struct partner {
     struct said said[FRAMES]; /* what the supervisor said to it and no step has looked at */
     uint32_t said_count;
     bool has_ended;           /* the supervisor has closed the channel, and that is in `said` */
+    bool has_greeted;         /* it has said HELLO, and reads from then on */
+    uint32_t early_label;     /* of what it was offered before, and finds then; 0 = nothing */
     uint32_t numbers[LABELS]; /* connection numbers by label; 0 = was not offered */
     bool has_copy[LABELS];    /* of that client's socket */
     uint32_t terminate_count, kill_count;
@@ -88,7 +90,11 @@ static void hear(uint32_t process, const struct fake_frame *frame) {
         uint32_t label = label_of_client(frame->client);
         partner->numbers[label] = message.connection;
         partner->has_copy[label] = frame->client != FAKE_NONE;
-        note(partner, message.type, label);
+        if (partner->has_greeted) {
+            note(partner, message.type, label);
+        } else {
+            partner->early_label = label;
+        }
     } else if ((message.type & 0x80) == 0) {
         note(partner, message.type, label_of_number(partner, message.connection));
     }
@@ -153,8 +159,18 @@ static void close_copy(uint32_t process, uint32_t label) {
     }
 }
 
+static void greet(struct partner *partner) {
+    partner->has_greeted = true;
+    if (partner->early_label != 0) {
+        note(partner, WIRE_OFFER, partner->early_label);
+    }
+}
+
 static void say(const struct conversation_step *step, uint32_t process) {
     size_t first = strcmp(step->words[1], "may") == 0 ? 2 : 1;
+    if (strcmp(step->words[first], "HELLO") == 0 && !partners[process].has_greeted) {
+        greet(&partners[process]);
+    }
     uint32_t label = conversation_label(step, first);
     uint8_t nonce[WIRE_NONCE_BYTES] = {0}, frame[CONVERSATION_FRAME_BYTES];
     assert_true(wire_nonce_parse(fake_process(process)->nonce_hex, nonce));
@@ -292,7 +308,12 @@ static void check_over(void) {
             fake_process(i)->terminate_count != partners[i].terminate_count) {
             wrong("a process was ended");
         }
-        /* When it has ended it does not matter whether the channel was before. */
+        /* When it has ended it does not matter whether the channel was before, nor whether it has
+         * had what was offered to it before its HELLO. */
+        if (partners[i].said_count > 0 && partners[i].early_label != 0 &&
+            partners[i].said[0].type == WIRE_OFFER) {
+            expect_said(&partners[i], WIRE_OFFER, partners[i].early_label);
+        }
         while (partners[i].said_count > 0) {
             expect_said(&partners[i], 0, 0);
         }
@@ -377,12 +398,14 @@ static void check_record(const struct conversation_step *step) {
         if (strcmp(lines_value(line, step->words[i]), equals + 1) != 0) {
             wrong("it has another value");
         }
+        *equals = '=';
     }
 }
 
-static void hold(void) {
+static void hold(bool offers_late) {
     struct scene scene;
     prepare(&scene);
+    fake_offers_late(offers_late);
     scene_run(&scene);
     /* What the supervisor does at last nobody asks for any more. */
     hear_all();
@@ -413,7 +436,10 @@ static void test_conversations(void **state) {
             (only != NULL && strcmp(only, conversation->name) != 0)) {
             continue;
         }
-        hold();
+        hold(true);
+        if (conversation->reuse_count == 1) {
+            hold(false);
+        }
         count++;
     }
     conversations_close();

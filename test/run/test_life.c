@@ -290,7 +290,7 @@ static void test_text_of_a_frame(void **state) {
 /* A program that knows nothing of Baton, and a service without `handoff`. */
 static void test_hint_at_a_forgotten_key(void **state) {
     (void)state;
-    const struct play silent = PLAY(ACT_AWAIT_OFFER);
+    const struct play silent = PLAY(ACT_STAY);
     const struct play greets = PLAY(ACT_HELLO, ACT_EXIT);
     const struct play fails = PLAY(ACT_EXIT_3); /* as one does that cannot load its SDK */
     const struct play crashes = PLAY(ACT_CRASH);

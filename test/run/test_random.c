@@ -192,7 +192,8 @@ static void fail_a_call(void) {
                 {FAKE_STREAM, BATON_SHORTAGE},  {FAKE_STREAM, BATON_SYSTEM},
                 {FAKE_LAUNCH, BATON_LIMIT},     {FAKE_ACCEPT, BATON_SYSTEM},
                 {FAKE_ACCEPT, BATON_NO_MEMORY}, {FAKE_SEND, BATON_AGAIN},
-                {FAKE_LAUNCH, BATON_NO_MEMORY}, {FAKE_STREAM, BATON_NO_MEMORY}};
+                {FAKE_LAUNCH, BATON_NO_MEMORY}, {FAKE_STREAM, BATON_NO_MEMORY},
+                {FAKE_OFFER, BATON_SHORTAGE}};
     size_t way = draw(sizeof ways / sizeof *ways);
     fake_fail(ways[way].call, ways[way].code, 1 + draw(4));
 }

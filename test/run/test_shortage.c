@@ -279,6 +279,7 @@ static void test_offer_errors(void **state) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct scene scene;
         scene_stage(&scene, &play_good, NULL);
+        fake_offers_late(true);
         fake_fail(ways[i].call, ways[i].code, 1);
         run(&scene);
         assert_record(1, "served", ways[i].attempts);
@@ -316,6 +317,7 @@ static void test_channel_without_room(void **state) {
     for (uint32_t way = 0; way < 3; way++) {
         struct scene scene;
         scene_stage(&scene, &play_puppet, channel_full);
+        fake_offers_late(true);
         scene_play(&scene, &play_good);
         scene.number = way;
         run(&scene);

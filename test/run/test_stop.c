@@ -416,6 +416,7 @@ static void test_reset_before_the_offer(void **state) {
     for (uint32_t reuse_count = 1; reuse_count <= 2; reuse_count++) {
         struct scene scene;
         scene_stage(&scene, &play_puppet, reset_while_stopping);
+        fake_offers_late(true);
         scene.services[0].reuse_count = reuse_count;
         scene_run(&scene);
         assert_record(1, "abandoned", "1");

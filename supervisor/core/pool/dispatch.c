@@ -9,24 +9,40 @@ static void forget_attempt(struct connection *c) {
     c->launched_us = c->greeted_us = c->offered_us = 0;
 }
 
-void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
-    struct process *p = &pool->processes[process];
+void pool_note_offer(struct pool *pool, struct process *p, uint32_t connection) {
     struct connection *c = &pool->connections[connection];
-    const struct service *service = p->rules;
     connection_step(c, CONNECTION_OFFER, OUTCOME_NONE);
     forget_attempt(c);
-    pool_number(pool, connection);
-    c->process = process;
+    c->process = p->slot;
     c->pid = p->pid;
     c->launched_us = p->launched_us;
     c->greeted_us = p->greeted_us;
     c->offered_us = pool->timers->now_us;
     p->offer = connection;
     process_count_offer(p, 1);
-    timers_after(pool->timers, &p->timer, pool_ms(service->handshake_timeout_ms));
-    pool_bound_handshake(pool, p);
     pool_update_process(pool, p);
+}
+
+void pool_await_answer(struct pool *pool, struct process *p) {
+    timers_after(pool->timers, &p->timer, pool_ms(p->rules->handshake_timeout_ms));
+    pool_bound_handshake(pool, p);
+}
+
+void pool_offer(struct pool *pool, uint32_t process, uint32_t connection) {
+    struct process *p = &pool->processes[process];
+    pool_number(pool, connection);
+    pool_note_offer(pool, p, connection);
+    pool_await_answer(pool, p);
     pool_push_process(pool, POOL_OFFER, p, connection, OUTCOME_NONE);
+}
+
+/* Inheritance proves who reads it, so nothing is to be waited for. But it is for that process from
+ * then on: where others may be sooner there, or it serves others first, it is offered behind HELLO.
+ * And so is a socket that somebody has had, which is put back first. */
+static bool may_offer_early(const struct pool *pool, const struct process *p,
+                            const struct connection *c) {
+    return pool->offers_early && p->rules->handoff == HANDOFF_CHANNEL &&
+           !service_serves_many(p->rules) && c->offers_count == 0;
 }
 
 void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection) {
@@ -56,6 +72,10 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
         pool_begin_trials(pool, p);
         pool_expect(pool, slot, connection);
         forget_attempt(&pool->connections[connection]);
+        p->is_offered_early = may_offer_early(pool, p, &pool->connections[connection]);
+    }
+    if (p->is_offered_early) {
+        pool_number(pool, connection);
     }
     pool_update_process(pool, p);
     pool_push_process(pool, POOL_LAUNCH, p, connection, OUTCOME_NONE);

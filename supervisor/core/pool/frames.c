@@ -15,6 +15,16 @@ static void begin_offers(struct pool *pool, struct process *p, uint32_t connecti
     pool_dispatch(pool, p->service);
 }
 
+/* What it was offered before it is offered from now on, as far as times go. */
+static void greet(struct pool *pool, struct process *p, uint32_t pid) {
+    p->greeted_us = pool->timers->now_us;
+    if (p->offer != SLOT_NONE) {
+        struct connection *c = &pool->connections[p->offer];
+        c->pid = pid;
+        c->greeted_us = c->offered_us = p->greeted_us;
+    }
+}
+
 bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capacity_count) {
     struct process *p = &pool->processes[process];
     uint32_t connection = p->wanted_by;
@@ -22,7 +32,7 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
         return false;
     }
     if (p->state == PROCESS_KILLED || p->exiting) {
-        p->greeted_us = pool->timers->now_us; /* its client waits for pool_exited() */
+        greet(pool, p, pid); /* its client waits for pool_exited(), or for an ACK behind this */
         return true;
     }
     if (p->state != PROCESS_LAUNCHED || !process_advance(p, PROCESS_READY)) {
@@ -30,8 +40,12 @@ bool pool_hello(struct pool *pool, uint32_t process, uint32_t pid, uint32_t capa
     }
     p->pid = pid; /* a shim may have started the one that speaks; it gets the socket */
     p->capacity_count = capacity_count;
-    p->greeted_us = pool->timers->now_us;
-    pool_rest(pool, p);
+    greet(pool, p, pid);
+    if (p->offer != SLOT_NONE) {
+        pool_await_answer(pool, p);
+    } else {
+        pool_rest(pool, p);
+    }
     if (capacity_count > 1) {
         pool_push_process(pool, POOL_SEND_LIMITS, p, SLOT_NONE, OUTCOME_NONE);
     }

@@ -144,6 +144,10 @@ void pool_dispatch_all(struct pool *pool);
 
 /* Offers the connection, which is in no queue, to the process. */
 void pool_offer(struct pool *pool, uint32_t process, uint32_t connection);
+/* The connection, which is in no queue and has its number, is offered to the process. */
+void pool_note_offer(struct pool *pool, struct process *p, uint32_t connection);
+/* The answer to its offer is due in handshake_timeout_ms. */
+void pool_await_answer(struct pool *pool, struct process *p);
 
 /* Where processes serve many, launches that are under way at a time before one has said HELLO: as
  * many as there are processors, within these. Fewer of them would let one that hangs hold up all

@@ -88,11 +88,30 @@ void pool_launching(struct pool *pool, uint32_t process, bool has_begun) {
     }
 }
 
+void pool_not_offered_early(struct pool *pool, uint32_t process) {
+    pool->processes[process].is_offered_early = false;
+}
+
+/* It may have run, and read what it was offered, for a while by now. */
+static void note_early_offer(struct pool *pool, struct process *p) {
+    uint32_t connection = p->wanted_by;
+    if (connection != SLOT_NONE) {
+        pool_expect_no_more(pool, connection);
+        pool_note_offer(pool, p, connection);
+        if (p->state == PROCESS_KILLED) {
+            pool_recall_offer(pool, p);
+        }
+    }
+}
+
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     struct process *p = &pool->processes[process];
     p->pid = pid;
     pool->last_launched = p->service;
     if (p->rules->has_channel) {
+        if (p->is_offered_early) {
+            note_early_offer(pool, p);
+        }
         end_trials(pool, process, p->service, POOL_LAUNCH_REFUSED);
         return;
     }

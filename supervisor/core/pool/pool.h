@@ -70,7 +70,8 @@ enum pool_action_kind {
     POOL_GIVE_BACK,      /* an activation is over and recorded: its listener may be watched again;
                             pool_forget() comes now, not after the record */
     /* About a process. */
-    POOL_LAUNCH,        /* launch it; then pool_launched() or pool_launch_failed(). Without a
+    POOL_LAUNCH,        /* launch it, and where is_offered_early with the OFFER of `wanted_by` in
+                           its channel; then pool_launched() or pool_launch_failed(). Without a
                            connection (wanted_by) it is a spare: service_serves_many() */
     POOL_SEND_LIMITS,   /* tell it what it is really offered: it takes several at a time */
     POOL_OFFER,         /* send it the offer of `connection`; on failure pool_offer_failed() */
@@ -211,6 +212,8 @@ struct pool {
     struct process *processes;
     struct pool_service *services;
     struct services *registry; /* not owned */
+    bool offers_early; /* what is launched may have its client's OFFER from the start; set by the
+                          caller behind pool_init() */
     bool stopping;
     uint64_t stopped_us;           /* since when */
     uint32_t most_count;           /* connections of all services */
@@ -338,6 +341,9 @@ bool pool_is_starved(const struct pool *pool);
 /* Its launch is under way, and takes its time; or (not `has_begun`) it waits for others. Its
  * handshake is not late before. */
 void pool_launching(struct pool *pool, uint32_t process, bool has_begun);
+/* What it was launched for could not be put into its channel before (is_offered_early): it is
+ * offered behind HELLO, as ever. Before pool_launched(). */
+void pool_not_offered_early(struct pool *pool, uint32_t process);
 /* Without a channel the process has thereby taken the connection it was launched for. */
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid);
 void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault);

@@ -4,9 +4,10 @@
  *   LAUNCHED --hello--> READY --drain--> DRAINING --terminate--> TERMINATED --kill--> KILLED
  *
  * Any state may skip to KILLED; every state ends with the exit of the process. A process is offered
- * connections only in READY, and as long as nothing has retired it. Credits are what it said in
- * HELLO (capacity: connections at once) within what the service allows, and what the service allows
- * in all (life).
+ * connections only in READY, and as long as nothing has retired it; but one for a single connection
+ * may have its offer from its launch on, in LAUNCHED, and answers it in READY. Credits are what it
+ * said in HELLO (capacity: connections at once) within what the service allows, and what the
+ * service allows in all (life).
  */
 #ifndef BATON_POOL_PROCESS_H
 #define BATON_POOL_PROCESS_H
@@ -102,11 +103,13 @@ struct process {
     uint32_t level;               /* how many it held when it was put there */
     struct process_credits gives; /* what it counts for in its service: see credits.c */
     bool channel_open;
-    bool breach;      /* we ended its channel because of what it sent: nothing more of it counts */
-    bool exiting;     /* its end was seen; what it wrote before is being read */
-    bool busy;        /* declined while it held others: not before it has finished one */
-    bool has_waited;  /* after HELLO nobody was there whom it could be offered */
-    bool is_useless;  /* it was counted as one that failed before it was of use */
+    bool breach;  /* we ended its channel because of what it sent: nothing more of it counts */
+    bool exiting; /* its end was seen; what it wrote before is being read */
+    bool busy;    /* declined while it held others: not before it has finished one */
+    bool is_offered_early; /* whom it is launched for it finds in its channel; before
+                              pool_launched() that one is its wanted_by, and then its offer */
+    bool has_waited;       /* after HELLO nobody was there whom it could be offered */
+    bool is_useless;       /* it was counted as one that failed before it was of use */
     bool is_outdated; /* the executable has changed since its launch; it serves who waits for it */
     enum outcome fault;        /* why it is being ended before an ACK; NONE = no fault */
     enum retire_reason retire; /* the first; from then on it gets no more offers */

@@ -14,9 +14,10 @@ static void give_up_on(struct pool *pool, struct process *p) {
         pool_end_connection(pool, p->first_held,
                             pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED);
     }
-    if (p->offer != SLOT_NONE) {
-        pool->connections[p->offer].attempts_used++;
-        pool_end_connection(pool, p->offer, outcome);
+    uint32_t offered = p->is_offered_early && p->offer == SLOT_NONE ? p->wanted_by : p->offer;
+    if (offered != SLOT_NONE) {
+        pool->connections[offered].attempts_used++;
+        pool_end_connection(pool, offered, outcome);
     }
     if (p->wanted_by != SLOT_NONE) {
         pool_fail_attempt(pool, p->slot, p->wanted_by, outcome);
@@ -127,7 +128,7 @@ static void stop_process(struct pool *pool, uint32_t process) {
         /* Its listener is closed, so there is nothing that it could be offered. */
         pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED);
     }
-    if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE) {
+    if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE && p->offer == SLOT_NONE) {
         pool_drain_process(pool, p, RETIRE_STOP);
     } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
         pool_set_deadline(pool, p,

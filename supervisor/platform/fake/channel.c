@@ -28,7 +28,7 @@ void fake_queue_clear(struct fake_queue *queue) {
     }
 }
 
-static struct fake_message *make_message(const void *bytes, size_t length) {
+struct fake_message *fake_message_make(const void *bytes, size_t length) {
     struct fake_message *message = fake_allocate(sizeof *message);
     if (length > sizeof message->bytes) {
         fake_wrong("a frame that is too long for the fake channel");
@@ -89,9 +89,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     return result;
 }
 
-/* What goes to the process with the frame. */
-static void attach_socket(struct platform_process *process, struct fake_message *message,
-                          struct platform_socket socket) {
+void fake_message_attach(struct platform_process *process, struct fake_message *message,
+                         struct platform_socket socket) {
     if (socket.value >= FAKE_LISTENER_SOCKET) {
         struct platform_listener *listener = fake_listener_of(socket);
         if (listener != NULL) {
@@ -129,9 +128,9 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
         process->writable_wanted = true;
         return BATON_AGAIN;
     }
-    struct fake_message *message = make_message(frame, length);
+    struct fake_message *message = fake_message_make(frame, length);
     if (platform_socket_is_open(attach)) {
-        attach_socket(process, message, attach);
+        fake_message_attach(process, message, attach);
     }
     fake_queue_put(&process->to_handler, message);
     return BATON_OK;
@@ -167,14 +166,14 @@ static bool send_message(struct platform_process *p, struct fake_message *messag
 
 bool fake_handler_send(uint32_t process, const void *bytes, size_t length, uint32_t sender_pid) {
     struct platform_process *p = fake_world.processes[process];
-    struct fake_message *message = make_message(bytes, length);
+    struct fake_message *message = fake_message_make(bytes, length);
     message->sender_pid = sender_pid != 0 ? sender_pid : p->face.pid;
     return send_message(p, message);
 }
 
 bool fake_handler_send_fault(uint32_t process, int code, bool lasting) {
     struct platform_process *p = fake_world.processes[process];
-    struct fake_message *message = make_message(NULL, 0);
+    struct fake_message *message = fake_message_make(NULL, 0);
     message->fault = code;
     message->lasting = lasting;
     return send_message(p, message);

@@ -96,6 +96,7 @@ enum fake_call {
     FAKE_RANDOM,
     FAKE_EXPORT,
     FAKE_SEND,
+    FAKE_OFFER, /* that of a launch: it is not put into the channel */
     FAKE_WAIT,
     FAKE_BECOME,
     FAKE_CALL_COUNT
@@ -297,6 +298,8 @@ void fake_limit_descriptors(size_t left_count);
 /* As on Windows: platform_socket_export() describes the socket in 628 bytes, and a launch cannot
  * hand over listeners. */
 void fake_as_on_windows(bool on);
+/* As on POSIX, but that a launch puts no offer into the channel. */
+void fake_offers_late(bool on);
 
 /* ---- What processes use ---------------------------------------------------------------------- */
 

@@ -168,7 +168,7 @@ struct fake_world {
     size_t descriptors_left_count; /* below its limit, if it has one */
     struct platform_log_loss log_loss;
     size_t log_room;
-    bool stop_due, is_windows, hides_pids, has_descriptor_limit;
+    bool stop_due, is_windows, offers_late, hides_pids, has_descriptor_limit;
     bool measures_late;
     uint32_t launchers_count; /* launches are late, and so many at a time */
     bool launchers_due, holds_launches;
@@ -192,6 +192,10 @@ void fake_text_append(struct fake_text *text, const char *bytes, size_t length);
 /* A number drawn from *state, which is never 0. */
 uint64_t fake_draw(uint64_t *state);
 
+struct fake_message *fake_message_make(const void *bytes, size_t length);
+/* What goes to the process with the frame. */
+void fake_message_attach(struct platform_process *process, struct fake_message *message,
+                         struct platform_socket socket);
 void fake_queue_put(struct fake_queue *queue, struct fake_message *message);
 struct fake_message *fake_queue_take(struct fake_queue *queue);
 void fake_queue_clear(struct fake_queue *queue);

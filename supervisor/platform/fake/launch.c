@@ -136,6 +136,25 @@ static void give_streams(struct platform_process *p, const struct platform_launc
     p->face.listener_names = launch->program->listener_names;
 }
 
+static bool put_offer(struct platform_process *p, const struct platform_launch *launch) {
+    struct baton_cause cause = {0};
+    if (launch->offer == NULL || fake_try(FAKE_OFFER, &cause) != BATON_OK) {
+        return false;
+    }
+    if (fake_world.offers_late || fake_world.is_windows) {
+        fake_wrong("an offer at a launch where there can be none");
+    }
+    struct fake_message *message = fake_message_make(launch->offer, launch->offer_bytes);
+    fake_message_attach(p, message, launch->offer_socket);
+    fake_queue_put(&p->to_handler, message);
+    return true;
+}
+
+bool platform_offers_at_launch(const struct platform *platform) {
+    (void)platform;
+    return !fake_world.offers_late && !fake_world.is_windows;
+}
+
 /* ---- Launches that take their time ---- */
 
 static bool may_begin(const struct fake_world *w) {
@@ -162,7 +181,8 @@ static int begin_late(struct platform_process *p, int code, const struct platfor
     p->taken = launch->socket;
     p->next_launching = w->launching;
     w->launching = p;
-    *out = (struct platform_launched){.process = p, .socket = PLATFORM_SOCKET_NONE};
+    *out = (struct platform_launched){
+        .process = p, .has_offered = out->has_offered, .socket = PLATFORM_SOCKET_NONE};
     if (platform_socket_is_open(launch->socket)) {
         struct platform_socket taken = launch->socket;
         platform_socket_close(NULL, &taken);
@@ -207,6 +227,7 @@ static int launch_now(const struct platform_launch *launch, struct platform_laun
                                                    : (const char *const *)launch->program->argv);
     p->environment = make_environment(launch);
     give_streams(p, launch, w->process_count, out);
+    out->has_offered = put_offer(p, launch);
     w->processes = fake_grow(w->processes, w->process_count, &w->process_capacity, sizeof(void *));
     w->processes[w->process_count++] = p;
     out->process = p;

@@ -202,6 +202,10 @@ void fake_as_on_windows(bool on) {
     fake_world.is_windows = on;
 }
 
+void fake_offers_late(bool on) {
+    fake_world.offers_late = on;
+}
+
 void fake_wrong(const char *what) {
     if (fake_world.misuse == NULL) {
         fake_world.misuse = what;

@@ -154,6 +154,12 @@ static int hand_over(struct platform *platform, const struct platform_launch *la
     return result;
 }
 
+/* Nobody has the other end yet, so that there is room; but too much may be under way. */
+static bool put_offer(const struct platform_launch *launch, int channel) {
+    return launch->offer != NULL && posix_send_packet(channel, launch->offer, launch->offer_bytes,
+                                                      (int)launch->offer_socket.value) >= 0;
+}
+
 /* The same, but that a launcher makes the child, which is told later. Nothing is let go unless it
  * was asked. */
 static int ask(struct platform *platform, const struct platform_launch *launch,
@@ -178,15 +184,18 @@ static int ask(struct platform *platform, const struct platform_launch *launch,
  * asked, for too much is under way. */
 static int start(struct platform *platform, const struct platform_launch *launch,
                  struct launch **place, struct platform_process *process, struct preparation *p,
-                 bool *has_taken, struct baton_cause *cause) {
+                 struct platform_launched *out, struct baton_cause *cause) {
     int result = prepare_streams(platform, launch, p, cause);
     if (result == BATON_OK && launch->program->nonce != NULL) {
         result = posix_channel_open(process, *place == NULL, &p->ends[3], cause);
         p->spawn.passed[launch->program->listener_count] = p->ends[3];
     }
+    if (result == BATON_OK) {
+        out->has_offered = put_offer(launch, process->channel.descriptor);
+    }
     if (result == BATON_OK && *place != NULL) {
         result = ask(platform, launch, *place, process, p, cause);
-        *has_taken = result == BATON_OK && p->handover.returns_first;
+        out->has_taken_socket = result == BATON_OK && p->handover.returns_first;
     }
     if (result == BATON_UNSUPPORTED && *place != NULL) {
         *place = NULL;
@@ -195,7 +204,7 @@ static int start(struct platform *platform, const struct platform_launch *launch
                      : posix_watch_begin(platform, &process->channel, EPOLLIN, cause);
     }
     if (result == BATON_OK && *place == NULL) {
-        result = hand_over(platform, launch, process, p, has_taken, cause);
+        result = hand_over(platform, launch, process, p, &out->has_taken_socket, cause);
     }
     for (int i = 0; i < 4; i++) {
         posix_close_descriptor(&p->ends[i]);
@@ -231,6 +240,11 @@ void posix_launch_complete(struct platform_process *process, struct preparation 
     out->output = p->pumps[1];
 }
 
+bool platform_offers_at_launch(const struct platform *platform) {
+    (void)platform;
+    return true;
+}
+
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause) {
     *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
@@ -262,7 +276,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     p.spawn.passed = program->passed;
     p.spawn.passed_count = program->listener_count + (program->nonce != NULL ? 1 : 0);
     p.spawn.argv = launch->argv != NULL ? (char *const *)(uintptr_t)launch->argv : program->argv;
-    result = start(platform, launch, &place, process, &p, &out->has_taken_socket, cause);
+    result = start(platform, launch, &place, process, &p, out, cause);
     if (result != BATON_OK) {
         posix_launch_give_up(platform, process, &p);
         return result == BATON_SHORTAGE ? posix_short(platform) : result;

@@ -347,6 +347,11 @@ static void undo(struct parts *parts) {
     win32_process_release(parts->process);
 }
 
+bool platform_offers_at_launch(const struct platform *platform) {
+    (void)platform;
+    return false;
+}
+
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause) {
     struct parts parts = {.launch = launch,

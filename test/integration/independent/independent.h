@@ -89,8 +89,9 @@ void os_check_start(struct tap *tap);
 bool os_start(void);
 /* Checks the standard streams; writes a line to the output streams. */
 void os_check_streams(struct tap *tap);
-/* True if nothing has come on the channel so far. */
-bool os_channel_silent(void);
+/* What has come on the channel so far. */
+enum early { EARLY_NOTHING, EARLY_OFFER, EARLY_WRONG };
+enum early os_channel_early(void);
 
 enum read_result os_frame_read(struct frame *frame);
 /* False at the end of the channel. */

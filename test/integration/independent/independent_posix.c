@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,9 +166,12 @@ bool os_start(void) {
     return fcntl(channel, F_SETFD, FD_CLOEXEC) == 0;
 }
 
-bool os_channel_silent(void) {
-    struct pollfd wanted = {channel, POLLIN, 0};
-    return poll(&wanted, 1, 0) == 0;
+enum early os_channel_early(void) {
+    uint8_t header[16];
+    ssize_t got = recv(channel, header, sizeof header, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0)
+        return errno == EAGAIN ? EARLY_NOTHING : EARLY_WRONG;
+    return got == sizeof header && header[5] == 0x11 ? EARLY_OFFER : EARLY_WRONG;
 }
 
 void os_channel_close(void) {

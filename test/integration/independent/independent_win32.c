@@ -190,9 +190,11 @@ bool os_start(void) {
            WSAStartup(MAKEWORD(2, 2), &data) == 0;
 }
 
-bool os_channel_silent(void) {
+enum early os_channel_early(void) {
     DWORD available = 0;
-    return PeekNamedPipe(channel_in, NULL, 0, NULL, &available, NULL) && available == 0;
+    return PeekNamedPipe(channel_in, NULL, 0, NULL, &available, NULL) && available == 0
+               ? EARLY_NOTHING
+               : EARLY_WRONG;
 }
 
 void os_channel_close(void) {

@@ -57,6 +57,9 @@ static void carry_out_launch(const struct pool_action *action) {
     if (failing > 0 && draw(failing) == 0) {
         pool_launch_failed(at_now(), action->process, faults[draw(4)]);
     } else {
+        if (p->is_offered_early && draw(8) == 0) {
+            pool_not_offered_early(at_now(), action->process);
+        }
         pool_launched(at_now(), action->process, 1000 + action->process);
     }
 }
@@ -191,6 +194,11 @@ static void check_process(const struct process *p) {
     if (p->wanted_by != SLOT_NONE) {
         assert_int_equal(pool->connections[p->wanted_by].process, p->slot);
         assert_int_equal(pool->connections[p->wanted_by].state, CONNECTION_WAITING);
+    }
+    if (p->state == PROCESS_LAUNCHED && p->offer != SLOT_NONE) {
+        assert_true(p->is_offered_early && p->wanted_by == SLOT_NONE);
+        assert_true(pool->connections[p->offer].state == CONNECTION_OFFERED ||
+                    p->fault != OUTCOME_NONE);
     }
     /* Nobody stays who has nothing to do and gets nothing. */
     assert_false(process_is_finished(p));
@@ -455,6 +463,7 @@ static void walk(uint64_t seed) {
         services[i] = draw_service();
     }
     pool_scene_begin(&scene, services, SERVICE_COUNT);
+    pool->offers_early = draw(2) == 0;
     for (int i = 0; i < STEP_COUNT; i++) {
         step();
     }
