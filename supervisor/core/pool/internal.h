@@ -245,8 +245,10 @@ void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
 /* Gives a draining process that has no deadline one. */
 void pool_bound_drain(struct pool *pool, struct process *p);
 
-/* launch.c: one is launched for a client; it may be a trial (struct pool_trial). */
+/* trial.c: one is launched for a client; it may be a trial (struct pool_trial). */
 void pool_begin_trials(struct pool *pool, const struct process *p);
+/* Its launch was made, or has failed: true if it was one, and others may follow. */
+bool pool_end_trial(struct pool_trial *trial, uint32_t process, bool is_short);
 /* Launches of the service wait for a limit of its own, or for the first one that tries. */
 bool pool_is_short(const struct pool_service *s);
 

@@ -1,50 +1,17 @@
 /* What becomes of a launch, and of the shortages that launches meet. */
 #include "core/pool/internal.h"
 
-/* ---- Trials ---- */
-
-bool pool_is_starved(const struct pool *pool) {
-    return shortage_lasts(&pool->starved) || pool->trial.process != SLOT_NONE;
-}
-
-bool pool_is_short(const struct pool_service *s) {
-    return shortage_lasts(&s->shortage) || s->trial.process != SLOT_NONE;
-}
-
-static void begin_trial(struct pool_trial *trial, uint32_t process) {
-    if (trial->is_due && trial->process == SLOT_NONE) {
-        trial->process = process;
-    }
-}
-
-void pool_begin_trials(struct pool *pool, const struct process *p) {
-    begin_trial(&pool->trial, p->slot);
-    begin_trial(&p->served->trial, p->slot);
-}
-
-/* True if it was one, and others may follow. */
-static bool end_trial(struct pool_trial *trial, uint32_t process, bool is_short) {
-    bool was_it = trial->process == process;
-    if (was_it) {
-        trial->process = SLOT_NONE;
-    }
-    trial->is_due = is_short || (trial->is_due && !was_it);
-    return was_it && !is_short;
-}
-
 /* The launch was made, or has failed for that reason. Those who wait go on. */
 static void end_trials(struct pool *pool, uint32_t process, uint32_t service,
                        enum pool_launch_fault fault) {
     struct pool_trial *own = &pool->services[service].trial;
-    bool is_own = end_trial(own, process, fault == POOL_LAUNCH_OWN_LIMIT);
-    if (end_trial(&pool->trial, process, fault == POOL_LAUNCH_SHORTAGE)) {
+    bool is_own = pool_end_trial(own, process, fault == POOL_LAUNCH_OWN_LIMIT);
+    if (pool_end_trial(&pool->trial, process, fault == POOL_LAUNCH_SHORTAGE)) {
         pool_dispatch_all(pool);
     } else if (is_own) {
         pool_dispatch(pool, service);
     }
 }
-
-/* ---- Launches ---- */
 
 /* HELLO, OFFER and ACK in one: the process has had its connection from its first instruction. It
  * may be on its way to its end by then. */
