@@ -114,9 +114,12 @@ class Signals(SupervisorCase):
                 with harness.Client(address) as client:
                     self.assertIn("served", client.ask("hello"))
 
-        # In the middle of a record, so that it is torn.
+        # In the middle of a record, so that it is torn. Records come behind the answers.
         resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (len(text) + 300, hard))
         ask(5)
+        give_up_s = time.monotonic() + DEADLINE_S
+        while log.stat().st_size < len(text) + 300 and time.monotonic() < give_up_s:
+            time.sleep(0.01)
         resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (soft, hard))
         ask(2)
         supervisor.signal()
