@@ -16,5 +16,5 @@ file(REAL_PATH "${BATON_MUSL_FOLDER}" BATON_MUSL_FOLDER)
 
 set(CMAKE_C_FLAGS_INIT "-specs=${BATON_MUSL_FOLDER}/musl.specs")
 # Code and constants in one segment: pages of the file and of memory that were there to part them. And no more
-# gaps between functions or tables than there have to be.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-z,noseparate-code -Wl,--sort-section=alignment")
+# gaps between functions or tables than there have to be, and one table of the names that nobody looks up here.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-z,noseparate-code -Wl,--sort-section=alignment -Wl,--hash-style=sysv")
