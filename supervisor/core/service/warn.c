@@ -4,15 +4,7 @@
 
 #include <string.h>
 
-enum doubt {
-    DOUBT_OPEN,
-    DOUBT_SCRIPT,
-    DOUBT_SHELL,
-    DOUBT_ROOT,
-    DOUBT_RATE,
-    DOUBT_SOURCES,
-    DOUBTS_COUNT
-};
+enum doubt { DOUBT_OPEN, DOUBT_SCRIPT, DOUBT_SHELL, DOUBT_ROOT, DOUBT_LIMITS, DOUBTS_COUNT };
 
 /* By enum doubt. */
 static const char words[] =
@@ -25,12 +17,9 @@ static const char words[] =
     "others; give `/bin/sh -c \"...\"`, or put them into quotes if that is meant\0"
     ": what a client makes of the handler, he makes of this machine, as it runs as root; give it "
     "another `user`, with `capabilities` if it needs some, or `user = root` where that is meant\0"
-    ": `rate` of [supervisor] does not hold for their clients, whom `workers` accept by "
-    "themselves; "
-    "leave `workers` out where it is to bound how often a handler is launched, or take `handoff = "
-    "channel` where it is to bound clients\0"
-    ": limits by source of [supervisor] do not hold for their clients, whom the handler accepts by "
-    "itself; take `handoff = channel` where they are to (UDP: it has to see to that)\0";
+    ": limits of [supervisor] do not hold for whom their handlers accept by themselves; leave "
+    "`workers` out where its `rate` is to bound how often they are launched, or take `handoff = "
+    "channel` (TCP)\0";
 
 /* An address that is written is a word about it, 0.0.0.0 too. */
 static bool is_open(const struct service *service) {
@@ -56,8 +45,11 @@ static bool is_plain_text(const struct service *service, const struct service_ma
     return is_text;
 }
 
-static bool limits_sources(const struct service_limits *limits) {
-    return limits->max_per_source_count > 0 || limits->rate_per_source.count > 0;
+/* Of all together; a rate still bounds how often one that is no worker is launched. */
+static bool escapes(const struct service *service, const struct service_limits *limits) {
+    return service->handoff == HANDOFF_LISTENER &&
+           ((limits->rate.count > 0 && service->workers_count > 0) ||
+            limits->max_per_source_count > 0 || limits->rate_per_source.count > 0);
 }
 
 static bool has(enum doubt doubt, const struct service_table *table, const struct service *service,
@@ -69,10 +61,8 @@ static bool has(enum doubt doubt, const struct service_table *table, const struc
         return is_plain_text(service, machine);
     case DOUBT_SHELL:
         return service->has_shell_words;
-    case DOUBT_RATE:
-        return service->workers_count > 0 && table->options.limits.rate.count > 0;
-    case DOUBT_SOURCES:
-        return service->handoff == HANDOFF_LISTENER && limits_sources(&table->options.limits);
+    case DOUBT_LIMITS:
+        return escapes(service, &table->options.limits);
     default:
         /* Without capabilities as well, as root's files are its own. */
         return service->user != NULL && service->identity.uid == 0 && !service->has_own_user;
