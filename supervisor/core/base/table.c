@@ -14,15 +14,17 @@
  * does not end with it. */
 #define AROUND_BYTES ((size_t)20)
 
+/* TABLE_IS_EXACT: nothing is added. The sanitizer is to see whoever goes past the end; and the
+ * build defines it where the C library would write zeros over what is added (CMakeLists.txt). */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
-#define IS_WATCHED
+#define TABLE_IS_EXACT
 #endif
 #endif
 
 /* How much to ask for so that no page of a table is written by who allocates it but the first. */
 static size_t room_for(size_t bytes) {
-#ifndef IS_WATCHED /* the sanitizer is to see whoever goes past the end */
+#ifndef TABLE_IS_EXACT
     if (bytes > SMALL_BYTES && bytes < SIZE_MAX - FRESH_BYTES) {
         bytes = bytes + AROUND_BYTES < FRESH_BYTES ? FRESH_BYTES : bytes + AROUND_BYTES;
         bytes = (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES - AROUND_BYTES;
