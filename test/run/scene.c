@@ -188,7 +188,13 @@ void scene_try(struct scene *scene) {
                                               .user = scene->user,
                                               .identity = scene->identity,
                                               .forbids_new_privileges = true}};
-    scene->result = supervisor_run_sized(&table, scene->machine, SCENE_CONNECTIONS_COUNT);
+    uint32_t most_count = 0;
+    for (uint16_t i = 0; i < scene->service_count; i++) {
+        most_count += scene->services[i].max_connections_count;
+    }
+    bool is_crowd = most_count > SCENE_CONNECTIONS_COUNT / 2;
+    scene->result = supervisor_run_sized(&table, scene->machine,
+                                         is_crowd ? SCENE_CROWD_COUNT : SCENE_CONNECTIONS_COUNT);
 }
 
 void scene_run(struct scene *scene) {

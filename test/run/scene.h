@@ -24,7 +24,10 @@
 #define STOP_MS 3000u
 #define SCENE_SERVICE_COUNT 2
 #define SCENE_PLACE_COUNT 3
-#define SCENE_CONNECTIONS_COUNT 1024 /* room for all of its services together */
+/* Room for all of its services together, which costs a page fault for each of its pages and scenes;
+ * and where one of them takes a crowd. */
+#define SCENE_CONNECTIONS_COUNT 64
+#define SCENE_CROWD_COUNT 1024
 
 struct scene;
 typedef bool scene_script(struct scene *scene);
