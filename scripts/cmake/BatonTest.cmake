@@ -107,7 +107,8 @@ function(baton_gate_needs kind)
 endfunction()
 
 # How many of scripts/test's slots a test takes, of which there are two for each processor: one that
-# works all the time takes two, one that mostly waits for others takes one. Wine's do both at once.
+# works all the time takes two, one that mostly waits for others takes one. Wine's do both at once. There is
+# one more, for clang-tidy, of which one part at a time runs from the start on (test/lint/CMakeLists.txt).
 function(baton_slots kind result)
     set(${result} 2 PARENT_SCOPE)
     if(kind MATCHES "^(SYSTEM|PATIENT|FOREIGN)$" AND NOT BATON_EMULATOR)
