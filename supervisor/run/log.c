@@ -69,8 +69,8 @@ struct record *run_log_begin(struct run_log *log, enum log_level level, const ch
  * spared. The event stands in its first bytes, for people a second blank behind the time, maybe
  * with a colour between (core/tell/record.h). */
 static bool is_record(const struct run_log *log, const char *bytes, size_t length) {
-    static const char *const marks[] = {"event=connection ", "event=activation ",
-                                        "\"event\":\"connection\"", "\"event\":\"activation\""};
+    static const char marks[][24] = {"event=connection ", "event=activation ",
+                                     "\"event\":\"connection\"", "\"event\":\"activation\""};
     if (log->format == LOG_FORMAT_TEXT) {
         const char *behind = bytes + TEXT_TIME_BYTES;
         return length > TEXT_TIME_BYTES + 1 && behind[0] == ' ' &&

@@ -114,7 +114,7 @@ static bool is_about_same(const struct rule *a, const struct rule *b) {
 
 /* Sorts, and leaves one rule for each block. Returns how many are left. */
 static size_t put_in_order(struct rule *rules, size_t count) {
-    static const struct sort_of of = {compare_rules, swap_rules};
+    const struct sort_of of = {compare_rules, swap_rules};
     size_t kept = 0;
     sort_items(rules, count, &of);
     for (size_t i = 0; i < count; i++) {

@@ -139,7 +139,7 @@ static void finish_line(struct proxy_reader *r) {
 
 /* A byte of "PROXY " or of the word after it. */
 static void take_protocol(struct proxy_reader *r, uint8_t byte) {
-    static const char *const words[] = {"TCP4 ", "TCP6 ", "UNKNOWN ", "UNKNOWN\r"};
+    static const char words[][9] = {"TCP4 ", "TCP6 ", "UNKNOWN ", "UNKNOWN\r"};
     if (r->taken < LINE_START_BYTES) {
         if (byte != (uint8_t)line_start[r->taken]) {
             fail(r, "the connection does not begin with a PROXY header");

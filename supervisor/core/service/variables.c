@@ -35,7 +35,7 @@ static bool has_name(const struct service_builder *builder, const char *word) {
 /* Checks one NAME=VALUE against those before it. Returns what is wrong, or NULL. */
 static const char *check_variable(const struct service_builder *builder, char *const *words,
                                   size_t index) {
-    static const char *const reserved[] = {"LISTEN_FDS=", "LISTEN_FDNAMES=", "LISTEN_PID="};
+    static const char reserved[][16] = {"LISTEN_FDS=", "LISTEN_FDNAMES=", "LISTEN_PID="};
     const char *word = words[index];
     if (!has_name(builder, word)) {
         return service_on_windows(builder->machine)

@@ -88,12 +88,12 @@ static unsigned long find_in(const char *list, const struct platform_listener_sp
 }
 
 static unsigned long find_inode(const struct platform_listener_spec *spec) {
-    static const char *const lists[][2] = {[PLATFORM_TCP] = {"/proc/net/tcp", "/proc/net/tcp6"},
-                                           [PLATFORM_UDP] = {"/proc/net/udp", "/proc/net/udp6"},
-                                           [PLATFORM_UNIX] = {"/proc/net/unix", NULL}};
-    const char *const *of = lists[spec->protocol];
+    static const char lists[][2][16] = {[PLATFORM_TCP] = {"/proc/net/tcp", "/proc/net/tcp6"},
+                                        [PLATFORM_UDP] = {"/proc/net/udp", "/proc/net/udp6"},
+                                        [PLATFORM_UNIX] = {"/proc/net/unix", ""}};
+    const char(*of)[16] = lists[spec->protocol];
     unsigned long inode = find_in(of[0], spec);
-    return inode == 0 && of[1] != NULL ? find_in(of[1], spec) : inode;
+    return inode == 0 && of[1][0] != '\0' ? find_in(of[1], spec) : inode;
 }
 
 /* Most servers lead a session; and handlers are of one whose leader, their batond, has gone. */
