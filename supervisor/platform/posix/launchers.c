@@ -306,10 +306,13 @@ static void remove_leaving(struct platform *platform) {
 }
 
 /* Where the child has another user's rights a moment before its execve(2), any process of that
- * user could stop it there. */
+ * user could stop it there. And a launcher whose child has ended and that does not come back was
+ * stopped itself: its end tells as much as it would. */
 static void look_at_child(struct launcher *launcher, const struct launch *launch) {
     pid_t pid = launch->request->pid;
-    if (pid > 0 && !launch->is_reaped && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
+    if (launch->is_reaped) {
+        kill(launcher->pid, SIGKILL);
+    } else if (pid > 0 && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
         kill(pid, ++launcher->stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
     }
 }
