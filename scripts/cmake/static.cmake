@@ -14,7 +14,7 @@ if(NOT EXISTS "${BATON_MUSL_FOLDER}/musl.specs")
 endif()
 file(REAL_PATH "${BATON_MUSL_FOLDER}" BATON_MUSL_FOLDER)
 
-set(CMAKE_C_FLAGS_INIT "-specs=${BATON_MUSL_FOLDER}/musl.specs")
+set(CMAKE_C_FLAGS_INIT "-specs=${BATON_MUSL_FOLDER}/musl.specs -DBATON_FORKS_BARELY=1")
 # Code and constants in one segment: pages of the file and of memory that were there to part them. And no more
 # gaps between functions or tables than there have to be, and one table of the names that nobody looks up here.
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-z,noseparate-code -Wl,--sort-section=alignment -Wl,--hash-style=sysv")

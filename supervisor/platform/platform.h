@@ -160,6 +160,9 @@ bool platform_socket_local(struct platform_socket socket, struct address *out);
  * says BATON_SHORTAGE while any such socket is not closed yet, PLATFORM_EVENT_RELIEF follows. */
 void platform_socket_close(struct platform *platform, struct platform_socket *socket);
 
+/* The same, of one that others may hold: its connection ends nevertheless, in the same way. */
+void platform_socket_end(struct platform *platform, struct platform_socket *socket);
+
 /* Closes at once a socket that nobody but this process has ever had, and sets it to
  * PLATFORM_SOCKET_NONE, which is accepted as well. Bytes that were not read reset the
  * connection. */

@@ -114,6 +114,8 @@ static void write_record(struct supervisor *s, uint32_t connection) {
     }
     if (is_refusal) {
         run_refuse_client(s, connection);
+    } else if (c->attempts_used > 0) { /* what was offered may lie unread in a channel */
+        platform_socket_end(s->platform, &s->sockets[connection]);
     } else {
         platform_socket_close(s->platform, &s->sockets[connection]);
     }

@@ -5,6 +5,7 @@
 #include "platform/posix/internal.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -536,6 +537,32 @@ static void test_minute_by_the_zone(void **state) {
     free(kept);
 }
 
+/* A copy of the connection lies unread in a channel, or with a process that went out of sight. What
+ * nobody has read resets it, as always. */
+static void test_a_connection_ends_whoever_holds_it(void **state) {
+    struct bench *bench = *state;
+    for (int has_sent = 0; has_sent < 2; has_sent++) {
+        struct bench_connection connection = bench_connect(bench);
+        int socket = (int)connection.socket.value;
+        int held = dup(socket);
+        char bytes[8];
+        assert_true(held >= 0);
+        if (has_sent) {
+            client_send(connection.client, "hello");
+            assert_int_equal(recv(socket, bytes, 5, MSG_PEEK | MSG_WAITALL), 5);
+        }
+        platform_socket_end(bench->platform, &connection.socket);
+        assert_false(platform_socket_is_open(connection.socket));
+        (void)bench_has(bench, PLATFORM_EVENT_RELIEF,
+                        0); /* the closing thread begins with the next wait */
+        ssize_t got = recv((int)connection.client, bytes, sizeof bytes, 0);
+        assert_int_equal(got, has_sent ? -1 : 0);
+        assert_true(!has_sent || errno == ECONNRESET);
+        close(held);
+        bench_disconnect(bench, &connection);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_child_starts_clean),
@@ -563,6 +590,7 @@ int main(void) {
         WITH_BENCH(test_other_signals_do_nothing),
         cmocka_unit_test(test_hangup_is_an_event),
         WITH_BENCH(test_sigpipe_ends_nobody),
+        WITH_BENCH(test_a_connection_ends_whoever_holds_it),
         WITH_BENCH(test_missing_standard_streams_are_filled),
         cmocka_unit_test(test_file_read_does_not_wait_for_a_fifo),
         cmocka_unit_test(test_minute_by_the_zone),

@@ -42,6 +42,10 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
     *socket = PLATFORM_SOCKET_NONE;
 }
 
+void platform_socket_end(struct platform *platform, struct platform_socket *socket) {
+    platform_socket_close(platform, socket);
+}
+
 void platform_socket_drop(struct platform_socket *socket) {
     platform_socket_close(NULL, socket);
 }

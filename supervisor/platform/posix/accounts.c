@@ -119,7 +119,7 @@ static int ask(char kind, const char *name, const struct account **out) {
         place->kind = kind;
         memcpy(place->asked, name, strlen(name) + 1);
         place->result = BATON_NO_MEMORY;
-        pid_t child = fork();
+        pid_t child = posix_fork();
         if (child == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL); /* whom it asks may never answer */
             answer(place);

@@ -12,6 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+pid_t posix_fork(void) {
+#if BATON_FORKS_BARELY
+    return _Fork();
+#else
+    return fork();
+#endif
+}
+
 void posix_close_any(int descriptor) {
     if (descriptor >= 0) {
         close(descriptor);

@@ -91,7 +91,7 @@ static bool start_process(struct platform *platform, struct carrier *carrier, in
     if (posix_watch_begin(platform, &carrier->watch, EPOLLIN, cause) != BATON_OK) {
         return false;
     }
-    carrier->pid = fork();
+    carrier->pid = posix_fork();
     if (carrier->pid == 0) {
         carry(platform, their_end, carrier->bytes);
     }

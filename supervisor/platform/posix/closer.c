@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,12 +63,31 @@ static void set_timer(int timer, long period_ns) {
     syscall(CALL_TIMER_SETTIME, timer, 0, period, NULL);
 }
 
+/* A connection whoever else may hold it: its peer is told as close(2) by its last holder would. */
+static void end_connection(int socket) {
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    int unread_bytes = 0;
+    if (ioctl(socket, FIONREAD, &unread_bytes) == 0 && unread_bytes > 0) {
+        (void)connect(socket, &nobody, sizeof nobody); /* TCP: a reset (connect(2)) */
+    } else {
+        (void)shutdown(socket, SHUT_RDWR);
+    }
+}
+
+static void let_go(int entry) {
+    int descriptor = entry & ~CLOSER_ENDS;
+    if (descriptor != entry) {
+        end_connection(descriptor);
+    }
+    close(descriptor);
+}
+
 static void close_all(struct closer_thread *self) {
     struct closer *closer = self->closer;
     int descriptor;
     while ((descriptor = take_out(closer)) >= 0) {
         atomic_fetch_add(&self->closed_count, 1);
-        close(descriptor);
+        let_go(descriptor);
         atomic_fetch_add(&self->closed_count, 1);
     }
     if (atomic_exchange(&closer->tells, false)) {
@@ -250,10 +271,10 @@ void closer_forget_news(struct closer *closer) {
 static void close_rest(struct closer *closer) {
     int descriptor;
     while ((descriptor = take_out(closer)) >= 0) {
-        close(descriptor);
+        let_go(descriptor);
     }
     while (closer->waiting_count > 0) {
-        close(closer->waiting[--closer->waiting_count]);
+        let_go(closer->waiting[--closer->waiting_count]);
     }
 }
 

@@ -43,7 +43,7 @@ struct closer_thread {
 
 /* The loop alone puts in and grows `waiting`; the threads take out. */
 struct closer {
-    _Atomic(int) ring[CLOSER_RING_COUNT];
+    _Atomic(int) ring[CLOSER_RING_COUNT]; /* descriptors, with CLOSER_ENDS or without */
     atomic_uint_least64_t put_count, taken_count;
     sem_t news;
     sem_t begun; /* a thread has its mask */
@@ -65,6 +65,9 @@ int closer_open(size_t descriptor_count, struct closer **out, struct baton_cause
 /* Waits a moment for what is still to be closed, ends the threads, and frees the closer; but for
  * one whose thread is held for good, which goes on using it. Accepts an empty one. */
 bool closer_close(struct closer **closer);
+
+/* To a descriptor: it is a connection, which is to end although others may hold it. */
+#define CLOSER_ENDS (1 << 30)
 
 /* Takes a descriptor over, to be closed soon. Does not block. */
 void closer_take(struct closer *closer, int descriptor);

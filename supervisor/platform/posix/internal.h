@@ -318,6 +318,9 @@ int posix_failed_with(struct baton_cause *cause, const char *call, int code);
 extern struct baton_cause posix_ignored;
 
 /* calls.c */
+/* fork(2); in what is built with our small musl without its care for locks, of which no other
+ * thread of ours ever has one: they call close(2), and allocate nothing. */
+pid_t posix_fork(void);
 /* close(2), but of -1; and forgets it. (musl has a posix_close() of its own.) */
 void posix_close_any(int descriptor);
 void posix_close_descriptor(int *descriptor);

@@ -116,7 +116,7 @@ static void ring(struct launch_page *page) {
 static bool start_process(struct platform *platform, struct launcher *launcher,
                           struct baton_cause *cause) {
     pid_t supervisor = getpid();
-    launcher->pid = fork();
+    launcher->pid = posix_fork();
     if (launcher->pid == 0) {
         int bell = leave_table(platform, launcher->handover[0]);
         serve(launcher->page, platform->launchers.face, bell, supervisor);

@@ -211,7 +211,7 @@ void platform_close(struct platform **platform) {
 
 void posix_let_go(struct platform *platform, int descriptor) {
     if (platform->closer == NULL) {
-        posix_close_any(descriptor); /* nobody has had it yet */
+        posix_close_any(descriptor & ~CLOSER_ENDS); /* nobody has had it yet */
     } else if (descriptor >= 0) {
         closer_take(platform->closer, descriptor);
     }

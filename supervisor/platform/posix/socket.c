@@ -27,6 +27,14 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
     *socket = PLATFORM_SOCKET_NONE;
 }
 
+void platform_socket_end(struct platform *platform, struct platform_socket *socket) {
+    int descriptor = platform_socket_is_open(*socket) ? (int)socket->value : -1;
+    if (descriptor >= 0 && !posix_socket_drop_put_back(platform, descriptor)) {
+        posix_let_go(platform, descriptor | CLOSER_ENDS);
+    }
+    *socket = PLATFORM_SOCKET_NONE;
+}
+
 void platform_socket_drop(struct platform_socket *socket) {
     if (platform_socket_is_open(*socket)) {
         close((int)socket->value);

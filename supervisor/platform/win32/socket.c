@@ -38,6 +38,11 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
     *socket = PLATFORM_SOCKET_NONE;
 }
 
+/* What was offered and not taken is a description, and holds no connection. */
+void platform_socket_end(struct platform *platform, struct platform_socket *socket) {
+    platform_socket_close(platform, socket);
+}
+
 void platform_socket_drop(struct platform_socket *socket) {
     if (platform_socket_is_open(*socket)) {
         closesocket((SOCKET)socket->value);
