@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 pid_t posix_fork(void) {
-#if BATON_FORKS_BARELY
+#ifdef BATON_FORKS_BARELY
     return _Fork();
 #else
     return fork();
