@@ -380,7 +380,9 @@ static void put_spans(struct record *record, const struct connection *c) {
     } else if (c->launched_us != 0) {
         uint64_t from_us = c->launched_us > c->accepted_us ? c->launched_us : c->accepted_us;
         record_number(record, "wait_us", span_us(c->accepted_us, from_us));
-        record_number(record, "launch_us", span_us(from_us, c->greeted_us));
+        if (c->greeted_us != 0) { /* an early offer does not wait for HELLO, which may never come */
+            record_number(record, "launch_us", span_us(from_us, c->greeted_us));
+        }
     }
     if (c->acked_us != 0) {
         record_number(record, "handoff_us", span_us(c->offered_us, c->acked_us));

@@ -358,6 +358,10 @@ static void test_connection(void **state) {
     assert_string_equal(line_of(LOG_FORMAT_LOGFMT, &c, ""),
                         "time=1970-01-01T00:00:00.000Z level=warning event=connection service=ok "
                         "id=1 peer=- local=- outcome=launch_failed attempts=2 duration_ms=0\n");
+    c = served(); /* it was offered early, and its process has never said HELLO */
+    c.greeted_us = c.acked_us = 0;
+    c.outcome = OUTCOME_HANDSHAKE_TIMEOUT;
+    assert_non_null(strstr(line_of(LOG_FORMAT_LOGFMT, &c, ""), " wait_us=12 duration_ms=41\n"));
 }
 
 /* Its process was there before it came, and then when it was on its way; what that has cost. */
