@@ -1,18 +1,14 @@
 """A service whose exec takes long, and what its neighbour has of that: --row slow-exec.
 
-The slow program lies in a file system of ours (FUSE, without a library): its first page comes EXEC_S
-after it was asked for, and the kernel keeps none, so each execve waits. Needs root.
+The slow program lies in a file system of ours (held.py): its first page comes EXEC_S after it was
+asked for, and the kernel keeps none, so each execve waits. Needs root.
 """
 
-import contextlib
-import ctypes
-import os
 import re
-import struct
 import subprocess
-import threading
 import time
 
+from held import HeldFolder
 from kinds import TINY
 from measuring import FAULTS
 from rounds import Broken
@@ -27,89 +23,6 @@ PACE, SHARE = 100, 0.8
 ROUNDS_MAX = 7
 BEGIN_DEADLINE_S = 10
 QUIET_MS = 6000
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_MNT_DETACH = 2
-_HEADER = struct.Struct("<IIQQIIII")
-_LOOKUP, _GETATTR, _OPEN, _READ, _INIT = 1, 3, 14, 15, 26
-_FORGET, _RELEASE, _FLUSH, _ACCESS = 2, 18, 25, 34
-_ENOENT, _ENOSYS = 2, 38
-_ROOT, _FILE = 1, 2
-
-
-class SlowFolder:
-    """A folder with one program, whose bytes come late; from entry to exit."""
-
-    def __init__(self, folder, program, delay_s=EXEC_S):
-        self._folder = folder
-        self._bytes = program.read_bytes()
-        self.delay_s = delay_s
-        self.path = folder / "slow"
-        self.is_asked = threading.Event()
-
-    def __enter__(self):
-        self._folder.mkdir()
-        self._fuse = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-        options = f"fd={self._fuse},rootmode=40000,user_id=0,group_id=0,allow_other"
-        if _libc.mount(b"slow", os.fsencode(self._folder), b"fuse", 0, options.encode()) != 0:
-            error = ctypes.get_errno()
-            os.close(self._fuse)
-            raise Broken(f"no file system of our own: {os.strerror(error)}")
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        _libc.umount2(os.fsencode(self._folder), _MNT_DETACH)
-        os.close(self._fuse)
-
-    def _attributes(self, inode):
-        is_root = inode == _ROOT
-        size = 0 if is_root else len(self._bytes)
-        mode = 0o40755 if is_root else 0o100755
-        return struct.pack("<QQQQQQIIIIIIIIII", inode, size, 8, 0, 0, 0, 0, 0, 0, mode,
-                           2 if is_root else 1, 0, 0, 0, 4096, 0)
-
-    def _reply(self, unique, body=b"", error=0):
-        with contextlib.suppress(OSError):
-            os.write(self._fuse, struct.pack("<IiQ", 16 + len(body), -error, unique) + body)
-
-    def _read(self, unique, offset, size):
-        self.is_asked.set()
-        time.sleep(self.delay_s)
-        self._reply(unique, self._bytes[offset:offset + size])
-
-    def _answer(self, operation, unique, inode, body):
-        if operation == _INIT:
-            self._reply(unique, struct.pack("<IIIIHHIIHHI", 7, 31, 65536, 0, 16, 12, 65536, 1, 16, 0, 0)
-                        + bytes(28))
-        elif operation == _LOOKUP:
-            if body.rstrip(b"\0") != b"slow":
-                self._reply(unique, error=_ENOENT)
-            else:
-                self._reply(unique, struct.pack("<QQQQII", _FILE, 0, 1000, 1000, 0, 0)
-                            + self._attributes(_FILE))
-        elif operation == _GETATTR:
-            self._reply(unique, struct.pack("<QII", 1000, 0, 0) + self._attributes(inode))
-        elif operation == _OPEN:
-            # Without FOPEN_KEEP_CACHE each open forgets what was read before.
-            self._reply(unique, struct.pack("<QII", 1, 0, 0))
-        elif operation == _READ:
-            _, offset, size = struct.unpack_from("<QQI", body)
-            threading.Thread(target=self._read, args=(unique, offset, size), daemon=True).start()
-        elif operation in (_RELEASE, _FLUSH, _ACCESS):
-            self._reply(unique)
-        elif operation != _FORGET:
-            self._reply(unique, error=_ENOSYS)
-
-    def _serve(self):
-        while True:
-            try:
-                request = os.read(self._fuse, 1 << 17)
-            except OSError:
-                return
-            _, operation, unique, inode, *_ = _HEADER.unpack_from(request)
-            self._answer(operation, unique, inode, request[_HEADER.size:])
 
 
 class Neighbours(Batond):
@@ -151,7 +64,7 @@ def measure_round(clients, server, program, slow, span_s):
 
 def measure(programs, folder, clients, rounds, add, exec_s=EXEC_S):
     """Calls `add` with each round's number, what it is of, and its result."""
-    with SlowFolder(folder / "slowly", programs.bench / "tiny", exec_s) as slow:
+    with HeldFolder(folder / "slowly", programs.bench / "tiny", lambda: time.sleep(exec_s)) as slow:
         began_s = time.monotonic()
         subprocess.run([slow.path], stdin=subprocess.DEVNULL, check=False)
         if time.monotonic() - began_s < exec_s:

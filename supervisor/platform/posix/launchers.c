@@ -15,6 +15,8 @@
  * but for so many, no more. */
 #define HELD_US 100000u
 #define HELD_MAX_COUNT 8u
+/* From so many on, what is left is for as many programs as there can be. */
+#define HELD_MANY_COUNT 4u
 /* A launcher whose launch takes longer gets no other to go on with; and which it has is revoked. */
 #define QUICK_US 2000u
 /* Until the next try, when the system had no memory or process for one. */
@@ -112,10 +114,17 @@ static enum fitness fitness_of(struct launcher *launcher, const struct platform_
     return now_us - launcher->begun_us < QUICK_US ? QUICK : UNFIT;
 }
 
+/* The last one is for others. Where many are held, each program has one, since the next to be held
+ * may be another. */
+static uint32_t most_for_one(const struct posix_launchers *launchers) {
+    bool is_one = launchers->wanted_count <= 1 || count_held(launchers) >= HELD_MANY_COUNT;
+    return is_one ? 1 : launchers->wanted_count - 1;
+}
+
 struct launch *posix_launchers_choose(struct platform *platform,
                                       const struct platform_program *program) {
     struct posix_launchers *launchers = &platform->launchers;
-    uint32_t most_count = launchers->wanted_count > 1 ? launchers->wanted_count - 1 : 1;
+    uint32_t most_count = most_for_one(launchers);
     uint32_t having_count = 0;
     uint64_t now_us = platform_now_us(platform);
     struct launcher *best = NULL, *best_having = NULL;

@@ -22,8 +22,9 @@
  * A launcher keeps nothing, decides nothing and closes nothing of others. It has a table of its own
  * with the null device, a socket and the loop's eventfd, and ends when we do. No program has more
  * than all launchers but one, so that the others' are launched whatever its file waits for. One
- * that is held for HELD_US is replaced, to a bound, and ends when it comes back. One that does not
- * know a program, since that was made later, is replaced as well.
+ * that is held for HELD_US is replaced, to a bound, and ends when it comes back; when half of these
+ * are, each program has one, so that several of them cannot have all. One that does not know a
+ * program, since that was made later, is replaced as well.
  */
 #ifndef BATON_PLATFORM_POSIX_LAUNCHERS_H
 #define BATON_PLATFORM_POSIX_LAUNCHERS_H
