@@ -199,7 +199,7 @@ def count_syscalls(programs, folder, options):
     clients = Clients(programs.bench / "clients")
     chosen = kinds.choose(TINY, programs, folder, options.peers)
     print(f"System calls of {syscalls.COUNT} connections, by strace, handler `{TINY}`: of the server and "
-          "its threads and helpers; `to launch`: of the new process before its program runs")
+          "its threads and helpers; `launchers`: of those apart; `to launch`: of the new process before its program runs")
     for name, kind in chosen.kinds.items():
         for at_once in (1, syscalls.AT_ONCE):
             with Server(kind, folder / f"{len(name)}-{name.replace(' ', '-')}-{at_once}") as server:

@@ -1,8 +1,8 @@
 """What scripts/bench --syscalls does: the system calls that a connection costs a server.
 
 The server runs, a tracer attaches (strace), some clients come, one after the other or many at once,
-and the calls of the server and of its helpers are counted; of a process that it launches those
-before its program runs are told apart, and those after not counted.
+and the calls of the server and of its helpers are counted, and apart from these those of the launchers;
+of a process that is launched those before its program runs are told apart, and those after not counted.
 """
 
 import collections
@@ -22,13 +22,16 @@ QUIET_S = 0.5
 
 _LINE = re.compile(r"^(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()")
 
-Counts = collections.namedtuple("Counts", "server launch")
+# What batond calls its launchers.
+LAUNCHER = "batond-launcher"
+
+Counts = collections.namedtuple("Counts", "server launchers launch")
 
 
-def count_lines(lines, own, others):
-    """Counts of a trace by strace -f -q -o; `own` are the threads of the server and its helpers, and
-    `others` those of handlers that were there already."""
-    server, launch = collections.Counter(), collections.Counter()
+def count_lines(lines, own, launchers, others):
+    """Counts of a trace by strace -f -q -o; `own` are the threads of the server and its helpers,
+    `launchers` those of its launchers, and `others` those of handlers that were there already."""
+    counts = Counts(*(collections.Counter() for _ in Counts._fields))
     executed = set(others)
     for line in lines:
         match = _LINE.match(line)
@@ -37,12 +40,14 @@ def count_lines(lines, own, others):
             continue
         pid, name = int(match.group(1)), match.group(2) or match.group(3)
         if pid in own:
-            server[name] += 1
+            counts.server[name] += 1
+        elif pid in launchers:
+            counts.launchers[name] += 1
         elif pid not in executed:
-            launch[name] += 1
+            counts.launch[name] += 1
             if name == "execve" and line.endswith("= 0"):
                 executed.add(pid)
-    return Counts(server, launch)
+    return counts
 
 
 class Trace:
@@ -91,13 +96,14 @@ def count_calls(server, run, at_once, count=COUNT):
     run(server, "count", at_once, at_once * 4)
     time.sleep(QUIET_S)
     there = server.processes()
-    own = threads(pid for pid, name in there if is_helper(server, name))
+    own = threads(pid for pid, name in there if is_helper(server, name) and name != LAUNCHER)
+    launchers = threads(pid for pid, name in there if name == LAUNCHER)
     others = threads(pid for pid, name in there if not is_helper(server, name))
     with Trace(server, [pid for pid, _ in there]) as trace:
         run(server, "count", at_once, count)
         # What it does behind the last answer belongs to it as well.
         time.sleep(QUIET_S)
-    return count_lines(trace.lines, own, others)
+    return count_lines(trace.lines, own, launchers, others)
 
 
 def threads(pids):
@@ -121,9 +127,12 @@ def listing(counter, count):
 
 
 def report(name, counts, at_once, count=COUNT):
+    each = {what: sum(calls.values()) / count for what, calls in counts._asdict().items()}
     print(f"{name}, {'one at a time' if at_once == 1 else f'{at_once} at once'}: "
-          f"{sum(counts.server.values()) / count:.1f} calls a connection, and "
-          f"{sum(counts.launch.values()) / count:.1f} to launch")
+          f"{each['server']:.1f} calls a connection, {each['launchers']:.1f} of launchers, and "
+          f"{each['launch']:.1f} to launch")
     print(f"    {listing(counts.server, count)}")
+    if counts.launchers:
+        print(f"    launchers: {listing(counts.launchers, count)}")
     if counts.launch:
         print(f"    to launch: {listing(counts.launch, count)}", flush=True)
