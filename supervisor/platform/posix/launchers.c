@@ -314,15 +314,21 @@ static void remove_leaving(struct platform *platform) {
     }
 }
 
+static void let_go_on(struct launcher *launcher, pid_t pid) {
+    if (pid > 0 && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
+        kill(pid, ++launcher->stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
+    }
+}
+
 /* Where the child has another user's rights a moment before its execve(2), any process of that
- * user could stop it there. And a launcher whose child has ended and that does not come back was
- * stopped itself: its end tells as much as it would. */
+ * user could stop it there; and whoever runs as we do, the launcher. One whose child has ended and
+ * that does not come back ends, which tells as much. */
 static void look_at_child(struct launcher *launcher, const struct launch *launch) {
-    pid_t pid = launch->request->pid;
+    let_go_on(launcher, launcher->pid);
     if (launch->is_reaped) {
         kill(launcher->pid, SIGKILL);
-    } else if (pid > 0 && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
-        kill(pid, ++launcher->stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
+    } else {
+        let_go_on(launcher, launch->request->pid);
     }
 }
 
