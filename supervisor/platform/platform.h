@@ -368,6 +368,7 @@ void platform_output_close(struct platform_output **output);
 
 /* ---- Programs and processes ------------------------------------------------------------------ */
 
+#define PLATFORM_EXPLANATION_BYTES 5120
 struct platform_program_spec {
     const char *path;               /* what to execute, absolute */
     const char *const *argv;        /* argv[0] first, ends with NULL */
@@ -394,6 +395,12 @@ struct platform_program_spec {
                                     low integrity; elsewhere nothing */
     bool leaves_children;        /* what is left of its group or job when it exits lives on */
     bool ends_with_supervisor;   /* POSIX: gets SIGTERM when this process has ended, however */
+    /* What a launcher calls when a step of its launch has failed, which may wait as long as it has
+     * to: writes why, with its NUL; returns a number of the caller's, 0 = nothing is to be told.
+     * NULL = none. It has what was there when the program was created, and what it writes
+     * elsewhere is lost. */
+    uint32_t (*explain)(const void *explained, char text[PLATFORM_EXPLANATION_BYTES]);
+    const void *explained;
 };
 
 /* Prepares a launch recipe; copies everything it needs. On Windows argv becomes a command line that
@@ -465,9 +472,12 @@ struct platform_launched {
     bool has_taken_socket;
     bool has_offered; /* `offer` is in the channel: it is, unless something was short. By
                          platform_launch() alone, also where that says AGAIN */
-    /* By platform_launch_end(), where the launch has failed: the socket that platform_launch() had
-     * taken, which is the caller's again; PLATFORM_SOCKET_NONE where has_taken_socket. */
+    /* By platform_launch_end(), where the launch has failed: what explain() has said, until the
+     * next platform_wait(); and the socket that platform_launch() had taken, which is the caller's
+     * again; PLATFORM_SOCKET_NONE where has_taken_socket. */
     struct platform_socket socket;
+    uint32_t explained; /* 0 = nothing */
+    const char *explanation;
 };
 
 /* POSIX: launches are made by so many processes of our own, and the loop goes on meanwhile; 0, as

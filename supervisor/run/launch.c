@@ -5,12 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* `launched`: what a launcher has made of it, which has also looked at what is lacking; NULL = it
+ * was the loop. */
 static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
-                              const struct baton_cause *cause) {
+                              const struct baton_cause *cause,
+                              const struct platform_launched *launched) {
     struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "launch_failed", service);
     if (line != NULL) {
+        char own[LACK_TEXT_MAX_BYTES];
+        const char *hint = launched != NULL ? launched->explanation : own;
+        uint32_t explained = launched != NULL
+                                 ? launched->explained
+                                 : run_tell_explain(&s->launching.services[service], own);
         record_text(line, "reason", run_tell_words(s, code, cause));
-        (void)run_tell_lack(s, service, line, true);
+        if (explained > 0) {
+            run_tell_at(s, line, explained - 1);
+            record_text(line, "hint", hint);
+        }
         run_log_end(&s->log);
     }
 }
@@ -70,6 +81,10 @@ static char *name_listeners(const struct service *service) {
     return names;
 }
 
+static uint32_t explain(const void *r, char *text) {
+    return run_tell_explain(r, text);
+}
+
 static int create_program(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
     struct run_service *r = &s->launching.services[index];
     const struct service *service = r->rules;
@@ -88,6 +103,8 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
         .is_sandboxed = service->sandbox != SANDBOX_NONE,
         .leaves_children = service_leaves_children(service),
         .ends_with_supervisor = service_ends_with_supervisor(service),
+        .explain = explain,
+        .explained = r,
     };
     char *names = NULL;
     if (inherits_listeners(service)) {
@@ -106,6 +123,7 @@ static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cau
     struct run_service *r = &s->launching.services[index];
     const struct service *service = r->rules;
     r->first_queued = r->last_queued = r->next_waiting = SLOT_NONE;
+    r->machine = s->machine;
     int result = prepare_parts(s, index);
     if (result == BATON_OK) {
         result = filling_reserve(&s->filling, service);
@@ -315,7 +333,8 @@ static int launch_with_pump(struct supervisor *s, uint32_t process, uint32_t con
 
 /* Says that the launch failed, and why it did. */
 static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, bool is_spare,
-                                    int result, const struct baton_cause *cause) {
+                                    int result, const struct baton_cause *cause,
+                                    const struct platform_launched *launched) {
     if (result == BATON_SHORTAGE && !is_spare) {
         run_pause_log_shortage(s, service, result, cause);
         return POOL_LAUNCH_SHORTAGE;
@@ -324,17 +343,17 @@ static enum pool_launch_fault judge(struct supervisor *s, uint32_t service, bool
         log_own_limit(s, service, result, cause);
         return POOL_LAUNCH_OWN_LIMIT;
     }
-    log_launch_failed(s, service, result, cause);
+    log_launch_failed(s, service, result, cause, launched);
     return POOL_LAUNCH_REFUSED;
 }
 
 static void tell_pool(struct supervisor *s, uint32_t process, int result,
-                      const struct baton_cause *cause) {
+                      const struct baton_cause *cause, const struct platform_launched *launched) {
     bool is_launched = result == BATON_OK;
     const struct process *p = &s->pool.processes[process];
     enum pool_launch_fault fault =
         is_launched ? POOL_LAUNCH_REFUSED
-                    : judge(s, p->service, p->wanted_by == SLOT_NONE, result, cause);
+                    : judge(s, p->service, p->wanted_by == SLOT_NONE, result, cause, launched);
     /* It has taken its time, which is not that of the rest of the step; if it failed, no record
      * shall be older than what has just been said of it. */
     uint64_t step_us = s->timers.now_us;
@@ -364,7 +383,7 @@ static bool begin(struct supervisor *s, uint32_t process) {
     if (r->is_launching) {
         pool_launching(&s->pool, process, true);
     } else if (result != BATON_AGAIN) {
-        tell_pool(s, process, result, &cause);
+        tell_pool(s, process, result, &cause, NULL);
     }
     return result != BATON_AGAIN || r->is_launching;
 }
@@ -524,6 +543,6 @@ void run_launch_on_launched(struct supervisor *s, uint32_t process) {
         enqueue(s, process, true);
         run_launch_go_on(s);
     } else {
-        tell_pool(s, process, result, &cause);
+        tell_pool(s, process, result, &cause, &launched);
     }
 }

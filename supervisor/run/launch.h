@@ -16,7 +16,8 @@ struct supervisor;
 
 /* What a service needs to launch handlers. */
 struct run_service {
-    const struct service *rules; /* of the service: not owned */
+    const struct service *rules;           /* of the service: not owned */
+    const struct service_machine *machine; /* not owned */
     struct platform_program *program;
     struct platform_output *output;
     uint32_t *listeners;                /* slots of its listen_count ones, by place; owned */

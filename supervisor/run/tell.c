@@ -1,5 +1,4 @@
 #include "core/base/text.h"
-#include "core/service/lack.h"
 #include "run/internal.h"
 
 #include <stdarg.h>
@@ -70,7 +69,18 @@ void run_tell_at(struct supervisor *s, struct record *line, size_t config_line) 
     }
 }
 
-bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, bool has_reason) {
+uint32_t run_tell_explain(const struct run_service *r, char text[LACK_TEXT_MAX_BYTES]) {
+    struct service_lack lack;
+    if (r->machine == NULL || !service_find_lack(r->rules, r->machine, &lack)) {
+        return 0;
+    }
+    const char *cure = service_lack_text(&lack, r->machine, text);
+    size_t length = strlen(text);
+    text_format(text + length, LACK_TEXT_MAX_BYTES - length, "; %s", cure);
+    return (uint32_t)lack.line + 1;
+}
+
+bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line) {
     struct service_lack lack;
     char text[LACK_TEXT_MAX_BYTES];
     if (s->machine == NULL ||
@@ -79,12 +89,7 @@ bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, 
     }
     const char *cure = service_lack_text(&lack, s->machine, text);
     run_tell_at(s, line, lack.line);
-    if (has_reason) {
-        text_format(text + strlen(text), sizeof text - strlen(text), "; %s", cure);
-        cure = text;
-    } else {
-        record_text(line, "reason", text);
-    }
+    record_text(line, "reason", text);
     record_text(line, "hint", cure);
     return true;
 }

@@ -4,11 +4,13 @@
 
 #include "core/base/error.h"
 #include "core/pool/pool.h"
+#include "core/service/lack.h"
 #include "core/tell/record.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
+struct run_service;
 struct supervisor;
 
 /* Starts a log line about a service (slot; SLOT_NONE = none). NULL when the level is not logged;
@@ -43,7 +45,10 @@ void run_tell_spares_held_back(struct supervisor *s, const struct pool_action *a
 /* Adds where in the config that is, in its line `config_line`; 0 = nowhere. */
 void run_tell_at(struct supervisor *s, struct record *line, size_t config_line);
 /* Adds what the service lacks now, if it lacks anything, where the config asks for that, and what
- * would be right: in the place of a reason, or behind one. Reads from the disk. */
-bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line, bool has_reason);
+ * would be right: in the place of a reason. Reads from the disk. */
+bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line);
+/* The same as a text; returns one more than the line of the config, 0 = it lacks nothing. A
+ * launcher may call it, with what it has of the service. */
+uint32_t run_tell_explain(const struct run_service *r, char text[LACK_TEXT_MAX_BYTES]);
 
 #endif

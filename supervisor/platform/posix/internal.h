@@ -193,7 +193,9 @@ struct platform_program {
     struct identity identity;
     struct plan plan; /* of the child, which writes to `listen_pid` and `passed` */
     uint64_t number;  /* how many were made before, and it; launchers.h */
-    void *memory;     /* the one allocation that all of the above point into */
+    uint32_t (*explain)(const void *explained, char *text); /* NULL = none */
+    const void *explained;
+    void *memory; /* the one allocation that all of the above point into */
 };
 
 /* A slot of the table. In use from platform_launch() to platform_process_close(). */

@@ -17,9 +17,25 @@ static void forget_child(struct platform *platform, struct launch *launch) {
     }
 }
 
-static int failed_to_clone(const struct launch_request *request, struct baton_cause *cause) {
-    int result = posix_failed_with(cause, "clone", request->code);
-    return request->code == EAGAIN ? BATON_SHORTAGE : result;
+/* Where there is no process or memory for a child, its launcher makes room for one. */
+static int failed_to_clone(struct platform *platform, struct launch *launch,
+                           struct baton_cause *cause) {
+    int code = launch->request->code;
+    if (code != EAGAIN && code != ENOMEM) {
+        return posix_failed_with(cause, "clone", code);
+    }
+    launch->launcher->is_leaving = true;
+    posix_launchers_note_short(platform);
+    return BATON_AGAIN;
+}
+
+/* A step has. Its launcher has found out why, if it was not killed before. */
+static int failed(const struct launch_request *request, struct baton_cause *cause) {
+    *cause = request->cause;
+    return request->result != BATON_OK
+               ? request->result
+               : posix_failed_with(cause, posix_plan_step_name(request->failure.step),
+                                   request->failure.code);
 }
 
 /* As posix_handover_take_back(). */
@@ -33,20 +49,18 @@ static int take_back(const struct launch *launch, int *back) {
 }
 
 /* How it went; BATON_AGAIN: it has not been, for no fault of its own. `*back`: the connection that
- * was handed over and is ours again, or -1. `program`: NULL = it may be gone, and why it failed is
- * no matter. */
-static int judge(struct platform *platform, struct launch *launch,
-                 const struct platform_program *program, int *back, struct baton_cause *cause) {
+ * was handed over and is ours again, or -1. */
+static int judge(struct platform *platform, struct launch *launch, int *back,
+                 struct baton_cause *cause) {
     struct launch_request *request = launch->request;
     bool has_failed = request->failure.step != NULL;
     *back = -1;
     if (request->pid == 0 || has_failed) {
         (void)take_back(launch, back);
         forget_child(platform, launch);
-        return request->code != 0 ? failed_to_clone(request, cause)
-               : !has_failed      ? BATON_AGAIN
-               : program == NULL  ? BATON_SYSTEM
-                                  : posix_not_executed(&program->plan, &request->failure, cause);
+        return request->code != 0 ? failed_to_clone(platform, launch, cause)
+               : has_failed       ? failed(request, cause)
+                                  : BATON_AGAIN;
     }
     if (request->handover.was_taken || request->handover.count == 0) {
         return BATON_OK;
@@ -109,7 +123,7 @@ int platform_launch_end(struct platform_process **process, struct platform_launc
     int back;
     *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
     *cause = (struct baton_cause){0};
-    int result = judge(platform, launch, ending->program, &back, cause);
+    int result = judge(platform, launch, &back, cause);
     int code = launch->request->handover.return_code;
     ending->pid = launch->request->pid;
     ending->launcher_peak_kib = launch->request->peak_kib;
@@ -122,6 +136,8 @@ int platform_launch_end(struct platform_process **process, struct platform_launc
     }
     posix_launch_give_up(platform, ending, &p);
     *process = NULL;
+    out->explained = launch->request->explained;
+    out->explanation = launch->request->explanation;
     if (back >= 0) {
         out->socket.value = (uintptr_t)back;
     }
@@ -140,7 +156,7 @@ void posix_launch_abandon(struct platform *platform, struct launch *launch) {
     struct baton_cause ignored;
     int back;
     pid_t pid = launch->request->pid;
-    int result = judge(platform, launch, NULL, &back, &ignored);
+    int result = judge(platform, launch, &back, &ignored);
     posix_let_go(platform, back);
     if (result == BATON_OK && !launch->is_reaped) {
         kill(pid, SIGKILL); /* it is reaped like a stray */

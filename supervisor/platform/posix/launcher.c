@@ -59,12 +59,24 @@ static void fill_in(const struct launch_request *request) {
     end[request->variable_count] = NULL;
 }
 
+/* Here, since the files that it looks at may be somewhere that hangs. */
+static void explain(struct launch_request *request) {
+    const struct platform_program *program = request->program;
+    request->result = posix_not_executed(&program->plan, &request->failure, &request->cause);
+    if (program->explain != NULL) {
+        request->explained = program->explain(program->explained, request->explanation);
+    }
+}
+
 /* False if its packet may lie in the way of the next one, or on its way back. */
 static bool launch(struct launch_request *request) {
     fill_in(request);
     posix_spawn_for_parent(&request->program->plan, &request->spawn, &request->failure,
                            &request->pid, &request->code);
     request->peak_kib = posix_peak_kib();
+    if (request->failure.step != NULL) {
+        explain(request);
+    }
     return request->pid > 0 && request->failure.step == NULL &&
            (request->handover.was_taken || request->handover.count == 0);
 }
@@ -127,6 +139,8 @@ static bool start_process(struct platform *platform, struct launcher *launcher,
     }
     launcher->watch.descriptor = (int)syscall(SYS_pidfd_open, launcher->pid, 0);
     if (launcher->watch.descriptor < 0) {
+        platform->has_exit_watches = false; /* by the time that the first one is made it is known */
+        platform->launchers.wanted_count = 0;
         posix_failed(cause, "pidfd_open");
         return false;
     }
@@ -253,6 +267,8 @@ bool launcher_describe(struct launch *launch, const struct platform_program *pro
     request->code = 0;
     request->halts = false;
     request->peak_kib = 0;
+    request->result = BATON_OK;
+    request->explained = 0;
     return true;
 }
 

@@ -30,7 +30,11 @@ struct launch_request {
     volatile pid_t pid;         /* 0: there is no child yet */
     volatile int code;          /* the errno of clone(2); 0 = none */
     volatile uint32_t peak_kib; /* the most memory that the launcher had, when it was done */
-    volatile bool halts;        /* its launcher does not go on before it is seen to */
+    int result;                 /* of one that has failed: what it returns, */
+    struct baton_cause cause;   /* and why */
+    uint32_t explained;
+    char explanation[PLATFORM_EXPLANATION_BYTES];
+    volatile bool halts; /* its launcher does not go on before it is seen to */
     char nonce[32];
     size_t variable_count; /* the pointers to what is set, at the start of `room` */
     size_t values_bytes;   /* and behind all else, the texts */

@@ -19,8 +19,10 @@
 #define HELD_MANY_COUNT 4u
 /* A launcher whose launch takes longer gets no other to go on with; and which it has is revoked. */
 #define QUICK_US 2000u
-/* Until the next try, when the system had no memory or process for one. */
-#define SHORT_US 100000u
+/* Until the next try, when the system had no memory or process for one, or for what one launches:
+ * doubled, to a bound, as long as such a try follows the other. */
+#define SHORT_FIRST_US 100000u
+#define SHORT_MOST_US 60000000u
 /* When it is looked whether a child that does not come on was stopped; and how often one may be. */
 #define LOOK_FIRST_US 5000u
 #define LOOK_NEXT_US 100000u
@@ -51,6 +53,18 @@ static uint32_t count_by_cores(void) {
     uint32_t count = platform_processors_count();
     uint32_t wanted_count = count > 1 ? 2 * count : 0;
     return wanted_count < BY_CORES_MAX_COUNT ? wanted_count : BY_CORES_MAX_COUNT;
+}
+
+void posix_launchers_note_short(struct platform *platform) {
+    struct posix_launchers *launchers = &platform->launchers;
+    uint64_t now_us = platform_now_us(platform);
+    bool is_again = now_us < launchers->short_until_us + SHORT_MOST_US && launchers->short_us > 0;
+    uint64_t doubled_us = 2 * launchers->short_us;
+    launchers->short_us = !is_again                    ? SHORT_FIRST_US
+                          : doubled_us < SHORT_MOST_US ? doubled_us
+                                                       : SHORT_MOST_US;
+    launchers->short_until_us = now_us + launchers->short_us;
+    launchers->is_asked = false;
 }
 
 /* ---- Who is free ---- */
@@ -96,6 +110,7 @@ bool posix_launchers_serve(struct platform *platform, const struct platform_prog
     const struct posix_launchers *launchers = &platform->launchers;
     bool is_few = program->listener_count <= HANDOVER_MAX_COUNT - 4;
     bool none_can_be_had = launchers->first == NULL && launchers->short_until_us > 0;
+    platform->launchers.is_asked = true;
     return launchers->wanted_count > 0 && is_few && !none_can_be_had;
 }
 
@@ -387,21 +402,25 @@ uint64_t posix_launchers_feed(struct platform *platform, uint64_t now_us) {
     }
     remove_leaving(platform);
     uint64_t again_us = look_at_busy(platform, now_us);
-    while (count_regular(launchers) < launchers->wanted_count &&
-           now_us >= launchers->short_until_us) {
+    /* Who has found none is not woken to try again, unless somebody waits for it. */
+    bool may_try = launchers->short_until_us == 0 ||
+                   (launchers->is_asked && now_us >= launchers->short_until_us);
+    while (may_try && count_regular(launchers) < launchers->wanted_count) {
         struct launcher *launcher = launcher_start(platform, &posix_ignored);
-        launchers->short_until_us = launcher == NULL ? now_us + SHORT_US : 0;
-        if (launcher != NULL) {
+        may_try = launcher != NULL;
+        if (may_try) {
+            launchers->short_until_us = 0;
             add(platform, launcher);
+        } else {
+            posix_launchers_note_short(platform);
         }
         tell_free(platform);
     }
     if (platform->is_due[DUE_LAUNCHERS]) {
         return now_us;
     }
-    return launchers->short_until_us > now_us && launchers->short_until_us < again_us
-               ? launchers->short_until_us
-               : again_us;
+    bool is_due = launchers->short_until_us > now_us && launchers->is_awaited;
+    return is_due && launchers->short_until_us < again_us ? launchers->short_until_us : again_us;
 }
 
 /* ---- All of them ---- */
@@ -449,6 +468,7 @@ int platform_launchers_set(struct platform *platform, uint32_t count) {
     if (count == 0) {
         return BATON_OK;
     }
+    can = can && platform->has_exit_watches; /* that may just have been seen to be refused */
     return !can ? BATON_UNSUPPORTED : has_room ? BATON_OK : BATON_SHORTAGE;
 }
 

@@ -49,6 +49,8 @@ struct posix_launchers {
     bool is_awaited;         /* a launch waits for a free one */
     uint64_t last_number;    /* of programs */
     size_t room_bytes;       /* that one launch may need */
+    bool is_asked;           /* a launch would have one, since the last try failed */
+    uint64_t short_us;       /* how long after it there is no other; 0 = none has failed lately */
     uint64_t short_until_us; /* no new one is tried before; 0 = the last try was good */
 };
 
@@ -65,6 +67,8 @@ bool posix_launchers_may_wait(struct platform *platform);
 void posix_launchers_awake(struct platform *platform);
 /* Whose launch under way has made that child; NULL: none. */
 struct launch *posix_launchers_find(struct platform *platform, pid_t pid);
+/* The system has no process for one, or for what one launches. */
+void posix_launchers_note_short(struct platform *platform);
 /* Once a round: starts and replaces. Returns when to call it at the latest. */
 uint64_t posix_launchers_feed(struct platform *platform, uint64_t now_us);
 void posix_launchers_close(struct platform *platform);

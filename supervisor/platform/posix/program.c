@@ -156,6 +156,8 @@ static int build(struct platform_program *program, struct platform *platform,
     program->listen_pid = spec->listener_count > 0 ? find_value(program, "LISTEN_PID=") : NULL;
     program->values = at;
     posix_plan_make(&program->plan, platform, program);
+    program->explain = spec->explain;
+    program->explained = spec->explained;
     posix_launchers_note_program(platform, program);
     return BATON_OK;
 }
