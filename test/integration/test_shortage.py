@@ -152,10 +152,13 @@ class Processes(Shortage):
         supervisor = self.supervisor(services(), folder=folder, program=program,
                                      user=ACCOUNT if os.geteuid() == 0 else None)
         _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-        # Who launches has limits of its own.
-        pids = [supervisor.pid, *processes.launchers(supervisor.pid)]
-        self.check_shortage(supervisor, lambda: limit_processes(pids, 1, most),
-                            lambda: limit_processes(pids, most, most), "clone")
+
+        def limit(count):
+            # Who launches has limits of its own.
+            pids = [supervisor.pid, *processes.launchers(supervisor.pid)]
+            limit_processes(pids, count, most)
+
+        self.check_shortage(supervisor, lambda: limit(1), lambda: limit(most), "clone")
 
     @unittest.skipUnless(os.geteuid() == 0, "handlers of another user are launched by root")
     def test_the_limit_of_one_service(self):

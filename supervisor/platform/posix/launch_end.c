@@ -24,7 +24,7 @@ static int failed_to_clone(struct platform *platform, struct launch *launch,
     if (code != EAGAIN && code != ENOMEM) {
         return posix_failed_with(cause, "clone", code);
     }
-    launch->launcher->is_leaving = true;
+    launch->launcher->is_tired = true;
     posix_launchers_note_short(platform);
     return BATON_AGAIN;
 }

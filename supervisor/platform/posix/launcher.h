@@ -89,6 +89,7 @@ struct launcher {
     uint32_t asked, seen;  /* requests that were asked of it, and that it was seen to have done */
     bool is_dead;          /* it has ended */
     bool is_held;          /* there is another in its place */
+    bool is_tired;         /* it gets no more */
     bool is_leaving;       /* to be removed */
     uint64_t begun_us;     /* the one at work was, as far as we know */
     uint64_t look_us;      /* when to look at it */

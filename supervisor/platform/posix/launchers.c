@@ -83,7 +83,7 @@ static struct launch *at_work(struct launcher *launcher) {
 static uint32_t count_regular(const struct posix_launchers *launchers) {
     uint32_t count = 0;
     for (const struct launcher *at = launchers->first; at != NULL; at = at->next) {
-        count += !at->is_held && !at->is_leaving && !at->is_dead ? 1 : 0;
+        count += !at->is_held && !at->is_tired && !at->is_leaving && !at->is_dead ? 1 : 0;
     }
     return count;
 }
@@ -119,7 +119,7 @@ enum fitness { FREE, QUICK, UNFIT };
 
 static enum fitness fitness_of(struct launcher *launcher, const struct platform_program *program,
                                uint64_t now_us) {
-    if (launcher->is_leaving || launcher->is_dead || launcher->is_held ||
+    if (launcher->is_leaving || launcher->is_dead || launcher->is_held || launcher->is_tired ||
         launcher->knows_number < program->number || launcher_room(launcher) == NULL) {
         return UNFIT;
     }
@@ -203,7 +203,7 @@ void posix_launchers_end(struct platform *platform, struct launch *launch) {
     launch->program = NULL;
     launch->is_used = launch->is_revoked = false;
     if (!is_busy(launcher)) {
-        launcher->is_leaving = launcher->is_leaving || launcher->is_held || launcher->is_dead;
+        launcher->is_leaving = launcher->is_held || launcher->is_dead || launcher->is_tired;
         launcher->is_held = false;
     }
     if (launch->request->halts) {
