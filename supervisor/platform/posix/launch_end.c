@@ -21,12 +21,12 @@ static void forget_child(struct platform *platform, struct launch *launch) {
 static int failed_to_clone(struct platform *platform, struct launch *launch,
                            struct baton_cause *cause) {
     int code = launch->request->code;
-    if (code != EAGAIN && code != ENOMEM) {
-        return posix_failed_with(cause, "clone", code);
+    int result = posix_failed_with(cause, "clone", code);
+    if (code == EAGAIN || code == ENOMEM) {
+        launch->launcher->is_tired = true;
+        posix_launchers_note_short(platform);
     }
-    launch->launcher->is_tired = true;
-    posix_launchers_note_short(platform);
-    return BATON_AGAIN;
+    return code == EAGAIN ? BATON_SHORTAGE : result;
 }
 
 /* A step has. Its launcher has found out why, if it was not killed before. */

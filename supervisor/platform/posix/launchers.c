@@ -58,11 +58,10 @@ static uint32_t count_by_cores(void) {
 void posix_launchers_note_short(struct platform *platform) {
     struct posix_launchers *launchers = &platform->launchers;
     uint64_t now_us = platform_now_us(platform);
-    bool is_again = now_us < launchers->short_until_us + SHORT_MOST_US && launchers->short_us > 0;
-    uint64_t doubled_us = 2 * launchers->short_us;
-    launchers->short_us = !is_again                    ? SHORT_FIRST_US
-                          : doubled_us < SHORT_MOST_US ? doubled_us
-                                                       : SHORT_MOST_US;
+    bool is_again = launchers->short_us > 0 && now_us < launchers->short_since_us + SHORT_MOST_US;
+    uint64_t next_us = is_again ? 2 * launchers->short_us : SHORT_FIRST_US;
+    launchers->short_us = next_us < SHORT_MOST_US / 2 ? next_us : SHORT_MOST_US / 2;
+    launchers->short_since_us = now_us;
     launchers->short_until_us = now_us + launchers->short_us;
     launchers->is_asked = false;
 }

@@ -50,7 +50,8 @@ struct posix_launchers {
     uint64_t last_number;    /* of programs */
     size_t room_bytes;       /* that one launch may need */
     bool is_asked;           /* a launch would have one, since the last try failed */
-    uint64_t short_us;       /* how long after it there is no other; 0 = none has failed lately */
+    uint64_t short_us;       /* how long there is no other try behind one that fails, */
+    uint64_t short_since_us; /* as the last one did then */
     uint64_t short_until_us; /* no new one is tried before; 0 = the last try was good */
 };
 
