@@ -38,14 +38,12 @@ static int failed(const struct launch_request *request, struct baton_cause *caus
                                    request->failure.code);
 }
 
-/* As posix_handover_take_back(). */
-static int take_back(const struct launch *launch, int *back) {
+/* Of a dead launcher, what nobody has taken is known, and is no more where it was. */
+static void take_back(const struct launch *launch, int *back) {
     const struct handover *handover = &launch->request->handover;
-    if (launch->launcher->is_dead && !handover->was_taken) {
-        *back = launch->back;
-        return launch->came_back ? 1 : -1;
+    if (!launch->launcher->is_dead || handover->was_taken) {
+        (void)posix_handover_take_back(launch->launcher->handover, handover, back);
     }
-    return posix_handover_take_back(launch->launcher->handover, handover, back);
 }
 
 /* How it went; BATON_AGAIN: it has not been, for no fault of its own. `*back`: the connection that
@@ -55,8 +53,17 @@ static int judge(struct platform *platform, struct launch *launch, int *back,
     struct launch_request *request = launch->request;
     bool has_failed = request->failure.step != NULL;
     *back = -1;
+    if (launch->launcher->is_dead && launch->came_back) {
+        /* Its child, if there is one, finds nothing to take. */
+        if (request->pid > 0 && !launch->is_reaped) {
+            kill(request->pid, SIGKILL);
+        }
+        forget_child(platform, launch);
+        *back = launch->back;
+        return BATON_AGAIN;
+    }
     if (request->pid == 0 || has_failed) {
-        (void)take_back(launch, back);
+        take_back(launch, back);
         forget_child(platform, launch);
         return request->code != 0 ? failed_to_clone(platform, launch, cause)
                : has_failed       ? failed(request, cause)
@@ -65,20 +72,12 @@ static int judge(struct platform *platform, struct launch *launch, int *back,
     if (request->handover.was_taken || request->handover.count == 0) {
         return BATON_OK;
     }
-    if (!launch->launcher->is_dead) { /* it was killed before it took what is its own */
-        request->handover.returns_first = false;
-        (void)take_back(launch, back);
-        return BATON_OK;
+    if (launch->launcher->is_dead) {
+        return BATON_OK; /* it is just taking it, and has not said so yet */
     }
-    /* The launcher was killed, and its child may be just about to take it: one of us has it. */
-    if (take_back(launch, back) < 0) {
-        return BATON_OK;
-    }
-    if (!launch->is_reaped) {
-        kill(request->pid, SIGKILL);
-    }
-    forget_child(platform, launch);
-    return BATON_AGAIN;
+    request->handover.returns_first = false; /* it was killed before it took what is its own */
+    take_back(launch, back);
+    return BATON_OK;
 }
 
 static void watch_end(struct platform *platform, struct platform_process *process) {
