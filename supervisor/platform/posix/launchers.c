@@ -5,6 +5,7 @@
 #include "platform/posix/launcher.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -27,6 +28,8 @@
 #define LOOK_FIRST_US 5000u
 #define LOOK_NEXT_US 100000u
 #define STOPS_MAX_COUNT 4u
+/* How long the end of one that was killed is waited for, at the stop. */
+#define END_US 1000000u
 
 /* A bound of what one launch writes into the page: pointers for each text, and the texts. */
 static size_t room_for(const struct platform_program *program) {
@@ -471,14 +474,21 @@ int platform_launchers_set(struct platform *platform, uint32_t count) {
     return !can ? BATON_UNSUPPORTED : has_room ? BATON_OK : BATON_SHORTAGE;
 }
 
-static void end_one(struct platform *platform, struct launcher *launcher) {
+/* Who traces one is told of its end first (ptrace(2)), and may never look. */
+static void end_process(struct platform *platform, struct launcher *launcher) {
+    struct platform_exit ignored;
     bool was_busy = is_busy(launcher);
+    kill(launcher->pid, SIGKILL);
+    if (!was_busy) {
+        posix_await(platform, launcher->watch.descriptor, POLLIN,
+                    platform_now_us(platform) + END_US);
+        (void)posix_child_reap(platform, launcher->pid, &ignored);
+    }
+}
+
+static void end_one(struct platform *platform, struct launcher *launcher) {
     if (!launcher->is_dead) {
-        kill(launcher->pid, SIGKILL);
-        if (!was_busy) {
-            posix_child_await(launcher->pid);
-            posix_elders_forget(platform, launcher->pid);
-        }
+        end_process(platform, launcher);
     }
     launcher->is_dead = launcher->is_leaving = true;
     for (uint32_t i = 0; i < LAUNCHES_EACH; i++) {
