@@ -42,8 +42,9 @@ def _is_launcher(pid):
 
 
 def launchers(pid):
-    """The pids of those of a batond."""
-    return [child for child in descendants(pid) if _is_launcher(child)]
+    """The pids of those of a batond that live."""
+    return [child for child in descendants(pid)
+            if _is_launcher(child) and _state(child) not in ("", "Z", "X")]
 
 
 def marked(mark):

@@ -154,16 +154,20 @@ class End(Held):
         self.release()
         self.assertEqual(supervisor.left_over(DEADLINE_S), {})
 
-    def kill(self, launchers):
-        self.assertEqual(len(launchers), LAUNCHERS)
-        processes.end(launchers)
+    def launchers(self, supervisor):
+        """All of them, when each that was killed has been replaced."""
+        give_up_s = time.monotonic() + DEADLINE_S
+        while len(found := processes.launchers(supervisor.pid)) != LAUNCHERS:
+            self.assertLess(time.monotonic(), give_up_s, found)
+            time.sleep(0.01)
+        return found
 
     def test_launchers_that_are_held_are_killed(self):
         folders = {"held": self.held()}
         supervisor = self.run_with(folders)
-        launchers = processes.launchers(supervisor.pid)
+        launchers = self.launchers(supervisor)
         crowd, = self.hold_crowds(supervisor, folders)
-        self.kill(launchers)
+        processes.end(launchers)
         self.check_others(supervisor, OTHERS // 3)
         self.check_none(supervisor, "held")
         self.release()
@@ -175,12 +179,12 @@ class End(Held):
         supervisor = self.run_with({})
         for _ in range(KILLS):
             # There are no others, for nobody is there.
-            launchers = processes.launchers(supervisor.pid)
+            launchers = self.launchers(supervisor)
             with concurrent.futures.ThreadPoolExecutor(LOAD) as pool:
                 clients = [pool.submit(self.check_others, supervisor, 3, (name,))
                            for name in ("stdio", "channel") * (LOAD // 2)]
                 next(concurrent.futures.as_completed(clients))
-                self.kill(launchers)
+                processes.end(launchers)
                 for client in clients:
                     client.result()
         self.stop(supervisor)
