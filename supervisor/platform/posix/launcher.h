@@ -87,7 +87,8 @@ struct launcher {
     size_t page_bytes;
     uint64_t knows_number; /* programs up to this one are in its memory */
     uint32_t asked, seen;  /* requests that were asked of it, and that it was seen to have done */
-    bool is_dead;          /* it has ended */
+    bool is_dead;          /* it has ended, */
+    bool is_emptied;       /* and what nobody has taken is known */
     bool is_held;          /* there is another in its place */
     bool is_tired;         /* it gets no more */
     bool is_leaving;       /* to be removed */

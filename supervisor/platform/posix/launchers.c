@@ -28,6 +28,8 @@
 #define LOOK_FIRST_US 5000u
 #define LOOK_NEXT_US 100000u
 #define STOPS_MAX_COUNT 4u
+/* And at the child of a dead launcher. */
+#define EMPTY_NEXT_US 1000u
 /* How long the end of one that was killed is waited for, at the stop. */
 #define END_US 1000000u
 
@@ -252,7 +254,7 @@ static void tell_over(struct platform *platform, struct launch *launch, struct t
 
 /* Of what it was asked, the oldest; for a dead one will do nothing any more. */
 static bool has_news(const struct launcher *launcher) {
-    uint32_t done = launcher->is_dead ? launcher->asked : atomic_load(&launcher->page->done);
+    uint32_t done = launcher->is_emptied ? launcher->asked : atomic_load(&launcher->page->done);
     return launcher->seen != done;
 }
 
@@ -298,12 +300,29 @@ void posix_launchers_awake(struct platform *platform) {
     }
 }
 
+/* A child that is about to take what is its own would else find the next one's, and that is
+ * nobody's then. It waits for nothing before. */
+static bool has_child_on_its_way(struct launcher *launcher) {
+    const struct launch *launch = at_work(launcher);
+    const struct launch_request *request = launch != NULL ? launch->request : NULL;
+    return request != NULL && request->pid > 0 && request->handover.count > 0 &&
+           !request->handover.was_taken && request->failure.step == NULL && !launch->is_reaped &&
+           posix_child_look(P_PID, request->pid, WEXITED) != request->pid;
+}
+
+static void empty(struct launcher *launcher) {
+    if (!launcher->is_emptied && !has_child_on_its_way(launcher)) {
+        launcher_take_all(launcher);
+        launcher->is_emptied = true;
+    }
+}
+
 void posix_launchers_on_end(struct platform *platform, struct posix_watch *watch) {
     struct launcher *launcher = (struct launcher *)watch;
     struct platform_exit ignored;
     launcher->is_dead = true;
     launcher->is_leaving = !is_busy(launcher);
-    launcher_take_all(launcher);
+    empty(launcher);
     posix_watch_close(platform, watch);
     (void)posix_child_reap(platform, launcher->pid, &ignored); /* if the walk has not */
 }
@@ -378,7 +397,13 @@ static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
     uint64_t again_us = UINT64_MAX;
     for (struct launcher *at = launchers->first; at != NULL; at = at->next) {
         struct launch *first = at_work(at);
-        if (first == NULL || at->is_dead) {
+        if (first == NULL) {
+            continue;
+        }
+        if (at->is_dead) {
+            again_us = at->is_emptied ? again_us : now_us + EMPTY_NEXT_US;
+            let_go_on(at, first->request->pid);
+            empty(at);
             continue;
         }
         if (!at->is_held && count_held(launchers) < HELD_MAX_COUNT) {
