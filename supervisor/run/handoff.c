@@ -145,8 +145,12 @@ static void offer(struct supervisor *s, uint32_t process) {
     }
     r->offer_unsent = result == BATON_AGAIN || result == BATON_SHORTAGE;
     if (result == BATON_SHORTAGE) {
-        /* No fault of the process; its deadline holds all the same. */
+        /* No fault of the process, and most likely what others meet as well: so many descriptors
+         * are under way (unix(7)). */
+        const struct baton_cause nothing = {0};
         timers_after(&s->timers, &s->offering.retry, OFFER_RETRY_US);
+        pool_offer_waits(&s->pool, process);
+        run_pause_log_shortage(s, s->pool.processes[process].service, result, &nothing);
     } else if (result != BATON_OK && result != BATON_AGAIN) {
         pool_offer_failed(&s->pool, process);
     }

@@ -287,6 +287,18 @@ static void test_offer_errors(void **state) {
     }
 }
 
+/* It has no time to say ACK in before it has been sent. */
+static void test_an_offer_waits_for_what_is_short(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_good, NULL);
+    fake_offers_late(true);
+    fake_fail(FAKE_SEND, BATON_SHORTAGE, 200); /* 20 s, of which the handshake has 5 */
+    run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
 static bool channel_full(struct scene *s) {
     SCENE_BEGIN(s);
     fake_handler_set_full(0, true);
@@ -435,6 +447,7 @@ int main(void) {
         cmocka_unit_test(test_client_gone_before_accept),
         cmocka_unit_test(test_max_connections),
         cmocka_unit_test(test_offer_errors),
+        cmocka_unit_test(test_an_offer_waits_for_what_is_short),
         cmocka_unit_test(test_channel_without_room),
         cmocka_unit_test(test_bind_is_retried),
         cmocka_unit_test(test_stop_while_a_bind_is_retried),

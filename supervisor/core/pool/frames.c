@@ -233,6 +233,12 @@ bool pool_retire(struct pool *pool, uint32_t process) {
 
 /* ---- Offers that could not be sent ---- */
 
+void pool_offer_waits(struct pool *pool, uint32_t process) {
+    struct process *p = &pool->processes[process];
+    timers_after(pool->timers, &p->timer, pool_ms(p->rules->handshake_timeout_ms));
+    pool_bound_handshake(pool, p);
+}
+
 void pool_offer_failed(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
     if (p->offer == SLOT_NONE || p->state != PROCESS_READY) {

@@ -348,6 +348,8 @@ void pool_not_offered_early(struct pool *pool, uint32_t process);
 void pool_launched(struct pool *pool, uint32_t process, uint32_t pid);
 void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fault fault);
 void pool_offer_failed(struct pool *pool, uint32_t process);
+/* The system is short of what it takes: the time for ACK begins when it is sent. */
+void pool_offer_waits(struct pool *pool, uint32_t process);
 
 /* Frames. `connection` is a slot from pool_find_connection(), `words` what the frame says of it.
  * Each returns false if the frame is a breach of the protocol in this state (then call

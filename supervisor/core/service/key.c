@@ -218,6 +218,7 @@ static bool print_misfit(const struct key *key, unsigned mode, const struct mode
     const char *kind = words == over_words ? "protocol" : "mode";
     const char *own = NULL;
     size_t used = 0;
+    bool is_first = true;
     for (size_t i = 0; words[i].bit != 0; i++) {
         own = (mode & ~(unsigned)key->modes & words[i].bit) != 0 ? words[i].word : own;
     }
@@ -230,8 +231,9 @@ static bool print_misfit(const struct key *key, unsigned mode, const struct mode
         words == over_words ? "with" : "in", kind, own, kind);
     for (size_t i = 0; words[i].bit != 0 && used < sizeof message->text; i++) {
         if ((key->modes & words[i].bit) != 0) {
-            used += (size_t)text_format(message->text + used, sizeof message->text - used, " %s",
-                                        words[i].word);
+            used += (size_t)text_format(message->text + used, sizeof message->text - used, "%s %s",
+                                        is_first ? "" : ",", words[i].word);
+            is_first = false;
         }
     }
     if (key == &key_table[KEY_IDLE_TIMEOUT] && used < sizeof message->text) {
