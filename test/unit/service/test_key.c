@@ -242,7 +242,7 @@ static void a_key_that_a_mode_cannot_honour_names_those_that_can(void **state) {
     assert_true(key_fits_mode(&key, KEY_MODE_PUMP));
     assert_true(misfits(&key, KEY_MODE_UDP, &message));
     assert_string_equal(message.text, "cannot be honoured in mode udp; leave it out, or take one "
-                                      "of the modes that can: channel pump");
+                                      "of the modes that can: channel, pump");
     assert_true(key_fits_mode(&key, 0));
     for (size_t i = 0; i < KEY_COUNT; i++) {
         assert_int_equal(key_fits_mode(&key_table[i], KEY_MODE_CHANNEL | KEY_OVER_TCP),
@@ -266,7 +266,7 @@ static void a_key_that_a_protocol_cannot_honour_names_those_that_can(void **stat
                         "cannot be honoured with protocol unix; leave it out, or take "
                         "one of the protocols that can: tcp");
     assert_true(misfits(&key_table[KEY_V6ONLY], local, &message));
-    assert_non_null(strstr(message.text, "that can: tcp udp"));
+    assert_non_null(strstr(message.text, "that can: tcp, udp"));
     assert_true(misfits(&key_table[KEY_SOCKET_MODE], KEY_MODE_PUMP | KEY_OVER_TCP, &message));
     assert_non_null(strstr(message.text, "protocol tcp; leave"));
     /* Of UDP that is blamed which leaves a choice. */

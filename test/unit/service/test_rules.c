@@ -318,7 +318,7 @@ static void modes_that_see_no_client(void **state) {
     expect_faults(
         SERVICE "handoff = listener\nallow = 1.2.3\n",
         "x.ini:5: a.allow: cannot be honoured in mode listener; leave it out, or take one of the "
-        "modes that can: channel stdio pump\n");
+        "modes that can: channel, stdio, pump\n");
     expect_faults(
         SERVICE "allow_uid = 0\n",
         "x.ini:4: a.allow_uid: cannot be honoured with protocol tcp; leave it out, or take one of "
