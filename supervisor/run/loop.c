@@ -285,6 +285,9 @@ static bool has_moved(struct supervisor *s, uint32_t process, uint32_t connectio
     const uint32_t offer = p->offer;
     const uint64_t id = c == NULL ? 0 : c->id;
     struct platform_process *handle = s->launching.processes[process].handle;
+    if (s->launching.processes[process].is_launching) {
+        return false; /* nothing is known of it */
+    }
     bool more = p->channel_open && handle != NULL;
     for (int steps = 0; more && steps < STEPS_AT_A_TIME; steps++) {
         more = run_handoff_on_channel(s, process);

@@ -198,6 +198,12 @@ static void fail_a_call(void) {
     fake_fail(ways[way].call, ways[way].code, 1 + draw(4));
 }
 
+/* Where launches take their time. */
+static void disturb_launches(void) {
+    fake_lose_launches(draw(12));
+    fake_hold_launches(draw(3) == 0);
+}
+
 /* Events that come in vain, or too late. */
 static void inject_stream(void) {
     if (fake_stream_count() > 0) {
@@ -206,6 +212,9 @@ static void inject_stream(void) {
 }
 
 static void inject(uint32_t process) {
+    if (fake_process(process)->is_launching) {
+        return;
+    }
     static const enum platform_event_kind kinds[] = {PLATFORM_EVENT_CHANNEL,
                                                      PLATFORM_EVENT_WRITABLE, PLATFORM_EVENT_EXIT};
     fake_inject(kinds[draw(fake_process(process)->is_closed ? 3 : 2)],
@@ -301,6 +310,8 @@ static void change(struct scene *scene) {
     case 4:
         if (draw(3) == 0) {
             fail_a_call();
+        } else if (draw(3) == 0) {
+            disturb_launches();
         }
         break;
     case 5:

@@ -230,7 +230,7 @@ void pool_free_process(struct pool *pool, struct process *p) {
     pool_leave_service(pool, p->service);
 }
 
-static enum outcome lost_outcome(const struct process *p, struct pool_exit how) {
+enum outcome pool_lost_outcome(const struct process *p, struct pool_exit how) {
     if (p->fault == OUTCOME_NONE && p->state >= PROCESS_TERMINATED) {
         return OUTCOME_DRAINED; /* ended by a stop, not for what it did */
     }
@@ -307,7 +307,7 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
     uint32_t lost = p->wanted_by != SLOT_NONE ? p->wanted_by : p->offer;
     if (lost != SLOT_NONE) {
         note_exit(&pool->connections[lost], how);
-        pool_fail_attempt(pool, process, lost, lost_outcome(p, how));
+        pool_fail_attempt(pool, process, lost, pool_lost_outcome(p, how));
     }
     process_advance(p, PROCESS_KILLED);
     pool_update_process(pool, p);

@@ -203,6 +203,9 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
                        enum outcome outcome);
 
+/* What became of a connection that the process should have had; {0}: it has never run. */
+enum outcome pool_lost_outcome(const struct process *p, struct pool_exit how);
+
 /* What the process was offered, if anything, is not to be offered to it any longer; an answer that
  * is under way still counts. */
 void pool_recall_offer(struct pool *pool, struct process *p);

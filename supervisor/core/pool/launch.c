@@ -109,7 +109,7 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
         put_off(pool, p, fault);
     } else if (connection != SLOT_NONE) {
         p->served->expected_count = 0;
-        pool_fail_attempt(pool, process, connection, OUTCOME_LAUNCH_FAILED);
+        pool_fail_attempt(pool, process, connection, pool_lost_outcome(p, (struct pool_exit){0}));
     } else if (p->retire == RETIRE_NONE) {
         pool_spare_failed(pool, p,
                           fault == POOL_LAUNCH_REFUSED

@@ -64,8 +64,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
                              size_t *length, struct baton_cause *cause) {
     *length = 0;
     *cause = (struct baton_cause){0};
-    if (process->face.is_closed) {
-        fake_wrong("a closed process was read from");
+    if (process->face.is_closed || process->face.is_launching) {
+        fake_wrong("a process that is closed, or whose launch is under way, was read from");
         return BATON_SYSTEM;
     }
     if (!process->face.supervisor_end_open) {
@@ -113,8 +113,8 @@ void fake_message_attach(struct platform_process *process, struct fake_message *
 int platform_channel_send(struct platform_process *process, const void *frame, size_t length,
                           struct platform_socket attach, struct baton_cause *cause) {
     *cause = (struct baton_cause){0};
-    if (process->face.is_closed || !process->face.has_channel) {
-        fake_wrong("a process that is closed, or has no channel, was sent to");
+    if (process->face.is_closed || !process->face.has_channel || process->face.is_launching) {
+        fake_wrong("a process that is closed, has no channel, or is being launched, was sent to");
         return BATON_SYSTEM;
     }
     if (!process->face.supervisor_end_open || !process->face.handler_end_open) {

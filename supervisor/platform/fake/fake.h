@@ -20,9 +20,12 @@
 #include "platform/platform.h"
 
 /* Launches are under way until the supervisor waits, so many at a time: 0 = none is. And as long as
- * they are held. */
+ * they are held. Of the next ones so many are lost: their launcher is killed before it begins. */
 void fake_launch_late(uint32_t count);
 void fake_hold_launches(bool holds);
+void fake_lose_launches(uint32_t count);
+/* How many are under way. */
+uint32_t fake_launching_count(void);
 
 #define FAKE_NONE UINT32_MAX
 #define FAKE_ALWAYS UINT32_MAX
@@ -210,6 +213,7 @@ struct fake_process {
     uint64_t token;
     char nonce_hex[33];
     bool is_alive;
+    bool is_launching;        /* platform_launch_end() is still to come */
     bool is_closed;           /* by the supervisor */
     bool supervisor_end_open; /* of the channel */
     bool handler_end_open;

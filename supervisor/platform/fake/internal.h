@@ -171,6 +171,7 @@ struct fake_world {
     bool stop_due, is_windows, offers_late, hides_pids, has_descriptor_limit;
     bool measures_late;
     uint32_t launchers_count; /* launches are late, and so many at a time */
+    uint32_t to_lose_count;   /* of the launches that come */
     bool launchers_due, holds_launches;
     struct platform_process *launching; /* the last one first */
     bool log_short, log_due, outputs_paused, pipes_are_busy;
@@ -216,6 +217,8 @@ size_t fake_flow_unread(const struct fake_flow *flow);
 /* A socket is its client's number + 1, or FAKE_LISTENER_SOCKET + a listener's number. */
 #define FAKE_LISTENER_SOCKET 0x40000000u
 /* NULL, and a misuse, when it is not one that the supervisor may use now. */
+/* Its end is never told. It may be gone then. */
+void fake_launch_leave(struct platform_process *process);
 struct fake_peer *fake_peer_of(struct platform_socket socket);
 struct platform_listener *fake_listener_of(struct platform_socket socket);
 

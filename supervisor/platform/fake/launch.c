@@ -157,15 +157,7 @@ bool platform_offers_at_launch(const struct platform *platform) {
 
 /* ---- Launches that take their time ---- */
 
-static bool may_begin(const struct fake_world *w) {
-    uint32_t count = 0;
-    for (const struct platform_process *p = w->launching; p != NULL; p = p->next_launching) {
-        count++;
-    }
-    return count < w->launchers_count;
-}
-
-/* `p`: NULL = it has failed. */
+/* `p`: NULL = it has failed, or is lost. */
 static int begin_late(struct platform_process *p, int code, const struct platform_launch *launch,
                       struct platform_launched *out, const struct baton_cause *cause) {
     struct fake_world *w = &fake_world;
@@ -174,7 +166,7 @@ static int begin_late(struct platform_process *p, int code, const struct platfor
         p->face.token = launch->token;
         p->face.client = FAKE_NONE;
     }
-    p->is_launching = true;
+    p->is_launching = p->face.is_launching = true;
     p->launch_code = code;
     p->launch_cause = *cause;
     p->launched = *out;
@@ -242,8 +234,13 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         return launch_now(launch, out, cause);
     }
     *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
-    if (!may_begin(w)) {
+    if (fake_launching_count() >= w->launchers_count) {
         return BATON_AGAIN;
+    }
+    if (w->to_lose_count > 0) {
+        w->to_lose_count--;
+        out->has_offered = launch->offer != NULL; /* in a channel that nobody gets */
+        return begin_late(NULL, BATON_AGAIN, launch, out, cause);
     }
     int code = launch_now(launch, out, cause);
     return begin_late(out->process, code, launch, out, cause);

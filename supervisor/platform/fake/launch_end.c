@@ -3,18 +3,36 @@
 
 #include <stdlib.h>
 
-int platform_launch_end(struct platform_process **process, struct platform_launched *out,
-                        struct baton_cause *cause) {
-    struct platform_process *p = *process;
+static void take_out(struct platform_process *p) {
     struct platform_process **link = &fake_world.launching;
     while (*link != NULL && *link != p) {
         link = &(*link)->next_launching;
     }
-    if (*link == NULL || p->is_launching) {
-        fake_wrong("the end of a launch that is over, or was not told");
+    if (*link == NULL) {
+        fake_wrong("the end of a launch that is over");
+        return;
     }
     *link = p->next_launching;
+    p->face.is_launching = p->is_launching = false;
     fake_world.launchers_due = true;
+}
+
+void fake_launch_leave(struct platform_process *p) {
+    take_out(p);
+    platform_stream_close(&p->launched.input);
+    platform_stream_close(&p->launched.output);
+    if (p->launch_code != BATON_OK) {
+        free(p);
+    }
+}
+
+int platform_launch_end(struct platform_process **process, struct platform_launched *out,
+                        struct baton_cause *cause) {
+    struct platform_process *p = *process;
+    if (p->is_launching) {
+        fake_wrong("the end of a launch that was not told");
+    }
+    take_out(p);
     *out = p->launched;
     *cause = p->launch_cause;
     out->socket = PLATFORM_SOCKET_NONE;

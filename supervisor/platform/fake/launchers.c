@@ -9,6 +9,19 @@ void fake_hold_launches(bool holds) {
     fake_world.holds_launches = holds;
 }
 
+void fake_lose_launches(uint32_t count) {
+    fake_world.to_lose_count = count;
+}
+
+uint32_t fake_launching_count(void) {
+    uint32_t count = 0;
+    for (const struct platform_process *p = fake_world.launching; p != NULL;
+         p = p->next_launching) {
+        count++;
+    }
+    return count;
+}
+
 int platform_launchers_set(struct platform *platform, uint32_t count) {
     (void)platform;
     return count == 0 || count == PLATFORM_LAUNCHERS_BY_CORES ? BATON_OK : BATON_UNSUPPORTED;

@@ -24,14 +24,6 @@ static void collect_launched(struct platform_event *events, size_t *count, size_
     }
 }
 
-static bool is_under_way(const struct platform_process *process) {
-    const struct platform_process *p = fake_world.launching;
-    while (p != NULL && p != process) {
-        p = p->next_launching;
-    }
-    return p != NULL;
-}
-
 static void collect_once(struct platform_event *events, size_t *count, size_t capacity) {
     struct fake_world *w = &fake_world;
     while (w->injected_count > 0 && *count < capacity) {
@@ -49,7 +41,7 @@ static void collect_once(struct platform_event *events, size_t *count, size_t ca
 
 static void collect_process(struct platform_process *p, struct platform_event *events,
                             size_t *count, size_t capacity) {
-    if (p->face.is_closed || is_under_way(p)) {
+    if (p->face.is_closed || p->face.is_launching) {
         return;
     }
     if (!p->face.is_alive && !p->exit_told && *count < capacity) {

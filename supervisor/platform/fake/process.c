@@ -8,6 +8,9 @@
 /* ---- The supervisor's side ---- */
 
 uint32_t platform_process_pid(const struct platform_process *process) {
+    if (process->face.is_launching) {
+        fake_wrong("asked for the pid of a process whose launch is under way");
+    }
     return process->face.pid;
 }
 
@@ -45,7 +48,7 @@ void platform_process_signal(struct platform_process *process, enum platform_sig
 }
 
 bool platform_process_has_ended(const struct platform_process *process) {
-    return !process->face.is_alive;
+    return !process->face.is_alive && process->launch_code == BATON_OK;
 }
 
 struct platform_exit platform_process_exit(const struct platform_process *process) {
@@ -73,6 +76,9 @@ void platform_process_close(struct platform_process **process) {
     closing->face.handler_end_open = false; /* a descendant sees the end of the channel and goes */
     closing->face.is_closed = true;
     *process = NULL;
+    if (closing->face.is_launching) {
+        fake_launch_leave(closing);
+    }
 }
 
 /* ---- The handler's side ---- */

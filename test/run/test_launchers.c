@@ -1,0 +1,148 @@
+/* Launches that take their time: those that are lost are made once more, in their place, and those
+ * that nobody waits for any more are not. Launches that only take their time are those of the other
+ * tests, which run with launchers as well. */
+#include "scene.h"
+
+#define LOST_MAX_COUNT 8u
+
+static const enum service_handoff modes[] = {HANDOFF_CHANNEL, HANDOFF_STDIO, HANDOFF_PUMP};
+#define MODES_COUNT (sizeof modes / sizeof modes[0])
+
+static void init(struct scene *scene, size_t mode, uint32_t launchers_count) {
+    scene_init(scene);
+    scene_mode(scene, 0, modes[mode], PROTOCOL_TCP, false);
+    scene_play(scene, modes[mode] == HANDOFF_CHANNEL ? &play_good : &play_exit);
+    scene->client_count = 1;
+    scene->services[0].attempts_count = 1;
+    fake_launch_late(launchers_count);
+}
+
+/* It costs no attempt; more of them than can be by chance are taken for a shortage, which passes.
+ */
+static void test_a_lost_launch_is_repeated(void **state) {
+    (void)state;
+    for (size_t mode = 0; mode < MODES_COUNT; mode++) {
+        for (uint32_t count = 1; count <= 2 * LOST_MAX_COUNT; count++) {
+            struct scene scene;
+            init(&scene, mode, 2);
+            fake_lose_launches(count);
+            scene_run(&scene);
+            assert_record(1, "served", "1");
+            assert_int_equal(fake_process_count(), 1);
+            assert_int_equal(lines_count("launch_failed"), 0);
+            assert_int_equal(lines_count("accept_paused"), count > LOST_MAX_COUNT ? 1 : 0);
+            scene_clear(&scene);
+        }
+    }
+}
+
+/* Those behind it do not come before it. */
+static void test_it_keeps_its_place(void **state) {
+    (void)state;
+    struct scene scene;
+    init(&scene, 1, 1);
+    scene.client_count = 4;
+    fake_lose_launches(3);
+    scene_run(&scene);
+    assert_int_equal(fake_process_count(), 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(fake_process(i)->client, i);
+    }
+    assert_records(1, 4, "served", "1");
+    scene_clear(&scene);
+}
+
+/* It is ended while it is under way, and then it is lost: that is all. */
+static bool ended(struct scene *s) {
+    SCENE_BEGIN(s);
+    assert_int_equal(fake_launching_count(), 1);
+    if (s->number > 0) {
+        scene_stop(s);
+        LOOK(s);
+    }
+    JUMP(s);
+    assert_int_equal(lines_count("kill"), 1);
+    assert_int_equal(fake_launching_count(), 1);
+    assert_null(lines_find("connection", 0));
+    fake_hold_launches(false);
+    LOOK(s);
+    assert_int_equal(fake_launching_count(), 0);
+    SCENE_END(s);
+}
+
+static void check_ended(size_t mode, bool stops, const char *outcome) {
+    struct scene scene;
+    init(&scene, mode, 1);
+    scene.script = ended;
+    scene.number = stops ? 1 : 0;
+    fake_hold_launches(true);
+    fake_lose_launches(1);
+    scene_run(&scene);
+    assert_record(1, outcome, "1");
+    assert_int_equal(fake_process_count(), 0);
+    scene_clear(&scene);
+}
+
+/* It has said HELLO, and all the rest, before that is told, and just when its time is up. */
+static bool told_late(struct scene *s) {
+    SCENE_BEGIN(s);
+    JUMP(s);
+    fake_hold_launches(false);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+static void test_nothing_is_heard_before_it_is_told(void **state) {
+    (void)state;
+    struct scene scene;
+    init(&scene, 0, 1);
+    scene.script = told_late;
+    fake_hold_launches(true);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
+}
+
+static void test_what_was_ended_is_not_repeated(void **state) {
+    (void)state;
+    check_ended(0, false, "handshake_timeout");
+    for (size_t mode = 0; mode < MODES_COUNT; mode++) {
+        check_ended(mode, true, "drained");
+    }
+}
+
+static bool late(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_advance_us(1000u * HANDSHAKE_MS);
+    LOOK(s);
+    assert_int_equal(fake_launching_count(), 1);
+    fake_hold_launches(false);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+/* What a program does with the connection has its time, and not that it was made. */
+static void test_the_time_with_a_program_begins_with_it(void **state) {
+    (void)state;
+    for (size_t mode = 1; mode < MODES_COUNT; mode++) {
+        struct scene scene;
+        init(&scene, mode, 1);
+        scene.script = late;
+        scene.services[0].max_runtime_ms = HANDSHAKE_MS / 2;
+        fake_hold_launches(true);
+        scene_run(&scene);
+        assert_record(1, "served", "1");
+        scene_clear(&scene);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_lost_launch_is_repeated),
+        cmocka_unit_test(test_it_keeps_its_place),
+        cmocka_unit_test(test_nothing_is_heard_before_it_is_told),
+        cmocka_unit_test(test_what_was_ended_is_not_repeated),
+        cmocka_unit_test(test_the_time_with_a_program_begins_with_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
