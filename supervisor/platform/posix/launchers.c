@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 /* A launch that has taken so long is waited for by its launcher alone, and another takes its place;
- * but for so many, no more. */
+ * but for so many, and one of each further program, no more. A program of these gets none then: so
+ * whatever others it has taken before, one is free again. */
 #define HELD_US 100000u
 #define HELD_MAX_COUNT 8u
 /* From so many on, what is left is for as many programs as there can be. */
@@ -110,6 +111,16 @@ static bool has_program(const struct launcher *launcher, const struct platform_p
     return false;
 }
 
+static bool is_held(const struct posix_launchers *launchers,
+                    const struct platform_program *program) {
+    for (const struct launcher *at = launchers->first; at != NULL; at = at->next) {
+        if (at->is_held && has_program(at, program)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool posix_launchers_serve(struct platform *platform, const struct platform_program *program) {
     const struct posix_launchers *launchers = &platform->launchers;
     bool is_few = program->listener_count <= HANDOVER_MAX_COUNT - 4;
@@ -163,6 +174,9 @@ struct launch *posix_launchers_choose(struct platform *platform,
     /* One more may have it; else only those that do. */
     if (having_count >= most_count || fitness_having < fitness) {
         best = best_having;
+    }
+    if (count_held(launchers) >= HELD_MAX_COUNT && is_held(launchers, program)) {
+        best = NULL;
     }
     launchers->is_awaited = launchers->is_awaited || best == NULL;
     return best != NULL ? launcher_room(best) : NULL;
@@ -406,7 +420,8 @@ static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
             empty(at);
             continue;
         }
-        if (!at->is_held && count_held(launchers) < HELD_MAX_COUNT) {
+        if (!at->is_held &&
+            (count_held(launchers) < HELD_MAX_COUNT || !is_held(launchers, first->program))) {
             uint64_t held_us = at->begun_us + HELD_US;
             at->is_held = now_us >= held_us;
             again_us = !at->is_held && held_us < again_us ? held_us : again_us;
