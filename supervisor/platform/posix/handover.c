@@ -92,10 +92,23 @@ static bool restore(int descriptor, int number) {
     return true;
 }
 
+/* Else what comes next is a later launch's, which is left to that. (The child may have been killed
+ * when it had it, and had not said so yet.) */
+static bool is_there(int socket, uint32_t wanted) {
+    uint32_t number;
+    return recv(socket, &number, sizeof number, MSG_PEEK | MSG_DONTWAIT) == sizeof number &&
+           (int32_t)(number - wanted) <= 0;
+}
+
 /* `*first`: the first of them, to be kept, or -1. */
 static int take_back(const int sockets[2], const struct handover *handover, int *first) {
     int back[HANDOVER_MAX_COUNT];
-    int got = posix_handover_receive(sockets[handover->was_taken ? 1 : 0], handover->number, back);
+    int socket = sockets[handover->was_taken ? 1 : 0];
+    int got = -1;
+    errno = EAGAIN;
+    if (is_there(socket, handover->number)) {
+        got = posix_handover_receive(socket, handover->number, back);
+    }
     int code = errno;
     int count = got;
     while (count > 1) {
