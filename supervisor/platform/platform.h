@@ -481,11 +481,12 @@ struct platform_launched {
 };
 
 /* POSIX: launches are made by so many processes of our own, and the loop goes on meanwhile; 0, as
- * at first: by the caller. For launches that begin later. BATON_OK; or it stays at 0:
+ * at first: by the caller. For launches that begin later. BATON_OK, and `*count` is how many there
+ * are to be from then on; or that is 0:
  * BATON_UNSUPPORTED, where the system cannot (Linux before 5.9; Windows), BATON_SHORTAGE, where few
  * descriptors are left. */
 #define PLATFORM_LAUNCHERS_BY_CORES UINT32_MAX /* as many as suit the machine */
-int platform_launchers_set(struct platform *platform, uint32_t count);
+int platform_launchers_set(struct platform *platform, uint32_t *count);
 
 /* Whether a launch can put an `offer` into the channel, as a socket needs not be made for one
  * process. POSIX: true. Windows: false. */

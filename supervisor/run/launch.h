@@ -73,6 +73,7 @@ struct run_launching {
     struct run_service *services;  /* by service slot */
     struct run_process *processes; /* by process slot */
     uint32_t ending_count;         /* of them that are ending */
+    uint32_t launchers_count;      /* for the log */
     uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
     bool refills;                  /* spares are due */
     struct run_waits waits[RUN_WAITS_COUNT];

@@ -194,8 +194,9 @@ void run_listen_tell_ready(struct supervisor *s) {
         }
     }
     listening->ready_logged = true;
-    run_tell(s, LOG_LEVEL_INFO, "ready", SLOT_NONE, "services=%u listeners=%u pid=%u",
-             s->services.slots.in_use_count, listening->slots.in_use_count, platform_own_pid());
+    run_tell(s, LOG_LEVEL_INFO, "ready", SLOT_NONE, "services=%u listeners=%u launchers=%u pid=%u",
+             s->services.slots.in_use_count, listening->slots.in_use_count,
+             s->launching.launchers_count, platform_own_pid());
 }
 
 /* ---- Opening ---- */

@@ -113,8 +113,8 @@ static size_t count_connections(const struct service_table *table) {
 }
 
 static void start_launchers(struct supervisor *s, enum launchers launchers) {
-    uint32_t count =
-        launchers == LAUNCHERS_AUTO ? PLATFORM_LAUNCHERS_BY_CORES : launchers - LAUNCHERS_NONE;
+    uint32_t *count = &s->launching.launchers_count;
+    *count = launchers == LAUNCHERS_AUTO ? PLATFORM_LAUNCHERS_BY_CORES : launchers - LAUNCHERS_NONE;
     int result = platform_launchers_set(s->platform, count);
     if (result != BATON_OK) {
         run_tell(

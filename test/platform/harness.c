@@ -42,7 +42,8 @@ int bench_setup(void **state) {
     }
     const char *launchers = getenv(BENCH_LAUNCHERS);
     if (launchers != NULL) {
-        (void)platform_launchers_set(bench->platform, (uint32_t)strtoul(launchers, NULL, 10));
+        uint32_t count = (uint32_t)strtoul(launchers, NULL, 10);
+        (void)platform_launchers_set(bench->platform, &count);
         look(bench, 0); /* then there are */
     }
     bench->output_token = bench_token(bench);

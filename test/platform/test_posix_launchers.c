@@ -272,7 +272,9 @@ static void test_both_come_back(void **state) {
 /* The packet of one that failed is not in the way of the next, nor taken for it. */
 static void test_one_behind_a_failed_one(void **state) {
     struct bench *bench = *state;
-    assert_int_equal(platform_launchers_set(bench->platform, 1), BATON_OK);
+    uint32_t one = 1;
+    assert_int_equal(platform_launchers_set(bench->platform, &one), BATON_OK);
+    assert_int_equal(one, 1);
     struct platform_program *good = program_of(bench, "copy-input");
     const struct platform_program_spec spec = {.directory = "/nonexistent"};
     struct platform_program *bad = BENCH_RECIPE(bench, spec, "exit:0");

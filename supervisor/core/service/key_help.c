@@ -337,10 +337,11 @@ static const char *const texts[KEY_COUNT] = {
                        "and not empty, or TERM is `dumb`.",
     [KEY_LOG_LEVEL] = "The least important events that are still logged.",
     [KEY_LAUNCHERS] =
-        "How many processes of batond launch handlers, so that nothing else waits while the system "
-        "starts one: a program on a file server that hangs holds up no other service. `0`: batond "
-        "launches by itself. `auto`: none on one processor, two for each where there are more, "
-        "four at most. Linux 5.9; elsewhere it is `0`.",
+        "How many processes of batond (`batond-launcher`) launch handlers, so that nothing else "
+        "waits while the system starts one: a program on a file server that hangs holds up no "
+        "other service, nor do those of seven services at once. `0`: batond launches by itself, "
+        "and all wait. `auto`: none on one processor, two for each where there are more, four at "
+        "most. Linux 5.9; elsewhere, or with few open files, it is `0`.",
     [KEY_ALL_MAX_CONNECTIONS] = "How many connections of all services together may live at once.",
     [KEY_ALL_MAX_PER_SOURCE] = "How many connections one source may have at once with all services "
                                "together; 0 is no limit. Whom handlers accept by themselves "

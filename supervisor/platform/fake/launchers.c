@@ -22,7 +22,9 @@ uint32_t fake_launching_count(void) {
     return count;
 }
 
-int platform_launchers_set(struct platform *platform, uint32_t count) {
+int platform_launchers_set(struct platform *platform, uint32_t *count) {
+    bool may_be_none = *count == 0 || *count == PLATFORM_LAUNCHERS_BY_CORES;
     (void)platform;
-    return count == 0 || count == PLATFORM_LAUNCHERS_BY_CORES ? BATON_OK : BATON_UNSUPPORTED;
+    *count = 0;
+    return may_be_none ? BATON_OK : BATON_UNSUPPORTED;
 }

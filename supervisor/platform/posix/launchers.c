@@ -495,19 +495,17 @@ static bool open_face(struct platform *platform) {
     return true;
 }
 
-int platform_launchers_set(struct platform *platform, uint32_t count) {
+int platform_launchers_set(struct platform *platform, uint32_t *count) {
     bool can = platform->shares_table && platform->has_exit_watches;
     struct platform_descriptors ignored;
-    if (count == PLATFORM_LAUNCHERS_BY_CORES) {
-        count = count_by_cores();
-    }
-    size_t needed_count = DESCRIPTORS_EACH * (size_t)count + DESCRIPTORS_LEFT_COUNT;
-    bool has_room =
-        count == 0 || (can && platform_descriptors_short(platform, needed_count, &ignored) == 0 &&
-                       open_face(platform));
-    platform->launchers.wanted_count = can && has_room ? count : 0;
+    uint32_t wanted_count = *count == PLATFORM_LAUNCHERS_BY_CORES ? count_by_cores() : *count;
+    size_t needed_count = DESCRIPTORS_EACH * (size_t)wanted_count + DESCRIPTORS_LEFT_COUNT;
+    bool has_room = wanted_count == 0 ||
+                    (can && platform_descriptors_short(platform, needed_count, &ignored) == 0 &&
+                     open_face(platform));
+    *count = platform->launchers.wanted_count = can && has_room ? wanted_count : 0;
     (void)posix_launchers_feed(platform, platform_now_us(platform));
-    if (count == 0) {
+    if (wanted_count == 0) {
         return BATON_OK;
     }
     can = can && platform->has_exit_watches; /* that may just have been seen to be refused */

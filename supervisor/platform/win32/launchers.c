@@ -1,7 +1,9 @@
 /* There are none: CreateProcessW is the loop's. */
 #include "platform/platform.h"
 
-int platform_launchers_set(struct platform *platform, uint32_t count) {
+int platform_launchers_set(struct platform *platform, uint32_t *count) {
+    bool may_be_none = *count == 0 || *count == PLATFORM_LAUNCHERS_BY_CORES;
     (void)platform;
-    return count == 0 || count == PLATFORM_LAUNCHERS_BY_CORES ? BATON_OK : BATON_UNSUPPORTED;
+    *count = 0;
+    return may_be_none ? BATON_OK : BATON_UNSUPPORTED;
 }
