@@ -248,10 +248,14 @@ void pool_set_deadline(struct pool *pool, struct process *p, uint64_t delay_us);
 /* Gives a draining process that has no deadline one. */
 void pool_bound_drain(struct pool *pool, struct process *p);
 
-/* trial.c: one is launched for a client; it may be a trial (struct pool_trial). */
+/* trial.c: none is due. */
+struct pool_trial pool_trial_make(uint64_t token);
+/* One is launched for a client; it may be a trial (struct pool_trial). */
 void pool_begin_trials(struct pool *pool, const struct process *p);
+/* It takes too long: the next launch is one, and that of another service if need be. */
+void pool_pass_trial(struct pool *pool, struct pool_trial *trial);
 /* Its launch was made, or has failed: true if it was one, and others may follow. */
-bool pool_end_trial(struct pool_trial *trial, uint32_t process, bool is_short);
+bool pool_end_trial(struct pool *pool, struct pool_trial *trial, uint32_t process, bool is_short);
 /* Launches of the service wait for a limit of its own, or for the first one that tries. */
 bool pool_is_short(const struct pool_service *s);
 

@@ -5,8 +5,8 @@
 static void end_trials(struct pool *pool, uint32_t process, uint32_t service,
                        enum pool_launch_fault fault) {
     struct pool_trial *own = &pool->services[service].trial;
-    bool is_own = pool_end_trial(own, process, fault == POOL_LAUNCH_OWN_LIMIT);
-    if (pool_end_trial(&pool->trial, process, fault == POOL_LAUNCH_SHORTAGE)) {
+    bool is_own = pool_end_trial(pool, own, process, fault == POOL_LAUNCH_OWN_LIMIT);
+    if (pool_end_trial(pool, &pool->trial, process, fault == POOL_LAUNCH_SHORTAGE)) {
         pool_dispatch_all(pool);
     } else if (is_own) {
         pool_dispatch(pool, service);

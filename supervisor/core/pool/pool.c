@@ -38,7 +38,7 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
     pool->most_count = connection_count;
     pool_know_processors(pool, 1);
     pool->numbers_key = seed;
-    pool->trial.process = SLOT_NONE;
+    pool->trial = pool_trial_make(token_make(POOL_TOKEN_COMMON_TRIAL, 0, 0));
     pool->wanting_first = SLOT_NONE;
     pool->wanting_last = SLOT_NONE;
     return BATON_OK;

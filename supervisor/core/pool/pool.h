@@ -39,9 +39,9 @@
  * left the config can be in somebody's way; they are drained. */
 #define POOL_PROCESSES_PER_CONNECTION 2u
 /* Timers of a pool for that many connections that may be set at once: one of each connection and
- * process, seven of each service, and two of its own. */
+ * process, eight of each service, and three of its own. */
 #define POOL_TIMERS_COUNT(connections)                                                             \
-    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 7u * SERVICES_MAX_COUNT + 2u)
+    ((1u + POOL_PROCESSES_PER_CONNECTION) * (connections) + 8u * SERVICES_MAX_COUNT + 3u)
 
 /* Types of the tokens (core/base/token.h) that name things of the pool. A caller that puts tokens
  * of its own into the same heap of timers has types from POOL_TOKEN_END on. */
@@ -55,7 +55,9 @@ enum pool_token {
     POOL_TOKEN_TARGET,   /* of a service */
     POOL_TOKEN_SPARES,   /* of a service */
     POOL_TOKEN_BUSY,     /* of a service */
+    POOL_TOKEN_TRIAL,    /* of a service */
     POOL_TOKEN_STARVED,
+    POOL_TOKEN_COMMON_TRIAL,
     POOL_TOKEN_COMMON_PAUSE,
     POOL_TOKEN_END
 };
@@ -145,10 +147,12 @@ struct pool_queue {
 
 /* What the pool keeps for each service. Counts are derived here and nowhere else. */
 /* Behind a launch that found a shortage: one at a time, until one is made. What the first of them
- * meets takes its time to be known, and all others would meet it as well. */
+ * meets takes its time to be known, and all others would meet it as well. But its program may be on
+ * a file system that hangs: then the next one tries. */
 struct pool_trial {
     bool is_due;
     uint32_t process; /* whose launch it is; SLOT_NONE = none is under way */
+    struct timer late;
 };
 
 struct pool_service {

@@ -41,7 +41,7 @@ void pool_add_service(struct pool *pool, uint32_t service) {
     s->pause.token = token_make(POOL_TOKEN_PAUSE, 0, service);
     s->shortage =
         shortage_make(LIMIT_RETRY_MS, LIMIT_RETRY_MS, token_make(POOL_TOKEN_SHORTAGE, 0, service));
-    s->trial.process = SLOT_NONE;
+    s->trial = pool_trial_make(token_make(POOL_TOKEN_TRIAL, 0, service));
     s->busy = shortage_make(BUSY_FIRST_MS, BUSY_LAST_MS, token_make(POOL_TOKEN_BUSY, 0, service));
     if (pool_service_of(pool, service)->limits.rate_per_source.count > 0) {
         sources_warm(&pool->sources);
@@ -108,6 +108,7 @@ void pool_remove_service(struct pool *pool, uint32_t service) {
     timers_unset(pool->timers, &s->idle_exit);
     shortage_relieve(&s->shortage, pool->timers);
     shortage_relieve(&s->busy, pool->timers);
+    timers_unset(pool->timers, &s->trial.late);
     services_release(pool->registry, service);
 }
 

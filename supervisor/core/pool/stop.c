@@ -111,6 +111,14 @@ void pool_expired(struct pool *pool, uint64_t token) {
         /* Launches are carried out after this call; those that fail starve the pool again. */
         pool_dispatch_all(pool);
         break;
+    case POOL_TOKEN_TRIAL:
+        pool_pass_trial(pool, &pool->services[index].trial);
+        pool_dispatch(pool, index);
+        break;
+    case POOL_TOKEN_COMMON_TRIAL:
+        pool_pass_trial(pool, &pool->trial);
+        pool_dispatch_all(pool);
+        break;
     case POOL_TOKEN_END:
         break;
     }

@@ -114,10 +114,47 @@ static void test_a_limit_of_its_own_is_tried_by_one(void **state) {
     pool_scene_end(&scene);
 }
 
+/* The program of one is on a file system that hangs: another one tries, of another service. */
+static void test_a_trial_that_hangs_is_passed_on(void **state) {
+    (void)state;
+    struct pool_action action;
+    uint32_t connections[3], processes[3];
+    begin(3, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        connections[i] = accept_one(i < 2, 1); /* two of the service that has the first turn */
+        assert_true(pool_next_action(pool, &action));
+        processes[i] = action.process;
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        pool_launch_failed(pool_at(pool, 2), processes[i], POOL_LAUNCH_SHORTAGE);
+    }
+    pool_scene_tick(&scene, timers_next_us(&scene.timers));
+    assert_true(pool_next_action(pool, &action));
+    uint32_t hangs = action.process;
+    assert_int_equal(action.connection, connections[0]);
+    assert_false(pool_next_action(pool, &action));
+    pool_scene_tick(&scene, timers_next_us(&scene.timers));
+    assert_true(pool_next_action(pool, &action));
+    assert_int_equal(action.kind, POOL_LAUNCH);
+    assert_int_equal(action.connection, connections[2]);
+    assert_false(pool_next_action(pool, &action));
+    assert_true(pool_is_starved(pool));
+    pool_launched(pool, action.process, 1000);
+    assert_false(pool_is_starved(pool));
+    assert_true(pool_next_action(pool, &action));
+    assert_int_equal(action.kind, POOL_LAUNCH);
+    assert_int_equal(action.connection, connections[1]);
+    pool_launch_failed(pool, hangs, POOL_LAUNCH_SHORTAGE); /* at last: it tells what is so now */
+    assert_true(pool_is_starved(pool));
+    assert_int_equal(pool->connections[connections[0]].attempts_used, 0);
+    pool_scene_end(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_queue_is_in_order_of_acceptance),
         cmocka_unit_test(test_a_limit_of_its_own_is_tried_by_one),
+        cmocka_unit_test(test_a_trial_that_hangs_is_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
