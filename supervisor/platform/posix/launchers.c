@@ -394,8 +394,11 @@ static void relieve(struct launcher *launcher, struct launch *first) {
     const struct launch_request *request = first->request;
     bool is_out_of_the_way =
         request->pid > 0 && (request->handover.was_taken || request->handover.count == 0);
-    if (launcher->is_held) {
+    if (launcher->is_held && !first->is_revoked) {
+        /* If it gets to work just now it is not to come to the second, whose packet lies behind. */
+        atomic_store(&launcher->page->is_halted, 1);
         try_to_revoke(first);
+        first->request->halts = true;
     }
     if (is_out_of_the_way || first->is_revoked) {
         try_to_revoke(&launcher->launches[(launcher->seen + 1) % LAUNCHES_EACH]);
