@@ -153,7 +153,8 @@ static bool start_process(struct platform *platform, struct launcher *launcher,
 
 static bool start(struct platform *platform, struct launcher *launcher, struct baton_cause *cause) {
     size_t room_bytes = (platform->launchers.room_bytes + 15) / 16 * 16;
-    launcher->page_bytes = sizeof *launcher->page + LAUNCHES_EACH * room_bytes;
+    launcher->page_bytes =
+        sizeof *launcher->page + LAUNCHES_EACH * (room_bytes + PLATFORM_EXPLANATION_BYTES);
     void *page =
         mmap(NULL, launcher->page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
@@ -164,6 +165,8 @@ static bool start(struct platform *platform, struct launcher *launcher, struct b
     launcher->page->room_bytes = room_bytes;
     for (uint32_t i = 0; i < LAUNCHES_EACH; i++) {
         launcher->page->requests[i].room = launcher->page->room + i * room_bytes;
+        launcher->page->requests[i].explanation =
+            launcher->page->room + LAUNCHES_EACH * room_bytes + i * PLATFORM_EXPLANATION_BYTES;
         launcher->launches[i] =
             (struct launch){.launcher = launcher, .request = &launcher->page->requests[i]};
     }

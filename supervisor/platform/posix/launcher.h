@@ -33,7 +33,8 @@ struct launch_request {
     int result;                 /* of one that has failed: what it returns, */
     struct baton_cause cause;   /* and why */
     uint32_t explained;
-    char explanation[PLATFORM_EXPLANATION_BYTES];
+    char *
+        explanation; /* PLATFORM_EXPLANATION_BYTES of the page, behind all that each launch needs */
     volatile bool halts; /* its launcher does not go on before it is seen to */
     char nonce[32];
     size_t variable_count; /* the pointers to what is set, at the start of `room` */
