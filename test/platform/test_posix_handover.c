@@ -181,6 +181,28 @@ static void test_what_does_not_come_back_is_told(void **state) {
     bench_expect_descriptors(bench, before_count);
 }
 
+/* Whoever was to take the first was killed when it was out of the socket, and before it could say
+ * so: what lies behind is another launch's. */
+static void test_what_comes_behind_is_left_alone(void **state) {
+    struct bench *bench = *state;
+    int ends[2], taken[HANDOVER_MAX_COUNT], back;
+    uint32_t number;
+    struct handover lost = {.returns_first = true}, next = {.returns_first = true};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    lost.given[lost.count++] = next.given[next.count++] = STDIN_FILENO;
+    assert_int_equal(posix_handover_put(bench->platform, ends, &lost), 0);
+    assert_int_equal(posix_handover_put(bench->platform, ends, &next), 0);
+    assert_int_equal(posix_handover_receive_next(ends[0], &number, taken), 1);
+    close(taken[0]);
+    assert_int_equal(posix_handover_take_back(ends, &lost, &back), -1);
+    assert_int_equal(back, -1);
+    assert_int_equal(posix_handover_take_back(ends, &next, &back), 1);
+    assert_true(back >= 0);
+    close(back);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void) {
     if (getenv(UNDER_VALGRIND) != NULL) {
         return 77;
@@ -189,6 +211,7 @@ int main(void) {
         WITH_BENCH(test_too_many_of_others_for_us),
         WITH_BENCH(test_too_many_of_others_for_the_child),
         WITH_BENCH(test_what_does_not_come_back_is_told),
+        WITH_BENCH(test_what_comes_behind_is_left_alone),
     };
     return cmocka_run_group_tests_name("posix_handover", tests, NULL, bench_remove_scratch);
 }
