@@ -343,6 +343,32 @@ static void test_an_end_before_the_answer(void **state) {
     platform_program_destroy(&program);
 }
 
+/* Nor does the loop, where no launcher can be had, launch what has been seen to take long. */
+static void test_who_holds_waits_for_a_launcher(void **state) {
+    struct bench *bench = *state;
+    struct posix_launchers *launchers = &bench->platform->launchers;
+    struct platform_program *program = program_of(bench, "exit:3");
+    run(bench, program);
+    struct launcher *first = launchers->first;
+    for (int has_held = 0; has_held < 2; has_held++) {
+        struct platform_launch launch = launch_of(bench, program);
+        struct platform_launched made;
+        program->has_held = has_held;
+        launchers->first = NULL;
+        launchers->short_until_us = UINT64_MAX;
+        int result = platform_launch(bench->platform, &launch, &made, &bench->cause);
+        launchers->first = first;
+        launchers->short_until_us = 0;
+        assert_int_equal(result, has_held ? BATON_AGAIN : BATON_OK);
+        assert_int_equal(made.process == NULL, has_held);
+        if (!has_held) {
+            bench_await_exit(bench, &made.process, launch.token);
+        }
+    }
+    run(bench, program);
+    platform_program_destroy(&program);
+}
+
 /* Launchers are small, so that of what a program needs more is told than of one that we launch. */
 static void test_the_least_peak_is_the_launchers(void **state) {
     struct bench *bench = *state;
@@ -383,6 +409,7 @@ int main(void) {
         WITH_LAUNCHERS(test_one_behind_a_failed_one),
         WITH_LAUNCHERS(test_an_end_before_the_answer),
         WITH_LAUNCHERS(test_the_least_peak_is_the_launchers),
+        WITH_LAUNCHERS(test_who_holds_waits_for_a_launcher),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,7 +195,8 @@ struct platform_program {
     uint64_t number;  /* how many were made before, and it; launchers.h */
     uint32_t (*explain)(const void *explained, char *text); /* NULL = none */
     const void *explained;
-    void *memory; /* the one allocation that all of the above point into */
+    bool has_held; /* a launcher, for long: the loop does not wait for it as well */
+    void *memory;  /* the one allocation that all of the above point into */
 };
 
 /* A slot of the table. In use from platform_launch() to platform_process_close(). */

@@ -126,7 +126,7 @@ bool posix_launchers_serve(struct platform *platform, const struct platform_prog
     bool is_few = program->listener_count <= HANDOVER_MAX_COUNT - 4;
     bool none_can_be_had = launchers->first == NULL && launchers->short_until_us > 0;
     platform->launchers.is_asked = true;
-    return launchers->wanted_count > 0 && is_few && !none_can_be_had;
+    return launchers->wanted_count > 0 && is_few && (!none_can_be_had || program->has_held);
 }
 
 /* How little one is fit for another request; 0 = it has nothing to do. */
@@ -409,6 +409,13 @@ static bool has_revoked(const struct launcher *launcher) {
     return launcher->launches[0].is_revoked || launcher->launches[1].is_revoked;
 }
 
+/* While its process is not closed the program is there. */
+static void note_held(const struct launcher *launcher, const struct launch *launch) {
+    if (launcher->is_held && launch->process != NULL) {
+        ((struct platform_program *)(uintptr_t)launch->program)->has_held = true;
+    }
+}
+
 static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
     struct posix_launchers *launchers = &platform->launchers;
     uint64_t again_us = UINT64_MAX;
@@ -427,6 +434,7 @@ static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
             (count_held(launchers) < HELD_MAX_COUNT || !is_held(launchers, first->program))) {
             uint64_t held_us = at->begun_us + HELD_US;
             at->is_held = now_us >= held_us;
+            note_held(at, first);
             again_us = !at->is_held && held_us < again_us ? held_us : again_us;
         }
         if (now_us >= at->look_us) {
