@@ -514,8 +514,9 @@ int platform_launchers_set(struct platform *platform, uint32_t *count) {
     bool has_room = wanted_count == 0 ||
                     (can && platform_descriptors_short(platform, needed_count, &ignored) == 0 &&
                      open_face(platform));
-    *count = platform->launchers.wanted_count = can && has_room ? wanted_count : 0;
+    platform->launchers.wanted_count = can && has_room ? wanted_count : 0;
     (void)posix_launchers_feed(platform, platform_now_us(platform));
+    *count = platform->launchers.wanted_count;
     if (wanted_count == 0) {
         return BATON_OK;
     }
