@@ -22,6 +22,28 @@ void pool_scene_begin(struct pool_scene *scene, const struct service *services, 
     }
 }
 
+void pool_scene_begin_two(struct pool_scene *scene, uint32_t max_connections_count,
+                          uint32_t reuse_count) {
+    struct service services[2];
+    for (size_t i = 0; i < 2; i++) {
+        services[i] = (struct service){.name = "s",
+                                       .has_channel = true,
+                                       .max_connections_count = max_connections_count,
+                                       .attempts_count = 2,
+                                       .reuse_count = reuse_count,
+                                       .handshake_timeout_ms = POOL_SCENE_HANDSHAKE_US / 1000,
+                                       .stop_timeout_ms = POOL_SCENE_STOP_US / 1000};
+    }
+    pool_scene_begin(scene, services, 2);
+}
+
+uint32_t pool_scene_accept(struct pool_scene *scene, uint32_t service, uint64_t now_us) {
+    static const struct address somewhere = {.family = ADDRESS_IPV4};
+    struct pool_arrival arrival = {
+        .service = service, .peer = somewhere, .local = somewhere, .wall_us = (int64_t)now_us};
+    return pool_accept(pool_at(&scene->pool, now_us), &arrival);
+}
+
 void pool_scene_end(struct pool_scene *scene) {
     pool_clear(&scene->pool);
     timers_clear(&scene->timers);

@@ -20,6 +20,15 @@ static inline struct pool *pool_at(struct pool *pool, uint64_t now_us) {
 void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count);
 void pool_scene_end(struct pool_scene *scene);
 
+#define POOL_SCENE_HANDSHAKE_US 5000000u
+#define POOL_SCENE_STOP_US 3000000u
+/* The same with two services alike that have a channel, two attempts and these times. */
+void pool_scene_begin_two(struct pool_scene *scene, uint32_t max_connections_count,
+                          uint32_t reuse_count);
+
+/* A client of IPv4 comes; returns its slot. */
+uint32_t pool_scene_accept(struct pool_scene *scene, uint32_t service, uint64_t now_us);
+
 /* The rules of a service, for a test that changes them. */
 struct service *pool_scene_rules(struct pool_scene *scene, uint32_t service);
 

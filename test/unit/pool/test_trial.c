@@ -9,31 +9,15 @@
 
 #include <cmocka.h>
 
-#define HANDSHAKE_US 5000000u
-#define STOP_US 3000000u
-
 static struct pool_scene scene;
 static struct pool *const pool = &scene.pool;
-static const struct address somewhere = {.family = ADDRESS_IPV4};
 
 static void begin(uint32_t max_connections_count, uint32_t reuse_count) {
-    struct service services[2];
-    for (size_t i = 0; i < 2; i++) {
-        services[i] = (struct service){.name = "s",
-                                       .has_channel = true,
-                                       .max_connections_count = max_connections_count,
-                                       .attempts_count = 2,
-                                       .reuse_count = reuse_count,
-                                       .handshake_timeout_ms = HANDSHAKE_US / 1000,
-                                       .stop_timeout_ms = STOP_US / 1000};
-    }
-    pool_scene_begin(&scene, services, 2);
+    pool_scene_begin_two(&scene, max_connections_count, reuse_count);
 }
 
 static uint32_t accept_one(uint32_t service, uint64_t now_us) {
-    struct pool_arrival arrival = {
-        .service = service, .peer = somewhere, .local = somewhere, .wall_us = (int64_t)now_us};
-    return pool_accept(pool_at(pool, now_us), &arrival);
+    return pool_scene_accept(&scene, service, now_us);
 }
 
 /* A client that comes back takes the place that its age gives it. */
