@@ -488,6 +488,10 @@ struct platform_launched {
 #define PLATFORM_LAUNCHERS_BY_CORES UINT32_MAX /* as many as suit the machine */
 int platform_launchers_set(struct platform *platform, uint32_t *count);
 
+/* True if platform_launch() of that program would find no launcher: a LAUNCHERS event follows. So
+ * nothing is made for a launch that has to wait. */
+bool platform_launch_waits(struct platform *platform, const struct platform_program *program);
+
 /* Whether a launch can put an `offer` into the channel, as a socket needs not be made for one
  * process. POSIX: true. Windows: false. */
 bool platform_offers_at_launch(const struct platform *platform);

@@ -378,6 +378,10 @@ static bool begin(struct supervisor *s, uint32_t process) {
         pool_launch_failed(&s->pool, process, POOL_LAUNCH_REFUSED);
         return true;
     }
+    uint32_t service = s->pool.processes[process].service;
+    if (platform_launch_waits(s->platform, s->launching.services[service].program)) {
+        return false;
+    }
     int result = launch_with_pump(s, process, connection, &cause);
     r->is_launching = result == BATON_AGAIN && r->handle != NULL;
     if (r->is_launching) {

@@ -145,7 +145,6 @@ struct pool_queue {
     uint32_t count;
 };
 
-/* What the pool keeps for each service. Counts are derived here and nowhere else. */
 /* Behind a launch that found a shortage: one at a time, until one is made. What the first of them
  * meets takes its time to be known, and all others would meet it as well. But its program may be on
  * a file system that hangs: then the next one tries. */
@@ -155,6 +154,7 @@ struct pool_trial {
     struct timer late;
 };
 
+/* What the pool keeps for each service. Counts are derived here and nowhere else. */
 struct pool_service {
     uint32_t live_count; /* connections accepted, and neither vacated nor forgotten yet */
     /* Connections that wait: for whom no launch is under way, and (service_serves_many()) for whom

@@ -228,13 +228,12 @@ static int launch_now(const struct platform_launch *launch, struct platform_laun
 
 int platform_launch(struct platform *platform, const struct platform_launch *launch,
                     struct platform_launched *out, struct baton_cause *cause) {
-    (void)platform;
     struct fake_world *w = &fake_world;
     if (w->launchers_count == 0) {
         return launch_now(launch, out, cause);
     }
     *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
-    if (fake_launching_count() >= w->launchers_count) {
+    if (platform_launch_waits(platform, launch->program)) {
         return BATON_AGAIN;
     }
     if (w->to_lose_count > 0) {

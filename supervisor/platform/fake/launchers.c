@@ -28,3 +28,9 @@ int platform_launchers_set(struct platform *platform, uint32_t *count) {
     *count = 0;
     return may_be_none ? BATON_OK : BATON_UNSUPPORTED;
 }
+
+bool platform_launch_waits(struct platform *platform, const struct platform_program *program) {
+    (void)platform;
+    (void)program;
+    return fake_world.launchers_count > 0 && fake_launching_count() >= fake_world.launchers_count;
+}

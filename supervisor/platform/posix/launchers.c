@@ -24,7 +24,7 @@
 /* Until the next try, when the system had no memory or process for one, or for what one launches:
  * doubled, to a bound, as long as such a try follows the other. */
 #define SHORT_FIRST_US 100000u
-#define SHORT_MOST_US 60000000u
+#define SHORT_MOST_US 30000000u
 /* When it is looked whether a child that does not come on was stopped; and how often one may be. */
 #define LOOK_FIRST_US 5000u
 #define LOOK_NEXT_US 100000u
@@ -64,9 +64,10 @@ static uint32_t count_by_cores(void) {
 void posix_launchers_note_short(struct platform *platform) {
     struct posix_launchers *launchers = &platform->launchers;
     uint64_t now_us = platform_now_us(platform);
-    bool is_again = launchers->short_us > 0 && now_us < launchers->short_since_us + SHORT_MOST_US;
+    bool is_again =
+        launchers->short_us > 0 && now_us < launchers->short_since_us + 2 * SHORT_MOST_US;
     uint64_t next_us = is_again ? 2 * launchers->short_us : SHORT_FIRST_US;
-    launchers->short_us = next_us < SHORT_MOST_US / 2 ? next_us : SHORT_MOST_US / 2;
+    launchers->short_us = next_us < SHORT_MOST_US ? next_us : SHORT_MOST_US;
     launchers->short_since_us = now_us;
     launchers->short_until_us = now_us + launchers->short_us;
     launchers->is_asked = false;
@@ -180,6 +181,11 @@ struct launch *posix_launchers_choose(struct platform *platform,
     }
     launchers->is_awaited = launchers->is_awaited || best == NULL;
     return best != NULL ? launcher_room(best) : NULL;
+}
+
+bool platform_launch_waits(struct platform *platform, const struct platform_program *program) {
+    return posix_launchers_serve(platform, program) &&
+           posix_launchers_choose(platform, program) == NULL;
 }
 
 static void begin_work(struct launcher *launcher, uint64_t now_us) {
@@ -425,7 +431,8 @@ static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
             continue;
         }
         if (at->is_dead) {
-            again_us = at->is_emptied ? again_us : now_us + EMPTY_NEXT_US;
+            uint64_t next_us = at->is_emptied ? UINT64_MAX : now_us + EMPTY_NEXT_US;
+            again_us = next_us < again_us ? next_us : again_us;
             let_go_on(at, first->request->pid);
             empty(at);
             continue;
