@@ -427,7 +427,10 @@ class Workers(SupervisorCase):
                 self.assertEqual(text, b"%d" % number)
                 pids.append(pid)
         self.assertGreaterEqual(len(set(pids)), 4, "two for each")
-        supervisor.wait_events(4, "activation", service="udp", outcome="served")
+        # The last two may have one each, and go on.
+        ended = sum(pids.count(pid) == 2 for pid in set(pids))
+        self.assertGreaterEqual(ended, 3)
+        supervisor.wait_events(ended, "activation", service="udp", outcome="served")
         self.stop(supervisor)
 
 
