@@ -52,6 +52,7 @@ enum run_token {
     RUN_TOKEN_WAITS,      /* processes of which something is due */
     RUN_TOKEN_RENEWING,   /* changes of a service's handler are followed again */
     RUN_TOKEN_OFFERS,     /* offers that found a shortage are sent again */
+    RUN_TOKEN_REFILL,     /* clients have come a while ago: spares may be launched */
     RUN_TOKEN_END
 };
 _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its type");

@@ -189,6 +189,7 @@ int run_launch_create(struct supervisor *s) {
     struct run_launching *launching = &s->launching;
     run_waits_create(s);
     launching->first_waiting = launching->last_waiting = SLOT_NONE;
+    launching->refill.token = token_make(RUN_TOKEN_REFILL, 0, 0);
     launching->services = table_create(SERVICES_MAX_COUNT, sizeof *launching->services);
     launching->processes = table_create(s->pool.process_slots.count, sizeof *launching->processes);
     return launching->services == NULL || launching->processes == NULL ? BATON_NO_MEMORY : BATON_OK;

@@ -76,6 +76,7 @@ struct run_launching {
     uint32_t launchers_count;      /* for the log */
     uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
     bool refills;                  /* spares are due */
+    struct timer refill;           /* while it is set, they wait behind clients */
     struct run_waits waits[RUN_WAITS_COUNT];
     bool has_cancelled;                   /* some that are queued are to be told of */
     uint32_t first_waiting, last_waiting; /* services */

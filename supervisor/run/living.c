@@ -3,8 +3,11 @@
 #include "core/base/text.h"
 #include "run/internal.h"
 
-/* Rounds with clients in which nothing is launched ahead. Then it is, or where clients never stop
- * coming there would be no spares. */
+/* Nothing is launched ahead for so long after a client has come: a launch in the moment in which
+ * its handler has been told of it takes the processor that the handler needs, which doubled the
+ * client's time. Also for some rounds with clients; then it is, or where they never stop coming
+ * there would be no spares. */
+#define BEHIND_CLIENT_US 1000u
 #define BUSY_ROUNDS_COUNT 8u
 /* How soon behind one change the next is followed: twice as late each time, until it has been quiet
  * for some times as long. */
@@ -82,7 +85,11 @@ bool run_living_refill(struct supervisor *s, bool is_busy) {
         return false;
     }
     if (is_busy && ++launching->busy_rounds_count < BUSY_ROUNDS_COUNT) {
-        return true;
+        timers_after(&s->timers, &launching->refill, BEHIND_CLIENT_US);
+        return false;
+    }
+    if (!is_busy && timer_is_set(&launching->refill)) {
+        return false;
     }
     launching->busy_rounds_count = 0;
     return pool_refill(&s->pool);

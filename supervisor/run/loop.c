@@ -373,7 +373,7 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);
         break;
-    default: /* RELIEF: run_pause_update() finds it over */
+    default: /* RELIEF: run_pause_update() finds it over; REFILL: refill() does */
         break;
     }
 }

@@ -17,11 +17,11 @@
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
  * cannot start yet, one of each that lacks workers, one of each whose handler has changed, one of
- * each pump and of each refusal, and those of waits, of offers and of what is left out of output
+ * each pump and of each refusal, and those of waits, of offers, of spares and of what is left out of output
  * and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + 3u * SERVICES_MAX_COUNT +       \
-     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + 3u)
+     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + 4u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,

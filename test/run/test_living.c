@@ -3,7 +3,8 @@
 
 static const char handler[] = "/handlers/one";
 
-/* Two spares wait before the first client; each further one is there when its place is free. */
+/* Two spares wait before the first client; each further one is there when its place is free, and
+ * the client has had the processor for a moment. */
 static bool spares(struct scene *s) {
     SCENE_BEGIN(s);
     assert_int_equal(fake_process_count(), 1); /* one by one, until one has said HELLO */
@@ -17,12 +18,16 @@ static bool spares(struct scene *s) {
     fake_advance_us(1000);
     CONNECT(s);
     assert_int_equal(scene_listen(s, 1)->offer_count + scene_listen(s, 0)->offer_count, 1);
-    assert_int_equal(fake_process_count(), 3);
     s->number = scene_actor(s, 1)->offer_count == 1;
     ACTS(s, s->number, ACT_ACK);
     ACTS(s, s->number, ACT_DONE);
     scene_act(s, s->number, ACT_EXIT);
     LOOK(s);
+    assert_int_equal(fake_process_count(), 2);
+    s->mark_us = fake_now_us();
+    JUMP(s);
+    assert_true(fake_now_us() - s->mark_us <= 2000);
+    assert_int_equal(fake_process_count(), 3);
     scene_act(s, 2, ACT_HELLO);
     LOOK(s);
     assert_int_equal(fake_process_count(), 3);
@@ -44,6 +49,37 @@ static void test_spares(void **state) {
     assert_string_equal(lines_value(line, "text"), "before anybody");
     assert_true(lines_has(line, "pid") && !lines_has(line, "id"));
     assert_int_equal(lines_count("process"), 0); /* its record says it all */
+    scene_clear(&scene);
+}
+
+/* Clients never leave it that moment: behind some of them there is a further one all the same. */
+static bool spares_of_a_crowd(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO);
+    ACTS(s, 1, ACT_HELLO);
+    CONNECT(s);
+    s->way = scene_listen(s, 1)->offer_count == 1;
+    ACTS(s, s->way, ACT_ACK);
+    for (s->number = 0; s->number < 20 && fake_process_count() == 2; s->number++) {
+        fake_advance_us(400);
+        CONNECT(s);
+        ACTS(s, 1 - s->way, ACT_ACK, ACT_DONE);
+    }
+    assert_in_range(s->number, 4, 12);
+    ACTS(s, s->way, ACT_DONE);
+    SCENE_END(s);
+}
+
+static void test_spares_of_a_crowd(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, spares_of_a_crowd);
+    scene.client_count = 0;
+    scene.services[0].reuse_count = 0;
+    scene.services[0].spares_count = scene.services[0].spares_min_count =
+        scene.services[0].spares_max_count = 2;
+    scene_run(&scene);
+    assert_int_equal(lines_count("connection"), scene.number + 1);
     scene_clear(&scene);
 }
 
@@ -416,6 +452,7 @@ static void test_a_herd_on_seven_processors(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spares),
+        cmocka_unit_test(test_spares_of_a_crowd),
         cmocka_unit_test(test_a_line_at_the_end),
         cmocka_unit_test(test_one_that_holds_many_crashes),
         cmocka_unit_test(test_the_file_changes),
