@@ -184,10 +184,10 @@ void posix_process_tell_end(struct platform_process *process) {
 }
 
 bool posix_process_ends_early(struct platform_process *process) {
-    if (posix_child_look(P_PID, process->pid, WEXITED) != process->pid) {
-        return false;
-    }
     if (!process->leaves_children) {
+        if (posix_child_look(P_PID, process->pid, WEXITED) != process->pid) {
+            return false;
+        }
         kill(-process->pid, SIGKILL);
     }
     if (!posix_child_reap(process->platform, process->pid, &process->exit)) {

@@ -93,16 +93,16 @@ static void watch_end(struct platform *platform, struct platform_process *proces
 
 static void begin(struct platform *platform, struct platform_process *process) {
     struct posix_watch *channel = &process->channel;
-    if (channel->descriptor >= 0 && posix_watch_set(platform, channel, EPOLLIN) != 0) {
-        /* Without a place in the loop it says nothing, and its time passes. */
-        posix_watch_forget(platform, channel);
-    }
     if (process->ended) {
         posix_process_tell_end(process);
         return;
     }
     if (posix_process_ends_early(process)) {
-        return; /* and no descriptor was made for its end */
+        return; /* no descriptor was made for its end, and what it has said is read then */
+    }
+    if (channel->descriptor >= 0 && posix_watch_set(platform, channel, EPOLLIN) != 0) {
+        /* Without a place in the loop it says nothing, and its time passes. */
+        posix_watch_forget(platform, channel);
     }
     posix_process_add(platform, process);
     watch_end(platform, process);
