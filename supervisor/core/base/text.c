@@ -147,12 +147,14 @@ bool text_parse_number(const char *text, uint32_t *out) {
 }
 
 char *text_put_number(char *at, uint64_t number, unsigned base) {
-    uint64_t unit = 1;
-    while (number / unit >= base) {
-        unit *= base;
-    }
-    for (; unit > 0; unit /= base) {
-        *at++ = "0123456789abcdef"[number / unit % base];
+    char digits[64]; /* the last one first: a division for each, and records are made of numbers */
+    size_t count = 0;
+    do {
+        digits[count++] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0);
+    while (count > 0) {
+        *at++ = digits[--count];
     }
     return at;
 }
