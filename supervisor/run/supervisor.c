@@ -17,8 +17,8 @@
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
  * cannot start yet, one of each that lacks workers, one of each whose handler has changed, one of
- * each pump and of each refusal, and those of waits, of offers, of spares and of what is left out of output
- * and refusals. */
+ * each pump and of each refusal, and those of waits, of offers, of spares and of what is left out
+ * of output and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + 3u * SERVICES_MAX_COUNT +       \
      (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + 4u)

@@ -61,6 +61,7 @@ class Living(SupervisorCase):
         self.stop(supervisor)
         self.assertEqual(len(self.ends(supervisor, 1, reason="stop", taken=1)), 1)
 
+    @unittest.skipIf(ON_WINE, "Wine tells no times of others")
     def test_what_a_connection_has_cost(self):
         """Told if its process exits soon enough, as one of many will do however busy all is."""
         supervisor = self.supervisor({"line": misbehave()})

@@ -111,13 +111,58 @@ static DWORD WINAPI resume_or_not(HANDLE thread) {
     return real_resume(thread);
 }
 
+/* ---- What a job says that it has cost, which Wine does not ---- */
+
+typedef BOOL(WINAPI *ask_job)(HANDLE job, JOBOBJECTINFOCLASS what, LPVOID out, DWORD bytes,
+                              LPDWORD returned);
+typedef BOOL(WINAPI *ask_times)(HANDLE process, LPFILETIME created, LPFILETIME ended,
+                                LPFILETIME in_kernel, LPFILETIME in_user);
+
+extern ask_job __imp_QueryInformationJobObject;
+extern ask_times __imp_GetProcessTimes;
+
+static ask_job real_ask;
+static ask_times real_ask_times;
+static enum { JOB_IS_REAL, JOB_TELLS, JOB_TELLS_NOTHING_USED, JOB_SAYS_NOTHING } job_answer;
+
+/* Times in 100 ns. */
+static BOOL WINAPI ask_or_not(HANDLE job, JOBOBJECTINFOCLASS what, LPVOID out, DWORD bytes,
+                              LPDWORD returned) {
+    if (job_answer == JOB_IS_REAL || (what != JobObjectBasicAccountingInformation &&
+                                      what != JobObjectExtendedLimitInformation)) {
+        return real_ask(job, what, out, bytes, returned);
+    }
+    memset(out, 0, bytes);
+    if (job_answer == JOB_TELLS && what == JobObjectBasicAccountingInformation) {
+        JOBOBJECT_BASIC_ACCOUNTING_INFORMATION *times = out;
+        times->TotalUserTime.QuadPart = 1200000;
+        times->TotalKernelTime.QuadPart = 34560;
+    } else if (job_answer == JOB_TELLS) {
+        ((JOBOBJECT_EXTENDED_LIMIT_INFORMATION *)out)->PeakProcessMemoryUsed = 9u << 20;
+    }
+    SetLastError(ERROR_ACCESS_DENIED);
+    return job_answer != JOB_SAYS_NOTHING;
+}
+
+static BOOL WINAPI ask_times_or_not(HANDLE process, LPFILETIME created, LPFILETIME ended,
+                                    LPFILETIME in_kernel, LPFILETIME in_user) {
+    if (job_answer == JOB_IS_REAL) {
+        return real_ask_times(process, created, ended, in_kernel, in_user);
+    }
+    *created = *ended = (FILETIME){0};
+    *in_kernel = (FILETIME){.dwLowDateTime = 70};
+    *in_user = (FILETIME){.dwHighDateTime = 1, .dwLowDateTime = 30};
+    return TRUE;
+}
+
 static int replace_imports(void **state) {
     (void)state;
     DWORD ignored;
     void *const entries[] = {
         &__imp_TerminateJobObject,        &__imp_InitializeProcThreadAttributeList,
         &__imp_UpdateProcThreadAttribute, &__imp_CreateProcessW,
-        &__imp_AssignProcessToJobObject,  &__imp_ResumeThread};
+        &__imp_AssignProcessToJobObject,  &__imp_ResumeThread,
+        &__imp_QueryInformationJobObject, &__imp_GetProcessTimes};
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         assert_true(VirtualProtect(entries[i], sizeof(void *), PAGE_READWRITE, &ignored));
     }
@@ -127,6 +172,10 @@ static int replace_imports(void **state) {
     real_make = __imp_CreateProcessW;
     real_assign = __imp_AssignProcessToJobObject;
     real_resume = __imp_ResumeThread;
+    real_ask = __imp_QueryInformationJobObject;
+    real_ask_times = __imp_GetProcessTimes;
+    __imp_QueryInformationJobObject = ask_or_not;
+    __imp_GetProcessTimes = ask_times_or_not;
     __imp_TerminateJobObject = terminate_late;
     __imp_InitializeProcThreadAttributeList = begin_seen;
     __imp_UpdateProcThreadAttribute = set_or_not;
@@ -340,6 +389,25 @@ static void test_exceptions_are_told_from_exit_codes(void **state) {
     }
 }
 
+static struct platform_exit cost_of(struct bench *bench, int answer) {
+    uint64_t token;
+    struct platform_process *process = LAUNCH(bench, &token, "exit:0");
+    job_answer = answer;
+    struct platform_exit how = bench_finish(bench, &process, token);
+    job_answer = JOB_IS_REAL;
+    return how;
+}
+
+static void test_exit_tells_what_the_job_says_it_has_cost(void **state) {
+    struct bench *bench = *state;
+    struct platform_exit how = cost_of(bench, JOB_TELLS);
+    assert_int_equal(how.cpu_us, 123456);
+    assert_int_equal(how.memory_peak_kib, 9 << 10);
+    /* That of the leader is no better: in Wine it is ours. */
+    assert_int_equal(cost_of(bench, JOB_TELLS_NOTHING_USED).cpu_us, 0);
+    assert_int_equal(cost_of(bench, JOB_SAYS_NOTHING).cpu_us, ((1ull << 32) + 100) / 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_a_job_that_is_refused_at_the_launch),
@@ -350,6 +418,7 @@ int main(void) {
         WITH_BENCH(test_a_leader_alone_needs_no_end),
         WITH_BENCH(test_exit_waits_for_the_whole_job),
         WITH_BENCH(test_exceptions_are_told_from_exit_codes),
+        WITH_BENCH(test_exit_tells_what_the_job_says_it_has_cost),
     };
     return cmocka_run_group_tests_name("win32_job", tests, replace_imports, NULL);
 }

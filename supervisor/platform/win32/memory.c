@@ -22,7 +22,9 @@ static uint64_t us_of(FILETIME time) { /* 100 ns */
     return (((uint64_t)time.dwHighDateTime << 32) | time.dwLowDateTime) / 10u;
 }
 
-/* The job adds up all who were in it; where it does not say, the leader's own will do.
+/* The job adds up all who were in it; where it says nothing at all, the leader's own will do. That
+ * it says 0 is no such thing: Wine 8.0 does, and its GetProcessTimes() of any process tells the
+ * times of the caller.
  * https://learn.microsoft.com/windows/win32/api/winnt/ns-winnt-jobobject_basic_accounting_information
  * https://learn.microsoft.com/windows/win32/api/winnt/ns-winnt-jobobject_extended_limit_information
  * https://learn.microsoft.com/windows/win32/api/processthreadsapi/nf-processthreadsapi-getprocesstimes
@@ -36,9 +38,7 @@ void win32_process_account(const struct platform_process *process, struct platfo
                                   sizeof times, NULL)) {
         how->cpu_us =
             (uint64_t)(times.TotalUserTime.QuadPart + times.TotalKernelTime.QuadPart) / 10u;
-    }
-    if (how->cpu_us == 0 &&
-        GetProcessTimes(process->handle, &created, &ended, &in_kernel, &in_user)) {
+    } else if (GetProcessTimes(process->handle, &created, &ended, &in_kernel, &in_user)) {
         how->cpu_us = us_of(in_kernel) + us_of(in_user);
     }
     if (QueryInformationJobObject(process->job, JobObjectExtendedLimitInformation, &limits,
