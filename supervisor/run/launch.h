@@ -75,8 +75,10 @@ struct run_launching {
     uint32_t ending_count;         /* of them that are ending */
     uint32_t launchers_count;      /* for the log */
     uint32_t busy_rounds_count;    /* in a row, of those with clients, while spares are due */
+    uint32_t clients_count;        /* there were, behind the last round with new ones */
     bool refills;                  /* spares are due */
     struct timer refill;           /* while it is set, they wait behind clients */
+    bool refill_is_due;            /* they have waited long enough */
     struct run_waits waits[RUN_WAITS_COUNT];
     bool has_cancelled;                   /* some that are queued are to be told of */
     uint32_t first_waiting, last_waiting; /* services */

@@ -3,10 +3,10 @@
 #include "core/base/text.h"
 #include "run/internal.h"
 
-/* Nothing is launched ahead for so long after a client has come: a launch in the moment in which
- * its handler has been told of it takes the processor that the handler needs, which doubled the
- * client's time. Also for some rounds with clients; then it is, or where they never stop coming
- * there would be no spares. */
+/* Nothing is launched ahead for so long after a client has come, unless one has been served: a
+ * launch in the moment in which its handler has been told of it takes the processor that the
+ * handler needs, which doubled the client's time. Nor for some rounds with clients; then it is, or
+ * where they never stop coming there would be no spares. */
 #define BEHIND_CLIENT_US 1000u
 #define BUSY_ROUNDS_COUNT 8u
 /* How soon behind one change the next is followed: twice as late each time, until it has been quiet
@@ -79,18 +79,31 @@ void run_living_on_renewing(struct supervisor *s, uint32_t service) {
 
 /* ---- Spares ---- */
 
+static bool waits_behind_client(struct supervisor *s, bool is_busy) {
+    struct run_launching *launching = &s->launching;
+    uint32_t clients_count = s->pool.connection_slots.in_use_count;
+    bool one_is_served = !is_busy && clients_count < launching->clients_count;
+    if (is_busy) {
+        launching->clients_count = clients_count;
+        launching->busy_rounds_count++;
+    }
+    return (is_busy || timer_is_set(&launching->refill)) && !one_is_served &&
+           !launching->refill_is_due && launching->busy_rounds_count < BUSY_ROUNDS_COUNT;
+}
+
 bool run_living_refill(struct supervisor *s, bool is_busy) {
     struct run_launching *launching = &s->launching;
     if (s->pool.wanting_first == SLOT_NONE) {
         return false;
     }
-    if (is_busy && ++launching->busy_rounds_count < BUSY_ROUNDS_COUNT) {
-        timers_after(&s->timers, &launching->refill, BEHIND_CLIENT_US);
+    if (waits_behind_client(s, is_busy)) {
+        if (!timer_is_set(&launching->refill)) {
+            timers_after(&s->timers, &launching->refill, BEHIND_CLIENT_US);
+        }
         return false;
     }
-    if (!is_busy && timer_is_set(&launching->refill)) {
-        return false;
-    }
+    timers_unset(&s->timers, &launching->refill);
+    launching->refill_is_due = false;
     launching->busy_rounds_count = 0;
     return pool_refill(&s->pool);
 }

@@ -373,7 +373,10 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);
         break;
-    default: /* RELIEF: run_pause_update() finds it over; REFILL: refill() does */
+    case RUN_TOKEN_REFILL:
+        s->launching.refill_is_due = true;
+        break;
+    default: /* RELIEF: run_pause_update() finds it over */
         break;
     }
 }
