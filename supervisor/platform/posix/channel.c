@@ -130,13 +130,9 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     return sent < 0 ? send_failed(process, cause) : BATON_OK;
 }
 
-/* What lies in it unread may have a descriptor with it that closing it would close; but where none
- * can come, there is nothing in it to wait for, and what we have sent is the other end's. */
+/* What lies in it unread may have a descriptor with it that closing it would close; and closing
+ * tells all who watch the other end, which whoever has that can make a hundred thousand. */
 void platform_channel_close(struct platform_process *process) {
-    if (!process->platform->takes_rights) {
-        posix_watch_close(process->platform, &process->channel);
-        return;
-    }
     posix_watch_forget(process->platform, &process->channel);
     process->channel.wanted = 0;
     posix_let_go(process->platform, process->channel.descriptor);
