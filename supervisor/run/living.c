@@ -91,9 +91,17 @@ static bool waits_behind_client(struct supervisor *s, bool is_busy) {
            !launching->refill_is_due && launching->busy_rounds_count < BUSY_ROUNDS_COUNT;
 }
 
+/* The next to be taken waits as the first did. */
+static void end_wait(struct supervisor *s) {
+    timers_unset(&s->timers, &s->launching.refill);
+    s->launching.refill_is_due = false;
+    s->launching.busy_rounds_count = 0;
+}
+
 bool run_living_refill(struct supervisor *s, bool is_busy) {
     struct run_launching *launching = &s->launching;
     if (s->pool.wanting_first == SLOT_NONE) {
+        end_wait(s); /* what was taken has come back */
         return false;
     }
     if (waits_behind_client(s, is_busy)) {
@@ -102,9 +110,7 @@ bool run_living_refill(struct supervisor *s, bool is_busy) {
         }
         return false;
     }
-    timers_unset(&s->timers, &launching->refill);
-    launching->refill_is_due = false;
-    launching->busy_rounds_count = 0;
+    end_wait(s);
     return pool_refill(&s->pool);
 }
 

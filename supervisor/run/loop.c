@@ -431,6 +431,13 @@ static bool has_seen_all(struct supervisor *s, size_t count) {
     return s->full_rounds_count == 0;
 }
 
+/* Some are wanted, or were a moment ago. */
+static bool spares_matter(const struct supervisor *s) {
+    const struct run_launching *launching = &s->launching;
+    return s->pool.wanting_first != SLOT_NONE || launching->refills || launching->refill_is_due ||
+           timer_is_set(&launching->refill);
+}
+
 /* Spares come behind clients, and behind what there is to be done for those. */
 static void refill(struct supervisor *s, bool is_busy) {
     s->timers.now_us = platform_now_us(s->platform);
@@ -467,7 +474,7 @@ int run_loop_run(struct supervisor *s) {
         if (has_seen_all(s, (size_t)count)) {
             tick(s);
         }
-        if (s->pool.wanting_first != SLOT_NONE || s->launching.refills) {
+        if (spares_matter(s)) {
             refill(s, s->pool.last_id != last_id);
         }
         run_log_flush(&s->log);

@@ -101,6 +101,42 @@ static void test_spares_behind_clients(void **state) {
     assert_int_equal(clients_before_a_spare(10), 8);
 }
 
+/* Who has one back before that millisecond is over leaves nothing behind: neither a deadline, nor a
+ * launch for those who come later. */
+static bool spares_given_back(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO);
+    for (s->number = 0; s->number < 20; s->number++) {
+        CONNECT(s);
+        assert_int_equal(scene_listen(s, 0)->offer_count, s->number + 1);
+        assert_int_equal(fake_process_count(), 1);
+        ACTS(s, 0, ACT_ACK, ACT_DONE);
+        assert_true(s->deadline_us - fake_now_us() > 1000);
+        fake_advance_us(s->way);
+        LOOK(s);
+    }
+    assert_int_equal(fake_process_count(), 1);
+    SCENE_END(s);
+}
+
+static void test_spares_given_back(void **state) {
+    static const uint32_t gaps_us[] = {100, 2000};
+    (void)state;
+    for (size_t i = 0; i < sizeof gaps_us / sizeof *gaps_us; i++) {
+        struct scene scene;
+        scene_stage(&scene, &play_puppet, spares_given_back);
+        scene.client_count = 0;
+        scene.way = gaps_us[i];
+        scene.services[0].reuse_count = 0;
+        scene.services[0].max_connections_count = 32;
+        scene.services[0].spares_count = scene.services[0].spares_min_count =
+            scene.services[0].spares_max_count = 1;
+        scene_run(&scene);
+        assert_int_equal(lines_count("connection"), 20);
+        scene_clear(&scene);
+    }
+}
+
 /* A line for each process that may have served many. */
 static void test_a_line_at_the_end(void **state) {
     (void)state;
@@ -471,6 +507,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spares),
         cmocka_unit_test(test_spares_behind_clients),
+        cmocka_unit_test(test_spares_given_back),
         cmocka_unit_test(test_a_line_at_the_end),
         cmocka_unit_test(test_one_that_holds_many_crashes),
         cmocka_unit_test(test_the_file_changes),
