@@ -72,7 +72,7 @@ static void explain(struct launch_request *request) {
 static bool launch(struct launch_request *request) {
     fill_in(request);
     posix_spawn_for_parent(&request->program->plan, &request->spawn, &request->failure,
-                           &request->pid, &request->code);
+                           &request->pid, &request->is_walking, &request->code);
     request->peak_kib = posix_peak_kib();
     if (request->failure.step != NULL) {
         explain(request);
@@ -267,6 +267,7 @@ bool launcher_describe(struct launch *launch, const struct platform_program *pro
     request->spawn.argv = what->argv != NULL ? argv : program->argv;
     request->failure = (struct plan_failure){NULL, 0};
     request->pid = 0;
+    atomic_store(&request->is_walking, 1);
     request->code = 0;
     request->halts = false;
     request->peak_kib = 0;

@@ -27,11 +27,12 @@ struct launch_request {
     struct spawn spawn; /* what it points to is the program's, or in `room` */
     struct handover handover;
     struct plan_failure failure;
-    volatile pid_t pid;         /* 0: there is no child yet */
-    volatile int code;          /* the errno of clone(2); 0 = none */
-    volatile uint32_t peak_kib; /* the most memory that the launcher had, when it was done */
-    int result;                 /* of one that has failed: what it returns, */
-    struct baton_cause cause;   /* and why */
+    volatile pid_t pid;          /* 0: there is no child yet */
+    _Atomic uint32_t is_walking; /* the child is about to execute its program, if there is one */
+    volatile int code;           /* the errno of clone(2); 0 = none */
+    volatile uint32_t peak_kib;  /* the most memory that the launcher had, when it was done */
+    int result;                  /* of one that has failed: what it returns, */
+    struct baton_cause cause;    /* and why */
     uint32_t explained;
     char *
         explanation; /* PLATFORM_EXPLANATION_BYTES of the page, behind all that each launch needs */

@@ -370,21 +370,31 @@ static void remove_leaving(struct platform *platform) {
     }
 }
 
-static void let_go_on(struct launcher *launcher, pid_t pid) {
-    if (pid > 0 && posix_child_look(P_PID, pid, WSTOPPED) == pid) {
+/* True if it was stopped. */
+static bool let_go_on(struct launcher *launcher, pid_t pid) {
+    bool is_stopped = pid > 0 && posix_child_look(P_PID, pid, WSTOPPED) == pid;
+    if (is_stopped) {
         kill(pid, ++launcher->stops_count < STOPS_MAX_COUNT ? SIGCONT : SIGKILL);
     }
+    return is_stopped;
+}
+
+/* What it has failed at its launcher finds out, which may take long. */
+static bool runs(struct launch_request *request) {
+    return request->pid > 0 && atomic_load(&request->is_walking) == 0 &&
+           request->failure.step == NULL;
 }
 
 /* Where the child has another user's rights a moment before its execve(2), any process of that
- * user could stop it there; and whoever runs as we do, the launcher. One whose child has ended and
- * that does not come back ends, which tells as much. */
-static void look_at_child(struct launcher *launcher, const struct launch *launch) {
-    let_go_on(launcher, launcher->pid);
-    if (launch->is_reaped) {
+ * user could stop it there; and whoever runs as we do, the launcher, or trace it, of which we are
+ * told nothing. One whose child runs or has ended and that does not come back ends, which tells as
+ * much. */
+static void look_at_child(struct launcher *launcher, const struct launch *launch, bool is_late) {
+    bool goes_on = let_go_on(launcher, launcher->pid);
+    if (launch->is_reaped || (is_late && !goes_on && runs(launch->request))) {
         kill(launcher->pid, SIGKILL);
     } else {
-        let_go_on(launcher, launch->request->pid);
+        (void)let_go_on(launcher, launch->request->pid);
     }
 }
 
@@ -433,7 +443,7 @@ static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
         if (at->is_dead) {
             uint64_t next_us = at->is_emptied ? UINT64_MAX : now_us + EMPTY_NEXT_US;
             again_us = next_us < again_us ? next_us : again_us;
-            let_go_on(at, first->request->pid);
+            (void)let_go_on(at, first->request->pid);
             empty(at);
             continue;
         }
@@ -445,7 +455,7 @@ static uint64_t look_at_busy(struct platform *platform, uint64_t now_us) {
             again_us = !at->is_held && held_us < again_us ? held_us : again_us;
         }
         if (now_us >= at->look_us) {
-            look_at_child(at, first);
+            look_at_child(at, first, now_us >= at->begun_us + HELD_US);
             relieve(at, first);
             at->look_us = now_us + LOOK_NEXT_US;
         }

@@ -7,10 +7,11 @@
  * both have; the descriptors wait in a hand-over socket of its own (handover.c), from which the
  * child takes them, so that a launcher never has a connection. The child is made by
  * clone(CLONE_PARENT): it is ours, we reap it, and nobody else can have its number until we do. The
- * kernel writes that number into the page before the child runs (CLONE_PARENT_SETTID), and the
- * child what it has taken and where it has failed: so all of that is known when a launcher is
- * killed in the midst of a launch. A packet that nobody has taken comes back to us, and its client
- * is launched for once more; one that was taken has a child, which runs or ends.
+ * kernel writes that number into the page before the child runs (CLONE_PARENT_SETTID), and that it
+ * has executed its program (CLONE_CHILD_CLEARTID), and the child what it has taken and where it has
+ * failed: so all of that is known when a launcher is killed in the midst of a launch, or kept by
+ * somebody else from telling how it went. A packet that nobody has taken comes back to us, and its
+ * client is launched for once more; one that was taken has a child, which runs or ends.
  *
  * A launcher has two requests at most: one at work, and one that it goes on with. The numbers in
  * the page say how far it is, and neither side calls the system to say so to one that is awake:

@@ -191,10 +191,12 @@ const char *posix_plan_step_name(const struct step *step);
 int posix_spawn_process(const struct plan *plan, const struct spawn *spawn, pid_t *pid, int *pidfd,
                         struct baton_cause *cause);
 
-/* The same for a launcher, whose child is its parent's: `*pid` is written before that runs, `*code`
- * is the errno of clone(2). Blocks in the same way, whoever stops the child. */
+/* The same for a launcher, whose child is its parent's: `*pid` is written before that runs, 0 to
+ * `*is_walking` when it has executed its program or has ended, and `*code` is the errno of
+ * clone(2). Blocks in the same way, whoever stops the child. */
 void posix_spawn_for_parent(const struct plan *plan, const struct spawn *spawn,
-                            struct plan_failure *failure, volatile pid_t *pid, volatile int *code);
+                            struct plan_failure *failure, volatile pid_t *pid,
+                            _Atomic uint32_t *is_walking, volatile int *code);
 /* What a launch that has failed in the child returns, and its cause. */
 int posix_not_executed(const struct plan *plan, const struct plan_failure *failure,
                        struct baton_cause *cause);

@@ -132,13 +132,16 @@ static pid_t begin_clone(struct child *child, int *pidfd) {
 }
 
 /* In a launcher, whose table is small: who stops the child stops that alone. No oom_score_adj of
- * ours is changed by who was made by CLONE_VFORK. */
+ * ours is changed by who was made by CLONE_VFORK. That the child is through is also told by the
+ * kernel, for somebody may keep the launcher from saying so. */
 void posix_spawn_for_parent(const struct plan *plan, const struct spawn *spawn,
-                            struct plan_failure *failure, volatile pid_t *pid, volatile int *code) {
+                            struct plan_failure *failure, volatile pid_t *pid,
+                            _Atomic uint32_t *is_walking, volatile int *code) {
     struct child child = {plan, spawn, failure};
     if (clone(walk, stack + sizeof stack,
-              CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD, &child, pid,
-              NULL, NULL) < 0) {
+              CLONE_VM | CLONE_VFORK | CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |
+                  SIGCHLD,
+              &child, pid, NULL, is_walking) < 0) {
         *code = errno;
     }
 }
