@@ -139,9 +139,10 @@ static bool start_process(struct platform *platform, struct launcher *launcher,
     }
     launcher->watch.descriptor = (int)syscall(SYS_pidfd_open, launcher->pid, 0);
     if (launcher->watch.descriptor < 0) {
-        platform->has_exit_watches = false; /* by the time that the first one is made it is known */
-        platform->launchers.wanted_count = 0;
-        posix_failed(cause, "pidfd_open");
+        if (posix_failed(cause, "pidfd_open") != BATON_SHORTAGE) {
+            platform->has_exit_watches = false; /* when the first one was made it is known */
+            platform->launchers.wanted_count = 0;
+        }
         return false;
     }
     if (!posix_elders_add(platform, launcher->pid)) { /* else it would be taken for a stray */
