@@ -1,7 +1,6 @@
 /* Launchers: what is left when one is killed, stopped or late, and what its launch becomes then.
  * The contract itself is checked by the tests of launches, which run with launchers as well. */
-#include "harness.h"
-#include "platform/posix/launcher.h"
+#include "launchers_posix.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -13,19 +12,6 @@
 #define EXIT_SKIPPED 77
 #define HELD_US 150000u
 #define SLOW_US 3000u
-
-static int setup(void **state) {
-    setenv(BENCH_LAUNCHERS, "2", 1);
-    return bench_setup(state);
-}
-
-#define WITH_LAUNCHERS(test) cmocka_unit_test_setup_teardown(test, setup, bench_teardown)
-
-static struct launcher *first_launcher(struct bench *bench) {
-    struct launcher *launcher = bench->platform->launchers.first;
-    assert_non_null(launcher);
-    return launcher;
-}
 
 static void wait_us(struct bench *bench, uint64_t us) {
     struct platform_event event;
@@ -50,38 +36,9 @@ static void let_go_on(struct bench *bench) {
     }
 }
 
-/* A launch that is under way at a launcher that does nothing. */
-static struct platform_process *begin(struct bench *bench, const struct platform_launch *launch,
-                                      bool takes_socket) {
-    struct platform_launched made;
-    assert_int_equal(platform_launch(bench->platform, launch, &made, &bench->cause), BATON_AGAIN);
-    assert_non_null(made.process);
-    assert_non_null(made.process->launch);
-    assert_int_equal(made.has_taken_socket, takes_socket);
-    return made.process;
-}
-
-/* And its end. */
-static int end(struct bench *bench, struct platform_process **process, uint64_t token,
-               struct platform_launched *out) {
-    bench_await(bench, PLATFORM_EVENT_LAUNCHED, token);
-    return platform_launch_end(process, out, &bench->cause);
-}
-
 static struct platform_program *program_of(struct bench *bench, const char *action) {
     const struct platform_program_spec spec = {.has_channel = false};
     return BENCH_RECIPE(bench, spec, action);
-}
-
-static struct platform_launch launch_of(struct bench *bench, struct platform_program *program) {
-    return (struct platform_launch){
-        .program = program, .socket = PLATFORM_SOCKET_NONE, .token = bench_token(bench)};
-}
-
-static void run(struct bench *bench, struct platform_program *program) {
-    struct platform_launch launch = launch_of(bench, program);
-    struct platform_process *process = bench_start(bench, &launch).process;
-    bench_await_exit(bench, &process, launch.token);
 }
 
 static void test_a_killed_one_is_replaced(void **state) {
