@@ -15,7 +15,12 @@
 
 static char path[4096];
 
+typedef long syscall_function(long, ...);
+static syscall_function *real_syscall;
+
+/* Not when it is needed, which may be in a child that shares our memory. */
 __attribute__((constructor)) static void prepare(void) {
+    real_syscall = (syscall_function *)dlsym(RTLD_NEXT, "syscall");
     const char *named = getenv("FAILS_CALLS");
     snprintf(path, sizeof path, "%s", named == NULL ? "" : named);
 }
@@ -51,6 +56,22 @@ int clone(int (*function)(void *), void *stack, int flags, void *argument, ...) 
     }
     clone_function *real = (clone_function *)dlsym(RTLD_NEXT, "clone");
     return real(function, stack, flags, argument, parent, storage, child);
+}
+
+/* Some that the C library has no other function for. */
+long syscall(long number, ...) {
+    long arguments[6];
+    va_list more;
+    va_start(more, number);
+    for (int i = 0; i < 6; i++) {
+        arguments[i] = va_arg(more, long);
+    }
+    va_end(more);
+    if (number == SYS_pidfd_open && fails("pidfd_open")) {
+        return -1;
+    }
+    return real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
+                        arguments[4], arguments[5]);
 }
 
 int socketpair(int domain, int type, int protocol, int descriptors[2]) {

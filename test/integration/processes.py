@@ -145,6 +145,12 @@ def owner(pid):
         return -1
 
 
+def tasks_count(user):
+    """How many threads of all processes the user has, as RLIMIT_NPROC counts them."""
+    pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids if owner(pid) == user)
+
+
 def cpu_s(pid):
     """Seconds of processor time that the process has used, of user and system."""
     fields = _read(pathlib.Path(f"/proc/{pid}/stat")).rpartition(b") ")[2].split()

@@ -30,6 +30,7 @@ TURNS_COUNT = 5
 IDLE_SHARE = 0.02
 CLIENTS = 5
 ACCOUNT = 54321
+OWN_ACCOUNTS = 1 << 30  # and above, one for each test that runs
 
 MODES = ("channel", "stdio", "pump")
 DOOR = {"max_per_source": 40, "rate": "100000/s burst 1000", "rate_per_source": "100000/s burst 900",
@@ -44,14 +45,14 @@ def services():
             "closed": service("echo", deny="127.0.0.0/8", **DOOR)}
 
 
-def limit_processes(pids, count, most):
+def limit_processes(pids, count, most, account=ACCOUNT):
     """As the processes' own user, who may do that without privileges."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             if os.geteuid() == 0:
-                os.setgid(ACCOUNT)
-                os.setuid(ACCOUNT)
+                os.setgid(account)
+                os.setuid(account)
             for pid in pids:
                 resource.prlimit(pid, resource.RLIMIT_NPROC, (count, most))
             os._exit(0)
@@ -159,6 +160,27 @@ class Processes(Shortage):
             limit_processes(pids, count, most)
 
         self.check_shortage(supervisor, lambda: limit(1), lambda: limit(most), "clone")
+
+    @unittest.skipUnless(os.geteuid() == 0, "a user of whom nobody else is takes root")
+    def test_launchers_make_room(self):
+        """They have the last processes that batond's user may have, and do nothing with them."""
+        folder = self.folder()
+        program = shutil.copy2(BIN_DIR / "batond", folder)
+        account = OWN_ACCOUNTS + os.getpid()
+        for count in (1, 3):
+            with self.subTest(launchers=count):
+                supervisor = self.supervisor({"supervisor": {"launchers": count}, **services()},
+                                             folder=folder, program=program, user=account)
+                launchers = processes.launchers(supervisor.pid)
+                self.assertEqual(len(launchers), count)
+                _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+                limit_processes([supervisor.pid, *launchers], processes.tasks_count(account), most,
+                                account)
+                for _ in range(CLIENTS):
+                    self.check_service(supervisor, "channel", "stdio")
+                self.assertIn("clone", supervisor.wait_event("accept_paused")["reason"])
+                limit_processes([supervisor.pid], most, most, account)
+                self.stop(supervisor)
 
     @unittest.skipUnless(os.geteuid() == 0, "handlers of another user are launched by root")
     def test_the_limit_of_one_service(self):
