@@ -13,6 +13,7 @@ from settings import REFUSES_RIGHTS, SANITIZED
 
 CROWD = 115
 FEW = 6
+MORE_THAN_THREADS = 40
 SMALL_BYTES = 4096
 SHIM = os.environ.get("BATON_TAKES_RIGHTS", "")
 
@@ -53,6 +54,27 @@ class Lingering(SupervisorCase):
         self.stop(supervisor)
         for client in clients:
             client.close()
+
+    def hold_threads(self, way, outcome):
+        supervisor = self.supervisor(
+            {"slow": service(peers.program("linger.py", way), attempts=1, max_connections=CROWD),
+             "line": misbehave()})
+        for _ in range(MORE_THAN_THREADS):
+            supervisor.connect("slow")
+        supervisor.wait_events(MORE_THAN_THREADS, "connection", service="slow", outcome=outcome)
+        for _ in range(FEW):
+            self.assertIn("served", supervisor.ask("line", "hello"))
+        self.stop(supervisor)
+
+    @unittest.skipUnless(os.uname().machine == "x86_64" and os.geteuid() == 0, "userfaultfd(2)")
+    def test_ends_that_nothing_ends(self):
+        """Who stands in a call on the socket keeps its end from the client, and nobody else's."""
+        self.hold_threads("hold", "rejected")
+
+    @unittest.skipUnless(os.uname().machine == "x86_64" and os.geteuid() == 0, "userfaultfd(2)")
+    def test_closes_that_nothing_ends(self):
+        """The same of who stands in a call on an epoll that has the socket."""
+        self.hold_threads("watch", "served")
 
     def test_by_its_output(self):
         supervisor = self.serve("output", FEW, handoff="stdio")

@@ -85,6 +85,7 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
         close(descriptor);
         return BATON_GONE;
     }
+    posix_own(listener->platform, descriptor, (uint16_t)(token_index(listener->watch.token) + 1));
     out->value = (uintptr_t)descriptor;
     return BATON_OK;
 }

@@ -172,7 +172,7 @@ static bool is_alone(int descriptor) {
 static void close_soon(struct platform *platform, int descriptor, bool is_socket,
                        const void *owner) {
     if (is_socket || descriptor < 0) {
-        posix_let_go(platform, descriptor);
+        posix_let_go_connection(platform, descriptor); /* or a listener, which has no owner */
         return;
     }
     if (is_alone(descriptor)) {

@@ -47,16 +47,17 @@ static void be_woken(int number) {
 
 /* ---- In a thread ---- */
 
-static int take_out(struct closer *closer) {
+/* Descriptors of ours are above 0, which is standard input. */
+static uint64_t take_out(struct closer *closer) {
     uint_least64_t taken = atomic_load(&closer->taken_count);
     while (taken < atomic_load(&closer->put_count)) {
-        int descriptor = atomic_load(&closer->ring[taken % CLOSER_RING_COUNT]);
+        uint64_t entry = atomic_load(&closer->ring[taken % CLOSER_RING_COUNT]);
         /* What was read may have been overwritten only if another thread took it before. */
         if (atomic_compare_exchange_weak(&closer->taken_count, &taken, taken + 1)) {
-            return descriptor;
+            return entry;
         }
     }
-    return -1;
+    return 0;
 }
 
 /* The calls themselves: libc's, which know timers that start a thread, bring what that takes. */
@@ -105,9 +106,9 @@ static void end_connection(int socket) {
     }
 }
 
-static void let_go(int entry) {
-    int descriptor = entry & ~CLOSER_ENDS;
-    if (descriptor != entry) {
+static void let_go(uint64_t entry) {
+    int descriptor = (int)entry & ~CLOSER_ENDS;
+    if (descriptor != (int)entry) {
         end_connection(descriptor);
     }
     close(descriptor);
@@ -115,11 +116,12 @@ static void let_go(int entry) {
 
 static void close_all(struct closer_thread *self, struct patience *patience) {
     struct closer *closer = self->closer;
-    int descriptor;
+    uint64_t entry;
     begin_patience(patience);
-    while ((descriptor = take_out(closer)) >= 0) {
+    while ((entry = take_out(closer)) != 0) {
+        atomic_store(&self->owner, (uint_least16_t)(entry >> CLOSER_OWNER_SHIFT));
         atomic_fetch_add(&self->closed_count, 1);
-        let_go(descriptor);
+        let_go(entry);
         atomic_fetch_add(&self->closed_count, 1);
         note_close(patience);
     }
@@ -211,24 +213,30 @@ static bool has_room(struct closer *closer) {
     return atomic_load(&closer->put_count) - atomic_load(&closer->taken_count) < CLOSER_RING_COUNT;
 }
 
-static void put_in(struct closer *closer, int descriptor) {
+static void put_in(struct closer *closer, uint64_t entry) {
     uint_least64_t at = atomic_load(&closer->put_count);
-    atomic_store(&closer->ring[at % CLOSER_RING_COUNT], descriptor);
+    atomic_store(&closer->ring[at % CLOSER_RING_COUNT], entry);
     atomic_store(&closer->put_count, at + 1);
     closer->has_news = true;
 }
 
-void closer_take(struct closer *closer, int descriptor) {
+void closer_take(struct closer *closer, uint64_t entry) {
     if (has_room(closer)) {
-        put_in(closer, descriptor);
+        put_in(closer, entry);
     } else if (closer->waiting_count < closer->waiting_room_count) {
-        closer->waiting[closer->waiting_count++] = descriptor;
+        closer->waiting[closer->waiting_count++] = entry;
     }
     /* Else it stays open: every thread is held, and there are more than may be open. */
 }
 
+uint64_t closer_take_back(struct closer *closer) {
+    uint64_t entry = take_out(closer);
+    return entry == 0 && closer->waiting_count > 0 ? closer->waiting[--closer->waiting_count]
+                                                   : entry;
+}
+
 /* Which threads are held; true if all are. */
-static bool look_at_threads(struct closer *closer) {
+static bool look_at_threads(struct closer *closer, bool *holders, bool *is_new) {
     bool all = true;
     for (unsigned i = 0; i < closer->thread_count; i++) {
         struct closer_thread *thread = &closer->threads[i];
@@ -236,6 +244,10 @@ static bool look_at_threads(struct closer *closer) {
         thread->is_held = count % 2 == 1 && count == thread->seen_count;
         thread->seen_count = count;
         all = all && thread->is_held;
+        uint16_t owner = atomic_load(&thread->owner);
+        if (thread->is_held && holders != NULL && owner != 0 && !holders[owner]) {
+            holders[owner] = *is_new = true;
+        }
     }
     return all;
 }
@@ -255,7 +267,7 @@ static bool is_idle(struct closer *closer) {
     return idle;
 }
 
-uint64_t closer_feed(struct closer *closer, uint64_t now_us) {
+uint64_t closer_feed(struct closer *closer, uint64_t now_us, bool *holders, bool *is_new) {
     while (closer->waiting_count > 0 && has_room(closer)) {
         put_in(closer, closer->waiting[--closer->waiting_count]);
     }
@@ -263,16 +275,22 @@ uint64_t closer_feed(struct closer *closer, uint64_t now_us) {
         closer->has_news = false;
         sem_post(&closer->news);
     }
+    if (closer->lacks_thread) {
+        closer->lacks_thread = false;
+        if (closer->thread_count < CLOSER_THREADS_MAX &&
+            start_thread(closer, &posix_ignored) == BATON_OK) {
+            sem_post(&closer->news);
+        }
+    }
     if (is_idle(closer)) {
         closer->looked_us = now_us;
         return UINT64_MAX;
     }
     if (now_us - closer->looked_us >= HELD_US) {
         closer->looked_us = now_us;
-        if (look_at_threads(closer) && !is_empty(closer) &&
-            closer->thread_count < CLOSER_THREADS_MAX &&
-            start_thread(closer, &posix_ignored) == BATON_OK) {
-            sem_post(&closer->news);
+        closer->lacks_thread = look_at_threads(closer, holders, is_new);
+        if (closer->lacks_thread) {
+            return now_us; /* when the caller has taken back what would hold the next one */
         }
     }
     if (closer->waiting_count > 0) {
@@ -297,12 +315,9 @@ void closer_forget_news(struct closer *closer) {
 }
 
 static void close_rest(struct closer *closer) {
-    int descriptor;
-    while ((descriptor = take_out(closer)) >= 0) {
-        let_go(descriptor);
-    }
-    while (closer->waiting_count > 0) {
-        let_go(closer->waiting[--closer->waiting_count]);
+    uint64_t entry;
+    while ((entry = closer_take_back(closer)) != 0) {
+        let_go(entry);
     }
 }
 
@@ -314,7 +329,8 @@ bool closer_close(struct closer **closer) {
     if (closing == NULL) {
         return true;
     }
-    (void)closer_feed(closing, 0);
+    bool ignored;
+    (void)closer_feed(closing, 0, NULL, &ignored);
     atomic_store(&closing->ends, true);
     for (unsigned i = 0; i < closing->thread_count; i++) {
         sem_post(&closing->news);

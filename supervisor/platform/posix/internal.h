@@ -272,7 +272,10 @@ struct platform {
     uint32_t handover_number; /* of the last packet */
     int table_end;            /* the number above that one and the null device */
     struct closer *closer;
-    struct posix_watch closed; /* the closer's news */
+    struct closer *ender;             /* of what others hold; NULL = nothing had to be */
+    uint16_t *owners;                 /* of connections, by descriptor: see closer.h; owned */
+    bool *holders;                    /* by owner: who has held a thread; owned */
+    struct posix_watch closed, ended; /* their news */
     struct posix_watch signals;
     struct posix_watch children; /* SIGCHLD, looked at now and then (children.c) */
     uint64_t children_due_us;    /* when to look at them all; PLATFORM_WAIT_FOREVER = not at all */
@@ -373,6 +376,12 @@ void posix_watch_close(struct platform *platform, struct posix_watch *watch);
 uint64_t posix_clock_us(clockid_t clock);
 /* Leaves to the closer what others hold or have held; accepts -1. */
 void posix_let_go(struct platform *platform, int descriptor);
+/* The same for a connection, with CLOSER_ENDS or without, by its owner; and who that is from now
+ * on: the listener's number + 1, 0 = none. */
+void posix_let_go_connection(struct platform *platform, int entry);
+void posix_own(struct platform *platform, int descriptor, uint16_t owner);
+/* Once a round of the loop. Returns when the next call is due, UINT64_MAX = no call is. */
+uint64_t posix_threads_feed(struct platform *platform, uint64_t now_us);
 /* Ends the threads, and starts them again: they run with the ids that their creator has then.
  * BATON_OK, BATON_SYSTEM, and to start them BATON_NO_MEMORY, BATON_SHORTAGE. */
 int posix_threads_end(struct platform *platform, struct baton_cause *cause);

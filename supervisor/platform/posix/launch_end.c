@@ -138,6 +138,7 @@ int platform_launch_end(struct platform_process **process, struct platform_launc
     out->explained = launch->request->explained;
     out->explanation = launch->request->explanation;
     if (back >= 0) {
+        posix_own(platform, back, 0); /* no program has had it */
         out->socket.value = (uintptr_t)back;
     }
     out->has_taken_socket = p.handover.returns_first && back < 0;

@@ -82,6 +82,8 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     posix_watch_init(&listener->watch, POSIX_WATCH_LISTENER, token);
     int result = make_socket(listener, spec, cause);
     if (result == BATON_OK) {
+        posix_own(platform, listener->watch.descriptor, 0);
+        posix_own(platform, listener->watch.descriptor, 0);
         result = open_socket(listener, spec, cause);
     }
     if (result != BATON_OK) {

@@ -71,7 +71,7 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
         posix_children_on_signal(platform);
         return;
     case POSIX_WATCH_CLOSER:
-        closer_forget_news(platform->closer);
+        closer_forget_news(watch == &platform->closed ? platform->closer : platform->ender);
         platform->is_due[DUE_RELIEF] = true;
         return;
     case POSIX_WATCH_CARRIER:
@@ -217,7 +217,7 @@ static void bring_forward(uint64_t *until_us, uint64_t due_us) {
 /* What is to be done between two looks at epoll, and until when at the latest to wait. */
 static uint64_t do_chores(struct platform *platform, uint64_t until_us) {
     uint64_t now_us = platform_now_us(platform);
-    bring_forward(&until_us, closer_feed(platform->closer, now_us));
+    bring_forward(&until_us, posix_threads_feed(platform, now_us));
     bring_forward(&until_us, posix_outputs_look(platform, now_us));
     bring_forward(&until_us, posix_processes_late_us(platform));
     bring_forward(&until_us, posix_files_feed(platform, now_us));

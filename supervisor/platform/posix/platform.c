@@ -2,6 +2,7 @@
  * The platform itself: opening and closing, which change the process, its clocks, and what is known
  * without it.
  */
+#include "core/base/table.h"
 #include "platform/posix/internal.h"
 #include "platform/sized.h"
 
@@ -79,20 +80,106 @@ static void blame_limit(const struct platform *platform, struct baton_cause *cau
 }
 
 int posix_threads_end(struct platform *platform, struct baton_cause *cause) {
-    posix_watch_forget(platform, &platform->closed); /* the closer's descriptor */
-    return closer_close(&platform->closer) ? BATON_OK
-                                           : posix_failed_with(cause, "pthread_join", ETIMEDOUT);
+    posix_watch_forget(platform, &platform->closed); /* the closers' descriptors */
+    posix_watch_forget(platform, &platform->ended);
+    bool all_ended = closer_close(&platform->closer);
+    all_ended = closer_close(&platform->ender) && all_ended;
+    return all_ended ? BATON_OK : posix_failed_with(cause, "pthread_join", ETIMEDOUT);
 }
 
-int posix_threads_begin(struct platform *platform, struct baton_cause *cause) {
+static size_t descriptors_count(const struct platform *platform) {
     rlim_t most = platform->original_descriptors.rlim_max;
-    int result = closer_open(most < DESCRIPTORS_MAX_COUNT ? (size_t)most : DESCRIPTORS_MAX_COUNT,
-                             &platform->closer, cause);
+    return most < DESCRIPTORS_MAX_COUNT ? (size_t)most : DESCRIPTORS_MAX_COUNT;
+}
+
+static int open_closer(struct platform *platform, struct closer **out, struct posix_watch *news,
+                       struct baton_cause *cause) {
+    int result = closer_open(descriptors_count(platform), out, cause);
     if (result != BATON_OK) {
         return result;
     }
-    platform->closed.descriptor = platform->closer->told;
-    return posix_watch_begin(platform, &platform->closed, EPOLLIN, cause);
+    news->descriptor = (*out)->told;
+    return posix_watch_begin(platform, news, EPOLLIN, cause);
+}
+
+int posix_threads_begin(struct platform *platform, struct baton_cause *cause) {
+    if (platform->owners == NULL) {
+        platform->owners = table_create(descriptors_count(platform), sizeof *platform->owners);
+        platform->holders = table_create(CLOSER_OWNERS_COUNT, sizeof *platform->holders);
+        if (platform->owners == NULL || platform->holders == NULL) {
+            return BATON_NO_MEMORY;
+        }
+    }
+    return open_closer(platform, &platform->closer, &platform->closed, cause);
+}
+
+void posix_own(struct platform *platform, int descriptor, uint16_t owner) {
+    if ((size_t)descriptor < descriptors_count(platform)) {
+        platform->owners[descriptor] = owner;
+    }
+}
+
+/* To end a connection waits for whoever is in a call on it, whom no signal ends; and so does to
+ * close what is of an owner's who has held a thread by that. Who does such things has a closer for
+ * them, or a service could keep all others' clients from the end of their connections. */
+static struct closer *closer_for(struct platform *platform, uint64_t entry) {
+    if ((entry & CLOSER_ENDS) == 0 && !platform->holders[entry >> CLOSER_OWNER_SHIFT]) {
+        return platform->closer;
+    }
+    if (platform->ender == NULL) { /* where it finds no place in the loop, its news are missed */
+        (void)open_closer(platform, &platform->ender, &platform->ended, &posix_ignored);
+    }
+    return platform->ender == NULL ? platform->closer : platform->ender;
+}
+
+static void let_go(struct platform *platform, uint64_t entry) {
+    closer_take(closer_for(platform, entry), entry);
+}
+
+void posix_let_go(struct platform *platform, int descriptor) {
+    if (platform->closer == NULL) {
+        posix_close_any(descriptor); /* nobody has had it yet */
+    } else if (descriptor >= 0) {
+        let_go(platform, (unsigned)descriptor);
+    }
+}
+
+void posix_let_go_connection(struct platform *platform, int entry) {
+    int descriptor = entry & ~CLOSER_ENDS;
+    uint64_t owner = 0;
+    if (entry >= 0 && (size_t)descriptor < descriptors_count(platform)) {
+        owner = platform->owners[descriptor];
+    }
+    if (entry >= 0) {
+        let_go(platform, owner << CLOSER_OWNER_SHIFT | (unsigned)entry);
+    }
+}
+
+/* What has come behind a descriptor that holds a thread, and is of the same owner's, does not get
+ * to the next thread. */
+static void sort_again(struct platform *platform) {
+    struct closer *closer = platform->closer;
+    uint64_t count =
+        atomic_load(&closer->put_count) - atomic_load(&closer->taken_count) + closer->waiting_count;
+    for (; count > 0; count--) {
+        uint64_t entry = closer_take_back(closer);
+        if (entry != 0) {
+            let_go(platform, entry);
+        }
+    }
+}
+
+uint64_t posix_threads_feed(struct platform *platform, uint64_t now_us) {
+    bool is_held = false;
+    uint64_t until_us = closer_feed(platform->closer, now_us, platform->holders, &is_held);
+    if (is_held) {
+        sort_again(platform);
+    }
+    if (platform->ender != NULL) {
+        uint64_t ender_us = closer_feed(platform->ender, now_us, NULL, &is_held);
+        until_us = ender_us < until_us ? ender_us : until_us;
+    }
+    return until_us;
 }
 
 /* Who has our session keyring can read what is in it, whatever user he is (keyrings(7)): the keys
@@ -149,6 +236,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     posix_watch_init(&platform->signals, POSIX_WATCH_SIGNAL, 0);
     posix_watch_init(&platform->children, POSIX_WATCH_CHILDREN, 0);
     posix_watch_init(&platform->closed, POSIX_WATCH_CLOSER, 0);
+    posix_watch_init(&platform->ended, POSIX_WATCH_CLOSER, 0);
     posix_watch_init(&platform->outputs.watch, POSIX_WATCH_OUTPUT, 0);
     posix_watch_init(&platform->files.notify, POSIX_WATCH_FILES, 0);
     posix_log_init(platform);
@@ -205,20 +293,17 @@ void platform_close(struct platform **platform) {
     if (closing->original_descriptors.rlim_max != 0) {
         prlimit(0, RLIMIT_NOFILE, &closing->original_descriptors, NULL);
     }
+    free(closing->owners);
+    free(closing->holders);
     free(closing);
     *platform = NULL;
 }
 
-void posix_let_go(struct platform *platform, int descriptor) {
-    if (platform->closer == NULL) {
-        posix_close_any(descriptor & ~CLOSER_ENDS); /* nobody has had it yet */
-    } else if (descriptor >= 0) {
-        closer_take(platform->closer, descriptor);
-    }
-}
-
 int posix_short(struct platform *platform) {
     (void)closer_await(platform->closer);
+    if (platform->ender != NULL) {
+        (void)closer_await(platform->ender);
+    }
     return BATON_SHORTAGE;
 }
 

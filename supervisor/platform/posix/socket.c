@@ -22,7 +22,7 @@ bool platform_socket_local(struct platform_socket socket, struct address *out) {
 void platform_socket_close(struct platform *platform, struct platform_socket *socket) {
     int descriptor = platform_socket_is_open(*socket) ? (int)socket->value : -1;
     if (!posix_socket_drop_put_back(platform, descriptor)) {
-        posix_let_go(platform, descriptor);
+        posix_let_go_connection(platform, descriptor);
     }
     *socket = PLATFORM_SOCKET_NONE;
 }
@@ -30,7 +30,7 @@ void platform_socket_close(struct platform *platform, struct platform_socket *so
 void platform_socket_end(struct platform *platform, struct platform_socket *socket) {
     int descriptor = platform_socket_is_open(*socket) ? (int)socket->value : -1;
     if (descriptor >= 0 && !posix_socket_drop_put_back(platform, descriptor)) {
-        posix_let_go(platform, descriptor | CLOSER_ENDS);
+        posix_let_go_connection(platform, descriptor | CLOSER_ENDS);
     }
     *socket = PLATFORM_SOCKET_NONE;
 }
