@@ -47,6 +47,14 @@ def launchers(pid):
             if _is_launcher(child) and _state(child) not in ("", "Z", "X")]
 
 
+def await_launchers(pid, count, deadline_s):
+    """The same, once there are so many: a new one has its name a moment later. All there are at the deadline."""
+    give_up_s = time.monotonic() + deadline_s
+    while len(found := launchers(pid)) != count and time.monotonic() < give_up_s:
+        time.sleep(0.01)
+    return found
+
+
 def marked(mark):
     """The pids of living processes whose environment has the mark: {pid: command line}."""
     wanted = f"{MARK_NAME}={mark}".encode()

@@ -156,10 +156,8 @@ class End(Held):
 
     def launchers(self, supervisor):
         """All of them, when each that was killed has been replaced."""
-        give_up_s = time.monotonic() + DEADLINE_S
-        while len(found := processes.launchers(supervisor.pid)) != LAUNCHERS:
-            self.assertLess(time.monotonic(), give_up_s, found)
-            time.sleep(0.01)
+        found = processes.await_launchers(supervisor.pid, LAUNCHERS, DEADLINE_S)
+        self.assertEqual(len(found), LAUNCHERS, found)
         return found
 
     def test_launchers_that_are_held_are_killed(self):

@@ -171,7 +171,7 @@ class Processes(Shortage):
             with self.subTest(launchers=count):
                 supervisor = self.supervisor({"supervisor": {"launchers": count}, **services()},
                                              folder=folder, program=program, user=account)
-                launchers = processes.launchers(supervisor.pid)
+                launchers = processes.await_launchers(supervisor.pid, count, DEADLINE_S)
                 self.assertEqual(len(launchers), count)
                 _, most = resource.getrlimit(resource.RLIMIT_NPROC)
                 limit_processes([supervisor.pid, *launchers], processes.tasks_count(account), most,
