@@ -3,10 +3,11 @@
 #include "core/base/text.h"
 #include "run/internal.h"
 
-/* Nothing is launched ahead for so long after a client has come, unless one has been served: a
- * launch in the moment in which its handler has been told of it takes the processor that the
- * handler needs, which doubled the client's time. Nor for some rounds with clients; then it is, or
- * where they never stop coming there would be no spares. */
+/* Nothing is launched ahead for so long after a client has come: in that time it would take the
+ * processor from the handler that has just been told of it, and from the client that has just had
+ * its answer, which doubled the client's time. But where there are few left, as soon as one has
+ * been served; and behind some rounds with clients, or where they never stop coming there would be
+ * none. */
 #define BEHIND_CLIENT_US 1000u
 #define BUSY_ROUNDS_COUNT 8u
 /* How soon behind one change the next is followed: twice as late each time, until it has been quiet
@@ -82,7 +83,8 @@ void run_living_on_renewing(struct supervisor *s, uint32_t service) {
 static bool waits_behind_client(struct supervisor *s, bool is_busy) {
     struct run_launching *launching = &s->launching;
     uint32_t clients_count = s->pool.connection_slots.in_use_count;
-    bool one_is_served = !is_busy && clients_count < launching->clients_count;
+    bool one_is_served =
+        !is_busy && clients_count < launching->clients_count && pool_is_low(&s->pool);
     if (is_busy) {
         launching->clients_count = clients_count;
         launching->busy_rounds_count++;

@@ -3,8 +3,8 @@
 
 static const char handler[] = "/handlers/one";
 
-/* Two spares wait before the first client; each further one is there when its client has been
- * served, for before it would take the processor from that. */
+/* Two spares wait before the first client; each further one is there a moment behind its client,
+ * for before it would take the processor from that. */
 static bool spares(struct scene *s) {
     SCENE_BEGIN(s);
     assert_int_equal(fake_process_count(), 1); /* one by one, until one has said HELLO */
@@ -24,6 +24,8 @@ static bool spares(struct scene *s) {
     ACTS(s, s->number, ACT_DONE);
     scene_act(s, s->number, ACT_EXIT);
     LOOK(s);
+    assert_int_equal(fake_process_count(), 2);
+    JUMP(s);
     assert_int_equal(fake_process_count(), 3);
     scene_act(s, 2, ACT_HELLO);
     LOOK(s);
@@ -99,6 +101,34 @@ static void test_spares_behind_clients(void **state) {
     assert_int_equal(clients_before_a_spare(2000), 2);
     assert_int_equal(clients_before_a_spare(400), 4);
     assert_int_equal(clients_before_a_spare(10), 8);
+}
+
+/* The only one is launched again as soon as its client has been served. */
+static bool the_last_spare(struct scene *s) {
+    SCENE_BEGIN(s);
+    ACTS(s, 0, ACT_HELLO);
+    CONNECT(s);
+    ACTS(s, 0, ACT_ACK, ACT_DONE);
+    assert_int_equal(fake_process_count(), 1);
+    s->mark_us = fake_now_us();
+    scene_act(s, 0, ACT_EXIT);
+    LOOK(s);
+    assert_int_equal(fake_process_count(), 2);
+    assert_int_equal(fake_now_us(), s->mark_us);
+    ACTS(s, 1, ACT_HELLO);
+    SCENE_END(s);
+}
+
+static void test_the_last_spare(void **state) {
+    (void)state;
+    struct scene scene;
+    scene_stage(&scene, &play_puppet, the_last_spare);
+    scene.client_count = 0;
+    scene.services[0].spares_count = scene.services[0].spares_min_count =
+        scene.services[0].spares_max_count = 1;
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    scene_clear(&scene);
 }
 
 /* Who has one back before that millisecond is over leaves nothing behind: neither a deadline, nor a
@@ -507,6 +537,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spares),
         cmocka_unit_test(test_spares_behind_clients),
+        cmocka_unit_test(test_the_last_spare),
         cmocka_unit_test(test_spares_given_back),
         cmocka_unit_test(test_a_line_at_the_end),
         cmocka_unit_test(test_one_that_holds_many_crashes),

@@ -388,6 +388,8 @@ void pool_reaped(struct pool *pool, uint32_t process);
 /* To be called at the end of a round in which nothing waits: decides at most one launch of a spare.
  * True if more are due. */
 bool pool_refill(struct pool *pool);
+/* True if the service that pool_refill() begins with has less than half of its spares. */
+bool pool_is_low(const struct pool *pool);
 /* The service's executable has changed: its processes without a client are drained, the others get
  * no more offers. */
 void pool_renew_processes(struct pool *pool, uint32_t service);

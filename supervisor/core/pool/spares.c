@@ -52,6 +52,14 @@ void pool_spares_are_fine(struct pool *pool, uint32_t service) {
     }
 }
 
+bool pool_is_low(const struct pool *pool) {
+    if (pool->wanting_first == SLOT_NONE) {
+        return false;
+    }
+    const struct pool_service *s = &pool->services[pool->wanting_first];
+    return 2 * (uint64_t)s->sums.idle_count < s->target.count;
+}
+
 bool pool_refill(struct pool *pool) {
     if (pool->stopping || pool_is_starved(pool) ||
         pool->process_slots.in_use_count == pool->process_slots.count) {
