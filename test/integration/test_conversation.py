@@ -98,12 +98,22 @@ class Play:
         self.puppets, self.clients = {}, {}
 
     def play(self):
+        before = ()
         for line, words in self.conversation.steps:
             try:
+                if before[:1] == ("client",) and before[2:] == ("connects",) and words[1] == "DONE":
+                    self.await_launch()
                 self.step(*words)
+                before = tuple(words)
             except (OSError, AssertionError) as error:
                 raise AssertionError(f"line {line}: {' '.join(words)}: {error}") from error
         self.test.assertEqual(select.select([self.waiting], [], [], 0)[0], [], "another process")
+
+    def await_launch(self):
+        """For who comes while the process has a client another is launched, but only if the supervisor
+        has seen him before that is done."""
+        came = select.select([self.waiting], [], [], DEADLINE_S)[0]
+        self.test.assertNotEqual(came, [], "no process was launched for the client")
 
     def step(self, who, what, *words):
         if who == "client":
