@@ -83,7 +83,6 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     int result = make_socket(listener, spec, cause);
     if (result == BATON_OK) {
         posix_own(platform, listener->watch.descriptor, 0);
-        posix_own(platform, listener->watch.descriptor, 0);
         result = open_socket(listener, spec, cause);
     }
     if (result != BATON_OK) {

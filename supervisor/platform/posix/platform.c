@@ -133,23 +133,23 @@ static struct closer *closer_for(struct platform *platform, uint64_t entry) {
 }
 
 static void let_go(struct platform *platform, uint64_t entry) {
-    closer_take(closer_for(platform, entry), entry);
+    if (platform->closer == NULL) {
+        posix_close_any((int)entry & ~CLOSER_ENDS); /* nobody has had it yet */
+    } else {
+        closer_take(closer_for(platform, entry), entry);
+    }
 }
 
 void posix_let_go(struct platform *platform, int descriptor) {
-    if (platform->closer == NULL) {
-        posix_close_any(descriptor); /* nobody has had it yet */
-    } else if (descriptor >= 0) {
+    if (descriptor >= 0) {
         let_go(platform, (unsigned)descriptor);
     }
 }
 
 void posix_let_go_connection(struct platform *platform, int entry) {
-    int descriptor = entry & ~CLOSER_ENDS;
-    uint64_t owner = 0;
-    if (entry >= 0 && (size_t)descriptor < descriptors_count(platform)) {
-        owner = platform->owners[descriptor];
-    }
+    size_t descriptor = (unsigned)entry & ~(unsigned)CLOSER_ENDS;
+    bool is_known = descriptor < descriptors_count(platform);
+    uint64_t owner = entry >= 0 && is_known ? platform->owners[descriptor] : 0;
     if (entry >= 0) {
         let_go(platform, owner << CLOSER_OWNER_SHIFT | (unsigned)entry);
     }
