@@ -43,9 +43,12 @@ static const char *end_reason(const struct supervisor *s, const struct process *
     if (p->fault != OUTCOME_NONE) {
         return outcome_text(p->fault);
     }
-    return s->hurrying            ? "a second stop was asked for"
-           : p->overdue_count > 0 ? "the time of its connection has passed"
-                                  : "stop_timeout_ms has passed";
+    if (p->overdue_count > 0 && !s->hurrying) {
+        return s->pool.connections[p->first_held].is_killed
+                   ? "a control client has killed its connection"
+                   : "the time of its connection has passed";
+    }
+    return s->hurrying ? "a second stop was asked for" : "stop_timeout_ms has passed";
 }
 
 void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how) {

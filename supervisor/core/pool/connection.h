@@ -34,6 +34,7 @@
     X(CRASHED, "crashed")                     /* signal, exception */                              \
     X(BROKEN_PIPE, "broken_pipe")             /* SIGPIPE, the client's doing as a rule */          \
     X(TIMED_OUT, "timed_out")                 /* it went on for too long, or was idle */           \
+    X(KILLED, "killed")                       /* a control client has asked for that */            \
     X(REJECTED, "rejected")                   /* the handler refused it (NACK) */                  \
     X(LAUNCH_FAILED, "launch_failed")         /* no process, or it ended before HELLO */           \
     X(HANDSHAKE_TIMEOUT, "handshake_timeout") /* no HELLO or no ACK in time */                     \
@@ -55,6 +56,7 @@ enum outcome {
     OUTCOME_TABLE(OUTCOME_ENUM)
 #undef OUTCOME_ENUM
 };
+#define OUTCOMES_COUNT (OUTCOME_DRAINED + 1)
 
 /* The word in the log; static. */
 const char *outcome_text(enum outcome outcome);
@@ -62,6 +64,15 @@ const char *outcome_text(enum outcome outcome);
 /* True if the client was turned away, by a rule or a limit. */
 static inline bool outcome_is_refusal(enum outcome outcome) {
     return outcome >= OUTCOME_REFUSED_ACCESS && outcome <= OUTCOME_REFUSED_BREAKER;
+}
+
+/* True if it is for somebody to look at: what the handler has made of it, or what it takes to have
+ * one. What the client did, what the config wants and what a stop ended is not. */
+static inline bool outcome_is_bad(enum outcome outcome) {
+    const uint32_t bad = 1u << OUTCOME_FAILED | 1u << OUTCOME_CRASHED | 1u << OUTCOME_REJECTED |
+                         1u << OUTCOME_LAUNCH_FAILED | 1u << OUTCOME_HANDSHAKE_TIMEOUT |
+                         1u << OUTCOME_HANDSHAKE_INVALID | 1u << OUTCOME_PROXY_INVALID;
+    return (bad >> outcome & 1u) != 0;
 }
 
 enum connection_state {
@@ -117,7 +128,8 @@ struct connection {
     bool awaits_byte;      /* PREFACE: what is awaited is the client's first byte, */
     bool awaits_turn;      /* or the time when a rate lets it in that was too late to keep it out */
     bool is_vacated;       /* ENDED: counts in no limit any more */
-    bool timed_out;        /* its time was up while it was HELD */
+    bool timed_out;        /* its time was up while it was HELD, or it was killed then */
+    bool is_killed;        /* it is to end, as soon as it is known who has it */
     bool is_overdue;       /* HELD: that has not ended it, so its process is to be ended */
     bool has_status;       /* DONE told a status */
     uint8_t status;

@@ -14,9 +14,10 @@ static void brake(struct pool *pool, const struct connection *c) {
         return;
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : pool->timers->now_us - c->acked_us;
-    /* A broken pipe was its client's doing, and an end by max_runtime_ms ours. */
+    /* A broken pipe was its client's doing, and an end by max_runtime_ms, or of
+     * one that was killed, ours. */
     bool failed = (c->outcome != OUTCOME_SERVED && c->outcome != OUTCOME_BROKEN_PIPE &&
-                   c->outcome != OUTCOME_TIMED_OUT) ||
+                   c->outcome != OUTCOME_TIMED_OUT && c->outcome != OUTCOME_KILLED) ||
                   (c->is_trial && lived_us < POOL_TRIAL_US);
     if (failed && c->rules->workers_count > 0 && timer_is_set(&s->pause)) {
         return; /* those that were launched together fail together, and count as one */
@@ -94,9 +95,21 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
     } else if (p != NULL && p->offer == connection) {
         p->offer = SLOT_NONE;
     }
-    if (connection_step(c, CONNECTION_END, c->timed_out ? OUTCOME_TIMED_OUT : outcome)) {
+    if (c->is_killed) {
+        outcome = OUTCOME_KILLED;
+    } else if (c->timed_out) {
+        outcome = OUTCOME_TIMED_OUT;
+    }
+    if (connection_step(c, CONNECTION_END, outcome)) {
         note_not_taken(pool, c, false);
         finish_connection(pool, c->process, connection);
+    }
+}
+
+void pool_come_back(struct pool *pool, uint32_t connection) {
+    pool_enqueue(pool, connection);
+    if (pool->stopping || pool->connections[connection].is_killed) {
+        pool_end_connection(pool, connection, OUTCOME_DRAINED);
     }
 }
 
@@ -118,10 +131,7 @@ void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,
         finish_connection(pool, process, connection);
         return;
     }
-    pool_enqueue(pool, connection);
-    if (pool->stopping) {
-        pool_end_connection(pool, connection, OUTCOME_DRAINED);
-    }
+    pool_come_back(pool, connection);
 }
 
 /* A process that nobody has had, and that has not ended for our sake: as a rule the next would do

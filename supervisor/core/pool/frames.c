@@ -90,6 +90,7 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
         pool_drain_process(pool, p, RETIRE_STOP);
     }
     pool_update_process(pool, p);
+    pool_end_if_killed(pool, connection);
     pool_dispatch(pool, p->service);
     return true;
 }
@@ -142,10 +143,7 @@ static void decline(struct pool *pool, struct process *p, uint32_t connection) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
     p->offer = SLOT_NONE;
     process_count_offer(p, -1);
-    pool_enqueue(pool, connection);
-    if (pool->stopping) {
-        pool_end_connection(pool, connection, OUTCOME_DRAINED);
-    }
+    pool_come_back(pool, connection);
 }
 
 bool pool_nack(struct pool *pool, uint32_t process, uint32_t connection, enum pool_decline reason,

@@ -186,6 +186,8 @@ void pool_drain_surplus(struct pool *pool, uint32_t service);
 
 /* The deadline of a connection that is held has passed. */
 void pool_overran(struct pool *pool, uint32_t connection);
+/* It is held from now on: ends it, if that was asked for before. */
+void pool_end_if_killed(struct pool *pool, uint32_t connection);
 /* Terminates a process that has been told in vain to end what it holds, if that is all it has. */
 void pool_end_overdue(struct pool *pool, struct process *p);
 
@@ -198,6 +200,9 @@ void pool_dismiss_workers(struct pool *pool, uint32_t service);
 
 /* Ends a connection in any state: unlinks it from its queue or process, and asks for the record. */
 void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome outcome);
+
+/* A connection that no process has any more: it waits for the next one, unless it is to end. */
+void pool_come_back(struct pool *pool, uint32_t connection);
 
 /* An attempt of `process` with the connection has failed: another one, or the end. */
 void pool_fail_attempt(struct pool *pool, uint32_t process, uint32_t connection,

@@ -38,6 +38,7 @@ static void take_at_once(struct pool *pool, struct process *p) {
         pool_drain_process(pool, p, RETIRE_STOP);
     }
     pool_update_process(pool, p);
+    pool_end_if_killed(pool, connection);
 }
 
 void pool_launching(struct pool *pool, uint32_t process, bool has_begun) {
@@ -96,7 +97,7 @@ static void put_off(struct pool *pool, struct process *p, enum pool_launch_fault
         fault == POOL_LAUNCH_OWN_LIMIT ? &p->served->shortage : &pool->starved;
     uint32_t connection = p->wanted_by;
     pool_expect_no_more(pool, connection);
-    pool_enqueue(pool, connection);
+    pool_come_back(pool, connection);
     shortage_hit(shortage, pool->timers);
 }
 

@@ -311,6 +311,10 @@ const char *pool_text_of(const struct pool *pool, uint32_t connection, size_t *l
  * whose time is not up. Once only. */
 void pool_time_out(struct pool *pool, uint32_t connection, const char *text);
 
+/* It is to end, with the outcome KILLED: at once where no process can have it yet, else as if its
+ * time were up, and where that is not known, as soon as it is. Does nothing if it is ending. */
+void pool_kill(struct pool *pool, uint32_t connection);
+
 /* Just as the offer was to be sent, the client was found to have reset the connection, or the
  * listener of an activation to have been closed by the stop. */
 void pool_abandoned(struct pool *pool, uint32_t connection);

@@ -405,16 +405,6 @@ static void put_addresses(struct record *record, const struct connection *c,
     }
 }
 
-/* What the handler has made of it, or what it takes to have one, is for somebody to look at; what
- * the client did, what the config wants and what a stop ended is not. */
-static enum log_level level_of(enum outcome outcome) {
-    static const uint32_t bad = 1u << OUTCOME_FAILED | 1u << OUTCOME_CRASHED |
-                                1u << OUTCOME_REJECTED | 1u << OUTCOME_LAUNCH_FAILED |
-                                1u << OUTCOME_HANDSHAKE_TIMEOUT | 1u << OUTCOME_HANDSHAKE_INVALID |
-                                1u << OUTCOME_PROXY_INVALID;
-    return (bad >> outcome & 1u) != 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
-}
-
 void record_cost(struct record *record, uint64_t cpu_us, uint32_t memory_peak_kib) {
     if (cpu_us > 0) {
         record_number(record, "cpu_us", cpu_us);
@@ -427,7 +417,8 @@ void record_cost(struct record *record, uint64_t cpu_us, uint32_t memory_peak_ki
 void record_connection(struct record *record, enum log_format format, const struct connection *c,
                        const struct service *service, const char *text, size_t text_bytes) {
     int64_t end_wall_us = c->accepted_wall_us + (int64_t)span_us(c->accepted_us, c->ended_us);
-    record_begin(record, format, end_wall_us, level_of(c->outcome),
+    record_begin(record, format, end_wall_us,
+                 outcome_is_bad(c->outcome) ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
                  c->is_activation ? "activation" : "connection");
     record_text(record, "service", service->name);
     record_number(record, "id", c->id);

@@ -375,6 +375,13 @@ static void change(void) {
     }
 }
 
+static void kill_one(void) {
+    uint32_t connection = draw(pool->connection_slots.used_mark + 1);
+    if (slots_is_used(&pool->connection_slots, connection)) {
+        pool_kill(at_now(), connection);
+    }
+}
+
 static void step(void) {
     switch (draw(12)) {
     case 0:
@@ -390,7 +397,11 @@ static void step(void) {
         refill();
         break;
     case 6:
-        change();
+        if (draw(2) == 0) {
+            kill_one();
+        } else {
+            change();
+        }
         break;
     default:
         if (pool->process_slots.used_mark > 0) {
