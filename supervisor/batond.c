@@ -107,6 +107,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
     } else {
         *has_served = true;
         looks_left = LOOKS_MAX_COUNT;
+        load_place_control(&table.options);
         enum supervisor_result end = supervisor_run(&table, &machine);
         code = end == SUPERVISOR_STOPPED ? EXIT_DONE
                                          : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);

@@ -209,3 +209,11 @@ int load_table(const struct load_paths *paths, const struct service_machine *mac
     }
     return result;
 }
+
+void load_place_control(struct supervisor_options *options) {
+    static char place[PATH_BYTES];
+    if (options->control == NULL && platform_control_default(place, sizeof place) == BATON_OK) {
+        platform_control_make_folder(place);
+        options->control = place;
+    }
+}

@@ -41,4 +41,8 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
 int load_table(const struct load_paths *paths, const struct service_machine *machine,
                struct service_table *table, struct config_problems *problems);
 
+/* Where the config does not say where control clients come: that of the system, whose folder is
+ * made. Blocks on the disk. */
+void load_place_control(struct supervisor_options *options);
+
 #endif

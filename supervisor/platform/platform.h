@@ -28,6 +28,7 @@
 #include "core/base/socket_options.h"
 #include "core/base/waiting.h"
 #include "platform/channel.h"
+#include "platform/control.h"
 #include "platform/file_watch.h"
 #include "platform/log.h"
 #include "platform/machine.h"

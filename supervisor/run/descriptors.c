@@ -72,6 +72,7 @@ bool run_descriptors_suffice(struct supervisor *s) {
         }
     }
     sum_count += most_count + refused_count;
+    sum_count += s->control.clients != NULL ? CONTROL_SLOTS_COUNT : 0;
     if (serves && platform_descriptors_short(s->platform, sum_count, &limit) > 0) {
         tell(s, SLOT_NONE, &limit);
     }

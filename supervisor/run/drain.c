@@ -1,7 +1,7 @@
 #include "run/internal.h"
 
 /* `timeout_ms`: how long any handler has until it is terminated. */
-static void log_stopping(struct supervisor *s, const char *event) {
+static void log_stopping(struct supervisor *s, const char *event, const char *reason) {
     uint32_t timeout_ms = 0;
     SLOTS_EACH(process, &s->pool.process_slots) {
         uint32_t its_ms =
@@ -9,25 +9,24 @@ static void log_stopping(struct supervisor *s, const char *event) {
         timeout_ms = its_ms > timeout_ms && !s->hurrying ? its_ms : timeout_ms;
     }
     run_tell(s, LOG_LEVEL_INFO, event, SLOT_NONE,
-             "reason=%s connections=%u processes=%u timeout_ms=%u",
-             platform_stop_reason(s->platform), pool_live_count(&s->pool),
-             s->pool.process_slots.in_use_count, (unsigned)timeout_ms);
+             "reason=%s connections=%u processes=%u timeout_ms=%u", reason,
+             pool_live_count(&s->pool), s->pool.process_slots.in_use_count, (unsigned)timeout_ms);
 }
 
-void run_drain_on_stop(struct supervisor *s) {
+void run_drain_on_stop(struct supervisor *s, const char *reason) {
     if (s->stopping) {
         s->hurrying = true;
-        log_stopping(s, "stopping_now");
+        log_stopping(s, "stopping_now", reason);
         pool_hurry(&s->pool);
         return;
     }
     s->stopping = true;
-    log_stopping(s, "stopping");
+    log_stopping(s, "stopping", reason);
     run_listen_close_all(s);
     pool_stop(&s->pool);
 }
 
-void run_drain_on_hangup(struct supervisor *s) {
+int run_drain_on_hangup(struct supervisor *s) {
     struct baton_cause cause = {0};
     int result = run_log_reopen(&s->log, &cause);
     bool is_stream = result == BATON_UNSUPPORTED;
@@ -37,6 +36,7 @@ void run_drain_on_hangup(struct supervisor *s) {
              is_open     ? NULL
              : is_stream ? "standard error cannot be opened anew"
                          : run_tell_words(s, result, &cause));
+    return result;
 }
 
 static const char *end_reason(const struct supervisor *s, const struct process *p) {

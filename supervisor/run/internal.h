@@ -15,6 +15,7 @@
 #include "core/tell/filling.h"
 #include "platform/platform.h"
 #include "run/breach.h"
+#include "run/control.h"
 #include "run/drain.h"
 #include "run/handoff.h"
 #include "run/launch.h"
@@ -39,20 +40,22 @@ enum run_token {
     RUN_TOKEN_OUTPUT,
     RUN_TOKEN_FILE, /* a service's handler */
     RUN_TOKEN_PREFACE,
-    RUN_TOKEN_PUMP,       /* events and a timer */
-    RUN_TOKEN_REOPEN,     /* timers: a listener's next try to open */
-    RUN_TOKEN_ACCEPT,     /* a listener may accept again */
-    RUN_TOKEN_RELIEF,     /* all listeners may */
-    RUN_TOKEN_QUIET,      /* nothing has been short for a while */
-    RUN_TOKEN_START,      /* a service that could not start is tried again */
-    RUN_TOKEN_WORKERS,    /* a service lacks workers, or some are to go */
-    RUN_TOKEN_SUPPRESSED, /* what is left out of handlers' output is told */
-    RUN_TOKEN_REFUSAL,    /* events and a timer */
-    RUN_TOKEN_REFUSED,    /* what is left out of refusals is told */
-    RUN_TOKEN_WAITS,      /* processes of which something is due */
-    RUN_TOKEN_RENEWING,   /* changes of a service's handler are followed again */
-    RUN_TOKEN_OFFERS,     /* offers that found a shortage are sent again */
-    RUN_TOKEN_REFILL,     /* clients have come a while ago: spares may be launched */
+    RUN_TOKEN_PUMP,           /* events and a timer */
+    RUN_TOKEN_REOPEN,         /* timers: a listener's next try to open */
+    RUN_TOKEN_ACCEPT,         /* a listener may accept again */
+    RUN_TOKEN_RELIEF,         /* all listeners may */
+    RUN_TOKEN_QUIET,          /* nothing has been short for a while */
+    RUN_TOKEN_START,          /* a service that could not start is tried again */
+    RUN_TOKEN_WORKERS,        /* a service lacks workers, or some are to go */
+    RUN_TOKEN_SUPPRESSED,     /* what is left out of handlers' output is told */
+    RUN_TOKEN_REFUSAL,        /* events and a timer */
+    RUN_TOKEN_REFUSED,        /* what is left out of refusals is told */
+    RUN_TOKEN_WAITS,          /* processes of which something is due */
+    RUN_TOKEN_RENEWING,       /* changes of a service's handler are followed again */
+    RUN_TOKEN_OFFERS,         /* offers that found a shortage are sent again */
+    RUN_TOKEN_REFILL,         /* clients have come a while ago: spares may be launched */
+    RUN_TOKEN_CONTROL,        /* events and a timer: an endpoint */
+    RUN_TOKEN_CONTROL_CLIENT, /* events and a timer */
     RUN_TOKEN_END
 };
 _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its type");
@@ -82,6 +85,7 @@ struct supervisor {
     char reason[TELL_REASON_BYTES]; /* run_tell_words() */
     struct run_log log;
     struct run_outputs outputs;
+    struct run_control control;
 };
 
 #endif

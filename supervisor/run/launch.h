@@ -5,6 +5,7 @@
 #include "core/base/rate.h"
 #include "core/base/shortage.h"
 #include "platform/platform.h"
+#include "run/control.h"
 #include "run/refuse.h"
 #include "run/waits.h"
 #include "wire.h"
@@ -36,6 +37,7 @@ struct run_service {
     struct rate output_rate;
     uint64_t output_suppressed_count; /* lines, since it was told last */
     struct run_refused refused;
+    struct run_control_counts counts;
     struct platform_file_watch *file; /* the handler's; NULL = it is not watched */
     struct shortage renewing;         /* lasts while no change of it is followed, as one was */
     uint64_t calm_us;                 /* a change from then on is none of a row */

@@ -169,8 +169,15 @@ static bool has_room(struct run_log *log, size_t size_bytes) {
     return log->used_bytes + log->line.length <= size_bytes;
 }
 
+static void tell_followers(const struct run_log *log) {
+    if (log->line.copy != NULL) {
+        log->follow(log->follow_context);
+    }
+}
+
 void run_log_end(struct run_log *log) {
     record_end(&log->line);
+    tell_followers(log);
     if (has_room(log, RUN_LOG_LINES_BYTES)) {
         append(log);
     } else {
@@ -180,6 +187,7 @@ void run_log_end(struct run_log *log) {
 
 /* There is room for a record of each connection that can be live when lines have taken theirs. */
 void run_log_keep(struct run_log *log) {
+    tell_followers(log);
     bool fits = has_room(log, log->size_bytes);
     must(fits);
     append(log);
@@ -200,6 +208,7 @@ static void tell_dropped(struct run_log *log) {
     record_text(&log->line, "reason",
                 log->lost_count > 0 ? log->reason : "the log was not read for so long");
     record_end(&log->line);
+    tell_followers(log);
     struct run_log before = {.dropped_count = log->dropped_count,
                              .lost_count = log->lost_count,
                              .lost_records_count = log->lost_records_count};

@@ -33,6 +33,9 @@ struct run_log {
     char *buffer; /* owned */
     char *path;   /* owned; NULL = standard error */
     struct record line;
+    /* Told of each line that is whole, while line.copy is set. */
+    void (*follow)(void *context);
+    void *follow_context;
     char reason[320]; /* why the sink failed last */
 };
 

@@ -95,6 +95,7 @@ static void act(struct supervisor *s) {
     }
     if (s->listening.short_in_step == s->steps_count) {
         run_refuse_give_up(s); /* who is served lacks what they have */
+        run_control_give_up(s);
     }
     run_pause_update(s);
 }
@@ -151,17 +152,30 @@ static void on_stream(struct supervisor *s, uint64_t token) {
             run_reap_pumped(s, run_pump_on_stream(s, slot));
         }
         break;
+    case RUN_TOKEN_CONTROL_CLIENT:
+        slot = slots_find(&s->control.slots, token);
+        if (slot != SLOT_NONE) {
+            run_control_wake(s, slot);
+        }
+        break;
     default:
         break;
     }
 }
 
 static bool on_accept(struct supervisor *s, uint64_t token) {
+    if (token_type(token) == RUN_TOKEN_CONTROL) {
+        run_control_on_accept(s, token_index(token));
+        return false;
+    }
     uint32_t listener = slots_find(&s->listening.slots, token);
     return listener != SLOT_NONE && run_accept_next(s, listener);
 }
 
 static void on_lost(struct supervisor *s, uint64_t token) {
+    if (token_type(token) == RUN_TOKEN_CONTROL) {
+        return; /* its file is gone: nobody finds it any more, and nothing is served less */
+    }
     uint32_t listener = slots_find(&s->listening.slots, token);
     struct run_listener *l = listener == SLOT_NONE ? NULL : &s->listening.listeners[listener];
     bool is_shared = l != NULL && l->rules->workers_count > 0;
@@ -208,10 +222,10 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         run_handoff_retry(s);
         return false;
     case PLATFORM_EVENT_STOP:
-        run_drain_on_stop(s);
+        run_drain_on_stop(s, platform_stop_reason(s->platform));
         return false;
     case PLATFORM_EVENT_HANGUP:
-        run_drain_on_hangup(s);
+        (void)run_drain_on_hangup(s);
         return false;
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);
@@ -253,6 +267,20 @@ static void go_on_with_pumps(struct supervisor *s) {
         next = run_pump_next_ready(s, pump);
         s->steps_count++;
         run_reap_pumped(s, run_pump_go_on(s, pump));
+        act(s);
+    }
+}
+
+/* Behind what is served, and a little in each round. */
+static void go_on_with_control(struct supervisor *s) {
+    if (!s->control.is_due) {
+        return;
+    }
+    s->steps_count++;
+    run_control_accept(s);
+    act(s);
+    while (run_control_step(s)) {
+        s->steps_count++;
         act(s);
     }
 }
@@ -376,6 +404,12 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_REFILL:
         s->launching.refill_is_due = true;
         break;
+    case RUN_TOKEN_CONTROL:
+        run_control_on_retry(s, index);
+        break;
+    case RUN_TOKEN_CONTROL_CLIENT:
+        run_control_on_timer(s, index);
+        break;
     default: /* RELIEF: run_pause_update() finds it over */
         break;
     }
@@ -400,7 +434,7 @@ static uint64_t next_deadline_us(const struct supervisor *s) {
     if (s->launching.ending_count > 0) {
         return 0; /* an exit is told once */
     }
-    if (s->launching.has_cancelled) {
+    if (s->launching.has_cancelled || s->control.is_due) {
         return 0;
     }
     if (s->launching.refills) {
@@ -417,7 +451,7 @@ static uint32_t rounds_for_all(const struct supervisor *s) {
     uint32_t events_count = EVENTS_OF_A_PROCESS * s->pool.process_slots.in_use_count +
                             s->pool.connection_slots.in_use_count +
                             2 * s->pumps.slots.in_use_count + s->refusals.slots.in_use_count +
-                            s->listening.slots.in_use_count;
+                            s->listening.slots.in_use_count + s->control.slots.in_use_count;
     return events_count / EVENTS_AT_A_TIME + 2;
 }
 
@@ -474,6 +508,7 @@ int run_loop_run(struct supervisor *s) {
         if (has_seen_all(s, (size_t)count)) {
             tick(s);
         }
+        go_on_with_control(s);
         if (spares_matter(s)) {
             refill(s, s->pool.last_id != last_id);
         }

@@ -107,6 +107,7 @@ static void write_record(struct supervisor *s, uint32_t connection) {
     size_t text_bytes = 0;
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
     bool is_refusal = outcome_is_refusal(c->outcome);
+    run_control_count(s, c);
     bool is_told = !is_refusal || run_refuse_may_record(s, c);
     run_preface_stop(s, connection);
     if (is_told || service->refuse_message != NULL) {

@@ -17,11 +17,11 @@
 
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
  * cannot start yet, one of each that lacks workers, one of each whose handler has changed, one of
- * each pump and of each refusal, and those of waits, of offers, of spares and of what is left out
- * of output and refusals. */
+ * each pump, of each refusal and each control client, and those of waits, of offers, of spares and
+ * of what is left out of output and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + 3u * SERVICES_MAX_COUNT +       \
-     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + 4u)
+     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + CONTROL_TIMERS_COUNT + 4u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,
@@ -98,7 +98,7 @@ static bool become_user(struct supervisor *s, struct service_table *table) {
     }
     service_table_clear(table);
     if (s->log.path != NULL) {
-        run_drain_on_hangup(s); /* so that it is known now whether it will work */
+        (void)run_drain_on_hangup(s); /* so that it is known now whether it will work */
     }
     return true;
 }
@@ -153,6 +153,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         run_tell(s, LOG_LEVEL_INFO, "starting", SLOT_NONE, "config=%s pid=%u",
                  s->machine->config_path, platform_own_pid());
     }
+    run_control_open(s, &table->options);
     if (!add_services(s, table)) {
         return false;
     }
@@ -236,6 +237,7 @@ static void finish(struct supervisor *s) {
     s->log.untold_count = s->log.is_failing || s->log.used_bytes > 0 ? told_count : 0;
     run_tell(s, LOG_LEVEL_INFO, "stopped", SLOT_NONE, "connections=%llu strays=%u left=%u",
              (unsigned long long)s->pool.last_id, (unsigned)strays, (unsigned)left_count);
+    run_control_finish(s);
 }
 
 /* Frees everything, however far the start has come. False if lines of the log were lost. */
@@ -247,6 +249,7 @@ static bool clear(struct supervisor *s) {
     run_listen_close_all(s);
     run_launch_clear(s);
     run_refuse_clear(s);
+    run_control_clear(s);
     platform_close(&s->platform);
     run_pump_clear(s);
     run_preface_clear(s);

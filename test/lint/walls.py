@@ -15,7 +15,7 @@ ANY = None
 
 # The rooms of supervisor/core, the highest first: each sees itself and those behind it in this list.
 # (A test of the walls makes the same list into the libraries' order, supervisor/core/CMakeLists.txt.)
-ROOMS = ["tell", "pool", "door", "service", "config", "base"]
+ROOMS = ["control", "tell", "pool", "door", "service", "config", "base"]
 # Headers for the files of one room alone.
 PRIVATE = {"pool": {"internal"}, "service": {"build", "key_guide"}, "config": {"reader"}}
 
@@ -56,10 +56,10 @@ WALLS = [
     (r"supervisor/import/", PURE, rf"{rooms_from('service')}|import/\w+\.h", False),
     (r"supervisor/platform/fake/", PURE, r"core/base/(error|address|identity|must)\.h|platform/platform\.h|"
                                          r"wire\.h|platform/fake/\w+\.h", False),
-    (r"supervisor/platform/(platform|channel|file_watch|log|machine|sized)\.h", PURE,
+    (r"supervisor/platform/(platform|channel|control|file_watch|log|machine|sized)\.h", PURE,
      r"core/base/(error|address|identity|socket_options|waiting)\.h|"
-     r"platform/(platform|channel|file_watch|log|machine)\.h", False),
-    (r"supervisor/platform/", ANY, r"core/base/\w+\.h|platform/(platform|sized)\.h|wire\.h|"
+     r"platform/(platform|channel|control|file_watch|log|machine)\.h", False),
+    (r"supervisor/platform/", ANY, r"core/base/\w+\.h|platform/(platform|control|sized)\.h|wire\.h|"
                                    r"platform/(posix|win32)/\w+\.h", True),
     (r"supervisor/run/", PURE, rf"{CORE}|run/\w+\.h|platform/platform\.h|wire\.h", False),
     (r"supervisor/ctl/", PURE, rf"{CORE}|ctl/\w+\.h|platform/platform\.h|wire\.h", False),

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* What sun_path holds with its NUL: 108 bytes on Linux and Windows, unix(7). */
-#define PATH_MAX_BYTES 107u
-
 bool service_read_path(struct service_builder *builder, const struct config_setting *setting,
                        const struct service_values *values, struct service_draft *draft) {
     const struct service_machine *machine = builder->machine;
@@ -36,11 +33,12 @@ bool service_read_path(struct service_builder *builder, const struct config_sett
                        path);
         return false;
     }
-    if (strlen(path) > PATH_MAX_BYTES) {
+    if (strlen(path) > LOCAL_PATH_MAX_BYTES) {
         service_report(builder, setting,
                        "the path of a local socket has at most %u bytes, and this has %lu (%s); "
                        "choose a shorter one",
-                       PATH_MAX_BYTES, (unsigned long)strlen(path), service_excerpt(builder, path));
+                       LOCAL_PATH_MAX_BYTES, (unsigned long)strlen(path),
+                       service_excerpt(builder, path));
         return false;
     }
     if (draft->enabled) {

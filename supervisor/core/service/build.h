@@ -26,6 +26,9 @@ static inline bool service_has_accounts(const struct service_machine *machine) {
     return BY_SYSTEM(true, machine->find_user != NULL);
 }
 
+/* What sun_path holds with its NUL: 108 bytes on Linux and Windows, unix(7). */
+#define LOCAL_PATH_MAX_BYTES 107u
+
 /* The keys of one service: its own, then those of [defaults], then the table's. Here and below the
  * large fields come last, as those in the first 128 bytes are reached by shorter instructions. */
 struct service_values {

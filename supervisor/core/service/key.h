@@ -142,6 +142,9 @@ enum key_type {
     X(LOG, "log")                                                                                  \
     X(LOG_FORMAT, "log_format")                                                                    \
     X(LOG_LEVEL, "log_level")                                                                      \
+    X(CONTROL, "control")                                                                          \
+    X(STATUS, "status")                                                                            \
+    X(STATUS_MODE, "status_mode")                                                                  \
     X(STRICT, "strict")                                                                            \
     X(LAUNCHERS, "launchers")                                                                      \
     X(ALL_MAX_CONNECTIONS, "max_connections") /* for all services together */                      \

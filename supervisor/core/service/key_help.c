@@ -336,6 +336,20 @@ static const char *const texts[KEY_COUNT] = {
                        "unless NO_COLOR is set "
                        "and not empty, or TERM is `dumb`.",
     [KEY_LOG_LEVEL] = "The least important events that are still logged.",
+    [KEY_CONTROL] = "Where batond listens for `batonctl`: the path of a local socket, of mode "
+                    "0600, or on Windows "
+                    "of a named pipe, `\\\\.\\pipe\\NAME`; `none`: nowhere. Otherwise it is what "
+                    "the environment "
+                    "variable BATON_CONTROL says, or `control` in $RUNTIME_DIRECTORY, else (root) "
+                    "in /run/baton, "
+                    "else in $XDG_RUNTIME_DIR/baton; on Windows `\\\\.\\pipe\\baton`. See "
+                    "supervisor/CONTROL.md.",
+    [KEY_STATUS] = "The same for a second endpoint, which tells whoever connects what `batonctl "
+                   "status` would, and "
+                   "reads nothing; by default there is none.",
+    [KEY_STATUS_MODE] =
+        "Permissions of that socket, in octal; on Windows it is for administrators and batond's "
+        "own user.",
     [KEY_LAUNCHERS] =
         "How many processes of batond (`batond-launcher`) launch handlers, so that nothing else "
         "waits while the system starts one: a program on a file server that hangs holds up no "

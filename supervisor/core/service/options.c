@@ -60,6 +60,32 @@ static void read_log(struct service_builder *builder, const struct config_settin
     builder->options.log = arena_text(builder->arena, path);
 }
 
+#define PIPE_PREFIX "\\\\.\\pipe\\"
+
+/* "" for `none`; NULL where nothing is said, or after a fault. */
+static const char *read_endpoint(struct service_builder *builder,
+                                 const struct config_setting *setting) {
+    const char *text = setting == NULL ? NULL : service_unquote(builder, setting);
+    if (text == NULL || strcmp(text, "none") == 0) {
+        return text == NULL ? NULL : "";
+    }
+    if (service_on_windows(builder->machine)) {
+        size_t prefix = sizeof PIPE_PREFIX - 1;
+        bool is_pipe = text_equal_start(text, PIPE_PREFIX, prefix, true) && text[prefix] != '\0' &&
+                       strchr(text + prefix, '\\') == NULL;
+        if (!is_pipe) {
+            service_report(builder, setting, "takes the name of a pipe, " PIPE_PREFIX "NAME");
+        }
+        return is_pipe ? text : NULL;
+    }
+    const char *path = service_absolute_path(builder, setting, text);
+    if (path != NULL && strlen(path) > LOCAL_PATH_MAX_BYTES) {
+        service_report_value(builder, setting, text,
+                             " is too long: a local socket's has at most 107 bytes");
+    }
+    return path;
+}
+
 static void add_interpreter(struct service_builder *builder, const struct config_setting *setting) {
     struct service_interpreter interpreter = {.extension = strchr(setting->key, '.')};
     const char *wrong =
@@ -142,6 +168,8 @@ void service_read_options(struct service_builder *builder) {
     fill_options(builder, &values);
     read_handlers(builder, values.own[KEY_HANDLERS]);
     read_log(builder, values.own[KEY_LOG]);
+    builder->options.control = read_endpoint(builder, values.own[KEY_CONTROL]);
+    builder->options.status = read_endpoint(builder, values.own[KEY_STATUS]);
     builder->default_user = values.own[KEY_DEFAULT_USER];
     builder->options.default_user =
         builder->default_user == NULL ? NULL : service_unquote(builder, builder->default_user);

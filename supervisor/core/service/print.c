@@ -315,9 +315,14 @@ void service_print_options(const struct supervisor_options *options, text_emit *
     emit(context, options->handlers);
     emit(context, "\n    log                   ");
     emit(context, options->log != NULL ? options->log : "standard error");
-    if (options->default_user != NULL) {
-        emit(context, "\n    default_user          ");
-        emit(context, options->default_user);
+    const char *const texts[] = {options->default_user, "\n    default_user          ",
+                                 options->control,      "\n    control               ",
+                                 options->status,       "\n    status                "};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i += 2) {
+        if (texts[i] != NULL) {
+            emit(context, texts[i + 1]);
+            emit(context, texts[i][0] == '\0' ? "none" : texts[i]);
+        }
     }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         const struct key *key = &key_table[i];

@@ -226,6 +226,10 @@ struct supervisor_options {
     const char *user;            /* whom the supervisor becomes; NULL = it stays who it is */
     struct identity identity;    /* of `user`: ids, groups, and the capabilities that are kept */
     bool forbids_new_privileges; /* with `user`: every service does */
+    const char *control;         /* where control clients come: a path; "" = nowhere; NULL = nothing
+                                    is said */
+    const char *status;   /* the same of those who ask for the status alone; NULL = nowhere */
+    uint32_t status_mode; /* permission bits of that one */
     enum log_format log_format;
     enum launchers launchers;
     enum log_level log_level;

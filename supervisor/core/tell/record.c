@@ -251,6 +251,9 @@ static void begin_for_people(struct record *record, int64_t wall_us, enum log_le
 /* ---- */
 
 void record_bytes(struct record *record, const char *key, const char *value, size_t length) {
+    if (record->copy != NULL) {
+        record_bytes(record->copy, key, value, length);
+    }
     if (record->format == LOG_FORMAT_TEXT) {
         put_for_people(record, key, value, length);
         return;
@@ -272,18 +275,29 @@ void record_text(struct record *record, const char *key, const char *value) {
     record_bytes(record, key, value, strlen(value));
 }
 
-void record_number(struct record *record, const char *key, uint64_t value) {
+static void put_bare(struct record *record, const char *key, const char *text, size_t length) {
     size_t start = record->length;
-    char text[24];
-    size_t length = (size_t)(text_put_number(text, value, 10) - text);
-    if (record->format == LOG_FORMAT_TEXT) {
-        put_for_people(record, key, text, length);
-        return;
-    }
     put_key(record, key);
     put(record, text, length);
     if (record->full) {
         record->length = start; /* half a number would be another number */
+    }
+}
+
+void record_flag(struct record *record, const char *key, bool value) {
+    put_bare(record, key, value ? "true" : "false", value ? 4 : 5);
+}
+
+void record_number(struct record *record, const char *key, uint64_t value) {
+    char text[24];
+    size_t length = (size_t)(text_put_number(text, value, 10) - text);
+    if (record->copy != NULL) {
+        record_number(record->copy, key, value);
+    }
+    if (record->format == LOG_FORMAT_TEXT) {
+        put_for_people(record, key, text, length);
+    } else {
+        put_bare(record, key, text, length);
     }
 }
 
@@ -344,21 +358,46 @@ const char *record_level_text(enum log_level level) {
     return text_nth("error\0warning\0info\0debug\0", level);
 }
 
-void record_begin(struct record *record, enum log_format format, int64_t wall_us,
-                  enum log_level level, const char *event) {
+static void empty(struct record *record, enum log_format format) {
     record->format = format;
     record->length = 0;
     record->full = false;
-    if (format == LOG_FORMAT_TEXT) {
-        begin_for_people(record, wall_us, level, event);
-        return;
-    }
+}
+
+void record_open(struct record *record) {
+    empty(record, LOG_FORMAT_JSON);
+}
+
+static void put_head(struct record *record, int64_t wall_us, enum log_level level,
+                     const char *event) {
     put_time(record, wall_us);
     record_text(record, "level", record_level_text(level));
     record_text(record, "event", event);
 }
 
+void record_begin(struct record *record, enum log_format format, int64_t wall_us,
+                  enum log_level level, const char *event) {
+    struct record *copy = record->copy;
+    record->copy = NULL; /* its head is another one */
+    empty(record, format);
+    if (copy != NULL) {
+        record_open(copy);
+        record_number(copy, "v", 1);
+        record_text(copy, "type", "event");
+        put_head(copy, wall_us, level, event);
+    }
+    if (format == LOG_FORMAT_TEXT) {
+        begin_for_people(record, wall_us, level, event);
+    } else {
+        put_head(record, wall_us, level, event);
+    }
+    record->copy = copy;
+}
+
 void record_end(struct record *record) {
+    if (record->copy != NULL) {
+        record_end(record->copy);
+    }
     if (record->format == LOG_FORMAT_TEXT) {
         put_event(record);
         put_closing(record, record->colour[0] != '\0' ? "\x1b[0m" : "");

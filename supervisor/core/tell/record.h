@@ -42,6 +42,9 @@ struct record {
     bool is_coloured;       /* TEXT: set by the caller */
     const char *event;      /* TEXT: to be said when service and peer have been; NULL = it was */
     const char *colour;     /* TEXT: of this line; "" = none */
+    /* Is given all that this one is, as an `event` of the control channel (supervisor/CONTROL.md);
+     * NULL = nothing is. Not owned. */
+    struct record *copy;
     size_t length;
     bool full; /* something did not fit any more */
     char bytes[RECORD_LINE_BYTES];
@@ -50,10 +53,14 @@ struct record {
 /* Starts a line: time (`wall_us`, microseconds since 1970 UTC), level, event. */
 void record_begin(struct record *record, enum log_format format, int64_t wall_us,
                   enum log_level level, const char *event);
+/* Starts an object of JSON that is no line of the log. Its `copy` must be NULL. */
+void record_open(struct record *record);
 /* A key ends with its NUL, or before a '='. */
 void record_text(struct record *record, const char *key, const char *value);
 void record_bytes(struct record *record, const char *key, const char *value, size_t length);
 void record_number(struct record *record, const char *key, uint64_t value);
+/* JSON alone. */
+void record_flag(struct record *record, const char *key, bool value);
 /* The peer of a local socket as "uid:1000,pid:4711", or "uid:1000" where the system cannot name the
  * process; "-" where it does not tell. */
 void record_address(struct record *record, const char *key, const struct address *address);

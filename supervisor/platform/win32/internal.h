@@ -244,7 +244,7 @@ struct log_writer {
     char piece[LOG_PIECE_BYTES];
 };
 
-enum source_kind { SOURCE_FREE, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_FILE };
+enum source_kind { SOURCE_FREE, SOURCE_LISTENER, SOURCE_OUTPUT, SOURCE_FILE, SOURCE_CONTROL };
 
 /* A listener, a collector, a file that is watched: they are few, and opened only when a config is
  * loaded. */
@@ -291,6 +291,7 @@ bool win32_writable_event(struct platform_process *process, struct platform_even
 bool win32_exit_event(struct platform_process *process, struct platform_event *event);
 bool win32_pipe_event(struct output_pipe *pipe, struct platform_event *event);
 bool win32_output_event(struct platform_output *output, struct platform_event *event);
+bool win32_control_event(struct platform_control *control, struct platform_event *event);
 bool win32_file_watch_event(const struct platform_file_watch *file, struct platform_event *event);
 
 /* All that are left. Blocks for a second at most. */

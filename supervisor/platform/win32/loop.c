@@ -55,7 +55,8 @@ static int kind_of_source(const struct source *source) {
     static const int kinds[] = {[SOURCE_FREE] = -1,
                                 [SOURCE_LISTENER] = PACKET_ACCEPT,
                                 [SOURCE_OUTPUT] = PACKET_OUTPUT,
-                                [SOURCE_FILE] = PACKET_CHANGED};
+                                [SOURCE_FILE] = PACKET_CHANGED,
+                                [SOURCE_CONTROL] = PACKET_ACCEPT};
     return kinds[source->kind];
 }
 
@@ -69,6 +70,8 @@ static bool source_packet(const struct source *source, uint32_t generation, enum
         return win32_listener_event(source->object, event);
     case SOURCE_OUTPUT:
         return win32_output_event(source->object, event);
+    case SOURCE_CONTROL:
+        return win32_control_event(source->object, event);
     default:
         return win32_file_watch_event(source->object, event);
     }
