@@ -23,6 +23,7 @@
 #   BATON_HANDLERS_DIR  where the built handlers are
 #   BATON_EXE_SUFFIX    "" or ".exe"
 #   BATON_EMULATOR      program that runs our executables (scripts/cmake/wine), or empty
+#   BATON_CONTROL       none: batonds of different tests would have one control socket
 #   LC_ALL              C.UTF-8: without a locale Wine makes no file whose name is not ASCII
 # On Windows presets WINEPREFIX and WINEDEBUG are set too, and the prefix exists.
 
@@ -43,6 +44,7 @@ set(BATON_TEST_ENVIRONMENT
     "BATON_EXE_SUFFIX=${CMAKE_EXECUTABLE_SUFFIX}"
     "BATON_EMULATOR=${BATON_EMULATOR}"
     "LC_ALL=C.UTF-8"
+    "BATON_CONTROL=none"
     "PYTHONDONTWRITEBYTECODE=1")
 if(BATON_SANITIZE)
     list(APPEND BATON_TEST_ENVIRONMENT

@@ -92,12 +92,13 @@ void run_control_on_timer(struct supervisor *s, uint32_t client) {
     leave(s, &s->control.clients[client]);
 }
 
-/* Who has not asked anything for the longest; NULL = all have. */
-static struct run_control_client *find_idle(struct supervisor *s) {
+/* Who has not asked anything for the longest, but for `newest`; NULL = all others have. */
+static struct run_control_client *find_idle(struct supervisor *s,
+                                            const struct run_control_client *newest) {
     struct run_control_client *oldest = NULL;
     SLOTS_EACH(slot, &s->control.slots) {
         struct run_control_client *c = &s->control.clients[slot];
-        if (!c->has_request && (oldest == NULL || c->came_us < oldest->came_us)) {
+        if (c != newest && !c->has_request && (oldest == NULL || c->came_us < oldest->came_us)) {
             oldest = c;
         }
     }
@@ -106,7 +107,7 @@ static struct run_control_client *find_idle(struct supervisor *s) {
 
 void run_control_give_up(struct supervisor *s) {
     struct run_control_client *idle;
-    while ((idle = find_idle(s)) != NULL) {
+    while ((idle = find_idle(s, NULL)) != NULL) {
         leave(s, idle);
     }
 }
@@ -197,10 +198,9 @@ static void tell_refused(struct supervisor *s, const struct address *peer) {
     }
 }
 
-/* There is one more than may be: who has asked nothing for the longest goes, which may be the new
- * one; or that one. */
+/* There is one more than may be: who has asked nothing for the longest goes, or the new one. */
 static void make_room(struct supervisor *s, struct run_control_client *newest) {
-    struct run_control_client *idle = find_idle(s);
+    struct run_control_client *idle = find_idle(s, newest);
     leave(s, newest->has_request || idle == NULL ? newest : idle);
 }
 

@@ -38,8 +38,9 @@ struct scene {
         services[SCENE_SERVICE_COUNT]; /* the first on SCENE_PORT, the next on the next */
     size_t service_count;              /* 1 as a rule */
     enum log_format log_format;
-    const char *log;  /* NULL = standard error */
-    const char *user; /* whom the supervisor becomes, by `identity`; NULL = nobody */
+    const char *log;              /* NULL = standard error */
+    const char *control, *status; /* where such clients come; NULL = nowhere */
+    const char *user;             /* whom the supervisor becomes, by `identity`; NULL = nobody */
     struct identity identity;
     const struct play *plays[64]; /* of the first processes; the last one of all further ones */
     uint32_t play_count;
