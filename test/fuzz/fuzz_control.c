@@ -22,7 +22,7 @@ static const char *skip_text(const char *at, const char *end) {
         size_t sequence = text_utf8_length(at, (size_t)(end - at));
         require(sequence > 0 && (unsigned char)*at >= ' ');
         if (*at == '\\') {
-            require(end - at > 6 && strchr("\"\\nrtu", at[1]) != NULL);
+            require(end - at > 2 && strchr("\"\\nrtu", at[1]) != NULL);
             sequence = at[1] == 'u' ? 6 : 2;
         }
         at += sequence;
