@@ -91,7 +91,7 @@ static void tell_state(struct supervisor *s, uint32_t service) {
     } else if (!r->is_ready) {
         state = "failed";
         reason = run_tell_words(s, r->result, &r->cause);
-    } else if (!is_open) {
+    } else if (!is_open && first_closed != NULL) {
         state = "failed";
         reason = run_tell_words(s, first_closed->result, &first_closed->cause);
     } else if (s->listening.blocked) {

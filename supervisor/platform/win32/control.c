@@ -80,9 +80,19 @@ static int make_instance(struct platform_control *control, bool is_first, HANDLE
     return is_first && is_taken ? BATON_IN_USE : code;
 }
 
+/* Wine 8 takes no notice of FILE_FLAG_FIRST_PIPE_INSTANCE. Nobody is connected by this, and it
+ * waits for a millisecond at most.
+ * https://learn.microsoft.com/windows/win32/api/namedpipeapi/nf-namedpipeapi-waitnamedpipew */
+static bool is_in_use(const wchar_t *name) {
+    return WaitNamedPipeW(name, 1) || GetLastError() != ERROR_FILE_NOT_FOUND;
+}
+
 static int begin(struct platform_control *control, const char *path, struct baton_cause *cause) {
     struct pipe_end *next = &control->next;
     int code = win32_text_to_wide(path, &control->name);
+    if (code == BATON_OK && is_in_use(control->name)) {
+        code = BATON_IN_USE;
+    }
     if (code != BATON_OK) {
         return code;
     }
