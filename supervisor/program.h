@@ -5,9 +5,14 @@
 /* sysexits.h, where it exists; the numbers are the same on every system. */
 enum exit_code {
     EXIT_DONE = 0,
+    EXIT_REFUSED = 1, /* batonctl alone, as those of 69, 75, 76, 77: batond has refused it */
     EXIT_USAGE = 64,
+    EXIT_NOBODY = 69, /* no batond there */
     EXIT_SYSTEM = 71,
     EXIT_OUTPUT = 74, /* standard output did not take all that was printed */
+    EXIT_LATE = 75,   /* no answer in time */
+    EXIT_ANSWER = 76, /* the answer cannot be read */
+    EXIT_DENIED = 77,
     EXIT_CONFIG_INVALID = 78
 };
 

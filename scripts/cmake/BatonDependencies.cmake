@@ -1,8 +1,8 @@
-# inih, libyaml and cmocka as the targets Baton::inih, Baton::yaml and Baton::cmocka.
+# inih, libyaml, jansson and cmocka as the targets Baton::inih, Baton::yaml, Baton::jansson and Baton::cmocka.
 #
 # BATON_DEPENDENCIES says where they come from:
-#   system  a CMake package (vcpkg: inih, libyaml, cmocka), else pkg-config (Debian:
-#           libinih-dev, libyaml-dev, libcmocka-dev); it is an error if neither has them
+#   system  a CMake package (vcpkg: inih, libyaml, jansson, cmocka), else pkg-config (Debian:
+#           libinih-dev, libyaml-dev, libjansson-dev, libcmocka-dev); it is an error if neither has them
 #   source  compiled here from pinned archives (sources.txt, fetch-sources)
 #   auto    source for a cross build, system otherwise
 # BATON_SOURCES is the folder of those archives, as cache or environment variable. It survives the
@@ -34,7 +34,7 @@ function(baton_system_library name package module debian)
     endif()
     if(NOT TARGET PkgConfig::BATON_${name})
         message(FATAL_ERROR "The library ${name} is missing. Debian, Ubuntu: apt-get install "
-            "${debian} pkg-config. vcpkg: inih, libyaml, cmocka, with its toolchain "
+            "${debian} pkg-config. vcpkg: inih, libyaml, jansson, cmocka, with its toolchain "
             "file. Or compile it here: -DBATON_DEPENDENCIES=source.")
     endif()
     add_library(Baton::${name} ALIAS PkgConfig::BATON_${name})
@@ -103,6 +103,34 @@ function(baton_source_yaml)
         YAML_VERSION_MAJOR=0 YAML_VERSION_MINOR=2 YAML_VERSION_PATCH=5 YAML_VERSION_STRING="0.2.5")
 endfunction()
 
+# What reads, not what writes. Its own build asks the compiler for what is said here; every compiler of ours
+# has it. The seed of its tables need not be secret: a line of ours has a dozen names.
+function(baton_source_jansson)
+    baton_unpack(jansson folder)
+    set(settings "${CMAKE_BINARY_DIR}/libraries/jansson-settings")
+    file(CONFIGURE OUTPUT "${settings}/jansson_config.h" CONTENT "#ifndef JANSSON_CONFIG_H
+#define JANSSON_CONFIG_H
+#define JSON_INLINE inline
+#define JSON_INTEGER_IS_LONG_LONG 1
+#define JSON_HAVE_LOCALECONV 1
+#define JSON_HAVE_ATOMIC_BUILTINS 1
+#define JSON_HAVE_SYNC_BUILTINS 1
+#define JSON_PARSER_MAX_DEPTH 64
+#endif
+" @ONLY)
+    file(CONFIGURE OUTPUT "${settings}/jansson_private_config.h" CONTENT "#define HAVE_STDINT_H 1
+#define HAVE_LOCALE_H 1
+#define HAVE_LOCALECONV 1
+#define INITIAL_HASHTABLE_ORDER 3
+" @ONLY)
+    foreach(part error hashtable hashtable_seed load memory pack_unpack strbuffer strconv utf value)
+        list(APPEND parts "${folder}/src/${part}.c")
+    endforeach()
+    baton_source_library(jansson "${folder}/src" ${parts})
+    target_include_directories(baton_jansson SYSTEM PUBLIC "${settings}")
+    target_compile_definitions(baton_jansson PRIVATE HAVE_CONFIG_H)
+endfunction()
+
 function(baton_source_cmocka)
     baton_unpack(cmocka folder)
     baton_source_library(cmocka "${folder}/include" "${folder}/src/cmocka.c")
@@ -128,12 +156,14 @@ endif()
 if(baton_origin STREQUAL source)
     baton_source_inih()
     baton_source_yaml()
+    baton_source_jansson()
     if(BATON_TESTS)
         baton_source_cmocka()
     endif()
 elseif(baton_origin STREQUAL system)
     baton_system_library(inih unofficial-inih inih libinih-dev unofficial::inih::libinih)
     baton_system_library(yaml yaml yaml-0.1 libyaml-dev yaml)
+    baton_system_library(jansson jansson jansson libjansson-dev jansson::jansson)
     if(BATON_TESTS)
         baton_system_library(cmocka cmocka cmocka libcmocka-dev cmocka::cmocka)
     endif()

@@ -17,6 +17,8 @@ ELF_MAX_BYTES = 248 * 1024
 # What contains its C library, and inih and libyaml.
 STATIC_MAX_BYTES = 310 * 1024
 ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"
+# What one of the programs has beside these.
+ELF_LIBRARIES_OF = {"batonctl": r"libjansson\.so\.\d+"}
 # Every Windows 10 has these; a mingw runtime would have to be shipped.
 # Not shell32 nor user32, which keep Windows from telling a shut-down (console.c).
 PE_LIBRARIES = r"(?i)(kernel32|advapi32|ws2_32|mswsock|bcrypt|msvcrt|ntdll)\.dll"
@@ -70,7 +72,8 @@ def elf_faults(path):
     if "__stack_chk_fail" not in output("readelf", "-W", "--dyn-syms", path):
         yield "has no stack protector"
     for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic):
-        if not re.fullmatch(ELF_LIBRARIES, name):
+        if not re.fullmatch(ELF_LIBRARIES, name) and not re.fullmatch(
+                ELF_LIBRARIES_OF.get(os.path.basename(path), "-"), name):
             yield f"needs {name}"
     yield from size_fault(path, stripped_bytes("strip", path), ELF_MAX_BYTES)
 

@@ -37,6 +37,7 @@ def room_wall(room):
 
 
 CORE = rooms_from(ROOMS[0])
+CTL = rf"{rooms_from('service')}|ctl/\w+\.h"
 
 # The first row that matches a path holds. A file may always include those of its own folder, which
 # for the body of one system (posix/, win32/) means that of what it is a body of as well. A sockets.h
@@ -62,9 +63,13 @@ WALLS = [
     (r"supervisor/platform/", ANY, r"core/base/\w+\.h|platform/(platform|control|sized)\.h|wire\.h|"
                                    r"platform/(posix|win32)/\w+\.h", True),
     (r"supervisor/run/", PURE, rf"{CORE}|run/\w+\.h|platform/platform\.h|wire\.h", False),
-    (r"supervisor/ctl/", PURE, rf"{CORE}|ctl/\w+\.h|platform/platform\.h|wire\.h", False),
+    # The client of the control channel: one file knows JSON, one reads arguments, two bodies dial.
+    (r"supervisor/ctl/reply\.c", PURE | {"jansson.h"}, CTL, False),
+    (r"supervisor/ctl/options\.c", PURE | {"getopt.h"}, CTL, False),
+    (r"supervisor/ctl/(posix|win32)/", ANY, CTL, True),
+    (r"supervisor/ctl/", PURE, CTL, False),
     # The mains, and what they share.
-    (r"supervisor/[^/]+$", PURE, rf"{rooms_from('service')}|core/tell/explain\.h|(run/supervisor|import/import|"
+    (r"supervisor/[^/]+$", PURE, rf"{rooms_from('service')}|core/tell/explain\.h|ctl/(?!show_internal)\w+\.h|(run/supervisor|import/import|"
                                  r"platform/platform)\.h", False),
 ]
 

@@ -364,10 +364,6 @@ unsigned service_sections_of(enum config_section_kind kind);
  * (known.c). */
 void service_check_names(struct config *config, struct config_problems *problems);
 
-/* What a key of another server is called here, in backquotes, maybe with more words; static. NULL =
- * it is none (near.c). */
-const char *service_foreign_key(const char *name);
-
 /* Names the services of [ports] by their handlers, and reports names that are taken
  * (names.c). */
 void service_name_drafts(struct service_builder *builder);

@@ -212,6 +212,10 @@ unsigned key_sections_of(const char *name);
  * NULL if none is near. */
 const char *key_nearest(const char *name, unsigned sections);
 
+/* What a key of another server is called here, in backquotes, maybe with more words; static. NULL =
+ * it is none (near.c). */
+const char *service_foreign_key(const char *name);
+
 /* A message's room. */
 struct key_message {
     char text[320];

@@ -1,4 +1,4 @@
-/* conf/KEYS.md, from the table. */
+/* conf/KEYS.md, from the table, and what `batonctl keys` says of a key. */
 #include "core/service/key_reference.h"
 
 #include "core/base/text.h"
@@ -105,7 +105,7 @@ static void print_default(enum key_id id, text_emit *emit, void *context) {
     }
 }
 
-static void print_key(enum key_id id, text_emit *emit, void *context) {
+void key_print_entry(enum key_id id, text_emit *emit, void *context) {
     const struct key *key = &key_table[id];
     emit(context, "\n### ");
     emit(context, key_name(key));
@@ -125,7 +125,7 @@ static void print_section(unsigned section, const char *title, text_emit *emit, 
     emit(context, title);
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if ((key_table[i].sections & section) != 0) {
-            print_key((enum key_id)i, emit, context);
+            key_print_entry((enum key_id)i, emit, context);
         }
     }
 }
