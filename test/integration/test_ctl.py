@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,7 @@ from settings import (BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, TEST_HANDLERS_DIR,
                       system_path)
 
 DONE, REFUSED, USAGE, NOBODY, SYSTEM, LATE, ANSWER, DENIED, CONFIG = 0, 1, 64, 69, 71, 75, 76, 77, 78
+SOURCE_DIR = pathlib.Path(__file__).parents[2]
 GOOD = b'{"v":1,"type":"end","ok":true}\n'
 SERVICE = {"v": 1, "type": "service", "service": "web", "state": "serving", "handoff": "stdio", "handler": "/h",
            "connections": 2, "max_connections": 64, "processes": 3, "accepted": 9}
@@ -135,8 +137,7 @@ class Alone(Case):
         self.said(NOBODY, "--control", folder / "file", "status")
 
 
-@unittest.skipIf(ON_WINE, "it is played in Python")
-class Conversation(Case):
+class Playing(Case):
     def played(self, play):
         played = Played(self.folder() / "s", play)
         self.addCleanup(played.close)
@@ -149,6 +150,9 @@ class Conversation(Case):
         self.request = played.requests[0] if played.requests else b""
         return said
 
+
+@unittest.skipIf(ON_WINE, "it is played in Python")
+class Conversation(Playing):
     def test_requests_are_as_typed(self):
         for words, request in ((["status"], b"1 status\n"), (["connections", "web"], b"1 connections web\n"),
                                (["drain", "web", "--wait"], b"1 drain web wait\n"),
@@ -332,6 +336,57 @@ class Conversation(Case):
         self.answered(answer, USAGE, "explain", "none", "10.1.2.3")
         self.answered(answer, USAGE, "explain", "web", "nowhere")
         self.answered(GOOD, ANSWER, "explain", "web", "10.1.2.3")
+
+
+@unittest.skipIf(ON_WINE, "bash is of POSIX")
+class Completion(Playing):
+    """What bash is told behind `batonctl`."""
+
+    def completed(self, typed):
+        done = subprocess.run(
+            [str(SOURCE_DIR / "test/integration/completes"), str(SOURCE_DIR / "scripts/completion/batonctl.bash"),
+             str(BIN_DIR / "batonctl"), typed], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False,
+            env=clean_environment(BATON_CONTROL=str(self.folder() / "none")))
+        self.assertEqual(done.stderr, b"")
+        return done.stdout.decode().split("\n")[:-1]
+
+    def test_commands_and_options(self):
+        names = re.findall(r"(?m)^  ([a-z][a-z-]+)(?: SERVICE, ([a-z]+))?", self.said(DONE, "--help")[0])
+        wanted = sorted(name for row in names for name in row if name)
+        self.assertEqual(sorted(self.completed("batonctl ")), wanted)
+        self.assertEqual(self.completed("batonctl st"), ["status", "stop"])
+        self.assertEqual(self.completed("batonctl --timeout 3 re"), ["reload", "restart"])
+        self.assertEqual(self.completed("batonctl --timeout "), [])
+        self.assertEqual(self.completed("batonctl --j"), ["--json"])
+        self.assertEqual(self.completed("batonctl drain --w"), ["--wait"])
+        self.assertEqual(self.completed("batonctl log-level d"), ["debug"])
+        self.assertEqual(self.completed("batonctl log-level debug "), [])
+        options = re.findall(r"(?m)^  (--[a-z]+)", self.said(DONE, "--help")[0])
+        self.assertEqual(sorted(self.completed("batonctl --")), sorted(options))
+
+    def test_keys_and_files(self):
+        self.assertEqual(self.completed("batonctl keys proxy_t"), ["proxy_trusted", "proxy_timeout_ms"])
+        self.assertIn("listen", self.completed("batonctl keys "))
+        (self.folder() / "none").touch()
+        folder = self.folder()
+        (folder / "a.ini").touch()
+        for typed in (f"batonctl check {folder}/", f"batonctl --control {folder}/", f"batonctl --control={folder}/"):
+            self.assertEqual(self.completed(typed), [f"{folder}/a.ini"])
+
+    def test_services_and_connections_are_asked_for(self):
+        services = b"".join(line(type="service", service=name, handler="/h", reason='"service":"x"')
+                            for name in ("web", "web-2", "mail")) + GOOD
+        played = self.played(lambda connection: connection.sendall(services))
+        for option in (f"--control {played.path}", f"--control={played.path}"):
+            self.assertEqual(self.completed(f"batonctl {option} drain w"), ["web", "web-2"])
+        self.assertEqual(self.completed(f"batonctl --control {played.path} explain "), ["web", "web-2", "mail"])
+        self.assertEqual(self.completed(f"batonctl --control {played.path} explain web "), [])
+        self.assertEqual(set(played.requests), {b"1 services\n"})
+        played = self.played(lambda connection: connection.sendall(
+            line(type="connection", id=17, service="web") + line(type="connection", id=9, service="web") + GOOD))
+        self.assertEqual(self.completed(f"batonctl --control {played.path} kill "), ["17", "9"])
+        self.assertEqual(self.completed("batonctl drain w"), [])  # nobody is there
 
 
 @unittest.skipUnless(ON_WINE, "named pipes are of Windows")
