@@ -45,8 +45,13 @@ static bool is_ours(const json_t *root, struct ctl_fault *fault) {
 int ctl_reply_read(const char *line, size_t length, struct ctl_reply **out,
                    struct ctl_fault *fault) {
     json_error_t error;
-    json_t *root = load(line, length, &error);
     *out = NULL;
+    /* The library passes over one that stands behind a number. */
+    if (memchr(line, '\0', length) != NULL) {
+        say(fault, "it is no JSON, which has no NUL byte");
+        return BATON_INVALID;
+    }
+    json_t *root = load(line, length, &error);
     if (root == NULL && json_error_code(&error) == json_error_out_of_memory) {
         return BATON_NO_MEMORY;
     }

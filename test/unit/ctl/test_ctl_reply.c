@@ -107,6 +107,14 @@ static void what_is_no_line_of_a_reply_is_told(void **state) {
     }
 }
 
+static void a_nul_byte_is_none_of_json_s(void **state) {
+    static const char line[] = "{\"v\":1\0,\"type\":\"x\"}";
+    struct ctl_reply *reply = NULL;
+    struct ctl_fault fault;
+    (void)state;
+    assert_int_equal(ctl_reply_read(line, sizeof line - 1, &reply, &fault), BATON_INVALID);
+}
+
 static void depth_is_bounded(void **state) {
     char line[8192] = "{\"v\":1,\"type\":\"x\",\"a\":";
     struct ctl_reply *reply = NULL;
@@ -122,6 +130,7 @@ int main(void) {
         cmocka_unit_test(a_number_beyond_the_library_s_is_no_fault),
         cmocka_unit_test(fields_come_in_their_order),
         cmocka_unit_test(what_is_no_line_of_a_reply_is_told),
+        cmocka_unit_test(a_nul_byte_is_none_of_json_s),
         cmocka_unit_test(depth_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
