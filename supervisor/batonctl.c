@@ -5,7 +5,6 @@
 #include "core/base/text.h"
 #include "ctl/keys.h"
 #include "ctl/options.h"
-#include "ctl/place.h"
 #include "ctl/show.h"
 #include "ctl/talk.h"
 #include "platform/platform.h"
@@ -16,6 +15,7 @@
 
 #define TIMEOUT_DEFAULT_S 10u
 #define WHY_BYTES 512u
+#define PLACE_OF_ROOT "/run/baton/control" /* where a batond that root has started is asked */
 
 const char program_name[] = "batonctl";
 
@@ -26,23 +26,29 @@ struct place {
     bool is_said; /* by somebody, so that no other is tried */
 };
 
+/* Whether the environment says it, were it that there is none. */
+static bool is_said_by_environment(void) {
+    static const char name[] = "BATON_CONTROL=";
+    const char *const *at = platform_environment();
+    while (at != NULL && *at != NULL &&
+           !(strncmp(*at, name, sizeof name - 1) == 0 && (*at)[sizeof name - 1] != '\0')) {
+        at++;
+    }
+    return at != NULL && *at != NULL;
+}
+
 static enum exit_code find_place(const struct ctl_options *options, struct place *place) {
-    const struct ctl_place_facts facts = {
-        .environment = platform_environment(),
-        .is_windows = platform_backslash_separates,
-        .is_root = platform_is_privileged(),
-    };
     int result = BATON_OK;
-    place->is_said = true;
+    place->is_said = options->control != NULL || is_said_by_environment();
     if (options->control != NULL) {
         int length = text_format(place->path, sizeof place->path, "%s", options->control);
         result = (size_t)length < sizeof place->path ? BATON_OK : BATON_TOO_LONG;
     } else {
-        result = ctl_place_default(&facts, place->path, sizeof place->path, &place->is_said);
+        result = platform_control_default(place->path, sizeof place->path);
     }
     if (result == BATON_NOT_FOUND && !place->is_said) {
         /* Whoever has no place for a batond of their own means that of the machine. */
-        text_format(place->path, sizeof place->path, "%s", CTL_PLACE_OF_ROOT);
+        text_format(place->path, sizeof place->path, "%s", PLACE_OF_ROOT);
         result = BATON_OK;
     }
     if (result == BATON_NOT_FOUND) {
@@ -106,11 +112,11 @@ static enum exit_code dial(struct place *place, int64_t deadline_ms, struct ctl_
     int result = ctl_dial(place->path, deadline_ms, out, &cause);
     if (!place->is_said && !platform_backslash_separates &&
         (result == BATON_NOT_FOUND || result == BATON_GONE) &&
-        strcmp(place->path, CTL_PLACE_OF_ROOT) != 0) {
+        strcmp(place->path, PLACE_OF_ROOT) != 0) {
         struct baton_cause other;
-        int second = ctl_dial(CTL_PLACE_OF_ROOT, deadline_ms, out, &other);
+        int second = ctl_dial(PLACE_OF_ROOT, deadline_ms, out, &other);
         if (second != BATON_NOT_FOUND) {
-            text_format(place->path, sizeof place->path, "%s", CTL_PLACE_OF_ROOT);
+            text_format(place->path, sizeof place->path, "%s", PLACE_OF_ROOT);
             cause = other;
             result = second;
         }

@@ -20,8 +20,10 @@ struct consulted {
     uint32_t looks_left;
 };
 
-/* Reads the file and says what is wrong with it. EXIT_DONE and the table, or why not. */
-static enum exit_code read_table(struct consulted *consulted, const char *file, bool is_found) {
+/* Reads the file and says what is wrong with it. EXIT_DONE and the table, or why not. What the
+ * machine lacks is a fault only where `is_strict`. */
+static enum exit_code read_table(struct consulted *consulted, const char *file, bool is_found,
+                                 bool is_strict) {
     struct config_problems problems = {0};
     const char *what = NULL;
     int result = load_find_paths(file, NULL, &consulted->paths, &what);
@@ -35,7 +37,7 @@ static enum exit_code read_table(struct consulted *consulted, const char *file, 
     consulted->machine.config_is_found = is_found;
     consulted->machine.looks_left = &consulted->looks_left;
     result = load_table(&consulted->paths, &consulted->machine, &consulted->table, &problems);
-    if (result == BATON_OK && problems.problem_count > 0) {
+    if (is_strict && result == BATON_OK && problems.problem_count > 0) {
         result = BATON_INVALID;
     }
     if (result != BATON_OK) {
@@ -72,7 +74,7 @@ enum exit_code consult_check(const char *file) {
         complain("check", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
     }
-    enum exit_code code = read_table(consulted, file != NULL ? file : found, file == NULL);
+    enum exit_code code = read_table(consulted, file != NULL ? file : found, file == NULL, true);
     if (code == EXIT_DONE) {
         size_t warning_count =
             service_table_warn(&consulted->table, &consulted->machine, print_error, NULL);
@@ -115,7 +117,7 @@ enum exit_code consult_explain(const char *file, const char *service, const char
         complain("explain", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
     }
-    enum exit_code code = read_table(consulted, file, false);
+    enum exit_code code = read_table(consulted, file, false, false);
     if (code == EXIT_DONE) {
         code = explain(consulted, service, address);
     }

@@ -148,6 +148,7 @@ static void note(struct ctl_show *show, const struct ctl_reply *reply, const cha
     ctl_put(&show->notes, ": ");
     ctl_put_value(&show->notes, &address);
     ctl_put(&show->notes, before);
+    ctl_put(&show->notes, before[0] != '\0' && reason.length > 0 ? ": " : "");
     ctl_put_value(&show->notes, &reason);
     ctl_put(&show->notes, "\n");
 }
@@ -212,7 +213,7 @@ void ctl_show_place(struct ctl_show *show, const struct ctl_reply *reply) {
         add_place(show, reply);
     }
     if (open.kind == CTL_FLAG && !open.flag) {
-        note(show, reply, " is not open: ");
+        note(show, reply, " is not open");
     }
 }
 

@@ -61,12 +61,14 @@ static void services_are_a_table(void **state) {
                 "'connections':0,'processes':0}");
     quoted_line("{'v':1,'type':'place','service':'mail','address':'[::]:25','open':false,"
                 "'reason':'in use'}");
+    quoted_line("{'v':1,'type':'place','service':'mail','address':'[::]:26','open':false}");
     end("SERVICE  STATE    LIVE  WAIT  PROCS  IDLE  ACCEPTED  SERVED  FAILED  REFUSED\n"
         "web      serving  3/64     0      4     1      1200    1190       3        4\n"
         "mail     failed      0            0\n"
         "\n"
         "mail: no program\n"
-        "mail: [::]:25 is not open: in use\n");
+        "mail: [::]:25 is not open: in use\n"
+        "mail: [::]:26 is not open\n");
 }
 
 static void services_have_places(void **state) {

@@ -1,0 +1,184 @@
+"""batonctl against batond itself."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+import uuid
+
+from harness import SupervisorCase, main, service
+from settings import BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, executable
+
+DONE, REFUSED, USAGE, NOBODY, DENIED = 0, 1, 64, 69, 77
+
+
+class Asked(SupervisorCase):
+    def place(self, name="control"):
+        """A path of a socket has 107 bytes, so not below the harness's folder."""
+        if ON_WINE:
+            return rf"\\.\pipe\baton-{uuid.uuid4()}"
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="bctl-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return str(folder / name)
+
+    def served(self, sections=None, **options):
+        """A supervisor that can be asked."""
+        self.control = self.place()
+        sections = sections or {"echo": service("echo", stop_timeout_ms=200), "ok": service("ok", deny="10.0.0.0/8")}
+        options = {"control": self.control, **options}
+        return self.supervisor({"supervisor": options, **sections})
+
+    def command(self, *words):
+        return [*EMULATOR, str(BIN_DIR / executable("batonctl")), "--control", self.control, *words]
+
+    def told(self, *words, code=DONE):
+        """What it prints, or, where it is refused, complains of."""
+        done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False, env=clean_environment())
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return (done.stdout if code == DONE else done.stderr).decode().replace("\r\n", "\n")
+
+    def rows(self, *words):
+        """The rows of a table, by their titles."""
+        lines = self.told(*words).split("\n")
+        at = next(i for i, line in enumerate(lines) if re.match(r" *[A-Z]+  ", line))
+        titles = lines[at].split()
+        end = next(i for i in range(at, len(lines)) if not lines[i])
+        return [dict(zip(titles, re.split(r" {2,}", line.strip()))) for line in lines[at + 1:end]]
+
+    def until(self, ask, is_so):
+        """The answer, asked for until it is so: what a handler has said may be on its way to batond."""
+        for _ in range(300):
+            answer = ask()
+            if is_so(answer):
+                return answer
+        self.fail(answer)
+
+    def converse(self, supervisor):
+        """A whole connection."""
+        with supervisor.connect("echo") as client:
+            client.ask("x")
+            client.end()
+            client.rest()
+
+    def test_it_is_asked_and_told(self):
+        supervisor = self.served()
+        with supervisor.connect("echo") as client:
+            self.assertEqual(client.ask("hello"), "hello")
+            (row,) = self.until(lambda: self.rows("connections"), lambda rows: rows[0]["STATE"] == "held")
+            self.assertEqual((row["SERVICE"], row["PEER"]), ("echo", client.name))
+            self.assertEqual(self.rows("connections", "echo")[0]["ID"], row["ID"])
+            self.assertEqual(self.told("connections", "ok"), "")
+            echo, ok = self.rows("status")
+            self.assertEqual((echo["SERVICE"], echo["STATE"], echo["LIVE"], echo["PROCS"], echo["ACCEPTED"]),
+                             ("echo", "serving", "1/256", "1", "1"))
+            self.assertEqual((ok["SERVICE"], ok["LIVE"]), ("ok", "0/256"))
+            places = {row["SERVICE"]: row["PLACES"] for row in self.rows("services")}
+            self.assertEqual(places, {name: "%s:%d" % supervisor.address(name) for name in ("echo", "ok")})
+            self.assertEqual(self.told("kill", row["ID"]), "")
+            client.rest()
+        self.assertEqual(supervisor.record(client)["outcome"], "killed")
+        self.assertIn("killed 1", self.told("status"))
+        self.stop(supervisor)
+        self.told("status", code=NOBODY)
+
+    def test_json_is_what_the_page_says(self):
+        supervisor = self.served()
+        lines = [json.loads(line) for line in self.told("--json", "status").splitlines()]
+        self.assertEqual({line["v"] for line in lines}, {1})
+        self.assertEqual([line["type"] for line in lines],
+                         ["supervisor", "outcomes", "service", "place", "service", "place", "end"])
+        self.assertEqual(lines[0]["services"], 2)
+        self.stop(supervisor)
+
+    def test_refusals_say_why(self):
+        supervisor = self.served()
+        for words, why in ((["connections", "none"], "service"), (["kill", "99"], "connection"), (["kill", "x"], "word"),
+                           (["log-level", "loud"], "error, warning, info or debug"),
+                           (["log-reopen"], "standard error")):
+            complaint = self.told(*words, code=REFUSED)
+            self.assertTrue(complaint.startswith("batonctl: error: batond: "), complaint)
+            self.assertIn(why, complaint)
+        self.stop(supervisor)
+
+    def test_events_are_followed(self):
+        supervisor = self.served()
+        with subprocess.Popen(self.command("events"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              env=clean_environment()) as follower:
+            self.wait_for_followers(1)
+            self.converse(supervisor)
+            lines = []
+            while not lines or " connection service=echo " not in lines[-1]:
+                lines.append(follower.stdout.readline().decode())
+                self.assertTrue(lines[-1], lines)
+            self.assertRegex(lines[-1], r"^\S+ info connection service=echo id=\d+ .*outcome=served")
+            self.assertEqual(self.told("log-level", "warning"), "")
+            self.assertEqual(self.told("log-level", "info"), "")
+            self.stop(supervisor)
+            self.assertIn(b" stopping reason=", follower.stdout.read())
+            self.assertEqual(follower.wait(DEADLINE_S), DONE)
+
+    def wait_for_followers(self, count):
+        """Until batond has their requests: it counts its control clients, this asker included."""
+        self.until(lambda: json.loads(self.told("--json", "status").splitlines()[0]),
+                   lambda line: line["control_clients"] > count)
+
+    def test_explain_and_stop(self):
+        supervisor = self.served()
+        self.assertIn("10.0.0.0/8", self.told("explain", "ok", "10.9.9.9"))
+        self.told("explain", "none", "10.9.9.9", code=USAGE)
+        self.assertEqual(self.told("stop"), "")
+        self.check_end(supervisor)
+
+    @unittest.skipIf(ON_WINE, "POSIX")
+    def test_the_status_endpoint_is_asked_as_well(self):
+        status = self.place("status")
+        supervisor = self.served(status=status)
+        self.control, control = status, self.control
+        self.assertIn("batond ", self.told("status"))
+        self.assertEqual(len(self.rows("status")), 2)
+        self.told("stop")  # it has no ear for that
+        self.control = control
+        self.assertIn(", serving for ", self.told("status"))
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE or os.geteuid() != 0, "there are no other users that we may be")
+    def test_others_are_not_let_in(self):
+        supervisor = self.served()
+        program = self.open_folder() / "batonctl"
+        shutil.copy2(BIN_DIR / "batonctl", program)
+        pathlib.Path(self.control).parent.chmod(0o755)
+        done = subprocess.run([str(program), "--control", self.control, "stop"], stdin=subprocess.DEVNULL, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S, user=65534, group=65534,
+                              env=clean_environment(), cwd="/")
+        self.assertEqual((done.returncode, done.stdout), (DENIED, b""), done.stderr)
+        self.stop(supervisor)
+
+    @unittest.skipIf(ON_WINE, "Wine tells no Ctrl-C to one process alone")
+    def test_one_who_is_stopped_follows_on(self):
+        """A follower that sleeps holds up nobody, and reads on from where it was."""
+        supervisor = self.served()
+        with subprocess.Popen(self.command("events"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              env=clean_environment()) as follower:
+            self.wait_for_followers(1)
+            follower.send_signal(signal.SIGSTOP)
+            for _ in range(20):
+                self.converse(supervisor)
+            follower.send_signal(signal.SIGCONT)
+            seen = 0
+            while seen < 20:
+                line = follower.stdout.readline()
+                self.assertTrue(line)
+                seen += b" connection service=echo " in line
+            follower.send_signal(signal.SIGINT)
+            self.assertEqual(follower.wait(DEADLINE_S), -signal.SIGINT)
+        self.stop(supervisor)
+
+
+if __name__ == "__main__":
+    main()
