@@ -10,7 +10,11 @@ const struct ctl_command ctl_commands[] = {
     {.name = "services", .words = ""},
     {.name = "connections", .words = "[SERVICE]", .most_count = 1},
     {.name = "events", .words = "", .follows = true},
-    {.name = "explain", .words = "SERVICE ADDRESS", .least_count = 2, .most_count = 2},
+    {.name = "explain",
+     .words = "SERVICE ADDRESS",
+     .least_count = 2,
+     .most_count = 2,
+     .is_text = true},
     {.name = "reload", .words = "", .can_wait = true},
     {.name = "restart", .words = "", .can_wait = true},
     {.name = "drain", .words = "SERVICE", .least_count = 1, .most_count = 1, .can_wait = true},
@@ -20,8 +24,8 @@ const struct ctl_command ctl_commands[] = {
     {.name = "stop", .words = ""},
     {.name = "log-level", .words = "LEVEL", .least_count = 1, .most_count = 1},
     {.name = "log-reopen", .words = ""},
-    {.name = "keys", .words = "[NAME]", .most_count = 1, .is_local = true},
-    {.name = "check", .words = "[FILE]", .most_count = 1, .is_local = true},
+    {.name = "keys", .words = "[NAME]", .most_count = 1, .is_text = true},
+    {.name = "check", .words = "[FILE]", .most_count = 1, .is_text = true},
     {.name = ""}};
 
 const struct ctl_command *ctl_command_find(const char *name) {

@@ -15,7 +15,7 @@ struct ctl_command {
     char name[12];     /* as it is typed; of those for batond the verb of the request */
     const char *words; /* what stands behind it, for people */
     uint8_t least_count, most_count; /* of words */
-    bool is_local;                   /* needs no batond */
+    bool is_text;                    /* what it prints is for people alone; takes no --json */
     bool can_wait;                   /* takes --wait */
     bool follows;                    /* goes on until somebody ends it */
 };

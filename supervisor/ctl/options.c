@@ -20,10 +20,9 @@ const char ctl_options_help[] =
     "                           (at a local socket: uid:NUMBER)\n"
     "  reload                   read the config again, and tell what has changed\n"
     "  restart                  go on as the program that is installed now\n"
-    "  drain SERVICE            its processes end when their clients have; new\n"
-    "                           ones come for new clients\n"
+    "  drain SERVICE            its processes get no more clients, and end\n"
     "  enable SERVICE, disable SERVICE\n"
-    "                           open it, close it, until the next reload\n"
+    "                           switch it on, switch it off\n"
     "  kill ID                  end one connection\n"
     "  stop                     as on SIGTERM; said twice, at once\n"
     "  log-level LEVEL          error, warning, info or debug\n"
@@ -105,6 +104,11 @@ static bool take_command(int count, char *const *words, struct ctl_options *out,
                     out->word_count < out->command->least_count ? "too few" : "too many",
                     out->command->name, out->command->name,
                     out->command->words[0] != '\0' ? " " : "", out->command->words);
+        return false;
+    }
+    if (out->json && out->command->is_text) {
+        text_format(message, size_bytes, "`%s` is a text for people; it has no --json",
+                    out->command->name);
         return false;
     }
     if (out->wait && !out->command->can_wait) {

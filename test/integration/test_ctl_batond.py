@@ -12,7 +12,7 @@ import unittest
 import uuid
 
 from harness import SupervisorCase, main, service
-from settings import BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, executable
+from settings import BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, executable, system_path
 
 DONE, REFUSED, USAGE, NOBODY, DENIED = 0, 1, 64, 69, 77
 
@@ -130,7 +130,12 @@ class Asked(SupervisorCase):
 
     def test_explain_and_stop(self):
         supervisor = self.served()
-        self.assertIn("10.0.0.0/8", self.told("explain", "ok", "10.9.9.9"))
+        ours = self.told("explain", "ok", "10.9.9.9")
+        self.assertIn("10.0.0.0/8", ours)
+        theirs = subprocess.run([*EMULATOR, str(BIN_DIR / executable("batond")), "-c", system_path(supervisor.config),
+                                 "--explain", "ok", "10.9.9.9"], stdout=subprocess.PIPE, timeout=DEADLINE_S, check=True,
+                                env=clean_environment()).stdout.decode().replace("\r\n", "\n")
+        self.assertEqual(ours, theirs)
         self.told("explain", "none", "10.9.9.9", code=USAGE)
         self.assertEqual(self.told("stop"), "")
         self.check_end(supervisor)

@@ -71,6 +71,7 @@ static void what_is_wrong_is_named(void **state) {
                  {{"--timeout", "1s", "status"}, "`1s` is no number of seconds"},
                  {{"--timeout", "0", "status"}, "give 1 to 86400"},
                  {{"--timeout", "86401", "status"}, "give 1 to 86400"},
+                 {{"--json", "keys"}, "has no --json"},
                  {{"--wait", "status"}, "nothing to --wait for in `status`"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
