@@ -1,5 +1,6 @@
 """batonctl against somebody who plays batond's side of the control channel, well and badly."""
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -214,35 +215,35 @@ class Conversation(Playing):
                 self.assertFalse(set(text) & set("\x1b\x07\r\u009b\u202e"), text)
 
     def test_one_who_is_slow(self):
+        """Or sends without an end, or has no room: all three at the same time, since each takes a second."""
         hold = threading.Event()
-        played = self.played(lambda connection: (connection.sendall(GOOD[:9]), hold.wait(DEADLINE_S)))
-        self.addCleanup(hold.set)
-        self.said(LATE, "--control", played.path, "--timeout", "1", "status")
-        hold.set()
 
         def drip(connection):
             while True:
                 connection.sendall(line(type="waiting", service="web"))
-        played = self.played(drip)
-        self.said(LATE, "--control", played.path, "--timeout", "1", "--wait", "drain", "web")
-
-    def test_one_who_has_no_room(self):
-        """A backlog that is full: connect(2) waits, and not for ever."""
-        path = self.folder() / "s"
+        slow = self.played(lambda connection: (connection.sendall(GOOD[:9]), hold.wait(DEADLINE_S)))
+        endless = self.played(drip)
+        self.addCleanup(hold.set)
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-            listener.listen(0)
-            waiting = []
-            while True:
-                client = socket.socket(socket.AF_UNIX)
-                self.addCleanup(client.close)
-                client.setblocking(False)
-                try:
-                    client.connect(str(path))
-                except BlockingIOError:
-                    break
-                waiting.append(client)
-            self.said(LATE, "--control", path, "--timeout", "1", "status")
+            full = self.folder() / "s"
+            self.fill(listener, full)
+            cases = ((slow.path, "status"), (endless.path, "--wait", "drain", "web"), (full, "status"))
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                for result in [pool.submit(self.said, LATE, "--timeout", "1", "--control", *case) for case in cases]:
+                    self.assertIn("in time", result.result()[1])
+
+    def fill(self, listener, path):
+        """A backlog that is full, at which connect(2) waits."""
+        listener.bind(str(path))
+        listener.listen(0)
+        while True:
+            client = socket.socket(socket.AF_UNIX)
+            self.addCleanup(client.close)
+            client.setblocking(False)
+            try:
+                client.connect(str(path))
+            except BlockingIOError:
+                return
 
     def test_a_place_that_is_another_s(self):
         if os.geteuid() != 0:
@@ -269,9 +270,9 @@ class Conversation(Playing):
         played = Played(folder / "baton" / "control", lambda connection: connection.sendall(GOOD))
         self.addCleanup(played.close)
         self.said(DONE, "status", BATON_CONTROL=str(played.path))
-        self.said(DONE, "status", RUNTIME_DIRECTORY=str(folder / "baton"))
+        self.said(DONE, "status", BATON_CONTROL="", RUNTIME_DIRECTORY=str(folder / "baton"))
         if os.geteuid() != 0:
-            self.said(DONE, "status", XDG_RUNTIME_DIR=str(folder))
+            self.said(DONE, "status", BATON_CONTROL="", XDG_RUNTIME_DIR=str(folder))
 
     def test_events_come_as_they_happen(self):
         """Each is out before the next one comes, and Ctrl-C ends it."""
