@@ -108,7 +108,7 @@ class Reader:
         else:
             lines = [line[4:] for line in self.take_while(lambda line: line.startswith("    "))]
         yield "```"
-        yield from lines
+        yield from (line.replace("\\", "\\\\") for line in lines)
         yield "```"
         yield ""
 

@@ -41,8 +41,8 @@ class Markdown(unittest.TestCase):
             self.assertEqual(made(text), "\\" + text)
 
     def test_blocks(self):
-        self.assertEqual(made("## A `b`\n\none\ntwo\n\n- i\n  j\n- k\n\n1. l\n   m\n\n    code_\n\n```ini\n[x]\n```\n"),
-                         "# A B\n\none two\n\n- i j\n- k\n\n. l m\n\n```\ncode_\n```\n\n```\n[x]\n```")
+        self.assertEqual(made("## A `b`\n\none\ntwo\n\n- i\n  j\n- k\n\n1. l\n   m\n\n    code_ \\n\n\n```ini\n[x]\n```\n"),
+                         "# A B\n\none two\n\n- i j\n- k\n\n. l m\n\n```\ncode_ \\\\n\n```\n\n```\n[x]\n```")
 
     def test_tables(self):
         self.assertEqual(made("| | |\n|---|---|\n| `a` | b |\n| c d | |\n"), "*a*\n\tb\n\n*c d*")
@@ -79,6 +79,21 @@ class Pages(unittest.TestCase):
             codes = re.findall(r"\d+", told.split("\nexit:", 1)[1])
             status = page.split("EXIT STATUS", 1)[1]
             self.assertEqual([code for code in codes if not re.search(rf"\b{code}\b", status)], [], program)
+
+    @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
+    def test_each_outcome_is_told(self):
+        with open(os.path.join(source.ROOT, "README.md"), encoding="utf-8") as file:
+            table = file.read().split("| outcome | meaning |", 1)[1].split("\n\n", 1)[0]
+        outcomes = [name for row in re.findall(r"(?m)^\| (`[^|]*) \|", table) for name in re.findall(r"`(\w+)`", row)]
+        self.assertGreater(len(outcomes), 20)
+        page = self.text("batond.8")
+        self.assertEqual([name for name in outcomes if name not in page], [])
+
+    @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
+    def test_no_backslash_is_lost(self):
+        self.assertIn(r"1 VERB [WORD...]\n", self.text("baton-control.7"))
+        self.assertIn(r"\\.\pipe\baton", self.text("batonctl.8"))
+        self.assertIn(r"'\\server\my share\x.exe'", self.text("ports.ini.5"))
 
     @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
     def test_the_page_of_the_config_has_each_key(self):
