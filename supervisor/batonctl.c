@@ -138,7 +138,13 @@ static void hear(void *context, const char *line, size_t length, const struct ct
     struct hearing *hearing = context;
     if (ctl_reply_is(reply, "supervisor")) {
         struct ctl_value config = ctl_reply_value(reply, "config");
-        ctl_put_bytes(&hearing->config, config.kind == CTL_TEXT ? config.text : "", config.length);
+        size_t where;
+        /* It gets into messages of others, as the name of a file. */
+        if (config.kind == CTL_TEXT &&
+            text_check(config.text, config.length, &where) == TEXT_FINE) {
+            ctl_buffer_reset(&hearing->config);
+            ctl_put_bytes(&hearing->config, config.text, config.length);
+        }
     }
     if (ctl_reply_is(reply, "end")) {
         ctl_show_verdict(reply, &hearing->verdict);

@@ -197,6 +197,13 @@ class Conversation(Playing):
             self.assertIn(why, complaint)
             self.assertLess(len(complaint), 400)
 
+    def test_a_reply_without_an_end_is_given_up(self):
+        """At 64 MiB; they are lines of a type that nobody knows, so that nothing of them is kept."""
+        much = line(type="novel", text="x" * 8000) * 8
+        played = self.played(lambda connection: [connection.sendall(much) for _ in range(1100)])
+        _, complaint = self.said(ANSWER, "--control", played.path, "--timeout", "60", "status")
+        self.assertIn("more than 64 MiB", complaint)
+
     def test_what_follows_the_end_is_not_looked_at(self):
         self.assertEqual(self.answered(GOOD + b"\0garbage", DONE, "stop"), ("", ""))
 
@@ -337,6 +344,8 @@ class Conversation(Playing):
         self.answered(answer, USAGE, "explain", "none", "10.1.2.3")
         self.answered(answer, USAGE, "explain", "web", "nowhere")
         self.answered(GOOD, ANSWER, "explain", "web", "10.1.2.3")
+        for name in ("/x\x1b[2J.ini", "/x\u009b.ini", "/x\0.ini", ""):
+            self.answered(line(type="supervisor", config=name) + GOOD, ANSWER, "explain", "web", "10.1.2.3")
 
 
 @unittest.skipIf(ON_WINE, "bash is of POSIX")
