@@ -28,13 +28,14 @@ struct place {
 
 /* Whether the environment says it, were it that there is none. */
 static bool is_said_by_environment(void) {
-    static const char name[] = "BATON_CONTROL=";
+    static const char name[] = "BATON_CONTROL";
+    const size_t length = sizeof name - 1;
+    bool is_said = false;
     const char *const *at = platform_environment();
-    while (at != NULL && *at != NULL &&
-           !(strncmp(*at, name, sizeof name - 1) == 0 && (*at)[sizeof name - 1] != '\0')) {
-        at++;
+    for (; at != NULL && *at != NULL && !is_said; at++) {
+        is_said = platform_is_variable(*at, name, length) && (*at)[length + 1] != '\0';
     }
-    return at != NULL && *at != NULL;
+    return is_said;
 }
 
 static enum exit_code find_place(const struct ctl_options *options, struct place *place) {
@@ -252,6 +253,14 @@ static enum exit_code request(const struct ctl_options *options) {
     return code;
 }
 
+/* What comes of a config that was consulted. */
+static enum exit_code consulted(int result) {
+    return result == BATON_OK          ? EXIT_DONE
+           : result == BATON_INVALID   ? EXIT_CONFIG_INVALID
+           : result == BATON_NOT_FOUND ? EXIT_USAGE
+                                       : EXIT_SYSTEM;
+}
+
 /* By the config of the batond that runs, which says where that is. */
 static enum exit_code explain(const struct ctl_options *options) {
     struct hearing hearing;
@@ -264,7 +273,8 @@ static enum exit_code explain(const struct ctl_options *options) {
                            "`batond -c FILE --explain SERVICE ADDRESS` takes one");
         code = EXIT_ANSWER;
     } else if (code == EXIT_DONE) {
-        code = consult_explain(hearing.config.text, options->words[0], options->words[1]);
+        code =
+            consulted(consult_explain(hearing.config.text, options->words[0], options->words[1]));
     }
     end_hearing(&hearing);
     return code;
@@ -319,7 +329,7 @@ static enum exit_code act(int argc, char **argv) {
         return keys(&options);
     }
     if (strcmp(options.command->name, "check") == 0) {
-        return consult_check(options.word_count > 0 ? options.words[0] : NULL);
+        return consulted(consult_check(options.word_count > 0 ? options.words[0] : NULL));
     }
     return strcmp(options.command->name, "explain") == 0 ? explain(&options) : request(&options);
 }

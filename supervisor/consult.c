@@ -5,6 +5,7 @@
 #include "core/tell/explain.h"
 #include "load.h"
 #include "platform/platform.h"
+#include "program.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +21,16 @@ struct consulted {
     uint32_t looks_left;
 };
 
-/* Reads the file and says what is wrong with it. EXIT_DONE and the table, or why not. What the
+/* Reads the file and says what is wrong with it. BATON_OK and the table, or why not. What the
  * machine lacks is a fault only where `is_strict`. */
-static enum exit_code read_table(struct consulted *consulted, const char *file, bool is_found,
-                                 bool is_strict) {
+static int read_table(struct consulted *consulted, const char *file, bool is_found,
+                      bool is_strict) {
     struct config_problems problems = {0};
     const char *what = NULL;
     int result = load_find_paths(file, NULL, &consulted->paths, &what);
     if (result != BATON_OK) {
         complain(what, baton_error_text(result));
-        return EXIT_SYSTEM;
+        return result;
     }
     consulted->looks_left = LOOKS_MAX_COUNT;
     load_describe_machine(&consulted->paths, &consulted->machine);
@@ -47,9 +48,7 @@ static enum exit_code read_table(struct consulted *consulted, const char *file, 
         complain(consulted->paths.shown_name, baton_error_text(result));
     }
     config_problems_clear(&problems);
-    return result == BATON_OK        ? EXIT_DONE
-           : result == BATON_INVALID ? EXIT_CONFIG_INVALID
-                                     : EXIT_SYSTEM;
+    return result;
 }
 
 /* The one that is there, or where one was looked for. */
@@ -64,18 +63,18 @@ static bool find_config(char found[PATH_BYTES]) {
     return true;
 }
 
-enum exit_code consult_check(const char *file) {
+int consult_check(const char *file) {
     char found[PATH_BYTES];
     if (file == NULL && !find_config(found)) {
-        return EXIT_CONFIG_INVALID;
+        return BATON_INVALID;
     }
     struct consulted *consulted = calloc(1, sizeof *consulted);
     if (consulted == NULL) {
         complain("check", baton_error_text(BATON_NO_MEMORY));
-        return EXIT_SYSTEM;
+        return BATON_NO_MEMORY;
     }
-    enum exit_code code = read_table(consulted, file != NULL ? file : found, file == NULL, true);
-    if (code == EXIT_DONE) {
+    int result = read_table(consulted, file != NULL ? file : found, file == NULL, true);
+    if (result == BATON_OK) {
         size_t warning_count =
             service_table_warn(&consulted->table, &consulted->machine, print_error, NULL);
         service_table_print(&consulted->table, false, print_out, NULL);
@@ -83,10 +82,10 @@ enum exit_code consult_check(const char *file) {
     }
     service_table_clear(&consulted->table);
     free(consulted);
-    return code;
+    return result;
 }
 
-static enum exit_code explain(struct consulted *consulted, const char *name, const char *client) {
+static int explain(struct consulted *consulted, const char *name, const char *client) {
     const struct service *service = NULL;
     struct address address;
     for (size_t i = 0; i < consulted->table.service_count && service == NULL; i++) {
@@ -95,12 +94,12 @@ static enum exit_code explain(struct consulted *consulted, const char *name, con
     }
     if (service == NULL) {
         complain(name, "no such service is on; `batonctl services` lists those that are");
-        return EXIT_USAGE;
+        return BATON_NOT_FOUND;
     }
     if (!explain_parse_client(service, client, &address)) {
         complain(client, "this is no client of the service; give an IPv4 or IPv6 address, of a "
                          "local socket's client uid:NUMBER");
-        return EXIT_USAGE;
+        return BATON_NOT_FOUND;
     }
     int result = explain_print(&consulted->table, service, &address,
                                platform_local_minute((int64_t)time(NULL) * 1000000),
@@ -108,20 +107,20 @@ static enum exit_code explain(struct consulted *consulted, const char *name, con
     if (result != BATON_OK) {
         complain(consulted->paths.shown_name, baton_error_text(result));
     }
-    return result == BATON_OK ? EXIT_DONE : EXIT_SYSTEM;
+    return result;
 }
 
-enum exit_code consult_explain(const char *file, const char *service, const char *address) {
+int consult_explain(const char *file, const char *service, const char *address) {
     struct consulted *consulted = calloc(1, sizeof *consulted);
     if (consulted == NULL) {
         complain("explain", baton_error_text(BATON_NO_MEMORY));
-        return EXIT_SYSTEM;
+        return BATON_NO_MEMORY;
     }
-    enum exit_code code = read_table(consulted, file, false, false);
-    if (code == EXIT_DONE) {
-        code = explain(consulted, service, address);
+    int result = read_table(consulted, file, false, false);
+    if (result == BATON_OK) {
+        result = explain(consulted, service, address);
     }
     service_table_clear(&consulted->table);
     free(consulted);
-    return code;
+    return result;
 }
