@@ -84,7 +84,7 @@ static bool take_option(int option, const char *value, struct ctl_options *out, 
 /* What is left behind the options. */
 static bool take_command(int count, char *const *words, struct ctl_options *out, char *message,
                          size_t size_bytes) {
-    if (count == 0) {
+    if (count <= 0) {
         text_format(message, size_bytes,
                     "a COMMAND is missing, as in `batonctl status`; `batonctl --help` lists them");
         return false;

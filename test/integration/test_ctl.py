@@ -424,7 +424,19 @@ class Pipe(Case):
         self.answered(b"x" * 9000, ANSWER, "status")
 
     def test_one_who_is_slow(self):
-        self.answered(GOOD[:9], LATE, "--timeout", "1", "status")
+        """And has room for one client alone, so that a second one waits for the first."""
+        file, name = self.folder() / "answer", rf"\\.\pipe\baton-slow-{os.getpid()}"
+        file.write_bytes(GOOD[:9])
+        with subprocess.Popen([*EMULATOR, str(TEST_HANDLERS_DIR / "plays_control.exe"), name, system_path(file)],
+                              stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=clean_environment()) as played:
+            self.assertEqual(played.stdout.readline().strip(), b"ready")
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                asked = [pool.submit(self.run_ctl, "--timeout", "1", "--control", name, "status") for _ in range(2)]
+                said = sorted(result.result() for result in asked)
+            # One that comes when the other has gone finds that the pipe has, too.
+            self.assertIn([code for code, _, _ in said], ([LATE, LATE], [NOBODY, LATE]), said)
+            played.stdout.read()
+            self.assertEqual(played.wait(DEADLINE_S), 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <windows.h>
 
 #define PATH_MAX_COUNT 512
+#define RETRY_AFTER_MS 20u
 
 struct ctl_wire {
     HANDLE pipe;
@@ -63,9 +64,12 @@ static int open_pipe(const wchar_t *name, int64_t deadline_ms, HANDLE *out,
         }
         DWORD wait_ms = left_ms(deadline_ms);
         /* 0 would be the server's own limit. */
-        if (wait_ms == 0 || !WaitNamedPipeW(name, wait_ms)) {
-            return failed(cause, "WaitNamedPipeW",
-                          wait_ms == 0 ? ERROR_SEM_TIMEOUT : GetLastError());
+        if (wait_ms == 0) {
+            return failed(cause, "WaitNamedPipeW", ERROR_SEM_TIMEOUT);
+        }
+        /* Why it fails, as where the pipe goes away meanwhile, is told by the next attempt. */
+        if (!WaitNamedPipeW(name, wait_ms) && GetLastError() != ERROR_SEM_TIMEOUT) {
+            Sleep(wait_ms < RETRY_AFTER_MS ? wait_ms : RETRY_AFTER_MS);
         }
     }
 }
