@@ -35,6 +35,30 @@ static int load(const struct load_paths *paths, const struct service_machine *ma
     return result;
 }
 
+/* What is read anew is what was read at the start. */
+struct renewal {
+    const struct load_paths *paths;
+    struct service_machine machine;
+    uint32_t looks_left;
+};
+
+static int load_anew(void *context, struct service_table *table, struct config_problems *problems) {
+    struct renewal *renewal = context;
+    renewal->looks_left = LOOKS_MAX_COUNT;
+    return load_table(renewal->paths, &renewal->machine, table, problems);
+}
+
+static enum exit_code serve(const struct load_paths *paths, const struct service_machine *machine,
+                            struct service_table *table) {
+    static struct renewal renewal; /* the thread that reads may be there until the end */
+    renewal = (struct renewal){.paths = paths, .machine = *machine};
+    renewal.machine.looks_left = &renewal.looks_left;
+    const struct supervisor_source source = {.load = load_anew, .context = &renewal};
+    enum supervisor_result end = supervisor_run(table, machine, &source);
+    return end == SUPERVISOR_STOPPED ? EXIT_DONE
+                                     : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);
+}
+
 /* Tells what would become of a client, without a port open. */
 static enum exit_code explain(const struct service_table *table, const struct options *options,
                               const char *config_name) {
@@ -108,9 +132,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         *has_served = true;
         looks_left = LOOKS_MAX_COUNT;
         load_place_control(&table.options);
-        enum supervisor_result end = supervisor_run(&table, &machine);
-        code = end == SUPERVISOR_STOPPED ? EXIT_DONE
-                                         : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);
+        code = serve(paths, &machine, &table);
     }
     service_table_clear(&table);
     return code;
@@ -137,14 +159,8 @@ static enum exit_code act(int argc, char **argv, bool *has_served) {
         print_out(NULL, "batond " BATON_VERSION "\n");
         return EXIT_DONE;
     }
-    struct load_paths *paths = calloc(1, sizeof *paths);
-    if (paths == NULL) {
-        complain("starting", baton_error_text(BATON_NO_MEMORY));
-        return EXIT_SYSTEM;
-    }
-    enum exit_code code = check_or_serve(&options, paths, has_served);
-    free(paths);
-    return code;
+    static struct load_paths paths; /* as above */
+    return check_or_serve(&options, &paths, has_served);
 }
 
 int main(int argc, char **argv) {

@@ -24,7 +24,6 @@ static void set_lent(struct supervisor *s, uint32_t service, uint32_t place, boo
             run_listen_at(s, service, i)->lent = lent;
         }
     }
-    run_pause_update_service(s, service);
 }
 
 /* Somebody waits at a listener that is handed over: from here on it is not watched until the
@@ -50,6 +49,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     s->sockets[connection] = PLATFORM_SOCKET_NONE;
     note_turn(s, l);
     set_lent(s, l->service, l->place, true);
+    run_pause_update_service(s, l->service);
 }
 
 void run_accept_note_waiting(struct supervisor *s, uint32_t service) {
@@ -78,6 +78,7 @@ enum progress run_accept_judge(struct supervisor *s, uint32_t service) {
 
 void run_accept_give_back(struct supervisor *s, uint32_t service, uint32_t place) {
     set_lent(s, service, place, false);
+    run_pause_update_service(s, service);
 }
 
 /* ---- Connections ---- */
@@ -158,6 +159,27 @@ static void begin_round(struct supervisor *s, struct run_listener *l) {
     l->streak_count = goes_on ? next_count : 0;
     l->takes_count = l->streak_count < STREAK_COUNT ? 1 : 2u << (l->streak_count - STREAK_COUNT);
     l->told_in_round = s->rounds_count;
+}
+
+bool run_accept_another(struct supervisor *s, struct run_listener *l) {
+    return l->handle != NULL && !s->listening.blocked && pool_has_room(&s->pool, l->service) &&
+           accept_one(s, l);
+}
+
+void run_accept_succeed(struct supervisor *s, uint32_t service) {
+    const struct service *rules = services_get(&s->services, service);
+    for (uint32_t place = 0; place < rules->listen_count; place++) {
+        struct run_listener *l = run_listen_at(s, service, place);
+        if (l->lent) {
+            set_lent(s, service, place, false);
+            if (rules->workers_count == 0 && pool_has_room(&s->pool, service)) {
+                activate(s, l);
+            }
+        }
+        if (!rules->has_channel) {
+            break; /* that one has them all */
+        }
+    }
 }
 
 bool run_accept_next(struct supervisor *s, uint32_t listener) {

@@ -79,7 +79,7 @@ static enum control_code begin_log_level(struct asked *asked) {
 }
 
 static enum control_code begin_log_reopen(struct asked *asked) {
-    int result = run_drain_on_hangup(asked->s);
+    int result = run_drain_reopen_log(asked->s);
     if (result == BATON_UNSUPPORTED) {
         asked->text = "the log is standard error, which cannot be opened anew";
         return CONTROL_UNSUPPORTED;

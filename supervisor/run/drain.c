@@ -26,7 +26,7 @@ void run_drain_on_stop(struct supervisor *s, const char *reason) {
     pool_stop(&s->pool);
 }
 
-int run_drain_on_hangup(struct supervisor *s) {
+int run_drain_reopen_log(struct supervisor *s) {
     struct baton_cause cause = {0};
     int result = run_log_reopen(&s->log, &cause);
     bool is_stream = result == BATON_UNSUPPORTED;

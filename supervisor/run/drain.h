@@ -12,9 +12,9 @@ struct supervisor;
 /* A stop was asked for, by `reason`; at the second time, everything is ended at once. */
 void run_drain_on_stop(struct supervisor *s, const char *reason);
 
-/* SIGHUP: the log's file is opened anew, which is told. As run_log_reopen(); s->reason has the
+/* The log's file is opened anew, which is told. As run_log_reopen(); s->reason has the
  * words of a failure. */
-int run_drain_on_hangup(struct supervisor *s);
+int run_drain_reopen_log(struct supervisor *s);
 
 /* Ends a process by the system's means (POOL_TERMINATE, POOL_KILL). */
 void run_drain_end_process(struct supervisor *s, uint32_t process, enum platform_signal how);

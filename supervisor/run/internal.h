@@ -15,6 +15,7 @@
 #include "core/tell/filling.h"
 #include "platform/platform.h"
 #include "run/breach.h"
+#include "run/change.h"
 #include "run/control.h"
 #include "run/drain.h"
 #include "run/handoff.h"
@@ -22,12 +23,15 @@
 #include "run/listen.h"
 #include "run/living.h"
 #include "run/log.h"
+#include "run/options.h"
 #include "run/output.h"
 #include "run/pause.h"
 #include "run/preface.h"
 #include "run/pump.h"
 #include "run/reap.h"
 #include "run/refuse.h"
+#include "run/reload.h"
+#include "run/roster.h"
 #include "run/start.h"
 #include "run/supervisor.h"
 #include "run/tell.h"
@@ -56,6 +60,7 @@ enum run_token {
     RUN_TOKEN_REFILL,         /* clients have come a while ago: spares may be launched */
     RUN_TOKEN_CONTROL,        /* events and a timer: an endpoint */
     RUN_TOKEN_CONTROL_CLIENT, /* events and a timer */
+    RUN_TOKEN_RELOAD,         /* an event: the config was read */
     RUN_TOKEN_END
 };
 _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its type");
@@ -74,7 +79,8 @@ struct supervisor {
     struct run_prefaces prefaces;
     struct run_refusals refusals;
     struct run_pumps pumps;
-    const struct service_machine *machine; /* not owned */
+    const struct service_machine *machine;  /* not owned */
+    const struct supervisor_source *source; /* not owned; NULL = nothing is read anew */
     uint64_t log_deadline_us;   /* how long the end may wait for the log; 0 = not known yet */
     uint64_t steps_count;       /* of the loop, the current one included */
     uint64_t rounds_count;      /* likewise */
@@ -86,6 +92,9 @@ struct supervisor {
     struct run_log log;
     struct run_outputs outputs;
     struct run_control control;
+    struct run_options options;
+    struct run_reload reload;
+    struct run_roster roster;
 };
 
 #endif

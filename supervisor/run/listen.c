@@ -28,12 +28,15 @@ void run_listen_clear(struct supervisor *s) {
     slots_clear(&s->listening.slots);
 }
 
+static void close_listener(struct supervisor *s, struct run_listener *l) {
+    shortage_relieve(&l->opening, &s->timers);
+    shortage_relieve(&l->accepting, &s->timers);
+    platform_listener_close(&l->handle);
+}
+
 void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        struct run_listener *l = &s->listening.listeners[slots[i]];
-        shortage_relieve(&l->opening, &s->timers);
-        shortage_relieve(&l->accepting, &s->timers);
-        platform_listener_close(&l->handle);
+        close_listener(s, &s->listening.listeners[slots[i]]);
         slots_give(&s->listening.slots, slots[i]);
     }
 }
@@ -239,11 +242,21 @@ void run_listen_open_service(struct supervisor *s, uint32_t service) {
     size_t count = services_get(&s->services, service)->listen_count;
     for (uint32_t place = 0; place < count; place++) {
         struct run_listener *l = run_listen_at(s, service, place);
-        if (!open_listener(s, s->launching.services[service].listeners[place])) {
+        if (l->handle == NULL &&
+            !open_listener(s, s->launching.services[service].listeners[place])) {
             retry_later(s, l);
         }
     }
     run_listen_tell_ready(s);
+}
+
+void run_listen_open_first(struct supervisor *s, uint32_t service) {
+    const struct run_service *r = &s->launching.services[service];
+    for (uint32_t place = 0; r->listeners != NULL && place < r->rules->listen_count; place++) {
+        if (run_listen_at(s, service, place)->handle == NULL) {
+            (void)open_listener(s, r->listeners[place]);
+        }
+    }
 }
 
 void run_listen_try_again(struct supervisor *s, uint32_t listener) {
@@ -264,12 +277,59 @@ void run_listen_renew(struct supervisor *s, struct run_listener *l) {
     }
 }
 
+void run_listen_close_service(struct supervisor *s, uint32_t service) {
+    const struct run_service *r = &s->launching.services[service];
+    for (uint32_t place = 0; place < r->rules->listen_count; place++) {
+        close_listener(s, run_listen_at(s, service, place));
+    }
+}
+
+/* ---- Moving ---- */
+
+/* Workers stay with those who have launched them. */
+static void leave_workers(struct run_listener *from, struct run_listener *to) {
+    to->workers_count = from->workers_count;
+    to->outdated_count = from->outdated_count;
+    to->outdated_id = from->outdated_id;
+    to->is_doubted = from->is_doubted;
+    to->crowded_told = from->crowded_told;
+    from->workers_count = from->outdated_count = 0;
+    from->is_doubted = from->crowded_told = false;
+}
+
+static void assign(struct supervisor *s, uint32_t slot, uint32_t service, uint32_t place) {
+    struct run_service *r = &s->launching.services[service];
+    struct run_listener *l = &s->listening.listeners[slot];
+    r->listeners[place] = slot;
+    l->service = service;
+    l->rules = r->rules;
+    l->place = place;
+}
+
+void run_listen_move(struct supervisor *s, uint32_t from, uint32_t from_place, uint32_t to,
+                     uint32_t to_place) {
+    uint32_t moving = s->launching.services[from].listeners[from_place];
+    uint32_t left = s->launching.services[to].listeners[to_place];
+    struct run_listener *l = &s->listening.listeners[moving];
+    struct baton_cause cause;
+    assign(s, moving, to, to_place);
+    assign(s, left, from, from_place);
+    s->listening.listeners[left].address = l->address;
+    leave_workers(l, &s->listening.listeners[left]);
+    (void)shortage_over(&l->accepting, &s->timers);
+    struct platform_listener_spec spec = describe(l);
+    if (platform_listener_change(l->handle, &spec, &cause) != BATON_OK) {
+        l->address = l->rules->listen[to_place].address;
+        l->lent = false;
+        close_listener(s, l);
+    } else if (strcmp(services_get(&s->services, from)->name, l->rules->name) != 0) {
+        log_listening(s, l);
+    }
+}
+
 void run_listen_close_all(struct supervisor *s) {
     timers_unset(&s->timers, &s->listening.quiet);
     SLOTS_EACH(i, &s->listening.slots) {
-        struct run_listener *l = &s->listening.listeners[i];
-        shortage_relieve(&l->opening, &s->timers);
-        shortage_relieve(&l->accepting, &s->timers);
-        platform_listener_close(&l->handle);
+        close_listener(s, &s->listening.listeners[i]);
     }
 }

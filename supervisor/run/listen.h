@@ -77,8 +77,19 @@ uint32_t run_listen_open_all(struct supervisor *s);
 /* Logs that all is open that is to be, once. */
 void run_listen_tell_ready(struct supervisor *s);
 
-/* The same for the listeners of one service that has been added since. */
+/* The same for the listeners, not open yet, of one service that has been added since. */
 void run_listen_open_service(struct supervisor *s, uint32_t service);
+
+/* The open listener that `from` has at one of its places goes over to `to`, which is to be at the
+ * same, with those who wait there; it stays lent. Or, where the system takes another socket for
+ * that, it is closed. */
+void run_listen_move(struct supervisor *s, uint32_t from, uint32_t from_place, uint32_t to,
+                     uint32_t to_place);
+/* Tries to open what is not open, and says nothing of what cannot be: it is tried once more when
+ * others are closed. */
+void run_listen_open_first(struct supervisor *s, uint32_t service);
+/* Closes all of a service that is retired. */
+void run_listen_close_service(struct supervisor *s, uint32_t service);
 
 /* It is time to try again to open a listener (slot). */
 void run_listen_try_again(struct supervisor *s, uint32_t listener);
@@ -98,6 +109,14 @@ void run_listen_close_all(struct supervisor *s);
 /* Takes one client, or launches for one who waits at a listener that is handed over. True if there
  * may be more. */
 bool run_accept_next(struct supervisor *s, uint32_t listener);
+
+/* Takes a client who waits at a listener that is about to be closed. False if there is none, or no
+ * room for one. */
+bool run_accept_another(struct supervisor *s, struct run_listener *listener);
+
+/* A service has taken listeners over: where one is lent to a handler of before, which is told to
+ * go, another is launched at once, as if somebody waited. */
+void run_accept_succeed(struct supervisor *s, uint32_t service);
 
 /* Listeners that are inherited: notes who waits there, just before a launch; and judges whether the
  * process that has ended took anybody. */

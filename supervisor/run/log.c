@@ -24,6 +24,20 @@ static void choose_format(struct run_log *log, const struct supervisor_options *
     }
 }
 
+static int copy_path(const char *path, char **copy) {
+    *copy = NULL;
+    if (path == NULL) {
+        return BATON_OK;
+    }
+    size_t bytes = strlen(path) + 1;
+    *copy = malloc(bytes);
+    if (*copy == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    memcpy(*copy, path, bytes);
+    return BATON_OK;
+}
+
 int run_log_open(struct run_log *log, struct platform *platform,
                  const struct supervisor_options *options, size_t connection_count,
                  struct baton_cause *cause) {
@@ -35,18 +49,54 @@ int run_log_open(struct run_log *log, struct platform *platform,
     if (log->buffer == NULL) {
         return BATON_NO_MEMORY;
     }
-    if (options->log != NULL) {
-        size_t path_bytes = strlen(options->log) + 1;
-        log->path = malloc(path_bytes);
-        if (log->path == NULL) {
-            return BATON_NO_MEMORY;
-        }
-        memcpy(log->path, options->log, path_bytes);
+    int result = copy_path(options->log, &log->path);
+    if (result != BATON_OK) {
+        return result;
     }
-    int result = platform_log_open(platform, options->log, cause);
+    result = platform_log_open(platform, options->log, cause);
     /* Without a sink there is nothing to close. */
     log->platform = result == BATON_OK ? platform : NULL;
     choose_format(log, options);
+    return result;
+}
+
+bool run_log_reserve(struct run_log *log, size_t connection_count) {
+    size_t size_bytes = RUN_LOG_LINES_BYTES + connection_count * RECORD_CONNECTION_MAX_BYTES;
+    if (size_bytes <= log->size_bytes) {
+        return true;
+    }
+    char *buffer = table_create(size_bytes, 1);
+    if (buffer == NULL) {
+        return false;
+    }
+    memcpy(buffer, log->buffer, log->used_bytes);
+    free(log->buffer);
+    log->buffer = buffer;
+    log->size_bytes = size_bytes;
+    return true;
+}
+
+int run_log_change(struct run_log *log, const struct supervisor_options *options,
+                   struct baton_cause *cause) {
+    bool is_elsewhere = options->log == NULL || log->path == NULL
+                            ? options->log != log->path
+                            : strcmp(options->log, log->path) != 0;
+    int result = BATON_OK;
+    log->level = options->log_level;
+    if (is_elsewhere) {
+        char *path = NULL;
+        run_log_flush(log); /* what is old goes where it went, if that takes it */
+        result = copy_path(options->log, &path);
+        if (result == BATON_OK) {
+            result = platform_log_open(log->platform, options->log, cause);
+        }
+        char *unused = result == BATON_OK ? log->path : path;
+        log->path = result == BATON_OK ? path : log->path;
+        free(unused);
+    }
+    if (result == BATON_OK) {
+        choose_format(log, options);
+    }
     return result;
 }
 

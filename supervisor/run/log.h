@@ -45,6 +45,14 @@ int run_log_open(struct run_log *log, struct platform *platform,
                  const struct supervisor_options *options, size_t connection_count,
                  struct baton_cause *cause);
 
+/* Makes room for the records of `connection_count` connections in all. False when out of memory. */
+bool run_log_reserve(struct run_log *log, size_t connection_count);
+
+/* Its level and format become as `options` say, and so does where it goes, where that is elsewhere.
+ * BATON_OK, or why it goes on where it went. */
+int run_log_change(struct run_log *log, const struct supervisor_options *options,
+                   struct baton_cause *cause);
+
 /* Opens the file anew, which may have been renamed. If that fails the old one is kept. BATON_OK,
  * BATON_UNSUPPORTED for standard error, or why not. */
 int run_log_reopen(struct run_log *log, struct baton_cause *cause);

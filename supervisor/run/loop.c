@@ -225,10 +225,14 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         run_drain_on_stop(s, platform_stop_reason(s->platform));
         return false;
     case PLATFORM_EVENT_HANGUP:
-        (void)run_drain_on_hangup(s);
+        (void)run_drain_reopen_log(s);
+        (void)run_reload_ask(s, "SIGHUP");
         return false;
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);
+        return false;
+    case PLATFORM_EVENT_WORKED:
+        run_reload_on_loaded(s);
         return false;
     case PLATFORM_EVENT_CHANGED:
         on_changed(s, event->token);

@@ -13,6 +13,7 @@
  * services of the table may have together, at most POOL_CONNECTIONS_MAX_COUNT. */
 enum supervisor_result supervisor_run_sized(struct service_table *table,
                                             const struct service_machine *machine,
+                                            const struct supervisor_source *source,
                                             uint32_t connection_count);
 
 #endif

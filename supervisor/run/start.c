@@ -34,7 +34,7 @@ static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms
     run_log_end(&s->log);
 }
 
-static void retry_later(struct supervisor *s, uint32_t service) {
+void run_start_retry(struct supervisor *s, uint32_t service) {
     struct shortage *starting = &s->launching.services[service].starting;
     log_failed(s, service, shortage_hit(starting, &s->timers));
 }
@@ -64,7 +64,7 @@ void run_start_tell(struct supervisor *s, bool retry) {
             continue;
         }
         if (retry) {
-            retry_later(s, service);
+            run_start_retry(s, service);
         } else {
             log_failed(s, service, 0);
         }
@@ -88,6 +88,6 @@ void run_start_again(struct supervisor *s, uint32_t service) {
         run_listen_open_service(s, service);
         run_pause_update_service(s, service);
     } else {
-        retry_later(s, service);
+        run_start_retry(s, service);
     }
 }

@@ -18,6 +18,9 @@ void run_start_tell(struct supervisor *s, bool retry);
  * open; logs where it does not, and where it does not allow for all `max_connections`. */
 bool run_descriptors_suffice(struct supervisor *s);
 
+/* Says why a service that was added later could not be prepared, and tries again by timer. */
+void run_start_retry(struct supervisor *s, uint32_t service);
+
 /* Where workers are to be, lets them be launched: nothing else will, as nobody is waited for. */
 void run_start_workers(struct supervisor *s);
 

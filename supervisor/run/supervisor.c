@@ -65,14 +65,10 @@ static int create_parts(struct supervisor *s, uint32_t connection_count) {
 static bool add_services(struct supervisor *s, struct service_table *table) {
     struct baton_cause cause = {0};
     for (size_t i = 0; i < table->service_count; i++) {
-        uint32_t service = services_add(&s->services, &table->services[i]);
-        if (service == SLOT_NONE) {
+        if (run_roster_add(s, &table->services[i]) == SLOT_NONE) {
             print_failure(s, table->services[i].name, BATON_NO_MEMORY, &cause);
             return false;
         }
-        pool_add_service(&s->pool, service);
-        services_release(&s->services, service); /* the pool holds it now */
-        run_start_prepare(s, service);
     }
     if (table->options.user == NULL) {
         service_table_clear(table);
@@ -98,7 +94,7 @@ static bool become_user(struct supervisor *s, struct service_table *table) {
     }
     service_table_clear(table);
     if (s->log.path != NULL) {
-        (void)run_drain_on_hangup(s); /* so that it is known now whether it will work */
+        (void)run_drain_reopen_log(s); /* so that it is known now whether it will work */
     }
     return true;
 }
@@ -110,19 +106,6 @@ static size_t count_connections(const struct service_table *table) {
         count += table->services[i].max_connections_count;
     }
     return count;
-}
-
-static void start_launchers(struct supervisor *s, enum launchers launchers) {
-    uint32_t *count = &s->launching.launchers_count;
-    *count = launchers == LAUNCHERS_AUTO ? PLATFORM_LAUNCHERS_BY_CORES : launchers - LAUNCHERS_NONE;
-    int result = platform_launchers_set(s->platform, count);
-    if (result != BATON_OK) {
-        run_tell(
-            s, launchers == LAUNCHERS_AUTO ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "no_launchers",
-            SLOT_NONE, "reason=%s hint=%s", baton_error_text(result),
-            "batond launches handlers by itself, and waits for each; launchers take Linux 5.9, "
-            "and some open files");
-    }
 }
 
 /* False after saying why. */
@@ -139,7 +122,11 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         print_failure(s, "cannot start", result, &cause);
         return false;
     }
-    result = run_log_open(&s->log, s->platform, &table->options, count_connections(table), &cause);
+    result = run_options_keep(s, &table->options);
+    if (result == BATON_OK) {
+        result =
+            run_log_open(&s->log, s->platform, &table->options, count_connections(table), &cause);
+    }
     if (result != BATON_OK) {
         print_failure(s, table->options.log != NULL ? table->options.log : "standard error", result,
                       &cause);
@@ -165,7 +152,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     if (s->machine != NULL && s->machine->looks_left != NULL) {
         *s->machine->looks_left = 0; /* the loop reads no folder */
     }
-    start_launchers(s, launchers);
+    run_options_start_launchers(s, launchers);
     bool has_room = run_descriptors_suffice(s);
     if (open_count > 0 && has_room) {
         run_listen_tell_ready(s);
@@ -245,11 +232,13 @@ static bool clear(struct supervisor *s) {
     if (s->log_deadline_us == 0) {
         s->log_deadline_us = s->timers.now_us + LOG_CLOSE_US;
     }
+    run_reload_clear(s);
     bool is_whole = run_log_close(&s->log, s->log_deadline_us) == 0;
     run_listen_close_all(s);
     run_launch_clear(s);
     run_refuse_clear(s);
     run_control_clear(s);
+    run_options_clear(s);
     platform_close(&s->platform);
     run_pump_clear(s);
     run_preface_clear(s);
@@ -264,6 +253,7 @@ static bool clear(struct supervisor *s) {
 
 enum supervisor_result supervisor_run_sized(struct service_table *table,
                                             const struct service_machine *machine,
+                                            const struct supervisor_source *source,
                                             uint32_t connection_count) {
     enum supervisor_result result = SUPERVISOR_NO_START;
     struct supervisor *s = table_create(1, sizeof *s);
@@ -272,6 +262,7 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
         return result;
     }
     s->machine = machine;
+    s->source = source;
     if (start(s, table, connection_count)) {
         run_log_flush(&s->log);
         result = run_loop_run(s) == BATON_OK ? SUPERVISOR_STOPPED : SUPERVISOR_BROKEN;
@@ -288,6 +279,7 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
 }
 
 enum supervisor_result supervisor_run(struct service_table *table,
-                                      const struct service_machine *machine) {
-    return supervisor_run_sized(table, machine, POOL_CONNECTIONS_MAX_COUNT);
+                                      const struct service_machine *machine,
+                                      const struct supervisor_source *source) {
+    return supervisor_run_sized(table, machine, source, POOL_CONNECTIONS_MAX_COUNT);
 }

@@ -17,11 +17,22 @@ enum supervisor_result {
     SUPERVISOR_BROKEN    /* waiting for events failed; live handlers were left alone */
 };
 
+/* How the config is read anew. */
+struct supervisor_source {
+    /* Builds a table as the one at the start was, and says what is wrong in `problems` (zeroed).
+     * Called by another thread, one call at a time. BATON_OK, BATON_INVALID, BATON_NO_MEMORY. */
+    int (*load)(void *context, struct service_table *table, struct config_problems *problems);
+    void *context;
+    const char *refusal; /* why that cannot be done, for people; NULL = it can */
+};
+
 /* Serves `table` until a stop is asked for. Blocks. What goes wrong is in the log; before the log
  * is open, on standard error. Copies of the services are served, each for as long as somebody goes
  * by it; once these are made the table is emptied. `machine` is what the table was built with: what
- * services lack is looked for again there. */
+ * services lack is looked for again there. `source` NULL: nothing is read anew. All three outlive
+ * the process where they are still in use when it ends: they are not freed. */
 enum supervisor_result supervisor_run(struct service_table *table,
-                                      const struct service_machine *machine);
+                                      const struct service_machine *machine,
+                                      const struct supervisor_source *source);
 
 #endif

@@ -113,7 +113,7 @@ static void leave(struct run_listener *l, const struct connection *c) {
 
 static void dismiss(struct supervisor *s, uint32_t connection, struct run_listener *l) {
     leave(l, &s->pool.connections[connection]);
-    pool_dismiss_worker(&s->pool, connection);
+    pool_dismiss(&s->pool, connection);
 }
 
 /* What is looked at to choose one of them. */

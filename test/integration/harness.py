@@ -150,9 +150,9 @@ class Supervisor:
         if sections.get("supervisor", {}).get("log_format") == "json":
             self._parse = logfmt.parse_json
         config = self.config = folder / (file_name or f"sërvices.{config_format}")
+        self._config_format = config_format
         if text is None:
-            text = render(what_tests_need({"defaults": {"directory": system_path(self.state)},
-                                           **sections}), config_format)
+            text = self._render(sections)
         elif isinstance(text, str):
             text = complete_ini(text)
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -172,6 +172,19 @@ class Supervisor:
             self._log = self._tail.stdout
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
+
+    def _render(self, sections):
+        return render(what_tests_need({"defaults": {"directory": system_path(self.state)},
+                                       **sections}), self._config_format)
+
+    def reload(self, sections=None, event="reloaded"):
+        """Has the config read anew, with other sections unless there are none. Returns the event
+        that says what came of it."""
+        if sections is not None:
+            self.config.write_text(self._render(sections), encoding="utf-8")
+        count = len(self.find(event))
+        self.signal(signal.SIGHUP)
+        return self.wait_events(count + 1, event)[count]
 
     def _start(self, command, descriptor_limit, terminal):
         """`terminal`: the program's side of a pty, which becomes the controlling terminal."""

@@ -178,8 +178,8 @@ void scene_mode(struct scene *scene, uint32_t service, enum service_handoff hand
     }
 }
 
-void scene_try(struct scene *scene) {
-    struct service_table table = {.services = scene->services,
+struct service_table scene_table(const struct scene *scene) {
+    return (struct service_table){.services = (struct service *)(uintptr_t)scene->services,
                                   .service_count = scene->service_count,
                                   .options = {.handlers = "/handlers",
                                               .log = scene->log,
@@ -191,12 +191,16 @@ void scene_try(struct scene *scene) {
                                               .user = scene->user,
                                               .identity = scene->identity,
                                               .forbids_new_privileges = true}};
+}
+
+void scene_try(struct scene *scene) {
+    struct service_table table = scene_table(scene);
     uint32_t most_count = 0;
     for (uint16_t i = 0; i < scene->service_count; i++) {
         most_count += scene->services[i].max_connections_count;
     }
     bool is_crowd = most_count > SCENE_CONNECTIONS_COUNT / 2;
-    scene->result = supervisor_run_sized(&table, scene->machine,
+    scene->result = supervisor_run_sized(&table, scene->machine, scene->source,
                                          is_crowd ? SCENE_CROWD_COUNT : SCENE_CONNECTIONS_COUNT);
 }
 

@@ -49,7 +49,8 @@ struct scene {
     /* Told of each signal, before the process has it; NULL = nobody is. What it does then comes
      * between two deadlines of one moment, and no event tells of it before the second. */
     void (*watch)(struct scene *scene, uint32_t process, enum platform_signal how);
-    const struct service_machine *machine; /* NULL = nothing is looked for on the disk */
+    const struct supervisor_source *source; /* NULL = nothing can be read anew */
+    const struct service_machine *machine;  /* NULL = nothing is looked for on the disk */
 
     /* For the script. */
     int line;
@@ -109,6 +110,8 @@ void scene_stage(struct scene *scene, const struct play *play, scene_script *scr
  * `windows`: listeners are handed over by an OFFER; the world is to be as on Windows too. */
 void scene_mode(struct scene *scene, uint32_t service, enum service_handoff handoff,
                 enum service_protocol protocol, bool windows);
+/* What a config with the scene's services would be. */
+struct service_table scene_table(const struct scene *scene);
 /* Gives all processes from the next one on this play. */
 void scene_play(struct scene *scene, const struct play *play);
 /* Plays the scene, with scene_check() behind it. The log stays until scene_clear(). */

@@ -289,6 +289,52 @@ static void act_as_client(uint32_t client) {
     }
 }
 
+/* As the config would have them. */
+static void draw_living(struct service *s) {
+    s->capacity_count = s->reuse_count != 1 && draw(2) == 0 ? 1 + draw(4) : 0;
+    s->max_handlers_count = draw(2) == 0 ? 1 + draw(s->max_connections_count) : 0;
+    s->spares_max_count = draw(2) == 0 ? draw(1 + service_max_handlers(s)) : 0;
+    s->spares_count = draw(1 + s->spares_max_count);
+    s->spares_min_count = draw(1 + s->spares_count);
+    s->idle_exit_s = draw(3);
+    s->retire_after_s = draw(4) == 0 ? 1 + draw(5) : 0;
+}
+
+/* ---- The config is read anew ---- */
+
+/* What it says then. Not how a service's connections are handed over, which the checks go by. */
+static int load(void *context, struct service_table *table, struct config_problems *problems) {
+    const struct scene *scene = context;
+    (void)problems;
+    if (draw(6) == 0) {
+        return draw(2) == 0 ? BATON_INVALID : BATON_NO_MEMORY;
+    }
+    *table = scene_table(scene);
+    return BATON_OK;
+}
+
+static void draw_reload(struct scene *scene) {
+    for (uint32_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
+        struct service *s = &scene->services[i];
+        if (draw(3) == 0) {
+            continue; /* that one is the same */
+        }
+        if (s->handoff == HANDOFF_CHANNEL) {
+            draw_living(s);
+        }
+        s->attempts_count = s->handoff == HANDOFF_LISTENER ? 1 : 1 + draw(3);
+        s->leave_children = draw(3);
+        s->backlog_count = 1 + draw(3);
+        s->listen_count = draw(3) == 0 ? 1 + draw(SCENE_PLACE_COUNT) : s->listen_count;
+        if (s->handoff == HANDOFF_LISTENER && s->has_channel) {
+            s->max_connections_count = (uint32_t)s->listen_count;
+        }
+    }
+    scene->service_count = 1 + (draw(4) != 0);
+    fake_work_hold(draw(4) == 0);
+    fake_inject(PLATFORM_EVENT_HANGUP, 0);
+}
+
 static void change(struct scene *scene) {
     uint32_t process = fake_process_count() == 0 ? 0 : draw(fake_process_count());
     switch (draw(18)) {
@@ -336,6 +382,7 @@ static void change(struct scene *scene) {
 static bool drawn(struct scene *scene) {
     if (steps_left == 0) {
         scene->line = -1;
+        fake_work_hold(false);
         fake_log_set_room(SIZE_MAX);
         scene_stop(scene);
         return true;
@@ -343,6 +390,9 @@ static bool drawn(struct scene *scene) {
     steps_left--;
     for (uint32_t i = 1 + draw(4); i > 0; i--) {
         change(scene);
+    }
+    if (draw(25) == 0) {
+        draw_reload(scene);
     }
     if (draw(300) == 0 || (hasty && draw(20) == 0)) {
         hasty = true;
@@ -355,17 +405,6 @@ static bool drawn(struct scene *scene) {
 }
 
 /* ---- Worlds ---- */
-
-/* As the config would have them. */
-static void draw_living(struct service *s) {
-    s->capacity_count = s->reuse_count != 1 && draw(2) == 0 ? 1 + draw(4) : 0;
-    s->max_handlers_count = draw(2) == 0 ? 1 + draw(s->max_connections_count) : 0;
-    s->spares_max_count = draw(2) == 0 ? draw(1 + service_max_handlers(s)) : 0;
-    s->spares_count = draw(1 + s->spares_max_count);
-    s->spares_min_count = draw(1 + s->spares_count);
-    s->idle_exit_s = draw(3);
-    s->retire_after_s = draw(4) == 0 ? 1 + draw(5) : 0;
-}
 
 static void draw_service(struct scene *scene, uint32_t service, bool windows) {
     static const enum service_handoff modes[] = {HANDOFF_CHANNEL, HANDOFF_CHANNEL,  HANDOFF_CHANNEL,
@@ -471,6 +510,8 @@ static void play(uint64_t seed, bool print) {
                                                &play_immortal};
     scene_play(&scene, plays[draw(5)]);
     scene.script = drawn;
+    const struct supervisor_source source = {.load = load, .context = &scene};
+    scene.source = draw(4) == 0 ? NULL : &source;
     fake_shuffle(draw(2) == 0 ? 0 : seed + 1);
     fake_set_chunk(draw(2) == 0 ? SIZE_MAX : 1 + draw(3000));
     fake_as_on_windows(windows);

@@ -3,6 +3,7 @@
 #include "core/base/must.h"
 #include "core/base/sort.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,27 @@ static char *sources_of(const struct rule_tree *tree) {
 
 size_t rule_tree_size_bytes(const struct rule_tree *tree) {
     return (size_t)(sources_of(tree) - (const char *)tree) + tree->sources_bytes;
+}
+
+bool rule_tree_is_same(const struct rule_tree *a, const struct rule_tree *b) {
+    const size_t skipped = offsetof(struct rule_tree, ipv4_count); /* those who use it */
+    if (a == b || a == NULL || b == NULL) {
+        return a == b;
+    }
+    size_t bytes = rule_tree_size_bytes(a);
+    if (bytes != rule_tree_size_bytes(b) ||
+        memcmp((const char *)a + skipped, (const char *)b + skipped, sizeof *a - skipped) != 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->count; i++) {
+        struct node one = nodes_of(a)[i];
+        const struct node *other = &nodes_of(b)[i];
+        one.line = one.source == 0 ? other->line : one.line;
+        if (memcmp(&one, other, sizeof one) != 0) {
+            return false;
+        }
+    }
+    return memcmp(words_of(a), words_of(b), bytes - (size_t)((char *)words_of(a) - (char *)a)) == 0;
 }
 
 static struct half half_of(const struct rule_tree *tree, bool is_ipv4) {

@@ -84,8 +84,8 @@ void pool_begin_launch(struct pool *pool, uint32_t service, uint32_t connection)
 /* What is short for all, or for this service alone; and a table that is full of processes of
  * services that were, as long as they are. */
 static bool is_held_up(struct pool *pool, uint32_t service) {
-    if (pool->stopping || pool_is_starved(pool) || pool_is_short(&pool->services[service]) ||
-        shortage_lasts(&pool->services[service].busy)) {
+    const struct pool_service *s = &pool->services[service];
+    if (s->stopped || pool_is_starved(pool) || pool_is_short(s) || shortage_lasts(&s->busy)) {
         return true;
     }
     if (pool->process_slots.in_use_count == pool->process_slots.count) {

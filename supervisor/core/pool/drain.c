@@ -38,12 +38,12 @@ void pool_terminate_process(struct pool *pool, struct process *p, enum retire_re
     }
 }
 
-static uint64_t stop_end_us(const struct pool *pool, const struct process *p) {
-    return pool->stopping ? pool->stopped_us + pool_stop_timeout_us(p) : TIMERS_NEVER;
+static uint64_t stop_end_us(const struct process *p) {
+    return p->served->stopped ? p->served->stopped_us + pool_stop_timeout_us(p) : TIMERS_NEVER;
 }
 
 void pool_bound_handshake(struct pool *pool, struct process *p) {
-    uint64_t end_us = stop_end_us(pool, p);
+    uint64_t end_us = stop_end_us(p);
     if (timer_is_set(&p->timer) && p->timer.deadline_us > end_us) {
         timers_set(pool->timers, &p->timer, end_us);
     }
@@ -52,12 +52,12 @@ void pool_bound_handshake(struct pool *pool, struct process *p) {
 void pool_bound_launch(struct pool *pool, struct process *p) {
     pool_bound_handshake(pool, p);
     if (!timer_is_set(&p->timer)) {
-        timers_set(pool->timers, &p->timer, stop_end_us(pool, p));
+        timers_set(pool->timers, &p->timer, stop_end_us(p));
     }
 }
 
 bool pool_has_outstayed_stop(const struct pool *pool, const struct process *p) {
-    return pool->timers->now_us >= stop_end_us(pool, p);
+    return pool->timers->now_us >= stop_end_us(p);
 }
 
 void pool_bound_drain(struct pool *pool, struct process *p) {

@@ -10,7 +10,7 @@
 /* An activation is over: whatever waits at the listener would start the next one at once. */
 static void brake(struct pool *pool, const struct connection *c) {
     struct pool_service *s = c->served;
-    if (!c->is_activation || pool->stopping || s->retired || c->is_dismissed) {
+    if (!c->is_activation || s->stopped || s->retired || c->is_dismissed) {
         return;
     }
     uint64_t lived_us = c->acked_us == 0 ? 0 : pool->timers->now_us - c->acked_us;
@@ -58,7 +58,7 @@ void pool_note_taken(struct pool *pool, uint32_t connection) {
 /* It has ended before a handler had taken it; `failed`: for the handler's sake. */
 static void note_not_taken(struct pool *pool, struct connection *c, bool failed) {
     struct circuit *circuit = &c->served->circuit;
-    uint64_t pause_us = failed && !c->is_activation && !pool->stopping
+    uint64_t pause_us = failed && !c->is_activation && !c->served->stopped
                             ? circuit_failed(circuit, c->is_probe, pool->timers->now_us)
                             : 0;
     if (c->is_probe) {
@@ -107,8 +107,9 @@ void pool_end_connection(struct pool *pool, uint32_t connection, enum outcome ou
 }
 
 void pool_come_back(struct pool *pool, uint32_t connection) {
+    const struct connection *c = &pool->connections[connection];
     pool_enqueue(pool, connection);
-    if (pool->stopping || pool->connections[connection].is_killed) {
+    if (c->served->stopped || c->is_killed) {
         pool_end_connection(pool, connection, OUTCOME_DRAINED);
     }
 }
@@ -183,7 +184,7 @@ void pool_go_on_without_channel(struct pool *pool, struct process *p, enum retir
     pool_close_channel(pool, p);
     process_retire(p, reason);
     process_advance(p, PROCESS_DRAINING);
-    if (pool->stopping || p->held_count == 0) {
+    if (p->served->stopped || p->held_count == 0) {
         pool_bound_drain(pool, p);
     }
     pool_update_process(pool, p);
@@ -253,14 +254,13 @@ enum outcome pool_lost_outcome(const struct process *p, struct pool_exit how) {
     return p->greeted_us == 0 ? OUTCOME_LAUNCH_FAILED : OUTCOME_HANDSHAKE_INVALID;
 }
 
-static enum outcome held_outcome(const struct pool *pool, const struct process *p,
-                                 struct pool_exit how) {
-    if (p->breach && !(pool->stopping && p->state >= PROCESS_TERMINATED)) {
+static enum outcome held_outcome(const struct process *p, struct pool_exit how) {
+    if (p->breach && !(p->served->stopped && p->state >= PROCESS_TERMINATED)) {
         bool crashed = how.by_signal && p->state < PROCESS_TERMINATED; /* not by our signal */
         return crashed ? OUTCOME_CRASHED : OUTCOME_FAILED;
     }
     if ((p->fault == OUTCOME_NONE || p->breach) && p->state >= PROCESS_TERMINATED) {
-        return pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+        return p->served->stopped ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
     bool succeeded = !how.by_signal && service_exit_is_success(p->rules, how.code);
     if (p->state == PROCESS_DRAINING && pool_has_bare_listener(p) && !succeeded) {
@@ -308,7 +308,7 @@ void pool_exited(struct pool *pool, uint32_t process, struct pool_exit how,
         pool_take_words(pool, p->first_held, words);
     }
     while (p->first_held != SLOT_NONE) {
-        enum outcome outcome = held_outcome(pool, p, how);
+        enum outcome outcome = held_outcome(p, how);
         note_exit(&pool->connections[p->first_held], how);
         pool->connections[p->first_held].by_breach = p->breach && outcome != OUTCOME_DRAINED;
         pool_end_connection(pool, p->first_held, outcome);

@@ -4,7 +4,8 @@
 /* Its client's environment, or the stop, lets it serve no other; else who waits for the longest is
  * the first, and its own client may find it taken. */
 static void begin_offers(struct pool *pool, struct process *p, uint32_t connection) {
-    bool is_for_it = connection != SLOT_NONE && (!service_serves_many(p->rules) || pool->stopping);
+    bool is_for_it =
+        connection != SLOT_NONE && (!service_serves_many(p->rules) || p->served->stopped);
     if (is_for_it) {
         pool_expect_no_more(pool, connection);
         pool_offer(pool, p->slot, connection);
@@ -62,7 +63,7 @@ static void settle_offer(struct pool *pool, struct process *p) {
     p->fault = OUTCOME_NONE;
     if (p->state == PROCESS_READY) {
         pool_rest(pool, p);
-    } else if (p->state == PROCESS_DRAINING && !pool->stopping) {
+    } else if (p->state == PROCESS_DRAINING && !p->served->stopped) {
         timers_unset(pool->timers, &p->timer);
     }
 }
@@ -86,9 +87,7 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
         return true;
     }
     settle_offer(pool, p); /* late or not, it is taken: nothing to end the process for */
-    if (pool->stopping) {
-        pool_drain_process(pool, p, RETIRE_STOP);
-    }
+    pool_settle_taken(pool, p, connection);
     pool_update_process(pool, p);
     pool_end_if_killed(pool, connection);
     pool_dispatch(pool, p->service);
@@ -98,11 +97,11 @@ bool pool_ack(struct pool *pool, uint32_t process, uint32_t connection,
 /* What becomes of a process that has just lost an offer or finished a connection. */
 static void after_connection(struct pool *pool, struct process *p) {
     bool has_offer = p->offer != SLOT_NONE;
-    if (p->state == PROCESS_READY && !has_offer && (process_is_finished(p) || pool->stopping)) {
+    if (p->state == PROCESS_READY && !has_offer && (process_is_finished(p) || p->served->stopped)) {
         pool_drain_process(pool, p,
-                           pool->stopping   ? RETIRE_STOP
-                           : p->is_outdated ? RETIRE_CHANGED
-                                            : RETIRE_REUSE);
+                           p->served->stopped ? RETIRE_STOP
+                           : p->is_outdated   ? RETIRE_CHANGED
+                                              : RETIRE_REUSE);
     } else if (p->state > PROCESS_READY && p->held_count == 0 && !has_offer) {
         pool_close_channel(pool, p);
         pool_bound_drain(pool, p);

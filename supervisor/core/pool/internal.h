@@ -49,6 +49,9 @@ void pool_leave_service(struct pool *pool, uint32_t service);
  * one that had the last of it comes last. */
 typedef void pool_visit(struct pool *pool, uint32_t service);
 void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit);
+/* Tells that a retired service has neither connections nor processes, if that is so. */
+void pool_tell_over(struct pool *pool, uint32_t service);
+
 /* Of a service that was retired: tells those who may be offered more that there is no more. What
  * they hold they may finish. */
 void pool_drain_idle(struct pool *pool, uint32_t service);
@@ -191,10 +194,12 @@ void pool_end_if_killed(struct pool *pool, uint32_t connection);
 /* Terminates a process that has been told in vain to end what it holds, if that is all it has. */
 void pool_end_overdue(struct pool *pool, struct process *p);
 
-/* ---- workers.c ---- */
+/* ---- dismiss.c ---- */
 
-/* Those of a service that is retired: nobody takes their place. */
-void pool_dismiss_workers(struct pool *pool, uint32_t service);
+/* One for which the process is being launched is over: there is nothing that it could be given. */
+void pool_drop_activation(struct pool *pool, struct process *p);
+/* It has taken a connection that it was given before the service was stopped or retired. */
+void pool_settle_taken(struct pool *pool, struct process *p, uint32_t connection);
 
 /* ---- end.c ---- */
 

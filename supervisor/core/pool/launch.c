@@ -34,9 +34,7 @@ static void take_at_once(struct pool *pool, struct process *p) {
     c->greeted_us = c->offered_us = c->acked_us = pool->timers->now_us;
     pool_hold(pool, process, connection);
     pool_push_connection(pool, POOL_RELEASE, connection, process, OUTCOME_NONE);
-    if (pool->stopping) {
-        pool_drain_process(pool, p, RETIRE_STOP);
-    }
+    pool_settle_taken(pool, p, connection);
     pool_update_process(pool, p);
     pool_end_if_killed(pool, connection);
 }
@@ -51,7 +49,7 @@ void pool_launching(struct pool *pool, uint32_t process, bool has_begun) {
     } else {
         timers_unset(pool->timers, &p->timer);
     }
-    if (pool->stopping) {
+    if (p->served->stopped) {
         pool_bound_launch(pool, p);
     }
 }
@@ -106,7 +104,7 @@ void pool_launch_failed(struct pool *pool, uint32_t process, enum pool_launch_fa
     uint32_t connection = p->wanted_by;
     uint32_t service = p->service;
     timers_unset(pool->timers, &p->timer);
-    if (connection != SLOT_NONE && fault != POOL_LAUNCH_REFUSED && !pool->stopping) {
+    if (connection != SLOT_NONE && fault != POOL_LAUNCH_REFUSED && !p->served->stopped) {
         put_off(pool, p, fault);
     } else if (connection != SLOT_NONE) {
         p->served->expected_count = 0;

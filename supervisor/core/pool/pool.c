@@ -44,16 +44,6 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
     return BATON_OK;
 }
 
-void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t most_count) {
-    pool->limits = *limits;
-    if (most_count > 0 && most_count < pool->most_count) {
-        pool->most_count = most_count;
-    }
-    if (limits->rate_per_source.count > 0) {
-        sources_warm(&pool->sources);
-    }
-}
-
 void pool_know_processors(struct pool *pool, uint32_t processors_count) {
     uint32_t count = processors_count;
     count = count > POOL_LAUNCHES_LEAST_COUNT ? count : POOL_LAUNCHES_LEAST_COUNT;

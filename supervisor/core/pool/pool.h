@@ -181,12 +181,14 @@ struct pool_service {
     bool wants_room;              /* POOL_ROOM is owed */
     bool crowded;                 /* POOL_CROWDED was told, and somebody still waits */
     bool retired;                 /* it accepts nobody any more */
+    bool stopped;                 /* all of it is to end */
     uint32_t queued;              /* kinds of actions in the ring: a bit mask */
     struct breaker breaker;       /* HANDOFF_LISTENER only */
     struct circuit circuit;       /* all others */
     struct rate rate;             /* of clients let in, or of activations */
     const char *pause_reason;     /* as pool_lacks_room_for() has it; static */
     bool took_nobody;             /* why it was: its handler did, and has not failed */
+    uint64_t stopped_us;          /* since when all of it is to end, if it is */
     uint64_t pause_us;            /* how long the last pause was */
     uint64_t spares_pause_us;     /* the same, of spares, */
     const char *spares_reason;    /* and why it was; static */
@@ -219,7 +221,6 @@ struct pool {
     bool offers_early; /* what is launched may have its client's OFFER from the start; set by the
                           caller behind pool_init() */
     bool stopping;
-    uint64_t stopped_us;           /* since when */
     uint32_t most_count;           /* connections of all services */
     uint32_t launches_first_count; /* under way at a time where nothing is known of a service's */
     uint32_t vacated_count;
@@ -252,7 +253,7 @@ int pool_init(struct pool *pool, struct services *services, struct timers *timer
 void pool_clear(struct pool *pool);
 
 /* Limits that hold for all services together, and of `most_count` connections where that is less
- * than there is room for (0 = no limit). To be told before anybody comes. */
+ * than there is room for (0 = no limit). Who has come before counts in what was counted then. */
 void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t most_count);
 
 /* How many processors there are to launch on; 1 until it is told. */
@@ -270,7 +271,7 @@ void pool_expired(struct pool *pool, uint64_t token);
 void pool_add_service(struct pool *pool, uint32_t service);
 /* It has left the config: nobody is accepted any more, its processes are told to drain once nobody
  * waits whom they could be offered, and clients that have come are served by its rules, without a
- * deadline. POOL_SERVICE_OVER when no connection and no
+ * deadline; who has its listeners is dismissed. POOL_SERVICE_OVER when no connection and no
  * process of it is left. */
 void pool_retire_service(struct pool *pool, uint32_t service);
 /* The caller's part of it is gone: lets go of it. */
@@ -319,10 +320,9 @@ void pool_kill(struct pool *pool, uint32_t connection);
  * listener of an activation to have been closed by the stop. */
 void pool_abandoned(struct pool *pool, uint32_t connection);
 
-/* An activation of a service with workers, for which another has been launched: its process is told
- * to drain, and may go on with whom it serves for as long as it likes. Nothing if it is not held.
- */
-void pool_dismiss_worker(struct pool *pool, uint32_t connection);
+/* An activation in whose place there is another: its process is told to drain, and may go on with
+ * whom it serves for as long as it likes. Nothing if it is not held. */
+void pool_dismiss(struct pool *pool, uint32_t connection);
 
 /* It has ended, and its record is to be written later: it counts in no limit any more, and keeps
  * its slot alone. Once. */
@@ -405,6 +405,8 @@ void pool_note_memory(struct pool *pool, uint32_t process, uint32_t resident_kib
 /* No more offers but to clients already accepted; every process is told to drain, and is ended
  * after its service's stop_timeout_ms. */
 void pool_stop(struct pool *pool);
+/* The same of one service, which is retired. */
+void pool_stop_service(struct pool *pool, uint32_t service);
 /* A second request: everything that still lives is ended at once. */
 void pool_hurry(struct pool *pool);
 /* True when no connection and no process is left. */

@@ -62,3 +62,13 @@ void pool_tell_room(struct pool *pool, uint32_t service) {
 void pool_tell_room_in_table(struct pool *pool) {
     pool_visit_in_turn(pool, pool->last_let_in, pool_tell_room);
 }
+
+void pool_limit(struct pool *pool, const struct service_limits *limits, uint32_t most_count) {
+    uint32_t room_count = pool->connection_slots.count;
+    pool->limits = *limits;
+    pool->most_count = most_count > 0 && most_count < room_count ? most_count : room_count;
+    if (limits->rate_per_source.count > 0) {
+        sources_warm(&pool->sources);
+    }
+    pool_tell_room_in_table(pool);
+}

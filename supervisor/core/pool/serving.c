@@ -61,7 +61,7 @@ void pool_visit_in_turn(struct pool *pool, uint32_t last, pool_visit *visit) {
     }
 }
 
-static void tell_over(struct pool *pool, uint32_t service) {
+void pool_tell_over(struct pool *pool, uint32_t service) {
     const struct pool_service *s = &pool->services[service];
     if (s->retired && s->live_count == 0 && s->process_count == 0) {
         pool_push_service(pool, POOL_SERVICE_OVER, service);
@@ -88,19 +88,6 @@ void pool_want_no_spares(struct pool *pool, uint32_t service) {
     pool_update_wants(pool, service);
 }
 
-void pool_retire_service(struct pool *pool, uint32_t service) {
-    struct pool_service *s = &pool->services[service];
-    s->retired = true;
-    s->wants_room = false;
-    timers_unset(pool->timers, &s->pause);
-    pool_want_no_spares(pool, service);
-    pool_drain_idle(pool, service);
-    if (pool_service_of(pool, service)->workers_count > 0) {
-        pool_dismiss_workers(pool, service);
-    }
-    tell_over(pool, service);
-}
-
 void pool_remove_service(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
     timers_unset(pool->timers, &s->pause);
@@ -118,5 +105,5 @@ void pool_join_service(struct pool *pool, uint32_t service) {
 
 void pool_leave_service(struct pool *pool, uint32_t service) {
     services_release(pool->registry, service);
-    tell_over(pool, service);
+    pool_tell_over(pool, service);
 }

@@ -7,12 +7,12 @@
 static void give_up_on(struct pool *pool, struct process *p) {
     enum outcome outcome = p->fault;
     if (outcome == OUTCOME_NONE) {
-        outcome = pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED;
+        outcome = p->served->stopped ? OUTCOME_DRAINED : OUTCOME_CRASHED;
     }
     pool_push_process(pool, POOL_STUCK, p, SLOT_NONE, outcome);
     while (p->first_held != SLOT_NONE) {
         pool_end_connection(pool, p->first_held,
-                            pool->stopping ? OUTCOME_DRAINED : OUTCOME_CRASHED);
+                            p->served->stopped ? OUTCOME_DRAINED : OUTCOME_CRASHED);
     }
     uint32_t offered = p->is_offered_early && p->offer == SLOT_NONE ? p->wanted_by : p->offer;
     if (offered != SLOT_NONE) {
@@ -132,10 +132,7 @@ bool pool_is_empty(const struct pool *pool) {
 
 static void stop_process(struct pool *pool, uint32_t process) {
     struct process *p = &pool->processes[process];
-    if (p->wanted_by != SLOT_NONE && pool->connections[p->wanted_by].is_activation) {
-        /* Its listener is closed, so there is nothing that it could be offered. */
-        pool_end_connection(pool, p->wanted_by, OUTCOME_DRAINED);
-    }
+    pool_drop_activation(pool, p);
     if (p->state == PROCESS_LAUNCHED && p->wanted_by == SLOT_NONE && p->offer == SLOT_NONE) {
         pool_drain_process(pool, p, RETIRE_STOP);
     } else if (p->state == PROCESS_KILLED && !timer_is_set(&p->timer) && !p->exiting) {
@@ -154,6 +151,8 @@ static void stop_process(struct pool *pool, uint32_t process) {
 
 static void stop_service(struct pool *pool, uint32_t service) {
     struct pool_service *s = &pool->services[service];
+    s->stopped = true;
+    s->stopped_us = pool->timers->now_us;
     while (s->queue.first != SLOT_NONE) {
         pool_end_connection(pool, s->queue.first, OUTCOME_DRAINED);
     }
@@ -164,20 +163,33 @@ static void stop_service(struct pool *pool, uint32_t service) {
     shortage_relieve(&s->busy, pool->timers);
 }
 
+/* Connections and processes of the services that are stopped. */
+static void stop_what_they_have(struct pool *pool) {
+    SLOTS_EACH(slot, &pool->connection_slots) {
+        if (pool->connections[slot].served->stopped) {
+            pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL);
+        }
+    }
+    SLOTS_EACH(slot, &pool->process_slots) {
+        if (pool->processes[slot].served->stopped) {
+            stop_process(pool, slot);
+        }
+    }
+}
+
 void pool_stop(struct pool *pool) {
     pool->stopping = true;
-    pool->stopped_us = pool->timers->now_us;
     shortage_relieve(&pool->starved, pool->timers);
     timers_unset(pool->timers, &pool->pause);
     SLOTS_EACH(service, &pool->registry->slots) {
         stop_service(pool, service);
     }
-    SLOTS_EACH(slot, &pool->connection_slots) {
-        pool_begin_failed(pool, slot, OUTCOME_DRAINED, NULL);
-    }
-    SLOTS_EACH(slot, &pool->process_slots) {
-        stop_process(pool, slot);
-    }
+    stop_what_they_have(pool);
+}
+
+void pool_stop_service(struct pool *pool, uint32_t service) {
+    stop_service(pool, service);
+    stop_what_they_have(pool);
 }
 
 void pool_hurry(struct pool *pool) {

@@ -3,6 +3,8 @@
 #include "core/base/error.h"
 #include "core/base/must.h"
 #include "core/base/table.h"
+#include "core/service/difference.h"
+#include "core/service/shape.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
@@ -39,45 +41,15 @@ static void pack_texts(struct packer *packer, char *const *texts, size_t count, 
     }
 }
 
-#define AT(field) (uint16_t) offsetof(struct service, field)
-
-/* Every pointer of struct service stands here, but `access`, which is shared, and what the entries
- * of `listen` point to. */
-static const uint16_t texts[] = {AT(access_texts[0]), AT(access_texts[1]),  AT(access_texts[2]),
-                                 AT(access_texts[3]), AT(access_texts[4]),  AT(name),
-                                 AT(listen_names),    AT(program),          AT(handler),
-                                 AT(argv0),           AT(directory),        AT(refuse_message),
-                                 AT(capabilities),    AT(environment_from), AT(user),
-                                 AT(identity.chroot), AT(socket_user),      AT(socket_group)};
-_Static_assert(SERVICE_ACCESS_KEY_COUNT == 5, "all of them stand above");
-
-/* Arrays; one that `ends` is of texts, with a NULL behind the last. */
-static const struct {
-    uint16_t items, count;
-    uint8_t item_bytes;
-    bool ends;
-} arrays[] = {{AT(listen), AT(listen_count), sizeof(struct service_listen), false},
-              {AT(proxy_trusted), AT(proxy_trusted_count), sizeof(struct address_block), false},
-              {AT(success_exits), AT(success_exit_count), sizeof(uint32_t), false},
-              {AT(allow_uids), AT(allow_uid_count), sizeof(uint32_t), false},
-              {AT(allow_gids), AT(allow_gid_count), sizeof(uint32_t), false},
-              {AT(hours), AT(hours_count), sizeof(struct service_hours), false},
-              {AT(identity.groups), AT(identity.group_count), sizeof(uint32_t), false},
-              {AT(argv), AT(argc), sizeof(char *), true},
-              {AT(environment), AT(environment_count), sizeof(char *), true},
-              {AT(variables), AT(variable_count), sizeof(char *), true},
-              {AT(variable_templates), AT(variable_count), sizeof(char *), true},
-              {AT(inherited), AT(inherited_count), sizeof(char *), true}};
-
 static void pack_array(struct packer *packer, size_t index, struct service *copy) {
-    char *field = (char *)copy + arrays[index].items;
-    bool ends = arrays[index].ends;
+    char *field = (char *)copy + service_arrays[index].items;
+    bool ends = service_arrays[index].ends;
     size_t count = 0;
     void *items = NULL;
     memcpy(&items, field, sizeof items);
-    memcpy(&count, (char *)copy + arrays[index].count, sizeof count);
-    void *packed =
-        pack(packer, items, (count + ends) * arrays[index].item_bytes, alignof(struct service));
+    memcpy(&count, (char *)copy + service_arrays[index].count, sizeof count);
+    void *packed = pack(packer, items, (count + ends) * service_arrays[index].item_bytes,
+                        alignof(struct service));
     if (ends && items != NULL) {
         pack_texts(packer, items, count, packed);
     }
@@ -87,7 +59,7 @@ static void pack_array(struct packer *packer, size_t index, struct service *copy
 static struct service *pack_service(struct packer *packer, const struct service *service) {
     struct service copy = *service;
     struct service *packed = pack(packer, service, sizeof *service, alignof(struct service));
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+    for (size_t i = 0; i < SERVICE_ARRAYS_COUNT; i++) {
         pack_array(packer, i, &copy);
     }
     for (size_t i = 0; i < service->listen_count; i++) {
@@ -98,8 +70,8 @@ static struct service *pack_service(struct packer *packer, const struct service 
             copy.listen[i].name = name;
         }
     }
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        char *field = (char *)&copy + texts[i];
+    for (size_t i = 0; i < SERVICE_TEXTS_COUNT; i++) {
+        char *field = (char *)&copy + service_texts[i].field;
         const char *text = NULL;
         memcpy(&text, field, sizeof text);
         text = pack_text(packer, text);
@@ -164,6 +136,14 @@ uint32_t services_add(struct services *services, const struct service *service) 
 
 const struct service *services_get(const struct services *services, uint32_t slot) {
     return services->entries[slot];
+}
+
+void services_move_lines(struct services *services, uint32_t slot, const struct service *from) {
+    struct service *service = services->entries[slot];
+    service_move_lines(service, from);
+    rule_tree_share(from->access); /* which knows the lines of its rules */
+    rule_tree_release(service->access);
+    service->access = from->access;
 }
 
 void services_share(struct services *services, uint32_t slot) {

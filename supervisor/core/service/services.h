@@ -32,6 +32,9 @@ uint32_t services_add(struct services *services, const struct service *service);
 /* The service of a slot in use; valid while it is held. */
 const struct service *services_get(const struct services *services, uint32_t slot);
 
+/* It stands elsewhere in its files: where `from`, which is the same, does. */
+void services_move_lines(struct services *services, uint32_t slot, const struct service *from);
+
 /* One more who goes by it, and one less; with the last the service is freed. */
 void services_share(struct services *services, uint32_t slot);
 void services_release(struct services *services, uint32_t slot);

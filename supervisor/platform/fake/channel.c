@@ -120,6 +120,9 @@ int platform_channel_send(struct platform_process *process, const void *frame, s
     if (!process->face.supervisor_end_open || !process->face.handler_end_open) {
         return BATON_GONE;
     }
+    if (((const uint8_t *)frame)[WIRE_TYPE_OFFSET] == WIRE_DRAIN) {
+        process->is_to_go = true;
+    }
     int code = fake_try(FAKE_SEND, cause);
     if (code != BATON_OK) {
         return code;
@@ -168,6 +171,9 @@ bool fake_handler_send(uint32_t process, const void *bytes, size_t length, uint3
     struct platform_process *p = fake_world.processes[process];
     struct fake_message *message = fake_message_make(bytes, length);
     message->sender_pid = sender_pid != 0 ? sender_pid : p->face.pid;
+    if (length > WIRE_TYPE_OFFSET && ((const uint8_t *)bytes)[WIRE_TYPE_OFFSET] == WIRE_ACK) {
+        p->has_acked = true;
+    }
     return send_message(p, message);
 }
 

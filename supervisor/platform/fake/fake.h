@@ -77,6 +77,9 @@ uint64_t fake_now_us(void);
 /* Asks for an ordered stop. */
 void fake_stop(void);
 
+/* While it is held, what platform_work_start() has begun is not done; else at once. */
+void fake_work_hold(bool holds);
+
 /* Reports an event that the world has no reason for: one that was under way too long. */
 void fake_inject(enum platform_event_kind kind, uint64_t token);
 
@@ -102,6 +105,7 @@ enum fake_call {
     FAKE_OFFER, /* that of a launch: it is not put into the channel */
     FAKE_WAIT,
     FAKE_BECOME,
+    FAKE_WORK,
     FAKE_CALL_COUNT
 };
 
@@ -130,6 +134,7 @@ struct fake_listener {
     struct platform_listener_spec spec; /* a copy; texts live until fake_end() */
     bool is_open, is_paused;
     uint32_t holder_count; /* processes that have it */
+    uint32_t change_count; /* of calls of platform_listener_change() that were done */
 };
 
 /* How many were opened; the last is number count - 1. */

@@ -42,6 +42,7 @@ struct platform {
 };
 
 struct platform_listener {
+    const struct platform_process *last_holder; /* who was given it last; NULL = nobody yet */
     struct fake_listener face;
     struct address address; /* bound */
     uint64_t token;
@@ -100,6 +101,8 @@ struct platform_file_watch {
 };
 
 struct platform_process {
+    bool is_to_go;  /* it was sent DRAIN */
+    bool has_acked; /* anything */
     struct fake_process face;
     struct platform_output *output_collector;
     uint64_t output_id;
@@ -156,6 +159,12 @@ struct fake_world {
         uint32_t left_count, made_count;
     } calls[FAKE_CALL_COUNT];
     const char *misuse;
+    struct {
+        void (*work)(void *context);
+        void *context;
+        uint64_t token;
+        bool is_held;
+    } work;
     const char *skipped_default;
     struct fake_become become;
     uint64_t now_us, launch_us, wait_count, round_count;

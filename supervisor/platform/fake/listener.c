@@ -88,6 +88,28 @@ void platform_listener_close(struct platform_listener **listener) {
     *listener = NULL;
 }
 
+int platform_listener_change(struct platform_listener *listener,
+                             const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    struct platform_listener_spec *own = &listener->face.spec;
+    int code = fake_try(FAKE_LISTEN, cause);
+    if (code != BATON_OK) {
+        return code;
+    }
+    if (!listener->face.is_open || !makes_sense(spec)) {
+        fake_wrong("a listener is changed that is closed, or to what makes no sense");
+    }
+    if (spec->protocol != own->protocol || (own->is_handed_over && !spec->is_handed_over)) {
+        return BATON_UNSUPPORTED;
+    }
+    own->is_handed_over = spec->is_handed_over;
+    own->is_shared = spec->is_shared;
+    own->backlog_count = spec->backlog_count;
+    own->options = spec->options;
+    own->mode = spec->mode;
+    listener->face.change_count++;
+    return BATON_OK;
+}
+
 uint32_t fake_listener_count(void) {
     return fake_world.listener_count;
 }
@@ -146,24 +168,22 @@ void platform_listener_pause(struct platform_listener *listener) {
     listener->face.is_paused = true;
 }
 
-/* One that was killed and does not end is given up on. */
-static bool is_in_use(uint32_t listener) {
-    for (uint32_t i = 0; i < fake_world.process_count; i++) {
-        const struct platform_process *p = fake_world.processes[i];
-        for (uint32_t k = 0; k < p->face.listener_count && p->face.kill_count == 0; k++) {
-            if (p->listeners[k] == listener) {
-                return true;
-            }
-        }
-    }
-    return false;
+/* Told so, or about to be when it has answered its offer; one that was killed and does not end is
+ * given up on. */
+static bool is_to_go(const struct platform_process *p) {
+    return p->is_to_go || p->face.terminate_count > 0 || p->face.kill_count > 0 ||
+           (p->face.has_channel && (!p->face.supervisor_end_open || !p->has_acked));
+}
+
+/* By who got it last: those before him are to go. */
+static bool is_in_use(const struct platform_listener *listener) {
+    const struct platform_process *last = listener->last_holder;
+    return last != NULL && last->face.listener_count > 0 && !is_to_go(last);
 }
 
 void platform_listener_resume(struct platform_listener *listener) {
-    for (uint32_t i = 0; i < fake_world.listener_count; i++) {
-        if (fake_world.listeners[i] == listener && is_in_use(i)) {
-            fake_wrong("a listener is watched again while a process has it");
-        }
+    if (is_in_use(listener)) {
+        fake_wrong("a listener is watched again while a process has it");
     }
     listener->face.is_paused = listener->is_spoiled;
     listener->is_lost = listener->is_spoiled;
@@ -191,6 +211,7 @@ void fake_listener_give(struct platform_process *process, struct platform_listen
                                    &process->listener_capacity, sizeof *process->listeners);
     process->listeners[process->face.listener_count++] = number;
     listener->face.holder_count++;
+    listener->last_holder = process;
 }
 
 void fake_handler_close_listeners(uint32_t process) {

@@ -45,6 +45,7 @@ enum posix_watch_kind {
     POSIX_WATCH_CARRIER,
     POSIX_WATCH_LAUNCHER, /* its end */
     POSIX_WATCH_BELL,     /* of the launchers */
+    POSIX_WATCH_WORK,
     POSIX_WATCH_LISTENER,
     POSIX_WATCH_CHANNEL,
     POSIX_WATCH_EXIT, /* the end of a process */
@@ -265,6 +266,15 @@ enum due {
     DUE_COUNT
 };
 
+/* What another thread does (work.c). Owner: the platform; if the thread goes on until the process
+ * ends, nobody. */
+struct posix_work {
+    struct posix_watch done; /* an eventfd(2) */
+    pthread_t thread;
+    void (*work)(void *context);
+    void *context;
+};
+
 struct platform {
     int epoll;
     int null_device;          /* read and write */
@@ -309,6 +319,7 @@ struct platform {
     struct posix_carriers carriers;
     struct posix_launchers launchers;
     struct posix_watch bell;     /* of the launchers: an eventfd(2) */
+    struct posix_work *work;     /* NULL = nothing is under way */
     struct posix_due *first_due; /* of streams and others */
     struct posix_files files;
     struct put_back *put_backs; /* of connections; socket.c; owned */
@@ -550,10 +561,16 @@ void posix_listener_lose(struct platform_listener *listener);
 /* local.c: binds the listener's descriptor to the file of a local socket, and listens. */
 int posix_local_listen(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause);
+/* Gives the file that was made the mode and the owner of `spec`. */
+int posix_local_change(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause);
 /* True if the file that was made is still there. */
 bool posix_local_has_file(const struct platform_listener *listener);
 /* Removes the file, if it is still the one that was made. */
 void posix_local_remove(struct platform_listener *listener);
+
+/* work.c: it has ended. */
+void posix_work_take_end(struct platform *platform, struct told *told);
 
 /* socket.c */
 /* The connection is closed: putting it back is dropped. True if that has taken the descriptor over.

@@ -266,6 +266,34 @@ void platform_listener_check(struct platform_listener *listener) {
     make_good_soon(listener);
 }
 
+/* Nobody has had it, or who has it knows it as one that is handed over. Its options and its backlog
+ * are made good when it is resumed, if it was lent. */
+int platform_listener_change(struct platform_listener *listener,
+                             const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    int descriptor = listener->watch.descriptor;
+    bool was_handed_over = listener->is_handed_over;
+    *cause = (struct baton_cause){0};
+    if (spec->protocol != listener->protocol ||
+        (was_handed_over && !spec->is_handed_over && spec->protocol != PLATFORM_UDP)) {
+        return BATON_UNSUPPORTED;
+    }
+    listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
+    listener->is_shared = spec->is_shared;
+    listener->backlog_count = spec->backlog_count;
+    listener->options = spec->options;
+    listener->was_lent = was_handed_over;
+    if (was_handed_over) {
+        posix_listener_make_blocking(listener);
+    } else {
+        posix_options_put_back(descriptor, &spec->options, false);
+        fcntl(descriptor, F_SETFL, listener->is_handed_over ? 0 : O_NONBLOCK);
+        if (listen(descriptor, (int)spec->backlog_count) != 0) {
+            return posix_failed(cause, "listen");
+        }
+    }
+    return spec->protocol == PLATFORM_UNIX ? posix_local_change(listener, spec, cause) : BATON_OK;
+}
+
 /* A handler that had it may have made a connection of it, and let that linger; and who waits at a
  * local one may have sent what takes long to close. A UDP socket waits for nobody, and its port
  * shall be free at once. */

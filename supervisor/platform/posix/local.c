@@ -123,23 +123,47 @@ static void lock_give(struct lock *lock) {
 
 /* ---- Owners ---- */
 
-/* By a descriptor of the file that was made, since its name may mean another one by now. */
-static int change_owner(const struct platform_listener *listener, struct baton_cause *cause) {
-    const uint32_t *owner = listener->plan.owner;
+/* The file that was made, and that of no other who has its name by now; below 0: why not. */
+static int open_own_file(const struct platform_listener *listener, struct baton_cause *cause) {
     struct stat status;
-    if (owner == NULL) {
-        return BATON_OK;
-    }
     int file = open(listener->plan.name.sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (file < 0) {
         return posix_failed(cause, "open");
     }
-    int result = BATON_OK;
     if (fstat(file, &status) != 0 || !is_same_file(&status, &listener->file)) {
-        result = BATON_IN_USE;
-    } else if (fchownat(file, "", owner[0], owner[1], AT_EMPTY_PATH) != 0) {
+        close(file);
+        return BATON_IN_USE;
+    }
+    return file;
+}
+
+static int change_owner(const struct platform_listener *listener, struct baton_cause *cause) {
+    const uint32_t *owner = listener->plan.owner;
+    if (owner == NULL) {
+        return BATON_OK;
+    }
+    int file = open_own_file(listener, cause);
+    if (file < 0) {
+        return file;
+    }
+    int result = BATON_OK;
+    if (fchownat(file, "", owner[0], owner[1], AT_EMPTY_PATH) != 0) {
         result = posix_failed(cause, "fchownat");
     }
+    close(file);
+    return result;
+}
+
+/* By what /proc calls the descriptor, as fchmod(2) takes none of O_PATH. */
+static int change_mode(const struct platform_listener *listener, struct baton_cause *cause) {
+    char path[32];
+    int file = open_own_file(listener, cause);
+    if (file < 0) {
+        return file;
+    }
+    text_format(path, sizeof path, "/proc/self/fd/%u", (unsigned)file);
+    int result =
+        chmod(path, listener->plan.mode & MODE_BITS) == 0 ? BATON_OK : posix_failed(cause, "chmod");
     close(file);
     return result;
 }
@@ -251,6 +275,16 @@ int posix_local_listen(struct platform_listener *listener,
     }
     plan->owner = spec->owner;
     return listen_as_planned(listener, cause);
+}
+
+int posix_local_change(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    struct local_plan *plan = &listener->plan;
+    bool is_same = plan->mode == spec->mode;
+    plan->mode = spec->mode;
+    plan->owner = spec->owner;
+    int result = change_owner(listener, cause);
+    return result == BATON_OK && !is_same ? change_mode(listener, cause) : result;
 }
 
 bool posix_local_has_file(const struct platform_listener *listener) {

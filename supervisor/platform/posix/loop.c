@@ -82,6 +82,9 @@ static void translate(struct platform *platform, struct posix_watch *watch, uint
         return;
     case POSIX_WATCH_BELL:
         return;
+    case POSIX_WATCH_WORK:
+        posix_work_take_end(platform, told);
+        return;
     case POSIX_WATCH_OUTPUT:
         posix_outputs_take_reports(platform);
         return;

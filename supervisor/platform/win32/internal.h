@@ -30,7 +30,8 @@ enum packet_kind {
     PACKET_STREAM,
     PACKET_STOP,
     PACKET_LOG,
-    PACKET_CHANGED /* a file that is watched */
+    PACKET_CHANGED, /* a file that is watched */
+    PACKET_WORK     /* what another thread did */
 };
 
 #define PACKET_KIND_BITS 4
@@ -258,7 +259,17 @@ struct command_line; /* program.h */
 struct stream_table; /* stream.h */
 struct file_watcher; /* file_watch.c */
 
+/* What another thread does (work.c). Owner: the platform; if the thread goes on until the process
+ * ends, nobody. */
+struct work {
+    HANDLE thread, port;
+    void (*work)(void *context);
+    void *context;
+    uint64_t token;
+};
+
 struct platform {
+    struct work *work; /* NULL = nothing is under way */
     HANDLE port;
     HANDLE null_device; /* inheritable: it is in the list of every launch */
     LARGE_INTEGER clock_frequency;
@@ -379,5 +390,10 @@ bool win32_path_is_batch(const wchar_t *path);
 
 socklen_t win32_address_to_system(const struct address *address, struct sockaddr_storage *out);
 bool win32_address_from_system(const struct sockaddr_storage *from, struct address *out);
+
+/* ---- work.c ---- */
+
+/* It has ended: false if it has not, or was told of before. */
+bool win32_work_event(struct platform *platform, struct platform_event *event);
 
 #endif

@@ -155,6 +155,27 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     return code;
 }
 
+/* A socket to be accepted into is made before its client comes, and a registration belongs to the
+ * kernel's object: what has to do with either takes another listener. */
+int platform_listener_change(struct platform_listener *listener,
+                             const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    bool is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
+    *cause = (struct baton_cause){NULL, 0};
+    if (spec->protocol != listener->protocol || is_handed_over != listener->is_handed_over ||
+        spec->is_plain != listener->is_plain) {
+        return BATON_UNSUPPORTED;
+    }
+    listener->options = spec->options;
+    listener->spec = *spec;
+    listener->spec.address = listener->address;
+    if (spec->protocol == PLATFORM_UDP || listener->socket == INVALID_SOCKET) {
+        return BATON_OK;
+    }
+    return listen(listener->socket, (int)spec->backlog_count) == 0
+               ? BATON_OK
+               : win32_listener_failed(cause, "listen");
+}
+
 void platform_listener_close(struct platform_listener **address) {
     struct platform_listener *listener = *address;
     *address = NULL;

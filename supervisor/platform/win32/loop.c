@@ -103,6 +103,8 @@ static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
     case PACKET_STOP:
         *event = (struct platform_event){PLATFORM_EVENT_STOP, 0};
         return true;
+    case PACKET_WORK:
+        return win32_work_event(platform, event);
     case PACKET_LOG:
         *event = (struct platform_event){PLATFORM_EVENT_LOG_WRITABLE, 0};
         return true;
@@ -167,6 +169,9 @@ static void replace_lost(struct platform *platform) {
     }
     if ((kinds & 1 << PACKET_STOP) != 0) {
         win32_packet_post(platform->port, PACKET_STOP, 0, 0);
+    }
+    if ((kinds & 1 << PACKET_WORK) != 0) {
+        win32_packet_post(platform->port, PACKET_WORK, 0, 0);
     }
     if ((kinds & 1 << PACKET_LOG) != 0) {
         win32_packet_post(platform->port, PACKET_LOG, 0, 0);

@@ -1,0 +1,197 @@
+#include "core/base/text.h"
+#include "run/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBLEM_LINE_BYTES 1536u
+
+/* ---- Asking, and loading beside the loop ---- */
+
+static void load(void *context) {
+    struct run_loading *loading = context;
+    loading->result =
+        loading->source->load(loading->source->context, &loading->table, &loading->problems);
+}
+
+static void free_loading(struct run_reload *reload) {
+    service_table_clear(&reload->loading->table);
+    config_problems_clear(&reload->loading->problems);
+    free(reload->loading);
+    reload->loading = NULL;
+}
+
+static void clear_report(struct run_report *report) {
+    arena_destroy(&report->arena);
+    config_problems_clear(&report->problems);
+    memset(report, 0, sizeof *report);
+}
+
+static void refuse(struct supervisor *s, const char *reason) {
+    text_format(s->reload.report.reason, sizeof s->reload.report.reason, "%s", reason);
+    run_tell(s, LOG_LEVEL_ERROR, "reload_failed", SLOT_NONE, "reason=%s hint=%s", reason,
+             "everything goes on as before");
+}
+
+static void begin(struct supervisor *s) {
+    struct run_reload *reload = &s->reload;
+    struct baton_cause cause = {0};
+    clear_report(&reload->report);
+    reload->begun_count = reload->asked_count;
+    int result = BATON_NO_MEMORY;
+    reload->loading = calloc(1, sizeof *reload->loading);
+    if (reload->loading != NULL) {
+        reload->loading->source = s->source;
+        result = platform_work_start(s->platform, load, reload->loading,
+                                     token_make(RUN_TOKEN_RELOAD, 0, 0), &cause);
+    }
+    if (result != BATON_OK) {
+        refuse(s, run_tell_words(s, result, &cause));
+        reload->done_count = reload->begun_count;
+        free(reload->loading);
+        reload->loading = NULL;
+    }
+}
+
+const char *run_reload_refusal(const struct supervisor *s) {
+    return s->stopping         ? "batond is being stopped"
+           : s->source == NULL ? "there is no config to be read"
+                               : s->source->refusal;
+}
+
+int run_reload_ask(struct supervisor *s, const char *by) {
+    const char *refusal = run_reload_refusal(s);
+    if (refusal != NULL) {
+        run_tell(s, LOG_LEVEL_WARNING, "reload_refused", SLOT_NONE, "by=%s reason=%s", by, refusal);
+        return BATON_UNSUPPORTED;
+    }
+    run_tell(s, LOG_LEVEL_INFO, "reloading", SLOT_NONE, "by=%s", by);
+    s->reload.asked_count++;
+    if (s->reload.loading == NULL) {
+        begin(s);
+    }
+    return BATON_OK;
+}
+
+/* ---- What came of it ---- */
+
+/* A line of the log that is being put together. */
+struct problem_line {
+    struct supervisor *s;
+    size_t length;
+    char text[PROBLEM_LINE_BYTES];
+};
+
+/* One line for each problem; the pieces come one by one. */
+static void tell_problem(void *context, const char *text) {
+    struct problem_line *line = context;
+    size_t length = strcspn(text, "\n");
+    size_t room = sizeof line->text - 1 - line->length;
+    size_t taken = length < room ? length : room;
+    memcpy(line->text + line->length, text, taken);
+    line->length += taken;
+    line->text[line->length] = '\0';
+    if (text[length] == '\n') {
+        run_tell(line->s, LOG_LEVEL_ERROR, "config_problem", SLOT_NONE, "text=%s", line->text);
+        line->length = 0;
+    }
+}
+
+static void tell_problems(struct supervisor *s) {
+    struct problem_line line = {.s = s};
+    config_problems_print(&s->reload.report.problems, tell_problem, &line);
+}
+
+/* For the report and the log. */
+static void tell_change(struct supervisor *s, const struct run_change *change) {
+    struct run_report *r = &s->reload.report;
+    struct run_change copy = *change;
+    copy.name = arena_text(r->arena, change->name);
+    copy.keys = change->keys == NULL ? NULL : arena_text(r->arena, change->keys);
+    r->counts[change->kind]++;
+    if (!arena_failed(r->arena)) {
+        r->changes[r->change_count++] = copy;
+    }
+    if (change->kind != CHANGE_UNCHANGED) {
+        run_tell(s, LOG_LEVEL_INFO, "service_changed", SLOT_NONE, "service=%s change=%s keys=%s",
+                 change->name, run_change_word(change->kind), change->keys);
+    }
+}
+
+static bool make_report(struct supervisor *s) {
+    struct run_report *r = &s->reload.report;
+    size_t most_count = s->reload.loading->table.service_count + s->services.slots.in_use_count;
+    r->arena = arena_create();
+    r->changes =
+        r->arena == NULL ? NULL : arena_alloc(r->arena, (most_count + 1) * sizeof *r->changes);
+    return r->changes != NULL;
+}
+
+/* Connections that may have to be recorded while nothing can be written. */
+static size_t count_connections(const struct supervisor *s) {
+    size_t count = 0;
+    const struct service_table *table = &s->reload.loading->table;
+    for (size_t i = 0; i < table->service_count; i++) {
+        count += table->services[i].max_connections_count;
+    }
+    SLOTS_EACH(slot, &s->services.slots) {
+        count += services_get(&s->services, slot)->max_connections_count;
+    }
+    return count;
+}
+
+static void apply(struct supervisor *s) {
+    const struct service_table *table = &s->reload.loading->table;
+    struct run_plan plan;
+    const char *loser = NULL;
+    if (!run_change_plan(s, table, &plan) || !make_report(s) ||
+        !run_log_reserve(&s->log, count_connections(s))) {
+        refuse(s, baton_error_text(BATON_NO_MEMORY));
+    } else if ((loser = run_change_find_loss(s, &plan)) != NULL) {
+        char reason[128];
+        text_format(reason, sizeof reason, "`%s` serves, and would lack something", loser);
+        tell_problems(s);
+        refuse(s, reason);
+    } else if (!run_options_may_change(s, &table->options)) {
+        refuse(s, "what [supervisor] says of `user` takes a restart");
+    } else if (!run_change_add(s, &plan)) {
+        refuse(s, "there is no room for so many services beside those that were and have clients");
+    } else {
+        run_change_tell_all(s, &plan, tell_change);
+        run_options_change(s, &table->options);
+        run_change_carry_out(s, &plan);
+        const size_t *counts = s->reload.report.counts;
+        run_tell(s, LOG_LEVEL_INFO, "reloaded", SLOT_NONE,
+                 "added=%u removed=%u changed=%u unchanged=%u", (unsigned)counts[CHANGE_ADDED],
+                 (unsigned)counts[CHANGE_REMOVED], (unsigned)counts[CHANGE_CHANGED],
+                 (unsigned)counts[CHANGE_UNCHANGED]);
+    }
+    run_change_free(&plan);
+}
+
+void run_reload_on_loaded(struct supervisor *s) {
+    struct run_reload *reload = &s->reload;
+    int result = reload->loading->result;
+    reload->report.problems = reload->loading->problems;
+    reload->loading->problems = (struct config_problems){0};
+    if (s->stopping) {
+        refuse(s, "batond is being stopped");
+    } else if (result == BATON_OK) {
+        apply(s);
+    } else {
+        tell_problems(s);
+        refuse(s, result == BATON_INVALID ? "the config has faults" : baton_error_text(result));
+    }
+    free_loading(reload);
+    reload->done_count = reload->begun_count;
+    if (reload->asked_count != reload->begun_count && !s->stopping) {
+        begin(s);
+    }
+}
+
+void run_reload_clear(struct supervisor *s) {
+    if (s->reload.loading != NULL && platform_work_end(s->platform)) {
+        free_loading(&s->reload);
+    } /* else what it has is its own until the process ends */
+    clear_report(&s->reload.report);
+}

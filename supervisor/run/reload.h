@@ -1,0 +1,58 @@
+/* Reload: the config is read anew beside the loop, and what is different is carried out between two
+ * steps: what has not changed is not touched, and nobody who has come loses anything by it. */
+#ifndef BATON_RUN_RELOAD_H
+#define BATON_RUN_RELOAD_H
+
+#include "core/base/arena.h"
+#include "core/config/problems.h"
+#include "core/service/service.h"
+#include "run/change.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct supervisor;
+
+/* What came of the last reload; all zero = there was none. Valid until the next one is begun. */
+struct run_report {
+    struct arena *arena; /* owned */
+    struct run_change *changes;
+    size_t change_count;
+    size_t counts[RUN_CHANGE_KINDS_COUNT];
+    struct config_problems problems; /* of the file; where it was refused they are why, */
+    char reason[256];                /* or this is; empty = all was carried out */
+};
+
+/* What the other thread has. */
+struct run_loading {
+    const struct supervisor_source *source;
+    int result;
+    struct service_table table;
+    struct config_problems problems;
+};
+
+/* Owner: the supervisor. */
+struct run_reload {
+    uint64_t asked_count;        /* reloads that were asked for, */
+    uint64_t begun_count;        /* that number when the one under way was begun, */
+    uint64_t done_count;         /* and when the last one that has ended was */
+    struct run_loading *loading; /* owned, but while the thread has it; NULL = none is under way */
+    struct run_report report;
+};
+
+/* Asks for one, `by` whom (static: "SIGHUP"). Those that are asked for while one is under way are
+ * one more. BATON_OK, and done_count has reached asked_count, as it is then, when it has ended; or
+ * BATON_UNSUPPORTED: run_reload_refusal() says why, and so does the log. */
+int run_reload_ask(struct supervisor *s, const char *by);
+
+/* Why the config cannot be read anew; NULL = it can. */
+const char *run_reload_refusal(const struct supervisor *s);
+
+/* The config was read (WORKED). */
+void run_reload_on_loaded(struct supervisor *s);
+
+/* For the end. */
+void run_reload_clear(struct supervisor *s);
+
+#endif
