@@ -27,6 +27,8 @@ struct platform_listener_spec {
     uint32_t mode;          /* UNIX: permission bits of the file, 0..0777 */
     const uint32_t *owner;  /* UNIX: uid and gid of the file, each IDENTITY_SAME where it is left
                                alone, or NULL; used until the listener is closed */
+    const char *name;       /* in LISTEN_FDNAMES, if whoever started us has passed it; see
+                               manager.h; NULL = none */
     uint32_t backlog_count; /* TCP, UNIX: 1..65535, a hint to the system */
     bool v6only;            /* IPV6_V6ONLY, which is always set explicitly */
     bool is_handed_over;    /* it is watched only; never accepted or read from by us */

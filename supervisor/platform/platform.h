@@ -32,6 +32,7 @@
 #include "platform/listener.h"
 #include "platform/log.h"
 #include "platform/machine.h"
+#include "platform/manager.h"
 #include "platform/work.h"
 
 #include <stdbool.h>

@@ -8,6 +8,8 @@ static void log_stopping(struct supervisor *s, const char *event, const char *re
             services_get(&s->services, s->pool.processes[process].service)->stop_timeout_ms;
         timeout_ms = its_ms > timeout_ms && !s->hurrying ? its_ms : timeout_ms;
     }
+    /* From DRAIN to terminate, and from terminate to kill; and the log has its time. */
+    run_manager_on_stop(s, 3 * (uint64_t)timeout_ms);
     run_tell(s, LOG_LEVEL_INFO, event, SLOT_NONE,
              "reason=%s connections=%u processes=%u timeout_ms=%u", reason,
              pool_live_count(&s->pool), s->pool.process_slots.in_use_count, (unsigned)timeout_ms);

@@ -23,6 +23,7 @@
 #include "run/listen.h"
 #include "run/living.h"
 #include "run/log.h"
+#include "run/manager.h"
 #include "run/options.h"
 #include "run/output.h"
 #include "run/pause.h"
@@ -60,6 +61,7 @@ enum run_token {
     RUN_TOKEN_REFILL,         /* clients have come a while ago: spares may be launched */
     RUN_TOKEN_CONTROL,        /* events and a timer: an endpoint */
     RUN_TOKEN_CONTROL_CLIENT, /* events and a timer */
+    RUN_TOKEN_WATCHDOG,       /* the service manager is to hear of us */
     RUN_TOKEN_RELOAD,         /* an event: the config was read */
     RUN_TOKEN_END
 };
@@ -93,6 +95,7 @@ struct supervisor {
     struct run_outputs outputs;
     struct run_control control;
     struct run_options options;
+    struct run_manager manager;
     struct run_reload reload;
     struct run_roster roster;
 };

@@ -68,6 +68,14 @@ struct run_listener *run_listen_at(struct supervisor *s, uint32_t service, uint3
     return &s->listening.listeners[s->launching.services[service].listeners[place]];
 }
 
+uint32_t run_listen_open_count(const struct supervisor *s) {
+    uint32_t count = 0;
+    SLOTS_EACH(i, &s->listening.slots) {
+        count += s->listening.listeners[i].handle != NULL ? 1 : 0;
+    }
+    return count;
+}
+
 bool run_listen_is_complete(struct supervisor *s, uint32_t service) {
     const struct service *rules = services_get(&s->services, service);
     bool complete = true;
@@ -87,8 +95,9 @@ static const struct service_listen *place_of(const struct run_listener *l) {
 }
 
 static void log_listening(struct supervisor *s, const struct run_listener *l) {
-    run_tell(s, LOG_LEVEL_INFO, "listening", l->service, "address=%p handler=%s", (const void *)l,
-             l->rules->handler);
+    run_tell(s, LOG_LEVEL_INFO, "listening", l->service, "address=%p handler=%s passed=%s",
+             (const void *)l, l->rules->handler,
+             platform_listener_is_passed(l->handle) ? "yes" : NULL);
 }
 
 /* Why a local socket could not be opened, where the system's own words do not tell. */
@@ -118,6 +127,7 @@ static struct platform_listener_spec describe(const struct run_listener *l) {
         .protocol = protocols[service->protocol],
         .address = l->address,
         .path = place_of(l)->path,
+        .name = service_place_name(service, l->place),
         .mode = service->socket_mode,
         .owner = service->socket_user != NULL || service->socket_group != NULL ? service->socket_ids
                                                                                : NULL,

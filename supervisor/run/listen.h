@@ -97,6 +97,9 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener);
 /* A handler has left it so that it is of no use any more: opens it anew, now or by timer. */
 void run_listen_renew(struct supervisor *s, struct run_listener *listener);
 
+/* How many are open. */
+uint32_t run_listen_open_count(const struct supervisor *s);
+
 /* The listener where a service's `place` is; `place` below its listen_count. */
 struct run_listener *run_listen_at(struct supervisor *s, uint32_t service, uint32_t place);
 

@@ -33,6 +33,9 @@ static void refuse(struct supervisor *s, const char *reason) {
              "everything goes on as before");
 }
 
+/* What was asked for meanwhile is one more. */
+static void end(struct supervisor *s);
+
 static void begin(struct supervisor *s) {
     struct run_reload *reload = &s->reload;
     struct baton_cause cause = {0};
@@ -47,9 +50,22 @@ static void begin(struct supervisor *s) {
     }
     if (result != BATON_OK) {
         refuse(s, run_tell_words(s, result, &cause));
-        reload->done_count = reload->begun_count;
         free(reload->loading);
         reload->loading = NULL;
+        end(s);
+    }
+}
+
+static void end(struct supervisor *s) {
+    struct run_reload *reload = &s->reload;
+    reload->done_count = reload->begun_count;
+    if (s->stopping) {
+        return;
+    }
+    if (reload->asked_count != reload->begun_count) {
+        begin(s);
+    } else {
+        run_manager_on_reloaded(s);
     }
 }
 
@@ -66,6 +82,7 @@ int run_reload_ask(struct supervisor *s, const char *by) {
         return BATON_UNSUPPORTED;
     }
     run_tell(s, LOG_LEVEL_INFO, "reloading", SLOT_NONE, "by=%s", by);
+    run_manager_on_reload(s);
     s->reload.asked_count++;
     if (s->reload.loading == NULL) {
         begin(s);
@@ -183,10 +200,7 @@ void run_reload_on_loaded(struct supervisor *s) {
         refuse(s, result == BATON_INVALID ? "the config has faults" : baton_error_text(result));
     }
     free_loading(reload);
-    reload->done_count = reload->begun_count;
-    if (reload->asked_count != reload->begun_count && !s->stopping) {
-        begin(s);
-    }
+    end(s);
 }
 
 void run_reload_clear(struct supervisor *s) {

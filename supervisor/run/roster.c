@@ -15,6 +15,14 @@ uint32_t run_roster_find(const struct supervisor *s, const char *name) {
     return SLOT_NONE;
 }
 
+uint32_t run_roster_count(const struct supervisor *s) {
+    uint32_t count = 0;
+    SLOTS_EACH(service, &s->services.slots) {
+        count += s->roster.states[service] == ROSTER_ON ? 1 : 0;
+    }
+    return count;
+}
+
 uint32_t run_roster_add(struct supervisor *s, const struct service *service) {
     uint32_t slot = services_add(&s->services, service);
     if (slot == SLOT_NONE) {

@@ -24,6 +24,9 @@ struct run_roster {
 /* The service of that name which is on or off; SLOT_NONE if there is none. */
 uint32_t run_roster_find(const struct supervisor *s, const char *name);
 
+/* How many are on. */
+uint32_t run_roster_count(const struct supervisor *s);
+
 /* Adds a copy of `service`, prepared as far as it can be, with its listeners not open yet. Returns
  * its slot, SLOT_NONE where there is no room: nothing is left then. */
 uint32_t run_roster_add(struct supervisor *s, const struct service *service);

@@ -15,6 +15,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
@@ -129,13 +130,28 @@ def misbehave(arguments="", **keys):
     return service(f"misbehave {arguments}".strip(), **keys)
 
 
+# Becomes a program that has these descriptors as 3, 4, ... and is told so.
+PASS_ON = """
+import os, sys
+copies = [os.dup(int(number)) for number in sys.argv[1].split(",")]
+high = [os.dup2(copy, 100 + i) for i, copy in enumerate(copies)]
+for i, number in enumerate(high):
+    os.dup2(number, 3 + i)
+os.closerange(3 + len(high), 200)
+os.environ.setdefault("LISTEN_PID", str(os.getpid()))
+os.environ["LISTEN_FDS"] = str(len(high))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class Supervisor:
     """One run of batond. Made by SupervisorCase.supervisor(), which stops it as well."""
 
     def __init__(self, folder, sections, *, config_format="ini", text=None, arguments=(),
                  descriptor_limit=None, log_file=None, file_name=None, terminal=None,
-                 environment=None, user=None, program=None):
-        """`user`: the number of the one that runs it, from `program`, where that one can reach it."""
+                 environment=None, user=None, program=None, passed=()):
+        """`user`: the number of the one that runs it, from `program`, where that one can reach it.
+        `passed`: sockets that it gets as a service manager passes them (sd_listen_fds(3))."""
         self.folder = folder
         self.state = folder / "state"
         self.state.mkdir(exist_ok=True)
@@ -161,6 +177,10 @@ class Supervisor:
         command = [*EMULATOR, str(program), "-c", system_path(config),
                    "--handlers", system_path(shared().handlers), *arguments]
         self._environment = environment or {}
+        self._passed = [one.fileno() for one in passed]
+        if passed:
+            numbers = ",".join(str(number) for number in self._passed)
+            command = [sys.executable, "-c", PASS_ON, numbers, *command]
         self._start(command, descriptor_limit, terminal)
         self._may_read = threading.Event()
         self._may_read.set()
@@ -198,7 +218,7 @@ class Supervisor:
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=self.folder,
-            start_new_session=True, preexec_fn=prepare, **self._user,
+            start_new_session=True, preexec_fn=prepare, pass_fds=self._passed, **self._user,
             env=clean_environment(**{processes.MARK_NAME: self.mark}, **self._environment))
         self.pid = self.process.pid
 

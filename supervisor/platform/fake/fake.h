@@ -77,6 +77,11 @@ uint64_t fake_now_us(void);
 /* Asks for an ordered stop. */
 void fake_stop(void);
 
+/* All that the service manager was told, an empty line behind each time; and how often it wants to
+ * hear of us from the next start on (platform_manager_watchdog_us()). */
+const char *fake_manager_was_told(void);
+void fake_manager_watches_us(uint64_t us);
+
 /* While it is held, what platform_work_start() has begun is not done; else at once. */
 void fake_work_hold(bool holds);
 

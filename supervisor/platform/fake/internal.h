@@ -173,7 +173,8 @@ struct fake_world {
     uint32_t processors_count;
     size_t chunk_bytes;
     uint32_t local_uid, local_gid; /* of clients of local sockets */
-    struct fake_text log, printed, warnings;
+    struct fake_text log, printed, warnings, manager;
+    uint64_t watchdog_us;
     size_t descriptors_left_count; /* below its limit, if it has one */
     struct platform_log_loss log_loss;
     size_t log_room;

@@ -16,6 +16,7 @@
 #include "platform/posix/children.h"
 #include "platform/posix/closer.h"
 #include "platform/posix/launchers.h"
+#include "platform/posix/manager.h"
 #include "platform/posix/plan.h"
 
 #include <signal.h>
@@ -96,14 +97,15 @@ struct platform_listener {
     uint32_t backlog_count;
     struct socket_options options;
     struct address bound;
-    struct local_plan plan;    /* UNIX */
-    bool has_file;             /* UNIX: we have made one, which is `file` */
-    struct file_identity file; /* UNIX */
-    struct carrier_job job;    /* while it is made good */
-    bool resumes;              /* and is watched then */
-    bool is_checked;           /* and is not */
-    bool was_asked_again;      /* since that began */
-    bool was_lent;             /* since it was made good, or opened */
+    struct local_plan plan;      /* UNIX */
+    bool has_file;               /* UNIX: we have made one, which is `file` */
+    struct file_identity file;   /* UNIX */
+    struct posix_passed *passed; /* whose copy it is (manager.c); NULL = it is our own */
+    struct carrier_job job;      /* while it is made good */
+    bool resumes;                /* and is watched then */
+    bool is_checked;             /* and is not */
+    bool was_asked_again;        /* since that began */
+    bool was_lent;               /* since it was made good, or opened */
     struct posix_due lost;
 };
 
@@ -266,15 +268,6 @@ enum due {
     DUE_COUNT
 };
 
-/* What another thread does (work.c). Owner: the platform; if the thread goes on until the process
- * ends, nobody. */
-struct posix_work {
-    struct posix_watch done; /* an eventfd(2) */
-    pthread_t thread;
-    void (*work)(void *context);
-    void *context;
-};
-
 struct platform {
     int epoll;
     int null_device;          /* read and write */
@@ -318,8 +311,9 @@ struct platform {
     struct posix_outputs outputs;
     struct posix_carriers carriers;
     struct posix_launchers launchers;
-    struct posix_watch bell;     /* of the launchers: an eventfd(2) */
-    struct posix_work *work;     /* NULL = nothing is under way */
+    struct posix_watch bell; /* of the launchers: an eventfd(2) */
+    struct posix_work *work; /* NULL = nothing is under way */
+    struct posix_manager manager;
     struct posix_due *first_due; /* of streams and others */
     struct posix_files files;
     struct put_back *put_backs; /* of connections; socket.c; owned */
@@ -564,13 +558,12 @@ int posix_local_listen(struct platform_listener *listener,
 /* Gives the file that was made the mode and the owner of `spec`. */
 int posix_local_change(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause);
+/* It is one that was passed: its file is what is there now, and another's to remove. */
+void posix_local_adopt(struct platform_listener *listener, const struct sockaddr_un *name);
 /* True if the file that was made is still there. */
 bool posix_local_has_file(const struct platform_listener *listener);
 /* Removes the file, if it is still the one that was made. */
 void posix_local_remove(struct platform_listener *listener);
-
-/* work.c: it has ended. */
-void posix_work_take_end(struct platform *platform, struct told *told);
 
 /* socket.c */
 /* The connection is closed: putting it back is dropped. True if that has taken the descriptor over.

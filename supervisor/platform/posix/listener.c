@@ -36,6 +36,9 @@ static int bind_address(int descriptor, const struct platform_listener_spec *spe
 
 static int make_socket(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    if (posix_passed_take(listener, spec)) {
+        return BATON_OK;
+    }
     int family = AF_UNIX;
     if (spec->protocol != PLATFORM_UNIX) {
         family = spec->address.family == ADDRESS_IPV4 ? AF_INET : AF_INET6;
@@ -52,12 +55,17 @@ static int make_socket(struct platform_listener *listener,
 static int open_socket(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
     int descriptor = listener->watch.descriptor;
-    int result = spec->protocol == PLATFORM_UNIX ? posix_local_listen(listener, spec, cause)
-                                                 : bind_address(descriptor, spec, cause);
+    bool is_passed = listener->passed != NULL;
+    int result = is_passed                         ? posix_options_set(descriptor, &spec->options,
+                                                                       spec->protocol == PLATFORM_TCP, cause)
+                 : spec->protocol == PLATFORM_UNIX ? posix_local_listen(listener, spec, cause)
+                                                   : bind_address(descriptor, spec, cause);
     if (result != BATON_OK) {
         return result;
     }
-    if (spec->protocol == PLATFORM_TCP && listen(descriptor, (int)spec->backlog_count) != 0) {
+    bool is_to_listen =
+        spec->protocol == PLATFORM_TCP || (is_passed && spec->protocol == PLATFORM_UNIX);
+    if (is_to_listen && listen(descriptor, (int)spec->backlog_count) != 0) {
         return posix_failed(cause, "listen");
     }
     return posix_own_address(descriptor, &listener->bound)
@@ -303,6 +311,7 @@ void platform_listener_close(struct platform_listener **listener) {
         return;
     }
     posix_local_remove(closing);
+    posix_passed_give(closing);
     posix_watch_forget(closing->platform, &closing->watch);
     posix_due_forget(closing->platform, &closing->lost);
     if (closing->job.state != CARRIER_JOB_NONE) {

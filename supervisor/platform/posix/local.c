@@ -287,6 +287,14 @@ int posix_local_change(struct platform_listener *listener,
     return result == BATON_OK && !is_same ? change_mode(listener, cause) : result;
 }
 
+void posix_local_adopt(struct platform_listener *listener, const struct sockaddr_un *name) {
+    struct stat status;
+    listener->plan.name = *name;
+    if (lstat(name->sun_path, &status) == 0) {
+        listener->file = identity_of(&status);
+    }
+}
+
 bool posix_local_has_file(const struct platform_listener *listener) {
     struct stat status;
     return lstat(listener->plan.name.sun_path, &status) == 0 &&

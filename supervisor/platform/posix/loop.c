@@ -1,7 +1,7 @@
 /*
  * The loop: one epoll(7), level-triggered except for streams.
  */
-#include "platform/posix/internal.h"
+#include "platform/posix/work.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -232,6 +232,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     platform->null_device = -1;
     platform->carriers.spares[0] = platform->carriers.spares[1] = -1;
     platform->handover[0] = platform->handover[1] = -1;
+    platform->manager.socket = -1;
     platform->has_exit_watches = true;
     posix_watch_init(&platform->signals, POSIX_WATCH_SIGNAL, 0);
     posix_watch_init(&platform->children, POSIX_WATCH_CHILDREN, 0);
@@ -260,6 +261,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         result = posix_elders_open(platform);
     }
     if (result == BATON_OK) {
+        result = posix_manager_open(platform);
+    }
+    if (result == BATON_OK) {
         result = open_loop(platform, sizes->process_count, cause);
     }
     if (result != BATON_OK) {
@@ -276,6 +280,7 @@ void platform_close(struct platform **platform) {
     if (closing == NULL) {
         return;
     }
+    posix_manager_close(closing);
     posix_log_close(closing);
     posix_processes_close(closing);
     posix_launchers_close(closing);

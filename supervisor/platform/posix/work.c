@@ -3,7 +3,7 @@
  * file server, who knows the accounts), which is no harm there, as all signals but SIGKILL do: none
  * of its calls is about what handlers have.
  */
-#include "platform/posix/internal.h"
+#include "platform/posix/work.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,0 +1,36 @@
+/*
+ * The service manager that may have started us (systemd(1)): a part of platform.h, whose rules hold
+ * here too. Windows has none of it: its own is asked by other calls.
+ */
+#ifndef BATON_PLATFORM_MANAGER_H
+#define BATON_PLATFORM_MANAGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct platform;
+struct platform_listener;
+
+/* Tells it `state`: assignments, a line each ("READY=1\nSTATUS=..."), at most 512 bytes;
+ * sd_notify(3). Nothing where none has asked for it. Never waits: what it does not take is lost. */
+#define PLATFORM_MANAGER_STATE_BYTES 512
+void platform_manager_tell(struct platform *platform, const char *state);
+
+/* How often it wants to be told WATCHDOG=1 at least, in microseconds (sd_watchdog_enabled(3)); 0 =
+ * not at all. */
+uint64_t platform_manager_watchdog_us(const struct platform *platform);
+
+/* True if the listener is of a socket that the manager has opened and passed to us
+ * (sd_listen_fds(3)): platform_listener_open() takes it where the address is the same, or, if no
+ * passed one has that, the name (FileDescriptorName= of systemd.socket(5)) is spec.name and nobody
+ * else uses it. The address is the passed one's then. */
+bool platform_listener_is_passed(const struct platform_listener *listener);
+
+/* Writes what the `index`th of those sockets is ("web 0.0.0.0:80", "udp [::]:69", "/run/x") that no
+ * listener uses now, counted from 0, to `out`. False if there are not so many. */
+#define PLATFORM_PASSED_TEXT_BYTES 256
+bool platform_manager_unused(const struct platform *platform, size_t index,
+                             char out[PLATFORM_PASSED_TEXT_BYTES]);
+
+#endif

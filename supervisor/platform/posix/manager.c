@@ -1,0 +1,213 @@
+/*
+ * The service manager: sd_notify(3), sd_watchdog_enabled(3), sd_listen_fds(3), as their pages have
+ * the protocols. Its variables are not ours to hand on, and are not: handlers get of our
+ * environment what the config names.
+ */
+#include "core/base/text.h"
+#include "platform/posix/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_PASSED 3
+
+/* A whole number of a variable; 0 if it is none. */
+static uint64_t number_of(const char *name) {
+    const char *text = getenv(name);
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = text == NULL ? 0 : strtoull(text, &end, 10);
+    return text == NULL || end == text || *end != '\0' || errno != 0 ? 0 : number;
+}
+
+static bool is_for_us(const char *name) {
+    return number_of(name) == (uint64_t)getpid();
+}
+
+/* ---- What it is told ---- */
+
+static void find_notify_socket(struct posix_manager *manager) {
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un *name = &manager->name;
+    if (path == NULL || (path[0] != '/' && path[0] != '@') ||
+        strlen(path) >= sizeof name->sun_path) {
+        return;
+    }
+    name->sun_family = AF_UNIX;
+    memcpy(name->sun_path, path, strlen(path));
+    name->sun_path[0] = path[0] == '@' ? '\0' : '/'; /* an abstract one, unix(7) */
+    manager->name_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+void platform_manager_tell(struct platform *platform, const char *state) {
+    const struct posix_manager *manager = &platform->manager;
+    if (manager->socket >= 0) {
+        (void)sendto(manager->socket, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+                     (const struct sockaddr *)&manager->name, manager->name_bytes);
+    }
+}
+
+uint64_t platform_manager_watchdog_us(const struct platform *platform) {
+    return platform->manager.watchdog_us;
+}
+
+/* ---- What it passes ---- */
+
+static bool find_kind(int descriptor, struct posix_passed *out) {
+    int type = posix_get_option(descriptor, SO_TYPE);
+    if (!posix_own_address(descriptor, &out->address)) {
+        return false;
+    }
+    bool is_local = out->address.family == ADDRESS_UNIX;
+    out->protocol = is_local ? PLATFORM_UNIX : type == SOCK_STREAM ? PLATFORM_TCP : PLATFORM_UDP;
+    bool listens = posix_get_option(descriptor, SO_ACCEPTCONN) != 0;
+    return type == SOCK_STREAM ? listens : type == SOCK_DGRAM && !is_local;
+}
+
+/* The name of a local socket is a text without its NUL if it fills all of the room. */
+static void find_path(int descriptor, struct sockaddr_un *name) {
+    socklen_t length = sizeof *name;
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    (void)getsockname(descriptor, (struct sockaddr *)name, &length);
+    name->sun_path[sizeof name->sun_path - 1] = '\0';
+}
+
+/* Takes the next name of a list in which ':' separates them. */
+static const char *next_name(const char *names, struct posix_passed *out) {
+    size_t length = strcspn(names, ":");
+    size_t kept = length < sizeof out->name ? length : sizeof out->name - 1;
+    memcpy(out->name, names, kept);
+    out->name[kept] = '\0';
+    return names + length + (names[length] == ':');
+}
+
+static int take_passed(struct posix_manager *manager) {
+    uint64_t count = is_for_us("LISTEN_PID") ? number_of("LISTEN_FDS") : 0;
+    const char *names = getenv("LISTEN_FDNAMES");
+    if (count == 0 || count > POSIX_PASSED_MAX_COUNT) {
+        return BATON_OK;
+    }
+    manager->passed = calloc((size_t)count, sizeof *manager->passed);
+    if (manager->passed == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    for (int i = 0; i < (int)count; i++) {
+        struct posix_passed *passed = &manager->passed[i];
+        passed->descriptor = FIRST_PASSED + i;
+        names = names == NULL ? NULL : next_name(names, passed);
+        passed->is_known = find_kind(passed->descriptor, passed);
+        if (passed->protocol == PLATFORM_UNIX) {
+            find_path(passed->descriptor, &passed->path);
+        }
+    }
+    manager->passed_count = (size_t)count;
+    return BATON_OK;
+}
+
+static bool is_at(const struct posix_passed *passed, const struct platform_listener_spec *spec) {
+    return spec->protocol == PLATFORM_UNIX ? strcmp(passed->path.sun_path, spec->path) == 0
+                                           : address_equal(&passed->address, &spec->address);
+}
+
+/* One is taken by its address even while another listener has it: that of before, on its way out.
+ */
+static struct posix_passed *find_passed(struct posix_manager *manager,
+                                        const struct platform_listener_spec *spec) {
+    struct posix_passed *by_name = NULL;
+    for (size_t i = 0; i < manager->passed_count; i++) {
+        struct posix_passed *passed = &manager->passed[i];
+        if (!passed->is_known || passed->protocol != spec->protocol) {
+            continue;
+        }
+        if (is_at(passed, spec)) {
+            return passed;
+        }
+        if (by_name == NULL && passed->users_count == 0 && spec->name != NULL &&
+            strcmp(passed->name, spec->name) == 0) {
+            by_name = passed;
+        }
+    }
+    return by_name;
+}
+
+/* It is the manager's as well, and ours to take again: so the listener has a copy. Its file was
+ * made by the manager, who removes it. */
+bool posix_passed_take(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec) {
+    struct posix_passed *passed = find_passed(&listener->platform->manager, spec);
+    int copy = passed == NULL ? -1 : fcntl(passed->descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        return false;
+    }
+    fcntl(copy, F_SETFL, listener->is_handed_over ? 0 : O_NONBLOCK);
+    if (spec->protocol == PLATFORM_UNIX) {
+        posix_local_adopt(listener, &passed->path);
+    }
+    passed->users_count++;
+    listener->passed = passed;
+    listener->watch.descriptor = copy;
+    return true;
+}
+
+void posix_passed_give(struct platform_listener *listener) {
+    if (listener->passed != NULL) {
+        listener->passed->users_count--;
+    }
+}
+
+bool platform_listener_is_passed(const struct platform_listener *listener) {
+    return listener->passed != NULL;
+}
+
+static void describe(const struct posix_passed *passed, char out[PLATFORM_PASSED_TEXT_BYTES]) {
+    char place[ADDRESS_TEXT_SIZE];
+    const char *kind = !passed->is_known                  ? "of an unknown kind"
+                       : passed->protocol == PLATFORM_UDP ? "udp "
+                                                          : "";
+    const char *where = !passed->is_known ? ""
+                        : passed->protocol == PLATFORM_UNIX
+                            ? passed->path.sun_path
+                            : address_print(&passed->address, place, sizeof place);
+    text_format(out, PLATFORM_PASSED_TEXT_BYTES, "%s%s%s%s", passed->name,
+                passed->name[0] != '\0' ? " " : "", kind, where);
+}
+
+bool platform_manager_unused(const struct platform *platform, size_t index,
+                             char out[PLATFORM_PASSED_TEXT_BYTES]) {
+    const struct posix_manager *manager = &platform->manager;
+    for (size_t i = 0; i < manager->passed_count; i++) {
+        if (manager->passed[i].users_count == 0 && index-- == 0) {
+            describe(&manager->passed[i], out);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- All of it ---- */
+
+int posix_manager_open(struct platform *platform) {
+    struct posix_manager *manager = &platform->manager;
+    manager->socket = -1;
+    find_notify_socket(manager);
+    if (getenv("WATCHDOG_PID") == NULL || is_for_us("WATCHDOG_PID")) {
+        manager->watchdog_us = number_of("WATCHDOG_USEC");
+    }
+    return take_passed(manager);
+}
+
+void posix_manager_close(struct platform *platform) {
+    struct posix_manager *manager = &platform->manager;
+    for (size_t i = 0; i < manager->passed_count; i++) {
+        posix_close_any(manager->passed[i].descriptor);
+    }
+    free(manager->passed);
+    posix_close_any(manager->socket);
+}
