@@ -15,6 +15,8 @@
 
 #define LOOKS_MAX_COUNT 10u /* in folders, for what was meant: by the load, and by the start */
 
+#define KEEPER "baton-keeper" /* a program beside this one */
+
 const char program_name[] = "batond";
 
 /* Loads, and says everything that is wrong; before a start, what may heal is the log's to tell. */
@@ -98,8 +100,21 @@ static bool find_config(const struct options *options, char config[PATH_BYTES]) 
     return result == BATON_OK;
 }
 
+/* Where the config asks for it and nobody keeps us, comes back only to say why not. */
+static bool is_kept(const struct service_table *table, char *const *argv) {
+    struct baton_cause cause = {0};
+    char words[256];
+    int result = table->options.keeper == 0 ? BATON_OK : platform_run_under(KEEPER, argv, &cause);
+    if (result != BATON_OK) {
+        complain(KEEPER, cause.call != NULL
+                             ? platform_error_text(cause.system_code, words, sizeof words)
+                             : baton_error_text(result));
+    }
+    return result == BATON_OK;
+}
+
 static enum exit_code check_or_serve(const struct options *options, struct load_paths *paths,
-                                     bool *has_served) {
+                                     char *const *argv, bool *has_served) {
     struct service_table table = {0};
     struct service_machine machine;
     char found[PATH_BYTES];
@@ -128,6 +143,8 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         size_t warning_count = service_table_warn(&table, &machine, print_error, NULL);
         service_table_print(&table, options->defaults, print_out, NULL);
         service_table_print_verdict(&table, warning_count, print_out, NULL);
+    } else if (!is_kept(&table, argv)) {
+        code = EXIT_SYSTEM;
     } else {
         *has_served = true;
         looks_left = LOOKS_MAX_COUNT;
@@ -160,7 +177,7 @@ static enum exit_code act(int argc, char **argv, bool *has_served) {
         return EXIT_DONE;
     }
     static struct load_paths paths; /* as above */
-    return check_or_serve(&options, &paths, has_served);
+    return check_or_serve(&options, &paths, arguments, has_served);
 }
 
 int main(int argc, char **argv) {

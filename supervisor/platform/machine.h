@@ -70,6 +70,11 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
 
 /* What validation has to know of the system (struct service_machine). */
+/* Becomes `program` (a name beside our own file), whose arguments are our own file and `argv`; only
+ * where nobody has started us who would hear of us (NOTIFY_SOCKET). Returns BATON_OK where somebody
+ * has, or why it cannot be. Windows: BATON_UNSUPPORTED. */
+int platform_run_under(const char *program, char *const *argv, struct baton_cause *cause);
+
 extern const char platform_own_program[];    /* POSIX: the file of the running program; else "" */
 extern const char platform_formats_folder[]; /* POSIX: lists further formats that are programs,
                                                  beside `register`, `status`; else "" */

@@ -61,6 +61,7 @@ enum run_token {
     RUN_TOKEN_REFILL,         /* clients have come a while ago: spares may be launched */
     RUN_TOKEN_CONTROL,        /* events and a timer: an endpoint */
     RUN_TOKEN_CONTROL_CLIENT, /* events and a timer */
+    RUN_TOKEN_MANAGER,        /* the service manager may take what it did not */
     RUN_TOKEN_WATCHDOG,       /* the service manager is to hear of us */
     RUN_TOKEN_RELOAD,         /* an event: the config was read */
     RUN_TOKEN_END

@@ -223,6 +223,7 @@ static bool open_listener(struct supervisor *s, uint32_t listener) {
         platform_listener_address(l->handle, &l->address);
         l->paused = false;
         log_listening(s, l);
+        run_manager_on_opened(s);
     }
     return l->result == BATON_OK;
 }
@@ -281,6 +282,7 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
 void run_listen_renew(struct supervisor *s, struct run_listener *l) {
     run_tell(s, LOG_LEVEL_WARNING, "listener_lost", l->service, "address=%p reason=%s",
              (const void *)l, "a handler that had it has shut it down or changed it");
+    platform_manager_forget(l->handle); /* which is of no use to the next of us either */
     platform_listener_close(&l->handle);
     if (!open_listener(s, (uint32_t)(l - s->listening.listeners))) {
         retry_later(s, l);
@@ -290,7 +292,11 @@ void run_listen_renew(struct supervisor *s, struct run_listener *l) {
 void run_listen_close_service(struct supervisor *s, uint32_t service) {
     const struct run_service *r = &s->launching.services[service];
     for (uint32_t place = 0; place < r->rules->listen_count; place++) {
-        close_listener(s, run_listen_at(s, service, place));
+        struct run_listener *l = run_listen_at(s, service, place);
+        if (l->handle != NULL) {
+            platform_manager_forget(l->handle);
+        }
+        close_listener(s, l);
     }
 }
 
@@ -329,6 +335,7 @@ void run_listen_move(struct supervisor *s, uint32_t from, uint32_t from_place, u
     (void)shortage_over(&l->accepting, &s->timers);
     struct platform_listener_spec spec = describe(l);
     if (platform_listener_change(l->handle, &spec, &cause) != BATON_OK) {
+        platform_manager_forget(l->handle);
         l->address = l->rules->listen[to_place].address;
         l->lent = false;
         close_listener(s, l);

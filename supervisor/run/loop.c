@@ -405,6 +405,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_OFFERS:
         run_handoff_retry(s);
         break;
+    case RUN_TOKEN_MANAGER:
+        run_manager_on_retry(s);
+        break;
     case RUN_TOKEN_WATCHDOG:
         run_manager_on_watchdog(s);
         break;

@@ -1,16 +1,48 @@
 #include "core/base/text.h"
 #include "run/internal.h"
 
+#include <string.h>
+
 /* Of the time after which it would give us up. */
 #define WATCHDOG_PARTS 2u
+#define RETRY_US 20000u
 /* Beyond what a stop may take by itself. */
 #define STOP_GRACE_MS 10000u
+
+/* What it does not take now is told again. */
+static void retry(struct supervisor *s) {
+    s->manager.retry.token = token_make(RUN_TOKEN_MANAGER, 0, 0);
+    if (!timer_is_set(&s->manager.retry)) {
+        timers_after(&s->timers, &s->manager.retry, RETRY_US);
+    }
+}
+
+/* The last of these is what holds. */
+static void tell(struct supervisor *s, const char *state) {
+    s->manager.untold[0] = '\0';
+    if (!platform_manager_tell(s->platform, state)) {
+        text_format(s->manager.untold, sizeof s->manager.untold, "%s", state);
+        retry(s);
+    }
+}
+
+/* One that was opened since, too. */
+static void keep_listeners(struct supervisor *s) {
+    SLOTS_EACH(i, &s->listening.slots) {
+        struct platform_listener *handle = s->listening.listeners[i].handle;
+        if (handle != NULL && !platform_manager_keep(handle)) {
+            retry(s);
+            return;
+        }
+    }
+}
 
 static void tell_serving(struct supervisor *s) {
     char state[PLATFORM_MANAGER_STATE_BYTES];
     text_format(state, sizeof state, "READY=1\nSTATUS=%u services, %u listeners",
                 (unsigned)run_roster_count(s), (unsigned)run_listen_open_count(s));
-    platform_manager_tell(s->platform, state);
+    tell(s, state);
+    keep_listeners(s);
 }
 
 static void set_watchdog(struct supervisor *s) {
@@ -21,8 +53,24 @@ static void set_watchdog(struct supervisor *s) {
     }
 }
 
+void run_manager_on_retry(struct supervisor *s) {
+    if (s->manager.untold[0] != '\0') {
+        char state[PLATFORM_MANAGER_STATE_BYTES];
+        memcpy(state, s->manager.untold, sizeof state);
+        tell(s, state);
+    }
+    keep_listeners(s);
+}
+
+void run_manager_on_opened(struct supervisor *s) {
+    if (s->manager.is_serving) {
+        keep_listeners(s);
+    }
+}
+
 void run_manager_on_start(struct supervisor *s) {
     char text[PLATFORM_PASSED_TEXT_BYTES];
+    s->manager.is_serving = true;
     for (size_t i = 0; platform_manager_unused(s->platform, i, text); i++) {
         run_tell(s, LOG_LEVEL_WARNING, "socket_unused", SLOT_NONE, "socket=%s hint=%s", text,
                  "the service manager has passed it, and no service listens at that address, nor "
@@ -37,7 +85,7 @@ void run_manager_on_reload(struct supervisor *s) {
     char state[PLATFORM_MANAGER_STATE_BYTES];
     text_format(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lu\nSTATUS=reading the config",
                 (unsigned long)platform_now_us(s->platform));
-    platform_manager_tell(s->platform, state);
+    tell(s, state);
 }
 
 void run_manager_on_reloaded(struct supervisor *s) {
@@ -50,10 +98,10 @@ void run_manager_on_stop(struct supervisor *s, uint64_t most_ms) {
                 "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lu\nSTATUS=%u connections, %u processes to end",
                 (unsigned long)(most_ms + STOP_GRACE_MS) * 1000u,
                 (unsigned)pool_live_count(&s->pool), (unsigned)s->pool.process_slots.in_use_count);
-    platform_manager_tell(s->platform, state);
+    tell(s, state);
 }
 
 void run_manager_on_watchdog(struct supervisor *s) {
-    platform_manager_tell(s->platform, "WATCHDOG=1");
+    (void)platform_manager_tell(s->platform, "WATCHDOG=1");
     set_watchdog(s);
 }

@@ -18,10 +18,10 @@
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
  * cannot start yet, one of each that lacks workers, one of each whose handler has changed, one of
  * each pump, of each refusal and each control client, and those of waits, of offers, of spares, of
- * the watchdog and of what is left out of output and refusals. */
+ * the service manager and of what is left out of output and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + 3u * SERVICES_MAX_COUNT +       \
-     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + CONTROL_TIMERS_COUNT + 5u)
+     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + CONTROL_TIMERS_COUNT + 6u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,

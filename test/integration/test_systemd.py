@@ -9,7 +9,7 @@ import time
 import unittest
 
 import harness
-from client import Client
+from client import Client, split_address
 from harness import SupervisorCase, service
 from settings import DEADLINE_S, ON_WINE
 
@@ -19,12 +19,21 @@ class Manager:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.store = {}
         self.socket.settimeout(DEADLINE_S)
         self.socket.bind("\0" + path[1:] if path[0] == "@" else path)
 
     def state(self):
-        """The next message, as a dictionary."""
-        return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().split("\n"))
+        """The next message, as a dictionary; what is about the store is carried out."""
+        while True:
+            text, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 1)
+            state = dict(line.split("=", 1) for line in text.decode().split("\n"))
+            if "FDSTORE" in state:
+                self.store[state["FDNAME"]] = socket.socket(fileno=descriptors[0])
+            elif "FDSTOREREMOVE" in state:
+                self.store.pop(state["FDNAME"]).close()
+            else:
+                return state
 
     def wait(self, name):
         """The next message with that assignment, and all before it."""
@@ -35,8 +44,12 @@ class Manager:
                 return state, before
             before.append(state)
 
+    def places(self):
+        return sorted("%s:%d" % one.getsockname() for one in self.store.values())
+
     def close(self):
-        self.socket.close()
+        for one in (self.socket, *self.store.values()):
+            one.close()
 
 
 @unittest.skipIf(ON_WINE, "systemd")
@@ -186,6 +199,34 @@ class Systemd(SupervisorCase):
         self.assertTrue(os.path.exists(path), "the file is the manager's")
         # They go on in the manager, and whoever comes waits there.
         Client(by_address.getsockname()).close()
+
+    def test_listeners_are_kept_for_the_next_one(self):
+        sections = {"one": service("echo"), "two": service("echo")}
+        supervisor = self.start(sections)
+        self.told.wait("READY")
+        supervisor.reload({"one": service("echo"), "three": service("echo")})
+        self.told.wait("READY")
+        places = {name: "%s:%d" % supervisor.address(name) for name in ("one", "three")}
+        supervisor.signal(signal.SIGTERM)
+        self.told.wait("STOPPING")
+        self.check_end(supervisor)
+        self.assertEqual(self.told.places(), sorted(places.values()), "`two` has left")
+        waiting = Client(split_address(places["one"]))  # while there is no batond
+        store, names = list(self.told.store.values()), list(self.told.store)
+        sections = {"one": {**service("echo"), "listen": places["one"]}, "four": service("echo")}
+        self.told.store = dict(zip(names, store))
+        second = self.launch(sections, passed=store, environment={
+            "NOTIFY_SOCKET": self.told.socket.getsockname(), "LISTEN_FDNAMES": ":".join(names)})
+        self.told.wait("READY")
+        second.clients[waiting.name, waiting.server] += 1
+        self.assertEqual(waiting.ask("here"), "here")
+        waiting.close()
+        self.assertEqual(second.find("socket_unused"), [])
+        second.reload(sections)
+        self.told.wait("READY")
+        self.assertEqual(self.told.places(), sorted(
+            [places["one"], "%s:%d" % second.address("four")]), "`three` is not wanted any more")
+        self.stop(second)
 
     def test_handlers_are_told_nothing_of_it(self):
         one = self.listen()

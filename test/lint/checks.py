@@ -36,7 +36,7 @@ TELL_FORMAT = re.compile(r"=%(?:i|p|llu)")
 
 
 def check_formats(path, text):
-    if not path.startswith("supervisor/") or path.startswith("supervisor/platform/fake/"):
+    if not path.startswith("supervisor/") or path.startswith(("supervisor/platform/fake/", "supervisor/keeper/")):
         return
     for number, line in enumerate(source.code_only(text).split("\n"), 1):
         for match in PRINTF.finditer(line):

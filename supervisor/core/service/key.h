@@ -153,7 +153,8 @@ enum key_type {
     X(ALL_RATE, "rate")                                                                            \
     X(ALL_RATE_PER_SOURCE, "rate_per_source")                                                      \
     X(ALL_WHEN_FULL, "when_full")                                                                  \
-    X(STRICT_MODES, "strict_modes")
+    X(STRICT_MODES, "strict_modes")                                                                \
+    X(KEEPER, "keeper")
 
 enum key_id {
 #define KEY_ENUM(id, name) KEY_##id,

@@ -298,5 +298,7 @@ const struct key key_table[KEY_COUNT] = {
         .words = WORDS_WHEN_FULL, .modes = KEY_MODES_ALL, .field_offset = OPTION(limits.when_full)),
     ROW(STRICT_MODES, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_BOOLEAN, .default_number = 1,
         .field_offset = OPTION(strict_modes), .modes = KEY_MODES_ALL),
+    ROW(KEEPER, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_BOOLEAN,
+        .field_offset = OPTION(keeper), .modes = KEY_MODES_ALL),
 };
 /* clang-format on */

@@ -236,6 +236,7 @@ struct supervisor_options {
     uint32_t max_connections_count; /* of all services together */
     struct service_limits limits;   /* for all services together */
     uint32_t strict;                /* 1: a service that lacks something keeps all from starting */
+    uint32_t keeper;                /* 1: baton-keeper starts it again when it has crashed */
     uint32_t strict_modes;          /* 1: with privileges, what others may change is refused */
 };
 

@@ -139,6 +139,7 @@ struct fake_listener {
     struct platform_listener_spec spec; /* a copy; texts live until fake_end() */
     bool is_open, is_paused;
     uint32_t holder_count; /* processes that have it */
+    bool is_kept;          /* by the service manager */
     uint32_t change_count; /* of calls of platform_listener_change() that were done */
 };
 

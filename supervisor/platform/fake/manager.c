@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-void platform_manager_tell(struct platform *platform, const char *state) {
+bool platform_manager_tell(struct platform *platform, const char *state) {
     (void)platform;
     fake_text_append(&fake_world.manager, state, strlen(state));
     fake_text_append(&fake_world.manager, "\n", 1);
+    return true;
 }
 
 const char *fake_manager_was_told(void) {
@@ -27,10 +28,19 @@ bool platform_listener_is_passed(const struct platform_listener *listener) {
     return false;
 }
 
-bool platform_manager_unused(const struct platform *platform, size_t index,
+bool platform_manager_unused(struct platform *platform, size_t index,
                              char out[PLATFORM_PASSED_TEXT_BYTES]) {
     (void)platform;
     (void)index;
     out[0] = '\0';
     return false;
+}
+
+bool platform_manager_keep(struct platform_listener *listener) {
+    listener->face.is_kept = true;
+    return true;
+}
+
+void platform_manager_forget(struct platform_listener *listener) {
+    listener->face.is_kept = false;
 }

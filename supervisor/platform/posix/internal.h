@@ -101,6 +101,7 @@ struct platform_listener {
     bool has_file;               /* UNIX: we have made one, which is `file` */
     struct file_identity file;   /* UNIX */
     struct posix_passed *passed; /* whose copy it is (manager.c); NULL = it is our own */
+    uint32_t kept_number;        /* in the name by which the manager keeps it; 0 = it does not */
     struct carrier_job job;      /* while it is made good */
     bool resumes;                /* and is watched then */
     bool is_checked;             /* and is not */

@@ -46,11 +46,76 @@ static void find_notify_socket(struct posix_manager *manager) {
     manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
-void platform_manager_tell(struct platform *platform, const char *state) {
-    const struct posix_manager *manager = &platform->manager;
-    if (manager->socket >= 0) {
-        (void)sendto(manager->socket, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
-                     (const struct sockaddr *)&manager->name, manager->name_bytes);
+/* `descriptor` goes along, unless it is -1. */
+static bool send_state(const struct posix_manager *manager, const char *state, int descriptor) {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec bytes = {(char *)(uintptr_t)state, strlen(state)};
+    struct msghdr message = {.msg_name = (struct sockaddr_un *)(uintptr_t)&manager->name,
+                             .msg_namelen = manager->name_bytes,
+                             .msg_iov = &bytes,
+                             .msg_iovlen = 1};
+    if (manager->socket < 0) {
+        return true;
+    }
+    if (descriptor >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        control.header = (struct cmsghdr){
+            .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+        memcpy(CMSG_DATA(&control.header), &descriptor, sizeof descriptor);
+    }
+    return sendmsg(manager->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
+           (errno != EAGAIN && errno != ENOBUFS);
+}
+
+bool platform_manager_tell(struct platform *platform, const char *state) {
+    return send_state(&platform->manager, state, -1);
+}
+
+/* Of what it keeps for us; names of systemd.socket(5) are its users'. */
+#define KEPT_PREFIX "baton-kept-"
+
+static bool is_kept_name(const char *name) {
+    return text_equal_start(name, KEPT_PREFIX, sizeof KEPT_PREFIX - 1, false);
+}
+
+static bool forget_name(const struct posix_manager *manager, const char *name) {
+    char state[128];
+    text_format(state, sizeof state, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    return send_state(manager, state, -1);
+}
+
+/* It has what it has passed: to keep that for us as well, or because it opens it itself. */
+bool platform_manager_keep(struct platform_listener *listener) {
+    struct posix_manager *manager = &listener->platform->manager;
+    char state[128];
+    if (listener->passed != NULL || listener->kept_number != 0 || manager->socket < 0) {
+        return true;
+    }
+    text_format(state, sizeof state, "FDSTORE=1\nFDPOLL=0\nFDNAME=" KEPT_PREFIX "%u-%u",
+                (unsigned)getpid(), (unsigned)(manager->kept_count + 1));
+    if (!send_state(manager, state, listener->watch.descriptor)) {
+        return false;
+    }
+    listener->kept_number = ++manager->kept_count;
+    return true;
+}
+
+/* Where it takes nothing now, it passes that to the next of us, who has no use for it and says so.
+ */
+void platform_manager_forget(struct platform_listener *listener) {
+    const struct posix_manager *manager = &listener->platform->manager;
+    char name[64];
+    if (listener->passed != NULL && is_kept_name(listener->passed->name)) {
+        (void)forget_name(manager, listener->passed->name);
+    } else if (listener->kept_number != 0) {
+        text_format(name, sizeof name, KEPT_PREFIX "%u-%u", (unsigned)getpid(),
+                    (unsigned)listener->kept_number);
+        (void)forget_name(manager, name);
+        listener->kept_number = 0;
     }
 }
 
@@ -179,12 +244,22 @@ static void describe(const struct posix_passed *passed, char out[PLATFORM_PASSED
                 passed->name[0] != '\0' ? " " : "", kind, where);
 }
 
-bool platform_manager_unused(const struct platform *platform, size_t index,
+/* What it has kept, and nobody wants any more, is none of its users' business. */
+bool platform_manager_unused(struct platform *platform, size_t index,
                              char out[PLATFORM_PASSED_TEXT_BYTES]) {
-    const struct posix_manager *manager = &platform->manager;
+    struct posix_manager *manager = &platform->manager;
     for (size_t i = 0; i < manager->passed_count; i++) {
-        if (manager->passed[i].users_count == 0 && index-- == 0) {
-            describe(&manager->passed[i], out);
+        struct posix_passed *passed = &manager->passed[i];
+        if (passed->users_count > 0) {
+            continue;
+        }
+        if (is_kept_name(passed->name)) {
+            if (passed->is_known && forget_name(manager, passed->name)) {
+                passed->is_known = false;
+                posix_close_descriptor(&passed->descriptor);
+            }
+        } else if (index-- == 0) {
+            describe(passed, out);
             return true;
         }
     }

@@ -29,6 +29,7 @@ struct posix_manager {
     struct sockaddr_un name;
     socklen_t name_bytes;
     uint64_t watchdog_us;
+    uint32_t kept_count;         /* listeners that it was given, ever */
     struct posix_passed *passed; /* passed_count; owned */
     size_t passed_count;
 };

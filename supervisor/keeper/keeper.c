@@ -1,0 +1,323 @@
+/*
+ * baton-keeper: the parent of a batond that must be there. It holds copies of the listening
+ * sockets, starts batond again when it has crashed or stands still, and can do nothing else: it
+ * reads no config, accepts nobody, and launches nothing but that one program.
+ *
+ *     baton-keeper PROGRAM ARGUMENT...
+ *
+ * To batond it is what systemd is, by the same pages: sd_notify(3) for READY, WATCHDOG, STOPPING,
+ * and the store of descriptors (FDSTORE, FDSTOREREMOVE), sd_listen_fds(3) to give them back. So
+ * clients wait in the backlogs while there is no batond, and none is refused.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_PASSED 3
+#define STORE_MAX_COUNT 4096
+#define NAME_BYTES 64
+#define MESSAGE_BYTES 1024
+/* A batond that has not been heard of for so long stands still; BATON_WATCHDOG_MS says otherwise.
+ */
+#define WATCHDOG_MS 30000
+#define WATCHDOG_LEAST_MS 100
+/* Who has lived so long has not failed at the start: the next one comes at once. */
+#define LIVED_MS 10000
+#define PAUSE_FIRST_MS 100
+#define PAUSE_LAST_MS 10000
+/* Of the config, or the command line: the next one would say the same. */
+#define EXIT_CONFIG 78
+#define EXIT_USAGE 64
+#define EXIT_SYSTEM 71
+
+struct kept {
+    int descriptor;
+    char name[NAME_BYTES];
+};
+
+static struct keeper {
+    char **command;
+    pid_t child; /* 0 = none */
+    int told;    /* what NOTIFY_SOCKET names */
+    int signals; /* a signalfd(2) */
+    char address[sizeof((struct sockaddr_un *)0)->sun_path];
+    struct kept kept[STORE_MAX_COUNT];
+    int kept_count;
+    bool was_ready; /* one of them */
+    bool stops;
+    int64_t began_ms, heard_ms;
+    int64_t next_ms; /* when to start the next one */
+    int pause_ms, watchdog_ms;
+} keeper = {.pause_ms = PAUSE_FIRST_MS};
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- The store ---- */
+
+static void forget(const char *name) {
+    for (int i = keeper.kept_count; i-- > 0;) {
+        if (strcmp(keeper.kept[i].name, name) == 0) {
+            close(keeper.kept[i].descriptor);
+            keeper.kept[i] = keeper.kept[--keeper.kept_count];
+        }
+    }
+}
+
+static void keep(int descriptor, const char *name) {
+    if (keeper.kept_count == STORE_MAX_COUNT) {
+        close(descriptor);
+        return;
+    }
+    struct kept *kept = &keeper.kept[keeper.kept_count++];
+    kept->descriptor = descriptor;
+    snprintf(kept->name, sizeof kept->name, "%s", name);
+}
+
+/* ---- What batond says ---- */
+
+/* What batond says is known: no text of its own has such an assignment in it. */
+static void obey(const char *message, int descriptor) {
+    const char *name = strstr(message, "FDNAME=");
+    keeper.heard_ms = now_ms();
+    keeper.was_ready = keeper.was_ready || strstr(message, "READY=1") != NULL;
+    keeper.stops = keeper.stops || strstr(message, "STOPPING=1") != NULL;
+    if (name != NULL && strstr(message, "FDSTOREREMOVE=1") != NULL) {
+        forget(name + strlen("FDNAME="));
+    }
+    if (descriptor >= 0 && name != NULL && strstr(message, "FDSTORE=1") != NULL) {
+        keep(descriptor, name + strlen("FDNAME="));
+    } else if (descriptor >= 0) {
+        close(descriptor);
+    }
+}
+
+/* From the child alone, as the kernel names it: SCM_CREDENTIALS of unix(7). */
+static bool hear(void) {
+    char message[MESSAGE_BYTES];
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec bytes = {message, sizeof message - 1};
+    struct msghdr header = {.msg_iov = &bytes,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof control};
+    ssize_t length = recvmsg(keeper.told, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length < 0) {
+        return false;
+    }
+    pid_t sender = 0;
+    int descriptor = -1;
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(&header); at != NULL; at = CMSG_NXTHDR(&header, at)) {
+        if (at->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred who;
+            memcpy(&who, CMSG_DATA(at), sizeof who);
+            sender = who.pid;
+        } else if (at->cmsg_type == SCM_RIGHTS) {
+            memcpy(&descriptor, CMSG_DATA(at), sizeof descriptor); /* there is room for one */
+        }
+    }
+    message[length] = '\0';
+    if (sender == keeper.child && sender != 0) {
+        obey(message, descriptor);
+    } else if (descriptor >= 0) {
+        close(descriptor);
+    }
+    return true;
+}
+
+/* An abstract name, which the system chooses and removes. */
+static bool open_told(void) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    socklen_t length = sizeof(sa_family_t);
+    const int one = 1;
+    keeper.told = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (keeper.told < 0 || bind(keeper.told, (struct sockaddr *)&name, length) != 0 ||
+        setsockopt(keeper.told, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0) {
+        return false;
+    }
+    length = sizeof name;
+    if (getsockname(keeper.told, (struct sockaddr *)&name, &length) != 0) {
+        return false;
+    }
+    snprintf(keeper.address, sizeof keeper.address, "@%.*s",
+             (int)(length - offsetof(struct sockaddr_un, sun_path) - 1), name.sun_path + 1);
+    return true;
+}
+
+/* ---- Starting it ---- */
+
+static void set_number(const char *name, long number) {
+    char text[24];
+    snprintf(text, sizeof text, "%ld", number);
+    setenv(name, text, 1);
+}
+
+/* In the child. Each descriptor is first put above all that it may be put to. */
+static void pass_store(void) {
+    static char names[STORE_MAX_COUNT * NAME_BYTES];
+    size_t used = 0;
+    int copies[STORE_MAX_COUNT];
+    for (int i = 0; i < keeper.kept_count; i++) {
+        copies[i] =
+            fcntl(keeper.kept[i].descriptor, F_DUPFD_CLOEXEC, FIRST_PASSED + keeper.kept_count);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ":" : "",
+                                 keeper.kept[i].name);
+    }
+    for (int i = 0; i < keeper.kept_count; i++) {
+        dup2(copies[i], FIRST_PASSED + i);
+    }
+    if (keeper.kept_count > 0) {
+        set_number("LISTEN_PID", getpid());
+        set_number("LISTEN_FDS", keeper.kept_count);
+        setenv("LISTEN_FDNAMES", names, 1);
+    }
+}
+
+static void start(void) {
+    sigset_t none;
+    keeper.child = fork();
+    if (keeper.child != 0) {
+        keeper.began_ms = keeper.heard_ms = now_ms();
+        if (keeper.child < 0) {
+            dprintf(STDERR_FILENO, "baton-keeper: error: fork: %s\n", strerror(errno));
+            keeper.child = 0;
+            keeper.next_ms = now_ms() + PAUSE_LAST_MS;
+        }
+        return;
+    }
+    /* Without its keeper it goes on, as it would if it had none. */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setenv("NOTIFY_SOCKET", keeper.address, 1);
+    set_number("WATCHDOG_USEC", keeper.watchdog_ms * 1000L);
+    pass_store();
+    execv(keeper.command[0], keeper.command);
+    dprintf(STDERR_FILENO, "baton-keeper: error: %s: %s\n", keeper.command[0], strerror(errno));
+    _exit(EXIT_SYSTEM);
+}
+
+/* ---- Its end ---- */
+
+/* Returns the exit code of the keeper, or -1: the next one is started, now or after a pause. */
+static int judge(int status) {
+    int64_t now = now_ms();
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    bool is_hopeless = !keeper.was_ready && WIFEXITED(status);
+    keeper.child = 0;
+    if (keeper.stops || (WIFEXITED(status) && code == 0) || is_hopeless) {
+        return code;
+    }
+    keeper.pause_ms = now - keeper.began_ms >= LIVED_MS ? 0 : keeper.pause_ms;
+    dprintf(
+        STDERR_FILENO,
+        "baton-keeper: warning: batond has ended by %s %d; the next one is started in %d ms, with "
+        "%d listening sockets\n",
+        WIFEXITED(status) ? "exit" : "signal", WIFEXITED(status) ? code : WTERMSIG(status),
+        keeper.pause_ms, keeper.kept_count);
+    keeper.next_ms = now + keeper.pause_ms;
+    keeper.pause_ms = keeper.pause_ms < PAUSE_FIRST_MS      ? PAUSE_FIRST_MS
+                      : 2 * keeper.pause_ms < PAUSE_LAST_MS ? 2 * keeper.pause_ms
+                                                            : PAUSE_LAST_MS;
+    return -1;
+}
+
+/* Orphans of a batond that has crashed are reaped, too. */
+static int reap(void) {
+    int status;
+    pid_t pid;
+    int code = -1;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == keeper.child) {
+            while (hear()) { /* what it has said before its end */
+            }
+            code = judge(status);
+        }
+    }
+    return code;
+}
+
+/* Returns the exit code, or -1. */
+static int take_signal(void) {
+    struct signalfd_siginfo signal;
+    if (read(keeper.signals, &signal, sizeof signal) != (ssize_t)sizeof signal) {
+        return -1;
+    }
+    if (signal.ssi_signo == SIGCHLD) {
+        return reap();
+    }
+    bool is_stop = signal.ssi_signo != SIGHUP && signal.ssi_signo != SIGUSR2;
+    keeper.stops = keeper.stops || is_stop;
+    if (keeper.child == 0) {
+        return is_stop ? 0 : -1;
+    }
+    kill(keeper.child, (int)signal.ssi_signo);
+    return -1;
+}
+
+static int wait_ms(void) {
+    int64_t due_ms = keeper.child == 0 ? keeper.next_ms : keeper.heard_ms + keeper.watchdog_ms;
+    int64_t left_ms = due_ms - now_ms();
+    return left_ms < 0 ? 0 : (int)left_ms;
+}
+
+int main(int argc, char **argv) {
+    static const int taken[] = {SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPWR, SIGUSR2};
+    sigset_t signals;
+    int code = -1;
+    if (argc < 2 || argv[1][0] != '/') {
+        dprintf(STDERR_FILENO, "usage: baton-keeper /PATH/OF/batond ARGUMENT...\n");
+        return EXIT_USAGE;
+    }
+    const char *watchdog_ms = getenv("BATON_WATCHDOG_MS");
+    keeper.watchdog_ms = watchdog_ms == NULL ? WATCHDOG_MS : (int)strtol(watchdog_ms, NULL, 10);
+    keeper.watchdog_ms = keeper.watchdog_ms < WATCHDOG_LEAST_MS ? WATCHDOG_MS : keeper.watchdog_ms;
+    keeper.command = argv + 1;
+    sigemptyset(&signals);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        sigaddset(&signals, taken[i]);
+    }
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (keeper.signals < 0 || !open_told() || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+        dprintf(STDERR_FILENO, "baton-keeper: error: cannot start: %s\n", strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    keeper.next_ms = now_ms();
+    while (code < 0) {
+        struct pollfd polls[] = {{.fd = keeper.told, .events = POLLIN},
+                                 {.fd = keeper.signals, .events = POLLIN}};
+        if (keeper.child == 0 && now_ms() >= keeper.next_ms) {
+            start();
+        } else if (keeper.child != 0 && keeper.was_ready && !keeper.stops &&
+                   now_ms() >= keeper.heard_ms + keeper.watchdog_ms) {
+            dprintf(STDERR_FILENO, "baton-keeper: warning: batond stands still and is killed\n");
+            keeper.heard_ms = now_ms();
+            kill(keeper.child, SIGKILL);
+        }
+        (void)poll(polls, 2, wait_ms());
+        while (hear()) {
+        }
+        code = take_signal();
+    }
+    return code;
+}

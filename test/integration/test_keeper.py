@@ -1,0 +1,127 @@
+"""baton-keeper: a batond that crashes, or stands still, is followed by another, and no client is refused."""
+
+import os
+import signal
+import socket
+import threading
+import time
+import unittest
+
+import harness
+from client import Client, split_address
+from harness import SupervisorCase, service
+from settings import DEADLINE_S, ON_WINE
+
+
+@unittest.skipIf(ON_WINE, "POSIX")
+class Keeper(SupervisorCase):
+    def reserve(self):
+        """A place that nobody else gets while it is bound here, where nobody listens."""
+        one = socket.socket()
+        self.addCleanup(one.close)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("127.0.0.1", 0))
+        return "127.0.0.1:%d" % one.getsockname()[1]
+
+    def start(self, sections, **environment):
+        supervisor = self.launch({**sections, "supervisor": {"keeper": "yes"}},
+                                 environment=environment)
+        return supervisor.wait_ready()
+
+    def ready_pids(self, supervisor, count):
+        return [int(event["pid"]) for event in supervisor.wait_events(count, "ready")]
+
+    def fixed(self, supervisor, name):
+        return "%s:%d" % supervisor.address(name)
+
+    def end(self, supervisor, code=0):
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), code)
+        self.assertEqual(supervisor.left_over(), {})
+
+    def test_a_crash_refuses_nobody(self):
+        supervisor = self.start({"line": {**service("echo"), "listen": self.reserve()},
+                                 "cat": service("/bin/cat", handoff="stdio")})
+        place = split_address(self.fixed(supervisor, "line"))
+        live = {name: supervisor.connect(name) for name in ("line", "cat")}
+        for client in live.values():
+            self.assertEqual(client.ask("before"), "before")
+        goes_on, refused, served = [True], [], []
+
+        def load():
+            while goes_on[0]:
+                try:
+                    with Client(place) as client:
+                        served.append(client.ask("x"))
+                except OSError as error:
+                    refused.append(error)
+
+        loads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in loads:
+            thread.start()
+        for number in range(3):
+            pid = self.ready_pids(supervisor, number + 1)[-1]
+            os.kill(pid, signal.SIGKILL)
+        self.ready_pids(supervisor, 4)
+        count = len(served)
+        until_s = time.monotonic() + DEADLINE_S
+        while len(served) < count + 20 and time.monotonic() < until_s:
+            time.sleep(0.01)
+        goes_on[0] = False
+        for thread in loads:
+            thread.join(DEADLINE_S)
+        self.assertEqual([e for e in refused if isinstance(e, ConnectionRefusedError)], [])
+        # Who was with a handler goes on with it.
+        for client in live.values():
+            self.assertEqual(client.ask("after"), "after")
+            client.close()
+        self.assertEqual(supervisor.find("listen_failed"), [])
+        self.assertEqual(supervisor.find("listening", service="line")[-1]["passed"], "yes")
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), 0)
+
+    def test_a_batond_that_stands_still_is_killed(self):
+        supervisor = self.start({"one": {**service("echo"), "listen": self.reserve()}},
+                                BATON_WATCHDOG_MS="300")
+        os.kill(self.ready_pids(supervisor, 1)[0], signal.SIGSTOP)
+        self.ready_pids(supervisor, 2)
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+        self.assertIn("stands still", "".join(supervisor.strange_lines))
+        self.end(supervisor)
+
+    def test_signals_and_the_exit_code_are_batonds(self):
+        supervisor = self.start({"one": service("echo")})
+        self.assertNotEqual(self.ready_pids(supervisor, 1)[0], supervisor.pid)
+        supervisor.signal(signal.SIGHUP)
+        supervisor.wait_event("reloaded")
+        self.end(supervisor)
+        self.assertEqual(supervisor.events[-1]["event"], "stopped")
+
+    def test_a_faulty_config_is_not_tried_again(self):
+        supervisor = self.launch({}, text="[supervisor]\nkeeper = yes\n[one]\nlisten = x\n")
+        self.assertEqual(supervisor.wait(), harness.EXIT_CONFIG)
+        # What batond cannot start with is found when it starts, and is not tried again either.
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        supervisor = self.launch({"supervisor": {"keeper": "yes"}, "one": {
+            **service("echo"), "listen": "127.0.0.1:%d" % taken.getsockname()[1]}})
+        self.assertEqual(supervisor.wait(), harness.EXIT_SYSTEM)
+
+    def test_nobody_else_is_heard(self):
+        supervisor = self.start({"one": {**service("env"), "listen": self.reserve()}})
+        pid = self.ready_pids(supervisor, 1)[0]
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            variables = dict(v.split(b"=", 1) for v in file.read().split(b"\0") if b"=" in v)
+        path = b"\0" + variables[b"NOTIFY_SOCKET"][1:]
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
+            for text in (b"STOPPING=1", b"FDSTOREREMOVE=1\nFDNAME=baton-kept-%d-1" % pid, b"\0" * 9):
+                stranger.sendto(text, path)
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(len(self.ready_pids(supervisor, 2)), 2)
+        self.assertEqual(supervisor.find("listening", service="one")[-1]["passed"], "yes")
+        self.end(supervisor)
+
+
+if __name__ == "__main__":
+    harness.main()
