@@ -4,6 +4,7 @@
 #include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/service/program_head.h"
+#include "pieces.h"
 #include "platform/platform.h"
 
 #include <stdio.h>
@@ -71,6 +72,38 @@ int load_find_config(char *out, size_t size_bytes) {
     return !has_found ? BATON_NOT_FOUND : used < size_bytes ? BATON_OK : BATON_TOO_LONG;
 }
 
+/* Past what parts a path or leads nowhere, "/" and "./". */
+static const char *past_idle(const char *path) {
+    while (*path == '/' || (*path == '.' && (path[1] == '/' || path[1] == '\0'))) {
+        path++;
+    }
+    return path;
+}
+
+static bool is_same_folder(const char *a, const char *b) {
+    for (;;) {
+        a = past_idle(a);
+        b = past_idle(b);
+        size_t length = strcspn(a, "/");
+        if (length != strcspn(b, "/") || memcmp(a, b, length) != 0) {
+            return false;
+        }
+        if (length == 0) {
+            return true;
+        }
+        a += length;
+        b += length;
+    }
+}
+
+static bool is_of_system(const char *folder) {
+    bool is_one = false;
+    for (size_t i = 0; platform_config_folders[i] != NULL; i++) {
+        is_one = is_one || is_same_folder(folder, platform_config_folders[i]);
+    }
+    return is_one;
+}
+
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
                     const char **what) {
     *what = "finding the config file";
@@ -84,6 +117,10 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
     }
     memcpy(out->config_folder, out->config_file, sizeof out->config_folder);
     cut_last_part(out->config_folder);
+    if (strcmp(config, LOAD_STANDARD_INPUT) == 0) {
+        out->config_file[0] = '\0';
+    }
+    out->piece_folders = is_of_system(out->config_folder) ? platform_config_folders : NULL;
     *what = "finding the folder of --handlers";
     out->handlers_override[0] = '\0';
     if (handlers != NULL) {
@@ -118,26 +155,36 @@ static void report_unread(int result, const struct baton_cause *cause,
     }
 }
 
+static bool is_input(const struct load_paths *paths) {
+    return paths->config_file[0] == '\0';
+}
+
 /* BATON_OK, BATON_INVALID or BATON_NO_MEMORY. */
 static int read_config(const struct load_paths *paths, struct config *config,
                        struct config_problems *problems) {
     struct baton_cause cause = {0};
-    enum config_format format;
+    enum config_format format = paths->input_format;
     size_t length = 0;
-    if (!config_format_of(paths->config_file, &format)) {
+    if (!is_input(paths) && !config_format_of(paths->config_file, &format)) {
         config_problems_add(problems, 0, NULL,
                             "the format is told by the ending, and this is neither; name the file "
                             ".ini, .yaml or .yml, or make one of an inetd.conf or xinetd.conf by "
                             "`baton-import FILE`");
         return BATON_INVALID;
     }
-    int result =
-        platform_file_read(paths->config_file, file_bytes, sizeof file_bytes, &length, &cause);
+    int result = is_input(paths)
+                     ? platform_input_read(file_bytes, sizeof file_bytes, &length, &cause)
+                     : platform_file_read(paths->config_file, file_bytes, sizeof file_bytes,
+                                          &length, &cause);
     if (result != BATON_OK) {
         report_unread(result, &cause, problems);
         return BATON_INVALID;
     }
-    return config_parse(config, format, paths->shown_name, file_bytes, length, problems);
+    result = config_parse(config, format, paths->shown_name, file_bytes, length, problems);
+    if (result != BATON_NO_MEMORY && !pieces_read(paths, config, file_bytes, problems)) {
+        return BATON_NO_MEMORY;
+    }
+    return result == BATON_OK && problems->problem_count > 0 ? BATON_INVALID : result;
 }
 
 static void note_format(void *context, const char *name) {
@@ -167,7 +214,8 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .backslash_separates = platform_backslash_separates,
         .inherits_listeners = platform_inherits_listeners,
         .config_file = paths->shown_name,
-        .config_path = paths->config_file,
+        .config_path = is_input(paths) ? NULL : paths->config_file,
+        .config_is_input = is_input(paths),
         .base_directory = paths->config_folder,
         .handlers_directory = paths->handlers,
         .handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL,

@@ -64,7 +64,7 @@ WALLS = [
     (r"supervisor/run/", PURE, rf"{CORE}|run/\w+\.h|platform/platform\.h|wire\.h", False),
     (r"supervisor/ctl/", PURE, rf"{CORE}|ctl/\w+\.h|platform/platform\.h|wire\.h", False),
     # The mains, and what they share.
-    (r"supervisor/[^/]+$", PURE, rf"{rooms_from('service')}|core/tell/explain\.h|(run/supervisor|import/import|"
+    (r"supervisor/[^/]+$", PURE | {"getopt.h"}, rf"{rooms_from('service')}|core/tell/explain\.h|(run/supervisor|import/import|"
                                  r"platform/platform)\.h", False),
 ]
 

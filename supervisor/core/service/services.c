@@ -43,12 +43,25 @@ static void pack_texts(struct packer *packer, char *const *texts, size_t count, 
 
 /* Every pointer of struct service stands here, but `access`, which is shared, and what the entries
  * of `listen` point to. */
-static const uint16_t texts[] = {AT(access_texts[0]), AT(access_texts[1]),  AT(access_texts[2]),
-                                 AT(access_texts[3]), AT(access_texts[4]),  AT(name),
-                                 AT(listen_names),    AT(program),          AT(handler),
-                                 AT(argv0),           AT(directory),        AT(refuse_message),
-                                 AT(capabilities),    AT(environment_from), AT(user),
-                                 AT(identity.chroot), AT(socket_user),      AT(socket_group)};
+static const uint16_t texts[] = {AT(access_texts[0]),
+                                 AT(access_texts[1]),
+                                 AT(access_texts[2]),
+                                 AT(access_texts[3]),
+                                 AT(access_texts[4]),
+                                 AT(name),
+                                 AT(listen_names),
+                                 AT(program),
+                                 AT(handler),
+                                 AT(argv0),
+                                 AT(directory),
+                                 AT(refuse_message),
+                                 AT(capabilities),
+                                 AT(environment_from),
+                                 AT(user),
+                                 AT(identity.chroot),
+                                 AT(socket_user),
+                                 AT(socket_group),
+                                 AT(file)};
 _Static_assert(SERVICE_ACCESS_KEY_COUNT == 5, "all of them stand above");
 
 /* Arrays; one that `ends` is of texts, with a NULL behind the last. */

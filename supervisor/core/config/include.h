@@ -1,0 +1,43 @@
+/*
+ * The files that a config includes: what a pattern means, what it matches, and which of several
+ * files of one name holds. Names only; whoever reads folders asks here.
+ */
+#ifndef BATON_CONFIG_INCLUDE_H
+#define BATON_CONFIG_INCLUDE_H
+
+#include "core/base/arena.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct include_pattern {
+    const char *folder; /* with its last separator; "" = the config's own */
+    const char *name;   /* what the names in it are compared with */
+    bool has_wildcard;  /* else `name` is one file's */
+    bool is_absolute;   /* else `folder` starts at the config's own */
+};
+
+/* Takes the next pattern off a list that is separated by commas: *rest is what follows, NULL after
+ * the last. NULL, and the pattern, whose texts are in `arena`; or what is wrong with it and what
+ * would be right (static), with the texts as far as they could be told. `windows`: `\` parts paths
+ * too, and drives have letters. When out of memory, which the arena tells, `name` is NULL. */
+const char *include_next(struct arena *arena, const char **rest, bool windows,
+                         struct include_pattern *out);
+
+/* True if the pattern takes a file of this name: `*` stands for any characters, `?` for one, on
+ * Windows A is a. Not with a `.` in front that the pattern has not written, nor, with wildcards,
+ * with an ending that is of no config. */
+bool include_matches(const struct include_pattern *pattern, const char *name, bool windows);
+
+/* A file that a pattern takes. */
+struct include_file {
+    const char *name;   /* without its folder */
+    const char *folder; /* with its last separator */
+    unsigned rank;      /* of its folder: of files of one name the highest holds */
+};
+
+/* Puts them into the order of their names, byte by byte, and those that do not hold out. Returns
+ * how many are left. */
+size_t include_order(struct include_file *files, size_t count);
+
+#endif
