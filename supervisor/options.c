@@ -1,9 +1,8 @@
 #include "options.h"
+
 #include "core/base/text.h"
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <getopt.h>
 #include <string.h>
 
 const char options_help[] =
@@ -15,7 +14,9 @@ const char options_help[] =
     "\n"
     "  -c, --config FILE  the config, FILE.ini or FILE.yaml; else the first of conf/ports.ini,\n"
     "                     ports.ini, ../conf/ports.ini beside batond, and\n"
-    "                     /etc/baton/ports.ini (Windows: %ProgramData%\\baton\\ports.ini)\n"
+    "                     /etc/baton/ports.ini (Windows: %ProgramData%\\baton\\ports.ini);\n"
+    "                     `-` is standard input\n"
+    "  --format FORMAT    of standard input: ini (the default) or yaml\n"
     "  --handlers DIR     where handler names are looked up (default: what the config\n"
     "                     says, else the folder `handlers` beside batond's own folder)\n"
     "  --check            validate the config, print what it means, and end\n"
@@ -36,79 +37,91 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
     return false;
 }
 
-/* An argument that takes a value, or is a flag; it goes to `offset` of struct options. */
-struct known {
-    char name[11];
-    bool takes_value;
-    uint8_t offset;
-};
+/* What has no letter of its own. */
+enum { HANDLERS = 256, FORMAT, CHECK, DEFAULTS, EXPLAIN, VERSION };
 
-enum match { OTHER, TAKEN, TAKEN_WITH_NEXT, VALUE_MISSING };
+static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                      {"handlers", required_argument, NULL, HANDLERS},
+                                      {"format", required_argument, NULL, FORMAT},
+                                      {"check", no_argument, NULL, CHECK},
+                                      {"defaults", no_argument, NULL, DEFAULTS},
+                                      {"explain", required_argument, NULL, EXPLAIN},
+                                      {"version", no_argument, NULL, VERSION},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {NULL, 0, NULL, 0}};
 
-/* Matches "NAME", "NAME VALUE" (`next` is what follows, NULL at the end) and "--NAME=VALUE". */
-static enum match match(const struct known *known, const char *argument, const char *next,
-                        struct options *out) {
-    size_t length = strlen(known->name);
-    bool is_long = length > 2;
-    if (strncmp(argument, known->name, length) != 0) {
-        return OTHER;
+/* Takes one option, with its value in `optarg`. Returns what is wrong with it, NULL for nothing. */
+static const char *take(int option, int argc, char *const *argv, struct options *out) {
+    if (optarg != NULL && optarg[0] == '\0') {
+        return "a value is missing after";
     }
-    const char *rest = argument + length;
-    void *place = (char *)out + known->offset;
-    if (!known->takes_value && *rest == '\0') {
-        *(bool *)place = true;
-        return TAKEN;
+    switch (option) {
+    case 'c':
+        out->config = optarg;
+        break;
+    case 'h':
+        out->help = true;
+        break;
+    case HANDLERS:
+        out->handlers = optarg;
+        break;
+    case FORMAT:
+        out->has_format = true;
+        out->format = strcmp(optarg, "yaml") == 0 ? CONFIG_FORMAT_YAML : CONFIG_FORMAT_INI;
+        return out->format == CONFIG_FORMAT_YAML || strcmp(optarg, "ini") == 0
+                   ? NULL
+                   : "ini or yaml must follow";
+    case CHECK:
+        out->check = true;
+        break;
+    case DEFAULTS:
+        out->defaults = true;
+        break;
+    case EXPLAIN:
+        out->service = optarg;
+        if (optind == argc) {
+            return "SERVICE and ADDRESS must follow";
+        }
+        out->client = argv[optind++];
+        break;
+    case VERSION:
+        out->version = true;
+        break;
+    case ':':
+        return "a value is missing after";
+    default:
+        /* A long one that is known, and given a value. */
+        return optopt >= HANDLERS || optopt == 'h' ? "no value may follow" : "unknown argument";
     }
-    if (known->takes_value && *rest == '=' && is_long) {
-        *(const char **)place = rest + 1;
-        return rest[1] == '\0' ? VALUE_MISSING : TAKEN;
-    }
-    if (known->takes_value && *rest == '\0') {
-        *(const char **)place = next;
-        return next == NULL || next[0] == '\0' ? VALUE_MISSING : TAKEN_WITH_NEXT;
-    }
-    return OTHER;
+    return NULL;
 }
 
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
-    static const struct known table[] = {
-        {"-c", true, offsetof(struct options, config)},
-        {"--config", true, offsetof(struct options, config)},
-        {"--handlers", true, offsetof(struct options, handlers)},
-        {"--check", false, offsetof(struct options, check)},
-        {"--defaults", false, offsetof(struct options, defaults)},
-        {"--version", false, offsetof(struct options, version)},
-        {"--help", false, offsetof(struct options, help)},
-        {"-h", false, offsetof(struct options, help)},
-    };
     memset(out, 0, sizeof *out);
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        enum match result = OTHER;
-        if (strncmp(argument, "--import", sizeof "--import" - 1) == 0) {
+    optind = 0; /* from the start, also when this is called again */
+    opterr = 0;
+    for (;;) {
+        int at = optind > 0 ? optind : 1;
+        int option = getopt_long(argc, argv, "+:c:h", table, NULL);
+        if (option == -1) {
+            break;
+        }
+        const char *wrong = take(option, argc, argv, out);
+        if (wrong != NULL && strncmp(argv[at], "--import", sizeof "--import" - 1) == 0) {
             text_format(message, size_bytes,
                         "the import is a program of its own; run `baton-import FILE`");
             return false;
         }
-        if (strcmp(argument, "--explain") == 0) {
-            if (argc - i < 3) {
-                return fault(message, size_bytes, "SERVICE and ADDRESS must follow", argument);
-            }
-            out->service = argv[++i];
-            out->client = argv[++i];
-            continue;
+        if (wrong != NULL) {
+            return fault(message, size_bytes, wrong, argv[at]);
         }
-        for (size_t k = 0; k < sizeof table / sizeof *table && result == OTHER; k++) {
-            result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL, out);
-        }
-        if (result == OTHER) {
-            return fault(message, size_bytes, "unknown argument", argument);
-        }
-        if (result == VALUE_MISSING) {
-            return fault(message, size_bytes, "a value is missing after", argument);
-        }
-        i += result == TAKEN_WITH_NEXT ? 1 : 0;
+    }
+    if (optind < argc) {
+        return fault(message, size_bytes, "unknown argument", argv[optind]);
+    }
+    if (out->has_format && (out->config == NULL || strcmp(out->config, "-") != 0)) {
+        return fault(message, size_bytes, "`-c -` must stand beside", "--format");
     }
     return !out->defaults || out->check ||
            fault(message, size_bytes, "--check must stand beside", "--defaults");

@@ -219,8 +219,7 @@ static bool read_piece(struct search *search, const struct include_file *file) {
         return true;
     }
     name_piece(search, file, path, name);
-    if (!config_problems_begin_piece(problems, name) ||
-        !config_add_source(search->config, path, config_problems_line(problems, 0), NULL)) {
+    if (!config_problems_begin_piece(problems, name)) {
         return false;
     }
     int parsed = BATON_OK;
@@ -228,6 +227,8 @@ static bool read_piece(struct search *search, const struct include_file *file) {
     search->total_bytes += length;
     if (result != BATON_OK) {
         report_unread(search, result, &cause, is_link, facts.target);
+    } else if (!config_add_source(search->config, path, config_problems_line(problems, 0), NULL)) {
+        return false;
     } else if (search->total_bytes > PIECES_MAX_BYTES) {
         config_problems_add(problems, 0, NULL,
                             "with this one the pieces are longer than 4 MiB together, which no "
