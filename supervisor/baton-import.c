@@ -139,10 +139,10 @@ static const char *take_options(int count, char **arguments, struct request *out
         case 'h':
             out->help = true;
             break;
-        case ':':
-            return "a file must follow";
-        default:
-            return optopt >= DEFAULTS || optopt == 'h' ? "no value may follow" : "unknown argument";
+        default: /* mingw-w64 tells a value too many as it does one that is missing */
+            return optopt > DEFAULTS || optopt == 'h' ? "no value may follow"
+                   : option == ':'                    ? "a file must follow"
+                                                      : "unknown argument";
         }
     }
 }

@@ -38,7 +38,7 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
 }
 
 /* What has no letter of its own. */
-enum { HANDLERS = 256, FORMAT, CHECK, DEFAULTS, EXPLAIN, VERSION };
+enum { HANDLERS = 256, FORMAT, EXPLAIN, CHECK, DEFAULTS, VERSION };
 
 static const struct option table[] = {{"config", required_argument, NULL, 'c'},
                                       {"handlers", required_argument, NULL, HANDLERS},
@@ -87,11 +87,10 @@ static const char *take(int option, int argc, char *const *argv, struct options 
     case VERSION:
         out->version = true;
         break;
-    case ':':
-        return "a value is missing after";
-    default:
-        /* A long one that is known, and given a value. */
-        return optopt >= HANDLERS || optopt == 'h' ? "no value may follow" : "unknown argument";
+    default: /* mingw-w64 tells a value too many as it does one that is missing */
+        return optopt >= CHECK || optopt == 'h' ? "no value may follow"
+               : option == ':'                  ? "a value is missing after"
+                                                : "unknown argument";
     }
     return NULL;
 }

@@ -89,14 +89,19 @@ static bool is_there(const char *path, struct path_facts *facts) {
     return result != BATON_NOT_FOUND;
 }
 
-/* What the pattern takes in one folder, whose path ends with a separator. */
-static void look(struct search *search, const char *folder) {
+/* What the pattern takes in one folder, whose path ends with a separator. Calls get it without,
+ * since with one Windows does not tell a file from nothing. */
+static void look(struct search *search, char *folder) {
     struct baton_cause cause = {0};
     struct path_facts facts;
     char words[256];
+    size_t length = strlen(folder);
     search->folder = arena_text(search->config->arena, folder);
     if (search->folder == NULL) {
         return;
+    }
+    if (length > 1 && folder[length - 2] != ':') {
+        folder[length - 1] = '\0';
     }
     int result = platform_probe_directory(NULL, folder);
     if (result != BATON_NOT_FOUND) {
@@ -104,7 +109,8 @@ static void look(struct search *search, const char *folder) {
                                 "supervisor.include");
     }
     if (!search->pattern.has_wildcard) {
-        const char *path = arena_join(search->config->arena, folder, search->pattern.name, "");
+        const char *path =
+            arena_join(search->config->arena, search->folder, search->pattern.name, "");
         if (path != NULL && is_there(path, &facts)) {
             take(search, search->pattern.name);
         }
@@ -132,7 +138,8 @@ static void look_everywhere(struct search *search) {
         char folder[PATH_BYTES];
         const char *start = starts[search->rank];
         int length = text_format(joined, sizeof joined, "%s%s%s", start,
-                                 start[0] == '\0' ? "" : "/", search->pattern.folder);
+                                 start[0] == '\0' || strcmp(start, "/") == 0 ? "" : "/",
+                                 search->pattern.folder);
         if (length < 0 || (size_t)length >= sizeof joined ||
             platform_path_absolute(joined, folder, sizeof folder) != BATON_OK) {
             TELL(search, "the path of `%s` is too long; give a shorter one", search->pattern.name);

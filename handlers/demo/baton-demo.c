@@ -172,11 +172,11 @@ int main(int argc, char **argv) {
             if (*end != '\0' || thread_count < 1 || thread_count > THREADS_MAX)
                 return refuse("-n takes a number from 1 to 1000, and not", optarg);
             break;
-        case ':':
-            return refuse("a number must follow", argv[optind - 1]);
-        default:
-            return refuse("unknown argument",
-                          optopt != 0 && optopt != 'h' ? letter : argv[optind - 1]);
+        default: /* mingw-w64 tells a value too many as it does one that is missing */
+            return refuse(option == ':' && optopt == 'n' ? "a number must follow"
+                          : optopt == 'h'                ? "no value may follow"
+                                                         : "unknown argument",
+                          optopt == 0 || strchr("nh", optopt) ? argv[optind - 1] : letter);
         }
     }
     if (optind + 1 < argc)
