@@ -52,7 +52,8 @@ static const struct option table[] = {{"config", required_argument, NULL, 'c'},
 
 /* Takes one option, with its value in `optarg`. Returns what is wrong with it, NULL for nothing. */
 static const char *take(int option, int argc, char *const *argv, struct options *out) {
-    if (optarg != NULL && optarg[0] == '\0') {
+    const char *value = optarg != NULL ? optarg : "-";
+    if (value[0] == '\0') {
         return "a value is missing after";
     }
     switch (option) {
@@ -67,8 +68,8 @@ static const char *take(int option, int argc, char *const *argv, struct options 
         break;
     case FORMAT:
         out->has_format = true;
-        out->format = strcmp(optarg, "yaml") == 0 ? CONFIG_FORMAT_YAML : CONFIG_FORMAT_INI;
-        return out->format == CONFIG_FORMAT_YAML || strcmp(optarg, "ini") == 0
+        out->format = strcmp(value, "yaml") == 0 ? CONFIG_FORMAT_YAML : CONFIG_FORMAT_INI;
+        return out->format == CONFIG_FORMAT_YAML || strcmp(value, "ini") == 0
                    ? NULL
                    : "ini or yaml must follow";
     case CHECK:

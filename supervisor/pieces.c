@@ -255,7 +255,7 @@ static bool read_pattern(struct search *search) {
         TELL(search, "`%s%s` is not there; a pattern with `*` may take nothing",
              search->pattern.folder, search->pattern.name);
     }
-    for (size_t i = 0; i < count && !search->is_full; i++) {
+    for (size_t i = 0; search->files != NULL && i < count && !search->is_full; i++) {
         if (!read_piece(search, &search->files[i])) {
             return false;
         }
