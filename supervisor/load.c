@@ -138,23 +138,6 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
  * heap, where they are resident; here only the pages that the file fills are ever touched. */
 static char file_bytes[CONFIG_FILE_MAX_BYTES];
 
-/* Says why a file cannot be read, in the place of its faults. */
-static void report_unread(int result, const struct baton_cause *cause,
-                          struct config_problems *problems) {
-    char words[256];
-    if (result == BATON_INVALID) {
-        config_problems_add(problems, 0, NULL,
-                            "this is a folder or no regular file; name the config file itself");
-    } else if (result == BATON_TOO_LONG) {
-        config_problems_add(problems, 0, NULL, "longer than 1 MiB, which no config needs");
-    } else {
-        config_problems_add(problems, 0, NULL, "cannot be read: %s",
-                            cause->call != NULL
-                                ? platform_error_text(cause->system_code, words, sizeof words)
-                                : baton_error_text(result));
-    }
-}
-
 static bool is_input(const struct load_paths *paths) {
     return paths->config_file[0] == '\0';
 }
@@ -177,7 +160,7 @@ static int read_config(const struct load_paths *paths, struct config *config,
                      : platform_file_read(paths->config_file, file_bytes, sizeof file_bytes,
                                           &length, &cause);
     if (result != BATON_OK) {
-        report_unread(result, &cause, problems);
+        pieces_report_unread(problems, result, &cause);
         return BATON_INVALID;
     }
     result = config_parse(config, format, paths->shown_name, file_bytes, length, problems);

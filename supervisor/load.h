@@ -8,7 +8,8 @@
 
 #include "core/config/problems.h"
 #include "core/service/service.h"
-#include "program.h"
+
+#define PATH_BYTES 4096
 
 /* The folders that relative names start from; absolute, fixed at start. */
 struct load_paths {
@@ -43,9 +44,10 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
 
 /* Reads the file, and those that it includes, and validates it, every fault of them into `problems`
  * (zeroed; the caller clears them). Blocks on the disk, or until standard input ends. By one thread
- * at a time, as it has one buffer. BATON_OK and the table, which the caller clears (there may be
- * problems all the same: service_table_build()); BATON_INVALID when there are faults, or
- * BATON_NO_MEMORY: then the table is empty. */
+ * at a time: it has one buffer, and the system's accounts and names of services, for which it asks,
+ * have one answer. BATON_OK and the table, which the caller clears (there may be problems all the
+ * same: service_table_build()); BATON_INVALID when there are faults, or BATON_NO_MEMORY: then the
+ * table is empty. */
 int load_table(const struct load_paths *paths, const struct service_machine *machine,
                struct service_table *table, struct config_problems *problems);
 

@@ -149,29 +149,31 @@ static void look_everywhere(struct search *search) {
     }
 }
 
-/* Says why a piece cannot be read, in its own name. */
-static void report_unread(struct search *search, int result, const struct baton_cause *cause,
-                          bool is_link, const char *target) {
+void pieces_report_unread(struct config_problems *problems, int result,
+                          const struct baton_cause *cause) {
     char words[256];
-    switch (result) {
-    case BATON_INVALID:
-        config_problems_add(search->problems, 0, NULL,
-                            "this is a folder or no regular file; rename it, or move it away");
-        break;
-    case BATON_TOO_LONG:
-        config_problems_add(search->problems, 0, NULL, "longer than 1 MiB, which no config needs");
-        break;
-    case BATON_NOT_FOUND:
-        config_problems_add(search->problems, 0, NULL, "%s%s%s",
-                            is_link ? "is a link to " : "was there when its folder was read, and ",
-                            is_link ? target : "is gone",
-                            is_link ? ", which is not there; correct or remove it (a link to "
-                                      "/dev/null switches a piece off)"
-                                    : "; read the config again");
-        break;
-    default:
-        config_problems_add(search->problems, 0, NULL, "cannot be read: %s",
+    if (result == BATON_INVALID) {
+        config_problems_add(problems, 0, NULL,
+                            "this is a folder or no regular file; name the config file itself");
+    } else if (result == BATON_TOO_LONG) {
+        config_problems_add(problems, 0, NULL, "longer than 1 MiB, which no config needs");
+    } else {
+        config_problems_add(problems, 0, NULL, "cannot be read: %s",
                             words_of(result, cause, words, sizeof words));
+    }
+}
+
+/* The same where the name was there a moment ago. `target`: it is a link, and leads there. */
+static void report_lost(struct search *search, const char *target) {
+    if (target != NULL) {
+        config_problems_add(search->problems, 0, NULL,
+                            "is a link to %s, which is not there; correct or remove it (a link "
+                            "to /dev/null switches a piece off)",
+                            target);
+    } else {
+        config_problems_add(search->problems, 0, NULL,
+                            "was there when its folder was read, and is gone; read the config "
+                            "again");
     }
 }
 
@@ -232,8 +234,10 @@ static bool read_piece(struct search *search, const struct include_file *file) {
     int parsed = BATON_OK;
     int result = platform_file_read(path, search->buffer, CONFIG_FILE_MAX_BYTES, &length, &cause);
     search->total_bytes += length;
-    if (result != BATON_OK) {
-        report_unread(search, result, &cause, is_link, facts.target);
+    if (result == BATON_NOT_FOUND) {
+        report_lost(search, is_link ? facts.target : NULL);
+    } else if (result != BATON_OK) {
+        pieces_report_unread(problems, result, &cause);
     } else if (!config_add_source(search->config, path, config_problems_line(problems, 0), NULL)) {
         return false;
     } else if (search->total_bytes > PIECES_MAX_BYTES) {

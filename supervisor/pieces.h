@@ -2,6 +2,7 @@
 #ifndef BATON_PIECES_H
 #define BATON_PIECES_H
 
+#include "core/base/error.h"
 #include "core/config/config.h"
 #include "load.h"
 
@@ -13,5 +14,10 @@
  * disk. False when out of memory. */
 bool pieces_read(const struct load_paths *paths, struct config *config, char *buffer,
                  struct config_problems *problems);
+
+/* Says why a file could not be read, the main one or the piece at hand; `result` and `cause` as of
+ * platform_file_read(). */
+void pieces_report_unread(struct config_problems *problems, int result,
+                          const struct baton_cause *cause);
 
 #endif
