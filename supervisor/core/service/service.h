@@ -337,7 +337,7 @@ const char *service_place_name(const struct service *service, size_t place);
  * `has_defaults` then the other defaults and the supervisor's options. */
 void service_table_print(const struct service_table *table, bool has_defaults, text_emit *emit,
                          void *context);
-/* The last line: "valid, 2 services, 1 switched off, 1 warning". */
+/* The last line: "valid, 2 services, 1 switched off, 3 pieces, 1 warning". */
 void service_table_print_verdict(const struct service_table *table, size_t warning_count,
                                  text_emit *emit, void *context);
 /* Writes what is valid and perhaps not meant, each kind in one line, "FILE:LINE: warning: SERVICE,

@@ -78,6 +78,10 @@ static void what_stands_twice_names_both_places(void **state) {
            "choose another port or address\n",
            {"f.ini", MAIN},
            {"p/a.ini", "[a]\nlisten = 7001\nhandler = ok\n[b]\nlisten = 7001\nhandler = ok\n"});
+    EXPECT(
+        "f.ini:4: ports.7001: its service would be named `ok-7001`, as that in p/a.ini:1; give it "
+        "a section of its own with another name\n",
+        {"f.ini", MAIN}, {"p/a.ini", "[ok-7001]\nlisten = 1\nhandler = ok\n[ports]\n2 = ok\n"});
     EXPECT("p/a.ini:3: a.listen: stands twice, first in line 2; leave one of them out\n",
            {"f.ini", MAIN}, {"p/a.ini", "[a]\nlisten = 1\nlisten = 2\nhandler = ok\n"});
 }
