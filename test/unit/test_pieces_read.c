@@ -167,7 +167,7 @@ static void the_later_folder_holds(void **state) {
                                            {.path = "/etc/baton/p/a.ini", .text = SERVICE("a")},
                                            {.path = "/etc/baton/p/c.ini", .text = ""},
                                            {.path = "/etc/baton/p/d.ini", .target = "/dev/null"},
-                                           {NULL}};
+                                           {.path = NULL}};
     (void)state;
     expect("", "/etc/baton/p/a.ini /run/baton/p/b.ini /etc/baton/p/c.ini ", 2, "p/*.ini",
            system_folders, entries);
@@ -181,7 +181,7 @@ static void each_is_read_once(void **state) {
     static const struct entry entries[] = {{.path = "/etc/baton/ports.ini", .text = "nonsense"},
                                            {.path = "/etc/baton/b.ini", .text = SERVICE("b")},
                                            {.path = "/etc/baton/a.ini", .text = SERVICE("a")},
-                                           {NULL}};
+                                           {.path = NULL}};
     (void)state;
     expect("", "/etc/baton/b.ini /etc/baton/a.ini ", 2, "b*.ini, *.ini, a.ini", NULL, entries);
 }
@@ -194,7 +194,7 @@ static void what_cannot_be_read_is_told(void **state) {
         {.path = "/etc/baton/p/d.ini", .result = BATON_INVALID},
         {.path = "/etc/baton/p/e.ini", .result = BATON_TOO_LONG},
         {.path = "/etc/baton/p/f.ini", .text = SERVICE("f")},
-        {NULL}};
+        {.path = NULL}};
     size_t section_count = 0;
     (void)state;
     char *told = read_all("p/*.ini", NULL, entries, &section_count);
@@ -215,7 +215,7 @@ static void what_cannot_be_read_is_told(void **state) {
 static void a_folder_that_is_locked_is_told(void **state) {
     static const struct entry entries[] = {{.path = "/run/baton/p/a.ini", .text = SERVICE("a")},
                                            {.path = "/etc/baton/p/b.ini", .text = SERVICE("b")},
-                                           {NULL}};
+                                           {.path = NULL}};
     (void)state;
     locked_folder = "/run/baton/p";
     expect("x/ports.ini:2: supervisor.include: /run/baton/p cannot be read: error 13\n",
@@ -224,7 +224,7 @@ static void a_folder_that_is_locked_is_told(void **state) {
 }
 
 static void paths_have_a_longest(void **state) {
-    static const struct entry entries[] = {{NULL}};
+    static const struct entry entries[] = {{.path = NULL}};
     static char long_folder[4096];
     const char *const folders[] = {long_folder, NULL};
     (void)state;
