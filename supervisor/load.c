@@ -11,14 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cuts the last part of a path off; "/" stays. */
-static void cut_last_part(char *path) {
+/* Where the last part of a path begins. */
+static size_t last_part(const char *path) {
     size_t length = strlen(path);
-    while (length > 1 && path[length - 1] != '/' &&
+    while (length > 0 && path[length - 1] != '/' &&
            !(platform_backslash_separates && path[length - 1] == '\\')) {
         length--;
     }
-    path[length > 1 ? length - 1 : length] = '\0';
+    return length;
+}
+
+/* Cuts the last part of a path off, which is absolute; "/" stays. */
+static void cut_last_part(char *path) {
+    size_t length = last_part(path);
+    path[length > 1 ? length - 1 : 1] = '\0';
 }
 
 /* What lies beside the folder that batond is in. */
@@ -72,36 +78,12 @@ int load_find_config(char *out, size_t size_bytes) {
     return !has_found ? BATON_NOT_FOUND : used < size_bytes ? BATON_OK : BATON_TOO_LONG;
 }
 
-/* Past what parts a path or leads nowhere, "/" and "./". */
-static const char *past_idle(const char *path) {
-    while (*path == '/' || (*path == '.' && (path[1] == '/' || path[1] == '\0'))) {
-        path++;
-    }
-    return path;
-}
-
-static bool is_same_folder(const char *a, const char *b) {
-    for (;;) {
-        a = past_idle(a);
-        b = past_idle(b);
-        size_t length = strcspn(a, "/");
-        if (length != strcspn(b, "/") || memcmp(a, b, length) != 0) {
-            return false;
-        }
-        if (length == 0) {
-            return true;
-        }
-        a += length;
-        b += length;
-    }
-}
-
 static bool is_of_system(const char *folder) {
-    bool is_one = false;
-    for (size_t i = 0; platform_config_folders[i] != NULL; i++) {
-        is_one = is_one || is_same_folder(folder, platform_config_folders[i]);
+    const char *at = platform_config_folders;
+    while (*at != '\0' && strcmp(at, folder) != 0) {
+        at += strlen(at) + 1;
     }
-    return is_one;
+    return *at != '\0';
 }
 
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
@@ -110,6 +92,12 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
     int length = text_format(out->shown_name, sizeof out->shown_name, "%s", config);
     if (length < 0 || (size_t)length >= sizeof out->shown_name) {
         return BATON_TOO_LONG;
+    }
+    memcpy(out->shown_folder, config, (size_t)length + 1);
+    out->shown_folder[last_part(out->shown_folder)] = '\0';
+    /* What leads nowhere shall not hide which folder it is. */
+    while (config[0] == '.' && config[1] == '/') {
+        config += 2;
     }
     int result = platform_path_absolute(config, out->config_file, sizeof out->config_file);
     if (result != BATON_OK) {
@@ -160,7 +148,9 @@ static int read_config(const struct load_paths *paths, struct config *config,
                      : platform_file_read(paths->config_file, file_bytes, sizeof file_bytes,
                                           &length, &cause);
     if (result != BATON_OK) {
-        pieces_report_unread(problems, result, &cause);
+        char room[256];
+        config_problems_add(problems, 0, NULL, "cannot be read: %s",
+                            pieces_unread_words(result, &cause, room));
         return BATON_INVALID;
     }
     result = config_parse(config, format, paths->shown_name, file_bytes, length, problems);

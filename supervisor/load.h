@@ -16,10 +16,11 @@ struct load_paths {
     char shown_name[PATH_BYTES];     /* the config file as the user called it, for messages */
     char config_file[PATH_BYTES];    /* "" = standard input, which cannot be read a second time */
     enum config_format input_format; /* of that */
-    char config_folder[PATH_BYTES];  /* relative paths in the config start here */
+    char shown_folder[PATH_BYTES];  /* of shown_name, with its last separator; "" = it names none */
+    char config_folder[PATH_BYTES]; /* relative paths in the config start here */
     /* Where relative patterns of `include` start as well, the last going before; NULL = not there,
      * since the config is in no folder of the system's (platform_config_folders). */
-    const char *const *piece_folders;
+    const char *piece_folders;
     char handlers[PATH_BYTES];          /* the handlers folder of the installation */
     char handlers_override[PATH_BYTES]; /* of the command line; empty = not given */
 };

@@ -37,18 +37,11 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
     return false;
 }
 
-/* What has no letter of its own. */
-enum { HANDLERS = 256, FORMAT, EXPLAIN, CHECK, DEFAULTS, VERSION };
-
-static const struct option table[] = {{"config", required_argument, NULL, 'c'},
-                                      {"handlers", required_argument, NULL, HANDLERS},
-                                      {"format", required_argument, NULL, FORMAT},
-                                      {"check", no_argument, NULL, CHECK},
-                                      {"defaults", no_argument, NULL, DEFAULTS},
-                                      {"explain", required_argument, NULL, EXPLAIN},
-                                      {"version", no_argument, NULL, VERSION},
-                                      {"help", no_argument, NULL, 'h'},
-                                      {NULL, 0, NULL, 0}};
+/* Long options, of which the first take a value. A table would have an address to be made good for
+ * each, in memory that no other process shares. */
+static const char names[] = "config\0handlers\0format\0explain\0check\0defaults\0version\0help\0";
+enum { CONFIG = 256, HANDLERS, FORMAT, EXPLAIN, CHECK, DEFAULTS, VERSION, HELP, NAMES_END };
+#define NAMES_COUNT (NAMES_END - CONFIG)
 
 /* Takes one option, with its value in `optarg`. Returns what is wrong with it, NULL for nothing. */
 static const char *take(int option, int argc, char *const *argv, struct options *out) {
@@ -57,9 +50,11 @@ static const char *take(int option, int argc, char *const *argv, struct options 
         return "a value is missing after";
     }
     switch (option) {
+    case CONFIG:
     case 'c':
         out->config = optarg;
         break;
+    case HELP:
     case 'h':
         out->help = true;
         break;
@@ -89,9 +84,9 @@ static const char *take(int option, int argc, char *const *argv, struct options 
         out->version = true;
         break;
     default: /* mingw-w64 tells a value too many as it does one that is missing */
-        return optopt >= CHECK || optopt == 'h' ? "no value may follow"
-               : option == ':'                  ? "a value is missing after"
-                                                : "unknown argument";
+        return optopt >= CHECK ? "no value may follow"
+               : option == ':' ? "a value is missing after"
+                               : "unknown argument";
     }
     return NULL;
 }
@@ -99,6 +94,12 @@ static const char *take(int option, int argc, char *const *argv, struct options 
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
     memset(out, 0, sizeof *out);
+    struct option table[NAMES_COUNT + 1] = {0};
+    for (unsigned i = 0; i < NAMES_COUNT; i++) {
+        table[i].name = text_nth(names, i);
+        table[i].has_arg = i < CHECK - CONFIG ? required_argument : no_argument;
+        table[i].val = CONFIG + (int)i;
+    }
     optind = 0; /* from the start, also when this is called again */
     opterr = 0;
     for (;;) {

@@ -15,9 +15,8 @@
 bool pieces_read(const struct load_paths *paths, struct config *config, char *buffer,
                  struct config_problems *problems);
 
-/* Says why a file could not be read, the main one or the piece at hand; `result` and `cause` as of
- * platform_file_read(). */
-void pieces_report_unread(struct config_problems *problems, int result,
-                          const struct baton_cause *cause);
+/* Why a file could not be read, the main one as well; `result` and `cause` as of
+ * platform_file_read(). Static, or in `room`. */
+const char *pieces_unread_words(int result, const struct baton_cause *cause, char room[256]);
 
 #endif

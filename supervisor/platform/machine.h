@@ -95,9 +95,11 @@ bool platform_print(bool error, const char *text);
  * BATON_OK, BATON_NOT_FOUND (that variable is not set), BATON_TOO_LONG. */
 int platform_system_config(char *out, size_t size_bytes);
 
-/* The folders in which a system has configs, NULL at the end: what a later one has goes before what
- * an earlier one has under the same name. None on Windows. */
-extern const char *const platform_config_folders[];
+/* The folders in which a system has configs, one behind the other, each with its NUL, and an empty
+ * one: what a later one has goes before what an earlier one has under the same name. None on
+ * Windows.
+ */
+extern const char platform_config_folders[];
 
 /* Where this process alone has its console and says its faults there, asks for Enter and waits for
  * it, 10 minutes at most, so that they can be read (Windows, a double click); else does nothing. */

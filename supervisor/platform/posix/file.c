@@ -21,7 +21,7 @@ const bool platform_scripts_need_interpreter = false;
 const bool platform_backslash_separates = false;
 const bool platform_inherits_listeners = true;
 
-const char *const platform_config_folders[] = {"/usr/lib/baton", "/run/baton", "/etc/baton", NULL};
+const char platform_config_folders[] = "/usr/lib/baton\0/run/baton\0/etc/baton\0";
 
 static int read_whole(int descriptor, void *buffer, size_t capacity, size_t *length,
                       struct baton_cause *cause) {

@@ -11,7 +11,7 @@ const bool platform_scripts_need_interpreter = true;
 const bool platform_backslash_separates = true;
 const bool platform_inherits_listeners = false;
 
-const char *const platform_config_folders[] = {NULL};
+const char platform_config_folders[] = "";
 
 /* Opens an existing regular file. BATON_INVALID for a folder, a device or a pipe. */
 static int open_file(const wchar_t *path, HANDLE *out, struct baton_cause *cause) {
