@@ -18,22 +18,20 @@ struct search {
     size_t total_bytes;
     bool is_full;       /* too much, which was told: no more is read */
     const char *folder; /* at hand, with its last separator */
-    unsigned rank;      /* of that */
     const char *shown;  /* what messages call it; NULL = by its path */
     struct include_file *files;
     size_t file_count, file_capacity;
 };
 
-/* So many with all that does not hold, from the three folders. */
-#define FILES_MAX_COUNT (3u * CONFIG_PIECES_MAX_COUNT)
-
 static const char label[] = "supervisor.include";
 
-#define TELL(search, ...)                                                                          \
-    config_problems_add((search)->problems, (search)->setting->line, label, __VA_ARGS__)
+static void tell(struct search *search, const char *what, const char *words, const char *more) {
+    config_problems_add(search->problems, search->setting->line, label, "%s %s%s", what, words,
+                        more);
+}
 
 static void stop(struct search *search, const char *words) {
-    TELL(search, "this takes more than %s, which no config needs", words);
+    tell(search, "this takes more than", words, ", which no config needs");
     search->is_full = true;
     search->config->incomplete = true;
 }
@@ -46,8 +44,12 @@ static void take(void *context, const char *name) {
         return;
     }
     if (text_check(name, strlen(name), &fine_bytes) != TEXT_FINE) {
-        TELL(search, "%s has a file whose name is not UTF-8 or has control characters; rename it",
-             search->folder);
+        tell(search, search->folder,
+             "has a file whose name is not UTF-8 or has control characters; ", "rename it");
+        return;
+    }
+    if (search->file_count == CONFIG_PIECES_MAX_COUNT) {
+        stop(search, "1024 files");
         return;
     }
     struct include_file *files =
@@ -57,76 +59,69 @@ static void take(void *context, const char *name) {
         return;
     }
     search->files = files;
-    files[search->file_count++] =
-        (struct include_file){.name = copy, .folder = search->folder, .rank = search->rank};
-    if (search->file_count > FILES_MAX_COUNT) {
-        stop(search, "1024 files");
-    }
+    search->file_count =
+        include_insert(files, search->file_count, (struct include_file){copy, search->folder});
+}
+
+static const char *error_words(int result, const struct baton_cause *cause, char room[256]) {
+    return cause->call != NULL ? platform_error_text(cause->system_code, room, 256)
+                               : baton_error_text(result);
 }
 
 const char *pieces_unread_words(int result, const struct baton_cause *cause, char room[256]) {
     return result == BATON_INVALID    ? "it is a folder or no regular file"
            : result == BATON_TOO_LONG ? "it is longer than 1 MiB, which no config needs"
-           : cause->call != NULL      ? platform_error_text(cause->system_code, room, 256)
-                                      : baton_error_text(result);
+                                      : error_words(result, cause, room);
 }
 
 /* What the pattern takes in the folder `start`, or in one below it. */
 static void look(struct search *search, const char *start) {
     struct baton_cause cause = {0};
     struct arena *arena = search->config->arena;
+    const char *below = search->pattern.folder;
+    const char *joined = search->pattern.is_absolute ? below : arena_join(arena, start, "/", below);
     char folder[PATH_BYTES];
     char room[256];
-    const char *joined = arena_join(arena, start, "/", search->pattern.folder);
-    if (search->pattern.is_absolute) {
-        joined = search->pattern.folder;
+    int result =
+        joined != NULL ? platform_path_absolute(joined, folder, sizeof folder) : BATON_NOT_FOUND;
+    if (result == BATON_OK) {
+        size_t length = strlen(folder);
+        search->folder = arena_text(arena, folder);
+        /* With a separator behind its name Windows does not tell a file from nothing. */
+        if (length > 1 && folder[length - 2] != ':') {
+            folder[length - 1] = '\0';
+        }
+        joined = arena_text(arena, folder);
+        result = joined != NULL ? platform_directory_list(joined, take, search, &cause)
+                                : BATON_NOT_FOUND;
     }
-    if (joined == NULL) {
-        return;
-    }
-    if (platform_path_absolute(joined, folder, sizeof folder) != BATON_OK) {
-        TELL(search, "the path of `%s` is too long; give a shorter one", search->pattern.name);
-        return;
-    }
-    size_t length = strlen(folder);
-    search->folder = arena_text(arena, folder);
-    /* With a separator behind its name Windows does not tell a file from nothing. */
-    if (length > 1 && folder[length - 2] != ':') {
-        folder[length - 1] = '\0';
-    }
-    int result = search->folder == NULL ? BATON_NOT_FOUND
-                                        : platform_directory_list(folder, take, search, &cause);
     if (result == BATON_NOT_FOUND) {
         return;
     }
     if (result != BATON_OK) {
-        TELL(search, "%s cannot be read: %s", folder,
-             result == BATON_INVALID ? "it is no folder"
-                                     : pieces_unread_words(result, &cause, room));
+        tell(search, joined, "cannot be read: ",
+             result == BATON_INVALID ? "it is no folder" : error_words(result, &cause, room));
     }
-    (void)config_add_source(search->config, arena_text(arena, folder), search->setting->line,
-                            label);
+    (void)config_add_source(search->config,
+                            (struct config_source){joined, search->setting->line, label});
 }
 
 /* In one folder, or in those of the system. */
 static void look_everywhere(struct search *search) {
     const struct load_paths *paths = search->paths;
-    const char *start = paths->piece_folders;
-    bool is_one = start == NULL || search->pattern.is_absolute;
+    const char *start = search->pattern.is_absolute ? NULL : paths->piece_folders;
     search->file_count = search->file_capacity = 0;
     search->shown = NULL;
-    search->rank = 0;
-    if (is_one) {
-        search->shown = search->pattern.is_absolute || start != NULL
-                            ? NULL
-                            : arena_join(search->config->arena, paths->shown_folder, "",
-                                         search->pattern.folder);
+    if (start == NULL) {
+        if (!search->pattern.is_absolute) {
+            search->shown =
+                arena_join(search->config->arena, paths->shown_folder, "", search->pattern.folder);
+        }
         look(search, paths->config_folder);
         return;
     }
     for (; *start != '\0'; start += strlen(start) + 1) {
         look(search, start);
-        search->rank++;
     }
 }
 
@@ -159,7 +154,9 @@ static bool read_bytes(struct search *search, const char *path, const char *targ
                             result == BATON_NOT_FOUND
                                 ? "it was in its folder, and is gone; try again"
                                 : pieces_unread_words(result, &cause, room));
-    } else if (!config_add_source(search->config, path, config_problems_line(problems, 0), NULL)) {
+    } else if (!config_add_source(
+                   search->config,
+                   (struct config_source){path, config_problems_line(problems, 0), NULL})) {
         return false;
     } else if (length > 0 && search->total_bytes <= PIECES_MAX_BYTES) {
         (void)config_format_of(path, &format);
@@ -198,13 +195,14 @@ static bool read_piece(struct search *search, const struct include_file *file) {
 }
 
 static bool read_pattern(struct search *search) {
+    size_t told_count = search->problems->problem_count;
     look_everywhere(search);
-    size_t count = include_order(search->files, search->file_count);
-    if (count == 0 && !search->pattern.has_wildcard && !search->is_full) {
-        TELL(search, "`%s%s` is not there; a pattern with `*` may take nothing",
-             search->pattern.folder, search->pattern.name);
+    if (search->file_count == 0 && !search->pattern.has_wildcard &&
+        search->problems->problem_count == told_count) {
+        tell(search, search->pattern.text, "is not there; ",
+             "only a pattern with `*` or `?` may take nothing");
     }
-    for (size_t i = 0; search->files != NULL && i < count && !search->is_full; i++) {
+    for (size_t i = 0; i < search->file_count && !search->is_full; i++) {
         if (!read_piece(search, &search->files[i])) {
             return false;
         }
@@ -238,7 +236,7 @@ bool pieces_read(const struct load_paths *paths, struct config *config, char *bu
             return false;
         }
         if (wrong != NULL) {
-            TELL(&search, "`%s%s`: %s", search.pattern.folder, search.pattern.name, wrong);
+            tell(&search, search.pattern.text, wrong, "");
         } else if (!read_pattern(&search)) {
             return false;
         }

@@ -88,7 +88,7 @@ class Found(Pieces):
     def test_what_is_not_there(self):
         folder = self.folder()
         self.main(folder, "nowhere/*.ini, ports.d/a.ini")
-        self.expect_faults(folder, r"^ports\.ini:\d+: supervisor\.include: `ports\.d/a\.ini` is not there")
+        self.expect_faults(folder, r"^ports\.ini:\d+: supervisor\.include: ports\.d/a\.ini is not there")
         self.piece(folder / "ports.d", "a.ini")
         self.expect_services(folder, ["a"])
         self.main(folder, "ports.ini/*.ini, ports.d/a.ini")
@@ -97,8 +97,8 @@ class Found(Pieces):
     def test_what_is_no_pattern(self):
         folder = self.folder()
         self.main(folder, "*/a.ini, ports.d/*.conf")
-        self.expect_faults(folder, r"supervisor\.include: `\*/a\.ini`: only the last part",
-                           r"supervisor\.include: `ports\.d/\*\.conf`: is no config")
+        self.expect_faults(folder, r"supervisor\.include: \*/a\.ini only the last part",
+                           r"supervisor\.include: ports\.d/\*\.conf is no config")
 
     def test_names_are_those_of_the_main_config(self):
         folder = self.folder()

@@ -89,8 +89,8 @@ int config_parse(struct config *config, enum config_format format, const char *f
 int config_parse_piece(struct config *config, enum config_format format, const void *bytes,
                        size_t length, struct config_problems *problems);
 
-/* Keeps a source, whose texts are copied. False when out of memory. */
-bool config_add_source(struct config *config, const char *path, size_t line, const char *key);
+/* Keeps a source, whose texts live as long as `config`. False when out of memory. */
+bool config_add_source(struct config *config, struct config_source source);
 
 /* Frees and leaves empty; an empty (zeroed) object is accepted. */
 void config_clear(struct config *config);

@@ -1,7 +1,7 @@
 #include "core/config/include.h"
 
-#include "core/base/sort.h"
 #include "core/base/text.h"
+#include "core/base/words.h"
 #include "core/config/config.h"
 
 #include <string.h>
@@ -20,37 +20,25 @@ static char fold(char byte, bool windows) {
 
 const char *include_next(struct arena *arena, const char **rest, bool windows,
                          struct include_pattern *out) {
-    const char *start = *rest;
-    size_t length = strcspn(start, ",");
-    *rest = start[length] == '\0' ? NULL : start + length + 1;
-    while (length > 0 && text_is_blank(*start)) {
-        start++;
-        length--;
+    enum config_format format;
+    const char *part = words_next_part(arena, rest);
+    size_t length = part != NULL ? strlen(part) : 0;
+    size_t at = length;
+    while (at > 0 && !is_separator(part[at - 1], windows)) {
+        at--;
     }
-    while (length > 0 && text_is_blank(start[length - 1])) {
-        length--;
-    }
-    size_t folder_length = length;
-    while (folder_length > 0 && !is_separator(start[folder_length - 1], windows)) {
-        folder_length--;
-    }
-    *out = (struct include_pattern){
-        .folder = arena_copy(arena, start, folder_length),
-        .name = arena_copy(arena, start + folder_length, length - folder_length),
-        .is_absolute = length > 0 && (is_separator(*start, windows) ||
-                                      (windows && length > 1 && start[1] == ':'))};
-    if (out->folder == NULL || out->name == NULL) {
-        out->name = NULL;
+    out->folder = part != NULL ? arena_copy(arena, part, at) : NULL;
+    out->text = part;
+    out->name = out->folder != NULL ? part + at : NULL;
+    if (out->name == NULL) {
         return NULL;
     }
-    enum config_format format;
-    size_t name_length = strlen(out->name);
+    out->is_absolute = is_separator(part[0], windows) || (windows && length > 1 && part[1] == ':');
     out->has_wildcard = strpbrk(out->name, "*?") != NULL;
-    bool ends_wild = out->has_wildcard && strchr("*?", out->name[name_length - 1]) != NULL;
     return strpbrk(out->folder, "*?") != NULL
-               ? "only the last part of a pattern may have `*` and `?`; name its folder"
-           : name_length == 0 ? "names no file; give a pattern such as ports.d/*.ini"
-           : !ends_wild && !config_format_of(out->name, &format)
+               ? "only the last part of a pattern may have `*` and `?`"
+           : at == length ? "names no file; give a pattern such as ports.d/*.ini"
+           : strchr("*?", part[length - 1]) == NULL && !config_format_of(part, &format)
                ? "is no config by its ending; give .ini, .yaml or .yml"
                : NULL;
 }
@@ -90,26 +78,17 @@ bool include_matches(const struct include_pattern *pattern, const char *name, bo
     return is_like(pattern->name, name, windows);
 }
 
-static int compare(const void *files, size_t a, size_t b) {
-    const struct include_file *list = files;
-    int by_name = strcmp(list[a].name, list[b].name);
-    return by_name != 0 ? by_name : (list[b].rank > list[a].rank) - (list[b].rank < list[a].rank);
-}
-
-static void swap(void *files, size_t a, size_t b) {
-    struct include_file *list = files;
-    struct include_file file = list[a];
-    list[a] = list[b];
-    list[b] = file;
-}
-
-size_t include_order(struct include_file *files, size_t count) {
-    size_t kept_count = 0;
-    sort_items(files, count, &(struct sort_of){compare, swap});
-    for (size_t i = 0; i < count; i++) {
-        if (kept_count == 0 || strcmp(files[kept_count - 1].name, files[i].name) != 0) {
-            files[kept_count++] = files[i];
-        }
+size_t include_insert(struct include_file *files, size_t count, struct include_file file) {
+    size_t at = count;
+    int order = 1;
+    while (at > 0 && (order = strcmp(files[at - 1].name, file.name)) > 0) {
+        at--;
     }
-    return kept_count;
+    if (at > 0 && order == 0) {
+        files[at - 1] = file;
+        return count;
+    }
+    memmove(files + at + 1, files + at, (count - at) * sizeof *files);
+    files[at] = file;
+    return count + 1;
 }

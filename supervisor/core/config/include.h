@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct include_pattern {
+    const char *text;
     const char *folder; /* with its last separator; "" = the config's own */
     const char *name;   /* what the names in it are compared with */
     bool has_wildcard;  /* else `name` is one file's */
@@ -18,9 +19,9 @@ struct include_pattern {
 };
 
 /* Takes the next pattern off a list that is separated by commas: *rest is what follows, NULL after
- * the last. NULL, and the pattern, whose texts are in `arena`; or what is wrong with it and what
- * would be right (static), with the texts as far as they could be told. `windows`: `\` parts paths
- * too, and drives have letters. When out of memory, which the arena tells, `name` is NULL. */
+ * the last. NULL, and the pattern, whose texts are in `arena`; or, behind its text, what is wrong
+ * with it and what would be right (static). `windows`: `\` parts paths too, and drives have
+ * letters. When out of memory, which the arena tells, `name` is NULL. */
 const char *include_next(struct arena *arena, const char **rest, bool windows,
                          struct include_pattern *out);
 
@@ -33,11 +34,11 @@ bool include_matches(const struct include_pattern *pattern, const char *name, bo
 struct include_file {
     const char *name;   /* without its folder */
     const char *folder; /* with its last separator */
-    unsigned rank;      /* of its folder: of files of one name the highest holds */
 };
 
-/* Puts them into the order of their names, byte by byte, and those that do not hold out. Returns
- * how many are left. */
-size_t include_order(struct include_file *files, size_t count);
+/* Puts one more into `count` files, which have room for it, and are in the order of their names,
+ * byte by byte: in the place of one of its name, as its folder comes later. Returns how many there
+ * are then. */
+size_t include_insert(struct include_file *files, size_t count, struct include_file file);
 
 #endif

@@ -88,18 +88,14 @@ int config_parse(struct config *config, enum config_format format, const char *f
     return config_parse_piece(config, format, bytes, length, problems);
 }
 
-bool config_add_source(struct config *config, const char *path, size_t line, const char *key) {
+bool config_add_source(struct config *config, struct config_source source) {
     struct config_source *sources = arena_grow(config->arena, config->sources, config->source_count,
                                                &config->source_capacity, sizeof *sources);
-    struct config_source source = {.path = arena_text(config->arena, path),
-                                   .line = line,
-                                   .key = arena_text(config->arena, key)};
-    if (sources == NULL || arena_failed(config->arena)) {
-        return false;
+    if (sources != NULL) {
+        config->sources = sources;
+        sources[config->source_count++] = source;
     }
-    config->sources = sources;
-    sources[config->source_count++] = source;
-    return true;
+    return sources != NULL;
 }
 
 void config_clear(struct config *config) {

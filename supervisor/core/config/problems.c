@@ -77,10 +77,10 @@ const char *config_problems_file(const struct config_problems *problems, size_t 
 const char *config_line_words(struct config_problems *problems, size_t line, size_t from) {
     char number[32];
     bool is_same = config_line_file(line) == config_line_file(from);
-    text_format(number, sizeof number, is_same ? "line %lu" : ":%lu",
+    text_format(number, sizeof number, "%c%lu", is_same ? ' ' : ':',
                 (unsigned long)config_line_number(line));
-    const char *words = arena_join(problems->arena,
-                                   is_same ? "" : config_problems_file(problems, line), number, "");
+    const char *words = arena_join(
+        problems->arena, is_same ? "line" : config_problems_file(problems, line), number, "");
     return words != NULL ? words : "";
 }
 

@@ -158,7 +158,8 @@ static int load_pieces(const char *other, struct service_table *table,
     if (result != BATON_NO_MEMORY) {
         (void)include_next(config.arena, &rest, false, &pattern);
         result =
-            pattern.name == NULL || !config_add_source(&config, "/x", 1, "a.b") ||
+            pattern.name == NULL ||
+                    !config_add_source(&config, (struct config_source){"/x", 1, "a.b"}) ||
                     !config_problems_begin_piece(problems, "p")
                 ? BATON_NO_MEMORY
                 : config_parse_piece(&config, CONFIG_FORMAT_INI, other, strlen(other), problems);
