@@ -91,7 +91,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         complain(what, baton_error_text(result));
         return EXIT_SYSTEM;
     }
-    paths->input_format = options->format;
+    paths->input_format = options->is_yaml ? CONFIG_FORMAT_YAML : CONFIG_FORMAT_INI;
     load_describe_machine(paths, &machine);
     machine.checks_only = options->check || options->service != NULL;
     machine.looks_left = &looks_left;

@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <string.h>
 
 const char options_help[] =
@@ -43,50 +44,36 @@ static const char names[] = "config\0handlers\0format\0explain\0check\0defaults\
 enum { CONFIG = 256, HANDLERS, FORMAT, EXPLAIN, CHECK, DEFAULTS, VERSION, HELP, NAMES_END };
 #define NAMES_COUNT (NAMES_END - CONFIG)
 
+/* Their places in struct options are in the same order. */
+_Static_assert(offsetof(struct options, service) ==
+                   offsetof(struct options, config) + (EXPLAIN - CONFIG) * sizeof(char *),
+               "options with a value are side by side");
+_Static_assert(offsetof(struct options, help) == offsetof(struct options, check) + HELP - CHECK,
+               "and so are those without");
+
 /* Takes one option, with its value in `optarg`. Returns what is wrong with it, NULL for nothing. */
 static const char *take(int option, int argc, char *const *argv, struct options *out) {
-    const char *value = optarg != NULL ? optarg : "-";
-    if (value[0] == '\0') {
+    option = option == 'c' ? CONFIG : option == 'h' ? HELP : option;
+    if (option < CONFIG) { /* mingw-w64 tells a value too many as it does one that is missing */
+        return optopt >= CHECK ? "no value may follow"
+               : option == ':' ? "a value is missing after"
+                               : "unknown argument";
+    }
+    if (option >= CHECK) {
+        *(bool *)((char *)out + offsetof(struct options, check) + option - CHECK) = true;
+        return NULL;
+    }
+    if (optarg[0] == '\0') {
         return "a value is missing after";
     }
-    switch (option) {
-    case CONFIG:
-    case 'c':
-        out->config = optarg;
-        break;
-    case HELP:
-    case 'h':
-        out->help = true;
-        break;
-    case HANDLERS:
-        out->handlers = optarg;
-        break;
-    case FORMAT:
-        out->has_format = true;
-        out->format = strcmp(value, "yaml") == 0 ? CONFIG_FORMAT_YAML : CONFIG_FORMAT_INI;
-        return out->format == CONFIG_FORMAT_YAML || strcmp(value, "ini") == 0
-                   ? NULL
-                   : "ini or yaml must follow";
-    case CHECK:
-        out->check = true;
-        break;
-    case DEFAULTS:
-        out->defaults = true;
-        break;
-    case EXPLAIN:
-        out->service = optarg;
+    memcpy((char *)out + offsetof(struct options, config) +
+               (size_t)(option - CONFIG) * sizeof optarg,
+           &optarg, sizeof optarg);
+    if (option == EXPLAIN) {
         if (optind == argc) {
             return "SERVICE and ADDRESS must follow";
         }
         out->client = argv[optind++];
-        break;
-    case VERSION:
-        out->version = true;
-        break;
-    default: /* mingw-w64 tells a value too many as it does one that is missing */
-        return optopt >= CHECK ? "no value may follow"
-               : option == ':' ? "a value is missing after"
-                               : "unknown argument";
     }
     return NULL;
 }
@@ -121,7 +108,11 @@ bool options_parse(int argc, char *const *argv, struct options *out, char *messa
     if (optind < argc) {
         return fault(message, size_bytes, "unknown argument", argv[optind]);
     }
-    if (out->has_format && (out->config == NULL || strcmp(out->config, "-") != 0)) {
+    out->is_yaml = out->format != NULL && strcmp(out->format, "yaml") == 0;
+    if (out->format != NULL && !out->is_yaml && strcmp(out->format, "ini") != 0) {
+        return fault(message, size_bytes, "ini or yaml must follow", "--format");
+    }
+    if (out->format != NULL && (out->config == NULL || strcmp(out->config, "-") != 0)) {
         return fault(message, size_bytes, "`-c -` must stand beside", "--format");
     }
     return !out->defaults || out->check ||

@@ -65,11 +65,11 @@ static void standard_input_has_a_format(void **state) {
     (void)state;
     assert_true(PARSE(&options, "-c", "-"));
     assert_string_equal(options.config, "-");
-    assert_int_equal(options.format, CONFIG_FORMAT_INI);
+    assert_false(options.is_yaml);
     assert_true(PARSE(&options, "--format", "yaml", "--config=-"));
-    assert_int_equal(options.format, CONFIG_FORMAT_YAML);
+    assert_true(options.is_yaml);
     assert_true(PARSE(&options, "-c-", "--format=ini"));
-    assert_int_equal(options.format, CONFIG_FORMAT_INI);
+    assert_false(options.is_yaml);
 }
 
 static void what_is_wrong_names_itself(void **state) {

@@ -52,23 +52,26 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
         return;
     }
     size_t own_line = config_problems_line(reader->problems, line);
+    size_t file = config_line_file(own_line);
     enum config_section_kind kind = kind_of(name);
-    if (kind == CONFIG_SECTION_SUPERVISOR && config_line_file(own_line) > 0) {
+    if (kind == CONFIG_SECTION_SUPERVISOR && file > 0) {
         config_problems_add(reader->problems, line, name,
                             "only the main config has this section, as it is for all of them; move "
                             "its keys there");
         return;
     }
     for (size_t i = 0; i < config->section_count; i++) {
-        const struct config_section *earlier = &config->sections[i];
-        bool is_here = config_line_file(earlier->line) == config_line_file(own_line);
-        if (strcmp(earlier->name, name) == 0 && (is_here || kind == CONFIG_SECTION_SERVICE)) {
+        size_t earlier = config->sections[i].line;
+        bool is_here = config_line_file(earlier) == file;
+        if ((is_here || kind == CONFIG_SECTION_SERVICE) &&
+            strcmp(config->sections[i].name, name) == 0) {
             config_problems_add(reader->problems, line, name,
-                                "this section stands twice, first in %s; %s",
-                                config_line_words(reader->problems, earlier->line, own_line),
-                                is_here ? "put its keys together in one"
-                                        : "give one of the two services another name");
-            reader->current = is_here ? i : SIZE_MAX;
+                                "this section stands twice, first in %s; put its keys together in "
+                                "one, or give it another name",
+                                config_line_words(reader->problems, earlier, own_line));
+            if (is_here) {
+                reader->current = i;
+            }
             return;
         }
     }

@@ -67,9 +67,9 @@ static void each_fault_names_its_file(void **state) {
 static void what_stands_twice_names_both_places(void **state) {
     (void)state;
     EXPECT("p/a.ini:4: a: this section stands twice, first in line 1; put its keys together in "
-           "one\n"
-           "p/b.yml:2: a: this section stands twice, first in p/a.ini:1; give one of the two "
-           "services another name\n",
+           "one, or give it another name\n"
+           "p/b.yml:2: a: this section stands twice, first in p/a.ini:1; put its keys together "
+           "in one, or give it another name\n",
            {"f.ini", MAIN}, {"p/a.ini", "[a]\nlisten = 1\nhandler = ok\n[a]\n"},
            {"p/b.yml", "\na:\n  listen: 2\n  handler: ok\n"});
     EXPECT("p/a.ini:2: a.listen: 0.0.0.0:7001 is taken by `ports.7001` in f.ini:4 (0.0.0.0:7001); "
