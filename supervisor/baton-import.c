@@ -1,12 +1,14 @@
 /* baton-import: the config of another super-server in, ours out. A program of its own: batond stays
  * small without the code that is needed once. */
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/config/config.h"
 #include "import/import.h"
 #include "load.h"
 #include "platform/platform.h"
 #include "program.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,56 +90,104 @@ static enum exit_code import(const char *path, const struct import_options *opti
                                      : EXIT_SYSTEM;
 }
 
-/* Takes the options; returns the file, or NULL for a wrong command line. */
-static const char *parse(int count, char *const *arguments, struct import_options *options) {
-    const char *path = NULL;
-    for (int i = 1; i < count; i++) {
-        const char *word = arguments[i];
-        bool is_last = i + 1 == count;
-        if (strcmp(word, "--") == 0 && i + 2 == count && path == NULL) {
-            return arguments[i + 1]; /* a file, whatever its name is like */
-        }
-        if (strcmp(word, "--defaults") == 0 && !is_last && options->defaults == NULL) {
-            options->defaults = arguments[++i];
-        } else if (strncmp(word, "--defaults=", 11) == 0 && word[11] != '\0' &&
-                   options->defaults == NULL) {
-            options->defaults = word + 11;
-        } else if (strcmp(word, "--no-defaults") == 0) {
-            options->no_defaults = true;
-        } else if (path == NULL && (word[0] != '-' || strcmp(word, IMPORT_STANDARD_INPUT) == 0)) {
-            path = word;
-        } else {
+/* What the command line asks for. */
+struct request {
+    const char *path;
+    struct import_options options;
+    bool help, version;
+};
+
+enum { DEFAULTS = 256, NO_DEFAULTS, VERSION };
+
+static const struct option table[] = {{"defaults", required_argument, NULL, DEFAULTS},
+                                      {"no-defaults", no_argument, NULL, NO_DEFAULTS},
+                                      {"version", no_argument, NULL, VERSION},
+                                      {"help", no_argument, NULL, 'h'},
+                                      {NULL, 0, NULL, 0}};
+
+/* Takes the options. Returns what is wrong, NULL for nothing; with the argument at the end of
+ * that, if it is one. */
+static const char *take_options(int count, char **arguments, struct request *out,
+                                const char **word) {
+    static char letter[3] = "-";
+    opterr = 0;
+    for (;;) {
+        int option = getopt_long(count, arguments, ":h", table, NULL);
+        if (option == -1) {
             return NULL;
         }
+        /* Of letters that stand together the one at hand. */
+        bool is_letter = option == '?' && optopt != 0 && optopt < DEFAULTS && optopt != 'h';
+        letter[1] = (char)optopt;
+        *word = is_letter ? letter : arguments[optind - 1];
+        switch (option) {
+        case DEFAULTS:
+            if (optarg[0] == '\0') {
+                return "a file must follow --defaults, and not";
+            }
+            if (out->options.defaults != NULL) {
+                return "there is one file of defaults already, before";
+            }
+            out->options.defaults = optarg;
+            break;
+        case NO_DEFAULTS:
+            out->options.no_defaults = true;
+            break;
+        case VERSION:
+            out->version = true;
+            break;
+        case 'h':
+            out->help = true;
+            break;
+        default: /* mingw-w64 tells a value too many as it does one that is missing */
+            return optopt > DEFAULTS || optopt == 'h' ? "no value may follow"
+                   : option == ':'                    ? "a file must follow"
+                                                      : "unknown argument";
+        }
     }
-    /* Standard input can be read once. */
-    bool is_clear =
-        options->defaults == NULL ||
-        (!options->no_defaults && strcmp(options->defaults, IMPORT_STANDARD_INPUT) != 0);
-    return is_clear ? path : NULL;
+}
+
+/* The same for the whole line. */
+static const char *parse(int count, char **arguments, struct request *out, const char **word) {
+    const char *wrong = take_options(count, arguments, out, word);
+    if (wrong != NULL || out->help || out->version) {
+        return wrong;
+    }
+    *word = NULL;
+    if (optind + 1 != count || arguments[optind][0] == '\0') {
+        return "name one FILE, an inetd.conf or xinetd.conf, and nothing else";
+    }
+    out->path = arguments[optind];
+    const char *defaults = out->options.defaults;
+    if (defaults != NULL && out->options.no_defaults) {
+        return "--defaults and --no-defaults exclude each other";
+    }
+    /* It can be read once. */
+    return defaults != NULL && strcmp(defaults, IMPORT_STANDARD_INPUT) == 0
+               ? "--defaults cannot be standard input"
+               : NULL;
 }
 
 int main(int argc, char **argv) {
     int count = 0;
+    struct request request = {0};
+    const char *word = NULL;
     char **arguments = platform_arguments(argc, argv, &count);
     if (arguments == NULL) {
         complain("reading the arguments", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
     }
-    if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
-        print_out(NULL, help);
+    const char *wrong = parse(count, arguments, &request, &word);
+    if (wrong != NULL) {
+        char text[512];
+        text_format(text, sizeof text, "%s%s%s%s; `baton-import --help` says more", wrong,
+                    word != NULL ? " `" : "", word != NULL ? word : "", word != NULL ? "`" : "");
+        complain("usage", text);
+        return EXIT_USAGE;
+    }
+    if (request.help || request.version) {
+        print_out(NULL, request.help ? help : "baton-import " BATON_VERSION "\n");
         return (int)program_end(EXIT_DONE);
     }
-    if (count == 2 && strcmp(arguments[1], "--version") == 0) {
-        print_out(NULL, "baton-import " BATON_VERSION "\n");
-        return (int)program_end(EXIT_DONE);
-    }
-    struct import_options options = {0};
-    const char *path = parse(count, arguments, &options);
-    if (path != NULL) {
-        return (int)program_end(import(path, &options));
-    }
-    complain("usage", "name one FILE, an inetd.conf or xinetd.conf, and nothing else; "
-                      "`baton-import --help` says more");
-    return EXIT_USAGE;
+    return (int)program_end(import(request.path, &request.options));
 }

@@ -7,6 +7,7 @@
 #include "ctl/options.h"
 #include "ctl/show.h"
 #include "ctl/talk.h"
+#include "load.h"
 #include "platform/platform.h"
 #include "program.h"
 

@@ -55,7 +55,11 @@ static enum exit_code serve(const struct load_paths *paths, const struct service
     static struct renewal renewal; /* the thread that reads may be there until the end */
     renewal = (struct renewal){.paths = paths, .machine = *machine};
     renewal.machine.looks_left = &renewal.looks_left;
-    const struct supervisor_source source = {.load = load_anew, .context = &renewal};
+    const struct supervisor_source source = {
+        .load = load_anew,
+        .context = &renewal,
+        .refusal =
+            paths->config_file[0] == '\0' ? "the config was read from standard input" : NULL};
     enum supervisor_result end = supervisor_run(table, machine, &source);
     return end == SUPERVISOR_STOPPED ? EXIT_DONE
                                      : (end == SUPERVISOR_LOG_LOST ? EXIT_OUTPUT : EXIT_SYSTEM);
@@ -130,6 +134,7 @@ static enum exit_code check_or_serve(const struct options *options, struct load_
         complain(what, baton_error_text(result));
         return EXIT_SYSTEM;
     }
+    paths->input_format = options->is_yaml ? CONFIG_FORMAT_YAML : CONFIG_FORMAT_INI;
     load_describe_machine(paths, &machine);
     machine.checks_only = options->check || options->service != NULL;
     machine.looks_left = &looks_left;

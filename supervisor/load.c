@@ -4,20 +4,27 @@
 #include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/service/program_head.h"
+#include "pieces.h"
 #include "platform/platform.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Cuts the last part of a path off; "/" stays. */
-static void cut_last_part(char *path) {
+/* Where the last part of a path begins. */
+static size_t last_part(const char *path) {
     size_t length = strlen(path);
-    while (length > 1 && path[length - 1] != '/' &&
+    while (length > 0 && path[length - 1] != '/' &&
            !(platform_backslash_separates && path[length - 1] == '\\')) {
         length--;
     }
-    path[length > 1 ? length - 1 : length] = '\0';
+    return length;
+}
+
+/* Cuts the last part of a path off, which is absolute; "/" stays. */
+static void cut_last_part(char *path) {
+    size_t length = last_part(path);
+    path[length > 1 ? length - 1 : 1] = '\0';
 }
 
 /* What lies beside the folder that batond is in. */
@@ -71,6 +78,14 @@ int load_find_config(char *out, size_t size_bytes) {
     return !has_found ? BATON_NOT_FOUND : used < size_bytes ? BATON_OK : BATON_TOO_LONG;
 }
 
+static bool is_of_system(const char *folder) {
+    const char *at = platform_config_folders;
+    while (*at != '\0' && strcmp(at, folder) != 0) {
+        at += strlen(at) + 1;
+    }
+    return *at != '\0';
+}
+
 int load_find_paths(const char *config, const char *handlers, struct load_paths *out,
                     const char **what) {
     *what = "finding the config file";
@@ -78,12 +93,22 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
     if (length < 0 || (size_t)length >= sizeof out->shown_name) {
         return BATON_TOO_LONG;
     }
+    memcpy(out->shown_folder, config, (size_t)length + 1);
+    out->shown_folder[last_part(out->shown_folder)] = '\0';
+    /* What leads nowhere shall not hide which folder it is. */
+    while (config[0] == '.' && config[1] == '/') {
+        config += 2;
+    }
     int result = platform_path_absolute(config, out->config_file, sizeof out->config_file);
     if (result != BATON_OK) {
         return result;
     }
     memcpy(out->config_folder, out->config_file, sizeof out->config_folder);
     cut_last_part(out->config_folder);
+    if (strcmp(config, LOAD_STANDARD_INPUT) == 0) {
+        out->config_file[0] = '\0';
+    }
+    out->piece_folders = is_of_system(out->config_folder) ? platform_config_folders : NULL;
     *what = "finding the folder of --handlers";
     out->handlers_override[0] = '\0';
     if (handlers != NULL) {
@@ -101,43 +126,38 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
  * heap, where they are resident; here only the pages that the file fills are ever touched. */
 static char file_bytes[CONFIG_FILE_MAX_BYTES];
 
-/* Says why a file cannot be read, in the place of its faults. */
-static void report_unread(int result, const struct baton_cause *cause,
-                          struct config_problems *problems) {
-    char words[256];
-    if (result == BATON_INVALID) {
-        config_problems_add(problems, 0, NULL,
-                            "this is a folder or no regular file; name the config file itself");
-    } else if (result == BATON_TOO_LONG) {
-        config_problems_add(problems, 0, NULL, "longer than 1 MiB, which no config needs");
-    } else {
-        config_problems_add(problems, 0, NULL, "cannot be read: %s",
-                            cause->call != NULL
-                                ? platform_error_text(cause->system_code, words, sizeof words)
-                                : baton_error_text(result));
-    }
+static bool is_input(const struct load_paths *paths) {
+    return paths->config_file[0] == '\0';
 }
 
 /* BATON_OK, BATON_INVALID or BATON_NO_MEMORY. */
 static int read_config(const struct load_paths *paths, struct config *config,
                        struct config_problems *problems) {
     struct baton_cause cause = {0};
-    enum config_format format;
+    enum config_format format = paths->input_format;
     size_t length = 0;
-    if (!config_format_of(paths->config_file, &format)) {
+    if (!is_input(paths) && !config_format_of(paths->config_file, &format)) {
         config_problems_add(problems, 0, NULL,
                             "the format is told by the ending, and this is neither; name the file "
                             ".ini, .yaml or .yml, or make one of an inetd.conf or xinetd.conf by "
                             "`baton-import FILE`");
         return BATON_INVALID;
     }
-    int result =
-        platform_file_read(paths->config_file, file_bytes, sizeof file_bytes, &length, &cause);
+    int result = is_input(paths)
+                     ? platform_input_read(file_bytes, sizeof file_bytes, &length, &cause)
+                     : platform_file_read(paths->config_file, file_bytes, sizeof file_bytes,
+                                          &length, &cause);
     if (result != BATON_OK) {
-        report_unread(result, &cause, problems);
+        char room[256];
+        config_problems_add(problems, 0, NULL, "cannot be read: %s",
+                            pieces_unread_words(result, &cause, room));
         return BATON_INVALID;
     }
-    return config_parse(config, format, paths->shown_name, file_bytes, length, problems);
+    result = config_parse(config, format, paths->shown_name, file_bytes, length, problems);
+    if (result != BATON_NO_MEMORY && !pieces_read(paths, config, file_bytes, problems)) {
+        return BATON_NO_MEMORY;
+    }
+    return result == BATON_OK && problems->problem_count > 0 ? BATON_INVALID : result;
 }
 
 static void note_format(void *context, const char *name) {
@@ -167,7 +187,8 @@ void load_describe_machine(const struct load_paths *paths, struct service_machin
         .backslash_separates = platform_backslash_separates,
         .inherits_listeners = platform_inherits_listeners,
         .config_file = paths->shown_name,
-        .config_path = paths->config_file,
+        .config_path = is_input(paths) ? NULL : paths->config_file,
+        .config_is_input = is_input(paths),
         .base_directory = paths->config_folder,
         .handlers_directory = paths->handlers,
         .handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL,

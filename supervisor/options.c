@@ -1,9 +1,9 @@
 #include "options.h"
+
 #include "core/base/text.h"
 
+#include <getopt.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 const char options_help[] =
@@ -15,7 +15,9 @@ const char options_help[] =
     "\n"
     "  -c, --config FILE  the config, FILE.ini or FILE.yaml; else the first of conf/ports.ini,\n"
     "                     ports.ini, ../conf/ports.ini beside batond, and\n"
-    "                     /etc/baton/ports.ini (Windows: %ProgramData%\\baton\\ports.ini)\n"
+    "                     /etc/baton/ports.ini (Windows: %ProgramData%\\baton\\ports.ini);\n"
+    "                     `-` is standard input\n"
+    "  --format FORMAT    of standard input: ini (the default) or yaml\n"
     "  --handlers DIR     where handler names are looked up (default: what the config\n"
     "                     says, else the folder `handlers` beside batond's own folder)\n"
     "  --check            validate the config, print what it means, and end\n"
@@ -36,79 +38,82 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
     return false;
 }
 
-/* An argument that takes a value, or is a flag; it goes to `offset` of struct options. */
-struct known {
-    char name[11];
-    bool takes_value;
-    uint8_t offset;
-};
+/* Long options, of which the first take a value. A table would have an address to be made good for
+ * each, in memory that no other process shares. */
+static const char names[] = "config\0handlers\0format\0explain\0check\0defaults\0version\0help\0";
+enum { CONFIG = 256, HANDLERS, FORMAT, EXPLAIN, CHECK, DEFAULTS, VERSION, HELP, NAMES_END };
+#define NAMES_COUNT (NAMES_END - CONFIG)
 
-enum match { OTHER, TAKEN, TAKEN_WITH_NEXT, VALUE_MISSING };
+/* Their places in struct options are in the same order. */
+_Static_assert(offsetof(struct options, service) ==
+                   offsetof(struct options, config) + (EXPLAIN - CONFIG) * sizeof(char *),
+               "options with a value are side by side");
+_Static_assert(offsetof(struct options, help) == offsetof(struct options, check) + HELP - CHECK,
+               "and so are those without");
 
-/* Matches "NAME", "NAME VALUE" (`next` is what follows, NULL at the end) and "--NAME=VALUE". */
-static enum match match(const struct known *known, const char *argument, const char *next,
-                        struct options *out) {
-    size_t length = strlen(known->name);
-    bool is_long = length > 2;
-    if (strncmp(argument, known->name, length) != 0) {
-        return OTHER;
+/* Takes one option, with its value in `optarg`. Returns what is wrong with it, NULL for nothing. */
+static const char *take(int option, int argc, char *const *argv, struct options *out) {
+    option = option == 'c' ? CONFIG : option == 'h' ? HELP : option;
+    if (option < CONFIG) { /* mingw-w64 tells a value too many as it does one that is missing */
+        return optopt >= CHECK ? "no value may follow"
+               : option == ':' ? "a value is missing after"
+                               : "unknown argument";
     }
-    const char *rest = argument + length;
-    void *place = (char *)out + known->offset;
-    if (!known->takes_value && *rest == '\0') {
-        *(bool *)place = true;
-        return TAKEN;
+    if (option >= CHECK) {
+        *(bool *)((char *)out + offsetof(struct options, check) + option - CHECK) = true;
+        return NULL;
     }
-    if (known->takes_value && *rest == '=' && is_long) {
-        *(const char **)place = rest + 1;
-        return rest[1] == '\0' ? VALUE_MISSING : TAKEN;
+    if (optarg[0] == '\0') {
+        return "a value is missing after";
     }
-    if (known->takes_value && *rest == '\0') {
-        *(const char **)place = next;
-        return next == NULL || next[0] == '\0' ? VALUE_MISSING : TAKEN_WITH_NEXT;
+    memcpy((char *)out + offsetof(struct options, config) +
+               (size_t)(option - CONFIG) * sizeof optarg,
+           &optarg, sizeof optarg);
+    if (option == EXPLAIN) {
+        if (optind == argc) {
+            return "SERVICE and ADDRESS must follow";
+        }
+        out->client = argv[optind++];
     }
-    return OTHER;
+    return NULL;
 }
 
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes) {
-    static const struct known table[] = {
-        {"-c", true, offsetof(struct options, config)},
-        {"--config", true, offsetof(struct options, config)},
-        {"--handlers", true, offsetof(struct options, handlers)},
-        {"--check", false, offsetof(struct options, check)},
-        {"--defaults", false, offsetof(struct options, defaults)},
-        {"--version", false, offsetof(struct options, version)},
-        {"--help", false, offsetof(struct options, help)},
-        {"-h", false, offsetof(struct options, help)},
-    };
     memset(out, 0, sizeof *out);
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i];
-        enum match result = OTHER;
-        if (strncmp(argument, "--import", sizeof "--import" - 1) == 0) {
+    struct option table[NAMES_COUNT + 1] = {0};
+    for (unsigned i = 0; i < NAMES_COUNT; i++) {
+        table[i].name = text_nth(names, i);
+        table[i].has_arg = i < CHECK - CONFIG ? required_argument : no_argument;
+        table[i].val = CONFIG + (int)i;
+    }
+    optind = 0; /* from the start, also when this is called again */
+    opterr = 0;
+    for (;;) {
+        int at = optind > 0 ? optind : 1;
+        int option = getopt_long(argc, argv, "+:c:h", table, NULL);
+        if (option == -1) {
+            break;
+        }
+        const char *wrong = take(option, argc, argv, out);
+        if (wrong != NULL && strncmp(argv[at], "--import", sizeof "--import" - 1) == 0) {
             text_format(message, size_bytes,
                         "the import is a program of its own; run `baton-import FILE`");
             return false;
         }
-        if (strcmp(argument, "--explain") == 0) {
-            if (argc - i < 3) {
-                return fault(message, size_bytes, "SERVICE and ADDRESS must follow", argument);
-            }
-            out->service = argv[++i];
-            out->client = argv[++i];
-            continue;
+        if (wrong != NULL) {
+            return fault(message, size_bytes, wrong, argv[at]);
         }
-        for (size_t k = 0; k < sizeof table / sizeof *table && result == OTHER; k++) {
-            result = match(&table[k], argument, i + 1 < argc ? argv[i + 1] : NULL, out);
-        }
-        if (result == OTHER) {
-            return fault(message, size_bytes, "unknown argument", argument);
-        }
-        if (result == VALUE_MISSING) {
-            return fault(message, size_bytes, "a value is missing after", argument);
-        }
-        i += result == TAKEN_WITH_NEXT ? 1 : 0;
+    }
+    if (optind < argc) {
+        return fault(message, size_bytes, "unknown argument", argv[optind]);
+    }
+    out->is_yaml = out->format != NULL && strcmp(out->format, "yaml") == 0;
+    if (out->format != NULL && !out->is_yaml && strcmp(out->format, "ini") != 0) {
+        return fault(message, size_bytes, "ini or yaml must follow", "--format");
+    }
+    if (out->format != NULL && (out->config == NULL || strcmp(out->config, "-") != 0)) {
+        return fault(message, size_bytes, "`-c -` must stand beside", "--format");
     }
     return !out->defaults || out->check ||
            fault(message, size_bytes, "--check must stand beside", "--defaults");

@@ -5,18 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Texts point into argv. */
+/* Texts point into argv; NULL = not given. In the order of options.c. */
 struct options {
-    const char *config;           /* -c, --config; NULL = not given */
-    const char *handlers;         /* --handlers; NULL = not given */
-    const char *service, *client; /* --explain; NULL = not given */
-    bool check, defaults;         /* `defaults` is of no use without `check` */
+    const char *config;   /* -c, --config; "-" = standard input */
+    const char *handlers; /* --handlers */
+    const char *format;   /* --format, of standard input */
+    const char *service;  /* --explain */
+    const char *client;   /* the same */
+    bool check, defaults; /* `defaults` is of no use without `check` */
     bool version;
     bool help;
+    bool is_yaml; /* what `format` says */
 };
 
-/* Reads the arguments after argv[0]. Returns true, or false with what is wrong and what would be
- * right in `message` (of `size_bytes`). */
+/* Reads the arguments after argv[0], by getopt_long(3), so by one thread at a time. Returns true,
+ * or false with what is wrong and what would be right in `message` (of `size_bytes`). */
 bool options_parse(int argc, char *const *argv, struct options *out, char *message,
                    size_t size_bytes);
 

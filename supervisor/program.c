@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include "core/base/text.h"
+#include "load.h"
 #include "platform/platform.h"
 
 static bool output_is_torn; /* something on its way to standard output was lost */

@@ -16,8 +16,6 @@ enum exit_code {
     EXIT_CONFIG_INVALID = 78
 };
 
-#define PATH_BYTES 4096
-
 /* Each program defines its own. */
 extern const char program_name[];
 

@@ -5,6 +5,7 @@
  */
 #include "body.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,14 @@ enum {
 enum { MESSAGES_EACH = 2 };
 
 static const char usage[] =
-    "usage: baton-demo [-n THREADS] [HOST:PORT]\n"
+    "usage: baton-demo [-n COUNT] [HOST:PORT]\n"
     "\n"
-    "Connects THREADS clients (default 5, at most 1000) to HOST:PORT (default 127.0.0.1:7777,\n"
-    "IPv6 as [::1]:7777). Each sends two messages and prints the replies.\n"
+    "Connects COUNT clients to HOST:PORT (default 127.0.0.1:7777, IPv6 as [::1]:7777).\n"
+    "Each sends two messages and prints the replies.\n"
+    "\n"
+    "  -n, --clients COUNT  1 to 1000, default 5\n"
+    "  -h, --help           print this and end\n"
+    "\n"
     "Exit code 0 only if all were answered OK.\n";
 
 struct task {
@@ -142,25 +147,41 @@ static int run(const char *host, const char *port, unsigned thread_count) {
     return answered_count == message_count ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What is wrong with the command line is told; what is right, too. */
+static int refuse(const char *what, const char *word) {
+    fprintf(stderr, "baton-demo: %s `%s`; `baton-demo --help` lists what there is\n", what, word);
+    return EXIT_USAGE;
+}
+
 int main(int argc, char **argv) {
+    static const struct option options[] = {{"clients", required_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     const char *host = "127.0.0.1", *port = "7777";
     unsigned long thread_count = THREADS_DEFAULT;
-    int valid = 1;
-    for (int i = 1; i < argc && valid; i++) {
-        char *end = NULL;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":n:h", options, NULL)) != -1) {
+        char letter[] = {'-', (char)optopt, '\0'}, *end = NULL;
+        switch (option) {
+        case 'h':
             fputs(usage, stdout);
             return finish(EXIT_SUCCESS);
-        }
-        if (strcmp(argv[i], "-n") == 0 && i + 1 < argc) {
-            thread_count = strtoul(argv[++i], &end, 10);
-            valid = *end == '\0' && thread_count >= 1 && thread_count <= THREADS_MAX;
-        } else {
-            valid = argv[i][0] != '-' && split_address(argv[i], &host, &port) == 0;
+        case 'n':
+            thread_count = strtoul(optarg, &end, 10);
+            if (*end != '\0' || thread_count < 1 || thread_count > THREADS_MAX)
+                return refuse("-n takes a number from 1 to 1000, and not", optarg);
+            break;
+        default: /* mingw-w64 tells a value too many as it does one that is missing */
+            return refuse(option == ':' && optopt == 'n' ? "a number must follow"
+                          : optopt == 'h'                ? "no value may follow"
+                                                         : "unknown argument",
+                          optopt == 0 || strchr("nh", optopt) ? argv[optind - 1] : letter);
         }
     }
-    if (valid)
-        return finish(run(host, port, (unsigned)thread_count));
-    fputs(usage, stderr);
-    return EXIT_USAGE;
+    if (optind + 1 < argc)
+        return refuse("one address is enough, without", argv[optind + 1]);
+    if (optind < argc && split_address(argv[optind], &host, &port) != 0)
+        return refuse("the address is HOST:PORT, and not", argv[optind]);
+    return finish(run(host, port, (unsigned)thread_count));
 }

@@ -22,6 +22,10 @@ char **platform_arguments(int argc, char **argv, int *out_argc);
 int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
                        struct baton_cause *cause);
 
+/* The same for standard input, to its end, whatever it is. Not BATON_NOT_FOUND, nor BATON_INVALID;
+ * BATON_SYSTEM where there is none. Blocks until whoever writes there ends it. */
+int platform_input_read(void *buffer, size_t capacity, size_t *length, struct baton_cause *cause);
+
 /* Calls `visit` with the name of each thing in a folder, in any order, but for `.` and `..`; names
  * that are not UTF-8 may come as they are (POSIX). BATON_OK, BATON_NOT_FOUND, BATON_DENIED,
  * BATON_INVALID (no folder), BATON_SYSTEM. Blocks. */
@@ -95,6 +99,12 @@ bool platform_print(bool error, const char *text);
 /* Where a config is looked for last: /etc/baton/ports.ini, %ProgramData%\\baton\\ports.ini.
  * BATON_OK, BATON_NOT_FOUND (that variable is not set), BATON_TOO_LONG. */
 int platform_system_config(char *out, size_t size_bytes);
+
+/* The folders in which a system has configs, one behind the other, each with its NUL, and an empty
+ * one: what a later one has goes before what an earlier one has under the same name. None on
+ * Windows.
+ */
+extern const char platform_config_folders[];
 
 /* Where this process alone has its console and says its faults there, asks for Enter and waits for
  * it, 10 minutes at most, so that they can be read (Windows, a double click); else does nothing. */

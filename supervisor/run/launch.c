@@ -19,7 +19,7 @@ static void log_launch_failed(struct supervisor *s, uint32_t service, int code,
                                  : run_tell_explain(&s->launching.services[service], own);
         record_text(line, "reason", run_tell_words(s, code, cause));
         if (explained > 0) {
-            run_tell_at(s, line, explained - 1);
+            run_tell_at(s, line, services_get(&s->services, service), explained - 1);
             record_text(line, "hint", hint);
         }
         run_log_end(&s->log);

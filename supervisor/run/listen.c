@@ -168,7 +168,7 @@ static void log_listen_failed(struct supervisor *s, const struct run_listener *l
                               uint32_t retry_ms) {
     struct record *line = run_tell_line(s, LOG_LEVEL_ERROR, "listen_failed", l->service);
     if (line != NULL) {
-        run_tell_at(s, line, l->rules->listen_line);
+        run_tell_at(s, line, l->rules, l->rules->listen_line);
         record_place(line, "address", place_of(l), &l->address);
         const char *reason = place_of(l)->path != NULL ? local_reason(l) : NULL;
         record_text(line, "reason",

@@ -158,7 +158,7 @@ const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
     struct access_decision decision;
     access_decide(c->rules, &c->peer, c->in_group, c->local_minute, &decision);
     if (decision.reason == ACCESS_BY_RULE) {
-        return access_rule_print(&decision.rule,
+        return access_rule_print(c->rules, &decision.rule,
                                  s->machine == NULL ? NULL : s->machine->config_file, out,
                                  REFUSE_RULE_BYTES);
     }

@@ -25,7 +25,7 @@ static void log_failed(struct supervisor *s, uint32_t service, uint32_t retry_ms
         return;
     }
     if (r->result != BATON_NOT_FOUND || !run_tell_lack(s, service, line)) {
-        run_tell_at(s, line, r->rules->handler_line);
+        run_tell_at(s, line, r->rules, r->rules->handler_line);
         record_text(line, "reason", run_tell_words(s, r->result, &r->cause));
     }
     if (retry_ms != 0) {

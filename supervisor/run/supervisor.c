@@ -136,9 +136,11 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     s->pool.offers_early = platform_offers_at_launch(s->platform);
     pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
     pool_know_processors(&s->pool, platform_processors_count());
-    if (s->machine != NULL && s->machine->config_path != NULL) {
-        run_tell(s, LOG_LEVEL_INFO, "starting", SLOT_NONE, "config=%s pid=%u",
-                 s->machine->config_path, platform_own_pid());
+    const struct service_machine *machine = s->machine;
+    if (machine != NULL && (machine->config_path != NULL || machine->config_is_input)) {
+        run_tell(s, LOG_LEVEL_INFO, "starting", SLOT_NONE, "config=%s pieces=%i pid=%u",
+                 machine->config_is_input ? machine->config_file : machine->config_path,
+                 (unsigned)table->piece_count, platform_own_pid());
     }
     run_control_open(s, &table->options);
     if (!add_services(s, table)) {

@@ -61,10 +61,13 @@ const char *run_tell_words(struct supervisor *s, int code, const struct baton_ca
     return s->reason;
 }
 
-void run_tell_at(struct supervisor *s, struct record *line, size_t config_line) {
+void run_tell_at(struct supervisor *s, struct record *line, const struct service *rules,
+                 size_t config_line) {
     char at[LACK_PATH_MAX_BYTES + 32];
     if (s->machine != NULL && s->machine->config_file != NULL && config_line > 0) {
-        text_format(at, sizeof at, "%s:%lu", s->machine->config_file, (unsigned long)config_line);
+        text_format(at, sizeof at, "%s:%lu",
+                    service_file(rules, config_line, s->machine->config_file),
+                    (unsigned long)config_line_number(config_line));
         record_text(line, "at", at);
     }
 }
@@ -82,13 +85,13 @@ uint32_t run_tell_explain(const struct run_service *r, char text[LACK_TEXT_MAX_B
 
 bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line) {
     struct service_lack lack;
+    const struct service *rules = services_get(&s->services, service);
     char text[LACK_TEXT_MAX_BYTES];
-    if (s->machine == NULL ||
-        !service_find_lack(services_get(&s->services, service), s->machine, &lack)) {
+    if (s->machine == NULL || !service_find_lack(rules, s->machine, &lack)) {
         return false;
     }
     const char *cure = service_lack_text(&lack, s->machine, text);
-    run_tell_at(s, line, lack.line);
+    run_tell_at(s, line, rules, lack.line);
     record_text(line, "reason", text);
     record_text(line, "hint", cure);
     return true;

@@ -42,8 +42,9 @@ void run_tell_held_back(struct supervisor *s, const struct pool_action *action);
 /* Spares of the service fail, and none is launched for a while. */
 void run_tell_spares_held_back(struct supervisor *s, const struct pool_action *action);
 
-/* Adds where in the config that is, in its line `config_line`; 0 = nowhere. */
-void run_tell_at(struct supervisor *s, struct record *line, size_t config_line);
+/* Adds where in the config that is, in a line of the service's, `config_line`; 0 = nowhere. */
+void run_tell_at(struct supervisor *s, struct record *line, const struct service *rules,
+                 size_t config_line);
 /* Adds what the service lacks now, if it lacks anything, where the config asks for that, and what
  * would be right: in the place of a reason. Reads from the disk. */
 bool run_tell_lack(struct supervisor *s, uint32_t service, struct record *line);

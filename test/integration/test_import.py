@@ -192,12 +192,32 @@ class Xinetd(Import):
         self.assertIn("--help", complaint)
 
     def test_a_wrong_command_line_of_it(self):
-        for arguments in ([], ["--nothing"], ["a", "b"], ["--"], ["--defaults", "a"],
-                          ["--defaults=", "a"], ["--no-defaults"], ["-", "-"], ["--defaults", "-", "-"],
-                          ["--no-defaults", "--defaults", "a", "b"]):
+        for arguments, words in (([], "name one FILE"), (["a", "b"], "name one FILE"), (["--"], "name one FILE"),
+                                 (["--defaults", "a"], "name one FILE"), (["--no-defaults"], "name one FILE"),
+                                 (["-", "-"], "name one FILE"), ([""], "name one FILE"),
+                                 (["--nothing"], "unknown argument `--nothing`"),
+                                 (["a", "--nothing=5"], "unknown argument `--nothing=5`"),
+                                 (["-x", "a"], "unknown argument `-x`"),
+                                 (["a", "--no-defaults=5"], "no value may follow `--no-defaults=5`"),
+                                 (["a", "--defaults"], "a file must follow `--defaults`"),
+                                 (["--defaults=", "a"], "a file must follow --defaults"),
+                                 (["--defaults=a", "--defaults", "b", "c"], "one file of defaults already"),
+                                 (["--defaults", "-", "-"], "cannot be standard input"),
+                                 (["--no-defaults", "--defaults", "a", "b"], "exclude each other")):
+            with self.subTest(arguments):
+                code, text, complaint = self.program("baton-import", *arguments)
+                self.assertEqual((code, text), (EXIT_USAGE, ""))
+                self.assertIn(words, complaint)
+                self.assertIn("--help", complaint)
+
+    def test_options_of_it_in_all_forms(self):
+        path = self.folder() / "inetd.conf"
+        path.write_text("7 stream tcp nowait root internal\n")
+        for arguments in ([path, "--no-defaults"], ["--no-d", path], ["--defaults", path, path], [path, f"--def={path}"]):
             code, text, complaint = self.program("baton-import", *arguments)
-            self.assertEqual((code, text), (EXIT_USAGE, ""), arguments)
-            self.assertIn("name one FILE", complaint)
+            self.assertNotEqual(code, EXIT_USAGE, complaint)
+        code, text, _ = self.program("baton-import", "--vers")
+        self.assertRegex(text, r"^baton-import \d")
 
 
 def without_ipv6():

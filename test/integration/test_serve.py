@@ -53,6 +53,18 @@ class Demo(SupervisorCase):
         self.assertNotEqual(code, 0, text)
 
 
+    def test_its_command_line(self):
+        program = [*EMULATOR, str(BIN_DIR / executable("baton-demo"))]
+        for words, wanted in (["-n", "0"], "`0`"), (["--clients=many"], "`many`"), (["-n"], "must follow `-n`"), \
+                (["--nonsense"], "unknown argument `--nonsense`"), (["-x"], "unknown argument `-x`"), \
+                (["nowhere"], "`nowhere`"), (["a:1", "b:2"], "`b:2`"):
+            done = subprocess.run([*program, *words], stdin=subprocess.DEVNULL, capture_output=True,
+                                  timeout=DEADLINE_S, env=clean_environment(), check=False)
+            self.assertEqual((done.returncode, done.stdout), (harness.EXIT_USAGE, b""), words)
+            self.assertIn(wanted, done.stderr.decode())
+            self.assertIn("--help", done.stderr.decode())
+
+
 class Handlers(SupervisorCase):
     def test_ok_answers_each_message(self):
         supervisor = self.supervisor({"ok": service("ok")})

@@ -70,7 +70,7 @@ WALLS = [
     (r"supervisor/ctl/(posix|win32)/", ANY, CTL, True),
     (r"supervisor/ctl/", PURE, CTL, False),
     # The mains, and what they share.
-    (r"supervisor/[^/]+$", PURE, rf"{rooms_from('service')}|core/tell/explain\.h|ctl/(?!show_internal)\w+\.h|(run/supervisor|import/import|"
+    (r"supervisor/[^/]+$", PURE | {"getopt.h"}, rf"{rooms_from('service')}|core/tell/explain\.h|ctl/(?!show_internal)\w+\.h|(run/supervisor|import/import|"
                                  r"platform/platform)\.h", False),
 ]
 

@@ -83,3 +83,17 @@ void words_emit(text_emit *emit, void *context, const char *word) {
     }
     emit(context, "\"");
 }
+
+char *words_next_part(struct arena *arena, const char **rest) {
+    const char *start = *rest;
+    size_t length = strcspn(start, ",");
+    *rest = start[length] == '\0' ? NULL : start + length + 1;
+    while (length > 0 && text_is_blank(*start)) {
+        start++;
+        length--;
+    }
+    while (length > 0 && text_is_blank(start[length - 1])) {
+        length--;
+    }
+    return arena_copy(arena, start, length);
+}

@@ -18,4 +18,8 @@ const char *words_split(struct arena *arena, const char *value, char ***words, s
 /* Writes `word` so that words_split() reads it back as one word, in quotes when it needs any. */
 void words_emit(text_emit *emit, void *context, const char *word);
 
+/* The next part of a list that is separated by commas, without blanks around it, in the arena; NULL
+ * when out of memory. *rest is what follows, NULL after the last one. */
+char *words_next_part(struct arena *arena, const char **rest);
+
 #endif

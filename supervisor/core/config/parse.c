@@ -53,9 +53,24 @@ static void read_format(struct config_reader *reader, enum config_format format,
     }
 }
 
+int config_parse_piece(struct config *config, enum config_format format, const void *bytes,
+                       size_t length, struct config_problems *problems) {
+    struct config_reader *reader = config->reader;
+    if (reader == NULL || config->file_name == NULL || problems->file_name == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    reader->config = config;
+    reader->problems = problems;
+    reader->current = SIZE_MAX;
+    read_format(reader, format, bytes == NULL ? "" : bytes, length);
+    if (reader->out_of_memory || arena_failed(config->arena) || arena_failed(problems->arena)) {
+        return BATON_NO_MEMORY;
+    }
+    return problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
+}
+
 int config_parse(struct config *config, enum config_format format, const char *file_name,
                  const void *bytes, size_t length, struct config_problems *problems) {
-    struct config_reader reader = {.config = config, .problems = problems, .current = SIZE_MAX};
     memset(config, 0, sizeof *config);
     config->arena = arena_create();
     if (problems->arena == NULL) {
@@ -66,13 +81,21 @@ int config_parse(struct config *config, enum config_format format, const char *f
     }
     config->file_name = arena_text(config->arena, file_name);
     problems->file_name = arena_text(problems->arena, file_name);
-    if (config->file_name != NULL && problems->file_name != NULL) {
-        read_format(&reader, format, bytes == NULL ? "" : bytes, length);
+    config->reader = arena_alloc(config->arena, sizeof *config->reader);
+    if (config->reader != NULL) {
+        memset(config->reader, 0, sizeof *config->reader);
     }
-    if (reader.out_of_memory || arena_failed(config->arena) || arena_failed(problems->arena)) {
-        return BATON_NO_MEMORY;
+    return config_parse_piece(config, format, bytes, length, problems);
+}
+
+bool config_add_source(struct config *config, struct config_source source) {
+    struct config_source *sources = arena_grow(config->arena, config->sources, config->source_count,
+                                               &config->source_capacity, sizeof *sources);
+    if (sources != NULL) {
+        config->sources = sources;
+        sources[config->source_count++] = source;
     }
-    return problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
+    return sources != NULL;
 }
 
 void config_clear(struct config *config) {

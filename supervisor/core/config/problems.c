@@ -32,7 +32,7 @@ static void keep(struct config_problems *problems, size_t line, const char *key,
     struct config_problem *grown =
         arena_grow(problems->arena, problems->problems, problems->problem_count,
                    &problems->problem_capacity, sizeof *grown);
-    struct config_problem problem = {.line = line,
+    struct config_problem problem = {.line = config_problems_line(problems, line),
                                      .key = arena_text(problems->arena, key),
                                      .text = arena_copy(problems->arena, text, length)};
     problems->problems = grown != NULL ? grown : problems->problems;
@@ -41,6 +41,47 @@ static void keep(struct config_problems *problems, size_t line, const char *key,
         return;
     }
     insert(problems, problem);
+}
+
+bool config_problems_begin_piece(struct config_problems *problems, const char *file_name) {
+    if (problems->arena == NULL) {
+        problems->arena = arena_create();
+    }
+    if (problems->arena == NULL) {
+        problems->out_of_memory = true;
+        return false;
+    }
+    const char **names =
+        arena_grow(problems->arena, (void *)problems->piece_names, problems->piece_count,
+                   &problems->piece_capacity, sizeof *names);
+    const char *name = arena_text(problems->arena, file_name);
+    if (names == NULL || name == NULL) {
+        problems->out_of_memory = true;
+        return false;
+    }
+    names[problems->piece_count++] = name;
+    problems->piece_names = names;
+    problems->file_at_hand = problems->piece_count;
+    return true;
+}
+
+void config_problems_end_piece(struct config_problems *problems) {
+    problems->file_at_hand = 0;
+}
+
+const char *config_problems_file(const struct config_problems *problems, size_t line) {
+    size_t file = config_line_file(line);
+    return file == 0 ? problems->file_name : problems->piece_names[file - 1];
+}
+
+const char *config_line_words(struct config_problems *problems, size_t line, size_t from) {
+    char number[32];
+    bool is_same = config_line_file(line) == config_line_file(from);
+    text_format(number, sizeof number, "%c%lu", is_same ? ' ' : ':',
+                (unsigned long)config_line_number(line));
+    const char *words = arena_join(
+        problems->arena, is_same ? "line" : config_problems_file(problems, line), number, "");
+    return words != NULL ? words : "";
 }
 
 void config_problems_add_list(struct config_problems *problems, size_t line, const char *key,
@@ -76,9 +117,10 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
     char number[64];
     for (size_t i = 0; i < problems->problem_count; i++) {
         const struct config_problem *problem = &problems->problems[i];
-        emit(context, problems->file_name);
-        if (problem->line > 0) {
-            text_format(number, sizeof number, ":%lu", (unsigned long)problem->line);
+        emit(context, config_problems_file(problems, problem->line));
+        if (config_line_number(problem->line) > 0) {
+            text_format(number, sizeof number, ":%lu",
+                        (unsigned long)config_line_number(problem->line));
             emit(context, number);
         }
         emit(context, ": ");

@@ -10,18 +10,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define CONFIG_PIECES_MAX_COUNT 1024 /* files that a config consists of beside the main one */
+
+/* A line of a config knows its file: above the number of the line stands that of the file, 0 for
+ * the main one, so that it goes wherever a number alone would. Both fit into 32 bits, since a file
+ * has no more lines than bytes (CONFIG_FILE_MAX_BYTES). Line 0 is the file as a whole. */
+#define CONFIG_LINE_BITS 21u
+static inline size_t config_line_number(size_t line) {
+    return line & (((size_t)1 << CONFIG_LINE_BITS) - 1);
+}
+static inline size_t config_line_file(size_t line) {
+    return line >> CONFIG_LINE_BITS;
+}
+
 #define CONFIG_PROBLEMS_MAX_COUNT 1000
 #define CONFIG_PROBLEM_MAX_BYTES 1024 /* with its NUL; longer texts are cut */
 
 /* One fault: "FILE:LINE: KEY: what is wrong, and what would be right". */
 struct config_problem {
-    size_t line;      /* from 1; 0 = the file as a whole */
+    size_t line;      /* from 1, with its file; 0 = that as a whole */
     const char *key;  /* "section.key", or NULL */
     const char *text; /* one sentence: what is wrong; what would be right */
 };
 
 struct config_problems {
-    const char *file_name;
+    const char *file_name;    /* of the main file */
+    const char **piece_names; /* piece_count names: of file 1 and so on */
+    size_t piece_count;
+    size_t piece_capacity;           /* room in `piece_names` */
+    size_t file_at_hand;             /* whose lines are told now without it; 0 while none is read */
     struct config_problem *problems; /* by line; those of a line in the order they were found */
     size_t problem_count;            /* at most CONFIG_PROBLEMS_MAX_COUNT */
     size_t problem_capacity;         /* room in `problems` */
@@ -30,6 +47,23 @@ struct config_problems {
     bool out_of_memory; /* some fault could not be kept; the config is unusable anyway */
     struct arena *arena; /* owns all of the above */
 };
+
+/* The faults that follow are those of another file, of this name, until the end is told; lines are
+ * then given without their file. False when out of memory. */
+bool config_problems_begin_piece(struct config_problems *problems, const char *file_name);
+void config_problems_end_piece(struct config_problems *problems);
+
+/* `line` of the file at hand, with that. */
+static inline size_t config_problems_line(const struct config_problems *problems, size_t line) {
+    return line | problems->file_at_hand << CONFIG_LINE_BITS;
+}
+
+/* The name of the file that a line is in. */
+const char *config_problems_file(const struct config_problems *problems, size_t line);
+
+/* What a message calls a line, "line 3", or "FILE:3" if `from`, whose message it is, stands in
+ * another file; in the arena of `problems`. */
+const char *config_line_words(struct config_problems *problems, size_t line, size_t from);
 
 /* Adds a fault: `line` from 1, or 0 for the file as a whole; `key` may be NULL; both texts are
  * copied, the fault up to the first byte that is not UTF-8, NUL or a control character. `format` as

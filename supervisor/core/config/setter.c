@@ -51,13 +51,27 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
     if (!name_is_fine(reader, name, "section", line)) {
         return;
     }
+    size_t own_line = config_problems_line(reader->problems, line);
+    size_t file = config_line_file(own_line);
+    enum config_section_kind kind = kind_of(name);
+    if (kind == CONFIG_SECTION_SUPERVISOR && file > 0) {
+        config_problems_add(reader->problems, line, name,
+                            "only the main config has this section, as it is for all of them; move "
+                            "its keys there");
+        return;
+    }
     for (size_t i = 0; i < config->section_count; i++) {
-        if (strcmp(config->sections[i].name, name) == 0) {
+        size_t earlier = config->sections[i].line;
+        bool is_here = config_line_file(earlier) == file;
+        if ((is_here || kind == CONFIG_SECTION_SERVICE) &&
+            strcmp(config->sections[i].name, name) == 0) {
             config_problems_add(reader->problems, line, name,
-                                "this section stands twice, first in line %lu; put its keys "
-                                "together in one",
-                                (unsigned long)config->sections[i].line);
-            reader->current = i;
+                                "this section stands twice, first in %s; put its keys together in "
+                                "one, or give it another name",
+                                config_line_words(reader->problems, earlier, own_line));
+            if (is_here) {
+                reader->current = i;
+            }
             return;
         }
     }
@@ -78,7 +92,7 @@ void config_open_section(struct config_reader *reader, const char *name, size_t 
     }
     reader->current = config->section_count++;
     sections[reader->current] =
-        (struct config_section){.name = copy, .kind = kind_of(name), .line = line};
+        (struct config_section){.name = copy, .kind = kind, .line = own_line};
 }
 
 /* FNV-1a over the section's number and the key. */
@@ -117,8 +131,8 @@ static bool setting_is_fine(struct config_reader *reader, const char *key, const
     const char *label = config_label(reader, key);
     if (earlier != NULL) {
         config_problems_add(reader->problems, line, label,
-                            "stands twice, first in line %lu; leave one of them out",
-                            (unsigned long)earlier->line);
+                            "stands twice, first in %s; leave one of them out",
+                            config_line_words(reader->problems, earlier->line, earlier->line));
     } else if (too_long) {
         config_problems_add(reader->problems, line, label,
                             "the value is too long; give at most %lu bytes",
@@ -181,6 +195,6 @@ void config_add_setting(struct config_reader *reader, const char *key, const cha
         (struct config_setting){.section = config->sections[reader->current].name,
                                 .key = key_copy,
                                 .value = value_copy,
-                                .line = line};
+                                .line = config_problems_line(reader->problems, line)};
     *bucket = (uint32_t)++config->setting_count;
 }

@@ -76,6 +76,7 @@ static char stand_in(enum text_fault fault) {
 static bool is_told(const struct yaml_file *file, size_t line) {
     const struct config_problems *problems = file->reader->problems;
     bool is_told = false;
+    line = config_problems_line(problems, line);
     for (size_t i = 0; i < problems->problem_count; i++) {
         is_told =
             is_told || (problems->problems[i].line == line && problems->problems[i].key == NULL);

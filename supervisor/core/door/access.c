@@ -48,12 +48,14 @@ void access_decide(const struct service *service, const struct address *peer, bo
     }
 }
 
-const char *access_rule_print(const struct rule_found *rule, const char *config_file, char *out,
-                              size_t size_bytes) {
+const char *access_rule_print(const struct service *service, const struct rule_found *rule,
+                              const char *config_file, char *out, size_t size_bytes) {
     char host[ADDRESS_TEXT_SIZE];
-    const char *file = rule->source != NULL ? rule->source : config_file;
+    bool is_own = rule->source == NULL;
+    const char *file = is_own ? service_file(service, rule->line, config_file) : rule->source;
     text_format(out, size_bytes, "%s %s/%u (%s:%lu)", rule->is_deny ? "deny" : "allow",
                 address_print_host(&rule->block.address, host, sizeof host),
-                rule->block.prefix_bits, file != NULL ? file : "config", (unsigned long)rule->line);
+                rule->block.prefix_bits, file != NULL ? file : "config",
+                (unsigned long)(is_own ? config_line_number(rule->line) : rule->line));
     return out;
 }

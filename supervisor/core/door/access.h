@@ -42,9 +42,9 @@ void access_decide(const struct service *service, const struct address *peer, bo
 /* True at any minute for a service without hours; for services that never see a client, too. */
 bool access_is_open(const struct service *service, unsigned local_minute);
 
-/* A rule as people read it, `deny 10.0.0.0/8 (FILE:LINE)`; `config_file`: what the config itself is
- * called, NULL = not known. Cut if it is longer than `size_bytes`. Returns `out`. */
-const char *access_rule_print(const struct rule_found *rule, const char *config_file, char *out,
-                              size_t size_bytes);
+/* A rule of the service's as people read it, `deny 10.0.0.0/8 (FILE:LINE)`; `config_file`: what the
+ * main config is called, NULL = not known. Cut if it is longer than `size_bytes`. Returns `out`. */
+const char *access_rule_print(const struct service *service, const struct rule_found *rule,
+                              const char *config_file, char *out, size_t size_bytes);
 
 #endif

@@ -117,9 +117,10 @@ static void report_clash(struct service_builder *builder, const struct place *la
         return;
     }
     service_report(builder, later->draft->listen,
-                   "%s is taken by `%s.%s` in line %lu (%s%s); choose another %s", own,
-                   other->section, other->key, (unsigned long)other->line, theirs,
-                   dual ? ", and `v6only = no` takes the IPv4 clients of that port" : "",
+                   "%s is taken by `%s.%s` in %s (%s%s); choose another %s", own, other->section,
+                   other->key,
+                   config_line_words(builder->problems, other->line, later->draft->listen->line),
+                   theirs, dual ? ", and `v6only = no` takes the IPv4 clients of that port" : "",
                    is_unix(later) ? "path" : "port or address");
 }
 

@@ -87,9 +87,9 @@ static void check_defaults(struct service_builder *builder, const struct service
         const struct config_setting *setting = builder->defaults.given[i];
         if (setting != NULL && values->mode != 0 && (key_table[i].modes & over) != 0) {
             service_report(builder, setting,
-                           "the service in line %lu %s and cannot honour this, so anybody could "
+                           "the service in %s %s and cannot honour this, so anybody could "
                            "come; say it in the sections of the others",
-                           (unsigned long)service->line,
+                           config_line_words(builder->problems, service->line, setting->line),
                            hands_over ? "hands its socket over" : "has a proxy at a local socket");
         }
     }

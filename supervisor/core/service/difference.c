@@ -82,7 +82,8 @@ static void compare_keys(const struct service *a, const struct service *b, bool 
     }
     for (size_t i = 0; i < SERVICE_TEXTS_COUNT; i++) {
         const struct service_text *text = &service_texts[i];
-        if (!is_same_text(pointer_at(a, text->field), pointer_at(b, text->field))) {
+        if (text->key != KEY_COUNT &&
+            !is_same_text(pointer_at(a, text->field), pointer_at(b, text->field))) {
             differ[text->key] = true;
         }
     }

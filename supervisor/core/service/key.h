@@ -41,6 +41,7 @@ enum key_type {
     KEY_TYPE_TEXT,        /* a text, which may stand in quotes */
     KEY_TYPE_FILE,        /* a path, which may stand in quotes */
     KEY_TYPE_DIRECTORY,   /* the same, of a folder that exists */
+    KEY_TYPE_PATTERNS,    /* paths whose last part may have `*` and `?`, separated by commas */
     KEY_TYPE_ENVIRONMENT, /* NAME=VALUE, as words */
     KEY_TYPE_NUMBER,      /* a whole number with unit, minimum and maximum */
     KEY_TYPE_LIMIT,       /* the same, or `unlimited`, or `inherited` (core/base/identity.h) */
@@ -138,6 +139,7 @@ enum key_type {
     X(DEFAULT_USER, "default_user")                                                                \
     X(OWN_USER, "user") /* of [supervisor] */                                                      \
     X(HANDLERS, "handlers")                                                                        \
+    X(INCLUDE, "include")                                                                          \
     X(INTERPRETER, "interpreter.EXT")                                                              \
     X(LOG, "log")                                                                                  \
     X(LOG_FORMAT, "log_format")                                                                    \

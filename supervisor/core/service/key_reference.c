@@ -54,6 +54,7 @@ static void print_type(const struct key *key, text_emit *emit, void *context) {
         [KEY_TYPE_TEXT] = "text",
         [KEY_TYPE_FILE] = "path of a file",
         [KEY_TYPE_DIRECTORY] = "path of a folder",
+        [KEY_TYPE_PATTERNS] = "paths, whose last part may have `*` and `?`",
         [KEY_TYPE_ENVIRONMENT] = "variables",
         [KEY_TYPE_NUMBER] = NULL,
         [KEY_TYPE_LIMIT] = NULL,

@@ -20,14 +20,15 @@ static const char *name_of_handler(struct service_builder *builder, const char *
     return name;
 }
 
-static bool is_taken(const struct service_builder *builder, const char *const *names,
-                     size_t index) {
+/* Another service of that name; NULL = there is none. */
+static const struct service *find_namesake(const struct service_builder *builder,
+                                           const char *const *names, size_t index) {
     for (size_t i = 0; i < builder->draft_count; i++) {
         if (i != index && names[i] != NULL && strcmp(names[i], names[index]) == 0) {
-            return true;
+            return &builder->drafts[i].service;
         }
     }
-    return false;
+    return NULL;
 }
 
 void service_name_drafts(struct service_builder *builder) {
@@ -44,7 +45,8 @@ void service_name_drafts(struct service_builder *builder) {
     }
     for (size_t i = 0; i < builder->draft_count; i++) {
         struct service_draft *draft = &builder->drafts[i];
-        if (draft->from_ports != NULL && names[i] != NULL && is_taken(builder, names, i)) {
+        if (draft->from_ports != NULL && names[i] != NULL &&
+            find_namesake(builder, names, i) != NULL) {
             char port[8];
             text_format(port, sizeof port, "-%u", (unsigned)draft->service.listen->address.port);
             draft->service.name = arena_join(builder->arena, names[i], port, "");
@@ -54,12 +56,15 @@ void service_name_drafts(struct service_builder *builder) {
         names[i] = builder->drafts[i].service.name;
     }
     for (size_t i = 0; i < builder->draft_count; i++) {
-        if (builder->drafts[i].from_ports != NULL && names[i] != NULL &&
-            is_taken(builder, names, i)) {
-            service_report(builder, builder->drafts[i].from_ports,
-                           "its service would be named `%s`, which is taken; give it a section of "
+        const struct config_setting *setting = builder->drafts[i].from_ports;
+        const struct service *namesake =
+            setting != NULL && names[i] != NULL ? find_namesake(builder, names, i) : NULL;
+        if (namesake != NULL) {
+            service_report(builder, setting,
+                           "its service would be named `%s`, as that in %s; give it a section of "
                            "its own with another name",
-                           names[i]);
+                           names[i],
+                           config_line_words(builder->problems, namesake->line, setting->line));
         }
     }
 }

@@ -123,7 +123,7 @@ static void add_interpreter(struct service_builder *builder, const struct config
 
 /* A config that was found in a folder may be anybody's, who would choose what runs: it must be
  * root's or our own. */
-static void check_found(struct service_builder *builder) {
+static void check_found(struct service_builder *builder, const struct config_source *source) {
     const struct service_machine *machine = builder->machine;
     struct account own = {0};
     struct strict_finding finding;
@@ -131,11 +131,19 @@ static void check_found(struct service_builder *builder) {
         (void)machine->find_user(machine->context, NULL, &own);
     }
     struct strict_account account = {.user = own.uid, .group = own.gid};
-    if (strict_find_barrier(machine, NULL, machine->config_path, &account, 0, &finding)) {
-        config_problems_add(builder->problems, 0, NULL,
+    if (strict_find_barrier(machine, NULL, source->path, &account, 0, &finding)) {
+        config_problems_add(builder->problems, source->line, source->key,
                             "others may change %s, and nobody has named this config; name it by -c "
                             "if they are trusted",
                             finding.path);
+    }
+}
+
+static void check_source(struct service_builder *builder, const struct config_source *source) {
+    if (source->path != NULL && (builder->strict_modes || !builder->machine->config_is_found)) {
+        (void)service_is_strict(builder, source->line, source->key, source->path);
+    } else if (source->path != NULL) {
+        check_found(builder, source);
     }
 }
 
@@ -145,13 +153,9 @@ static void fill_options(struct service_builder *builder, const struct service_v
     builder->options.limits.rate = values->service.limits.rate;
     builder->options.limits.rate_per_source = values->service.limits.rate_per_source;
     builder->strict_modes = machine->is_privileged && builder->options.strict_modes != 0;
-    if (machine->config_path == NULL) {
-        return;
-    }
-    if (builder->strict_modes || !machine->config_is_found) {
-        (void)service_is_strict(builder, 0, NULL, machine->config_path);
-    } else {
-        check_found(builder);
+    check_source(builder, &(struct config_source){.path = machine->config_path});
+    for (size_t i = 0; i < builder->config->source_count; i++) {
+        check_source(builder, &builder->config->sources[i]);
     }
 }
 

@@ -370,6 +370,7 @@ void service_table_print_verdict(const struct service_table *table, size_t warni
                                  text_emit *emit, void *context) {
     print_count("\nvalid, ", table->service_count, "service", true, emit, context);
     print_count(", ", table->disabled_count, "switched off", false, emit, context);
+    print_count(", ", table->piece_count, "piece", true, emit, context);
     print_count(", ", warning_count, "warning", true, emit, context);
     emit(context, "\n");
 }

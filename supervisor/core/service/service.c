@@ -11,6 +11,14 @@
 _Static_assert(sizeof(enum log_format) == sizeof(uint32_t), "choices are stored as 32 bits");
 _Static_assert(sizeof(enum log_level) == sizeof(uint32_t), "choices are stored as 32 bits");
 
+/* Where a service stands. */
+static void set_line(struct service_builder *builder, struct service *service, size_t line) {
+    service->line = line;
+    service->file = config_line_file(line) == 0
+                        ? NULL
+                        : arena_text(builder->arena, config_problems_file(builder->problems, line));
+}
+
 /* Appends an empty draft; NULL when out of memory or after the fault of too many was reported. */
 static struct service_draft *add_draft(struct service_builder *builder, size_t line) {
     if (builder->draft_count == CONFIG_SERVICES_MAX_COUNT) {
@@ -97,7 +105,7 @@ static bool add_port(struct service_builder *builder, const struct config_settin
     service_check_values(builder, &values);
     service_check_living(builder, &values);
     values.own[KEY_LISTEN] = values.own[KEY_HANDLER] = draft->from_ports = setting;
-    values.service.line = setting->line;
+    set_line(builder, &values.service, setting->line);
     fill_draft(builder, &values, draft);
     return true;
 }
@@ -124,15 +132,36 @@ static void add_section(struct service_builder *builder, const struct config_sec
     if (values.own[KEY_HANDLER] == NULL) {
         report_missing(builder, section, KEY_HANDLER, "the handler to launch");
     }
-    values.service.line = section->line;
+    set_line(builder, &values.service, section->line);
     values.service.name = arena_text(builder->arena, section->name);
     fill_draft(builder, &values, draft);
 }
 
+/* [defaults] of a file, over what holds there already. */
+static void read_defaults(struct service_builder *builder, size_t file) {
+    for (size_t i = 0; i < builder->config->section_count; i++) {
+        const struct config_section *section = &builder->config->sections[i];
+        if (section->kind == CONFIG_SECTION_DEFAULTS && config_line_file(section->line) == file) {
+            struct service unused = {0};
+            service_read_values(builder, section, &builder->defaults);
+            service_fill_access(builder, &builder->defaults, true, &unused);
+        }
+    }
+}
+
+/* What the main config has as [defaults] holds for all, what a piece has for its own services. */
 static void add_drafts(struct service_builder *builder) {
     const struct config *config = builder->config;
+    size_t file = 0;
+    read_defaults(builder, file);
+    const struct service_values of_all = builder->defaults;
     for (size_t i = 0; i < config->section_count; i++) {
         const struct config_section *section = &config->sections[i];
+        if (config_line_file(section->line) != file) {
+            file = config_line_file(section->line);
+            builder->defaults = of_all;
+            read_defaults(builder, file);
+        }
         if (section->kind == CONFIG_SECTION_SERVICE) {
             add_section(builder, section);
         }
@@ -189,6 +218,7 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
     }
     out->options = builder->options;
     out->needs_privileges = builder->needs_privileges;
+    out->piece_count = builder->problems->piece_count;
     service_choose_kept(builder->machine, out);
     return ready_count;
 }
@@ -198,13 +228,6 @@ static void build(struct service_builder *builder) {
     service_read_options(builder);
     if (builder->options.handlers == NULL) {
         return;
-    }
-    for (size_t i = 0; i < builder->config->section_count; i++) {
-        if (builder->config->sections[i].kind == CONFIG_SECTION_DEFAULTS) {
-            struct service unused = {0};
-            service_read_values(builder, &builder->config->sections[i], &builder->defaults);
-            service_fill_access(builder, &builder->defaults, true, &unused);
-        }
     }
     add_drafts(builder);
     service_name_drafts(builder);

@@ -83,6 +83,7 @@ struct service_hours {
 
 struct service {
     const char *name;              /* unique; the section's name, or the handler's in [ports] */
+    const char *file;              /* the piece of the config that it stands in; NULL = the main */
     struct service_listen *listen; /* listen_count entries */
     size_t listen_count;           /* at least 1 */
     uint32_t handoff;              /* enum service_handoff */
@@ -175,10 +176,18 @@ struct service {
     uint32_t max_runtime_ms;      /* of a connection that is held; 0 = no limit */
     uint32_t idle_timeout_ms;     /* of a pump, without a byte either way; 0 = no limit */
     uint32_t sandbox;             /* enum service_sandbox */
-    /* Lines of the config, for messages; 0 = none: where the service is defined, and these keys. */
+    /* Lines of the config, with their files, for messages; 0 = none: where the service is defined,
+     * and these keys. service_file() names the file. */
     size_t line, handler_line, directory_line, listen_line;
     uint64_t needed_capabilities; /* the supervisor's, as another user than root (kept.c) */
 };
+
+/* The file that a line of the service, or a rule that it wrote itself, is in: its own one, or the
+ * main one, which is called `config_file` (may be NULL). */
+static inline const char *service_file(const struct service *service, size_t line,
+                                       const char *config_file) {
+    return config_line_file(line) > 0 ? service->file : config_file;
+}
 
 /* True if a handler is told (SIGTERM) when the supervisor has ended without stopping it. AUTO: one
  * that has a listening socket, whose port would stay taken. */
@@ -245,6 +254,7 @@ struct service_table {
     struct service *services; /* enabled services only, in the order of the file */
     size_t service_count;
     size_t disabled_count; /* services with enabled = no */
+    size_t piece_count;    /* files that it was made of, beside the main config */
     bool needs_privileges; /* checks_only: it does not have them */
     struct supervisor_options options;
     struct rule_tree **accesses; /* access_count trees, of which the table is a user */
@@ -261,6 +271,7 @@ struct service_machine {
     const char *config_file;       /* as messages name it; NULL = they do not */
     const char *config_path; /* the same, absolute; NULL = who may change it is not looked at */
     bool config_is_found;    /* nobody named it: that others are trusted is not for it to say */
+    bool config_is_input;    /* it was read from standard input, and cannot be read again */
     /* Absolute; relative paths in the config start here: the folder that holds the config file. */
     const char *base_directory;
     /* Absolute; used when neither --handlers nor the config names one. */
@@ -331,7 +342,7 @@ const char *service_place_name(const struct service *service, size_t place);
  * `has_defaults` then the other defaults and the supervisor's options. */
 void service_table_print(const struct service_table *table, bool has_defaults, text_emit *emit,
                          void *context);
-/* The last line: "valid, 2 services, 1 switched off, 1 warning". */
+/* The last line: "valid, 2 services, 1 switched off, 3 pieces, 1 warning". */
 void service_table_print_verdict(const struct service_table *table, size_t warning_count,
                                  text_emit *emit, void *context);
 /* Writes what is valid and perhaps not meant, each kind in one line, "FILE:LINE: warning: SERVICE,

@@ -113,6 +113,10 @@ void services_clear(struct services *services) {
             free_service(services->entries[slot]);
         }
     }
+    for (size_t i = 0; i < services->file_count; i++) {
+        free(services->files[i]);
+    }
+    free((void *)services->files);
     free((void *)services->entries);
     free(services->users_count);
     slots_clear(&services->slots);
@@ -138,9 +142,39 @@ const struct service *services_get(const struct services *services, uint32_t slo
     return services->entries[slot];
 }
 
+/* One of the files that services have moved to, kept as long as the registry: `name` may be gone
+ * before. NULL when out of memory. */
+static const char *keep_file(struct services *services, const char *name) {
+    for (size_t i = 0; i < services->file_count; i++) {
+        if (strcmp(services->files[i], name) == 0) {
+            return services->files[i];
+        }
+    }
+    size_t bytes = strlen(name) + 1;
+    char *copy = malloc(bytes);
+    char **grown = realloc(services->files, (services->file_count + 1) * sizeof *grown);
+    services->files = grown != NULL ? grown : services->files;
+    if (copy == NULL || grown == NULL) {
+        free(copy);
+        return NULL;
+    }
+    services->files[services->file_count++] = memcpy(copy, name, bytes);
+    return copy;
+}
+
 void services_move_lines(struct services *services, uint32_t slot, const struct service *from) {
     struct service *service = services->entries[slot];
+    bool is_same = service->file == from->file ||
+                   (service->file != NULL && from->file != NULL &&
+                    strcmp(service->file, from->file) == 0);
+    const char *file = is_same              ? service->file
+                       : from->file == NULL ? NULL
+                                            : keep_file(services, from->file);
+    if (!is_same && from->file != NULL && file == NULL) {
+        return; /* rather all of before than a line of another file */
+    }
     service_move_lines(service, from);
+    service->file = file;
     rule_tree_share(from->access); /* which knows the lines of its rules */
     rule_tree_release(service->access);
     service->access = from->access;

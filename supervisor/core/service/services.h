@@ -18,6 +18,8 @@ struct services {
     struct slots slots;       /* SLOTS_EACH: all of them */
     struct service **entries; /* by slot; owned */
     uint32_t *users_count;    /* by slot */
+    char **files;             /* of services that have moved: names, each once; owned */
+    size_t file_count;
 };
 
 /* BATON_OK or BATON_NO_MEMORY. */

@@ -57,17 +57,7 @@ const char *service_unquote(struct service_builder *builder, const struct config
 }
 
 const char *service_next_part(struct service_builder *builder, const char **rest) {
-    const char *start = *rest;
-    size_t length = strcspn(start, ",");
-    *rest = start[length] == '\0' ? NULL : start + length + 1;
-    while (length > 0 && text_is_blank(*start)) {
-        start++;
-        length--;
-    }
-    while (length > 0 && text_is_blank(start[length - 1])) {
-        length--;
-    }
-    return arena_copy(builder->scratch, start, length);
+    return words_next_part(builder->scratch, rest);
 }
 
 void *service_read_list(struct service_builder *builder, const struct service_values *values,

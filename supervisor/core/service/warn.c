@@ -112,9 +112,10 @@ size_t service_table_warn(const struct service_table *table, const struct servic
                 continue;
             }
             if (named_count == 0) {
+                size_t line = line_of(doubt, service);
                 text_format(at, sizeof at,
-                            ":%lu: warning: ", (unsigned long)line_of(doubt, service));
-                emit(context, machine->config_file);
+                            ":%lu: warning: ", (unsigned long)config_line_number(line));
+                emit(context, service_file(service, line, machine->config_file));
                 emit(context, at);
             }
             service_print_name(service, &named_count, emit, context);

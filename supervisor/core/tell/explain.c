@@ -55,7 +55,8 @@ static bool say_access(const struct voice *voice, const struct service *service,
     say(voice, "%s by ", is_allowed ? "let in" : has_listener ? "not accepted" : "refused");
     switch (decision->reason) {
     case ACCESS_BY_RULE:
-        say(voice, "%s", access_rule_print(&decision->rule, config_file, rule, sizeof rule));
+        say(voice, "%s",
+            access_rule_print(service, &decision->rule, config_file, rule, sizeof rule));
         break;
     case ACCESS_BY_NO_RULE:
         say(voice, "`allow`, which has no rule about it");
@@ -161,7 +162,8 @@ int explain_print(const struct service_table *table, const struct service *servi
     if (service->handoff != HANDOFF_LISTENER) { /* nobody counts whom the handler accepts */
         say_source(&voice, "all services", &table->options.limits, client);
     }
-    say(&voice, "\n%s:%lu: ", config_file, (unsigned long)service->line);
+    say(&voice, "\n%s:%lu: ", service_file(service, service->line, config_file),
+        (unsigned long)config_line_number(service->line));
     service_print(service, emit, context);
     service_print_options(&table->options, emit, context);
     say(&voice, "\n");

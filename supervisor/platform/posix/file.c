@@ -21,15 +21,10 @@ const bool platform_scripts_need_interpreter = false;
 const bool platform_backslash_separates = false;
 const bool platform_inherits_listeners = true;
 
-static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *length,
-                        struct baton_cause *cause) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0) {
-        return posix_failed(cause, "fstat");
-    }
-    if (!S_ISREG(status.st_mode)) {
-        return BATON_INVALID;
-    }
+const char platform_config_folders[] = "/usr/lib/baton\0/run/baton\0/etc/baton\0";
+
+static int read_whole(int descriptor, void *buffer, size_t capacity, size_t *length,
+                      struct baton_cause *cause) {
     ssize_t got = posix_read_all(descriptor, buffer, capacity);
     char beyond;
     ssize_t more = got == (ssize_t)capacity ? posix_read_all(descriptor, &beyond, 1) : 0;
@@ -39,6 +34,22 @@ static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *l
     }
     *length = (size_t)got;
     return more > 0 ? BATON_TOO_LONG : BATON_OK;
+}
+
+static int read_regular(int descriptor, void *buffer, size_t capacity, size_t *length,
+                        struct baton_cause *cause) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) {
+        return posix_failed(cause, "fstat");
+    }
+    return S_ISREG(status.st_mode) ? read_whole(descriptor, buffer, capacity, length, cause)
+                                   : BATON_INVALID;
+}
+
+int platform_input_read(void *buffer, size_t capacity, size_t *length, struct baton_cause *cause) {
+    *length = 0;
+    *cause = (struct baton_cause){0};
+    return read_whole(STDIN_FILENO, buffer, capacity, length, cause);
 }
 
 int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,

@@ -11,6 +11,8 @@ const bool platform_scripts_need_interpreter = true;
 const bool platform_backslash_separates = true;
 const bool platform_inherits_listeners = false;
 
+const char platform_config_folders[] = "";
+
 /* Opens an existing regular file. BATON_INVALID for a folder, a device or a pipe. */
 static int open_file(const wchar_t *path, HANDLE *out, struct baton_cause *cause) {
     DWORD attributes = GetFileAttributesW(path);
@@ -43,15 +45,28 @@ static int read_up_to(HANDLE file, char *buffer, size_t capacity, size_t *length
         size_t left = capacity - *length;
         DWORD moved = 0;
         if (!ReadFile(file, buffer + *length, left > 0x100000 ? 0x100000 : (DWORD)left, &moved,
-                      NULL)) {
+                      NULL) &&
+            GetLastError() != ERROR_BROKEN_PIPE) {
             return win32_cause_last(cause, "ReadFile");
         }
         if (moved == 0) {
-            break;
+            break; /* the end; a pipe tells it by that error */
         }
         *length += moved;
     }
     return BATON_OK;
+}
+
+static int read_whole(HANDLE file, void *buffer, size_t capacity, size_t *length,
+                      struct baton_cause *cause) {
+    int code = read_up_to(file, buffer, capacity, length, cause);
+    if (code == BATON_OK) {
+        char further;
+        size_t further_bytes = 0;
+        code = read_up_to(file, &further, 1, &further_bytes, cause);
+        code = further_bytes > 0 ? BATON_TOO_LONG : code;
+    }
+    return code;
 }
 
 int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *length,
@@ -69,15 +84,20 @@ int platform_file_read(const char *path, void *buffer, size_t capacity, size_t *
     if (code != BATON_OK) {
         return code;
     }
-    code = read_up_to(file, buffer, capacity, length, cause);
-    if (code == BATON_OK) {
-        char further;
-        size_t further_bytes = 0;
-        code = read_up_to(file, &further, 1, &further_bytes, cause);
-        code = further_bytes > 0 ? BATON_TOO_LONG : code;
-    }
+    code = read_whole(file, buffer, capacity, length, cause);
     CloseHandle(file);
     return code;
+}
+
+int platform_input_read(void *buffer, size_t capacity, size_t *length, struct baton_cause *cause) {
+    HANDLE input = GetStdHandle(STD_INPUT_HANDLE);
+    *length = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    if (input == NULL || input == INVALID_HANDLE_VALUE) {
+        *cause = (struct baton_cause){"GetStdHandle", ERROR_INVALID_HANDLE};
+        return BATON_SYSTEM;
+    }
+    return read_whole(input, buffer, capacity, length, cause);
 }
 
 static bool has_suffix(const wchar_t *path, const wchar_t *suffix) {

@@ -200,7 +200,7 @@ static void there_may_be_1024_services(void **state) {
     expect_fault(CONFIG_FORMAT_INI, file, length, "f:1028: there are more than 1024 services");
     free(file);
     file = many_lines("", "section", CONFIG_SECTIONS_MAX_COUNT + 1, &length);
-    expect_fault(CONFIG_FORMAT_INI, file, length, "f:1028: s1028: there are more than 1027 sect");
+    expect_fault(CONFIG_FORMAT_INI, file, length, "f:3076: s3076: there are more than 3075 sect");
     free(file);
 }
 

@@ -6,6 +6,7 @@
 #include "config_file.h"
 #include "config_world.h"
 #include "core/base/error.h"
+#include "core/config/include.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,12 +145,65 @@ static void faulty_yaml_survives_each_failure(void **state) {
     fail_each(CONFIG_FORMAT_YAML, BATON_TEST_GOLDEN "/yaml-syntax.yaml", BATON_INVALID);
 }
 
+/* A main config, what it includes, and a piece, which has a fault if `other` is the main's port. */
+static int load_pieces(const char *other, struct service_table *table,
+                       struct config_problems *problems) {
+    static const char main_text[] = "[defaults]\nbacklog = 5\n[ports]\n7001 = ok\n";
+    struct config config = {0};
+    struct include_pattern pattern;
+    const char *rest = "ports.d/*.ini";
+    int result =
+        config_parse(&config, CONFIG_FORMAT_INI, "f", main_text, sizeof main_text - 1, problems);
+    memset(table, 0, sizeof *table);
+    if (result != BATON_NO_MEMORY) {
+        (void)include_next(config.arena, &rest, false, &pattern);
+        result =
+            pattern.name == NULL ||
+                    !config_add_source(&config, (struct config_source){"/x", 1, "a.b"}) ||
+                    !config_problems_begin_piece(problems, "p")
+                ? BATON_NO_MEMORY
+                : config_parse_piece(&config, CONFIG_FORMAT_INI, other, strlen(other), problems);
+        config_problems_end_piece(problems);
+    }
+    if (result != BATON_NO_MEMORY) {
+        result = service_table_build(&config, &config_world_posix, problems, table);
+    }
+    config_clear(&config);
+    return result;
+}
+
+static void pieces_survive_each_failure(void **state) {
+    static const char *const texts[] = {
+        "[a]\nlisten = 7002\nhandler = ok\n[defaults]\nbacklog = 6\n",
+        "[a]\nlisten = 7001\nhandler = ok\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        int result = BATON_NO_MEMORY;
+        size_t failing = 1;
+        for (; result == BATON_NO_MEMORY; failing++) {
+            struct service_table table;
+            struct config_problems problems = {0};
+            long live_before = live_count;
+            call_count = 0;
+            calls_until_failure = failing;
+            result = load_pieces(texts[i], &table, &problems);
+            calls_until_failure = 0;
+            config_problems_clear(&problems);
+            service_table_clear(&table);
+            assert_int_equal(live_count, live_before);
+        }
+        assert_int_equal(result, i == 0 ? BATON_OK : BATON_INVALID);
+        assert_true(failing > 20);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ini_survives_each_failure),
         cmocka_unit_test(yaml_survives_each_failure),
         cmocka_unit_test(faulty_ini_survives_each_failure),
         cmocka_unit_test(faulty_yaml_survives_each_failure),
+        cmocka_unit_test(pieces_survive_each_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
