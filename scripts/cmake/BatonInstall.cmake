@@ -102,7 +102,11 @@ install(FILES "${baton_installed}/sysusers.conf" DESTINATION "${BATON_SYSUSERS_D
 install(FILES "${baton_installed}/tmpfiles.conf" DESTINATION "${BATON_TMPFILES_DIR}" RENAME baton.conf)
 install(CODE "baton_keep(\"${baton_installed}/logrotate/baton\" \"\${baton_etc}/logrotate.d\")")
 file(GLOB baton_completions CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/scripts/completion/*")
-install(FILES ${baton_completions} DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
+foreach(completion ${baton_completions})
+    # bash looks for the name of the program.
+    cmake_path(GET completion STEM program)
+    install(FILES "${completion}" DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME "${program}")
+endforeach()
 install(CODE "
     foreach(section 1 5 7 8)
         file(GLOB pages \"${CMAKE_BINARY_DIR}/man/*.\${section}\")

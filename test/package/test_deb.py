@@ -26,11 +26,11 @@ KNOWN_TAGS = {
     "package-supports-alternative-init-but-no-init.d-script",  # systemd alone is supported
     "no-manual-page",  # in the package as soon as the build makes pages
 }
-# What a package may leave behind when it is purged: dpkg's own books, and the user of sysusers.d, as users stay.
-LEFT = re.compile(r"""(
-    ^var/lib/dpkg/ | ^var/log/(dpkg\.log|alternatives\.log|apt/.*)$ | ^var/cache/(ldconfig|debconf|man|apt)/ |
-    ^etc/(passwd|group|shadow|gshadow)-?$ | ^etc/(\.pwd\.lock|ld\.so\.cache)$ | ^var/lib/(apt|systemd|python)/?.* |
-    ^(tmp|dev|proc|sys|run|inside)(/|$))""", re.X)
+# What a package may leave behind when it is purged: dpkg's own books, folders of its helper for systemd, and the user of
+# sysusers.d, as users stay.
+LEFT = re.compile(r"""^(
+    var/lib/dpkg/.* | var/log/dpkg\.log | var/lib/systemd/deb-systemd-helper-enabled(/multi-user\.target\.wants)? |
+    etc/(passwd|group|shadow|gshadow)-? | etc/\.pwd\.lock | inside(/.*)?)$""", re.X)
 
 IS_ROOT = os.geteuid() == 0
 # In the name spaces: the overlay over / or over the tree $2, and inside.py in it. $1 is the folder for all of it.
@@ -101,7 +101,7 @@ class Deb(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         lines = (line.split(" ", 1) for line in result.stdout.splitlines())
         # A folder of the overlay says only that something below it was there.
-        return sorted(name for kind, name in lines if not LEFT.search(name) and
+        return sorted(name for kind, name in lines if not LEFT.match(name) and
                       (kind != "d" or not (pathlib.Path(lower) / name).is_dir()))
 
     @unittest.skipUnless(IS_ROOT, "only root can give it a system of its own")
