@@ -84,6 +84,10 @@ class Installed(Staged):
         self.assertEqual([path.name for path in where.iterdir()], ["here there"])
         # Where batond looks for them itself is another place, and that is said.
         self.assertIs("--handlers" in said, not ON_WINE)
+        if not ON_WINE:
+            there = where / "here there"
+            run(there / "sbin/batond", "-c", there / "etc/baton/ports.ini", "--handlers",
+                there / "libexec/baton/handlers", "--check")
 
 
 class Handlers(Staged):
