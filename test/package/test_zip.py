@@ -10,7 +10,7 @@ import zipfile
 from running import BUILD_DIR, EMULATOR, SOURCE_DIR, Server, edit, run
 
 SCRIPT = os.path.join(SOURCE_DIR, "scripts/package.d/zip")
-NEEDED = ("README.txt", "README.md", "LICENSE", "licences/inih.txt", "licences/libyaml.txt", "licences/mingw-w64.txt",
+NEEDED = ("README.txt", "README.md", "LICENSE", "licences/inih.txt", "licences/yaml.txt", "licences/mingw-w64.txt",
           "bin/batond.exe", "bin/baton-import.exe", "bin/baton-demo.exe", "conf/ports.ini", "conf/ports.d/",
           "handlers/ok.exe", "handlers/baton.py", "handlers/hello.py", "include/baton.h", "lib/libbaton.a",
           "lib/cmake/Baton/BatonConfig.cmake", "lib/pkgconfig/baton.pc", "doc/KEYS.md", "doc/PROTOCOL.md")
