@@ -119,7 +119,13 @@ int load_find_paths(const char *config, const char *handlers, struct load_paths 
         return result;
     }
     *what = "finding batond's own folder (Linux tells it by /proc)";
-    return find_beside("handlers", out->handlers, sizeof out->handlers);
+    result = find_beside("handlers", out->handlers, sizeof out->handlers);
+#ifdef BATON_LIBEXEC_HANDLERS
+    if (result == BATON_OK && platform_probe_directory(NULL, out->handlers) == BATON_NOT_FOUND) {
+        text_format(out->handlers, sizeof out->handlers, "%s", BATON_LIBEXEC_HANDLERS);
+    }
+#endif
+    return result;
 }
 
 /* Not from malloc: a large block that is freed again teaches glibc to keep all later tables in its

@@ -1,7 +1,7 @@
 """Take connections from batond, in Python 3.9 or newer with nothing but the standard library.
 
-Beside this file: baton_channel.py, baton_datagram.py, baton_forking.py, baton_output.py,
-baton_sources.py, baton_wire.py.
+Beside this file, where it is one beside a handler and not an installed package: baton_channel.py,
+baton_datagram.py, baton_forking.py, baton_output.py, baton_sources.py, baton_wire.py.
 
 A whole handler:
 

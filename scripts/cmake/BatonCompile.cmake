@@ -45,6 +45,9 @@ function(baton_harden name)
     else()
         # Sections for data would make zeros of .bss bytes of the file: batond has 1 MiB of them.
         target_link_options(${name} PRIVATE -Wl,--gc-sections -Wl,--dynamicbase -Wl,--nxcompat)
+        # The same sources give the same program whenever and wherever: it has a sum of its debug information.
+        target_compile_options(${name} PRIVATE "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
+        target_link_options(${name} PRIVATE -Wl,--no-insert-timestamp)
         if(CMAKE_SIZEOF_VOID_P EQUAL 8)
             target_link_options(${name} PRIVATE -Wl,--high-entropy-va)
         endif()

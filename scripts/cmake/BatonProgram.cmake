@@ -17,10 +17,12 @@ function(baton_program name description)
     target_sources(${name} PRIVATE "${resource}")
     if(CMAKE_BUILD_TYPE STREQUAL Release AND CMAKE_OBJCOPY)
         set(debug "${CMAKE_BINARY_DIR}/debug/${name}.debug")
+        # What it writes has no time, as what the linker writes has none.
+        set(objcopy "${CMAKE_COMMAND}" -E env SOURCE_DATE_EPOCH=0 "${CMAKE_OBJCOPY}")
         add_custom_command(TARGET ${name} POST_BUILD VERBATIM
             COMMAND "${CMAKE_COMMAND}" -E make_directory "${CMAKE_BINARY_DIR}/debug"
-            COMMAND "${CMAKE_OBJCOPY}" --only-keep-debug "$<TARGET_FILE:${name}>" "${debug}"
-            COMMAND "${CMAKE_OBJCOPY}" --strip-all "--add-gnu-debuglink=${debug}"
+            COMMAND ${objcopy} --only-keep-debug "$<TARGET_FILE:${name}>" "${debug}"
+            COMMAND ${objcopy} --strip-all "--add-gnu-debuglink=${debug}"
                 "$<TARGET_FILE:${name}>")
     endif()
 endfunction()

@@ -1,0 +1,137 @@
+"""Runs as root in a Debian of its own, where /inside has the packages: installs, uses, removes and purges them.
+
+With nothing but what is in such a system: the standard library of its Python, and what the packages depend on; for the
+examples in C a compiler, CMake and pkg-config. Ends with 0, or with what was not as it has to be.
+"""
+
+import glob
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+
+DEADLINE_S = 60
+CONFIG = pathlib.Path("/etc/baton/ports.ini")
+PROJECT = """\
+cmake_minimum_required(VERSION 3.22)
+project(greet LANGUAGES C)
+find_package(Baton 0.1 REQUIRED)
+add_executable(greet greet.c)
+target_link_libraries(greet Baton::baton)
+"""
+
+
+def run(*command, **options):
+    result = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, timeout=DEADLINE_S, check=False, **options)
+    print(f"# {' '.join(map(str, command))}\n{result.stdout}", end="", flush=True)
+    if result.returncode != 0:
+        raise SystemExit(f"ended with {result.returncode}")
+    return result.stdout
+
+
+def expect(is_so, what):
+    if not is_so:
+        raise SystemExit(f"not so: {what}")
+
+
+class Server:
+    """batond as its unit starts it, until the block ends by an ordered stop."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["/usr/sbin/batond"], cwd="/", stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            print(line, end="", flush=True)
+            if "event=ready" in line:
+                # Who writes to a pipe that nobody reads would wait some day.
+                self.reader = threading.Thread(target=self.process.stderr.read)
+                self.reader.start()
+                return self
+        raise SystemExit(f"batond ended with {self.process.wait()}")
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(DEADLINE_S)
+        self.reader.join()
+        expect(code == 0, f"an ordered stop ends with 0, not {code}")
+
+    def user(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
+        return pwd.getpwuid(int(re.search(r"^Uid:\t(\d+)", status, re.M).group(1))).pw_name
+
+
+def ask(port, text=""):
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+        client.sendall(text.encode())
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(4096), b"")).decode()
+
+
+def install():
+    run("dpkg", "--install", *glob.glob("/inside/*.deb"))
+    expect(pwd.getpwnam("batond").pw_uid < 1000, "sysusers.d has made the user")
+    for folder in ("/run/baton", "/var/log/baton"):
+        expect(os.path.isdir(folder), f"tmpfiles.d has made {folder}")
+    names = [path.read_text(encoding="utf-8").strip() for path in pathlib.Path("/proc").glob("[0-9]*/comm")]
+    expect("batond" not in names, "nothing is started where there is no systemd")
+    run("systemd-analyze", "verify", "--man=no", "batond.service")
+    if shutil.which("logrotate"):
+        run("logrotate", "--debug", "/etc/logrotate.d/baton")
+
+
+def use_as_shipped():
+    expect("valid, 1 service" in run("/usr/sbin/batond", "--check", cwd="/"), "the shipped config is valid")
+    with Server() as server:
+        expect(ask(7777, "well?\n") == "OK", "a client of ok gets OK")
+        expect(server.user() == "root", "batond is who has started it")
+
+
+def build_examples():
+    """By each way into a folder of their own, since /usr/libexec is the package's."""
+    mine = pathlib.Path("/opt/mine")
+    mine.mkdir(parents=True)
+    shutil.copy("/inside/greet.c", mine)
+    (mine / "CMakeLists.txt").write_text(PROJECT, encoding="utf-8")
+    run("cmake", "-S", mine, "-B", mine / "build")
+    run("cmake", "--build", mine / "build")
+    flags = run("pkg-config", "--cflags", "--libs", "baton").split()
+    run("cc", mine / "greet.c", *flags, "-o", mine / "greet2")
+    shutil.copy("/inside/greet.py", mine)
+    (mine / "greet.py").chmod(0o755)
+    return mine / "build/greet", mine / "greet2", mine / "greet.py"
+
+
+def use_with_own_handlers(programs):
+    text = CONFIG.read_text(encoding="utf-8").replace("; user = batond", "user = batond")
+    lines = "".join(f"{7801 + number} = {program}\n" for number, program in enumerate(programs))
+    CONFIG.write_text(text.replace("7777 = ok\n", "7777 = ok\n" + lines), encoding="utf-8")
+    with Server() as server:
+        expect(server.user() == "batond", "batond is the user that its config names")
+        for number, program in enumerate(programs):
+            expect(ask(7801 + number) == "hello\n", f"a client of {program} is greeted")
+    edited = CONFIG.read_bytes()
+    run("dpkg", "--install", *glob.glob("/inside/baton_*.deb"))
+    expect(CONFIG.read_bytes() == edited, "another installation leaves the config alone")
+
+
+def remove():
+    files = run("dpkg", "--listfiles", "baton", "libbaton-dev", "python3-baton").split()
+    run("dpkg", "--remove", "baton", "libbaton-dev", "python3-baton")
+    left = {path for path in files if os.path.lexists(path) and not os.path.isdir(path)}
+    expect(left == {str(CONFIG), "/etc/logrotate.d/baton"}, f"the config is all that is left: {left}")
+    expect(not os.path.exists("/run/baton"), "/run/baton has gone")
+    run("dpkg", "--purge", "baton", "libbaton-dev", "python3-baton")
+    expect(not os.path.exists("/etc/baton"), "/etc/baton has gone")
+    shutil.rmtree("/opt/mine")
+
+
+install()
+use_as_shipped()
+use_with_own_handlers(build_examples())
+remove()
