@@ -201,6 +201,7 @@ class Crowds(ControlCase):
                 with supervisor.connect("echo") as client:
                     self.assertEqual(client.ask("hello"), "hello")
                 self.assertLess(self.descriptors(supervisor), before + 60)
+        supervisor.wait_events(10, "connection")
         lines = self.assert_fine("1 status")
         self.assertLessEqual(lines[0]["control_clients"], 32)
         self.assertEqual([line["served"] for line in lines if line["type"] == "service"], [10])
