@@ -159,11 +159,6 @@ void run_control_on_accept(struct supervisor *s, uint32_t index) {
     s->control.is_due = true;
 }
 
-void run_control_wake(struct supervisor *s, uint32_t client) {
-    s->control.clients[client].is_ready = true;
-    s->control.is_due = true;
-}
-
 static void welcome(struct supervisor *s, enum run_control_kind kind, uint32_t slot,
                     const struct platform_control_client *peer) {
     struct run_control_client *c = &s->control.clients[slot];
@@ -174,7 +169,7 @@ static void welcome(struct supervisor *s, enum run_control_kind kind, uint32_t s
     c->came_us = s->timers.now_us;
     c->timer.token = token_make(RUN_TOKEN_CONTROL_CLIENT, 0, slot);
     timers_after(&s->timers, &c->timer, REQUEST_US);
-    run_control_wake(s, slot);
+    run_control_wake(&s->control, slot);
 }
 
 static void pause(struct supervisor *s, struct run_control_endpoint *endpoint) {

@@ -94,6 +94,12 @@ struct run_control {
     uint64_t outcomes_count[OUTCOMES_COUNT];
 };
 
+/* The client may go on. */
+static inline void run_control_wake(struct run_control *control, uint32_t client) {
+    control->clients[client].is_ready = true;
+    control->is_due = true;
+}
+
 /* ---- control.c ---- */
 
 /* Opens what `options` want; what cannot be opened is told, and gone without. Before the user is
@@ -109,8 +115,6 @@ void run_control_on_accept(struct supervisor *s, uint32_t index);
 /* Its time is up; or it is time to accept again. */
 void run_control_on_timer(struct supervisor *s, uint32_t client);
 void run_control_on_retry(struct supervisor *s, uint32_t index);
-/* The client may go on. */
-void run_control_wake(struct supervisor *s, uint32_t client);
 /* Accepts a few; at the end of a round. */
 void run_control_accept(struct supervisor *s);
 /* Lets one client go on who has not in this round. False if there is none, or enough have. */

@@ -40,7 +40,7 @@ void run_control_tell(void *supervisor) {
             tell_one(c, s->control.line);
         }
         if (c->follows && !c->is_blocked) {
-            run_control_wake(s, slot);
+            run_control_wake(&s->control, slot);
         }
     }
 }

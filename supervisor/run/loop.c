@@ -155,7 +155,7 @@ static void on_stream(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_CONTROL_CLIENT:
         slot = slots_find(&s->control.slots, token);
         if (slot != SLOT_NONE) {
-            run_control_wake(s, slot);
+            run_control_wake(&s->control, slot);
         }
         break;
     default:

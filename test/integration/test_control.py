@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import socket
 import stat
@@ -163,18 +164,37 @@ class Places(ControlCase):
         self.assertEqual(supervisor.find("stopping"), [])
         self.stop(supervisor)
 
+    def ask_as(self, uid, request):
+        """What somebody else reads."""
+        script = ("import os, socket, sys\nuid = int(sys.argv[1])\nos.setgid(uid)\nos.setuid(uid)\n"
+                  "s = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[2])\ns.settimeout(20)\n"
+                  "try:\n    s.sendall(sys.argv[3].encode() + b'\\n')\n    print(s.recv(100).decode())\n"
+                  "except (BrokenPipeError, ConnectionResetError):\n    print()\n")
+        done = subprocess.run([sys.executable, "-c", script, str(uid), self.place, request], text=True,
+                              stdout=subprocess.PIPE, timeout=DEADLINE_S, check=True)
+        return done.stdout.strip()
+
+    @unittest.skipUnless(os.geteuid() == 0, "takes root")
+    def test_of_another_user(self):
+        os.chmod(self.place_folder, 0o755)
+        daemon = pwd.getpwnam("daemon").pw_uid
+        supervisor = self.start({"supervisor": {"user": "daemon"}, "defaults": {"directory": "/"},
+                                 "cat": service("/bin/cat", handoff="stdio", user="daemon")})
+        self.assertEqual((os.stat(self.place).st_uid, stat.S_IMODE(os.stat(self.place).st_mode)),
+                         (daemon, 0o600))
+        self.assert_fine("1 status")
+        self.assertEqual(self.ask_as(daemon, "1 connections"), '{"v":1,"type":"end","ok":true}')
+        os.chmod(self.place, 0o666)
+        self.assertEqual(self.ask_as(65534, "1 connections"), "")
+        supervisor.wait_event("control_refused")
+        self.stop(supervisor)
+
     @unittest.skipUnless(os.geteuid() == 0, "takes another user")
     def test_others_may_not_come(self):
         supervisor = self.start()
         os.chmod(self.place, 0o666)
         os.chmod(self.place_folder, 0o755)
-        script = ("import os, socket, sys\nos.setgid(65534)\nos.setuid(65534)\n"
-                  "s = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.settimeout(20)\n"
-                  "try:\n    s.sendall(b'1 stop\\n')\n    print(s.recv(100))\n"
-                  "except (BrokenPipeError, ConnectionResetError):\n    print(b'')\n")
-        done = subprocess.run([sys.executable, "-c", script, self.place], text=True,
-                              stdout=subprocess.PIPE, timeout=DEADLINE_S, check=True)
-        self.assertEqual(done.stdout, "b''\n")
+        self.assertEqual(self.ask_as(65534, "1 stop"), "")
         self.assertTrue(supervisor.wait_event("control_refused")["peer"].startswith("uid:65534,pid:"))
         self.assertEqual(self.assert_fine("1 status")[0]["state"], "serving")
         self.stop(supervisor)
@@ -201,6 +221,7 @@ class Crowds(ControlCase):
                 with supervisor.connect("echo") as client:
                     self.assertEqual(client.ask("hello"), "hello")
                 self.assertLess(self.descriptors(supervisor), before + 60)
+        supervisor.wait_events(10, "connection")
         lines = self.assert_fine("1 status")
         self.assertLessEqual(lines[0]["control_clients"], 32)
         self.assertEqual([line["served"] for line in lines if line["type"] == "service"], [10])

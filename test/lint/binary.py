@@ -12,8 +12,8 @@ import tempfile
 
 # 150 KiB until it had a closing thread and a log that counts its losses, 168 until carriers, 184 until a guard at
 # the door, 190 until it had a log for people, hints for those who come from elsewhere, and a word for each breach,
-# 208 until handlers lived on, 240 until launchers.
-ELF_MAX_BYTES = 248 * 1024
+# 208 until handlers lived on, 240 until launchers, 248 until a control channel.
+ELF_MAX_BYTES = 256 * 1024
 # What contains its C library, and inih and libyaml.
 STATIC_MAX_BYTES = 310 * 1024
 ELF_LIBRARIES = r"libc\.so\.\d+|libinih\.so\.\d+|libyaml-0\.so\.\d+|ld-linux[\w.-]*|linux-vdso.*"

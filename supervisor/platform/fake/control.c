@@ -77,6 +77,7 @@ void platform_control_resume(struct platform_control *control) {
 void platform_control_close(struct platform_control **control) {
     if (*control != NULL) {
         platform_listener_close(&(*control)->listener);
+        free(*control);
         *control = NULL;
     }
 }
