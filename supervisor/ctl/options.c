@@ -19,7 +19,6 @@ const char ctl_options_help[] =
     "  explain SERVICE ADDRESS  would a client from there be let in, by which rule\n"
     "                           (at a local socket: uid:NUMBER)\n"
     "  reload                   read the config again, and tell what has changed\n"
-    "  restart                  go on as the program that is installed now\n"
     "  drain SERVICE            its processes get no more clients, and end\n"
     "  enable SERVICE, disable SERVICE\n"
     "                           switch it on, switch it off\n"
@@ -33,7 +32,7 @@ const char ctl_options_help[] =
     "  --control PATH     where batond is asked (default: BATON_CONTROL, else what is\n"
     "                     usual for this user; `man batonctl` has the list)\n"
     "  --json             print what batond answers as it comes, lines of JSON\n"
-    "  --wait             until a reload, restart, drain, enable or disable is over\n"
+    "  --wait             until a reload, drain or disable is over\n"
     "  --timeout SECONDS  how long to wait for the answer (default: 10; with --wait\n"
     "                     and for events: no limit)\n"
     "  --version          print the version and end\n"
@@ -113,8 +112,8 @@ static bool take_command(int count, char *const *words, struct ctl_options *out,
     }
     if (out->wait && !out->command->can_wait) {
         text_format(message, size_bytes,
-                    "there is nothing to --wait for in `%s`; it is for reload, restart, drain, "
-                    "enable and disable",
+                    "there is nothing to --wait for in `%s`; it is for reload, drain and "
+                    "disable",
                     out->command->name);
         return false;
     }

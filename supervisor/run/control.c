@@ -330,12 +330,12 @@ static void fill(struct supervisor *s, struct run_control_client *c) {
         }
     }
     if (more == RUN_CONTROL_END && sizeof c->bytes - c->used_bytes >= RECORD_LINE_BYTES) {
-        put_end(s, c, CONTROL_OK, NULL, NULL);
+        put_end(s, c, c->code, c->text, NULL);
     }
     c->is_ready = !c->has_ended && more != RUN_CONTROL_WAITS;
 }
 
-/* Who follows sends nothing any more, but its end. True if it is there still. */
+/* Who follows, or waits, sends nothing any more, but its end. True if it is there still. */
 static bool stays(struct supervisor *s, struct run_control_client *c) {
     char ignored[256];
     struct baton_cause cause;
@@ -355,7 +355,7 @@ static void go_on(struct supervisor *s, struct run_control_client *c) {
     if (!c->has_request && !read_request(s, c)) {
         return;
     }
-    if ((c->follows && !stays(s, c)) || !write_on(s, c)) {
+    if (((c->follows || c->waits) && !stays(s, c)) || !write_on(s, c)) {
         return;
     }
     if (!c->is_blocked && !c->has_ended) {
@@ -376,6 +376,15 @@ static void go_on(struct supervisor *s, struct run_control_client *c) {
     }
     if (c->is_blocked) {
         c->is_ready = false; /* an event tells when it can go on */
+    }
+}
+
+void run_control_look(struct supervisor *s) {
+    SLOTS_EACH(slot, &s->control.slots) {
+        const struct run_control_client *c = &s->control.clients[slot];
+        if (c->waits && run_control_has_news(s, c)) {
+            run_control_wake(&s->control, slot);
+        }
     }
 }
 

@@ -32,6 +32,8 @@ enum run_control_kind { RUN_CONTROL_COMMANDS, RUN_CONTROL_STATUS, RUN_CONTROL_KI
 #define CONTROL_SLOTS_COUNT (CONTROL_CLIENTS_MAX_COUNT + 1u)
 /* Timers of this part that may be set at once. */
 #define CONTROL_TIMERS_COUNT (CONTROL_SLOTS_COUNT + RUN_CONTROL_KINDS)
+/* The longest text of a problem of the config. */
+#define CONTROL_PROBLEM_BYTES 1536u
 /* What is put together at a time: there is always room for one more line when it is half full. */
 #define CONTROL_BUFFER_BYTES (2u * RECORD_LINE_BYTES)
 
@@ -55,6 +57,7 @@ struct run_control_client {
     bool has_ended;   /* the last line is in the buffer */
     bool is_blocked;  /* a write has said AGAIN: what is in the buffer must stay where it is */
     bool follows;     /* the log */
+    bool waits;       /* for something to be over */
     uint8_t part;     /* of what `status` says */
     uint64_t came_us;
     uint64_t served_in_round;
@@ -62,7 +65,12 @@ struct run_control_client {
      * these and the token of that service. */
     uint32_t cursor, place;
     uint64_t of_service;
-    uint64_t lost_count; /* lines that a follower has not had, and not been told of */
+    /* Of a reload: which; of what is waited for: what was told of it last. */
+    uint64_t reload_count;
+    uint32_t seen_connections_count, seen_processes_count;
+    enum control_code code; /* of the end */
+    const char *text;       /* static; NULL = the code's own */
+    uint64_t lost_count;    /* lines that a follower has not had, and not been told of */
     size_t used_bytes, sent_bytes;
     char bytes[CONTROL_BUFFER_BYTES]; /* first the request */
 };
@@ -115,6 +123,8 @@ void run_control_on_accept(struct supervisor *s, uint32_t index);
 /* Its time is up; or it is time to accept again. */
 void run_control_on_timer(struct supervisor *s, uint32_t client);
 void run_control_on_retry(struct supervisor *s, uint32_t index);
+/* Between two steps: lets those go on for whom something has changed. */
+void run_control_look(struct supervisor *s);
 /* Accepts a few; at the end of a round. */
 void run_control_accept(struct supervisor *s);
 /* Lets one client go on who has not in this round. False if there is none, or enough have. */
@@ -131,6 +141,16 @@ enum control_code run_control_begin(struct supervisor *s, uint32_t client,
                                     const char **hint);
 /* Makes the next line of the client's reply in s->control.line. */
 enum run_control_more run_control_next(struct supervisor *s, uint32_t client);
+/* Whether what it waits for has changed. */
+bool run_control_has_news(const struct supervisor *s, const struct run_control_client *client);
+
+/* ---- control_change.c: what a reload has done, and services that are switched off and on ---- */
+
+enum run_control_more run_control_next_change(struct supervisor *s, struct run_control_client *c);
+enum run_control_more run_control_next_wait(struct supervisor *s, struct run_control_client *c);
+/* Begins to wait for the end of a service (slot) that was switched off. */
+void run_control_await_service(struct supervisor *s, struct run_control_client *c,
+                               uint32_t service);
 
 /* ---- control_status.c ---- */
 

@@ -40,7 +40,7 @@ static void tell_supervisor(struct supervisor *s) {
     }
     record_text(line, "state", s->stopping ? "stopping" : "serving");
     record_text(line, "log_level", record_level_text(s->log.level));
-    record_number(line, "services", s->services.slots.in_use_count);
+    record_number(line, "services", run_roster_count(s));
     record_number(line, "listeners_open", open_count);
     record_number(line, "listeners_failed", s->listening.slots.in_use_count - open_count);
     record_number(line, "connections", pool_live_count(&s->pool));
@@ -86,8 +86,12 @@ static void tell_state(struct supervisor *s, uint32_t service) {
         is_open = is_open || l->handle != NULL;
         first_closed = l->handle == NULL && first_closed == NULL ? l : first_closed;
     }
-    if (s->stopping || s->pool.services[service].retired) {
-        state = s->stopping ? "stopping" : "draining";
+    const struct pool_service *p = &s->pool.services[service];
+    bool has_some = p->live_count > 0 || p->process_count > 0;
+    if (s->stopping || s->roster.states[service] != ROSTER_ON) {
+        state = s->stopping                                            ? "stopping"
+                : s->roster.states[service] == ROSTER_OFF && !has_some ? "off"
+                                                                       : "draining";
     } else if (!r->is_ready) {
         state = "failed";
         reason = run_tell_words(s, r->result, &r->cause);
@@ -98,8 +102,7 @@ static void tell_state(struct supervisor *s, uint32_t service) {
         state = "paused";
         reason = run_log_is_congested(&s->log) ? "nobody takes the log"
                                                : "descriptors or memory are short";
-    } else if (r->rules->handoff != HANDOFF_LISTENER ||
-               timer_is_set(&s->pool.services[service].pause)) {
+    } else if (r->rules->handoff != HANDOFF_LISTENER || timer_is_set(&p->pause)) {
         reason = pool_lacks_room_for(&s->pool, service);
         state = reason != NULL ? "paused" : state;
     }
@@ -220,9 +223,12 @@ static void tell_connection(struct supervisor *s, uint32_t connection) {
 static bool is_asked_for(struct supervisor *s, const struct run_control_client *c,
                          uint32_t connection) {
     const struct connection *found = &s->pool.connections[connection];
-    return found->state != CONNECTION_ENDED &&
-           (c->of_service == 0 ||
-            c->of_service == slots_token(&s->services.slots, 0, found->service));
+    if (found->state == CONNECTION_ENDED || c->of_service == 0) {
+        return found->state != CONNECTION_ENDED;
+    }
+    uint32_t service = slots_find(&s->services.slots, c->of_service);
+    return service != SLOT_NONE &&
+           strcmp(services_get(&s->services, service)->name, found->rules->name) == 0;
 }
 
 enum run_control_more run_control_next_connection(struct supervisor *s,

@@ -17,6 +17,7 @@ static enum control_code begin_nothing(struct asked *asked) {
     return CONTROL_OK;
 }
 
+/* Those of all that have the name: what a reload has replaced may have some still. */
 static enum control_code begin_connections(struct asked *asked) {
     struct supervisor *s = asked->s;
     struct run_control_client *c = &s->control.clients[asked->client];
@@ -93,6 +94,75 @@ static enum control_code begin_events(struct asked *asked) {
     return CONTROL_OK;
 }
 
+/* With `wait` the reply ends when what was asked for has happened. A reload's does so in any case.
+ */
+static bool has_wait(struct asked *asked, size_t index, enum control_code *code) {
+    bool has = asked->request->word_count > index;
+    *code =
+        has && strcmp(asked->request->words[index], "wait") != 0 ? CONTROL_BAD_WORD : CONTROL_OK;
+    return has;
+}
+
+static enum control_code begin_reload(struct asked *asked) {
+    struct supervisor *s = asked->s;
+    struct run_control_client *c = &s->control.clients[asked->client];
+    enum control_code code;
+    (void)has_wait(asked, 0, &code);
+    if (code != CONTROL_OK) {
+        return code;
+    }
+    asked->text = run_reload_refusal(s);
+    if (run_reload_ask(s, "batonctl reload") != BATON_OK) {
+        return CONTROL_UNSUPPORTED;
+    }
+    c->waits = true;
+    c->reload_count = s->reload.asked_count;
+    return CONTROL_OK;
+}
+
+enum wish { WISH_ON, WISH_DRAINED, WISH_DISABLED };
+
+static enum control_code switch_service(struct asked *asked, enum wish wish) {
+    struct supervisor *s = asked->s;
+    struct run_control_client *c = &s->control.clients[asked->client];
+    uint32_t service = run_roster_find(s, asked->request->words[0]);
+    enum control_code code;
+    bool waits = has_wait(asked, 1, &code);
+    if (code != CONTROL_OK) {
+        return code;
+    }
+    if (service == SLOT_NONE) {
+        asked->hint = "what the config has switched off, `enabled = yes` and a reload switch on";
+        return CONTROL_NO_SERVICE;
+    }
+    if (s->stopping) {
+        asked->text = "batond is being stopped";
+        return CONTROL_UNSUPPORTED;
+    }
+    run_tell(s, LOG_LEVEL_INFO, "service_switched", service, "to=%s by=%s",
+             text_nth("on\0drained\0disabled\0", wish), "batonctl");
+    if (wish == WISH_ON) {
+        return run_roster_switch_on(s, service) == SLOT_NONE ? CONTROL_SHORT : CONTROL_OK;
+    }
+    run_roster_switch_off(s, service, wish == WISH_DISABLED);
+    if (waits) {
+        run_control_await_service(s, c, service);
+    }
+    return CONTROL_OK;
+}
+
+static enum control_code begin_drain(struct asked *asked) {
+    return switch_service(asked, WISH_DRAINED);
+}
+
+static enum control_code begin_disable(struct asked *asked) {
+    return switch_service(asked, WISH_DISABLED);
+}
+
+static enum control_code begin_enable(struct asked *asked) {
+    return switch_service(asked, WISH_ON);
+}
+
 static enum run_control_more next_nothing(struct supervisor *s, struct run_control_client *c) {
     (void)s;
     (void)c;
@@ -112,6 +182,10 @@ static const struct {
     [CONTROL_VERB_LOG_LEVEL] = {begin_log_level, next_nothing},
     [CONTROL_VERB_LOG_REOPEN] = {begin_log_reopen, next_nothing},
     [CONTROL_VERB_EVENTS] = {begin_events, run_control_next_lost},
+    [CONTROL_VERB_RELOAD] = {begin_reload, run_control_next_change},
+    [CONTROL_VERB_DRAIN] = {begin_drain, run_control_next_wait},
+    [CONTROL_VERB_DISABLE] = {begin_disable, run_control_next_wait},
+    [CONTROL_VERB_ENABLE] = {begin_enable, next_nothing},
 };
 
 enum control_code run_control_begin(struct supervisor *s, uint32_t client,

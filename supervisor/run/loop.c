@@ -277,6 +277,9 @@ static void go_on_with_pumps(struct supervisor *s) {
 
 /* Behind what is served, and a little in each round. */
 static void go_on_with_control(struct supervisor *s) {
+    if (s->control.slots.in_use_count > 0) {
+        run_control_look(s);
+    }
     if (!s->control.is_due) {
         return;
     }

@@ -64,18 +64,21 @@ void run_roster_retire(struct supervisor *s, uint32_t service) {
 }
 
 void run_roster_switch_off(struct supervisor *s, uint32_t service, bool stops) {
-    if (s->roster.states[service] != ROSTER_ON) {
-        return;
+    const struct pool_service *p = &s->pool.services[service];
+    if (s->roster.states[service] == ROSTER_ON) {
+        services_share(&s->services, service); /* the roster does */
+        run_roster_retire(s, service);
+        s->roster.states[service] = ROSTER_OFF;
     }
-    services_share(&s->services, service); /* the roster does */
-    run_roster_retire(s, service);
-    s->roster.states[service] = ROSTER_OFF;
-    if (stops) {
+    if (stops && (p->live_count > 0 || p->process_count > 0)) {
         pool_stop_service(&s->pool, service);
     }
 }
 
 uint32_t run_roster_switch_on(struct supervisor *s, uint32_t service) {
+    if (s->roster.states[service] != ROSTER_OFF) {
+        return service;
+    }
     uint32_t slot = run_roster_add(s, services_get(&s->services, service));
     if (slot != SLOT_NONE) {
         run_roster_replace_off(s, service, SLOT_NONE);

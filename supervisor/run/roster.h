@@ -35,10 +35,10 @@ uint32_t run_roster_add(struct supervisor *s, const struct service *service);
  * are told to drain, and its clients are served to their end. */
 void run_roster_retire(struct supervisor *s, uint32_t service);
 /* The same, and its rules are kept for run_roster_switch_on(). With `stops` its clients have
- * stop_timeout_ms. Nothing if it is off. */
+ * stop_timeout_ms, also where it was off before. */
 void run_roster_switch_off(struct supervisor *s, uint32_t service, bool stops);
-/* Serves one that is off again. Returns its new slot; SLOT_NONE where there is no room: then it is
- * off still. */
+/* Serves one that is off again. Returns its new slot, or that of one that is on; SLOT_NONE where
+ * there is no room: then it is off still. */
 uint32_t run_roster_switch_on(struct supervisor *s, uint32_t service);
 /* Takes one that is off out; or (`other` not SLOT_NONE) puts that in its place, which has just been
  * added, as one that is off. */

@@ -366,7 +366,7 @@ class Completion(Playing):
         wanted = sorted(name for row in names for name in row if name)
         self.assertEqual(sorted(self.completed("batonctl ")), wanted)
         self.assertEqual(self.completed("batonctl st"), ["status", "stop"])
-        self.assertEqual(self.completed("batonctl --timeout 3 re"), ["reload", "restart"])
+        self.assertEqual(self.completed("batonctl --timeout 3 re"), ["reload"])
         self.assertEqual(self.completed("batonctl --timeout "), [])
         self.assertEqual(self.completed("batonctl --j"), ["--json"])
         self.assertEqual(self.completed("batonctl drain --w"), ["--wait"])

@@ -24,7 +24,11 @@
     X(KILL, "kill", 1, 1)                                                                          \
     X(LOG_LEVEL, "log-level", 1, 1)                                                                \
     X(LOG_REOPEN, "log-reopen", 0, 0)                                                              \
-    X(EVENTS, "events", 0, 0)
+    X(EVENTS, "events", 0, 0)                                                                      \
+    X(RELOAD, "reload", 0, 1)                                                                      \
+    X(DRAIN, "drain", 1, 2)                                                                        \
+    X(DISABLE, "disable", 1, 2)                                                                    \
+    X(ENABLE, "enable", 1, 2)
 #define CONTROL_WORDS_MAX 4u
 
 enum control_verb {
@@ -47,6 +51,7 @@ enum control_verb {
     X(BAD_WORD, "bad_word", "the verb cannot take that word")                                      \
     X(NO_SERVICE, "no_such_service", "there is no such service")                                   \
     X(NO_CONNECTION, "no_such_connection", "there is no such connection, or it has ended")         \
+    X(CONFIG_INVALID, "config_invalid", "the new config has faults, and nothing has changed")      \
     X(UNSUPPORTED, "unsupported", "that cannot be done as batond runs here")                       \
     X(FAILED, "failed", "it has failed")                                                           \
     X(SHORT, "short", "memory or descriptors are short; try again")

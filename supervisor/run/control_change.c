@@ -1,0 +1,133 @@
+/* What control clients are told of a reload, and of services that were switched off: what has
+ * happened, or that it is waited for. */
+#include "core/base/text.h"
+#include "run/internal.h"
+
+#include <string.h>
+
+/* ---- A reload ---- */
+
+/* One problem of the report, as the log has it. */
+struct problem_search {
+    uint32_t left; /* those before it */
+    struct record *line;
+    size_t length;
+    char text[CONTROL_PROBLEM_BYTES];
+};
+
+static void find_problem(void *context, const char *text) {
+    struct problem_search *search = context;
+    size_t length = strcspn(text, "\n");
+    if (search->left == 0) {
+        size_t room = sizeof search->text - 1 - search->length;
+        size_t taken = length < room ? length : room;
+        memcpy(search->text + search->length, text, taken);
+        search->length += taken;
+    }
+    if (text[length] == '\n' && search->left-- == 0) {
+        search->left = UINT32_MAX; /* it is whole */
+    }
+}
+
+static bool tell_problem(struct supervisor *s, uint32_t index) {
+    struct problem_search search = {.left = index};
+    config_problems_print(&s->reload.report.problems, find_problem, &search);
+    if (search.length == 0) {
+        return false;
+    }
+    search.text[search.length] = '\0';
+    control_begin(s->control.line, "problem");
+    record_text(s->control.line, "text", search.text);
+    record_end(s->control.line);
+    return true;
+}
+
+static void tell_change(struct supervisor *s, const struct run_change *change) {
+    struct record *line = s->control.line;
+    control_begin(line, "change");
+    record_text(line, "service", change->name);
+    record_text(line, "what", run_change_word(change->kind));
+    if (change->keys != NULL) {
+        record_text(line, "keys", change->keys);
+    }
+    if (change->is_off) {
+        record_flag(line, "off", true);
+    }
+    record_end(line);
+}
+
+enum run_control_more run_control_next_change(struct supervisor *s, struct run_control_client *c) {
+    const struct run_report *report = &s->reload.report;
+    if (s->reload.done_count < c->reload_count || s->reload.loading != NULL) {
+        return c->cursor == 0 ? RUN_CONTROL_WAITS : RUN_CONTROL_END; /* the next one has come */
+    }
+    c->waits = false;
+    if (report->reason[0] != '\0') {
+        if (tell_problem(s, c->cursor)) {
+            c->cursor++;
+            return RUN_CONTROL_LINE;
+        }
+        c->code = report->problems.problem_count > 0 ? CONTROL_CONFIG_INVALID : CONTROL_FAILED;
+        c->text = report->reason;
+        return RUN_CONTROL_END;
+    }
+    if (c->cursor == report->change_count) {
+        return RUN_CONTROL_END;
+    }
+    tell_change(s, &report->changes[c->cursor++]);
+    return RUN_CONTROL_LINE;
+}
+
+/* ---- A service that is to be over ---- */
+
+/* What is left of it; false if it is on again, or has left. */
+static bool count_left(const struct supervisor *s, const struct run_control_client *c,
+                       uint32_t *connections_count, uint32_t *processes_count) {
+    uint32_t service = slots_find(&s->services.slots, c->of_service);
+    if (service == SLOT_NONE) {
+        return false;
+    }
+    *connections_count = s->pool.services[service].live_count;
+    *processes_count = s->pool.services[service].process_count;
+    return true;
+}
+
+bool run_control_has_news(const struct supervisor *s, const struct run_control_client *c) {
+    uint32_t connections_count, processes_count;
+    if (c->verb == CONTROL_VERB_RELOAD) {
+        return s->reload.done_count >= c->reload_count && s->reload.loading == NULL;
+    }
+    return !count_left(s, c, &connections_count, &processes_count) ||
+           connections_count != c->seen_connections_count ||
+           processes_count != c->seen_processes_count;
+}
+
+void run_control_await_service(struct supervisor *s, struct run_control_client *c,
+                               uint32_t service) {
+    c->waits = true;
+    c->of_service = slots_token(&s->services.slots, 0, service);
+    c->seen_connections_count = c->seen_processes_count = UINT32_MAX;
+}
+
+enum run_control_more run_control_next_wait(struct supervisor *s, struct run_control_client *c) {
+    uint32_t connections_count, processes_count;
+    if (!c->waits || !count_left(s, c, &connections_count, &processes_count) ||
+        (connections_count == 0 && processes_count == 0)) {
+        c->waits = false;
+        return RUN_CONTROL_END;
+    }
+    if (connections_count == c->seen_connections_count &&
+        processes_count == c->seen_processes_count) {
+        return RUN_CONTROL_WAITS;
+    }
+    c->seen_connections_count = connections_count;
+    c->seen_processes_count = processes_count;
+    struct record *line = s->control.line;
+    control_begin(line, "waiting");
+    record_text(line, "service",
+                services_get(&s->services, slots_find(&s->services.slots, c->of_service))->name);
+    record_number(line, "connections", connections_count);
+    record_number(line, "processes", processes_count);
+    record_end(line);
+    return RUN_CONTROL_LINE;
+}
