@@ -47,6 +47,7 @@ struct renewal {
 static int load_anew(void *context, struct service_table *table, struct config_problems *problems) {
     struct renewal *renewal = context;
     renewal->looks_left = LOOKS_MAX_COUNT;
+    platform_accounts_forget();
     return load_table(renewal->paths, &renewal->machine, table, problems);
 }
 

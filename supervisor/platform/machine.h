@@ -51,6 +51,9 @@ bool platform_is_privileged(void);
 extern const bool platform_has_accounts;
 int platform_find_user(void *context, const char *name, struct account *out);
 int platform_find_group(void *context, const char *name, uint32_t *gid);
+/* What was found out of accounts is asked again: the last few answers are kept, for a config that
+ * names the same again and again. */
+void platform_accounts_forget(void);
 /* True if one of its limits is above our own hard one (POSIX), which takes CAP_SYS_RESOURCE. */
 bool platform_raises_limits(void *context, const struct identity *identity);
 

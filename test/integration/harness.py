@@ -168,7 +168,7 @@ class Supervisor:
         config = self.config = folder / (file_name or f"sërvices.{config_format}")
         self._config_format = config_format
         if text is None:
-            text = self._render(sections)
+            text = self.rendered(sections)
         elif isinstance(text, str):
             text = complete_ini(text)
         config.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -193,7 +193,8 @@ class Supervisor:
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
 
-    def _render(self, sections):
+    def rendered(self, sections):
+        """The text of a config with these sections, as it was told at the start."""
         return render(what_tests_need({"defaults": {"directory": system_path(self.state)},
                                        **sections}), self._config_format)
 
@@ -201,7 +202,7 @@ class Supervisor:
         """Has the config read anew, with other sections unless there are none. Returns the event
         that says what came of it."""
         if sections is not None:
-            self.config.write_text(self._render(sections), encoding="utf-8")
+            self.config.write_text(self.rendered(sections), encoding="utf-8")
         count = len(self.find(event))
         self.signal(signal.SIGHUP)
         return self.wait_events(count + 1, event)[count]
