@@ -18,7 +18,7 @@ function(baton_install_programs folder)
     endforeach()
 endfunction()
 
-baton_install_programs("${BATON_SBIN_DIR}" batond)
+baton_install_programs("${BATON_SBIN_DIR}" batond baton-keeper)
 baton_install_programs("${BATON_BIN_DIR}" batonctl baton-import)
 get_property(baton_handlers GLOBAL PROPERTY BATON_HANDLERS)
 baton_install_programs("${BATON_HANDLERS_DIR}" ${baton_handlers})

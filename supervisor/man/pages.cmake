@@ -43,6 +43,7 @@ endfunction()
 
 baton_man_page(batond.8)
 baton_man_page(batonctl.8)
+baton_man_page(baton-keeper.8)
 baton_man_page(baton-import.8)
 baton_man_page_of(ports.ini 5 "the services of batond" "batond(8), batonctl(8), baton-protocol(7)" conf/KEYS.md)
 baton_man_page_of(baton-control 7 "how batond is asked, and told what to do" "batonctl(8), batond(8), ports.ini(5)"

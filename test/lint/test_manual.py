@@ -15,7 +15,7 @@ import manual  # noqa: E402
 
 BIN_DIR = os.environ["BATON_BIN_DIR"]
 MAN_DIR = os.path.join(os.path.dirname(BIN_DIR), "man")
-PAGES = ("batond.8", "batonctl.8", "baton-import.8", "ports.ini.5", "baton-protocol.7", "baton-control.7")
+PAGES = ("batond.8", "batonctl.8", "baton-keeper.8", "baton-import.8", "ports.ini.5", "baton-protocol.7", "baton-control.7")
 
 
 def made(text):

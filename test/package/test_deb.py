@@ -25,7 +25,6 @@ SAME = {"SOURCE_DATE_EPOCH": "1700000000", "DEBFULLNAME": "R&D | Baton", "DEBEMA
 KNOWN_TAGS = {
     "hardening-no-fortify-functions",  # nothing in them could overflow that the compiler does not know the size of
     "package-supports-alternative-init-but-no-init.d-script",  # systemd alone is supported
-    "no-manual-page",  # in the package as soon as the build makes pages
 }
 # What a package may leave behind when it is purged: dpkg's own books, folders of its helper for systemd, and the user of
 # sysusers.d, as users stay.
