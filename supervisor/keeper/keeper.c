@@ -62,7 +62,7 @@ static struct keeper {
     int64_t began_ms, heard_ms;
     int64_t next_ms; /* when to start the next one */
     int pause_ms, watchdog_ms;
-} keeper = {.pause_ms = PAUSE_FIRST_MS};
+} keeper;
 
 static int64_t now_ms(void) {
     struct timespec now;
@@ -292,6 +292,7 @@ int main(int argc, char **argv) {
     keeper.watchdog_ms = watchdog_ms == NULL ? WATCHDOG_MS : (int)strtol(watchdog_ms, NULL, 10);
     keeper.watchdog_ms = keeper.watchdog_ms < WATCHDOG_LEAST_MS ? WATCHDOG_MS : keeper.watchdog_ms;
     keeper.command = argv + 1;
+    keeper.pause_ms = PAUSE_FIRST_MS;
     sigemptyset(&signals);
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         sigaddset(&signals, taken[i]);
