@@ -6,6 +6,7 @@
 #include "core/service/program_head.h"
 #include "pieces.h"
 #include "platform/platform.h"
+#include "system.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +28,23 @@ static void cut_last_part(char *path) {
     path[length > 1 ? length - 1 : 1] = '\0';
 }
 
+/* Where batond is; "" = where this program is. */
+static char batond_folder[PATH_BYTES];
+
+int load_for_batond_in(const char *folder) {
+    int length = text_format(batond_folder, sizeof batond_folder, "%s", folder);
+    return length < 0 || (size_t)length >= sizeof batond_folder ? BATON_TOO_LONG : BATON_OK;
+}
+
 /* What lies beside the folder that batond is in. */
 static int find_beside(const char *name, char *out, size_t size_bytes) {
     struct baton_cause cause = {0};
-    int result = platform_own_directory(out, size_bytes, &cause);
+    int result = BATON_OK;
+    if (batond_folder[0] == '\0') {
+        result = platform_own_directory(out, size_bytes, &cause);
+    } else {
+        text_format(out, size_bytes, "%s", batond_folder);
+    }
     if (result != BATON_OK) {
         return result;
     }
@@ -187,32 +201,13 @@ static void describe_formats(struct service_machine *out) {
 }
 
 void load_describe_machine(const struct load_paths *paths, struct service_machine *out) {
-    *out = (struct service_machine){
-        .executable_suffix = platform_executable_suffix,
-        .scripts_need_interpreter = platform_scripts_need_interpreter,
-        .backslash_separates = platform_backslash_separates,
-        .inherits_listeners = platform_inherits_listeners,
-        .config_file = paths->shown_name,
-        .config_path = is_input(paths) ? NULL : paths->config_file,
-        .config_is_input = is_input(paths),
-        .base_directory = paths->config_folder,
-        .handlers_directory = paths->handlers,
-        .handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL,
-        .probe_program = platform_probe_program,
-        .probe_directory = platform_probe_directory,
-        .list_folder = platform_directory_list,
-        .find_port = platform_service_port,
-        .inspect = platform_inspect,
-        .is_privileged = platform_is_privileged(),
-        .read_rules = platform_file_read,
-        .environment = platform_environment(),
-        .basic_variables = platform_basic_variables,
-        .is_variable = platform_is_variable,
-        .find_user = platform_has_accounts ? platform_find_user : NULL,
-        .find_group = platform_find_group,
-        .raises_limits = platform_raises_limits,
-        .read_file = platform_scripts_need_interpreter ? NULL : platform_file_read,
-    };
+    system_describe(out);
+    out->config_file = paths->shown_name;
+    out->config_path = is_input(paths) ? NULL : paths->config_file;
+    out->config_is_input = is_input(paths);
+    out->base_directory = paths->config_folder;
+    out->handlers_directory = paths->handlers;
+    out->handlers_override = paths->handlers_override[0] != '\0' ? paths->handlers_override : NULL;
     describe_formats(out);
 }
 

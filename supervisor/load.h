@@ -31,6 +31,10 @@ struct load_paths {
  * `size_bytes`, has those names in their order, separated by commas. Blocks on the disk. */
 int load_find_config(char *out, size_t size_bytes);
 
+/* batond is not this program, but in another folder; before the calls below and above. BATON_OK or
+ * BATON_TOO_LONG. */
+int load_for_batond_in(const char *folder);
+
 /* The name that stands for standard input. */
 #define LOAD_STANDARD_INPUT "-"
 

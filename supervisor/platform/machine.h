@@ -51,9 +51,6 @@ bool platform_is_privileged(void);
 extern const bool platform_has_accounts;
 int platform_find_user(void *context, const char *name, struct account *out);
 int platform_find_group(void *context, const char *name, uint32_t *gid);
-/* What was found out of accounts is asked again: the last few answers are kept, for a config that
- * names the same again and again. */
-void platform_accounts_forget(void);
 /* True if one of its limits is above our own hard one (POSIX), which takes CAP_SYS_RESOURCE. */
 bool platform_raises_limits(void *context, const struct identity *identity);
 
@@ -77,6 +74,17 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
 
 /* What validation has to know of the system (struct service_machine). */
+/* Runs a program of ours (absolute path; `argv` ends with NULL) and reads what it answers
+ * (platform_answer()) to the end. It has our standard streams, or (`is_quiet`) the null device as
+ * each, no signal blocked or ignored, and no other descriptor. *bytes is memory of malloc(), also
+ * without an answer; *code is its exit code, or 128 and the number of the signal; 0 where somebody
+ * else has seen its end. BATON_OK, or why it could not be run. POSIX alone: posix_spawn(3). Blocks;
+ * for any thread. */
+int platform_ask_program(const char *path, char *const *argv, bool is_quiet, char **bytes,
+                         size_t *length, int *code, struct baton_cause *cause);
+/* In that program: writes the answer. False if not all of it could be. */
+bool platform_answer(const char *bytes, size_t length);
+
 /* Becomes `program` (a name beside our own file), whose arguments are our own file and `argv`; only
  * where nobody has started us who would hear of us (NOTIFY_SOCKET). Returns BATON_OK where somebody
  * has, or why it cannot be. Windows: BATON_UNSUPPORTED. */

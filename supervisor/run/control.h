@@ -32,8 +32,6 @@ enum run_control_kind { RUN_CONTROL_COMMANDS, RUN_CONTROL_STATUS, RUN_CONTROL_KI
 #define CONTROL_SLOTS_COUNT (CONTROL_CLIENTS_MAX_COUNT + 1u)
 /* Timers of this part that may be set at once. */
 #define CONTROL_TIMERS_COUNT (CONTROL_SLOTS_COUNT + RUN_CONTROL_KINDS)
-/* The longest text of a problem of the config. */
-#define CONTROL_PROBLEM_BYTES 1536u
 /* What is put together at a time: there is always room for one more line when it is half full. */
 #define CONTROL_BUFFER_BYTES (2u * RECORD_LINE_BYTES)
 

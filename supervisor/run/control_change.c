@@ -7,37 +7,16 @@
 
 /* ---- A reload ---- */
 
-/* One problem of the report, as the log has it. */
-struct problem_search {
-    uint32_t left; /* those before it */
-    struct record *line;
-    size_t length;
-    char text[CONTROL_PROBLEM_BYTES];
-};
-
-static void find_problem(void *context, const char *text) {
-    struct problem_search *search = context;
-    size_t length = strcspn(text, "\n");
-    if (search->left == 0) {
-        size_t room = sizeof search->text - 1 - search->length;
-        size_t taken = length < room ? length : room;
-        memcpy(search->text + search->length, text, taken);
-        search->length += taken;
-    }
-    if (text[length] == '\n' && search->left-- == 0) {
-        search->left = UINT32_MAX; /* it is whole */
-    }
-}
-
-static bool tell_problem(struct supervisor *s, uint32_t index) {
-    struct problem_search search = {.left = index};
-    config_problems_print(&s->reload.report.problems, find_problem, &search);
-    if (search.length == 0) {
+/* The next one, as the log has it. */
+static bool tell_problem(struct supervisor *s, struct run_control_client *c) {
+    char text[RELOAD_PROBLEM_BYTES];
+    size_t length = run_reload_problem(&s->reload.report, c->cursor, text, sizeof text);
+    if (length == 0) {
         return false;
     }
-    search.text[search.length] = '\0';
+    c->cursor += (uint32_t)length;
     control_begin(s->control.line, "problem");
-    record_text(s->control.line, "text", search.text);
+    record_text(s->control.line, "text", text);
     record_end(s->control.line);
     return true;
 }
@@ -63,11 +42,10 @@ enum run_control_more run_control_next_change(struct supervisor *s, struct run_c
     }
     c->waits = false;
     if (report->reason[0] != '\0') {
-        if (tell_problem(s, c->cursor)) {
-            c->cursor++;
+        if (tell_problem(s, c)) {
             return RUN_CONTROL_LINE;
         }
-        c->code = report->problems.problem_count > 0 ? CONTROL_CONFIG_INVALID : CONTROL_FAILED;
+        c->code = report->problems != NULL ? CONTROL_CONFIG_INVALID : CONTROL_FAILED;
         c->text = report->reason;
         return RUN_CONTROL_END;
     }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROBLEM_LINE_BYTES 1536u
-
 /* ---- Asking, and loading beside the loop ---- */
 
 static void load(void *context) {
@@ -16,14 +14,14 @@ static void load(void *context) {
 
 static void free_loading(struct run_reload *reload) {
     service_table_clear(&reload->loading->table);
-    config_problems_clear(&reload->loading->problems);
+    free(reload->loading->problems);
     free(reload->loading);
     reload->loading = NULL;
 }
 
 static void clear_report(struct run_report *report) {
     arena_destroy(&report->arena);
-    config_problems_clear(&report->problems);
+    free(report->problems);
     memset(report, 0, sizeof *report);
 }
 
@@ -92,31 +90,23 @@ int run_reload_ask(struct supervisor *s, const char *by) {
 
 /* ---- What came of it ---- */
 
-/* A line of the log that is being put together. */
-struct problem_line {
-    struct supervisor *s;
-    size_t length;
-    char text[PROBLEM_LINE_BYTES];
-};
-
-/* One line for each problem; the pieces come one by one. */
-static void tell_problem(void *context, const char *text) {
-    struct problem_line *line = context;
+size_t run_reload_problem(const struct run_report *report, size_t at, char *out,
+                          size_t size_bytes) {
+    const char *text = report->problems == NULL ? "" : report->problems + at;
     size_t length = strcspn(text, "\n");
-    size_t room = sizeof line->text - 1 - line->length;
-    size_t taken = length < room ? length : room;
-    memcpy(line->text + line->length, text, taken);
-    line->length += taken;
-    line->text[line->length] = '\0';
-    if (text[length] == '\n') {
-        run_tell(line->s, LOG_LEVEL_ERROR, "config_problem", SLOT_NONE, "text=%s", line->text);
-        line->length = 0;
-    }
+    size_t kept = length < size_bytes ? length : size_bytes - 1;
+    memcpy(out, text, kept);
+    out[kept] = '\0';
+    return text[0] == '\0' ? 0 : length + 1;
 }
 
 static void tell_problems(struct supervisor *s) {
-    struct problem_line line = {.s = s};
-    config_problems_print(&s->reload.report.problems, tell_problem, &line);
+    char line[RELOAD_PROBLEM_BYTES];
+    size_t at = 0, length;
+    while ((length = run_reload_problem(&s->reload.report, at, line, sizeof line)) > 0) {
+        run_tell(s, LOG_LEVEL_ERROR, "config_problem", SLOT_NONE, "text=%s", line);
+        at += length;
+    }
 }
 
 /* For the report and the log. */
@@ -190,7 +180,7 @@ void run_reload_on_loaded(struct supervisor *s) {
     struct run_reload *reload = &s->reload;
     int result = reload->loading->result;
     reload->report.problems = reload->loading->problems;
-    reload->loading->problems = (struct config_problems){0};
+    reload->loading->problems = NULL;
     if (s->stopping) {
         refuse(s, "batond is being stopped");
     } else if (result == BATON_OK) {

@@ -4,7 +4,6 @@
 #define BATON_RUN_RELOAD_H
 
 #include "core/base/arena.h"
-#include "core/config/problems.h"
 #include "core/service/service.h"
 #include "run/change.h"
 
@@ -20,8 +19,9 @@ struct run_report {
     struct run_change *changes;
     size_t change_count;
     size_t counts[RUN_CHANGE_KINDS_COUNT];
-    struct config_problems problems; /* of the file; where it was refused they are why, */
-    char reason[256];                /* or this is; empty = all was carried out */
+    char
+        *problems; /* lines about the file, owned; where it was refused they are why, NULL = none */
+    char reason[256]; /* or this is; empty = all was carried out */
 };
 
 /* What the other thread has. */
@@ -29,7 +29,7 @@ struct run_loading {
     const struct supervisor_source *source;
     int result;
     struct service_table table;
-    struct config_problems problems;
+    char *problems; /* owned */
 };
 
 /* Owner: the supervisor. */
@@ -48,6 +48,11 @@ int run_reload_ask(struct supervisor *s, const char *by);
 
 /* Why the config cannot be read anew; NULL = it can. */
 const char *run_reload_refusal(const struct supervisor *s);
+
+/* The problem that begins at `at` of the report's, as a text; returns how many bytes it takes
+ * there, 0 = there is none. */
+#define RELOAD_PROBLEM_BYTES 1536u
+size_t run_reload_problem(const struct run_report *report, size_t at, char *out, size_t size_bytes);
 
 /* The config was read (WORKED). */
 void run_reload_on_loaded(struct supervisor *s);

@@ -19,9 +19,10 @@ enum supervisor_result {
 
 /* How the config is read anew. */
 struct supervisor_source {
-    /* Builds a table as the one at the start was, and says what is wrong in `problems` (zeroed).
-     * Called by another thread, one call at a time. BATON_OK, BATON_INVALID, BATON_NO_MEMORY. */
-    int (*load)(void *context, struct service_table *table, struct config_problems *problems);
+    /* Builds a table as the one at the start was, and says what is wrong in *problems (NULL at
+     * first): lines of text, to be freed; NULL = nothing. Called by another thread, one call at a
+     * time. BATON_OK, BATON_INVALID, BATON_NO_MEMORY, or why it could not be tried. */
+    int (*load)(void *context, struct service_table *table, char **problems);
     void *context;
     const char *refusal; /* why that cannot be done, for people; NULL = it can */
 };

@@ -303,7 +303,7 @@ static void draw_living(struct service *s) {
 /* ---- The config is read anew ---- */
 
 /* What it says then. Not how a service's connections are handed over, which the checks go by. */
-static int load(void *context, struct service_table *table, struct config_problems *problems) {
+static int load(void *context, struct service_table *table, char **problems) {
     const struct scene *scene = context;
     (void)problems;
     if (draw(6) == 0) {

@@ -54,6 +54,16 @@ size_t rule_tree_size_bytes(const struct rule_tree *tree) {
     return (size_t)(sources_of(tree) - (const char *)tree) + tree->sources_bytes;
 }
 
+struct rule_tree *rule_tree_copy(const struct rule_tree *tree) {
+    size_t bytes = rule_tree_size_bytes(tree);
+    struct rule_tree *copy = malloc(bytes);
+    if (copy != NULL) {
+        memcpy(copy, tree, bytes);
+        copy->users_count = 1;
+    }
+    return copy;
+}
+
 bool rule_tree_is_same(const struct rule_tree *a, const struct rule_tree *b) {
     const size_t skipped = offsetof(struct rule_tree, ipv4_count); /* those who use it */
     if (a == b || a == NULL || b == NULL) {

@@ -50,6 +50,9 @@ struct rule_tree *rule_tree_create(struct rule *rules, size_t count, bool refuse
 void rule_tree_share(struct rule_tree *tree);
 void rule_tree_release(struct rule_tree *tree);
 
+/* A tree of one user as those bytes are, wherever they stand; NULL when out of memory. */
+struct rule_tree *rule_tree_copy(const struct rule_tree *tree);
+
 /* True if they decide alike about every address, and say the same of it, but for the lines of rules
  * that stand in the config itself. NULL: none. */
 bool rule_tree_is_same(const struct rule_tree *a, const struct rule_tree *b);

@@ -377,9 +377,12 @@ static const char *const texts[KEY_COUNT] = {
         "`yes`: when started as root, what others may change is refused: see \"What "
         "others may change\".",
     [KEY_KEEPER] =
-        "`yes` (Linux): batond runs under `baton-keeper`, which lies beside it: a small parent that "
-        "holds copies of the listening sockets, starts batond again when it has ended by a fault or "
-        "has not been heard of for 30 seconds, and can do nothing else. Clients wait meanwhile, and "
+        "`yes` (Linux): batond runs under `baton-keeper`, which lies beside it: a small parent "
+        "that "
+        "holds copies of the listening sockets, starts batond again when it has ended by a fault "
+        "or "
+        "has not been heard of for 30 seconds, and can do nothing else. Clients wait meanwhile, "
+        "and "
         "none is refused. Its process is the one that was started: signals to it go to batond, and "
         "it ends as batond does. Under systemd, which does all that itself "
         "(`FileDescriptorStoreMax=`, `WatchdogSec=`), it does nothing.",

@@ -179,9 +179,10 @@ void service_read_options(struct service_builder *builder) {
         builder->default_user == NULL ? NULL : service_unquote(builder, builder->default_user);
     service_read_own_user(builder, &values);
     if (builder->options.keeper != 0 && !service_has_accounts(builder->machine)) {
-        config_problems_add(builder->problems, section->line, "supervisor.keeper",
-                            "there is no baton-keeper for Windows; its services are started again by "
-                            "the recovery actions of the system");
+        config_problems_add(
+            builder->problems, section->line, "supervisor.keeper",
+            "there is no baton-keeper for Windows; its services are started again by "
+            "the recovery actions of the system");
     }
     for (size_t i = 0; builder->options.handlers != NULL && i < builder->config->setting_count;
          i++) {

@@ -4,90 +4,18 @@
 #include "core/base/must.h"
 #include "core/base/table.h"
 #include "core/service/difference.h"
+#include "core/service/pack.h"
 #include "core/service/shape.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the parts of one service are put; with `bytes` NULL it only measures. */
-struct packer {
-    char *bytes;
-    size_t used_bytes;
-};
-
-/* NULL for NULL, and where it only measures. */
-static void *pack(struct packer *packer, const void *part, size_t part_bytes, size_t alignment) {
-    if (part == NULL) {
-        return NULL;
-    }
-    packer->used_bytes += (alignment - packer->used_bytes % alignment) % alignment;
-    char *copy = packer->bytes == NULL ? NULL : packer->bytes + packer->used_bytes;
-    packer->used_bytes += part_bytes;
-    return copy == NULL ? NULL : memcpy(copy, part, part_bytes);
-}
-
-static char *pack_text(struct packer *packer, const char *text) {
-    return pack(packer, text, text == NULL ? 0 : strlen(text) + 1, 1);
-}
-
-/* `count` texts, which `copies` has as well if it is not NULL. */
-static void pack_texts(struct packer *packer, char *const *texts, size_t count, char **copies) {
-    for (size_t i = 0; i < count; i++) {
-        char *copy = pack_text(packer, texts[i]);
-        if (copies != NULL) {
-            copies[i] = copy;
-        }
-    }
-}
-
-static void pack_array(struct packer *packer, size_t index, struct service *copy) {
-    char *field = (char *)copy + service_arrays[index].items;
-    bool ends = service_arrays[index].ends;
-    size_t count = 0;
-    void *items = NULL;
-    memcpy(&items, field, sizeof items);
-    memcpy(&count, (char *)copy + service_arrays[index].count, sizeof count);
-    void *packed = pack(packer, items, (count + ends) * service_arrays[index].item_bytes,
-                        alignof(struct service));
-    if (ends && items != NULL) {
-        pack_texts(packer, items, count, packed);
-    }
-    memcpy(field, &packed, sizeof packed);
-}
-
-static struct service *pack_service(struct packer *packer, const struct service *service) {
-    struct service copy = *service;
-    struct service *packed = pack(packer, service, sizeof *service, alignof(struct service));
-    for (size_t i = 0; i < SERVICE_ARRAYS_COUNT; i++) {
-        pack_array(packer, i, &copy);
-    }
-    for (size_t i = 0; i < service->listen_count; i++) {
-        const char *path = pack_text(packer, service->listen[i].path);
-        const char *name = pack_text(packer, service->listen[i].name);
-        if (packed != NULL) {
-            copy.listen[i].path = path;
-            copy.listen[i].name = name;
-        }
-    }
-    for (size_t i = 0; i < SERVICE_TEXTS_COUNT; i++) {
-        char *field = (char *)&copy + service_texts[i].field;
-        const char *text = NULL;
-        memcpy(&text, field, sizeof text);
-        text = pack_text(packer, text);
-        memcpy(field, &text, sizeof text);
-    }
-    if (packed != NULL) {
-        *packed = copy;
-    }
-    return packed;
-}
-
 static struct service *copy_service(const struct service *service) {
     struct packer packer = {NULL, 0};
-    pack_service(&packer, service);
+    service_pack(&packer, service);
     packer = (struct packer){malloc(packer.used_bytes), 0};
-    return packer.bytes == NULL ? NULL : pack_service(&packer, service);
+    return packer.bytes == NULL ? NULL : service_pack(&packer, service);
 }
 
 int services_init(struct services *services) {
@@ -164,9 +92,8 @@ static const char *keep_file(struct services *services, const char *name) {
 
 void services_move_lines(struct services *services, uint32_t slot, const struct service *from) {
     struct service *service = services->entries[slot];
-    bool is_same = service->file == from->file ||
-                   (service->file != NULL && from->file != NULL &&
-                    strcmp(service->file, from->file) == 0);
+    bool is_same = service->file == from->file || (service->file != NULL && from->file != NULL &&
+                                                   strcmp(service->file, from->file) == 0);
     const char *file = is_same              ? service->file
                        : from->file == NULL ? NULL
                                             : keep_file(services, from->file);

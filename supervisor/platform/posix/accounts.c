@@ -138,12 +138,6 @@ static int ask(char kind, const char *name, const struct account **out) {
     return place->result;
 }
 
-void platform_accounts_forget(void) {
-    for (unsigned i = 0; i < KEPT_COUNT && kept != NULL; i++) {
-        kept[i].kind = '\0';
-    }
-}
-
 int platform_find_user(void *context, const char *name, struct account *out) {
     static char digits[16];
     const struct account *found;

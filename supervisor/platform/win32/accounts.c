@@ -16,6 +16,3 @@ int platform_find_group(void *context, const char *name, uint32_t *gid) {
     *gid = 0;
     return BATON_NOT_FOUND;
 }
-
-void platform_accounts_forget(void) {
-}

@@ -1,0 +1,170 @@
+/* Another program reads the command line and the config: baton-config, which lies beside this one,
+ * or where it was installed. */
+#include "apart.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/service/image.h"
+#include "platform/platform.h"
+#include "source.h"
+#include "system.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES 4096
+#define LOOKS_MAX_COUNT 10u /* in folders, by the start */
+
+static struct {
+    char folder[PATH_BYTES]; /* where batond is */
+    char program[PATH_BYTES];
+    char **arguments; /* of the program; the second tells how it is asked */
+} asked;
+
+/* BATON_OK or why not. */
+static int find_program(struct baton_cause *cause) {
+    int result = platform_own_directory(asked.folder, sizeof asked.folder, cause);
+    if (result != BATON_OK) {
+        return result;
+    }
+    int length = text_format(asked.program, sizeof asked.program, "%s/baton-config", asked.folder);
+    if (length < 0 || (size_t)length >= sizeof asked.program) {
+        return BATON_TOO_LONG;
+    }
+#ifdef BATON_LIBEXEC
+    if (platform_probe_program(NULL, asked.program) == BATON_NOT_FOUND) {
+        text_format(asked.program, sizeof asked.program, "%s/baton-config", BATON_LIBEXEC);
+    }
+#endif
+    return BATON_OK;
+}
+
+static int make_arguments(int argc, char **argv) {
+    asked.arguments = calloc((size_t)argc + 3, sizeof *asked.arguments);
+    if (asked.arguments == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    asked.arguments[0] = asked.program;
+    asked.arguments[2] = asked.folder;
+    for (int i = 1; i < argc; i++) {
+        asked.arguments[2 + i] = argv[i];
+    }
+    return BATON_OK;
+}
+
+/* Takes the answer apart. BATON_INVALID: it is none. */
+static int read_answer(const char *bytes, size_t length, struct service_table *table,
+                       struct image_config *config, char **problems) {
+    struct apart_head head;
+    if (length < sizeof head) {
+        return BATON_INVALID;
+    }
+    memcpy(&head, bytes, sizeof head);
+    bytes += sizeof head;
+    length -= sizeof head;
+    if (head.text_bytes > length) {
+        return BATON_INVALID;
+    }
+    if (head.text_bytes > 0) {
+        *problems = calloc(1, (size_t)head.text_bytes + 1);
+        if (*problems == NULL) {
+            return BATON_NO_MEMORY;
+        }
+        memcpy(*problems, bytes, head.text_bytes);
+    }
+    return head.result != BATON_OK ? head.result
+                                   : image_read(bytes + head.text_bytes, length - head.text_bytes,
+                                                BATON_VERSION, table, config);
+}
+
+static int load_anew(void *context, struct service_table *table, char **problems) {
+    struct baton_cause cause = {0};
+    struct image_config config;
+    char *bytes = NULL;
+    size_t length = 0;
+    int code = 0;
+    static char again[] = APART_AGAIN;
+    (void)context;
+    asked.arguments[1] = again;
+    *table = (struct service_table){0};
+    int result =
+        platform_ask_program(asked.program, asked.arguments, true, &bytes, &length, &code, &cause);
+    if (result == BATON_OK) {
+        result = read_answer(bytes, length, table, &config, problems);
+    }
+    free(bytes);
+    return result;
+}
+
+/* What it could not even say. */
+static enum exit_code complain_of(int result, const struct baton_cause *cause) {
+    char words[256];
+    complain(asked.program, cause->call != NULL
+                                ? platform_error_text(cause->system_code, words, sizeof words)
+                            : result == BATON_INVALID
+                                ? "it is of another version, or has not answered; install both anew"
+                                : baton_error_text(result));
+    return EXIT_SYSTEM;
+}
+
+/* The table keeps the texts of `config`, and is emptied when it is served. */
+static int keep_config(struct source *source, const struct image_config *config) {
+    static struct image_config kept;
+    size_t file_bytes = strlen(config->file) + 1;
+    size_t path_bytes = config->path == NULL ? 0 : strlen(config->path) + 1;
+    char *texts = malloc(file_bytes + path_bytes);
+    if (texts == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    kept = *config;
+    kept.file = memcpy(texts, config->file, file_bytes);
+    kept.path = path_bytes == 0 ? NULL : memcpy(texts + file_bytes, config->path, path_bytes);
+    source->machine.config_file = kept.file;
+    source->machine.config_path = kept.path;
+    source->machine.config_is_input = kept.path == NULL;
+    source->machine.config_is_found = kept.is_found;
+    source->machine.own_machine = kept.own_machine;
+    source->machine.runs_other_formats = kept.runs_other_formats;
+    return BATON_OK;
+}
+
+enum exit_code source_read(int argc, char **argv, struct source *source) {
+    static uint32_t looks_left = LOOKS_MAX_COUNT;
+    static char first[] = APART_FIRST;
+    struct baton_cause cause = {0};
+    struct image_config config = {0};
+    char *bytes = NULL, *problems = NULL;
+    size_t length = 0;
+    int code = 0;
+    int result = find_program(&cause);
+    if (result == BATON_OK) {
+        result = make_arguments(argc, argv);
+    }
+    if (result == BATON_OK) {
+        asked.arguments[1] = first;
+        result = platform_ask_program(asked.program, asked.arguments, false, &bytes, &length, &code,
+                                      &cause);
+    }
+    if (result == BATON_OK && (code != 0 || length == 0)) {
+        free(bytes);
+        return (enum exit_code)code; /* it has said why, or done all that there was to do */
+    }
+    if (result == BATON_OK) {
+        result = read_answer(bytes, length, &source->table, &config, &problems);
+    }
+    free(bytes);
+    free(problems);
+    if (result == BATON_OK) {
+        system_describe(&source->machine);
+        source->machine.looks_left = &looks_left;
+        result = keep_config(source, &config);
+    }
+    if (result != BATON_OK) {
+        return complain_of(result, &cause);
+    }
+    source->renewal = (struct supervisor_source){
+        .load = load_anew,
+        .refusal =
+            source->machine.config_is_input ? "the config was read from standard input" : NULL};
+    source->serves = true;
+    return EXIT_DONE;
+}

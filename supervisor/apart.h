@@ -1,0 +1,21 @@
+/*
+ * What baton-config sends batond: an int32_t (BATON_OK, or why there is no table), a uint32_t, so
+ * many bytes of text (lines that say what is wrong; a reload's alone), and the image of the table
+ * (core/service/image.h). Both are of one build.
+ */
+#ifndef BATON_APART_H
+#define BATON_APART_H
+
+#include <stdint.h>
+
+struct apart_head {
+    int32_t result;
+    uint32_t text_bytes; /* padded to 16 bytes, so that the image is aligned */
+    uint64_t unused;
+};
+
+/* Arguments before batond's own: how it is asked, and in which folder batond is. */
+#define APART_FIRST "--for-batond"
+#define APART_AGAIN "--for-batond-again" /* nothing is printed */
+
+#endif

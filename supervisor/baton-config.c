@@ -1,0 +1,82 @@
+/* baton-config: reads batond's command line and config in its stead, and sends it the services. In
+ * its name it also checks and explains, prints the help, and says what is wrong. Not for users. */
+#include "apart.h"
+#include "core/base/error.h"
+#include "core/service/image.h"
+#include "here.h"
+#include "load.h"
+#include "platform/platform.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char program_name[] = "batond";
+
+/* Everything goes out at once, so that a batond which reads half of it has none. */
+static bool send_all(int result, const char *text, const struct source *source) {
+    const struct service_machine *machine = &source->machine;
+    struct apart_head head = {.result = result};
+    size_t image_bytes = 0;
+    char *image = NULL;
+    if (result == BATON_OK) {
+        struct image_config config = {.file = machine->config_file,
+                                      .path = machine->config_path,
+                                      .is_found = machine->config_is_found,
+                                      .own_machine = machine->own_machine,
+                                      .runs_other_formats = machine->runs_other_formats};
+        image = image_make(&source->table, &config, BATON_VERSION, &image_bytes);
+        head.result = image == NULL ? BATON_NO_MEMORY : BATON_OK;
+    }
+    size_t text_bytes = text == NULL ? 0 : strlen(text);
+    head.text_bytes = (uint32_t)((text_bytes + 15) / 16 * 16);
+    char *bytes = calloc(1, sizeof head + head.text_bytes + image_bytes);
+    if (bytes == NULL) {
+        free(image);
+        return false;
+    }
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, text, text_bytes);
+    if (image != NULL) {
+        memcpy(bytes + sizeof head + head.text_bytes, image, image_bytes);
+    }
+    bool is_sent = platform_answer(bytes, sizeof head + head.text_bytes + image_bytes);
+    free(image);
+    free(bytes);
+    return is_sent;
+}
+
+/* What is wrong is a part of the answer. */
+static enum exit_code answer_again(int argc, char **argv, struct source *source) {
+    char *text = NULL;
+    enum exit_code code = here_prepare(argc, argv, source);
+    if (source->renewal.load == NULL) {
+        return code;
+    }
+    int result = source->renewal.load(source->renewal.context, &source->table, &text);
+    bool is_sent = send_all(result, text, source);
+    free(text);
+    return is_sent ? EXIT_DONE : EXIT_SYSTEM;
+}
+
+static enum exit_code answer(int argc, char **argv, struct source *source) {
+    enum exit_code code = source_read(argc, argv, source);
+    if (!source->serves) {
+        return code;
+    }
+    return send_all(BATON_OK, NULL, source) ? EXIT_DONE : EXIT_SYSTEM;
+}
+
+int main(int argc, char **argv) {
+    static struct source source;
+    bool again = argc > 2 && strcmp(argv[1], APART_AGAIN) == 0;
+    if (argc < 3 || (!again && strcmp(argv[1], APART_FIRST) != 0) ||
+        load_for_batond_in(argv[2]) != BATON_OK) {
+        complain("usage", "baton-config is a part of batond; run that");
+        return EXIT_USAGE;
+    }
+    argv[2] = argv[0];
+    enum exit_code code =
+        again ? answer_again(argc - 2, argv + 2, &source) : answer(argc - 2, argv + 2, &source);
+    service_table_clear(&source.table);
+    return (int)program_end(code);
+}
