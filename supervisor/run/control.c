@@ -15,6 +15,10 @@
 #define ACCEPTS_COUNT 4u
 #define STEPS_COUNT 4u
 
+/* Who leaves is closed by another thread, a while later: not more are taken than that one closes,
+ * or those who come and go would use up descriptors. */
+static const struct rate_limit accept_limit = {1000, 1, 100};
+
 static const uint32_t most_counts[RUN_CONTROL_KINDS] = {CONTROL_COMMANDS_MAX_COUNT,
                                                         CONTROL_STATUS_MAX_COUNT};
 /* It tells who opened sockets to the platform, as the index of a listener's does. */
@@ -172,10 +176,9 @@ static void welcome(struct supervisor *s, enum run_control_kind kind, uint32_t s
     run_control_wake(&s->control, slot);
 }
 
-static void pause(struct supervisor *s, struct run_control_endpoint *endpoint) {
+static void pause(struct supervisor *s, struct run_control_endpoint *endpoint, uint64_t delay_us) {
     platform_control_pause(endpoint->handle);
-    timers_after(&s->timers, &endpoint->retry, RETRY_US);
-    run_control_give_up(s);
+    timers_after(&s->timers, &endpoint->retry, delay_us);
 }
 
 void run_control_on_retry(struct supervisor *s, uint32_t index) {
@@ -205,10 +208,18 @@ static bool accept_one(struct supervisor *s, enum run_control_kind kind) {
     struct platform_control_client peer;
     struct address from = {0};
     struct baton_cause cause = {0};
+    uint64_t wait_us = rate_wait_us(&endpoint->rate, &accept_limit, s->timers.now_us);
+    if (wait_us > 0) {
+        pause(s, endpoint, wait_us);
+        return false;
+    }
     uint32_t slot = slots_take(&s->control.slots); /* there is one more than clients may be */
     int result = platform_control_accept(
         endpoint->handle, slots_token(&s->control.slots, RUN_TOKEN_CONTROL_CLIENT, slot), &peer,
         &from, &cause);
+    if (result != BATON_AGAIN) {
+        rate_charge(&endpoint->rate, &accept_limit, s->timers.now_us);
+    }
     if (result == BATON_OK) {
         endpoint->clients_count++;
         welcome(s, kind, slot, &peer);
@@ -221,7 +232,8 @@ static bool accept_one(struct supervisor *s, enum run_control_kind kind) {
     if (result == BATON_DENIED) {
         tell_refused(s, &from);
     } else if (result != BATON_AGAIN && result != BATON_GONE) {
-        pause(s, endpoint);
+        pause(s, endpoint, RETRY_US);
+        run_control_give_up(s);
     }
     return result == BATON_GONE || result == BATON_DENIED;
 }

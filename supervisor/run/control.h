@@ -76,6 +76,7 @@ struct run_control_client {
 struct run_control_endpoint {
     struct platform_control *handle; /* NULL = there is none */
     struct timer retry;              /* set while it is paused, since something is short */
+    struct rate rate;                /* of those who are taken */
     uint32_t clients_count;
     bool is_due; /* somebody may have come */
 };

@@ -202,6 +202,7 @@ static bool follow(struct scene *s) {
     LOOK(s);
     for (s->count = 0; s->count < 300; s->count++) {
         come("1 log-level debug\n");
+        fake_advance_us(1000);
         LOOK(s);
     }
     fake_client_set_room(s->number, SIZE_MAX);
