@@ -30,9 +30,14 @@ static int find_program(struct baton_cause *cause) {
     if (length < 0 || (size_t)length >= sizeof asked.program) {
         return BATON_TOO_LONG;
     }
-#ifdef BATON_LIBEXEC
-    if (platform_probe_program(NULL, asked.program) == BATON_NOT_FOUND) {
-        text_format(asked.program, sizeof asked.program, "%s/baton-config", BATON_LIBEXEC);
+#ifdef BATON_LIBEXEC_FROM_HERE
+    char installed[PATH_BYTES];
+    length = text_format(installed, sizeof installed, "%s/%s/baton-config", asked.folder,
+                         BATON_LIBEXEC_FROM_HERE);
+    if (platform_probe_program(NULL, asked.program) == BATON_NOT_FOUND && length >= 0 &&
+        (size_t)length < sizeof installed &&
+        platform_probe_program(NULL, installed) != BATON_NOT_FOUND) {
+        memcpy(asked.program, installed, sizeof installed);
     }
 #endif
     return BATON_OK;

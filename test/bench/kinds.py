@@ -121,7 +121,9 @@ def copy_programs(programs, folder):
     """All of it into one folder without blanks in its path, since peers split what they launch."""
     there = Programs(folder / "bin", folder / "bench", programs.peers)
     there.bin.mkdir()
-    shutil.copy2(programs.bin / "batond", there.bin)
+    for name in ("batond", "baton-config"):
+        if (programs.bin / name).exists():  # once batond read its config itself
+            shutil.copy2(programs.bin / name, there.bin)
     shutil.copytree(programs.bench, there.bench)
     # Others must get at their handler.
     for each in (folder, there.bench):

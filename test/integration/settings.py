@@ -7,6 +7,7 @@ The names are those of scripts/cmake/BatonTest.cmake. By hand:
 
 import os
 import pathlib
+import shutil
 import socket
 import unittest
 
@@ -55,6 +56,13 @@ SOAK_COUNT = int(os.environ.get("BATON_SOAK_COUNT") or
 
 def executable(name):
     return name + EXE_SUFFIX
+
+
+def copy_batond(folder):
+    """Copies batond, and what it needs beside it, into a folder. Returns the path of batond there."""
+    for name in ("batond",) if ON_WINE else ("batond", "baton-config"):
+        shutil.copy2(BIN_DIR / executable(name), folder / executable(name))
+    return folder / executable("batond")
 
 
 def system_path(path):

@@ -9,8 +9,8 @@ import unittest
 
 import harness
 from harness import EXIT_CONFIG, EXIT_OUTPUT, EXIT_USAGE, SupervisorCase, render, service, shared
-from settings import (BIN_DIR, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, clean_environment, executable,
-                      system_path)
+from settings import (BIN_DIR, DEADLINE_S, EMULATOR, HANDLERS_DIR, ON_WINE, clean_environment, copy_batond,
+                      executable, system_path)
 
 NOBODY = 65534  # the user id that owns nothing, on every Linux
 
@@ -247,7 +247,7 @@ class Found(Program):
         folder = self.folder()
         for name in ("bin", "conf", "elsewhere"):
             (folder / name).mkdir()
-        shutil.copy(BIN_DIR / executable("batond"), folder / "bin")
+        copy_batond(folder / "bin")
         (folder / "conf" / "ports.ini").write_text(self.TEXT)
         done = subprocess.run([*EMULATOR, folder / "bin" / executable("batond"), "--check", "--handlers",
                                system_path(shared().handlers)], cwd=folder / "elsewhere", timeout=DEADLINE_S,
@@ -261,7 +261,7 @@ class Found(Program):
         folder = self.open_folder()
         for name in ("bin", "conf", "handlers", "elsewhere"):
             (folder / name).mkdir()
-        shutil.copy(BIN_DIR / executable("batond"), folder / "bin")
+        copy_batond(folder / "bin")
         (folder / "conf" / "ports.ini").write_text("[a]\nlisten = 127.0.0.1:0\nhandler = /bin/true\n")
         (folder / "elsewhere").chmod(0o700)
         done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",

@@ -9,7 +9,7 @@ import unittest
 
 import harness
 from harness import EXIT_CONFIG, SupervisorCase, render, service
-from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, SANITIZED, clean_environment
+from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, SANITIZED, clean_environment, copy_batond
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = pwd.getpwnam("nobody")
@@ -243,7 +243,7 @@ class AsAnOrdinaryUser(SupervisorCase):
     def copy(self):
         """batond in a folder that everybody can enter."""
         folder = self.open_folder()
-        shutil.copy2(BIN_DIR / "batond", folder / "batond")
+        copy_batond(folder)
         return folder
 
     def check(self, sections):

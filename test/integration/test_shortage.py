@@ -10,7 +10,6 @@ import pathlib
 import pwd
 import resource
 import select
-import shutil
 import socket
 import time
 import unittest
@@ -19,7 +18,7 @@ import harness
 import peers
 import processes
 from harness import SupervisorCase, misbehave, service
-from settings import BIN_DIR, DEADLINE_S
+from settings import DEADLINE_S, copy_batond
 
 SHIM = os.environ.get("BATON_FAILS_CALLS")
 # For so long the supervisor has nothing to do but to wait.
@@ -149,7 +148,7 @@ class Processes(Shortage):
     def test_the_limit_of_batonds_user(self):
         # The limit does not bind root. Where the build is need not be a place for others.
         folder = self.folder()
-        program = shutil.copy2(BIN_DIR / "batond", folder)
+        program = copy_batond(folder)
         supervisor = self.supervisor(services(), folder=folder, program=program,
                                      user=ACCOUNT if os.geteuid() == 0 else None)
         _, most = resource.getrlimit(resource.RLIMIT_NPROC)
@@ -165,7 +164,7 @@ class Processes(Shortage):
     def test_launchers_make_room(self):
         """They have the last processes that batond's user may have, and do nothing with them."""
         folder = self.folder()
-        program = shutil.copy2(BIN_DIR / "batond", folder)
+        program = copy_batond(folder)
         account = OWN_ACCOUNTS + os.getpid()
         for count in (1, 3):
             with self.subTest(launchers=count):

@@ -10,7 +10,7 @@ import unittest
 
 import harness
 from harness import EXIT_CONFIG, SupervisorCase, render, service
-from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, clean_environment
+from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, clean_environment, copy_batond
 
 NOBODY = 65534  # the user id that owns nothing, on every Linux
 CURES = {"owner": "`chown root`", "mode": "`chmod go-w`"}
@@ -49,7 +49,7 @@ class Strict(SupervisorCase):
 
     def check_found(self, folder, user):
         """(exit code, messages) of --check by `user`, who names no config, in the folder."""
-        batond = shutil.copy2(BIN_DIR / "batond", folder / "batond")  # where anybody may go
+        batond = copy_batond(folder)  # where anybody may go
         done = subprocess.run([batond, "--check"], cwd=folder, user=user, group=user,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               timeout=DEADLINE_S, env=clean_environment(), check=False)

@@ -17,7 +17,7 @@ struct head {
     uint64_t magic;
     uint64_t build; /* of the program that has made it */
     uint64_t size_bytes;
-    size_t service_count, access_count, disabled_count;
+    size_t service_count, access_count, disabled_count, piece_count;
     size_t services, accesses; /* arrays of offsets */
     size_t options, config;
     bool needs_privileges;
@@ -185,6 +185,7 @@ static void pack_all(struct packer *packer, const struct service_table *table,
                         .service_count = table->service_count,
                         .access_count = table->access_count,
                         .disabled_count = table->disabled_count,
+                        .piece_count = table->piece_count,
                         .needs_privileges = table->needs_privileges};
     void *first = pack_part(packer, &head, sizeof head, alignof(max_align_t));
     head.options = pack_options(packer, &table->options);
@@ -261,6 +262,7 @@ int image_read(const char *bytes, size_t size_bytes, const char *version,
         return BATON_NO_MEMORY;
     }
     table->disabled_count = head.disabled_count;
+    table->piece_count = head.piece_count;
     table->needs_privileges = head.needs_privileges;
     memcpy(&table->options, image + head.options, sizeof table->options);
     move_options(&table->options, (uintptr_t)image);

@@ -137,7 +137,6 @@ static void *run(void *argument) {
     struct closer_thread *self = argument;
     struct closer *closer = self->closer;
     struct patience patience = {0};
-    (void)posix_signals_block();
     patience.has_timer = make_timer(&patience.timer);
     (void)posix_signals_change(SIG_UNBLOCK, SIGNAL_BIT(CLOSER_SIGNAL));
     sem_post(&closer->begun);
@@ -155,23 +154,12 @@ static void *run(void *argument) {
 
 /* ---- In the loop ---- */
 
-/* It takes over the mask of the loop, in which every signal that can be is blocked (signals.c). */
 static int start_thread(struct closer *closer, struct baton_cause *cause) {
     struct closer_thread *self = &closer->threads[closer->thread_count];
-    pthread_attr_t attributes;
     *self = (struct closer_thread){.closer = closer};
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    posix_signals_forget_hidden();
-    int code = pthread_create(&self->thread, &attributes, run, self);
-    (void)posix_signals_block();
-    pthread_attr_destroy(&attributes);
-    if (code == 0) {
-        closer->thread_count++;
-        return BATON_OK;
-    }
-    int result = posix_failed_with(cause, "pthread_create", code);
-    return code == EAGAIN ? BATON_SHORTAGE : result;
+    int result = posix_thread_start(&self->thread, STACK_BYTES, run, self, cause);
+    closer->thread_count += result == BATON_OK;
+    return result;
 }
 
 static int fill_in(struct closer *closer, size_t descriptor_count, struct baton_cause *cause) {

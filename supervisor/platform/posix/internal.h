@@ -19,6 +19,7 @@
 #include "platform/posix/manager.h"
 #include "platform/posix/plan.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -397,9 +398,13 @@ int posix_threads_begin(struct platform *platform, struct baton_cause *cause);
  */
 int posix_short(struct platform *platform);
 
+/* thread.c: waits until the thread runs, with every signal blocked that is blocked here.
+ * BATON_SHORTAGE, BATON_SYSTEM. */
+int posix_thread_start(pthread_t *thread, size_t stack_bytes, void *(*run)(void *argument),
+                       void *argument, struct baton_cause *cause);
+
 /* signals.c */
-/* In the calling thread: all that can end the process. Once more where a thread was made: libc then
- * unblocks two that it keeps for itself. 0, or -1 and errno. */
+/* In the calling thread: all that can end the process. 0, or -1 and errno. */
 int posix_signals_block(void);
 /* The mask of the calling thread: SIG_BLOCK, SIG_UNBLOCK. 0, or -1 and errno. */
 #define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
@@ -407,9 +412,6 @@ int posix_signals_change(int how, uint64_t signals);
 /* Opens the watch's descriptor, which tells of these (signalfd(2)), and watches it. */
 int posix_signals_watch(struct platform *platform, struct posix_watch *watch, uint64_t signals,
                         uint32_t wanted, struct baton_cause *cause);
-/* Before a thread is made, which begins with one of those two unblocked: takes what waits of them.
- */
-void posix_signals_forget_hidden(void);
 int posix_signals_open(struct platform *platform, struct baton_cause *cause);
 void posix_signals_read(struct platform *platform);
 

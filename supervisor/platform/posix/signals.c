@@ -69,14 +69,6 @@ int posix_signals_block(void) {
     return posix_signals_change(SIG_BLOCK, ~LET_THROUGH);
 }
 
-/* Those between the standard ones and the first that libc has left for programs. */
-void posix_signals_forget_hidden(void) {
-    const struct timespec now = {0, 0};
-    struct kernel_set set = make_set(SIGNAL_BIT(SIGRTMIN) - SIGNAL_BIT(32));
-    while (syscall(SYS_rt_sigtimedwait, &set, NULL, &now, sizeof set) > 0) {
-    }
-}
-
 int posix_signals_watch(struct platform *platform, struct posix_watch *watch, uint64_t signals,
                         uint32_t wanted, struct baton_cause *cause) {
     struct kernel_set set = make_set(signals);

@@ -1,5 +1,5 @@
 /*
- * What takes long, in a thread of its own: pthread_create(3). It asks what may wait for others (a
+ * What takes long, in a thread of its own. It asks what may wait for others (a
  * file server, who knows the accounts), which is no harm there, as all signals but SIGKILL do: none
  * of its calls is about what handlers have.
  */
@@ -21,19 +21,6 @@ static void *run(void *argument) {
     work->work(work->context);
     (void)!write(work->done.descriptor, &one, sizeof one);
     return NULL;
-}
-
-/* It takes over the mask of the loop, as the closers do. */
-static int start_thread(struct posix_work *work, struct baton_cause *cause) {
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    posix_signals_forget_hidden();
-    int code = pthread_create(&work->thread, &attributes, run, work);
-    (void)posix_signals_block();
-    pthread_attr_destroy(&attributes);
-    int result = code == 0 ? BATON_OK : posix_failed_with(cause, "pthread_create", code);
-    return code == EAGAIN ? BATON_SHORTAGE : result;
 }
 
 static void free_work(struct platform *platform) {
@@ -59,7 +46,7 @@ int platform_work_start(struct platform *platform, void (*work)(void *context), 
     int result = own->done.descriptor < 0 ? posix_failed(cause, "eventfd")
                                           : posix_watch_begin(platform, &own->done, EPOLLIN, cause);
     if (result == BATON_OK) {
-        result = start_thread(own, cause);
+        result = posix_thread_start(&own->thread, STACK_BYTES, run, own, cause);
     }
     if (result != BATON_OK) {
         free_work(platform);

@@ -36,7 +36,11 @@ static void test_verbs(void **state) {
                 {"1 kill 17", CONTROL_VERB_KILL, 1},
                 {"1 log-level debug", CONTROL_VERB_LOG_LEVEL, 1},
                 {"1 log-reopen", CONTROL_VERB_LOG_REOPEN, 0},
-                {"1 events", CONTROL_VERB_EVENTS, 0}};
+                {"1 events", CONTROL_VERB_EVENTS, 0},
+                {"1 reload", CONTROL_VERB_RELOAD, 0},
+                {"1 drain web", CONTROL_VERB_DRAIN, 1},
+                {"1 disable web", CONTROL_VERB_DISABLE, 1},
+                {"1 enable web", CONTROL_VERB_ENABLE, 1}};
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
         assert_int_equal(parse(fine[i].text), CONTROL_OK);
         assert_int_equal(request.verb, fine[i].verb);
