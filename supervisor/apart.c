@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define PATH_BYTES 4096
+#define SIGNAL_CODE 128 /* what is above was a signal */
 #define LOOKS_MAX_COUNT 10u /* in folders, by the start */
 
 static struct {
@@ -81,6 +82,39 @@ static int read_answer(const char *bytes, size_t length, struct service_table *t
                                                 BATON_VERSION, table, config);
 }
 
+/* Why there is no answer. */
+static const char *explain_silence(int result, int code, const struct baton_cause *cause, char *out,
+                                   size_t size_bytes) {
+    char words[256];
+    if (cause->call != NULL) {
+        platform_error_text(cause->system_code, words, sizeof words);
+        text_format(out, size_bytes, "%s: %s", cause->call, words);
+    } else if (result == BATON_INVALID && code == 0) {
+        text_format(out, size_bytes, "%s",
+                    "it is of another version than the batond that runs; install both, and start "
+                    "batond anew");
+    } else if (result == BATON_INVALID) {
+        text_format(out, size_bytes, "it has ended by %s %u without an answer",
+                    code > SIGNAL_CODE ? "signal" : "exit code",
+                    (unsigned)(code > SIGNAL_CODE ? code - SIGNAL_CODE : code));
+    } else {
+        text_format(out, size_bytes, "%s", baton_error_text(result));
+    }
+    return out;
+}
+
+/* For the log: what is a fault of the config is in the answer. */
+static char *make_problem(int result, int code, const struct baton_cause *cause) {
+    char why[512];
+    explain_silence(result, code, cause, why, sizeof why);
+    size_t size_bytes = strlen(asked.program) + strlen(why) + 8;
+    char *line = malloc(size_bytes);
+    if (line != NULL) {
+        text_format(line, size_bytes, "%s: %s\n", asked.program, why);
+    }
+    return line;
+}
+
 static int load_anew(void *context, struct service_table *table, char **problems) {
     struct baton_cause cause = {0};
     struct image_config config;
@@ -97,17 +131,17 @@ static int load_anew(void *context, struct service_table *table, char **problems
         result = read_answer(bytes, length, table, &config, problems);
     }
     free(bytes);
+    if (result != BATON_OK && *problems == NULL) {
+        *problems = make_problem(result, code, &cause);
+        return BATON_SYSTEM;
+    }
     return result;
 }
 
 /* What it could not even say. */
-static enum exit_code complain_of(int result, const struct baton_cause *cause) {
-    char words[256];
-    complain(asked.program, cause->call != NULL
-                                ? platform_error_text(cause->system_code, words, sizeof words)
-                            : result == BATON_INVALID
-                                ? "it is of another version, or has not answered; install both anew"
-                                : baton_error_text(result));
+static enum exit_code complain_of(int result, int code, const struct baton_cause *cause) {
+    char why[512];
+    complain(asked.program, explain_silence(result, code, cause, why, sizeof why));
     return EXIT_SYSTEM;
 }
 
@@ -149,7 +183,7 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
         result = platform_ask_program(asked.program, asked.arguments, false, &bytes, &length, &code,
                                       &cause);
     }
-    if (result == BATON_OK && (code != 0 || length == 0)) {
+    if (result == BATON_OK && code <= SIGNAL_CODE && (code != 0 || length == 0)) {
         free(bytes);
         return (enum exit_code)code; /* it has said why, or done all that there was to do */
     }
@@ -164,7 +198,7 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
         result = keep_config(source, &config);
     }
     if (result != BATON_OK) {
-        return complain_of(result, &cause);
+        return complain_of(result, code, &cause);
     }
     source->renewal = (struct supervisor_source){
         .load = load_anew,

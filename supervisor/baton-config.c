@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
     static struct source source;
     bool again = argc > 2 && strcmp(argv[1], APART_AGAIN) == 0;
     if (argc < 3 || (!again && strcmp(argv[1], APART_FIRST) != 0) ||
-        load_for_batond_in(argv[2]) != BATON_OK) {
+        !platform_answer_begin() || load_for_batond_in(argv[2]) != BATON_OK) {
         complain("usage", "baton-config is a part of batond; run that");
         return EXIT_USAGE;
     }

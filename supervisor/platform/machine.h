@@ -73,7 +73,6 @@ int platform_path_absolute(const char *path, char *out, size_t size_bytes);
 /* The folder of the running executable, absolute, without a final separator. */
 int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cause);
 
-/* What validation has to know of the system (struct service_machine). */
 /* Runs a program of ours (absolute path; `argv` ends with NULL) and reads what it answers
  * (platform_answer()) to the end. It has our standard streams, or (`is_quiet`) the null device as
  * each, no signal blocked or ignored, and no other descriptor. *bytes is memory of malloc(), also
@@ -82,7 +81,10 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
  * for any thread. */
 int platform_ask_program(const char *path, char *const *argv, bool is_quiet, char **bytes,
                          size_t *length, int *code, struct baton_cause *cause);
-/* In that program: writes the answer. False if not all of it could be. */
+/* In that program: from now on it ends with the thread that asks. False if nobody does (any more).
+ * PR_SET_PDEATHSIG of prctl(2). */
+bool platform_answer_begin(void);
+/* Writes the answer. False if not all of it could be. Blocks until it is read. */
 bool platform_answer(const char *bytes, size_t length);
 
 /* Becomes `program` (a name beside our own file), whose arguments are our own file and `argv`; only
@@ -90,6 +92,7 @@ bool platform_answer(const char *bytes, size_t length);
  * has, or why it cannot be. Windows: BATON_UNSUPPORTED. */
 int platform_run_under(const char *program, char *const *argv, struct baton_cause *cause);
 
+/* What validation has to know of the system (struct service_machine). */
 extern const char platform_own_program[];    /* POSIX: the file of the running program; else "" */
 extern const char platform_formats_folder[]; /* POSIX: lists further formats that are programs,
                                                  beside `register`, `status`; else "" */

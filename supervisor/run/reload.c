@@ -187,7 +187,9 @@ void run_reload_on_loaded(struct supervisor *s) {
         apply(s);
     } else {
         tell_problems(s);
-        refuse(s, result == BATON_INVALID ? "the config has faults" : baton_error_text(result));
+        refuse(s, result == BATON_INVALID  ? "the config has faults"
+                  : result == BATON_SYSTEM ? "the config could not be read"
+                                           : baton_error_text(result));
     }
     free_loading(reload);
     end(s);

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -95,6 +97,13 @@ int platform_ask_program(const char *path, char *const *argv, bool is_quiet, cha
     close(ends[0]);
     *code = await(pid);
     return result;
+}
+
+bool platform_answer_begin(void) {
+    struct pollfd asker = {.fd = ANSWER_DESCRIPTOR, .events = POLLOUT};
+    /* Who has ended before is seen by the pipe. */
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && poll(&asker, 1, 0) >= 0 &&
+           (asker.revents & (POLLERR | POLLNVAL)) == 0;
 }
 
 bool platform_answer(const char *bytes, size_t length) {

@@ -13,6 +13,10 @@ int platform_ask_program(const char *path, char *const *argv, bool is_quiet, cha
     return BATON_UNSUPPORTED;
 }
 
+bool platform_answer_begin(void) {
+    return false;
+}
+
 bool platform_answer(const char *bytes, size_t length) {
     (void)bytes;
     return length == 0;
