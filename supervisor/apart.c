@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define PATH_BYTES 4096
-#define SIGNAL_CODE 128 /* what is above was a signal */
+#define SIGNAL_CODE 128     /* what is above was a signal */
 #define LOOKS_MAX_COUNT 10u /* in folders, by the start */
 
 static struct {

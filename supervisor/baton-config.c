@@ -35,7 +35,9 @@ static bool send_all(int result, const char *text, const struct source *source) 
         return false;
     }
     memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, text, text_bytes);
+    if (text != NULL) {
+        memcpy(bytes + sizeof head, text, text_bytes);
+    }
     if (image != NULL) {
         memcpy(bytes + sizeof head + head.text_bytes, image, image_bytes);
     }
@@ -69,8 +71,8 @@ static enum exit_code answer(int argc, char **argv, struct source *source) {
 int main(int argc, char **argv) {
     static struct source source;
     bool again = argc > 2 && strcmp(argv[1], APART_AGAIN) == 0;
-    if (argc < 3 || (!again && strcmp(argv[1], APART_FIRST) != 0) ||
-        !platform_answer_begin() || load_for_batond_in(argv[2]) != BATON_OK) {
+    if (argc < 3 || (!again && strcmp(argv[1], APART_FIRST) != 0) || !platform_answer_begin() ||
+        load_for_batond_in(argv[2]) != BATON_OK) {
         complain("usage", "baton-config is a part of batond; run that");
         return EXIT_USAGE;
     }

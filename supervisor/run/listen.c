@@ -223,7 +223,7 @@ static bool open_listener(struct supervisor *s, uint32_t listener) {
         platform_listener_address(l->handle, &l->address);
         l->paused = false;
         log_listening(s, l);
-        run_manager_on_opened(s);
+        s->listening.has_opened = true;
     }
     return l->result == BATON_OK;
 }

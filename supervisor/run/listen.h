@@ -51,6 +51,7 @@ struct run_listening {
     struct slots slots;
     struct run_listener *listeners; /* by slot */
     struct shortage shortage; /* of descriptors or memory: nothing is accepted while it lasts */
+    bool has_opened;          /* the service manager does not have a copy of each yet */
     uint64_t short_in_step;   /* of the loop: when it was met last */
     uint32_t turn;            /* the slot behind the listener that took somebody last */
     struct timer quiet;       /* set while it is over, until the log may say so */

@@ -190,15 +190,22 @@ static void on_lost(struct supervisor *s, uint64_t token) {
     }
 }
 
-static void on_output(struct supervisor *s, uint64_t token) {
+/* An event may be of a moment before what it is about was closed: its service can be off by now,
+ * and keeps its name. */
+static uint32_t find_open_service(const struct supervisor *s, uint64_t token) {
     uint32_t service = slots_find(&s->services.slots, token);
+    return service != SLOT_NONE && s->launching.services[service].is_ready ? service : SLOT_NONE;
+}
+
+static void on_output(struct supervisor *s, uint64_t token) {
+    uint32_t service = find_open_service(s, token);
     if (service != SLOT_NONE) {
         run_output_on_readable(s, service);
     }
 }
 
 static void on_changed(struct supervisor *s, uint64_t token) {
-    uint32_t service = slots_find(&s->services.slots, token);
+    uint32_t service = find_open_service(s, token);
     if (service != SLOT_NONE) {
         run_living_on_changed(s, service);
     }
@@ -530,6 +537,7 @@ int run_loop_run(struct supervisor *s) {
         run_log_flush(&s->log);
         run_pause_update(s);
         run_output_update(s);
+        run_manager_update(s);
     }
     return BATON_OK;
 }

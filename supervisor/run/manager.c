@@ -5,6 +5,7 @@
 
 /* Of the time after which it would give us up. */
 #define WATCHDOG_PARTS 2u
+#define WATCHDOG_LEAST_US 1000u /* who wants to hear of it more often keeps it from all else */
 #define RETRY_US 20000u
 /* Beyond what a stop may take by itself. */
 #define STOP_GRACE_MS 10000u
@@ -49,7 +50,9 @@ static void set_watchdog(struct supervisor *s) {
     uint64_t period_us = platform_manager_watchdog_us(s->platform);
     s->manager.watchdog.token = token_make(RUN_TOKEN_WATCHDOG, 0, 0);
     if (period_us > 0) {
-        timers_after(&s->timers, &s->manager.watchdog, period_us / WATCHDOG_PARTS);
+        uint64_t after_us = period_us / WATCHDOG_PARTS;
+        timers_after(&s->timers, &s->manager.watchdog,
+                     after_us > WATCHDOG_LEAST_US ? after_us : WATCHDOG_LEAST_US);
     }
 }
 
@@ -62,8 +65,9 @@ void run_manager_on_retry(struct supervisor *s) {
     keep_listeners(s);
 }
 
-void run_manager_on_opened(struct supervisor *s) {
-    if (s->manager.is_serving) {
+void run_manager_update(struct supervisor *s) {
+    if (s->listening.has_opened && s->manager.is_serving) {
+        s->listening.has_opened = false;
         keep_listeners(s);
     }
 }

@@ -26,8 +26,8 @@ void run_manager_on_reload(struct supervisor *s);
 void run_manager_on_reloaded(struct supervisor *s);
 /* A stop has begun, and may take `most_ms`. */
 void run_manager_on_stop(struct supervisor *s, uint64_t most_ms);
-/* A listener was opened. */
-void run_manager_on_opened(struct supervisor *s);
+/* At the end of each round: listeners may have been opened in it. */
+void run_manager_update(struct supervisor *s);
 /* It may take what it did not. */
 void run_manager_on_retry(struct supervisor *s);
 /* It is time to say that we live. */

@@ -2,12 +2,14 @@
 
 import threading
 
+import peers
 from asked import DONE, REFUSED, AskedCase
 from client import Client
-from harness import main, misbehave, service
-from settings import DEADLINE_S, size
+from harness import STOP_SIGNAL, main, misbehave, service
+from settings import DEADLINE_S, ON_WINE, size
 
 ROUNDS = size(10, 3)
+SWITCHES = 4 if ON_WINE else 60
 
 
 class Change(AskedCase):
@@ -81,6 +83,39 @@ class Change(AskedCase):
         for client in clients.values():
             client.close()
         supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
+    def test_off_and_on_under_load(self):
+        """What its handlers have told meanwhile is of nobody."""
+        section = service("echo") if ON_WINE else service("/bin/cat", handoff="stdio")
+        port = peers.free_ports()
+        supervisor = self.served({"one": {**section, "listen": f"127.0.0.1:{port}"}})
+        place, ends = supervisor.address("one"), threading.Event()
+
+        def load():
+            while not ends.is_set():
+                try:
+                    with Client(place) as client:
+                        client.ask("line")
+                        client.end()
+                        client.rest()
+                except OSError:
+                    pass  # that it is off is what this is about
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            for number in range(SWITCHES):
+                self.told("drain" if number % 2 == 0 else "disable", "one")
+                self.told("enable", "one")
+        finally:
+            ends.set()
+        for thread in threads:
+            thread.join(DEADLINE_S)
+        with Client(place) as client:
+            self.assertEqual(client.ask("line"), "line")
+        supervisor.signal(STOP_SIGNAL)
         self.assertEqual(supervisor.wait(), 0)
 
     def test_under_load(self):

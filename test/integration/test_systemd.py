@@ -126,6 +126,13 @@ class Systemd(SupervisorCase):
         self.told.socket.settimeout(DEADLINE_S)
         self.told.wait("WATCHDOG")
 
+    def test_a_watchdog_that_wants_too_much(self):
+        supervisor = self.start({"one": service("echo")}, WATCHDOG_USEC="1")
+        self.told.wait("READY")
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+        self.stop(supervisor)
+
     def test_another_process_is_watched(self):
         supervisor = self.start({"one": service("echo")}, WATCHDOG_USEC="1000",
                                 WATCHDOG_PID=str(os.getpid()))

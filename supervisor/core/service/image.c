@@ -71,7 +71,7 @@ static void move_service(struct service *service, uintptr_t by, bool before) {
             move(items + k * sizeof(char *), by);
         }
         if (array->items == offsetof(struct service, listen)) {
-            for (size_t k = 0; k < count; k++) {
+            for (size_t k = 0; items != NULL && k < count; k++) {
                 struct service_listen *place = (struct service_listen *)(void *)items + k;
                 move(&place->path, by);
                 move(&place->name, by);
