@@ -7,14 +7,15 @@
  *
  * To batond it is what systemd is, by the same pages: sd_notify(3) for READY, WATCHDOG, STOPPING,
  * and the store of descriptors (FDSTORE, FDSTOREREMOVE), sd_listen_fds(3) to give them back. So
- * clients wait in the backlogs while there is no batond, and none is refused.
+ * clients wait in the backlogs while there is no batond, and none is refused. But batond speaks by
+ * a socket that it inherits (BATON_KEEPER, its number), not by one with a name: that anybody could
+ * send to, fill, or stuff with descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,9 +52,8 @@ struct kept {
 static struct keeper {
     char **command;
     pid_t child; /* 0 = none */
-    int told;    /* what NOTIFY_SOCKET names */
+    int told;    /* the other end is the child's */
     int signals; /* a signalfd(2) */
-    char address[sizeof((struct sockaddr_un *)0)->sun_path];
     struct kept kept[STORE_MAX_COUNT];
     int kept_count;
     bool was_ready; /* one of them */
@@ -109,12 +108,11 @@ static void obey(const char *message, int descriptor) {
     }
 }
 
-/* From the child alone, as the kernel names it: SCM_CREDENTIALS of unix(7). */
 static bool hear(void) {
     char message[MESSAGE_BYTES];
     union {
         struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof(int))];
     } control;
     struct iovec bytes = {message, sizeof message - 1};
     struct msghdr header = {.msg_iov = &bytes,
@@ -125,43 +123,28 @@ static bool hear(void) {
     if (length < 0) {
         return false;
     }
-    pid_t sender = 0;
     int descriptor = -1;
-    for (struct cmsghdr *at = CMSG_FIRSTHDR(&header); at != NULL; at = CMSG_NXTHDR(&header, at)) {
-        if (at->cmsg_type == SCM_CREDENTIALS) {
-            struct ucred who;
-            memcpy(&who, CMSG_DATA(at), sizeof who);
-            sender = who.pid;
-        } else if (at->cmsg_type == SCM_RIGHTS) {
-            memcpy(&descriptor, CMSG_DATA(at), sizeof descriptor); /* there is room for one */
-        }
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    if (rights != NULL && rights->cmsg_type == SCM_RIGHTS) {
+        memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor); /* there is room for one */
     }
     message[length] = '\0';
-    if (sender == keeper.child && sender != 0) {
-        obey(message, descriptor);
-    } else if (descriptor >= 0) {
-        close(descriptor);
-    }
+    obey(message, descriptor);
     return true;
 }
 
-/* An abstract name, which the system chooses and removes. */
-static bool open_told(void) {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    socklen_t length = sizeof(sa_family_t);
-    const int one = 1;
-    keeper.told = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (keeper.told < 0 || bind(keeper.told, (struct sockaddr *)&name, length) != 0 ||
-        setsockopt(keeper.told, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) != 0) {
-        return false;
+/* For the next child; what the one of before has said is read. Returns its end, or -1. */
+static int open_told(void) {
+    int ends[2];
+    if (keeper.told >= 0) {
+        close(keeper.told);
     }
-    length = sizeof name;
-    if (getsockname(keeper.told, (struct sockaddr *)&name, &length) != 0) {
-        return false;
+    keeper.told = -1;
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        return -1;
     }
-    snprintf(keeper.address, sizeof keeper.address, "@%.*s",
-             (int)(length - offsetof(struct sockaddr_un, sun_path) - 1), name.sun_path + 1);
-    return true;
+    keeper.told = ends[0];
+    return ends[1];
 }
 
 /* ---- Starting it ---- */
@@ -172,20 +155,24 @@ static void set_number(const char *name, long number) {
     setenv(name, text, 1);
 }
 
-/* In the child. Each descriptor is first put above all that it may be put to. */
-static void pass_store(void) {
+/* In the child. Each descriptor is first put above all that it may be put to; behind them comes the
+ * one by which we are told. */
+static void pass_store(int told) {
     static char names[STORE_MAX_COUNT * NAME_BYTES];
     size_t used = 0;
     int copies[STORE_MAX_COUNT];
     for (int i = 0; i < keeper.kept_count; i++) {
         copies[i] =
-            fcntl(keeper.kept[i].descriptor, F_DUPFD_CLOEXEC, FIRST_PASSED + keeper.kept_count);
+            fcntl(keeper.kept[i].descriptor, F_DUPFD_CLOEXEC, FIRST_PASSED + keeper.kept_count + 1);
         used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ":" : "",
                                  keeper.kept[i].name);
     }
+    told = fcntl(told, F_DUPFD_CLOEXEC, FIRST_PASSED + keeper.kept_count + 1);
     for (int i = 0; i < keeper.kept_count; i++) {
         dup2(copies[i], FIRST_PASSED + i);
     }
+    dup2(told, FIRST_PASSED + keeper.kept_count);
+    set_number("BATON_KEEPER", FIRST_PASSED + keeper.kept_count);
     if (keeper.kept_count > 0) {
         set_number("LISTEN_PID", getpid());
         set_number("LISTEN_FDS", keeper.kept_count);
@@ -195,22 +182,26 @@ static void pass_store(void) {
 
 static void start(void) {
     sigset_t none;
-    keeper.child = fork();
+    int told = open_told();
+    keeper.child = told < 0 ? -1 : fork();
     if (keeper.child != 0) {
         keeper.began_ms = keeper.heard_ms = now_ms();
         if (keeper.child < 0) {
-            dprintf(STDERR_FILENO, "baton-keeper: error: fork: %s\n", strerror(errno));
+            dprintf(STDERR_FILENO, "baton-keeper: error: %s: %s\n",
+                    told < 0 ? "socketpair" : "fork", strerror(errno));
             keeper.child = 0;
             keeper.next_ms = now_ms() + PAUSE_LAST_MS;
+        }
+        if (told >= 0) {
+            close(told);
         }
         return;
     }
     /* Without its keeper it goes on, as it would if it had none. */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    setenv("NOTIFY_SOCKET", keeper.address, 1);
     set_number("WATCHDOG_USEC", keeper.watchdog_ms * 1000L);
-    pass_store();
+    pass_store(told);
     execv(keeper.command[0], keeper.command);
     dprintf(STDERR_FILENO, "baton-keeper: error: %s: %s\n", keeper.command[0], strerror(errno));
     _exit(EXIT_SYSTEM);
@@ -299,7 +290,8 @@ int main(int argc, char **argv) {
     }
     sigprocmask(SIG_BLOCK, &signals, NULL);
     keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (keeper.signals < 0 || !open_told() || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    keeper.told = -1;
+    if (keeper.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
         dprintf(STDERR_FILENO, "baton-keeper: error: cannot start: %s\n", strerror(errno));
         return EXIT_SYSTEM;
     }

@@ -108,18 +108,20 @@ class Keeper(SupervisorCase):
             **service("echo"), "listen": "127.0.0.1:%d" % taken.getsockname()[1]}})
         self.assertEqual(supervisor.wait(), harness.EXIT_SYSTEM)
 
-    def test_nobody_else_is_heard(self):
+    def test_nobody_else_can_say_anything(self):
+        """There is no place to come to, and no handler has the keeper's socket or hears of it."""
         supervisor = self.start({"one": {**service("env"), "listen": self.reserve()}})
-        pid = self.ready_pids(supervisor, 1)[0]
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            variables = dict(v.split(b"=", 1) for v in file.read().split(b"\0") if b"=" in v)
-        path = b"\0" + variables[b"NOTIFY_SOCKET"][1:]
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
-            for text in (b"STOPPING=1", b"FDSTOREREMOVE=1\nFDNAME=baton-kept-%d-1" % pid, b"\0" * 9):
-                stranger.sendto(text, path)
-        os.kill(pid, signal.SIGKILL)
-        self.assertEqual(len(self.ready_pids(supervisor, 2)), 2)
-        self.assertEqual(supervisor.find("listening", service="one")[-1]["passed"], "yes")
+        pids = {supervisor.pid, *self.ready_pids(supervisor, 1)}
+        inodes = {os.readlink(entry.path)[len("socket:["):-1] for pid in pids
+                  for entry in os.scandir(f"/proc/{pid}/fd")
+                  if os.readlink(entry.path).startswith("socket:[")}
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+            sockets = [line.split() for line in file.readlines()[1:]]
+        ours = [fields for fields in sockets if fields[6] in inodes and int(fields[4], 16) == socket.SOCK_DGRAM]
+        self.assertGreaterEqual(len(ours), 2, "the two ends")
+        self.assertEqual([fields[7:] for fields in ours], [[]] * len(ours), "none has a name")
+        with supervisor.connect("one") as client:
+            self.assertNotIn("BATON_KEEPER", client.rest())
         self.end(supervisor)
 
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,17 @@ static void find_notify_socket(struct posix_manager *manager) {
     manager->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
+/* baton-keeper has no place where others could come: it hands down a socket. */
+static void find_keeper(struct posix_manager *manager) {
+    uint64_t number = number_of("BATON_KEEPER");
+    if (number > STDERR_FILENO && number < INT_MAX &&
+        posix_get_option((int)number, SO_TYPE) == SOCK_DGRAM &&
+        posix_get_option((int)number, SO_DOMAIN) == AF_UNIX) {
+        manager->socket = (int)number;
+        fcntl(manager->socket, F_SETFD, FD_CLOEXEC);
+    }
+}
+
 /* `descriptor` goes along, unless it is -1. */
 static bool send_state(const struct posix_manager *manager, const char *state, int descriptor) {
     union {
@@ -53,10 +65,11 @@ static bool send_state(const struct posix_manager *manager, const char *state, i
         char room[CMSG_SPACE(sizeof(int))];
     } control = {0};
     struct iovec bytes = {(char *)(uintptr_t)state, strlen(state)};
-    struct msghdr message = {.msg_name = (struct sockaddr_un *)(uintptr_t)&manager->name,
-                             .msg_namelen = manager->name_bytes,
-                             .msg_iov = &bytes,
-                             .msg_iovlen = 1};
+    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+    if (manager->name_bytes > 0) {
+        message.msg_name = (struct sockaddr_un *)(uintptr_t)&manager->name;
+        message.msg_namelen = manager->name_bytes;
+    }
     if (manager->socket < 0) {
         return true;
     }
@@ -272,6 +285,9 @@ int posix_manager_open(struct platform *platform) {
     struct posix_manager *manager = &platform->manager;
     manager->socket = -1;
     find_notify_socket(manager);
+    if (manager->socket < 0) {
+        find_keeper(manager);
+    }
     if (getenv("WATCHDOG_PID") == NULL || is_for_us("WATCHDOG_PID")) {
         manager->watchdog_us = number_of("WATCHDOG_USEC");
     }
