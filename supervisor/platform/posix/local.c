@@ -192,12 +192,21 @@ static int look_at_file(const char *path, struct stat *was, struct baton_cause *
     return result == BATON_OK && listening ? BATON_IN_USE : result;
 }
 
+/* So old that who bound it would have listened by now. */
+static bool is_old(const struct stat *status) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_ms = ((int64_t)now.tv_sec - status->st_mtim.tv_sec) * 1000 +
+                     (now.tv_nsec - status->st_mtim.tv_nsec) / 1000000;
+    return age_ms > BIND_TO_LISTEN_MS;
+}
+
 /* The name is taken. BATON_OK when it has been made free. */
 static int remove_stale(const char *path, struct baton_cause *cause) {
     struct stat first;
     struct stat status;
     int result = look_at_file(path, &first, cause);
-    if (result == BATON_OK) {
+    if (result == BATON_OK && !is_old(&first)) {
         poll(NULL, 0, BIND_TO_LISTEN_MS);
         result = look_at_file(path, &status, cause);
     }
