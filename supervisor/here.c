@@ -7,6 +7,7 @@
 #include "options.h"
 #include "platform/platform.h"
 #include "source.h"
+#include "windows_service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,9 @@ static enum exit_code prepare(int argc, char **argv, struct options *options, st
     if (arguments == NULL) {
         complain("reading the arguments", baton_error_text(BATON_NO_MEMORY));
         return EXIT_SYSTEM;
+    }
+    if (count > 1 && strcmp(arguments[1], "service") == 0) {
+        return windows_service_act(count - 1, arguments + 1);
     }
     if (!options_parse(count, arguments, options, message, sizeof message)) {
         complain("usage", message);

@@ -9,6 +9,7 @@
 const char options_help[] =
     "usage: batond [-c FILE] [--handlers DIR] [--check [--defaults] |\n"
     "              --explain SERVICE ADDRESS]\n"
+    "       batond service --help (Windows)\n"
     "\n"
     "Listens on the ports that the config names, launches a handler for each\n"
     "connection, and hands it the accepted socket.\n"

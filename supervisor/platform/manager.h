@@ -1,6 +1,7 @@
 /*
  * The service manager that may have started us (systemd(1)): a part of platform.h, whose rules hold
- * here too. Windows has none of it: its own is asked by other calls.
+ * here too. On Windows it is the host of the Windows service, which speaks to the SCM for us
+ * (windows_service.h): it is told READY, STOPPING and EXTEND_TIMEOUT_USEC, and there is no more.
  */
 #ifndef BATON_PLATFORM_MANAGER_H
 #define BATON_PLATFORM_MANAGER_H

@@ -114,7 +114,8 @@ enum platform_event_kind {
     PLATFORM_EVENT_RELIEF, /* a call that said SHORTAGE may find more: what was let go is closed; or
                               platform_socket_put_back() may be repeated. token 0 */
     PLATFORM_EVENT_STOP,   /* platform_stop_reason() tells why. token 0 */
-    PLATFORM_EVENT_HANGUP, /* SIGHUP: the config is to be read and the log opened anew. token 0 */
+    PLATFORM_EVENT_HANGUP, /* the config is to be read and the log opened anew: SIGHUP, or
+                              (Windows) PARAMCHANGE of the service manager. token 0 */
     PLATFORM_EVENT_WORKED, /* what platform_work_start() has begun is done */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
@@ -139,8 +140,11 @@ int platform_wait(struct platform *platform, struct platform_event *events, size
 /* What asked for the stop that was reported last: "SIGTERM", ... Static.
  * POSIX: SIGTERM, SIGINT, SIGQUIT, SIGPWR, SIGXCPU, and a SIGHUP behind which the terminal that we
  * had at the start is gone, unless SIGHUP was ignored then (nohup(1)). Windows: Ctrl-C, Ctrl-Break,
- * the end of the console. */
+ * the end of the console, the service manager, the end of the host that it has started. */
 const char *platform_stop_reason(const struct platform *platform);
+
+/* What a PLATFORM_EVENT_HANGUP comes from. */
+extern const char platform_hangup_name[];
 
 /* ---- Sockets --------------------------------------------------------------------------------- */
 

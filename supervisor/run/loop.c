@@ -233,7 +233,7 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
         return false;
     case PLATFORM_EVENT_HANGUP:
         (void)run_drain_reopen_log(s);
-        (void)run_reload_ask(s, "SIGHUP");
+        (void)run_reload_ask(s, platform_hangup_name);
         return false;
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);

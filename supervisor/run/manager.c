@@ -98,10 +98,11 @@ void run_manager_on_reloaded(struct supervisor *s) {
 
 void run_manager_on_stop(struct supervisor *s, uint64_t most_ms) {
     char state[PLATFORM_MANAGER_STATE_BYTES];
-    text_format(state, sizeof state,
-                "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lu\nSTATUS=%u connections, %u processes to end",
-                (unsigned long)(most_ms + STOP_GRACE_MS) * 1000u,
-                (unsigned)pool_live_count(&s->pool), (unsigned)s->pool.process_slots.in_use_count);
+    text_format(
+        state, sizeof state,
+        "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lu000\nSTATUS=%u connections, %u processes to end",
+        (unsigned long)(most_ms + STOP_GRACE_MS), (unsigned)pool_live_count(&s->pool),
+        (unsigned)s->pool.process_slots.in_use_count);
     tell(s, state);
 }
 

@@ -131,6 +131,12 @@ class Usage(Program):
                 self.assertEqual(done.returncode, EXIT_OUTPUT)
                 self.assertIn(b"standard output", done.stderr)
 
+    @unittest.skipIf(ON_WINE, "test_windows_service.py")
+    def test_a_service_of_windows_is_for_windows(self):
+        code, out, err = self.batond("service", "install")
+        self.assertEqual((code, out), (EXIT_USAGE, ""))
+        self.assertIn("systemd", err)
+
     def test_usage_faults(self):
         for arguments in (["--nonsense"], ["extra"], ["-c"], ["--handlers"]):
             with self.subTest(arguments):

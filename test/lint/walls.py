@@ -57,10 +57,10 @@ WALLS = [
     (r"supervisor/import/", PURE, rf"{rooms_from('service')}|import/\w+\.h", False),
     (r"supervisor/platform/fake/", PURE, r"core/base/(error|address|identity|must)\.h|platform/platform\.h|"
                                          r"wire\.h|platform/fake/\w+\.h", False),
-    (r"supervisor/platform/(platform|channel|control|file_watch|listener|log|machine|manager|sized|work)\.h", PURE,
+    (r"supervisor/platform/(platform|channel|control|file_watch|listener|log|machine|manager|sized|windows_service|work)\.h", PURE,
      r"core/base/(error|address|identity|socket_options|waiting)\.h|"
      r"platform/(platform|channel|control|file_watch|listener|log|machine|manager|work)\.h", False),
-    (r"supervisor/platform/", ANY, r"core/base/\w+\.h|platform/(platform|control|sized)\.h|wire\.h|"
+    (r"supervisor/platform/", ANY, r"core/base/\w+\.h|platform/(platform|control|sized|windows_service)\.h|wire\.h|"
                                    r"platform/(posix|win32)/\w+\.h", True),
     (r"supervisor/keeper/", ANY, r"-", False),  # sees nothing of the house
     (r"supervisor/run/", PURE, rf"{CORE}|run/\w+\.h|platform/platform\.h|wire\.h", False),
@@ -71,7 +71,7 @@ WALLS = [
     (r"supervisor/ctl/", PURE, CTL, False),
     # The mains, and what they share.
     (r"supervisor/[^/]+$", PURE | {"getopt.h"}, rf"{rooms_from('service')}|core/tell/explain\.h|ctl/(?!show_internal)\w+\.h|(run/supervisor|import/import|"
-                                 r"platform/platform)\.h", False),
+                                 r"platform/(platform|windows_service))\.h", False),
 ]
 
 INCLUDE = re.compile(r'\s*#\s*include\s*(<([^>]*)>|"([^"]*)")')

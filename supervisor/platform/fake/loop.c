@@ -115,6 +115,8 @@ const char *platform_stop_reason(const struct platform *platform) {
     return "fake stop";
 }
 
+const char platform_hangup_name[] = "SIGHUP";
+
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
     struct fake_world *w = &fake_world;

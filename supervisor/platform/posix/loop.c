@@ -247,6 +247,8 @@ static int take_reports(struct platform *platform, struct told *told, uint64_t u
     return got < 0 && errno == EINTR ? 0 : got;
 }
 
+const char platform_hangup_name[] = "SIGHUP";
+
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,
                   uint64_t deadline_us, struct baton_cause *cause) {
     struct told told = {events, 0, capacity < BATCH_COUNT ? capacity : BATCH_COUNT};

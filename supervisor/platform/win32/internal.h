@@ -31,7 +31,8 @@ enum packet_kind {
     PACKET_STOP,
     PACKET_LOG,
     PACKET_CHANGED, /* a file that is watched */
-    PACKET_WORK     /* what another thread did */
+    PACKET_WORK,    /* what another thread did */
+    PACKET_HANGUP
 };
 
 #define PACKET_KIND_BITS 4
@@ -268,8 +269,15 @@ struct work {
     uint64_t token;
 };
 
+/* Who asked for the stop: the index of its packet. */
+enum stop_reason { STOP_BY_CONSOLE, STOP_BY_MANAGER, STOP_HOST_GONE };
+
+struct manager; /* manager.c */
+
 struct platform {
-    struct work *work; /* NULL = nothing is under way */
+    struct work *work;       /* NULL = nothing is under way */
+    struct manager *manager; /* NULL = nobody has started us who would hear of us */
+    enum stop_reason stop_reason;
     HANDLE port;
     HANDLE null_device; /* inheritable: it is in the list of every launch */
     LARGE_INTEGER clock_frequency;
@@ -390,6 +398,13 @@ bool win32_path_is_batch(const wchar_t *path);
 
 socklen_t win32_address_to_system(const struct address *address, struct sockaddr_storage *out);
 bool win32_address_from_system(const struct sockaddr_storage *from, struct address *out);
+
+/* ---- manager.c ---- */
+
+/* Only where the host of the Windows service has started us: it may ask for a stop or a reload from
+ * here on. Behind the port and win32_watches_open(). BATON_OK or what the system says. */
+int win32_manager_open(struct platform *platform, struct baton_cause *cause);
+void win32_manager_close(struct platform *platform);
 
 /* ---- work.c ---- */
 

@@ -101,7 +101,11 @@ static bool translate(struct platform *platform, const OVERLAPPED_ENTRY *packet,
     case PACKET_STREAM:
         return win32_stream_packet(platform, index, generation, event);
     case PACKET_STOP:
+        platform->stop_reason = (enum stop_reason)index;
         *event = (struct platform_event){PLATFORM_EVENT_STOP, 0};
+        return true;
+    case PACKET_HANGUP:
+        *event = (struct platform_event){PLATFORM_EVENT_HANGUP, 0};
         return true;
     case PACKET_WORK:
         return win32_work_event(platform, event);
@@ -170,6 +174,9 @@ static void replace_lost(struct platform *platform) {
     if ((kinds & 1 << PACKET_STOP) != 0) {
         win32_packet_post(platform->port, PACKET_STOP, 0, 0);
     }
+    if ((kinds & 1 << PACKET_HANGUP) != 0) {
+        win32_packet_post(platform->port, PACKET_HANGUP, 0, 0);
+    }
     if ((kinds & 1 << PACKET_WORK) != 0) {
         win32_packet_post(platform->port, PACKET_WORK, 0, 0);
     }
@@ -178,9 +185,14 @@ static void replace_lost(struct platform *platform) {
     }
 }
 
+const char platform_hangup_name[] = "PARAMCHANGE";
+
 const char *platform_stop_reason(const struct platform *platform) {
-    (void)platform;
-    return "Ctrl-C, Ctrl-Break or the end of the console";
+    static const char *const reasons[] = {
+        [STOP_BY_CONSOLE] = "Ctrl-C, Ctrl-Break or the end of the console",
+        [STOP_BY_MANAGER] = "the service manager",
+        [STOP_HOST_GONE] = "the host of the Windows service has ended"};
+    return reasons[platform->stop_reason];
 }
 
 int platform_wait(struct platform *platform, struct platform_event *events, size_t capacity,

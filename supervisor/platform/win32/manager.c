@@ -1,9 +1,122 @@
-/* The service manager of others: Windows has none of this kind. */
+/*
+ * The service manager: here the host of the Windows service, which speaks to the SCM for us. It has
+ * none of what systemd has beside that, so nothing is kept and nothing passed.
+ */
 #include "internal.h"
+#include "service_link.h"
+#include "windows_service_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#define WATCH_COUNT 3
+
+/* Owner: the platform. */
+struct manager {
+    HANDLE handles[LINK_HANDLE_COUNT]; /* the service manager's of our host */
+    struct service_link_page *page;
+    struct watch watches[WATCH_COUNT];
+};
+
+/* The numbers in the variable, which is taken out of the environment. False where nobody has told
+ * us any. */
+static bool take_handles(HANDLE handles[LINK_HANDLE_COUNT]) {
+    wchar_t text[SERVICE_LINK_TEXT_CHARACTERS];
+    DWORD length =
+        GetEnvironmentVariableW(SERVICE_LINK_VARIABLE, text, SERVICE_LINK_TEXT_CHARACTERS);
+    SetEnvironmentVariableW(SERVICE_LINK_VARIABLE, NULL);
+    wchar_t *at = text;
+    bool is_whole = length > 0 && length < SERVICE_LINK_TEXT_CHARACTERS;
+    for (size_t i = 0; is_whole && i < LINK_HANDLE_COUNT; i++) {
+        wchar_t *end = at;
+        handles[i] = (HANDLE)(uintptr_t)wcstoull(at, &end, 10);
+        is_whole = end != at && *end == (i + 1 < LINK_HANDLE_COUNT ? L',' : L'\0') &&
+                   SetHandleInformation(handles[i], HANDLE_FLAG_INHERIT, 0);
+        at = end + 1;
+    }
+    return is_whole;
+}
+
+/* If the host is gone, nobody could stop us, and the next one would find our ports taken. */
+static int watch_host(struct platform *platform, struct manager *manager,
+                      struct baton_cause *cause) {
+    static const struct {
+        enum service_link_handle handle;
+        enum packet_kind kind;
+        uint32_t reason;
+    } rows[WATCH_COUNT] = {{LINK_STOP, PACKET_STOP, STOP_BY_MANAGER},
+                           {LINK_RELOAD, PACKET_HANGUP, 0},
+                           {LINK_HOST, PACKET_STOP, STOP_HOST_GONE}};
+    int code = BATON_OK;
+    for (size_t i = 0; i < WATCH_COUNT && code == BATON_OK; i++) {
+        HANDLE handle = manager->handles[rows[i].handle];
+        manager->watches[i] = (struct watch){platform->port, NULL, rows[i].kind, rows[i].reason, 0};
+        code = rows[i].handle == LINK_HOST
+                   ? win32_watch_end(&manager->watches[i], handle, INFINITE, cause)
+                   : win32_watch_start(&manager->watches[i], handle, cause);
+    }
+    return code;
+}
+
+int win32_manager_open(struct platform *platform, struct baton_cause *cause) {
+    HANDLE handles[LINK_HANDLE_COUNT];
+    if (!take_handles(handles)) {
+        return BATON_OK;
+    }
+    struct manager *manager = calloc(1, sizeof *manager);
+    if (manager == NULL) {
+        return BATON_NO_MEMORY;
+    }
+    memcpy(manager->handles, handles, sizeof handles);
+    platform->manager = manager;
+    manager->page = MapViewOfFile(handles[LINK_PAGE], FILE_MAP_WRITE, 0, 0, sizeof *manager->page);
+    return manager->page == NULL ? win32_cause_last(cause, "MapViewOfFile")
+                                 : watch_host(platform, manager, cause);
+}
+
+void win32_manager_close(struct platform *platform) {
+    struct manager *manager = platform->manager;
+    platform->manager = NULL;
+    if (manager == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < WATCH_COUNT; i++) {
+        win32_watch_stop(&manager->watches[i]);
+    }
+    if (manager->page != NULL) {
+        UnmapViewOfFile((const void *)manager->page);
+    }
+    for (size_t i = 0; i < LINK_HANDLE_COUNT; i++) {
+        CloseHandle(manager->handles[i]);
+    }
+    free(manager);
+}
+
+static void tell(struct manager *manager, enum service_told told, LONG most_ms) {
+    InterlockedExchange(&manager->page->most_ms, most_ms);
+    InterlockedExchange(&manager->page->told, told);
+    SetEvent(manager->handles[LINK_TOLD]);
+}
+
+/* The number behind `name`, "EXTEND_TIMEOUT_USEC=" of sd_notify(3), rounded up to milliseconds. */
+static LONG take_ms(const char *state, const char *name) {
+    const char *at = strstr(state, name);
+    uint64_t us = at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+    uint64_t ms = us / 1000u + (us % 1000u != 0);
+    return ms > LONG_MAX ? LONG_MAX : (LONG)ms;
+}
 
 bool platform_manager_tell(struct platform *platform, const char *state) {
-    (void)platform;
-    (void)state;
+    struct manager *manager = platform->manager;
+    if (manager == NULL) {
+        return true;
+    }
+    if (strncmp(state, "READY=1", sizeof "READY=1" - 1) == 0) {
+        tell(manager, TOLD_SERVING, 0);
+    } else if (strncmp(state, "STOPPING=1", sizeof "STOPPING=1" - 1) == 0) {
+        tell(manager, TOLD_STOPPING, take_ms(state, "EXTEND_TIMEOUT_USEC="));
+    }
     return true;
 }
 

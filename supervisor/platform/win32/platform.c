@@ -101,6 +101,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         code = create_handles(platform, cause);
     }
     if (code == BATON_OK) {
+        code = win32_manager_open(platform, cause);
+    }
+    if (code == BATON_OK) {
         code = win32_log_start(&platform->log, platform->port, cause);
     }
     if (code != BATON_OK) {
@@ -141,6 +144,7 @@ void platform_close(struct platform **address) {
     win32_streams_clear(platform);
     close_sources(platform);
     win32_file_watches_close(platform);
+    win32_manager_close(platform);
     bool log_ended = win32_log_stop(&platform->log);
     if (platform->null_device != NULL) {
         CloseHandle(platform->null_device);

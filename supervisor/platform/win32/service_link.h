@@ -1,0 +1,30 @@
+/*
+ * Between the host of the Windows service (windows_service_host.c) and the supervisor that it has
+ * started (manager.c): events, a page of memory that both see, and the host's process. Nothing of
+ * it waits: an event is set, a number written. The supervisor inherits the handles, whose numbers
+ * are in a variable, and passes them to nobody.
+ */
+#ifndef BATON_PLATFORM_WIN32_SERVICE_LINK_H
+#define BATON_PLATFORM_WIN32_SERVICE_LINK_H
+
+#include <windows.h>
+
+/* "1,2,3,4,5": in the order of enum service_link_handle, decimal. */
+#define SERVICE_LINK_VARIABLE L"BATON_SERVICE_HOST"
+#define SERVICE_LINK_TEXT_CHARACTERS 64 /* five numbers of 32 significant bits */
+
+enum service_link_handle {
+    LINK_STOP,   /* event, of the host: an ordered stop; a second time, at once */
+    LINK_RELOAD, /* event, of the host: the config is to be read anew */
+    LINK_TOLD,   /* event, of the supervisor: `page` has changed */
+    LINK_PAGE,   /* the section of struct service_link_page */
+    LINK_HOST,   /* the host's process */
+    LINK_HANDLE_COUNT
+};
+
+struct service_link_page {
+    volatile LONG told;    /* enum service_told */
+    volatile LONG most_ms; /* with TOLD_STOPPING; written before `told` */
+};
+
+#endif
