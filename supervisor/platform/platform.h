@@ -73,6 +73,8 @@ int64_t platform_wall_us(struct platform *platform);
 /* The minute of the day, 0..1439, that this wall clock is at in local time; a change of the
  * system's time zone is seen within a minute. May read a file, once a minute. */
 unsigned platform_local_minute(int64_t wall_us);
+/* This wall clock as if local time were UTC; the same otherwise. */
+int64_t platform_local_us(int64_t wall_us);
 
 /* Fills `out` with `length` bytes from the system's cryptographic generator. Returns BATON_OK or
  * BATON_SYSTEM. May block only at early boot, until the generator is seeded. What is wanted in
@@ -267,6 +269,9 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
  * more than the system buffers wait. Idempotent. */
 void platform_outputs_pause(struct platform *platform);
 void platform_outputs_resume(struct platform *platform);
+/* The same for one of them, beside that. */
+void platform_output_pause(struct platform_output *output);
+void platform_output_resume(struct platform_output *output);
 
 void platform_output_close(struct platform_output **output);
 

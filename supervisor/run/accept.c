@@ -162,8 +162,8 @@ static void begin_round(struct supervisor *s, struct run_listener *l) {
 }
 
 bool run_accept_another(struct supervisor *s, struct run_listener *l) {
-    return l->handle != NULL && !s->listening.blocked && pool_has_room(&s->pool, l->service) &&
-           accept_one(s, l);
+    return l->handle != NULL && !run_pause_is_blocked(s, l->service) &&
+           pool_has_room(&s->pool, l->service) && accept_one(s, l);
 }
 
 void run_accept_succeed(struct supervisor *s, uint32_t service) {
@@ -190,7 +190,8 @@ bool run_accept_next(struct supervisor *s, uint32_t listener) {
     if (l->told_in_round != s->rounds_count) {
         begin_round(s, l);
     }
-    if (l->handle == NULL || s->listening.blocked || l->lent || shortage_lasts(&l->accepting)) {
+    if (l->handle == NULL || run_pause_is_blocked(s, l->service) || l->lent ||
+        shortage_lasts(&l->accepting)) {
         return false;
     }
     if (!pool_has_room(&s->pool, l->service)) {

@@ -47,8 +47,10 @@ static void tell_supervisor(struct supervisor *s) {
     record_number(line, "processes", s->pool.process_slots.in_use_count);
     record_number(line, "launchers", s->launching.launchers_count);
     record_number(line, "accepted", s->pool.last_id);
-    record_number(line, "log_dropped", s->log.dropped_count);
-    record_number(line, "log_lost", s->log.lost_count);
+    size_t dropped_count, lost_count;
+    run_log_count(&s->log, &dropped_count, &lost_count);
+    record_number(line, "log_dropped", dropped_count);
+    record_number(line, "log_lost", lost_count);
     record_number(line, "control_clients",
                   s->control.endpoints[RUN_CONTROL_COMMANDS].clients_count);
     record_end(line);

@@ -28,9 +28,34 @@ void run_drain_on_stop(struct supervisor *s, const char *reason) {
     pool_stop(&s->pool);
 }
 
+/* Those of services. True if there is one, and all are open. */
+static bool reopen_services(struct supervisor *s, int *result) {
+    bool all = s->log.services != NULL;
+    for (struct run_sink *sink = s->log.services; sink != NULL; sink = sink->next) {
+        struct baton_cause cause = {0};
+        int code = run_sink_reopen(sink, &s->log, &cause);
+        if (code != BATON_OK) {
+            all = false;
+            *result = code;
+            run_tell(s, LOG_LEVEL_ERROR, "log_kept", SLOT_NONE, "log=%s reason=%s", sink->path,
+                     run_tell_words(s, code, &cause));
+        }
+    }
+    run_start_reopen_logs(s);
+    return all;
+}
+
 int run_drain_reopen_log(struct supervisor *s) {
     struct baton_cause cause = {0};
     int result = run_log_reopen(&s->log, &cause);
+    int services_result = BATON_OK;
+    bool are_services_open = reopen_services(s, &services_result);
+    if (result == BATON_UNSUPPORTED && services_result != BATON_OK) {
+        return services_result;
+    }
+    if (result == BATON_UNSUPPORTED && are_services_open) {
+        result = BATON_OK;
+    }
     bool is_stream = result == BATON_UNSUPPORTED;
     bool is_open = result == BATON_OK;
     run_tell(s, is_open || is_stream ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
@@ -38,7 +63,7 @@ int run_drain_reopen_log(struct supervisor *s) {
              is_open     ? NULL
              : is_stream ? "standard error cannot be opened anew"
                          : run_tell_words(s, result, &cause));
-    return result;
+    return result != BATON_OK ? result : services_result;
 }
 
 static const char *end_reason(const struct supervisor *s, const struct process *p) {

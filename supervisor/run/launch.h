@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct run_sink;
 struct supervisor;
 
 /* What a service needs to launch handlers. */
@@ -21,6 +22,7 @@ struct run_service {
     const struct service_machine *machine; /* not owned */
     struct platform_program *program;
     struct platform_output *output;
+    struct run_sink *sink;              /* its own log; not owned; NULL = it has none */
     uint32_t *listeners;                /* slots of its listen_count ones, by place; owned */
     struct platform_listener **handles; /* room for them, where they are handed over at launch */
     struct waiting_set *waiting; /* at each of these when they were handed over last; owned */

@@ -81,6 +81,7 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
         break;
     case POOL_SERVICE_OVER:
         run_output_forget(s, action->service);
+        run_start_leave_log(s, action->service);
         run_launch_forget(s, action->service);
         pool_remove_service(&s->pool, action->service);
         break;
@@ -445,7 +446,7 @@ static void tick(struct supervisor *s) {
 }
 
 static uint64_t next_deadline_us(const struct supervisor *s) {
-    if (s->outputs.behind && !run_log_is_congested(&s->log)) {
+    if (run_output_may_go_on(s)) {
         return 0; /* no event tells that there is room again: the log never said it had none */
     }
     if (s->pumps.ready != SLOT_NONE) {

@@ -109,8 +109,7 @@ static struct run_output_line *take_line(struct supervisor *s, uint32_t service,
 }
 
 /* Cuts the next line, or the part of one that has room, off the piece. */
-static void cut_line(struct supervisor *s) {
-    struct run_output_piece *piece = &s->outputs.piece;
+static void cut_line(struct supervisor *s, struct run_output_piece *piece) {
     struct run_output_line *line = take_line(s, piece->service, &piece->writer);
     const char *bytes = piece->bytes + piece->done;
     size_t length = piece->length - piece->done;
@@ -136,10 +135,10 @@ static void cut_line(struct supervisor *s) {
 /* BATON_OK when something was cut or read, BATON_END when a writer has ended, else there is nothing
  * for now. */
 static int read_line(struct supervisor *s, uint32_t service) {
-    struct run_output_piece *piece = &s->outputs.piece;
+    struct run_output_piece *piece = &run_tell_sink(s, service)->output.piece;
     struct baton_cause cause = {0};
     if (piece->done < piece->length) {
-        cut_line(s);
+        cut_line(s, piece);
         return BATON_OK;
     }
     piece->done = piece->length = 0;
@@ -160,8 +159,9 @@ static int read_line(struct supervisor *s, uint32_t service) {
  * or the log takes no more for now. */
 static bool read_pieces(struct supervisor *s, uint32_t service, int most_count,
                         const struct platform_writer *last) {
-    struct run_output_piece *piece = &s->outputs.piece;
-    while (!run_log_is_congested(&s->log)) {
+    struct run_sink *sink = run_tell_sink(s, service);
+    const struct run_output_piece *piece = &sink->output.piece;
+    while (!run_sink_is_congested(sink)) {
         bool reads = piece->done == piece->length;
         if (reads && most_count-- == 0) {
             return false;
@@ -172,7 +172,7 @@ static bool read_pieces(struct supervisor *s, uint32_t service, int most_count,
             return true;
         }
     }
-    s->outputs.behind = true;
+    sink->output.is_behind = true;
     return false;
 }
 
@@ -209,44 +209,88 @@ void run_output_finish(struct supervisor *s, uint32_t service,
         release(s, find_line(s, service, writer));
     } else {
         take_line(s, service, writer)->ended = true;
-        s->outputs.behind = true;
+        run_tell_sink(s, service)->output.is_behind = true;
+    }
+}
+
+static void update_services(struct supervisor *s, const struct run_sink *sink) {
+    SLOTS_EACH(service, &s->services.slots) {
+        const struct run_service *r = &s->launching.services[service];
+        if (r->sink != sink) {
+            continue;
+        }
+        if (r->output != NULL && sink->output.is_paused) {
+            platform_output_pause(r->output);
+        } else if (r->output != NULL) {
+            platform_output_resume(r->output);
+        }
+        if (r->listeners != NULL) {
+            run_pause_update_service(s, service);
+        }
     }
 }
 
 void run_output_update(struct supervisor *s) {
-    bool congested = run_log_is_congested(&s->log);
-    if (congested == s->outputs.paused) {
+    for (struct run_sink *sink = s->log.services; sink != NULL; sink = sink->next) {
+        if (run_sink_is_congested(sink) != sink->output.is_paused) {
+            sink->output.is_paused = !sink->output.is_paused;
+            update_services(s, sink);
+        }
+    }
+    struct run_output_held *held = &s->log.own.output;
+    if (run_log_is_congested(&s->log) == held->is_paused) {
         return;
     }
-    s->outputs.paused = congested;
-    if (congested) {
+    held->is_paused = !held->is_paused;
+    if (held->is_paused) {
         platform_outputs_pause(s->platform);
     } else {
         platform_outputs_resume(s->platform);
     }
 }
 
-void run_output_catch_up(struct supervisor *s) {
-    if (!s->outputs.behind || run_log_is_congested(&s->log)) {
+static bool may_go_on(const struct run_sink *sink) {
+    return sink->output.is_behind && !run_sink_is_congested(sink);
+}
+
+bool run_output_may_go_on(const struct supervisor *s) {
+    bool any = may_go_on(&s->log.own);
+    for (const struct run_sink *sink = s->log.services; sink != NULL && !any; sink = sink->next) {
+        any = may_go_on(sink);
+    }
+    return any;
+}
+
+static void catch_up_with(struct supervisor *s, struct run_sink *sink) {
+    const struct run_output_piece *piece = &sink->output.piece;
+    if (!may_go_on(sink)) {
         return;
     }
-    s->outputs.behind = false;
-    if (s->outputs.piece.done < s->outputs.piece.length) {
-        run_output_on_readable(s, s->outputs.piece.service);
+    sink->output.is_behind = false;
+    if (piece->done < piece->length) {
+        run_output_on_readable(s, piece->service);
     }
     SLOTS_EACH(service, &s->services.slots) {
-        if (has_ended_line(s, service)) {
+        if (run_tell_sink(s, service) == sink && has_ended_line(s, service)) {
             run_output_on_readable(s, service);
         }
     }
 }
 
+void run_output_catch_up(struct supervisor *s) {
+    catch_up_with(s, &s->log.own);
+    for (struct run_sink *sink = s->log.services; sink != NULL; sink = sink->next) {
+        catch_up_with(s, sink);
+    }
+}
+
 void run_output_forget(struct supervisor *s, uint32_t service) {
-    while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && !run_log_is_congested(&s->log)) {
+    struct run_sink *sink = run_tell_sink(s, service);
+    while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && !run_sink_is_congested(sink)) {
     }
     release_lines(s, service, true);
-    if (s->outputs.piece.service == service) {
-        s->outputs.piece.done = s->outputs.piece.length;
+    if (sink->output.piece.service == service) {
+        sink->output.piece.done = sink->output.piece.length;
     }
 }
 
@@ -255,10 +299,11 @@ void run_output_finish_all(struct supervisor *s, uint64_t deadline_us) {
         if (!s->launching.services[service].is_ready) {
             continue;
         }
-        bool may_go_on = true;
-        while (may_go_on && !read_pieces(s, service, PIECES_TO_THE_END, NULL) &&
-               run_log_is_congested(&s->log)) {
-            may_go_on = run_log_settle(&s->log, deadline_us);
+        struct run_sink *sink = run_tell_sink(s, service);
+        bool has_room = true;
+        while (has_room && !read_pieces(s, service, PIECES_TO_THE_END, NULL) &&
+               run_sink_is_congested(sink)) {
+            has_room = run_sink_settle(sink, &s->log, deadline_us);
         }
         release_lines(s, service, true);
     }

@@ -42,12 +42,16 @@ struct run_output_piece {
     char bytes[RUN_OUTPUT_PIECE_BYTES];
 };
 
+/* What waits for one sink. */
+struct run_output_held {
+    bool is_behind; /* run_output_catch_up() has something to do */
+    bool is_paused; /* handlers, and clients, wait while it is congested */
+    struct run_output_piece piece;
+};
+
 /* Owner: the supervisor. */
 struct run_outputs {
-    bool behind;             /* run_output_catch_up() has something to do */
     struct timer suppressed; /* set while there is something left out to be told */
-    bool paused;             /* handlers wait while the log is congested */
-    struct run_output_piece piece;
     struct run_output_line lines[RUN_OUTPUT_LINE_COUNT];
 };
 
@@ -59,7 +63,8 @@ void run_output_on_readable(struct supervisor *s, uint32_t service);
 void run_output_finish(struct supervisor *s, uint32_t service,
                        const struct platform_writer *writer);
 
-/* Pauses and resumes all collectors, so that handlers' output waits while the log is congested. */
+/* Pauses and resumes collectors, so that handlers' output waits while the log is congested: all of
+ * them, or those of the services whose own is; then their listeners, too. */
 void run_output_update(struct supervisor *s);
 
 /* Says how many lines of each service were left out. */
@@ -67,6 +72,8 @@ void run_output_tell_suppressed(struct supervisor *s);
 
 /* Goes on with what had to wait for the log; no event tells of it. */
 void run_output_catch_up(struct supervisor *s);
+/* True if there is something of that, and a sink that takes it. */
+bool run_output_may_go_on(const struct supervisor *s);
 
 /* Nobody of the service is left who could write: reads what there is, and ends its lines. What a
  * log that is congested cannot take then is given up. */

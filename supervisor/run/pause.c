@@ -17,13 +17,19 @@ static void set_paused(struct run_listener *l, bool paused) {
     }
 }
 
+bool run_pause_is_blocked(const struct supervisor *s, uint32_t service) {
+    const struct run_sink *sink = s->launching.services[service].sink;
+    return s->listening.blocked || (sink != NULL && sink->output.is_paused);
+}
+
 void run_pause_update_listener(struct supervisor *s, struct run_listener *listener) {
     if (listener->rules->workers_count > 0) {
         set_paused(listener, true);
         run_workers_update(s, listener);
         return;
     }
-    bool paused = s->listening.blocked || listener->lent || shortage_lasts(&listener->accepting) ||
+    bool paused = run_pause_is_blocked(s, listener->service) || listener->lent ||
+                  shortage_lasts(&listener->accepting) ||
                   !run_listen_is_complete(s, listener->service);
     if (!paused && !pool_has_room(&s->pool, listener->service)) {
         pool_await_room(&s->pool, listener->service);

@@ -17,6 +17,10 @@ void run_pause_update(struct supervisor *s);
 void run_pause_update_listener(struct supervisor *s, struct run_listener *listener);
 void run_pause_update_service(struct supervisor *s, uint32_t service);
 
+/* True if nobody may come to the service (slot): for what concerns all of them, or because its own
+ * log takes no more. */
+bool run_pause_is_blocked(const struct supervisor *s, uint32_t service);
+
 /* The service has no room, while somebody waits; or has it again (POOL_ROOM). */
 void run_pause_on_room(struct supervisor *s, uint32_t service, bool has_room);
 

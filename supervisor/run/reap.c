@@ -108,7 +108,8 @@ static void write_record(struct supervisor *s, uint32_t connection) {
     const char *text = pool_text_of(&s->pool, connection, &text_bytes);
     bool is_refusal = outcome_is_refusal(c->outcome);
     run_control_count(s, c);
-    bool is_told = !is_refusal || run_refuse_may_record(s, c);
+    bool is_told = is_refusal ? run_refuse_may_record(s, c)
+                              : c->outcome != OUTCOME_SERVED || service->log_served != 0;
     run_preface_stop(s, connection);
     if (is_told || service->refuse_message != NULL) {
         run_accept_name_local(s, connection);
@@ -126,8 +127,8 @@ static void write_record(struct supervisor *s, uint32_t connection) {
             text = run_refuse_rule(s, c, rule);
             text_bytes = strlen(text);
         }
-        run_log_note_time(&s->log);
-        record_connection(&s->log.line, s->log.format, c, service, text, text_bytes);
+        const struct run_sink *sink = run_log_prepare(&s->log, run_tell_sink(s, c->service));
+        record_connection(&s->log.line, sink->format, c, service, text, text_bytes);
         run_log_keep(&s->log);
     }
     if (!c->is_activation) {

@@ -166,13 +166,22 @@ const char *run_refuse_rule(struct supervisor *s, const struct connection *c,
                                              : "no rule of allow has it";
 }
 
-static size_t tell_suppressed_of(struct supervisor *s, uint32_t service) {
-    struct run_refused *refused = &s->launching.services[service].refused;
-    const size_t kind_count = sizeof refused->suppressed_count / sizeof *refused->suppressed_count;
+#define KIND_COUNT                                                                                 \
+    (sizeof(struct run_refused){0}.suppressed_count /                                              \
+     sizeof *(struct run_refused){0}.suppressed_count)
+
+static size_t count_suppressed(const struct run_refused *refused) {
     size_t count = 0;
-    for (size_t i = 0; i < kind_count; i++) {
+    for (size_t i = 0; i < KIND_COUNT; i++) {
         count += refused->suppressed_count[i];
     }
+    return count;
+}
+
+static size_t tell_suppressed_of(struct supervisor *s, uint32_t service) {
+    struct run_refused *refused = &s->launching.services[service].refused;
+    const size_t kind_count = KIND_COUNT;
+    size_t count = count_suppressed(refused);
     struct record *line =
         count == 0 ? NULL : run_tell_line(s, LOG_LEVEL_WARNING, "refusals_suppressed", service);
     for (size_t i = 0; line != NULL && i < kind_count; i++) {
@@ -189,12 +198,19 @@ static size_t tell_suppressed_of(struct supervisor *s, uint32_t service) {
 }
 
 void run_refuse_on_suppressed(struct supervisor *s) {
-    if (s->log.is_failing || run_log_is_congested(&s->log)) {
-        /* The line might be lost, and with it how many there were. */
+    bool waits = false;
+    SLOTS_EACH(service, &s->services.slots) {
+        const struct run_sink *sink = run_tell_sink(s, service);
+        if (sink->is_failing || run_sink_is_congested(sink)) {
+            /* The line might be lost, and with it how many there were. */
+            waits = waits || count_suppressed(&s->launching.services[service].refused) > 0;
+        } else {
+            (void)tell_suppressed_of(s, service);
+        }
+    }
+    if (waits) {
         timers_after(&s->timers, &s->refusals.suppressed, SUPPRESSED_TELL_US);
         run_log_flush(&s->log);
-    } else {
-        (void)run_refuse_tell_suppressed(s);
     }
 }
 

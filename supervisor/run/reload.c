@@ -151,6 +151,7 @@ static void apply(struct supervisor *s) {
     const struct service_table *table = &s->reload.loading->table;
     struct run_plan plan;
     const char *loser = NULL;
+    const struct run_sink_spec spec = s->log.spec;
     if (!run_change_plan(s, table, &plan) || !make_report(s) ||
         !run_log_reserve(&s->log, count_connections(s))) {
         refuse(s, baton_error_text(BATON_NO_MEMORY));
@@ -161,7 +162,8 @@ static void apply(struct supervisor *s) {
         refuse(s, reason);
     } else if (!run_options_may_change(s, &table->options)) {
         refuse(s, "what [supervisor] says of `user` takes a restart");
-    } else if (!run_change_add(s, &plan)) {
+    } else if (run_log_expect(&s->log, &table->options), !run_change_add(s, &plan)) {
+        s->log.spec = spec;
         refuse(s, "there is no room for so many services beside those that were and have clients");
     } else {
         run_change_tell_all(s, &plan, tell_change);

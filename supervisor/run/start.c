@@ -39,9 +39,39 @@ void run_start_retry(struct supervisor *s, uint32_t service) {
     log_failed(s, service, shortage_hit(starting, &s->timers));
 }
 
+/* Where it cannot be opened its lines stand in the supervisor's. */
+static void join_log(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    struct baton_cause cause = {0};
+    int result = BATON_OK;
+    if (r->rules->log == NULL || r->sink != NULL) {
+        return;
+    }
+    r->sink =
+        run_log_join(&s->log, r->rules->log, r->rules->max_connections_count, &result, &cause);
+    if (r->sink == NULL) {
+        run_tell(s, LOG_LEVEL_ERROR, "log_failed", service, "log=%s reason=%s hint=%s",
+                 r->rules->log, run_tell_words(s, result, &cause),
+                 "its lines stand here until it can be opened, which a reopening of the log tries");
+    }
+}
+
+void run_start_leave_log(struct supervisor *s, uint32_t service) {
+    struct run_service *r = &s->launching.services[service];
+    run_log_leave(r->sink, r->sink == NULL ? 0 : r->rules->max_connections_count);
+    r->sink = NULL;
+}
+
+void run_start_reopen_logs(struct supervisor *s) {
+    SLOTS_EACH(service, &s->services.slots) {
+        join_log(s, service);
+    }
+}
+
 void run_start_prepare(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     r->rules = services_get(&s->services, service);
+    join_log(s, service);
     r->starting = shortage_make(START_RETRY_FIRST_MS, START_RETRY_LAST_MS,
                                 token_make(RUN_TOKEN_START, 0, service));
     r->workers.token = token_make(RUN_TOKEN_WORKERS, 0, service);

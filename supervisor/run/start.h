@@ -11,6 +11,11 @@ struct supervisor;
 /* Prepares a service (slot) that was added just now, without opening its listeners. */
 void run_start_prepare(struct supervisor *s, uint32_t service);
 
+/* It is over: what its own log has is written still. */
+void run_start_leave_log(struct supervisor *s, uint32_t service);
+/* Opens those of services that could not be. */
+void run_start_reopen_logs(struct supervisor *s);
+
 /* Logs the services that could not be prepared; with `retry` these are tried again by timer. */
 void run_start_tell(struct supervisor *s, bool retry);
 

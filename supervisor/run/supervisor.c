@@ -93,7 +93,7 @@ static bool become_user(struct supervisor *s, struct service_table *table) {
         return false;
     }
     service_table_clear(table);
-    if (s->log.path != NULL) {
+    if (s->log.own.path != NULL || s->log.services != NULL) {
         (void)run_drain_reopen_log(s); /* so that it is known now whether it will work */
     }
     return true;
@@ -224,7 +224,7 @@ static void finish(struct supervisor *s) {
     run_log_settle(&s->log, s->log_deadline_us);
     size_t told_count = run_refuse_tell_suppressed(s);
     run_log_settle(&s->log, s->log_deadline_us); /* so that there is room for the last line */
-    s->log.untold_count = s->log.is_failing || s->log.used_bytes > 0 ? told_count : 0;
+    s->log.own.untold_count = s->log.own.is_failing || s->log.own.used_bytes > 0 ? told_count : 0;
     run_tell(s, LOG_LEVEL_INFO, "stopped", SLOT_NONE, "connections=%llu strays=%u left=%u",
              (unsigned long long)s->pool.last_id, (unsigned)strays, (unsigned)left_count);
     run_control_finish(s);

@@ -4,9 +4,14 @@
 #include <stdarg.h>
 #include <string.h>
 
+struct run_sink *run_tell_sink(struct supervisor *s, uint32_t service) {
+    struct run_sink *own = service == SLOT_NONE ? NULL : s->launching.services[service].sink;
+    return own != NULL ? own : &s->log.own;
+}
+
 struct record *run_tell_line(struct supervisor *s, enum log_level level, const char *event,
                              uint32_t service) {
-    struct record *line = run_log_begin(&s->log, level, event);
+    struct record *line = run_log_begin_in(&s->log, run_tell_sink(s, service), level, event);
     if (line != NULL && service != SLOT_NONE) {
         record_text(line, "service", services_get(&s->services, service)->name);
     }

@@ -11,7 +11,11 @@
 #include <stdint.h>
 
 struct run_service;
+struct run_sink;
 struct supervisor;
+
+/* Where lines about a service (slot) go; SLOT_NONE: those about none. */
+struct run_sink *run_tell_sink(struct supervisor *s, uint32_t service);
 
 /* Starts a log line about a service (slot; SLOT_NONE = none). NULL when the level is not logged;
  * else finish it with run_log_end(). */

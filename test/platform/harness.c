@@ -137,20 +137,25 @@ void bench_expect_silence(struct bench *bench) {
     assert_true(platform_now_us(bench->platform) >= deadline_us);
 }
 
+int bench_log_open(struct bench *bench, const char *path) {
+    const struct platform_log_sink sink = {.path = path};
+    return platform_log_open(bench->platform, &bench->log, &sink, &bench->cause);
+}
+
 bool bench_log_write_all(struct bench *bench, const char *bytes, size_t length,
                          uint64_t deadline_us) {
     bool in_time = true;
     while (length > 0 && in_time) {
         struct baton_cause ignored;
-        size_t taken = platform_log_write(bench->platform, bytes, length, &ignored);
+        size_t taken = platform_log_write(bench->log, bytes, length, &ignored);
         bytes += taken;
         length -= taken;
         in_time = platform_now_us(bench->platform) < deadline_us;
         if (length > 0) {
-            platform_log_wait(bench->platform, deadline_us);
+            platform_log_wait(bench->log, deadline_us);
         }
     }
-    return platform_log_flush(bench->platform, deadline_us) == 0 && length == 0;
+    return platform_log_flush(bench->log, deadline_us) == 0 && length == 0;
 }
 
 void bench_close_socket(struct bench *bench, struct platform_socket *socket) {

@@ -29,6 +29,7 @@
 struct bench {
     struct platform *platform;
     struct platform_output *output;
+    struct platform_log *log; /* NULL = not open; closed with the platform */
     uint64_t output_token;
     uint64_t last_token;
     struct baton_cause cause;
@@ -73,6 +74,8 @@ void bench_expect_rest(struct bench *bench);
 struct platform_process *bench_launch(struct bench *bench, const char *const *actions,
                                       uint64_t *token);
 /* The same; its output goes to `output` (NULL = nowhere). */
+/* Opens the log, or opens it anew: the file at `path`, NULL = standard error. The cause is kept. */
+int bench_log_open(struct bench *bench, const char *path);
 /* Writes everything to the log, waiting until `deadline_us` at most. False if something is left, or
  * is not with the system. */
 bool bench_log_write_all(struct bench *bench, const char *bytes, size_t length,

@@ -158,30 +158,27 @@ static void expect_content(const char *name, const char *wanted) {
 static void test_log_appends_to_a_file(void **state) {
     struct bench *bench = *state;
     system_write_file(in_scratch("log"), "before\n", false);
-    assert_int_equal(platform_log_open(bench->platform, in_scratch("log"), &bench->cause),
-                     BATON_OK);
-    assert_int_equal(platform_log_write(bench->platform, "one\n", 4, &bench->cause), 4);
-    assert_int_equal(platform_log_write(bench->platform, "", 0, &bench->cause), 0);
-    assert_int_equal(platform_log_write(bench->platform, "two\n", 4, &bench->cause), 4);
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    assert_int_equal(bench_log_open(bench, in_scratch("log")), BATON_OK);
+    assert_int_equal(platform_log_write(bench->log, "one\n", 4, &bench->cause), 4);
+    assert_int_equal(platform_log_write(bench->log, "", 0, &bench->cause), 0);
+    assert_int_equal(platform_log_write(bench->log, "two\n", 4, &bench->cause), 4);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     expect_content("log", "before\none\ntwo\n");
     assert_true(bench_log_write_all(bench, "three\n", 6, PLATFORM_WAIT_FOREVER));
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     expect_content("log", "before\none\ntwo\nthree\n");
-    assert_int_equal(platform_log_open(bench->platform, in_scratch("other"), &bench->cause),
-                     BATON_OK);
-    assert_int_equal(platform_log_write(bench->platform, "four\n", 5, &bench->cause), 5);
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    assert_int_equal(bench_log_open(bench, in_scratch("other")), BATON_OK);
+    assert_int_equal(platform_log_write(bench->log, "four\n", 5, &bench->cause), 5);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     expect_content("other", "four\n");
     expect_content("log", "before\none\ntwo\nthree\n");
-    assert_int_equal(platform_log_open(bench->platform, in_scratch("absent/log"), &bench->cause),
-                     BATON_NOT_FOUND);
+    assert_int_equal(bench_log_open(bench, in_scratch("absent/log")), BATON_NOT_FOUND);
     assert_non_null(bench->cause.call);
     /* A failed opening leaves the log where it was. */
-    assert_int_equal(platform_log_write(bench->platform, "five\n", 5, &bench->cause), 5);
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    assert_int_equal(platform_log_write(bench->log, "five\n", 5, &bench->cause), 5);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     expect_content("other", "four\nfive\n");
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    assert_int_equal(bench_log_open(bench, NULL), BATON_OK);
     system_remove_file(in_scratch("log"));
     system_remove_file(in_scratch("other"));
 }

@@ -40,6 +40,25 @@ static void test_two_writers_are_never_mixed(void **state) {
     }
 }
 
+/* While it is paused nothing is told of it, and nothing is lost. */
+static void test_one_that_is_paused(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    platform_output_pause(bench->output);
+    struct platform_process *process = LAUNCH(bench, &token, "print:later", "exit:0");
+    bench_await(bench, PLATFORM_EVENT_EXIT, token);
+    assert_false(bench_has(bench, PLATFORM_EVENT_OUTPUT, bench->output_token));
+    platform_output_pause(bench->output);
+    platform_output_resume(bench->output);
+    platform_output_resume(bench->output);
+    char text[64] = "";
+    size_t length;
+    uint32_t pid;
+    read_piece(bench, text, sizeof text, &length, &pid);
+    assert_memory_equal(text, "later", 5);
+    platform_process_close(&process);
+}
+
 static void test_small_reads_lose_nothing(void **state) {
     struct bench *bench = *state;
     uint64_t token;
@@ -123,9 +142,9 @@ static void test_two_outputs_are_told_apart(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(test_two_writers_are_never_mixed), WITH_BENCH(test_small_reads_lose_nothing),
-        WITH_BENCH(test_output_outlives_its_process), WITH_BENCH(test_pause_holds_writers_back),
-        WITH_BENCH(test_two_outputs_are_told_apart),
+        WITH_BENCH(test_two_writers_are_never_mixed), WITH_BENCH(test_one_that_is_paused),
+        WITH_BENCH(test_small_reads_lose_nothing),    WITH_BENCH(test_output_outlives_its_process),
+        WITH_BENCH(test_pause_holds_writers_back),    WITH_BENCH(test_two_outputs_are_told_apart),
     };
     return cmocka_run_group_tests_name("output", tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ static void test_all_descriptors_close_on_exec(void **state) {
     struct bench_connection connection = bench_connect(bench);
     uint64_t token;
     struct platform_process *process = LAUNCH(bench, &token, "wait-for-end");
-    assert_int_equal(platform_log_open(bench->platform, "/dev/null", &bench->cause), BATON_OK);
+    assert_int_equal(bench_log_open(bench, "/dev/null"), BATON_OK);
 
     size_t seen_count = 0;
     DIR *folder = opendir("/proc/self/fd");

@@ -75,7 +75,7 @@ static bool open_log(struct bench *bench, bool shared) {
     if (shared) {
         setrlimit(RLIMIT_NOFILE, &none);
     }
-    int result = platform_log_open(bench->platform, NULL, &bench->cause);
+    int result = bench_log_open(bench, NULL);
     setrlimit(RLIMIT_NOFILE, &limit);
     return result == BATON_OK;
 }
@@ -88,9 +88,9 @@ static void fill_and_empty_log(struct bench *bench, int reader, bool shared,
     size_t before_count = system_descriptor_count();
     seen->opened = open_log(bench, shared);
     seen->opened_count = system_descriptor_count() - before_count;
-    seen->taken_bytes = platform_log_write(bench->platform, block, sizeof block, &bench->cause);
+    seen->taken_bytes = platform_log_write(bench->log, block, sizeof block, &bench->cause);
     seen->taken_without_cause = bench->cause.call == NULL;
-    seen->taken_when_full_bytes = platform_log_write(bench->platform, block, 1, &bench->cause);
+    seen->taken_when_full_bytes = platform_log_write(bench->log, block, 1, &bench->cause);
     seen->events_while_full_count = wait_for_one(bench, &none, 50000);
     ssize_t got;
     while (seen->read_bytes < seen->taken_bytes && (got = read(reader, block, sizeof block)) > 0) {
@@ -98,13 +98,13 @@ static void fill_and_empty_log(struct bench *bench, int reader, bool shared,
     }
     seen->events_when_empty_count = wait_for_one(bench, &seen->event, 20000000);
     seen->events_after_count = wait_for_one(bench, &none, 50000);
-    seen->taken_when_empty_bytes = platform_log_write(bench->platform, "end", 3, &bench->cause);
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    seen->taken_when_empty_bytes = platform_log_write(bench->log, "end", 3, &bench->cause);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     write_all_in_time(bench, reader, seen);
     seen->flags_kept = fcntl(STDERR_FILENO, F_GETFL) == flags;
     close(reader);
     seen->taken_when_broken_bytes =
-        platform_log_write(bench->platform, "lost\n", 5, &seen->cause_when_broken);
+        platform_log_write(bench->log, "lost\n", 5, &seen->cause_when_broken);
     assert_true(bench_log_write_all(bench, "lost\n", 5, PLATFORM_WAIT_FOREVER));
 }
 
@@ -165,8 +165,8 @@ static void test_log_to_a_full_socket_does_not_block(void **state) {
 
 static void test_log_to_a_full_disk(void **state) {
     struct bench *bench = *state;
-    assert_int_equal(platform_log_open(bench->platform, "/dev/full", &bench->cause), BATON_OK);
-    assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+    assert_int_equal(bench_log_open(bench, "/dev/full"), BATON_OK);
+    assert_int_equal(platform_log_write(bench->log, "lost\n", 5, &bench->cause), 5);
     assert_string_equal(bench->cause.call, "write");
     assert_int_not_equal(bench->cause.system_code, 0);
 }
@@ -177,12 +177,72 @@ static void test_log_file_mode(void **state) {
     struct stat status;
     mode_t mask = umask(0);
     snprintf(path, sizeof path, "%s/mode", system_scratch());
-    assert_int_equal(platform_log_open(bench->platform, path, &bench->cause), BATON_OK);
+    assert_int_equal(bench_log_open(bench, path), BATON_OK);
     umask(mask);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
     unlink(path);
-    rmdir(system_scratch());
+    /* One that is asked for is that, whatever the umask; what is there keeps its own. */
+    mask = umask(077);
+    const struct platform_log_sink sinks[] = {{.path = path, .mode = 0664},
+                                              {.path = path, .mode = 0600}};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(platform_log_open(bench->platform, &bench->log, &sinks[i], &bench->cause),
+                         BATON_OK);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0664);
+    }
+    umask(mask);
+    unlink(path);
+}
+
+/* Two at once, of which one is closed. */
+static void test_several_logs(void **state) {
+    struct bench *bench = *state;
+    char path[256];
+    struct platform_log *second = NULL;
+    snprintf(path, sizeof path, "%s/second", system_scratch());
+    const struct platform_log_sink sink = {.path = path};
+    assert_int_equal(bench_log_open(bench, "/dev/full"), BATON_OK);
+    assert_int_equal(platform_log_open(bench->platform, &second, &sink, &bench->cause), BATON_OK);
+    assert_int_equal(platform_log_write(bench->log, "lost\n", 5, &bench->cause), 5);
+    struct platform_log_loss loss;
+    platform_log_take_loss(second, &loss);
+    assert_int_equal(loss.lines_count, 0);
+    assert_int_equal(platform_log_write(second, "kept\n", 5, &bench->cause), 5);
+    assert_null(bench->cause.call);
+    platform_log_take_loss(bench->log, &loss);
+    assert_int_equal(loss.lines_count, 1);
+    platform_log_close(&bench->log);
+    assert_int_equal(platform_log_write(second, "too\n", 4, &bench->cause), 4);
+    unlink(path);
+}
+
+static void test_the_journal_is_told_by_its_stream(void **state) {
+    (void)state;
+    struct stat status;
+    char stream[64];
+    unsetenv("JOURNAL_STREAM");
+    assert_false(platform_error_is_journal());
+    assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    const unsigned long long device = status.st_dev, number = status.st_ino;
+    const struct {
+        const char *format;
+        unsigned long long more;
+        bool is_journal;
+    } cases[] = {{"%llu:%llu", 0, true},  {"%llu:%llu", 1, false},  {"%llu:%llux", 0, false},
+                 {"%llu %llu", 0, false}, {"x%llu:%llu", 0, false}, {"%llu:", 0, false},
+                 {"", 0, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        /* The formats are of this table. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(stream, sizeof stream, cases[i].format, device, number + cases[i].more);
+#pragma GCC diagnostic pop
+        setenv("JOURNAL_STREAM", stream, 1);
+        assert_int_equal(platform_error_is_journal(), cases[i].is_journal);
+    }
+    unsetenv("JOURNAL_STREAM");
 }
 
 /* A session with a terminal that stops who writes from the background (stty tostop). Returns the
@@ -214,8 +274,8 @@ static void test_terminal_takes_it_from_the_background(void **state) {
             dup2(terminal, STDERR_FILENO);
             bench_setup(&inner);
             struct bench *bench = inner;
-            _exit(platform_log_open(bench->platform, NULL, &bench->cause) != BATON_OK ||
-                  platform_log_write(bench->platform, "x\n", 2, &bench->cause) != 2 ||
+            _exit(bench_log_open(bench, NULL) != BATON_OK ||
+                  platform_log_write(bench->log, "x\n", 2, &bench->cause) != 2 ||
                   bench->cause.call != NULL);
         }
         int status = -1;
@@ -233,7 +293,9 @@ int main(void) {
         WITH_BENCH(test_log_to_a_full_socket_does_not_block),
         WITH_BENCH(test_log_to_a_full_disk),
         WITH_BENCH(test_log_file_mode),
+        WITH_BENCH(test_several_logs),
+        cmocka_unit_test(test_the_journal_is_told_by_its_stream),
         cmocka_unit_test(test_terminal_takes_it_from_the_background),
     };
-    return cmocka_run_group_tests_name("posix_log", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("posix_log", tests, NULL, bench_remove_scratch);
 }

@@ -362,14 +362,14 @@ static struct replaced replace_standard_error(struct bench *bench) {
     struct replaced replaced = {.before = GetStdHandle(STD_ERROR_HANDLE)};
     assert_true(CreatePipe(&replaced.reader, &replaced.writer, NULL, 4096));
     assert_true(SetStdHandle(STD_ERROR_HANDLE, replaced.writer));
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    assert_int_equal(bench_log_open(bench, NULL), BATON_OK);
     return replaced;
 }
 
 /* The reader is the caller's to close. */
 static void restore_standard_error(struct bench *bench, const struct replaced *replaced) {
     SetStdHandle(STD_ERROR_HANDLE, replaced->before);
-    assert_int_equal(platform_log_open(bench->platform, NULL, &bench->cause), BATON_OK);
+    assert_int_equal(bench_log_open(bench, NULL), BATON_OK);
     CloseHandle(replaced->writer);
 }
 
@@ -382,7 +382,7 @@ static void test_log_to_a_full_pipe_does_not_block(void **state) {
     size_t taken_bytes = 0;
     size_t taken;
     do {
-        taken = platform_log_write(bench->platform, piece, sizeof piece, &bench->cause);
+        taken = platform_log_write(bench->log, piece, sizeof piece, &bench->cause);
         taken_bytes += taken;
         assert_true(taken_bytes < TOTAL_MAX);
     } while (taken == sizeof piece);
@@ -396,8 +396,8 @@ static void test_log_to_a_full_pipe_does_not_block(void **state) {
     }
     assert_int_equal(read_bytes, taken_bytes);
     bench_await(bench, PLATFORM_EVENT_LOG_WRITABLE, 0);
-    assert_int_equal(platform_log_write(bench->platform, "end", 3, &bench->cause), 3);
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    assert_int_equal(platform_log_write(bench->log, "end", 3, &bench->cause), 3);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     DWORD got = 0;
     assert_true(ReadFile(error.reader, piece, sizeof piece, &got, NULL));
     assert_int_equal(got, 3);
@@ -410,14 +410,14 @@ static void test_log_that_broke_takes_everything(void **state) {
     struct replaced error = replace_standard_error(bench);
     CloseHandle(error.reader);
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
-        platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+        assert_int_equal(platform_log_write(bench->log, "lost\n", 5, &bench->cause), 5);
+        platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     }
     /* The call before failed in the background; this one tells. */
-    assert_int_equal(platform_log_write(bench->platform, "lost\n", 5, &bench->cause), 5);
+    assert_int_equal(platform_log_write(bench->log, "lost\n", 5, &bench->cause), 5);
     assert_non_null(bench->cause.call);
     assert_int_not_equal(bench->cause.system_code, 0);
-    platform_log_flush(bench->platform, PLATFORM_WAIT_FOREVER);
+    platform_log_flush(bench->log, PLATFORM_WAIT_FOREVER);
     restore_standard_error(bench, &error);
 }
 
@@ -429,7 +429,7 @@ static void test_log_that_hangs_has_a_deadline(void **state) {
     struct replaced error = replace_standard_error(bench);
     uint64_t deadline_us = platform_now_us(bench->platform) + 20000u;
     assert_false(bench_log_write_all(bench, text, sizeof text, deadline_us));
-    platform_log_flush(bench->platform, deadline_us);
+    platform_log_flush(bench->log, deadline_us);
     CloseHandle(error.reader); /* what hung fails, and the rest is dropped */
     assert_true(bench_log_write_all(bench, "lost\n", 5, PLATFORM_WAIT_FOREVER));
     restore_standard_error(bench, &error);

@@ -126,6 +126,7 @@ void scene_init(struct scene *scene) {
                                  .port = (uint16_t)(SCENE_PORT + i + k * SCENE_SERVICE_COUNT)};
         }
         scene->services[i] = (struct service){.name = names[i],
+                                              .log_served = 1,
                                               .listen = scene->places[i],
                                               .listen_count = 1,
                                               .program = "/handlers/one",

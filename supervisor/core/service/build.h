@@ -298,6 +298,13 @@ void service_check_folder(struct service_builder *builder, const struct config_s
 bool service_is_strict(struct service_builder *builder, size_t line, const char *key,
                        const char *path);
 
+/* Where the log goes, from the values of [supervisor] (log.c). */
+void service_read_log(struct service_builder *builder, const struct service_values *values);
+/* The file of a service's own log; NULL = it has none, or a fault was reported. If `probe`, it is
+ * looked at whether it can be made, and by whom else. */
+const char *service_read_own_log(struct service_builder *builder,
+                                 const struct config_setting *setting, bool probe);
+
 /* True for .bat and .cmd on Windows, in whatever way they are written. */
 bool service_is_batch_file(const struct service_machine *machine, const char *path);
 

@@ -70,6 +70,8 @@ enum key_type {
     X(STDERR, "stderr")                                                                            \
     X(OUTPUT, "output")                                                                            \
     X(OUTPUT_RATE, "output_lines_per_s")                                                           \
+    X(OWN_LOG, "log") /* of a service */                                                           \
+    X(LOG_SERVED, "log_served")                                                                    \
     X(BIND, "bind")                                                                                \
     X(V6ONLY, "v6only")                                                                            \
     X(BACKLOG, "backlog")                                                                          \
@@ -142,6 +144,8 @@ enum key_type {
     X(INCLUDE, "include")                                                                          \
     X(INTERPRETER, "interpreter.EXT")                                                              \
     X(LOG, "log")                                                                                  \
+    X(LOG_MODE, "log_mode")                                                                        \
+    X(SYSLOG_FACILITY, "syslog_facility")                                                          \
     X(LOG_FORMAT, "log_format")                                                                    \
     X(LOG_LEVEL, "log_level")                                                                      \
     X(CONTROL, "control")                                                                          \

@@ -36,6 +36,13 @@ static const char *const texts[KEY_COUNT] = {
         "How many lines a second of all its handlers' output the log takes from a service, with "
         "ten times as many at once. What is above that is left out and counted "
         "(`output_suppressed`). 0 is without a limit.",
+    [KEY_OWN_LOG] =
+        "A file of its own for all lines about this service: records, output, what fails. It is "
+        "created, or appended to, and opened anew as batond's log is; several services may name "
+        "the same. Where it cannot be opened its lines stand in batond's log, which says so "
+        "(`log_failed`). `none`: in batond's log, whatever [defaults] says.",
+    [KEY_LOG_SERVED] = "`no`: a connection that was served leaves no record in the log, and counts "
+                       "for `batonctl status` alone. Every other outcome has its record.",
     [KEY_BIND] = "The address for every place in `listen` that has no host. `0.0.0.0` is every "
                  "IPv4 address of this machine and `::` every IPv6 address; `127.0.0.1` and `::1` "
                  "can be reached from this machine only.",
@@ -327,8 +334,14 @@ static const char *const texts[KEY_COUNT] = {
                         "that is no .exe needs one; elsewhere a script names its own interpreter "
                         "in its first line, `#!`. On Windows .bat and .cmd are always refused: "
                         "what a client sends could reach their command line and be run.",
-    [KEY_LOG] = "The log file; it is created, or appended to. Otherwise the log goes to standard "
-                "error.",
+    [KEY_LOG] =
+        "The log file; it is created, or appended to. `syslog` sends each line to the system's "
+        "syslog (the socket /dev/log; not on Windows), `syslog:PATH` to the local datagram socket "
+        "at PATH; a file of that name is `./syslog`. Otherwise the log goes to standard error.",
+    [KEY_LOG_MODE] = "Permissions of a log file that batond makes, in octal, of services' too; one "
+                     "that is there keeps its own. Where this is not written they are 0640 less "
+                     "the umask. Without effect on Windows.",
+    [KEY_SYSLOG_FACILITY] = "With `log = syslog`: as what its lines are sorted there.",
     [KEY_LOG_FORMAT] = "One line per event: as `key=value` pairs (`logfmt`), as a JSON object, or "
                        "as a short text for "
                        "people, with the local time, the service, the client and what happened. "

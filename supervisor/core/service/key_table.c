@@ -30,6 +30,7 @@
     X(PROBES, "probes")                                                                            \
     X(LAUNCHERS, "auto, 0, 1, 2, 3, 4, 5, 6, 7, 8")                                                \
     X(LOG_FORMATS, "logfmt, json, text, auto")                                                     \
+    X(FACILITIES, "daemon, user, local0, local1, local2, local3, local4, local5, local6, local7")  \
     X(LOG_LEVELS, "error, warning, info, debug")                                                   \
     X(HANDOFFS, "channel, stdio, listener, pump")                                                  \
     X(PROTOCOLS, "tcp, udp, unix")                                                                 \
@@ -87,6 +88,10 @@ const struct key key_table[KEY_COUNT] = {
     ROW(OUTPUT_RATE, .sections = SERVICE_KEY, .type = KEY_TYPE_NUMBER, .words = WORDS_LINES,
         .maximum = 1000000, .default_number = 1000, .modes = KEY_MODES_ALL,
         .field_offset = FIELD(output_lines_per_s)),
+    ROW(OWN_LOG, .sections = SERVICE_KEY, .type = KEY_TYPE_FILE, .modes = KEY_MODES_ALL,
+        .field_offset = KEY_NO_FIELD),
+    ROW(LOG_SERVED, .sections = SERVICE_KEY, .type = KEY_TYPE_BOOLEAN, .default_number = 1,
+        .modes = KEY_MODES_ALL, .field_offset = FIELD(log_served)),
     ROW(BIND, .sections = SERVICE_KEY, .type = KEY_TYPE_HOST, .modes = MODES_INTERNET,
         .field_offset = KEY_NO_FIELD),
     ROW(V6ONLY, .sections = SERVICE_KEY, .type = KEY_TYPE_BOOLEAN, .default_number = 1,
@@ -265,6 +270,12 @@ const struct key key_table[KEY_COUNT] = {
         .modes = KEY_MODES_ALL, .field_offset = KEY_NO_FIELD),
     ROW(LOG, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_FILE, .modes = KEY_MODES_ALL,
         .field_offset = KEY_NO_FIELD),
+    ROW(LOG_MODE, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_PERMISSIONS, .minimum = 0200,
+        .maximum = 0777, .default_number = 0640, .field_offset = OPTION(log_mode),
+        .modes = KEY_MODES_ALL),
+    ROW(SYSLOG_FACILITY, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_CHOICE,
+        .words = WORDS_FACILITIES, .field_offset = OPTION(syslog_facility),
+        .modes = KEY_MODES_ALL),
     ROW(LOG_FORMAT, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_CHOICE,
         .default_number = LOG_FORMAT_AUTO, .words = WORDS_LOG_FORMATS,
         .field_offset = OPTION(log_format), .modes = KEY_MODES_ALL),

@@ -42,24 +42,6 @@ static void read_handlers(struct service_builder *builder, const struct config_s
     }
 }
 
-static void read_log(struct service_builder *builder, const struct config_setting *setting) {
-    const struct service_machine *machine = builder->machine;
-    const char *text = setting == NULL ? NULL : service_unquote(builder, setting);
-    const char *path = text == NULL ? NULL : service_absolute_path(builder, setting, text);
-    const char *base = path == NULL ? NULL : service_base_name(machine, path);
-    const char *folder = path == NULL ? NULL : service_folder_of(builder, path);
-    if (folder == NULL) {
-        return;
-    }
-    if (base[0] == '\0' || service_is_folder(machine, path)) {
-        service_report(builder, setting, "%s is a folder; give the path of a file", path);
-    } else if (service_lacks_folder(machine, folder, NULL, &builder->lack)) {
-        service_report_lack(builder, setting);
-        builder->problems->lacks_count--; /* nothing can be told of what goes on without it */
-    }
-    builder->options.log = arena_text(builder->arena, path);
-}
-
 #define PIPE_PREFIX "\\\\.\\pipe\\"
 
 /* "" for `none`; NULL where nothing is said, or after a fault. */
@@ -171,7 +153,7 @@ void service_read_options(struct service_builder *builder) {
     service_read_values(builder, section, &values);
     fill_options(builder, &values);
     read_handlers(builder, values.own[KEY_HANDLERS]);
-    read_log(builder, values.own[KEY_LOG]);
+    service_read_log(builder, &values);
     builder->options.control = read_endpoint(builder, values.own[KEY_CONTROL]);
     builder->options.status = read_endpoint(builder, values.own[KEY_STATUS]);
     builder->default_user = values.own[KEY_DEFAULT_USER];

@@ -226,6 +226,7 @@ static void print_texts(const struct service *service, text_emit *emit, void *co
         emit(context, "\n");
     }
     print_text("argv0", service->argv0, emit, context);
+    print_text("log", service->log, emit, context);
     for (size_t i = 0; i < service->success_exit_count; i++) {
         char code[16];
         text_format(code, sizeof code, "%lu", (unsigned long)service->success_exits[i]);
@@ -314,6 +315,7 @@ void service_print_options(const struct supervisor_options *options, text_emit *
     emit(context, "\nSupervisor:\n    handlers              ");
     emit(context, options->handlers);
     emit(context, "\n    log                   ");
+    emit(context, options->log_is_syslog ? "syslog:" : "");
     emit(context, options->log != NULL ? options->log : "standard error");
     const char *const texts[] = {options->default_user, "\n    default_user          ",
                                  options->control,      "\n    control               ",

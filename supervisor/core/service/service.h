@@ -123,8 +123,10 @@ struct service {
     uint32_t stderr_to;          /* enum service_stderr; LOG but for stdio and pump */
     uint32_t output_to;          /* enum service_output; where output is not the client's */
     uint32_t output_lines_per_s; /* 0 = no limit */
-    const char *user;         /* the name of the account in `identity`; NULL = as the supervisor */
-    struct identity identity; /* as whom it runs, and within which limits */
+    uint32_t log_served;         /* 0: a connection that was served has no record */
+    const char *log;  /* absolute path of the file of its own lines; NULL = where others' are */
+    const char *user; /* the name of the account in `identity`; NULL = as the supervisor */
+    struct identity identity;   /* as whom it runs, and within which limits */
     uint32_t no_new_privileges; /* enum service_choice */
     uint32_t backlog_count;     /* waiting connections the system may queue, a hint to listen() */
     uint32_t v6only;            /* 0: an IPv6 listener takes IPv4 clients too */
@@ -237,8 +239,12 @@ struct supervisor_options {
     bool forbids_new_privileges; /* with `user`: every service does */
     const char *control;         /* where control clients come: a path; "" = nowhere; NULL = nothing
                                     is said */
-    const char *status;   /* the same of those who ask for the status alone; NULL = nowhere */
-    uint32_t status_mode; /* permission bits of that one */
+    const char *status;       /* the same of those who ask for the status alone; NULL = nowhere */
+    uint32_t status_mode;     /* permission bits of that one */
+    bool log_is_syslog;       /* `log` is where a syslog listens */
+    bool has_log_mode;        /* the config says it */
+    uint32_t log_mode;        /* permission bits of a log file that is made */
+    uint32_t syslog_facility; /* 0 = daemon, 1 = user, 2 = local0, and so on */
     enum log_format log_format;
     enum launchers launchers;
     enum log_level log_level;
@@ -248,6 +254,12 @@ struct supervisor_options {
     uint32_t keeper;                /* 1: baton-keeper starts it again when it has crashed */
     uint32_t strict_modes;          /* 1: with privileges, what others may change is refused */
 };
+
+/* The facility's number, RFC 3164. */
+static inline uint32_t service_syslog_code(const struct supervisor_options *options) {
+    return options->syslog_facility > 1 ? 14 + options->syslog_facility
+                                        : 3 - 2 * options->syslog_facility;
+}
 
 /* Read-only once built. Owner: whoever called service_table_build(). */
 struct service_table {

@@ -27,6 +27,7 @@ const struct service_text service_texts[SERVICE_TEXTS_COUNT] = {
     {AT(identity.chroot), KEY_CHROOT},
     {AT(socket_user), KEY_SOCKET_OWNER},
     {AT(socket_group), KEY_SOCKET_OWNER},
+    {AT(log), KEY_OWN_LOG},
     {AT(file), KEY_COUNT},
 };
 _Static_assert(SERVICE_ACCESS_KEY_COUNT == 5, "all of them stand above");

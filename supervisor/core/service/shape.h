@@ -15,7 +15,7 @@ struct service_text {
     uint16_t field; /* its offset */
     uint8_t key;    /* enum key_id: by which the config says it; KEY_COUNT: it is about the files */
 };
-#define SERVICE_TEXTS_COUNT 19u
+#define SERVICE_TEXTS_COUNT 20u
 extern const struct service_text service_texts[SERVICE_TEXTS_COUNT];
 
 /* An array; one that `ends` is of texts, with a NULL behind the last. */

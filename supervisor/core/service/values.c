@@ -151,6 +151,9 @@ void service_read_values(struct service_builder *builder, const struct config_se
         values->service.identity.chroot =
             service_find_directory(builder, own[KEY_CHROOT], NULL, probe);
     }
+    if (own[KEY_OWN_LOG] != NULL) {
+        values->service.log = service_read_own_log(builder, own[KEY_OWN_LOG], probe);
+    }
     /* What [defaults] says is another folder in another root. */
     if (own[KEY_DIRECTORY] != NULL ||
         (own[KEY_CHROOT] != NULL && values->given[KEY_DIRECTORY] != NULL)) {

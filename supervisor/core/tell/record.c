@@ -115,7 +115,7 @@ static void put_plain(struct record *record, const char *value, size_t length) {
 
 static void put_key(struct record *record, const char *key) {
     bool json = record->format == LOG_FORMAT_JSON;
-    bool first = record->length == 0;
+    bool first = record->length == record->start;
     put_text(record, json ? (first ? "{\"" : ",\"") : first ? "" : " ");
     put(record, key, strcspn(key, "="));
     put_text(record, json ? "\":" : "=");
@@ -360,12 +360,46 @@ const char *record_level_text(enum log_level level) {
 
 static void empty(struct record *record, enum log_format format) {
     record->format = format;
-    record->length = 0;
+    record->length = record->start = 0;
     record->full = false;
 }
 
 void record_open(struct record *record) {
     empty(record, LOG_FORMAT_JSON);
+}
+
+static void put_log_head(struct record *record, enum log_level level) {
+    static const uint8_t severities[] = {3, 4, 6, 7};
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char text[64];
+    if (record->head == RECORD_HEAD_NONE) {
+        return;
+    }
+    uint32_t facility = record->head == RECORD_HEAD_SYSLOG ? record->facility : 0;
+    text_format(text, sizeof text, "<%u>", (unsigned)(facility * 8 + severities[level]));
+    put_text(record, text);
+    if (record->head == RECORD_HEAD_SYSLOG) {
+        int year, month, day, second = (int)(record->local_us / 1000000 % 86400);
+        date_of_day((int)(record->local_us / 86400000000), &year, &month, &day);
+        text_format(text, sizeof text,
+                    "%.3s %s%d %02d:%02d:%02d batond[%u]: ", months + 3 * (month - 1),
+                    day < 10 ? " " : "", day, second / 3600, second / 60 % 60, second % 60,
+                    (unsigned)record->pid);
+        put_text(record, text);
+    }
+}
+
+size_t record_head_bytes(const char *bytes, size_t length) {
+    if (length == 0 || bytes[0] != '<') {
+        return 0;
+    }
+    const char *end = memchr(bytes, '>', length);
+    size_t at = end == NULL ? 0 : (size_t)(end - bytes) + 1;
+    if (at > 0 && at < length && bytes[at] >= 'A' && bytes[at] <= 'Z') { /* a month */
+        end = memchr(bytes + at, ']', length - at);
+        at = end == NULL ? at : (size_t)(end - bytes) + sizeof "]:";
+    }
+    return at < length ? at : length;
 }
 
 static void put_head(struct record *record, int64_t wall_us, enum log_level level,
@@ -386,6 +420,8 @@ void record_begin(struct record *record, enum log_format format, int64_t wall_us
         record_text(copy, "type", "event");
         put_head(copy, wall_us, level, event);
     }
+    put_log_head(record, level);
+    record->start = record->length;
     if (format == LOG_FORMAT_TEXT) {
         begin_for_people(record, wall_us, level, event);
     } else {

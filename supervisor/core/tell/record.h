@@ -33,20 +33,29 @@
 
 /* The longest line of a connection that ended: all its texts at their longest, each byte escaped.
  */
-#define RECORD_CONNECTION_MAX_BYTES 3072
+#define RECORD_CONNECTION_MAX_BYTES 3136
+
+/* What stands before a line for who takes it: nothing; its priority, `<6>`, as sd-daemon(3) has it;
+ * or all that a syslog wants (RFC 3164), `<30>Jan  1 12:00:00 batond[4711]: `. */
+enum record_head { RECORD_HEAD_NONE, RECORD_HEAD_PRIORITY, RECORD_HEAD_SYSLOG };
 
 /* A line under construction. Owner of the bytes: the record. */
 struct record {
     enum log_format format; /* not AUTO */
-    unsigned local_minute;  /* TEXT: of the day, at the time of the line; set by the caller */
-    bool is_coloured;       /* TEXT: set by the caller */
+    enum record_head head;  /* this and what follows is set by the caller */
+    uint32_t facility;      /* SYSLOG: 1 = user, 3 = daemon, 16 = local0 */
+    uint32_t pid;           /* SYSLOG */
+    int64_t local_us;       /* SYSLOG: the time of the line as if local time were UTC */
+    unsigned local_minute;  /* TEXT: of the day, at the time of the line */
+    bool is_coloured;       /* TEXT */
     const char *event;      /* TEXT: to be said when service and peer have been; NULL = it was */
     const char *colour;     /* TEXT: of this line; "" = none */
     /* Is given all that this one is, as an `event` of the control channel (supervisor/CONTROL.md);
      * NULL = nothing is. Not owned. */
     struct record *copy;
     size_t length;
-    bool full; /* something did not fit any more */
+    size_t start; /* behind the head */
+    bool full;    /* something did not fit any more */
     char bytes[RECORD_LINE_BYTES];
 };
 
@@ -81,6 +90,9 @@ void record_cost(struct record *record, uint64_t cpu_us, uint32_t memory_peak_ki
 void record_connection(struct record *record, enum log_format format,
                        const struct connection *connection, const struct service *service,
                        const char *text, size_t text_bytes);
+
+/* Where in a line of the log, of which `length` bytes are there, its head ends. */
+size_t record_head_bytes(const char *bytes, size_t length);
 
 /* "error", "warning", "info", "debug". */
 const char *record_level_text(enum log_level level);

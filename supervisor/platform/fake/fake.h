@@ -337,6 +337,18 @@ uint32_t fake_file_changes(const char *path);
 const char *fake_log(void);
 /* From now on the sink takes `bytes` more without blocking; SIZE_MAX (as at the start): all. */
 void fake_log_set_room(size_t bytes);
+/* The same of a service's own log, by its path; NULL = it was never opened. */
+const char *fake_log_at(const char *path);
+void fake_log_set_room_at(const char *path, size_t bytes);
+/* While it is, it drops what it takes, as on a full disk. */
+void fake_log_set_full_at(const char *path, bool on);
+/* It cannot be opened, so many times. */
+void fake_log_refuse(const char *path, uint32_t count);
+bool fake_log_is_open(const char *path);
+/* How often it was, or was opened anew. */
+uint32_t fake_log_opened_count(const char *path);
+/* Standard error is the journal. */
+void fake_log_is_journal(void);
 /* What was said beside the log. */
 const char *fake_warnings(void);
 /* What was printed with platform_print(), NUL-terminated. */

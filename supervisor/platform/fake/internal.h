@@ -89,7 +89,7 @@ struct fake_piece {
 struct platform_output {
     struct platform_output *next;
     uint64_t token;
-    bool is_open;
+    bool is_open, is_paused;
     struct fake_piece *first, *last;
 };
 
@@ -137,6 +137,16 @@ struct platform_process {
     struct platform_process *next_launching;
 };
 
+struct platform_log {
+    struct platform_log *next;
+    char *path; /* owned; NULL = the supervisor's */
+    struct fake_text text;
+    struct platform_log_loss loss;
+    size_t room;
+    uint32_t opened_count, refused_count;
+    bool is_open, is_short, is_full;
+};
+
 struct fake_world {
     struct fake_director director;
     struct platform platform;
@@ -173,18 +183,17 @@ struct fake_world {
     uint32_t processors_count;
     size_t chunk_bytes;
     uint32_t local_uid, local_gid; /* of clients of local sockets */
-    struct fake_text log, printed, warnings, manager;
+    struct fake_text printed, warnings, manager;
+    struct platform_log log; /* the supervisor's; those of services behind it */
     uint64_t watchdog_us;
     size_t descriptors_left_count; /* below its limit, if it has one */
-    struct platform_log_loss log_loss;
-    size_t log_room;
     bool stop_due, is_windows, offers_late, hides_pids, has_descriptor_limit;
     bool measures_late;
     uint32_t launchers_count; /* launches are late, and so many at a time */
     uint32_t to_lose_count;   /* of the launches that come */
     bool launchers_due, holds_launches;
     struct platform_process *launching; /* the last one first */
-    bool log_short, log_due, outputs_paused, pipes_are_busy;
+    bool log_due, has_journal, outputs_paused, pipes_are_busy;
 };
 
 extern struct fake_world fake_world;
@@ -198,6 +207,9 @@ int fake_try(enum fake_call call, struct baton_cause *cause);
 /* Makes room for one more of `size_bytes` each. Returns the array, or ends the program. */
 void *fake_grow(void *array, uint32_t count, uint32_t *capacity, size_t size_bytes);
 void *fake_allocate(size_t size_bytes);
+
+/* log.c */
+void fake_logs_clear(void);
 void fake_text_append(struct fake_text *text, const char *bytes, size_t length);
 
 /* A number drawn from *state, which is never 0. */

@@ -88,7 +88,7 @@ static size_t collect(struct platform_event *events, size_t capacity) {
         }
     }
     for (struct platform_output *o = fake_world.outputs; o != NULL; o = o->next) {
-        if (o->is_open && !fake_world.outputs_paused && o->first != NULL) {
+        if (o->is_open && !o->is_paused && !fake_world.outputs_paused && o->first != NULL) {
             add(events, &count, capacity, PLATFORM_EVENT_OUTPUT, o->token);
         }
     }

@@ -56,6 +56,14 @@ void platform_outputs_resume(struct platform *platform) {
     fake_world.outputs_paused = false;
 }
 
+void platform_output_pause(struct platform_output *output) {
+    output->is_paused = true;
+}
+
+void platform_output_resume(struct platform_output *output) {
+    output->is_paused = false;
+}
+
 void platform_output_close(struct platform_output **output) {
     if (*output != NULL) {
         (*output)->is_open = false;

@@ -35,6 +35,10 @@ int64_t platform_wall_us(struct platform *platform) {
     return WALL_START_US + (int64_t)(fake_world.now_us - FAKE_START_US);
 }
 
+int64_t platform_local_us(int64_t wall_us) {
+    return wall_us;
+}
+
 unsigned platform_local_minute(int64_t wall_us) {
     return (unsigned)(wall_us / 60000000 % 1440);
 }

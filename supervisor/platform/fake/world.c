@@ -111,8 +111,8 @@ void fake_begin(const struct fake_director *director) {
     fake_world.processors_count = 1;
     fake_world.local_uid = CLIENT_UID;
     fake_world.local_gid = CLIENT_UID;
-    fake_world.log_room = fake_world.chunk_bytes = SIZE_MAX;
-    fake_text_append(&fake_world.log, "", 0);
+    fake_world.log.room = fake_world.chunk_bytes = SIZE_MAX;
+    fake_text_append(&fake_world.log.text, "", 0);
     fake_text_append(&fake_world.printed, "", 0);
     fake_text_append(&fake_world.warnings, "", 0);
 }
@@ -192,7 +192,8 @@ void fake_end(void) {
     free(w->clients);
     free(w->streams);
     free(w->injected);
-    free(w->log.bytes);
+    fake_logs_clear();
+    free(w->manager.bytes);
     free(w->printed.bytes);
     free(w->warnings.bytes);
     memset(w, 0, sizeof *w);

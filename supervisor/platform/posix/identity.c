@@ -4,6 +4,7 @@
  */
 #include "core/base/text.h"
 #include "platform/posix/internal.h"
+#include "platform/posix/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -273,11 +274,7 @@ int platform_become(struct platform *platform, const struct identity *identity,
     if (forbids_new_privileges) {
         posix_plan_add(&plan, STEP_NO_NEW_PRIVILEGES);
     }
-    if (platform->log_is_new) {
-        /* So that it can be opened anew. What was there before is not given away: whoever may make
-         * links in its folder could make us give them any file. */
-        (void)!fchownat(platform->log.descriptor, "", identity->uid, identity->gid, AT_EMPTY_PATH);
-    }
+    posix_logs_give(platform, identity->uid, identity->gid);
     int result = posix_threads_end(platform, cause);
     if (result == BATON_OK) {
         posix_plan_walk(&plan, NULL, &failure);

@@ -159,8 +159,9 @@ struct output_pipe {
 
 /* A collector. */
 struct platform_output {
-    struct posix_node node; /* of those that have a ready pipe */
+    struct posix_node node; /* of those that have a ready pipe, and are not paused */
     struct platform *platform;
+    bool is_paused;
     uint64_t token;
     struct output_pipe *first_ready, *last_ready; /* that may have something */
 };
@@ -285,20 +286,14 @@ struct platform {
     struct posix_watch children; /* SIGCHLD, looked at now and then (children.c) */
     uint64_t children_due_us;    /* when to look at them all; PLATFORM_WAIT_FOREVER = not at all */
     uint64_t children_seen_us;   /* when that was done last */
-    struct posix_watch log;
-    struct platform_log_loss log_loss;
-    const char *stop_reason;     /* of the stop that was told last */
-    const char *skipped_default; /* platform_skipped_default() */
-    bool shares_table;           /* children leave the table of descriptors; else they copy it */
-    bool takes_rights;           /* handlers can send descriptors (credentials.c) */
-    bool has_exit_watches;       /* a process's end is told by its own descriptor */
-    bool log_is_socket;
-    bool log_is_regular; /* a file that never says that it is full for now */
-    bool log_is_new;     /* it was made by us */
-    bool log_is_torn;    /* what was written last did not end a line */
-    bool log_is_failing; /* the last write has failed */
-    bool has_terminal;   /* a controlling one, at the start */
-    bool hangup_stops;   /* its end, told by SIGHUP, is a reason to stop */
+    struct platform_log *first_log; /* log.h */
+    const char *stop_reason;        /* of the stop that was told last */
+    const char *skipped_default;    /* platform_skipped_default() */
+    bool shares_table;              /* children leave the table of descriptors; else they copy it */
+    bool takes_rights;              /* handlers can send descriptors (credentials.c) */
+    bool has_exit_watches;          /* a process's end is told by its own descriptor */
+    bool has_terminal;              /* a controlling one, at the start */
+    bool hangup_stops;              /* its end, told by SIGHUP, is a reason to stop */
     bool is_due[DUE_COUNT];
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
@@ -584,9 +579,5 @@ void posix_files_close(struct platform *platform);
 void posix_files_take_reports(struct platform *platform);
 /* Once a round of the loop. Returns when to call it at the latest. */
 uint64_t posix_files_feed(struct platform *platform, uint64_t now_us);
-
-/* log.c */
-void posix_log_init(struct platform *platform);
-void posix_log_close(struct platform *platform);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The loop: one epoll(7), level-triggered except for streams.
  */
+#include "platform/posix/log.h"
 #include "platform/posix/work.h"
 
 #include <errno.h>
@@ -226,6 +227,7 @@ static uint64_t do_chores(struct platform *platform, uint64_t until_us) {
     bring_forward(&until_us, posix_files_feed(platform, now_us));
     bring_forward(&until_us, posix_carriers_feed(platform, now_us));
     bring_forward(&until_us, posix_launchers_feed(platform, now_us));
+    bring_forward(&until_us, posix_logs_feed(platform, now_us));
     bring_forward(&until_us, platform->children_due_us);
     return until_us;
 }

@@ -65,7 +65,9 @@ static void set_ready(struct output_pipe *pipe, bool first) {
     }
     pipe->is_ready = true;
     if (output->first_ready == NULL) {
-        posix_list_append(&output->platform->outputs.told, &output->node);
+        if (!output->is_paused) {
+            posix_list_append(&output->platform->outputs.told, &output->node);
+        }
         output->last_ready = pipe;
     }
     if (first || output->first_ready == NULL) {
@@ -85,7 +87,9 @@ static void unset_ready(struct platform_output *output) {
     output->first_ready = pipe->next_ready;
     if (output->first_ready == NULL) {
         output->last_ready = NULL;
-        posix_list_remove(&output->platform->outputs.told, &output->node);
+        if (!output->is_paused) {
+            posix_list_remove(&output->platform->outputs.told, &output->node);
+        }
     }
 }
 
@@ -387,6 +391,20 @@ void platform_outputs_resume(struct platform *platform) {
     posix_watch_set(platform, &platform->outputs.watch, EPOLLIN);
 }
 
+void platform_output_pause(struct platform_output *output) {
+    if (!output->is_paused && output->first_ready != NULL) {
+        posix_list_remove(&output->platform->outputs.told, &output->node);
+    }
+    output->is_paused = true;
+}
+
+void platform_output_resume(struct platform_output *output) {
+    if (output->is_paused && output->first_ready != NULL) {
+        posix_list_append(&output->platform->outputs.told, &output->node);
+    }
+    output->is_paused = false;
+}
+
 void platform_output_close(struct platform_output **output) {
     struct platform_output *closing = *output;
     if (closing == NULL) {
@@ -394,7 +412,7 @@ void platform_output_close(struct platform_output **output) {
     }
     struct posix_outputs *outputs = &closing->platform->outputs;
     posix_launchers_forget_output(closing->platform, closing);
-    if (closing->first_ready != NULL) {
+    if (closing->first_ready != NULL && !closing->is_paused) {
         posix_list_remove(&outputs->told, &closing->node);
     }
     SLOTS_EACH(i, &outputs->slots) {

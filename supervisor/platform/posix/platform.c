@@ -4,6 +4,7 @@
  */
 #include "core/base/table.h"
 #include "platform/posix/internal.h"
+#include "platform/posix/log.h"
 #include "platform/sized.h"
 
 #include <dirent.h>
@@ -240,7 +241,6 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     posix_watch_init(&platform->ended, POSIX_WATCH_CLOSER, 0);
     posix_watch_init(&platform->outputs.watch, POSIX_WATCH_OUTPUT, 0);
     posix_watch_init(&platform->files.notify, POSIX_WATCH_FILES, 0);
-    posix_log_init(platform);
 
     int result = ensure_standard_streams(cause);
     if (result == BATON_OK) {
@@ -281,7 +281,7 @@ void platform_close(struct platform **platform) {
         return;
     }
     posix_manager_close(closing);
-    posix_log_close(closing);
+    posix_logs_close(closing);
     posix_processes_close(closing);
     posix_launchers_close(closing);
     posix_streams_close(closing);
@@ -328,9 +328,9 @@ int64_t platform_wall_us(struct platform *platform) {
     return (int64_t)posix_clock_us(CLOCK_REALTIME);
 }
 
-unsigned platform_local_minute(int64_t wall_us) {
+int64_t platform_local_us(int64_t wall_us) {
     static int64_t known_minute = INT64_MIN;
-    static unsigned local_minute;
+    static long offset_s;
     time_t seconds = (time_t)(wall_us / 1000000);
     struct tm local;
     /* Zones differ by whole minutes. */
@@ -340,9 +340,13 @@ unsigned platform_local_minute(int64_t wall_us) {
             return 0; /* of a year that does not fit into an int */
         }
         known_minute = seconds / 60;
-        local_minute = (unsigned)(local.tm_hour * 60 + local.tm_min);
+        offset_s = local.tm_gmtoff;
     }
-    return local_minute;
+    return wall_us + (int64_t)offset_s * 1000000;
+}
+
+unsigned platform_local_minute(int64_t wall_us) {
+    return (unsigned)(platform_local_us(wall_us) / 60000000 % 1440);
 }
 
 static int draw(void *out, size_t length, struct baton_cause *cause) {

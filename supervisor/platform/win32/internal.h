@@ -219,6 +219,7 @@ struct platform_output {
     uint32_t index;
     uint32_t generation;
     bool posted; /* a PACKET_OUTPUT is in the port */
+    bool is_paused;
     struct output_pipe *first_ready;
     struct output_pipe *last_ready;
 };
@@ -227,13 +228,14 @@ struct platform_output {
 #define LOG_PIECE_BYTES 8192
 
 /* The ring is written by the supervisor's thread and emptied by the writer, under `lock`. */
-struct log_writer {
+struct platform_log {
+    struct platform *platform;
+    struct platform_log *next;
     CRITICAL_SECTION lock;
     CONDITION_VARIABLE filled;
     CONDITION_VARIABLE emptied;
-    HANDLE thread; /* NULL = not started */
-    HANDLE port;   /* not owned */
-    HANDLE file;   /* standard error (not owned), or `owned` */
+    HANDLE thread;
+    HANDLE file; /* standard error (not owned), or `owned` */
     bool owned;
     bool closing;
     bool writing; /* a piece is between the ring and the system */
@@ -293,7 +295,7 @@ struct platform {
     struct slot_table pipes;     /* of struct output_pipe */
     struct stream_table *streams;
     struct file_watcher *file_watcher; /* NULL before the first file; owned */
-    struct log_writer log;
+    struct platform_log *first_log;
 };
 
 /* ---- Between the files ---- */
@@ -346,10 +348,8 @@ void win32_process_forget_member(struct platform_process *process);
 /* Gives the slot back without touching the process itself. */
 void win32_process_release(struct platform_process *process);
 
-int win32_log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause);
-/* Blocks for 2 s at most. False if the writer still hangs in a write that cannot be broken off:
- * then it goes on to use *log, which must not be freed. */
-bool win32_log_stop(struct log_writer *log);
+/* Blocks for 2 s at most for each log whose writer hangs. */
+void win32_logs_close(struct platform *platform);
 
 /* The console handler posts to `port` until it is NULL. Never waits for a handler that runs. */
 void win32_console_attach(HANDLE port);

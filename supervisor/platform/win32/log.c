@@ -14,7 +14,7 @@
 #define CANCEL_MAX_COUNT 50
 
 /* Under the lock: moves up to a piece out of the ring. */
-static size_t take_piece(struct log_writer *log) {
+static size_t take_piece(struct platform_log *log) {
     size_t length = log->count_bytes < LOG_PIECE_BYTES ? log->count_bytes : LOG_PIECE_BYTES;
     size_t to_end = LOG_BUFFER_BYTES - log->start;
     size_t first = length < to_end ? length : to_end;
@@ -36,7 +36,7 @@ static size_t count_lines(const char *bytes, size_t length) {
 }
 
 static DWORD WINAPI log_thread(void *context) {
-    struct log_writer *log = context;
+    struct platform_log *log = context;
     bool was_failing = false; /* how far a failed write has come is not known */
     EnterCriticalSection(&log->lock);
     while (!log->closing || log->count_bytes > 0) {
@@ -58,7 +58,7 @@ static DWORD WINAPI log_thread(void *context) {
         was_failing = !written;
         if (log->wants_writable) {
             log->wants_writable = false;
-            win32_packet_post(log->port, PACKET_LOG, 0, 0);
+            win32_packet_post(log->platform->port, PACKET_LOG, 0, 0);
         }
         WakeConditionVariable(&log->emptied);
     }
@@ -66,23 +66,32 @@ static DWORD WINAPI log_thread(void *context) {
     return 0;
 }
 
-int win32_log_start(struct log_writer *log, HANDLE port, struct baton_cause *cause) {
+/* Frees *log if the thread cannot be had. */
+static int start(struct platform *platform, struct platform_log **out, struct baton_cause *cause) {
+    struct platform_log *log = calloc(1, sizeof *log);
+    if (log == NULL) {
+        return BATON_NO_MEMORY;
+    }
     InitializeCriticalSection(&log->lock);
     InitializeConditionVariable(&log->filled);
     InitializeConditionVariable(&log->emptied);
-    log->port = port;
+    log->platform = platform;
     log->file = GetStdHandle(STD_ERROR_HANDLE);
     log->thread =
         CreateThread(NULL, 65536, log_thread, log, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     if (log->thread == NULL) {
+        win32_cause_last(cause, "CreateThread");
         DeleteCriticalSection(&log->lock);
-        return win32_cause_last(cause, "CreateThread");
+        free(log);
+        return BATON_SYSTEM;
     }
+    log->next = platform->first_log;
+    platform->first_log = *out = log;
     return BATON_OK;
 }
 
 /* False if the writer is still in a write, after all. */
-static bool await_writer(struct log_writer *log) {
+static bool await_writer(struct platform_log *log) {
     DWORD result = WaitForSingleObject(log->thread, CLOSE_BOUND_MS);
     for (int i = 0; i < CANCEL_MAX_COUNT && result == WAIT_TIMEOUT; i++) {
         EnterCriticalSection(&log->lock);
@@ -94,52 +103,88 @@ static bool await_writer(struct log_writer *log) {
     return result != WAIT_TIMEOUT;
 }
 
-bool win32_log_stop(struct log_writer *log) {
-    if (log->thread == NULL) {
-        return true;
-    }
+/* One whose writer hangs is left to it: that comes back to its lock, until the process ends. */
+static void stop(struct platform_log *log) {
     EnterCriticalSection(&log->lock);
     log->closing = true;
-    log->wants_writable = false; /* the port is closed soon */
+    log->wants_writable = false; /* the port may be closed soon */
     WakeConditionVariable(&log->filled);
     LeaveCriticalSection(&log->lock);
     bool ended = await_writer(log);
     CloseHandle(log->thread);
-    log->thread = NULL;
     if (ended) {
         if (log->owned) {
             CloseHandle(log->file);
         }
         DeleteCriticalSection(&log->lock);
+        free(log);
     }
-    return ended;
 }
 
-int platform_log_open(struct platform *platform, const char *path, struct baton_cause *cause) {
-    struct log_writer *log = &platform->log;
+void platform_log_close(struct platform_log **address) {
+    struct platform_log *log = *address;
+    *address = NULL;
+    if (log != NULL) {
+        struct platform_log **link = &log->platform->first_log;
+        while (*link != log) {
+            link = &(*link)->next;
+        }
+        *link = log->next;
+        stop(log);
+    }
+}
+
+void win32_logs_close(struct platform *platform) {
+    struct platform_log *next;
+    for (struct platform_log *log = platform->first_log; log != NULL; log = next) {
+        next = log->next;
+        stop(log);
+    }
+    platform->first_log = NULL;
+}
+
+bool platform_error_is_journal(void) {
+    return false;
+}
+
+static int open_file(const char *path, HANDLE *file, struct baton_cause *cause) {
+    wchar_t *wide;
+    int code = win32_text_to_wide(path, &wide);
+    if (code != BATON_OK) {
+        return code;
+    }
+    /* A new file gets its access rights from its folder; Windows has no mode for it. */
+    *file = CreateFileW(wide, FILE_APPEND_DATA | SYNCHRONIZE,
+                        FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS,
+                        FILE_ATTRIBUTE_NORMAL, NULL);
+    DWORD error = GetLastError();
+    free(wide);
+    return *file == INVALID_HANDLE_VALUE ? win32_cause_of(cause, "CreateFileW", error) : BATON_OK;
+}
+
+int platform_log_open(struct platform *platform, struct platform_log **address,
+                      const struct platform_log_sink *sink, struct baton_cause *cause) {
     HANDLE file = GetStdHandle(STD_ERROR_HANDLE);
     *cause = (struct baton_cause){NULL, 0};
-    if (path != NULL) {
-        wchar_t *wide;
-        int code = win32_text_to_wide(path, &wide);
-        if (code != BATON_OK) {
-            return code;
-        }
-        /* A new file gets its access rights from its folder; Windows has no mode for it. */
-        file = CreateFileW(wide, FILE_APPEND_DATA | SYNCHRONIZE,
-                           FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL,
-                           OPEN_ALWAYS, FILE_ATTRIBUTE_NORMAL, NULL);
-        DWORD error = GetLastError();
-        free(wide);
-        if (file == INVALID_HANDLE_VALUE) {
-            return win32_cause_of(cause, "CreateFileW", error);
-        }
+    int code = sink->is_syslog      ? BATON_UNSUPPORTED
+               : sink->path == NULL ? BATON_OK
+                                    : open_file(sink->path, &file, cause);
+    if (code != BATON_OK) {
+        return code;
     }
-    platform_log_flush(platform, PLATFORM_WAIT_FOREVER);
+    code = *address == NULL ? start(platform, address, cause) : BATON_OK;
+    if (code != BATON_OK) {
+        if (sink->path != NULL) {
+            CloseHandle(file);
+        }
+        return code;
+    }
+    struct platform_log *log = *address;
+    platform_log_flush(log, PLATFORM_WAIT_FOREVER);
     EnterCriticalSection(&log->lock);
     HANDLE before = log->owned ? log->file : NULL;
     log->file = file;
-    log->owned = path != NULL;
+    log->owned = sink->path != NULL;
     LeaveCriticalSection(&log->lock);
     if (before != NULL) {
         CloseHandle(before);
@@ -147,9 +192,8 @@ int platform_log_open(struct platform *platform, const char *path, struct baton_
     return BATON_OK;
 }
 
-size_t platform_log_write(struct platform *platform, const char *bytes, size_t length,
+size_t platform_log_write(struct platform_log *log, const char *bytes, size_t length,
                           struct baton_cause *cause) {
-    struct log_writer *log = &platform->log;
     *cause = (struct baton_cause){NULL, 0};
     EnterCriticalSection(&log->lock);
     size_t room = LOG_BUFFER_BYTES - log->count_bytes;
@@ -180,35 +224,32 @@ static DWORD left_ms(struct platform *platform, uint64_t deadline_us) {
 }
 
 /* True when all is with the system, false at the deadline. */
-static bool flush(struct platform *platform, uint64_t deadline_us) {
-    struct log_writer *log = &platform->log;
+static bool flush(struct platform_log *log, uint64_t deadline_us) {
     bool waiting = true;
     EnterCriticalSection(&log->lock);
     while (waiting && (log->count_bytes > 0 || log->writing)) {
         waiting = SleepConditionVariableCS(&log->emptied, &log->lock,
-                                           left_ms(platform, deadline_us)) != 0;
+                                           left_ms(log->platform, deadline_us)) != 0;
     }
     bool done = log->count_bytes == 0 && !log->writing;
     LeaveCriticalSection(&log->lock);
     return done;
 }
 
-void platform_log_take_loss(struct platform *platform, struct platform_log_loss *loss) {
-    struct log_writer *log = &platform->log;
+void platform_log_take_loss(struct platform_log *log, struct platform_log_loss *loss) {
     EnterCriticalSection(&log->lock);
     *loss = (struct platform_log_loss){.lines_count = log->lost_count};
     log->lost_count = 0;
     LeaveCriticalSection(&log->lock);
 }
 
-void platform_log_wait(struct platform *platform, uint64_t deadline_us) {
-    flush(platform, deadline_us);
+void platform_log_wait(struct platform_log *log, uint64_t deadline_us) {
+    flush(log, deadline_us);
 }
 
-size_t platform_log_flush(struct platform *platform, uint64_t deadline_us) {
-    struct log_writer *log = &platform->log;
+size_t platform_log_flush(struct platform_log *log, uint64_t deadline_us) {
     size_t left_count = 0;
-    if (!flush(platform, deadline_us)) {
+    if (!flush(log, deadline_us)) {
         EnterCriticalSection(&log->lock);
         for (size_t i = 0; i < log->count_bytes; i++) {
             left_count += log->ring[(log->start + i) % LOG_BUFFER_BYTES] == '\n' ? 1 : 0;

@@ -35,9 +35,13 @@ static struct output_pipe *list_take_first(struct platform_output *output) {
     return pipe;
 }
 
+static bool is_paused(const struct platform_output *output) {
+    return output->is_paused || output->platform->outputs_paused;
+}
+
 /* What is ready now has no packet of its own any more, so one is kept in the port for it. */
 static void report_again(struct platform_output *output) {
-    if (output->first_ready != NULL && !output->posted && !output->platform->outputs_paused) {
+    if (output->first_ready != NULL && !output->posted && !is_paused(output)) {
         output->posted = true;
         win32_packet_post(output->platform->port, PACKET_OUTPUT, output->index, output->generation);
     }
@@ -113,7 +117,7 @@ int platform_output_read(struct platform_output *output, char *buffer, size_t ca
 
 bool win32_output_event(struct platform_output *output, struct platform_event *event) {
     output->posted = false;
-    if (output->first_ready == NULL || output->platform->outputs_paused ||
+    if (output->first_ready == NULL || is_paused(output) ||
         output->reported_wait == output->platform->wait_count) {
         return false;
     }
@@ -145,6 +149,15 @@ void platform_outputs_resume(struct platform *platform) {
             report_again(platform->sources[i].object);
         }
     }
+}
+
+void platform_output_pause(struct platform_output *output) {
+    output->is_paused = true;
+}
+
+void platform_output_resume(struct platform_output *output) {
+    output->is_paused = false;
+    report_again(output);
 }
 
 /* When the table is full: frees a pipe that ended before anything was written. Its end need not be

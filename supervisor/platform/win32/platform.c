@@ -103,9 +103,6 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     if (code == BATON_OK) {
         code = win32_manager_open(platform, cause);
     }
-    if (code == BATON_OK) {
-        code = win32_log_start(&platform->log, platform->port, cause);
-    }
     if (code != BATON_OK) {
         platform_close(&platform);
         return code;
@@ -145,7 +142,7 @@ void platform_close(struct platform **address) {
     close_sources(platform);
     win32_file_watches_close(platform);
     win32_manager_close(platform);
-    bool log_ended = win32_log_stop(&platform->log);
+    win32_logs_close(platform);
     if (platform->null_device != NULL) {
         CloseHandle(platform->null_device);
     }
@@ -161,9 +158,7 @@ void platform_close(struct platform **address) {
     win32_slot_table_clear(&platform->processes);
     win32_slot_table_clear(&platform->pipes);
     free(platform->sources);
-    if (log_ended) { /* else its thread may come back to its lock, until the process ends */
-        free(platform);
-    }
+    free(platform);
     is_platform_open = false;
 }
 
@@ -191,6 +186,11 @@ unsigned platform_local_minute(int64_t wall_us) {
                    SystemTimeToTzSpecificLocalTime(NULL, &universal, &local)
                ? (unsigned)(local.wHour * 60 + local.wMinute)
                : 0;
+}
+
+/* Only a syslog asks for that. */
+int64_t platform_local_us(int64_t wall_us) {
+    return wall_us;
 }
 
 int platform_random(void *out, size_t length, struct baton_cause *cause) {

@@ -22,7 +22,7 @@ static const char ini[] =
     "environment = \"A=two words\" P={peer_address}\ndirectory = /srv/data\nargv0 = other\n"
     "allow = 10.0.0.0/8, 127.0.0.1\ndeny = 10.1.0.0/16\nhours = 08:00-17:59\n"
     "refuse_message = no\nrate = 5/s\nproxy_protocol = on\nproxy_trusted = 127.0.0.1, 10.0.0.0/8\n"
-    "success_exit = 0, 3\n"
+    "success_exit = 0, 3\nlog = /var/log/one.log\nlog_served = no\n"
     "[two]\nlisten = 7003\nhandler = echo\nhandoff = stdio\n"
     "[local]\nprotocol = unix\nlisten = /run/one.sock\nhandler = echo\n"
     "[off]\nlisten = 7004\nhandler = echo\nenabled = no\n";
@@ -70,6 +70,7 @@ static void it_is_the_table_again(void **state) {
     assert_int_equal(again.disabled_count, 1);
     for (size_t i = 0; i < 3; i++) {
         assert_true(service_is_same(&again.services[i], &table.services[i]));
+        expect_text(again.services[i].log, table.services[i].log);
     }
     assert_non_null(again.services[0].access);
     assert_ptr_not_equal(again.services[0].access, table.services[0].access);

@@ -498,11 +498,15 @@ static void test_the_longest_record(void **state) {
     c.ended_us = UINT64_MAX / 2;
     const enum log_format formats[] = {LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT};
     record.is_coloured = true;
+    record.head = RECORD_HEAD_SYSLOG;
+    record.facility = 23;
+    record.pid = UINT32_MAX;
     for (size_t i = 0; i < 3; i++) {
         record_connection(&record, formats[i], &c, &odd, text, sizeof text - 1);
         assert_false(record.full);
         assert_in_range(record.length, i == 2 ? 1200 : 1816, RECORD_CONNECTION_MAX_BYTES);
     }
+    record.head = RECORD_HEAD_NONE;
 }
 
 static void test_other_kinds(void **state) {
