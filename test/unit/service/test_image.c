@@ -15,14 +15,14 @@
 
 /* Every kind of pointer that a table has: texts, arrays, arrays of texts, trees, options. */
 static const char ini[] =
-    "[supervisor]\nlog_level = debug\nmax_connections = 77\nlog = batond.log\n"
+    "[supervisor]\nlog_level = debug\nmax_connections = 77\nlog = /srv/data/all.log\n"
     "control = /run/a.sock\nstatus = /run/b.sock\nstatus_mode = 0664\n"
     "default_user = alice\nuser = baton\n"
     "[one]\nlisten = 127.0.0.1:7001, [::1]:7002\nhandler = ok a {port}\n"
     "environment = \"A=two words\" P={peer_address}\ndirectory = /srv/data\nargv0 = other\n"
     "allow = 10.0.0.0/8, 127.0.0.1\ndeny = 10.1.0.0/16\nhours = 08:00-17:59\n"
     "refuse_message = no\nrate = 5/s\nproxy_protocol = on\nproxy_trusted = 127.0.0.1, 10.0.0.0/8\n"
-    "success_exit = 0, 3\nlog = /var/log/one.log\nlog_served = no\n"
+    "success_exit = 0, 3\nlog = /srv/data/one.log\nlog_served = no\n"
     "[two]\nlisten = 7003\nhandler = echo\nhandoff = stdio\n"
     "[local]\nprotocol = unix\nlisten = /run/one.sock\nhandler = echo\n"
     "[off]\nlisten = 7004\nhandler = echo\nenabled = no\n";
