@@ -88,8 +88,8 @@ bool platform_answer_begin(void);
 bool platform_answer(const char *bytes, size_t length);
 
 /* Becomes `program` (a name beside our own file), whose arguments are our own file and `argv`; only
- * where nobody has started us who would hear of us (NOTIFY_SOCKET, BATON_KEEPER). Returns BATON_OK where somebody
- * has, or why it cannot be. Windows: BATON_UNSUPPORTED. */
+ * where nobody has started us who would hear of us (NOTIFY_SOCKET, BATON_KEEPER). Returns BATON_OK
+ * where somebody has, or why it cannot be. Windows: BATON_UNSUPPORTED. */
 int platform_run_under(const char *program, char *const *argv, struct baton_cause *cause);
 
 /* What validation has to know of the system (struct service_machine). */

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -28,7 +29,8 @@ static void test_priorities(void **state) {
         for (size_t level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
             record.head = RECORD_HEAD_NONE;
             char plain[256];
-            strcpy(plain, line_of(&record, (enum log_format)format, (enum log_level)level));
+            snprintf(plain, sizeof plain, "%s",
+                     line_of(&record, (enum log_format)format, (enum log_level)level));
             record.head = RECORD_HEAD_PRIORITY;
             const char *line = line_of(&record, (enum log_format)format, (enum log_level)level);
             assert_memory_equal(line, begins[level], 3);
