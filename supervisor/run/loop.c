@@ -99,6 +99,7 @@ static void act(struct supervisor *s) {
         run_control_give_up(s);
     }
     run_pause_update(s);
+    run_output_update(s); /* before another client of that service is taken */
 }
 
 /* ---- Events: each handler takes one step, and says whether there may be more ---- */
