@@ -19,6 +19,7 @@ static struct {
     char folder[PATH_BYTES]; /* where batond is */
     char program[PATH_BYTES];
     char **arguments; /* of the program; the second tells how it is asked */
+    char started_by[24];
 } asked;
 
 /* BATON_OK or why not. */
@@ -45,14 +46,15 @@ static int find_program(struct baton_cause *cause) {
 }
 
 static int make_arguments(int argc, char **argv) {
-    asked.arguments = calloc((size_t)argc + 3, sizeof *asked.arguments);
+    asked.arguments = calloc((size_t)argc + APART_ARGUMENTS + 1, sizeof *asked.arguments);
     if (asked.arguments == NULL) {
         return BATON_NO_MEMORY;
     }
     asked.arguments[0] = asked.program;
     asked.arguments[2] = asked.folder;
+    asked.arguments[3] = asked.started_by;
     for (int i = 1; i < argc; i++) {
-        asked.arguments[2 + i] = argv[i];
+        asked.arguments[APART_ARGUMENTS + i] = argv[i];
     }
     return BATON_OK;
 }
@@ -155,6 +157,8 @@ static int keep_config(struct source *source, const struct image_config *config)
         return BATON_NO_MEMORY;
     }
     kept = *config;
+    text_format(asked.started_by, sizeof asked.started_by, "%u %u", (unsigned)config->uid,
+                (unsigned)config->is_privileged);
     kept.file = memcpy(texts, config->file, file_bytes);
     kept.path = path_bytes == 0 ? NULL : memcpy(texts + file_bytes, config->path, path_bytes);
     source->machine.config_file = kept.file;

@@ -2,6 +2,7 @@
  * its name it also checks and explains, prints the help, and says what is wrong. Not for users. */
 #include "apart.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/service/image.h"
 #include "here.h"
 #include "load.h"
@@ -11,6 +12,36 @@
 #include <string.h>
 
 const char program_name[] = "batond";
+
+/* ---- Who batond was when it was started ---- */
+
+static char started_by[24]; /* his number as a text */
+
+static int find_user(void *context, const char *name, struct account *out) {
+    if (name != NULL) {
+        return platform_find_user(context, name, out);
+    }
+    int result = platform_find_user(context, started_by, out);
+    if (result == BATON_NOT_FOUND) { /* as it is with one of now */
+        uint32_t uid = 0;
+        (void)text_parse_number(started_by, &uid);
+        *out = (struct account){.uid = uid, .gid = uid, .name = started_by, .home = "/"};
+        result = BATON_OK;
+    }
+    return result;
+}
+
+/* "UID PRIVILEGED". */
+static void be_as_started(const char *text, struct service_machine *machine) {
+    size_t length = strcspn(text, " ");
+    if (length > 0 && length < sizeof started_by && text[length] == ' ') {
+        memcpy(started_by, text, length);
+        machine->is_privileged = text[length + 1] == '1';
+        machine->find_user = find_user;
+    }
+}
+
+/* ---- The answer ---- */
 
 /* Everything goes out at once, so that a batond which reads half of it has none. */
 static bool send_all(int result, const char *text, const struct source *source) {
@@ -22,8 +53,13 @@ static bool send_all(int result, const char *text, const struct source *source) 
         struct image_config config = {.file = machine->config_file,
                                       .path = machine->config_path,
                                       .is_found = machine->config_is_found,
+                                      .is_privileged = machine->is_privileged,
                                       .own_machine = machine->own_machine,
                                       .runs_other_formats = machine->runs_other_formats};
+        struct account own;
+        if (platform_find_user(NULL, NULL, &own) == BATON_OK) {
+            config.uid = own.uid;
+        }
         image = image_make(&source->table, &config, BATON_VERSION, &image_bytes);
         head.result = image == NULL ? BATON_NO_MEMORY : BATON_OK;
     }
@@ -48,9 +84,11 @@ static bool send_all(int result, const char *text, const struct source *source) 
 }
 
 /* What is wrong is a part of the answer. */
-static enum exit_code answer_again(int argc, char **argv, struct source *source) {
+static enum exit_code answer_again(int argc, char **argv, const char *started,
+                                   struct source *source) {
     char *text = NULL;
     enum exit_code code = here_prepare(argc, argv, source);
+    be_as_started(started, here_machine());
     if (source->renewal.load == NULL) {
         return code;
     }
@@ -70,15 +108,18 @@ static enum exit_code answer(int argc, char **argv, struct source *source) {
 
 int main(int argc, char **argv) {
     static struct source source;
-    bool again = argc > 2 && strcmp(argv[1], APART_AGAIN) == 0;
-    if (argc < 3 || (!again && strcmp(argv[1], APART_FIRST) != 0) || !platform_answer_begin() ||
-        load_for_batond_in(argv[2]) != BATON_OK) {
+    bool again = argc > APART_ARGUMENTS && strcmp(argv[1], APART_AGAIN) == 0;
+    if (argc <= APART_ARGUMENTS || (!again && strcmp(argv[1], APART_FIRST) != 0) ||
+        !platform_answer_begin() || load_for_batond_in(argv[2]) != BATON_OK) {
         complain("usage", "baton-config is a part of batond; run that");
         return EXIT_USAGE;
     }
-    argv[2] = argv[0];
+    const char *started = argv[3];
+    argv[APART_ARGUMENTS] = argv[0];
+    argc -= APART_ARGUMENTS;
+    argv += APART_ARGUMENTS;
     enum exit_code code =
-        again ? answer_again(argc - 2, argv + 2, &source) : answer(argc - 2, argv + 2, &source);
+        again ? answer_again(argc, argv, started, &source) : answer(argc, argv, &source);
     service_table_clear(&source.table);
     return (int)program_end(code);
 }

@@ -171,6 +171,10 @@ enum exit_code here_prepare(int argc, char **argv, struct source *source) {
     return prepare(argc, argv, &options, source, &is_done);
 }
 
+struct service_machine *here_machine(void) {
+    return &renewal.machine;
+}
+
 enum exit_code source_read(int argc, char **argv, struct source *source) {
     static uint32_t looks_left; /* by the start of the supervisor, too */
     struct service_machine *machine = &source->machine;

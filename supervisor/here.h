@@ -10,4 +10,7 @@
  * EXIT_DONE, or what is wrong has been said, and there is no source->renewal.load. */
 enum exit_code here_prepare(int argc, char **argv, struct source *source);
 
+/* With what source->renewal reads it, behind here_prepare(). */
+struct service_machine *here_machine(void);
+
 #endif

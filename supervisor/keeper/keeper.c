@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -56,7 +57,9 @@ static struct keeper {
     int signals; /* a signalfd(2) */
     struct kept kept[STORE_MAX_COUNT];
     int kept_count;
-    bool was_ready; /* one of them */
+    bool was_ready;            /* one of them */
+    bool is_ready;             /* the child: its loop goes round */
+    struct rlimit descriptors; /* as we found it, and as the child gets it */
     bool stops;
     int64_t began_ms, heard_ms;
     int64_t next_ms; /* when to start the next one */
@@ -96,7 +99,8 @@ static void keep(int descriptor, const char *name) {
 static void obey(const char *message, int descriptor) {
     const char *name = strstr(message, "FDNAME=");
     keeper.heard_ms = now_ms();
-    keeper.was_ready = keeper.was_ready || strstr(message, "READY=1") != NULL;
+    keeper.is_ready = keeper.is_ready || strstr(message, "READY=1") != NULL;
+    keeper.was_ready = keeper.was_ready || keeper.is_ready;
     keeper.stops = keeper.stops || strstr(message, "STOPPING=1") != NULL;
     if (name != NULL && strstr(message, "FDSTOREREMOVE=1") != NULL) {
         forget(name + strlen("FDNAME="));
@@ -155,34 +159,55 @@ static void set_number(const char *name, long number) {
     setenv(name, text, 1);
 }
 
+/* More than that many can be open, however many listeners there are; where the system says no, what
+ * is not passed is not counted. */
+static void raise_limit(void) {
+    struct rlimit most;
+    getrlimit(RLIMIT_NOFILE, &keeper.descriptors);
+    most = keeper.descriptors;
+    most.rlim_cur = most.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &most);
+}
+
 /* In the child. Each descriptor is first put above all that it may be put to; behind them comes the
  * one by which we are told. */
 static void pass_store(int told) {
     static char names[STORE_MAX_COUNT * NAME_BYTES];
+    static int copies[STORE_MAX_COUNT];
+    const int above = FIRST_PASSED + keeper.kept_count + 1;
     size_t used = 0;
-    int copies[STORE_MAX_COUNT];
+    int count = 0;
     for (int i = 0; i < keeper.kept_count; i++) {
-        copies[i] =
-            fcntl(keeper.kept[i].descriptor, F_DUPFD_CLOEXEC, FIRST_PASSED + keeper.kept_count + 1);
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ":" : "",
-                                 keeper.kept[i].name);
+        copies[count] = fcntl(keeper.kept[i].descriptor, F_DUPFD_CLOEXEC, above);
+        if (copies[count] >= 0) {
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
+                                     count > 0 ? ":" : "", keeper.kept[i].name);
+            count++;
+        }
     }
-    told = fcntl(told, F_DUPFD_CLOEXEC, FIRST_PASSED + keeper.kept_count + 1);
-    for (int i = 0; i < keeper.kept_count; i++) {
+    told = fcntl(told, F_DUPFD_CLOEXEC, above);
+    for (int i = 0; i < count; i++) {
         dup2(copies[i], FIRST_PASSED + i);
     }
-    dup2(told, FIRST_PASSED + keeper.kept_count);
-    set_number("BATON_KEEPER", FIRST_PASSED + keeper.kept_count);
-    if (keeper.kept_count > 0) {
+    if (told >= 0 && dup2(told, FIRST_PASSED + count) >= 0) {
+        set_number("BATON_KEEPER", FIRST_PASSED + count);
+    }
+    if (count > 0) {
         set_number("LISTEN_PID", getpid());
-        set_number("LISTEN_FDS", keeper.kept_count);
+        set_number("LISTEN_FDS", count);
         setenv("LISTEN_FDNAMES", names, 1);
     }
+    if (count < keeper.kept_count || told < 0) {
+        dprintf(STDERR_FILENO, "baton-keeper: error: %d of %d sockets could be passed: %s\n", count,
+                keeper.kept_count, strerror(errno));
+    }
+    setrlimit(RLIMIT_NOFILE, &keeper.descriptors);
 }
 
 static void start(void) {
     sigset_t none;
     int told = open_told();
+    keeper.is_ready = false;
     keeper.child = told < 0 ? -1 : fork();
     if (keeper.child != 0) {
         keeper.began_ms = keeper.heard_ms = now_ms();
@@ -265,10 +290,32 @@ static int take_signal(void) {
     return -1;
 }
 
+/* Who reads its config, or stops, may take its time: its loop has not begun, or is about others. */
+static bool is_watched(void) {
+    return keeper.child != 0 && keeper.is_ready && !keeper.stops;
+}
+
 static int wait_ms(void) {
     int64_t due_ms = keeper.child == 0 ? keeper.next_ms : keeper.heard_ms + keeper.watchdog_ms;
     int64_t left_ms = due_ms - now_ms();
-    return left_ms < 0 ? 0 : (int)left_ms;
+    return keeper.child != 0 && !is_watched() ? -1 : left_ms < 0 ? 0 : (int)left_ms;
+}
+
+/* What there is to do by now, and then what comes. Returns the exit code, or -1. */
+static int go_on(void) {
+    if (keeper.child == 0 && now_ms() >= keeper.next_ms) {
+        start();
+    } else if (is_watched() && now_ms() >= keeper.heard_ms + keeper.watchdog_ms) {
+        dprintf(STDERR_FILENO, "baton-keeper: warning: batond stands still and is killed\n");
+        keeper.heard_ms = now_ms();
+        kill(keeper.child, SIGKILL);
+    }
+    struct pollfd polls[] = {{.fd = keeper.told, .events = POLLIN},
+                             {.fd = keeper.signals, .events = POLLIN}};
+    (void)poll(polls, 2, wait_ms());
+    while (hear()) {
+    }
+    return take_signal();
 }
 
 int main(int argc, char **argv) {
@@ -296,21 +343,9 @@ int main(int argc, char **argv) {
         return EXIT_SYSTEM;
     }
     keeper.next_ms = now_ms();
+    raise_limit();
     while (code < 0) {
-        struct pollfd polls[] = {{.fd = keeper.told, .events = POLLIN},
-                                 {.fd = keeper.signals, .events = POLLIN}};
-        if (keeper.child == 0 && now_ms() >= keeper.next_ms) {
-            start();
-        } else if (keeper.child != 0 && keeper.was_ready && !keeper.stops &&
-                   now_ms() >= keeper.heard_ms + keeper.watchdog_ms) {
-            dprintf(STDERR_FILENO, "baton-keeper: warning: batond stands still and is killed\n");
-            keeper.heard_ms = now_ms();
-            kill(keeper.child, SIGKILL);
-        }
-        (void)poll(polls, 2, wait_ms());
-        while (hear()) {
-        }
-        code = take_signal();
+        code = go_on();
     }
     return code;
 }

@@ -285,6 +285,9 @@ void run_output_catch_up(struct supervisor *s) {
 }
 
 void run_output_forget(struct supervisor *s, uint32_t service) {
+    if (!s->launching.services[service].is_ready) {
+        return; /* nothing was ever there to be read */
+    }
     struct run_sink *sink = run_tell_sink(s, service);
     while (!read_pieces(s, service, PIECES_TO_THE_END, NULL) && !run_sink_is_congested(sink)) {
     }

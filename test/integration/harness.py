@@ -214,7 +214,8 @@ class Supervisor:
             if terminal is not None:
                 fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
             if descriptor_limit:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor_limit, descriptor_limit))
+                limits = descriptor_limit if isinstance(descriptor_limit, tuple) else (descriptor_limit,) * 2
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL if terminal is None else terminal,

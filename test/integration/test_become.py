@@ -215,6 +215,20 @@ class Become(SupervisorCase):
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
 
+    def test_a_reload(self):
+        """What the config asks for is judged by whom batond was when it was started."""
+        supervisor = self.become({"see": shell(SEE)})
+        self.assertEqual(int(self.answer(supervisor, "see").splitlines()[0]), NOBODY.pw_uid)
+        text = supervisor.config.read_text(encoding="utf-8")
+        self.assertEqual(supervisor.reload()["unchanged"], "1")
+        supervisor.config.write_text(text + "user = root\n", encoding="utf-8")
+        self.assertEqual(supervisor.reload()["changed"], "1")
+        self.assertEqual(int(self.answer(supervisor, "see").splitlines()[0]), 0)
+        supervisor.config.write_text(text.replace("user = daemon", "user = nobody"), encoding="utf-8")
+        refused = supervisor.reload(event="reload_failed")
+        self.assertIn("takes a restart", refused["reason"])
+        self.stop(supervisor)
+
     def test_who_cannot_become_another_does_not_start(self):
         """As root without the capability for it."""
         config = self.folder() / "a.ini"

@@ -1,6 +1,7 @@
 """baton-keeper: a batond that crashes, or stands still, is followed by another, and no client is refused."""
 
 import os
+import resource
 import signal
 import socket
 import threading
@@ -8,9 +9,12 @@ import time
 import unittest
 
 import harness
+import processes
 from client import Client, split_address
 from harness import SupervisorCase, service
 from settings import DEADLINE_S, ON_WINE
+
+IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
 
 
 @unittest.skipIf(ON_WINE, "POSIX")
@@ -23,9 +27,9 @@ class Keeper(SupervisorCase):
         one.bind(("127.0.0.1", 0))
         return "127.0.0.1:%d" % one.getsockname()[1]
 
-    def start(self, sections, **environment):
+    def start(self, sections, descriptor_limit=None, **environment):
         supervisor = self.launch({**sections, "supervisor": {"keeper": "yes"}},
-                                 environment=environment)
+                                 environment=environment, descriptor_limit=descriptor_limit)
         return supervisor.wait_ready()
 
     def ready_pids(self, supervisor, count):
@@ -107,6 +111,47 @@ class Keeper(SupervisorCase):
         supervisor = self.launch({"supervisor": {"keeper": "yes"}, "one": {
             **service("echo"), "listen": "127.0.0.1:%d" % taken.getsockname()[1]}})
         self.assertEqual(supervisor.wait(), harness.EXIT_SYSTEM)
+
+    def test_what_a_reload_closes_is_closed(self):
+        """It hears at once, however long the time after which it looks."""
+        kept, gone = ({**service("echo"), "listen": self.reserve()} for _ in range(2))
+        supervisor = self.start({"kept": kept, "gone": gone}, BATON_WATCHDOG_MS="1000000")
+        place = supervisor.address("gone")
+        text = supervisor.rendered({"supervisor": {"keeper": "yes"}, "kept": kept})
+        supervisor.config.write_text(text, encoding="utf-8")
+        supervisor.signal(signal.SIGHUP)
+        supervisor.wait_event("reloaded")
+        give_up_s = time.monotonic() + DEADLINE_S
+        refused = False
+        while not refused and time.monotonic() < give_up_s:
+            try:
+                Client(place).close()
+            except ConnectionRefusedError:
+                refused = True
+        self.assertTrue(refused)
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), 0)
+
+    def test_more_listeners_than_it_may_open_by_default(self):
+        count, (_, most) = 60, resource.getrlimit(resource.RLIMIT_NOFILE)
+        supervisor = self.start({f"n{i}": {**service("echo"), "listen": self.reserve()}
+                                 for i in range(count)}, descriptor_limit=(64, most))
+        os.kill(self.ready_pids(supervisor, 1)[0], signal.SIGKILL)
+        self.ready_pids(supervisor, 2)
+        self.assertEqual(len(supervisor.find("listening", passed="yes")), count)
+        self.assertEqual(supervisor.find("listen_failed"), [])
+        self.end(supervisor)
+
+    def test_who_stands_still_at_the_end_costs_nothing(self):
+        supervisor = self.start({"one": {**service("echo"), "listen": self.reserve()}},
+                                BATON_WATCHDOG_MS="300")
+        pid = self.ready_pids(supervisor, 1)[0]
+        os.kill(pid, signal.SIGSTOP)
+        supervisor.signal(signal.SIGTERM)
+        share = processes.BusyWatch(supervisor.pid).share(0.7)
+        os.kill(pid, signal.SIGCONT)
+        self.assertLess(share, IDLE_SHARE)
+        self.assertEqual(supervisor.wait(), 0)
 
     def test_nobody_else_can_say_anything(self):
         """There is no place to come to, and no handler has the keeper's socket or hears of it."""

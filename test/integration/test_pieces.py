@@ -253,7 +253,7 @@ class Served(Pieces):
     def test_services_of_pieces(self):
         folder = self.folder()
         self.piece(folder / "ports.d", "a.yaml")
-        self.piece(folder / "ports.d", "b.ini", handler=system_path(folder / "nix"))
+        self.piece(folder / "ports.d", "b.ini", handler="nix")
         supervisor = self.launch({"supervisor": {"include": "ports.d/*"}, "own": service("misbehave")}, folder=folder)
         self.assertEqual(supervisor.wait_event("starting")["pieces"], "2")
         # b lacks its program, and is told so where it stands.

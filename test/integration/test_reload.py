@@ -99,6 +99,21 @@ class Reload(SupervisorCase):
         supervisor.wait_events(2, "connection", outcome="served")
         self.stop(supervisor)
 
+    def test_one_that_was_never_ready(self):
+        """It lacks its program: nothing of it is there to be closed."""
+        lacks = {"kept": says("kept"), "late": service("/none/late", handoff="stdio")}
+        for name, sections in (("removed", {"kept": lacks["kept"]}),
+                               ("changed", {**lacks, "late": {**lacks["late"], "environment": "A=1"}}),
+                               ("repaired", {**lacks, "late": says("late")})):
+            with self.subTest(name):
+                supervisor = self.launch(lacks)
+                supervisor.wait_event("service_failed", service="late")
+                supervisor.reload(sections)
+                self.assertEqual(self.ask(supervisor, "kept", "x"), "kept x")
+                if name == "repaired":
+                    self.assertEqual(self.ask(supervisor, "late", "x"), "late x")
+                self.stop(supervisor)
+
     def test_a_faulty_config_changes_nothing(self):
         supervisor = self.supervisor({"one": says("one")})
         with supervisor.connect("one") as client:

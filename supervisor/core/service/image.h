@@ -14,6 +14,8 @@ struct image_config {
     bool is_found;    /* nobody has named it */
     bool runs_other_formats;
     uint32_t own_machine; /* these as struct service_machine has them */
+    uint32_t uid;         /* of whom the config was read by, and what he may, POSIX: */
+    bool is_privileged;   /* batond may be somebody else by the next time */
 };
 
 /* Makes the image of a table, which is read only. `version` is that of the program. Returns memory
