@@ -31,6 +31,7 @@
 #define FIRST_PASSED 3
 #define STORE_MAX_COUNT 4096
 #define NAME_BYTES 64
+#define START_DESCRIPTORS 64
 #define MESSAGE_BYTES 1024
 /* A batond that has not been heard of for so long stands still; BATON_WATCHDOG_MS says otherwise.
  */
@@ -201,7 +202,11 @@ static void pass_store(int told) {
         dprintf(STDERR_FILENO, "baton-keeper: error: %d of %d sockets could be passed: %s\n", count,
                 keeper.kept_count, strerror(errno));
     }
-    setrlimit(RLIMIT_NOFILE, &keeper.descriptors);
+    /* As we found it, but for room to start in. */
+    struct rlimit limit = keeper.descriptors;
+    rlim_t least = (rlim_t)(above + START_DESCRIPTORS);
+    limit.rlim_cur = limit.rlim_cur > least ? limit.rlim_cur : least;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void start(void) {

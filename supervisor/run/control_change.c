@@ -58,15 +58,21 @@ enum run_control_more run_control_next_change(struct supervisor *s, struct run_c
 
 /* ---- A service that is to be over ---- */
 
-/* What is left of it; false if it is on again, or has left. */
+/* What is left of it, as it was in earlier configs too; false if it is on again, or has left. */
 static bool count_left(const struct supervisor *s, const struct run_control_client *c,
                        uint32_t *connections_count, uint32_t *processes_count) {
     uint32_t service = slots_find(&s->services.slots, c->of_service);
     if (service == SLOT_NONE) {
         return false;
     }
-    *connections_count = s->pool.services[service].live_count;
-    *processes_count = s->pool.services[service].process_count;
+    const char *name = services_get(&s->services, service)->name;
+    *connections_count = *processes_count = 0;
+    SLOTS_EACH(slot, &s->services.slots) {
+        if (strcmp(services_get(&s->services, slot)->name, name) == 0) {
+            *connections_count += s->pool.services[slot].live_count;
+            *processes_count += s->pool.services[slot].process_count;
+        }
+    }
     return true;
 }
 

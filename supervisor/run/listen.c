@@ -7,6 +7,8 @@
 
 #define OPEN_RETRY_FIRST_MS 1000u
 #define OPEN_RETRY_LAST_MS 60000u
+/* While others are served it may be one of ours that is still at the place, for a moment. */
+#define CHANGE_RETRY_FIRST_MS 20u
 #define SHORTAGE_FIRST_MS 50u
 #define SHORTAGE_LAST_MS 1000u
 #define FAULT_FIRST_MS 50u
@@ -43,6 +45,7 @@ void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count
 
 int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
     const struct service *rules = services_get(&s->services, service);
+    uint32_t first_ms = s->manager.is_serving ? CHANGE_RETRY_FIRST_MS : OPEN_RETRY_FIRST_MS;
     for (uint32_t place = 0; place < rules->listen_count; place++) {
         uint32_t slot = slots_take(&s->listening.slots);
         if (slot == SLOT_NONE) {
@@ -55,8 +58,8 @@ int run_listen_add(struct supervisor *s, uint32_t service, uint32_t *slots) {
             .service = service,
             .rules = rules,
             .place = place,
-            .opening = shortage_make(OPEN_RETRY_FIRST_MS, OPEN_RETRY_LAST_MS,
-                                     token_make(RUN_TOKEN_REOPEN, 0, slot)),
+            .opening =
+                shortage_make(first_ms, OPEN_RETRY_LAST_MS, token_make(RUN_TOKEN_REOPEN, 0, slot)),
             .accepting =
                 shortage_make(FAULT_FIRST_MS, FAULT_LAST_MS, token_make(RUN_TOKEN_ACCEPT, 0, slot)),
         };
@@ -279,6 +282,15 @@ void run_listen_try_again(struct supervisor *s, uint32_t listener) {
     run_listen_tell_ready(s);
 }
 
+void run_listen_relieve(struct supervisor *s) {
+    SLOTS_EACH(i, &s->listening.slots) {
+        struct run_listener *l = &s->listening.listeners[i];
+        if (l->handle == NULL && shortage_lasts(&l->opening)) {
+            timers_after(&s->timers, &l->opening.until, 0);
+        }
+    }
+}
+
 void run_listen_renew(struct supervisor *s, struct run_listener *l) {
     run_tell(s, LOG_LEVEL_WARNING, "listener_lost", l->service, "address=%p reason=%s",
              (const void *)l, "a handler that had it has shut it down or changed it");
@@ -339,6 +351,7 @@ void run_listen_move(struct supervisor *s, uint32_t from, uint32_t from_place, u
         l->address = l->rules->listen[to_place].address;
         l->lent = false;
         close_listener(s, l);
+        l->opening.first_ms = CHANGE_RETRY_FIRST_MS;
     } else if (strcmp(services_get(&s->services, from)->name, l->rules->name) != 0) {
         log_listening(s, l);
     }

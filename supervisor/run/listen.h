@@ -95,6 +95,8 @@ void run_listen_close_service(struct supervisor *s, uint32_t service);
 /* It is time to try again to open a listener (slot). */
 void run_listen_try_again(struct supervisor *s, uint32_t listener);
 
+/* Places may have become free: what could not be opened is tried at once. */
+void run_listen_relieve(struct supervisor *s);
 /* A handler has left it so that it is of no use any more: opens it anew, now or by timer. */
 void run_listen_renew(struct supervisor *s, struct run_listener *listener);
 

@@ -84,6 +84,7 @@ static void carry_out(struct supervisor *s, const struct pool_action *action) {
         run_start_leave_log(s, action->service);
         run_launch_forget(s, action->service);
         pool_remove_service(&s->pool, action->service);
+        run_listen_relieve(s); /* its handlers may have had a place that another waits for */
         break;
     }
 }

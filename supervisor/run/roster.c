@@ -63,15 +63,26 @@ void run_roster_retire(struct supervisor *s, uint32_t service) {
     pool_retire_service(&s->pool, service);
 }
 
+/* As it was in earlier configs, too: to its user it is one service. */
+static void stop_all_versions(struct supervisor *s, uint32_t service) {
+    const char *name = services_get(&s->services, service)->name;
+    SLOTS_EACH(slot, &s->services.slots) {
+        const struct pool_service *p = &s->pool.services[slot];
+        if ((p->live_count > 0 || p->process_count > 0) &&
+            strcmp(services_get(&s->services, slot)->name, name) == 0) {
+            pool_stop_service(&s->pool, slot);
+        }
+    }
+}
+
 void run_roster_switch_off(struct supervisor *s, uint32_t service, bool stops) {
-    const struct pool_service *p = &s->pool.services[service];
     if (s->roster.states[service] == ROSTER_ON) {
         services_share(&s->services, service); /* the roster does */
         run_roster_retire(s, service);
         s->roster.states[service] = ROSTER_OFF;
     }
-    if (stops && (p->live_count > 0 || p->process_count > 0)) {
-        pool_stop_service(&s->pool, service);
+    if (stops) {
+        stop_all_versions(s, service);
     }
 }
 

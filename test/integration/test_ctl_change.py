@@ -85,6 +85,19 @@ class Change(AskedCase):
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
 
+    def test_disable_is_about_former_versions_too(self):
+        hold = misbehave("--serve hold", reuse=0, stop_timeout_ms=200)
+        supervisor = self.served({"one": hold, "two": service("echo")})
+        with supervisor.connect("one") as client:
+            self.assertIn("holding", client.line())
+            self.reload(supervisor, {"one": {**hold, "environment": "A=1"}, "two": service("echo")})
+            self.told("disable", "one", "--wait")
+            self.assertEqual(client.rest(), "")
+        self.assertEqual(self.states(), {"one": "off", "two": "serving"})
+        supervisor.wait_event("connection", service="one")
+        supervisor.signal(STOP_SIGNAL)
+        self.assertEqual(supervisor.wait(), 0)
+
     def test_off_and_on_under_load(self):
         """What its handlers have told meanwhile is of nobody."""
         section = service("echo") if ON_WINE else service("/bin/cat", handoff="stdio")

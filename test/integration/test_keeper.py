@@ -153,6 +153,26 @@ class Keeper(SupervisorCase):
         self.assertLess(share, IDLE_SHARE)
         self.assertEqual(supervisor.wait(), 0)
 
+    def test_what_was_kept_is_as_the_config_says_by_now(self):
+        place = self.folder() / "socket"
+        keys = {**service("echo"), "protocol": "unix", "listen": str(place)}
+        supervisor = self.start({"one": {**keys, "mode": "0666"},
+                                 "two": {**service("echo"), "listen": self.reserve()}})
+        pid = self.ready_pids(supervisor, 1)[0]
+        self.assertEqual(place.stat().st_mode & 0o777, 0o666)
+        text = supervisor.rendered({"supervisor": {"keeper": "yes"}, "one": {**keys, "mode": "0600"}})
+        supervisor.config.write_text(text, encoding="utf-8")
+        os.kill(pid, signal.SIGKILL)
+        pid = self.ready_pids(supervisor, 2)[1]
+        self.assertEqual(place.stat().st_mode & 0o777, 0o600)
+        place.unlink()
+        os.kill(pid, signal.SIGKILL)
+        self.ready_pids(supervisor, 3)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(place))
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), 0)
+
     def test_nobody_else_can_say_anything(self):
         """There is no place to come to, and no handler has the keeper's socket or hears of it."""
         supervisor = self.start({"one": {**service("env"), "listen": self.reserve()}})

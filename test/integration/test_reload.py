@@ -1,5 +1,6 @@
 """The config is read anew while everything goes on (SIGHUP)."""
 
+import os
 import signal
 import socket
 import threading
@@ -113,6 +114,30 @@ class Reload(SupervisorCase):
                 if name == "repaired":
                     self.assertEqual(self.ask(supervisor, "late", "x"), "late x")
                 self.stop(supervisor)
+
+    def test_a_place_that_handlers_have_is_opened_when_they_are_gone(self):
+        """What is handed over is not taken back; the place is free when the last of them has ended."""
+        supervisor = self.supervisor({"one": service("echo", handoff="listener"),
+                                      "other": says("other")})
+        place = supervisor.address("one")
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+            supervisor.reload({"one": says("two", listen="%s:%d" % place), "other": says("other")})
+            client.close()
+        supervisor.wait_events(2, "listening", service="one")
+        self.assertEqual(self.ask(supervisor, "one", "x"), "two x")
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "gives files away")
+    def test_an_owner_that_is_not_asked_for_any_more(self):
+        place = self.folder() / "socket"
+        keys = {**service("echo"), "protocol": "unix", "listen": str(place)}
+        supervisor = self.supervisor({"one": {**keys, "owner": "nobody", "mode": "0600"}})
+        self.assertNotEqual(place.stat().st_uid, 0)
+        supervisor.reload({"one": {**keys, "mode": "0600"}})
+        self.assertEqual((place.stat().st_uid, place.stat().st_gid), (0, os.getegid()))
+        self.stop(supervisor)
 
     def test_a_faulty_config_changes_nothing(self):
         supervisor = self.supervisor({"one": says("one")})

@@ -235,6 +235,22 @@ class Systemd(SupervisorCase):
             [places["one"], "%s:%d" % second.address("four")]), "`three` is not wanted any more")
         self.stop(second)
 
+    def test_one_that_handlers_have_is_not_accepted_from(self):
+        """They have its flags, too: an accept(2) of ours could wait for ever."""
+        one = self.listen()
+        place = {"listen": "%s:%d" % one.getsockname()}
+        supervisor = self.start({"one": {**service("echo", handoff="listener"), **place},
+                                 "other": service("echo")}, sockets=(one,))
+        supervisor.wait_ready()
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+            supervisor.reload({"one": {**service("echo"), **place}, "other": service("echo")})
+            supervisor.wait_event("listen_failed", service="one")
+        with supervisor.connect("other") as client:
+            self.assertEqual(client.ask("x"), "x")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
     def test_handlers_are_told_nothing_of_it(self):
         one = self.listen()
         supervisor = self.start({"env": {"listen": "%s:%d" % one.getsockname(), "handler": "env"}},

@@ -556,6 +556,9 @@ int posix_local_listen(struct platform_listener *listener,
 /* Gives the file that was made the mode and the owner of `spec`. */
 int posix_local_change(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause);
+/* The same for one that was kept by a batond of before, whatever it had. */
+int posix_local_renew(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                      struct baton_cause *cause);
 /* It is one that was passed: its file is what is there now, and another's to remove. */
 void posix_local_adopt(struct platform_listener *listener, const struct sockaddr_un *name);
 /* True if the file that was made is still there. */

@@ -63,10 +63,16 @@ static int open_socket(struct platform_listener *listener,
     if (result != BATON_OK) {
         return result;
     }
+    if (is_passed && listener->passed->is_kept && spec->protocol == PLATFORM_UNIX) {
+        result = posix_local_renew(listener, spec, cause);
+    }
     bool is_to_listen =
         spec->protocol == PLATFORM_TCP || (is_passed && spec->protocol == PLATFORM_UNIX);
-    if (is_to_listen && listen(descriptor, (int)spec->backlog_count) != 0) {
+    if (result == BATON_OK && is_to_listen && listen(descriptor, (int)spec->backlog_count) != 0) {
         return posix_failed(cause, "listen");
+    }
+    if (result != BATON_OK) {
+        return result;
     }
     return posix_own_address(descriptor, &listener->bound)
                ? posix_watch_begin(listener->platform, &listener->watch, EPOLLIN, cause)
@@ -284,6 +290,9 @@ int platform_listener_change(struct platform_listener *listener,
     if (spec->protocol != listener->protocol ||
         (was_handed_over && !spec->is_handed_over && spec->protocol != PLATFORM_UDP)) {
         return BATON_UNSUPPORTED;
+    }
+    if (!was_handed_over && spec->is_handed_over && spec->protocol != PLATFORM_UDP) {
+        posix_passed_lend(listener);
     }
     listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
     listener->is_shared = spec->is_shared;

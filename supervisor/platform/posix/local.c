@@ -289,11 +289,24 @@ int posix_local_listen(struct platform_listener *listener,
 int posix_local_change(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
     struct local_plan *plan = &listener->plan;
+    static uint32_t own[2];
     bool is_same = plan->mode == spec->mode;
     plan->mode = spec->mode;
-    plan->owner = spec->owner;
+    own[0] = geteuid();
+    own[1] = getegid();
+    /* Without a word about it it is ours again. */
+    plan->owner = plan->owner != NULL && spec->owner == NULL ? own : spec->owner;
     int result = change_owner(listener, cause);
+    plan->owner = spec->owner;
     return result == BATON_OK && !is_same ? change_mode(listener, cause) : result;
+}
+
+int posix_local_renew(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                      struct baton_cause *cause) {
+    static const uint32_t of_another[2] = {IDENTITY_SAME, IDENTITY_SAME};
+    listener->plan.mode = ~spec->mode;
+    listener->plan.owner = of_another;
+    return posix_local_change(listener, spec, cause);
 }
 
 void posix_local_adopt(struct platform_listener *listener, const struct sockaddr_un *name) {

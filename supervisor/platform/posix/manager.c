@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,9 +91,17 @@ bool platform_manager_tell(struct platform *platform, const char *state) {
 
 /* Of what it keeps for us; names of systemd.socket(5) are its users'. */
 #define KEPT_PREFIX "baton-kept-"
+#define KEPT_LENT "-lent"
 
 static bool is_kept_name(const char *name) {
     return text_equal_start(name, KEPT_PREFIX, sizeof KEPT_PREFIX - 1, false);
+}
+
+/* One that handlers had says so to the next of us, too. */
+static void name_kept(const struct platform_listener *listener, uint32_t number, char *out,
+                      size_t size_bytes) {
+    text_format(out, size_bytes, KEPT_PREFIX "%u-%u%s", (unsigned)getpid(), (unsigned)number,
+                listener->is_handed_over ? KEPT_LENT : "");
 }
 
 static bool forget_name(const struct posix_manager *manager, const char *name) {
@@ -104,12 +113,13 @@ static bool forget_name(const struct posix_manager *manager, const char *name) {
 /* It has what it has passed: to keep that for us as well, or because it opens it itself. */
 bool platform_manager_keep(struct platform_listener *listener) {
     struct posix_manager *manager = &listener->platform->manager;
+    char name[64];
     char state[128];
     if (listener->passed != NULL || listener->kept_number != 0 || manager->socket < 0) {
         return true;
     }
-    text_format(state, sizeof state, "FDSTORE=1\nFDPOLL=0\nFDNAME=" KEPT_PREFIX "%u-%u",
-                (unsigned)getpid(), (unsigned)(manager->kept_count + 1));
+    name_kept(listener, manager->kept_count + 1, name, sizeof name);
+    text_format(state, sizeof state, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
     if (!send_state(manager, state, listener->watch.descriptor)) {
         return false;
     }
@@ -122,11 +132,11 @@ bool platform_manager_keep(struct platform_listener *listener) {
 void platform_manager_forget(struct platform_listener *listener) {
     const struct posix_manager *manager = &listener->platform->manager;
     char name[64];
-    if (listener->passed != NULL && is_kept_name(listener->passed->name)) {
+    if (listener->passed != NULL && listener->passed->is_kept) {
         (void)forget_name(manager, listener->passed->name);
+        listener->passed->is_forgotten = true;
     } else if (listener->kept_number != 0) {
-        text_format(name, sizeof name, KEPT_PREFIX "%u-%u", (unsigned)getpid(),
-                    (unsigned)listener->kept_number);
+        name_kept(listener, listener->kept_number, name, sizeof name);
         (void)forget_name(manager, name);
         listener->kept_number = 0;
     }
@@ -184,6 +194,8 @@ static int take_passed(struct posix_manager *manager) {
         if (passed->protocol == PLATFORM_UNIX) {
             find_path(passed->descriptor, &passed->path);
         }
+        passed->is_kept = is_kept_name(passed->name);
+        passed->is_lent = passed->is_kept && strstr(passed->name, KEPT_LENT) != NULL;
     }
     manager->passed_count = (size_t)count;
     return BATON_OK;
@@ -194,14 +206,37 @@ static bool is_at(const struct posix_passed *passed, const struct platform_liste
                                            : address_equal(&passed->address, &spec->address);
 }
 
+static bool is_v6only(int descriptor) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    return getsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &value, &length) == 0 && value != 0;
+}
+
+/* How a manager opens what it passes is its users' affair; what was kept is to be as the config
+ * says by now. */
+static bool is_usable(const struct posix_passed *passed, const struct platform_listener *listener,
+                      const struct platform_listener_spec *spec) {
+    struct stat status;
+    if (!passed->is_known || passed->protocol != spec->protocol ||
+        (passed->is_lent && !listener->is_handed_over)) {
+        return false;
+    }
+    if (passed->is_kept && spec->protocol == PLATFORM_UNIX) {
+        return lstat(passed->path.sun_path, &status) == 0 && S_ISSOCK(status.st_mode);
+    }
+    return !passed->is_kept || passed->address.family != ADDRESS_IPV6 ||
+           is_v6only(passed->descriptor) == spec->v6only;
+}
+
 /* One is taken by its address even while another listener has it: that of before, on its way out.
  */
-static struct posix_passed *find_passed(struct posix_manager *manager,
+static struct posix_passed *find_passed(const struct platform_listener *listener,
                                         const struct platform_listener_spec *spec) {
+    struct posix_manager *manager = &listener->platform->manager;
     struct posix_passed *by_name = NULL;
     for (size_t i = 0; i < manager->passed_count; i++) {
         struct posix_passed *passed = &manager->passed[i];
-        if (!passed->is_known || passed->protocol != spec->protocol) {
+        if (!is_usable(passed, listener, spec)) {
             continue;
         }
         if (is_at(passed, spec)) {
@@ -219,7 +254,7 @@ static struct posix_passed *find_passed(struct posix_manager *manager,
  * made by the manager, who removes it. */
 bool posix_passed_take(struct platform_listener *listener,
                        const struct platform_listener_spec *spec) {
-    struct posix_passed *passed = find_passed(&listener->platform->manager, spec);
+    struct posix_passed *passed = find_passed(listener, spec);
     int copy = passed == NULL ? -1 : fcntl(passed->descriptor, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) {
         return false;
@@ -229,14 +264,32 @@ bool posix_passed_take(struct platform_listener *listener,
         posix_local_adopt(listener, &passed->path);
     }
     passed->users_count++;
+    passed->is_lent =
+        passed->is_lent || (listener->is_handed_over && spec->protocol != PLATFORM_UDP);
     listener->passed = passed;
     listener->watch.descriptor = copy;
     return true;
 }
 
 void posix_passed_give(struct platform_listener *listener) {
-    if (listener->passed != NULL) {
-        listener->passed->users_count--;
+    struct posix_passed *passed = listener->passed;
+    listener->passed = NULL;
+    if (passed != NULL && --passed->users_count == 0 && passed->is_forgotten) {
+        passed->is_known = false;
+        posix_close_descriptor(&passed->descriptor);
+    }
+}
+
+/* What is kept gets another name, by which the next of us knows: platform_manager_keep(). */
+void posix_passed_lend(struct platform_listener *listener) {
+    struct posix_passed *passed = listener->passed;
+    platform_manager_forget(listener);
+    if (passed == NULL) {
+        return;
+    }
+    passed->is_lent = true;
+    if (passed->is_kept) {
+        posix_passed_give(listener);
     }
 }
 
@@ -266,7 +319,7 @@ bool platform_manager_unused(struct platform *platform, size_t index,
         if (passed->users_count > 0) {
             continue;
         }
-        if (is_kept_name(passed->name)) {
+        if (passed->is_kept) {
             if (passed->is_known && forget_name(manager, passed->name)) {
                 passed->is_known = false;
                 posix_close_descriptor(&passed->descriptor);

@@ -21,6 +21,10 @@ struct posix_passed {
     struct sockaddr_un path; /* UNIX */
     char name[64];           /* in LISTEN_FDNAMES; "" = none */
     uint32_t users_count;    /* listeners that have a copy */
+    bool is_lent;      /* handlers have or had it, and so its flags: nothing is to be accepted of
+                          it here any more, since that might block */
+    bool is_forgotten; /* and is not kept any more: it closes with its last listener */
+    bool is_kept;      /* it was opened by a batond of before, by its config */
 };
 
 /* A part of struct platform. */
@@ -43,5 +47,8 @@ bool posix_passed_take(struct platform_listener *listener,
                        const struct platform_listener_spec *spec);
 /* It is closed. */
 void posix_passed_give(struct platform_listener *listener);
+/* It is about to be handed to handlers, who get at its flags (fcntl(2)): nothing is to be accepted
+ * of it here after that, nor by the next of us. */
+void posix_passed_lend(struct platform_listener *listener);
 
 #endif
