@@ -14,8 +14,8 @@ struct apart_head {
     uint64_t unused;
 };
 
-/* Arguments before batond's own: how it is asked, in which folder batond is, and who batond was when it
- * was started (`[supervisor] user`), "UID PRIVILEGED", both numbers; "" = who asks. */
+/* Arguments before batond's own: how it is asked, in which folder batond is, and who batond was
+ * when it was started (`[supervisor] user`), "UID PRIVILEGED", both numbers; "" = who asks. */
 #define APART_FIRST "--for-batond"
 #define APART_AGAIN "--for-batond-again" /* nothing is printed */
 #define APART_ARGUMENTS 3

@@ -204,7 +204,7 @@ static void pass_store(int told) {
     }
     /* As we found it, but for room to start in. */
     struct rlimit limit = keeper.descriptors;
-    rlim_t least = (rlim_t)(above + START_DESCRIPTORS);
+    rlim_t least = (rlim_t)above + START_DESCRIPTORS;
     limit.rlim_cur = limit.rlim_cur > least ? limit.rlim_cur : least;
     setrlimit(RLIMIT_NOFILE, &limit);
 }

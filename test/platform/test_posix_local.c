@@ -265,8 +265,8 @@ static void test_a_stale_file_is_replaced(void **state) {
     }
 }
 
-/* A server that has just bound may be about to listen; one of long ago is not, and the loop, in which
- * a reload opens hundreds, does not sleep for it. */
+/* A server that has just bound may be about to listen; one of long ago is not, and the loop, in
+ * which a reload opens hundreds, does not sleep for it. */
 static void test_an_old_file_is_not_waited_for(void **state) {
     const char *path = in_scratch("socket");
     const struct timespec long_ago[] = {{1000000000, 0}, {1000000000, 0}};
@@ -279,9 +279,9 @@ static void test_an_old_file_is_not_waited_for(void **state) {
         close(bind_other(path, SOCK_STREAM));
         assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
         getrusage(RUSAGE_THREAD, &before);
-        assert_int_equal(platform_listener_open(((struct bench *)*state)->platform, &spec, 1,
-                                                &listener, &cause),
-                         BATON_OK);
+        assert_int_equal(
+            platform_listener_open(((struct bench *)*state)->platform, &spec, 1, &listener, &cause),
+            BATON_OK);
         getrusage(RUSAGE_THREAD, &after);
         has_not_slept = after.ru_nvcsw == before.ru_nvcsw;
         platform_listener_close(&listener);
