@@ -83,6 +83,11 @@ void pool_launched(struct pool *pool, uint32_t process, uint32_t pid) {
     }
     if (p->wanted_by != SLOT_NONE) {
         take_at_once(pool, p);
+    } else if (p->state == PROCESS_DRAINING && pool_has_bare_listener(p) && !p->served->stopped) {
+        /* Its service has left meanwhile: it has the listener, and maybe clients, with whom it may
+         * go on like those who had it before (dismiss.c). */
+        pool_push_process(pool, POOL_SEND_DRAIN, p, SLOT_NONE, OUTCOME_NONE);
+        timers_unset(pool->timers, &p->timer);
     } else {
         pool_terminate_process(pool, p, RETIRE_STOP); /* whom it was for is over meanwhile */
     }
