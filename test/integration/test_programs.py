@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 import random
+import subprocess
 import threading
 import unittest
 
@@ -18,6 +19,8 @@ from settings import DEADLINE_S, one_more_of_a_kind, size
 
 TREE_FILES = size(1000, 300)
 AT_ONCE = 50
+RELOADS = 10
+SLOW_KIB_S = 1500  # so that a transfer takes seconds
 IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
 
 
@@ -49,7 +52,8 @@ class Rsync(SupervisorCase):
             + f"[tree]\npath = {self.source}\nread only = no\n"
             f"[upload]\npath = {self.root}/upload\nread only = no\n")
         handler = f"{tool('rsync')} {command.format(quoted(f'--config={config}'))}"
-        return self.supervisor({"rsync": harness.service(handler, **keys)})
+        self.service = harness.service(handler, **keys)
+        return self.supervisor({"rsync": self.service})
 
     def copy_both_ways(self, supervisor):
         url = "rsync://{}:{}".format(*supervisor.address("rsync"))
@@ -75,6 +79,25 @@ class Rsync(SupervisorCase):
         sent = sum(int(record["bytes_out"]) for record in supervisor.records())
         self.assertGreater(sent, sum(path.stat().st_size for path in self.source.rglob("*")
                                      if path.is_file()))
+
+
+    def test_transfers_outlast_reloads(self):
+        """By a socket and by a pump, while their service becomes another one again and again."""
+        for mode, command in (("stdio", "--daemon {}"), ("pump", "--server --daemon {} .")):
+            with self.subTest(mode):
+                supervisor = self.start(command, handoff=mode)
+                url = "rsync://{}:{}/tree/".format(*supervisor.address("rsync"))
+                with subprocess.Popen([tool("rsync"), "-a", f"--bwlimit={SLOW_KIB_S}", url, self.copy]) as rsync:
+                    while not self.copy.exists():
+                        self.assertIsNone(rsync.poll())
+                    for number in range(RELOADS):
+                        other = {**self.service, "environment": f"ROUND={number}"}
+                        self.assertEqual(supervisor.reload({"rsync": other})["changed"], "1")
+                    self.assertIsNone(rsync.poll(), "it goes on still")
+                self.assertEqual(rsync.returncode, 0)
+                self.assertEqual(digest_tree(self.copy), digest_tree(self.source))
+                supervisor.expect_records(1, service="rsync", outcome="served", exit=0)
+                self.stop(supervisor)
 
 
 class Httpd(SupervisorCase):

@@ -26,11 +26,11 @@ KNOWN_TAGS = {
     "hardening-no-fortify-functions",  # nothing in them could overflow that the compiler does not know the size of
     "package-supports-alternative-init-but-no-init.d-script",  # systemd alone is supported
 }
-# What a package may leave behind when it is purged: dpkg's own books, folders of its helper for systemd, and the user of
-# sysusers.d, as users stay.
+# What a package may leave behind when it is purged: dpkg's own books, folders of its helper for systemd, the index that
+# man-db makes of all pages where it is installed, and the user of sysusers.d, as users stay.
 LEFT = re.compile(r"""^(
     var/lib/dpkg/.* | var/log/dpkg\.log | var/lib/systemd/deb-systemd-helper-enabled(/multi-user\.target\.wants)? |
-    etc/(passwd|group|shadow|gshadow)-? | etc/\.pwd\.lock | inside(/.*)?)$""", re.X)
+    var/cache/man(/.*)? | etc/(passwd|group|shadow|gshadow)-? | etc/\.pwd\.lock | inside(/.*)?)$""", re.X)
 
 IS_ROOT = os.geteuid() == 0
 # In the name spaces: the overlay over / or over the tree $2, and inside.py in it. $1 is the folder for all of it.
