@@ -134,10 +134,17 @@ struct hearing {
     struct ctl_buffer verdict; /* what the end says */
     struct ctl_buffer config;  /* of the line `supervisor` */
     bool is_raw, is_silent;
+    bool wants_status; /* else who tells it has not understood a word */
+    bool is_deaf;      /* it is the endpoint that tells the status alone */
 };
 
 static void hear(void *context, const char *line, size_t length, const struct ctl_reply *reply) {
     struct hearing *hearing = context;
+    hearing->is_deaf =
+        hearing->is_deaf || (!hearing->wants_status && ctl_reply_is(reply, "supervisor"));
+    if (hearing->is_deaf) {
+        return;
+    }
     if (ctl_reply_is(reply, "supervisor")) {
         struct ctl_value config = ctl_reply_value(reply, "config");
         size_t where;
@@ -169,6 +176,11 @@ static enum exit_code judge(const char *path, enum ctl_result result, const char
     const char *verdict = hearing->verdict.text != NULL ? hearing->verdict.text : "";
     switch (result) {
     case CTL_DONE:
+        if (hearing->is_deaf) {
+            complain(path, "the status is all that one is told here; commands go to the place that "
+                           "`[supervisor] control` names");
+            return EXIT_REFUSED;
+        }
         return EXIT_DONE;
     case CTL_REFUSED:
         complain("batond", verdict[0] != '\0' ? verdict : "refused, without a word why");
@@ -222,7 +234,8 @@ static enum exit_code ask(const struct ctl_options *options, const char *request
 }
 
 static void begin_hearing(const struct ctl_options *options, struct hearing *hearing) {
-    *hearing = (struct hearing){.is_raw = options->json};
+    *hearing = (struct hearing){.is_raw = options->json,
+                                .wants_status = strcmp(options->command->name, "status") == 0};
     ctl_show_begin(&hearing->show, print_out, NULL, ctl_output_is_coloured(),
                    strcmp(options->command->name, "services") == 0);
 }
@@ -267,7 +280,7 @@ static enum exit_code explain(const struct ctl_options *options) {
     struct hearing hearing;
     begin_hearing(options, &hearing);
     hearing.is_raw = false;
-    hearing.is_silent = true;
+    hearing.is_silent = hearing.wants_status = true;
     enum exit_code code = ask(options, "1 status\n", &hearing);
     if (code == EXIT_DONE && hearing.config.length == 0) {
         complain("batond", "it did not say which config it has; "

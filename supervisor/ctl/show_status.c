@@ -40,7 +40,7 @@ void ctl_show_supervisor(struct ctl_show *show, const struct ctl_reply *reply) {
     ctl_show_text(show, reply, "pid");
     ctl_put(&show->line, ", ");
     put_state(show, &state);
-    ctl_put(&show->line, " for ");
+    ctl_put(&show->line, ", up ");
     ctl_put_duration(&show->line, ctl_reply_number(reply, "uptime_ms"));
     ctl_show_flush(show);
     ctl_put(&show->line, "config ");

@@ -27,9 +27,11 @@ void run_control_count(struct supervisor *s, const struct connection *connection
 
 static void tell_supervisor(struct supervisor *s) {
     struct record *line = s->control.line;
-    uint32_t open_count = 0;
+    uint32_t open_count = 0, closed_count = 0;
     SLOTS_EACH(slot, &s->listening.slots) {
-        open_count += s->listening.listeners[slot].handle != NULL;
+        const struct run_listener *l = &s->listening.listeners[slot];
+        open_count += l->handle != NULL;
+        closed_count += l->handle == NULL && s->roster.states[l->service] == ROSTER_ON;
     }
     control_begin(line, "supervisor");
     record_text(line, "version", BATON_VERSION);
@@ -42,7 +44,7 @@ static void tell_supervisor(struct supervisor *s) {
     record_text(line, "log_level", record_level_text(s->log.level));
     record_number(line, "services", run_roster_count(s));
     record_number(line, "listeners_open", open_count);
-    record_number(line, "listeners_failed", s->listening.slots.in_use_count - open_count);
+    record_number(line, "listeners_failed", closed_count);
     record_number(line, "connections", pool_live_count(&s->pool));
     record_number(line, "processes", s->pool.process_slots.in_use_count);
     record_number(line, "launchers", s->launching.launchers_count);
@@ -173,7 +175,11 @@ static enum run_control_more next_service(struct supervisor *s, struct run_contr
     } else {
         tell_place(s, service, c->place - 1);
     }
-    c->place = c->place < services_get(&s->services, service)->listen_count ? c->place + 1 : 0;
+    /* One that has left, or is off, wants none. */
+    size_t places_count = s->roster.states[service] == ROSTER_ON
+                              ? services_get(&s->services, service)->listen_count
+                              : 0;
+    c->place = c->place < places_count ? c->place + 1 : 0;
     c->cursor = c->place == 0 ? service + 1 : service;
     return RUN_CONTROL_LINE;
 }

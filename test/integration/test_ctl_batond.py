@@ -102,9 +102,10 @@ class Asked(AskedCase):
         self.control, control = status, self.control
         self.assertIn("batond ", self.told("status"))
         self.assertEqual(len(self.rows("status")), 2)
-        self.told("stop")  # it has no ear for that
+        # It has no ear for that, and what it says all the same must not look like success.
+        self.assertIn("the status is all", self.told("stop", code=REFUSED))
         self.control = control
-        self.assertIn(", serving for ", self.told("status"))
+        self.assertIn(", serving, up ", self.told("status"))
         self.stop(supervisor)
 
     @unittest.skipIf(ON_WINE or os.geteuid() != 0, "there are no other users that we may be")

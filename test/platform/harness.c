@@ -247,7 +247,12 @@ int bench_launch_as(struct bench *bench, const struct platform_launch *launch,
 
 struct platform_launched bench_start(struct bench *bench, const struct platform_launch *launch) {
     struct platform_launched made;
-    int result = bench_launch_as(bench, launch, &made);
+    int result;
+    /* A launcher that was killed before it came to it has lost it; there is no client to come back.
+     */
+    while ((result = bench_launch_as(bench, launch, &made)) == BATON_AGAIN &&
+           !platform_socket_is_open(launch->socket)) {
+    }
     if (result != BATON_OK) {
         fail_msg("launch: %s: %s %ld", baton_error_text(result), bench->cause.call,
                  bench->cause.system_code);

@@ -15,7 +15,9 @@
 extern char **environ;
 
 #define ANSWER_DESCRIPTOR 3
-#define READ_BYTES 65536u
+/* Small: a large piece that is freed has glibc take tables from the heap from then on, where all of
+ * them is resident. */
+#define READ_BYTES 4096u
 
 /* Everything that comes; *bytes grows. BATON_OK, BATON_NO_MEMORY, BATON_SYSTEM. */
 static int read_answer(int descriptor, char **bytes, size_t *length, struct baton_cause *cause) {

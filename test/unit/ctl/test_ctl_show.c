@@ -116,7 +116,7 @@ static void batond_says_how_it_is(void **state) {
         "'listeners_failed':2,'connections':1,'processes':2,'launchers':0,'accepted':9,"
         "'log_lost':3}");
     quoted_line("{'v':1,'type':'outcomes','served':7,'failed':2}");
-    end("batond 1.2, pid 7, serving for 1d 2h\n"
+    end("batond 1.2, pid 7, serving, up 1d 2h\n"
         "config /c, log level info\n"
         "1 service, 1 open place, 2 not open, 2 handler processes, 0 launchers\n"
         "1 live connection, 9 accepted since the start\n"
