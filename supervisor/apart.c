@@ -178,6 +178,7 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
     char *bytes = NULL, *problems = NULL;
     size_t length = 0;
     int code = 0;
+    argv = platform_arguments(argc, argv, &argc);
     int result = find_program(&cause);
     if (result == BATON_OK) {
         result = make_arguments(argc, argv);

@@ -15,9 +15,7 @@
 extern char **environ;
 
 #define ANSWER_DESCRIPTOR 3
-/* Small: a large piece that is freed has glibc take tables from the heap from then on, where all of
- * them is resident. */
-#define READ_BYTES 4096u
+#define READ_BYTES 16384u
 
 /* Everything that comes; *bytes grows. BATON_OK, BATON_NO_MEMORY, BATON_SYSTEM. */
 static int read_answer(int descriptor, char **bytes, size_t *length, struct baton_cause *cause) {
