@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/service/image.h"
+#include "load.h"
 #include "platform/platform.h"
 #include "source.h"
 #include "system.h"
@@ -11,9 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES 4096
-#define SIGNAL_CODE 128     /* what is above was a signal */
-#define LOOKS_MAX_COUNT 10u /* in folders, by the start */
+#define SIGNAL_CODE 128 /* what is above was a signal */
 
 static struct {
     char folder[PATH_BYTES]; /* where batond is */
@@ -205,10 +204,7 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
     if (result != BATON_OK) {
         return complain_of(result, code, &cause);
     }
-    source->renewal = (struct supervisor_source){
-        .load = load_anew,
-        .refusal =
-            source->machine.config_is_input ? "the config was read from standard input" : NULL};
+    source->renewal.load = load_anew;
     source->serves = true;
     return EXIT_DONE;
 }

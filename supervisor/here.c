@@ -1,8 +1,7 @@
 /* argv -> options -> load -> check, explain, or a table to serve: all in this process. */
 #include "here.h"
+#include "consult.h"
 #include "core/base/error.h"
-#include "core/base/text.h"
-#include "core/tell/explain.h"
 #include "load.h"
 #include "options.h"
 #include "platform/platform.h"
@@ -12,27 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#define LOOKS_MAX_COUNT 10u /* in folders, for what was meant: by the load, and by the start */
-
-/* Loads, and says everything that is wrong; before a start, what may heal is the log's to tell. */
-static int load(const struct load_paths *paths, const struct service_machine *machine, bool check,
-                struct service_table *table) {
-    struct config_problems problems = {0};
-    int result = load_table(paths, machine, table, &problems);
-    if (check && result == BATON_OK && problems.problem_count > 0) {
-        result = BATON_INVALID;
-    }
-    if (result != BATON_OK) {
-        config_problems_print(&problems, print_error, NULL);
-    }
-    if (result == BATON_NO_MEMORY) {
-        complain(paths->shown_name, baton_error_text(result));
-    }
-    config_problems_clear(&problems);
-    return result;
-}
 
 /* ---- Once more ---- */
 
@@ -80,45 +58,6 @@ static int load_anew(void *context, struct service_table *table, char **problems
 
 /* ---- At the start ---- */
 
-/* Tells what would become of a client, without a port open. */
-static enum exit_code explain(const struct service_table *table, const struct options *options,
-                              const char *config_name) {
-    const struct service *service = NULL;
-    struct address client;
-    for (size_t i = 0; i < table->service_count && service == NULL; i++) {
-        service =
-            strcmp(table->services[i].name, options->service) == 0 ? &table->services[i] : NULL;
-    }
-    if (service == NULL) {
-        complain(options->service, "no such service is on; --check lists those that are");
-        return EXIT_USAGE;
-    }
-    if (!explain_parse_client(service, options->client, &client)) {
-        complain(options->client, "this is no client of the service; give an IPv4 or IPv6 address, "
-                                  "of a local socket's client uid:NUMBER");
-        return EXIT_USAGE;
-    }
-    unsigned minute = platform_local_minute((int64_t)time(NULL) * 1000000);
-    int result = explain_print(table, service, &client, minute, config_name, print_out, NULL);
-    if (result != BATON_OK) {
-        complain(config_name, baton_error_text(result));
-    }
-    return result == BATON_OK ? EXIT_DONE : EXIT_SYSTEM;
-}
-
-/* Where none was named, the one that is there; what is told of it goes where no log is yet. */
-static bool find_config(const struct options *options, char config[PATH_BYTES]) {
-    char text[PATH_BYTES + 64];
-    int result = load_find_config(config, PATH_BYTES);
-    if (result != BATON_OK) {
-        complain("there is no config; give one by -c FILE, or put it into one of these", config);
-    } else if (options->check || options->service != NULL) {
-        text_format(text, sizeof text, "batond: the config is %s\n", config);
-        print_error(NULL, text);
-    }
-    return result == BATON_OK;
-}
-
 /* The command line, and where the config is. *is_done: that was all, as with --help or a fault. */
 static enum exit_code prepare(int argc, char **argv, struct options *options, struct source *source,
                               bool *is_done) {
@@ -143,7 +82,8 @@ static enum exit_code prepare(int argc, char **argv, struct options *options, st
         print_out(NULL, options->help ? options_help : "batond " BATON_VERSION "\n");
         return EXIT_DONE;
     }
-    if (options->config == NULL && !find_config(options, found)) {
+    bool is_told = options->check || options->service != NULL;
+    if (options->config == NULL && !consult_find_config(is_told, found)) {
         return EXIT_CONFIG_INVALID;
     }
     int result = load_find_paths(options->config != NULL ? options->config : found,
@@ -157,10 +97,7 @@ static enum exit_code prepare(int argc, char **argv, struct options *options, st
     source->machine.config_is_found = options->config == NULL;
     renewal.machine = source->machine;
     renewal.machine.looks_left = &renewal.looks_left;
-    source->renewal = (struct supervisor_source){
-        .load = load_anew,
-        .refusal =
-            source->machine.config_is_input ? "the config was read from standard input" : NULL};
+    source->renewal.load = load_anew;
     *is_done = false;
     return EXIT_DONE;
 }
@@ -187,15 +124,18 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
     looks_left = LOOKS_MAX_COUNT;
     machine->checks_only = options.check || options.service != NULL;
     machine->looks_left = &looks_left;
-    int result = load(&renewal.paths, machine, options.check, &source->table);
+    /* Before a start, what may heal is the log's to tell. */
+    int result = consult_load(&renewal.paths, machine, options.check, &source->table);
     if (result != BATON_OK) {
         code = result == BATON_INVALID ? EXIT_CONFIG_INVALID : EXIT_SYSTEM;
     } else if (options.service != NULL) {
-        code = explain(&source->table, &options, renewal.paths.shown_name);
+        result = consult_client(&source->table, renewal.paths.shown_name, options.service,
+                                options.client);
+        code = result == BATON_OK          ? EXIT_DONE
+               : result == BATON_NOT_FOUND ? EXIT_USAGE
+                                           : EXIT_SYSTEM;
     } else if (options.check) {
-        size_t warning_count = service_table_warn(&source->table, machine, print_error, NULL);
-        service_table_print(&source->table, options.defaults, print_out, NULL);
-        service_table_print_verdict(&source->table, warning_count, print_out, NULL);
+        consult_print(&source->table, machine, options.defaults);
     } else {
         looks_left = LOOKS_MAX_COUNT;
         load_place_control(&source->table.options);

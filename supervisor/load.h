@@ -10,6 +10,8 @@
 #include "core/service/service.h"
 
 #define PATH_BYTES 4096
+/* In folders, for what was meant: by a load, and once more by the start. */
+#define LOOKS_MAX_COUNT 10u
 
 /* The folders that relative names start from; absolute, fixed at start. */
 struct load_paths {

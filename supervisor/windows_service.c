@@ -1,5 +1,6 @@
 #include "windows_service.h"
 
+#include "consult.h"
 #include "core/base/text.h"
 #include "load.h"
 #include "platform/platform.h"
@@ -142,8 +143,7 @@ static enum exit_code install(const struct request *request) {
     char found[PATH_BYTES], text[2 * PATH_BYTES];
     const char *what = NULL;
     struct baton_cause cause = {0};
-    if (request->config == NULL && load_find_config(found, sizeof found) != BATON_OK) {
-        complain("there is no config; give one by -c FILE, or put it into one of these", found);
+    if (request->config == NULL && !consult_find_config(false, found)) {
         return EXIT_CONFIG_INVALID;
     }
     if (request->config != NULL && strcmp(request->config, LOAD_STANDARD_INPUT) == 0) {

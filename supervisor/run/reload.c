@@ -68,9 +68,11 @@ static void end(struct supervisor *s) {
 }
 
 const char *run_reload_refusal(const struct supervisor *s) {
+    bool is_input = s->machine != NULL && s->machine->config_is_input;
     return s->stopping         ? "batond is being stopped"
            : s->source == NULL ? "there is no config to be read"
-                               : s->source->refusal;
+           : is_input          ? "the config was read from standard input"
+                               : NULL;
 }
 
 int run_reload_ask(struct supervisor *s, const char *by) {

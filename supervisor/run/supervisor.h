@@ -24,7 +24,6 @@ struct supervisor_source {
      * time. BATON_OK, BATON_INVALID, BATON_NO_MEMORY, or why it could not be tried. */
     int (*load)(void *context, struct service_table *table, char **problems);
     void *context;
-    const char *refusal; /* why that cannot be done, for people; NULL = it can */
 };
 
 /* Serves `table` until a stop is asked for. Blocks. What goes wrong is in the log; before the log

@@ -117,9 +117,8 @@ class Keeper(SupervisorCase):
         kept, gone = ({**service("echo"), "listen": self.reserve()} for _ in range(2))
         supervisor = self.start({"kept": kept, "gone": gone}, BATON_WATCHDOG_MS="1000000")
         place = supervisor.address("gone")
-        text = supervisor.rendered({"supervisor": {"keeper": "yes"}, "kept": kept})
-        supervisor.config.write_text(text, encoding="utf-8")
-        supervisor.signal(signal.SIGHUP)
+        self.rewrite(supervisor, {"kept": kept})
+        os.kill(self.ready_pids(supervisor, 1)[0], signal.SIGHUP)  # the keeper has not been woken by it
         supervisor.wait_event("reloaded")
         give_up_s = time.monotonic() + DEADLINE_S
         refused = False
@@ -160,8 +159,7 @@ class Keeper(SupervisorCase):
                                  "two": {**service("echo"), "listen": self.reserve()}})
         pid = self.ready_pids(supervisor, 1)[0]
         self.assertEqual(place.stat().st_mode & 0o777, 0o666)
-        text = supervisor.rendered({"supervisor": {"keeper": "yes"}, "one": {**keys, "mode": "0600"}})
-        supervisor.config.write_text(text, encoding="utf-8")
+        self.rewrite(supervisor, {"one": {**keys, "mode": "0600"}})
         os.kill(pid, signal.SIGKILL)
         pid = self.ready_pids(supervisor, 2)[1]
         self.assertEqual(place.stat().st_mode & 0o777, 0o600)
@@ -172,6 +170,53 @@ class Keeper(SupervisorCase):
             client.connect(str(place))
         supervisor.signal(signal.SIGTERM)
         self.assertEqual(supervisor.wait(), 0)
+
+    def rewrite(self, supervisor, sections):
+        text = supervisor.rendered({"supervisor": {"keeper": "yes"}, **sections})
+        supervisor.config.write_text(text, encoding="utf-8")
+
+    def test_what_handlers_had_is_not_accepted_from_by_the_next_one(self):
+        """Its flags are theirs, too; when they have gone it is opened anew."""
+        one = {**service("echo", handoff="listener"), "listen": self.reserve()}
+        two = {**service("echo"), "listen": self.reserve()}
+        supervisor = self.start({"one": one, "two": two})
+        pid = self.ready_pids(supervisor, 1)[0]
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+            self.rewrite(supervisor, {"one": {**service("echo"), "listen": one["listen"]}, "two": two})
+            os.kill(pid, signal.SIGKILL)
+            supervisor.wait_event("listen_failed", service="one")
+            with Client(split_address(two["listen"])) as other:
+                self.assertEqual(other.ask("y"), "y")
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), 0)
+
+    def test_v6only_of_what_was_kept(self):
+        keys = {**service("echo"), "v6only": "no"}
+        two = {**service("echo"), "listen": self.reserve()}
+        port = self.reserve_six()
+        supervisor = self.start({"one": {**keys, "listen": f"[::]:{port}"}, "two": two})
+        pid = self.ready_pids(supervisor, 1)[0]
+        with Client(("127.0.0.1", port)) as client:
+            self.assertEqual(client.ask("x"), "x")
+        self.rewrite(supervisor, {"one": {**keys, "v6only": "yes", "listen": f"[::]:{port}"}, "two": two})
+        os.kill(pid, signal.SIGKILL)
+        supervisor.wait_events(2, "listening", service="one")
+        with self.assertRaises(ConnectionRefusedError):
+            Client(("127.0.0.1", port)).close()
+        with Client(("::1", port)) as client:
+            self.assertEqual(client.ask("x"), "x")
+        supervisor.signal(signal.SIGTERM)
+        self.assertEqual(supervisor.wait(), 0)
+
+    def reserve_six(self):
+        """A port of both families, while this test has it bound, where nobody listens."""
+        one = socket.socket(socket.AF_INET6)
+        self.addCleanup(one.close)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        one.bind(("::", 0))
+        return one.getsockname()[1]
 
     def test_nobody_else_can_say_anything(self):
         """There is no place to come to, and no handler has the keeper's socket or hears of it."""

@@ -286,27 +286,28 @@ int posix_local_listen(struct platform_listener *listener,
     return listen_as_planned(listener, cause);
 }
 
-int posix_local_change(struct platform_listener *listener,
-                       const struct platform_listener_spec *spec, struct baton_cause *cause) {
+/* Gives the file what differs: the owner of the config (NULL = none is asked for any more, so that
+ * it is ours), and the mode. */
+static int renew_file(struct platform_listener *listener, const struct platform_listener_spec *spec,
+                      bool has_owner, bool has_mode, struct baton_cause *cause) {
+    const uint32_t own[2] = {geteuid(), getegid()};
     struct local_plan *plan = &listener->plan;
-    static uint32_t own[2];
-    bool is_same = plan->mode == spec->mode;
+    plan->owner = has_owner && spec->owner == NULL ? own : spec->owner;
     plan->mode = spec->mode;
-    own[0] = geteuid();
-    own[1] = getegid();
-    /* Without a word about it it is ours again. */
-    plan->owner = plan->owner != NULL && spec->owner == NULL ? own : spec->owner;
     int result = change_owner(listener, cause);
     plan->owner = spec->owner;
-    return result == BATON_OK && !is_same ? change_mode(listener, cause) : result;
+    return result == BATON_OK && has_mode ? change_mode(listener, cause) : result;
+}
+
+int posix_local_change(struct platform_listener *listener,
+                       const struct platform_listener_spec *spec, struct baton_cause *cause) {
+    const struct local_plan *plan = &listener->plan;
+    return renew_file(listener, spec, plan->owner != NULL, plan->mode != spec->mode, cause);
 }
 
 int posix_local_renew(struct platform_listener *listener, const struct platform_listener_spec *spec,
                       struct baton_cause *cause) {
-    static const uint32_t of_another[2] = {IDENTITY_SAME, IDENTITY_SAME};
-    listener->plan.mode = ~spec->mode;
-    listener->plan.owner = of_another;
-    return posix_local_change(listener, spec, cause);
+    return renew_file(listener, spec, true, true, cause);
 }
 
 void posix_local_adopt(struct platform_listener *listener, const struct sockaddr_un *name) {
