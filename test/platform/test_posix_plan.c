@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ABOVE_ANY_LIMIT (1 << 30)
@@ -37,12 +36,6 @@ struct fault {
     int code;
     int result;
 };
-
-static void expect_no_child(void) {
-    siginfo_t info;
-    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);
-    assert_int_equal(errno, ECHILD);
-}
 
 /* Written to by the step behind the one that fails, if the walk gets there. */
 static char trace[16];
@@ -331,119 +324,6 @@ static void test_a_user_with_too_many_processes(void **state) {
     expect_success(tester);
 }
 
-/* Nobody has it either. */
-#define STOPPING_USER 61235
-#define STOPPED_COUNT 30
-
-/* Between its change of user and its program a child has the rights of that user and our memory. */
-static void test_a_user_who_stops_all_of_his_processes(void **state) {
-    int ready[2];
-    char byte;
-    (void)state;
-    if (geteuid() != 0) {
-        skip();
-    }
-    assert_int_equal(pipe(ready), 0);
-    pid_t other = fork();
-    if (other == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (setuid(STOPPING_USER) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-            write(ready[1], "y", 1) == 1) {
-            for (;;) {
-                kill(-1, SIGSTOP);
-            }
-        }
-        _exit(1);
-    }
-    close(ready[1]);
-    assert_int_equal(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    static int numbers[10000]; /* takes long enough to be stopped in */
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        numbers[i] = SIGUSR1;
-    }
-    const struct plan plan = {
-        .steps = {{.kind = STEP_UID, .id.id = STOPPING_USER},
-                  {.kind = STEP_DISPOSITIONS, .signals = {numbers, 10000}},
-                  {.kind = STEP_EXECUTE, .execute = {bench_child_path(), no_environment}}},
-        .count = 3};
-    for (int i = 0; i < STOPPED_COUNT; i++) {
-        const struct spawn spawn = {/* in both ways by turns */
-                                    .argv = arguments,
-                                    .table_end = i % 2 == 0 ? 0 : 1 << 20,
-                                    .copies_by_clone = true};
-        struct baton_cause cause = {0};
-        pid_t pid;
-        int pidfd;
-        assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_OK);
-        close(pidfd);
-        kill(pid, SIGKILL);
-        assert_int_equal(waitpid(pid, NULL, 0), pid);
-    }
-    kill(other, SIGKILL);
-    assert_int_equal(waitpid(other, NULL, 0), other);
-}
-
-/* ---- A failure that is slow to be told ---- */
-
-#define SLOW_ROOT "/fails/slowly"
-#define STOPPED_ROOT "/is/stopped"
-#define SLOW_NS 20000000 /* ten times as long as the supervisor waits before it looks */
-
-/* In place of libc's. As if the processor were taken away behind the call. */
-int chroot(const char *path) {
-    if (strcmp(path, STOPPED_ROOT) == 0) {
-        kill(getpid(), SIGSTOP);
-        errno = EAGAIN;
-        return -1;
-    }
-    if (strcmp(path, SLOW_ROOT) != 0) {
-        return (int)syscall(SYS_chroot, path);
-    }
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    int64_t until_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec + SLOW_NS;
-    errno = EAGAIN;
-    while (now.tv_sec * INT64_C(1000000000) + now.tv_nsec < until_ns) {
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    }
-    return -1;
-}
-
-/* The child has the supervisor's errno, who waits for it with a time. */
-static void test_a_failure_that_is_slow_to_be_told(void **state) {
-    (void)state;
-    const struct step chroot_step = {.kind = STEP_CHROOT, .chroot = SLOW_ROOT};
-    const struct plan plan = {.steps = {{.kind = STEP_UID, .id.id = geteuid()}, chroot_step},
-                              .count = 2};
-    const struct spawn spawn = {.argv = arguments, .table_end = 1 << 20};
-    struct baton_cause cause = {0};
-    pid_t pid = -1;
-    int pidfd;
-    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_LIMIT);
-    assert_string_equal(cause.call, "chroot");
-    assert_int_equal(cause.system_code, EAGAIN);
-    expect_no_child();
-}
-
-/* A Ctrl-Z for us that the child takes when it has left our group: what makes us go on does not
- * reach it. */
-static void test_a_child_that_the_terminal_stops(void **state) {
-    (void)state;
-    const struct step stopped = {.kind = STEP_CHROOT, .chroot = STOPPED_ROOT};
-    const struct plan plan = {.steps = {{.kind = STEP_GROUP}, {.kind = STEP_TERMINAL}, stopped},
-                              .count = 3};
-    const struct spawn spawn = {.argv = arguments, .table_end = 1 << 20};
-    struct baton_cause cause = {0};
-    pid_t pid = -1;
-    int pidfd;
-    alarm(60); /* else we may wait for ever */
-    assert_int_equal(posix_spawn_process(&plan, &spawn, &pid, &pidfd, &cause), BATON_LIMIT);
-    alarm(0);
-    assert_string_equal(cause.call, "chroot");
-    expect_no_child();
-}
-
 /* ---- Whole launches that fail ---- */
 
 /* As often as would fill the table if a slot were lost. */
@@ -580,11 +460,8 @@ int main(void) {
         cmocka_unit_test(test_steps_that_the_system_refuses),
         cmocka_unit_test(test_a_score_that_cannot_be_put_back),
         cmocka_unit_test(test_a_supervisor_that_has_gone),
-        cmocka_unit_test(test_a_failure_that_is_slow_to_be_told),
-        cmocka_unit_test(test_a_child_that_the_terminal_stops),
         cmocka_unit_test(test_steps_that_a_filter_refuses),
         cmocka_unit_test(test_a_user_with_too_many_processes),
-        cmocka_unit_test(test_a_user_who_stops_all_of_his_processes),
         WITH_BENCH(test_directory_that_goes_and_comes_back),
         WITH_BENCH(test_program_that_goes_and_comes_back),
         WITH_BENCH(test_nothing_is_left_for_the_next),

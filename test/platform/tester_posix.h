@@ -4,6 +4,7 @@
 
 #include "harness.h"
 
+#include <errno.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
@@ -18,6 +19,12 @@ static inline void expect_success(pid_t tester) {
         skip();
     }
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static inline void expect_no_child(void) {
+    siginfo_t info;
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);
+    assert_int_equal(errno, ECHILD);
 }
 
 #endif
