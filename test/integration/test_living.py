@@ -1,5 +1,6 @@
 """Handlers that live on: launched ahead, used again, for several at once, and retired."""
 
+import collections
 import os
 import re
 import select
@@ -181,26 +182,36 @@ class Living(SupervisorCase):
         supervisor = self.supervisor({**HELLOS, "line": misbehave(reuse=4, spares=2)})
         deadline = time.monotonic() + DEADLINE_S
 
-        def open_count():
-            """Descriptors but those for the processes that wait, once all is said of the others."""
-            waiting, told = set(), None
-            while waiting != told or len(waiting) < 2:
-                self.assertLess(time.monotonic(), deadline, f"{waiting} live, {told} are told of")
+        def at_rest(asked):
+            """The processes that wait, if there are no others. One that has served all that it may lets
+            go of its descriptors by and by until it has ended."""
+            served = collections.Counter(record["pid"] for record in supervisor.find("connection"))
+            waiting = {str(pid) for pid in linux_pids(supervisor)}
+            told = ({event["pid"] for event in supervisor.find("hello")} -
+                    {event["pid"] for event in supervisor.find("process")})
+            is_rest = (served.total() == asked and waiting == told and len(waiting) >= 2 and
+                       all(served[pid] < 4 for pid in waiting))
+            return waiting if is_rest else set()
+
+        def open_count(asked):
+            """Descriptors but those for the processes that wait, while nobody comes or goes."""
+            while True:
+                waiting = at_rest(asked)
+                count = len(os.listdir(f"/proc/{supervisor.pid}/fd")) - 3 * len(waiting)
+                if waiting and waiting == at_rest(asked):
+                    return count
+                self.assertLess(time.monotonic(), deadline, f"{linux_pids(supervisor)} live")
                 time.sleep(0.01)
-                waiting = {str(pid) for pid in linux_pids(supervisor)}
-                told = ({event["pid"] for event in supervisor.find("hello")} -
-                        {event["pid"] for event in supervisor.find("process")})
-            return len(os.listdir(f"/proc/{supervisor.pid}/fd")) - 3 * len(waiting)
 
         for _ in range(12):
             supervisor.ask("line", "x")
-        before = open_count()
+        before = open_count(12)
         for _ in range(40):
             supervisor.ask("line", "x")
         self.ends(supervisor, 10, reason="reuse", taken=4)
-        while open_count() > before and time.monotonic() < deadline:
+        while open_count(52) > before and time.monotonic() < deadline:
             time.sleep(0.01)
-        self.assertLessEqual(open_count(), before)
+        self.assertLessEqual(open_count(52), before)
         self.stop(supervisor)
 
     def test_a_stop_ends_all_of_them(self):
