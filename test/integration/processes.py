@@ -1,10 +1,13 @@
 """What the system says about processes, read from /proc. Wine's processes are there as well."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
+import pwd
 import select
 import signal
+import socket
 import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -151,6 +154,28 @@ def owner(pid):
         return os.stat(f"/proc/{pid}").st_uid
     except OSError:
         return -1
+
+
+def own_number():
+    """Of a user without an account, of whom only this test has processes, whatever runs beside it."""
+    return (1 << 30) + os.getpid()
+
+
+_claims = []
+
+
+def own_account():
+    """The name of an account that has no process. Until this one ends no other test takes it."""
+    for account in reversed(pwd.getpwall()):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with contextlib.suppress(OSError):
+            claim.bind(f"\0baton-test-account-{account.pw_uid}")
+            busy = {owner(int(entry)) for entry in os.listdir("/proc") if entry.isdigit()}
+            if account.pw_uid not in busy | {0} and account.pw_name != "nobody":
+                _claims.append(claim)
+                return account.pw_name
+        claim.close()
+    raise LookupError("each account has a process, or a test")
 
 
 def tasks_count(user):

@@ -53,13 +53,15 @@ class Forking:
         for client, who in zip(clients, whos):
             self.assertEqual((who.service, who.peer, who.local), ("fork", client.name, client.server))
             self.assertEqual(client.ask("open").strip(), f"0 1 2 {self.client_is}=client")
-        count = descriptors(server)
+        count = 0
         for client, who in zip(clients, whos):
             client.end()
             self.assertEqual(client.rest(), "")
             record = supervisor.record(client)
             wanted = {"outcome": "served", "pid": str(who.pid), "id": who.id, "status": "0"}
             self.assertEqual({key: record[key] for key in wanted}, wanted)
+            # A child may answer before the server has let go of what it had for the fork, and none that has ended.
+            count = count or descriptors(server)
         with supervisor.connect("fork") as another:
             self.assertEqual(Who(another).server, server)
         supervisor.record(another)

@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import harness
+import processes
 from harness import EXIT_CONFIG, SupervisorCase, render, service
 from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, SANITIZED, clean_environment, copy_batond
 
@@ -218,11 +219,11 @@ class Crowd(SupervisorCase):
     @unittest.skipIf(SANITIZED, "a sanitizer needs its own address space")
     def test_a_limit_of_processes_or_memory_is_the_services_own_trouble(self):
         folder = self.open_folder()
-        # An account that no other test runs a process as: all of them count.
+        own = processes.own_account()  # all that it runs counts
         supervisor = self.supervisor({
-            "full": shell("exec sleep 60", user="irc", limit_processes=1, stop_timeout_ms=1000),
-            "small": shell("id", user="irc", limit_memory="64K"),
-            "other": shell("echo here", user="irc"),
+            "full": shell("exec sleep 60", user=own, limit_processes=1, stop_timeout_ms=1000),
+            "small": shell("id", user=own, limit_memory="64K"),
+            "other": shell("echo here", user=own),
             "self": shell("echo me")})
         first = supervisor.connect("full")
         second = supervisor.connect("full")

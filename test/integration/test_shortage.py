@@ -6,8 +6,6 @@ import concurrent.futures
 import contextlib
 import errno
 import os
-import pathlib
-import pwd
 import resource
 import select
 import socket
@@ -28,8 +26,7 @@ TURNS_COUNT = 5
 # Of the processor, at most.
 IDLE_SHARE = 0.02
 CLIENTS = 5
-ACCOUNT = 54321
-OWN_ACCOUNTS = 1 << 30  # and above, one for each test that runs
+OWN_USER = processes.own_number()
 
 MODES = ("channel", "stdio", "pump")
 DOOR = {"max_per_source": 40, "rate": "100000/s burst 1000", "rate_per_source": "100000/s burst 900",
@@ -44,27 +41,19 @@ def services():
             "closed": service("echo", deny="127.0.0.0/8", **DOOR)}
 
 
-def limit_processes(pids, count, most, account=ACCOUNT):
+def limit_processes(pids, count, most):
     """As the processes' own user, who may do that without privileges."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(BaseException):
             if os.geteuid() == 0:
-                os.setgid(account)
-                os.setuid(account)
+                os.setgid(OWN_USER)
+                os.setuid(OWN_USER)
             for pid in pids:
                 resource.prlimit(pid, resource.RLIMIT_NPROC, (count, most))
             os._exit(0)
         os._exit(1)
     assert os.waitpid(child, 0)[1] == 0, "the limit of processes could not be set"
-
-
-def idle_account():
-    """The name of one that has no process, since the limit counts all of them."""
-    busy = {processes.owner(int(entry.name)) for entry in pathlib.Path("/proc").iterdir()
-            if entry.name.isdigit()}
-    return next(account.pw_name for account in reversed(pwd.getpwall())
-                if account.pw_uid not in busy | {0} and account.pw_name != "nobody")
 
 
 class Shortage(SupervisorCase):
@@ -150,7 +139,7 @@ class Processes(Shortage):
         folder = self.folder()
         program = copy_batond(folder)
         supervisor = self.supervisor(services(), folder=folder, program=program,
-                                     user=ACCOUNT if os.geteuid() == 0 else None)
+                                     user=OWN_USER if os.geteuid() == 0 else None)
         _, most = resource.getrlimit(resource.RLIMIT_NPROC)
 
         def limit(count):
@@ -165,27 +154,25 @@ class Processes(Shortage):
         """They have the last processes that batond's user may have, and do nothing with them."""
         folder = self.folder()
         program = copy_batond(folder)
-        account = OWN_ACCOUNTS + os.getpid()
         for count in (1, 3):
             with self.subTest(launchers=count):
                 supervisor = self.supervisor({"supervisor": {"launchers": count}, **services()},
-                                             folder=folder, program=program, user=account)
+                                             folder=folder, program=program, user=OWN_USER)
                 launchers = processes.await_launchers(supervisor.pid, count, DEADLINE_S)
                 self.assertEqual(len(launchers), count)
                 _, most = resource.getrlimit(resource.RLIMIT_NPROC)
-                limit_processes([supervisor.pid, *launchers], processes.tasks_count(account), most,
-                                account)
+                limit_processes([supervisor.pid, *launchers], processes.tasks_count(OWN_USER), most)
                 for _ in range(CLIENTS):
                     self.check_service(supervisor, "channel", "stdio")
                 self.assertIn("clone", supervisor.wait_event("accept_paused")["reason"])
-                limit_processes([supervisor.pid], most, most, account)
+                limit_processes([supervisor.pid], most, most)
                 self.stop(supervisor)
 
     @unittest.skipUnless(os.geteuid() == 0, "handlers of another user are launched by root")
     def test_the_limit_of_one_service(self):
         hold = {"stop_timeout_ms": 1000, "directory": "/", **DOOR}
         supervisor = self.supervisor({
-            "few": misbehave("--serve hold", user=idle_account(), limit_processes=1, **hold),
+            "few": misbehave("--serve hold", user=processes.own_account(), limit_processes=1, **hold),
             "others": service("echo", **DOOR)})
         clients = [supervisor.connect("few") for _ in range(CLIENTS)]
         for _ in range(CLIENTS):
