@@ -1,5 +1,6 @@
 /* Listeners that processes get at launch, as systemd passes them, and what they leave of them. */
 #include "harness.h"
+#include "tester_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -404,7 +405,7 @@ static void test_a_launch_that_is_none_of_the_program(void **state) {
 
 /* Leaders of sessions are looked at first, and the look is short. */
 static pid_t fork_leader(void) {
-    pid_t child = fork();
+    pid_t child = fork_bound();
     assert_true(child >= 0);
     if (child == 0) {
         setsid();

@@ -1,5 +1,6 @@
 /* Local sockets: what becomes of the file. */
 #include "harness.h"
+#include "tester_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -542,7 +543,7 @@ static void test_of_many_at_once_one_gets_it(void **state) {
         assert_int_equal(pipe(start), 0);
         assert_int_equal(pipe(results), 0);
         for (int i = 0; i < RIVAL_COUNT; i++) {
-            rivals[i] = fork();
+            rivals[i] = fork_bound();
             assert_true(rivals[i] >= 0);
             if (rivals[i] == 0) {
                 close(start[1]);

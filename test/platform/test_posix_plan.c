@@ -277,13 +277,16 @@ static bool become_crowded_user(pid_t *other) {
     if (pipe(ready) != 0) {
         return false;
     }
+    pid_t tester = getpid();
     *other = fork();
     if (*other == 0) {
         close(ready[0]);
-        if (setuid(CROWDED_USER) == 0 && write(ready[1], "y", 1) == 1) {
-            for (;;) {
-                pause();
-            }
+        if (setuid(CROWDED_USER) != 0) {
+            _exit(1);
+        }
+        end_with(tester);
+        while (write(ready[1], "y", 1) == 1) {
+            pause();
         }
         _exit(1);
     }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,16 +85,18 @@ static pid_t start_stopping(uid_t user) {
     int ready[2];
     char byte;
     assert_int_equal(pipe(ready), 0);
+    pid_t tester = getpid();
     pid_t stopping = fork();
     assert_true(stopping >= 0);
     if (stopping == 0) {
-        if (setuid(user) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-            write(ready[1], "y", 1) == 1) {
-            for (;;) {
-                kill(-1, SIGSTOP);
-            }
+        if (setuid(user) != 0) {
+            _exit(1);
         }
-        _exit(1);
+        end_with(tester);
+        (void)!write(ready[1], "y", 1);
+        for (;;) {
+            kill(-1, SIGSTOP);
+        }
     }
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
