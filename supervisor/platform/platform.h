@@ -28,6 +28,7 @@
 #include "core/base/socket_options.h"
 #include "platform/channel.h"
 #include "platform/control.h"
+#include "platform/event_log.h"
 #include "platform/file_watch.h"
 #include "platform/listener.h"
 #include "platform/log.h"

@@ -134,7 +134,11 @@ const struct run_sink *run_log_prepare(struct run_log *log, struct run_sink *sin
 
 struct record *run_log_begin_in(struct run_log *log, struct run_sink *sink, enum log_level level,
                                 const char *event) {
-    if (level > log->level) {
+    bool is_wanted = level <= log->level;
+    if (platform_has_event_log(log->own.platform)) {
+        is_wanted = run_entries_begin(&log->entries, event, is_wanted);
+    }
+    if (!is_wanted) {
         return NULL;
     }
     run_log_prepare(log, sink);
@@ -155,6 +159,10 @@ static void tell_followers(const struct run_log *log) {
 
 void run_log_end(struct run_log *log) {
     record_end(&log->line);
+    struct platform *platform = log->own.platform;
+    if (platform_has_event_log(platform) && !run_entries_end(&log->entries, platform, &log->line)) {
+        return;
+    }
     tell_followers(log);
     run_sink_add(log->current, &log->line);
 }
@@ -166,7 +174,29 @@ void run_log_keep(struct run_log *log) {
 
 /* ---- All of them ---- */
 
+static void tell_lost_entries(struct run_log *log) {
+    struct baton_cause cause;
+    char words[256];
+    size_t lost_count = platform_event_log_take_lost(log->own.platform, &cause);
+    struct record *line =
+        lost_count > 0 ? run_log_begin(log, LOG_LEVEL_WARNING, "entries_lost") : NULL;
+    if (line == NULL) {
+        return;
+    }
+    record_number(line, "count", lost_count);
+    if (cause.call != NULL) {
+        record_text(line, "call", cause.call);
+        record_text(line, "reason", platform_error_text(cause.system_code, words, sizeof words));
+    } else {
+        record_text(line, "reason", "it has taken none for so long");
+    }
+    run_log_end(log);
+}
+
 void run_log_flush(struct run_log *log) {
+    if (platform_has_event_log(log->own.platform)) {
+        tell_lost_entries(log);
+    }
     flush_services(log);
     run_sink_flush(&log->own, log);
 }

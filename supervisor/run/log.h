@@ -6,6 +6,7 @@
 
 #include "core/tell/record.h"
 #include "platform/platform.h"
+#include "run/entries.h"
 #include "run/sink.h"
 
 /* Owner: the supervisor. */
@@ -19,6 +20,7 @@ struct run_log {
     /* Told of each line that is whole, while line.copy is set. */
     void (*follow)(void *context);
     void *follow_context;
+    struct run_entries entries; /* of the system's log of events, if there is one */
 };
 
 /* Opens the sink that `options` name, with room for `connection_count` records beside other lines.

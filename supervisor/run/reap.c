@@ -64,6 +64,9 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
                               .cpu_us = how.cpu_us,
                               .memory_peak_kib = how.memory_peak_kib};
     wait_no_more(s, process, &ended);
+    if (platform_has_event_log(s->platform)) {
+        run_tell_crash(s, process, &ended);
+    }
     pool_exited(&s->pool, process, ended, words);
 }
 

@@ -163,3 +163,28 @@ void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *act
         run_log_end(&s->log);
     }
 }
+
+/* Neither ended by us nor by what many do when a client has gone. */
+static bool has_crashed(const struct process *p, const struct pool_exit *how) {
+    return how->by_signal && !how->by_broken_pipe && p->state < PROCESS_TERMINATED;
+}
+
+void run_tell_crash(struct supervisor *s, uint32_t process, const struct pool_exit *how) {
+    const struct process *p = &s->pool.processes[process];
+    struct record *line = &s->log.line;
+    if (!has_crashed(p, how)) {
+        return;
+    }
+    struct record *copy = line->copy;
+    line->copy = NULL; /* who follows the log is told of lines alone */
+    record_begin(line, LOG_FORMAT_LOGFMT, platform_wall_us(s->platform), LOG_LEVEL_WARNING,
+                 "crashed");
+    record_text(line, "service", p->rules->name);
+    record_text(line, "handler", p->rules->handler);
+    record_number(line, "pid", p->pid);
+    record_number(line, "exit", how->code);
+    record_number(line, "taken", p->taken_count);
+    record_end(line);
+    run_entries_tell(&s->log.entries, s->platform, ENTRY_CRASHED, line);
+    line->copy = copy;
+}

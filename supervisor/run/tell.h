@@ -39,6 +39,10 @@ void run_tell(struct supervisor *s, enum log_level level, const char *event, uin
  * until the next call. */
 const char *run_tell_words(struct supervisor *s, int code, const struct baton_cause *cause);
 
+/* Where the system has a log of events: a process that has ended by itself, by a crash, is an entry
+ * there, one for each, however many connections it had. Before the pool knows that it has ended. */
+void run_tell_crash(struct supervisor *s, uint32_t process, const struct pool_exit *how);
+
 void run_tell_attempt_failed(struct supervisor *s, const struct pool_action *action);
 /* The socket of a service is ready, and yet nothing is launched for it. */
 void run_tell_breaker(struct supervisor *s, const struct pool_action *action);

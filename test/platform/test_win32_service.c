@@ -238,7 +238,7 @@ static int open_link(void **state) {
     link->host_ends = CreateEventW(NULL, TRUE, FALSE, NULL);
     HANDLE copies[LINK_HANDLE_COUNT] = {copy_of(link->stop), copy_of(link->reload),
                                         copy_of(link->told), page, copy_of(link->host_ends)};
-    swprintf(text, SERVICE_LINK_TEXT_CHARACTERS, L"%lu,%lu,%lu,%lu,%lu",
+    swprintf(text, SERVICE_LINK_TEXT_CHARACTERS, L"%lu,%lu,%lu,%lu,%lu,baton-test",
              (unsigned long)(uintptr_t)copies[0], (unsigned long)(uintptr_t)copies[1],
              (unsigned long)(uintptr_t)copies[2], (unsigned long)(uintptr_t)copies[3],
              (unsigned long)(uintptr_t)copies[4]);

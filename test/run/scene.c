@@ -180,18 +180,19 @@ void scene_mode(struct scene *scene, uint32_t service, enum service_handoff hand
 }
 
 struct service_table scene_table(const struct scene *scene) {
-    return (struct service_table){.services = (struct service *)(uintptr_t)scene->services,
-                                  .service_count = scene->service_count,
-                                  .options = {.handlers = "/handlers",
-                                              .log = scene->log,
-                                              .control = scene->control,
-                                              .status = scene->status,
-                                              .status_mode = 0644,
-                                              .log_format = scene->log_format,
-                                              .log_level = LOG_LEVEL_DEBUG,
-                                              .user = scene->user,
-                                              .identity = scene->identity,
-                                              .forbids_new_privileges = true}};
+    return (struct service_table){
+        .services = (struct service *)(uintptr_t)scene->services,
+        .service_count = scene->service_count,
+        .options = {.handlers = "/handlers",
+                    .log = scene->log,
+                    .control = scene->control,
+                    .status = scene->status,
+                    .status_mode = 0644,
+                    .log_format = scene->log_format,
+                    .log_level = scene->logs_errors_alone ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG,
+                    .user = scene->user,
+                    .identity = scene->identity,
+                    .forbids_new_privileges = true}};
 }
 
 void scene_try(struct scene *scene) {

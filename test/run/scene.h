@@ -38,6 +38,7 @@ struct scene {
         services[SCENE_SERVICE_COUNT]; /* the first on SCENE_PORT, the next on the next */
     size_t service_count;              /* 1 as a rule */
     enum log_format log_format;
+    bool logs_errors_alone;
     const char *log;              /* NULL = standard error */
     const char *control, *status; /* where such clients come; NULL = nowhere */
     const char *user;             /* whom the supervisor becomes, by `identity`; NULL = nobody */

@@ -82,6 +82,13 @@ void fake_stop(void);
 const char *fake_manager_was_told(void);
 void fake_manager_watches_us(uint64_t us);
 
+/* From now on the system has a log of events; and what it was told: "400 warning TEXT" and a line
+ * feed each time. */
+void fake_event_log_open(void);
+const char *fake_event_log_text(void);
+/* So many are lost, and that is to be told. */
+void fake_event_log_lose(size_t count);
+
 /* While it is held, what platform_work_start() has begun is not done; else at once. */
 void fake_work_hold(bool holds);
 

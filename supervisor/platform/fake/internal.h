@@ -186,6 +186,11 @@ struct fake_world {
     struct fake_text printed, warnings, manager;
     struct platform_log log; /* the supervisor's; those of services behind it */
     uint64_t watchdog_us;
+    struct {
+        struct fake_text text;
+        size_t lost_count;
+        bool is_there;
+    } event_log;
     size_t descriptors_left_count; /* below its limit, if it has one */
     bool stop_due, is_windows, offers_late, hides_pids, has_descriptor_limit;
     bool measures_late;

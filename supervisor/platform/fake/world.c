@@ -194,6 +194,7 @@ void fake_end(void) {
     free(w->injected);
     fake_logs_clear();
     free(w->manager.bytes);
+    free(w->event_log.text.bytes);
     free(w->printed.bytes);
     free(w->warnings.bytes);
     memset(w, 0, sizeof *w);

@@ -2,8 +2,8 @@
  * What the files of the Windows body share. Nothing here is seen by run/.
  *
  * Threads: the supervisor's own; the threads of the system's pool, which run nothing but
- * watch_fired(); the log writer (log.c); and the thread on which Windows calls the console handler
- * (console.c). Only the first one touches the tables.
+ * watch_fired(); the writers of logs (log.c, event_log.c); and the thread on which Windows calls
+ * the console handler (console.c). Only the first one touches the tables.
  */
 #ifndef BATON_PLATFORM_WIN32_INTERNAL_H
 #define BATON_PLATFORM_WIN32_INTERNAL_H
@@ -274,11 +274,13 @@ struct work {
 /* Who asked for the stop: the index of its packet. */
 enum stop_reason { STOP_BY_CONSOLE, STOP_BY_MANAGER, STOP_HOST_GONE };
 
-struct manager; /* manager.c */
+struct event_log; /* event_log.h */
+struct manager;   /* manager.c */
 
 struct platform {
-    struct work *work;       /* NULL = nothing is under way */
-    struct manager *manager; /* NULL = nobody has started us who would hear of us */
+    struct work *work;           /* NULL = nothing is under way */
+    struct manager *manager;     /* NULL = nobody has started us who would hear of us */
+    struct event_log *event_log; /* NULL = there is no manager; owned */
     enum stop_reason stop_reason;
     HANDLE port;
     HANDLE null_device; /* inheritable: it is in the list of every launch */

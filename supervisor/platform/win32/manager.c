@@ -2,6 +2,7 @@
  * The service manager: here the host of the Windows service, which speaks to the SCM for us. It has
  * none of what systemd has beside that, so nothing is kept and nothing passed.
  */
+#include "event_log.h"
 #include "internal.h"
 #include "service_link.h"
 #include "windows_service_state.h"
@@ -19,9 +20,9 @@ struct manager {
     struct watch watches[WATCH_COUNT];
 };
 
-/* The numbers in the variable, which is taken out of the environment. False where nobody has told
- * us any. */
-static bool take_handles(HANDLE handles[LINK_HANDLE_COUNT]) {
+/* The numbers in the variable, which is taken out of the environment, and the name of the service.
+ * False where nobody has told us any. */
+static bool take_link(HANDLE handles[LINK_HANDLE_COUNT], char name[SERVICE_LINK_TEXT_CHARACTERS]) {
     wchar_t text[SERVICE_LINK_TEXT_CHARACTERS];
     DWORD length =
         GetEnvironmentVariableW(SERVICE_LINK_VARIABLE, text, SERVICE_LINK_TEXT_CHARACTERS);
@@ -31,11 +32,11 @@ static bool take_handles(HANDLE handles[LINK_HANDLE_COUNT]) {
     for (size_t i = 0; is_whole && i < LINK_HANDLE_COUNT; i++) {
         wchar_t *end = at;
         handles[i] = (HANDLE)(uintptr_t)wcstoull(at, &end, 10);
-        is_whole = end != at && *end == (i + 1 < LINK_HANDLE_COUNT ? L',' : L'\0') &&
-                   SetHandleInformation(handles[i], HANDLE_FLAG_INHERIT, 0);
+        is_whole =
+            end != at && *end == L',' && SetHandleInformation(handles[i], HANDLE_FLAG_INHERIT, 0);
         at = end + 1;
     }
-    return is_whole;
+    return is_whole && win32_text_to_utf8(at, name, SERVICE_LINK_TEXT_CHARACTERS) == BATON_OK;
 }
 
 /* If the host is gone, nobody could stop us, and the next one would find our ports taken. */
@@ -61,7 +62,8 @@ static int watch_host(struct platform *platform, struct manager *manager,
 
 int win32_manager_open(struct platform *platform, struct baton_cause *cause) {
     HANDLE handles[LINK_HANDLE_COUNT];
-    if (!take_handles(handles)) {
+    char name[SERVICE_LINK_TEXT_CHARACTERS];
+    if (!take_link(handles, name)) {
         return BATON_OK;
     }
     struct manager *manager = calloc(1, sizeof *manager);
@@ -71,8 +73,11 @@ int win32_manager_open(struct platform *platform, struct baton_cause *cause) {
     memcpy(manager->handles, handles, sizeof handles);
     platform->manager = manager;
     manager->page = MapViewOfFile(handles[LINK_PAGE], FILE_MAP_WRITE, 0, 0, sizeof *manager->page);
-    return manager->page == NULL ? win32_cause_last(cause, "MapViewOfFile")
-                                 : watch_host(platform, manager, cause);
+    int code = manager->page == NULL ? win32_cause_last(cause, "MapViewOfFile")
+                                     : watch_host(platform, manager, cause);
+    return code == BATON_OK
+               ? win32_event_log_open(name, platform->port, &platform->event_log, cause)
+               : code;
 }
 
 void win32_manager_close(struct platform *platform) {

@@ -9,9 +9,9 @@
 
 #include <windows.h>
 
-/* "1,2,3,4,5": in the order of enum service_link_handle, decimal. */
+/* "1,2,3,4,5,NAME": in the order of enum service_link_handle, decimal; and the service's name. */
 #define SERVICE_LINK_VARIABLE L"BATON_SERVICE_HOST"
-#define SERVICE_LINK_TEXT_CHARACTERS 64 /* five numbers of 32 significant bits */
+#define SERVICE_LINK_TEXT_CHARACTERS 128 /* five numbers of 32 significant bits, a name */
 
 enum service_link_handle {
     LINK_STOP,   /* event, of the host: an ordered stop; a second time, at once */

@@ -8,6 +8,7 @@
  * https://learn.microsoft.com/windows/win32/services/service-servicemain-function
  */
 #include "core/base/text.h"
+#include "event_log.h"
 #include "service_link.h"
 #include "windows_service_parts.h"
 #include "windows_service_state.h"
@@ -29,6 +30,7 @@ static struct host {
     HANDLE asked_event;
     volatile LONG asked; /* enum service_asked */
     HANDLE child;
+    struct event_log *events; /* NULL = there is no thread for it */
     char own_path[SERVICE_PATH_BYTES], folder[SERVICE_PATH_BYTES];
     struct command_line command_line;
 } host;
@@ -131,6 +133,7 @@ static void tell_link(void) {
         length += (size_t)text_format(text + length, sizeof text - length, "%s%lu",
                                       i > 0 ? "," : "", (unsigned long)(uintptr_t)host.link[i]);
     }
+    text_format(text + length, sizeof text - length, ",%s", host.service->name);
     if (win32_text_to_room(text, wide, SERVICE_LINK_TEXT_CHARACTERS) == BATON_OK) {
         SetEnvironmentVariableW(SERVICE_LINK_VARIABLE, wide);
     }
@@ -219,9 +222,12 @@ static void report(void) {
     SetServiceStatus(host.status, &status);
 }
 
-/* Said where everything is said before the log is open, if that is there. */
-static void write_log(const char *what) {
+/* Said where everything is said before the log is open, if that is there, and in the Event Log. */
+static void write_log(unsigned number, const char *what) {
     char text[1024];
+    if (host.events != NULL) {
+        win32_event_log_tell(host.events, number, PLATFORM_ERROR, what);
+    }
     if (host.log != NULL && host.log != INVALID_HANDLE_VALUE) {
         text_format(text, sizeof text, "batond: error: the service: %s\n", what);
         (void)win32_console_write(host.log, text, strlen(text));
@@ -232,7 +238,7 @@ static void complain(int code, const struct baton_cause *cause) {
     char text[640], words[512];
     text_format(text, sizeof text, "%s: %s", cause->call != NULL ? cause->call : "",
                 platform_error_text(cause->system_code, words, sizeof words));
-    write_log(cause->call != NULL ? text : baton_error_text(code));
+    write_log(EVENT_HOST_NO_START, cause->call != NULL ? text : baton_error_text(code));
 }
 
 static void obey(unsigned orders) {
@@ -240,7 +246,8 @@ static void obey(unsigned orders) {
         SetEvent(host.link[LINK_STOP]);
     }
     if ((orders & ORDER_END) != 0) {
-        write_log(host.state.state == SERVICE_START_PENDING
+        write_log(EVENT_CHILD_GIVEN_UP,
+                  host.state.state == SERVICE_START_PENDING
                       ? "it does not serve within 90 s, and is ended"
                       : "it does not stop in the time that it has named, and is ended");
         TerminateProcess(host.child, ERROR_SERVICE_REQUEST_TIMEOUT);
@@ -261,6 +268,21 @@ static void take_told(uint64_t now_ms) {
     LONG told = host.page->told; /* first, since it is written last */
     obey(service_state_on_told(&host.state, (enum service_told)told, (uint32_t)host.page->most_ms,
                                now_ms));
+}
+
+/* The Event Log alone: what there is to say the child has said in its own, unless it was killed.
+ * The service has stopped only when this is there, or nobody may be left to tell it. */
+static void tell_end(DWORD exit_code) {
+    char text[160];
+    bool was_starting = host.state.state == SERVICE_START_PENDING;
+    if (host.events != NULL && host.state.state != SERVICE_STOP_PENDING &&
+        !host.state.is_given_up) {
+        text_format(text, sizeof text, "%s, with exit code %lu (0x%lx)",
+                    was_starting ? "before it served" : "while it served", (unsigned long)exit_code,
+                    (unsigned long)exit_code);
+        win32_event_log_tell(host.events, EVENT_CHILD_ENDED, PLATFORM_ERROR, text);
+    }
+    win32_event_log_close(&host.events, EVENT_LOG_CLOSE_BOUND_MS);
 }
 
 static void serve(void) {
@@ -284,6 +306,7 @@ static void serve(void) {
     take_told(clock_ms()); /* what it has told last, too */
     DWORD exit_code = 0;
     GetExitCodeProcess(host.child, &exit_code);
+    tell_end(exit_code);
     obey(service_state_on_end(&host.state, exit_code));
 }
 
@@ -295,6 +318,7 @@ static void WINAPI service_main(DWORD argc, wchar_t **argv) {
         ExitProcess(GetLastError()); /* there is no other way to tell that */
     }
     obey(service_state_begin(&host.state, clock_ms()));
+    (void)win32_event_log_open(host.service->name, NULL, &host.events, &cause);
     host.asked_event = CreateEventW(NULL, FALSE, FALSE, NULL);
     int code = host.asked_event == NULL ? win32_cause_last(&cause, "CreateEventW") : launch(&cause);
     if (code == BATON_OK) {
@@ -302,6 +326,7 @@ static void WINAPI service_main(DWORD argc, wchar_t **argv) {
         return;
     }
     complain(code, &cause);
+    win32_event_log_close(&host.events, EVENT_LOG_CLOSE_BOUND_MS);
     SERVICE_STATUS status;
     (void)service_state_on_end(&host.state, 0);
     service_state_status(&host.state, 0, &status);

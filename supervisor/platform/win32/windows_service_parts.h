@@ -25,4 +25,10 @@ int win32_service_account(const char *name, char out[SERVICE_SID_BYTES], struct 
  * everybody's, as %ProgramData% is. BATON_OK, BATON_DENIED, or what the system says. */
 int win32_service_make_log(const char *path, const char *name, struct baton_cause *cause);
 
+/* Registers `name` as a source of the Event Log, whose messages are in the file `program`; and
+ * removes it, if it is there. BATON_OK, BATON_IN_USE (the source of another program, which the
+ * second leaves alone without a word), or what the system says. */
+int win32_event_source_add(const char *name, const char *program, struct baton_cause *cause);
+int win32_event_source_remove(const char *name, const char *program, struct baton_cause *cause);
+
 #endif
