@@ -39,7 +39,8 @@ static const char help[] =
     "  --help             print this and end\n"
     "\n"
     "What the service says before its log is open, and its log where the config names no other,\n"
-    "is in %ProgramData%\\baton\\NAME.log, and so is what comes of reload.\n"
+    "is in %ProgramData%\\baton\\NAME.log, and so is what comes of reload. Start, stop, places\n"
+    "where it cannot listen and handlers that crash are in the Event Log, too, source NAME.\n"
     "\n"
     "exit: 0 done, status: it runs; 64 usage; 69 status: it does not run, or there is no such\n"
     "      service; 71 Windows refused; 75 it stands still; 77 only an administrator may;\n"
@@ -169,6 +170,11 @@ static enum exit_code install(const struct request *request) {
     if (result == BATON_DENIED && cause.call == NULL) {
         complain(log, "the file is somebody else's, or has a second name; remove it");
         return EXIT_DENIED;
+    }
+    if (result == BATON_IN_USE && cause.call == NULL) {
+        complain(request->name,
+                 "another program writes to the Event Log by this name; `--name` gives another");
+        return EXIT_SYSTEM;
     }
     if (result != BATON_OK) {
         return fail(request, result, &cause);

@@ -37,9 +37,10 @@ int platform_windows_service_log(const char *name, char *out, size_t size_bytes)
 /* Makes a service of this program's file, that starts with the system, a while after others
  * (delayed), as the account NT SERVICE\NAME, which exists as long as the service does, with the
  * privileges that handlers' launches take; started again by the SCM 1, 10 and 60 s after a failure.
- * Its log file is made, for that account and administrators. If something fails, nothing is left of
- * it but the file. What this system does not have (Wine) is told to `skipped`, by the name of the
- * setting. */
+ * Its log file is made, for that account and administrators. Its name is
+ * registered as a source of the Event Log: BATON_IN_USE, without a call in `cause`, if it is that
+ * of another program. If something fails, nothing is left of it but the file. What this system does
+ * not have (Wine) is told to `skipped`, by the name of the setting. */
 int platform_windows_service_install(const struct windows_service *service,
                                      void (*skipped)(void *context, const char *setting),
                                      void *context, struct baton_cause *cause);
@@ -76,7 +77,7 @@ int platform_windows_service_stop(const char *name, struct windows_service_statu
 /* Has one that runs read its config anew (PARAMCHANGE); what comes of that is in its log. */
 int platform_windows_service_reload(const char *name, struct baton_cause *cause);
 
-/* Removes a service that does not run. Its log file stays. */
+/* Removes a service that does not run, and its source of the Event Log. Its log file stays. */
 int platform_windows_service_remove(const char *name, struct baton_cause *cause);
 
 /* What the SCM starts: the host. Speaks to the SCM for the supervisor, a batond that it starts as

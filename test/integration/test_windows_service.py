@@ -18,13 +18,15 @@ from settings import BIN_DIR, DEADLINE_S, EMULATOR, ON_WINE, clean_environment, 
 
 EXIT_NOBODY = 69
 SERVICES_KEY = r"HKLM\System\CurrentControlSet\Services"
+SOURCES_KEY = SERVICES_KEY + r"\EventLog\Application"
 
 
 def run(*command):
     """(exit code, standard output, standard error)"""
     done = subprocess.run([*EMULATOR, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=2 * DEADLINE_S, env=clean_environment(), check=False)
-    return done.returncode, done.stdout.decode().replace("\r", ""), done.stderr.decode().replace("\r", "")
+    texts = [text.decode(errors="replace").replace("\r", "") for text in (done.stdout, done.stderr)]
+    return done.returncode, *texts
 
 
 class Service:
@@ -138,6 +140,31 @@ class WindowsService(harness.SupervisorCase):
         made.wait_event("stopped", connections="2")
         self.check(made.ask("status"), EXIT_NOBODY, "error 1060", "service install")
         self.assertNotEqual(run("reg.exe", "query", rf"{SERVICES_KEY}\{made.name}")[0], 0)
+
+    def source(self, made):
+        return run("reg.exe", "query", rf"{SOURCES_KEY}\{made.name}")
+
+    def test_its_source_of_the_event_log(self):
+        """Wine keeps no entries: platform_win32_event_log has them told, and reads their messages."""
+        made = self.installed("events", {"one": service("ok")})
+        code, out, _ = self.source(made)
+        self.assertEqual(code, 0)
+        self.assertRegex(out, r"EventMessageFile +REG_EXPAND_SZ +.*\\Pr.+gram Files\\batond\.exe\n")  # reg has a code page
+        self.assertRegex(out, r"TypesSupported +REG_DWORD +0x7\n")
+        self.check(made.ask("start"), 0, "running")
+        made.wait_event("ready")
+        self.check(made.ask("uninstall"), 0, "removed")
+        self.assertNotEqual(self.source(made)[0], 0)
+        self.assertEqual(made.find("entries_lost"), [])
+
+    def test_a_source_of_another_program(self):
+        made = self.service("other")
+        key = rf"{SOURCES_KEY}\{made.name}"
+        run("reg.exe", "add", key, "/v", "EventMessageFile", "/d", r"C:\other.dll", "/f")
+        self.addCleanup(run, "reg.exe", "delete", key, "/f")
+        self.check(made.install({"one": service("ok")}), EXIT_SYSTEM, "another program writes to the Event Log")
+        self.check(made.ask("status"), EXIT_NOBODY, "error 1060")
+        self.assertIn("other.dll", self.source(made)[1])
 
     def test_a_stop_lets_clients_finish(self):
         made = self.installed("drains", {"echo": service("echo", stop_timeout_ms="60000")})

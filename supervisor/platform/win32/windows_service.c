@@ -158,6 +158,9 @@ int platform_windows_service_install(const struct windows_service *service,
     if (code == BATON_OK) {
         code = win32_service_make_log(service->log, service->name, cause);
     }
+    if (code == BATON_OK) {
+        code = win32_event_source_add(service->name, own, cause);
+    }
     if (code != BATON_OK && made != NULL) {
         DeleteService(made);
     }
@@ -310,11 +313,15 @@ int platform_windows_service_reload(const char *name, struct baton_cause *cause)
 }
 
 int platform_windows_service_remove(const char *name, struct baton_cause *cause) {
+    static char own[SERVICE_PATH_BYTES];
     SC_HANDLE service;
     int code = open_service(name, DELETE, &service, cause);
     if (code == BATON_OK && !DeleteService(service)) {
         code = win32_cause_last(cause, "DeleteService");
     }
     close_handle(service);
-    return code;
+    if (code == BATON_OK) {
+        code = win32_service_own_path(own, cause);
+    }
+    return code == BATON_OK ? win32_event_source_remove(name, own, cause) : code;
 }
