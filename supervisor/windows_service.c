@@ -361,6 +361,9 @@ static bool parse(int argc, char *const *argv, struct request *out) {
 
 enum exit_code windows_service_act(int argc, char *const *argv) {
     struct request request;
+    if (argc == 3 && strcmp(argv[1], "break") == 0) {
+        platform_windows_service_break(argv[2]);
+    }
     if (!parse(argc, argv, &request)) {
         return EXIT_USAGE;
     }

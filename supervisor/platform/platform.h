@@ -448,13 +448,18 @@ uint32_t platform_process_speaker(struct platform_process *process, uint32_t pid
 bool platform_process_is_hidden(const struct platform_process *process);
 
 enum platform_signal {
-    PLATFORM_TERMINATE, /* SIGTERM to the group; Windows has no such thing: ends the job */
+    PLATFORM_TERMINATE, /* SIGTERM to the group; on Windows Ctrl-Break, for one that has no channel
+                           and a console; else ends the job, Windows having no such thing */
     PLATFORM_KILL       /* SIGKILL to the group; ends the job */
 };
 
 /* Signals the whole group or job; the leader alone where it leaves children (POSIX). Does nothing
- * after EXIT was reported. The EXIT event follows. */
+ * after EXIT was reported. The EXIT event follows. Does not wait: on Windows another thread has the
+ * program told, and ends the job of one that cannot be told. */
 void platform_process_signal(struct platform_process *process, enum platform_signal how);
+
+/* True if its job was ended because it could not be told to end, and in `cause` why (Windows). */
+bool platform_process_was_deaf(const struct platform_process *process, struct baton_cause *cause);
 
 struct platform_exit {
     bool by_signal; /* a signal (POSIX) or the code of an exception (Windows: the system's errors,

@@ -80,6 +80,10 @@ int platform_windows_service_reload(const char *name, struct baton_cause *cause)
 /* Removes a service that does not run, and its source of the Event Log. Its log file stays. */
 int platform_windows_service_remove(const char *name, struct baton_cause *cause);
 
+/* What batond runs itself as (breaker.h): sends Ctrl-Break to the consoles of the programs that the
+ * page names whose section has the handle `section`, decimal. Ends this process. */
+_Noreturn void platform_windows_service_break(const char *section);
+
 /* What the SCM starts: the host. Speaks to the SCM for the supervisor, a batond that it starts as
  * its child, whose standard error is the log file. Returns when the service has stopped, BATON_OK
  * even if it failed: the SCM was told. BATON_SYSTEM at once, with error 1063

@@ -58,6 +58,11 @@ static void tell_exit(struct supervisor *s, uint32_t process, const struct pool_
     if (rules->handoff == HANDOFF_LISTENER && rules->workers_count == 0) {
         pool_note_progress(&s->pool, process, run_accept_judge(s, service));
     }
+    struct baton_cause cause;
+    if (platform_process_was_deaf(handle, &cause)) {
+        run_tell(s, LOG_LEVEL_INFO, "break_failed", service, "pid=%u reason=%s", writer.pid,
+                 run_tell_words(s, BATON_SYSTEM, &cause));
+    }
     struct pool_exit ended = {.by_signal = how.by_signal,
                               .code = how.code,
                               .by_broken_pipe = how.by_broken_pipe,

@@ -52,6 +52,26 @@ class Console(SupervisorCase):
                         self.assertEqual(supervisor.find("output", service=name), [])
         self.stop(supervisor)
 
+    @unittest.skipUnless(ON_WINE, "a signal elsewhere")
+    def test_a_stop_by_ctrl_break(self):
+        """Wine 8 knows none, so its programs are ended, without a second wait; platform_win32_break has them told by
+        Ctrl-C."""
+        supervisor = self.supervisor(
+            {mode: service("console upper", handoff=mode, stop_timeout_ms=600) for mode in MODES})
+        clients = {mode: supervisor.connect(mode) for mode in MODES}
+        for client in clients.values():
+            self.assertEqual(client.ask("hello").rstrip("\r"), "HELLO")
+        self.stop(supervisor)
+        for mode, client in clients.items():
+            client.close()
+            record = supervisor.record(client)
+            self.assertEqual((record["outcome"], record["signal"]), ("drained", str(0xC000013A)), mode)
+            self.assertEqual(supervisor.wait_event("terminate", service=mode)["pid"], record["pid"])
+            failed = supervisor.wait_event("break_failed", service=mode)
+            self.assertEqual(failed["pid"], record["pid"])
+            self.assertRegex(failed["reason"], "^GenerateConsoleCtrlEvent: ")
+            self.assertEqual(supervisor.find("kill", service=mode), [])
+
     def test_bytes_of_every_kind(self):
         supervisor = self.supervisor(
             {mode: service("console copy", handoff=mode) for mode in MODES})

@@ -40,6 +40,24 @@ static void write_nothing(long times) {
     }
 }
 
+/* Waits for a Ctrl-Break, or Ctrl-C, and says so. */
+static HANDLE was_told;
+
+static BOOL WINAPI on_break(DWORD what) {
+    (void)what;
+    SetEvent(was_told);
+    return TRUE;
+}
+
+static void await_break(void) {
+    was_told = CreateEventW(NULL, TRUE, FALSE, NULL);
+    SetConsoleCtrlHandler(on_break, TRUE);
+    printf("here\n");
+    fflush(stdout);
+    WaitForSingleObject(was_told, INFINITE);
+    printf("told\n");
+}
+
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     _setmode(_fileno(stdin), _O_BINARY);
@@ -51,6 +69,8 @@ int main(int argc, char **argv) {
         answer_lines();
     } else if (strcmp(what, "nothing") == 0) {
         write_nothing(argc > 3 ? strtol(argv[3], NULL, 10) : 1);
+    } else if (strcmp(what, "break") == 0) {
+        await_break();
     } else if (strcmp(what, "both") == 0) {
         printf("to output\n");
         fflush(stdout);

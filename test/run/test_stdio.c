@@ -282,6 +282,32 @@ static void test_exit_codes_of_success(void **state) {
     }
 }
 
+/* Windows ends the job of a program that could not be told to end, and the log says why. */
+static bool stop_a_deaf_one(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_handler_deafen(0);
+    scene_stop(s);
+    LOOK(s);
+    assert_int_equal(lines_count("terminate"), 0);
+    JUMP(s);
+    assert_int_equal(fake_process(0)->terminate_count, 1);
+    assert_record(1, "drained", "1");
+    assert_int_equal(lines_count("break_failed"), 1);
+    const char *line = lines_find("break_failed", 0);
+    assert_string_equal(lines_value(line, "service"), "one");
+    assert_string_equal(lines_value(line, "pid"), "1000");
+    assert_memory_equal(lines_value(line, "reason"), "AttachConsole: ", 15);
+    SCENE_END(s);
+}
+
+static void test_one_that_could_not_be_told(void **state) {
+    (void)state;
+    struct scene scene;
+    stage(&scene, &play_puppet, stop_a_deaf_one);
+    scene_run(&scene);
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outcomes),
@@ -296,6 +322,7 @@ int main(void) {
         cmocka_unit_test(test_second_stop),
         cmocka_unit_test(test_stop_when_starved),
         cmocka_unit_test(test_exit_codes_of_success),
+        cmocka_unit_test(test_one_that_could_not_be_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,7 +149,9 @@ static const char *const texts[KEY_COUNT] = {
         "workers accept clients by themselves.",
     [KEY_STOP_TIMEOUT] = "How long a handler that was asked to drain may go on before it is "
                          "terminated, and after that before it is killed. When batond stops, also "
-                         "how long HELLO and an ACK are still awaited, if not for a shorter time.",
+                         "how long HELLO and an ACK are still awaited, if not for a shorter time. "
+                         "To terminate is SIGTERM; on Windows Ctrl-Break, for a program without a "
+                         "channel that has a console, and else the end of its job.",
     [KEY_MAX_RUNTIME] =
         "How long a connection may be with its handler; 0 is without a limit. Then the handler is "
         "told by CANCEL, if it has a channel, and has `stop_timeout_ms` to end it; one that does "

@@ -279,6 +279,8 @@ bool fake_handler_send(uint32_t process, const void *bytes, size_t length, uint3
  * BATON_TOO_LONG) once; or, when `lasting`, from then on, as a stream does that has lost step. */
 bool fake_handler_send_fault(uint32_t process, int code, bool lasting);
 void fake_handler_close_channel(uint32_t process);
+/* It could not be told to end, its end will say. */
+void fake_handler_deafen(uint32_t process);
 /* Nobody can see what it is called in a pid namespace. */
 void fake_handler_hide(uint32_t process);
 /* Leaves the channel's end to a descendant that outlives the process. */

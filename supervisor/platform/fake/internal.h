@@ -112,6 +112,7 @@ struct platform_process {
     uint32_t speaker_pid;
     bool exit_told, end_told;
     bool is_hidden;
+    bool is_deaf;
     bool leaves_channel; /* a descendant keeps the handler's end */
     bool is_lost;        /* a lasting fault was sent: nothing behind it is ever read */
     bool is_broken;      /* its stream has lost step, and that was told */

@@ -30,6 +30,15 @@ static uint32_t number_of(const struct platform_process *process) {
     return number;
 }
 
+void fake_handler_deafen(uint32_t process) {
+    fake_world.processes[process]->is_deaf = true;
+}
+
+bool platform_process_was_deaf(const struct platform_process *process, struct baton_cause *cause) {
+    *cause = (struct baton_cause){"AttachConsole", 6};
+    return process->is_deaf;
+}
+
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {
     if (process->face.is_closed) {
         fake_wrong("a signal to a closed process");

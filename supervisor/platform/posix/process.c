@@ -80,6 +80,12 @@ bool platform_process_is_hidden(const struct platform_process *process) {
     return process->is_hidden;
 }
 
+bool platform_process_was_deaf(const struct platform_process *process, struct baton_cause *cause) {
+    (void)process;
+    (void)cause;
+    return false;
+}
+
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {
     if (process->ended) {
         return;

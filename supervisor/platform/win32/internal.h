@@ -2,8 +2,9 @@
  * What the files of the Windows body share. Nothing here is seen by run/.
  *
  * Threads: the supervisor's own; the threads of the system's pool, which run nothing but
- * watch_fired(); the writers of logs (log.c, event_log.c); and the thread on which Windows calls
- * the console handler (console.c). Only the first one touches the tables.
+ * watch_fired(); the writers of logs (log.c, event_log.c); the one that has programs told to end
+ * (breaker.c); and the thread on which Windows calls the console handler (console.c). Only the
+ * first one touches the tables.
  */
 #ifndef BATON_PLATFORM_WIN32_INTERNAL_H
 #define BATON_PLATFORM_WIN32_INTERNAL_H
@@ -167,6 +168,13 @@ void *win32_slot_table_next(const struct slot_table *table, uint32_t *at);
 /* A few lines of a log: every process that ran at once may have several of these in the tables. */
 #define OUTPUT_PIECE_BYTES 512
 
+struct break_request; /* breaker.h */
+
+/* What ends a job shows as this exit code, STATUS_CONTROL_C_EXIT: the system's own number for
+ * "ended from outside", in the range that counts as a signal, as SIGTERM and SIGKILL do on POSIX;
+ * and what a program ends with that does nothing about Ctrl-Break. */
+#define WIN32_ENDED_FROM_OUTSIDE 0xC000013Au
+
 /* Owner: the platform's table. */
 struct platform_process {
     struct platform *platform;
@@ -181,7 +189,9 @@ struct platform_process {
     HANDLE handle;
     HANDLE job;
     bool leaves_children;
-    HANDLE member;           /* of the job, still ending after the leader; NULL = none */
+    bool has_channel;
+    struct break_request *breaking; /* breaker.h; NULL = it was not told to end */
+    HANDLE member;                  /* of the job, still ending after the leader; NULL = none */
     uint64_t members_end_us; /* when EXIT is reported in any case; 0 = nobody was waited for */
     uint32_t pid;
     struct watch exit_watch;
@@ -276,10 +286,12 @@ enum stop_reason { STOP_BY_CONSOLE, STOP_BY_MANAGER, STOP_HOST_GONE };
 
 struct event_log; /* event_log.h */
 struct manager;   /* manager.c */
+struct breaker;   /* breaker.c */
 
 struct platform {
     struct work *work;           /* NULL = nothing is under way */
     struct manager *manager;     /* NULL = nobody has started us who would hear of us */
+    struct breaker *breaker;     /* NULL = no program was told to end */
     struct event_log *event_log; /* NULL = there is no manager; owned */
     enum stop_reason stop_reason;
     HANDLE port;

@@ -1,3 +1,4 @@
+#include "breaker.h"
 #include "core/base/text.h"
 #include "program.h"
 #include "stream.h"
@@ -9,10 +10,10 @@
 #define CHANNEL_OUT_BUFFER_BYTES (2 * PLATFORM_SEND_MAX_BYTES)
 
 /* CREATE_NO_WINDOW gives a console program a console of its own that nobody sees: no window
- * appears, and neither Ctrl-C nor the close of our console reaches it; it ends by DRAIN or with its
- * job. Wine 8 starts a process for that console which inherits the program's handles, so there the
- * channel of a console program ends with the program and not when it closes its ends. Windows does
- * not do that.
+ * appears, and neither Ctrl-C nor the close of our console reaches it; it ends by DRAIN, by a
+ * Ctrl-Break that it is sent there (breaker.h), or with its job. Wine 8 starts a process for that
+ * console which inherits the program's handles, so there the channel of a console program ends with
+ * the program and not when it closes its ends. Windows does not do that.
  * https://learn.microsoft.com/windows/win32/procthread/process-creation-flags */
 #define CREATION_FLAGS                                                                             \
     (CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP | CREATE_UNICODE_ENVIRONMENT |                    \
@@ -44,6 +45,7 @@ static struct platform_process *process_take(struct platform *platform, struct b
     process->exited = false;
     process->wants_writable = false;
     process->channel_ended = false;
+    process->breaking = NULL;
     process->end_told = false;
     process->members_end_us = 0;
     process->exit = (struct platform_exit){0};
@@ -57,6 +59,7 @@ void win32_process_release(struct platform_process *process) {
     win32_watch_stop(&process->exit_watch);
     platform_channel_close(process);
     win32_process_forget_member(process);
+    win32_break_forget(process);
     if (process->handle != NULL) {
         CloseHandle(process->handle);
         process->handle = NULL;
@@ -369,6 +372,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
         return BATON_SHORTAGE;
     }
     parts.process->token = launch->token;
+    parts.process->has_channel = launch->program->has_channel;
     parts.process->leaves_children = launch->program->leaves_children;
     int code = prepare(&parts, cause);
     if (code == BATON_OK) {

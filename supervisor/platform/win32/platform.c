@@ -1,6 +1,7 @@
 /*
  * The platform itself: opening and closing, its clocks, and what is known without it.
  */
+#include "breaker.h"
 #include "event_log.h"
 #include "platform/sized.h"
 #include "program.h"
@@ -142,6 +143,7 @@ void platform_close(struct platform **address) {
     win32_streams_clear(platform);
     close_sources(platform);
     win32_file_watches_close(platform);
+    win32_breaker_close(platform);
     win32_manager_close(platform);
     win32_event_log_close(&platform->event_log, EVENT_LOG_CLOSE_BOUND_MS);
     win32_logs_close(platform);

@@ -1,11 +1,7 @@
+#include "breaker.h"
 #include "internal.h"
 
 #include <stddef.h>
-
-/* What ends a job shows as this exit code, STATUS_CONTROL_C_EXIT: the system's own number for
- * "ended from outside", in the range that counts as a signal, as SIGTERM and SIGKILL do on POSIX.
- */
-#define ENDED_FROM_OUTSIDE 0xC000013Au
 
 /* How long EXIT waits for the rest of the job: a process whose driver hangs never ends. */
 #define MEMBERS_BOUND_US 1000000u
@@ -77,10 +73,24 @@ bool platform_process_is_hidden(const struct platform_process *process) {
 }
 
 void platform_process_signal(struct platform_process *process, enum platform_signal how) {
-    (void)how;
-    if (!process->exited) {
-        TerminateJobObject(process->job, ENDED_FROM_OUTSIDE);
+    bool is_told = !process->exited && how == PLATFORM_TERMINATE && !process->has_channel &&
+                   win32_break_ask(process);
+    if (!process->exited && !is_told) {
+        TerminateJobObject(process->job, WIN32_ENDED_FROM_OUTSIDE);
     }
+}
+
+bool platform_process_was_deaf(const struct platform_process *process, struct baton_cause *cause) {
+    LONG result = process->breaking == NULL ? 0 : process->breaking->result;
+    if (result == 0 || result == BREAK_PENDING) {
+        return false;
+    }
+    win32_cause_of(cause,
+                   (result & BREAK_IN_ATTACH) != 0     ? "AttachConsole"
+                   : (result & BREAK_IN_GENERATE) != 0 ? "GenerateConsoleCtrlEvent"
+                                                       : "batond service break",
+                   (DWORD)result & 0xFFFFu);
+    return true;
 }
 
 /* Opens one that has not ended of those listed. NULL if there is none, or it cannot be opened. */
@@ -115,7 +125,7 @@ static HANDLE end_members(const struct platform_process *process) {
         members.listed_count == 0 || (members.listed_count == 1 && members.ids[0] == process->pid);
     HANDLE member = open_living(process, &members);
     if (!listed || !alone) {
-        TerminateJobObject(process->job, ENDED_FROM_OUTSIDE);
+        TerminateJobObject(process->job, WIN32_ENDED_FROM_OUTSIDE);
     }
     return member;
 }
