@@ -182,7 +182,7 @@ void run_tell_crash(struct supervisor *s, uint32_t process, const struct pool_ex
     record_text(line, "service", p->rules->name);
     record_text(line, "handler", p->rules->handler);
     record_number(line, "pid", p->pid);
-    record_number(line, "exit", how->code);
+    record_number(line, "signal", how->code);
     record_number(line, "taken", p->taken_count);
     record_end(line);
     run_entries_tell(&s->log.entries, s->platform, ENTRY_CRASHED, line);
