@@ -4,6 +4,7 @@
 #include "core/base/text.h"
 #include "core/config/config.h"
 #include "core/service/program_head.h"
+#include "guests.h"
 #include "pieces.h"
 #include "platform/platform.h"
 #include "system.h"
@@ -151,8 +152,8 @@ static bool is_input(const struct load_paths *paths) {
 }
 
 /* BATON_OK, BATON_INVALID or BATON_NO_MEMORY. */
-static int read_config(const struct load_paths *paths, struct config *config,
-                       struct config_problems *problems) {
+static int read_config(const struct load_paths *paths, const struct service_machine *machine,
+                       struct config *config, struct config_problems *problems) {
     struct baton_cause cause = {0};
     enum config_format format = paths->input_format;
     size_t length = 0;
@@ -174,10 +175,11 @@ static int read_config(const struct load_paths *paths, struct config *config,
         return BATON_INVALID;
     }
     result = config_parse(config, format, paths->shown_name, file_bytes, length, problems);
-    if (result != BATON_NO_MEMORY && !pieces_read(paths, config, file_bytes, problems)) {
+    if (result != BATON_NO_MEMORY && (!pieces_read(paths, config, file_bytes, problems) ||
+                                      !guests_read(paths, machine, config, file_bytes, problems))) {
         return BATON_NO_MEMORY;
     }
-    return result == BATON_OK && problems->problem_count > 0 ? BATON_INVALID : result;
+    return result == BATON_OK && config_problems_own_count(problems) > 0 ? BATON_INVALID : result;
 }
 
 static void note_format(void *context, const char *name) {
@@ -215,7 +217,7 @@ int load_table(const struct load_paths *paths, const struct service_machine *mac
                struct service_table *table, struct config_problems *problems) {
     struct config config = {0};
     problems->file_name = paths->shown_name;
-    int read = read_config(paths, &config, problems);
+    int read = read_config(paths, machine, &config, problems);
     int result = read;
     /* What could be read is validated too, so that one run tells every fault of the file. */
     if (read == BATON_OK || (read == BATON_INVALID && config.setting_count > 0)) {

@@ -136,7 +136,11 @@ char *import_next_line(struct importer *importer, struct import_file *file) {
     }
     /* What has NULs is no text at all, and one message is enough. */
     bool is_binary = memchr(line, '\0', length) != NULL;
-    if (!line_is_fine(importer, file->where, line, length)) {
+    const size_t faults_count = importer->faults.count;
+    bool is_fine = line_is_fine(importer, file->where, line, length);
+    importer->has_torn_line = importer->faults.count > faults_count;
+    importer->has_torn_hosts = importer->has_torn_line && length > 0 && line[length - 1] == ':';
+    if (!is_fine) {
         length = 0;
     }
     if (is_binary) {

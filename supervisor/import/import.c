@@ -136,3 +136,84 @@ int import_config(const char *path, const struct import_machine *machine, text_e
     arena_destroy(&importer.arena);
     return result;
 }
+
+/* ---- As it is ---- */
+
+/* False if it cannot be read, or is another server's. */
+static bool read_inetd(struct importer *importer) {
+    struct import_file file = {0};
+    struct import_where from = {.file = importer->path};
+    look_for_wrappers(importer);
+    if (!import_open(importer, from, importer->path, &file)) {
+        return false;
+    }
+    if (is_xinetd(importer, file)) {
+        return false;
+    }
+    importer->format = IMPORT_INETD;
+    import_read_inetd(importer, &file);
+    import_finish(importer);
+    return true;
+}
+
+/* Cures that are for the config that an import prints, and here there is none. */
+static const char *fitting_words(struct importer *importer, const char *words) {
+    static const char *const others[] = {", then delete `enabled = no`",
+                                         "; where there is one, delete `enabled = no`",
+                                         ", and import again"};
+    for (size_t i = 0; i < sizeof others / sizeof *others && words != NULL; i++) {
+        const char *at = strstr(words, others[i]);
+        char *before = at == NULL ? NULL : arena_copy(importer->arena, words, (size_t)(at - words));
+        words = at == NULL       ? words
+                : before == NULL ? NULL
+                                 : arena_join(importer->arena, before, at + strlen(others[i]), "");
+    }
+    return words != NULL ? words : "";
+}
+
+static void give_problems(struct importer *importer, const struct import_lines *lines,
+                          const struct import_taker *taker) {
+    for (const struct import_line *line = lines->first; line != NULL; line = line->next) {
+        if (!line->is_remark) {
+            taker->problem(taker->context, line->where.line, fitting_words(importer, line->words));
+        }
+    }
+}
+
+static void give_faults(struct importer *importer, const struct import_taker *taker) {
+    char more[64];
+    give_problems(importer, &importer->faults, taker);
+    if (importer->faults.count > IMPORT_FAULTS_MAX_COUNT) {
+        text_format(more, sizeof more, "and %lu lines more have faults",
+                    (unsigned long)(importer->faults.count - IMPORT_FAULTS_MAX_COUNT));
+        taker->problem(taker->context, 0, more);
+    }
+}
+
+static void give_entry(struct importer *importer, const struct import_entry *entry,
+                       const struct import_taker *taker) {
+    give_problems(importer, &entry->notes, taker);
+    if (!entry->dropped && !entry->disabled) {
+        taker->section(taker->context, entry->name, entry->where.line);
+        import_give_settings(entry, taker->setting, taker->context);
+    }
+}
+
+int import_inetd(const char *path, const struct import_machine *machine,
+                 const struct import_taker *taker) {
+    static const struct import_options none = {0};
+    struct importer importer = {
+        .machine = machine, .options = &none, .path = path, .arena = arena_create()};
+    bool is_read = importer.arena != NULL && read_inetd(&importer);
+    int result = arena_failed(importer.arena) ? BATON_NO_MEMORY
+                 : is_read                    ? BATON_OK
+                                              : BATON_INVALID;
+    if (result == BATON_OK) {
+        give_faults(&importer, taker);
+    }
+    for (size_t i = 0; result == BATON_OK && i < importer.entry_count; i++) {
+        give_entry(&importer, importer.entries[i], taker);
+    }
+    arena_destroy(&importer.arena);
+    return result;
+}

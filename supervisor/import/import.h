@@ -69,4 +69,26 @@ struct import_machine {
 int import_config(const char *path, const struct import_machine *machine, text_emit *out,
                   text_emit *complain, void *context);
 
+/* Takes a key of a service and its value, as a config has them. */
+typedef void import_give(void *context, const char *key, const char *value);
+
+/* What an inetd.conf has, for who serves it as it is. Texts are valid during the call. */
+struct import_taker {
+    /* A service: its name, of which there is one, and where it stands; its keys go to `setting`
+     * next. */
+    void (*section)(void *context, const char *name, size_t line);
+    import_give *setting;
+    /* What is closed, is no service, or was not carried over in some part; `line` 0: the file as a
+     * whole. */
+    void (*problem)(void *context, size_t line, const char *text);
+    void *context;
+};
+
+/* Reads the inetd.conf at `path`, as import_config() does, and gives the services that this would
+ * have on. A line that cannot be read is a problem, and closes the line above, which it may have
+ * gone on with, but no other. BATON_OK; BATON_INVALID: it cannot be read, or is an xinetd.conf,
+ * and nothing was told; or BATON_NO_MEMORY. */
+int import_inetd(const char *path, const struct import_machine *machine,
+                 const struct import_taker *taker);
+
 #endif

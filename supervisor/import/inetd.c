@@ -17,12 +17,14 @@ struct statement {
     const char *text; /* the first line */
     struct import_words words;
     bool has_quotes, has_open_quote, is_continued, is_indented, is_marked;
+    bool is_torn; /* the line below it, which may go on with it, cannot be read */
 };
 
 /* What the lines above have said. */
 struct inetd {
     struct importer *importer;
     const char *hosts; /* of a line "HOSTS:"; NULL = every address */
+    bool is_torn;      /* there may have been one that cannot be read */
     bool is_marked;    /* the file begins with a byte order mark */
     size_t entry_count, bad_count;
     struct import_where first_bad;
@@ -202,6 +204,15 @@ static void check_place(struct inetd *inetd, struct import_entry *entry,
             "the line is indented, so OpenBSD's inetd takes it for arguments of the one above "
             "and GNU inetutils for a service; delete the blanks, or the line");
     }
+    if (statement->is_torn) {
+        import_off(inetd->importer, entry, entry->where,
+                   "the line below cannot be read, and may go on with this one; correct it");
+    }
+    if (inetd->is_torn) {
+        import_off(inetd->importer, entry, entry->where,
+                   "a line above, which may say at which addresses this listens, cannot be read; "
+                   "correct that");
+    }
     if (statement->is_marked) {
         import_was_off(
             inetd->importer, entry, entry->where,
@@ -220,6 +231,7 @@ static void end_statement(struct inetd *inetd, struct statement *statement) {
     if (words->count == 1 && length > 0 && words->items[0][length - 1] == ':') {
         words->items[0][length - 1] = '\0';
         inetd->hosts = words->items[0];
+        inetd->is_torn = false;
     } else {
         bool is_entry = import_is_inetd(words);
         struct import_entry *entry = import_entry_add(
@@ -280,8 +292,10 @@ void import_read_inetd(struct importer *importer, struct import_file *file) {
     struct statement statement = {0};
     const char *line = NULL;
     while ((line = import_next_line(importer, file)) != NULL) {
+        statement.is_torn = importer->has_torn_line;
         if (line[0] == '\0') {
             end_statement(&inetd, &statement);
+            inetd.is_torn = inetd.is_torn || importer->has_torn_hosts;
         } else {
             read_line(&inetd, &statement, line, file->where);
         }

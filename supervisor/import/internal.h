@@ -33,6 +33,9 @@ struct import_lines {
 struct import_line {
     struct import_line *next;
     const char *text;
+    struct import_where where; /* the text begins with it, behind its kind */
+    const char *words;         /* what follows in the text */
+    bool is_remark;            /* what was carried over, and is not quite the same */
 };
 
 /* Words of one line. */
@@ -102,6 +105,8 @@ struct importer {
     struct import_lines notes;                      /* of the file as a whole */
     struct import_lines faults; /* messages: any of them, and nothing is written */
     bool has_plain_protocol;    /* inetd: tcp or udp without 4 or 6 */
+    bool has_torn_line;     /* the line that was read last has a fault, and is taken for empty */
+    bool has_torn_hosts;    /* inetd: it may be one of addresses for those below */
     bool skips_folders;     /* import_open() is for a name of an includedir: no file, no fault */
     const char *wrapped_by; /* hosts.allow or hosts.deny, if it has a rule; else NULL */
 };
@@ -242,5 +247,8 @@ const char *import_quote(struct importer *importer, const char *word, bool brace
 void import_finish(struct importer *importer);
 
 void import_print(const struct importer *importer, text_emit *emit, void *context);
+
+/* The keys of an entry that is not dropped, as its section has them, in their order. */
+void import_give_settings(const struct import_entry *entry, import_give *give, void *context);
 
 #endif

@@ -19,7 +19,9 @@ void import_make_plain(char *text) {
     }
 }
 
-static void keep_line(struct importer *importer, struct import_lines *lines, const char *text) {
+/* `before_bytes` of the text stand before its words. */
+static void keep_line(struct importer *importer, struct import_lines *lines,
+                      struct import_where where, const char *text, size_t before_bytes) {
     struct import_line *line = arena_alloc(importer->arena, sizeof *line);
     char *copy = arena_text(importer->arena, text);
     if (line == NULL || copy == NULL) {
@@ -27,6 +29,9 @@ static void keep_line(struct importer *importer, struct import_lines *lines, con
     }
     import_make_plain(copy);
     line->text = copy;
+    line->where = where;
+    line->words = copy + before_bytes;
+    line->is_remark = false;
     if (lines->last == NULL) {
         lines->first = line;
     } else {
@@ -46,8 +51,9 @@ static void keep_located(struct importer *importer, struct import_lines *lines, 
     if (where.line > 0) {
         text_format(number, sizeof number, ":%lu", (unsigned long)where.line);
     }
-    text_format(text, sizeof text, "%s%.900s%s: %s", kind, where.file, number, words);
-    keep_line(importer, lines, text);
+    int before = text_format(text, sizeof text, "%s%.900s%s: ", kind, where.file, number);
+    text_format(text + before, sizeof text - (size_t)before, "%s", words);
+    keep_line(importer, lines, where, text, (size_t)before);
 }
 
 void import_fault(struct importer *importer, struct import_where where, const char *format, ...) {
@@ -86,9 +92,13 @@ void import_note(struct importer *importer, struct import_lines *notes, struct i
 void import_remark(struct importer *importer, struct import_lines *notes, struct import_where where,
                    const char *format, ...) {
     va_list arguments;
+    const size_t count = notes->count;
     va_start(arguments, format);
     keep_note(importer, notes, "note: ", where, format, arguments);
     va_end(arguments);
+    if (notes->count > count) {
+        notes->last->is_remark = true;
+    }
 }
 
 void import_off(struct importer *importer, struct import_entry *entry, struct import_where where,

@@ -22,63 +22,58 @@ static void print_notes(const struct printer *printer, const struct import_lines
     }
 }
 
-static void print_section(const struct printer *printer, const struct import_entry *entry) {
+void import_give_settings(const struct import_entry *entry, import_give *give, void *context) {
     static const char *const protocols[] = {"tcp", "udp", "unix"};
     static const char *const handoffs[] = {"channel", "stdio", "listener", "pump"};
+    const bool is_old = entry->program[0] == '/'; /* one of the old server's programs */
     char number[24];
-    say(printer, "[", entry->name, "]\n");
-    if (entry->disabled) {
-        say(printer, "enabled = ", "no", "\n");
-    }
-    if (entry->protocol != PROTOCOL_TCP) {
-        say(printer, "protocol = ", protocols[entry->protocol], "\n");
-    }
-    say(printer, "listen = ", entry->listen, "\n");
-    if (entry->mode != NULL) {
-        say(printer, "mode = ", entry->mode, "\n");
-        say(printer, "owner = ", entry->owner, "\n");
-    }
-    if (entry->handoff != HANDOFF_CHANNEL) {
-        say(printer, "handoff = ", handoffs[entry->handoff], "\n");
-    }
-    if (entry->handoff == HANDOFF_STDIO) {
-        say(printer, "stderr = ", "socket", "\n");
-    }
-    say(printer, "handler = ", entry->handler, "\n");
-    if (entry->argv0_text != NULL) {
-        say(printer, "argv0 = ", entry->argv0_text, "\n");
-    }
-    if (entry->program[0] == '/') { /* where all of the old servers run programs */
-        say(printer, "directory = ", "/", "\n");
-    }
-    if (entry->program[0] == '/') { /* some of inetd's programs are set-user-ID */
-        say(printer, "no_new_privileges = ", "no", "\n");
-    }
-    if (entry->environment_text != NULL) {
-        say(printer, "environment = ", entry->environment_text, "\n");
-    }
-    if (entry->max_connections_count > 0) {
-        text_format(number, sizeof number, "%lu", (unsigned long)entry->max_connections_count);
-        say(printer, "max_connections = ", number, "\n");
+    text_format(number, sizeof number, "%lu", (unsigned long)entry->max_connections_count);
+    const struct {
+        const char *key, *value;
+        bool is_given;
+    } before[] = {{"enabled", "no", entry->disabled},
+                  {"protocol", protocols[entry->protocol], entry->protocol != PROTOCOL_TCP},
+                  {"listen", entry->listen, true},
+                  {"mode", entry->mode, entry->mode != NULL},
+                  {"owner", entry->owner, entry->mode != NULL},
+                  {"handoff", handoffs[entry->handoff], entry->handoff != HANDOFF_CHANNEL},
+                  {"stderr", "socket", entry->handoff == HANDOFF_STDIO},
+                  {"handler", entry->handler, true},
+                  {"argv0", entry->argv0_text, entry->argv0_text != NULL},
+                  {"directory", "/", is_old}, /* where all of the old servers run programs */
+                  {"no_new_privileges", "no", is_old}, /* some of inetd's are set-user-ID */
+                  {"environment", entry->environment_text, entry->environment_text != NULL},
+                  {"max_connections", number, entry->max_connections_count > 0}},
+      after[] = {{"nodelay", "yes", entry->nodelay},
+                 {"keepalive", "yes", entry->keepalive},
+                 {"receive_buffer_bytes", entry->receive_buffer, entry->receive_buffer != NULL},
+                 {"send_buffer_bytes", entry->send_buffer, entry->send_buffer != NULL}};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        if (before[i].is_given) {
+            give(context, before[i].key, before[i].value);
+        }
     }
     for (size_t i = 0; i < KEY_COUNT; i++) {
         if (entry->values[i] != NULL) {
-            say(printer, key_name(&key_table[i]), " = ", entry->values[i]);
-            printer->emit(printer->context, "\n");
+            give(context, key_name(&key_table[i]), entry->values[i]);
         }
     }
-    if (entry->nodelay) {
-        say(printer, "nodelay = ", "yes", "\n");
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++) {
+        if (after[i].is_given) {
+            give(context, after[i].key, after[i].value);
+        }
     }
-    if (entry->keepalive) {
-        say(printer, "keepalive = ", "yes", "\n");
-    }
-    if (entry->receive_buffer != NULL) {
-        say(printer, "receive_buffer_bytes = ", entry->receive_buffer, "\n");
-    }
-    if (entry->send_buffer != NULL) {
-        say(printer, "send_buffer_bytes = ", entry->send_buffer, "\n");
-    }
+}
+
+static void print_setting(void *context, const char *key, const char *value) {
+    say(context, key, " = ", value);
+    say(context, "\n", "", "");
+}
+
+static void print_section(const struct printer *printer, const struct import_entry *entry) {
+    struct printer copy = *printer;
+    say(printer, "[", entry->name, "]\n");
+    import_give_settings(entry, print_setting, &copy);
 }
 
 static void print_heading(const struct printer *printer, const struct importer *importer) {

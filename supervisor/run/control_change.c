@@ -7,10 +7,12 @@
 
 /* ---- A reload ---- */
 
-/* The next one, as the log has it. */
+/* The next one, as the log has it. They come when all changes were told. */
 static bool tell_problem(struct supervisor *s, struct run_control_client *c) {
+    const struct run_report *report = &s->reload.report;
     char text[RELOAD_PROBLEM_BYTES];
-    size_t length = run_reload_problem(&s->reload.report, c->cursor, text, sizeof text);
+    size_t length =
+        run_reload_problem(report->problems, c->cursor - report->change_count, text, sizeof text);
     if (length == 0) {
         return false;
     }
@@ -41,19 +43,18 @@ enum run_control_more run_control_next_change(struct supervisor *s, struct run_c
         return c->cursor == 0 ? RUN_CONTROL_WAITS : RUN_CONTROL_END; /* the next one has come */
     }
     c->waits = false;
+    if (c->cursor < report->change_count) {
+        tell_change(s, &report->changes[c->cursor++]);
+        return RUN_CONTROL_LINE;
+    }
+    if (tell_problem(s, c)) {
+        return RUN_CONTROL_LINE;
+    }
     if (report->reason[0] != '\0') {
-        if (tell_problem(s, c)) {
-            return RUN_CONTROL_LINE;
-        }
         c->code = report->problems != NULL ? CONTROL_CONFIG_INVALID : CONTROL_FAILED;
         c->text = report->reason;
-        return RUN_CONTROL_END;
     }
-    if (c->cursor == report->change_count) {
-        return RUN_CONTROL_END;
-    }
-    tell_change(s, &report->changes[c->cursor++]);
-    return RUN_CONTROL_LINE;
+    return RUN_CONTROL_END;
 }
 
 /* ---- A service that is to be over ---- */

@@ -92,9 +92,8 @@ int run_reload_ask(struct supervisor *s, const char *by) {
 
 /* ---- What came of it ---- */
 
-size_t run_reload_problem(const struct run_report *report, size_t at, char *out,
-                          size_t size_bytes) {
-    const char *text = report->problems == NULL ? "" : report->problems + at;
+size_t run_reload_problem(const char *problems, size_t at, char *out, size_t size_bytes) {
+    const char *text = problems == NULL ? "" : problems + at;
     size_t length = strcspn(text, "\n");
     size_t kept = length < size_bytes ? length : size_bytes - 1;
     memcpy(out, text, kept);
@@ -102,13 +101,25 @@ size_t run_reload_problem(const struct run_report *report, size_t at, char *out,
     return text[0] == '\0' ? 0 : length + 1;
 }
 
-static void tell_problems(struct supervisor *s) {
+void run_reload_tell_problems(struct supervisor *s, enum log_level level, const char *problems) {
     char line[RELOAD_PROBLEM_BYTES];
     size_t at = 0, length;
-    while ((length = run_reload_problem(&s->reload.report, at, line, sizeof line)) > 0) {
-        run_tell(s, LOG_LEVEL_ERROR, "config_problem", SLOT_NONE, "text=%s", line);
+    while ((length = run_reload_problem(problems, at, line, sizeof line)) > 0) {
+        run_tell(s, level, "config_problem", SLOT_NONE, "text=%s", line);
         at += length;
     }
+}
+
+static void tell_problems(struct supervisor *s) {
+    run_reload_tell_problems(s, LOG_LEVEL_ERROR, s->reload.report.problems);
+}
+
+/* What services lack is told by these; what else is wrong with what is served now. */
+static void tell_warnings(struct supervisor *s, const char *warnings) {
+    struct run_report *r = &s->reload.report;
+    free(r->problems);
+    r->problems = warnings == NULL ? NULL : strdup(warnings);
+    run_reload_tell_problems(s, LOG_LEVEL_WARNING, warnings);
 }
 
 /* For the report and the log. */
@@ -168,6 +179,7 @@ static void apply(struct supervisor *s) {
         s->log.spec = spec;
         refuse(s, "there is no room for so many services beside those that were and have clients");
     } else {
+        tell_warnings(s, table->warnings);
         run_change_tell_all(s, &plan, tell_change);
         run_options_change(s, &table->options);
         run_change_carry_out(s, &plan);

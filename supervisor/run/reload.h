@@ -19,8 +19,9 @@ struct run_report {
     struct run_change *changes;
     size_t change_count;
     size_t counts[RUN_CHANGE_KINDS_COUNT];
-    char
-        *problems; /* lines about the file, owned; where it was refused they are why, NULL = none */
+    /* Lines about the file, owned; where it was refused they are why, else what is not served all
+     * the same; NULL = none. */
+    char *problems;
     char reason[256]; /* or this is; empty = all was carried out */
 };
 
@@ -49,10 +50,13 @@ int run_reload_ask(struct supervisor *s, const char *by);
 /* Why the config cannot be read anew; NULL = it can. */
 const char *run_reload_refusal(const struct supervisor *s);
 
-/* The problem that begins at `at` of the report's, as a text; returns how many bytes it takes
- * there, 0 = there is none. */
+/* The problem that begins at `at` of these lines (NULL = there are none), as a text; returns how
+ * many bytes it takes there, 0 = there is none. */
 #define RELOAD_PROBLEM_BYTES 1536u
-size_t run_reload_problem(const struct run_report *report, size_t at, char *out, size_t size_bytes);
+size_t run_reload_problem(const char *problems, size_t at, char *out, size_t size_bytes);
+
+/* Each is a line of the log. */
+void run_reload_tell_problems(struct supervisor *s, enum log_level level, const char *problems);
 
 /* The config was read (WORKED). */
 void run_reload_on_loaded(struct supervisor *s);

@@ -142,6 +142,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
                  machine->config_is_input ? machine->config_file : machine->config_path,
                  (unsigned)table->piece_count, platform_own_pid());
     }
+    run_reload_tell_problems(s, LOG_LEVEL_WARNING, table->warnings);
     run_control_open(s, &table->options);
     if (!add_services(s, table)) {
         return false;

@@ -6,6 +6,7 @@
  */
 #include "config_world.h"
 #include "core/base/error.h"
+#include "core/service/difference.h"
 #include "import_world.h"
 
 #include <stdlib.h>
@@ -61,6 +62,35 @@ static void check_import(const struct import_machine *world, const char *name) {
     free(emitted.faults.text);
 }
 
+/* Served as it is, an inetd.conf is what its import is: no other service, none less, none else. */
+static void check_served(const struct import_machine *world, const char *name) {
+    struct emitted emitted = {{0}, {0}};
+    struct config_problems problems = {0}, imported_problems = {0};
+    struct service_table table = {0}, imported = {0};
+    int result =
+        import_world_serve(world, name, "[supervisor]\ndefault_user = nobody\n", &table, &problems);
+    if (import_config(name, world, take_out, take_fault, &emitted) == BATON_OK &&
+        result != BATON_INVALID) {
+        require(result == BATON_OK);
+        (void)config_world_load(&import_world_services, CONFIG_FORMAT_INI, "i.ini",
+                                emitted.out.text, emitted.out.length, &imported,
+                                &imported_problems);
+        require(table.service_count == imported.service_count);
+        for (size_t i = 0; i < table.service_count; i++) {
+            imported.services[i].is_open_unsaid = false; /* in an inetd.conf that is said */
+            require(service_is_same(&table.services[i], &imported.services[i]));
+        }
+    }
+    /* Whatever is wrong in it is nobody else's fault. */
+    require(result == BATON_OK || config_problems_own_count(&problems) <= 1);
+    service_table_clear(&table);
+    service_table_clear(&imported);
+    config_problems_clear(&problems);
+    config_problems_clear(&imported_problems);
+    free(emitted.out.text);
+    free(emitted.faults.text);
+}
+
 static const char users[] = "root:x:0:0::/:\nlab:x:7:7::/:\nnobody:x:65534:65534::/:\ntorn:x";
 static const char groups[] = "root:x:0:\nadm:x:4:lab,nobody\nlab:x:7:\nodd;name:x:8:lab\ntorn:x:9";
 
@@ -82,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         world.groups_file = "group";
     }
     check_import(&world, "f.conf");
+    check_served(&world, "f.conf");
     check_import(&world, "d/x"); /* a part: its defaults are in the other */
     return 0;
 }

@@ -1,7 +1,7 @@
 file(GLOB_RECURSE golden_imports CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/import/*")
 list(FILTER golden_imports EXCLUDE REGEX "\\.expected$")
 
-add_library(import_world STATIC import_world.c)
+add_library(import_world STATIC import_world.c import_serve.c)
 target_include_directories(import_world PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
 target_link_libraries(import_world PUBLIC baton_import)
 baton_target(import_world)

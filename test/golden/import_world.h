@@ -21,6 +21,12 @@ struct import_machine import_world_of(const struct import_file *files);
 /* Where every absolute path is a program or a folder, and the handlers folder holds ours. */
 extern const struct service_machine import_world_services;
 
+/* Builds the table that the inetd.conf at `path` makes as it is, beside the main config
+ * "main.ini": guests of that (config/problems.h), for import_world_services. Returns what
+ * import_inetd() did unless that is BATON_OK, then what the table did. The caller clears both. */
+int import_world_serve(const struct import_machine *machine, const char *path, const char *main_ini,
+                       struct service_table *table, struct config_problems *problems);
+
 /* A port of the few services that this machine knows; as in struct service_machine. */
 int import_world_find_port(void *context, const char *name, bool udp, uint16_t *port);
 

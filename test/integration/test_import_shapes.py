@@ -150,6 +150,10 @@ class Shapes(SupervisorCase):
     def hear_baton(self, text, ports, *how):
         return self.with_baton(text, lambda: self.hear(ports, *how))
 
+    def as_it_is(self, config):
+        """A config of ours that serves this inetd.conf without an import."""
+        return f"[supervisor]\ninetd_conf = {config}\n[beside]\nlisten = 127.0.0.1:0\nhandler = echo\nuser = nobody\n"
+
     def sections(self, text):
         """{name: (is it on, comments and keys)} of an imported config."""
         found = {}
@@ -431,6 +435,9 @@ class Accounts(Shapes):
         process.stop()
         ours = self.with_baton(self.run_import(config),
                                lambda: [ask(port, *SOURCES[0]) for port in ports])
+        as_it_is = self.with_baton(self.as_it_is(config),
+                                   lambda: [ask(port, *SOURCES[0]) for port in ports])
+        self.assertEqual(as_it_is, ours)
         for user, one, other in zip(users, ours, theirs):
             self.assertEqual(one, other if user not in forms.INETD_USERS_OFF else REFUSED, user)
         self.assertIn("uid=4242(lab) gid=4244(labs) groups=4244(labs),4245(others) ",
@@ -454,6 +461,7 @@ class Inetd(Shapes):
         process.stop()
         text = self.run_import(config)
         ours = self.hear_baton(text, ports, "E", SOURCES)
+        self.assertEqual(self.hear_baton(self.as_it_is(config), ports, "E", SOURCES), ours)
         for letter, port in ports.items():
             one, other = ours[letter], theirs[letter]
             if letter != "E" and letter not in shapes.INETD_IPV6:
@@ -490,6 +498,7 @@ class Inetd(Shapes):
             process.stop()
         text = self.run_import(config)
         ours = self.hear_baton(text, ports)
+        self.assertEqual(self.hear_baton(self.as_it_is(config), ports), ours)
         users = re.compile(r"uid=\S+ gid=\S+ groups=\S+|takes uid=\d+")
         for server, heard in theirs.items():
             opened = [(forms.INETD_LINES[number], ours[number], heard[number]) for number in ports

@@ -89,6 +89,17 @@ int config_parse(struct config *config, enum config_format format, const char *f
 int config_parse_piece(struct config *config, enum config_format format, const void *bytes,
                        size_t length, struct config_problems *problems);
 
+/* The same for what no reader of ours has read, but somebody else: a service's section, and
+ * settings of the one that was put last. `line` of the file at hand. Faults, and lack of memory, as
+ * above. False if there is a section of that name already, which holds; what is put then goes
+ * nowhere. */
+bool config_put_section(struct config *config, const char *name, size_t line,
+                        struct config_problems *problems);
+void config_put_setting(struct config *config, const char *key, const char *value, size_t line);
+
+/* The section of that name; NULL = there is none. Of `defaults` and `ports` the first. */
+const struct config_section *config_find_section(const struct config *config, const char *name);
+
 /* Keeps a source, whose texts live as long as `config`. False when out of memory. */
 bool config_add_source(struct config *config, struct config_source source);
 

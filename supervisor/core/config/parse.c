@@ -69,6 +69,31 @@ int config_parse_piece(struct config *config, enum config_format format, const v
     return problems->problem_count > 0 ? BATON_INVALID : BATON_OK;
 }
 
+const struct config_section *config_find_section(const struct config *config, const char *name) {
+    for (size_t i = 0; i < config->section_count; i++) {
+        if (strcmp(config->sections[i].name, name) == 0) {
+            return &config->sections[i];
+        }
+    }
+    return NULL;
+}
+
+bool config_put_section(struct config *config, const char *name, size_t line,
+                        struct config_problems *problems) {
+    struct config_reader *reader = config->reader;
+    reader->problems = problems;
+    config_skip_section(reader);
+    if (config_find_section(config, name) != NULL) {
+        return false;
+    }
+    config_open_section(reader, name, line);
+    return true;
+}
+
+void config_put_setting(struct config *config, const char *key, const char *value, size_t line) {
+    config_add_setting(config->reader, key, value, line);
+}
+
 int config_parse(struct config *config, enum config_format format, const char *file_name,
                  const void *bytes, size_t length, struct config_problems *problems) {
     memset(config, 0, sizeof *config);

@@ -16,6 +16,8 @@ static void insert(struct config_problems *problems, struct config_problem probl
 
 static void keep(struct config_problems *problems, size_t line, const char *key, const char *text) {
     size_t length = 0;
+    problems->guest_count +=
+        config_problems_is_guest(problems, config_problems_line(problems, line));
     if (problems->problem_count == CONFIG_PROBLEMS_MAX_COUNT) {
         problems->unkept_count++;
         return;
@@ -34,7 +36,8 @@ static void keep(struct config_problems *problems, size_t line, const char *key,
                    &problems->problem_capacity, sizeof *grown);
     struct config_problem problem = {.line = config_problems_line(problems, line),
                                      .key = arena_text(problems->arena, key),
-                                     .text = arena_copy(problems->arena, text, length)};
+                                     .text = arena_copy(problems->arena, text, length),
+                                     .is_note = problems->adds_note};
     problems->problems = grown != NULL ? grown : problems->problems;
     if (arena_failed(problems->arena)) {
         problems->out_of_memory = true;
@@ -103,6 +106,12 @@ void config_problems_add(struct config_problems *problems, size_t line, const ch
     va_end(arguments);
 }
 
+void config_problems_note(struct config_problems *problems, size_t line, const char *text) {
+    problems->adds_note = true;
+    config_problems_add(problems, line, NULL, "%s", text);
+    problems->adds_note = false;
+}
+
 const char *config_excerpt(struct config_problems *problems, const char *value) {
     const char *excerpt = arena_text(problems->arena, text_excerpt(value).text);
     return excerpt != NULL ? excerpt : "";
@@ -113,23 +122,43 @@ const char *config_key_label(struct config_problems *problems, const char *secti
     return arena_join(problems->arena, section, ".", key);
 }
 
+static void print_problem(const struct config_problems *problems,
+                          const struct config_problem *problem, text_emit *emit, void *context) {
+    char number[64];
+    emit(context, config_problems_file(problems, problem->line));
+    if (config_line_number(problem->line) > 0) {
+        text_format(number, sizeof number, ":%lu",
+                    (unsigned long)config_line_number(problem->line));
+        emit(context, number);
+    }
+    emit(context, config_problems_is_guest(problems, problem->line) ? ": warning: " : ": ");
+    if (problem->key != NULL) {
+        emit(context, problem->key);
+        emit(context, ": ");
+    }
+    emit(context, problem->text);
+    emit(context, "\n");
+}
+
+void config_problems_print_guests(const struct config_problems *problems, text_emit *emit,
+                                  void *context) {
+    size_t kept_count = 0;
+    for (size_t i = 0; i < problems->problem_count; i++) {
+        if (config_problems_is_guest(problems, problems->problems[i].line)) {
+            kept_count++;
+            print_problem(problems, &problems->problems[i], emit, context);
+        }
+    }
+    if (kept_count < problems->guest_count) {
+        emit(context, problems->piece_names[problems->guest_file - 1]);
+        emit(context, ": warning: more is wrong than can be told, so nothing of it is served\n");
+    }
+}
+
 void config_problems_print(const struct config_problems *problems, text_emit *emit, void *context) {
     char number[64];
     for (size_t i = 0; i < problems->problem_count; i++) {
-        const struct config_problem *problem = &problems->problems[i];
-        emit(context, config_problems_file(problems, problem->line));
-        if (config_line_number(problem->line) > 0) {
-            text_format(number, sizeof number, ":%lu",
-                        (unsigned long)config_line_number(problem->line));
-            emit(context, number);
-        }
-        emit(context, ": ");
-        if (problem->key != NULL) {
-            emit(context, problem->key);
-            emit(context, ": ");
-        }
-        emit(context, problem->text);
-        emit(context, "\n");
+        print_problem(problems, &problems->problems[i], emit, context);
     }
     if (problems->unkept_count > 0) {
         text_format(number, sizeof number, ": and %lu faults more\n",
@@ -137,6 +166,18 @@ void config_problems_print(const struct config_problems *problems, text_emit *em
         emit(context, problems->file_name);
         emit(context, number);
     }
+}
+
+void config_problems_forget_guests(struct config_problems *problems) {
+    size_t kept = 0;
+    for (size_t i = 0; i < problems->problem_count; i++) {
+        if (!config_problems_is_guest(problems, problems->problems[i].line)) {
+            problems->problems[kept++] = problems->problems[i];
+        }
+    }
+    problems->unkept_count -= problems->guest_count - (problems->problem_count - kept);
+    problems->problem_count = kept;
+    problems->guest_count = 0;
 }
 
 void config_problems_clear(struct config_problems *problems) {

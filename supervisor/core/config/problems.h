@@ -31,14 +31,18 @@ struct config_problem {
     size_t line;      /* from 1, with its file; 0 = that as a whole */
     const char *key;  /* "section.key", or NULL */
     const char *text; /* one sentence: what is wrong; what would be right */
+    bool is_note;     /* of a guest: it is served, or not, without regard to this */
 };
 
 struct config_problems {
     const char *file_name;    /* of the main file */
     const char **piece_names; /* piece_count names: of file 1 and so on */
     size_t piece_count;
-    size_t piece_capacity;           /* room in `piece_names` */
-    size_t file_at_hand;             /* whose lines are told now without it; 0 while none is read */
+    size_t piece_capacity; /* room in `piece_names` */
+    size_t file_at_hand;   /* whose lines are told now without it; 0 while none is read */
+    size_t guest_file;     /* whose faults close a service each, and no more; 0 = there is none */
+    size_t guest_count;    /* faults of that, the unkept ones included */
+    bool adds_note;        /* what is kept now is one */
     struct config_problem *problems; /* by line; those of a line in the order they were found */
     size_t problem_count;            /* at most CONFIG_PROBLEMS_MAX_COUNT */
     size_t problem_capacity;         /* room in `problems` */
@@ -53,9 +57,29 @@ struct config_problems {
 bool config_problems_begin_piece(struct config_problems *problems, const char *file_name);
 void config_problems_end_piece(struct config_problems *problems);
 
+/* The file at hand, which is no piece that was begun before, has guests: services from a file of
+ * another super-server, which others have written, and of which one that is wrong keeps no other
+ * from being served. Told as warnings. */
+static inline void config_problems_welcome(struct config_problems *problems) {
+    problems->guest_file = problems->file_at_hand;
+}
+
 /* `line` of the file at hand, with that. */
 static inline size_t config_problems_line(const struct config_problems *problems, size_t line) {
     return line | problems->file_at_hand << CONFIG_LINE_BITS;
+}
+
+/* Adds what whoever has brought a guest says of that by himself. */
+void config_problems_note(struct config_problems *problems, size_t line, const char *text);
+
+/* True for a line, with its file, of a guest. */
+static inline bool config_problems_is_guest(const struct config_problems *problems, size_t line) {
+    return problems->guest_file != 0 && config_line_file(line) == problems->guest_file;
+}
+
+/* How many faults there are that are no guest's. */
+static inline size_t config_problems_own_count(const struct config_problems *problems) {
+    return problems->problem_count + problems->unkept_count - problems->guest_count;
 }
 
 /* The name of the file that a line is in. */
@@ -96,6 +120,11 @@ const char *config_key_label(struct config_problems *problems, const char *secti
 /* Writes one line for each fault, "FILE:LINE: KEY: text" (without LINE, KEY where there is none),
  * by line. */
 void config_problems_print(const struct config_problems *problems, text_emit *emit, void *context);
+
+/* Those of guests alone, in the same form; and leaves them out from here on. */
+void config_problems_print_guests(const struct config_problems *problems, text_emit *emit,
+                                  void *context);
+void config_problems_forget_guests(struct config_problems *problems);
 
 /* Frees and leaves empty; an empty (zeroed) object is accepted. */
 void config_problems_clear(struct config_problems *problems);

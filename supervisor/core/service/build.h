@@ -60,6 +60,7 @@ struct service_draft {
                                                 it has a section */
     const struct config_setting *max_connections; /* where that comes from; NULL = the table */
     bool enabled;
+    bool is_guest; /* guests.c */
     struct service service;
 };
 
@@ -370,6 +371,13 @@ unsigned service_sections_of(enum config_section_kind kind);
 /* Drops and reports sections and keys that are not known, each with the nearest known one
  * (known.c). */
 void service_check_names(struct config *config, struct config_problems *problems);
+
+/* Services of another super-server's file (guests.c; config_problems_welcome()). Begins one: for it
+ * no [defaults] hold, and each of its faults is told. Then switches those off that have faults,
+ * which is all that these do; and puts what was told of them into the table, out of the faults. */
+void service_begin_guest(struct service_builder *builder, struct service_values *values);
+void service_close_guests(struct service_builder *builder);
+void service_tell_guests(struct service_builder *builder, struct service_table *out);
 
 /* Names the services of [ports] by their handlers, and reports names that are taken
  * (names.c). */

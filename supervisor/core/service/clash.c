@@ -164,20 +164,30 @@ static void check_clashes(struct service_builder *builder) {
     check_places(builder, places, count, told);
 }
 
-void service_check_clashes(struct service_builder *builder) {
-    uint64_t total_count = 0;
-    const struct service_draft *largest = NULL;
-    check_clashes(builder);
+/* The largest of those that are on, a guest if there is one; NULL = none is. */
+static struct service_draft *find_largest(struct service_builder *builder, uint64_t *total_count) {
+    struct service_draft *largest = NULL;
+    *total_count = 0;
     for (size_t i = 0; i < builder->draft_count; i++) {
-        const struct service_draft *draft = &builder->drafts[i];
+        struct service_draft *draft = &builder->drafts[i];
         if (draft->enabled) {
-            total_count += draft->service.max_connections_count;
-            bool larger = largest == NULL || draft->service.max_connections_count >
-                                                 largest->service.max_connections_count;
-            largest = larger ? draft : largest;
+            *total_count += draft->service.max_connections_count;
+            bool goes_before = largest == NULL || (draft->is_guest && !largest->is_guest);
+            bool is_larger =
+                largest != NULL && draft->is_guest == largest->is_guest &&
+                draft->service.max_connections_count > largest->service.max_connections_count;
+            largest = goes_before || is_larger ? draft : largest;
         }
     }
-    if (total_count > SERVICE_TABLE_CONNECTIONS_MAX_COUNT) {
+    return largest;
+}
+
+void service_check_clashes(struct service_builder *builder) {
+    uint64_t total_count = 0;
+    struct service_draft *largest;
+    check_clashes(builder);
+    while ((largest = find_largest(builder, &total_count)) != NULL &&
+           total_count > SERVICE_TABLE_CONNECTIONS_MAX_COUNT) {
         const struct config_setting not_given = {
             .line = largest->service.line, .section = "defaults", .key = "max_connections"};
         service_report(
@@ -186,5 +196,9 @@ void service_check_clashes(struct service_builder *builder) {
             "%lu, the most)",
             (unsigned long)total_count, (unsigned long)SERVICE_TABLE_CONNECTIONS_MAX_COUNT,
             (unsigned long)largest->service.max_connections_count);
+        if (!largest->is_guest) {
+            return;
+        }
+        largest->enabled = false;
     }
 }

@@ -19,7 +19,7 @@ struct head {
     uint64_t size_bytes;
     size_t service_count, access_count, disabled_count, piece_count;
     size_t services, accesses; /* arrays of offsets */
-    size_t options, config;
+    size_t options, config, warnings;
     bool needs_privileges;
 };
 
@@ -190,6 +190,7 @@ static void pack_all(struct packer *packer, const struct service_table *table,
     void *first = pack_part(packer, &head, sizeof head, alignof(max_align_t));
     head.options = pack_options(packer, &table->options);
     head.config = pack_config(packer, config);
+    head.warnings = offset_in(packer, pack_text(packer, table->warnings));
     pack_services(packer, table, &head);
     pack_accesses(packer, table, &head);
     head.size_bytes = packer->used_bytes;
@@ -264,6 +265,7 @@ int image_read(const char *bytes, size_t size_bytes, const char *version,
     table->disabled_count = head.disabled_count;
     table->piece_count = head.piece_count;
     table->needs_privileges = head.needs_privileges;
+    table->warnings = head.warnings == 0 ? NULL : image + head.warnings;
     memcpy(&table->options, image + head.options, sizeof table->options);
     move_options(&table->options, (uintptr_t)image);
     memcpy(config, image + head.config, sizeof *config);

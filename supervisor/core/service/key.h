@@ -142,6 +142,7 @@ enum key_type {
     X(OWN_USER, "user") /* of [supervisor] */                                                      \
     X(HANDLERS, "handlers")                                                                        \
     X(INCLUDE, "include")                                                                          \
+    X(INETD_CONF, "inetd_conf")                                                                    \
     X(INTERPRETER, "interpreter.EXT")                                                              \
     X(LOG, "log")                                                                                  \
     X(LOG_MODE, "log_mode")                                                                        \

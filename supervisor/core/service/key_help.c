@@ -330,6 +330,8 @@ static const char *const texts[KEY_COUNT] = {
     [KEY_HANDLERS] = "The handlers folder. `--handlers` on the command line goes before it; "
                      "without either it is the folder `handlers` of the installation.",
     [KEY_INCLUDE] = "Further files of the config, such as `ports.d/*.ini`: see \"In pieces\".",
+    [KEY_INETD_CONF] = "An inetd.conf whose services are served as well, such as "
+                       "`/etc/inetd.conf`: see \"An inetd.conf\". Not on Windows.",
     [KEY_INTERPRETER] = "The program, with arguments, that runs handlers whose file name ends in "
                         "`.EXT`: with `interpreter.py = /usr/bin/python3 -u`, the handler `a.py x` "
                         "runs as `/usr/bin/python3 -u /path/of/a.py x`. On Windows every handler "

@@ -266,6 +266,8 @@ const struct key key_table[KEY_COUNT] = {
         .field_offset = KEY_NO_FIELD),
     ROW(INCLUDE, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_PATTERNS, .modes = KEY_MODES_ALL,
         .field_offset = KEY_NO_FIELD),
+    ROW(INETD_CONF, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_FILE, .modes = KEY_MODES_ALL,
+        .field_offset = KEY_NO_FIELD),
     ROW(INTERPRETER, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_COMMAND,
         .modes = KEY_MODES_ALL, .field_offset = KEY_NO_FIELD),
     ROW(LOG, .sections = KEY_IN_SUPERVISOR, .type = KEY_TYPE_FILE, .modes = KEY_MODES_ALL,

@@ -20,15 +20,24 @@ static const char *name_of_handler(struct service_builder *builder, const char *
     return name;
 }
 
-/* Another service of that name; NULL = there is none. */
+/* Another service of that name, no guest; NULL = there is none. */
 static const struct service *find_namesake(const struct service_builder *builder,
                                            const char *const *names, size_t index) {
     for (size_t i = 0; i < builder->draft_count; i++) {
-        if (i != index && names[i] != NULL && strcmp(names[i], names[index]) == 0) {
+        if (i != index && !builder->drafts[i].is_guest && names[i] != NULL &&
+            strcmp(names[i], names[index]) == 0) {
             return &builder->drafts[i].service;
         }
     }
     return NULL;
+}
+
+void service_report_masked(struct config_problems *problems, size_t line, const char *name,
+                           size_t by_line) {
+    config_problems_add(problems, line, name,
+                        "the config has a service of this name in %s, which holds; this one is not "
+                        "served",
+                        config_line_words(problems, by_line, config_problems_line(problems, line)));
 }
 
 void service_name_drafts(struct service_builder *builder) {
@@ -57,9 +66,14 @@ void service_name_drafts(struct service_builder *builder) {
     }
     for (size_t i = 0; i < builder->draft_count; i++) {
         const struct config_setting *setting = builder->drafts[i].from_ports;
-        const struct service *namesake =
-            setting != NULL && names[i] != NULL ? find_namesake(builder, names, i) : NULL;
-        if (namesake != NULL) {
+        bool is_guest = builder->drafts[i].is_guest;
+        const struct service *namesake = (setting != NULL || is_guest) && names[i] != NULL
+                                             ? find_namesake(builder, names, i)
+                                             : NULL;
+        if (namesake != NULL && is_guest) {
+            service_report_masked(builder->problems, builder->drafts[i].service.line, names[i],
+                                  namesake->line);
+        } else if (namesake != NULL) {
             service_report(builder, setting,
                            "its service would be named `%s`, as that in %s; give it a section of "
                            "its own with another name",

@@ -160,6 +160,14 @@ void service_read_options(struct service_builder *builder) {
     builder->options.default_user =
         builder->default_user == NULL ? NULL : service_unquote(builder, builder->default_user);
     service_read_own_user(builder, &values);
+    if (values.own[KEY_INETD_CONF] != NULL) {
+        (void)service_unquote(builder, values.own[KEY_INETD_CONF]);
+        if (!service_has_accounts(builder->machine)) {
+            service_report(builder, values.own[KEY_INETD_CONF],
+                           "there is no inetd.conf for Windows; make a config of one by "
+                           "`baton-import FILE`");
+        }
+    }
     if (builder->options.keeper != 0 && !service_has_accounts(builder->machine)) {
         config_problems_add(
             builder->problems, section->line, "supervisor.keeper",

@@ -125,6 +125,11 @@ static void add_section(struct service_builder *builder, const struct config_sec
     if (draft == NULL) {
         return;
     }
+    draft->is_guest = config_problems_is_guest(builder->problems, section->line);
+    const size_t lacks_count = builder->problems->lacks_count;
+    if (draft->is_guest) {
+        service_begin_guest(builder, &values);
+    }
     service_read_values(builder, section, &values);
     if (values.own[KEY_LISTEN] == NULL) {
         report_missing(builder, section, KEY_LISTEN, "the port to listen at");
@@ -135,6 +140,10 @@ static void add_section(struct service_builder *builder, const struct config_sec
     set_line(builder, &values.service, section->line);
     values.service.name = arena_text(builder->arena, section->name);
     fill_draft(builder, &values, draft);
+    if (draft->is_guest) { /* it is closed, and does not wait for what it lacks */
+        builder->problems->lacks_count = lacks_count;
+        draft->service.is_open_unsaid = false; /* to inetd, no address is all of them */
+    }
 }
 
 /* [defaults] of a file, over what holds there already. */
@@ -181,11 +190,14 @@ static void check_not_empty(struct service_builder *builder) {
     for (size_t i = 0; i < builder->draft_count; i++) {
         enabled_count += builder->drafts[i].enabled;
     }
-    if (enabled_count > 0 || builder->problems->problem_count > 0) {
+    if (enabled_count > 0 || config_problems_own_count(builder->problems) > 0) {
         return;
     }
     config_problems_add(builder->problems, 0, NULL,
-                        builder->draft_count > 0
+                        builder->problems->guest_file != 0
+                            ? "no service is on, and none of `inetd_conf` can be served; switch "
+                              "one on, or correct what is told of that"
+                        : builder->draft_count > 0
                             ? "every service is switched off; set `enabled = yes` for one"
                             : "the file has no service; add a section `ports` and a line for each "
                               "port, as 7777 and the handler `ok`");
@@ -212,7 +224,7 @@ static size_t fill_table(struct service_builder *builder, struct service_table *
             service->lacks = builder->problems->lacks_count > 0 &&
                              service_find_lack(service, builder->machine, &builder->lack);
             ready_count += service->lacks ? 0 : 1;
-        } else {
+        } else if (!builder->drafts[i].is_guest) {
             out->disabled_count++;
         }
     }
@@ -231,7 +243,9 @@ static void build(struct service_builder *builder) {
     }
     add_drafts(builder);
     service_name_drafts(builder);
+    service_close_guests(builder);
     service_check_clashes(builder);
+    service_close_guests(builder);
     check_not_empty(builder);
 }
 
@@ -259,8 +273,11 @@ int service_table_build(struct config *config, const struct service_machine *mac
         goto done;
     }
     size_t lacks_count = builder.options.strict != 0 ? 0 : problems->lacks_count;
-    bool is_good = problems->problem_count + problems->unkept_count == lacks_count &&
-                   fill_table(&builder, out) > 0;
+    bool is_good =
+        config_problems_own_count(problems) == lacks_count && fill_table(&builder, out) > 0;
+    if (is_good) {
+        service_tell_guests(&builder, out);
+    }
     if (!has_failed(&builder)) {
         result = is_good ? BATON_OK : BATON_INVALID;
     }

@@ -268,6 +268,8 @@ struct service_table {
     size_t disabled_count; /* services with enabled = no */
     size_t piece_count;    /* files that it was made of, beside the main config */
     bool needs_privileges; /* checks_only: it does not have them */
+    /* Why guests are not served (config/problems.h): lines of text; NULL = there are none. */
+    const char *warnings;
     struct supervisor_options options;
     struct rule_tree **accesses; /* access_count trees, of which the table is a user */
     size_t access_count;
@@ -338,10 +340,15 @@ struct service_machine {
  * is added to `problems` (all of them, not the first only); returns BATON_OK, BATON_INVALID when
  * there were problems (then *out is empty), or BATON_NO_MEMORY. Where services lack what may come
  * yet (lack.h), and some lack nothing, that is BATON_OK unless they are not to start without them
- * (`strict`): problems->lacks_count tells, and each has `lacks`. Neither blocks nor does I/O except
- * through `machine`. */
+ * (`strict`): problems->lacks_count tells, and each has `lacks`. What is wrong with guests
+ * (config_problems_welcome()) is no fault then, but stands in the table's `warnings`. Neither
+ * blocks nor does I/O except through `machine`. */
 int service_table_build(struct config *config, const struct service_machine *machine,
                         struct config_problems *problems, struct service_table *out);
+
+/* Says of a guest that a service of the config, at `by_line`, goes before it. */
+void service_report_masked(struct config_problems *problems, size_t line, const char *name,
+                           size_t by_line);
 
 /* True if a handler of the service that has ended with this exit code has done well. */
 bool service_exit_is_success(const struct service *service, uint32_t code);

@@ -104,6 +104,12 @@ size_t service_table_warn(const struct service_table *table, const struct servic
                       "without them; check it as root, and start it so\n");
         count++;
     }
+    if (table->warnings != NULL) {
+        emit(context, table->warnings);
+        for (const char *byte = table->warnings; *byte != '\0'; byte++) {
+            count += *byte == '\n';
+        }
+    }
     for (unsigned doubt = 0; doubt < DOUBTS_COUNT; doubt++) {
         size_t named_count = 0;
         for (size_t i = 0; i < table->service_count; i++) {

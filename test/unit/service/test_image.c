@@ -39,9 +39,12 @@ static void load(struct service_table *table) {
 static const struct image_config config = {
     .file = "x.ini", .path = "/etc/x.ini", .is_found = true, .own_machine = 62};
 
+static const char warnings[] = "f.conf:1: warning: x\n";
+
 static char *make(size_t *size_bytes) {
     struct service_table table;
     load(&table);
+    table.warnings = warnings;
     char *image = image_make(&table, &config, "1.2.3", size_bytes);
     assert_non_null(image);
     service_table_clear(&table);
@@ -85,6 +88,7 @@ static void it_is_the_table_again(void **state) {
     assert_memory_equal(again.options.identity.groups, table.options.identity.groups,
                         table.options.identity.group_count * sizeof(uint32_t));
     assert_int_equal(again.options.max_connections_count, 77);
+    assert_string_equal(again.warnings, warnings);
     assert_string_equal(back.file, "x.ini");
     assert_string_equal(back.path, "/etc/x.ini");
     assert_true(back.is_found);
