@@ -4,6 +4,7 @@ With nothing but what is in such a system: the standard library of its Python, a
 examples in C a compiler, CMake and pkg-config. Ends with 0, or with what was not as it has to be.
 """
 
+import contextlib
 import glob
 import os
 import pathlib
@@ -80,16 +81,62 @@ def install():
         expect(os.path.isdir(folder), f"tmpfiles.d has made {folder}")
     names = [path.read_text(encoding="utf-8").strip() for path in pathlib.Path("/proc").glob("[0-9]*/comm")]
     expect("batond" not in names, "nothing is started where there is no systemd")
-    run("systemd-analyze", "verify", "--man=no", "batond.service")
+    run("systemd-analyze", "verify", "--man=no", "batond.service", "baton-inetd.service")
+    # What invoke-rc.d restarts has to be enabled, or to have nothing that could be.
+    expect(run("systemctl", "--root=/", "is-enabled", "baton-inetd.service") == "static\n", "update-inetd may start it")
     if shutil.which("logrotate"):
         run("logrotate", "--debug", "/etc/logrotate.d/baton")
 
 
 def use_as_shipped():
-    expect("valid, 1 service" in run("/usr/sbin/batond", "--check", cwd="/"), "the shipped config is valid")
+    # With the file of inetd, which the package has made.
+    said = run("/usr/sbin/batond", "--check", cwd="/")
+    expect("valid, 1 service, 1 piece\n" in said, "the shipped config is valid")
     with Server() as server:
         expect(ask(7777, "well?\n") == "OK", "a client of ok gets OK")
         expect(server.user() == "root", "batond is who has started it")
+
+
+@contextlib.contextmanager
+def stand_in(path, text):
+    """The program at `path` says this, and leaves nothing behind: over one that is there as a mount."""
+    path = pathlib.Path(path)
+    script = pathlib.Path("/tmp", path.name)
+    script.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    script.chmod(0o755)
+    is_there = path.exists()
+    if is_there:
+        run("mount", "--bind", script, path)
+    else:
+        shutil.copy(script, path)
+    yield
+    if is_there:
+        run("umount", path)
+    else:
+        path.unlink()
+
+
+def answers(port):
+    try:
+        return ask(port, "hello\n") == "hello\n"
+    except ConnectionRefusedError:
+        return False
+
+
+def serve_what_packages_bring():
+    """As their scripts do it, where an init of System V runs, which this world says and has not."""
+    line = "7901\tstream\ttcp\tnowait\tnobody\t/bin/cat\tcat"
+    # 104: whoever asks may.
+    with stand_in("/sbin/runlevel", "echo N 2"), stand_in("/usr/sbin/policy-rc.d", "exit 104"):
+        run("update-inetd", "--add", line)
+        with Server():
+            expect(answers(7901), "what a package has added before is served")
+            for command, is_served in (("disable", False), ("enable", True), ("remove", False)):
+                run("update-inetd", f"--{command}", "7901")
+                expect(answers(7901) is is_served, f"update-inetd --{command} has it served, or not: {is_served}")
+            run("update-inetd", "--add", line)
+            expect(answers(7901), "what a package adds is served")
+            run("update-inetd", "--remove", "7901")
 
 
 def build_examples():
@@ -124,7 +171,7 @@ def remove():
     files = run("dpkg", "--listfiles", "baton", "libbaton-dev", "python3-baton").split()
     run("dpkg", "--remove", "baton", "libbaton-dev", "python3-baton")
     left = {path for path in files if os.path.lexists(path) and not os.path.isdir(path)}
-    expect(left == {str(CONFIG), "/etc/logrotate.d/baton"}, f"the config is all that is left: {left}")
+    expect(left == {str(CONFIG), "/etc/logrotate.d/baton", "/etc/init.d/baton-inetd"}, f"the config is all that is left: {left}")
     expect(not os.path.exists("/run/baton"), "/run/baton has gone")
     run("dpkg", "--purge", "baton", "libbaton-dev", "python3-baton")
     expect(not os.path.exists("/etc/baton"), "/etc/baton has gone")
@@ -133,5 +180,6 @@ def remove():
 
 install()
 use_as_shipped()
+serve_what_packages_bring()
 use_with_own_handlers(build_examples())
 remove()

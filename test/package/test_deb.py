@@ -78,9 +78,17 @@ class Deb(unittest.TestCase):
         self.assertEqual(files["lib/systemd/system/batond.service"], "-rw-r--r--")
         self.assertIn("usr/lib/python3/dist-packages/baton/__init__.py", self.files("python3-baton"))
         conffiles = run("dpkg-deb", "-I", next(self.debs.glob("baton_*.deb")), "conffiles").split()
-        self.assertEqual(sorted(conffiles), ["/etc/baton/ports.ini", "/etc/logrotate.d/baton"])
+        self.assertEqual(sorted(conffiles), ["/etc/baton/ports.ini", "/etc/init.d/baton-inetd", "/etc/logrotate.d/baton"])
         maintainer = run("dpkg-deb", "-f", next(self.debs.glob("baton_*.deb")), "Maintainer")
         self.assertEqual(maintainer.strip(), "R&D | Baton <maintainers@baton.example>")
+
+    def test_it_provides_what_its_config_serves(self):
+        deb = next(self.debs.glob("baton_*.deb"))
+        for field in ("Provides", "Conflicts"):
+            self.assertEqual(run("dpkg-deb", "-f", deb, field).strip(), "inet-superserver")
+        config = subprocess.run(f"dpkg-deb --fsys-tarfile {deb} | tar -xO ./etc/baton/ports.ini", shell=True,
+                                capture_output=True, text=True, check=True).stdout
+        self.assertIn("\ninetd_conf = /etc/inetd.conf\n", config)
 
     def test_lintian(self):
         """Of errors there are none, or there would be no packages."""
