@@ -51,6 +51,7 @@ static int find_beside(const char *name, char *out, size_t size_bytes) {
     }
     cut_last_part(out);
     size_t length = strlen(out);
+    length -= length > 0 && out[length - 1] == '/'; /* of the root */
     int added = text_format(out + length, size_bytes - length, "/%s", name);
     for (; platform_backslash_separates && out[length] != '\0'; length++) {
         out[length] = out[length] == '/' ? '\\' : out[length];

@@ -87,14 +87,15 @@ static uint64_t choose_read(void) {
     return set & ~SIGNAL_BIT(CLOSER_SIGNAL);
 }
 
-/* Opening it does not make it ours (O_NOCTTY), nor wait for a line to be there. */
+/* Opening it does not make it ours (O_NOCTTY), nor wait for a line to be there. Where there is no
+ * such name, as in a bare root, nobody can open it. */
 static bool terminal_is_gone(void) {
     int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (terminal >= 0) {
         close(terminal);
         return false;
     }
-    return errno == ENXIO || errno == EIO;
+    return errno == ENXIO || errno == EIO || errno == ENOENT;
 }
 
 int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
