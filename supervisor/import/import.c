@@ -214,6 +214,7 @@ int import_inetd(const char *path, const struct import_machine *machine,
     for (size_t i = 0; result == BATON_OK && i < importer.entry_count; i++) {
         give_entry(&importer, importer.entries[i], taker);
     }
+    result = arena_failed(importer.arena) ? BATON_NO_MEMORY : result;
     arena_destroy(&importer.arena);
     return result;
 }

@@ -87,7 +87,7 @@ struct import_taker {
 /* Reads the inetd.conf at `path`, as import_config() does, and gives the services that this would
  * have on. A line that cannot be read is a problem, and closes the line above, which it may have
  * gone on with, but no other. BATON_OK; BATON_INVALID: it cannot be read, or is an xinetd.conf,
- * and nothing was told; or BATON_NO_MEMORY. */
+ * and nothing was told; or BATON_NO_MEMORY, and what was told is of no use. */
 int import_inetd(const char *path, const struct import_machine *machine,
                  const struct import_taker *taker);
 

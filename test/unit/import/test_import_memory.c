@@ -99,6 +99,48 @@ static void fail_each(const struct import_file *files, int final_result) {
     assert_int_equal(emitted.faults, expected.faults);
 }
 
+static void take_setting(void *context, const char *key, const char *value) {
+    take_out(context, key);
+    take_out(context, value);
+}
+
+static void take_section(void *context, const char *name, size_t line) {
+    (void)line;
+    take_out(context, name);
+}
+
+static void take_problem(void *context, size_t line, const char *text) {
+    (void)line;
+    take_fault(context, text);
+}
+
+/* As it is; the caller has nothing of what was told before memory failed. */
+static int serve_with_failure(const struct import_file *files, size_t failing,
+                              struct emitted *emitted) {
+    const struct import_machine world = import_world_of(files);
+    const struct import_taker taker = {take_section, take_setting, take_problem, emitted};
+    long live_before = live_count;
+    *emitted = (struct emitted){0, 0, false};
+    call_count = 0;
+    calls_until_failure = failing;
+    int result = import_inetd(files[0].path, &world, &taker);
+    calls_until_failure = 0;
+    assert_int_equal(live_count, live_before);
+    return result;
+}
+
+static void serve_with_each_failure(const struct import_file *files) {
+    struct emitted expected, emitted;
+    assert_int_equal(serve_with_failure(files, 0, &expected), BATON_OK);
+    size_t total_count = call_count;
+    for (size_t failing = 1; failing <= total_count; failing++) {
+        assert_int_equal(serve_with_failure(files, failing, &emitted), BATON_NO_MEMORY);
+    }
+    assert_int_equal(serve_with_failure(files, total_count + 1, &emitted), BATON_OK);
+    assert_int_equal(emitted.out, expected.out);
+    assert_int_equal(emitted.faults, expected.faults);
+}
+
 static void inetd_survives_each_failure(void **state) {
     static const char text[] =
         "# x\n"
@@ -109,10 +151,12 @@ static void inetd_survives_each_failure(void **state) {
         "echo stream tcp nowait root internal\n"
         "7 stream tcp nowait root internal\n"
         ":u:g:660:/run/a stream unix nowait/3/4 root /a b\n"
+        "ftp stream tcp nowait no.one /a b\n"
         "what\n";
     const struct import_file files[] = {{"f", text, sizeof text - 1}, {NULL, NULL, 0}};
     (void)state;
     fail_each(files, BATON_OK);
+    serve_with_each_failure(files);
 }
 
 static void xinetd_survives_each_failure(void **state) {
