@@ -31,6 +31,12 @@ static int find_user(void *context, const char *name, struct account *out) {
     return result;
 }
 
+/* What may be run, but not by us, or where we may not look, he may run. */
+static int probe_program(void *context, const char *path) {
+    int result = platform_probe_program(context, path);
+    return result == BATON_DENIED ? BATON_OK : result;
+}
+
 /* "UID PRIVILEGED". */
 static void be_as_started(const char *text, struct service_machine *machine) {
     size_t length = strcspn(text, " ");
@@ -38,6 +44,9 @@ static void be_as_started(const char *text, struct service_machine *machine) {
         memcpy(started_by, text, length);
         machine->is_privileged = text[length + 1] == '1';
         machine->find_user = find_user;
+        if (machine->is_privileged && !platform_is_privileged()) {
+            machine->probe_program = probe_program;
+        }
     }
 }
 

@@ -6,6 +6,7 @@ Against the real inetds the same is compared with their imports in test_import_s
 import os
 import pathlib
 import pwd
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -124,6 +125,27 @@ class InetdConf(AskedCase):
         self.path.rmdir()
         self.assertIn(f"removed {second}", self.told("reload"))
         supervisor.wait_events(3, "connection")
+        self.stop(supervisor)
+
+    def test_who_batond_was_judges_a_reload(self):
+        """A batond that has become another user may not run what it serves."""
+        if os.geteuid() != 0:
+            self.skipTest("only root becomes another user")
+        program = self.place_of_it / "own"
+        shutil.copy("/bin/cat", program)
+        program.chmod(0o700)
+        line, at = self.line(f"{program} own")
+        plain, never = self.line(f"{self.path} plain")
+        self.path.write_text(line)
+        supervisor = self.beside(user="nobody")
+        self.assertEqual(self.ask(supervisor, at), b"hello\n")
+        supervisor.reload()
+        self.assertEqual(self.ask(supervisor, at), b"hello\n")
+        self.path.write_text(line + plain)
+        self.assertEqual(supervisor.reload()["unchanged"], "2")
+        self.assertIn("there is no program", supervisor.find("config_problem")[-1]["text"])
+        with self.assertRaises(ConnectionRefusedError):
+            Client(("127.0.0.1", never))
         self.stop(supervisor)
 
     def test_what_inetd_does_itself(self):
