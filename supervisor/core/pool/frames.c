@@ -114,12 +114,19 @@ static void after_connection(struct pool *pool, struct process *p) {
     pool_dispatch(pool, p->service);
 }
 
-/* It has finished what had gone on for too long: unless another has its place, it is good again. */
-static void come_back(struct pool *pool, struct process *p) {
+/* It has finished what had gone on for too long, or has its last offer back: unless another has its
+ * place, it is good again. */
+static void come_back(struct pool *pool, struct process *p, enum retire_reason reason) {
     pool_update_process(pool, p);
     if (p->served->sums.handlers_count > service_max_handlers(p->rules)) {
-        process_retire(p, RETIRE_OVERDUE);
+        process_retire(p, reason);
     }
+}
+
+/* What it was offered is no part of its life. */
+static void take_back(struct pool *pool, struct process *p) {
+    process_count_offer(p, -1);
+    come_back(pool, p, RETIRE_REUSE);
 }
 
 /* It had not taken anybody, and says that it is busy: so what it lacks others have, those of its
@@ -141,7 +148,7 @@ static bool is_crowded_out(struct pool *pool, struct process *p, enum pool_decli
 static void decline(struct pool *pool, struct process *p, uint32_t connection) {
     connection_step(&pool->connections[connection], CONNECTION_DECLINE, OUTCOME_NONE);
     p->offer = SLOT_NONE;
-    process_count_offer(p, -1);
+    take_back(pool, p);
     pool_come_back(pool, connection);
 }
 
@@ -187,7 +194,7 @@ void pool_abandoned(struct pool *pool, uint32_t connection) {
     settle_offer(pool, p);
     /* A process for one connection was launched for this client; nobody would expect it to stay. */
     if (service_serves_many(p->rules)) {
-        process_count_offer(p, -1);
+        take_back(pool, p);
     }
     after_connection(pool, p);
 }
@@ -206,7 +213,7 @@ bool pool_done(struct pool *pool, uint32_t process, uint32_t connection,
     c->status = words->status;
     pool_end_connection(pool, connection, words->status == 0 ? OUTCOME_SERVED : OUTCOME_FAILED);
     if (was_overdue && p->overdue_count == 0) {
-        come_back(pool, p);
+        come_back(pool, p, RETIRE_OVERDUE);
     }
     after_connection(pool, p);
     return true;

@@ -513,6 +513,44 @@ static void test_one_that_overran_is_replaced(void **state) {
     }
 }
 
+/* Its life was over with the offer, so another was launched; now it has the offer back. */
+static void test_one_that_comes_back_may_be_one_too_many(void **state) {
+    (void)state;
+    for (int is_abandoned = 0; is_abandoned < 2; is_abandoned++) {
+        struct service service = living_usual();
+        service.max_handlers_count = 1;
+        service.reuse_count = 3;
+        living_begin(service, living_usual());
+        uint32_t first = living_arrive(), last;
+        living_hello(0, 3);
+        living_ack(0);
+        uint32_t second = living_arrive();
+        living_ack(0);
+        living_done(0, second);
+        last = living_arrive();
+        assert_int_equal(pool->processes[0].life_left_count, 0);
+        uint32_t next = living_arrive();
+        assert_int_equal(living_counts[POOL_LAUNCH], 2);
+        if (is_abandoned == 1) {
+            pool_abandoned(living_at_now(), last);
+        } else {
+            assert_true(pool_nack(living_at_now(), 0, last, POOL_DECLINE_BUSY, &silence));
+        }
+        living_take_all();
+        assert_int_equal(living_served->sums.handlers_count, 1);
+        assert_int_equal(pool->processes[0].retire, RETIRE_REUSE);
+        living_done(0, first);
+        assert_int_equal(pool->processes[0].state, PROCESS_DRAINING);
+        assert_int_equal(pool->connections[next].process, 1);
+        living_hello(1, 3);
+        living_ack(1);
+        if (is_abandoned == 0) {
+            living_ack(1);
+        }
+        living_end();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_end),
@@ -534,6 +572,7 @@ int main(void) {
         cmocka_unit_test(test_stop_while_clients_wait),
         cmocka_unit_test(test_stop_with_many_held),
         cmocka_unit_test(test_one_that_overran_is_replaced),
+        cmocka_unit_test(test_one_that_comes_back_may_be_one_too_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
