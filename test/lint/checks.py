@@ -9,6 +9,7 @@ import sys
 
 import source
 from bodies import check_bodies
+from snapshot import check_snapshot
 from walls import check_walls
 
 FUNCTION_MAX_LINES = 100
@@ -182,6 +183,7 @@ CHECKS = {
     "sizes": ((*C, ".py"), [check_file_size, check_function_size]),
     "banned": (C, [check_banned, check_formats, check_child_calls]),
     "python": ((".py",), [check_python]),
+    "snapshot": ((".sum",), [check_snapshot]),
     "text": ((), [check_finished, check_machine_paths, check_blanks]),
 }
 

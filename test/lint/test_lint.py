@@ -11,6 +11,7 @@ import bodies  # noqa: E402
 import checks  # noqa: E402
 import circles  # noqa: E402
 import source  # noqa: E402
+import snapshot  # noqa: E402
 import walls  # noqa: E402
 
 
@@ -195,6 +196,24 @@ class Texts(unittest.TestCase):
     def test_every_check_finds_files(self):
         for name, (suffixes, _) in checks.CHECKS.items():
             self.assertTrue(source.files(*suffixes), name)
+
+
+class Snapshot(unittest.TestCase):
+    def test_declarations(self):
+        text = ("enum e { A, B };\nstruct one {\n    int a; /* it */\n    struct two {\n        int c;\n    } b;\n};\n"
+                "struct three {\n    int d;\n};\n")
+        one = "struct one { int a; struct two { int c; } b; }"
+        self.assertEqual(snapshot.declarations(text, ["one"]), [one])
+        self.assertEqual(snapshot.declarations(text.replace("it", "that  "), ["one"]), [one])
+        self.assertNotEqual(snapshot.declarations(text.replace("int a", "long a"), ["one"]), [one])
+        self.assertEqual(len(snapshot.declarations(text, [])), 3)
+        with self.assertRaises(ValueError):
+            snapshot.declarations(text, ["four"])
+
+    def test_sums(self):
+        self.assertIsNone(snapshot.compare("1 abc", "1", "abc"))
+        self.assertIn("raise", snapshot.compare("1 abc", "1", "abd"))
+        self.assertEqual(snapshot.compare("1 abc", "2", "abd"), "put `2 abd` here")
 
 
 if __name__ == "__main__":

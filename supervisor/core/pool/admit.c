@@ -111,12 +111,13 @@ void pool_charge(struct pool *pool, uint32_t connection) {
     uint64_t own_us = charge_total(limits, &c->served->rate, pool->timers->now_us);
     uint64_t common_us = charge_total(&pool->limits, &pool->rate, pool->timers->now_us);
     if (own_us > 0 && !refuses(limits)) {
-        pool_pause_service(pool, c->service, "rate", own_us);
+        pool_pause_service(pool, c->service, POOL_RATE_TEXT, own_us);
     }
     if (common_us > 0 && !refuses(&pool->limits)) {
         timers_after(pool->timers, &pool->pause, common_us);
     } else if (common_us > 0 && c->is_activation) {
-        pool_pause_service(pool, c->service, "rate", common_us); /* nobody is there to refuse */
+        pool_pause_service(pool, c->service, POOL_RATE_TEXT,
+                           common_us); /* nobody is there to refuse */
     }
 }
 

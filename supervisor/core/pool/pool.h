@@ -283,6 +283,8 @@ void pool_remove_service(struct pool *pool, uint32_t service);
 bool pool_has_room(const struct pool *pool, uint32_t service);
 /* What stands against it, as the log has it; static. NULL = nothing does. */
 #define POOL_HELD_BACK_TEXT "held_back"
+#define POOL_RATE_TEXT "rate"
+#define POOL_HOURS_TEXT "hours"
 const char *pool_lacks_room_for(const struct pool *pool, uint32_t service);
 /* Lets nobody in for `delay_us`; `reason` as above, static. */
 void pool_pause_service(struct pool *pool, uint32_t service, const char *reason, uint64_t delay_us);

@@ -89,3 +89,34 @@ bool relay_direction_is_over(const struct relay_direction *direction) {
 bool relay_is_over(const struct relay *relay) {
     return relay_direction_is_over(&relay->in) && relay_direction_is_over(&relay->out);
 }
+
+/* What is held follows, in one piece. */
+static void save_direction(const struct relay_direction *direction, struct snapshot *out) {
+    struct relay_direction state = *direction;
+    uint32_t to_the_edge = RELAY_BUFFER_BYTES - direction->start;
+    uint32_t first = direction->count < to_the_edge ? direction->count : to_the_edge;
+    state.bytes = NULL;
+    state.start = 0;
+    snapshot_add(out, &state, sizeof state);
+    snapshot_add(out, direction->bytes + direction->start, first);
+    snapshot_add(out, direction->bytes, direction->count - first);
+}
+
+static bool load_direction(struct relay_direction *direction, struct snapshot_block *block) {
+    uint8_t *bytes = direction->bytes;
+    if (!snapshot_take(block, direction, sizeof *direction)) {
+        direction->bytes = bytes;
+        return false;
+    }
+    direction->bytes = bytes;
+    return direction->count <= RELAY_BUFFER_BYTES && snapshot_take(block, bytes, direction->count);
+}
+
+void relay_save(const struct relay *relay, struct snapshot *out) {
+    save_direction(&relay->in, out);
+    save_direction(&relay->out, out);
+}
+
+bool relay_load(struct relay *relay, struct snapshot_block *block) {
+    return load_direction(&relay->in, block) && load_direction(&relay->out, block);
+}

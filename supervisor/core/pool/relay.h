@@ -14,6 +14,8 @@
 #ifndef BATON_POOL_RELAY_H
 #define BATON_POOL_RELAY_H
 
+#include "core/base/snapshot.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -82,6 +84,10 @@ void relay_program_exited(struct relay *relay);
 /* Bytes read from the client, and bytes that were written to it. */
 uint64_t relay_bytes_in(const struct relay *relay);
 uint64_t relay_bytes_out(const struct relay *relay);
+
+/* To a block of a snapshot, and from it, into a relay that was initialised; false if it is none. */
+void relay_save(const struct relay *relay, struct snapshot *out);
+bool relay_load(struct relay *relay, struct snapshot_block *block);
 
 /* The source has ended, and the sink has had everything and was told, or is gone. */
 bool relay_direction_is_over(const struct relay_direction *direction);

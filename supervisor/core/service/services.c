@@ -66,6 +66,14 @@ uint32_t services_add(struct services *services, const struct service *service) 
     return slot;
 }
 
+bool services_restore(struct services *services, uint32_t slot, const struct service *service) {
+    services->entries[slot] = copy_service(service);
+    if (services->entries[slot] != NULL) {
+        rule_tree_share(service->access);
+    }
+    return services->entries[slot] != NULL;
+}
+
 const struct service *services_get(const struct services *services, uint32_t slot) {
     return services->entries[slot];
 }

@@ -32,6 +32,10 @@ void services_clear(struct services *services);
 uint32_t services_add(struct services *services, const struct service *service);
 
 /* The service of a slot in use; valid while it is held. */
+/* A copy of the service becomes what is in a slot of a snapshot, which is in use; as many go by it
+ * as then. False when out of memory. */
+bool services_restore(struct services *services, uint32_t slot, const struct service *service);
+
 const struct service *services_get(const struct services *services, uint32_t slot);
 
 /* It stands elsewhere in its files: where `from`, which is the same, does. */

@@ -10,11 +10,15 @@
 
 #define CONNECTIONS_COUNT 1024u
 
-void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count) {
-    assert_int_equal(services_init(&scene->services), BATON_OK);
+void pool_scene_begin_pool(struct pool_scene *scene) {
     assert_int_equal(timers_init(&scene->timers, POOL_TIMERS_COUNT(CONNECTIONS_COUNT)), BATON_OK);
     assert_int_equal(
         pool_init(&scene->pool, &scene->services, &scene->timers, 7, CONNECTIONS_COUNT), BATON_OK);
+}
+
+void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count) {
+    assert_int_equal(services_init(&scene->services), BATON_OK);
+    pool_scene_begin_pool(scene);
     for (uint32_t i = 0; i < count; i++) {
         assert_int_equal(services_add(&scene->services, &services[i]), i);
         pool_add_service(&scene->pool, i);

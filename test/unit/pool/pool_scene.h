@@ -18,6 +18,8 @@ static inline struct pool *pool_at(struct pool *pool, uint64_t now_us) {
 
 /* Begins with these services, in slots 0, 1, ...; ends the test if that cannot be. */
 void pool_scene_begin(struct pool_scene *scene, const struct service *services, uint32_t count);
+/* The pool and its timers alone, over the services that are there. */
+void pool_scene_begin_pool(struct pool_scene *scene);
 void pool_scene_end(struct pool_scene *scene);
 
 #define POOL_SCENE_HANDSHAKE_US 5000000u

@@ -1,13 +1,15 @@
 /*
  * Random walks of the pool with processes that live on: services, clients, handlers, failing calls
  * and the clock, all drawn from a seed. Behind every step all that the pool has derived is derived
- * once more, from the states of connections and processes alone.
+ * once more, from the states of connections and processes alone. Some walks have restarts in them,
+ * and go on with what was loaded.
  *
  * With BATON_SEED=SEED it plays that one.
  */
 #include "pool_scene.h"
 
 #include "core/pool/internal.h"
+#include "core/pool/snapshot.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,8 +28,10 @@ static struct pool_scene scene;
 static struct pool *const pool = &scene.pool;
 static const struct pool_words silence = {0};
 static uint64_t state, now_us;
-static uint32_t failing;  /* one launch in this many fails; 0 = none */
-static uint32_t breaking; /* one act in this many is the end of its process; 0 = none */
+static uint32_t failing;    /* one launch in this many fails; 0 = none */
+static uint32_t breaking;   /* one act in this many is the end of its process; 0 = none */
+static uint32_t restarting; /* between one step and the next, once in this many; 0 = never */
+static uint32_t restarted_count;
 static uint32_t spares_launched_count; /* by one call of pool_refill() */
 static uint64_t accepted_count;
 static uint8_t records[RECORDS_MAX_COUNT]; /* by id */
@@ -412,6 +416,32 @@ static void step(void) {
     check();
 }
 
+/* ---- Restarts: what was saved is loaded, by a pool that was just made ---- */
+
+static void restart(void) {
+    struct snapshot snapshot = {0};
+    uint32_t timers_count = scene.timers.count;
+    struct snapshot_block block;
+    size_t at = 0;
+    bool is_whole = true, offers_early = pool->offers_early;
+    pool_save(pool, &snapshot);
+    pool_clear(pool);
+    timers_clear(&scene.timers);
+    pool_scene_begin_pool(&scene);
+    pool->offers_early = offers_early;
+    pool->timers->now_us = now_us;
+    while (snapshot_next(snapshot.bytes, snapshot.used_bytes, &at, &block)) {
+        assert_true(pool_load(pool, &block, &is_whole));
+    }
+    assert_int_equal(at, snapshot.used_bytes);
+    assert_true(is_whole);
+    pool_loaded(pool);
+    assert_int_equal(scene.timers.count, timers_count);
+    snapshot_clear(&snapshot);
+    restarted_count++;
+    check();
+}
+
 /* ---- Walks ---- */
 
 static struct service draw_service(void) {
@@ -475,8 +505,12 @@ static void walk(uint64_t seed) {
     }
     pool_scene_begin(&scene, services, SERVICE_COUNT);
     pool->offers_early = draw(2) == 0;
+    restarting = draw(2) == 0 ? 0 : 2u << draw(7);
     for (int i = 0; i < STEP_COUNT; i++) {
         step();
+        if (restarting > 0 && draw(restarting) == 0) {
+            restart();
+        }
     }
     end_all();
     pool_scene_end(&scene);
@@ -495,6 +529,7 @@ static void test_walks(void **unused) {
     for (seed_now = first_seed; seed_now < first_seed + seed_count; seed_now++) {
         walk(seed_now);
     }
+    assert_true(restarted_count > 0 || seed_count == 1);
 }
 
 int main(void) {
