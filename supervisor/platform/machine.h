@@ -77,10 +77,11 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
  * (platform_answer()) to the end. It has our standard streams, or (`is_quiet`) the null device as
  * each, no signal blocked or ignored, and no other descriptor. *bytes is memory of malloc(), also
  * without an answer; *code is its exit code, or 128 and the number of the signal; 0 where somebody
- * else has seen its end. BATON_OK, or why it could not be run. POSIX alone: posix_spawn(3). Blocks;
- * for any thread. */
-int platform_ask_program(const char *path, char *const *argv, bool is_quiet, char **bytes,
-                         size_t *length, int *code, struct baton_cause *cause);
+ * else has seen its end. One that takes longer than `patience_ms` (0 = there is no bound) is
+ * killed. BATON_OK, or why it could not be run. POSIX alone: posix_spawn(3). Blocks; for any
+ * thread. */
+int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uint32_t patience_ms,
+                         char **bytes, size_t *length, int *code, struct baton_cause *cause);
 /* In that program: from now on it ends with the thread that asks. False if nobody does (any more).
  * PR_SET_PDEATHSIG of prctl(2). */
 bool platform_answer_begin(void);

@@ -30,10 +30,12 @@
 #include "platform/control.h"
 #include "platform/event_log.h"
 #include "platform/file_watch.h"
+#include "platform/held.h"
 #include "platform/listener.h"
 #include "platform/log.h"
 #include "platform/machine.h"
 #include "platform/manager.h"
+#include "platform/restart.h"
 #include "platform/work.h"
 
 #include <stdbool.h>
@@ -119,7 +121,8 @@ enum platform_event_kind {
     PLATFORM_EVENT_STOP,   /* platform_stop_reason() tells why. token 0 */
     PLATFORM_EVENT_HANGUP, /* the config is to be read and the log opened anew: SIGHUP, or
                               (Windows) PARAMCHANGE of the service manager. token 0 */
-    PLATFORM_EVENT_WORKED, /* what platform_work_start() has begun is done */
+    PLATFORM_EVENT_RESTART,     /* another program is to take our place: SIGUSR2. token 0 */
+    PLATFORM_EVENT_WORKED,      /* what platform_work_start() has begun is done */
     PLATFORM_EVENT_LOG_WRITABLE /* a platform_log_write() that took less may be repeated. token 0 */
 };
 

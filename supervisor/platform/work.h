@@ -18,7 +18,8 @@ struct platform;
 int platform_work_start(struct platform *platform, void (*work)(void *context), void *context,
                         uint64_t token, struct baton_cause *cause);
 
-/* Before the platform is closed: waits for what is under way, a second at most. False if it goes
+/* Before the platform is closed: ends the program that it asks (platform_ask_program()), and waits
+ * for what is under way, a second at most. False if it goes
  * on, until the process ends: then `context` and what it points to stay its own. */
 bool platform_work_end(struct platform *platform);
 

@@ -7,8 +7,9 @@ import source
 FOLDER = "supervisor/platform/"
 # The fake body has none of what the second one declares unless it likes: only the mains call that.
 HEADERS = {FOLDER + "platform.h": True, FOLDER + "channel.h": True, FOLDER + "file_watch.h": True,
-           FOLDER + "listener.h": True, FOLDER + "log.h": True, FOLDER + "machine.h": False,
-           FOLDER + "manager.h": True, FOLDER + "work.h": True}
+           FOLDER + "held.h": True, FOLDER + "listener.h": True, FOLDER + "log.h": True,
+           FOLDER + "machine.h": False, FOLDER + "manager.h": True, FOLDER + "restart.h": True,
+           FOLDER + "work.h": True}
 BODIES = ("posix", "win32", "fake")
 DECLARED = re.compile(r"\b(platform_\w+)\s*\(|^extern const \w+ (platform_\w+)", re.MULTILINE)
 DEFINED = re.compile(r"^\w[\w *]*?\b(platform_\w+)\([^;{]*\)\s*\{|^const \w+ (platform_\w+)",

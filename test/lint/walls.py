@@ -57,9 +57,9 @@ WALLS = [
     (r"supervisor/import/", PURE, rf"{rooms_from('service')}|import/\w+\.h", False),
     (r"supervisor/platform/fake/", PURE, r"core/base/(error|address|identity|must)\.h|platform/platform\.h|"
                                          r"wire\.h|platform/fake/\w+\.h", False),
-    (r"supervisor/platform/(platform|channel|control|event_log|file_watch|listener|log|machine|manager|sized|windows_service|work)\.h", PURE,
-     r"core/base/(error|address|identity|socket_options|waiting)\.h|"
-     r"platform/(platform|channel|control|event_log|file_watch|listener|log|machine|manager|work)\.h", False),
+    (r"supervisor/platform/(platform|channel|control|event_log|file_watch|held|listener|log|machine|manager|restart|sized|windows_service|work)\.h", PURE,
+     r"core/base/(error|address|identity|snapshot|socket_options|waiting)\.h|"
+     r"platform/(platform|channel|control|event_log|file_watch|held|listener|log|machine|manager|restart|work)\.h", False),
     (r"supervisor/platform/", ANY, r"core/base/\w+\.h|platform/(platform|control|sized|windows_service)\.h|wire\.h|"
                                    r"platform/(posix|win32)/\w+\.h", True),
     (r"supervisor/keeper/", ANY, r"-", False),  # sees nothing of the house

@@ -439,9 +439,9 @@ static void test_stop_signals_are_events(void **state) {
 /* Of which nobody here knows what it would mean: it ends nothing, and the loop rests. */
 static void test_other_signals_do_nothing(void **state) {
     struct bench *bench = *state;
-    const int numbers[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,      SIGIO,
-                           SIGXFSZ, SIGURG,  SIGPIPE, SIGSTKFLT, SIGWINCH,     SIGTTIN,
-                           SIGTTOU, 32,      33,      SIGRTMIN,  SIGRTMIN + 1, SIGRTMAX};
+    const int numbers[] = {SIGUSR1, SIGALRM, SIGVTALRM, SIGPROF,      SIGIO,   SIGXFSZ,
+                           SIGURG,  SIGPIPE, SIGSTKFLT, SIGWINCH,     SIGTTIN, SIGTTOU,
+                           32,      33,      SIGRTMIN,  SIGRTMIN + 1, SIGRTMAX};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         syscall(SYS_kill, getpid(), numbers[i]);
     }

@@ -52,6 +52,13 @@ int platform_control_accept(struct platform_control *control, uint64_t token,
     return BATON_OK;
 }
 
+void fake_control_adopt(struct platform_control *control, struct platform *platform,
+                        uint64_t token) {
+    control->platform = platform;
+    control->listener->token = token;
+    control->listener->face.is_paused = false;
+}
+
 bool platform_control_has_sent(const struct platform_control_client *client) {
     (void)client;
     return true;

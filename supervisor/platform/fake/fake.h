@@ -19,6 +19,8 @@
 
 #include "platform/platform.h"
 
+#include <setjmp.h>
+
 /* Launches are under way until the supervisor waits, so many at a time: 0 = none is. And as long as
  * they are held. Of the next ones so many are lost: their launcher is killed before it begins. */
 void fake_launch_late(uint32_t count);
@@ -74,6 +76,11 @@ uint64_t fake_wait_count(void);
 void fake_advance_us(uint64_t us);
 uint64_t fake_now_us(void);
 
+/* Where a restart comes out (setjmp(3)), for the supervisor to be run again: it finds what the one
+ * of before has left. NULL: there can be none. */
+void fake_restart_at(jmp_buf *point);
+uint32_t fake_restart_count(void);
+
 /* Asks for an ordered stop. */
 void fake_stop(void);
 
@@ -118,6 +125,7 @@ enum fake_call {
     FAKE_WAIT,
     FAKE_BECOME,
     FAKE_WORK,
+    FAKE_RESTART,
     FAKE_CALL_COUNT
 };
 

@@ -200,6 +200,8 @@ struct fake_world {
     bool launchers_due, holds_launches;
     struct platform_process *launching; /* the last one first */
     bool log_due, has_journal, outputs_paused, pipes_are_busy;
+    jmp_buf *restart_point; /* not owned; NULL = there can be no restart */
+    uint32_t restarts_count;
 };
 
 extern struct fake_world fake_world;
@@ -213,6 +215,10 @@ int fake_try(enum fake_call call, struct baton_cause *cause);
 /* Makes room for one more of `size_bytes` each. Returns the array, or ends the program. */
 void *fake_grow(void *array, uint32_t count, uint32_t *capacity, size_t size_bytes);
 void *fake_allocate(size_t size_bytes);
+
+/* control.c: a new supervisor has it. */
+void fake_control_adopt(struct platform_control *control, struct platform *platform,
+                        uint64_t token);
 
 /* log.c */
 void fake_logs_clear(void);

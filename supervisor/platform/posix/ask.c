@@ -1,11 +1,13 @@
 /* A program of ours that is asked something: posix_spawn(3), and a pipe for its answer. */
 #include "platform/posix/internal.h"
+#include "platform/posix/work.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,11 +18,35 @@ extern char **environ;
 
 #define ANSWER_DESCRIPTOR 3
 #define READ_BYTES 16384u
+#define ANSWER_MAX_BYTES (512u * 1024u * 1024u)
+/* How long a program may take to end when it has answered, where there is a bound of its time. */
+#define END_US 1000000u
+#define LOOK_MS 10
+
+static _Atomic pid_t asked; /* 0 = none is, or we wait for it as long as it takes */
+
+/* False when the time is over. */
+static bool await_piece(int descriptor, uint64_t deadline_us) {
+    int left_ms = -1;
+    struct pollfd piece = {.fd = descriptor, .events = POLLIN};
+    if (deadline_us != PLATFORM_WAIT_FOREVER) {
+        uint64_t now_us = posix_clock_us(CLOCK_MONOTONIC);
+        left_ms = now_us < deadline_us ? (int)((deadline_us - now_us) / 1000u) + 1 : 0;
+    }
+    return poll(&piece, 1, left_ms) != 0;
+}
 
 /* Everything that comes; *bytes grows. BATON_OK, BATON_NO_MEMORY, BATON_SYSTEM. */
-static int read_answer(int descriptor, char **bytes, size_t *length, struct baton_cause *cause) {
+static int read_answer(int descriptor, uint64_t deadline_us, char **bytes, size_t *length,
+                       struct baton_cause *cause) {
     size_t capacity = 0;
     for (;;) {
+        if (!await_piece(descriptor, deadline_us)) {
+            return posix_failed_with(cause, "waiting for its answer", ETIMEDOUT);
+        }
+        if (*length > ANSWER_MAX_BYTES) {
+            return posix_failed_with(cause, "reading its answer", EFBIG);
+        }
         if (capacity - *length < READ_BYTES) {
             capacity = 2 * capacity + READ_BYTES;
             char *grown = realloc(*bytes, capacity);
@@ -49,6 +75,8 @@ static void describe_files(posix_spawn_file_actions_t *files, int answer, bool i
     posix_spawn_file_actions_adddup2(files, answer, ANSWER_DESCRIPTOR);
 }
 
+/* Who is asked beside the loop is to be ended with all that it has begun: it leads a group. At the
+ * start it is a part of ours, for the terminal's sake. */
 static int start(const char *path, char *const *argv, int answer, bool is_quiet, pid_t *pid) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -57,13 +85,21 @@ static int start(const char *path, char *const *argv, int answer, bool is_quiet,
     sigfillset(&all);
     describe_files(&files, answer, is_quiet);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                  (is_quiet ? POSIX_SPAWN_SETPGROUP : 0)));
+    posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     int code = posix_spawn(pid, path, &files, &attributes, argv, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return code;
+}
+
+/* It was not reaped, so the number is its own. */
+static bool is_alive(pid_t pid) {
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
 /* The loop may have reaped it, when this is another thread. */
@@ -77,8 +113,34 @@ static int await(pid_t pid) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int platform_ask_program(const char *path, char *const *argv, bool is_quiet, char **bytes,
-                         size_t *length, int *code, struct baton_cause *cause) {
+/* It has a moment to end by itself. */
+static void await_a_moment(pid_t pid, uint64_t deadline_us) {
+    uint64_t until_us = posix_clock_us(CLOCK_MONOTONIC) + END_US;
+    until_us = until_us < deadline_us ? until_us : deadline_us;
+    while (is_alive(pid) && posix_clock_us(CLOCK_MONOTONIC) < until_us) {
+        (void)poll(NULL, 0, LOOK_MS);
+    }
+}
+
+static void end(pid_t pid) {
+    if (is_alive(pid)) {
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL);
+    }
+}
+
+void posix_ask_cancel(void) {
+    pid_t pid = atomic_load(&asked);
+    if (pid != 0) {
+        end(pid);
+    }
+}
+
+int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uint32_t patience_ms,
+                         char **bytes, size_t *length, int *code, struct baton_cause *cause) {
+    const uint64_t deadline_us =
+        patience_ms == 0 ? PLATFORM_WAIT_FOREVER
+                         : posix_clock_us(CLOCK_MONOTONIC) + (uint64_t)patience_ms * 1000u;
     int ends[2];
     pid_t pid;
     *cause = (struct baton_cause){0};
@@ -93,9 +155,17 @@ int platform_ask_program(const char *path, char *const *argv, bool is_quiet, cha
         close(ends[0]);
         return posix_failed_with(cause, "posix_spawn", failed);
     }
-    int result = read_answer(ends[0], bytes, length, cause);
+    atomic_store(&asked, is_quiet ? pid : 0);
+    int result = read_answer(ends[0], deadline_us, bytes, length, cause);
     close(ends[0]);
+    if (result == BATON_OK && patience_ms != 0) {
+        await_a_moment(pid, deadline_us);
+    }
+    if (result != BATON_OK || patience_ms != 0) {
+        end(pid);
+    }
     *code = await(pid);
+    atomic_store(&asked, 0);
     return result;
 }
 

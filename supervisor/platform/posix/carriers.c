@@ -432,6 +432,21 @@ uint64_t posix_carriers_feed(struct platform *platform, uint64_t now_us) {
     }
 }
 
+bool posix_carriers_are_idle(const struct platform *platform) {
+    bool is_idle = true;
+    for (const struct turn *turn = first_turn(&platform->carriers); turn != NULL;
+         turn = turn_after(turn)) {
+        for (const struct carrier_job *job = first_job(turn); job != NULL;
+             job = (const struct carrier_job *)job->node.next) {
+            is_idle = is_idle && job->work == NULL;
+        }
+    }
+    for (const struct carrier *at = platform->carriers.first; at != NULL; at = at->next) {
+        is_idle = is_idle && at->job == NULL && !at->is_full;
+    }
+    return is_idle;
+}
+
 /* ---- What was read ---- */
 
 ssize_t posix_carrier_read(int descriptor, uint8_t *bytes, size_t length) {

@@ -100,6 +100,9 @@ bool posix_carriers_recall(struct platform *platform, struct carrier_job *job);
 /* Before it is given up on: if it is done and that was not looked at yet, `done` is called. */
 void posix_carriers_look_at(struct platform *platform, const struct carrier_job *job);
 
+/* No job waits or runs that somebody is to be told of. */
+bool posix_carriers_are_idle(const struct platform *platform);
+
 /* Forgets the job, in whatever state it is, and closes its descriptor as soon as that can be done
  * without waiting for anybody; a socket is the closer's then. */
 void posix_carriers_drop(struct platform *platform, struct carrier_job *job);

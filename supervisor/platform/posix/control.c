@@ -2,6 +2,7 @@
  * Control clients come to a local socket, unix(7). What they can do to us is what handlers can:
  * they may send descriptors, which nobody wants, and which are let go by the closer.
  */
+#include "platform/posix/control.h"
 #include "platform/posix/internal.h"
 
 #include <stdlib.h>
@@ -11,21 +12,19 @@
 
 #define BACKLOG_COUNT 64u
 
-struct platform_control {
-    struct platform *platform;
-    struct platform_listener *listener;
-    bool is_for_all;
-};
+struct platform_listener_spec posix_control_describe(const struct platform_control_spec *spec) {
+    return (struct platform_listener_spec){.protocol = PLATFORM_UNIX,
+                                           .address.family = ADDRESS_UNIX,
+                                           .path = spec->path,
+                                           .mode = spec->mode,
+                                           .owner = spec->owner,
+                                           .backlog_count = BACKLOG_COUNT};
+}
 
 int platform_control_open(struct platform *platform, const struct platform_control_spec *spec,
                           uint64_t token, struct platform_control **out,
                           struct baton_cause *cause) {
-    const struct platform_listener_spec listener = {.protocol = PLATFORM_UNIX,
-                                                    .address.family = ADDRESS_UNIX,
-                                                    .path = spec->path,
-                                                    .mode = spec->mode,
-                                                    .owner = spec->owner,
-                                                    .backlog_count = BACKLOG_COUNT};
+    const struct platform_listener_spec listener = posix_control_describe(spec);
     struct platform_control *control = *out = calloc(1, sizeof *control);
     if (control == NULL) {
         return BATON_NO_MEMORY;

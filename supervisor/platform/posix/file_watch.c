@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WATCHED                                                                                    \
@@ -33,6 +34,7 @@
 
 #define STEPS_MAX_COUNT 64u
 #define LINKS_MAX_COUNT 40u /* as path_resolution(7) */
+#define TICK_US 20000u
 /* Events that one report takes: more wait. */
 #define READS_AT_A_TIME 8
 
@@ -441,6 +443,16 @@ static int find_first(struct platform_file_watch *file, struct baton_cause *caus
     return result;
 }
 
+/* No event tells of what came between two programs (restart.h); but that it was written, or
+ * renamed, then, is seen. The file's time may be a tick old (getres of the coarse clock). */
+static bool has_changed_meanwhile(const struct platform *platform, const char *path) {
+    struct stat status;
+    return platform_restarted() != NULL && stat(path, &status) == 0 &&
+           (uint64_t)status.st_ctim.tv_sec * 1000000u + (uint64_t)status.st_ctim.tv_nsec / 1000u +
+                   TICK_US >=
+               platform->left_us;
+}
+
 int platform_file_watch_open(struct platform *platform, const char *path, uint64_t token,
                              struct platform_file_watch **out, struct baton_cause *cause) {
     size_t path_bytes = strlen(path) + 1;
@@ -470,6 +482,8 @@ int platform_file_watch_open(struct platform *platform, const char *path, uint64
     result = find_first(file, cause);
     if (result != BATON_OK) {
         platform_file_watch_close(&file);
+    } else if (has_changed_meanwhile(platform, path)) {
+        posix_due_add(platform, &file->due, &file->watch);
     }
     *out = file;
     return result;

@@ -3,7 +3,7 @@
  * already is not set again, so a program that runs as we do costs nothing.
  */
 #include "core/base/text.h"
-#include "platform/posix/internal.h"
+#include "platform/posix/held.h"
 #include "platform/posix/log.h"
 
 #include <errno.h>
@@ -249,6 +249,30 @@ const char *platform_skipped_default(const struct platform *platform) {
 }
 
 /* ---- Becoming another ourselves ---- */
+
+/* Ours, by the step of a child's plan: to be had by what we execute, or by ourselves alone. */
+static bool set_capabilities(bool is_own) {
+    struct plan plan = {.count = 0};
+    struct plan_failure failure = {NULL, 0};
+    uint64_t permitted = 0;
+    if (read_capabilities(&permitted) < 0) {
+        return false;
+    }
+    struct step *step = posix_plan_add(&plan, STEP_CAPABILITIES);
+    step->capabilities.kept = permitted;
+    step->capabilities.is_own = is_own;
+    posix_plan_walk(&plan, NULL, &failure);
+    errno = failure.code;
+    return failure.step == NULL;
+}
+
+bool posix_capabilities_make_ambient(void) {
+    return set_capabilities(false);
+}
+
+void posix_capabilities_end_ambient(void) {
+    (void)set_capabilities(true);
+}
 
 /* By the steps of a child's plan, which are system calls as they are: those of the C library would
  * have every thread do the same, and ours take no signal. So there is no other thread meanwhile. */

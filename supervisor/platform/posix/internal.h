@@ -266,6 +266,7 @@ enum due {
     DUE_STOP,
     DUE_RELIEF,
     DUE_HANGUP,
+    DUE_RESTART,
     DUE_LAUNCHERS,
     DUE_LOG, /* LOG_WRITABLE, where epoll cannot tell (regular files) */
     DUE_COUNT
@@ -294,6 +295,7 @@ struct platform {
     bool has_exit_watches;          /* a process's end is told by its own descriptor */
     bool has_terminal;              /* a controlling one, at the start */
     bool hangup_stops;              /* its end, told by SIGHUP, is a reason to stop */
+    uint64_t left_us; /* when the program of before saw files last; 0 = there was none */
     bool is_due[DUE_COUNT];
     struct rlimit original_descriptors;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
@@ -382,12 +384,17 @@ void posix_let_go(struct platform *platform, int descriptor);
  * on: the listener's number + 1, 0 = none. */
 void posix_let_go_connection(struct platform *platform, int entry);
 void posix_own(struct platform *platform, int descriptor, uint16_t owner);
+uint16_t posix_owner_of(const struct platform *platform, int descriptor);
+/* Nothing that is open is for a program that is executed, but standard streams. */
+void posix_protect_descriptors(void);
 /* Once a round of the loop. Returns when the next call is due, UINT64_MAX = no call is. */
 uint64_t posix_threads_feed(struct platform *platform, uint64_t now_us);
 /* Ends the threads, and starts them again: they run with the ids that their creator has then.
  * BATON_OK, BATON_SYSTEM, and to start them BATON_NO_MEMORY, BATON_SHORTAGE. */
 int posix_threads_end(struct platform *platform, struct baton_cause *cause);
 int posix_threads_begin(struct platform *platform, struct baton_cause *cause);
+/* After an end that was for nothing: begins again, now or as soon as there is what it takes. */
+void posix_threads_resume(struct platform *platform);
 /* Something was short: RELIEF will tell when what the closer has is closed. Returns the code for
  * it.
  */

@@ -553,6 +553,14 @@ static void end_process(struct platform *platform, struct launcher *launcher) {
     }
 }
 
+bool posix_launchers_are_idle(const struct platform *platform) {
+    bool is_idle = true;
+    for (const struct launcher *at = platform->launchers.first; at != NULL; at = at->next) {
+        is_idle = is_idle && !is_busy(at);
+    }
+    return is_idle;
+}
+
 static void end_one(struct platform *platform, struct launcher *launcher) {
     if (!launcher->is_dead) {
         end_process(platform, launcher);

@@ -73,6 +73,8 @@ struct launch *posix_launchers_find(struct platform *platform, pid_t pid);
 void posix_launchers_note_short(struct platform *platform);
 /* Once a round: starts and replaces. Returns when to call it at the latest. */
 uint64_t posix_launchers_feed(struct platform *platform, uint64_t now_us);
+/* None has anything to do. */
+bool posix_launchers_are_idle(const struct platform *platform);
 void posix_launchers_close(struct platform *platform);
 /* launch_end.c: one that nobody waits for any more is over. */
 void posix_launch_abandon(struct platform *platform, struct launch *launch);

@@ -2,7 +2,7 @@
  * Listening sockets: socket(7), ip(7), ipv6(7), tcp(7), udp(7). What is peculiar to local sockets
  * is in local.c, and accept.c takes clients.
  */
-#include "platform/posix/internal.h"
+#include "platform/posix/held.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,21 +79,30 @@ static int open_socket(struct platform_listener *listener,
                : posix_failed(cause, "getsockname");
 }
 
+struct platform_listener *posix_listener_create(struct platform *platform,
+                                                const struct platform_listener_spec *spec,
+                                                uint64_t token) {
+    struct platform_listener *listener = calloc(1, sizeof *listener);
+    if (listener != NULL) {
+        listener->platform = platform;
+        listener->protocol = spec->protocol;
+        listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
+        listener->is_shared = spec->is_shared;
+        listener->backlog_count = spec->backlog_count;
+        listener->options = spec->options;
+        posix_watch_init(&listener->watch, POSIX_WATCH_LISTENER, token);
+    }
+    return listener;
+}
+
 int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
                            uint64_t token, struct platform_listener **out,
                            struct baton_cause *cause) {
     *cause = (struct baton_cause){0};
-    struct platform_listener *listener = *out = calloc(1, sizeof *listener);
+    struct platform_listener *listener = *out = posix_listener_create(platform, spec, token);
     if (listener == NULL) {
         return BATON_NO_MEMORY;
     }
-    listener->platform = platform;
-    listener->protocol = spec->protocol;
-    listener->is_handed_over = spec->is_handed_over || spec->protocol == PLATFORM_UDP;
-    listener->is_shared = spec->is_shared;
-    listener->backlog_count = spec->backlog_count;
-    listener->options = spec->options;
-    posix_watch_init(&listener->watch, POSIX_WATCH_LISTENER, token);
     int result = make_socket(listener, spec, cause);
     if (result == BATON_OK) {
         posix_own(platform, listener->watch.descriptor, 0);

@@ -16,7 +16,7 @@
  * and looks itself, when it listens, whether it is still there.
  */
 #include "core/base/text.h"
-#include "platform/posix/internal.h"
+#include "platform/posix/held.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -275,15 +275,16 @@ static int listen_as_planned(struct platform_listener *listener, struct baton_ca
     return result;
 }
 
+bool posix_local_plan(struct platform_listener *listener,
+                      const struct platform_listener_spec *spec) {
+    listener->plan.mode = spec->mode;
+    listener->plan.owner = spec->owner;
+    return name_file(spec->path, &listener->plan.name);
+}
+
 int posix_local_listen(struct platform_listener *listener,
                        const struct platform_listener_spec *spec, struct baton_cause *cause) {
-    struct local_plan *plan = &listener->plan;
-    plan->mode = spec->mode;
-    if (!name_file(spec->path, &plan->name)) {
-        return BATON_TOO_LONG;
-    }
-    plan->owner = spec->owner;
-    return listen_as_planned(listener, cause);
+    return posix_local_plan(listener, spec) ? listen_as_planned(listener, cause) : BATON_TOO_LONG;
 }
 
 /* Gives the file what differs: the owner of the config (NULL = none is asked for any more, so that

@@ -178,7 +178,7 @@ static void collect_due(struct platform *platform, struct told *told) {
     static const uint8_t events[DUE_COUNT] = {
         [DUE_STOP] = PLATFORM_EVENT_STOP,        [DUE_RELIEF] = PLATFORM_EVENT_RELIEF,
         [DUE_HANGUP] = PLATFORM_EVENT_HANGUP,    [DUE_LAUNCHERS] = PLATFORM_EVENT_LAUNCHERS,
-        [DUE_LOG] = PLATFORM_EVENT_LOG_WRITABLE,
+        [DUE_LOG] = PLATFORM_EVENT_LOG_WRITABLE, [DUE_RESTART] = PLATFORM_EVENT_RESTART,
     };
     for (size_t i = 0; i < DUE_COUNT; i++) {
         if (platform->is_due[i] && told->count < told->capacity) {

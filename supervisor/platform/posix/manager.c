@@ -344,7 +344,7 @@ int posix_manager_open(struct platform *platform) {
     if (getenv("WATCHDOG_PID") == NULL || is_for_us("WATCHDOG_PID")) {
         manager->watchdog_us = number_of("WATCHDOG_USEC");
     }
-    return take_passed(manager);
+    return platform_restarted() != NULL ? BATON_OK : take_passed(manager);
 }
 
 void posix_manager_close(struct platform *platform) {

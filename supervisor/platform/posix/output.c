@@ -11,7 +11,7 @@
  * what nobody can write to any more is read here.
  */
 #include "core/base/table.h"
-#include "platform/posix/internal.h"
+#include "platform/posix/held.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,6 +205,33 @@ void posix_pipe_begin(struct output_pipe *pipe, pid_t pid) {
     pipe->pid = (uint32_t)pid;
     pipe->born_us = platform_now_us(platform);
     link_last(&platform->outputs.young, pipe);
+}
+
+/* Who lives is looked at soon, whatever its age; of who does not all is read. */
+int posix_pipe_adopt(const struct output_pipe *adopted, const void *bytes, size_t length) {
+    struct posix_outputs *outputs = &adopted->output->platform->outputs;
+    uint32_t slot = slots_take(&outputs->slots);
+    if (slot == SLOT_NONE) {
+        return BATON_SHORTAGE;
+    }
+    struct output_pipe *pipe = &outputs->pipes[slot];
+    *pipe = *adopted;
+    if (pipe->process != NULL) {
+        pipe->process->output = pipe;
+    }
+    if (length > 0) {
+        pipe->reading = calloc(1, sizeof *pipe->reading);
+        if (pipe->reading == NULL || !posix_fetched_put(&pipe->reading->fetched, bytes, length)) {
+            return BATON_NO_MEMORY;
+        }
+        pipe->reading->pipe = pipe;
+    }
+    if (pipe->process != NULL && length == 0) {
+        link_last(&outputs->old, pipe);
+    } else {
+        set_ready(pipe, true);
+    }
+    return BATON_OK;
 }
 
 void posix_pipe_end(struct output_pipe *pipe) {

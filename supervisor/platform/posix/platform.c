@@ -3,7 +3,7 @@
  * without it.
  */
 #include "core/base/table.h"
-#include "platform/posix/internal.h"
+#include "platform/posix/held.h"
 #include "platform/posix/log.h"
 #include "platform/sized.h"
 
@@ -36,7 +36,7 @@ static int ensure_standard_streams(struct baton_cause *cause) {
 }
 
 /* Descriptors that whoever started us left open must not reach the handlers. */
-static void protect_inherited(void) {
+void posix_protect_descriptors(void) {
     if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
         return;
     }
@@ -69,6 +69,7 @@ static int raise_descriptor_limit(struct platform *platform, bool takes_rights,
     return BATON_OK;
 }
 
+#define THREADS_RETRY_US 100000u
 /* Our own descriptors, a listener and one connection. */
 #define DESCRIPTORS_LEAST_COUNT 32u
 
@@ -118,6 +119,10 @@ void posix_own(struct platform *platform, int descriptor, uint16_t owner) {
     if ((size_t)descriptor < descriptors_count(platform)) {
         platform->owners[descriptor] = owner;
     }
+}
+
+uint16_t posix_owner_of(const struct platform *platform, int descriptor) {
+    return (size_t)descriptor < descriptors_count(platform) ? platform->owners[descriptor] : 0;
 }
 
 /* To end a connection waits for whoever is in a call on it, whom no signal ends; and so does to
@@ -170,8 +175,19 @@ static void sort_again(struct platform *platform) {
     }
 }
 
+/* Until it has begun, what is let go is closed by the loop. */
+void posix_threads_resume(struct platform *platform) {
+    if (platform->closer == NULL) {
+        (void)posix_threads_begin(platform, &posix_ignored);
+    }
+}
+
 uint64_t posix_threads_feed(struct platform *platform, uint64_t now_us) {
     bool is_held = false;
+    posix_threads_resume(platform);
+    if (platform->closer == NULL) {
+        return now_us + THREADS_RETRY_US;
+    }
     uint64_t until_us = closer_feed(platform->closer, now_us, platform->holders, &is_held);
     if (is_held) {
         sort_again(platform);
@@ -242,9 +258,10 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     posix_watch_init(&platform->outputs.watch, POSIX_WATCH_OUTPUT, 0);
     posix_watch_init(&platform->files.notify, POSIX_WATCH_FILES, 0);
 
+    bool is_restarted = platform_restarted() != NULL;
     int result = ensure_standard_streams(cause);
     if (result == BATON_OK) {
-        protect_inherited();
+        posix_protect_descriptors();
         result = raise_descriptor_limit(platform, sizes->takes_rights, cause);
     }
     if (result == BATON_OK) {
@@ -258,6 +275,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     if (result == BATON_OK) {
         posix_carriers_open(platform);
+        result = posix_held_take(platform, &is_restarted);
+    }
+    if (result == BATON_OK && !is_restarted) {
         result = posix_elders_open(platform);
     }
     if (result == BATON_OK) {
@@ -305,7 +325,9 @@ void platform_close(struct platform **platform) {
 }
 
 int posix_short(struct platform *platform) {
-    (void)closer_await(platform->closer);
+    if (platform->closer != NULL) {
+        (void)closer_await(platform->closer);
+    }
     if (platform->ender != NULL) {
         (void)closer_await(platform->ender);
     }

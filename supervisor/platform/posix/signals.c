@@ -80,7 +80,7 @@ int posix_signals_watch(struct platform *platform, struct posix_watch *watch, ui
 
 /* Of those of real time each one sent waits, and takes memory of the user's, until it is read. */
 static uint64_t choose_read(void) {
-    uint64_t set = SIGNAL_BIT(SIGHUP) | (0 - SIGNAL_BIT(SIGRTMIN));
+    uint64_t set = SIGNAL_BIT(SIGHUP) | SIGNAL_BIT(SIGUSR2) | (0 - SIGNAL_BIT(SIGRTMIN));
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         set |= SIGNAL_BIT(stops[i].number);
     }
@@ -104,8 +104,10 @@ int posix_signals_open(struct platform *platform, struct baton_cause *cause) {
      * never be told. */
     signal(SIGCHLD, SIG_DFL);
     /* nohup(1) has asked that we outlive the terminal. */
-    platform->has_terminal = !terminal_is_gone();
-    platform->hangup_stops = platform->has_terminal && !is_ignored(SIGHUP);
+    if (platform_restarted() == NULL) { /* else restart.c knows */
+        platform->has_terminal = !terminal_is_gone();
+        platform->hangup_stops = platform->has_terminal && !is_ignored(SIGHUP);
+    }
     signal(SIGHUP, SIG_DFL);
     /* SIGPIPE is not ignored but blocked, like the others: so a child has nothing to put right. */
     remember_ignored(platform);
@@ -125,6 +127,8 @@ static void take(struct platform *platform, int number) {
         stop(platform, "SIGHUP, the terminal is gone");
     } else if (number == SIGHUP) {
         platform->is_due[DUE_HANGUP] = true;
+    } else if (number == SIGUSR2) {
+        platform->is_due[DUE_RESTART] = true;
     }
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         if (number == stops[i].number) {

@@ -6,7 +6,7 @@
  * stream_pipe.c.
  */
 #include "core/base/table.h"
-#include "platform/posix/internal.h"
+#include "platform/posix/held.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -102,6 +102,18 @@ int posix_stream_open_pipe(struct platform *platform, const struct platform_laun
     }
     (*out)->is_pipe = true;
     (*out)->job = (struct carrier_job){.owner = launch->program, .descriptor = descriptor};
+    return BATON_OK;
+}
+
+int posix_stream_adopt_finished(struct platform *platform, uint64_t token,
+                                struct platform_stream **out) {
+    uint32_t slot = slots_take(&platform->stream_slots);
+    if (slot == SLOT_NONE) {
+        return BATON_SHORTAGE;
+    }
+    struct platform_stream *stream = *out = &platform->streams[slot];
+    *stream = (struct platform_stream){.platform = platform, .is_pipe = true};
+    posix_watch_init(&stream->watch, POSIX_WATCH_STREAM, token);
     return BATON_OK;
 }
 

@@ -63,6 +63,9 @@ void posix_work_take_end(struct platform *platform, struct told *told) {
 
 bool platform_work_end(struct platform *platform) {
     struct timespec until;
+    if (platform->work != NULL) {
+        posix_ask_cancel();
+    }
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += END_WAIT_S;
     if (platform->work != NULL && pthread_timedjoin_np(platform->work->thread, NULL, &until) == 0) {

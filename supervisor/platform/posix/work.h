@@ -20,4 +20,7 @@ struct posix_work {
 /* It has ended. */
 void posix_work_take_end(struct platform *platform, struct told *told);
 
+/* ask.c: the program that a thread asks quietly ends, if there is one. */
+void posix_ask_cancel(void);
+
 #endif

@@ -1,8 +1,8 @@
 /* A program of ours that is asked something: batond reads its config by itself. */
 #include "internal.h"
 
-int platform_ask_program(const char *path, char *const *argv, bool is_quiet, char **bytes,
-                         size_t *length, int *code, struct baton_cause *cause) {
+int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uint32_t patience_ms,
+                         char **bytes, size_t *length, int *code, struct baton_cause *cause) {
     (void)path;
     (void)argv;
     (void)is_quiet;
