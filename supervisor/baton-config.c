@@ -15,7 +15,8 @@ const char program_name[] = "batond";
 
 /* ---- Who batond was when it was started ---- */
 
-static char started_by[24]; /* his number as a text */
+static char started_by[24]; /* his number as a text; "" = who asks */
+static bool was_privileged;
 
 static int find_user(void *context, const char *name, struct account *out) {
     if (name != NULL) {
@@ -42,7 +43,7 @@ static void be_as_started(const char *text, struct service_machine *machine) {
     size_t length = strcspn(text, " ");
     if (length > 0 && length < sizeof started_by && text[length] == ' ') {
         memcpy(started_by, text, length);
-        machine->is_privileged = text[length + 1] == '1';
+        machine->is_privileged = was_privileged = text[length + 1] == '1';
         machine->find_user = find_user;
         if (machine->is_privileged && !platform_is_privileged()) {
             machine->probe_program = probe_program;
@@ -55,7 +56,7 @@ static void be_as_started(const char *text, struct service_machine *machine) {
 /* Everything goes out at once, so that a batond which reads half of it has none. */
 static bool send_all(int result, const char *text, const struct source *source) {
     const struct service_machine *machine = &source->machine;
-    struct apart_head head = {.result = result};
+    struct apart_head head = {.result = result, .mark = APART_MARK};
     size_t image_bytes = 0;
     char *image = NULL;
     if (result == BATON_OK) {
@@ -68,6 +69,10 @@ static bool send_all(int result, const char *text, const struct source *source) 
         struct account own;
         if (platform_find_user(NULL, NULL, &own) == BATON_OK) {
             config.uid = own.uid;
+        }
+        if (started_by[0] != '\0') {
+            (void)text_parse_number(started_by, &config.uid);
+            config.is_privileged = was_privileged;
         }
         image = image_make(&source->table, &config, BATON_VERSION, &image_bytes);
         head.result = image == NULL ? BATON_NO_MEMORY : BATON_OK;

@@ -21,7 +21,7 @@ static bool is_kept(const struct service_table *table, char *const *argv) {
 }
 
 static enum exit_code serve(struct source *source, char *const *argv) {
-    if (!is_kept(&source->table, argv)) {
+    if (platform_restarted() == NULL && !is_kept(&source->table, argv)) {
         return EXIT_SYSTEM;
     }
     enum supervisor_result end = supervisor_run(&source->table, &source->machine, &source->renewal);
@@ -32,6 +32,9 @@ static enum exit_code serve(struct source *source, char *const *argv) {
 
 int main(int argc, char **argv) {
     static struct source source;
+    if (source_is_rehearsed(argc, argv)) {
+        return (int)source_rehearse(argc, argv);
+    }
     enum exit_code code = source_read(argc, argv, &source);
     if (source.serves) {
         code = serve(&source, argv);

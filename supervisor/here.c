@@ -145,3 +145,16 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
     service_table_clear(&source->table);
     return code;
 }
+
+/* There is no restart on Windows yet. */
+bool source_is_rehearsed(int argc, char **argv) {
+    (void)argc;
+    (void)argv;
+    return false;
+}
+
+enum exit_code source_rehearse(int argc, char **argv) {
+    (void)argc;
+    (void)argv;
+    return EXIT_USAGE;
+}

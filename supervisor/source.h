@@ -24,4 +24,9 @@ struct source {
  * source->serves. */
 enum exit_code source_read(int argc, char **argv, struct source *source);
 
+/* True if the command line is that by which a batond asks the one that is to take its place; then
+ * source_rehearse() answers, and returns what the program is to end with. */
+bool source_is_rehearsed(int argc, char **argv);
+enum exit_code source_rehearse(int argc, char **argv);
+
 #endif

@@ -62,7 +62,7 @@ _batonctl() {
     fi
     case ${words:+-}$command:$count in
     :0)
-        words='status services connections events explain reload drain enable disable kill stop log-level
+        words='status services connections events explain reload restart drain enable disable kill stop log-level
             log-reopen keys check'
         ;;
     drain:0 | enable:0 | disable:0 | connections:0 | explain:0)

@@ -16,6 +16,7 @@ const struct ctl_command ctl_commands[] = {
      .most_count = 2,
      .is_text = true},
     {.name = "reload", .words = "", .can_wait = true},
+    {.name = "restart", .words = "", .can_wait = true},
     {.name = "drain", .words = "SERVICE", .least_count = 1, .most_count = 1, .can_wait = true},
     {.name = "enable", .words = "SERVICE", .least_count = 1, .most_count = 1},
     {.name = "disable", .words = "SERVICE", .least_count = 1, .most_count = 1, .can_wait = true},

@@ -19,6 +19,7 @@ const char ctl_options_help[] =
     "  explain SERVICE ADDRESS  would a client from there be let in, by which rule\n"
     "                           (at a local socket: uid:NUMBER)\n"
     "  reload                   read the config again, and tell what has changed\n"
+    "  restart                  has the installed batond take over, clients and all\n"
     "  drain SERVICE            its processes get no more clients, and end\n"
     "  enable SERVICE, disable SERVICE\n"
     "                           switch it on, switch it off\n"
@@ -32,7 +33,7 @@ const char ctl_options_help[] =
     "  --control PATH     where batond is asked (default: BATON_CONTROL, else what is\n"
     "                     usual for this user; `man batonctl` has the list)\n"
     "  --json             print what batond answers as it comes, lines of JSON\n"
-    "  --wait             until a reload, drain or disable is over\n"
+    "  --wait             until a reload, restart, drain or disable is over\n"
     "  --timeout SECONDS  how long to wait for the answer (default: 10; with --wait\n"
     "                     and for events: no limit)\n"
     "  --version          print the version and end\n"
@@ -112,7 +113,7 @@ static bool take_command(int count, char *const *words, struct ctl_options *out,
     }
     if (out->wait && !out->command->can_wait) {
         text_format(message, size_bytes,
-                    "there is nothing to --wait for in `%s`; it is for reload, drain and "
+                    "there is nothing to --wait for in `%s`; it is for reload, restart, drain and "
                     "disable",
                     out->command->name);
         return false;

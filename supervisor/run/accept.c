@@ -40,7 +40,7 @@ static void activate(struct supervisor *s, struct run_listener *l) {
     const struct service *rules = l->rules;
     if (rules->hours_count > 0 && !access_is_open(rules, platform_local_minute(arrival.wall_us))) {
         /* Nobody can be refused here: who waits is looked at again when another minute begins. */
-        pool_pause_service(&s->pool, l->service, "hours",
+        pool_pause_service(&s->pool, l->service, POOL_HOURS_TEXT,
                            MINUTE_US - (uint64_t)arrival.wall_us % MINUTE_US);
         run_pause_on_room(s, l->service, false);
         return;

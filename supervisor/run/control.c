@@ -26,7 +26,7 @@ static const uint32_t most_counts[RUN_CONTROL_KINDS] = {CONTROL_COMMANDS_MAX_COU
 
 /* ---- Endpoints ---- */
 
-static bool make_tables(struct run_control *control) {
+bool run_control_make_tables(struct run_control *control) {
     if (control->clients == NULL) {
         control->clients = table_create(CONTROL_SLOTS_COUNT, sizeof *control->clients);
         control->line = table_create(1, sizeof *control->line);
@@ -41,6 +41,12 @@ static bool make_tables(struct run_control *control) {
     return control->clients != NULL;
 }
 
+static char *copy_path(const char *path) {
+    size_t bytes = strlen(path) + 1;
+    char *copy = malloc(bytes);
+    return copy == NULL ? NULL : memcpy(copy, path, bytes);
+}
+
 static void open_endpoint(struct supervisor *s, enum run_control_kind kind,
                           const struct platform_control_spec *spec) {
     struct run_control_endpoint *endpoint = &s->control.endpoints[kind];
@@ -50,7 +56,8 @@ static void open_endpoint(struct supervisor *s, enum run_control_kind kind,
         return;
     }
     endpoint->retry.token = token_make(RUN_TOKEN_CONTROL, 0, TOKEN_FIRST + kind);
-    if (make_tables(&s->control)) {
+    endpoint->path = run_control_make_tables(&s->control) ? copy_path(spec->path) : NULL;
+    if (endpoint->path != NULL) {
         result = platform_control_open(s->platform, spec, endpoint->retry.token, &endpoint->handle,
                                        &cause);
     }
@@ -67,17 +74,91 @@ static void open_endpoint(struct supervisor *s, enum run_control_kind kind,
                                           "`[supervisor] control`");
 }
 
-void run_control_open(struct supervisor *s, const struct supervisor_options *options) {
+static void open_each(struct supervisor *s, const struct supervisor_options *options,
+                      void (*open)(struct supervisor *s, enum run_control_kind kind,
+                                   const struct platform_control_spec *spec)) {
     uint32_t *owner = options->user != NULL ? s->control.owner : NULL;
     struct platform_control_spec spec = {.path = options->control, .mode = 0600, .owner = owner};
     s->control.owner[0] = options->identity.uid;
     s->control.owner[1] = IDENTITY_SAME;
-    s->control.started_us = s->timers.now_us;
-    open_endpoint(s, RUN_CONTROL_COMMANDS, &spec);
+    open(s, RUN_CONTROL_COMMANDS, &spec);
     spec.path = options->status;
     spec.mode = options->status_mode;
     spec.is_for_all = true;
-    open_endpoint(s, RUN_CONTROL_STATUS, &spec);
+    open(s, RUN_CONTROL_STATUS, &spec);
+}
+
+void run_control_open(struct supervisor *s, const struct supervisor_options *options) {
+    s->control.started_us = s->timers.now_us;
+    open_each(s, options, open_endpoint);
+}
+
+/* ---- A restart ---- */
+
+/* Who may come, and who owns its file, the old one has seen to. */
+int run_control_adopt(struct supervisor *s, enum run_control_kind kind, const char *path,
+                      const struct platform_held *held) {
+    struct run_control_endpoint *endpoint = &s->control.endpoints[kind];
+    struct baton_cause cause = {0};
+    endpoint->retry.token = token_make(RUN_TOKEN_CONTROL, 0, TOKEN_FIRST + kind);
+    endpoint->path = run_control_make_tables(&s->control) ? copy_path(path) : NULL;
+    const struct platform_control_spec spec = {.path = endpoint->path};
+    return endpoint->path == NULL
+               ? BATON_NO_MEMORY
+               : platform_control_adopt(s->platform, held, &spec, endpoint->retry.token,
+                                        &endpoint->handle, &cause);
+}
+
+int run_control_adopt_client(struct supervisor *s, uint32_t client,
+                             const struct platform_held *held) {
+    struct run_control_client *c = &s->control.clients[client];
+    struct platform_socket socket;
+    struct baton_cause cause = {0};
+    int result = platform_socket_adopt(s->platform, held, &socket);
+    if (result != BATON_OK) {
+        return result;
+    }
+    c->peer.own = socket.value;
+    result = platform_stream_open(s->platform, socket,
+                                  slots_token(&s->control.slots, RUN_TOKEN_CONTROL_CLIENT, client),
+                                  &c->peer.reading, &cause);
+    c->peer.writing = c->peer.reading;
+    c->text = NULL;
+    c->is_blocked = false;
+    c->served_in_round = 0;
+    c->restart_count = 0; /* it is through */
+    if (c->verb == CONTROL_VERB_RELOAD && !c->waits) {
+        c->verb =
+            CONTROL_VERB_ENABLE; /* the rest of the report is gone: nothing but the end comes */
+    }
+    s->control.endpoints[c->kind].clients_count++;
+    if (c->follows) {
+        c->follows = false;
+        run_control_follow(s, client);
+    }
+    run_control_wake(&s->control, client);
+    return result;
+}
+
+static bool is_same_path(const char *a, const char *b) {
+    a = a == NULL ? "" : a;
+    return strcmp(a, b == NULL ? "" : b) == 0;
+}
+
+static void change_endpoint(struct supervisor *s, enum run_control_kind kind,
+                            const struct platform_control_spec *spec) {
+    struct run_control_endpoint *endpoint = &s->control.endpoints[kind];
+    if (endpoint->handle == NULL || !is_same_path(endpoint->path, spec->path)) {
+        timers_unset(&s->timers, &endpoint->retry);
+        platform_control_close(&endpoint->handle);
+        free(endpoint->path);
+        endpoint->path = NULL;
+        open_endpoint(s, kind, spec);
+    }
+}
+
+void run_control_change(struct supervisor *s, const struct supervisor_options *options) {
+    open_each(s, options, change_endpoint);
 }
 
 /* ---- Clients who leave ---- */
@@ -143,6 +224,8 @@ void run_control_finish(struct supervisor *s) {
     for (size_t i = 0; i < RUN_CONTROL_KINDS; i++) {
         timers_unset(&s->timers, &s->control.endpoints[i].retry);
         platform_control_close(&s->control.endpoints[i].handle);
+        free(s->control.endpoints[i].path);
+        s->control.endpoints[i].path = NULL;
     }
 }
 

@@ -63,8 +63,8 @@ struct run_control_client {
      * these and the token of that service. */
     uint32_t cursor, place;
     uint64_t of_service;
-    /* Of a reload: which; of what is waited for: what was told of it last. */
-    uint64_t reload_count;
+    /* Of a reload, or a restart: which; of what is waited for: what was told of it last. */
+    uint64_t reload_count, restart_count;
     uint32_t seen_connections_count, seen_processes_count;
     enum control_code code; /* of the end */
     const char *text;       /* static; NULL = the code's own */
@@ -78,6 +78,7 @@ struct run_control_endpoint {
     struct timer retry;              /* set while it is paused, since something is short */
     struct rate rate;                /* of those who are taken */
     uint32_t clients_count;
+    char *path;  /* owned; NULL = there is none */
     bool is_due; /* somebody may have come */
 };
 
@@ -109,9 +110,20 @@ static inline void run_control_wake(struct run_control *control, uint32_t client
 
 /* ---- control.c ---- */
 
+/* There are clients, or may be some: makes the tables, unless they are there. False when out of
+ * memory. */
+bool run_control_make_tables(struct run_control *control);
 /* Opens what `options` want; what cannot be opened is told, and gone without. Before the user is
  * changed. */
 void run_control_open(struct supervisor *s, const struct supervisor_options *options);
+/* The endpoint of a snapshot is taken over, and so is a client, whose slot is in use: all but its
+ * stream is there. BATON_OK, or why not. */
+int run_control_adopt(struct supervisor *s, enum run_control_kind kind, const char *path,
+                      const struct platform_held *held);
+int run_control_adopt_client(struct supervisor *s, uint32_t client,
+                             const struct platform_held *held);
+/* What `options` want in place of what was taken over: where that is another path. */
+void run_control_change(struct supervisor *s, const struct supervisor_options *options);
 /* The last lines are there: gives the clients what they take at once, and closes all. */
 void run_control_finish(struct supervisor *s);
 /* Frees. */
@@ -146,6 +158,7 @@ bool run_control_has_news(const struct supervisor *s, const struct run_control_c
 /* ---- control_change.c: what a reload has done, and services that are switched off and on ---- */
 
 enum run_control_more run_control_next_change(struct supervisor *s, struct run_control_client *c);
+enum run_control_more run_control_next_restart(struct supervisor *s, struct run_control_client *c);
 enum run_control_more run_control_next_wait(struct supervisor *s, struct run_control_client *c);
 /* Begins to wait for the end of a service (slot) that was switched off. */
 void run_control_await_service(struct supervisor *s, struct run_control_client *c,

@@ -7,12 +7,11 @@
 
 /* ---- A reload ---- */
 
-/* The next one, as the log has it. They come when all changes were told. */
-static bool tell_problem(struct supervisor *s, struct run_control_client *c) {
-    const struct run_report *report = &s->reload.report;
+/* The next one of these lines, as the log has it. They come `behind` so many others. */
+static bool tell_problem(struct supervisor *s, struct run_control_client *c, const char *problems,
+                         size_t behind) {
     char text[RELOAD_PROBLEM_BYTES];
-    size_t length =
-        run_reload_problem(report->problems, c->cursor - report->change_count, text, sizeof text);
+    size_t length = run_reload_problem(problems, c->cursor - behind, text, sizeof text);
     if (length == 0) {
         return false;
     }
@@ -47,13 +46,32 @@ enum run_control_more run_control_next_change(struct supervisor *s, struct run_c
         tell_change(s, &report->changes[c->cursor++]);
         return RUN_CONTROL_LINE;
     }
-    if (tell_problem(s, c)) {
+    if (tell_problem(s, c, report->problems, report->change_count)) {
         return RUN_CONTROL_LINE;
     }
     if (report->reason[0] != '\0') {
         c->code = report->problems != NULL ? CONTROL_CONFIG_INVALID : CONTROL_FAILED;
         c->text = report->reason;
     }
+    return RUN_CONTROL_END;
+}
+
+/* ---- A restart ---- */
+
+/* In the batond of before it has failed; who is asked by the new one has it. */
+enum run_control_more run_control_next_restart(struct supervisor *s, struct run_control_client *c) {
+    if (s->restart.done_count < c->restart_count) {
+        return RUN_CONTROL_WAITS;
+    }
+    c->waits = false;
+    if (s->restart.reason[0] == '\0') {
+        return RUN_CONTROL_END;
+    }
+    if (tell_problem(s, c, s->restart.problems, 0)) {
+        return RUN_CONTROL_LINE;
+    }
+    c->code = s->restart.problems != NULL ? CONTROL_CONFIG_INVALID : CONTROL_FAILED;
+    c->text = s->restart.reason;
     return RUN_CONTROL_END;
 }
 
@@ -81,6 +99,9 @@ bool run_control_has_news(const struct supervisor *s, const struct run_control_c
     uint32_t connections_count, processes_count;
     if (c->verb == CONTROL_VERB_RELOAD) {
         return s->reload.done_count >= c->reload_count && s->reload.loading == NULL;
+    }
+    if (c->verb == CONTROL_VERB_RESTART) {
+        return s->restart.done_count >= c->restart_count;
     }
     return !count_left(s, c, &connections_count, &processes_count) ||
            connections_count != c->seen_connections_count ||

@@ -120,6 +120,23 @@ static enum control_code begin_reload(struct asked *asked) {
     return CONTROL_OK;
 }
 
+static enum control_code begin_restart(struct asked *asked) {
+    struct supervisor *s = asked->s;
+    struct run_control_client *c = &s->control.clients[asked->client];
+    enum control_code code;
+    (void)has_wait(asked, 0, &code);
+    if (code != CONTROL_OK) {
+        return code;
+    }
+    asked->text = run_restart_refusal(s);
+    if (run_restart_ask(s, "batonctl restart") != BATON_OK) {
+        return CONTROL_UNSUPPORTED;
+    }
+    c->waits = true;
+    c->restart_count = s->restart.asked_count;
+    return CONTROL_OK;
+}
+
 enum wish { WISH_ON, WISH_DRAINED, WISH_DISABLED };
 
 static enum control_code switch_service(struct asked *asked, enum wish wish) {
@@ -183,6 +200,7 @@ static const struct {
     [CONTROL_VERB_LOG_REOPEN] = {begin_log_reopen, next_nothing},
     [CONTROL_VERB_EVENTS] = {begin_events, run_control_next_lost},
     [CONTROL_VERB_RELOAD] = {begin_reload, run_control_next_change},
+    [CONTROL_VERB_RESTART] = {begin_restart, run_control_next_restart},
     [CONTROL_VERB_DRAIN] = {begin_drain, run_control_next_wait},
     [CONTROL_VERB_DISABLE] = {begin_disable, run_control_next_wait},
     [CONTROL_VERB_ENABLE] = {begin_enable, next_nothing},

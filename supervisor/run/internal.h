@@ -32,6 +32,7 @@
 #include "run/reap.h"
 #include "run/refuse.h"
 #include "run/reload.h"
+#include "run/restart.h"
 #include "run/roster.h"
 #include "run/start.h"
 #include "run/supervisor.h"
@@ -64,6 +65,7 @@ enum run_token {
     RUN_TOKEN_MANAGER,        /* the service manager may take what it did not */
     RUN_TOKEN_WATCHDOG,       /* the service manager is to hear of us */
     RUN_TOKEN_RELOAD,         /* an event: the config was read */
+    RUN_TOKEN_RESTART,        /* an event and a timer: it was rehearsed; it takes too long */
     RUN_TOKEN_END
 };
 _Static_assert(RUN_TOKEN_END <= (int)TOKEN_TYPE_COUNT, "a token has room for its type");
@@ -98,6 +100,7 @@ struct supervisor {
     struct run_options options;
     struct run_manager manager;
     struct run_reload reload;
+    struct run_restart restart;
     struct run_roster roster;
 };
 

@@ -31,8 +31,9 @@ static bool inherits_listeners(const struct service *service) {
     return service->handoff == HANDOFF_LISTENER && !service->has_channel;
 }
 
-/* What other parts of the shell have to have for the service. */
-static int prepare_parts(struct supervisor *s, uint32_t index) {
+/* What other parts of the shell have to have for the service. `slots`: its listeners, which are
+ * there already; NULL = they are not. */
+static int prepare_parts(struct supervisor *s, uint32_t index, const uint32_t *slots) {
     struct run_service *r = &s->launching.services[index];
     const struct service *service = r->rules;
     int result = BATON_OK;
@@ -54,8 +55,13 @@ static int prepare_parts(struct supervisor *s, uint32_t index) {
         r->waiting = calloc(service->listen_count, sizeof *r->waiting);
         result = r->handles == NULL || r->waiting == NULL ? BATON_NO_MEMORY : BATON_OK;
     }
-    result = result != BATON_OK || r->listeners == NULL ? BATON_NO_MEMORY
-                                                        : run_listen_add(s, index, r->listeners);
+    if (result != BATON_OK || r->listeners == NULL) {
+        result = BATON_NO_MEMORY;
+    } else if (slots != NULL) {
+        memcpy(r->listeners, slots, service->listen_count * sizeof *slots);
+    } else {
+        result = run_listen_add(s, index, r->listeners);
+    }
     if (result != BATON_OK) {
         free(r->listeners);
         r->listeners = NULL;
@@ -119,12 +125,13 @@ static int create_program(struct supervisor *s, uint32_t index, struct baton_cau
     return result;
 }
 
-static int prepare(struct supervisor *s, uint32_t index, struct baton_cause *cause) {
+static int prepare(struct supervisor *s, uint32_t index, const uint32_t *slots,
+                   struct baton_cause *cause) {
     struct run_service *r = &s->launching.services[index];
     const struct service *service = r->rules;
     r->first_queued = r->last_queued = r->next_waiting = SLOT_NONE;
     r->machine = s->machine;
-    int result = prepare_parts(s, index);
+    int result = prepare_parts(s, index, slots);
     if (result == BATON_OK) {
         result = filling_reserve(&s->filling, service);
     }
@@ -155,8 +162,9 @@ static void clear(struct supervisor *s, uint32_t service) {
     r->waiting = NULL;
 }
 
-int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_cause *cause) {
-    int result = prepare(s, service, cause);
+int run_launch_prepare(struct supervisor *s, uint32_t service, const uint32_t *slots,
+                       struct baton_cause *cause) {
+    int result = prepare(s, service, slots, cause);
     if (result != BATON_OK) {
         clear(s, service);
     } else {
@@ -380,7 +388,8 @@ static bool begin(struct supervisor *s, uint32_t process) {
         return true;
     }
     uint32_t service = s->pool.processes[process].service;
-    if (platform_launch_waits(s->platform, s->launching.services[service].program)) {
+    if (s->restart.is_holding ||
+        platform_launch_waits(s->platform, s->launching.services[service].program)) {
         return false;
     }
     int result = launch_with_pump(s, process, connection, &cause);

@@ -93,9 +93,11 @@ int run_launch_create(struct supervisor *s);
 /* Frees all, of every service. */
 void run_launch_clear(struct supervisor *s);
 
-/* Prepares all that launches of the service (slot) need, its listeners included. BATON_OK, or why
- * not: then nothing of it is left. */
-int run_launch_prepare(struct supervisor *s, uint32_t service, struct baton_cause *cause);
+/* Prepares all that launches of the service (slot) need, its listeners included: in these slots,
+ * by place, where there are some already; NULL = there are not. BATON_OK, or why not: then nothing
+ * of it is left. */
+int run_launch_prepare(struct supervisor *s, uint32_t service, const uint32_t *slots,
+                       struct baton_cause *cause);
 /* Makes the programs of all that are ready anew. BATON_OK, or why one cannot be made. */
 int run_launch_renew_all(struct supervisor *s, struct baton_cause *cause);
 /* The service is over: frees what was prepared for it. */

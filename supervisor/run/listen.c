@@ -231,6 +231,17 @@ static bool open_listener(struct supervisor *s, uint32_t listener) {
     return l->result == BATON_OK;
 }
 
+int run_listen_adopt(struct supervisor *s, uint32_t listener, const struct platform_held *held) {
+    struct run_listener *l = &s->listening.listeners[listener];
+    struct platform_listener_spec spec = describe(l);
+    uint64_t token = slots_token(&s->listening.slots, RUN_TOKEN_LISTENER, listener);
+    l->result = platform_listener_adopt(s->platform, held, &spec, token, &l->handle, &l->cause);
+    if (l->result == BATON_OK && l->paused) {
+        platform_listener_pause(l->handle);
+    }
+    return l->result;
+}
+
 static void retry_later(struct supervisor *s, struct run_listener *l) {
     log_listen_failed(s, l, shortage_hit(&l->opening, &s->timers));
 }

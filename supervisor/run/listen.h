@@ -75,6 +75,10 @@ void run_listen_remove(struct supervisor *s, const uint32_t *slots, size_t count
  * by timer. Returns the number of open ones. */
 uint32_t run_listen_open_all(struct supervisor *s);
 
+/* The listener (slot) of a snapshot, whose service is there: takes it over as it was held.
+ * BATON_OK, or why not. */
+int run_listen_adopt(struct supervisor *s, uint32_t listener, const struct platform_held *held);
+
 /* Logs that all is open that is to be, once. */
 void run_listen_tell_ready(struct supervisor *s);
 

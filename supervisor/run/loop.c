@@ -241,8 +241,15 @@ static bool on_event(struct supervisor *s, const struct platform_event *event) {
     case PLATFORM_EVENT_LOG_WRITABLE:
         run_log_flush(&s->log);
         return false;
+    case PLATFORM_EVENT_RESTART:
+        (void)run_restart_ask(s, "SIGUSR2");
+        return false;
     case PLATFORM_EVENT_WORKED:
-        run_reload_on_loaded(s);
+        if (token_type(event->token) == RUN_TOKEN_RESTART) {
+            run_restart_on_rehearsed(s);
+        } else {
+            run_reload_on_loaded(s);
+        }
         return false;
     case PLATFORM_EVENT_CHANGED:
         on_changed(s, event->token);
@@ -427,6 +434,9 @@ static void on_timer(struct supervisor *s, uint64_t token) {
     case RUN_TOKEN_REFILL:
         s->launching.refill_is_due = true;
         break;
+    case RUN_TOKEN_RESTART:
+        run_restart_on_timer(s);
+        break;
     case RUN_TOKEN_CONTROL:
         run_control_on_retry(s, index);
         break;
@@ -503,8 +513,26 @@ static void refill(struct supervisor *s, bool is_busy) {
     act(s);
 }
 
+/* What was taken over from a batond of before: no event tells of what came before it was watched,
+ * nor of launchers that are free. Of others there is nothing yet. */
+static void resume(struct supervisor *s) {
+    s->steps_count++; /* else it is the step in which something was short last: none */
+    act(s);
+    SLOTS_EACH(connection, &s->pool.connection_slots) {
+        if (s->prefaces.entries != NULL) {
+            s->steps_count++;
+            run_preface_on_stream(s, connection);
+            act(s);
+        }
+    }
+    s->steps_count++;
+    run_launch_go_on(s);
+    act(s);
+}
+
 int run_loop_run(struct supervisor *s) {
     struct platform_event events[EVENTS_AT_A_TIME];
+    resume(s);
     refill(s, false);
     while (!s->stopping || !pool_is_empty(&s->pool)) {
         struct baton_cause cause = {0};
@@ -535,6 +563,8 @@ int run_loop_run(struct supervisor *s) {
         if (spares_matter(s)) {
             refill(s, s->pool.last_id != last_id);
         }
+        run_restart_update(s);
+        act(s); /* what that has held back */
         run_log_flush(&s->log);
         run_output_catch_up(s);
         run_log_flush(&s->log);

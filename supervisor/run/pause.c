@@ -64,7 +64,7 @@ static void update_all(struct supervisor *s) {
 void run_pause_update(struct supervisor *s) {
     struct run_listening *listening = &s->listening;
     bool blocked = shortage_lasts(&listening->shortage) || pool_is_starved(&s->pool) ||
-                   run_log_is_congested(&s->log);
+                   run_log_is_congested(&s->log) || s->restart.is_holding;
     if (blocked || listening->shortage.logged_us == 0 || s->stopping) {
         timers_unset(&s->timers, &listening->quiet);
     } else if (!timer_is_set(&listening->quiet)) {

@@ -33,6 +33,24 @@ static void fail(struct supervisor *s, uint32_t connection, enum outcome outcome
     pool_begin_failed(&s->pool, connection, outcome, reason);
 }
 
+static int watch(struct supervisor *s, uint32_t connection, struct baton_cause *cause) {
+    return platform_stream_open(
+        s->platform, s->sockets[connection],
+        slots_token(&s->pool.connection_slots, RUN_TOKEN_PREFACE, connection),
+        &s->prefaces.entries[connection].stream, cause);
+}
+
+int run_preface_restore(struct supervisor *s, uint32_t connection,
+                        const struct proxy_reader *reader) {
+    struct baton_cause cause = {0};
+    int result = run_preface_prepare(s);
+    if (result != BATON_OK) {
+        return result;
+    }
+    s->prefaces.entries[connection].reader = *reader;
+    return watch(s, connection, &cause);
+}
+
 void run_preface_start(struct supervisor *s, uint32_t connection) {
     struct run_preface *preface = &s->prefaces.entries[connection];
     const struct connection *c = &s->pool.connections[connection];
@@ -42,10 +60,7 @@ void run_preface_start(struct supervisor *s, uint32_t connection) {
         return;
     }
     proxy_reader_init(&preface->reader);
-    int result =
-        platform_stream_open(s->platform, s->sockets[connection],
-                             slots_token(&s->pool.connection_slots, RUN_TOKEN_PREFACE, connection),
-                             &preface->stream, &cause);
+    int result = watch(s, connection, &cause);
     if (result != BATON_OK) {
         /* No fault of the client's; those behind it wait. */
         fail(s, connection, OUTCOME_LAUNCH_FAILED, "the connection could not be watched");

@@ -28,6 +28,11 @@ void run_preface_clear(struct supervisor *s);
 /* A connection in PREFACE was accepted. */
 void run_preface_start(struct supervisor *s, uint32_t connection);
 void run_preface_on_stream(struct supervisor *s, uint32_t connection);
+/* A connection of a snapshot goes on waiting, with what was read of its header. BATON_OK, or why
+ * not.
+ */
+int run_preface_restore(struct supervisor *s, uint32_t connection,
+                        const struct proxy_reader *reader);
 /* Stops waiting, if that is under way. */
 void run_preface_stop(struct supervisor *s, uint32_t connection);
 

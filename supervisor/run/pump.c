@@ -36,8 +36,7 @@ void run_pump_clear(struct supervisor *s) {
     slots_clear(&s->pumps.slots);
 }
 
-/* Its chunk must have been made. */
-static struct run_pump *at(struct supervisor *s, uint32_t pump) {
+struct run_pump *run_pump_at(struct supervisor *s, uint32_t pump) {
     return &s->pumps.chunks[pump / PUMPS_IN_A_CHUNK][pump % PUMPS_IN_A_CHUNK];
 }
 
@@ -90,10 +89,20 @@ static uint32_t pump_of(const struct supervisor *s, uint32_t process) {
     return s->launching.processes[process].pump;
 }
 
+/* ---- A restart ---- */
+
+struct run_pump *run_pump_restore(struct supervisor *s, uint32_t pump) {
+    if (!make_chunk(s, pump)) {
+        return NULL;
+    }
+    s->pumps.uses_counts[pump / PUMPS_IN_A_CHUNK]++;
+    return run_pump_at(s, pump);
+}
+
 /* ---- The beginning ---- */
 
 static void free_pump(struct supervisor *s, uint32_t pump) {
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     timers_unset(&s->timers, &r->timer);
     platform_stream_close(&r->client);
     platform_stream_close(&r->input);
@@ -110,7 +119,7 @@ int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
     if (pump == SLOT_NONE) {
         return BATON_SHORTAGE;
     }
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     relay_init(&r->relay);
     r->client = r->input = r->output = NULL;
     r->process = process;
@@ -135,12 +144,12 @@ int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,
 
 void run_pump_undo(struct supervisor *s, uint32_t process, uint32_t connection) {
     uint32_t pump = pump_of(s, process);
-    s->sockets[connection] = at(s, pump)->socket;
+    s->sockets[connection] = run_pump_at(s, pump)->socket;
     free_pump(s, pump);
 }
 
 static void set_ready(struct supervisor *s, uint32_t pump) {
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     if (!r->is_ready) {
         r->is_ready = true;
         r->next_ready = s->pumps.ready;
@@ -150,7 +159,7 @@ static void set_ready(struct supervisor *s, uint32_t pump) {
 
 void run_pump_launched(struct supervisor *s, uint32_t process,
                        const struct platform_launched *launched) {
-    struct run_pump *r = at(s, pump_of(s, process));
+    struct run_pump *r = run_pump_at(s, pump_of(s, process));
     r->input = launched->input;
     r->output = launched->output;
     set_ready(s, pump_of(s, process)); /* what waits already will not be told again */
@@ -253,13 +262,13 @@ void run_pump_close(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
     if (pump != SLOT_NONE) {
         free_pump(s, pump); /* it keeps its place: chunks are freed by trim() alone */
-        platform_socket_close(s->platform, &at(s, pump)->socket);
+        platform_socket_close(s->platform, &run_pump_at(s, pump)->socket);
     }
 }
 
 /* `note`: static, for the record; NULL = nothing to be said. */
 static const struct run_pump_end *finish(struct supervisor *s, uint32_t pump, const char *note) {
-    const struct run_pump *r = at(s, pump);
+    const struct run_pump *r = run_pump_at(s, pump);
     s->pumps.end = (struct run_pump_end){
         .process = r->process,
         .words = {.has_bytes_in = true,
@@ -284,7 +293,7 @@ static uint64_t idle_timeout_us(const struct supervisor *s, const struct run_pum
 
 /* After the program's end: done, or how long to wait for the client. */
 static const struct run_pump_end *wait_for_client(struct supervisor *s, uint32_t pump) {
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     uint64_t sent_bytes = relay_bytes_out(&r->relay);
     if (relay_is_over(&r->relay)) {
         return finish(s, pump, NULL);
@@ -322,9 +331,9 @@ static void program_is_over(struct run_pump *r) {
 }
 
 static const struct run_pump_end *go_on(struct supervisor *s, uint32_t pump) {
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     int rounds = 0;
-    if (s->launching.processes[r->process].is_launching) {
+    if (s->launching.processes[r->process].is_launching || s->restart.is_holding) {
         return NULL; /* nothing is taken from a client whom nobody may serve */
     }
     while (rounds < ROUNDS_AT_A_TIME && move(r)) {
@@ -349,8 +358,15 @@ static const struct run_pump_end *go_on(struct supervisor *s, uint32_t pump) {
 }
 
 const struct run_pump_end *run_pump_on_stream(struct supervisor *s, uint32_t pump) {
-    at(s, pump)->waiting = 0; /* the event does not tell for which of them it is */
+    run_pump_at(s, pump)->waiting = 0; /* the event does not tell for which of them it is */
     return go_on(s, pump);
+}
+
+void run_pump_resume_all(struct supervisor *s) {
+    SLOTS_EACH(pump, &s->pumps.slots) {
+        run_pump_at(s, pump)->waiting = 0; /* what came meanwhile was not looked at */
+        set_ready(s, pump);
+    }
 }
 
 uint32_t run_pump_take_ready(struct supervisor *s) {
@@ -361,17 +377,17 @@ uint32_t run_pump_take_ready(struct supervisor *s) {
 }
 
 uint32_t run_pump_next_ready(struct supervisor *s, uint32_t pump) {
-    return at(s, pump)->next_ready;
+    return run_pump_at(s, pump)->next_ready;
 }
 
 const struct run_pump_end *run_pump_go_on(struct supervisor *s, uint32_t pump) {
-    at(s, pump)->is_ready = false;
+    run_pump_at(s, pump)->is_ready = false;
     return slots_is_used(&s->pumps.slots, pump) ? go_on(s, pump) : NULL;
 }
 
 const struct run_pump_end *run_pump_on_exit(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     const struct process *p = &s->pool.processes[process];
     r->left = service_leaves_children(p->rules);
     r->waiting = 0;
@@ -387,10 +403,10 @@ const struct run_pump_end *run_pump_on_exit(struct supervisor *s, uint32_t proce
 
 const struct run_pump_end *run_pump_give_up(struct supervisor *s, uint32_t process) {
     uint32_t pump = pump_of(s, process);
-    if (pump == SLOT_NONE || !(at(s, pump)->left || at(s, pump)->exited)) {
+    if (pump == SLOT_NONE || !(run_pump_at(s, pump)->left || run_pump_at(s, pump)->exited)) {
         return NULL;
     }
-    bool cut = s->stopping && !at(s, pump)->lingers;
+    bool cut = s->stopping && !run_pump_at(s, pump)->lingers;
     return finish(s, pump,
                   cut ? "the supervisor stopped before the client had taken everything" : NULL);
 }
@@ -406,7 +422,7 @@ static bool may_have_moved(struct run_pump *r) {
 }
 
 static const struct run_pump_end *on_idle_timer(struct supervisor *s, uint32_t pump) {
-    struct run_pump *r = at(s, pump);
+    struct run_pump *r = run_pump_at(s, pump);
     const struct run_pump_end *end = run_pump_on_stream(s, pump);
     if (end != NULL || !r->watches_idle || r->moved_us + idle_timeout_us(s, r) > s->timers.now_us) {
         return end; /* it goes on, and the timer is set */
@@ -424,10 +440,11 @@ static const struct run_pump_end *on_idle_timer(struct supervisor *s, uint32_t p
 }
 
 const struct run_pump_end *run_pump_on_timer(struct supervisor *s, uint32_t pump) {
-    if (at(s, pump)->watches_idle) {
+    if (run_pump_at(s, pump)->watches_idle) {
         return on_idle_timer(s, pump);
     }
     return finish(s, pump,
-                  at(s, pump)->lingers ? NULL
-                                       : "the client stopped taking what the program had written");
+                  run_pump_at(s, pump)->lingers
+                      ? NULL
+                      : "the client stopped taking what the program had written");
 }

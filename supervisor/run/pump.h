@@ -66,6 +66,14 @@ void run_pump_clear(struct supervisor *s);
  * told at the start and not by its first client. BATON_OK or BATON_NO_MEMORY. */
 int run_pump_prepare(struct supervisor *s);
 
+/* The pump in a slot whose chunk has been made. */
+struct run_pump *run_pump_at(struct supervisor *s, uint32_t pump);
+/* For a slot that was in use in a snapshot: makes room for the pump, and returns it; NULL when out
+ * of memory. */
+struct run_pump *run_pump_restore(struct supervisor *s, uint32_t pump);
+/* Behind a pause in which none went on: all do. */
+void run_pump_resume_all(struct supervisor *s);
+
 /* Starts the pump of a process that is about to be launched for the connection, and takes over its
  * socket. BATON_OK, BATON_SHORTAGE, BATON_SYSTEM. */
 int run_pump_begin(struct supervisor *s, uint32_t process, uint32_t connection,

@@ -61,7 +61,7 @@ static void end(struct supervisor *s) {
         return;
     }
     if (reload->asked_count != reload->begun_count) {
-        begin(s);
+        run_reload_go_on(s);
     } else {
         run_manager_on_reloaded(s);
     }
@@ -84,10 +84,16 @@ int run_reload_ask(struct supervisor *s, const char *by) {
     run_tell(s, LOG_LEVEL_INFO, "reloading", SLOT_NONE, "by=%s", by);
     run_manager_on_reload(s);
     s->reload.asked_count++;
-    if (s->reload.loading == NULL) {
+    run_reload_go_on(s);
+    return BATON_OK;
+}
+
+void run_reload_go_on(struct supervisor *s) {
+    bool is_restarting = s->restart.done_count != s->restart.asked_count;
+    if (s->reload.loading == NULL && s->reload.begun_count != s->reload.asked_count &&
+        !is_restarting) {
         begin(s);
     }
-    return BATON_OK;
 }
 
 /* ---- What came of it ---- */
@@ -209,6 +215,20 @@ void run_reload_on_loaded(struct supervisor *s) {
     }
     free_loading(reload);
     end(s);
+}
+
+void run_reload_take(struct supervisor *s, struct service_table *table) {
+    struct run_reload *reload = &s->reload;
+    reload->loading = calloc(1, sizeof *reload->loading);
+    if (reload->loading == NULL) {
+        refuse(s, baton_error_text(BATON_NO_MEMORY));
+        service_table_clear(table);
+        end(s);
+        return;
+    }
+    reload->loading->table = *table;
+    *table = (struct service_table){0};
+    run_reload_on_loaded(s);
 }
 
 void run_reload_clear(struct supervisor *s) {

@@ -47,6 +47,12 @@ struct run_reload {
  * BATON_UNSUPPORTED: run_reload_refusal() says why, and so does the log. */
 int run_reload_ask(struct supervisor *s, const char *by);
 
+/* One that was asked for during a restart, which has failed, is begun. */
+void run_reload_go_on(struct supervisor *s);
+/* The table of a config that was read for a restart becomes the one that holds; it is emptied. A
+ * reload that was asked for meanwhile follows. */
+void run_reload_take(struct supervisor *s, struct service_table *table);
+
 /* Why the config cannot be read anew; NULL = it can. */
 const char *run_reload_refusal(const struct supervisor *s);
 

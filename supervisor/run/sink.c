@@ -261,6 +261,23 @@ void run_sink_keep(struct run_sink *sink, const struct record *line) {
     append(sink, line);
 }
 
+bool run_sink_restore(struct run_sink *sink, const char *bytes, size_t length) {
+    size_t size_bytes = sink->size_bytes + length;
+    char *buffer = length == 0 ? sink->buffer : table_create(size_bytes, 1);
+    if (buffer == NULL) {
+        return false;
+    }
+    if (length > 0) {
+        memcpy(buffer, bytes, length);
+        memcpy(buffer + length, sink->buffer, sink->used_bytes);
+        free(sink->buffer);
+        sink->buffer = buffer;
+        sink->size_bytes = size_bytes;
+        sink->used_bytes += length;
+    }
+    return true;
+}
+
 /* Says what is missing, when it can be written again. Goes out before anything else, so that it is
  * not counted among what it tells of if it is lost as well. */
 static void tell_dropped(struct run_sink *sink, struct run_log *log) {

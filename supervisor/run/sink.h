@@ -81,6 +81,10 @@ void run_sink_add(struct run_sink *sink, const struct record *line);
  */
 void run_sink_keep(struct run_sink *sink, const struct record *line);
 
+/* Bytes of lines that another process has kept come before all others; as if they had been added
+ * here. False when out of memory. */
+bool run_sink_restore(struct run_sink *sink, const char *bytes, size_t length);
+
 /* Gives what it takes without blocking, and says what is missing, in a line of the log's. */
 void run_sink_flush(struct run_sink *sink, struct run_log *log);
 bool run_sink_is_congested(const struct run_sink *sink);

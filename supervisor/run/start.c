@@ -12,7 +12,7 @@ static bool is_ready(struct supervisor *s, uint32_t service) {
     r->cause = (struct baton_cause){0};
     r->result = r->rules->lacks && service_find_lack(r->rules, s->machine, &lack)
                     ? BATON_NOT_FOUND
-                    : run_launch_prepare(s, service, &r->cause);
+                    : run_launch_prepare(s, service, NULL, &r->cause);
     r->is_ready = r->result == BATON_OK;
     return r->is_ready;
 }
@@ -68,14 +68,29 @@ void run_start_reopen_logs(struct supervisor *s) {
     }
 }
 
-void run_start_prepare(struct supervisor *s, uint32_t service) {
+static void begin(struct supervisor *s, uint32_t service) {
     struct run_service *r = &s->launching.services[service];
     r->rules = services_get(&s->services, service);
     join_log(s, service);
     r->starting = shortage_make(START_RETRY_FIRST_MS, START_RETRY_LAST_MS,
                                 token_make(RUN_TOKEN_START, 0, service));
     r->workers.token = token_make(RUN_TOKEN_WORKERS, 0, service);
+}
+
+void run_start_prepare(struct supervisor *s, uint32_t service) {
+    begin(s, service);
     (void)is_ready(s, service);
+}
+
+int run_start_restore(struct supervisor *s, uint32_t service, const uint32_t *slots) {
+    struct run_service *r = &s->launching.services[service];
+    begin(s, service);
+    if (slots == NULL) {
+        return BATON_OK; /* it was not ready, and is tried again */
+    }
+    r->result = run_launch_prepare(s, service, slots, &r->cause);
+    r->is_ready = r->result == BATON_OK;
+    return r->result;
 }
 
 /* What nobody has asked for, and the system does not allow. */

@@ -11,6 +11,10 @@ struct supervisor;
 /* Prepares a service (slot) that was added just now, without opening its listeners. */
 void run_start_prepare(struct supervisor *s, uint32_t service);
 
+/* The same for one of a snapshot, whose listeners are in these slots (NULL = it was not ready).
+ * BATON_OK, or why not. */
+int run_start_restore(struct supervisor *s, uint32_t service, const uint32_t *slots);
+
 /* It is over: what its own log has is written still. */
 void run_start_leave_log(struct supervisor *s, uint32_t service);
 /* Opens those of services that could not be. */

@@ -6,6 +6,7 @@
 #include "run/internal.h"
 #include "run/loop.h"
 #include "run/sized.h"
+#include "run/snapshot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,10 @@
 /* Timers that may be set at once: those of the pool and of listeners, one of each service that
  * cannot start yet, one of each that lacks workers, one of each whose handler has changed, one of
  * each pump, of each refusal and each control client, and those of waits, of offers, of spares, of
- * the service manager and of what is left out of output and refusals. */
+ * the service manager, of a restart and of what is left out of output and refusals. */
 #define TIMERS_COUNT(connections)                                                                  \
     (POOL_TIMERS_COUNT(connections) + LISTENING_TIMERS_MAX_COUNT + 3u * SERVICES_MAX_COUNT +       \
-     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + CONTROL_TIMERS_COUNT + 6u)
+     (connections) + REFUSALS_MAX_COUNT + RUN_WAITS_COUNT + CONTROL_TIMERS_COUNT + 7u)
 
 _Static_assert(PLATFORM_PROCESS_COUNT_MAX ==
                    POOL_PROCESSES_PER_CONNECTION * POOL_CONNECTIONS_MAX_COUNT,
@@ -108,10 +109,33 @@ static size_t count_connections(const struct service_table *table) {
     return count;
 }
 
-/* False after saying why. */
-static bool start(struct supervisor *s, struct service_table *table, uint32_t connection_count) {
+/* Of a restart, whose services do not end because their log is another's by now: then standard
+ * error stands for it. */
+static int open_log(struct supervisor *s, const struct service_table *table,
+                    struct baton_cause *cause) {
+    size_t count = count_connections(table);
+    int result = run_log_open(&s->log, s->platform, &table->options, count, cause);
+    if (result == BATON_OK || platform_restarted() == NULL || table->options.log == NULL) {
+        return result;
+    }
+    struct supervisor_options options = table->options;
+    char reason[TELL_REASON_BYTES];
+    text_format(reason, sizeof reason, "%s", run_tell_words(s, result, cause));
+    options.log = NULL;
+    options.log_is_syslog = false;
+    run_sink_clear(&s->log.own);
+    result = run_log_open(&s->log, s->platform, &options, count, cause);
+    if (result == BATON_OK) {
+        run_tell(s, LOG_LEVEL_ERROR, "log_failed", SLOT_NONE, "log=%s reason=%s hint=%s",
+                 table->options.log, reason, "its lines stand here until a reload can open it");
+    }
+    return result;
+}
+
+/* All that there is before a service is. False after saying why. */
+static bool open_parts(struct supervisor *s, const struct service_table *table,
+                       uint32_t connection_count) {
     struct baton_cause cause = {0};
-    const enum launchers launchers = table->options.launchers; /* the table is emptied */
     int result = create_parts(s, connection_count);
     if (result != BATON_OK) {
         print_failure(s, "cannot make the tables", result, &cause);
@@ -124,8 +148,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     }
     result = run_options_keep(s, &table->options);
     if (result == BATON_OK) {
-        result =
-            run_log_open(&s->log, s->platform, &table->options, count_connections(table), &cause);
+        result = open_log(s, table, &cause);
     }
     if (result != BATON_OK) {
         print_failure(s, table->options.log != NULL ? table->options.log : "standard error", result,
@@ -136,6 +159,66 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
     s->pool.offers_early = platform_offers_at_launch(s->platform);
     pool_limit(&s->pool, &table->options.limits, table->options.max_connections_count);
     pool_know_processors(&s->pool, platform_processors_count());
+    return true;
+}
+
+/* The table holds, and the loop reads no folder. */
+static void start_launchers(struct supervisor *s, enum launchers launchers) {
+    if (s->machine != NULL && s->machine->looks_left != NULL) {
+        *s->machine->looks_left = 0;
+    }
+    run_options_start_launchers(s, launchers);
+}
+
+/* Of a batond that has become this one. The services are as it had them, and then as the table has
+ * them; without services the table has nothing but options, and this is the old one once more. */
+static bool take_over(struct supervisor *s, struct service_table *table) {
+    const struct platform_restarted *left = platform_restarted();
+    const enum launchers launchers = table->options.launchers; /* the table is emptied */
+    const char *fault = NULL;
+    const struct baton_cause none = {0};
+    int result = run_snapshot_load(s, left, &fault);
+    if (result != BATON_OK) {
+        char reason[256];
+        text_format(reason, sizeof reason, "the new batond cannot take over %s: %s", fault,
+                    baton_error_text(result));
+        if (left->failure != NULL) { /* else the old one tells it */
+            print_failure(s, fault, result, &none);
+        }
+        platform_restart_fall_back(s->source->argv, reason);
+        return false;
+    }
+    bool is_back = left->failure != NULL;
+    run_restart_tell(s, left->failure);
+    platform_restart_forget();
+    run_control_change(s, &table->options);
+    start_launchers(s, launchers);
+    if (is_back) {
+        service_table_clear(table);
+        run_manager_on_reloaded(s);
+    } else {
+        run_reload_take(s, table);
+    }
+    SLOTS_EACH(slot, &s->listening.slots) {
+        run_pause_update_listener(s, &s->listening.listeners[slot]);
+    }
+    run_pump_resume_all(s);
+    return true;
+}
+
+/* False after saying why. */
+static bool start(struct supervisor *s, struct service_table *table, uint32_t connection_count) {
+    const enum launchers launchers = table->options.launchers; /* the table is emptied */
+    if (!open_parts(s, table, connection_count)) {
+        if (platform_restarted() != NULL) {
+            platform_restart_fall_back(s->source->argv,
+                                       "the new batond lacks what it takes to begin");
+        }
+        return false;
+    }
+    if (platform_restarted() != NULL) {
+        return take_over(s, table);
+    }
     const struct service_machine *machine = s->machine;
     if (machine != NULL && (machine->config_path != NULL || machine->config_is_input)) {
         run_tell(s, LOG_LEVEL_INFO, "starting", SLOT_NONE, "config=%s pieces=%i pid=%u",
@@ -152,10 +235,7 @@ static bool start(struct supervisor *s, struct service_table *table, uint32_t co
         return false;
     }
     run_start_tell(s, open_count > 0);
-    if (s->machine != NULL && s->machine->looks_left != NULL) {
-        *s->machine->looks_left = 0; /* the loop reads no folder */
-    }
-    run_options_start_launchers(s, launchers);
+    start_launchers(s, launchers);
     bool has_room = run_descriptors_suffice(s);
     if (open_count > 0 && has_room) {
         run_listen_tell_ready(s);
@@ -237,6 +317,7 @@ static bool clear(struct supervisor *s) {
         s->log_deadline_us = s->timers.now_us + LOG_CLOSE_US;
     }
     run_reload_clear(s);
+    run_restart_clear(s);
     bool is_whole = run_log_close(&s->log, s->log_deadline_us) == 0;
     run_listen_close_all(s);
     run_launch_clear(s);
@@ -280,6 +361,10 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
         result = SUPERVISOR_LOG_LOST;
     }
     return result;
+}
+
+void supervisor_snapshot_layout(char out[20]) {
+    text_format(out, 20, "%lx", (unsigned long)run_snapshot_layout());
 }
 
 enum supervisor_result supervisor_run(struct service_table *table,

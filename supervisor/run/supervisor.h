@@ -24,7 +24,21 @@ struct supervisor_source {
      * time. BATON_OK, BATON_INVALID, BATON_NO_MEMORY, or why it could not be tried. */
     int (*load)(void *context, struct service_table *table, char **problems);
     void *context;
+    /* Has the program that is there now read the config, and say whether it takes over snapshots of
+     * this layout: a number as a text. Where it does, *extra (of malloc(3)) is what it wants to
+     * have of that. NULL = there can be no restart. Likewise by another thread; BATON_OK,
+     * BATON_INVALID: the config has faults; BATON_SYSTEM: it does not come up; *problems. */
+    int (*rehearse)(void *context, const char *layout, char **extra, size_t *extra_bytes,
+                    char **problems);
+    const char *program; /* its file, and how it is called */
+    char *const *argv;
+    const char *options; /* options_bytes: an image (core/service/image.h) of [supervisor] alone, as
+                            it was at the start */
+    size_t options_bytes;
 };
+
+/* The layout of snapshots, as a text. */
+void supervisor_snapshot_layout(char out[20]);
 
 /* Serves `table` until a stop is asked for. Blocks. What goes wrong is in the log; before the log
  * is open, on standard error. Copies of the services are served, each for as long as somebody goes

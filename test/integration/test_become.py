@@ -11,6 +11,7 @@ import unittest
 
 import harness
 import processes
+from client import Client
 from harness import EXIT_CONFIG, SupervisorCase, render, service
 from settings import BIN_DIR, DEADLINE_S, clean_environment
 
@@ -227,6 +228,36 @@ class Become(SupervisorCase):
         supervisor.config.write_text(text.replace("user = daemon", "user = nobody"), encoding="utf-8")
         refused = supervisor.reload(event="reload_failed")
         self.assertIn("takes a restart", refused["reason"])
+        self.stop(supervisor)
+
+    def test_a_restart(self):
+        """It is who it was, and can what it could; a handler of another user has its listener all the while."""
+        supervisor = self.become({
+            "nobody": shell(SEE), "root": shell(SEE, user="root"),
+            "listener": service("echo", handoff="listener", user="nobody"),
+            "datagrams": service("echo", protocol="udp", user="nobody"),
+            "pump": service("/bin/cat", handoff="pump")})
+        live = Client(supervisor.address("listener"))
+        self.addCleanup(live.close)
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(datagrams.close)
+        datagrams.settimeout(DEADLINE_S)
+        datagrams.connect(supervisor.address("datagrams"))
+        with supervisor.connect("pump") as client:
+            for number in range(3):
+                self.assertEqual(client.ask("hello"), "hello")
+                self.assertEqual(live.ask(f"{number}"), f"{number}")
+                datagrams.send(b"x")
+                self.assertEqual(datagrams.recv(10), b"x")
+                supervisor.signal(signal.SIGUSR2)
+                supervisor.wait_events(number + 1, "reloaded")
+                self.expect_to_be(supervisor.pid, OF_OTHERS)
+            self.assertEqual(client.ask("again"), "again")
+        for name, uid in (("nobody", NOBODY.pw_uid), ("root", 0)):
+            self.assertEqual(int(self.answer(supervisor, name).splitlines()[0]), uid)
+        self.assertEqual([event["unchanged"] for event in supervisor.find("reloaded")], ["5"] * 3)
+        self.assertEqual(len(supervisor.find("restarted")), 3)
+        live.close()
         self.stop(supervisor)
 
     def test_who_cannot_become_another_does_not_start(self):

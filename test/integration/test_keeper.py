@@ -94,6 +94,25 @@ class Keeper(SupervisorCase):
         self.assertIn("stands still", "".join(supervisor.strange_lines))
         self.end(supervisor)
 
+    def test_a_restart_and_then_a_crash(self):
+        """It is the same process to its keeper, who has what it had."""
+        supervisor = self.start({"one": {**service("echo"), "listen": self.reserve()},
+                                 "two": {**service("echo"), "listen": self.reserve()}},
+                                BATON_WATCHDOG_MS="2000")
+        pid = self.ready_pids(supervisor, 1)[0]
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+            for number in range(2):
+                os.kill(pid, signal.SIGUSR2)
+                self.assertEqual(supervisor.wait_events(number + 1, "restarted")[number]["pid"], str(pid))
+            self.assertEqual(client.ask("y"), "y")
+            os.kill(pid, signal.SIGKILL)
+            self.ready_pids(supervisor, 2)
+            self.assertEqual(client.ask("z"), "z")
+        self.assertEqual(len(supervisor.find("listening", passed="yes")), 2)
+        self.assertEqual(supervisor.find("listen_failed"), [])
+        self.end(supervisor)
+
     def test_signals_and_the_exit_code_are_batonds(self):
         supervisor = self.start({"one": service("echo")})
         self.assertNotEqual(self.ready_pids(supervisor, 1)[0], supervisor.pid)

@@ -5,7 +5,9 @@ import contextlib
 import hashlib
 import http.server
 import os
+import pwd
 import random
+import signal
 import subprocess
 import threading
 import unittest
@@ -20,6 +22,7 @@ from settings import DEADLINE_S, one_more_of_a_kind, size
 TREE_FILES = size(1000, 300)
 AT_ONCE = 50
 RELOADS = 10
+RESTARTS = 10
 SLOW_KIB_S = 1500  # so that a transfer takes seconds
 IDLE_SHARE = 0.2  # of a processor; a loop that spins uses all of one
 
@@ -37,6 +40,12 @@ def fill_tree(root, seed):
 def digest_tree(root):
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in root.rglob("*") if path.is_file()}
+
+
+def restart(supervisor, count):
+    for number in range(count):
+        supervisor.signal(signal.SIGUSR2)
+        supervisor.wait_events(number + 1, "restarted")
 
 
 class Rsync(SupervisorCase):
@@ -81,8 +90,8 @@ class Rsync(SupervisorCase):
                                      if path.is_file()))
 
 
-    def test_transfers_outlast_reloads(self):
-        """By a socket and by a pump, while their service becomes another one again and again."""
+    def test_transfers_outlast_reloads_and_restarts(self):
+        """By a socket and by a pump, while their service becomes another one again and again, and batond does."""
         for mode, command in (("stdio", "--daemon {}"), ("pump", "--server --daemon {} .")):
             with self.subTest(mode):
                 supervisor = self.start(command, handoff=mode)
@@ -93,11 +102,56 @@ class Rsync(SupervisorCase):
                     for number in range(RELOADS):
                         other = {**self.service, "environment": f"ROUND={number}"}
                         self.assertEqual(supervisor.reload({"rsync": other})["changed"], "1")
+                    restart(supervisor, RESTARTS)
                     self.assertIsNone(rsync.poll(), "it goes on still")
                 self.assertEqual(rsync.returncode, 0)
                 self.assertEqual(digest_tree(self.copy), digest_tree(self.source))
                 supervisor.expect_records(1, service="rsync", outcome="served", exit=0)
                 self.stop(supervisor)
+
+
+class Ssh(SupervisorCase):
+    """`sshd -i`, as inetd has it; not as root, so that it needs no folder of its own in /run."""
+
+    def start(self):
+        self.root = self.open_folder()
+        user = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+        for name in ("host", "own"):
+            peers.run(tool("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", self.root / name)
+        (self.root / "own.pub").rename(self.root / "allowed")
+        (self.root / "config").write_text(
+            f"HostKey {self.root}/host\nAuthorizedKeysFile {self.root}/allowed\nStrictModes no\nUsePAM yes\n"
+            "PasswordAuthentication no\nSubsystem sftp internal-sftp\nForceCommand internal-sftp\n")
+        (self.root / "files").mkdir()
+        for path in (self.root / "host", self.root / "files"):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        handler = f"{server('sshd')} -i -e -f {self.root}/config"
+        keys = {"user": user.pw_name} if os.getuid() == 0 else {}
+        self.login = f"{user.pw_name}@127.0.0.1"
+        self.service = harness.service(handler, handoff="stdio", **keys)
+        return self.supervisor({"ssh": self.service})
+
+    def test_a_session_outlasts_reloads_and_restarts(self):
+        supervisor = self.start()
+        mine, back = self.root / "mine", self.root / "back"
+        mine.write_bytes(random.randbytes(2_000_000))
+        command = [tool("sftp"), "-q", "-b", "-", "-l", str(8 * SLOW_KIB_S), "-P", str(supervisor.address("ssh")[1]),
+                   "-i", str(self.root / "own"), "-o", "StrictHostKeyChecking=no", "-o",
+                   f"UserKnownHostsFile={self.root}/known", "-o", "IdentitiesOnly=yes", self.login]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as sftp:
+            sftp.stdin.write(f"put {mine} {self.root}/files/copy\nget {self.root}/files/copy {back}\n".encode())
+            sftp.stdin.close()
+            while not (self.root / "files/copy").exists():
+                self.assertIsNone(sftp.poll())
+            for number in range(RELOADS):
+                other = {**self.service, "environment": f"ROUND={number}"}
+                self.assertEqual(supervisor.reload({"ssh": other})["changed"], "1")
+            restart(supervisor, RESTARTS)
+            self.assertIsNone(sftp.poll(), "it goes on still")
+            self.assertEqual(sftp.wait(DEADLINE_S), 0)
+        self.assertEqual(back.read_bytes(), mine.read_bytes())
+        supervisor.expect_records(1, service="ssh")  # sshd has an exit code of its own
+        self.stop(supervisor)
 
 
 class Httpd(SupervisorCase):

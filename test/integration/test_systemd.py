@@ -97,6 +97,36 @@ class Systemd(SupervisorCase):
         client.close()
         self.check_end(supervisor)
 
+    def test_a_restart(self):
+        """To it that is a reload; what it has kept, it has still and once, and the watchdog hears of the new loop."""
+        passed = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(passed.close)
+        place = "127.0.0.1:%d" % passed.getsockname()[1]
+        supervisor = self.start({"one": {**service("echo"), "listen": place}, "two": service("echo")},
+                                sockets=(passed,), WATCHDOG_USEC="600000")
+        self.told.wait("READY")
+        supervisor.wait_ready()
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("x"), "x")
+            for number in range(3):
+                supervisor.signal(signal.SIGUSR2)
+                self.told.wait("RELOADING")
+                state, _ = self.told.wait("READY")
+                self.assertEqual(state["STATUS"], "2 services, 2 listeners")
+                supervisor.wait_events(number + 1, "restarted")
+            self.assertEqual(client.ask("y"), "y")
+        self.told.wait("WATCHDOG")
+        self.assertEqual(self.told.places(), ["%s:%d" % supervisor.address("two")])
+        with supervisor.connect("one") as client:
+            self.assertEqual(client.ask("z"), "z")
+        self.assertEqual(supervisor.find("socket_unused"), [])
+        supervisor.config.write_text("[one\n", encoding="utf-8")
+        supervisor.signal(signal.SIGUSR2)
+        self.told.wait("RELOADING")
+        self.told.wait("READY")
+        supervisor.wait_event("restart_failed")
+        self.stop(supervisor)
+
     def test_an_abstract_socket(self):
         self.start({"one": service("echo")}, path=f"@baton-test-{os.getpid()}")
         self.told.wait("READY")

@@ -113,7 +113,7 @@ class Peers(unittest.TestCase):
     def test_nothing_is_done_when_all_is_there(self):
         with tempfile.TemporaryDirectory() as folder:
             os.makedirs(os.path.join(folder, "peers/bin"))
-            for name in ("go", "haproxy", "in.tftpd", "inetutils-inetd", "lighttpd", "openbsd-inetd",
+            for name in ("go", "haproxy", "in.tftpd", "inetutils-inetd", "lighttpd", "openbsd-inetd", "sshd",
                          "systemd-socket-activate", "systemd-socket-proxyd", "tcprules",
                          "tcpserver", "xinetd"):
                 os.symlink("/bin/sh", os.path.join(folder, "peers/bin", name))

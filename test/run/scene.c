@@ -202,6 +202,11 @@ void scene_try(struct scene *scene) {
         most_count += scene->services[i].max_connections_count;
     }
     bool is_crowd = most_count > SCENE_CONNECTIONS_COUNT / 2;
+    static jmp_buf restarted;
+    fake_restart_at(&restarted);
+    if (setjmp(restarted) != 0) {
+        table = scene_table(scene);
+    }
     scene->result = supervisor_run_sized(&table, scene->machine, scene->source,
                                          is_crowd ? SCENE_CROWD_COUNT : SCENE_CONNECTIONS_COUNT);
 }

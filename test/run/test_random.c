@@ -4,7 +4,8 @@
  * through a relay arrives as it was sent.
  *
  * `test_run_random SEED` plays that one seed and prints its log; `test_run_random SEED COUNT` plays
- * as many from that one on.
+ * as many from that one on. With BATON_TEST_RESTARTS batond is restarted now and then; the memory
+ * of those before is not given back.
  */
 #include "scene.h"
 
@@ -23,6 +24,8 @@ static uint64_t state;
 static uint32_t steps_left;
 static bool is_stopping;
 static bool hasty;
+static bool restarts;
+static uint64_t restarts_count;
 static uint32_t oddness; /* one act in this many is anything */
 
 /* A client sends a header, where its service wants one, and then text_at(0), text_at(1), ... */
@@ -313,6 +316,25 @@ static int load(void *context, struct service_table *table, char **problems) {
     return BATON_OK;
 }
 
+/* A restart: the same config, or as it is by now. */
+static int rehearse(void *context, const char *layout, char **extra, size_t *extra_bytes,
+                    char **problems) {
+    static const int faults[] = {BATON_INVALID, BATON_SYSTEM, BATON_NO_MEMORY};
+    (void)context;
+    (void)layout;
+    (void)problems;
+    *extra = NULL;
+    *extra_bytes = 0;
+    return draw(6) == 0 ? faults[draw(3)] : BATON_OK;
+}
+
+static void draw_restart(void) {
+    if (draw(6) == 0) {
+        fake_fail(FAKE_RESTART, BATON_SYSTEM, 1);
+    }
+    fake_inject(PLATFORM_EVENT_RESTART, 0);
+}
+
 static void draw_reload(struct scene *scene) {
     for (uint32_t i = 0; i < SCENE_SERVICE_COUNT; i++) {
         struct service *s = &scene->services[i];
@@ -393,6 +415,9 @@ static bool drawn(struct scene *scene) {
     }
     if (draw(25) == 0) {
         draw_reload(scene);
+    }
+    if (restarts && draw(20) == 0) {
+        draw_restart();
     }
     if (draw(300) == 0 || (hasty && draw(20) == 0)) {
         hasty = true;
@@ -510,8 +535,9 @@ static void play(uint64_t seed, bool print) {
                                                &play_immortal};
     scene_play(&scene, plays[draw(5)]);
     scene.script = drawn;
-    const struct supervisor_source source = {.load = load, .context = &scene};
-    scene.source = draw(4) == 0 ? NULL : &source;
+    const struct supervisor_source source = {
+        .load = load, .context = &scene, .rehearse = restarts ? rehearse : NULL};
+    scene.source = !restarts && draw(4) == 0 ? NULL : &source;
     fake_shuffle(draw(2) == 0 ? 0 : seed + 1);
     fake_set_chunk(draw(2) == 0 ? SIZE_MAX : 1 + draw(3000));
     fake_as_on_windows(windows);
@@ -524,6 +550,7 @@ static void play(uint64_t seed, bool print) {
     }
     scene_check(&scene);
     check_bytes(&scene);
+    restarts_count += fake_restart_count();
     scene_clear(&scene);
 }
 
@@ -542,12 +569,17 @@ static void test_random_worlds(void **unused) {
     for (seed_now = first_seed; seed_now < first_seed + seed_count; seed_now++) {
         play(seed_now, seed_count == 1);
     }
+    if (restarts && seed_count > 1) {
+        print_message("%llu restarts\n", (unsigned long long)restarts_count);
+        assert_true(restarts_count > seed_count);
+    }
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_random_worlds, tell_seed),
     };
+    restarts = getenv("BATON_TEST_RESTARTS") != NULL;
     seed_count = scene_all_wanted() ? SEED_COUNT_ALL : SEED_COUNT;
     if (argc > 1) {
         first_seed = strtoull(argv[1], NULL, 10);

@@ -26,6 +26,7 @@
     X(LOG_REOPEN, "log-reopen", 0, 0)                                                              \
     X(EVENTS, "events", 0, 0)                                                                      \
     X(RELOAD, "reload", 0, 1)                                                                      \
+    X(RESTART, "restart", 0, 1)                                                                    \
     X(DRAIN, "drain", 1, 2)                                                                        \
     X(DISABLE, "disable", 1, 2)                                                                    \
     X(ENABLE, "enable", 1, 2)

@@ -38,6 +38,7 @@ static void test_verbs(void **state) {
                 {"1 log-reopen", CONTROL_VERB_LOG_REOPEN, 0},
                 {"1 events", CONTROL_VERB_EVENTS, 0},
                 {"1 reload", CONTROL_VERB_RELOAD, 0},
+                {"1 restart wait", CONTROL_VERB_RESTART, 1},
                 {"1 drain web", CONTROL_VERB_DRAIN, 1},
                 {"1 disable web", CONTROL_VERB_DISABLE, 1},
                 {"1 enable web", CONTROL_VERB_ENABLE, 1}};
