@@ -51,7 +51,8 @@ class Server:
             print(line, end="", flush=True)
             if "event=ready" in line:
                 # Who writes to a pipe that nobody reads would wait some day.
-                self.reader = threading.Thread(target=self.process.stderr.read)
+                self.lines = []
+                self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr))
                 self.reader.start()
                 return self
         raise SystemExit(f"batond ended with {self.process.wait()}")
@@ -162,9 +163,12 @@ def use_with_own_handlers(programs):
         expect(server.user() == "batond", "batond is the user that its config names")
         for number, program in enumerate(programs):
             expect(ask(7801 + number) == "hello\n", f"a client of {program} is greeted")
-    edited = CONFIG.read_bytes()
-    run("dpkg", "--install", *glob.glob("/inside/baton_*.deb"))
-    expect(CONFIG.read_bytes() == edited, "another installation leaves the config alone")
+        edited = CONFIG.read_bytes()
+        run("dpkg", "--install", *glob.glob("/inside/baton_*.deb"))
+        expect(CONFIG.read_bytes() == edited, "another installation leaves the config alone")
+        expect(ask(7801) == "hello\n", "who comes behind an upgrade is greeted")
+        expect(server.user() == "batond", "batond is that user still")
+    expect(any("event=restarted" in line for line in server.lines), "an upgrade has the new batond take over")
 
 
 def remove():
