@@ -5,6 +5,7 @@
 #include "load.h"
 #include "options.h"
 #include "platform/platform.h"
+#include "rehearse.h"
 #include "source.h"
 #include "windows_service.h"
 
@@ -59,13 +60,11 @@ static int load_anew(void *context, struct service_table *table, char **problems
 /* ---- At the start ---- */
 
 /* The command line, and where the config is. *is_done: that was all, as with --help or a fault. */
-static enum exit_code prepare(int argc, char **argv, struct options *options, struct source *source,
-                              bool *is_done) {
+static enum exit_code prepare(int count, char **arguments, struct options *options,
+                              struct source *source, bool *is_done) {
     char found[PATH_BYTES];
     char message[512];
     const char *what = NULL;
-    int count = 0;
-    char **arguments = platform_arguments(argc, argv, &count);
     *is_done = true;
     if (arguments == NULL) {
         complain("reading the arguments", baton_error_text(BATON_NO_MEMORY));
@@ -105,7 +104,16 @@ static enum exit_code prepare(int argc, char **argv, struct options *options, st
 enum exit_code here_prepare(int argc, char **argv, struct source *source) {
     struct options options;
     bool is_done;
+    argv = platform_arguments(argc, argv, &argc);
     return prepare(argc, argv, &options, source, &is_done);
+}
+
+int here_try(int count, char **arguments, struct service_table *table, char **problems) {
+    static struct source source;
+    struct options options;
+    bool is_done;
+    (void)prepare(count, arguments, &options, &source, &is_done);
+    return is_done ? BATON_UNSUPPORTED : load_anew(NULL, table, problems);
 }
 
 struct service_machine *here_machine(void) {
@@ -117,6 +125,7 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
     struct service_machine *machine = &source->machine;
     struct options options;
     bool is_done;
+    argv = platform_arguments(argc, argv, &argc);
     enum exit_code code = prepare(argc, argv, &options, source, &is_done);
     if (is_done) {
         return code;
@@ -140,21 +149,9 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
         looks_left = LOOKS_MAX_COUNT;
         load_place_control(&source->table.options);
         source->serves = true;
+        rehearse_offer(source, argv);
         return EXIT_DONE;
     }
     service_table_clear(&source->table);
     return code;
-}
-
-/* There is no restart on Windows yet. */
-bool source_is_rehearsed(int argc, char **argv) {
-    (void)argc;
-    (void)argv;
-    return false;
-}
-
-enum exit_code source_rehearse(int argc, char **argv) {
-    (void)argc;
-    (void)argv;
-    return EXIT_USAGE;
 }

@@ -15,6 +15,7 @@
 
 struct platform;
 struct platform_control;
+struct platform_control_client;
 struct platform_control_spec;
 struct platform_listener;
 struct platform_listener_spec;
@@ -38,6 +39,8 @@ void platform_socket_hold(const struct platform *platform, struct platform_socke
                           struct platform_held *out);
 void platform_listener_hold(const struct platform_listener *listener, struct platform_held *out);
 void platform_control_hold(const struct platform_control *control, struct platform_held *out);
+void platform_client_hold(const struct platform *platform,
+                          const struct platform_control_client *client, struct platform_held *out);
 void platform_process_hold(const struct platform_process *process, struct platform_held *out);
 /* A pipe of PLATFORM_STREAMS_PIPES; a socket's stream is opened anew. *bytes (*length of them,
  * valid until the next call) were read, and not asked for yet. */
@@ -60,6 +63,9 @@ int platform_listener_adopt(struct platform *platform, const struct platform_hel
 int platform_control_adopt(struct platform *platform, const struct platform_held *held,
                            const struct platform_control_spec *spec, uint64_t token,
                            struct platform_control **out, struct baton_cause *cause);
+int platform_client_adopt(struct platform *platform, const struct platform_held *held,
+                          uint64_t token, struct platform_control_client *out,
+                          struct baton_cause *cause);
 int platform_process_adopt(struct platform *platform, const struct platform_held *held,
                            const struct platform_program *program, uint64_t token,
                            struct platform_process **out, struct baton_cause *cause);

@@ -112,17 +112,10 @@ int run_control_adopt(struct supervisor *s, enum run_control_kind kind, const ch
 int run_control_adopt_client(struct supervisor *s, uint32_t client,
                              const struct platform_held *held) {
     struct run_control_client *c = &s->control.clients[client];
-    struct platform_socket socket;
     struct baton_cause cause = {0};
-    int result = platform_socket_adopt(s->platform, held, &socket);
-    if (result != BATON_OK) {
-        return result;
-    }
-    c->peer.own = socket.value;
-    result = platform_stream_open(s->platform, socket,
-                                  slots_token(&s->control.slots, RUN_TOKEN_CONTROL_CLIENT, client),
-                                  &c->peer.reading, &cause);
-    c->peer.writing = c->peer.reading;
+    int result = platform_client_adopt(
+        s->platform, held, slots_token(&s->control.slots, RUN_TOKEN_CONTROL_CLIENT, client),
+        &c->peer, &cause);
     c->text = NULL;
     c->is_blocked = false;
     c->served_in_round = 0;

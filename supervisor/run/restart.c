@@ -160,6 +160,7 @@ void run_restart_on_timer(struct supervisor *s) {
                     s->launching.processes[process].is_launching ? "launch" : "handler's end",
                     services_get(&s->services, s->pool.processes[process].service)->name);
     }
+    platform_restart_cancel(s->platform);
     let_go(s);
     fail(s, reason);
 }
@@ -173,24 +174,23 @@ static void go(struct supervisor *s) {
     struct snapshot snapshot = {0};
     const enum launchers launchers = s->options.launchers;
     run_log_flush(&s->log);
+    struct platform_successor successor = {.path = s->source->program,
+                                           .argv = s->source->argv,
+                                           .snapshot = &snapshot,
+                                           .extra = restart->rehearsal->extra,
+                                           .extra_bytes = restart->rehearsal->extra_bytes};
     int result = platform_restart_begin(s->platform, &cause);
     if (result == BATON_OK) {
         result = run_snapshot_make(s, &snapshot) ? BATON_OK : BATON_NO_MEMORY;
     }
     if (result == BATON_OK) {
-        const struct platform_successor successor = {.path = s->source->program,
-                                                     .argv = s->source->argv,
-                                                     .snapshot = &snapshot,
-                                                     .extra = restart->rehearsal->extra,
-                                                     .extra_bytes =
-                                                         restart->rehearsal->extra_bytes};
         result = platform_restart_go(s->platform, &successor, &cause);
     }
     snapshot_clear(&snapshot);
     platform_restart_cancel(s->platform);
     run_options_start_launchers(s, launchers);
     let_go(s);
-    fail(s, run_tell_words(s, result, &cause));
+    fail(s, successor.failure != NULL ? successor.failure : run_tell_words(s, result, &cause));
 }
 
 void run_restart_update(struct supervisor *s) {
@@ -201,6 +201,7 @@ void run_restart_update(struct supervisor *s) {
     }
     if (s->stopping) {
         if (restart->is_holding) {
+            platform_restart_cancel(s->platform);
             let_go(s);
         }
         fail(s, "batond is being stopped");

@@ -287,9 +287,8 @@ static void save_control(struct supervisor *s, struct snapshot *out) {
     SLOTS_EACH(slot, &control->slots) {
         const struct run_control_client *c = &control->clients[slot];
         struct snapshot_client one;
-        const struct platform_socket socket = {c->peer.own};
         memcpy(one.state, c, sizeof one.state);
-        platform_socket_hold(s->platform, socket, &one.socket);
+        platform_client_hold(s->platform, &c->peer, &one.peer);
         snapshot_put(out, SNAPSHOT_CONTROL_CLIENT, slot, &one, sizeof one);
         snapshot_add(out, c->bytes + c->sent_bytes, c->used_bytes - c->sent_bytes);
     }

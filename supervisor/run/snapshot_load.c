@@ -10,6 +10,7 @@
 /* The load of one snapshot. */
 struct loading {
     struct supervisor *s;
+    const struct platform_restarted *left;
     struct service_table table; /* rules of services, in the order of their slots */
     const char *fault;          /* static; NULL = none so far */
     int result;
@@ -364,7 +365,7 @@ static bool load_client(struct loading *loading, struct snapshot_block *block) {
     c->sent_bytes = 0;
     memcpy(c->bytes, block->bytes, block->length);
     snapshot_rearm(&s->timers, &c->timer);
-    int result = run_control_adopt_client(s, block->index, &one.socket);
+    int result = run_control_adopt_client(s, block->index, &one.peer);
     return result == BATON_OK || fail(loading, result, "a control client");
 }
 
@@ -445,14 +446,14 @@ static bool check_head(struct loading *loading, struct snapshot_block *block) {
         head.magic != SNAPSHOT_MAGIC || head.layout != run_snapshot_layout()) {
         return fail(loading, BATON_INVALID, "a snapshot of another version");
     }
-    return (head.pid == platform_own_pid() &&
+    return (head.pid == loading->left->pid &&
             head.connection_count == loading->s->pool.connection_slots.count) ||
            fail(loading, BATON_INVALID, "a snapshot of another process");
 }
 
 int run_snapshot_load(struct supervisor *s, const struct platform_restarted *left,
                       const char **fault) {
-    struct loading loading = {.s = s, .result = BATON_OK};
+    struct loading loading = {.s = s, .left = left, .result = BATON_OK};
     struct snapshot_block block;
     size_t at = 0;
     bool goes_on = snapshot_next(left->snapshot, left->snapshot_bytes, &at, &block) &&

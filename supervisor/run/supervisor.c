@@ -188,9 +188,10 @@ static bool take_over(struct supervisor *s, struct service_table *table) {
         platform_restart_fall_back(s->source->argv, reason);
         return false;
     }
-    bool is_back = left->failure != NULL;
-    run_restart_tell(s, left->failure);
+    const char *failure = left->failure;
+    bool is_back = failure != NULL;
     platform_restart_forget();
+    run_restart_tell(s, failure);
     run_control_change(s, &table->options);
     start_launchers(s, launchers);
     if (is_back) {

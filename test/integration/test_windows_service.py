@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 import unittest
+import uuid
 
 import harness
 import logfmt
@@ -214,6 +215,41 @@ class WindowsService(harness.SupervisorCase):
         run("taskkill.exe", "/f", "/pid", made.wait_event("ready")["pid"])
         self.assertIn("stopped; ", made.wait_status("stopped"), "the manager sees a failure")
         self.check(made.ask("start"), 0, "running")
+
+    def test_a_restart(self):
+        """Another process is the supervisor then, and the service goes on: stops, reloads and ends reach it."""
+        made = self.service("restarted")
+        control = rf"\\.\pipe\baton-{uuid.uuid4()}"
+        sections = {"supervisor": {"control": control}, "echo": service("echo"), "one": service("ok")}
+        self.assertEqual(made.install(sections)[0], 0)
+        self.check(made.ask("start"), 0, "running, pid ")
+        host = re.search(r"running, pid (\d+)", made.ask("status")[1])[1]
+        with made.connect("echo") as client:
+            client.send("before\n")
+            self.assertEqual(client.line(), "before")
+            for number in range(2):
+                self.check(run(str(BIN_DIR / executable("batonctl")), "--control", control, "restart", "--wait"), 0)
+                self.assertEqual(len({e["pid"] for e in made.find("restarted")}), number + 1)
+                self.check(made.ask("status"), 0, f"running, pid {host}")
+                client.send(f"behind {number}\n")
+                self.assertEqual(client.line(), f"behind {number}")
+                self.hello(made, "one")
+            client.end()
+            client.rest()
+        made.configure({**sections, "two": service("ok")})
+        self.check(made.ask("reload"), 0)
+        made.wait_event("reloading", by="PARAMCHANGE")
+        made.wait_event("reloaded", added="1")
+        self.hello(made, "two")
+        self.check(made.ask("stop"), 0, "stopped")
+        made.wait_event("stopping", reason="the service manager")
+        made.wait_event("stopped", connections="4")
+        self.assertEqual(len(made.find("connection", outcome="served")), 4)
+
+        self.check(made.ask("start"), 0, "running")
+        self.check(run(str(BIN_DIR / executable("batonctl")), "--control", control, "restart", "--wait"), 0)
+        run("taskkill.exe", "/f", "/pid", made.wait_event("restarted")["pid"])
+        self.assertIn("stopped; ", made.wait_status("stopped"), "the manager sees a failure")
 
     def test_what_cannot_be(self):
         made = self.service("none")

@@ -30,6 +30,12 @@ void platform_control_hold(const struct platform_control *control, struct platfo
     put(out, control);
 }
 
+void platform_client_hold(const struct platform *platform,
+                          const struct platform_control_client *client, struct platform_held *out) {
+    const struct platform_socket socket = {client->own};
+    platform_socket_hold(platform, socket, out);
+}
+
 void platform_process_hold(const struct platform_process *process, struct platform_held *out) {
     if (process->face.is_closed || process->face.is_launching) {
         fake_wrong("a process goes over that is closed, or not there yet");
@@ -85,6 +91,19 @@ int platform_control_adopt(struct platform *platform, const struct platform_held
     *out = thing_of(held);
     fake_control_adopt(*out, platform, token);
     return BATON_OK;
+}
+
+int platform_client_adopt(struct platform *platform, const struct platform_held *held,
+                          uint64_t token, struct platform_control_client *out,
+                          struct baton_cause *cause) {
+    struct platform_socket socket;
+    int result = platform_socket_adopt(platform, held, &socket);
+    if (result == BATON_OK) {
+        out->own = socket.value;
+        result = platform_stream_open(platform, socket, token, &out->reading, cause);
+        out->writing = out->reading;
+    }
+    return result;
 }
 
 int platform_process_adopt(struct platform *platform, const struct platform_held *held,

@@ -17,6 +17,16 @@ bool platform_restart_is_quiet(struct platform *platform) {
     return fake_world.launching == NULL && fake_world.work.work == NULL;
 }
 
+int platform_restart_summon(const char *path, char *const *argv, uint32_t patience_ms, int *code,
+                            struct baton_cause *cause) {
+    (void)path;
+    (void)argv;
+    (void)patience_ms;
+    *code = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    return BATON_UNSUPPORTED;
+}
+
 int platform_restart_begin(struct platform *platform, struct baton_cause *cause) {
     (void)platform;
     return fake_try(FAKE_RESTART, cause);
@@ -63,7 +73,7 @@ static void leave_rest(void) {
     w->platform.is_open = false;
 }
 
-int platform_restart_go(struct platform *platform, const struct platform_successor *successor,
+int platform_restart_go(struct platform *platform, struct platform_successor *successor,
                         struct baton_cause *cause) {
     (void)platform;
     int code = fake_try(FAKE_RESTART, cause);
@@ -72,7 +82,8 @@ int platform_restart_go(struct platform *platform, const struct platform_success
     }
     char *snapshot = fake_allocate(successor->snapshot->used_bytes);
     memcpy(snapshot, successor->snapshot->bytes, successor->snapshot->used_bytes);
-    left.what = (struct platform_restarted){.snapshot = snapshot,
+    left.what = (struct platform_restarted){.pid = platform_own_pid(),
+                                            .snapshot = snapshot,
                                             .snapshot_bytes = successor->snapshot->used_bytes};
     left.is_there = true;
     leave_rest();

@@ -94,6 +94,12 @@ void platform_socket_hold(const struct platform *platform, struct platform_socke
     put_words(out, &held, sizeof held);
 }
 
+void platform_client_hold(const struct platform *platform,
+                          const struct platform_control_client *client, struct platform_held *out) {
+    const struct platform_socket socket = {client->own};
+    platform_socket_hold(platform, socket, out);
+}
+
 static void hold_listener(const struct platform_listener *listener, bool is_for_all,
                           struct platform_held *out) {
     struct held_listener held = {.descriptor = listener->watch.descriptor,
@@ -298,6 +304,19 @@ int platform_control_adopt(struct platform *platform, const struct platform_held
     control->platform = platform;
     control->is_for_all = held.is_for_all;
     return platform_listener_adopt(platform, words, &listener, token, &control->listener, cause);
+}
+
+int platform_client_adopt(struct platform *platform, const struct platform_held *words,
+                          uint64_t token, struct platform_control_client *out,
+                          struct baton_cause *cause) {
+    struct platform_socket socket;
+    int result = platform_socket_adopt(platform, words, &socket);
+    if (result == BATON_OK) {
+        out->own = socket.value;
+        result = platform_stream_open(platform, socket, token, &out->reading, cause);
+        out->writing = out->reading;
+    }
+    return result;
 }
 
 int platform_process_adopt(struct platform *platform, const struct platform_held *words,

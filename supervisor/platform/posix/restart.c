@@ -64,6 +64,16 @@ static int make_file(const char *name, struct baton_cause *cause) {
 /* The files come first, whose place what was ended gets if it has to begin again. */
 static struct { int snapshot, extra, old; /* -1 = it is not there */ } going = {-1, -1, -1};
 
+int platform_restart_summon(const char *path, char *const *argv, uint32_t patience_ms, int *code,
+                            struct baton_cause *cause) {
+    (void)path;
+    (void)argv;
+    (void)patience_ms;
+    *code = 0;
+    *cause = (struct baton_cause){NULL, 0};
+    return BATON_UNSUPPORTED;
+}
+
 int platform_restart_begin(struct platform *platform, struct baton_cause *cause) {
     *cause = (struct baton_cause){0};
     going.snapshot = make_file("baton-snapshot", cause);
@@ -95,7 +105,7 @@ static bool keep_capabilities(void) {
     return geteuid() == 0 || posix_capabilities_make_ambient();
 }
 
-int platform_restart_go(struct platform *platform, const struct platform_successor *successor,
+int platform_restart_go(struct platform *platform, struct platform_successor *successor,
                         struct baton_cause *cause) {
     char value[VALUE_BYTES];
     const struct snapshot *snapshot = successor->snapshot;
@@ -177,6 +187,7 @@ static void find_left(void) {
     struct platform_restarted *what = &restarted.what;
     what->snapshot = map_file(restarted.files[0], &what->snapshot_bytes);
     what->extra = map_file(restarted.files[1], &what->extra_bytes);
+    what->pid = platform_own_pid();
     what->failure = restarted.reason[0] == '\0' ? NULL : restarted.reason;
     restarted.is_there = what->snapshot != NULL;
     if (!restarted.is_there) { /* somebody else has set it */

@@ -144,7 +144,7 @@ static int start_accept_ex(struct platform_listener *listener, struct baton_caus
 
 /* BATON_OK: an AcceptEx is under way, and its end will be a packet; or the socket is watched. */
 static int arm(struct platform_listener *listener, struct baton_cause *cause) {
-    while (!listener->armed && !listener->by_accept) {
+    while (!listener->armed && !listener->by_accept && !listener->has_client) {
         uint32_t before_count = listener->fault_count;
         int code = start_accept_ex(listener, cause);
         if (code != BATON_OK && listener->fault_count == before_count) {
@@ -161,7 +161,8 @@ void win32_listener_accept_on(struct platform_listener *listener) {
     }
 }
 
-int win32_listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause) {
+int win32_listener_prepare_accepting(struct platform_listener *listener,
+                                     struct baton_cause *cause) {
     GUID guid = WSAID_ACCEPTEX;
     DWORD bytes = 0;
     if (WSAIoctl(listener->socket, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof guid,
@@ -173,7 +174,12 @@ int win32_listener_start_accepting(struct platform_listener *listener, struct ba
         fall_back(listener, cause);
     }
     listener->operation.hEvent = listener->event;
-    return arm(listener, cause);
+    return BATON_OK;
+}
+
+int win32_listener_start_accepting(struct platform_listener *listener, struct baton_cause *cause) {
+    int code = win32_listener_prepare_accepting(listener, cause);
+    return code == BATON_OK ? arm(listener, cause) : code;
 }
 
 void win32_listener_stop_accepting(struct platform_listener *listener) {
@@ -184,6 +190,28 @@ void win32_listener_stop_accepting(struct platform_listener *listener) {
         listener->armed = false;
     }
     if (listener->accepted != INVALID_SOCKET) {
+        closesocket(listener->accepted);
+        listener->accepted = INVALID_SOCKET;
+    }
+}
+
+/* Makes it a socket that getpeername() and shutdown() work on. */
+static bool update_context(const struct platform_listener *listener) {
+    return setsockopt(listener->accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
+                      (const char *)&listener->socket, (int)sizeof listener->socket) == 0;
+}
+
+void win32_listener_stand_still(struct platform_listener *listener) {
+    DWORD received, flags;
+    if (!listener->armed) {
+        return;
+    }
+    CancelIoEx((HANDLE)listener->socket, &listener->operation);
+    listener->has_client = WSAGetOverlappedResult(listener->socket, &listener->operation, &received,
+                                                  TRUE, &flags) &&
+                           update_context(listener);
+    listener->armed = false;
+    if (!listener->has_client) {
         closesocket(listener->accepted);
         listener->accepted = INVALID_SOCKET;
     }
@@ -202,15 +230,17 @@ static int name_peer(const struct platform_listener *listener, SOCKET accepted,
                : accept_failed(cause, "getpeername");
 }
 
-/* Puts a client into listener->accepted that getpeername() and shutdown() work on. */
+/* Puts a client into listener->accepted. */
 static int take_by_accept_ex(struct platform_listener *listener, struct baton_cause *cause) {
     DWORD received, flags;
+    if (listener->has_client) {
+        return BATON_OK;
+    }
     if (!WSAGetOverlappedResult(listener->socket, &listener->operation, &received, FALSE, &flags)) {
         return WSAGetLastError() == WSA_IO_INCOMPLETE ? BATON_AGAIN
                                                       : accept_failed(cause, "AcceptEx");
     }
-    return setsockopt(listener->accepted, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT,
-                      (const char *)&listener->socket, (int)sizeof listener->socket) == 0
+    return update_context(listener)
                ? BATON_OK
                : accept_failed(cause, "setsockopt(SO_UPDATE_ACCEPT_CONTEXT)");
 }
@@ -244,7 +274,7 @@ static int end_accept(struct platform_listener *listener, int code, struct platf
         closesocket(listener->accepted);
     }
     listener->accepted = INVALID_SOCKET;
-    listener->armed = false;
+    listener->armed = listener->has_client = false;
     if (is_fault) {
         if (++listener->fault_count >= FAULTS_MAX_COUNT) {
             fall_back(listener, cause);

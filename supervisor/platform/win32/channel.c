@@ -42,6 +42,7 @@ static void read_next_frame(struct platform_process *process) {
     struct baton_cause ignored;
     process->have_bytes = 0;
     process->need_bytes = WIRE_HEADER_BYTES;
+    process->is_measured = false;
     if (!process->exited && read_on(process, &ignored) != BATON_OK) {
         report_again(process);
     }
@@ -86,6 +87,7 @@ static int measure(struct platform_process *process, size_t capacity) {
         return BATON_INVALID;
     }
     process->need_bytes = WIRE_HEADER_BYTES + body_bytes;
+    process->is_measured = true;
     return process->need_bytes > capacity ? BATON_TOO_LONG : BATON_OK;
 }
 
@@ -111,8 +113,8 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
     if (!is_open(process) || process->channel_ended) {
         return tell_end(process);
     }
-    while (process->have_bytes < process->need_bytes) {
-        int code = gather(process, cause);
+    while (process->have_bytes < process->need_bytes || !process->is_measured) {
+        int code = process->have_bytes < process->need_bytes ? gather(process, cause) : BATON_OK;
         if (code == BATON_END && process->have_bytes == 0) {
             return tell_end(process);
         }
@@ -120,7 +122,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
             return BATON_AGAIN;
         }
         if (code == BATON_OK && process->have_bytes == WIRE_HEADER_BYTES &&
-            process->need_bytes == WIRE_HEADER_BYTES) {
+            !process->is_measured) {
             code = measure(process, capacity);
         }
         if (code != BATON_OK) {

@@ -87,10 +87,13 @@ static bool is_in_use(const wchar_t *name) {
     return WaitNamedPipeW(name, 1) || GetLastError() != ERROR_FILE_NOT_FOUND;
 }
 
-static int begin(struct platform_control *control, const char *path, struct baton_cause *cause) {
+/* `given`: the instance whose client is to come, of a batond of before; NULL = a new one. */
+static int begin(struct platform_control *control, const char *path, HANDLE given,
+                 struct baton_cause *cause) {
     struct pipe_end *next = &control->next;
+    next->handle = given;
     int code = win32_text_to_wide(path, &control->name);
-    if (code == BATON_OK && is_in_use(control->name)) {
+    if (code == BATON_OK && given == NULL && is_in_use(control->name)) {
         code = BATON_IN_USE;
     }
     if (code != BATON_OK) {
@@ -112,19 +115,14 @@ static int begin(struct platform_control *control, const char *path, struct bato
     control->in_table = true;
     next->watch = (struct watch){control->platform->port, NULL, PACKET_ACCEPT, control->index,
                                  control->generation};
-    code = make_instance(control, true, &next->handle, cause);
-    if (code == BATON_OK) {
-        code = win32_watch_start(&next->watch, next->event, cause);
+    if (given == NULL) {
+        code = make_instance(control, true, &next->handle, cause);
     }
-    if (code == BATON_OK) {
-        await_client(control);
-    }
-    return code;
+    return code == BATON_OK ? win32_watch_start(&next->watch, next->event, cause) : code;
 }
 
-int platform_control_open(struct platform *platform, const struct platform_control_spec *spec,
-                          uint64_t token, struct platform_control **out,
-                          struct baton_cause *cause) {
+int win32_control_make(struct platform *platform, const char *path, HANDLE given, uint64_t token,
+                       struct platform_control **out, struct baton_cause *cause) {
     struct platform_control *control = *out = calloc(1, sizeof *control);
     *cause = (struct baton_cause){NULL, 0};
     if (control == NULL) {
@@ -132,11 +130,42 @@ int platform_control_open(struct platform *platform, const struct platform_contr
     }
     control->platform = platform;
     control->token = token;
-    int code = begin(control, spec->path, cause);
+    int code = begin(control, path, given, cause);
     if (code != BATON_OK) {
         platform_control_close(out);
     }
     return code;
+}
+
+int platform_control_open(struct platform *platform, const struct platform_control_spec *spec,
+                          uint64_t token, struct platform_control **out,
+                          struct baton_cause *cause) {
+    int code = win32_control_make(platform, spec->path, NULL, token, out, cause);
+    if (code == BATON_OK) {
+        await_client(*out);
+    }
+    return code;
+}
+
+HANDLE win32_control_instance(const struct platform_control *control) {
+    return control->next.handle;
+}
+
+/* Whether somebody has come meanwhile, the instance itself tells. */
+void win32_control_stand_still(struct platform_control *control) {
+    struct baton_cause ignored;
+    DWORD moved;
+    win32_watch_stop(&control->next.watch);
+    if (control->next.started) {
+        (void)win32_pipe_cancel(&control->next, &moved, &ignored);
+    }
+}
+
+int win32_control_go_on(struct platform_control *control, struct baton_cause *cause) {
+    struct pipe_end *next = &control->next;
+    report(control);
+    return next->watch.registration != NULL ? BATON_OK
+                                            : win32_watch_start(&next->watch, next->event, cause);
 }
 
 void platform_control_close(struct platform_control **address) {
@@ -242,7 +271,7 @@ int platform_control_accept(struct platform_control *control, uint64_t token,
 /* A write is done when our buffer has it; the pipe has it when the operation has ended. */
 bool platform_control_has_sent(const struct platform_control_client *client) {
     struct platform_stream *stream = client->writing;
-    bool is_sent = !stream->end.started || HasOverlappedIoCompleted(&stream->end.operation);
+    bool is_sent = !win32_stream_is_writing(stream);
     stream->wants_write = stream->wants_write || !is_sent;
     return is_sent;
 }

@@ -183,6 +183,12 @@ int win32_environment_create(const struct platform_program_spec *spec,
 
 /* One block: the pointers, and then the texts, of which none has more than three bytes for each of
  * its characters. */
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In one order whoever has started us: what is the same is to look the same to the batond that
+ * takes our place (Wine gives a process that was started from outside another one). */
 const char *const *platform_environment(void) {
     wchar_t *own = GetEnvironmentStringsW();
     size_t count = 1;
@@ -201,6 +207,9 @@ const char *const *platform_environment(void) {
     }
     if (own != NULL) {
         FreeEnvironmentStringsW(own);
+    }
+    if (texts != NULL) {
+        qsort(texts, i, sizeof *texts, compare_texts);
     }
     return (const char *const *)texts;
 }

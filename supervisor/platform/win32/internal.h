@@ -45,6 +45,8 @@ void win32_packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint3
 
 /* The kinds of which a packet was lost since the last call, each as 1 << kind. For any thread. */
 LONG win32_packets_take_lost(void);
+/* As if some of these were lost, each as 1 << kind. */
+void win32_packets_lose(LONG kinds);
 
 /* Turns the signal of a waitable object into packets. Must not move while it is running. */
 struct watch {
@@ -191,6 +193,7 @@ struct platform_process {
     bool leaves_children;
     bool has_channel;
     struct break_request *breaking; /* breaker.h; NULL = it was not told to end */
+    bool breaks_again;              /* a process before us may not have come to telling it */
     HANDLE member;                  /* of the job, still ending after the leader; NULL = none */
     uint64_t members_end_us; /* when EXIT is reported in any case; 0 = nobody was waited for */
     uint32_t pid;
@@ -200,6 +203,7 @@ struct platform_process {
     struct pipe_end out;
     size_t have_bytes; /* of the frame in `frame` */
     size_t need_bytes; /* 16, or the whole frame once its header is known */
+    bool is_measured;  /* it is */
     DWORD left_bytes;  /* once exited: of what lay in the channel then, and no read has */
     uint8_t frame[CHANNEL_FRAME_MAX_BYTES];
     uint8_t sending[PLATFORM_SEND_MAX_BYTES]; /* while the write is under way */
@@ -340,6 +344,11 @@ int win32_output_pipe_open(struct platform_output *output, struct output_pipe **
 int win32_output_pipe_start(struct output_pipe *pipe, const struct platform_writer *writer,
                             struct baton_cause *cause);
 void win32_output_pipe_close(struct platform *platform, struct output_pipe *pipe);
+/* The first half of win32_output_pipe_open(): nothing is open yet. NULL when there is no room. */
+struct output_pipe *win32_output_pipe_take(struct platform_output *output,
+                                           struct baton_cause *cause);
+/* Reads on where no read is under way, and reports what there is. */
+void win32_output_pipe_go_on(struct output_pipe *pipe);
 
 /* Starts the watch and the first read. BATON_OK or BATON_SHORTAGE. */
 int win32_channel_start(struct platform_process *process, struct baton_cause *cause);
@@ -359,6 +368,8 @@ void win32_process_account(const struct platform_process *process, struct platfo
 /* Closes the handle of the member that is waited for. */
 void win32_process_forget_member(struct platform_process *process);
 
+/* A free slot, in which nothing is open; NULL when there is none. */
+struct platform_process *win32_process_take(struct platform *platform, struct baton_cause *cause);
 /* Gives the slot back without touching the process itself. */
 void win32_process_release(struct platform_process *process);
 
@@ -415,10 +426,20 @@ bool win32_address_from_system(const struct sockaddr_storage *from, struct addre
 
 /* ---- manager.c ---- */
 
-/* Only where the host of the Windows service has started us: it may ask for a stop or a reload from
- * here on. Behind the port and win32_watches_open(). BATON_OK or what the system says. */
+/* Only where the host of the Windows service has started us. Behind the port and
+ * win32_watches_open(). BATON_OK or what the system says. */
 int win32_manager_open(struct platform *platform, struct baton_cause *cause);
+/* It may ask for a stop or a reload from here on; nothing where there is none. */
+int win32_manager_watch(struct platform *platform, struct baton_cause *cause);
+/* What it asks for stays in its events. */
+void win32_manager_watch_no_more(struct platform *platform);
 void win32_manager_close(struct platform *platform);
+/* For a process that is to have the same manager: lets it inherit what that takes (`lends`), or no
+ * more. How many handles were put to `out`, where there is room for MANAGER_HANDLES_COUNT. */
+#define MANAGER_HANDLES_COUNT 5
+DWORD win32_manager_lend(const struct platform *platform, bool lends, HANDLE *out);
+/* That process takes our place: the host waits for its end instead of ours. */
+void win32_manager_pass_on(struct platform *platform, HANDLE successor);
 
 /* ---- work.c ---- */
 

@@ -33,7 +33,7 @@ struct parts {
     } theirs;
 };
 
-static struct platform_process *process_take(struct platform *platform, struct baton_cause *cause) {
+struct platform_process *win32_process_take(struct platform *platform, struct baton_cause *cause) {
     uint32_t index = win32_slot_table_take(&platform->processes, cause);
     if (index == SLOT_NONE) {
         return NULL;
@@ -46,6 +46,7 @@ static struct platform_process *process_take(struct platform *platform, struct b
     process->wants_writable = false;
     process->channel_ended = false;
     process->breaking = NULL;
+    process->breaks_again = false;
     process->end_told = false;
     process->members_end_us = 0;
     process->exit = (struct platform_exit){0};
@@ -367,7 +368,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     if (launch->streams == PLATFORM_STREAMS_LISTENERS) {
         return BATON_UNSUPPORTED; /* platform_inherits_listeners is false */
     }
-    parts.process = process_take(platform, cause);
+    parts.process = win32_process_take(platform, cause);
     if (parts.process == NULL) {
         return BATON_SHORTAGE;
     }

@@ -83,7 +83,7 @@ void platform_listener_resume(struct platform_listener *listener) {
     /* The event, or the packet, may have come and gone during the pause. */
     listener->watched = listener->watched && !was_paused;
     win32_listener_accept_on(listener); /* also where a shortage has left nothing under way */
-    bool has = listener->by_accept
+    bool has = listener->by_accept || listener->has_client
                    ? has_something(listener)
                    : listener->armed && HasOverlappedIoCompleted(&listener->operation);
     if (was_paused && has) {
@@ -104,7 +104,7 @@ void platform_listener_address(const struct platform_listener *listener, struct 
     *out = listener->address;
 }
 
-static int start(struct platform_listener *listener, struct baton_cause *cause) {
+static int prepare(struct platform_listener *listener, struct baton_cause *cause) {
     listener->event = CreateEventW(NULL, FALSE, FALSE, NULL);
     if (listener->event == NULL) {
         return win32_cause_last(cause, "CreateEventW");
@@ -117,17 +117,11 @@ static int start(struct platform_listener *listener, struct baton_cause *cause) 
     listener->in_table = true;
     listener->watch = (struct watch){listener->platform->port, NULL, PACKET_ACCEPT, listener->index,
                                      listener->generation};
-    code = win32_watch_start(&listener->watch, listener->event, cause);
-    if (code == BATON_OK) {
-        code = listener->is_handed_over ? win32_listener_watch(listener, cause)
-                                        : win32_listener_start_accepting(listener, cause);
-    }
-    return code;
+    return win32_watch_start(&listener->watch, listener->event, cause);
 }
 
-int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
-                           uint64_t token, struct platform_listener **out,
-                           struct baton_cause *cause) {
+int win32_listener_make(struct platform *platform, const struct platform_listener_spec *spec,
+                        uint64_t token, struct platform_listener **out, struct baton_cause *cause) {
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
     struct platform_listener *listener = calloc(1, sizeof *listener);
@@ -142,16 +136,31 @@ int platform_listener_open(struct platform *platform, const struct platform_list
     listener->options = spec->options;
     listener->socket = INVALID_SOCKET;
     listener->accepted = INVALID_SOCKET;
-    int code = win32_listener_bind(listener, spec, cause);
     listener->spec = *spec;
-    listener->spec.address = listener->address;
-    if (code == BATON_OK) {
-        code = start(listener, cause);
-    }
+    int code = prepare(listener, cause);
     if (code != BATON_OK) {
         platform_listener_close(&listener);
     }
     *out = listener;
+    return code;
+}
+
+int platform_listener_open(struct platform *platform, const struct platform_listener_spec *spec,
+                           uint64_t token, struct platform_listener **out,
+                           struct baton_cause *cause) {
+    int code = win32_listener_make(platform, spec, token, out, cause);
+    struct platform_listener *listener = *out;
+    if (code == BATON_OK) {
+        code = win32_listener_bind(listener, spec, cause);
+    }
+    if (code == BATON_OK) {
+        listener->spec.address = listener->address;
+        code = listener->is_handed_over ? win32_listener_watch(listener, cause)
+                                        : win32_listener_start_accepting(listener, cause);
+    }
+    if (code != BATON_OK) {
+        platform_listener_close(out);
+    }
     return code;
 }
 

@@ -39,6 +39,8 @@ struct platform_listener {
     /* One that is not handed over. */
     bool armed;      /* an AcceptEx was started and its result not yet taken */
     SOCKET accepted; /* what the AcceptEx under way fills; by accept(): who is not given out yet */
+    bool has_client; /* `accepted` is a client whom an AcceptEx gave before a restart, or before one
+                        that has failed */
     LPFN_ACCEPTEX accept_ex;
     OVERLAPPED operation;
     uint8_t addresses[2 * ACCEPT_ADDRESS_BYTES];
@@ -85,6 +87,15 @@ void win32_listener_accept_on(struct platform_listener *listener);
 /* Ends the AcceptEx under way. Its watch was stopped before: that could take the event's one signal
  * from under the wait. */
 void win32_listener_stop_accepting(struct platform_listener *listener);
+
+/* For a restart: as above, but a client who has come is kept. */
+void win32_listener_stand_still(struct platform_listener *listener);
+/* What has to be asked of the system before AcceptEx can be called, or given up. BATON_OK,
+ * BATON_SHORTAGE. */
+int win32_listener_prepare_accepting(struct platform_listener *listener, struct baton_cause *cause);
+/* A new one without a socket, in the table and with an event that is watched, unless it fails. */
+int win32_listener_make(struct platform *platform, const struct platform_listener_spec *spec,
+                        uint64_t token, struct platform_listener **out, struct baton_cause *cause);
 
 /* Posts a packet for it. */
 void win32_listener_report(const struct platform_listener *listener);

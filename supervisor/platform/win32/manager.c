@@ -2,6 +2,7 @@
  * The service manager: here the host of the Windows service, which speaks to the SCM for us. It has
  * none of what systemd has beside that, so nothing is kept and nothing passed.
  */
+#include "core/base/text.h"
 #include "event_log.h"
 #include "internal.h"
 #include "service_link.h"
@@ -18,6 +19,7 @@ struct manager {
     HANDLE handles[LINK_HANDLE_COUNT]; /* the service manager's of our host */
     struct service_link_page *page;
     struct watch watches[WATCH_COUNT];
+    char name[SERVICE_LINK_TEXT_CHARACTERS];
 };
 
 /* The numbers in the variable, which is taken out of the environment, and the name of the service.
@@ -37,6 +39,16 @@ static bool take_link(HANDLE handles[LINK_HANDLE_COUNT], char name[SERVICE_LINK_
         at = end + 1;
     }
     return is_whole && win32_text_to_utf8(at, name, SERVICE_LINK_TEXT_CHARACTERS) == BATON_OK;
+}
+
+void service_link_write(const HANDLE handles[LINK_HANDLE_COUNT], const char *name,
+                        char out[SERVICE_LINK_TEXT_CHARACTERS]) {
+    size_t length = 0;
+    for (size_t i = 0; i < LINK_HANDLE_COUNT; i++) {
+        length += (size_t)text_format(out + length, SERVICE_LINK_TEXT_CHARACTERS - length, "%lu,",
+                                      (unsigned long)(uintptr_t)handles[i]);
+    }
+    text_format(out + length, SERVICE_LINK_TEXT_CHARACTERS - length, "%s", name);
 }
 
 /* If the host is gone, nobody could stop us, and the next one would find our ports taken. */
@@ -60,6 +72,16 @@ static int watch_host(struct platform *platform, struct manager *manager,
     return code;
 }
 
+int win32_manager_watch(struct platform *platform, struct baton_cause *cause) {
+    return platform->manager == NULL ? BATON_OK : watch_host(platform, platform->manager, cause);
+}
+
+void win32_manager_watch_no_more(struct platform *platform) {
+    for (size_t i = 0; platform->manager != NULL && i < WATCH_COUNT; i++) {
+        win32_watch_stop(&platform->manager->watches[i]);
+    }
+}
+
 int win32_manager_open(struct platform *platform, struct baton_cause *cause) {
     HANDLE handles[LINK_HANDLE_COUNT];
     char name[SERVICE_LINK_TEXT_CHARACTERS];
@@ -71,13 +93,12 @@ int win32_manager_open(struct platform *platform, struct baton_cause *cause) {
         return BATON_NO_MEMORY;
     }
     memcpy(manager->handles, handles, sizeof handles);
+    memcpy(manager->name, name, sizeof name);
     platform->manager = manager;
     manager->page = MapViewOfFile(handles[LINK_PAGE], FILE_MAP_WRITE, 0, 0, sizeof *manager->page);
-    int code = manager->page == NULL ? win32_cause_last(cause, "MapViewOfFile")
-                                     : watch_host(platform, manager, cause);
-    return code == BATON_OK
-               ? win32_event_log_open(name, platform->port, &platform->event_log, cause)
-               : code;
+    return manager->page == NULL
+               ? win32_cause_last(cause, "MapViewOfFile")
+               : win32_event_log_open(name, platform->port, &platform->event_log, cause);
 }
 
 void win32_manager_close(struct platform *platform) {
@@ -96,6 +117,38 @@ void win32_manager_close(struct platform *platform) {
         CloseHandle(manager->handles[i]);
     }
     free(manager);
+}
+
+_Static_assert(MANAGER_HANDLES_COUNT == LINK_HANDLE_COUNT, "room for each");
+
+DWORD win32_manager_lend(const struct platform *platform, bool lends, HANDLE *out) {
+    const struct manager *manager = platform->manager;
+    char text[SERVICE_LINK_TEXT_CHARACTERS];
+    wchar_t wide[SERVICE_LINK_TEXT_CHARACTERS];
+    if (manager == NULL) {
+        return 0;
+    }
+    for (size_t i = 0; i < LINK_HANDLE_COUNT; i++) {
+        out[i] = manager->handles[i];
+        SetHandleInformation(out[i], HANDLE_FLAG_INHERIT, lends ? HANDLE_FLAG_INHERIT : 0);
+    }
+    service_link_write(manager->handles, manager->name, text);
+    if (win32_text_to_room(text, wide, SERVICE_LINK_TEXT_CHARACTERS) == BATON_OK) {
+        SetEnvironmentVariableW(SERVICE_LINK_VARIABLE, lends ? wide : NULL);
+    }
+    return LINK_HANDLE_COUNT;
+}
+
+/* The host finds its handle there, at the latest when we have ended. */
+void win32_manager_pass_on(struct platform *platform, HANDLE successor) {
+    struct manager *manager = platform->manager;
+    HANDLE hosts;
+    if (manager != NULL &&
+        DuplicateHandle(GetCurrentProcess(), successor, manager->handles[LINK_HOST], &hosts, 0,
+                        FALSE, DUPLICATE_SAME_ACCESS)) {
+        InterlockedExchange(&manager->page->successor, (LONG)(intptr_t)hosts);
+        SetEvent(manager->handles[LINK_TOLD]);
+    }
 }
 
 static void tell(struct manager *manager, enum service_told told, LONG most_ms) {

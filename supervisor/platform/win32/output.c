@@ -179,16 +179,15 @@ static void reclaim(struct platform *platform) {
     }
 }
 
-int win32_output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
-                           struct baton_cause *cause) {
+struct output_pipe *win32_output_pipe_take(struct platform_output *output,
+                                           struct baton_cause *cause) {
     struct platform *platform = output->platform;
-    *out = NULL;
     if (platform->pipes.slots.in_use_count == platform->pipes.slots.count) {
         reclaim(platform);
     }
     uint32_t index = win32_slot_table_take(&platform->pipes, cause);
     if (index == SLOT_NONE) {
-        return BATON_SHORTAGE;
+        return NULL;
     }
     struct output_pipe *pipe = win32_slot_table_at(&platform->pipes, index);
     pipe->index = index;
@@ -201,13 +200,32 @@ int win32_output_pipe_open(struct platform_output *output, struct output_pipe **
     pipe->have_bytes = 0;
     pipe->taken_bytes = 0;
     pipe->end.watch = (struct watch){platform->port, NULL, PACKET_PIPE, index, pipe->generation};
+    return pipe;
+}
+
+int win32_output_pipe_open(struct platform_output *output, struct output_pipe **out, HANDLE *theirs,
+                           struct baton_cause *cause) {
+    struct output_pipe *pipe = win32_output_pipe_take(output, cause);
+    *out = NULL;
+    if (pipe == NULL) {
+        return BATON_SHORTAGE;
+    }
     int code = win32_pipe_open(&pipe->end, PIPE_TO_US, LOG_BUFFER_BYTES, theirs, cause);
     if (code != BATON_OK) {
-        win32_output_pipe_close(platform, pipe);
+        win32_output_pipe_close(output->platform, pipe);
         return code;
     }
     *out = pipe;
     return BATON_OK;
+}
+
+void win32_output_pipe_go_on(struct output_pipe *pipe) {
+    if (pipe->ended || pipe->taken_bytes < pipe->have_bytes) {
+        list_append(pipe);
+    } else if (!pipe->end.started) {
+        read_on(pipe);
+    }
+    report_again(pipe->output);
 }
 
 int win32_output_pipe_start(struct output_pipe *pipe, const struct platform_writer *writer,

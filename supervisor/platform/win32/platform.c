@@ -5,6 +5,7 @@
 #include "event_log.h"
 #include "platform/sized.h"
 #include "program.h"
+#include "restart.h"
 #include "stream.h"
 
 #include <bcrypt.h>
@@ -104,6 +105,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     if (code == BATON_OK) {
         code = win32_manager_open(platform, cause);
+    }
+    if (code == BATON_OK) {
+        code = win32_restart_open(platform, cause);
     }
     if (code != BATON_OK) {
         platform_close(&platform);

@@ -25,6 +25,13 @@ enum service_link_handle {
 struct service_link_page {
     volatile LONG told;    /* enum service_told */
     volatile LONG most_ms; /* with TOLD_STOPPING; written before `told` */
+    /* Written before the supervisor ends: the process that has taken its place (a restart), as a
+     * handle that the host has of it; 0 = none. */
+    volatile LONG successor;
 };
+
+/* The value of the variable. */
+void service_link_write(const HANDLE handles[LINK_HANDLE_COUNT], const char *name,
+                        char out[SERVICE_LINK_TEXT_CHARACTERS]);
 
 #endif

@@ -83,7 +83,14 @@ struct platform_stream *win32_stream_take(struct platform *platform, enum stream
 
 void win32_stream_release(struct platform_stream *stream) {
     struct stream_table *table = stream->platform->streams;
+    if (stream->elsewhere != NULL && stream->end.started) { /* our own thread, which ends by that */
+        CancelIoEx(stream->end.handle, &stream->end.operation);
+        WaitForSingleObject(stream->elsewhere, INFINITE);
+    }
     win32_pipe_close(&stream->end);
+    if (stream->elsewhere != NULL) {
+        CloseHandle(stream->elsewhere);
+    }
     if (!stream->is_orphan) {
         table->open_count--;
     }

@@ -24,6 +24,9 @@ struct platform_stream {
     bool finished;       /* nothing will be written any more */
     bool is_orphan;      /* closed by its owner; what was written is still on its way */
     SOCKET socket;       /* STREAM_SOCKET; not owned */
+    HANDLE elsewhere;    /* STREAM_TO_PROGRAM: signalled when a write has ended that was begun before
+                            a restart, whichever of the two processes has it; a thread of that
+                            one, so that its end tells too. NULL = none */
     struct pipe_end end; /* of a socket: only its event and its watch */
     size_t have_bytes;   /* STREAM_FROM_PROGRAM: in the buffer */
     size_t taken_bytes;  /* of these, what the caller has got */
@@ -80,6 +83,22 @@ int win32_stream_pipe_write(struct platform_stream *stream, const void *bytes, s
 void win32_stream_pipe_finish(struct platform_stream *stream);
 void win32_stream_socket_close(struct platform_stream *stream);
 void win32_stream_pipe_close(struct platform_stream *stream);
+
+/* ---- control.c, for a restart ---- */
+
+/* An endpoint at the pipe `path`, whose next client comes to the instance `given`, which it takes;
+ * NULL: to a new one. Nobody is waited for before win32_control_go_on(). Errors as
+ * platform_control_open(). */
+int win32_control_make(struct platform *platform, const char *path, HANDLE given, uint64_t token,
+                       struct platform_control **out, struct baton_cause *cause);
+HANDLE win32_control_instance(const struct platform_control *control);
+void win32_control_stand_still(struct platform_control *control);
+int win32_control_go_on(struct platform_control *control, struct baton_cause *cause);
+
+/* True while a write is under way, in whichever process. */
+bool win32_stream_is_writing(const struct platform_stream *stream);
+/* Starts to watch what tells the end of the next operation. BATON_OK or BATON_SHORTAGE. */
+int win32_stream_watch(struct platform_stream *stream, struct baton_cause *cause);
 
 /* True if a packet means that a call which said AGAIN may be repeated. win32_stream_pipe_event()
  * may give the place back. */

@@ -98,9 +98,40 @@ int win32_stream_pipe_read(struct platform_stream *stream, void *buffer, size_t 
     return code;
 }
 
+bool win32_stream_is_writing(const struct platform_stream *stream) {
+    return stream->elsewhere != NULL ||
+           (stream->end.started && !HasOverlappedIoCompleted(&stream->end.operation));
+}
+
+int win32_stream_watch(struct platform_stream *stream, struct baton_cause *cause) {
+    struct pipe_end *end = &stream->end;
+    return end->handle == NULL || end->watch.registration != NULL ? BATON_OK
+           : stream->elsewhere != NULL
+               ? win32_watch_end(&end->watch, stream->elsewhere, INFINITE, cause)
+               : win32_watch_start(&end->watch, end->event, cause);
+}
+
+/* The write of before a restart, if there is one, has ended. */
+static int take_elsewhere(struct platform_stream *stream, struct baton_cause *cause) {
+    if (stream->elsewhere == NULL) {
+        return BATON_OK;
+    }
+    if (WaitForSingleObject(stream->elsewhere, 0) != WAIT_OBJECT_0) {
+        return BATON_AGAIN;
+    }
+    win32_watch_stop(&stream->end.watch);
+    CloseHandle(stream->elsewhere);
+    stream->elsewhere = NULL;
+    return win32_stream_watch(stream, cause);
+}
+
 /* BATON_OK when no write is under way any more and the last one was no failure. */
 static int settle(struct platform_stream *stream, struct baton_cause *cause) {
     DWORD moved;
+    int code = take_elsewhere(stream, cause);
+    if (code != BATON_OK) {
+        return code;
+    }
     return stream->end.started ? win32_pipe_result(&stream->end, &moved, cause) : BATON_OK;
 }
 
@@ -138,6 +169,10 @@ void win32_stream_pipe_finish(struct platform_stream *stream) {
 }
 
 bool win32_stream_pipe_event(struct platform_stream *stream) {
+    struct baton_cause ignored;
+    if (take_elsewhere(stream, &ignored) == BATON_AGAIN) {
+        return false;
+    }
     if (stream->end.started && !HasOverlappedIoCompleted(&stream->end.operation)) {
         return false;
     }

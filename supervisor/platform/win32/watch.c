@@ -10,6 +10,10 @@ void win32_packet_post(HANDLE port, enum packet_kind kind, uint32_t index, uint3
     }
 }
 
+void win32_packets_lose(LONG kinds) {
+    InterlockedOr(&lost_kinds, kinds);
+}
+
 LONG win32_packets_take_lost(void) {
     return InterlockedExchange(&lost_kinds, 0);
 }

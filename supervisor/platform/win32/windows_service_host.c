@@ -119,7 +119,7 @@ static int make_link(struct baton_cause *cause) {
         return win32_cause_last(cause, "MapViewOfFile");
     }
     if (!DuplicateHandle(GetCurrentProcess(), GetCurrentProcess(), GetCurrentProcess(),
-                         &host.link[LINK_HOST], SYNCHRONIZE, TRUE, 0)) {
+                         &host.link[LINK_HOST], SYNCHRONIZE | PROCESS_DUP_HANDLE, TRUE, 0)) {
         return win32_cause_last(cause, "DuplicateHandle");
     }
     return BATON_OK;
@@ -128,12 +128,7 @@ static int make_link(struct baton_cause *cause) {
 static void tell_link(void) {
     char text[SERVICE_LINK_TEXT_CHARACTERS];
     wchar_t wide[SERVICE_LINK_TEXT_CHARACTERS];
-    size_t length = 0;
-    for (size_t i = 0; i < LINK_HANDLE_COUNT; i++) {
-        length += (size_t)text_format(text + length, sizeof text - length, "%s%lu",
-                                      i > 0 ? "," : "", (unsigned long)(uintptr_t)host.link[i]);
-    }
-    text_format(text + length, sizeof text - length, ",%s", host.service->name);
+    service_link_write(host.link, host.service->name, text);
     if (win32_text_to_room(text, wide, SERVICE_LINK_TEXT_CHARACTERS) == BATON_OK) {
         SetEnvironmentVariableW(SERVICE_LINK_VARIABLE, wide);
     }
@@ -285,19 +280,37 @@ static void tell_end(DWORD exit_code) {
     win32_event_log_close(&host.events, EVENT_LOG_CLOSE_BOUND_MS);
 }
 
+/* The child that has ended has left its place to another: that is the child now. */
+static bool follow_successor(void) {
+    HANDLE successor = (HANDLE)(intptr_t)InterlockedExchange(&host.page->successor, 0);
+    if (successor == NULL) {
+        return false;
+    }
+    CloseHandle(host.child);
+    host.child = successor;
+    return true;
+}
+
 static void serve(void) {
-    const HANDLE sources[SOURCE_COUNT] = {[FROM_CHILD] = host.child,
-                                          [FROM_LINK] = host.link[LINK_TOLD],
-                                          [FROM_SCM] = host.asked_event};
+    HANDLE sources[SOURCE_COUNT] = {[FROM_CHILD] = host.child,
+                                    [FROM_LINK] = host.link[LINK_TOLD],
+                                    [FROM_SCM] = host.asked_event};
     DWORD what = WAIT_TIMEOUT;
     while (what != WAIT_OBJECT_0 + FROM_CHILD && what != WAIT_FAILED) {
         what = WaitForMultipleObjects(SOURCE_COUNT, sources, FALSE, wait_ms());
         uint64_t now_ms = clock_ms();
         if (what == WAIT_OBJECT_0 + FROM_LINK) {
+            if (follow_successor()) {
+                sources[FROM_CHILD] = host.child;
+            }
             take_told(now_ms);
         } else if (what == WAIT_OBJECT_0 + FROM_SCM) {
             unsigned asked = (unsigned)InterlockedExchange(&host.asked, 0);
             obey(service_state_on_asked(&host.state, asked, now_ms));
+        }
+        if (what == WAIT_OBJECT_0 + FROM_CHILD && follow_successor()) {
+            sources[FROM_CHILD] = host.child;
+            what = WAIT_TIMEOUT;
         }
         if (what != WAIT_OBJECT_0 + FROM_CHILD) {
             obey(service_state_on_time(&host.state, now_ms));
