@@ -11,7 +11,7 @@
 /* ---- Who asks ---- */
 
 #define REHEARSAL_PATIENCE_MS 30000u /* and for the process that is to take over once more */
-#define REHEARSAL_ARGUMENTS 2 /* APART_REHEARSE, and the layout of the snapshot */
+#define REHEARSAL_ARGUMENTS 2        /* APART_REHEARSE, and the layout of the snapshot */
 #define EXIT_CODES_OF_SYSTEM 0xC0000000u
 
 static char *make_line(const char *what, const char *why) {
@@ -92,8 +92,8 @@ static int rehearse(void *context, const char *layout, char **extra, size_t *ext
         result = read_rehearsal(bytes, length, problems);
     }
     if (result == BATON_OK) { /* then it is true what is known of it by now */
-        result = platform_restart_summon(own->program, own->argv, REHEARSAL_PATIENCE_MS, &code,
-                                         &cause);
+        result =
+            platform_restart_summon(own->program, own->argv, REHEARSAL_PATIENCE_MS, &code, &cause);
     }
     free(arguments);
     free(bytes);
@@ -148,8 +148,8 @@ enum exit_code source_rehearse(int argc, char **argv) {
                                    layout, &problems);
     size_t text_bytes = problems == NULL || result == BATON_OK ? 0 : strlen(problems);
     const struct apart_head head = {.result = result, .text_bytes = (uint32_t)text_bytes};
-    bool is_sent = platform_answer((const char *)&head, sizeof head) &&
-                   platform_answer(problems, text_bytes);
+    bool is_sent =
+        platform_answer((const char *)&head, sizeof head) && platform_answer(problems, text_bytes);
     free(problems);
     return is_sent ? EXIT_DONE : EXIT_SYSTEM;
 }

@@ -4,8 +4,8 @@
  *
  * POSIX: execve(2) in place. The process keeps its number, its children stay its children, and
  * descriptors keep their numbers. Windows: another process, which the old one gives all that it
- * has, and which is the batond from the moment on when it says so (platform_restart_forget()); until
- * then the old one can go on.
+ * has, and which is the batond from the moment on when it says so (platform_restart_forget());
+ * until then the old one can go on.
  *
  * In the old program: platform_restart_begin(), then each thing is held (held.h), then
  * platform_restart_go(), which comes back only if it has failed; then platform_restart_cancel(),
@@ -35,9 +35,9 @@ extern const bool platform_restarts;
 bool platform_restart_is_quiet(struct platform *platform);
 
 /* Windows: starts the process that is to take our place, which reads its config and then waits for
- * what is left to it, or for the end of this process. BATON_OK; BATON_INVALID: it has ended instead,
- * with exit code *code; or why it was not started, or has not got so far in time. Blocks until then;
- * for any thread, but beside no other call of this file. POSIX: BATON_UNSUPPORTED. */
+ * what is left to it, or for the end of this process. BATON_OK; BATON_INVALID: it has ended
+ * instead, with exit code *code; or why it was not started, or has not got so far in time. Blocks
+ * until then; for any thread, but beside no other call of this file. POSIX: BATON_UNSUPPORTED. */
 int platform_restart_summon(const char *path, char *const *argv, uint32_t patience_ms, int *code,
                             struct baton_cause *cause);
 
@@ -57,7 +57,8 @@ struct platform_successor {
     const struct snapshot *snapshot;
     const void *extra; /* extra_bytes, beside that */
     size_t extra_bytes;
-    const char *failure; /* out, Windows: why it has not taken over (static); NULL = `cause` tells */
+    const char
+        *failure; /* out, Windows: why it has not taken over (static); NULL = `cause` tells */
 };
 /* Becomes that program. Comes back only with why not, and everything as before. Windows: ends this
  * process, with exit code 0, when the new one has taken over; blocks until then, 5 s at most. */
@@ -81,8 +82,8 @@ struct platform_restarted {
     const char *failure; /* this is the old one once more: why the new one has failed; else NULL */
 };
 /* NULL: this process was started as others are. To be asked before platform_open(). Owned by the
- * platform, until platform_restart_forget(); but `failure` is static. Windows: waits for the old one
- * to leave it. */
+ * platform, until platform_restart_forget(); but `failure` is static. Windows: waits for the old
+ * one to leave it. */
 const struct platform_restarted *platform_restarted(void);
 /* All is adopted. Windows: this process is the batond from here on; it ends here if the old one has
  * decided to go on, whose end it waits for otherwise, for 2 s at most. */

@@ -288,7 +288,7 @@ static void save_control(struct supervisor *s, struct snapshot *out) {
         const struct run_control_client *c = &control->clients[slot];
         struct snapshot_client one;
         memcpy(one.state, c, sizeof one.state);
-        platform_client_hold(s->platform, &c->peer, &one.peer);
+        platform_client_hold(s->platform, &c->peer, &one.socket);
         snapshot_put(out, SNAPSHOT_CONTROL_CLIENT, slot, &one, sizeof one);
         snapshot_add(out, c->bytes + c->sent_bytes, c->used_bytes - c->sent_bytes);
     }

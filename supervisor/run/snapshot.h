@@ -102,7 +102,7 @@ struct snapshot_control {
 /* All of a client but its buffer; what of that was not sent, or is of its request, follows. */
 struct snapshot_client {
     unsigned char state[offsetof(struct run_control_client, bytes)];
-    struct platform_held peer;
+    struct platform_held socket;
 };
 
 #endif

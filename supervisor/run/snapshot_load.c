@@ -365,7 +365,7 @@ static bool load_client(struct loading *loading, struct snapshot_block *block) {
     c->sent_bytes = 0;
     memcpy(c->bytes, block->bytes, block->length);
     snapshot_rearm(&s->timers, &c->timer);
-    int result = run_control_adopt_client(s, block->index, &one.peer);
+    int result = run_control_adopt_client(s, block->index, &one.socket);
     return result == BATON_OK || fail(loading, result, "a control client");
 }
 

@@ -32,6 +32,8 @@ WRITTEN = {
     "supervisor/core/service/service.h": ["service", "supervisor_options"],
     "supervisor/platform/posix/held.c": [],
     "supervisor/platform/posix/manager.h": ["posix_passed"],
+    "supervisor/platform/win32/held.c": [],
+    "supervisor/platform/win32/successor.h": ["passed_handle", "passed_page", "passed_state"],
     "supervisor/run/control.h": ["run_control_client", "run_control_counts"],
     "supervisor/run/launch.h": ["run_process"],
     "supervisor/run/listen.h": ["run_listener"],

@@ -207,9 +207,9 @@ void win32_listener_stand_still(struct platform_listener *listener) {
         return;
     }
     CancelIoEx((HANDLE)listener->socket, &listener->operation);
-    listener->has_client = WSAGetOverlappedResult(listener->socket, &listener->operation, &received,
-                                                  TRUE, &flags) &&
-                           update_context(listener);
+    listener->has_client =
+        WSAGetOverlappedResult(listener->socket, &listener->operation, &received, TRUE, &flags) &&
+        update_context(listener);
     listener->armed = false;
     if (!listener->has_client) {
         closesocket(listener->accepted);
@@ -240,9 +240,8 @@ static int take_by_accept_ex(struct platform_listener *listener, struct baton_ca
         return WSAGetLastError() == WSA_IO_INCOMPLETE ? BATON_AGAIN
                                                       : accept_failed(cause, "AcceptEx");
     }
-    return update_context(listener)
-               ? BATON_OK
-               : accept_failed(cause, "setsockopt(SO_UPDATE_ACCEPT_CONTEXT)");
+    return update_context(listener) ? BATON_OK
+                                    : accept_failed(cause, "setsockopt(SO_UPDATE_ACCEPT_CONTEXT)");
 }
 
 /* Makes an accepted socket an ordinary one, as accept() would have given it. What the listener's

@@ -22,8 +22,8 @@ struct question {
 static int prepare(struct question *q, const char *path, char *const *argv,
                    struct baton_cause *cause) {
     SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
-    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {
-        .BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION limits = {.BasicLimitInformation.LimitFlags =
+                                                       JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE};
     q->line = malloc(sizeof *q->line);
     int code = q->line == NULL ? BATON_NO_MEMORY
                                : win32_command_line_write((const char *const *)argv, q->line);
@@ -33,9 +33,9 @@ static int prepare(struct question *q, const char *path, char *const *argv,
     if (code != BATON_OK) {
         return code;
     }
-    q->null_device = CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE,
-                                 FILE_SHARE_READ | FILE_SHARE_WRITE, &inheritable, OPEN_EXISTING, 0,
-                                 NULL);
+    q->null_device =
+        CreateFileW(L"NUL", GENERIC_READ | GENERIC_WRITE, FILE_SHARE_READ | FILE_SHARE_WRITE,
+                    &inheritable, OPEN_EXISTING, 0, NULL);
     if (q->null_device == INVALID_HANDLE_VALUE) {
         return win32_cause_last(cause, "CreateFileW(NUL)");
     }

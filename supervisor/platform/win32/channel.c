@@ -121,8 +121,7 @@ int platform_channel_receive(struct platform_process *process, void *buffer, siz
         if (code == BATON_AGAIN) {
             return BATON_AGAIN;
         }
-        if (code == BATON_OK && process->have_bytes == WIRE_HEADER_BYTES &&
-            !process->is_measured) {
+        if (code == BATON_OK && process->have_bytes == WIRE_HEADER_BYTES && !process->is_measured) {
             code = measure(process, capacity);
         }
         if (code != BATON_OK) {

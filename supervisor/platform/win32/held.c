@@ -92,25 +92,24 @@ void platform_control_hold(const struct platform_control *control, struct platfo
 }
 
 void platform_process_hold(const struct platform_process *process, struct platform_held *out) {
-    const struct held_process held = {.handle = win32_give_handle(process->handle),
-                                      .job = win32_give_handle(process->job),
-                                      .in = win32_give_handle(process->in.handle),
-                                      .out = win32_give_handle(process->out.handle),
-                                      .frame =
-                                          win32_give_bytes(process->frame, process->have_bytes),
-                                      .pid = process->pid,
-                                      .have_bytes = (uint32_t)process->have_bytes,
-                                      .need_bytes = (uint32_t)process->need_bytes,
-                                      .left_bytes = process->left_bytes,
-                                      .is_measured = process->is_measured,
-                                      .has_channel = process->has_channel,
-                                      .is_told = process->breaking != NULL &&
-                                                 process->breaking->result == BREAK_PENDING,
-                                      .exit = process->exit,
-                                      .exited = process->exited,
-                                      .channel_ended = process->channel_ended,
-                                      .end_told = process->end_told,
-                                      .leaves_children = process->leaves_children};
+    const struct held_process held = {
+        .handle = win32_give_handle(process->handle),
+        .job = win32_give_handle(process->job),
+        .in = win32_give_handle(process->in.handle),
+        .out = win32_give_handle(process->out.handle),
+        .frame = win32_give_bytes(process->frame, process->have_bytes),
+        .pid = process->pid,
+        .have_bytes = (uint32_t)process->have_bytes,
+        .need_bytes = (uint32_t)process->need_bytes,
+        .left_bytes = process->left_bytes,
+        .is_measured = process->is_measured,
+        .has_channel = process->has_channel,
+        .is_told = process->breaking != NULL && process->breaking->result == BREAK_PENDING,
+        .exit = process->exit,
+        .exited = process->exited,
+        .channel_ended = process->channel_ended,
+        .end_told = process->end_told,
+        .leaves_children = process->leaves_children};
     put_words(out, &held, sizeof held);
 }
 
@@ -193,13 +192,13 @@ static int adopt_socket(struct platform_listener *listener, const struct held_li
         return BATON_OK;
     }
     listener->socket = win32_take_socket(held->socket);
-    if (listener->socket == INVALID_SOCKET || (held->client != 0 && !platform_socket_is_open((
-                                                   struct platform_socket){listener->accepted}))) {
+    if (listener->socket == INVALID_SOCKET ||
+        (held->client != 0 &&
+         !platform_socket_is_open((struct platform_socket){listener->accepted}))) {
         return win32_listener_failed(cause, "WSASocketW");
     }
     listener->address = (struct address){.family = ADDRESS_UNIX};
-    if (!is_unix &&
-        !win32_listener_name_of(listener->socket, getsockname, &listener->address)) {
+    if (!is_unix && !win32_listener_name_of(listener->socket, getsockname, &listener->address)) {
         return win32_listener_failed(cause, "getsockname");
     }
     listener->spec.address = listener->address;
@@ -235,9 +234,8 @@ int platform_control_adopt(struct platform *platform, const struct platform_held
     HANDLE instance = win32_take_handle(given);
     *out = NULL;
     *cause = (struct baton_cause){NULL, 0};
-    return instance == NULL
-               ? BATON_INVALID
-               : win32_control_make(platform, spec->path, instance, token, out, cause);
+    return instance == NULL ? BATON_INVALID
+                            : win32_control_make(platform, spec->path, instance, token, out, cause);
 }
 
 /* An end that was closed is given as 0. */

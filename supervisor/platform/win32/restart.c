@@ -12,54 +12,17 @@
 
 #include "core/base/text.h"
 #include "event_log.h"
-#include "program.h"
-#include "stream.h"
+#include "successor.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 const bool platform_restarts = true;
 
-/* The numbers of the handles that it inherits for that, decimal, ',' between them. */
-#define VARIABLE L"BATON_RESTARTED"
-#define VARIABLE_CHARACTERS 64
-enum passed_handle {
-    PASSED_LEFT,  /* event, of the old one: all that it leaves is there */
-    PASSED_TOLD,  /* event, of the new one: `state` has changed */
-    PASSED_PAGE,  /* the section of struct passed_page */
-    PASSED_OLD,   /* the old one's process */
-    PASSED_COUNT
-};
-
-/* Whoever is first to change it decides who goes on. */
-enum passed_state {
-    STATE_OPEN,
-    STATE_TAKEN_OVER, /* by the new one */
-    STATE_FAILED,     /* likewise: `reason` */
-    STATE_GIVEN_UP    /* by the old one */
-};
-
-#define REASON_BYTES 512u
-struct passed_page {
-    volatile LONG state;
-    volatile LONG is_waiting; /* the new one, for what is left: it has read its config */
-    uint32_t pid;                                    /* the old one's */
-    uint64_t section;                                /* the new one's handle of what is left: */
-    uint32_t lingers; /* the old one, behind the change of `state`; then it sets PASSED_LEFT again
-                         when it has let go of all that is not its own any more */
-    uint64_t own_bytes, snapshot_bytes, extra_bytes; /* one behind the other, each padded */
-    char reason[REASON_BYTES];
-};
-
 #define PATH_BYTES 4096u
 #define ALIGNED_BYTES 16u
-#define HANDLES_MAX (3 + PASSED_COUNT + MANAGER_HANDLES_COUNT)
-#define EXIT_NOT_NEEDED 71u
-/* How long the log may take before, the new one until it has taken over, and an end. */
+/* How long the log may take before. */
 #define LOG_WAIT_US 1000000u
-#define SUCCESSOR_WAIT_MS 5000u
-#define END_WAIT_MS 2000u
 
 static size_t padded(uint64_t bytes) {
     return ((size_t)bytes + ALIGNED_BYTES - 1) / ALIGNED_BYTES * ALIGNED_BYTES;
@@ -71,12 +34,9 @@ static struct platform *opened; /* there is one at a time */
 
 /* The thread's that summons, while it does; else the loop's. */
 static struct {
-    HANDLE passed[PASSED_COUNT];
-    struct passed_page *page;
-    HANDLE process; /* the new one's */
-    DWORD pid;
-    struct snapshot own;       /* one block: what win32_give_bytes() got */
-    HANDLE *given; /* room for as many as were given; owned */
+    struct successor successor;
+    struct snapshot own; /* one block: what win32_give_bytes() got */
+    HANDLE *given;       /* room for as many as were given; owned */
     size_t given_count, given_room;
     struct baton_cause failed; /* the first that was not given; `call` NULL = all were */
     bool stands_still;
@@ -126,8 +86,8 @@ uint64_t win32_give_handle(HANDLE handle) {
 
 uint64_t win32_give_copy(HANDLE handle) {
     HANDLE theirs = NULL;
-    if (handle != NULL && !DuplicateHandle(GetCurrentProcess(), handle, leaving.process, &theirs, 0,
-                                           FALSE, DUPLICATE_SAME_ACCESS)) {
+    if (handle != NULL && !DuplicateHandle(GetCurrentProcess(), handle, leaving.successor.process,
+                                           &theirs, 0, FALSE, DUPLICATE_SAME_ACCESS)) {
         note_failure("DuplicateHandle", GetLastError());
         theirs = NULL;
     }
@@ -145,7 +105,7 @@ uint64_t win32_give_socket(SOCKET socket) {
     if (socket == INVALID_SOCKET) {
         return 0;
     }
-    if (WSADuplicateSocketW(socket, leaving.pid, &info) != 0) {
+    if (WSADuplicateSocketW(socket, leaving.successor.pid, &info) != 0) {
         note_failure("WSADuplicateSocketW", (DWORD)WSAGetLastError());
         return 0;
     }
@@ -169,179 +129,19 @@ static int flush_logs(struct platform *platform, struct baton_cause *cause) {
     return BATON_OK;
 }
 
-/* All inheritable: the list of the launch says who gets them. */
-static int make_passed(struct baton_cause *cause) {
-    SECURITY_ATTRIBUTES inheritable = {sizeof inheritable, NULL, TRUE};
-    for (int i = PASSED_LEFT; i <= PASSED_TOLD; i++) {
-        leaving.passed[i] = CreateEventW(&inheritable, TRUE, FALSE, NULL);
-        if (leaving.passed[i] == NULL) {
-            return win32_cause_last(cause, "CreateEventW");
-        }
-    }
-    leaving.passed[PASSED_PAGE] = CreateFileMappingW(
-        INVALID_HANDLE_VALUE, &inheritable, PAGE_READWRITE, 0, sizeof *leaving.page, NULL);
-    if (leaving.passed[PASSED_PAGE] == NULL) {
-        return win32_cause_last(cause, "CreateFileMappingW");
-    }
-    leaving.page =
-        MapViewOfFile(leaving.passed[PASSED_PAGE], FILE_MAP_WRITE, 0, 0, sizeof *leaving.page);
-    if (leaving.page == NULL) {
-        return win32_cause_last(cause, "MapViewOfFile");
-    }
-    leaving.page->pid = GetCurrentProcessId();
-    if (!DuplicateHandle(GetCurrentProcess(), GetCurrentProcess(), GetCurrentProcess(),
-                         &leaving.passed[PASSED_OLD], SYNCHRONIZE, TRUE, 0)) {
-        return win32_cause_last(cause, "DuplicateHandle");
-    }
-    return BATON_OK;
-}
-
-static void tell_passed(bool is_there) {
-    char text[VARIABLE_CHARACTERS];
-    wchar_t wide[VARIABLE_CHARACTERS];
-    size_t length = 0;
-    for (size_t i = 0; i < PASSED_COUNT; i++) {
-        length += (size_t)text_format(text + length, sizeof text - length, "%s%lu",
-                                      i > 0 ? "," : "",
-                                      (unsigned long)(uintptr_t)leaving.passed[i]);
-    }
-    if (win32_text_to_room(text, wide, VARIABLE_CHARACTERS) == BATON_OK) {
-        SetEnvironmentVariableW(VARIABLE, is_there ? wide : NULL);
-    }
-}
-
-/* Its standard handles are ours, and its console. */
-static int create_successor(const wchar_t *path, wchar_t *command_line, const HANDLE *handles,
-                            DWORD handle_count, struct baton_cause *cause) {
-    union {
-        BYTE room[256];
-        void *aligned;
-    } space;
-    LPPROC_THREAD_ATTRIBUTE_LIST attributes = (LPPROC_THREAD_ATTRIBUTE_LIST)(void *)&space;
-    SIZE_T space_bytes = sizeof space;
-    STARTUPINFOEXW startup = {.StartupInfo = {.cb = sizeof startup,
-                                              .dwFlags = STARTF_USESTDHANDLES,
-                                              .hStdInput = handles[0],
-                                              .hStdOutput = handles[1],
-                                              .hStdError = handles[2]},
-                              .lpAttributeList = attributes};
-    PROCESS_INFORMATION made;
-    if (!InitializeProcThreadAttributeList(attributes, 1, 0, &space_bytes)) {
-        return win32_cause_last(cause, "InitializeProcThreadAttributeList");
-    }
-    int code = BATON_OK;
-    if (!UpdateProcThreadAttribute(attributes, 0, PROC_THREAD_ATTRIBUTE_HANDLE_LIST,
-                                   (void *)(uintptr_t)handles, handle_count * sizeof *handles, NULL,
-                                   NULL)) {
-        code = win32_cause_last(cause, "UpdateProcThreadAttribute");
-    } else if (!CreateProcessW(path, command_line, NULL, NULL, TRUE, EXTENDED_STARTUPINFO_PRESENT,
-                               NULL, NULL, &startup.StartupInfo, &made)) {
-        code = win32_cause_last(cause, "CreateProcessW");
-    } else {
-        CloseHandle(made.hThread);
-        leaving.process = made.hProcess;
-        leaving.pid = made.dwProcessId;
-    }
-    DeleteProcThreadAttributeList(attributes);
-    return code;
-}
-
-/* A list of handles may name none twice, so each standard one is a copy. */
-static int launch_successor(const wchar_t *path, wchar_t *command_line, struct baton_cause *cause) {
-    static const DWORD standard[] = {STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE};
-    HANDLE handles[HANDLES_MAX] = {NULL};
-    int code = BATON_OK;
-    for (size_t i = 0; i < 3 && code == BATON_OK; i++) {
-        if (!DuplicateHandle(GetCurrentProcess(), GetStdHandle(standard[i]), GetCurrentProcess(),
-                             &handles[i], 0, TRUE, DUPLICATE_SAME_ACCESS)) {
-            code = win32_cause_last(cause, "DuplicateHandle");
-        }
-    }
-    if (code == BATON_OK) {
-        memcpy(handles + 3, leaving.passed, sizeof leaving.passed);
-        DWORD lent_count = win32_manager_lend(opened, true, handles + 3 + PASSED_COUNT);
-        tell_passed(true);
-        code = create_successor(path, command_line, handles, 3 + PASSED_COUNT + lent_count, cause);
-        tell_passed(false);
-        (void)win32_manager_lend(opened, false, handles + 3 + PASSED_COUNT);
-    }
-    for (size_t i = 0; i < 3; i++) {
-        if (handles[i] != NULL) {
-            CloseHandle(handles[i]);
-        }
-    }
-    return code;
-}
-
-static int start_successor(const char *path, char *const *argv, struct baton_cause *cause) {
-    wchar_t *wide = NULL;
-    struct command_line *line = malloc(sizeof *line);
-    int code = line == NULL ? BATON_NO_MEMORY : make_passed(cause);
-    if (code == BATON_OK) {
-        code = win32_command_line_write((const char *const *)argv, line);
-    }
-    if (code == BATON_OK) {
-        code = win32_text_to_wide(path, &wide);
-    }
-    if (code == BATON_OK) {
-        code = launch_successor(wide, line->text, cause);
-    }
-    free(wide);
-    free(line);
-    return code;
-}
-
-/* What it has of ours it has until it has ended. */
-static void end_successor(void) {
-    if (leaving.process != NULL) {
-        TerminateProcess(leaving.process, EXIT_NOT_NEEDED);
-        WaitForSingleObject(leaving.process, END_WAIT_MS);
-        CloseHandle(leaving.process);
-    }
-    if (leaving.page != NULL) {
-        UnmapViewOfFile(leaving.page);
-    }
-    for (size_t i = 0; i < PASSED_COUNT; i++) {
-        if (leaving.passed[i] != NULL) {
-            CloseHandle(leaving.passed[i]);
-        }
-    }
+static void forget_successor(void) {
+    win32_successor_end(&leaving.successor);
     snapshot_clear(&leaving.own);
     free(leaving.given);
     memset(&leaving, 0, sizeof leaving);
-}
-
-/* It has its config, or has ended. */
-static int await_successor(uint32_t patience_ms, int *code, struct baton_cause *cause) {
-    const HANDLE sources[] = {leaving.passed[PASSED_TOLD], leaving.process};
-    DWORD exit_code = 0;
-    DWORD what = WaitForMultipleObjects(2, sources, FALSE, patience_ms);
-    if (what == WAIT_OBJECT_0 && leaving.page->is_waiting) {
-        ResetEvent(leaving.passed[PASSED_TOLD]);
-        return BATON_OK;
-    }
-    if (what == WAIT_TIMEOUT) {
-        *cause = (struct baton_cause){"waiting for the new batond", ERROR_TIMEOUT};
-        return BATON_SYSTEM;
-    }
-    GetExitCodeProcess(leaving.process, &exit_code);
-    *code = (int)exit_code;
-    return BATON_INVALID;
 }
 
 int platform_restart_summon(const char *path, char *const *argv, uint32_t patience_ms, int *code,
                             struct baton_cause *cause) {
     *cause = (struct baton_cause){NULL, 0};
     *code = 0;
-    end_successor();
-    int result = start_successor(path, argv, cause);
-    if (result == BATON_OK) {
-        result = await_successor(patience_ms, code, cause);
-    }
-    if (result != BATON_OK) {
-        end_successor();
-    }
-    return result;
+    forget_successor();
+    return win32_successor_summon(&leaving.successor, opened, path, argv, patience_ms, code, cause);
 }
 
 /* What the packets in the port are about is looked for once more, in either process, but for
@@ -369,7 +169,7 @@ static bool was_stopped(struct platform *platform) {
 
 int platform_restart_begin(struct platform *platform, struct baton_cause *cause) {
     *cause = (struct baton_cause){0};
-    int code = leaving.process == NULL ? BATON_UNSUPPORTED : flush_logs(platform, cause);
+    int code = leaving.successor.process == NULL ? BATON_UNSUPPORTED : flush_logs(platform, cause);
     if (code != BATON_OK) {
         return code;
     }
@@ -389,7 +189,7 @@ int platform_restart_begin(struct platform *platform, struct baton_cause *cause)
 void platform_restart_cancel(struct platform *platform) {
     struct baton_cause ignored;
     bool stood_still = leaving.stands_still, is_hung_up = leaving.is_hung_up;
-    end_successor();
+    forget_successor();
     if (stood_still) {
         (void)win32_go_on(platform, &ignored);
         (void)win32_manager_watch(platform, &ignored);
@@ -409,7 +209,7 @@ static char *put_padded(char *at, const void *bytes, size_t length) {
 
 /* All that is left, where the new one finds it. */
 static int leave(const struct platform_successor *successor, struct baton_cause *cause) {
-    struct passed_page *page = leaving.page;
+    struct passed_page *page = leaving.successor.page;
     page->own_bytes = leaving.own.used_bytes;
     page->snapshot_bytes = successor->snapshot->used_bytes;
     page->extra_bytes = successor->extra_bytes;
@@ -444,10 +244,10 @@ static void explain(LONG state, bool has_ended, struct platform_successor *succe
     DWORD exit_code = 0;
     successor->failure = text;
     if (state == STATE_FAILED) {
-        leaving.page->reason[REASON_BYTES - 1] = '\0';
-        text_format(text, sizeof text, "%s", leaving.page->reason);
+        leaving.successor.page->reason[REASON_BYTES - 1] = '\0';
+        text_format(text, sizeof text, "%s", leaving.successor.page->reason);
     } else if (has_ended) {
-        GetExitCodeProcess(leaving.process, &exit_code);
+        GetExitCodeProcess(leaving.successor.process, &exit_code);
         text_format(text, sizeof text,
                     "the new batond has ended by exit code %u before it could take over",
                     (unsigned)exit_code);
@@ -457,15 +257,16 @@ static void explain(LONG state, bool has_ended, struct platform_successor *succe
     }
 }
 
-/* It may have writes that nobody else can end, and entries of the Event Log. What the new one has has no other owner then: the
- * sockets' handles alone are closed, since closesocket() would do more. */
+/* It may have writes that nobody else can end, and entries of the Event Log. What the new one has
+ * has no other owner then: the sockets' handles alone are closed, since closesocket() would do
+ * more. */
 static void end_old(struct platform *platform) {
-    if (leaving.page->lingers) {
+    if (leaving.successor.page->lingers) {
         win32_watch_no_more(platform);
         for (size_t i = 0; i < leaving.given_count; i++) {
             CloseHandle(leaving.given[i]);
         }
-        SetEvent(leaving.passed[PASSED_LEFT]);
+        SetEvent(leaving.successor.passed[PASSED_LEFT]);
         win32_event_log_close(&platform->event_log, EVENT_LOG_CLOSE_BOUND_MS);
         win32_await_writes(platform);
     }
@@ -474,18 +275,19 @@ static void end_old(struct platform *platform) {
 
 int platform_restart_go(struct platform *platform, struct platform_successor *successor,
                         struct baton_cause *cause) {
-    const HANDLE sources[] = {leaving.passed[PASSED_TOLD], leaving.process};
+    const HANDLE sources[] = {leaving.successor.passed[PASSED_TOLD], leaving.successor.process};
     *cause = (struct baton_cause){0};
     int code = leave(successor, cause);
     if (code != BATON_OK) {
         return code;
     }
-    leaving.page->lingers = win32_has_writes(platform) || platform->event_log != NULL;
-    SetEvent(leaving.passed[PASSED_LEFT]);
+    leaving.successor.page->lingers = win32_has_writes(platform) || platform->event_log != NULL;
+    SetEvent(leaving.successor.passed[PASSED_LEFT]);
     DWORD what = WaitForMultipleObjects(2, sources, FALSE, SUCCESSOR_WAIT_MS);
-    LONG state = InterlockedCompareExchange(&leaving.page->state, STATE_GIVEN_UP, STATE_OPEN);
+    LONG state =
+        InterlockedCompareExchange(&leaving.successor.page->state, STATE_GIVEN_UP, STATE_OPEN);
     if (state == STATE_TAKEN_OVER) {
-        win32_manager_pass_on(platform, leaving.process);
+        win32_manager_pass_on(platform, leaving.successor.process);
         end_old(platform);
     }
     explain(state, what == WAIT_OBJECT_0 + 1, successor);
@@ -502,29 +304,10 @@ static struct {
     struct platform_restarted what;
 } arriving;
 
-/* The numbers in the variable, which is taken out of the environment. */
-static bool take_passed(void) {
-    wchar_t text[VARIABLE_CHARACTERS];
-    DWORD length = GetEnvironmentVariableW(VARIABLE, text, VARIABLE_CHARACTERS);
-    SetEnvironmentVariableW(VARIABLE, NULL);
-    wchar_t *at = text;
-    bool is_whole = length > 0 && length < VARIABLE_CHARACTERS;
-    for (size_t i = 0; is_whole && i < PASSED_COUNT; i++) {
-        wchar_t *end = at;
-        arriving.passed[i] = (HANDLE)(uintptr_t)wcstoull(at, &end, 10);
-        is_whole = end != at && *end == (i + 1 < PASSED_COUNT ? L',' : L'\0') &&
-                   SetHandleInformation(arriving.passed[i], HANDLE_FLAG_INHERIT, 0);
-        at = end + 1;
-    }
-    return is_whole;
-}
-
 static bool is_successor(void) {
     if (!arriving.was_asked) {
         arriving.was_asked = true;
-        arriving.page = take_passed() ? MapViewOfFile(arriving.passed[PASSED_PAGE], FILE_MAP_WRITE,
-                                                      0, 0, sizeof *arriving.page)
-                                      : NULL;
+        arriving.page = win32_successor_arrive(arriving.passed);
     }
     return arriving.page != NULL;
 }
@@ -553,8 +336,7 @@ static void await_left(void) {
         end();
     }
     ResetEvent(arriving.passed[PASSED_LEFT]);
-    arriving.left =
-        MapViewOfFile((HANDLE)(uintptr_t)page->section, FILE_MAP_READ, 0, 0, 0);
+    arriving.left = MapViewOfFile((HANDLE)(uintptr_t)page->section, FILE_MAP_READ, 0, 0, 0);
     if (arriving.left == NULL) {
         fail("the new batond cannot map what is left to it");
         return;

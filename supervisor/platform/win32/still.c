@@ -5,8 +5,8 @@
  * A read that is broken off has moved something or nothing, and says which. A write does not: how
  * much of it a reader has had by then is not known. One to a channel, whose reader is Baton's own
  * SDK as a rule, is waited for. One to a program's input, whose reader may be waiting for a client,
- * ends in the process that has begun it: a thread waits for that, for which the other process waits.
- * https://learn.microsoft.com/windows/win32/fileio/cancelioex-func
+ * ends in the process that has begun it: a thread waits for that, for which the other process
+ * waits. https://learn.microsoft.com/windows/win32/fileio/cancelioex-func
  */
 #include "breaker.h"
 #include "listener.h"

@@ -19,14 +19,14 @@ struct platform_stream {
     uint32_t index;
     uint32_t generation;
     enum stream_kind kind;
-    bool wants_read;     /* a read has said AGAIN */
-    bool wants_write;    /* a write has said AGAIN */
-    bool finished;       /* nothing will be written any more */
-    bool is_orphan;      /* closed by its owner; what was written is still on its way */
-    SOCKET socket;       /* STREAM_SOCKET; not owned */
-    HANDLE elsewhere;    /* STREAM_TO_PROGRAM: signalled when a write has ended that was begun before
-                            a restart, whichever of the two processes has it; a thread of that
-                            one, so that its end tells too. NULL = none */
+    bool wants_read;  /* a read has said AGAIN */
+    bool wants_write; /* a write has said AGAIN */
+    bool finished;    /* nothing will be written any more */
+    bool is_orphan;   /* closed by its owner; what was written is still on its way */
+    SOCKET socket;    /* STREAM_SOCKET; not owned */
+    HANDLE elsewhere; /* STREAM_TO_PROGRAM: signalled when a write has ended that was begun before
+                         a restart, whichever of the two processes has it; a thread of that
+                         one, so that its end tells too. NULL = none */
     struct pipe_end end; /* of a socket: only its event and its watch */
     size_t have_bytes;   /* STREAM_FROM_PROGRAM: in the buffer */
     size_t taken_bytes;  /* of these, what the caller has got */
