@@ -1,5 +1,6 @@
 """batonctl restart on Windows: another process takes the place of the one that was asked."""
 
+import collections
 import hashlib
 import os
 import random
@@ -310,6 +311,9 @@ class UnderLoad(RestartCase):
         self.assertEqual(supervisor.find("attempt_failed"), [])
         self.stop(supervisor)
         self.assertEqual({r["outcome"] for r in supervisor.records()}, {"served"})
+        # Each line of output is logged once, wherever it was when its handler was handed over.
+        lines = collections.Counter(e["text"] for e in supervisor.find("output", service="living"))
+        self.assertEqual(set(lines.values()), {len(supervisor.find("connection", service="living"))}, lines)
 
 
 BUFFERS = {"handoff": "pump", "receive_buffer_bytes": 65536, "send_buffer_bytes": 65536}
