@@ -5,6 +5,7 @@
 #include "platform/win32/restart.h"
 #include "platform/win32/stream.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <winsock2.h>
@@ -139,7 +140,7 @@ static void test_a_write_that_nobody_takes(void **state) {
 static int ask(uint32_t patience_ms, char *action, char **bytes, size_t *length, int *code,
                struct baton_cause *cause) {
     char path[4096];
-    strcpy(path, bench_child_path());
+    snprintf(path, sizeof path, "%s", bench_child_path());
     char *const argv[] = {path, action, NULL};
     return platform_ask_program(path, argv, true, patience_ms, bytes, length, code, cause);
 }
