@@ -281,6 +281,7 @@ int platform_restart_go(struct platform *platform, struct platform_successor *su
     if (code != BATON_OK) {
         return code;
     }
+    leaving.successor.page->is_hung_up = leaving.is_hung_up;
     leaving.successor.page->lingers = win32_has_writes(platform) || platform->event_log != NULL;
     SetEvent(leaving.successor.passed[PASSED_LEFT]);
     DWORD what = WaitForMultipleObjects(2, sources, FALSE, SUCCESSOR_WAIT_MS);
@@ -377,6 +378,9 @@ void platform_restart_forget(void) {
     const HANDLE ends[] = {arriving.passed[PASSED_OLD], arriving.passed[PASSED_LEFT]};
     SetEvent(arriving.passed[PASSED_TOLD]);
     (void)win32_go_on(opened, &cause);
+    if (arriving.page->is_hung_up) {
+        win32_packet_post(opened->port, PACKET_HANGUP, 0, 0);
+    }
     WaitForMultipleObjects(2, ends, FALSE, END_WAIT_MS);
     CloseHandle((HANDLE)(uintptr_t)arriving.page->section);
     UnmapViewOfFile(arriving.left);

@@ -18,7 +18,7 @@ enum service_link_handle {
     LINK_RELOAD, /* event, of the host: the config is to be read anew */
     LINK_TOLD,   /* event, of the supervisor: `page` has changed */
     LINK_PAGE,   /* the section of struct service_link_page */
-    LINK_HOST,   /* the host's process */
+    LINK_HOST,   /* the host's process: its end, and a place for a handle of a successor */
     LINK_HANDLE_COUNT
 };
 

@@ -31,6 +31,7 @@ struct passed_page {
     uint64_t section;         /* the new one's handle of what is left: */
     uint32_t lingers; /* the old one, behind the change of `state`; then it sets PASSED_LEFT again
                          when it has let go of all that is not its own any more */
+    uint32_t is_hung_up; /* the old one was told to read its config, and has not */
     uint64_t own_bytes, snapshot_bytes, extra_bytes; /* one behind the other, each padded */
     char reason[REASON_BYTES];
 };
