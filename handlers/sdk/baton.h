@@ -168,7 +168,8 @@ struct baton; /* one per process; owned by the caller, from baton_open() to bato
  * no log line reaches the client. A program that forks must call baton_close() in the child.
  *
  * Without a channel, and unless the program has said itself what SIGTERM shall do, the first
- * SIGTERM means DRAIN: baton_next() gives out nothing more. The next one ends the process.
+ * SIGTERM means DRAIN: baton_next() gives out nothing more. One that comes a second later or more
+ * ends the process; a supervisor that is killed asks more than once.
  *
  * Returns 0 and the new object in *out (free with baton_close()), or BATON_E_NO_SOURCE,
  * BATON_E_ENVIRONMENT, BATON_E_IDLE_MS, BATON_E_VERSION, BATON_E_CLOSED, BATON_E_MEMORY,

@@ -23,6 +23,7 @@ from baton_wire import (
 LISTEN_FDS_START = 3
 LISTEN_FDS_MAX = 32
 LOOK_EVERY_S = 0.1  # where a channel cannot be waited for
+SAME_ORDER_S = 1.0  # a supervisor that was killed asks once for each of its threads (PR_SET_PDEATHSIG)
 Words = Dict[str, Optional[str]]  # of the environment
 
 
@@ -213,6 +214,7 @@ class Sources:
     def __init__(self, gives_listeners: bool) -> None:
         self.items: List[Source] = []
         self.stopped = False
+        self._asked_s: Optional[float] = None
         self.live_count = 0  # given out and not finished
         self._gives_listeners = gives_listeners
         self._lock = threading.Lock()
@@ -222,7 +224,7 @@ class Sources:
         self._has_wakeup = False
 
     def watch_sigterm(self) -> None:
-        """The first SIGTERM means DRAIN; the second one ends the process. Done once."""
+        """The first SIGTERM means DRAIN; one that comes SAME_ORDER_S later or more ends the process. Done once."""
         in_main = threading.current_thread() is threading.main_thread()
         if in_main and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._on_sigterm)
@@ -238,9 +240,14 @@ class Sources:
                 signal.set_wakeup_fd(before)
 
     def _on_sigterm(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        self.stopped = True
-        self.wake()
+        now_s = time.monotonic()
+        if self._asked_s is None:
+            self._asked_s = now_s
+            self.stopped = True
+            self.wake()
+        elif now_s - self._asked_s >= SAME_ORDER_S:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def wake(self) -> None:
         try:

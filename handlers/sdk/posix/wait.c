@@ -13,13 +13,24 @@ enum { WAKE, CHANNEL, FIRST_SOURCE };
 
 static int wake_pipe[2] = {-1, -1};
 static volatile sig_atomic_t stop_is_wanted;
+static volatile uint32_t asked_at_ms; /* of a clock that turns over */
 static bool has_handler;
 
+/* A supervisor that was killed asks once for each of its threads (prctl(2), PR_SET_PDEATHSIG). */
+#define SAME_ORDER_MS 1000u
+
+/* Who asks again later means it. */
 static void on_sigterm(int number) {
     int error = errno;
-    (void)number;
-    stop_is_wanted = 1;
-    body_wake();
+    uint32_t now_ms = (uint32_t)body_now_ms();
+    if (!stop_is_wanted) {
+        asked_at_ms = now_ms;
+        stop_is_wanted = 1;
+        body_wake();
+    } else if (now_ms - asked_at_ms >= SAME_ORDER_MS) {
+        signal(number, SIG_DFL);
+        (void)raise(number);
+    }
     errno = error;
 }
 
@@ -28,11 +39,10 @@ void body_wake(void) {
     (void)!write(wake_pipe[1], "", 1);
 }
 
-/* A program that said itself what SIGTERM shall do is left alone. SA_RESETHAND: who asks twice
- * means it. SA_RESTART: the connection that is being served does not notice. */
+/* A program that said itself what SIGTERM shall do is left alone. SA_RESTART: the connection that
+ * is being served does not notice. */
 static int watch_sigterm(void) {
-    struct sigaction action = {.sa_handler = on_sigterm,
-                               .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction action = {.sa_handler = on_sigterm, .sa_flags = SA_RESTART};
     struct sigaction before;
     if (sigaction(SIGTERM, NULL, &before) != 0)
         return BATON_E_SYSTEM;

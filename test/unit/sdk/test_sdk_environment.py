@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import unittest
 from unittest import mock
 
@@ -222,6 +223,24 @@ class Idle(Case):
             with self.subTest(words), mock.patch.dict(os.environ, words, clear=True):
                 self.assertEqual(baton._idle_s(None), idle_s)
                 self.assertEqual(baton._idle_s(2.5), 2.5)
+
+
+class Sigterm(unittest.TestCase):
+    """baton.py's; libbaton's is in test_sdk_fallback.c."""
+
+    @unittest.skipUnless(os.name == "posix", "signals")
+    def test_a_supervisor_that_was_killed_asks_more_than_once(self):
+        sources = baton_sources.Sources(False)
+        self.addCleanup(sources.close)
+        sources.watch_sigterm()
+        signal.raise_signal(signal.SIGTERM)
+        self.assertTrue(sources.stopped)
+        signal.raise_signal(signal.SIGTERM)
+        later_s = time.monotonic() + baton_sources.SAME_ORDER_S
+        with mock.patch("time.monotonic", return_value=later_s), mock.patch("os.kill") as kill:
+            signal.raise_signal(signal.SIGTERM)
+        kill.assert_called_once_with(os.getpid(), signal.SIGTERM)
+        self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
 
 class Channel(Case):
