@@ -29,25 +29,14 @@ static void hang(void) {
     Sleep(INFINITE);
 }
 
-/* The first is told, and the second takes for ever; who comes alone is told. */
-static void hang_at_the_second(const char *section) {
-    HANDLE handle = (HANDLE)(uintptr_t)strtoul(section, NULL, 10);
-    struct break_page *page = MapViewOfFile(handle, FILE_MAP_WRITE, 0, 0, sizeof *page);
-    InterlockedExchange(&page->results[0], 0);
-    if (page->count > 1) {
-        hang();
-    }
-    ExitProcess(0);
-}
-
 static void help(const char *section) {
     wchar_t play[32] = L"";
     DWORD ignored;
     GetEnvironmentVariableW(PLAY, play, 32);
     if (wcscmp(play, L"hang") == 0) {
         hang();
-    } else if (wcscmp(play, L"hang at the second") == 0) {
-        hang_at_the_second(section);
+    } else if (wcscmp(play, L"end") == 0) {
+        ExitProcess(0);
     } else if (wcscmp(play, L"fail") == 0) {
         ExitProcess(ERROR_NOT_ENOUGH_MEMORY);
     }
@@ -75,8 +64,9 @@ static const char *beside(const char *name) {
     return path;
 }
 
-/* The first helper is not launched until all have been asked for, and hangs; the next ones do as in
- * hang_at_the_second(). */
+/* The first helper is not launched until all have been asked for, and hangs. The next ones have
+ * told the first, and the second takes for ever; who comes alone is told. The page says so before
+ * they begin: however long that takes, it is as if they had got there. */
 typedef BOOL(WINAPI *make_process)(LPCWSTR path, LPWSTR command_line, LPSECURITY_ATTRIBUTES process,
                                    LPSECURITY_ATTRIBUTES thread, BOOL inherits, DWORD flags,
                                    LPVOID environment, LPCWSTR directory, LPSTARTUPINFOW startup,
@@ -86,14 +76,26 @@ static make_process real_make;
 static HANDLE all_asked; /* NULL = nobody waits */
 static volatile LONG helper_count;
 
+static const wchar_t *play_of_next(LPCWSTR command_line) {
+    const wchar_t *section = wcsrchr(command_line, L' ');
+    if (helper_count++ == 0) {
+        return L"hang";
+    }
+    HANDLE handle = (HANDLE)(uintptr_t)wcstoul(section + 1, NULL, 10);
+    struct break_page *page = MapViewOfFile(handle, FILE_MAP_WRITE, 0, 0, sizeof *page);
+    InterlockedExchange(&page->results[0], 0);
+    const wchar_t *play = page->count > 1 ? L"hang" : L"end";
+    UnmapViewOfFile(page);
+    return play;
+}
+
 static BOOL WINAPI make_when_asked(LPCWSTR path, LPWSTR command_line, LPSECURITY_ATTRIBUTES process,
                                    LPSECURITY_ATTRIBUTES thread, BOOL inherits, DWORD flags,
                                    LPVOID environment, LPCWSTR directory, LPSTARTUPINFOW startup,
                                    LPPROCESS_INFORMATION made) {
     if (all_asked != NULL && (flags & DETACHED_PROCESS) != 0) {
         WaitForSingleObject(all_asked, INFINITE);
-        helper_count++;
-        SetEnvironmentVariableW(PLAY, helper_count == 1 ? L"hang" : L"hang at the second");
+        SetEnvironmentVariableW(PLAY, play_of_next(command_line));
     }
     return real_make(path, command_line, process, thread, inherits,
                      flags & ~(DWORD)CREATE_NEW_PROCESS_GROUP, environment, directory, startup,
