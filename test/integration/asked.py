@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import select
 import shutil
 import subprocess
 import tempfile
@@ -38,6 +39,16 @@ class AskedCase(SupervisorCase):
                               stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False, env=clean_environment())
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return (done.stdout if code == DONE else done.stderr).decode().replace("\r\n", "\n")
+
+    def follow(self, converse):
+        """One who follows the events: batond has his request when he is told of a conversation."""
+        follower = subprocess.Popen(self.command("events"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    bufsize=0, env=clean_environment())
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.wait, DEADLINE_S)
+        self.addCleanup(follower.kill)
+        self.until(converse, lambda _: select.select([follower.stdout], [], [], 0.05)[0])
+        return follower
 
     def rows(self, *words):
         """The rows of a table, by their titles."""

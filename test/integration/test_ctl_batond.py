@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -63,25 +64,17 @@ class Asked(AskedCase):
 
     def test_events_are_followed(self):
         supervisor = self.served()
-        with subprocess.Popen(self.command("events"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              env=clean_environment()) as follower:
-            self.wait_for_followers(1)
-            self.converse(supervisor)
-            lines = []
-            while not lines or " connection service=echo " not in lines[-1]:
-                lines.append(follower.stdout.readline().decode())
-                self.assertTrue(lines[-1], lines)
-            self.assertRegex(lines[-1], r"^\S+ info connection service=echo id=\d+ .*outcome=served")
-            self.assertEqual(self.told("log-level", "warning"), "")
-            self.assertEqual(self.told("log-level", "info"), "")
-            self.stop(supervisor)
-            self.assertIn(b" stopping reason=", follower.stdout.read())
-            self.assertEqual(follower.wait(DEADLINE_S), DONE)
-
-    def wait_for_followers(self, count):
-        """Until batond has their requests: it counts its control clients, this asker included."""
-        self.until(lambda: json.loads(self.told("--json", "status").splitlines()[0]),
-                   lambda line: line["control_clients"] > count)
+        follower = self.follow(lambda: self.converse(supervisor))
+        lines = []
+        while not lines or " connection service=echo " not in lines[-1]:
+            lines.append(follower.stdout.readline().decode())
+            self.assertTrue(lines[-1], lines)
+        self.assertRegex(lines[-1], r"^\S+ info connection service=echo id=\d+ .*outcome=served")
+        self.assertEqual(self.told("log-level", "warning"), "")
+        self.assertEqual(self.told("log-level", "info"), "")
+        self.stop(supervisor)
+        self.assertIn(b" stopping reason=", follower.stdout.read())
+        self.assertEqual(follower.wait(DEADLINE_S), DONE)
 
     def test_explain_and_stop(self):
         supervisor = self.served()
@@ -124,20 +117,22 @@ class Asked(AskedCase):
     def test_one_who_is_stopped_follows_on(self):
         """A follower that sleeps holds up nobody, and reads on from where it was."""
         supervisor = self.served()
-        with subprocess.Popen(self.command("events"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              env=clean_environment()) as follower:
-            self.wait_for_followers(1)
-            follower.send_signal(signal.SIGSTOP)
-            for _ in range(20):
-                self.converse(supervisor)
-            follower.send_signal(signal.SIGCONT)
-            seen = 0
-            while seen < 20:
-                line = follower.stdout.readline()
-                self.assertTrue(line)
-                seen += b" connection service=echo " in line
-            follower.send_signal(signal.SIGINT)
-            self.assertEqual(follower.wait(DEADLINE_S), -signal.SIGINT)
+        follower = self.follow(lambda: self.converse(supervisor))
+        follower.send_signal(signal.SIGSTOP)
+        before_count = sum(supervisor.clients.values())
+        for _ in range(20):
+            self.converse(supervisor)
+        logged = [event["id"] for event in supervisor.wait_events(before_count + 20, "connection")]
+        follower.send_signal(signal.SIGCONT)
+        ids = []
+        while not ids or ids[-1] != logged[-1]:
+            line = follower.stdout.readline().decode()
+            self.assertTrue(line)
+            ids += re.findall(r" connection service=echo id=(\d+) ", line)
+        self.assertEqual(ids, logged[logged.index(ids[0]):])
+        self.assertGreater(len(ids), 20)
+        follower.send_signal(signal.SIGINT)
+        self.assertEqual(follower.wait(DEADLINE_S), -signal.SIGINT)
         self.stop(supervisor)
 
 

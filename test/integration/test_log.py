@@ -220,11 +220,13 @@ class Unread(SupervisorCase):
         supervisor = self.supervisor({"line": misbehave()})
         address = supervisor.address("line")
         supervisor.hold_log()
-        supervisor.close_log()
-        for _ in range(3):
+        for number in range(4):
             with harness.Client(address) as client:
                 self.assertIn("served", client.ask("hello"))
                 client.rest()
+            if number == 0:  # the line that is being read keeps the pipe open
+                supervisor.wait_event("connection")
+                supervisor.close_log()
         supervisor.signal()
         self.assertEqual(supervisor.process.wait(DEADLINE_S), harness.EXIT_OUTPUT)
 
