@@ -229,6 +229,26 @@ static enum exit_code send_rehearsal(int result, const char *text, const char *b
     return is_sent ? EXIT_DONE : EXIT_SYSTEM;
 }
 
+/* Who has become another user may have a log that nobody would open for him again. */
+static int try_log(const struct supervisor_options *options, char **problems) {
+    const struct platform_log_sink sink = {.path = options->log,
+                                           .is_syslog = options->log_is_syslog,
+                                           .mode = options->has_log_mode ? options->log_mode : 0};
+    struct platform *platform = NULL;
+    struct platform_log *log = NULL;
+    struct baton_cause cause = {0};
+    int result = platform_open(&platform, &cause);
+    if (result == BATON_OK) {
+        result = platform_log_open(platform, &log, &sink, &cause);
+    }
+    if (result != BATON_OK) {
+        free(*problems);
+        *problems = make_problem(options->log, result, 1, &cause);
+        result = BATON_INVALID;
+    }
+    return result; /* what is open ends with this process */
+}
+
 /* What keeps this program from taking over, in *problems; else the answer of its own baton-config.
  */
 static int prepare_to_succeed(int argc, char **argv, char **answer, size_t *length,
@@ -264,7 +284,9 @@ static int prepare_to_succeed(int argc, char **argv, char **answer, size_t *leng
         if (result == BATON_OK && strcmp(user, argv[4]) != 0) {
             free(*problems);
             *problems = copy_text("`user` of [supervisor] takes a stop and a start\n");
-            result = BATON_SYSTEM;
+            result = BATON_INVALID;
+        } else if (result == BATON_OK && table.options.log != NULL) {
+            result = try_log(&table.options, problems);
         }
         service_table_clear(&table);
     }

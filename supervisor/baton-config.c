@@ -107,6 +107,7 @@ static enum exit_code answer_again(int argc, char **argv, const char *started,
         return code;
     }
     int result = source->renewal.load(source->renewal.context, &source->table, &text);
+    load_place_control(here_machine()->is_privileged, &source->table.options);
     bool is_sent = send_all(result, text, source);
     free(text);
     return is_sent ? EXIT_DONE : EXIT_SYSTEM;

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TIMEOUT_DEFAULT_S 10u
 #define WHY_BYTES 512u
 #define PLACE_OF_ROOT "/run/baton/control" /* where a batond that root has started is asked */
 
@@ -46,7 +45,8 @@ static enum exit_code find_place(const struct ctl_options *options, struct place
         int length = text_format(place->path, sizeof place->path, "%s", options->control);
         result = (size_t)length < sizeof place->path ? BATON_OK : BATON_TOO_LONG;
     } else {
-        result = platform_control_default(place->path, sizeof place->path);
+        result =
+            platform_control_default(platform_is_privileged(), place->path, sizeof place->path);
     }
     if (result == BATON_NOT_FOUND && !place->is_said) {
         /* Whoever has no place for a batond of their own means that of the machine. */
@@ -133,10 +133,31 @@ struct hearing {
     struct ctl_buffer raw;     /* with --json */
     struct ctl_buffer verdict; /* what the end says */
     struct ctl_buffer config;  /* of the line `supervisor` */
+    const char *service;       /* whose state is wanted; NULL = nobody's */
+    const char *state;         /* another one than that it serves; static. NULL = there is none */
+    bool serves;
     bool is_raw, is_silent;
     bool wants_status; /* else who tells it has not understood a word */
     bool is_deaf;      /* it is the endpoint that tells the status alone */
 };
+
+static bool is_text(struct ctl_value value, const char *text) {
+    return value.kind == CTL_TEXT && value.length == strlen(text) &&
+           memcmp(value.text, text, value.length) == 0;
+}
+
+/* It may be there twice, as it was and as it is. */
+static void hear_state(struct hearing *hearing, const struct ctl_reply *reply) {
+    static const char *const others[] = {"paused", "failed", "draining", "off", "stopping"};
+    struct ctl_value state = ctl_reply_value(reply, "state");
+    if (!is_text(ctl_reply_value(reply, "service"), hearing->service)) {
+        return;
+    }
+    hearing->serves = hearing->serves || is_text(state, "serving");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        hearing->state = is_text(state, others[i]) ? others[i] : hearing->state;
+    }
+}
 
 static void hear(void *context, const char *line, size_t length, const struct ctl_reply *reply) {
     struct hearing *hearing = context;
@@ -154,6 +175,9 @@ static void hear(void *context, const char *line, size_t length, const struct ct
             ctl_buffer_reset(&hearing->config);
             ctl_put_bytes(&hearing->config, config.text, config.length);
         }
+    }
+    if (hearing->service != NULL && ctl_reply_is(reply, "service")) {
+        hear_state(hearing, reply);
     }
     if (ctl_reply_is(reply, "end")) {
         ctl_show_verdict(reply, &hearing->verdict);
@@ -209,7 +233,9 @@ static enum exit_code ask(const struct ctl_options *options, const char *request
     char why[WHY_BYTES];
     struct baton_cause cause;
     bool is_patient = options->wait || options->command->follows;
-    uint32_t limit_s = options->timeout_s > 0 ? options->timeout_s : TIMEOUT_DEFAULT_S;
+    uint32_t usual_s =
+        options->command->patience_s > 0 ? options->command->patience_s : CTL_PATIENCE_S;
+    uint32_t limit_s = options->timeout_s > 0 ? options->timeout_s : usual_s;
     int64_t deadline_ms = ctl_now_ms() + (int64_t)limit_s * 1000;
     enum exit_code code = find_place(options, &place);
     if (code == EXIT_DONE) {
@@ -281,14 +307,22 @@ static enum exit_code explain(const struct ctl_options *options) {
     begin_hearing(options, &hearing);
     hearing.is_raw = false;
     hearing.is_silent = hearing.wants_status = true;
+    hearing.service = options->words[0];
     enum exit_code code = ask(options, "1 status\n", &hearing);
     if (code == EXIT_DONE && hearing.config.length == 0) {
         complain("batond", "it did not say which config it has; "
                            "`batond -c FILE --explain SERVICE ADDRESS` takes one");
         code = EXIT_ANSWER;
     } else if (code == EXIT_DONE) {
-        code =
-            consulted(consult_explain(hearing.config.text, options->words[0], options->words[1]));
+        code = consulted(consult_explain(hearing.config.text, options->handlers, options->words[0],
+                                         options->words[1]));
+    }
+    if (code == EXIT_DONE && !hearing.serves && hearing.state != NULL) {
+        print_out(NULL, "\n");
+        print_out(NULL, hearing.service);
+        print_out(NULL, " is ");
+        print_out(NULL, hearing.state);
+        print_out(NULL, " now: nobody is let in\n");
     }
     end_hearing(&hearing);
     return code;
@@ -343,7 +377,8 @@ static enum exit_code act(int argc, char **argv) {
         return keys(&options);
     }
     if (strcmp(options.command->name, "check") == 0) {
-        return consulted(consult_check(options.word_count > 0 ? options.words[0] : NULL));
+        return consulted(
+            consult_check(options.word_count > 0 ? options.words[0] : NULL, options.handlers));
     }
     return strcmp(options.command->name, "explain") == 0 ? explain(&options) : request(&options);
 }

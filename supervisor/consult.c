@@ -87,7 +87,8 @@ struct consulted {
 };
 
 /* What the machine lacks is a fault only where `is_strict`. NULL: why not is in *result. */
-static struct consulted *open_file(const char *file, bool is_found, bool is_strict, int *result) {
+static struct consulted *open_file(const char *file, const char *handlers, bool is_found,
+                                   bool is_strict, int *result) {
     const char *what = NULL;
     struct consulted *consulted = calloc(1, sizeof *consulted);
     if (consulted == NULL) {
@@ -95,7 +96,7 @@ static struct consulted *open_file(const char *file, bool is_found, bool is_stri
         *result = BATON_NO_MEMORY;
         return NULL;
     }
-    *result = load_find_paths(file, NULL, &consulted->paths, &what);
+    *result = load_find_paths(file, handlers, &consulted->paths, &what);
     if (*result != BATON_OK) {
         complain(what, baton_error_text(*result));
     } else {
@@ -119,14 +120,14 @@ static void close_file(struct consulted *consulted) {
     free(consulted);
 }
 
-int consult_check(const char *file) {
+int consult_check(const char *file, const char *handlers) {
     char found[PATH_BYTES];
     int result;
     if (file == NULL && !consult_find_config(true, found)) {
         return BATON_INVALID;
     }
     struct consulted *consulted =
-        open_file(file != NULL ? file : found, file == NULL, true, &result);
+        open_file(file != NULL ? file : found, handlers, file == NULL, true, &result);
     if (consulted != NULL) {
         consult_print(&consulted->table, &consulted->machine, false);
         close_file(consulted);
@@ -134,9 +135,10 @@ int consult_check(const char *file) {
     return result;
 }
 
-int consult_explain(const char *file, const char *service, const char *address) {
+int consult_explain(const char *file, const char *handlers, const char *service,
+                    const char *address) {
     int result;
-    struct consulted *consulted = open_file(file, false, false, &result);
+    struct consulted *consulted = open_file(file, handlers, false, false, &result);
     if (consulted != NULL) {
         result = consult_client(&consulted->table, consulted->paths.shown_name, service, address);
         close_file(consulted);

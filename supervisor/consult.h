@@ -30,13 +30,16 @@ int consult_client(const struct service_table *table, const char *config_name, c
 /* A whole file. */
 
 /* As `batond -c FILE --check`: prints what the file means, or all that is wrong with it. `file`
- * NULL = the one that batond would find, whose name is told on standard error. BATON_OK,
+ * NULL = the one that batond would find, whose name is told on standard error. `handlers`: as
+ * batond's
+ * --handlers; NULL = not given. BATON_OK,
  * BATON_INVALID (the config has faults or cannot be read), BATON_NO_MEMORY, or what kept its
  * folders from being found; what is wrong has been said. Blocks on the disk. */
-int consult_check(const char *file);
+int consult_check(const char *file, const char *handlers);
 
 /* As `batond -c FILE --explain SERVICE ADDRESS`; the same codes, or BATON_NOT_FOUND: there is no
  * such service, or ADDRESS is none. */
-int consult_explain(const char *file, const char *service, const char *address);
+int consult_explain(const char *file, const char *handlers, const char *service,
+                    const char *address);
 
 #endif

@@ -147,7 +147,7 @@ enum exit_code source_read(int argc, char **argv, struct source *source) {
         consult_print(&source->table, machine, options.defaults);
     } else {
         looks_left = LOOKS_MAX_COUNT;
-        load_place_control(&source->table.options);
+        load_place_control(machine->is_privileged, &source->table.options);
         source->serves = true;
         rehearse_offer(source, argv);
         return EXIT_DONE;

@@ -235,9 +235,10 @@ int load_table(const struct load_paths *paths, const struct service_machine *mac
     return result;
 }
 
-void load_place_control(struct supervisor_options *options) {
+void load_place_control(bool is_privileged, struct supervisor_options *options) {
     static char place[PATH_BYTES];
-    if (options->control == NULL && platform_control_default(place, sizeof place) == BATON_OK) {
+    if (options->control == NULL &&
+        platform_control_default(is_privileged, place, sizeof place) == BATON_OK) {
         platform_control_make_folder(place);
         options->control = place;
     }

@@ -59,7 +59,7 @@ int load_table(const struct load_paths *paths, const struct service_machine *mac
                struct service_table *table, struct config_problems *problems);
 
 /* Where the config does not say where control clients come: that of the system, whose folder is
- * made. Blocks on the disk. */
-void load_place_control(struct supervisor_options *options);
+ * made. `is_privileged`: batond was started by root. Blocks on the disk. */
+void load_place_control(bool is_privileged, struct supervisor_options *options);
 
 #endif

@@ -28,7 +28,7 @@ _batonctl_parse() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
         case $word in
-        --control | --timeout)
+        --control | --handlers | --timeout)
             ((++i))
             [[ ${COMP_WORDS[i]-} != = || $i -eq $COMP_CWORD ]] || ((++i))
             if ((i >= COMP_CWORD)); then
@@ -54,8 +54,8 @@ _batonctl() {
     if [[ $option == --timeout ]]; then
         return
     elif [[ -z $option && $word == -* ]]; then
-        words='--control --json --wait --timeout --version --help'
-    elif [[ $option == --control || $command:$count == check:0 ]]; then
+        words='--control --handlers --json --wait --timeout --version --help'
+    elif [[ $option == --control || $option == --handlers || $command:$count == check:0 ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         compopt -o filenames 2>/dev/null
         return

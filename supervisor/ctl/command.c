@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* A program that is rehearsed has a minute, and what is under way some seconds more; and a reload
+ * may have to wait until such a restart is over. */
+#define RESTART_S 90u
+
 const struct ctl_command ctl_commands[] = {
     {.name = "status", .words = ""},
     {.name = "services", .words = ""},
@@ -14,9 +18,10 @@ const struct ctl_command ctl_commands[] = {
      .words = "SERVICE ADDRESS",
      .least_count = 2,
      .most_count = 2,
-     .is_text = true},
-    {.name = "reload", .words = "", .can_wait = true},
-    {.name = "restart", .words = "", .can_wait = true},
+     .is_text = true,
+     .consults = true},
+    {.name = "reload", .words = "", .can_wait = true, .patience_s = RESTART_S},
+    {.name = "restart", .words = "", .can_wait = true, .patience_s = RESTART_S},
     {.name = "drain", .words = "SERVICE", .least_count = 1, .most_count = 1, .can_wait = true},
     {.name = "enable", .words = "SERVICE", .least_count = 1, .most_count = 1},
     {.name = "disable", .words = "SERVICE", .least_count = 1, .most_count = 1, .can_wait = true},
@@ -25,7 +30,7 @@ const struct ctl_command ctl_commands[] = {
     {.name = "log-level", .words = "LEVEL", .least_count = 1, .most_count = 1},
     {.name = "log-reopen", .words = ""},
     {.name = "keys", .words = "[NAME]", .most_count = 1, .is_text = true},
-    {.name = "check", .words = "[FILE]", .most_count = 1, .is_text = true},
+    {.name = "check", .words = "[FILE]", .most_count = 1, .is_text = true, .consults = true},
     {.name = ""}};
 
 const struct ctl_command *ctl_command_find(const char *name) {

@@ -11,13 +11,17 @@
 /* With its line feed: what a request may have (CONTROL.md, "The request"). */
 #define CTL_REQUEST_MAX_BYTES 1024u
 
+#define CTL_PATIENCE_S 10u
+
 struct ctl_command {
     char name[12];     /* as it is typed; of those for batond the verb of the request */
     const char *words; /* what stands behind it, for people */
     uint8_t least_count, most_count; /* of words */
     bool is_text;                    /* what it prints is for people alone; takes no --json */
+    bool consults;                   /* reads a config by itself; takes --handlers */
     bool can_wait;                   /* takes --wait */
     bool follows;                    /* goes on until somebody ends it */
+    uint8_t patience_s; /* how long the answer may take as a rule; 0 = CTL_PATIENCE_S */
 };
 
 /* The commands in the order of the help, the last with an empty name. */

@@ -32,10 +32,11 @@ const char ctl_options_help[] =
     "\n"
     "  --control PATH     where batond is asked (default: BATON_CONTROL, else what is\n"
     "                     usual for this user; `man batonctl` has the list)\n"
+    "  --handlers FOLDER  for explain and check: as batond's\n"
     "  --json             print what batond answers as it comes, lines of JSON\n"
     "  --wait             until a reload, restart, drain or disable is over\n"
-    "  --timeout SECONDS  how long to wait for the answer (default: 10; with --wait\n"
-    "                     and for events: no limit)\n"
+    "  --timeout SECONDS  how long to wait for the answer (default: 10; for reload\n"
+    "                     and restart 90; with --wait and for events no limit)\n"
     "  --version          print the version and end\n"
     "  --help             print this and end\n"
     "\n"
@@ -48,7 +49,14 @@ static bool fault(char *message, size_t size_bytes, const char *what, const char
     return false;
 }
 
-enum { OPTION_CONTROL = 256, OPTION_JSON, OPTION_WAIT, OPTION_TIMEOUT, OPTION_VERSION };
+enum {
+    OPTION_CONTROL = 256,
+    OPTION_HANDLERS,
+    OPTION_JSON,
+    OPTION_WAIT,
+    OPTION_TIMEOUT,
+    OPTION_VERSION
+};
 
 static bool take_option(int option, const char *value, struct ctl_options *out, char *message,
                         size_t size_bytes) {
@@ -57,6 +65,10 @@ static bool take_option(int option, const char *value, struct ctl_options *out, 
         out->control = value;
         return value[0] != '\0' ||
                fault(message, size_bytes, "a path is missing after", "--control");
+    case OPTION_HANDLERS:
+        out->handlers = value;
+        return value[0] != '\0' ||
+               fault(message, size_bytes, "a folder is missing after", "--handlers");
     case OPTION_TIMEOUT:
         if (!text_parse_number(value, &out->timeout_s) || out->timeout_s == 0 ||
             out->timeout_s > TIMEOUT_MAX_S) {
@@ -111,6 +123,12 @@ static bool take_command(int count, char *const *words, struct ctl_options *out,
                     out->command->name);
         return false;
     }
+    if (out->handlers != NULL && !out->command->consults) {
+        text_format(message, size_bytes,
+                    "`%s` reads no config; --handlers is for explain and check",
+                    out->command->name);
+        return false;
+    }
     if (out->wait && !out->command->can_wait) {
         text_format(message, size_bytes,
                     "there is nothing to --wait for in `%s`; it is for reload, restart, drain and "
@@ -124,6 +142,7 @@ static bool take_command(int count, char *const *words, struct ctl_options *out,
 bool ctl_options_parse(int argc, char **argv, struct ctl_options *out, char *message,
                        size_t size_bytes) {
     static const struct option known[] = {{"control", required_argument, NULL, OPTION_CONTROL},
+                                          {"handlers", required_argument, NULL, OPTION_HANDLERS},
                                           {"json", no_argument, NULL, OPTION_JSON},
                                           {"wait", no_argument, NULL, OPTION_WAIT},
                                           {"timeout", required_argument, NULL, OPTION_TIMEOUT},

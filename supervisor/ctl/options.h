@@ -10,8 +10,9 @@
 
 /* Texts point into argv. */
 struct ctl_options {
-    const char *control; /* --control; NULL = not given */
-    uint32_t timeout_s;  /* --timeout; 0 = not given */
+    const char *control;  /* --control; NULL = not given */
+    const char *handlers; /* --handlers, of a command that consults a config; NULL = not given */
+    uint32_t timeout_s;   /* --timeout; 0 = not given */
     bool json, wait;
     bool help, version;                /* then nothing else is looked at */
     const struct ctl_command *command; /* never NULL without `help` and `version` */

@@ -44,7 +44,11 @@ void ctl_show_supervisor(struct ctl_show *show, const struct ctl_reply *reply) {
     ctl_put_duration(&show->line, ctl_reply_number(reply, "uptime_ms"));
     ctl_show_flush(show);
     ctl_put(&show->line, "config ");
-    ctl_show_text(show, reply, "config");
+    if (ctl_reply_value(reply, "config").length > 0) {
+        ctl_show_text(show, reply, "config");
+    } else {
+        ctl_put(&show->line, "from standard input");
+    }
     ctl_put(&show->line, ", log level ");
     ctl_show_text(show, reply, "log_level");
     ctl_show_flush(show);

@@ -17,9 +17,10 @@ struct platform_stream;
 struct platform_control; /* an open endpoint */
 
 /* The name of the endpoint where nobody has said another one (supervisor/CONTROL.md): of batond and
- * its clients alike. Writes at most `size_bytes` with NUL. BATON_OK, BATON_NOT_FOUND: there is
- * none, BATON_TOO_LONG. Asks the environment. */
-int platform_control_default(char *out, size_t size_bytes);
+ * its clients alike. `is_privileged`: whoever it is for was started by root; Windows: whoever he
+ * is. Writes at most `size_bytes` with NUL. BATON_OK, BATON_NOT_FOUND: there is none,
+ * BATON_TOO_LONG. Asks the environment. */
+int platform_control_default(bool is_privileged, char *out, size_t size_bytes);
 
 /* Makes the folder of that name if it is missing, but not the one that this is in; what is wrong
  * with it shows when the endpoint is opened. Blocks on the disk. Windows: nothing. */

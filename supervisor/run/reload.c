@@ -180,7 +180,7 @@ static void apply(struct supervisor *s) {
         tell_problems(s);
         refuse(s, reason);
     } else if (!run_options_may_change(s, &table->options)) {
-        refuse(s, "what [supervisor] says of `user` takes a restart");
+        refuse(s, "what [supervisor] says of `user` takes a stop and a start");
     } else if (run_log_expect(&s->log, &table->options), !run_change_add(s, &plan)) {
         s->log.spec = spec;
         refuse(s, "there is no room for so many services beside those that were and have clients");

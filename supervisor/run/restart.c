@@ -31,7 +31,9 @@ static void tell_problems(struct supervisor *s) {
 static void fail(struct supervisor *s, const char *reason) {
     struct run_restart *restart = &s->restart;
     text_format(restart->reason, sizeof restart->reason, "%s", reason);
-    free_rehearsal(restart);
+    if (!restart->is_rehearsing) { /* else the thread has it */
+        free_rehearsal(restart);
+    }
     restart->done_count = restart->asked_count;
     tell_problems(s);
     run_tell(s, LOG_LEVEL_ERROR, "restart_failed", SLOT_NONE, "reason=%s hint=%s", restart->reason,
@@ -113,11 +115,12 @@ void run_restart_on_rehearsed(struct supervisor *s) {
     struct run_restart *restart = &s->restart;
     struct run_rehearsal *rehearsal = restart->rehearsal;
     restart->is_rehearsing = false;
+    if (s->stopping) {
+        return; /* it was told that it has failed, or is in this round */
+    }
     restart->problems = rehearsal->problems;
     rehearsal->problems = NULL;
-    if (s->stopping) {
-        fail(s, "batond is being stopped");
-    } else if (rehearsal->result != BATON_OK) {
+    if (rehearsal->result != BATON_OK) {
         fail(s, rehearsal->result == BATON_INVALID ? "the config has faults"
                 : rehearsal->result == BATON_SYSTEM
                     ? "the program that is there now cannot take over"
@@ -195,8 +198,7 @@ static void go(struct supervisor *s) {
 
 void run_restart_update(struct supervisor *s) {
     struct run_restart *restart = &s->restart;
-    bool is_due = restart->done_count != restart->asked_count && !restart->is_rehearsing;
-    if (!is_due) {
+    if (restart->done_count == restart->asked_count) {
         return;
     }
     if (s->stopping) {
@@ -205,10 +207,10 @@ void run_restart_update(struct supervisor *s) {
             let_go(s);
         }
         fail(s, "batond is being stopped");
-    } else if (!restart->is_holding && s->reload.loading == NULL) {
-        begin(s);
     } else if (restart->is_holding && is_quiet(s)) {
         go(s);
+    } else if (!restart->is_holding && !restart->is_rehearsing && s->reload.loading == NULL) {
+        begin(s);
     }
 }
 

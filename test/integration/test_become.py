@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pwd
+import re
 import signal
 import socket
 import subprocess
@@ -42,8 +43,10 @@ def status(path):
 
 
 def free_low_port():
-    """A port that takes privileges, and that nobody has."""
-    for port in range(1023, 600, -1):
+    """A port that takes privileges, and that nobody has; not the same for two who ask at once."""
+    lows = list(range(600, 1024))
+    turn = os.getpid() % len(lows)
+    for port in lows[turn:] + lows[:turn]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -227,7 +230,7 @@ class Become(SupervisorCase):
         self.assertEqual(int(self.answer(supervisor, "see").splitlines()[0]), 0)
         supervisor.config.write_text(text.replace("user = daemon", "user = nobody"), encoding="utf-8")
         refused = supervisor.reload(event="reload_failed")
-        self.assertIn("takes a restart", refused["reason"])
+        self.assertIn("takes a stop and a start", refused["reason"])
         self.stop(supervisor)
 
     def test_a_restart(self):
@@ -258,6 +261,18 @@ class Become(SupervisorCase):
         self.assertEqual([event["unchanged"] for event in supervisor.find("reloaded")], ["5"] * 3)
         self.assertEqual(len(supervisor.find("restarted")), 3)
         live.close()
+        self.stop(supervisor)
+
+    def test_a_restart_that_would_lose_the_log(self):
+        """Root has opened it, and nobody would open it again for whom batond is by now."""
+        log = self.folder() / "log"
+        log.touch(mode=0o600)
+        supervisor = self.become({"nobody": shell(SEE)}, {"log": str(log)}, log_file=str(log))
+        supervisor.signal(signal.SIGUSR2)
+        told = supervisor.wait_event("restart_problem")
+        self.assertRegex(told["text"], f"^{re.escape(str(log))}: open: Permission denied")
+        supervisor.wait_event("restart_failed")
+        self.answer(supervisor, "nobody")
         self.stop(supervisor)
 
     def test_who_cannot_become_another_does_not_start(self):

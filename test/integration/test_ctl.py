@@ -341,6 +341,13 @@ class Conversation(Playing):
         out, _ = self.answered(answer, DONE, "explain", "web", "10.1.2.3")
         self.assertEqual(self.request, b"1 status\n")
         self.assertIn("10.0.0.0/8", out)
+        for states, said in ((["serving"], None), (["off"], "off"), (["paused"], "paused"),
+                             (["draining", "serving"], None), (["serving", "draining"], None)):
+            lines = b"".join(line(type="service", service="web", state=state) for state in states)
+            lines += line(type="service", service="other", state="off")
+            out, _ = self.answered(lines + answer, DONE, "explain", "web", "127.0.0.1")
+            self.assertEqual("nobody is let in" in out, said is not None, out)
+            self.assertIn(f"web is {said} now" if said else "web", out)
         self.answered(answer, USAGE, "explain", "none", "10.1.2.3")
         self.answered(answer, USAGE, "explain", "web", "nowhere")
         self.answered(GOOD, ANSWER, "explain", "web", "10.1.2.3")

@@ -58,8 +58,8 @@ class RestartCase(AskedCase):
         return answer
 
     def ask_anew(self, supervisor, name, text):
-        """The same where its port is another by now."""
-        place = split_address(supervisor.find("listening", service=name)[-1]["address"])
+        """The same where it listens for the second time, and its port is another."""
+        place = split_address(supervisor.wait_events(2, "listening", service=name)[-1]["address"])
         with Client(place) as client:
             supervisor.clients[client.name, client.server] += 1
             return client.ask(text)
@@ -221,10 +221,7 @@ os.execv("{true_one}", ["batond", *sys.argv[1:]])
 
     def test_batonctl(self):
         supervisor = self.served({"line": says("one")}, log_level="debug")
-        follower = subprocess.Popen(self.command("events"), stdout=subprocess.PIPE, text=True)
-        self.addCleanup(follower.stdout.close)
-        self.addCleanup(follower.kill)
-        self.until(lambda: len(descriptors(supervisor.pid)), lambda _: True)
+        follower = self.follow(lambda: self.ask(supervisor, "line", "w"))
         with supervisor.connect("line") as client:
             client.ask("x")
             waiting = subprocess.Popen(self.command("drain", "line", "--wait"), stdout=subprocess.PIPE, text=True)
@@ -239,7 +236,7 @@ os.execv("{true_one}", ["batond", *sys.argv[1:]])
         self.told("enable", "line")
         self.assertEqual(self.ask_anew(supervisor, "line", "z"), "one z")
         self.stop(supervisor)
-        text = follower.stdout.read()
+        text = follower.stdout.read().decode()
         self.assertEqual(follower.wait(DEADLINE_S), DONE)
         self.assertEqual(text.count("restarted"), 2, text)
 
@@ -271,6 +268,16 @@ os.execv("{true_one}", ["batond", *sys.argv[1:]])
         self.told("status")
         self.stop(supervisor)
         self.assertEqual(follower.wait(DEADLINE_S), DONE)
+
+    def test_control_where_nobody_has_said_so(self):
+        """What the environment says is the place still, through the second one and a reload."""
+        self.control = self.place()
+        supervisor = self.supervisor({"one": says("one")}, environment={"BATON_CONTROL": self.control})
+        for _ in range(2):
+            self.told("restart")
+        supervisor.reload()
+        self.told("status")
+        self.stop(supervisor)
 
     def test_what_was_switched_off_stays_off(self):
         supervisor = self.served({"one": says("one"), "two": says("two")})
@@ -416,10 +423,14 @@ exec sleep 300
     def test_a_stop_while_it_hangs(self):
         folder, supervisor = self.begun()
         self.replace(folder, "batond", "#!/bin/sh\nsleep 300\n")
-        supervisor.signal(signal.SIGUSR2)
-        supervisor.wait_event("restarting")
-        self.wait_until(lambda: any("sleep" in line for line in processes.marked(supervisor.mark).values()))
-        supervisor.signal(signal.SIGTERM)
+        with subprocess.Popen(self.command("restart"), stderr=subprocess.PIPE,
+                              env=clean_environment()) as waiting:
+            supervisor.wait_event("restarting")
+            self.wait_until(
+                lambda: any("sleep" in line for line in processes.marked(supervisor.mark).values()))
+            supervisor.signal(signal.SIGTERM)
+            self.assertIn(b"batond is being stopped", waiting.communicate(timeout=DEADLINE_S)[1])
+            self.assertEqual(waiting.returncode, REFUSED)
         self.check_end(supervisor)
 
     def test_a_reload_that_is_asked_for_meanwhile(self):

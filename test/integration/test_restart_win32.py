@@ -134,9 +134,7 @@ class Restart(RestartCase):
             "proxied": service("echo", proxy_protocol="on", proxy_trusted="127.0.0.0/8"),
             "silent": service("echo", first_byte_timeout_ms=60000),
             "full": service("echo", max_handlers=1)})
-        follower = subprocess.Popen(self.command("events"), stdout=subprocess.PIPE, env=clean_environment())
-        self.addCleanup(follower.stdout.close)
-        self.addCleanup(follower.kill)
+        follower = self.follow(lambda: supervisor.ask("full", "w"))
         proxied, silent, first = (supervisor.connect(n) for n in ("proxied", "silent", "full"))
         proxied.socket.sendall(b"PROXY TCP4 192.0.2.7 192.0")
         self.assertEqual(first.ask("x"), "x")
@@ -158,7 +156,7 @@ class Restart(RestartCase):
         self.assertEqual(queued.line(), "y")
         for client in (proxied, silent, queued):
             client.close()
-        supervisor.wait_events(4, "connection")
+        supervisor.wait_events(sum(supervisor.clients.values()), "connection")
         self.assertEqual(waiting.wait(DEADLINE_S), 0)
         record = supervisor.wait_event("connection", service="proxied")
         self.assertEqual(record["peer"], "192.0.2.7:4000")

@@ -232,11 +232,11 @@ static void test_default(void **state) {
     (void)state;
     char place[256];
     system_set_variable("BATON_CONTROL", "none");
-    assert_int_equal(platform_control_default(place, sizeof place), BATON_NOT_FOUND);
+    assert_int_equal(platform_control_default(false, place, sizeof place), BATON_NOT_FOUND);
     system_set_variable("BATON_CONTROL", asker_place());
-    assert_int_equal(platform_control_default(place, sizeof place), BATON_OK);
+    assert_int_equal(platform_control_default(false, place, sizeof place), BATON_OK);
     assert_string_equal(place, asker_place());
-    assert_int_equal(platform_control_default(place, strlen(asker_place())), BATON_TOO_LONG);
+    assert_int_equal(platform_control_default(false, place, strlen(asker_place())), BATON_TOO_LONG);
 }
 
 int main(void) {

@@ -17,7 +17,7 @@ static const char *folder_of(const char *variable) {
     return value != NULL && value[0] == '/' && strchr(value, ':') == NULL ? value : NULL;
 }
 
-int platform_control_default(char *out, size_t size_bytes) {
+int platform_control_default(bool is_privileged, char *out, size_t size_bytes) {
     const char *said = getenv("BATON_CONTROL");
     const char *folder = folder_of("RUNTIME_DIRECTORY");
     const char *name = "/control";
@@ -27,7 +27,7 @@ int platform_control_default(char *out, size_t size_bytes) {
         }
         folder = said;
         name = "";
-    } else if (folder == NULL && geteuid() == 0) {
+    } else if (folder == NULL && is_privileged) {
         folder = "/run/baton";
     } else if (folder == NULL) {
         folder = folder_of("XDG_RUNTIME_DIR");

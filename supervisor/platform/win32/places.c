@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int platform_control_default(char *out, size_t size_bytes) {
+int platform_control_default(bool is_privileged, char *out, size_t size_bytes) {
+    (void)is_privileged;
     wchar_t said[512];
     DWORD length = GetEnvironmentVariableW(L"BATON_CONTROL", said, sizeof said / sizeof *said);
     if (length >= sizeof said / sizeof *said) {

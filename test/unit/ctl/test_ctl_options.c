@@ -72,6 +72,8 @@ static void what_is_wrong_is_named(void **state) {
                  {{"--timeout", "0", "status"}, "give 1 to 86400"},
                  {{"--timeout", "86401", "status"}, "give 1 to 86400"},
                  {{"--json", "keys"}, "has no --json"},
+                 {{"--handlers=", "check"}, "folder is missing"},
+                 {{"--handlers", "/x", "status"}, "`status` reads no config"},
                  {{"--wait", "status"}, "nothing to --wait for in `status`"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
