@@ -352,7 +352,8 @@ class Supervisor:
         found = processes.marked(self.mark)
         found.pop(self.pid, None)
         return {pid: line for pid, line in found.items()
-                if not processes.wait_for_end(pid, deadline_s)}
+                if not processes.is_launcher_in_the_end(pid, DEADLINE_S) and
+                not processes.wait_for_end(pid, deadline_s)}
 
     def clean_up(self):
         """For the end of a test, whatever has happened: leaves no process and no pipe."""

@@ -37,11 +37,24 @@ def command_line(pid):
 
 def _is_launcher(pid):
     """Whether it is one of a batond that lives, which has some all along."""
-    names = [_read(pathlib.Path(f"/proc/{pid}/comm")).strip()]
+    names = [_name(pid)]
     fields = _read(pathlib.Path(f"/proc/{pid}/stat")).rpartition(b") ")[2].split()
     if fields:
-        names.append(_read(pathlib.Path(f"/proc/{int(fields[1])}/comm")).strip())
+        names.append(_name(int(fields[1])))
     return names == [b"batond-launcher", b"batond"]
+
+
+def _name(pid):
+    return _read(pathlib.Path(f"/proc/{pid}/comm")).strip()
+
+
+def is_launcher_in_the_end(pid, deadline_s):
+    """Of one that has batond's own name: it may have been made just now, and has one of its own when the machine
+    comes to it; or it is killed before. True as well if it ends."""
+    give_up_s = time.monotonic() + deadline_s
+    while _name(pid) == b"batond" and _state(pid) not in ("Z", "X") and time.monotonic() < give_up_s:
+        time.sleep(0.001)
+    return _is_launcher(pid) or _state(pid) in ("", "Z", "X")
 
 
 def launchers(pid):

@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pwd
+import random
 import socket
 import stat
 import unittest
@@ -105,7 +106,9 @@ class Ports(SupervisorCase):
                 return True
 
         named = {"postgresql": 5432, "mysql": 3306, "rsync": 873, "git": 9418, "svn": 3690}
-        name, port = next((name, port) for name, port in named.items()
+        names = list(named.items())
+        random.shuffle(names)  # another may look for one at the same time
+        name, port = next((name, port) for name, port in names
                           if (port > 1023 or os.getuid() == 0) and is_free(port))
         supervisor = self.supervisor({"named": misbehave(listen=f"127.0.0.1:{name}")})
         self.assertEqual(self.listening(supervisor, "named"), [f"127.0.0.1:{port}"])
