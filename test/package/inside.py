@@ -167,6 +167,7 @@ def use_with_own_handlers(programs):
         run("dpkg", "--install", *glob.glob("/inside/baton_*.deb"))
         expect(CONFIG.read_bytes() == edited, "another installation leaves the config alone")
         expect(ask(7801) == "hello\n", "who comes behind an upgrade is greeted")
+        run("batonctl", "status")  # its place is the usual one still
         expect(server.user() == "batond", "batond is that user still")
     expect(any("event=restarted" in line for line in server.lines), "an upgrade has the new batond take over")
 

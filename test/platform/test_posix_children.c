@@ -1,6 +1,7 @@
 /* Children that are no handlers: strays in numbers, and those who were there before the platform.
  * There are none of them on Windows, where nobody leaves a job. */
 #include "harness.h"
+#include "platform/posix/internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -291,6 +292,39 @@ static void test_exit_during_the_end_of_strays_is_told(void **state) {
     assert_int_equal(bench_finish(bench, &process, token).code, 4);
 }
 
+struct question {
+    int result, code;
+    struct baton_cause cause;
+};
+
+static void ask(void *context) {
+    struct question *question = context;
+    static char name[] = "sh", option[] = "-c", script[] = "exec 3>&-; sleep 0.02; kill -SEGV $$";
+    char *const argv[] = {name, option, script, NULL};
+    char *bytes = NULL;
+    size_t length;
+    question->result = platform_ask_program("/bin/sh", argv, true, LONG_US / 1000, &bytes, &length,
+                                            &question->code, &question->cause);
+    free(bytes);
+}
+
+/* It is nobody's to the loop, which looks all the time here, and mostly is the first to see that it
+ * has ended. */
+static void test_how_a_program_that_is_asked_has_ended(void **state) {
+    struct bench *bench = *state;
+    for (int i = 0; i < 10; i++) {
+        struct question question = {0};
+        uint64_t token = bench_token(bench);
+        assert_int_equal(platform_work_start(bench->platform, ask, &question, token, &bench->cause),
+                         BATON_OK);
+        while (!bench_has(bench, PLATFORM_EVENT_WORKED, token)) {
+            bench->platform->children_due_us = 0;
+        }
+        assert_int_equal(question.result, BATON_OK);
+        assert_int_equal(question.code, 128 + SIGSEGV);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_strays_leave_other_events_their_turn),
@@ -302,6 +336,7 @@ int main(void) {
         cmocka_unit_test(test_child_from_before_ends_with_the_strays),
         WITH_BENCH(test_a_stray_is_judged_once),
         WITH_BENCH(test_exit_during_the_end_of_strays_is_told),
+        WITH_BENCH(test_how_a_program_that_is_asked_has_ended),
     };
     return cmocka_run_group_tests_name("posix_children", tests, NULL, NULL);
 }

@@ -23,6 +23,11 @@ extern char **environ;
 #define END_US 1000000u
 #define LOOK_MS 10
 
+#define SIGNAL_CODE 128 /* and the signal's number, as of a shell */
+
+/* Who was reaped last of those whom the loop does not know, in the upper half, and his exit code.
+ */
+static _Atomic uint64_t last_stray;
 static _Atomic pid_t asked; /* 0 = none is, or we wait for it as long as it takes */
 
 /* False when the time is over. */
@@ -102,15 +107,30 @@ static bool is_alive(pid_t pid) {
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
 }
 
-/* The loop may have reaped it, when this is another thread. */
+/* The loop says so just behind reaping it; and who was reaped next may be in its place. */
+static int code_of_reaped(pid_t pid) {
+    uint64_t stray = 0;
+    for (uint32_t i = 0; i < END_US / 1000 / LOOK_MS && (pid_t)(stray >> 32) != pid; i++) {
+        (void)poll(NULL, 0, i == 0 ? 0 : LOOK_MS);
+        stray = atomic_load(&last_stray);
+    }
+    return (pid_t)(stray >> 32) == pid ? (int)(uint32_t)stray : 0;
+}
+
+/* The loop may reap it, when this is another thread. */
 static int await(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR) {
-            return 0;
+            return code_of_reaped(pid);
         }
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : SIGNAL_CODE + WTERMSIG(status);
+}
+
+void posix_ask_note_end(pid_t pid, const struct platform_exit *how) {
+    uint64_t code = (how->by_signal ? SIGNAL_CODE : 0u) + how->code;
+    atomic_store(&last_stray, (uint64_t)pid << 32 | code);
 }
 
 /* It has a moment to end by itself. */

@@ -12,6 +12,7 @@
  */
 #include "core/base/table.h"
 #include "platform/posix/internal.h"
+#include "platform/posix/work.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -304,8 +305,9 @@ void posix_processes_reap(struct platform *platform, struct told *told) {
             posix_launch_take_end(platform, launch);
         } else if (process == NULL) {
             /* What closed or escaped processes have left to us as their subreaper. */
-            struct platform_exit ignored;
-            posix_child_reap(platform, pid, &ignored);
+            struct platform_exit how = {0};
+            posix_child_reap(platform, pid, &how);
+            posix_ask_note_end(pid, &how);
             stray_count++;
         } else {
             end_process(process, told);

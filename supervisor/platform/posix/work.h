@@ -22,5 +22,7 @@ void posix_work_take_end(struct platform *platform, struct told *told);
 
 /* ask.c: the program that a thread asks quietly ends, if there is one. */
 void posix_ask_cancel(void);
+/* The loop has reaped one whom it does not know: it may be that program. */
+void posix_ask_note_end(pid_t pid, const struct platform_exit *how);
 
 #endif
