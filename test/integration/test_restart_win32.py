@@ -134,7 +134,7 @@ class Restart(RestartCase):
             "proxied": service("echo", proxy_protocol="on", proxy_trusted="127.0.0.0/8"),
             "silent": service("echo", first_byte_timeout_ms=60000),
             "full": service("echo", max_handlers=1)})
-        follower = self.follow(lambda: supervisor.ask("full", "w"))
+        follower = self.follow(lambda: self.ask(supervisor, "full", "w"))
         proxied, silent, first = (supervisor.connect(n) for n in ("proxied", "silent", "full"))
         proxied.socket.sendall(b"PROXY TCP4 192.0.2.7 192.0")
         self.assertEqual(first.ask("x"), "x")
