@@ -299,23 +299,26 @@ class UnderLoad(SupervisorCase):
                     "pumped": {**says("a"), "handoff": "pump"},
                     "fresh": misbehave(),
                     "living": misbehave("--write lines", reuse=0, capacity=4, spares=2),
-                    "local": says("a")}
+                    "local": says("a"),
+                    "listener": service("echo", handoff="listener")}
         supervisor = self.supervisor(sections)
         loads = [Load(supervisor.address(name), lines) for name, lines in
                  [("short", 1), ("short", 20), ("pumped", 1), ("pumped", 20), ("fresh", 1),
                   ("fresh", 1), ("living", 1), ("living", 1), ("local", 3)]]
-        for load in loads:
+        stranger = Load(supervisor.address("listener"), 2)
+        for load in (*loads, stranger):
             load.start()
         for number in range(ROUNDS):
             keys = {"environment": f"ROUND={number}"} if number % 3 else {}
             event = supervisor.reload({name: {**old, **(keys if name != "local" else {})}
                                        for name, old in sections.items()})
             self.assertEqual(event["removed"], "0")
-        for load in loads:
+        for load in (*loads, stranger):
             load.goes_on = False
-        for load in loads:
+        for load in (*loads, stranger):
             load.join(DEADLINE_S)
             self.assertIsNone(load.fault)
+        for load in loads:  # whom the handler accepts has no record
             for name in load.names:
                 supervisor.clients[name] += 1
         self.assertEqual(supervisor.find("attempt_failed"), [])

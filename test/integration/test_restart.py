@@ -517,17 +517,18 @@ class UnderLoad(RestartCase):
         loads = [Load(supervisor.address(name), lines) for name, lines in
                  [("short", 1), ("short", 20), ("pumped", 1), ("pumped", 20), ("fresh", 1),
                   ("fresh", 1), ("living", 1), ("living", 1), ("local", 3)]]
-        for load in loads:
+        strangers = [Load(supervisor.address(name), 2) for name in ("listener", "workers")]
+        for load in (*loads, *strangers):
             load.start()
-        before = None
-        for number in range(ROUNDS):
+        for _ in range(ROUNDS):
             self.restart(supervisor)
             self.assertEqual(supervisor.find("restart_failed"), [])
-        for load in loads:
+        for load in (*loads, *strangers):
             load.goes_on = False
-        for load in loads:
+        for load in (*loads, *strangers):
             load.join(DEADLINE_S)
             self.assertIsNone(load.fault)
+        for load in loads:  # whom their handlers accept has no record
             for name in load.names:
                 supervisor.clients[name] += 1
         self.assertEqual(supervisor.find("attempt_failed"), [])
