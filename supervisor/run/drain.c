@@ -15,6 +15,18 @@ static void log_stopping(struct supervisor *s, const char *event, const char *re
              pool_live_count(&s->pool), s->pool.process_slots.in_use_count, (unsigned)timeout_ms);
 }
 
+/* Of each service that has any. */
+static void log_awaited(struct supervisor *s) {
+    SLOTS_EACH(service, &s->services.slots) {
+        const struct pool_service *p = &s->pool.services[service];
+        if (p->live_count + p->process_count > 0) {
+            run_tell(s, LOG_LEVEL_INFO, "stop_awaits", service,
+                     "connections=%u processes=%u timeout_ms=%u", p->live_count, p->process_count,
+                     (unsigned)services_get(&s->services, service)->stop_timeout_ms);
+        }
+    }
+}
+
 void run_drain_on_stop(struct supervisor *s, const char *reason) {
     if (s->stopping) {
         s->hurrying = true;
@@ -24,6 +36,7 @@ void run_drain_on_stop(struct supervisor *s, const char *reason) {
     }
     s->stopping = true;
     log_stopping(s, "stopping", reason);
+    log_awaited(s);
     run_listen_close_all(s);
     pool_stop(&s->pool);
 }

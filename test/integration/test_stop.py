@@ -54,13 +54,17 @@ class Live(SupervisorCase):
         client.close()
 
     def test_a_connection_that_ends_in_time_is_served(self):
-        supervisor = self.supervisor({"hold": held(stop_timeout_ms=LONG_MS)})
+        supervisor = self.supervisor({"hold": held(stop_timeout_ms=LONG_MS), "idle": held()})
         client = self.hold(supervisor)
         supervisor.signal()
         supervisor.wait_event("stopping")
+        awaited = supervisor.wait_event("stop_awaits")
+        self.assertEqual([awaited[name] for name in ("service", "connections", "processes", "timeout_ms")],
+                         ["hold", "1", "1", str(LONG_MS)])
         self.assertEqual(client.ask("are you there?"), "still here")
         client.close()
         self.check_end(supervisor)
+        self.assertEqual(len(supervisor.find("stop_awaits")), 1)
         self.assertEqual(supervisor.record(client)["outcome"], "served")
 
     def test_a_handler_that_listens_to_drain(self):
