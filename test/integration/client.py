@@ -1,6 +1,7 @@
 """A client of the supervisor: a socket whose every wait has a deadline."""
 
 import socket
+import time
 
 from settings import DEADLINE_S
 
@@ -15,6 +16,21 @@ def split_address(text):
     """'127.0.0.1:80' or '[::1]:80' -> (host, port)."""
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def await_refusal(address):
+    """Until nobody listens there. A launcher that was made just now has what batond had until the machine comes to
+    it, and who gets through to that is cut off."""
+    give_up_s = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            socket.create_connection(address, DEADLINE_S).close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            pass
+        if time.monotonic() > give_up_s:
+            raise AssertionError(f"{address} listens still")
 
 
 class Client:

@@ -14,7 +14,7 @@ import tempfile
 import harness
 import peers
 from asked import DONE, AskedCase
-from client import Client
+from client import Client, await_refusal
 from harness import service
 from settings import BIN_DIR, DEADLINE_S, clean_environment, executable
 
@@ -113,8 +113,7 @@ class InetdConf(AskedCase):
             self.assertEqual(sorted(self.told("reload").splitlines()),
                              [f"added {second}", f"removed {first}", "unchanged echo"])
             self.assertEqual(client.ask("b"), "b")
-        with self.assertRaises(ConnectionRefusedError):
-            Client(("127.0.0.1", first))
+        await_refusal(("127.0.0.1", first))
         self.assertEqual(self.ask(supervisor, second), b"HELLO\n")
         # One that cannot be read takes nothing away.
         self.path.unlink()

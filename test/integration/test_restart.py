@@ -16,7 +16,7 @@ import unittest
 import harness
 import processes
 from asked import AskedCase, DONE, REFUSED
-from client import Client, split_address
+from client import Client, await_refusal, split_address
 from harness import misbehave, service, shared
 from settings import ALL_WANTED, BIN_DIR, DEADLINE_S, ON_WINE, clean_environment, copy_batond
 from test_reload import Load, pids, says
@@ -174,8 +174,7 @@ class Restart(RestartCase):
                          {("changed", "changed"), ("gone", "removed"), ("new", "added")})
         self.assertEqual(self.ask(supervisor, "changed", "y"), "2 y")
         self.assertEqual(self.ask(supervisor, "new", "y"), "new y")
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(place, DEADLINE_S)
+        await_refusal(place)
         self.restart(supervisor)  # and who is of a config of before goes on once more
         self.assertEqual([old[n].ask("z") for n in ("same", "changed", "gone")],
                          ["one z", "two z", "three z"])

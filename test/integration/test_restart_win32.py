@@ -15,7 +15,7 @@ import unittest
 import harness
 import processes
 from asked import AskedCase, REFUSED
-from client import Client
+from client import Client, await_refusal
 from harness import misbehave, service
 from settings import BIN_DIR, DEADLINE_S, HANDLERS_DIR, ON_WINE, clean_environment, copy_batond, executable
 
@@ -180,8 +180,7 @@ class Restart(RestartCase):
         self.assertEqual({(e["service"], e["change"]) for e in supervisor.find("service_changed")},
                          {("gone", "removed"), ("new", "added")})
         self.assertEqual(self.ask(supervisor, "new", "y"), "y")
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(place, DEADLINE_S)
+        await_refusal(place)
         self.restart(supervisor)  # and who is of a config of before goes on once more
         for name, client in old.items():
             self.assertEqual(client.ask(name), name)
