@@ -1,5 +1,6 @@
 /* What a restart breaks off, and what goes on with it in the process that had it: nothing is lost
  * by that, and nothing comes twice. And a program that is asked something. */
+#include "asker.h"
 #include "harness.h"
 
 #include "platform/win32/restart.h"
@@ -97,6 +98,46 @@ static void test_clients_who_come_meanwhile(void **state) {
     platform_listener_close(&listener);
 }
 
+/* Who has not come is nobody, and who comes to what was taken for him would be sent away. */
+static void test_control_clients_who_come_meanwhile(void **state) {
+    struct bench *bench = *state;
+    const struct platform_control_spec spec = {.path = asker_place()};
+    struct platform_control *control;
+    struct platform_control_client client;
+    struct address peer;
+    uintptr_t asker = 0;
+    uint64_t token = bench_token(bench);
+    assert_int_equal(platform_control_open(bench->platform, &spec, token, &control, &bench->cause),
+                     BATON_OK);
+    for (int round = 0; round < ROUNDS; round++) {
+        stand_still_and_go_on(bench);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        assert_int_equal(
+            platform_control_accept(control, bench_token(bench), &client, &peer, &bench->cause),
+            BATON_AGAIN);
+        if (round % 2 == 0) {
+            assert_int_equal(win32_stand_still(bench->platform, &bench->cause), BATON_OK);
+        }
+        assert_true(asker_connect(asker_place(), &asker));
+        if (round % 2 == 1) {
+            assert_int_equal(win32_stand_still(bench->platform, &bench->cause), BATON_OK);
+        }
+        if (round % 3 == 0) { /* and has left by then */
+            asker_close(asker);
+        }
+        assert_int_equal(win32_go_on(bench->platform, &bench->cause), BATON_OK);
+        bench_await(bench, PLATFORM_EVENT_ACCEPT, token);
+        assert_int_equal(
+            platform_control_accept(control, bench_token(bench), &client, &peer, &bench->cause),
+            BATON_OK);
+        platform_control_leave(bench->platform, &client);
+        if (round % 3 != 0) {
+            asker_close(asker);
+        }
+    }
+    platform_control_close(&control);
+}
+
 /* It ends in this process, by a thread; and is told when it has. */
 static void test_a_write_that_nobody_takes(void **state) {
     struct bench *bench = *state;
@@ -177,6 +218,7 @@ int main(void) {
         WITH_BENCH(test_a_header_alone),
         WITH_BENCH(test_output),
         WITH_BENCH(test_clients_who_come_meanwhile),
+        WITH_BENCH(test_control_clients_who_come_meanwhile),
         WITH_BENCH(test_a_write_that_nobody_takes),
         cmocka_unit_test(test_a_program_that_is_asked),
     };

@@ -49,13 +49,18 @@ static void report(const struct platform_control *control) {
     win32_packet_post(control->platform->port, PACKET_ACCEPT, control->index, control->generation);
 }
 
-/* A client may be there before he is waited for, and may have left by then as well (ERROR_NO_DATA):
- * no event follows then. */
-static void await_client(struct platform_control *control) {
-    struct pipe_end *end = &control->next;
+/* True if nobody has come yet; an event follows then. A client may be there before he is waited
+ * for, and may have left by then as well (ERROR_NO_DATA). PeekNamedPipe() does not tell who has not
+ * come from a pipe that is broken. */
+static bool must_wait(struct pipe_end *end) {
     if (!ConnectNamedPipe(end->handle, &end->operation) && GetLastError() == ERROR_IO_PENDING) {
         end->started = true;
-    } else {
+    }
+    return end->started;
+}
+
+static void await_client(struct platform_control *control) {
+    if (!must_wait(&control->next)) {
         report(control);
     }
 }
@@ -250,13 +255,8 @@ int platform_control_accept(struct platform_control *control, uint64_t token,
     *out = (struct platform_control_client){0};
     *peer = (struct address){0};
     *cause = (struct baton_cause){NULL, 0};
-    if (next->started && win32_pipe_result(next, &moved, cause) == BATON_AGAIN) {
+    if (next->started ? win32_pipe_result(next, &moved, cause) == BATON_AGAIN : must_wait(next)) {
         return BATON_AGAIN;
-    }
-    if (!PeekNamedPipe(next->handle, NULL, 0, NULL, NULL, NULL) &&
-        GetLastError() == ERROR_PIPE_LISTENING) {
-        await_client(control); /* a packet that came late */
-        return next->started ? BATON_AGAIN : BATON_GONE;
     }
     int code = make_instance(control, false, &further, cause);
     if (code != BATON_OK) {
