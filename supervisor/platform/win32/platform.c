@@ -113,7 +113,9 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         platform_close(&platform);
         return code;
     }
-    win32_console_hold();
+    if (platform_restarted() == NULL) { /* else it is the old one's until that has ended */
+        win32_console_hold();
+    }
     win32_console_attach(platform->port);
     *out = platform;
     return BATON_OK;

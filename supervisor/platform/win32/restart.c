@@ -224,7 +224,7 @@ static int leave(const struct platform_successor *successor, struct baton_cause 
         at = put_padded(at, successor->snapshot->bytes, successor->snapshot->used_bytes);
         (void)put_padded(at, successor->extra, successor->extra_bytes);
         UnmapViewOfFile(bytes);
-        page->section = win32_give_handle(section);
+        page->section = win32_give_copy(section);
     }
     if (section != NULL) {
         CloseHandle(section);
@@ -278,6 +278,9 @@ int platform_restart_go(struct platform *platform, struct platform_successor *su
     const HANDLE sources[] = {leaving.successor.passed[PASSED_TOLD], leaving.successor.process};
     *cause = (struct baton_cause){0};
     int code = leave(successor, cause);
+    if (code != BATON_OK && WaitForSingleObject(leaving.successor.process, 0) == WAIT_OBJECT_0) {
+        explain(leaving.successor.page->state, true, successor); /* nothing can be given to it */
+    }
     if (code != BATON_OK) {
         return code;
     }
@@ -378,6 +381,7 @@ void platform_restart_forget(void) {
     const HANDLE ends[] = {arriving.passed[PASSED_OLD], arriving.passed[PASSED_LEFT]};
     SetEvent(arriving.passed[PASSED_TOLD]);
     (void)win32_go_on(opened, &cause);
+    win32_console_hold();
     if (arriving.page->is_hung_up) {
         win32_packet_post(opened->port, PACKET_HANGUP, 0, 0);
     }
