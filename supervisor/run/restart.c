@@ -157,7 +157,7 @@ void run_restart_on_timer(struct supervisor *s) {
     uint32_t process = find_moving(s);
     if (process == SLOT_NONE) {
         text_format(reason, sizeof reason, "%s",
-                    "a handler keeps its pipe or socket from being read or written");
+                    "a handler keeps its pipe or socket from being read, written or closed");
     } else {
         text_format(reason, sizeof reason, "a %s of `%s` does not end",
                     s->launching.processes[process].is_launching ? "launch" : "handler's end",

@@ -3,11 +3,14 @@ stop ends batond: a close that waited would keep both from it until the test's d
 
 import os
 import pathlib
+import signal
 import socket
 import unittest
 
 import harness
 import peers
+import processes
+from client import Client
 from harness import SupervisorCase, misbehave, service
 from settings import REFUSES_RIGHTS, SANITIZED
 
@@ -81,6 +84,30 @@ class Lingering(SupervisorCase):
     def test_closes_that_nothing_ends(self):
         """The same of who stands in a call on an epoll that has the socket."""
         self.hold_threads("watch", "served")
+
+    @unittest.skipUnless(os.uname().machine == "x86_64" and os.geteuid() == 0, "userfaultfd(2)")
+    def test_a_restart(self):
+        """It waits for who is in such a call, of which execve(2) would else wait for the end."""
+        supervisor = self.supervisor(
+            {"slow": service(peers.program("linger.py", "hold"), attempts=1), "line": misbehave()})
+        supervisor.connect("slow")
+        supervisor.wait_event("connection", service="slow", outcome="rejected")
+        supervisor.signal(signal.SIGUSR2)
+        # Until nobody is let in for longer than a thread is waited for to end.
+        while not supervisor.find("restart_failed"):
+            with Client(supervisor.address("line"), deadline_s=1.5) as client:
+                supervisor.clients[client.name, client.server] += 1
+                try:
+                    client.ask("hello")
+                except TimeoutError:
+                    break
+        self.assertEqual(supervisor.find("restart_failed"), [])
+        for pid in processes.marked(supervisor.mark):
+            if "linger.py" in processes.command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+        supervisor.wait_event("restarted")
+        self.assertIn("served", supervisor.ask("line", "hello"))
+        self.stop(supervisor)
 
     def test_by_its_output(self):
         supervisor = self.serve("output", FEW, handoff="stdio")

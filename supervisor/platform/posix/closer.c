@@ -245,12 +245,13 @@ static bool is_empty(struct closer *closer) {
            atomic_load(&closer->put_count) == atomic_load(&closer->taken_count);
 }
 
-/* Nothing more will come of waiting. */
-static bool is_idle(struct closer *closer) {
+/* Nothing more will come of waiting; unless who is held is waited for as well. */
+static bool is_idle(struct closer *closer, bool minds_held) {
     bool idle = is_empty(closer);
     for (unsigned i = 0; i < closer->thread_count; i++) {
         const struct closer_thread *thread = &closer->threads[i];
-        idle = idle && (thread->is_held || atomic_load(&thread->closed_count) % 2 == 0);
+        idle = idle &&
+               ((thread->is_held && !minds_held) || atomic_load(&thread->closed_count) % 2 == 0);
     }
     return idle;
 }
@@ -270,7 +271,7 @@ uint64_t closer_feed(struct closer *closer, uint64_t now_us, bool *holders, bool
             sem_post(&closer->news);
         }
     }
-    if (is_idle(closer)) {
+    if (is_idle(closer, false)) {
         closer->looked_us = now_us;
         return UINT64_MAX;
     }
@@ -282,17 +283,19 @@ uint64_t closer_feed(struct closer *closer, uint64_t now_us, bool *holders, bool
         }
     }
     if (closer->waiting_count > 0) {
-        closer_await(closer);
+        (void)closer_await(closer, false);
     }
     return closer->looked_us + HELD_US;
 }
 
-bool closer_await(struct closer *closer) {
-    if (is_idle(closer)) {
+bool closer_await(struct closer *closer, bool minds_held) {
+    if (closer == NULL || is_idle(closer, minds_held)) {
         return false;
     }
     atomic_store(&closer->tells, true);
-    sem_post(&closer->news); /* whoever is through before it sees the mark looks again */
+    if (!minds_held || is_idle(closer, true)) { /* else who is free would tell at once */
+        sem_post(&closer->news); /* whoever is through before it sees the mark looks again */
+    }
     return true;
 }
 

@@ -90,8 +90,10 @@ uint64_t closer_take_back(struct closer *closer);
  * more; NULL = nowhere. */
 uint64_t closer_feed(struct closer *closer, uint64_t now_us, bool *holders, bool *is_new);
 
-/* False if nothing is left to be closed; else `told` becomes readable when all is. */
-bool closer_await(struct closer *closer);
+/* False if nothing is left to be closed; else `told` becomes readable when all is. What is held is
+ * not waited for, unless `minds_held`: then a thread is in no call when there is nothing left.
+ * Accepts an empty one. */
+bool closer_await(struct closer *closer, bool minds_held);
 /* After that: takes the news. */
 void closer_forget_news(struct closer *closer);
 

@@ -325,12 +325,8 @@ void platform_close(struct platform **platform) {
 }
 
 int posix_short(struct platform *platform) {
-    if (platform->closer != NULL) {
-        (void)closer_await(platform->closer);
-    }
-    if (platform->ender != NULL) {
-        (void)closer_await(platform->ender);
-    }
+    (void)closer_await(platform->closer, false);
+    (void)closer_await(platform->ender, false);
     return BATON_SHORTAGE;
 }
 

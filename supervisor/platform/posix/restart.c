@@ -42,7 +42,8 @@ const char *platform_started_file(void) {
     return started_file[0] == '\0' ? NULL : started_file;
 }
 
-/* What was read, and not told yet, would be lost: a signal, a file that has changed. */
+/* What was read, and not told yet, would be lost: a signal, a file that has changed. A thread that
+ * is in a call which no signal ends could not be ended, and execve(2) would wait for it. */
 bool platform_restart_is_quiet(struct platform *platform) {
     const bool *due = platform->is_due;
     if (platform->files.notify.descriptor >= 0) {
@@ -50,6 +51,7 @@ bool platform_restart_is_quiet(struct platform *platform) {
     }
     return !due[DUE_STOP] && !due[DUE_HANGUP] && !due[DUE_RESTART] && platform->first_due == NULL &&
            platform->first_late == NULL && platform->work == NULL &&
+           !closer_await(platform->closer, true) && !closer_await(platform->ender, true) &&
            posix_launchers_are_idle(platform) && posix_carriers_are_idle(platform);
 }
 
