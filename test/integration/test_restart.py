@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -20,6 +21,7 @@ from client import Client, await_refusal, split_address
 from harness import misbehave, service, shared
 from settings import ALL_WANTED, BIN_DIR, DEADLINE_S, ON_WINE, clean_environment, copy_batond
 from test_reload import Load, pids, says
+from test_shortage import OWN_USER, limit_processes
 
 ROUNDS = 50 if ALL_WANTED else 8
 
@@ -298,13 +300,13 @@ class Fails(RestartCase):
         new.chmod(0o755)
         new.rename(folder / name)
 
-    def begun(self):
+    def begun(self, user=None):
         folder = self.folder()
         program = copy_batond(folder)
         self.control = self.place()
         supervisor = self.supervisor({"supervisor": {"control": self.control, "log_level": "debug"},
                                       "line": says("one"), "echo": service("echo", spares=1)},
-                                     program=program)
+                                     folder=folder, program=program, user=user)
         return folder, supervisor
 
     def check_refused(self, supervisor, *words, pid=None):
@@ -370,6 +372,25 @@ exec '{other}' "$@"
         copy_batond(folder)
         self.told("restart")
         self.assertEqual(self.ask(supervisor, "line", "z"), "one z")
+        self.stop(supervisor)
+
+    def test_no_process_is_left_to_be_had(self):
+        """Others of the user have all: there is no thread, then, until there can be one again."""
+        folder, supervisor = self.begun(OWN_USER if os.geteuid() == 0 else None)
+        (folder / "true").mkdir()
+        true_one = copy_batond(folder / "true")
+        self.replace(folder, "batond", f"""#!/bin/bash
+if [ "$1" != --rehearse ]; then ulimit -Su 1; fi
+exec '{true_one}' "$@"
+""")
+        with supervisor.connect("line") as client:
+            self.assertEqual(client.ask("a"), "one a")
+            self.restart(supervisor)
+            self.assertEqual(client.ask("b"), "one b")
+        _, most = resource.getrlimit(resource.RLIMIT_NPROC)
+        limit_processes([supervisor.pid], most, most)
+        self.assertEqual(self.ask(supervisor, "line", "c"), "one c")
+        self.assertEqual(supervisor.find("restart_failed"), [])
         self.stop(supervisor)
 
     def test_not_even_the_old_one_can(self):

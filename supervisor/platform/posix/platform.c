@@ -224,7 +224,7 @@ static int open_loop(struct platform *platform, size_t process_count, struct bat
     if (result == BATON_OK) {
         result = posix_outputs_open(platform, process_count, cause);
     }
-    return result == BATON_OK ? posix_threads_begin(platform, cause) : result;
+    return result;
 }
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
@@ -285,6 +285,11 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     }
     if (result == BATON_OK) {
         result = open_loop(platform, sizes->process_count, cause);
+    }
+    if (result == BATON_OK) {
+        result = posix_threads_begin(platform, cause);
+        /* Who takes over what is served does so without a thread, which comes when one can be. */
+        result = is_restarted && platform->holders != NULL ? BATON_OK : result;
     }
     if (result != BATON_OK) {
         blame_limit(platform, cause);
