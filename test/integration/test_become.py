@@ -14,7 +14,7 @@ import harness
 import processes
 from client import Client
 from harness import EXIT_CONFIG, SupervisorCase, render, service
-from settings import BIN_DIR, DEADLINE_S, clean_environment
+from settings import BIN_DIR, DEADLINE_S, clean_environment, copy_batond
 
 DAEMON = pwd.getpwnam("daemon")
 NOBODY = pwd.getpwnam("nobody")
@@ -261,6 +261,25 @@ class Become(SupervisorCase):
         self.assertEqual([event["unchanged"] for event in supervisor.find("reloaded")], ["5"] * 3)
         self.assertEqual(len(supervisor.find("restarted")), 3)
         live.close()
+        self.stop(supervisor)
+
+    def test_a_restart_without_a_program(self):
+        """It is gone when it is wanted: what it would have had of ours goes over to nobody else."""
+        folder = self.folder()
+        program = copy_batond(folder)
+        supervisor = self.become({"nobody": shell(SEE)}, program=program)
+        new = folder / "new"
+        new.write_text(f"""#!/bin/sh
+mv '{program}' '{folder}/gone'
+exec '{BIN_DIR}/batond' "$@"
+""", encoding="utf-8")
+        new.chmod(0o755)
+        new.rename(program)
+        os.chown(folder, DAEMON.pw_uid, DAEMON.pw_gid)
+        supervisor.signal(signal.SIGUSR2)
+        self.assertIn("execve", supervisor.wait_event("restart_failed")["reason"])
+        self.expect_to_be(supervisor.pid, OF_OTHERS)
+        self.answer(supervisor, "nobody")
         self.stop(supervisor)
 
     def test_a_restart_that_would_lose_the_log(self):

@@ -205,9 +205,7 @@ int posix_held_take(struct platform *platform, bool *is_restarted) {
     if (!*is_restarted) {
         return BATON_OK;
     }
-    if (geteuid() != 0) {
-        posix_capabilities_end_ambient(); /* before there is a thread, which would have them */
-    }
+    posix_capabilities_end_ambient(); /* before there is a thread, which would have them */
     struct pid_list *elders = &platform->elders;
     struct posix_manager *manager = &platform->manager;
     if (!snapshot_take(&block, &held, sizeof held)) {

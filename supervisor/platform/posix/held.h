@@ -13,8 +13,8 @@ void posix_keep_open(int descriptor);
  * BATON_NO_MEMORY, or BATON_INVALID. */
 int posix_held_take(struct platform *platform, bool *is_restarted);
 
-/* identity.c: what we may goes over to a program that is executed (capabilities(7)), and then only
- * to that. False and errno if it cannot. */
+/* identity.c: what another user than root may goes over to a program that is executed as ambient
+ * capabilities alone (capabilities(7)), and to no other. False and errno if it cannot. */
 bool posix_capabilities_make_ambient(void);
 void posix_capabilities_end_ambient(void);
 

@@ -267,11 +267,13 @@ static bool set_capabilities(bool is_own) {
 }
 
 bool posix_capabilities_make_ambient(void) {
-    return set_capabilities(false);
+    return geteuid() == 0 || set_capabilities(false);
 }
 
 void posix_capabilities_end_ambient(void) {
-    (void)set_capabilities(true);
+    if (geteuid() != 0) {
+        (void)set_capabilities(true);
+    }
 }
 
 /* By the steps of a child's plan, which are system calls as they are: those of the C library would

@@ -101,12 +101,6 @@ void platform_restart_cancel(struct platform *platform) {
 
 /* ---- Becoming another program ---- */
 
-/* The capabilities that another user than root has go over as ambient ones alone (capabilities(7)).
- */
-static bool keep_capabilities(void) {
-    return geteuid() == 0 || posix_capabilities_make_ambient();
-}
-
 int platform_restart_go(struct platform *platform, struct platform_successor *successor,
                         struct baton_cause *cause) {
     char value[VALUE_BYTES];
@@ -116,7 +110,7 @@ int platform_restart_go(struct platform *platform, struct platform_successor *su
         !posix_write_all(going.extra, successor->extra, successor->extra_bytes)) {
         return posix_failed(cause, "write");
     }
-    if (!keep_capabilities()) {
+    if (!posix_capabilities_make_ambient()) {
         return posix_failed(cause, "capset");
     }
     posix_keep_open(going.snapshot);
@@ -128,6 +122,7 @@ int platform_restart_go(struct platform *platform, struct platform_successor *su
         execve(successor->path, successor->argv, environ);
     }
     (void)posix_failed(cause, "execve");
+    posix_capabilities_end_ambient();
     unsetenv(VARIABLE);
     return BATON_SYSTEM;
 }
@@ -239,7 +234,8 @@ static void start_anew(char *const *argv) {
 
 void platform_restart_fall_back(char *const *argv, const char *reason) {
     char value[VALUE_BYTES];
-    if (restarted.files[2] >= 0 && restarted.what.failure == NULL && keep_capabilities()) {
+    if (restarted.files[2] >= 0 && restarted.what.failure == NULL &&
+        posix_capabilities_make_ambient()) {
         posix_protect_descriptors(); /* what was opened since is not for it */
         for (size_t i = 0; i < restarted.inherited_count; i++) {
             posix_keep_open(restarted.inherited[i]);
