@@ -91,8 +91,8 @@ void platform_restart_forget(void);
 
 /* The new program cannot go on, and nothing was taken or changed yet: becomes the old one again,
  * which is told `reason`. If that cannot either, it starts anew, as after a crash. Comes back only
- * if not even that can be. Windows: tells the old one, and ends; may be asked before
- * platform_restarted(). */
+ * if not even that can be; at once, where this process was started as others are. Windows: tells
+ * the old one, and ends; may be asked before platform_restarted(). */
 void platform_restart_fall_back(char *const *argv, const char *reason);
 
 #endif

@@ -165,9 +165,9 @@ static void clear(struct supervisor *s, uint32_t service) {
 int run_launch_prepare(struct supervisor *s, uint32_t service, const uint32_t *slots,
                        struct baton_cause *cause) {
     int result = prepare(s, service, slots, cause);
-    if (result != BATON_OK) {
+    if (result != BATON_OK && slots == NULL) {
         clear(s, service);
-    } else {
+    } else if (result == BATON_OK) {
         run_living_watch(s, service);
     }
     return result;

@@ -95,7 +95,7 @@ void run_launch_clear(struct supervisor *s);
 
 /* Prepares all that launches of the service (slot) need, its listeners included: in these slots,
  * by place, where there are some already; NULL = there are not. BATON_OK, or why not: then nothing
- * of it is left. */
+ * of it is left, but for what was there already. */
 int run_launch_prepare(struct supervisor *s, uint32_t service, const uint32_t *slots,
                        struct baton_cause *cause);
 /* Makes the programs of all that are ready anew. BATON_OK, or why one cannot be made. */

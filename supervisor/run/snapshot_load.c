@@ -461,10 +461,10 @@ int run_snapshot_load(struct supervisor *s, const struct platform_restarted *lef
     while (goes_on && snapshot_next(left->snapshot, left->snapshot_bytes, &at, &block)) {
         goes_on = load_block(&loading, &block);
     }
-    if (goes_on && at != left->snapshot_bytes) {
-        (void)fail(&loading, BATON_INVALID, "the end of the snapshot is missing");
+    if (!goes_on || at != left->snapshot_bytes) { /* unless it is known better */
+        (void)fail(&loading, BATON_INVALID, "a snapshot of which a part is missing");
     }
     service_table_clear(&loading.table);
     *fault = loading.fault;
-    return loading.fault != NULL ? loading.result : goes_on ? BATON_OK : BATON_INVALID;
+    return loading.result;
 }

@@ -32,6 +32,13 @@ _Static_assert(PLATFORM_STREAM_COUNT_MAX == 4u * POOL_CONNECTIONS_MAX_COUNT,
 
 /* ---- Start ---- */
 
+/* Comes back at once where this is no restart. */
+static void fall_back(const struct supervisor_source *source) {
+    if (source != NULL) {
+        platform_restart_fall_back(source->argv, "the new batond lacks what it takes to begin");
+    }
+}
+
 static void print_failure(struct supervisor *s, const char *what, int code,
                           const struct baton_cause *cause) {
     char text[1024];
@@ -211,10 +218,7 @@ static bool take_over(struct supervisor *s, struct service_table *table) {
 static bool start(struct supervisor *s, struct service_table *table, uint32_t connection_count) {
     const enum launchers launchers = table->options.launchers; /* the table is emptied */
     if (!open_parts(s, table, connection_count)) {
-        if (platform_restarted() != NULL) {
-            platform_restart_fall_back(s->source->argv,
-                                       "the new batond lacks what it takes to begin");
-        }
+        fall_back(s->source);
         return false;
     }
     if (platform_restarted() != NULL) {
@@ -345,6 +349,7 @@ enum supervisor_result supervisor_run_sized(struct service_table *table,
     struct supervisor *s = table_create(1, sizeof *s);
     if (s == NULL) {
         (void)platform_print(true, "batond: error: out of memory\n");
+        fall_back(source);
         return result;
     }
     s->machine = machine;

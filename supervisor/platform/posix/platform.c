@@ -289,7 +289,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     if (result == BATON_OK) {
         result = posix_threads_begin(platform, cause);
         /* Who takes over what is served does so without a thread, which comes when one can be. */
-        result = is_restarted && platform->holders != NULL ? BATON_OK : result;
+        result = is_restarted && result != BATON_NO_MEMORY ? BATON_OK : result;
     }
     if (result != BATON_OK) {
         blame_limit(platform, cause);

@@ -186,7 +186,7 @@ static void find_left(void) {
     what->extra = map_file(restarted.files[1], &what->extra_bytes);
     what->pid = platform_own_pid();
     what->failure = restarted.reason[0] == '\0' ? NULL : restarted.reason;
-    restarted.is_there = what->snapshot != NULL;
+    restarted.is_there = what->snapshot != NULL || what->extra != NULL;
     if (!restarted.is_there) { /* somebody else has set it */
         started_file[0] = '\0';
     }
@@ -234,6 +234,9 @@ static void start_anew(char *const *argv) {
 
 void platform_restart_fall_back(char *const *argv, const char *reason) {
     char value[VALUE_BYTES];
+    if (!restarted.is_there) {
+        return;
+    }
     if (restarted.files[2] >= 0 && restarted.what.failure == NULL &&
         posix_capabilities_make_ambient()) {
         posix_protect_descriptors(); /* what was opened since is not for it */
