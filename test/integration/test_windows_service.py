@@ -67,9 +67,10 @@ class Service:
                     found.append(values)
         return found
 
-    def wait_event(self, event, **fields):
+    def wait_event(self, event, count=1, **fields):
+        """The last of them, once there are so many."""
         give_up_s = time.monotonic() + DEADLINE_S
-        while not (found := self.find(event, **fields)):
+        while len(found := self.find(event, **fields)) < count:
             if time.monotonic() > give_up_s:
                 raise AssertionError(f"no {event} {fields} in the log:\n{self.log_text()}")
             time.sleep(0.01)
@@ -229,6 +230,7 @@ class WindowsService(harness.SupervisorCase):
             self.assertEqual(client.line(), "before")
             for number in range(2):
                 self.check(run(str(BIN_DIR / executable("batonctl")), "--control", control, "restart", "--wait"), 0)
+                made.wait_event("restarted", number + 1)
                 self.assertEqual(len({e["pid"] for e in made.find("restarted")}), number + 1)
                 self.check(made.ask("status"), 0, f"running, pid {host}")
                 client.send(f"behind {number}\n")
@@ -244,11 +246,11 @@ class WindowsService(harness.SupervisorCase):
         self.check(made.ask("stop"), 0, "stopped")
         made.wait_event("stopping", reason="the service manager")
         made.wait_event("stopped", connections="4")
-        self.assertEqual(len(made.find("connection", outcome="served")), 4)
+        made.wait_event("connection", 4, outcome="served")
 
         self.check(made.ask("start"), 0, "running")
         self.check(run(str(BIN_DIR / executable("batonctl")), "--control", control, "restart", "--wait"), 0)
-        run("taskkill.exe", "/f", "/pid", made.wait_event("restarted")["pid"])
+        run("taskkill.exe", "/f", "/pid", made.wait_event("restarted", 3)["pid"])
         self.assertIn("stopped; ", made.wait_status("stopped"), "the manager sees a failure")
 
     def test_what_cannot_be(self):
