@@ -20,7 +20,7 @@ def split_address(text):
 
 def await_refusal(address):
     """Until nobody listens there. A launcher that was made just now has what batond had until the machine comes to
-    it, and who gets through to that is cut off."""
+    it, a keeper until it has heard, and who gets through to that is cut off."""
     give_up_s = time.monotonic() + DEADLINE_S
     while True:
         try:
