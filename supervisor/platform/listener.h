@@ -82,11 +82,12 @@ void platform_listener_address(const struct platform_listener *listener, struct 
  * BATON_OK;
  * BATON_AGAIN when there is none (an event follows); BATON_GONE when that client has already left
  * (ECONNABORTED, and the errors of the network that accept(2) lists; try again at once);
- * BATON_SHORTAGE when the process or the system is out of descriptors, buffers or memory (nothing
- * was taken; every listener would fail: pause all, resume them when one is free and by timer); any
- * other code (BATON_SYSTEM) for a fault of this listener alone: the others work. Whether a client
- * waits there cannot be known, so pause this one, and resume it by timer. Windows: BATON_SYSTEM is
- * returned once, too, to tell that AcceptEx does not work there and accept() does its work. */
+ * BATON_SHORTAGE when the process or the system is out of descriptors (POSIX: but for those that a
+ * launch takes), buffers or memory (nothing was taken; every listener would fail: pause all, resume
+ * them when one is free and by timer); any other code (BATON_SYSTEM) for a fault of this listener
+ * alone: the others work. Whether a client waits there cannot be known, so pause this one, and
+ * resume it by timer. Windows: BATON_SYSTEM is returned once, too, to tell that AcceptEx does not
+ * work there and accept() does its work. */
 int platform_listener_accept(struct platform_listener *listener, struct platform_socket *out,
                              struct address *peer, struct baton_cause *cause);
 

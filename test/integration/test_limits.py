@@ -5,7 +5,7 @@ import unittest
 
 import harness
 import processes
-from harness import EXIT_SYSTEM, SupervisorCase, misbehave
+from harness import EXIT_SYSTEM, SupervisorCase, misbehave, service
 from settings import ON_WINE, SANITIZED
 
 # For so long the supervisor has nothing to do but to wait. The processor time that it uses then is
@@ -17,6 +17,7 @@ QUIET_S = 1.0
 class FewDescriptors(SupervisorCase):
     DESCRIPTORS = 40
     FLOOD = 80
+    FOR_A_CROWD = 128
 
     def test_a_flood_is_served_and_nothing_spins(self):
         supervisor = self.supervisor(
@@ -40,6 +41,22 @@ class FewDescriptors(SupervisorCase):
         # Afterwards it serves as before, without a hand.
         with supervisor.connect("hold") as client:
             self.assertIn("holding", client.line())
+        self.stop(supervisor)
+
+
+    def test_who_waits_for_a_handler_leaves_what_its_launch_takes(self):
+        """Clients who are accepted and wait have a descriptor each. If they had all of them no handler could be
+        launched for them, nor for anybody else, for ever."""
+        supervisor = self.supervisor(
+            {"crowd": misbehave("--serve hold", max_handlers=1, max_connections=500), "other": service("echo")},
+            descriptor_limit=self.FOR_A_CROWD)
+        crowd = [supervisor.connect("crowd") for _ in range(self.FOR_A_CROWD + 20)]
+        supervisor.wait_event("accept_paused")
+        for client in crowd:
+            client.close()
+        with supervisor.connect("other") as client:
+            self.assertEqual(client.ask("x"), "x")
+        supervisor.wait_events(len(crowd), "connection", service="crowd")
         self.stop(supervisor)
 
 

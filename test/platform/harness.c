@@ -22,6 +22,7 @@ const char *bench_child_path(void) {
 }
 
 bool bench_takes_rights = false;
+uint32_t bench_reserve_count = 0;
 size_t bench_process_count = BENCH_PROCESS_COUNT;
 
 static void look(struct bench *bench, uint64_t deadline_us);
@@ -33,7 +34,7 @@ int bench_setup(void **state) {
         bench->descriptor_count = system_descriptor_count();
     }
     const struct platform_sizes sizes = {bench_process_count, BENCH_STREAM_COUNT,
-                                         bench_takes_rights};
+                                         bench_takes_rights, bench_reserve_count};
     int result = platform_open_sized(&sizes, &bench->platform, &bench->cause);
     if (result != BATON_OK) {
         print_error("platform_open: %s: %s %ld\n", baton_error_text(result), bench->cause.call,

@@ -92,7 +92,8 @@ void bench_expect_descriptors(struct bench *bench, size_t count);
 
 /* For platform_sizes, from the next bench_setup() on. */
 extern bool bench_takes_rights;
-extern size_t bench_process_count; /* BENCH_PROCESS_COUNT at first */
+extern size_t bench_process_count;   /* BENCH_PROCESS_COUNT at first */
+extern uint32_t bench_reserve_count; /* 0 at first */
 
 struct platform_process *bench_launch_to(struct bench *bench, struct platform_output *output,
                                          const char *const *actions, uint64_t *token);

@@ -81,10 +81,10 @@ static void test_error_text(void **state) {
 
 static void test_sizes_are_checked(void **state) {
     (void)state;
-    const struct platform_sizes wrong[] = {{0, 1, false},
-                                           {1, 0, false},
-                                           {PLATFORM_PROCESS_COUNT_MAX + 1, 1, false},
-                                           {1, PLATFORM_STREAM_COUNT_MAX + 1, false}};
+    const struct platform_sizes wrong[] = {{0, 1, false, 0},
+                                           {1, 0, false, 0},
+                                           {PLATFORM_PROCESS_COUNT_MAX + 1, 1, false, 0},
+                                           {1, PLATFORM_STREAM_COUNT_MAX + 1, false, 0}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct baton_cause cause;
         struct platform *platform = NULL;

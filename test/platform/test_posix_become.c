@@ -81,7 +81,7 @@ static int become(uint64_t capabilities, bool forbids) {
                                  .group_count = 1,
                                  .capabilities = capabilities,
                                  .has_capabilities = true};
-    const struct platform_sizes sizes = {4, 4, false};
+    const struct platform_sizes sizes = {4, 4, false, 0};
     struct platform *platform = NULL;
     struct platform_event event;
     struct baton_cause cause = {0};
@@ -138,7 +138,7 @@ static void test_the_supervisor_may_not_become_another(void **state) {
     pid_t tester = fork();
     assert_true(tester >= 0);
     if (tester == 0) {
-        const struct platform_sizes sizes = {4, 4, false};
+        const struct platform_sizes sizes = {4, 4, false, 0};
         const struct identity who = {.uid = OTHER_USER, .gid = OTHER_GROUP};
         struct platform *platform = NULL;
         struct baton_cause cause = {0};

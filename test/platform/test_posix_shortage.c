@@ -240,6 +240,57 @@ static void test_an_accept_without_descriptors_takes_nobody(void **state) {
     platform_listener_close(&listener);
 }
 
+static int setup_with_a_reserve(void **state) {
+    bench_reserve_count = 7;
+    int result = bench_setup(state);
+    bench_reserve_count = 0;
+    return result;
+}
+
+/* Else those who are accepted and wait for a handler would have what it takes to launch one. */
+static void test_accepting_leaves_what_a_launch_takes(void **state) {
+    struct bench *bench = *state;
+    uint64_t token;
+    struct address address;
+    struct platform_listener *listener = bench_listen(bench, &token, &address);
+    struct platform_program_spec specs[] = {{.has_channel = true}, {.has_channel = false}};
+    struct platform_program *programs[] = {BENCH_RECIPE(bench, specs[0], "exit:0"),
+                                           BENCH_RECIPE(bench, specs[1], "exit:0")};
+    struct platform_launch launches[] = {
+        {.nonce_hex = BENCH_NONCE, .streams = PLATFORM_STREAMS_LOG},
+        {.streams = PLATFORM_STREAMS_PIPES}, /* what takes most */
+    };
+    uintptr_t clients[2] = {client_connect(&address), client_connect(&address)};
+    rlim_t before = limit_to(lowest_free() + 1);
+    struct platform_socket first = bench_accept_next(bench, listener, token);
+    platform_listener_pause(listener);
+    for (int i = 0; i < 2; i++) {
+        struct platform_launch *launch = &launches[i];
+        struct platform_launched made;
+        launch->program = programs[i];
+        launch->output = bench->output;
+        launch->socket = PLATFORM_SOCKET_NONE;
+        launch->token = bench_token(bench);
+        assert_int_equal(try_accept(bench, listener), BATON_SHORTAGE);
+        assert_int_equal(bench_launch_as(bench, launch, &made), BATON_OK);
+        assert_int_equal(try_accept(bench, listener), BATON_SHORTAGE); /* it has not ended */
+        platform_stream_close(&made.input);
+        platform_stream_close(&made.output);
+        platform_channel_close(made.process);
+        bench_finish(bench, &made.process, launch->token);
+    }
+    limit_to(before);
+    platform_listener_resume(listener);
+    struct platform_socket second = bench_accept_next(bench, listener, token);
+    bench_close_socket(bench, &first);
+    bench_close_socket(bench, &second);
+    platform_program_destroy(&programs[0]);
+    platform_program_destroy(&programs[1]);
+    client_close(clients[0]);
+    client_close(clients[1]);
+    platform_listener_close(&listener);
+}
+
 /* Somebody has shut its socket down. */
 static void test_one_broken_listener_is_no_shortage(void **state) {
     struct bench *bench = *state;
@@ -293,6 +344,8 @@ int main(void) {
         WITH_BENCH(test_whom_a_failed_accept_concerns),
         WITH_BENCH(test_an_accept_without_descriptors_takes_nobody),
         WITH_BENCH(test_one_broken_listener_is_no_shortage),
+        cmocka_unit_test_setup_teardown(test_accepting_leaves_what_a_launch_takes,
+                                        setup_with_a_reserve, bench_teardown),
     };
     return cmocka_run_group_tests_name("posix_shortage", tests, NULL, bench_remove_scratch);
 }

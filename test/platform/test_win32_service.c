@@ -244,7 +244,7 @@ static int open_link(void **state) {
              (unsigned long)(uintptr_t)copies[4]);
     SetEnvironmentVariableW(SERVICE_LINK_VARIABLE, text);
     struct baton_cause cause;
-    const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT, false};
+    const struct platform_sizes sizes = {BENCH_PROCESS_COUNT, BENCH_STREAM_COUNT, false, 0};
     assert_int_equal(platform_open_sized(&sizes, &link->bench.platform, &cause), BATON_OK);
     DWORD flags = 0;
     assert_true(GetHandleInformation(copies[0], &flags));

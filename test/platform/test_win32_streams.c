@@ -483,7 +483,7 @@ static void test_no_handle_is_left_by_launches(void **state) {
 }
 
 static void reopen(struct bench *bench, size_t process_count, size_t stream_count) {
-    const struct platform_sizes sizes = {process_count, stream_count, false};
+    const struct platform_sizes sizes = {process_count, stream_count, false, 0};
     platform_output_close(&bench->output);
     platform_close(&bench->platform);
     assert_int_equal(platform_open_sized(&sizes, &bench->platform, &bench->cause), BATON_OK);

@@ -71,6 +71,9 @@ int platform_listener_accept(struct platform_listener *listener, struct platform
     if (listener->is_handed_over) {
         return BATON_INVALID; /* it might block */
     }
+    if (!reserve_fill(&listener->platform->reserve, listener->platform->epoll)) {
+        return posix_failed(cause, "accept4");
+    }
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
     /* On Linux the new socket does not take O_NONBLOCK from the listener: it blocks. */

@@ -18,6 +18,7 @@
 #include "platform/posix/launchers.h"
 #include "platform/posix/manager.h"
 #include "platform/posix/plan.h"
+#include "platform/posix/reserve.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -298,6 +299,7 @@ struct platform {
     uint64_t left_us; /* when the program of before saw files last; 0 = there was none */
     bool is_due[DUE_COUNT];
     struct rlimit original_descriptors;
+    struct reserve reserve;
     int ignored[IGNORED_MAX]; /* signals whose disposition a child sets back to the default */
     size_t ignored_count;
     struct platform_process *first_late; /* children.c */

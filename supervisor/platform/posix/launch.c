@@ -245,8 +245,8 @@ bool platform_offers_at_launch(const struct platform *platform) {
     return true;
 }
 
-int platform_launch(struct platform *platform, const struct platform_launch *launch,
-                    struct platform_launched *out, struct baton_cause *cause) {
+static int try_launch(struct platform *platform, const struct platform_launch *launch,
+                      struct platform_launched *out, struct baton_cause *cause) {
     *out = (struct platform_launched){.socket = PLATFORM_SOCKET_NONE};
     *cause = (struct baton_cause){0};
     /* The places that a launch fills belong to the recipe, which is const for its owner only. */
@@ -279,7 +279,7 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     result = start(platform, launch, &place, process, &p, out, cause);
     if (result != BATON_OK) {
         posix_launch_give_up(platform, process, &p);
-        return result == BATON_SHORTAGE ? posix_short(platform) : result;
+        return result;
     }
     if (place != NULL) {
         out->process = process;
@@ -288,4 +288,13 @@ int platform_launch(struct platform *platform, const struct platform_launch *lau
     posix_process_add(platform, process);
     posix_launch_complete(process, &p, out);
     return BATON_OK;
+}
+
+int platform_launch(struct platform *platform, const struct platform_launch *launch,
+                    struct platform_launched *out, struct baton_cause *cause) {
+    int result = try_launch(platform, launch, out, cause);
+    if (result == BATON_SHORTAGE && reserve_let_go(&platform->reserve)) {
+        result = try_launch(platform, launch, out, cause);
+    }
+    return result == BATON_SHORTAGE ? posix_short(platform) : result;
 }

@@ -228,8 +228,8 @@ static int open_loop(struct platform *platform, size_t process_count, struct bat
 }
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
-    static const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX,
-                                                  PLATFORM_STREAM_COUNT_MAX, false};
+    static const struct platform_sizes largest = {
+        PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX, false, RESERVE_MAX_COUNT};
     return platform_open_sized(&largest, out, cause);
 }
 
@@ -238,7 +238,8 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     *out = NULL;
     *cause = (struct baton_cause){0};
     if (sizes->process_count < 1 || sizes->process_count > PLATFORM_PROCESS_COUNT_MAX ||
-        sizes->stream_count < 1 || sizes->stream_count > PLATFORM_STREAM_COUNT_MAX) {
+        sizes->stream_count < 1 || sizes->stream_count > PLATFORM_STREAM_COUNT_MAX ||
+        sizes->reserve_count > RESERVE_MAX_COUNT) {
         return BATON_INVALID;
     }
     struct platform *platform = *out = calloc(1, sizeof *platform);
@@ -246,6 +247,7 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
         return BATON_NO_MEMORY;
     }
     platform->epoll = -1;
+    platform->reserve.wanted_count = sizes->reserve_count;
     platform->null_device = -1;
     platform->carriers.spares[0] = platform->carriers.spares[1] = -1;
     platform->handover[0] = platform->handover[1] = -1;
@@ -294,6 +296,8 @@ int platform_open_sized(const struct platform_sizes *sizes, struct platform **ou
     if (result != BATON_OK) {
         blame_limit(platform, cause);
         platform_close(out);
+    } else {
+        (void)reserve_fill(&platform->reserve, platform->epoll);
     }
     return result;
 }
@@ -319,6 +323,7 @@ void platform_close(struct platform **platform) {
     posix_watch_close(closing, &closing->children);
     (void)posix_threads_end(closing, &posix_ignored);
     posix_handover_close(closing);
+    (void)reserve_let_go(&closing->reserve);
     posix_close_any(closing->epoll);
     if (closing->original_descriptors.rlim_max != 0) {
         prlimit(0, RLIMIT_NOFILE, &closing->original_descriptors, NULL);
@@ -330,6 +335,7 @@ void platform_close(struct platform **platform) {
 }
 
 int posix_short(struct platform *platform) {
+    (void)reserve_let_go(&platform->reserve);
     (void)closer_await(platform->closer, false);
     (void)closer_await(platform->ender, false);
     return BATON_SHORTAGE;

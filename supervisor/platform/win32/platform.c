@@ -68,7 +68,7 @@ static int create_handles(struct platform *platform, struct baton_cause *cause) 
 
 int platform_open(struct platform **out, struct baton_cause *cause) {
     const struct platform_sizes largest = {PLATFORM_PROCESS_COUNT_MAX, PLATFORM_STREAM_COUNT_MAX,
-                                           false};
+                                           false, 0};
     return platform_open_sized(&largest, out, cause);
 }
 
