@@ -271,19 +271,19 @@ static struct carrier *find_or_start(struct platform *platform, const struct car
     if (carrier != NULL) {
         return carrier;
     }
-    *again_us = more_due_us(carriers, job);
-    if (*again_us < carriers->short_until_us) {
-        *again_us = carriers->short_until_us;
+    uint64_t due_us = more_due_us(carriers, job);
+    if (due_us < carriers->short_until_us) {
+        due_us = carriers->short_until_us;
     }
-    if (now_us < *again_us) {
-        return NULL;
+    if (now_us >= due_us) {
+        carrier = carrier_start(platform, &posix_ignored);
+        if (carrier != NULL) {
+            return carrier;
+        }
+        due_us = carriers->short_until_us = now_us + SHORT_US;
     }
-    carrier = carrier_start(platform, &posix_ignored);
-    if (carrier == NULL) {
-        carriers->short_until_us = now_us + SHORT_US;
-        *again_us = carriers->short_until_us;
-    }
-    return carrier;
+    *again_us = due_us;
+    return NULL;
 }
 
 /* False if the carrier takes nothing now: the system is short of something, or it has been killed,
@@ -418,7 +418,7 @@ uint64_t posix_carriers_feed(struct platform *platform, uint64_t now_us) {
     }
     for (;;) {
         struct turn *turn = next_turn(carriers);
-        uint64_t later_us;
+        uint64_t later_us = now_us + SHORT_US;
         if (turn == NULL) {
             later_us = end_idle(platform, now_us);
         } else {
@@ -426,7 +426,6 @@ uint64_t posix_carriers_feed(struct platform *platform, uint64_t now_us) {
             if (carrier != NULL && begin_next(platform, carrier, turn)) {
                 continue;
             }
-            later_us = carrier != NULL ? now_us + SHORT_US : later_us;
         }
         return later_us < again_us ? later_us : again_us;
     }
