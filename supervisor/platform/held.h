@@ -19,6 +19,7 @@ struct platform_control_client;
 struct platform_control_spec;
 struct platform_listener;
 struct platform_listener_spec;
+struct platform_log;
 struct platform_output;
 struct platform_process;
 struct platform_program;
@@ -50,6 +51,7 @@ void platform_stream_hold(const struct platform_stream *stream, struct platform_
  * *bytes. */
 bool platform_output_hold(const struct platform_output *output, uint32_t *at,
                           struct platform_held *out, const void **bytes, size_t *length);
+void platform_log_hold(struct platform_log *log, struct platform_held *out);
 
 /* ---- In the new program ---- */
 
@@ -76,5 +78,9 @@ int platform_stream_adopt(struct platform *platform, const struct platform_held 
 /* Behind its process, if that is there. */
 int platform_output_adopt(struct platform_output *output, const struct platform_held *held,
                           const void *bytes, size_t length, struct baton_cause *cause);
+/* It was opened anew, at the same place or (not `is_same`) elsewhere: of the same the first write
+ * that succeeds is to end a line that is torn (log.h). Lets go of what was held, of which a reader
+ * would have seen the end before (POSIX). */
+void platform_log_adopt(struct platform_log *log, const struct platform_held *held, bool is_same);
 
 #endif

@@ -238,17 +238,19 @@ static void save_output(struct supervisor *s, struct snapshot *out) {
 
 static void save_sink(const struct run_sink *sink, uint32_t index, struct snapshot *out) {
     const struct run_output_piece *piece = &sink->output.piece;
-    const struct snapshot_sink held = {.used_bytes = sink->used_bytes,
-                                       .dropped_count = sink->dropped_count,
-                                       .lost_count = sink->lost_count,
-                                       .lost_records_count = sink->lost_records_count,
-                                       .at_line_start = sink->at_line_start,
-                                       .head_is_record = sink->head_is_record,
-                                       .is_failing = sink->is_failing,
-                                       .is_behind = sink->output.is_behind,
-                                       .has_piece = piece->done < piece->length};
+    struct snapshot_sink held = {.used_bytes = sink->used_bytes,
+                                 .dropped_count = sink->dropped_count,
+                                 .lost_count = sink->lost_count,
+                                 .lost_records_count = sink->lost_records_count,
+                                 .at_line_start = sink->at_line_start,
+                                 .head_is_record = sink->head_is_record,
+                                 .is_failing = sink->is_failing,
+                                 .is_behind = sink->output.is_behind,
+                                 .has_piece = piece->done < piece->length};
+    platform_log_hold(sink->log, &held.log);
     snapshot_put(out, SNAPSHOT_SINK, index, &held, sizeof held);
     snapshot_add_text(out, sink->path);
+    snapshot_add_text(out, sink->reason);
     snapshot_add(out, sink->buffer, sink->used_bytes);
     if (held.has_piece) {
         snapshot_add(out, piece, sizeof *piece);

@@ -2,6 +2,8 @@
 
 import os
 import re
+import resource
+import select
 import signal
 import socket
 import stat
@@ -129,6 +131,53 @@ class Changed(SupervisorCase):
         wait_for(away / "own", "event=connection")
         supervisor.signal()
         self.assertEqual(supervisor.wait(), 0)
+
+    def test_a_line_that_is_torn_before_a_restart(self):
+        """Who takes over ends it, and knows why it is torn."""
+        own = self.folder() / "own"
+        supervisor = self.launch({"line": misbehave(log=own)}).wait_ready()
+        address = address_in(own, "line")
+        unlimited = (resource.RLIM_INFINITY,) * 2
+        resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (own.stat().st_size + 20, resource.RLIM_INFINITY))
+        ask(address)
+        supervisor.wait_event("log_failed", log=own)
+        resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, unlimited)
+        supervisor.signal(signal.SIGUSR2)
+        supervisor.wait_event("restarted")
+        ask(address)
+        lines = wait_for(own, "event=lines_dropped")
+        self.assertEqual((len(lines), len(lines[1])), (4, 20), lines)
+        self.assertIn("event=connection service=line id=2 ", lines[2])
+        self.assertIn('count=1 records=1 reason="write: File too large"', lines[3])
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+
+    def test_the_reader_of_a_fifo_goes_on_behind_a_restart(self):
+        """He sees no end of it: there is always somebody who writes."""
+        def read(name):
+            os.mkfifo(folder / name)
+            descriptor = os.open(folder / name, os.O_RDONLY | os.O_NONBLOCK)  # else it would wait for batond
+            os.set_blocking(descriptor, True)
+            log = open(descriptor, encoding="utf-8")
+            self.addCleanup(log.close)
+            return log
+
+        folder = self.folder()
+        whole, own = read("whole"), read("own")
+        supervisor = self.launch({"supervisor": {"log": folder / "whole"}, "line": misbehave(log=folder / "own")})
+        for log in (whole, own):  # before there was a writer, a read would see the end
+            self.assertTrue(select.select([log], [], [], DEADLINE_S)[0])
+        address = harness.split_address(re.search(r"address=(\S+)", own.readline())[1])
+        for _ in range(2):
+            ask(address)
+            self.assertIn("event=connection service=line ", own.readline())
+            supervisor.signal(signal.SIGUSR2)
+            while "event=restarted " not in (line := whole.readline()):
+                self.assertNotEqual(line, "")
+        supervisor.signal()
+        self.assertEqual(supervisor.wait(), 0)
+        self.assertIn("event=stopped", whole.read())
+        self.assertEqual((own.read(), supervisor.events, supervisor.strange_lines), ("", [], []))
 
     @unittest.skipUnless(os.geteuid() == 0, "takes root")
     def test_who_may_make_it(self):

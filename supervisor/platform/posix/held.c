@@ -3,6 +3,7 @@
 #include "platform/posix/held.h"
 
 #include "platform/posix/control.h"
+#include "platform/posix/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,10 @@ struct held_socket {
     int32_t descriptor;
     uint16_t owner;
 };
+struct held_log {
+    int32_t descriptor; /* until another one is open: the reader of a FIFO takes its end for ours */
+    bool is_torn;
+};
 /* Behind it: elders, and what was passed. */
 struct held_platform {
     struct rlimit original_descriptors;
@@ -50,7 +55,7 @@ struct held_platform {
 
 #define FITS(type) (sizeof(type) <= sizeof(struct platform_held))
 _Static_assert(FITS(struct held_process) && FITS(struct held_stream) && FITS(struct held_pipe) &&
-                   FITS(struct held_listener) && FITS(struct held_socket),
+                   FITS(struct held_listener) && FITS(struct held_socket) && FITS(struct held_log),
                "words for each");
 
 static void put_words(struct platform_held *out, const void *held, size_t length) {
@@ -182,6 +187,12 @@ bool platform_output_hold(const struct platform_output *output, uint32_t *at,
     put_words(out, &held, sizeof held);
     give_fetched(pipe->reading == NULL ? NULL : &pipe->reading->fetched, bytes, length);
     return true;
+}
+
+void platform_log_hold(struct platform_log *log, struct platform_held *out) {
+    const struct held_log held = {log->watch.descriptor, log->is_failing && log->is_torn};
+    posix_keep_open(held.descriptor);
+    put_words(out, &held, sizeof held);
 }
 
 /* ---- In the new program ---- */
@@ -406,4 +417,15 @@ int platform_output_adopt(struct platform_output *output, const struct platform_
         pipe.process = posix_process_find(output->platform, (pid_t)held.pid);
     }
     return posix_pipe_adopt(&pipe, bytes, length);
+}
+
+void platform_log_adopt(struct platform_log *log, const struct platform_held *words, bool is_same) {
+    struct held_log held;
+    take_words(words, &held, sizeof held);
+    if (held.is_torn && is_same) {
+        log->is_failing = log->is_torn = true;
+    }
+    if (held.descriptor > STDERR_FILENO) {
+        posix_close_descriptor(&held.descriptor);
+    }
 }

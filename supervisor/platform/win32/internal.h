@@ -253,6 +253,7 @@ struct platform_log {
     bool owned;
     bool closing;
     bool writing; /* a piece is between the ring and the system */
+    bool is_torn; /* how far the last write has come is not known: it has failed */
     bool wants_writable;
     size_t lost_count; /* lines of writes that failed, not reported yet */
     DWORD failed_code; /* of the last write that failed and was not yet reported */

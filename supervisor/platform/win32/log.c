@@ -37,7 +37,6 @@ static size_t count_lines(const char *bytes, size_t length) {
 
 static DWORD WINAPI log_thread(void *context) {
     struct platform_log *log = context;
-    bool was_failing = false; /* how far a failed write has come is not known */
     EnterCriticalSection(&log->lock);
     while (!log->closing || log->count_bytes > 0) {
         if (log->count_bytes == 0) {
@@ -46,16 +45,17 @@ static DWORD WINAPI log_thread(void *context) {
         }
         size_t length = take_piece(log);
         HANDLE file = log->file;
+        bool is_torn = log->is_torn;
         log->writing = true;
         LeaveCriticalSection(&log->lock);
-        bool written = (!was_failing || win32_console_write(file, "\n", 1)) &&
+        bool written = (!is_torn || win32_console_write(file, "\n", 1)) &&
                        win32_console_write(file, log->piece, length);
         DWORD failed_code = written ? 0 : GetLastError();
         EnterCriticalSection(&log->lock);
         log->writing = false;
         log->failed_code = failed_code != 0 ? failed_code : log->failed_code;
         log->lost_count += written ? 0 : count_lines(log->piece, length);
-        was_failing = !written;
+        log->is_torn = !written;
         if (log->wants_writable) {
             log->wants_writable = false;
             win32_packet_post(log->platform->port, PACKET_LOG, 0, 0);
@@ -245,6 +245,18 @@ void platform_log_take_loss(struct platform_log *log, struct platform_log_loss *
 
 void platform_log_wait(struct platform_log *log, uint64_t deadline_us) {
     flush(log, deadline_us);
+}
+
+void platform_log_hold(struct platform_log *log, struct platform_held *out) {
+    EnterCriticalSection(&log->lock);
+    *out = (struct platform_held){{log->is_torn}};
+    LeaveCriticalSection(&log->lock);
+}
+
+void platform_log_adopt(struct platform_log *log, const struct platform_held *held, bool is_same) {
+    EnterCriticalSection(&log->lock);
+    log->is_torn = log->is_torn || (is_same && held->words[0] != 0);
+    LeaveCriticalSection(&log->lock);
 }
 
 size_t platform_log_flush(struct platform_log *log, uint64_t deadline_us) {
