@@ -125,6 +125,10 @@ static char *make_problem(const char *program, int result, int code,
     return copy_text(line);
 }
 
+/* Of who is asked beside the loop, and has to look at handlers' files, which may be where everybody
+ * is made to wait. */
+#define ANSWER_PATIENCE_MS 60000u
+
 static int load_anew(void *context, struct service_table *table, char **problems) {
     struct baton_cause cause = {0};
     struct image_config config;
@@ -135,8 +139,8 @@ static int load_anew(void *context, struct service_table *table, char **problems
     (void)context;
     asked.arguments[1] = again;
     *table = (struct service_table){0};
-    int result = platform_ask_program(asked.program, asked.arguments, true, 0, &bytes, &length,
-                                      &code, &cause);
+    int result = platform_ask_program(asked.program, asked.arguments, true, ANSWER_PATIENCE_MS,
+                                      &bytes, &length, &code, &cause);
     if (result == BATON_OK) {
         result = read_answer(bytes, length, table, &config, problems);
     }
@@ -149,8 +153,6 @@ static int load_anew(void *context, struct service_table *table, char **problems
 }
 
 /* ---- A restart ---- */
-
-#define REHEARSAL_PATIENCE_MS 60000u
 
 /* All that it wrote of what is wrong, and the rest. BATON_INVALID: it is no answer. */
 static int split_answer(char *bytes, size_t length, char **problems, char **rest,
@@ -198,8 +200,8 @@ static int rehearse(void *context, const char *layout, char **extra, size_t *ext
         for (size_t i = 1; i < count; i++) {
             arguments[APART_REHEARSE_ARGUMENTS + i] = source->renewal.argv[i];
         }
-        result = platform_ask_program(program, arguments, true, REHEARSAL_PATIENCE_MS, &bytes,
-                                      &length, &code, &cause);
+        result = platform_ask_program(program, arguments, true, ANSWER_PATIENCE_MS, &bytes, &length,
+                                      &code, &cause);
     }
     if (result == BATON_OK) {
         result = split_answer(bytes, length, problems, extra, extra_bytes);

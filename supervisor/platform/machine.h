@@ -78,8 +78,9 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
  * each, no signal blocked or ignored, and no other descriptor. *bytes is memory of malloc(), also
  * without an answer; *code is its exit code, or 128 and the number of the signal; 0 where somebody
  * else has seen its end. One that takes longer than `patience_ms` (0 = there is no bound) is
- * killed. BATON_OK, or why it could not be run; posix_spawn(3). Windows: `is_quiet` alone, it
- * answers by its standard output, and ends with us. Blocks; for any thread. */
+ * killed, and left to itself if that has not ended it a second later (POSIX). BATON_OK, or why it
+ * could not be run; posix_spawn(3). Windows: `is_quiet` alone, it answers by its standard output,
+ * and ends with us. Blocks; for any thread. */
 int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uint32_t patience_ms,
                          char **bytes, size_t *length, int *code, struct baton_cause *cause);
 /* In that program: from now on it ends with the thread that asks. False if nobody does (any more).

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -325,6 +326,48 @@ static void test_how_a_program_that_is_asked_has_ended(void **state) {
     }
 }
 
+/* Traces who writes his number into `numbers`. */
+static pid_t start_tracer(int numbers) {
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char number[20] = "";
+        if (read(numbers, number, sizeof number - 1) > 0 &&
+            ptrace(PTRACE_SEIZE, (pid_t)strtol(number, NULL, 10), NULL, NULL) == 0) {
+            sleep(LONG_US / 1000000); /* signals are blocked */
+        }
+        _exit(0);
+    }
+    return pid;
+}
+
+/* As one that the system holds in a call: of a process that somebody traces that one is told first,
+ * and nobody else before he has looked. */
+static void test_a_program_that_is_asked_and_does_not_end(void **state) {
+    int numbers[2], code;
+    char script[80], *bytes = NULL;
+    size_t length;
+    struct baton_cause cause;
+    (void)state;
+    assert_int_equal(pipe(numbers), 0);
+    pid_t tracer = start_tracer(numbers[0]);
+    snprintf(script, sizeof script, "echo $$ >/proc/%d/fd/%d; sleep 60", (int)getpid(), numbers[1]);
+    static char name[] = "sh", option[] = "-c";
+    char *const argv[] = {name, option, script, NULL};
+    assert_int_equal(
+        platform_ask_program("/bin/sh", argv, true, 300, &bytes, &length, &code, &cause),
+        BATON_SYSTEM);
+    assert_int_equal(cause.system_code, ETIMEDOUT);
+    free(bytes);
+    kill(tracer, SIGKILL);
+    int status = 0;
+    assert_int_equal(waitpid(tracer, &status, 0), tracer);
+    assert_true(WIFSIGNALED(status)); /* it has not waited for him to end by himself */
+    (void)waitpid(-1, NULL, WNOHANG);
+    close(numbers[0]);
+    close(numbers[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_BENCH(test_strays_leave_other_events_their_turn),
@@ -337,6 +380,7 @@ int main(void) {
         WITH_BENCH(test_a_stray_is_judged_once),
         WITH_BENCH(test_exit_during_the_end_of_strays_is_told),
         WITH_BENCH(test_how_a_program_that_is_asked_has_ended),
+        cmocka_unit_test(test_a_program_that_is_asked_and_does_not_end),
     };
     return cmocka_run_group_tests_name("posix_children", tests, NULL, NULL);
 }

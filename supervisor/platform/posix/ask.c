@@ -183,8 +183,11 @@ int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uin
     }
     if (result != BATON_OK || patience_ms != 0) {
         end(pid);
+        await_a_moment(pid, PLATFORM_WAIT_FOREVER);
     }
-    *code = await(pid);
+    /* Whom the system holds in a call, as of a file server that is silent, does not end by SIGKILL
+     * either: then the loop reaps it some day. */
+    *code = patience_ms != 0 && is_alive(pid) ? 0 : await(pid);
     atomic_store(&asked, 0);
     return result;
 }
