@@ -171,6 +171,45 @@ static void test_log_to_a_full_disk(void **state) {
     assert_int_not_equal(bench->cause.system_code, 0);
 }
 
+static void tear_line(struct bench *bench, rlim_t room) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const struct rlimit low = {room, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+    assert_int_equal(platform_log_write(bench->log, "whole\ntorn\n", 11, &bench->cause), 11);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(bench->cause.system_code, EFBIG);
+}
+
+static void expect_log(const char *path, const char *text) {
+    char bytes[64];
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    bytes[fread(bytes, 1, sizeof bytes - 1, file)] = '\0';
+    fclose(file);
+    assert_string_equal(bytes, text);
+}
+
+/* It is ended where it stands, also if that is opened again, and nowhere else. */
+static void test_a_line_that_is_torn(void **state) {
+    struct bench *bench = *state;
+    char path[256], old[256];
+    snprintf(path, sizeof path, "%s/torn", system_scratch());
+    snprintf(old, sizeof old, "%s/old", system_scratch());
+    assert_int_equal(bench_log_open(bench, path), BATON_OK);
+    tear_line(bench, 8);
+    assert_int_equal(bench_log_open(bench, path), BATON_OK);
+    assert_int_equal(platform_log_write(bench->log, "next\n", 5, &bench->cause), 5);
+    expect_log(path, "whole\nto\nnext\n");
+    tear_line(bench, 14 + 9);
+    assert_int_equal(rename(path, old), 0);
+    assert_int_equal(bench_log_open(bench, path), BATON_OK);
+    assert_int_equal(platform_log_write(bench->log, "next\n", 5, &bench->cause), 5);
+    expect_log(path, "next\n");
+    unlink(path);
+    unlink(old);
+}
+
 static void test_log_file_mode(void **state) {
     struct bench *bench = *state;
     char path[256];
@@ -292,6 +331,7 @@ int main(void) {
         WITH_BENCH(test_log_to_a_full_pipe_that_is_shared),
         WITH_BENCH(test_log_to_a_full_socket_does_not_block),
         WITH_BENCH(test_log_to_a_full_disk),
+        WITH_BENCH(test_a_line_that_is_torn),
         WITH_BENCH(test_log_file_mode),
         WITH_BENCH(test_several_logs),
         cmocka_unit_test(test_the_journal_is_told_by_its_stream),

@@ -422,7 +422,7 @@ int platform_output_adopt(struct platform_output *output, const struct platform_
 void platform_log_adopt(struct platform_log *log, const struct platform_held *words, bool is_same) {
     struct held_log held;
     take_words(words, &held, sizeof held);
-    if (held.is_torn && is_same) {
+    if (held.is_torn && is_same && !log->is_new) {
         log->is_failing = log->is_torn = true;
     }
     if (held.descriptor > STDERR_FILENO) {

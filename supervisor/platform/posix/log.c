@@ -161,6 +161,7 @@ int platform_log_open(struct platform *platform, struct platform_log **address,
     log->syslog = syslog;
     log->watch.descriptor = descriptor;
     log->is_new = is_new;
+    log->is_torn = log->is_torn && !is_new;
     struct stat status;
     bool is_known = syslog == NULL && fstat(descriptor, &status) == 0;
     log->is_socket = is_known && S_ISSOCK(status.st_mode);
