@@ -136,6 +136,47 @@ static void test_the_time_with_a_program_begins_with_it(void **state) {
     }
 }
 
+static int rehearse(void *context, const char *layout, char **extra, size_t *extra_bytes,
+                    char **problems) {
+    (void)context;
+    (void)layout;
+    (void)problems;
+    *extra = NULL;
+    *extra_bytes = 0;
+    return BATON_OK;
+}
+
+static bool held_up(struct scene *s) {
+    SCENE_BEGIN(s);
+    fake_inject(PLATFORM_EVENT_RESTART, 0);
+    LOOK(s);
+    LOOK(s); /* it was rehearsed */
+    assert_int_equal(lines_count("restart_failed"), 0);
+    JUMP(s);
+    const char *line = lines_find("restart_failed", 0);
+    assert_non_null(line);
+    assert_string_equal(lines_value(line, "reason"), "a launch of `one` does not end");
+    fake_hold_launches(false);
+    LOOK(s);
+    SCENE_END(s);
+}
+
+/* It waits for a launch, and not for ever; that goes on. */
+static void test_a_restart_is_held_up(void **state) {
+    (void)state;
+    struct scene scene;
+    init(&scene, 1, 1);
+    const struct supervisor_source source = {.context = &scene, .rehearse = rehearse};
+    scene.source = &source;
+    scene.script = held_up;
+    fake_hold_launches(true);
+    scene_run(&scene);
+    assert_record(1, "served", "1");
+    assert_int_equal(fake_restart_count(), 0);
+    assert_int_equal(lines_count("restart_failed"), 1);
+    scene_clear(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_lost_launch_is_repeated),
@@ -143,6 +184,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_heard_before_it_is_told),
         cmocka_unit_test(test_what_was_ended_is_not_repeated),
         cmocka_unit_test(test_the_time_with_a_program_begins_with_it),
+        cmocka_unit_test(test_a_restart_is_held_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
