@@ -77,10 +77,10 @@ int platform_own_directory(char *out, size_t size_bytes, struct baton_cause *cau
  * (platform_answer()) to the end. It has our standard streams, or (`is_quiet`) the null device as
  * each, no signal blocked or ignored, and no other descriptor. *bytes is memory of malloc(), also
  * without an answer; *code is its exit code, or 128 and the number of the signal; 0 where somebody
- * else has seen its end. One that takes longer than `patience_ms` (0 = there is no bound) is
- * killed, and left to itself if that has not ended it a second later (POSIX). BATON_OK, or why it
- * could not be run; posix_spawn(3). Windows: `is_quiet` alone, it answers by its standard output,
- * and ends with us. Blocks; for any thread. */
+ * else has seen its end. One that takes longer than `patience_ms` (0 = there is no bound), or
+ * a second more to end (POSIX), is killed, and then left to itself if it takes a second for that.
+ * BATON_OK, or why it could not be run; posix_spawn(3). Windows: `is_quiet` alone, it answers by
+ * its standard output, and ends with us. Blocks; for any thread. */
 int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uint32_t patience_ms,
                          char **bytes, size_t *length, int *code, struct baton_cause *cause);
 /* In that program: from now on it ends with the thread that asks. False if nobody does (any more).

@@ -247,10 +247,10 @@ static void save_sink(const struct run_sink *sink, uint32_t index, struct snapsh
                                  .is_failing = sink->is_failing,
                                  .is_behind = sink->output.is_behind,
                                  .has_piece = piece->done < piece->length};
+    memcpy(held.reason, sink->reason, sizeof held.reason);
     platform_log_hold(sink->log, &held.log);
     snapshot_put(out, SNAPSHOT_SINK, index, &held, sizeof held);
     snapshot_add_text(out, sink->path);
-    snapshot_add_text(out, sink->reason);
     snapshot_add(out, sink->buffer, sink->used_bytes);
     if (held.has_piece) {
         snapshot_add(out, piece, sizeof *piece);

@@ -86,12 +86,12 @@ struct snapshot_pump {
     bool has_client, has_input, has_output;
 };
 
-/* A log; behind it its path, why it has failed last, what it has not taken, and what waits for it.
- */
+/* A log; behind it its path, what it has not taken, and what waits for it. */
 struct snapshot_sink {
     size_t used_bytes, dropped_count, lost_count, lost_records_count;
     bool at_line_start, head_is_record, is_failing, is_behind, has_piece;
     struct platform_held log;
+    char reason[sizeof((struct run_sink *)0)->reason];
 };
 
 struct snapshot_control {

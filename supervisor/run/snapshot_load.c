@@ -1,6 +1,5 @@
 /* The other half of snapshot.c: block by block, in the order in which they were written. */
 #include "core/base/error.h"
-#include "core/base/text.h"
 #include "core/pool/snapshot.h"
 #include "core/service/image.h"
 #include "run/snapshot.h"
@@ -300,9 +299,9 @@ static struct run_sink *find_sink(struct supervisor *s, uint32_t index, const ch
 
 static bool load_sink(struct loading *loading, struct snapshot_block *block) {
     struct snapshot_sink held;
-    const char *path = NULL, *reason = NULL;
+    const char *path = NULL;
     if (!snapshot_take(block, &held, sizeof held) || (path = snapshot_take_text(block)) == NULL ||
-        (reason = snapshot_take_text(block)) == NULL || block->length < held.used_bytes) {
+        block->length < held.used_bytes) {
         return fail(loading, BATON_INVALID, "the log");
     }
     struct run_sink *sink = find_sink(loading->s, block->index, path);
@@ -313,8 +312,8 @@ static bool load_sink(struct loading *loading, struct snapshot_block *block) {
     block->length -= held.used_bytes;
     platform_log_adopt(sink->log, &held.log,
                        strcmp(path, sink->path == NULL ? "" : sink->path) == 0);
-    if (reason[0] != '\0') {
-        text_format(sink->reason, sizeof sink->reason, "%s", reason);
+    if (held.lost_count > 0) {
+        memcpy(sink->reason, held.reason, sizeof held.reason);
     }
     sink->dropped_count += held.dropped_count;
     sink->lost_count += held.lost_count;

@@ -153,3 +153,14 @@ int platform_output_adopt(struct platform_output *output, const struct platform_
     }
     return BATON_OK;
 }
+
+void platform_log_hold(struct platform_log *log, struct platform_held *out) {
+    (void)log;
+    *out = (struct platform_held){{0}};
+}
+
+void platform_log_adopt(struct platform_log *log, const struct platform_held *held, bool is_same) {
+    (void)log;
+    (void)held;
+    (void)is_same;
+}

@@ -98,17 +98,6 @@ void platform_log_wait(struct platform_log *log, uint64_t deadline_us) {
     }
 }
 
-void platform_log_hold(struct platform_log *log, struct platform_held *out) {
-    (void)log;
-    *out = (struct platform_held){{0}};
-}
-
-void platform_log_adopt(struct platform_log *log, const struct platform_held *held, bool is_same) {
-    (void)log;
-    (void)held;
-    (void)is_same;
-}
-
 size_t platform_log_flush(struct platform_log *log, uint64_t deadline_us) {
     (void)log;
     (void)deadline_us;

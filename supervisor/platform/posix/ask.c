@@ -19,7 +19,8 @@ extern char **environ;
 #define ANSWER_DESCRIPTOR 3
 #define READ_BYTES 16384u
 #define ANSWER_MAX_BYTES (512u * 1024u * 1024u)
-/* How long a program may take to end when it has answered, where there is a bound of its time. */
+/* How long a program may take to end when it has answered, where there is a bound of its time, or
+ * was killed. */
 #define END_US 1000000u
 #define LOOK_MS 10
 
@@ -133,10 +134,9 @@ void posix_ask_note_end(pid_t pid, const struct platform_exit *how) {
     atomic_store(&last_stray, (uint64_t)pid << 32 | code);
 }
 
-/* It has a moment to end by itself. */
-static void await_a_moment(pid_t pid, uint64_t deadline_us) {
+/* It has a moment to end. */
+static void await_a_moment(pid_t pid) {
     uint64_t until_us = posix_clock_us(CLOCK_MONOTONIC) + END_US;
-    until_us = until_us < deadline_us ? until_us : deadline_us;
     while (is_alive(pid) && posix_clock_us(CLOCK_MONOTONIC) < until_us) {
         (void)poll(NULL, 0, LOOK_MS);
     }
@@ -179,11 +179,11 @@ int platform_ask_program(const char *path, char *const *argv, bool is_quiet, uin
     int result = read_answer(ends[0], deadline_us, bytes, length, cause);
     close(ends[0]);
     if (result == BATON_OK && patience_ms != 0) {
-        await_a_moment(pid, deadline_us);
+        await_a_moment(pid);
     }
     if (result != BATON_OK || patience_ms != 0) {
         end(pid);
-        await_a_moment(pid, PLATFORM_WAIT_FOREVER);
+        await_a_moment(pid);
     }
     /* Whom the system holds in a call, as of a file server that is silent, does not end by SIGKILL
      * either: then the loop reaps it some day. */

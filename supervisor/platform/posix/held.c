@@ -425,7 +425,5 @@ void platform_log_adopt(struct platform_log *log, const struct platform_held *wo
     if (held.is_torn && is_same && !log->is_new) {
         log->is_failing = log->is_torn = true;
     }
-    if (held.descriptor > STDERR_FILENO) {
-        posix_close_descriptor(&held.descriptor);
-    }
+    posix_keep_open(held.descriptor); /* the old program may be back, which has it by that number */
 }

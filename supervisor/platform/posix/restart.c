@@ -216,6 +216,12 @@ void platform_restart_forget(void) {
     for (size_t i = 0; i < 3; i++) {
         posix_close_descriptor(&restarted.files[i]);
     }
+    for (size_t i = 0; i < restarted.inherited_count; i++) {
+        /* What is adopted is close-on-exec, and what is not wanted any more is left as it was. */
+        if (fcntl(restarted.inherited[i], F_GETFD) == 0) {
+            close(restarted.inherited[i]);
+        }
+    }
     free(restarted.inherited);
     restarted.inherited = NULL;
     restarted.inherited_count = 0;

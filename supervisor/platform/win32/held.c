@@ -375,3 +375,15 @@ int platform_client_adopt(struct platform *platform, const struct platform_held 
                ? adopt_stream(platform, &held.writing, token, NULL, 0, &out->writing, cause)
                : code;
 }
+
+void platform_log_hold(struct platform_log *log, struct platform_held *out) {
+    EnterCriticalSection(&log->lock);
+    *out = (struct platform_held){{log->is_torn}};
+    LeaveCriticalSection(&log->lock);
+}
+
+void platform_log_adopt(struct platform_log *log, const struct platform_held *held, bool is_same) {
+    EnterCriticalSection(&log->lock);
+    log->is_torn = log->is_torn || (is_same && held->words[0] != 0);
+    LeaveCriticalSection(&log->lock);
+}

@@ -247,18 +247,6 @@ void platform_log_wait(struct platform_log *log, uint64_t deadline_us) {
     flush(log, deadline_us);
 }
 
-void platform_log_hold(struct platform_log *log, struct platform_held *out) {
-    EnterCriticalSection(&log->lock);
-    *out = (struct platform_held){{log->is_torn}};
-    LeaveCriticalSection(&log->lock);
-}
-
-void platform_log_adopt(struct platform_log *log, const struct platform_held *held, bool is_same) {
-    EnterCriticalSection(&log->lock);
-    log->is_torn = log->is_torn || (is_same && held->words[0] != 0);
-    LeaveCriticalSection(&log->lock);
-}
-
 size_t platform_log_flush(struct platform_log *log, uint64_t deadline_us) {
     size_t left_count = 0;
     if (!flush(log, deadline_us)) {
