@@ -394,6 +394,7 @@ static bool begin(struct supervisor *s, uint32_t process) {
     }
     int result = launch_with_pump(s, process, connection, &cause);
     r->is_launching = result == BATON_AGAIN && r->handle != NULL;
+    r->begun_us = s->timers.now_us;
     if (r->is_launching) {
         pool_launching(&s->pool, process, true);
     } else if (result != BATON_AGAIN) {

@@ -55,6 +55,7 @@ struct run_service {
 struct run_process {
     struct platform_process *handle;
     uint64_t output_id;   /* of its connection, where it has but one: what is said of its output */
+    uint64_t begun_us;    /* when its launch has begun */
     uint64_t measured_us; /* when its memory was looked at last; 0 = never */
     uint8_t nonce[WIRE_NONCE_BYTES];
     bool offer_unsent; /* repeat when the channel is writable, or by the timer of offering */

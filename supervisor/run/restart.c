@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How long launches, and what is done beside the loop, may take to end. */
+/* How long launches, and what is done beside the loop, may take to end, with rests: all clients
+ * wait while it is held, and what hangs is one service's. */
 #define PATIENCE_US 5000000u
+#define HOLD_US 1000000u
+#define REST_US 1000000u
 
 /* ---- Failing ---- */
 
@@ -45,10 +48,14 @@ static void fail(struct supervisor *s, const char *reason) {
     }
 }
 
-/* Everything that waited goes on. */
-static void let_go(struct supervisor *s) {
-    s->restart.is_holding = false;
-    timers_unset(&s->timers, &s->restart.patience);
+/* Everything that waited goes on, until the time of `patience`; 0 = for good. */
+static void let_go(struct supervisor *s, uint64_t rest_us) {
+    struct run_restart *restart = &s->restart;
+    restart->is_holding = false;
+    timers_unset(&s->timers, &restart->patience);
+    if (rest_us > 0) {
+        timers_after(&s->timers, &restart->patience, rest_us);
+    }
     run_pause_update(s);
     run_launch_go_on(s);
     run_pump_resume_all(s);
@@ -126,10 +133,9 @@ void run_restart_on_rehearsed(struct supervisor *s) {
                     ? "the program that is there now cannot take over"
                     : baton_error_text(rehearsal->result));
     } else {
-        restart->is_holding = true;
+        restart->give_up_us = s->timers.now_us + PATIENCE_US;
         restart->patience.token = token_make(RUN_TOKEN_RESTART, 0, 0);
-        timers_after(&s->timers, &restart->patience, PATIENCE_US);
-        run_pause_update(s);
+        run_restart_on_timer(s);
     }
 }
 
@@ -152,7 +158,18 @@ static bool is_quiet(const struct supervisor *s) {
            !s->launching.has_cancelled && platform_restart_is_quiet(s->platform);
 }
 
-void run_restart_on_timer(struct supervisor *s) {
+/* A launch takes so long that it is none that is about to end. */
+static bool hangs(const struct supervisor *s) {
+    SLOTS_EACH(process, &s->pool.process_slots) {
+        const struct run_process *r = &s->launching.processes[process];
+        if (r->is_launching && s->timers.now_us - r->begun_us >= HOLD_US) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void give_up(struct supervisor *s) {
     char reason[256];
     uint32_t process = find_moving(s);
     if (process == SLOT_NONE) {
@@ -164,8 +181,21 @@ void run_restart_on_timer(struct supervisor *s) {
                     services_get(&s->services, s->pool.processes[process].service)->name);
     }
     platform_restart_cancel(s->platform);
-    let_go(s);
+    let_go(s, 0);
     fail(s, reason);
+}
+
+void run_restart_on_timer(struct supervisor *s) {
+    struct run_restart *restart = &s->restart;
+    if (s->timers.now_us >= restart->give_up_us) {
+        give_up(s);
+    } else if (restart->is_holding || hangs(s)) {
+        let_go(s, REST_US);
+    } else {
+        restart->is_holding = true;
+        timers_after(&s->timers, &restart->patience, HOLD_US);
+        run_pause_update(s);
+    }
 }
 
 /* ---- Going ---- */
@@ -192,7 +222,7 @@ static void go(struct supervisor *s) {
     snapshot_clear(&snapshot);
     platform_restart_cancel(s->platform);
     run_options_start_launchers(s, launchers);
-    let_go(s);
+    let_go(s, 0);
     fail(s, successor.failure != NULL ? successor.failure : run_tell_words(s, result, &cause));
 }
 
@@ -202,14 +232,15 @@ void run_restart_update(struct supervisor *s) {
         return;
     }
     if (s->stopping) {
-        if (restart->is_holding) {
+        if (timer_is_set(&restart->patience)) {
             platform_restart_cancel(s->platform);
-            let_go(s);
+            let_go(s, 0);
         }
         fail(s, "batond is being stopped");
     } else if (restart->is_holding && is_quiet(s)) {
         go(s);
-    } else if (!restart->is_holding && !restart->is_rehearsing && s->reload.loading == NULL) {
+    } else if (!timer_is_set(&restart->patience) && !restart->is_rehearsing &&
+               s->reload.loading == NULL) {
         begin(s);
     }
 }

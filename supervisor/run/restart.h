@@ -2,11 +2,12 @@
  * Restart: another batond, or the same once more, takes over all that there is.
  *
  *   NONE --asked--> REHEARSING --it can--> HOLDING --nothing is half done--> the new one
- *    ^----it cannot, a launch does not end, or the new one does not come up----'
+ *    ^----it cannot, a launch does not end, or the new one does not come up----'  ^--RESTING
  *
  * Rehearsed is beside the loop: the program that is to be, with its command line, reads the config
  * and says whether it takes over what this one writes. While HOLDING nobody is accepted and nothing
- * launched; clients wait in the backlog. Whatever goes wrong, this one goes on.
+ * launched; clients wait in the backlog. That has to be short: where something takes longer it
+ * RESTS in between. Whatever goes wrong, this one goes on.
  */
 #ifndef BATON_RUN_RESTART_H
 #define BATON_RUN_RESTART_H
@@ -34,7 +35,8 @@ struct run_restart {
     uint64_t asked_count, done_count; /* as of a reload */
     struct run_rehearsal *rehearsal;  /* owned, but while the thread has it; NULL = there is none */
     bool is_rehearsing, is_holding;
-    struct timer patience; /* set while it is holding */
+    struct timer patience; /* set while it is holding, or rests */
+    uint64_t give_up_us;   /* when it has done so for long enough */
     char *problems;        /* of the last one, lines of text, owned; NULL = none */
     char reason[512];      /* why the last one has failed; "" = it has not */
 };
@@ -50,7 +52,7 @@ const char *run_restart_refusal(const struct supervisor *s);
 void run_restart_on_rehearsed(struct supervisor *s);
 /* At the end of each round: goes on where nothing is half done. */
 void run_restart_update(struct supervisor *s);
-/* It has taken too long to come to that. */
+/* It takes long to come to that. */
 void run_restart_on_timer(struct supervisor *s);
 
 /* In the new one: all was taken over; the old one's words about its failure, where this is that
