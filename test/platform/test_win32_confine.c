@@ -13,6 +13,8 @@
 #include <aclapi.h>
 #include <wchar.h>
 
+enum { ROUNDS = 6 };
+
 typedef BOOL(WINAPI *set_job)(HANDLE job, JOBOBJECTINFOCLASS what, LPVOID value, DWORD bytes);
 typedef BOOL(WINAPI *set_token)(HANDLE token, TOKEN_INFORMATION_CLASS what, LPVOID value,
                                 DWORD bytes);
@@ -164,6 +166,12 @@ static void test_without_limits_nothing_is_set(void **state) {
     assert_int_equal(job_count, 0);
 }
 
+/* Of ROUNDS failures a leak would be at least one handle each. Others come and go: the pool's
+ * threads have some. */
+static void expect_no_leak(size_t before_count) {
+    assert_true(system_descriptor_count() < before_count + ROUNDS / 2);
+}
+
 /* A limit that cannot be set is no launch without it. */
 static void test_a_limit_that_is_refused(void **state) {
     struct bench *bench = *state;
@@ -175,11 +183,14 @@ static void test_a_limit_that_is_refused(void **state) {
     launch_and_end(bench, program);
     size_t before = system_descriptor_count();
     job_fails = true;
-    assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process), BATON_DENIED);
+    for (int round = 0; round < ROUNDS; round++) {
+        assert_int_equal(bench_try_launch(bench, program, bench_token(bench), &process),
+                         BATON_DENIED);
+        assert_null(process);
+        assert_string_equal(bench->cause.call, "SetInformationJobObject");
+    }
     job_fails = false;
-    assert_null(process);
-    assert_string_equal(bench->cause.call, "SetInformationJobObject");
-    assert_int_equal(system_descriptor_count(), before);
+    expect_no_leak(before);
     launch_and_end(bench, program);
     platform_program_destroy(&program);
 }
@@ -249,12 +260,14 @@ static void test_a_token_that_is_refused(void **state) {
     struct platform_program *program;
     size_t before = system_descriptor_count();
     token_fails = true;
-    assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
-                     BATON_DENIED);
+    for (int round = 0; round < ROUNDS; round++) {
+        assert_int_equal(platform_program_create(bench->platform, &spec, &program, &bench->cause),
+                         BATON_DENIED);
+        assert_null(program);
+        assert_string_equal(bench->cause.call, "SetTokenInformation");
+    }
     token_fails = false;
-    assert_null(program);
-    assert_string_equal(bench->cause.call, "SetTokenInformation");
-    assert_int_equal(system_descriptor_count(), before);
+    expect_no_leak(before);
 }
 
 /* ---- Pipes ---- */
