@@ -98,10 +98,16 @@ void system_set_variable(const char *name, const char *value) {
     assert_true(SetEnvironmentVariableW(wide_name, to_wide(value)));
 }
 
+/* For ourselves alone, as a linker does it: where batond looks at the file just then, once more. */
 void system_write_file(const char *path, const char *text, bool executable) {
     (void)executable; /* the suffix decides */
-    HANDLE file = CreateFileW(to_wide(path), GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
-                              FILE_ATTRIBUTE_NORMAL, NULL);
+    ULONGLONG deadline_ms = GetTickCount64() + 10000;
+    HANDLE file;
+    while ((file = CreateFileW(to_wide(path), GENERIC_WRITE, 0, NULL, CREATE_ALWAYS,
+                               FILE_ATTRIBUTE_NORMAL, NULL)) == INVALID_HANDLE_VALUE &&
+           GetLastError() == ERROR_SHARING_VIOLATION && GetTickCount64() < deadline_ms) {
+        Sleep(1);
+    }
     DWORD written = 0;
     assert_true(file != INVALID_HANDLE_VALUE);
     assert_true(WriteFile(file, text, (DWORD)strlen(text), &written, NULL));
