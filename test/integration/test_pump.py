@@ -22,7 +22,9 @@ PUMP_MIB = int(os.environ.get("BATON_PUMP_MIB") or (16 if ON_WINE or SANITIZED e
 AT_ONCE = 24 if ON_WINE else size(500, 100)
 GROWTH_MAX_BYTES = 4 * MIB
 CROWD = 64
-CROWD_LEFT_MAX_BYTES = 1 * MIB  # of some 8 that it takes
+# Of some 8 MiB that it takes two chunks may stay (trim() of run/pump.c), of four pumps with two buffers each of 64 KiB,
+# and something besides.
+CROWD_LEFT_MAX_BYTES = 2 * 4 * 2 * MIB // 16 + MIB // 8
 IDLE_SHARE = 0.2
 STALL_S = 0.7  # how long nothing moves while the processor time is watched
 
