@@ -170,6 +170,9 @@ function(baton_unit_test name)
     endif()
     baton_test_program(test_${name} KIND ${T_KIND} SOURCES ${T_SOURCES}
         LIBRARIES ${T_LIBRARIES} Baton::cmocka)
+    if(WIN32 AND CMAKE_CROSSCOMPILING)
+        set_target_properties(test_${name} PROPERTIES CROSSCOMPILING_EMULATOR "${CMAKE_SOURCE_DIR}/scripts/cmake/wine-test")
+    endif()
     add_test(NAME ${BATON_PRESET}.${name} COMMAND test_${name})
     baton_test_properties(${BATON_PRESET}.${name} "${T_KIND}" "${T_TIMEOUT}" "unit;${T_LABELS}"
         "${T_ENVIRONMENT}")
