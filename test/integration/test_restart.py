@@ -37,11 +37,6 @@ def descriptors(pid):
     return sorted(found)
 
 
-def resident_kib(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(text.split("RssAnon:")[1].split()[0])
-
-
 class RestartCase(AskedCase):
     def restart(self, supervisor, event="restarted"):
         """Returns what came of it."""
