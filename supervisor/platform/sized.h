@@ -11,7 +11,7 @@ struct platform_sizes {
     size_t process_count;   /* 1..PLATFORM_PROCESS_COUNT_MAX */
     size_t stream_count;    /* 1..PLATFORM_STREAM_COUNT_MAX */
     bool takes_rights;      /* POSIX: as on a system without SO_PASSRIGHTS (Linux before 6.16) */
-    uint32_t reserve_count; /* POSIX: descriptors that launches alone may have, 0 to 7 */
+    uint32_t reserve_count; /* POSIX: descriptors that accepting may not have, 0 to 7 */
 };
 
 /* As platform_open(); BATON_INVALID for sizes that are out of range. */

@@ -1,8 +1,8 @@
 /*
- * Descriptors that launches alone may have. Clients who are accepted and wait for a handler have
- * one each; if they had all of them none could be launched, for them or for anybody else, for ever.
- * So some places are held by copies, accepting needs them to be held, and a launch that finds
- * nothing else may have them.
+ * Descriptors that accepting may not have. Clients who are accepted and wait for a handler have one
+ * each; if they had all of them none could be launched, for them or for anybody else, for ever. So
+ * some places are held by copies, accepting needs them to be held, and a launch that finds nothing
+ * else may have them. So may whoever else was short (posix_short()): a control client, say.
  */
 #ifndef BATON_PLATFORM_POSIX_RESERVE_H
 #define BATON_PLATFORM_POSIX_RESERVE_H
